@@ -1,0 +1,100 @@
+# Everything a person or a machine does with this project. `make` alone lists it.
+# Paths are relative throughout, so a folder with spaces in its name is as good as any.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# pyright and its node come from wheels: nothing is fetched or looked up when they run.
+export PYRIGHT_PYTHON_GLOBAL_NODE := 0
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Runs a command without a word while all is well; when it fails, shows all it said.
+quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check docs fmt lock clean
+
+help:  ## this list
+	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: .venv/.runtime  ## .venv with all that running needs; .venv/bin/commerce is the command
+	@:
+
+demo: .venv/.runtime  ## the whole way of a feed, narrated; SERVE=1 leaves the server up
+	@$(BIN)/commerce demo $(if $(filter-out 0,$(SERVE)),--serve)
+
+test: .venv/.test  ## every test, in random order, with coverage; ARGS="-k orders" goes to pytest
+	@$(BIN)/pytest -q -n 2 --cov --cov-report=term $(ARGS)
+
+check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
+	@$(call quietly,$(BIN)/ruff format --check .)
+	@$(call quietly,$(BIN)/ruff check .)
+	@$(call quietly,$(BIN)/lint-imports)
+	@$(call quietly,$(BIN)/pyright)
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory docs
+
+docs: .venv/.check  ## the documentation, as a site under site/
+	@$(call quietly,$(BIN)/mkdocs build --quiet --strict)
+
+fmt: .venv/.check  ## formats, and repairs what can be repaired
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+# Each list holds the one before it, at the same versions. UPGRADE=1 takes what is newest.
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	$(if $(filter-out 0,$(UPGRADE)),--upgrade) pyproject.toml
+UV ?= uv
+
+lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv; UPGRADE=1: newest)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }
+	@$(LOCK) --group build -o requirements/runtime.txt >/dev/null
+	@$(LOCK) --group build --group test -c requirements/runtime.txt \
+		-o requirements/test.txt >/dev/null
+	@$(LOCK) --group build --group test --group lint --group docs -c requirements/test.txt \
+		-o requirements/check.txt >/dev/null
+
+clean:  ## removes what the targets above made, .venv too
+	@rm -rf .venv site dist .coverage .coverage.* htmlcov .import_linter_cache .pytest_cache \
+		.ruff_cache .hypothesis
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment ------------------------------------------------------------------------------
+# A stamp says what .venv holds; nothing is done again until a list changes. No pip is put into
+# .venv: Debian's python3 may lack what that takes, and the system's own pip serves as well.
+
+pip = if $(PYTHON) -m pip --version >/dev/null 2>&1; \
+	then $(PYTHON) -m pip --python $(BIN)/python $(1); else $(BIN)/python -m pip $(1); fi
+
+# An environment holds absolute paths: one that was moved or copied here is made anew.
+ifneq ($(shell cat .venv/.folder 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.folder
+endif
+
+.venv/.folder:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "This needs Python 3.11 or newer, and $(PYTHON) is not. Name one: make PYTHON=python3.12" >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv --clear --without-pip .venv
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null 2>&1 || { \
+		echo "$(PYTHON) has no pip. On Debian and Ubuntu: apt-get install python3-pip" >&2; exit 1; }
+	@printf '%s\n' "$(CURDIR)" > $@
+
+.venv/.runtime: .venv/.folder requirements/runtime.txt pyproject.toml
+	@echo "Installing into .venv ..."
+	@$(call quietly,$(call pip,install --require-hashes -r requirements/runtime.txt))
+	@$(call quietly,$(call pip,install --no-deps --no-build-isolation -e .))
+	@touch $@
+
+.venv/.test: .venv/.runtime requirements/test.txt
+	@echo "Installing the test tools ..."
+	@$(call quietly,$(call pip,install --require-hashes -r requirements/test.txt))
+	@touch $@
+
+.venv/.check: .venv/.test requirements/check.txt
+	@echo "Installing the tools of the gate ..."
+	@$(call quietly,$(call pip,install --require-hashes -r requirements/check.txt))
+	@touch $@

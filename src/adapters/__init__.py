@@ -1,0 +1,1 @@
+"""The outside world: one technology per module, none of which knows another."""

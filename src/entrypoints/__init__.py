@@ -1,0 +1,1 @@
+"""The ways in: the command line, HTTP and the library, all translation and no decision."""
