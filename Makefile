@@ -25,15 +25,17 @@ install: .venv/.runtime  ## .venv with all that running needs; .venv/bin/commerc
 demo: .venv/.runtime  ## the whole way of a feed, narrated; SERVE=1 leaves the server up
 	@$(BIN)/commerce demo $(if $(filter-out 0,$(SERVE)),--serve)
 
-test: .venv/.test  ## every test, in random order, with coverage; ARGS="-k orders" goes to pytest
-	@$(BIN)/pytest -q -n 2 --cov --cov-report=term $(ARGS)
+test: .venv/.test  ## every test, in random order; ARGS="-k orders" goes to pytest
+# What is not covered: .venv/bin/coverage report -m
+	@$(BIN)/pytest -n 2 --cov --cov-report= $(ARGS)
 
 check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
 	@$(call quietly,$(BIN)/ruff format --check .)
 	@$(call quietly,$(BIN)/ruff check .)
 	@$(call quietly,$(BIN)/lint-imports)
 	@$(call quietly,$(BIN)/pyright)
-	@$(MAKE) --no-print-directory test
+	@out=$$($(MAKE) --no-print-directory test 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }; \
+		printf '%s\n' "$$out" | tail -n 1
 	@$(MAKE) --no-print-directory docs
 
 docs: .venv/.check  ## the documentation, as a site under site/

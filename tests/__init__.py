@@ -1,1 +1,1 @@
-"""The promises, as tests. A package, so that `tests.strategies` and `tests.contracts` have names."""
+"""The promises, as tests. A package, so that what they share has a name: `tests.strategies`."""
