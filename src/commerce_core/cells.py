@@ -1,0 +1,228 @@
+"""The reference reading of one cell: text in, value out, or the one problem that it has.
+
+The grammar of each kind is a regular expression of ASCII classes, anchored, applied before any
+conversion; so every engine can use the very same one, and none takes `1_000`, full-width digits,
+`NaN` or `inf` for a number because its conversion happens to.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Final, assert_never
+
+from attrs import frozen
+
+from commerce_core import feed_schema as schema
+from commerce_core.feed_schema import BLANKS, Kind, Value, squash
+from commerce_core.money import LARGEST_AMOUNT, find_currency
+
+NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})", re.ASCII)
+EXPONENT: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?[eE][+-]?[0-9]{1,2}", re.ASCII)
+WHOLE: Final = re.compile(r"([+-]?)([0-9]{1,40})(?:\.0{1,40})?", re.ASCII)
+GRAMS: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(g|kg|lb|oz)?", re.ASCII | re.IGNORECASE)
+GTIN: Final = re.compile(r"(?:[0-9]{8}|[0-9]{12,14})", re.ASCII)
+INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    re.ASCII,
+)
+URL: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"<>\\^`{|}/?#]+[^\s\x00-\x20\x7f\"<>\\^`{|}]*", re.IGNORECASE)
+OPTIONS: Final = re.compile(r"[^:;\x00]{1,100}:[^;\x00]{1,500}(?:;[^:;\x00]{1,100}:[^;\x00]{1,500}){0,9};?")
+YES_NO: Final = {"yes": True, "true": True, "1": True, "y": True, "no": False, "false": False, "0": False, "n": False}  # fmt: skip
+
+_COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
+_UNITS: Final = {"g": Decimal(1), "kg": Decimal(1000), "lb": Decimal("453.59237"), "oz": Decimal("28.349523125")}  # fmt: skip
+_GRAM_DECIMALS: Final = Decimal("0.001")
+_DECIMAL_PLACES: Final = 4
+
+
+@frozen
+class Misread:
+    """Why a cell can't be taken as it is: a problem code, and a hint where a better one is known."""
+
+    code: str
+    hint: str | None = None
+
+
+@frozen
+class Warned:
+    """A value that was read, and what is doubtful about it."""
+
+    value: Value
+    code: str
+
+
+Reading = Value | Misread | Warned
+
+
+def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
+    """The function that reads a trimmed, non-blank cell of this kind; local times are in `zone`."""
+    match kind:
+        case schema.Text(longest):
+            return lambda text: _read_text(text, longest)
+        case schema.Word(spellings):
+            return lambda text: _read_word(text, spellings)
+        case schema.Amount():
+            return _read_amount
+        case schema.Whole():
+            return _read_whole
+        case schema.Grams():
+            return _read_grams
+        case schema.CurrencyCode():
+            return _read_currency
+        case schema.Gtin():
+            return _read_gtin
+        case schema.Category():
+            return _read_category
+        case schema.Options():
+            return _read_options
+        case schema.Instant():
+            return lambda text: _read_instant(text, zone)
+        case schema.Url():
+            return _read_url
+        case schema.Urls():
+            return _read_urls
+        case schema.YesNo():
+            return _read_yes_no
+        case _:
+            assert_never(kind)
+
+
+def read_sku(cell: str) -> str | None:
+    """The sku in a cell, without the apostrophe that spreadsheets put before text; None if unreadable."""
+    sku = cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
+    return sku if 1 <= len(sku) <= schema.LONGEST_SKU and "\0" not in sku else None
+
+
+def _read_text(text: str, longest: int) -> Reading:
+    if len(text) > longest:
+        return Misread("too_long", f"At most {longest:,} characters fit; this has {len(text):,}.")
+    return text
+
+
+def _read_word(text: str, spellings: dict[str, str]) -> Reading:
+    value = spellings.get(squash(text))
+    if value is None:
+        return Misread("unknown_word", f"Use one of: {', '.join(dict.fromkeys(spellings.values()))}.")
+    return value
+
+
+def _read_amount(text: str) -> Reading:
+    if matched := NUMBER.fullmatch(text):
+        amount = Decimal(matched[2])
+        if matched[1] == "-" and amount:
+            return Misread("negative_number")
+        return _bounded(amount)
+    if EXPONENT.fullmatch(text):
+        amount = Decimal(text)
+        if amount < 0:
+            return Misread("negative_number")
+        bounded = _bounded(Decimal(f"{amount:f}"))
+        return bounded if isinstance(bounded, Misread) else Warned(bounded, "exponent_number")
+    return Misread("not_a_number", _number_hint(text))
+
+
+def _bounded(amount: Decimal) -> Decimal | Misread:
+    """The amount with at most four decimals shown, which is as many as any currency has."""
+    if amount > LARGEST_AMOUNT:
+        return Misread("too_large_number")
+    shown = _plain(amount) if _decimals(amount) > _DECIMAL_PLACES else amount
+    return Misread("too_many_decimals") if _decimals(shown) > _DECIMAL_PLACES else shown
+
+
+def _plain(number: Decimal) -> Decimal:
+    """The same number without zeros at its end, and without an exponent."""
+    return Decimal(f"{number.normalize():f}")
+
+
+def _decimals(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _number_hint(text: str) -> str | None:
+    if _COMMA_DECIMALS.fullmatch(text):
+        return f"A comma before the decimals? Write {text.replace('.', '').replace(',', '.')}."
+    return None
+
+
+def _read_whole(text: str) -> Reading:
+    matched = WHOLE.fullmatch(text)
+    if matched is None:
+        return Misread("not_a_whole_number")
+    number = int(matched[2])
+    if number > schema.LARGEST_WHOLE:
+        return Misread("too_large_number")
+    return Warned(0, "negative_quantity") if matched[1] == "-" and number else number
+
+
+def _read_grams(text: str) -> Reading:
+    matched = GRAMS.fullmatch(text)
+    if matched is None:
+        return Misread("not_a_weight")
+    grams = Decimal(matched[1]) * _UNITS[(matched[2] or "g").lower()]
+    return _plain(grams.quantize(_GRAM_DECIMALS))
+
+
+def _read_currency(text: str) -> Reading:
+    found = find_currency(text)
+    return Misread("unknown_currency") if found is None else found.code
+
+
+def _read_gtin(text: str) -> Reading:
+    digits = text.removeprefix("'").strip(BLANKS)
+    if not GTIN.fullmatch(digits):
+        damaged = EXPONENT.fullmatch(digits) is not None
+        return Misread("not_a_gtin", "A spreadsheet rounded this number; send its digits as text." if damaged else None)
+    return digits if gtin_fits(digits) else Warned(digits, "gtin_check_digit")
+
+
+def gtin_fits(digits: str) -> bool:
+    """Whether the last digit is the check digit of those before it (GS1, modulo 10, weights 3 and 1)."""
+    weighed = sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(digits[-2::-1]))
+    return (weighed + int(digits[-1])) % 10 == 0
+
+
+def _read_category(text: str) -> Reading:
+    parts = [part.strip(BLANKS) for part in text.split(">")]
+    return _read_text(" > ".join(filter(None, parts)), schema.LONGEST_SHORT_TEXT)
+
+
+def _read_options(text: str) -> Reading:
+    if not OPTIONS.fullmatch(text):
+        return Misread("not_options")
+    pairs = [option.partition(":") for option in text.rstrip(";").split(";")]
+    trimmed = [(name.strip(BLANKS), value.strip(BLANKS)) for name, _, value in pairs]
+    if not all(name and value for name, value in trimmed):
+        return Misread("not_options")
+    return "; ".join(f"{name}: {value}" for name, value in trimmed)
+
+
+def _read_instant(text: str, zone: tzinfo) -> Reading:
+    if not INSTANT.fullmatch(text):
+        return Misread("not_a_time")
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Misread("not_a_time", "There is no such day or time.")
+
+
+def _read_url(text: str) -> Reading:
+    if len(text) > schema.LONGEST_URL:
+        return Misread("too_long", f"An address has at most {schema.LONGEST_URL:,} characters.")
+    return text if URL.fullmatch(text) else Misread("not_a_url")
+
+
+def _read_urls(text: str) -> Reading:
+    urls = re.split(r"[\s,]+(?=https?://)", text.strip(BLANKS + ","), flags=re.IGNORECASE)
+    if len(urls) > schema.MOST_URLS:
+        return Misread("too_many_urls")
+    faults = [reading for reading in map(_read_url, urls) if isinstance(reading, Misread)]
+    return faults[0] if faults else tuple(urls)
+
+
+def _read_yes_no(text: str) -> Reading:
+    value = YES_NO.get(squash(text))
+    return Misread("not_yes_or_no") if value is None else value

@@ -1,0 +1,177 @@
+"""Jobs: what is to be done with a feed, how far it is, and what became of every record.
+
+    queued ──> running ──> completed | failed
+       └─────> cancelled
+
+A worker claims a released job under a lease. Each claim is an attempt with a number, and whatever a
+run commits checks that number in the same transaction: a run that was taken over commits nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from attrs import evolve, field, frozen
+
+from commerce_core.errors import Conflict
+
+MOST_ATTEMPTS: Final = 3
+"""After so many attempts that ended without a word a feed is set aside."""
+LEASE: Final = timedelta(seconds=30)
+"""How long a claim holds without being renewed, by the store's clock."""
+MOST_PROBLEMS_KEPT: Final = 1_000
+"""Problems of one job that can be listed; all of them are counted."""
+
+JobKind = Literal["ingest"]
+JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
+Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
+FINISHED: Final = ("completed", "failed", "cancelled")
+
+
+@frozen
+class Stage:
+    """One stage of a run: how long it took, and how many records went through."""
+
+    name: str
+    seconds: float
+    records: int
+
+
+@frozen
+class Summary:
+    """What became of every record of a feed; the two identities that `check` asserts always hold."""
+
+    records_read: int = 0
+    created: int = 0
+    updated: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    folded: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    overtaken: int = 0
+    blank: int = 0
+    absent: int = 0
+    removed: int = 0
+    warnings: int = 0
+    problems_by_code: Mapping[str, int] = field(factory=dict)
+    unused_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def accepted(self) -> int:
+        """Records that the catalog now agrees with."""
+        return (
+            self.created + self.updated + self.restored + self.unchanged + self.deleted
+            + self.overtaken
+        )  # fmt: skip
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of a completed ingest with these figures."""
+        if self.rejected:
+            return "with_rejects"
+        changed = self.created + self.updated + self.restored + self.removed
+        return "clean" if changed else "nothing_changed"
+
+    def check(self, before: int, after: int) -> None:
+        """Asserts that no record was lost, and that the catalog grew by just what is told here."""
+        fates = (
+            self.accepted + self.folded + self.skipped + self.rejected + self.duplicate + self.blank
+        )
+        if fates != self.records_read:
+            raise AssertionError(f"{self.records_read} records read, {fates} accounted for: {self}")
+        if after != before + self.created + self.restored - self.removed:
+            raise AssertionError(f"{before} products before, {after} after: {self}")
+
+
+@frozen
+class Progress:
+    """How far a run is: its stage, the bytes and records read so far."""
+
+    stage: str = "queued"
+    bytes_read: int = 0
+    bytes_total: int = 0
+    records: int = 0
+
+
+@frozen
+class JobError:
+    """Why a job failed: a stable code, and a message for a person."""
+
+    code: str
+    message: str
+
+
+@frozen
+class Job:
+    """What is to be done with a feed. A finished job never runs again."""
+
+    job_id: str
+    feed_id: str
+    partner_id: str
+    kind: JobKind
+    status: JobStatus
+    released: bool
+    created_at: datetime
+    outcome: Outcome | None = None
+    attempts: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress = Progress()
+    summary: Summary | None = None
+    error: JobError | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will happen to it any more."""
+        return self.status in FINISHED
+
+    def release(self) -> "Job":
+        """Ready for a worker; a running job stays as it is. Conflict if it is finished."""
+        self._check_unfinished("run")
+        return evolve(self, released=True)
+
+    def cancel(self, at: datetime) -> "Job":
+        """Cancelled, if it hasn't begun; Conflict otherwise."""
+        self._check_unfinished("cancel")
+        if self.status == "running":
+            raise Conflict(
+                f"Job {self.job_id} is running and can't be cancelled any more.",
+                "Wait for its end.",
+                code="job_running",
+            )
+        return evolve(self, status="cancelled", finished_at=at)
+
+    def complete(self, at: datetime, summary: Summary, outcome: Outcome) -> "Job":
+        """Done, with what became of every record."""
+        return self._finish("completed", at, summary=summary, outcome=outcome)
+
+    def fail(self, at: datetime, error: JobError, summary: Summary | None = None) -> "Job":
+        """Failed as a whole: no record of its feed landed."""
+        return self._finish("failed", at, error=error, summary=summary)
+
+    def _finish(self, status: JobStatus, at: datetime, **changes: object) -> "Job":
+        progress = evolve(self.progress, stage=status)
+        return evolve(self, status=status, finished_at=at, progress=progress, **changes)
+
+    def _check_unfinished(self, verb: str) -> None:
+        if self.is_finished:
+            raise Conflict(
+                f"Job {self.job_id} is {self.status}; it can't {verb} any more.",
+                f"Make a new job for the same feed: POST /v1/feeds/{self.feed_id}/jobs.",
+                code="job_finished",
+            )
+
+
+@frozen
+class JobQuery:
+    """Which jobs: all that fit every filter given, newest first."""
+
+    feed_id: str | None = None
+    partner_id: str | None = None
+    status: JobStatus | None = None
+    kind: JobKind | None = None

@@ -1,0 +1,99 @@
+"""Pages of lists: where a page ended, and the cursor that says so to a client.
+
+A list is walked by key, not by offset, so a page costs the same wherever it lies and nothing is
+seen twice or lost while the list changes. A cursor is bound to the question it continues: with
+other filters or another sort it is refused.
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from attrs import frozen
+
+from commerce_core.errors import InvalidInput, Malformed
+
+DEFAULT_LIMIT: Final = 50
+LARGEST_LIMIT: Final = 200
+_LONGEST_CURSOR: Final = 2_000
+
+T = TypeVar("T")
+
+
+@frozen
+class Position:
+    """Where a page ended: the last item's sort value (None sorts last) and its id, which breaks ties."""
+
+    value: str | None
+    id: str
+
+
+@frozen
+class Page(Generic[T]):
+    """Some items of a list in order, and the position after which the next page begins, if any."""
+
+    items: tuple[T, ...]
+    after: Position | None
+
+    @classmethod
+    def cut(cls, items: Sequence[T], limit: int, position: Callable[[T], Position]) -> "Page[T]":
+        """A page of at most `limit` from `items`, of which one more was fetched than is wanted."""
+        kept = tuple(items[:limit])
+        return cls(kept, position(kept[-1]) if len(items) > limit else None)
+
+
+def check_limit(limit: int) -> int:
+    """The limit itself if a page may be that long; Malformed otherwise."""
+    if not 1 <= limit <= LARGEST_LIMIT:
+        raise Malformed.at("/limit", "bad_limit", f"limit is {limit}; it may be 1 to {LARGEST_LIMIT}.")
+    return limit
+
+
+def every(page: Callable[[Position | None], Page[T]]) -> Iterator[T]:
+    """All items of a list, fetched page by page as they are asked for."""
+    after: Position | None = None
+    while True:
+        got = page(after)
+        yield from got.items
+        after = got.after
+        if after is None:
+            return
+
+
+def write_cursor(query: object, after: Position | None) -> str | None:
+    """The cursor that continues this query after that position; None at the end of the list."""
+    if after is None:
+        return None
+    text = json.dumps([_fingerprint(query), after.value, after.id], separators=(",", ":"))
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(query: object, cursor: str | None) -> Position | None:
+    """The position that a cursor of this very query names; Malformed for any other text."""
+    if cursor is None:
+        return None
+    try:
+        if len(cursor) > _LONGEST_CURSOR:
+            raise ValueError(len(cursor))
+        parts: Any = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        bound_to, value, id_ = parts
+    except (ValueError, TypeError) as error:
+        raise _bad_cursor("is not one of ours") from error
+    if not (isinstance(id_, str) and isinstance(value, str | None) and "\0" not in f"{id_}{value}"):
+        raise _bad_cursor("is not one of ours")
+    if bound_to != _fingerprint(query):
+        raise _bad_cursor("belongs to a list with other filters or another sort")
+    return Position(value, id_)
+
+
+def _fingerprint(query: object) -> str:
+    """Attrs values print all their fields, so two queries print alike only if they are alike."""
+    return hashlib.sha256(repr(query).encode()).hexdigest()[:16]
+
+
+def _bad_cursor(what: str) -> InvalidInput:
+    return Malformed.at(
+        "/cursor", "bad_cursor", f"The cursor {what}. Start again without one, and pass on what you get."
+    )

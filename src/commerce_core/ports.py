@@ -1,0 +1,359 @@
+"""What the core needs from outside: a store, a place for files, a way to keep a lease.
+
+    Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
+                                     publications · orders · sales · idempotency
+    Files             the raw bytes of every feed, never changed
+    Clock, Entropy    functions, since the core has neither a clock nor dice of its own
+
+Everything inside one `with store.begin()` happens or none of it does. Whoever adds a storage writes
+these methods and lets the contract suite (`tests/contracts`) judge them; `adapters.memory` is the
+shortest example. Each method may raise Unavailable; other errors stand in its docstring.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from attrs import frozen
+
+from commerce_core.feed_schema import Problem, Record
+from commerce_core.feeds import Feed, FeedQuery
+from commerce_core.jobs import Job, JobQuery, Progress
+from commerce_core.orders import Order, OrderQuery
+from commerce_core.paging import Page, Position
+from commerce_core.partners import ApiKey, Partner, Source
+from commerce_core.plans import Incoming, Plan
+from commerce_core.products import Product, ProductQuery
+from commerce_core.publications import Publication
+from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+
+Clock = Callable[[], datetime]
+"""The present moment, aware, in UTC."""
+
+Q = TypeVar("Q", contravariant=True)
+T = TypeVar("T", covariant=True)
+
+
+class Listing(Protocol[Q, T]):
+    """A collection that can be walked by key, and counted."""
+
+    def page(self, query: Q, after: Position | None, limit: int) -> Page[T]:
+        """At most `limit` items that fit the query, in its order, beginning after that position."""
+        ...
+
+    def count(self, query: Q) -> int:
+        """How many items fit the query."""
+        ...
+
+
+class Partners(Listing[str | None, Partner], Protocol):
+    """Partners, by id ascending; the query is the only partner to see, or None for all."""
+
+    def add(self, partner: Partner) -> None:
+        """Keeps a new partner. Conflict `partner_name_taken` if the name, case folded, is taken."""
+        ...
+
+    def put(self, partner: Partner) -> None:
+        """Replaces a partner. Conflict as in `add`, NotFound if there is none."""
+        ...
+
+    def get(self, partner_id: str) -> Partner:
+        """The partner, or NotFound."""
+        ...
+
+    def find(self, partner_name: str) -> Partner | None:
+        """The partner of that name, without regard to case."""
+        ...
+
+    def names(self, partner_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of these partners."""
+        ...
+
+
+class Sources(Protocol):
+    """Sources of partners."""
+
+    def add(self, source: Source) -> None:
+        """Keeps a new source. Conflict `source_name_taken` if the partner has one of that name."""
+        ...
+
+    def get(self, source_id: str) -> Source:
+        """The source, or NotFound."""
+        ...
+
+    def find(self, partner_id: str, source_name: str) -> Source | None:
+        """The partner's source of that name."""
+        ...
+
+
+class Keys(Listing[str | None, ApiKey], Protocol):
+    """API keys, newest first; the query is the only partner whose keys to see, or None for all."""
+
+    def add(self, key: ApiKey) -> None:
+        """Keeps a new key."""
+        ...
+
+    def put(self, key: ApiKey) -> None:
+        """Replaces a key; NotFound if there is none."""
+        ...
+
+    def get(self, key_id: str) -> ApiKey:
+        """The key, or NotFound."""
+        ...
+
+    def find(self, digest: bytes) -> ApiKey | None:
+        """The key with this digest, revoked or not."""
+        ...
+
+
+class Feeds(Listing[FeedQuery, Feed], Protocol):
+    """Feeds, newest first. Each is read with its partner's name and its newest job in brief."""
+
+    def add(self, feed: Feed) -> None:
+        """Keeps a new feed."""
+        ...
+
+    def put(self, feed: Feed) -> None:
+        """Replaces a feed's status and times; NotFound if there is none."""
+        ...
+
+    def get(self, feed_id: str) -> Feed:
+        """The feed, or NotFound."""
+        ...
+
+    def last_full_snapshot(self, source_id: str) -> datetime | None:
+        """The `snapshot_at` of the source's last applied full feed."""
+        ...
+
+
+class Jobs(Listing[JobQuery, Job], Protocol):
+    """Jobs, newest first, and the queue they make. Leases run by the store's own clock."""
+
+    def add(self, job: Job) -> None:
+        """Keeps a new job."""
+        ...
+
+    def get(self, job_id: str) -> Job:
+        """The job, or NotFound."""
+        ...
+
+    def lock(self, job_id: str) -> Job:
+        """The job, which nobody else changes until this unit ends; NotFound if there is none."""
+        ...
+
+    def put(self, job: Job) -> None:
+        """Replaces a job that is not running, or is about to stop being queued."""
+        ...
+
+    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+        """The next job to run (or this one, released or not): running now, its attempts one higher.
+
+        That is the oldest released one whose partner has no other job running, or one whose lease
+        ran out; then the former run's session is ended first. None where there is nothing to claim.
+        """
+        ...
+
+    def renew(
+        self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
+    ) -> None:
+        """Extends the lease of this attempt and shows its progress; RunLost if it was taken over."""
+        ...
+
+    def finish(self, job: Job) -> None:
+        """Replaces the running job by its finished self; RunLost if this attempt was taken over."""
+        ...
+
+    def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
+        """Keeps problems of a job, in this order."""
+        ...
+
+    def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
+        """The job's kept problems by line, those of one line in the order in which they were added."""
+        ...
+
+
+class Products(Listing[ProductQuery, Product], Protocol):
+    """The catalog. Its products are read with their partner's name and the units held of them."""
+
+    def compare(
+        self, incoming: Incoming, records: Iterable[Record], problem_limit: int
+    ) -> Plan:
+        """What the feed would do, exactly as `plans.compare` says; no live row is touched.
+
+        From now until the unit ends no other feed of the partner is compared or applied.
+        """
+        ...
+
+    def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
+        """Does what this unit's last plan says; returns the source's active products afterwards.
+
+        Changed products get the publication, their line, the next version and an ordinal (updated
+        ones by id, then new ones by line); what they were before is kept as history. The n-th new
+        product, from 0, has the id `ids.Block("prod", stem)[n]`.
+        """
+        ...
+
+    def get(self, product_id: str) -> Product:
+        """The product, removed ones too; NotFound if there never was one."""
+        ...
+
+    def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The product ids of these pairs of partner id and sku; unknown pairs are missing."""
+        ...
+
+    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+        """Adds units (below zero: gives back) to those held on open orders; unknown ids are missing.
+
+        Returns the products as they then are. Other units that hold the same products wait until
+        this one ends, so what was decided on stays true.
+        """
+        ...
+
+
+class Publications(Protocol):
+    """The one clock: everything that changed the catalog, numbered without gaps."""
+
+    def add(self, publication: Publication, at: datetime) -> Publication:
+        """Keeps it with the next number, and `at` or its predecessor's time if that is later.
+
+        Has to be the unit's last write: from here to the commit all other publications wait.
+        """
+        ...
+
+    def latest(self, source_id: str) -> Publication | None:
+        """The source's last publication."""
+        ...
+
+
+class Orders(Listing[OrderQuery, Order], Protocol):
+    """Orders with their lines, newest first."""
+
+    def add(self, order: Order) -> None:
+        """Keeps a new order."""
+        ...
+
+    def get(self, order_id: str) -> Order:
+        """The order, or NotFound."""
+        ...
+
+    def lock(self, order_id: str) -> Order:
+        """The order, which nobody else changes until this unit ends; NotFound if there is none."""
+        ...
+
+    def put(self, order: Order) -> None:
+        """Replaces an order's status, refunded amount and time; its lines never change."""
+        ...
+
+
+class Sales(Protocol):
+    """The ledger of sales."""
+
+    def add(self, entries: Iterable[SalesEntry]) -> None:
+        """Keeps entries for good."""
+        ...
+
+    def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
+        """The figures exactly as `sales.fold` gives them."""
+        ...
+
+    def first_at(self) -> datetime | None:
+        """When the first entry happened."""
+        ...
+
+
+class Idempotency(Protocol):
+    """What was answered under which key, so that a request sent twice has one effect."""
+
+    def claim(self, owner: str, key: str, digest: str) -> Any | None:
+        """None if the key is now ours to answer, else the value kept under it.
+
+        A unit that claims a key which another unit has claimed waits for that one's end. Conflict
+        `idempotency_key_reused` if the key belongs to a request with another digest.
+        """
+        ...
+
+    def keep(self, owner: str, key: str, value: Any) -> None:
+        """Keeps the answer (one of the core's attrs values) of a key claimed in this unit."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction: its collections see each other's writes, and others see all or nothing."""
+
+    @property
+    def session(self) -> str:
+        """Names the connection of this unit, so that a takeover can end it."""
+        ...
+
+    @property
+    def partners(self) -> Partners: ...
+    @property
+    def sources(self) -> Sources: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def feeds(self) -> Feeds: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def products(self) -> Products: ...
+    @property
+    def publications(self) -> Publications: ...
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def sales(self) -> Sales: ...
+    @property
+    def idempotency(self) -> Idempotency: ...
+
+
+class Store(Protocol):
+    """Keeps the state of the platform."""
+
+    def begin(self, *, dry_run: bool = False) -> AbstractContextManager[UnitOfWork]:
+        """A new unit: commits on a clean exit, rolls back on an error or on `dry_run`."""
+        ...
+
+    def check(self) -> None:
+        """Returns if the store can be used now; Unavailable otherwise, within five seconds."""
+        ...
+
+
+@frozen
+class StoredFile:
+    """What was put: its size, and the SHA-256 of its bytes, computed by us."""
+
+    bytes: int
+    sha256: str
+
+
+class Files(Protocol):
+    """Keeps files by key: parts of letters, digits, `_`, `-` and `.`, joined by `/`."""
+
+    def put(self, key: str, stream: BinaryIO, most_bytes: int) -> StoredFile:
+        """Keeps the whole stream, or nothing; TooLarge beyond `most_bytes`. Memory stays flat."""
+        ...
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """The bytes of a file as a stream; NotFound if there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys that begin so, in order."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Forgets a file; nothing happens if there is none."""
+        ...
+
+    def check(self) -> None:
+        """Returns if files can be kept and read now; Unavailable otherwise."""
+        ...
+
+
+KeepLease = Callable[[Job, str], AbstractContextManager[Callable[[Progress], None]]]
+"""Keeps the lease of a job whose run works in that session alive for as long as the context lasts.
+
+Gives a function that takes the latest progress; it raises RunLost once the job was taken over.
+"""

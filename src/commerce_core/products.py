@@ -1,0 +1,120 @@
+"""Products: one partner's offer of the smallest thing one can buy, and whether it can be bought now."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from attrs import frozen
+
+from commerce_core.feed_schema import PRODUCT_FIELDS, Value
+
+ProductStatus = Literal["active", "removed"]
+Availability = Literal["in_stock", "out_of_stock", "preorder", "backorder", "discontinued"]
+NotSellable = Literal[
+    "removed", "discontinued", "unpriced", "zero_price", "out_of_stock", "no_stock"
+]
+
+
+@frozen(kw_only=True)
+class Product:
+    """A product as it now stands: what its partner's feeds said last.
+
+    Its `product_id` never changes, not when it is removed and restored either. `version` counts its
+    changes from 1; `feed_id` and `line` are where this version came from; `held` are its units on
+    open orders. Amounts are in major units of `currency`, weight is in grams.
+    """
+
+    product_id: str
+    partner_id: str
+    partner_name: str
+    source_id: str
+    sku: str
+    product_name: str
+    group_id: str | None = None
+    options: str | None = None
+    description: str | None = None
+    brand: str | None = None
+    condition: str | None = None
+    category: str | None = None
+    gtin: str | None = None
+    mpn: str | None = None
+    price: Decimal | None = None
+    currency: str | None = None
+    sale_price: Decimal | None = None
+    sale_starts_at: datetime | None = None
+    sale_ends_at: datetime | None = None
+    availability: Availability | None = None
+    quantity: int | None = None
+    weight: Decimal | None = None
+    product_url: str | None = None
+    image_url: str | None = None
+    additional_image_urls: tuple[str, ...] | None = None
+    status: ProductStatus = "active"
+    feed_id: str
+    line: int
+    version: int = 1
+    publication_id: str
+    ordinal: int = 0
+    created_at: datetime
+    updated_at: datetime
+    held: int = 0
+
+    def values(self) -> dict[str, Value]:
+        """What the feeds said of it, by field."""
+        return {name: getattr(self, name) for name in PRODUCT_FIELDS}
+
+    @property
+    def available(self) -> int | None:
+        """Units that can still be sold; None where the quantity isn't tracked."""
+        return None if self.quantity is None else max(0, self.quantity - self.held)
+
+    @property
+    def sells_without_stock(self) -> bool:
+        """Whether it is sold before it is there."""
+        return self.availability in ("preorder", "backorder")
+
+    @property
+    def not_sellable_reason(self) -> NotSellable | None:
+        """Why it can't be bought now: the first reason that holds; None where it can."""
+        reasons: tuple[tuple[bool, NotSellable], ...] = (
+            (self.status == "removed", "removed"),
+            (self.availability == "discontinued", "discontinued"),
+            (self.price is None, "unpriced"),
+            (self.price == 0, "zero_price"),
+            (
+                self.availability == "out_of_stock"
+                or (self.availability is None and self.quantity == 0),
+                "out_of_stock",
+            ),
+            (self.available == 0 and not self.sells_without_stock, "no_stock"),
+        )
+        return next((reason for holds, reason in reasons if holds), None)
+
+    @property
+    def sellable(self) -> bool:
+        """Whether an order for one unit would be taken."""
+        return self.not_sellable_reason is None
+
+    def can_supply(self, units: int) -> bool:
+        """Whether that many more units can be sold, given those already on open orders."""
+        return self.sells_without_stock or self.available is None or units <= self.available
+
+
+SortBy = Literal["product_id", "price"]
+
+
+@frozen
+class ProductQuery:
+    """Which products, in which order: all that fit every filter given; ties are broken by id.
+
+    `skus` empty means any sku. Products without a price come last, whichever the direction.
+    """
+
+    partner_id: str | None = None
+    source_id: str | None = None
+    feed_id: str | None = None
+    skus: tuple[str, ...] = ()
+    currency: str | None = None
+    status: Literal["active", "removed", "all"] = "active"
+    sort_by: SortBy = "product_id"
+    order: Literal["asc", "desc"] = "asc"
