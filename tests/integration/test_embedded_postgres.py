@@ -1,0 +1,428 @@
+"""The embedded PostgreSQL: one server a folder, there while needed, gone after, whatever dies."""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from adapters import embedded_postgres
+from adapters.embedded_postgres import running_postgres
+from commerce_core.errors import Unavailable
+
+# A user of its own: says its address, and stays until its standard input ends, or it is killed.
+USER = """
+import sys
+from pathlib import Path
+from adapters.embedded_postgres import running_postgres
+with running_postgres(Path(sys.argv[1]), linger=float(sys.argv[2])) as address:
+    print(address, flush=True)
+    sys.stdin.read()
+"""
+GENEROUS = 30.0  # seconds after which a promise without a figure of its own is broken
+
+
+def ask(address: str, query: str) -> object:
+    with psycopg.connect(address, autocommit=True) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def do(address: str, *statements: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def started_at(address: str) -> object:
+    return ask(address, "SELECT pg_postmaster_start_time()")
+
+
+def until(condition: Callable[[], bool], seconds: float = GENEROUS) -> float:
+    """Waits for the condition, and returns how long that took."""
+    begin = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begin < seconds, f"not so within {seconds} seconds"
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+def answers(address: str) -> bool:
+    try:
+        return ask(address, "SELECT 1") == 1
+    except psycopg.OperationalError:
+        return False
+
+
+def processes(data_dir: Path) -> dict[int, str]:
+    """Every living process that works in the folder, with its program: supervisor and server."""
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(data_dir.resolve()):
+                found[int(process.name)] = (process / "comm").read_text().strip()
+    return found
+
+
+def of_server(data_dir: Path) -> list[int]:
+    return [pid for pid, program in processes(data_dir).items() if program == "postgres"]
+
+
+def supervisors(data_dir: Path) -> list[int]:
+    return [pid for pid, program in processes(data_dir).items() if program != "postgres"]
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def postmaster(data_dir: Path) -> int:
+    return int((data_dir / "postgres/cluster/postmaster.pid").read_text().split()[0])
+
+
+@pytest.fixture
+def empty_dir(tmp_path: Path) -> Generator[Path]:
+    """A folder that is not there yet, and that no process outlives."""
+    folder = tmp_path / "data"
+    yield folder
+    until(lambda: not processes(folder), 10)
+    shutil.rmtree(folder, ignore_errors=True)  # forty megabytes each
+
+
+@pytest.fixture(scope="module")
+def used_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that was in use before, to be copied: that is quicker than to make another."""
+    folder = tmp_path_factory.mktemp("used") / "data"
+    with running_postgres(folder, linger=0.0):
+        pass
+    until(lambda: not processes(folder))
+    return folder
+
+
+@pytest.fixture
+def data_dir(empty_dir: Path, used_dir: Path) -> Path:
+    shutil.copytree(used_dir, empty_dir)
+    return empty_dir
+
+
+@contextlib.contextmanager
+def user(data_dir: Path, linger: float = 0.3) -> Generator[subprocess.Popen[str]]:
+    """Another process that uses the folder; its `address` has been read already."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER, data_dir, str(linger)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_an_empty_folder_becomes_a_durable_utf8_server_without_a_network_door(empty_dir: Path):
+    with running_postgres(empty_dir, linger=0.3) as address:
+        settings = {
+            name: ask(address, f"SHOW {name}")
+            for name in ("fsync", "synchronous_commit", "listen_addresses", "timezone", "jit")
+        }
+        assert settings == {
+            "fsync": "on",
+            "synchronous_commit": "on",
+            "listen_addresses": "",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        locale = "SELECT pg_encoding_to_char(encoding) || ' ' || datlocale FROM pg_database"
+        assert ask(address, locale) == "UTF8 C.UTF-8"
+        assert ask(address, "SELECT current_setting('server_version_num')::int / 10000") == 18
+
+
+def test_only_the_owner_of_the_folder_can_reach_it(empty_dir: Path):
+    with running_postgres(empty_dir, linger=0.3) as address:
+        home = empty_dir / "postgres"
+        door = home / ".s.PGSQL.5432"
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        assert stat.S_IMODE(door.stat().st_mode) == 0o700
+        ways_in = (
+            "SELECT string_agg(DISTINCT type || ' ' || auth_method, ',') FROM pg_hba_file_rules"
+        )
+        assert ask(address, ways_in) == "local peer"
+        names = ask(address, "SELECT array_agg(sys_name) FROM pg_ident_file_mappings")
+        assert isinstance(names, list)
+        assert "root" in names
+        assert len(names) <= 2
+
+
+def test_all_users_at_once_share_one_server_and_a_later_one_attaches_within_moments(data_dir: Path):
+    with running_postgres(data_dir, linger=0.3) as first:
+        begin = time.perf_counter()
+        with running_postgres(data_dir, linger=0.3) as second:
+            took = time.perf_counter() - begin
+            assert started_at(first) == started_at(second)
+        assert took < 0.5  # it is a few milliseconds on an idle machine
+
+
+def test_eight_processes_that_start_at_once_make_one_cluster_and_one_server(empty_dir: Path):
+    with contextlib.ExitStack() as stack:
+        users = [stack.enter_context(user(empty_dir)) for _ in range(8)]
+        addresses = [address_of(process) for process in users]
+        assert all(answers(address) for address in addresses)
+        assert len({started_at(address) for address in addresses}) == 1
+        assert len(supervisors(empty_dir)) == 1
+    log = (empty_dir / "postgres/postgres.log").read_text()
+    assert log.count("running bootstrap script") == 1
+    assert log.count("ready to accept connections") == 1
+
+
+def test_the_server_ends_after_its_last_user_and_the_next_one_finds_the_rows(data_dir: Path):
+    with running_postgres(data_dir, linger=0.3) as address:
+        do(address, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (42)")
+        with running_postgres(data_dir):
+            pass
+        time.sleep(1)
+        assert answers(address)
+    assert until(lambda: not processes(data_dir)) < 5
+    assert not (data_dir / "postgres/cluster/postmaster.pid").exists()
+    with running_postgres(data_dir, linger=0.3) as address:
+        assert ask(address, "SELECT n FROM kept") == 42
+
+
+def test_a_server_lingers_so_that_one_command_after_another_finds_it_up(data_dir: Path):
+    with running_postgres(data_dir, linger=2.0) as address:
+        before = started_at(address)
+    time.sleep(0.6)
+    with running_postgres(data_dir) as address:
+        assert started_at(address) == before
+
+
+def test_users_that_come_while_the_server_is_ending_never_get_a_dead_address(data_dir: Path):
+    starts: set[object] = set()
+    with running_postgres(data_dir, linger=0.0):
+        pass
+    for round_ in range(12):
+        time.sleep(0.027 * round_)
+        with running_postgres(data_dir, linger=0.0) as address:
+            starts.add(started_at(address))
+    assert len(starts) > 1
+
+
+def test_all_committed_rows_survive_when_everything_is_killed(data_dir: Path):
+    with user(data_dir) as other:
+        address = address_of(other)
+        do(address, "CREATE TABLE kept (n int)")
+        with psycopg.connect(address) as connection:
+            for n in range(50):
+                connection.execute("INSERT INTO kept VALUES (%s)", [n])
+                connection.commit()
+            connection.execute("INSERT INTO kept VALUES (99)")
+            kill(other.pid, *processes(data_dir))
+            with pytest.raises(psycopg.OperationalError):
+                connection.commit()
+    with running_postgres(data_dir, linger=0.3) as address:
+        assert ask(address, "SELECT array_agg(n ORDER BY n) FROM kept") == list(range(50))
+
+
+@pytest.mark.parametrize("who", ["postmaster", "server", "supervisor", "supervisor and server"])
+def test_a_killed_part_is_back_within_five_seconds_under_the_same_address(data_dir: Path, who: str):
+    with running_postgres(data_dir, linger=0.3) as address:
+        do(address, "CREATE TABLE kept AS SELECT 1 AS n")
+        before = started_at(address)
+        victims = {
+            "postmaster": [postmaster(data_dir)],
+            "server": of_server(data_dir),
+            "supervisor": supervisors(data_dir),
+            "supervisor and server": list(processes(data_dir)),
+        }
+        kill(*victims[who])
+        until(lambda: answers(address) and started_at(address) != before, 5)
+        assert ask(address, "SELECT n FROM kept") == 1
+
+
+def test_a_user_that_comes_right_after_a_kill_gets_a_living_server(data_dir: Path):
+    with running_postgres(data_dir, linger=0.3) as address:
+        for _ in range(3):
+            kill(*supervisors(data_dir))
+            with running_postgres(data_dir, linger=0.3) as same:
+                assert answers(same)
+            kill(postmaster(data_dir))
+            until(lambda: answers(address))
+
+
+def test_no_server_outlives_a_killed_user_or_the_killed_supervisor(data_dir: Path):
+    with user(data_dir) as other:
+        address_of(other)
+        kill(other.pid)
+        assert until(lambda: not processes(data_dir)) < 10
+    with user(data_dir) as other:
+        address_of(other)
+        kill(other.pid, *supervisors(data_dir))
+        assert until(lambda: not processes(data_dir)) < 10
+
+
+def test_a_server_that_will_not_end_in_order_is_ended_all_the_same(data_dir: Path):
+    with user(data_dir, linger=0.0) as other:
+        address_of(other)
+        stuck = [pid for pid in of_server(data_dir) if pid != postmaster(data_dir)]
+        for pid in stuck:
+            os.kill(pid, signal.SIGSTOP)
+        kill(other.pid)
+        assert until(lambda: not of_server(data_dir)) < 10
+
+
+def test_a_recorded_process_id_that_is_somebody_elses_now_is_no_obstacle(data_dir: Path):
+    with user(data_dir) as other:
+        address_of(other)
+        kill(other.pid, *processes(data_dir))
+        until(lambda: not processes(data_dir))
+    record = data_dir / "postgres/cluster/postmaster.pid"
+    lines = record.read_text().splitlines()
+    innocent = subprocess.Popen(["sleep", "60"])
+    try:
+        record.write_text("\n".join([str(innocent.pid), *lines[1:], ""]))
+        lock = data_dir / "postgres/.s.PGSQL.5432.lock"
+        lock.write_text("\n".join([str(innocent.pid), *lock.read_text().splitlines()[1:], ""]))
+        with running_postgres(data_dir, linger=0.3) as address:
+            assert answers(address)
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+@pytest.mark.parametrize("name", ["it's a \\ müller % 店", 'a, "b"', "deep/" + "x" * 120, "\udcff"])
+def test_any_folder_will_do_and_nothing_is_left_elsewhere(empty_dir: Path, name: str):
+    empty_dir.mkdir(mode=0o700)
+    with running_postgres(empty_dir / name, linger=0.3) as address:
+        assert answers(address)
+        link = empty_dir / name / "postgres/socket"
+        elsewhere = link.readlink() if link.is_symlink() else None
+        if elsewhere is not None:
+            assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o700
+    until(lambda: not processes(empty_dir))
+    assert elsewhere is None or not elsewhere.exists()
+
+
+def test_a_long_path_keeps_its_socket_elsewhere_through_a_kill_and_leaves_nothing(empty_dir: Path):
+    home = empty_dir / ("x" * 120) / "postgres"
+    with user(home.parent) as other:
+        address_of(other)
+        first = (home / "socket").readlink()
+        kill(other.pid, *processes(empty_dir))
+        until(lambda: not processes(empty_dir))
+    with running_postgres(home.parent, linger=0.3) as address:
+        assert answers(address)
+        assert not first.exists()
+
+
+def test_a_folder_that_was_removed_can_be_used_anew_at_once(data_dir: Path):
+    with running_postgres(data_dir, linger=1.0) as address:
+        old = started_at(address)
+    subprocess.run(["rm", "-rf", data_dir], check=True)
+    time.sleep(0.5)
+    with running_postgres(data_dir, linger=0.3) as address:
+        time.sleep(1.5)  # the old one would have ended by now, and taken the new one's socket along
+        assert answers(address)
+        assert started_at(address) != old
+
+
+def test_a_folder_of_another_major_version_is_refused_with_the_way_out(empty_dir: Path):
+    cluster = empty_dir / "postgres/cluster"
+    cluster.mkdir(parents=True)
+    (cluster / "PG_VERSION").write_text("16\n")
+    with pytest.raises(Unavailable) as refusal, running_postgres(empty_dir):
+        pass
+    assert "PostgreSQL 16" in refusal.value.detail
+    assert str(cluster) in refusal.value.detail
+    assert "pg_dumpall" in refusal.value.remedy
+
+
+def test_a_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path):
+    (tmp_path / "file").touch()
+    refused = pytest.raises(Unavailable, match="Not a directory")
+    with refused as refusal, running_postgres(tmp_path / "file/data"):
+        pass
+    assert str(tmp_path / "file/data") in refusal.value.detail
+    assert refusal.value.remedy
+
+
+def test_an_initdb_that_fails_says_so_leaves_nothing_half_made_and_can_be_repeated(empty_dir: Path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))  # much like a full disk
+    try:
+        with pytest.raises(Unavailable) as refusal, running_postgres(empty_dir):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(empty_dir / "postgres/postgres.log") in refusal.value.detail
+    assert "initdb" in refusal.value.detail
+    assert not list((empty_dir / "postgres").glob("cluster*"))
+    with running_postgres(empty_dir, linger=0.3) as address:
+        assert answers(address)
+
+
+def test_a_server_that_cannot_start_is_an_error_with_the_end_of_its_log(data_dir: Path):
+    with running_postgres(data_dir, linger=0.0):
+        pass
+    until(lambda: not processes(data_dir))
+    (data_dir / "postgres/cluster/global/pg_control").write_bytes(b"")
+    with pytest.raises(Unavailable) as refusal, running_postgres(data_dir):
+        pass
+    assert "pg_control" in refusal.value.detail
+    assert str(data_dir / "postgres/postgres.log") in refusal.value.remedy
+
+
+def test_the_log_is_kept_short_while_the_server_writes_on(data_dir: Path):
+    with running_postgres(data_dir, linger=0.3) as address:
+        log = data_dir / "postgres/postgres.log"
+        with log.open("a") as file:
+            file.write("x" * (embedded_postgres.LOG_LIMIT + 1))
+        until(lambda: log.stat().st_size < 1000)
+        with psycopg.connect(address) as connection, contextlib.suppress(psycopg.Error):
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        until(lambda: "terminating" in log.read_text())
+        assert (data_dir / "postgres/postgres.log.1").stat().st_size > embedded_postgres.LOG_LIMIT
+
+
+def test_the_log_holds_no_values_of_failed_statements(data_dir: Path):
+    with running_postgres(data_dir, linger=0.3) as address:
+        do(
+            address,
+            "CREATE TABLE once (secret text PRIMARY KEY)",
+            "INSERT INTO once VALUES ('s3cr3t')",
+        )
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            do(address, "INSERT INTO once VALUES ('s3cr3t')")
+        log = data_dir / "postgres/postgres.log"
+        until(lambda: "duplicate key" in log.read_text())
+        assert "s3cr3t" not in log.read_text()
+
+
+def test_the_server_knows_nothing_of_its_users_secrets_and_heeds_none_of_its_settings(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COMMERCE_SECRET", "s3cr3t")
+    monkeypatch.setenv("PGPORT", "7777")
+    monkeypatch.setenv("PGDATA", "/nowhere")
+    with running_postgres(data_dir, linger=0.3) as address:
+        assert answers(address)
+        for pid in processes(data_dir):
+            assert b"s3cr3t" not in Path(f"/proc/{pid}/environ").read_bytes()
