@@ -34,12 +34,12 @@ check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, doc
 	@$(call quietly,$(BIN)/ruff check .)
 	@$(call quietly,$(BIN)/lint-imports)
 	@$(call quietly,$(BIN)/pyright)
+	@$(MAKE) --no-print-directory docs
 	@out=$$($(MAKE) --no-print-directory test 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }; \
 		printf '%s\n' "$$out" | tail -n 1
-	@$(MAKE) --no-print-directory docs
 
 docs: .venv/.check  ## the documentation, as a site under site/
-	@$(call quietly,$(BIN)/mkdocs build --quiet --strict)
+	@$(call quietly,$(BIN)/mkdocs build --strict)
 
 fmt: .venv/.check  ## formats, and repairs what can be repaired
 	@$(BIN)/ruff check --quiet --fix-only .
