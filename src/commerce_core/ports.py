@@ -10,10 +10,11 @@ these methods and lets the contract suite (`tests/contracts`) judge them; `adapt
 shortest example. Each method may raise Unavailable; other errors stand in its docstring.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Final, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -39,7 +40,10 @@ class Listing(Protocol[Q, T]):
     """A collection that can be walked by key, and counted."""
 
     def page(self, query: Q, after: Position | None, limit: int) -> Page[T]:
-        """At most `limit` items that fit the query, in its order, beginning after that position."""
+        """At most `limit` items that fit the query, in its order, beginning after that position.
+
+        Malformed `bad_cursor` if no page in this order can have ended at such a position.
+        """
         ...
 
     def count(self, query: Q) -> int:
@@ -188,9 +192,10 @@ class Products(Listing[ProductQuery, Product], Protocol):
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
         """Does what this unit's last plan says; returns the source's active products afterwards.
 
-        Changed products get the publication, their line, the next version and an ordinal (updated
-        ones by id, then new ones by line); what they were before is kept as history. The n-th new
-        product, from 0, has the id `ids.Block("prod", stem)[n]`.
+        Changed products get the publication, the feed, their line, the next version and an ordinal
+        from 0 (those that were there by id, then new ones by line), and are the feed's source's;
+        what they were before is kept as history. Their times are by the store's own clock. The n-th
+        new product, from 0, has the id `ids.Block("prod", stem)[n]`.
         """
         ...
 
@@ -199,7 +204,7 @@ class Products(Listing[ProductQuery, Product], Protocol):
         ...
 
     def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """The product ids of these pairs of partner id and sku; unknown pairs are missing."""
+        """The ids, removed products' too, of these pairs of partner id and sku, where known."""
         ...
 
     def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
@@ -328,8 +333,23 @@ class StoredFile:
     sha256: str
 
 
+LONGEST_FILE_KEY: Final = 512
+_PART: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}"
+_FILE_KEY: Final = re.compile(f"{_PART}(?:/{_PART})*")
+
+
+def check_file_key(key: str) -> str:
+    """The key itself if a file can have it; ValueError otherwise, since the core makes the keys."""
+    if len(key) > LONGEST_FILE_KEY or not _FILE_KEY.fullmatch(key):
+        raise ValueError(f"{key[:200]!r} can't be the key of a file")
+    return key
+
+
 class Files(Protocol):
-    """Keeps files by key: parts of letters, digits, `_`, `-` and `.`, joined by `/`."""
+    """Keeps files by key: parts of letters, digits, `_`, `-` and `.`, joined by `/`.
+
+    No part begins with a point. ValueError for any other key.
+    """
 
     def put(self, key: str, stream: BinaryIO, most_bytes: int) -> StoredFile:
         """Keeps the whole stream, or nothing; TooLarge beyond `most_bytes`. Memory stays flat."""

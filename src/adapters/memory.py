@@ -1,0 +1,665 @@
+"""A store and a place for files in the memory of one process: the readable half of the reference.
+
+State is a handful of dicts of immutable values under one lock. A unit holds the lock for as long as
+it lasts, so units never meet; a journal of what each write replaced undoes the unit that fails.
+"""
+
+import hashlib
+import heapq
+import io
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from operator import gt, lt
+from typing import BinaryIO, Final, TypeVar
+
+from attrs import evolve, frozen
+
+from commerce_core import sales
+from commerce_core.errors import Conflict, Malformed, NotFound, RunLost, TooLarge
+from commerce_core.feed_schema import Problem, Record
+from commerce_core.feeds import Feed, FeedQuery, LatestJob
+from commerce_core.ids import Block
+from commerce_core.jobs import Job, JobQuery, Progress
+from commerce_core.orders import Order, OrderQuery
+from commerce_core.paging import Page, Position
+from commerce_core.partners import ApiKey, Partner, Source
+from commerce_core.plans import Change, Incoming, Plan, compare
+from commerce_core.ports import Clock, StoredFile, UnitOfWork, check_file_key
+from commerce_core.products import Product, ProductQuery
+from commerce_core.publications import Publication
+from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+_BLOCK: Final = 1 << 16
+_Journal = list[Callable[[], object]]
+"""What undoes each write of a unit, in the order of the writes."""
+
+
+class _Table(dict[K, T]):
+    """Rows by key, written by `table[key] = row` alone; each write notes how it is undone."""
+
+    def __init__(self, journal: _Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def __setitem__(self, key: K, row: T) -> None:
+        write = super().__setitem__
+        self._journal.append(
+            partial(write, key, self[key]) if key in self else partial(self.pop, key)
+        )
+        write(key, row)
+
+
+class _Tables:
+    """All that is kept, and the journal of the unit that is under way."""
+
+    def __init__(self) -> None:
+        self.journal: _Journal = []
+        self.partners = _Table[str, Partner](self.journal)
+        self.sources = _Table[str, Source](self.journal)
+        self.keys = _Table[str, ApiKey](self.journal)
+        self.feeds = _Table[str, Feed](self.journal)
+        self.jobs = _Table[str, Job](self.journal)
+        self.leases = _Table[str, datetime](self.journal)
+        self.problems = _Table[str, tuple[Problem, ...]](self.journal)
+        self.products = _Table[str, Product](self.journal)
+        self.skus = _Table[tuple[str, str], str](self.journal)
+        self.history = _Table[tuple[str, int], Product](self.journal)
+        self.held = _Table[str, int](self.journal)
+        self.publications = _Table[int, Publication](self.journal)
+        self.orders = _Table[str, Order](self.journal)
+        self.entries = _Table[str, SalesEntry](self.journal)
+        self.answers = _Table[tuple[str, str], tuple[str, object]](self.journal)
+
+    def undo(self) -> None:
+        """Everything is again as it was when the unit began."""
+        for restore in reversed(self.journal):
+            restore()
+
+
+class MemoryStore:
+    """Implements `commerce_core.ports.Store`; what it keeps is gone with the process."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Leases, and the times of products, run by `clock`."""
+        self._clock = clock
+        self._tables = _Tables()
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    @contextmanager
+    def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
+        """One unit at a time; one within another would wait for ever, and is refused."""
+        if self._owner == threading.get_ident():
+            raise RuntimeError("this thread is already inside a unit of this store")
+        tables = self._tables
+        with self._lock:
+            self._owner = threading.get_ident()
+            done = False
+            try:
+                yield _unit(tables, self._clock)
+                done = not dry_run
+            finally:
+                if not done:
+                    tables.undo()
+                tables.journal.clear()
+                self._owner = None
+
+    @contextmanager
+    def keep_lease(self, _job: Job, _session: str) -> Generator[Callable[[Progress], None]]:
+        """A `KeepLease`: no job is taken over while a unit lasts, so there is nothing to do."""
+        yield lambda _progress: None
+
+    def check(self) -> None:
+        """Memory is always there."""
+
+
+@frozen
+class _Unit:
+    """One transaction; `commerce_core.ports` says what each collection promises."""
+
+    partners: "_Partners"
+    sources: "_Sources"
+    keys: "_Keys"
+    feeds: "_Feeds"
+    jobs: "_Jobs"
+    products: "_Products"
+    publications: "_Publications"
+    orders: "_Orders"
+    sales: "_Sales"
+    idempotency: "_Idempotency"
+    session: str = "memory"
+
+
+def _unit(tables: _Tables, clock: Clock) -> _Unit:
+    return _Unit(
+        _Partners(tables),
+        _Sources(tables),
+        _Keys(tables),
+        _Feeds(tables),
+        _Jobs(tables, clock),
+        _Products(tables, clock),
+        _Publications(tables),
+        _Orders(tables),
+        _Sales(tables),
+        _Idempotency(tables),
+    )
+
+
+def _found(rows: Mapping[str, T], row_id: str, noun: str) -> T:
+    row = rows.get(row_id)
+    if row is None:
+        raise NotFound(f"There is no {noun} {row_id}.")
+    return row
+
+
+def _by_id(row_id: str) -> Position:
+    """The position of a row in a list that is sorted by id alone."""
+    return Position(None, row_id)
+
+
+def _page(
+    rows: Iterable[T], position: Callable[[T], Position], after: Position | None, limit: int,
+    *, descending: bool = True,
+) -> Page[T]:  # fmt: skip
+    """The rows after that position, by value and then by id; those without a value come last."""
+
+    def rank(at: Position) -> tuple[bool, Decimal, str]:
+        return ((at.value is None) != descending, _number(at.value), at.id)
+
+    def place(row: T) -> tuple[bool, Decimal, str]:
+        return rank(position(row))
+
+    if after is not None:
+        end, beyond = rank(after), lt if descending else gt
+        rows = [row for row in rows if beyond(place(row), end)]
+    first = heapq.nlargest if descending else heapq.nsmallest
+    return Page[T].cut(first(limit + 1, rows, key=place), limit, position)
+
+
+def _number(value: str | None) -> Decimal:
+    try:
+        number = Decimal(value or 0)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if number.is_finite():
+        return number
+    raise Malformed.at("/cursor", "bad_cursor", f"No page of this list ended at {value!r}.")
+
+
+def _agrees(wanted: T | None, got: T) -> bool:
+    return wanted is None or wanted == got
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or since <= at) and (until is None or at < until)
+
+
+@frozen
+class _Partners:
+    _kept: _Tables
+
+    def page(self, query: str | None, after: Position | None, limit: int) -> Page[Partner]:
+        rows = self._fitting(query)
+        return _page(rows, lambda p: _by_id(p.partner_id), after, limit, descending=False)
+
+    def count(self, query: str | None) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: str | None) -> list[Partner]:
+        return [p for p in self._kept.partners.values() if _agrees(query, p.partner_id)]
+
+    def add(self, partner: Partner) -> None:
+        if self.find(partner.partner_name):
+            raise _name_taken(partner)
+        self._kept.partners[partner.partner_id] = partner
+
+    def put(self, partner: Partner) -> None:
+        before = self.get(partner.partner_id)
+        if self.find(partner.partner_name) not in (None, before):
+            raise _name_taken(partner)
+        self._kept.partners[partner.partner_id] = partner
+
+    def get(self, partner_id: str) -> Partner:
+        return _found(self._kept.partners, partner_id, "partner")
+
+    def find(self, partner_name: str) -> Partner | None:
+        folded = partner_name.casefold()
+        everyone = self._kept.partners.values()
+        return next((p for p in everyone if p.partner_name.casefold() == folded), None)
+
+    def names(self, partner_ids: Iterable[str]) -> Mapping[str, str]:
+        kept = self._kept.partners
+        return {known: kept[known].partner_name for known in partner_ids if known in kept}
+
+
+def _name_taken(partner: Partner) -> Conflict:
+    return Conflict(
+        f"There already is a partner named {partner.partner_name!r}.",
+        "Names are unique without regard to case; choose another.",
+        code="partner_name_taken",
+    )
+
+
+@frozen
+class _Sources:
+    _kept: _Tables
+
+    def add(self, source: Source) -> None:
+        if self.find(source.partner_id, source.source_name):
+            raise Conflict(
+                f"The partner already has a source named {source.source_name!r}.",
+                "Choose another name.",
+                code="source_name_taken",
+            )
+        self._kept.sources[source.source_id] = source
+
+    def get(self, source_id: str) -> Source:
+        return _found(self._kept.sources, source_id, "source")
+
+    def find(self, partner_id: str, source_name: str) -> Source | None:
+        wanted = (partner_id, source_name)
+        everything = self._kept.sources.values()
+        return next((s for s in everything if (s.partner_id, s.source_name) == wanted), None)
+
+
+@frozen
+class _Keys:
+    _kept: _Tables
+
+    def page(self, query: str | None, after: Position | None, limit: int) -> Page[ApiKey]:
+        return _page(self._fitting(query), lambda key: _by_id(key.key_id), after, limit)
+
+    def count(self, query: str | None) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: str | None) -> list[ApiKey]:
+        return [key for key in self._kept.keys.values() if _agrees(query, key.partner_id)]
+
+    def add(self, key: ApiKey) -> None:
+        self._kept.keys[key.key_id] = key
+
+    def put(self, key: ApiKey) -> None:
+        self.get(key.key_id)
+        self.add(key)
+
+    def get(self, key_id: str) -> ApiKey:
+        return _found(self._kept.keys, key_id, "key")
+
+    def find(self, digest: bytes) -> ApiKey | None:
+        return next((key for key in self._kept.keys.values() if key.digest == digest), None)
+
+
+@frozen
+class _Feeds:
+    _kept: _Tables
+
+    def page(self, query: FeedQuery, after: Position | None, limit: int) -> Page[Feed]:
+        page = _page(self._fitting(query), lambda feed: _by_id(feed.feed_id), after, limit)
+        return evolve(page, items=tuple(map(self._shown, page.items)))
+
+    def count(self, query: FeedQuery) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: FeedQuery) -> list[Feed]:
+        return [
+            feed
+            for feed in self._kept.feeds.values()
+            if _agrees(query.partner_id, feed.partner_id)
+            and _agrees(query.source_id, feed.source_id)
+            and _agrees(query.status, feed.status)
+            and _within(feed.received_at, query.received_from, query.received_to)
+        ]
+
+    def _shown(self, feed: Feed) -> Feed:
+        """The feed with what changes around it: its partner's name, its newest job."""
+        own = [job for job in self._kept.jobs.values() if job.feed_id == feed.feed_id]
+        job = max(own, key=lambda job: job.job_id, default=None)
+        brief = LatestJob(job.job_id, job.kind, job.status, job.outcome) if job else None
+        name = self._kept.partners[feed.partner_id].partner_name
+        return evolve(feed, partner_name=name, latest_job=brief)
+
+    def add(self, feed: Feed) -> None:
+        self._kept.feeds[feed.feed_id] = feed
+
+    def put(self, feed: Feed) -> None:
+        self.get(feed.feed_id)
+        self._kept.feeds[feed.feed_id] = feed
+
+    def get(self, feed_id: str) -> Feed:
+        return self._shown(_found(self._kept.feeds, feed_id, "feed"))
+
+    def last_full_snapshot(self, source_id: str) -> datetime | None:
+        applied = [
+            feed.snapshot_at
+            for feed in self._kept.feeds.values()
+            if (feed.source_id, feed.mode, feed.status) == (source_id, "full", "applied")
+        ]
+        return max(applied, default=None)
+
+
+@frozen
+class _Jobs:
+    _kept: _Tables
+    _clock: Clock
+
+    def page(self, query: JobQuery, after: Position | None, limit: int) -> Page[Job]:
+        return _page(self._fitting(query), lambda job: _by_id(job.job_id), after, limit)
+
+    def count(self, query: JobQuery) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: JobQuery) -> list[Job]:
+        return [
+            job
+            for job in self._kept.jobs.values()
+            if _agrees(query.feed_id, job.feed_id)
+            and _agrees(query.partner_id, job.partner_id)
+            and _agrees(query.status, job.status)
+            and _agrees(query.kind, job.kind)
+        ]
+
+    def add(self, job: Job) -> None:
+        self._kept.jobs[job.job_id] = job
+
+    def get(self, job_id: str) -> Job:
+        return _found(self._kept.jobs, job_id, "job")
+
+    def lock(self, job_id: str) -> Job:
+        return self.get(job_id)
+
+    def put(self, job: Job) -> None:
+        self._kept.jobs[job.job_id] = job
+
+    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+        now = self._clock()
+        running = [job for job in self._kept.jobs.values() if job.status == "running"]
+        alive = [job for job in running if self._kept.leases[job.job_id] > now]
+        busy = {job.partner_id for job in alive}
+        waiting = [
+            job
+            for job in self._kept.jobs.values()
+            if (job.status == "queued" and (job.released or job_id)) or job in running
+            if _agrees(job_id, job.job_id) and job.partner_id not in busy
+        ]
+        if not waiting:
+            return None
+        oldest = min(waiting, key=lambda job: job.job_id)
+        job = evolve(oldest, status="running", attempts=oldest.attempts + 1, started_at=at)
+        self._kept.jobs[job.job_id] = job
+        self._kept.leases[job.job_id] = now + lease
+        return job
+
+    def renew(
+        self,
+        job: Job,
+        progress: Progress,
+        lease: timedelta,
+        session: str | None = None,  # noqa: ARG002 - there is no session that outlives its unit
+    ) -> None:
+        current = self._current(job)
+        self._kept.jobs[job.job_id] = evolve(current, progress=progress)
+        self._kept.leases[job.job_id] = self._clock() + lease
+
+    def finish(self, job: Job) -> None:
+        self._current(job)
+        self._kept.jobs[job.job_id] = job
+
+    def _current(self, job: Job) -> Job:
+        """The running job as it is kept; RunLost unless it still is this very attempt."""
+        kept = self.get(job.job_id)
+        if kept.status != "running" or kept.attempts != job.attempts:
+            raise RunLost(f"Job {job.job_id} is no longer run by attempt {job.attempts}.")
+        return kept
+
+    def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
+        self._kept.problems[job_id] = (*self._kept.problems.get(job_id, ()), *problems)
+
+    def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
+        numbered = list(enumerate(self._kept.problems.get(job_id, ())))
+        page = _page(
+            numbered,
+            lambda item: Position(str(item[1].line), f"{item[0]:012}"),
+            after,
+            limit,
+            descending=False,
+        )
+        return Page(tuple(problem for _, problem in page.items), page.after)
+
+
+class _Products:
+    def __init__(self, kept: _Tables, clock: Clock) -> None:
+        self._kept = kept
+        self._clock = clock
+        self._plan: Plan | None = None
+        self._changes: Sequence[Change] = ()
+
+    def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
+        def position(product: Product) -> Position:
+            value = product.price if query.sort_by == "price" else None
+            return Position(None if value is None else str(value), product.product_id)
+
+        rows = self._fitting(query)
+        page = _page(rows, position, after, limit, descending=query.order == "desc")
+        return evolve(page, items=tuple(map(self._shown, page.items)))
+
+    def count(self, query: ProductQuery) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: ProductQuery) -> list[Product]:
+        return [
+            row
+            for row in self._kept.products.values()
+            if query.status in ("all", row.status)
+            and _agrees(query.partner_id, row.partner_id)
+            and _agrees(query.source_id, row.source_id)
+            and _agrees(query.feed_id, row.feed_id)
+            and _agrees(query.currency, row.currency)
+            and (not query.skus or row.sku in query.skus)
+        ]
+
+    def _shown(self, row: Product) -> Product:
+        """The product with what changes around it: its partner's name, the units held of it."""
+        name = self._kept.partners[row.partner_id].partner_name
+        return evolve(row, partner_name=name, held=self._kept.held.get(row.product_id, 0))
+
+    def _active(self, source_id: str) -> list[Product]:
+        return self._fitting(ProductQuery(source_id=source_id))
+
+    def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
+        def find(sku: str) -> Product | None:
+            product_id = self._kept.skus.get((incoming.partner_id, sku))
+            return self._kept.products[product_id] if product_id else None
+
+        active = self._active(incoming.source_id)
+        self._plan, self._changes = compare(incoming, records, find, active, problem_limit)
+        return self._plan
+
+    def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
+        if plan is not self._plan:
+            raise ValueError("only the last plan of this unit can be applied")
+        now, new_ids = self._clock(), iter(Block("prod", stem))
+        for ordinal, change in enumerate(self._changes):
+            product = change.before or _created(plan.incoming, change, next(new_ids), now)
+            self._keep(
+                evolve(
+                    product,
+                    **change.values,
+                    source_id=plan.incoming.source_id,
+                    status="removed" if change.kind == "removed" else "active",
+                    feed_id=plan.incoming.feed_id,
+                    line=change.line,
+                    version=product.version + 1,
+                    publication_id=publication.publication_id,
+                    ordinal=ordinal,
+                    updated_at=now,
+                )
+            )
+        self._plan = None
+        return len(self._active(plan.incoming.source_id))
+
+    def _keep(self, product: Product) -> None:
+        before = self._kept.products.get(product.product_id)
+        if before is not None:
+            self._kept.history[before.product_id, before.version] = before
+        self._kept.products[product.product_id] = product
+        self._kept.skus[product.partner_id, product.sku] = product.product_id
+
+    def get(self, product_id: str) -> Product:
+        return self._shown(_found(self._kept.products, product_id, "product"))
+
+    def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        return {key: self._kept.skus[key] for key in keys if key in self._kept.skus}
+
+    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+        known = [product_id for product_id in units if product_id in self._kept.products]
+        for product_id in known:
+            self._kept.held[product_id] = self._kept.held.get(product_id, 0) + units[product_id]
+        return {product_id: self.get(product_id) for product_id in known}
+
+
+def _created(incoming: Incoming, change: Change, product_id: str, now: datetime) -> Product:
+    """A new product before its first version: what it will be for good."""
+    return Product(
+        product_id=product_id,
+        partner_id=incoming.partner_id,
+        partner_name="",
+        source_id=incoming.source_id,
+        sku=change.sku,
+        product_name="",
+        feed_id=incoming.feed_id,
+        line=change.line,
+        version=0,
+        publication_id="",
+        created_at=now,
+        updated_at=now,
+    )
+
+
+@frozen
+class _Publications:
+    _kept: _Tables
+
+    def add(self, publication: Publication, at: datetime) -> Publication:
+        number = len(self._kept.publications) + 1
+        last = self._kept.publications.get(number - 1)
+        if last and last.published_at:
+            at = max(at, last.published_at)
+        numbered = evolve(publication, number=number, published_at=at)
+        self._kept.publications[number] = numbered
+        return numbered
+
+    def latest(self, source_id: str) -> Publication | None:
+        newest_first = reversed(self._kept.publications.values())
+        return next((p for p in newest_first if p.source_id == source_id), None)
+
+
+@frozen
+class _Orders:
+    _kept: _Tables
+
+    def page(self, query: OrderQuery, after: Position | None, limit: int) -> Page[Order]:
+        return _page(self._fitting(query), lambda order: _by_id(order.order_id), after, limit)
+
+    def count(self, query: OrderQuery) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: OrderQuery) -> list[Order]:
+        return [
+            order
+            for order in self._kept.orders.values()
+            if query.partner_id in (None, *(item.partner_id for item in order.items))
+            and _agrees(query.status, order.status)
+            and _agrees(query.customer_reference, order.customer_reference)
+            and _within(order.created_at, query.created_from, query.created_to)
+        ]
+
+    def add(self, order: Order) -> None:
+        self._kept.orders[order.order_id] = order
+
+    def get(self, order_id: str) -> Order:
+        return _found(self._kept.orders, order_id, "order")
+
+    def lock(self, order_id: str) -> Order:
+        return self.get(order_id)
+
+    def put(self, order: Order) -> None:
+        self._kept.orders[order.order_id] = order
+
+
+@frozen
+class _Sales:
+    _kept: _Tables
+
+    def add(self, entries: Iterable[SalesEntry]) -> None:
+        for entry in entries:
+            self._kept.entries[entry.entry_id] = entry
+
+    def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
+        return sales.fold(self._kept.entries.values(), question)
+
+    def first_at(self) -> datetime | None:
+        return min((entry.at for entry in self._kept.entries.values()), default=None)
+
+
+@frozen
+class _Idempotency:
+    _kept: _Tables
+
+    def claim(self, owner: str, key: str, digest: str) -> object | None:
+        known, value = self._kept.answers.get((owner, key), (digest, None))
+        if known != digest:
+            raise Conflict(
+                f"The idempotency key {key!r} was used for another request.",
+                "Take a new key for a new request.",
+                code="idempotency_key_reused",
+            )
+        self._kept.answers[owner, key] = (digest, value)
+        return value
+
+    def keep(self, owner: str, key: str, value: object) -> None:
+        digest, _ = self._kept.answers[owner, key]
+        self._kept.answers[owner, key] = (digest, value)
+
+
+class MemoryFiles:
+    """Implements `commerce_core.ports.Files`; what it keeps is gone with the process."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def put(self, key: str, stream: BinaryIO, most_bytes: int) -> StoredFile:
+        """Reads to the end, and only then keeps anything."""
+        check_file_key(key)
+        body = io.BytesIO()
+        while block := stream.read(_BLOCK):
+            if body.tell() + len(block) > most_bytes:
+                raise TooLarge(f"The file has more than {most_bytes:,} bytes.")
+            body.write(block)
+        self._files[key] = body.getvalue()
+        return StoredFile(body.tell(), hashlib.sha256(body.getbuffer()).hexdigest())
+
+    @contextmanager
+    def open(self, key: str) -> Generator[BinaryIO]:
+        """A stream of its own for each reader."""
+        body = self._files.get(check_file_key(key))
+        if body is None:
+            raise NotFound(f"There is no file {key}.")
+        yield io.BytesIO(body)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys as they were when the list was asked for."""
+        return iter(sorted(key for key in tuple(self._files) if key.startswith(prefix)))
+
+    def delete(self, key: str) -> None:
+        """Forgets a file; nothing happens if there is none."""
+        self._files.pop(check_file_key(key), None)
+
+    def check(self) -> None:
+        """Memory is always there."""
