@@ -1,0 +1,32 @@
+"""Open commerce integration: partners' feeds become a catalog, orders and figures.
+
+`connect` opens the platform as a library; everything it does is in `usecases`, everything it needs
+from outside in `ports`.
+"""
+
+from contextlib import AbstractContextManager
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from commerce_core.usecases import Commerce
+
+__all__ = ["connect"]
+
+
+def connect(
+    database_url: str = "embedded:", files_url: str | None = None, **settings: str
+) -> "AbstractContextManager[Commerce]":
+    """Opens the platform, as in `with commerce_core.connect("embedded:./data") as commerce:`.
+
+    `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR, which then is the data
+    directory for files too), `postgresql://...` or `memory:`; `files_url` is `file:[DIR]`,
+    `s3://BUCKET/PREFIX` or `memory:`. Other settings are those of the environment, in lower case
+    and without the prefix. Acts as the operator. Raises Unavailable where a part can't be reached.
+    """
+    for found in entry_points(group="commerce.composition", name="connect"):
+        compose = found.load()
+        return compose(database_url, files_url, **settings)
+    raise RuntimeError(
+        "No composition root is installed; install the distribution, not its sources."
+    )

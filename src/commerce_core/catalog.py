@@ -1,0 +1,67 @@
+"""Catalog: the products as they now stand."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.context import Context, Listed
+from commerce_core.errors import InvalidInput, NotFound
+from commerce_core.ids import parse
+from commerce_core.paging import DEFAULT_LIMIT
+from commerce_core.products import Product, ProductQuery
+
+_ALL_ACTIVE: Final = ProductQuery()
+
+
+@frozen
+class Catalog:
+    """The products of all partners, or of the one who asks."""
+
+    _context: Context
+
+    def get(
+        self, product_id: str | None = None, *, partner: str | None = None, sku: str | None = None
+    ) -> Product:
+        """The product of that id, or the partner's of that sku; removed ones too."""
+        with self._context.store.begin() as unit:
+            if product_id is None:
+                if partner is None or sku is None:
+                    raise InvalidInput("Name a product by its id, or by partner and sku.")
+                key = (self._context.partner(unit, partner).partner_id, sku)
+                product_id = unit.products.resolve([key]).get(key)
+                if product_id is None:
+                    raise NotFound(f"Partner {partner!r} has no product {sku[:255]!r}.")
+            product = unit.products.get(parse("prod", product_id))
+        self._context.check_visible("product", product_id, product.partner_id)
+        return product
+
+    def list(
+        self, query: ProductQuery = _ALL_ACTIVE, *, partner: str | None = None
+    ) -> Iterator[Product]:
+        """All products that fit, in the query's order."""
+        return self._context.walk(lambda unit: unit.products, self._own(query, partner))
+
+    def page(
+        self,
+        query: ProductQuery = _ALL_ACTIVE,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Product]:
+        """A page of the products that fit, in the query's order."""
+        query = self._own(query, partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.products, query, cursor, limit, count=count)
+
+    def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
+        query = evolve(query, currency=query.currency and query.currency.strip().upper())
+        with self._context.store.begin() as unit:
+            named = partner or query.partner_id
+            query = evolve(query, partner_id=self._context.partner_filter(unit, named))
+        if query.sort_by == "price" and query.currency is None and query.partner_id is None:
+            detail = "Prices compare within a currency or a partner; name one of them."
+            raise InvalidInput.at("/sort_by", "needs_currency", detail)
+        return query

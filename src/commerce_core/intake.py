@@ -1,0 +1,415 @@
+"""Intake: partners, the feeds they send, and the jobs that bring feeds into the catalog."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import BinaryIO, Final
+
+from attrs import evolve, frozen
+
+from commerce_core.context import Context, IdempotencyKey, Listed
+from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
+from commerce_core.feed_schema import Problem
+from commerce_core.feeds import Feed, FeedQuery, check_promises, tidy_file_name
+from commerce_core.ids import looks_like, parse
+from commerce_core.ingest import Ingest
+from commerce_core.jobs import LEASE, Job, JobQuery, JobStatus
+from commerce_core.paging import (
+    DEFAULT_LIMIT,
+    Page,
+    Position,
+    check_limit,
+    every,
+    read_cursor,
+    write_cursor,
+)
+from commerce_core.partners import MAIN_SOURCE, Mode, Partner, Source, tidy_details
+from commerce_core.ports import UnitOfWork
+
+LONGEST_CONTENT_TYPE: Final = 255
+_FUTURE_ALLOWED: Final = timedelta(days=1)
+"""How far a snapshot may lie ahead: clocks and time zones differ, but not by more."""
+_ANY_FEED: Final = FeedQuery()
+_ANY_JOB: Final = JobQuery()
+
+
+@frozen
+class Receipt:
+    """What an upload is acknowledged with; `status` is the job's."""
+
+    feed_id: str
+    job_id: str
+    partner_id: str
+    source_id: str
+    status: JobStatus
+    sha256: str
+    bytes: int
+
+
+@frozen
+class Intake:
+    """Partners, their feeds, and the jobs that bring feeds into the catalog."""
+
+    _context: Context
+
+    # Partners
+
+    def add_partner(
+        self,
+        partner_name: str,
+        *,
+        currency: str | None = None,
+        time_zone: str | None = None,
+        contact_email: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Partner:
+        """A new active partner with its source `main`; Conflict if the name is taken."""
+        details = {
+            "partner_name": partner_name,
+            "currency": currency,
+            "time_zone": time_zone or "UTC",
+            "contact_email": contact_email,
+        }
+        with self._context.store.begin() as unit:
+            request = ("add_partner", details)
+            return self._context.once(unit, key, request, lambda: self._add_partner(unit, details))
+
+    def _add_partner(self, unit: UnitOfWork, details: dict[str, str | None]) -> Partner:
+        now, mint_ = self._context.clock(), self._context.mint
+        tidy = tidy_details(details)
+        partner = Partner(
+            partner_id=mint_("ptn"),
+            partner_name=tidy["partner_name"] or "",
+            status="active",
+            currency=tidy["currency"],
+            time_zone=tidy["time_zone"] or "UTC",
+            contact_email=tidy["contact_email"],
+            created_at=now,
+            updated_at=now,
+        )
+        unit.partners.add(partner)
+        unit.sources.add(Source(mint_("src"), partner.partner_id, MAIN_SOURCE, "delta", now))
+        return partner
+
+    def get_partner(self, partner: str) -> Partner:
+        """The partner of that id or name."""
+        with self._context.store.begin() as unit:
+            return self._context.partner(unit, partner)
+
+    def change_partner(self, partner: str, **changes: str | None) -> Partner:
+        """Changes `partner_name, status, currency, time_zone` or `contact_email`."""
+        with self._context.store.begin() as unit:
+            old = self._context.partner(unit, partner)
+            new = old.changed(self._context.clock(), **changes)
+            unit.partners.put(new)
+            return new
+
+    def partners(self) -> Iterator[Partner]:
+        """All partners to see, oldest first."""
+        return self._context.walk(lambda unit: unit.partners, self._context.principal.partner_id)
+
+    def page_partners(
+        self, cursor: str | None = None, limit: int = DEFAULT_LIMIT, *, count: bool = False
+    ) -> Listed[Partner]:
+        """A page of the partners, oldest first."""
+        own = self._context.principal.partner_id
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.partners, own, cursor, limit, count=count)
+
+    # Feeds
+
+    def upload(
+        self,
+        stream: BinaryIO,
+        *,
+        partner: str,
+        file_name: str = "feed.csv",
+        content_type: str = "text/csv",
+        source: str | None = None,
+        mode: Mode | None = None,
+        run: bool = False,
+        snapshot_at: datetime | None = None,
+        expected_rows: int | None = None,
+        sha256: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Receipt:
+        """Keeps a feed's raw file, and a job to ingest it that waits for `run`.
+
+        Everything about the content ends in the job. Refused are only: an unknown partner or source
+        (NotFound), a partner that isn't active (Conflict), a file of no bytes or of another SHA-256
+        (InvalidInput), and one that is too large (TooLarge); then nothing is kept.
+        """
+        check_promises(sha256, expected_rows)
+        context, now = self._context, self._context.clock()
+        _check_snapshot(snapshot_at, now)
+        with context.store.begin() as unit:
+            owner = context.partner(unit, partner)
+            owner.check_may_send()
+            origin = _source(unit, owner, source)
+        feed = Feed(
+            feed_id=context.mint("feed"),
+            partner_id=owner.partner_id,
+            partner_name=owner.partner_name,
+            source_id=origin.source_id,
+            file_name=tidy_file_name(file_name),
+            content_type=content_type[:LONGEST_CONTENT_TYPE],
+            bytes=0,
+            sha256="",
+            mode=mode or origin.mode,
+            status="received",
+            received_at=now,
+            snapshot_at=snapshot_at or now,
+            expected_rows=expected_rows,
+        )
+        stored = context.files.put(feed.file_key, stream, context.most_upload_bytes)
+        try:
+            _check_kept(stored.bytes, stored.sha256, sha256)
+            feed = evolve(feed, bytes=stored.bytes, sha256=stored.sha256)
+            request = (
+                "upload", feed.partner_id, feed.source_id, feed.file_name, feed.mode, feed.sha256,
+                snapshot_at, expected_rows, run,
+            )  # fmt: skip
+            with context.store.begin() as unit:
+                receipt = context.once(
+                    unit, key, request, lambda: self._receive(unit, feed, run=run)
+                )
+        except Exception:
+            context.files.delete(feed.file_key)
+            raise
+        if receipt.feed_id != feed.feed_id:
+            context.files.delete(feed.file_key)
+        return receipt
+
+    def _receive(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Receipt:
+        unit.feeds.add(feed)
+        job = self._new_job(unit, feed, run=run)
+        return Receipt(
+            feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
+            feed.bytes,
+        )  # fmt: skip
+
+    def _new_job(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Job:
+        context = self._context
+        job = Job(
+            job_id=context.mint("job"),
+            feed_id=feed.feed_id,
+            partner_id=feed.partner_id,
+            kind="ingest",
+            status="queued",
+            released=run,
+            created_at=context.clock(),
+        )
+        unit.jobs.add(job)
+        return job
+
+    def load(
+        self,
+        file: str | BinaryIO,
+        *,
+        partner: str,
+        file_name: str | None = None,
+        mode: Mode | None = None,
+        source: str | None = None,
+        snapshot_at: datetime | None = None,
+        expected_rows: int | None = None,
+        sha256: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Job:
+        """Uploads a feed, from a path or a binary stream, and runs its job here and now.
+
+        Returns the finished job also where it failed; raises only what `upload` refuses.
+        """
+        with self._context.opened(file) as stream:
+            receipt = self.upload(
+                stream,
+                partner=partner,
+                file_name=file_name or (file if isinstance(file, str) else "feed.csv"),
+                mode=mode,
+                source=source,
+                snapshot_at=snapshot_at,
+                expected_rows=expected_rows,
+                sha256=sha256,
+                key=key,
+            )
+        return self.run(receipt.job_id)
+
+    def get_feed(self, feed_id: str) -> Feed:
+        """The feed."""
+        with self._context.store.begin() as unit:
+            return self._feed(unit, feed_id)
+
+    def _feed(self, unit: UnitOfWork, feed_id: str) -> Feed:
+        feed = unit.feeds.get(parse("feed", feed_id))
+        self._context.check_visible("feed", feed_id, feed.partner_id)
+        return feed
+
+    def feeds(self, query: FeedQuery = _ANY_FEED, *, partner: str | None = None) -> Iterator[Feed]:
+        """All feeds that fit, newest first."""
+        return self._context.walk(lambda unit: unit.feeds, self._own(query, partner))
+
+    def page_feeds(
+        self,
+        query: FeedQuery = _ANY_FEED,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Feed]:
+        """A page of the feeds that fit, newest first."""
+        query = self._own(query, partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.feeds, query, cursor, limit, count=count)
+
+    def raw(self, feed_id: str) -> AbstractContextManager[BinaryIO]:
+        """The bytes of a feed exactly as they were received."""
+        return self._context.files.open(self.get_feed(feed_id).file_key)
+
+    def _own(self, query: FeedQuery, partner: str | None) -> FeedQuery:
+        with self._context.store.begin() as unit:
+            named = partner or query.partner_id
+            return evolve(query, partner_id=self._context.partner_filter(unit, named))
+
+    # Jobs
+
+    def start(
+        self, feed_id: str, *, run: bool = False, key: IdempotencyKey | str | None = None
+    ) -> Job:
+        """A new job for a feed that has been received; Conflict while it has one unfinished."""
+        with self._context.store.begin() as unit:
+            feed = self._feed(unit, feed_id)
+            request = ("start", feed.feed_id, run)
+            return self._context.once(unit, key, request, lambda: self._start(unit, feed, run=run))
+
+    def _start(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Job:
+        latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
+        if latest is not None and not latest.is_finished:
+            raise Conflict(
+                f"Job {latest.job_id} of this feed is {latest.status}.",
+                "Run it, or cancel it first.",
+                code="job_unfinished",
+            )
+        unit.partners.get(feed.partner_id).check_may_send()
+        return self._new_job(unit, feed, run=run)
+
+    def get_job(self, job_id: str) -> Job:
+        """The job as it now stands."""
+        with self._context.store.begin() as unit:
+            job = unit.jobs.get(parse("job", job_id))
+        self._context.check_visible("job", job_id, job.partner_id)
+        return job
+
+    def jobs(self, query: JobQuery = _ANY_JOB, *, partner: str | None = None) -> Iterator[Job]:
+        """All jobs that fit, newest first."""
+        return self._context.walk(lambda unit: unit.jobs, self._own_jobs(query, partner))
+
+    def page_jobs(
+        self,
+        query: JobQuery = _ANY_JOB,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Job]:
+        """A page of the jobs that fit, newest first."""
+        query = self._own_jobs(query, partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.jobs, query, cursor, limit, count=count)
+
+    def _own_jobs(self, query: JobQuery, partner: str | None) -> JobQuery:
+        with self._context.store.begin() as unit:
+            named = partner or query.partner_id
+            return evolve(query, partner_id=self._context.partner_filter(unit, named))
+
+    def release(self, job_id: str) -> Job:
+        """Hands a queued job to the workers; a running one goes on. Conflict if it is finished."""
+        return self._change_job(job_id, Job.release)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancels a job that hasn't begun; Conflict if it has."""
+        return self._change_job(job_id, lambda job: job.cancel(self._context.clock()))
+
+    def _change_job(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        self.get_job(job_id)
+        with self._context.store.begin() as unit:
+            old = unit.jobs.lock(parse("job", job_id))
+            new = change(old)
+            if new != old:
+                unit.jobs.put(new)
+            return new
+
+    def run(self, job_id: str) -> Job:
+        """Runs a queued job here and now, and returns it finished; Conflict if it can't be run."""
+        self.get_job(job_id).release()
+        with self._context.store.begin() as unit:
+            job = unit.jobs.claim(self._context.clock(), LEASE, parse("job", job_id))
+        if job is None:
+            raise Conflict(f"Job {job_id} is already running.", "Wait for it.", code="job_running")
+        return self._execute(job)
+
+    def work(self) -> Job | None:
+        """Runs the next released job, if there is one, and returns it finished.
+
+        Raises RunLost if another worker took it over meanwhile; nothing of this run was committed.
+        """
+        with self._context.store.begin() as unit:
+            job = unit.jobs.claim(self._context.clock(), LEASE)
+        return None if job is None else self._execute(job)
+
+    def _execute(self, job: Job) -> Job:
+        c = self._context
+        return Ingest(c.store, c.files, c.clock, c.entropy, c.keep_lease, c.principal.name).run(job)
+
+    def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:
+        """What was wrong with the records of a job, by line; at most `limit` of them."""
+        self.get_job(job_id)
+
+        def fetch(after: Position | None) -> Page[Problem]:
+            with self._context.store.begin() as unit:
+                return unit.jobs.problems(parse("job", job_id), after, DEFAULT_LIMIT)
+
+        return islice(every(fetch), limit)
+
+    def page_problems(
+        self, job_id: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Listed[Problem]:
+        """A page of a job's problems, by line."""
+        job = self.get_job(job_id)
+        query = ("problems", job.job_id)
+        with self._context.store.begin() as unit:
+            page = unit.jobs.problems(job.job_id, read_cursor(query, cursor), check_limit(limit))
+        return Listed(page.items, write_cursor(query, page.after))
+
+
+def _source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
+    """The partner's source of that id or name, `main` unless said; NotFound if it has none such."""
+    if source is not None and looks_like("src", source):
+        found = unit.sources.get(parse("src", source))
+    else:
+        found = unit.sources.find(partner.partner_id, source or MAIN_SOURCE)
+    if found is None or found.partner_id != partner.partner_id:
+        raise NotFound(f"Partner {partner.partner_name!r} has no source {source!r}.")
+    return found
+
+
+def _check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
+    refuse_if(
+        "The snapshot's time can't be.",
+        (
+            snapshot_at is not None and snapshot_at > now + _FUTURE_ALLOWED,
+            Fault("/snapshot_at", "snapshot_in_future", "A snapshot shows a moment that has been."),
+        ),
+    )
+
+
+def _check_kept(size: int, got: str, promised: str | None) -> None:
+    """InvalidInput for a file of no bytes, and for one that isn't what was promised."""
+    if size == 0:
+        raise InvalidInput.at("/file", "empty_file", "The file has no bytes.")
+    if promised is not None and promised.lower() != got:
+        detail = (
+            f"The bytes received have the SHA-256 {got}, not the one promised. Send them again."
+        )
+        raise InvalidInput.at("/sha256", "digest_mismatch", detail)
