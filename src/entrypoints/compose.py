@@ -1,0 +1,134 @@
+"""The composition root: the one place that knows which adapters there are, and wires them."""
+
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import adapters
+import commerce_core
+import entrypoints
+from commerce_core.context import Context
+from commerce_core.partners import new_secret
+from commerce_core.ports import Files, Store
+from commerce_core.usecases import Commerce
+from entrypoints.settings import Settings, load_settings
+from entrypoints.worker import lease_keeper, no_lease
+
+
+@contextmanager
+def connect(
+    database_url: str, files_url: str | None = None, **settings: object
+) -> Generator[Commerce]:
+    """The platform for a program that imports it: what `commerce_core.connect` opens."""
+    given = {"database_url": database_url, "files_url": files_url, **settings}
+    with open_platform(load_settings(given)) as commerce:
+        yield commerce
+
+
+@contextmanager
+def open_platform(settings: Settings) -> Generator[Commerce]:
+    """The platform with these settings, acting as the operator; everything is closed at the end.
+
+    Raises Unavailable where a part can't be had.
+    """
+    _check_import_roots()
+    with ExitStack() as stack:
+        store = stack.enter_context(_store(settings))
+        in_memory = settings.database_url.startswith("memory:")
+        commerce = Commerce(
+            Context(
+                store=store,
+                files=_files(settings),
+                clock=now,
+                entropy=secrets.token_bytes,
+                keep_lease=no_lease if in_memory else lease_keeper(store),
+                open_path=_open_path,
+                most_upload_bytes=settings.most_upload_bytes,
+            )
+        )
+        if settings.is_embedded:
+            commerce.operations.ensure_operator_key(_operator_secret(settings.operator_key_file))
+        yield commerce
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _store(settings: Settings) -> Generator[Store]:
+    if settings.database_url.startswith("memory:"):
+        from adapters.memory import MemoryStore
+
+        yield MemoryStore(now)
+        return
+    from adapters.postgres import PostgresStore
+
+    with _database(settings) as address, PostgresStore.open(address) as store:
+        yield store
+
+
+@contextmanager
+def _database(settings: Settings) -> Generator[str]:
+    """Where the database listens; the embedded one is started if nobody has."""
+    if not settings.is_embedded:
+        yield settings.database_url
+        return
+    from adapters.embedded_postgres import running_postgres
+
+    with running_postgres(settings.home) as address:
+        yield address
+
+
+def _files(settings: Settings) -> Files:
+    unsaid = settings.files_url == "file:" and settings.database_url.startswith("memory:")
+    if unsaid or settings.files_url.startswith("memory:"):
+        from adapters.memory import MemoryFiles
+
+        return MemoryFiles()
+    from adapters.filesystem import DiskFiles
+
+    return DiskFiles(settings.files_dir)
+
+
+def _open_path(path: str) -> BinaryIO:
+    return Path(path).open("rb")
+
+
+def _operator_secret(file: Path) -> str:
+    """The operator's secret that the embedded default keeps, made on the first start."""
+    while True:
+        try:
+            return file.read_text("ascii").strip()
+        except FileNotFoundError:
+            _write_secret(file, new_secret(secrets.token_bytes))
+
+
+def _write_secret(file: Path, secret: str) -> None:
+    """Writes it whole or not at all, for its owner alone; whoever was first has written it."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(f"{secret}\n")
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _check_import_roots() -> None:
+    """Two of our import names are common; another package under one of them would go unnoticed."""
+    home = Path(commerce_core.__file__).parents[1]
+    for package in (adapters, entrypoints):
+        if package.__file__ is None or Path(package.__file__).parents[1] != home:
+            raise RuntimeError(
+                f"The package {package.__name__!r} that Python finds is not ours: "
+                f"{package.__file__}. Another distribution uses the name; install this one alone."
+            )

@@ -1,0 +1,83 @@
+"""How a refusal of the core is told outside: HTTP status, exit code and title, in one table."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.errors import (
+    CommerceError,
+    Conflict,
+    FileRefused,
+    Forbidden,
+    InvalidInput,
+    Malformed,
+    NotFound,
+    RunLost,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+EXIT_USAGE: Final = 2
+EXIT_HELD: Final = 3
+EXIT_REFUSED: Final = 65
+EXIT_NOT_FOUND: Final = 66
+EXIT_BUG: Final = 70
+EXIT_CONFLICT: Final = 73
+EXIT_TRY_AGAIN: Final = 75
+EXIT_NO_PERMISSION: Final = 77
+
+_TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
+    Malformed: (400, EXIT_USAGE, "The request can't be read"),
+    InvalidInput: (422, EXIT_REFUSED, "The request breaks a rule"),
+    Unauthenticated: (401, EXIT_NO_PERMISSION, "An API key is needed"),
+    Forbidden: (403, EXIT_NO_PERMISSION, "The key doesn't allow this"),
+    NotFound: (404, EXIT_NOT_FOUND, "Not found"),
+    Conflict: (409, EXIT_CONFLICT, "The state doesn't allow this"),
+    TooLarge: (413, EXIT_REFUSED, "Too large"),
+    FileRefused: (422, EXIT_REFUSED, "The file can't be taken"),
+    RunLost: (409, EXIT_TRY_AGAIN, "Another run took over"),
+    Unavailable: (503, EXIT_TRY_AGAIN, "Try again later"),
+    CommerceError: (500, EXIT_BUG, "Something went wrong"),
+}
+
+
+@frozen
+class Problem:
+    """A refusal as clients see it (RFC 9457), and the exit code for a shell.
+
+    `errors` are the faults of an input, each with its JSON pointer.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[dict[str, str], ...]
+    exit_code: int
+
+
+def problem_of(error: CommerceError) -> Problem:
+    """The problem that tells this refusal."""
+    kind = next(cls for cls in type(error).__mro__ if cls in _TABLE)
+    status, exit_code, title = _TABLE[kind]
+    faults = error.faults if isinstance(error, InvalidInput) else ()
+    return Problem(
+        type=problem_type(error.code),
+        title=title,
+        status=status,
+        detail=str(error),
+        code=error.code,
+        errors=tuple(
+            {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
+            for fault in faults
+        ),
+        exit_code=exit_code,
+    )
+
+
+def problem_type(code: str) -> str:
+    """The URI that identifies a kind of problem."""
+    return f"urn:open-commerce:problem:{code}"

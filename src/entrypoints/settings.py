@@ -1,0 +1,127 @@
+"""What can be set from outside, by environment (`COMMERCE_...`) or in `commerce.toml`."""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import Attribute, field, fields, frozen
+
+from commerce_core.context import MOST_UPLOAD_BYTES
+from commerce_core.errors import Fault, InvalidInput
+
+PREFIX: Final = "COMMERCE_"
+FILE: Final = "commerce.toml"
+EMBEDDED: Final = "embedded:"
+_DATABASES: Final = (EMBEDDED, "memory:", "postgresql://", "postgres://")
+_FILES: Final = ("file:", "memory:")
+
+
+def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
+    def check(_: object, attribute: "Attribute[str]", value: str) -> None:
+        if not value.startswith(schemes):
+            wanted = ", ".join(schemes)
+            raise InvalidInput.at(
+                f"/{attribute.name}", "bad_setting", f"{attribute.name} begins with one of {wanted}"
+            )
+
+    return check
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The settings of one process.
+
+    `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR), `postgresql://...` or
+    `memory:`; `files_url` is `file:[DIR]` or `memory:`; `data_dir` is where the embedded parts
+    live, unless the URLs name folders of their own; `most_upload_bytes` bounds a raw file.
+    """
+
+    database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
+    files_url: str = field(default="file:", validator=_one_of(_FILES))
+    data_dir: Path = field(default=Path("commerce-data"), converter=Path)
+    most_upload_bytes: int = field(default=MOST_UPLOAD_BYTES, converter=int)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is our own."""
+        return self.database_url.startswith(EMBEDDED)
+
+    @property
+    def home(self) -> Path:
+        """The data directory: the one that the database URL names, else `data_dir`."""
+        named = self.database_url.removeprefix(EMBEDDED) if self.is_embedded else ""
+        return Path(named) if named else self.data_dir
+
+    @property
+    def files_dir(self) -> Path:
+        """Where raw files lie on disk."""
+        named = self.files_url.removeprefix("file:")
+        return Path(named) if named else self.home / "files"
+
+    @property
+    def operator_key_file(self) -> Path:
+        """Where the embedded default keeps the operator's key."""
+        return self.home / "operator.key"
+
+
+def load_settings(
+    given: Mapping[str, object] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """The settings: those given (None is not), else the environment's, the file's, the defaults.
+
+    InvalidInput for a key of the file that isn't one, and for values that can't be; a variable of
+    the environment that isn't one only warns, since orchestrators inject some.
+    """
+    known = {attribute.name for attribute in fields(Settings)}
+    values: dict[str, Any] = {
+        **_from_file(file or Path(FILE), known),
+        **_from_environment(os.environ if environ is None else environ, known),
+        **{name: value for name, value in (given or {}).items() if value is not None},
+    }
+    unknown = values.keys() - known
+    if unknown:
+        raise _unknown(unknown, "given")
+    try:
+        return Settings(**values)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"A setting can't be read: {error}", code="bad_setting") from error
+
+
+def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Any]:
+    found = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX)
+    }
+    for name in sorted(found.keys() - known):
+        warnings.warn(f"{PREFIX}{name.upper()} is no setting of ours; it is ignored.", stacklevel=3)
+    return {name: value for name, value in found.items() if name in known}
+
+
+def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    import tomllib  # most processes have no such file
+
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file} is not valid TOML: {error}", code="bad_setting") from error
+    if found.keys() - known:
+        raise _unknown(found.keys() - known, f"in {file}")
+    return found
+
+
+def _unknown(names: "set[str]", where: str) -> InvalidInput:
+    listed = ", ".join(sorted(names))
+    return InvalidInput(
+        f"There is no setting {listed} ({where}).",
+        f"Known are: {', '.join(attribute.name for attribute in fields(Settings))}.",
+        faults=[Fault(f"/{name}", "unknown_setting", "Unknown.") for name in sorted(names)],
+        code="unknown_setting",
+    )

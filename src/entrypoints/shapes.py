@@ -1,0 +1,97 @@
+"""The JSON shapes of the core's values, the same for HTTP and for the command line.
+
+An attrs value becomes an object of its fields; amounts become text, times RFC 3339 in UTC. What a
+value hides or adds stands in two tables here.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+from attrs import fields, has
+
+from commerce_core.context import Listed
+from commerce_core.intake import Receipt
+from commerce_core.operations import IssuedKey
+from commerce_core.partners import ApiKey
+from commerce_core.products import Product
+from commerce_core.sales import Report
+
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+_HIDDEN: Final[Mapping[type, frozenset[str]]] = {
+    Product: frozenset({"publication_id", "ordinal", "held"}),
+    ApiKey: frozenset({"digest"}),
+}
+_ADDED: Final[Mapping[type, tuple[str, ...]]] = {
+    Product: ("sellable", "not_sellable_reason", "available"),
+}
+
+
+def shape(value: object) -> Json:
+    """The JSON shape of a value: of the core, or made of such values."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Mapping():
+            pairs = cast("Mapping[str, object]", value)
+            return {key: shape(member) for key, member in pairs.items()}
+        case tuple() | list() | frozenset():
+            return [shape(member) for member in cast("list[object]", value)]
+        case Path():
+            return str(value)
+        case _:
+            special = _SPECIAL.get(type(value))
+            return special(value) if special else _object(value)
+
+
+def _object(value: object) -> dict[str, Any]:
+    return {name: shape(getattr(value, name)) for name in _names(type(value))}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    if not has(kind):
+        raise TypeError(f"{kind.__name__} has no JSON shape")
+    hidden = _HIDDEN.get(kind, frozenset())
+    own = (attribute.name for attribute in fields(kind) if attribute.name not in hidden)
+    return (*own, *_ADDED.get(kind, ()))
+
+
+def _listed(value: Listed[object]) -> dict[str, Any]:
+    shaped = {"items": shape(value.items), "next_cursor": value.next_cursor}
+    return shaped if value.count is None else {**shaped, "count": value.count}
+
+
+def _report(value: Report) -> dict[str, Any]:
+    return {
+        "from": shape(value.since),
+        "to": shape(value.until),
+        "tz": value.tz,
+        "results": shape(value.results),
+    }
+
+
+def _issued(value: IssuedKey) -> dict[str, Any]:
+    return {**_object(value.key), "secret": value.secret}
+
+
+def _receipt(value: Receipt) -> dict[str, Any]:
+    feed, job = f"/v1/feeds/{value.feed_id}", f"/v1/jobs/{value.job_id}"
+    links = {"feed": feed, "job": job, "run": f"{job}/run", "problems": f"{job}/problems"}
+    return {**_object(value), "links": links}
+
+
+_SPECIAL: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
+    Listed: _listed,
+    Report: _report,
+    IssuedKey: _issued,
+    Receipt: _receipt,
+}
