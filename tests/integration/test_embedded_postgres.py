@@ -15,8 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapters import embedded_postgres
-from adapters.embedded_postgres import running_postgres
+from adapters.embedded_postgres import running_postgres, supervisor
 from commerce_core.errors import Unavailable
 
 # A user of its own: says its address, and stays until its standard input ends, or it is killed.
@@ -57,9 +56,10 @@ def until(condition: Callable[[], bool], seconds: float = GENEROUS) -> float:
     return time.monotonic() - begin
 
 
-def answers(address: str) -> bool:
+def answers(address: str, *, after: object = None) -> bool:
+    """Whether a server is there, and is one that was started after that moment."""
     try:
-        return ask(address, "SELECT 1") == 1
+        return started_at(address) != after
     except psycopg.OperationalError:
         return False
 
@@ -253,7 +253,7 @@ def test_a_killed_part_is_back_within_five_seconds_under_the_same_address(data_d
             "supervisor and server": list(processes(data_dir)),
         }
         kill(*victims[who])
-        until(lambda: answers(address) and started_at(address) != before, 5)
+        until(lambda: answers(address, after=before), 5)
         assert ask(address, "SELECT n FROM kept") == 1
 
 
@@ -279,11 +279,8 @@ def test_no_server_outlives_a_killed_user_or_the_killed_supervisor(data_dir: Pat
 
 
 def test_a_server_that_will_not_end_in_order_is_ended_all_the_same(data_dir: Path):
-    with user(data_dir, linger=0.0) as other:
-        address_of(other)
-        stuck = [pid for pid in of_server(data_dir) if pid != postmaster(data_dir)]
-        for pid in stuck:
-            os.kill(pid, signal.SIGSTOP)
+    with user(data_dir, linger=0.0) as other, psycopg.connect(address_of(other)) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGSTOP)
         kill(other.pid)
         assert until(lambda: not of_server(data_dir)) < 10
 
@@ -394,12 +391,12 @@ def test_the_log_is_kept_short_while_the_server_writes_on(data_dir: Path):
     with running_postgres(data_dir, linger=0.3) as address:
         log = data_dir / "postgres/postgres.log"
         with log.open("a") as file:
-            file.write("x" * (embedded_postgres.LOG_LIMIT + 1))
+            file.write("x" * (supervisor.LOG_LIMIT + 1))
         until(lambda: log.stat().st_size < 1000)
         with psycopg.connect(address) as connection, contextlib.suppress(psycopg.Error):
             connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         until(lambda: "terminating" in log.read_text())
-        assert (data_dir / "postgres/postgres.log.1").stat().st_size > embedded_postgres.LOG_LIMIT
+        assert (data_dir / "postgres/postgres.log.1").stat().st_size > supervisor.LOG_LIMIT
 
 
 def test_the_log_holds_no_values_of_failed_statements(data_dir: Path):
