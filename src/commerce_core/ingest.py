@@ -15,7 +15,7 @@ from attrs import Factory, define, evolve, frozen
 
 from commerce_core.errors import FileRefused
 from commerce_core.feed_reader import Reader, Terms, open_feed
-from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record
+from commerce_core.feed_schema import PRODUCT_FIELDS, PROBLEMS, Problem, Record
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, mint, mint_block
 from commerce_core.jobs import (
@@ -164,9 +164,15 @@ def _check_row_count(feed: Feed, rows: int) -> None:
 
 
 def _nothing_accepted(summary: Summary) -> str:
-    if summary.records_read == summary.blank:
+    """Why nothing landed. A fault that every record shares is told here, once."""
+    records = summary.records_read - summary.blank
+    if not records:
         return "The file has a header and no records. Send at least one."
-    return f"None of {summary.records_read:,} records could be accepted. See the job's problems."
+    shared = [code for code, times in summary.problems_by_code.items() if times >= records]
+    if shared:
+        _, hint = PROBLEMS[shared[0]]
+        return f"None of {records:,} records could be accepted: all have {shared[0]}. {hint}"
+    return f"None of {records:,} records could be accepted. See the job's problems."
 
 
 @define
