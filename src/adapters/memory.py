@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from operator import gt, lt
 from typing import BinaryIO, Final, TypeVar
@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, TypeVar
 from attrs import evolve, frozen
 
 from commerce_core import sales
-from commerce_core.errors import Conflict, Malformed, NotFound, RunLost, TooLarge
+from commerce_core.errors import Conflict, NotFound, RunLost, TooLarge
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
 from commerce_core.ids import Block
@@ -37,6 +37,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _BLOCK: Final = 1 << 16
+_ZERO: Final = Decimal(0)
 _Journal = list[Callable[[], object]]
 """What undoes each write of a unit, in the order of the writes."""
 
@@ -171,7 +172,8 @@ def _page(
     """The rows after that position, by value and then by id; those without a value come last."""
 
     def rank(at: Position) -> tuple[bool, Decimal, str]:
-        return ((at.value is None) != descending, _number(at.value), at.id)
+        number = at.number
+        return ((number is None) != descending, number or _ZERO, at.id)
 
     def place(row: T) -> tuple[bool, Decimal, str]:
         return rank(position(row))
@@ -181,16 +183,6 @@ def _page(
         rows = [row for row in rows if beyond(place(row), end)]
     first = heapq.nlargest if descending else heapq.nsmallest
     return Page[T].cut(first(limit + 1, rows, key=place), limit, position)
-
-
-def _number(value: str | None) -> Decimal:
-    try:
-        number = Decimal(value or 0)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if number.is_finite():
-        return number
-    raise Malformed.at("/cursor", "bad_cursor", f"No page of this list ended at {value!r}.")
 
 
 def _agrees(wanted: T | None, got: T) -> bool:

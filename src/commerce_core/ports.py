@@ -42,7 +42,7 @@ class Listing(Protocol[Q, T]):
     def page(self, query: Q, after: Position | None, limit: int) -> Page[T]:
         """At most `limit` items that fit the query, in its order, beginning after that position.
 
-        Malformed `bad_cursor` if no page in this order can have ended at such a position.
+        Malformed `bad_cursor` where the list is sorted by numbers and the position has none.
         """
         ...
 

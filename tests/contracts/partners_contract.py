@@ -1,0 +1,209 @@
+"""What the collections of partners, sources and keys promise."""
+
+import pytest
+from attrs import evolve
+
+from commerce_core.errors import Conflict, NotFound
+from commerce_core.ports import Store
+from tests.contracts import samples
+from tests.contracts.samples import DAY, T0
+from tests.contracts.threads import together
+
+
+class TestPartners:
+    def test_a_partner_is_kept_as_it_is(self, store: Store):
+        """`get` gives the very partner that was added."""
+        someone = samples.partner(
+            "Café Ω 🛒",
+            currency=None,
+            status="paused",
+            time_zone="Asia/Kolkata",
+            contact_email="feeds@example.com",
+        )
+        with store.begin() as unit:
+            unit.partners.add(someone)
+        with store.begin() as unit:
+            assert unit.partners.get(someone.partner_id) == someone
+
+    @pytest.mark.parametrize(
+        ("name", "other"),
+        [("Aroma", "AROMA"), ("Straße", "STRASSE"), ("Ὀδυσσεύς", "ὈΔΥΣΣΕΎΣ"), ("ﬁne", "FINE")],
+    )
+    def test_a_partner_is_found_without_regard_to_case(self, store: Store, name: str, other: str):
+        """`find` compares case folded names."""
+        someone, _ = samples.settled(store, name)
+        with store.begin() as unit:
+            assert unit.partners.find(other) == someone
+            assert unit.partners.find(name) == someone
+
+    def test_a_name_is_matched_as_a_whole(self, store: Store):
+        """`find` gives None for any other name, patterns and parts included."""
+        samples.settled(store, "Aroma_Shop%")
+        with store.begin() as unit:
+            for other in ("Aroma", "Aroma_Shop", "%", "AromaXShop%", "", "Aroma Shop%"):
+                assert unit.partners.find(other) is None
+
+    @pytest.mark.parametrize(("name", "other"), [("Aroma", "aRoMa"), ("Straße", "STRASSE")])
+    def test_names_are_unique_without_regard_to_case(self, store: Store, name: str, other: str):
+        """`add` refuses a name that is taken, case folded: Conflict `partner_name_taken`."""
+        samples.settled(store, name)
+        with pytest.raises(Conflict) as refused, store.begin() as unit:
+            unit.partners.add(samples.partner(other))
+        assert refused.value.code == "partner_name_taken"
+        assert other in refused.value.detail
+
+    def test_two_threads_cant_take_one_name(self, store: Store):
+        """Of two partners added at once under one name, one is kept and one is refused."""
+
+        def add() -> str:
+            try:
+                with store.begin() as unit:
+                    unit.partners.add(samples.partner("Aroma"))
+            except Conflict as refused:
+                return refused.code
+            return "kept"
+
+        assert sorted(together(add, add, add)) == [
+            "kept",
+            "partner_name_taken",
+            "partner_name_taken",
+        ]
+
+    def test_put_replaces(self, store: Store):
+        """`put` changes every detail, and its own name in another case."""
+        someone, _ = samples.settled(store, "Aroma")
+        changed = evolve(
+            someone, partner_name="AROMA", status="offboarded", currency="JPY", time_zone="UTC",
+            contact_email="a@b.c", updated_at=T0 + DAY,
+        )  # fmt: skip
+        with store.begin() as unit:
+            unit.partners.put(changed)
+        with store.begin() as unit:
+            assert unit.partners.get(someone.partner_id) == changed
+            assert unit.partners.find("aroma") == changed
+
+    def test_put_gives_the_old_name_free(self, store: Store):
+        """A partner that was renamed is no longer found by its old name, which another may take."""
+        someone, _ = samples.settled(store, "Aroma")
+        with store.begin() as unit:
+            unit.partners.put(someone.changed(T0, partner_name="Bouquet"))
+            assert unit.partners.find("Aroma") is None
+            unit.partners.add(samples.partner("aroma"))
+
+    def test_put_cant_take_a_name(self, store: Store):
+        """`put` refuses the name of another partner: Conflict `partner_name_taken`."""
+        samples.settled(store, "Aroma")
+        other, _ = samples.settled(store, "Bouquet")
+        with pytest.raises(Conflict) as refused, store.begin() as unit:
+            unit.partners.put(other.changed(T0, partner_name="AROMA"))
+        assert refused.value.code == "partner_name_taken"
+
+    def test_put_replaces_what_there_is(self, store: Store):
+        """`put` of a partner that was never added is NotFound."""
+        with pytest.raises(NotFound), store.begin() as unit:
+            unit.partners.put(samples.partner())
+
+    def test_names_of_partners(self, store: Store):
+        """`names` gives the names of those that there are."""
+        one, _ = samples.settled(store, "One")
+        two, _ = samples.settled(store, "Two")
+        samples.settled(store, "Three")
+        wanted = [two.partner_id, samples.new_id("ptn"), one.partner_id, one.partner_id]
+        with store.begin() as unit:
+            assert unit.partners.names(wanted) == {one.partner_id: "One", two.partner_id: "Two"}
+            assert unit.partners.names([]) == {}
+
+    def test_a_query_names_the_only_partner_to_see(self, store: Store):
+        """With a partner's id, `page` and `count` see that one alone."""
+        one, _ = samples.settled(store)
+        samples.settled(store)
+        with store.begin() as unit:
+            assert unit.partners.page(one.partner_id, None, 10).items == (one,)
+            assert unit.partners.count(one.partner_id) == 1
+            assert unit.partners.count(samples.new_id("ptn")) == 0
+
+
+class TestSources:
+    def test_a_source_is_kept_as_it_is(self, store: Store):
+        """`get` and `find` give the very source that was added."""
+        someone, main = samples.settled(store)
+        stock = samples.source(someone, "stock", "delta")
+        with store.begin() as unit:
+            unit.sources.add(stock)
+        with store.begin() as unit:
+            assert unit.sources.get(stock.source_id) == stock
+            assert unit.sources.find(someone.partner_id, "stock") == stock
+            assert unit.sources.find(someone.partner_id, "main") == main
+
+    def test_a_source_is_found_by_partner_and_name(self, store: Store):
+        """`find` gives None where that partner has no source of that name."""
+        someone, _ = samples.settled(store)
+        with store.begin() as unit:
+            assert unit.sources.find(someone.partner_id, "stock") is None
+            assert unit.sources.find(samples.new_id("ptn"), "main") is None
+
+    def test_names_are_unique_within_a_partner(self, store: Store):
+        """`add` refuses the name of another source of the partner: Conflict `source_name_taken`."""
+        someone, _ = samples.settled(store)
+        with pytest.raises(Conflict) as refused, store.begin() as unit:
+            unit.sources.add(samples.source(someone))
+        assert refused.value.code == "source_name_taken"
+
+    def test_partners_share_names_of_sources(self, store: Store):
+        """Each partner has names of its own."""
+        one, main_of_one = samples.settled(store)
+        other, main_of_other = samples.settled(store)
+        with store.begin() as unit:
+            assert unit.sources.find(one.partner_id, "main") == main_of_one
+            assert unit.sources.find(other.partner_id, "main") == main_of_other
+
+
+class TestKeys:
+    def test_a_key_is_kept_as_it_is(self, store: Store):
+        """`get` and `find` give the very key that was added, the operator's too."""
+        someone, _ = samples.settled(store)
+        keys = [
+            samples.key(someone),
+            evolve(samples.key(), scopes=("keys:write", "partners:read"), digest=bytes(range(32))),
+        ]
+        with store.begin() as unit:
+            for key in keys:
+                unit.keys.add(key)
+        with store.begin() as unit:
+            for key in keys:
+                assert unit.keys.get(key.key_id) == key
+                assert unit.keys.find(key.digest) == key
+
+    def test_an_unknown_digest_finds_nothing(self, store: Store):
+        """`find` gives None where no key has the digest."""
+        with store.begin() as unit:
+            unit.keys.add(samples.key())
+            assert unit.keys.find(b"\0" * 32) is None
+
+    def test_a_revoked_key_is_found(self, store: Store):
+        """`put` replaces a key; `find` gives it revoked, too."""
+        key = samples.key()
+        revoked = evolve(key, revoked_at=T0 + DAY)
+        with store.begin() as unit:
+            unit.keys.add(key)
+            unit.keys.put(revoked)
+        with store.begin() as unit:
+            assert unit.keys.find(key.digest) == unit.keys.get(key.key_id) == revoked
+
+    def test_put_replaces_what_there_is(self, store: Store):
+        """`put` of a key that was never added is NotFound."""
+        with pytest.raises(NotFound), store.begin() as unit:
+            unit.keys.put(samples.key())
+
+    def test_a_query_names_the_partner_whose_keys_to_see(self, store: Store):
+        """With a partner's id, `page` and `count` see its keys; with None everybody's."""
+        one, _ = samples.settled(store)
+        other, _ = samples.settled(store)
+        keys = [samples.key(one), samples.key(other), samples.key(), samples.key(one)]
+        with store.begin() as unit:
+            for key in keys:
+                unit.keys.add(key)
+            assert unit.keys.page(one.partner_id, None, 10).items == (keys[3], keys[0])
+            assert unit.keys.count(one.partner_id) == 2
+            assert unit.keys.page(None, None, 10).items == tuple(reversed(keys))
+            assert unit.keys.count(None) == 4

@@ -1,0 +1,145 @@
+"""Values for tests of stores: valid, as plain as can be, and new each time."""
+
+import itertools
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from attrs import evolve
+
+from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record, Value
+from commerce_core.feeds import Feed
+from commerce_core.ids import Kind
+from commerce_core.jobs import Job
+from commerce_core.orders import Order, OrderItem
+from commerce_core.partners import ApiKey, Mode, Partner, Source
+from commerce_core.plans import Incoming
+from commerce_core.ports import Store
+from commerce_core.products import Product, ProductQuery
+from commerce_core.publications import Publication
+from commerce_core.sales import SalesEntry
+
+T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+ALL_COLUMNS = {name: name.upper() for name in ("sku", *PRODUCT_FIELDS)}
+_numbers = itertools.count(1)
+
+
+def new_id(kind: Kind) -> str:
+    """Ids in rising order."""
+    return f"{kind}_0199{next(_numbers):028x}"
+
+
+def new_stem() -> str:
+    return f"0199{next(_numbers):020x}"
+
+
+def partner(name: str | None = None, **changes: object) -> Partner:
+    partner_id = new_id("ptn")
+    name = name or f"Partner {partner_id[-6:]}"
+    made = Partner(partner_id, name, "active", "EUR", "Europe/Rome", None, T0, T0)
+    return evolve(made, **changes)
+
+
+def source(of: Partner, name: str = "main", mode: Mode = "full") -> Source:
+    return Source(new_id("src"), of.partner_id, name, mode, T0)
+
+
+def feed(of: Source, **changes: object) -> Feed:
+    """A received feed, so far without its partner's name, with which a store will show it."""
+    made = Feed(
+        new_id("feed"), of.partner_id, "", of.source_id, "feed.csv", "text/csv", 12, "ab" * 32,
+        of.mode, "received", T0, T0,
+    )  # fmt: skip
+    return evolve(made, **changes)
+
+
+def job(of: Feed, **changes: object) -> Job:
+    made = Job(new_id("job"), of.feed_id, of.partner_id, "ingest", "queued", True, T0)
+    return evolve(made, **changes)
+
+
+def key(of: Partner | None = None) -> ApiKey:
+    key_id = new_id("key")
+    partner_id = of.partner_id if of else None
+    return ApiKey(key_id, partner_id, ("feeds:read",), T0, digest=key_id[-32:].encode())
+
+
+def publication(of: Feed) -> Publication:
+    return Publication(new_id("pub"), of.partner_id, of.source_id, of.feed_id, of.mode, "tests")
+
+
+def problem(line: int, value: str = "") -> Problem:
+    return Problem.of("not_a_number", line=line, column="Price", field="price", value=value)
+
+
+def record(line: int, sku: str | None, **values: Value) -> Record:
+    """A clean record that is named after its sku."""
+    return Record(line, sku, {"product_name": f"Product {sku}", **values})
+
+
+def incoming(of: Feed, currency: str | None = "EUR") -> Incoming:
+    return Incoming(of.partner_id, of.source_id, of.feed_id, of.mode, ALL_COLUMNS, currency)
+
+
+def item(of: Product, quantity: int = 1) -> OrderItem:
+    price = of.price or Decimal("1.00")
+    return OrderItem(
+        new_id("item"), of.product_id, of.version, of.partner_id, of.sku, of.product_name, quantity,
+        price, price, price * quantity,
+    )  # fmt: skip
+
+
+def order(*items: OrderItem, **changes: object) -> Order:
+    total = sum((line.line_total for line in items), Decimal("0.00"))
+    zero = Decimal("0.00")
+    made = Order(new_id("ord"), "created", None, "EUR", total, zero, items, {}, T0, T0)
+    return evolve(made, **changes)
+
+
+def entry(of: Order, line: OrderItem, at: datetime = T0, **changes: object) -> SalesEntry:
+    made = SalesEntry.of(new_id("sale"), "placed", at, of.order_id, of.currency, line)
+    return evolve(made, **changes)
+
+
+def settled(store: Store, name: str | None = None, **changes: object) -> tuple[Partner, Source]:
+    """A partner with its source, both kept."""
+    someone = partner(name, **changes)
+    main = source(someone)
+    with store.begin() as unit:
+        unit.partners.add(someone)
+        unit.sources.add(main)
+    return someone, main
+
+
+def received(store: Store, of: Source, **changes: object) -> Feed:
+    """A feed that is kept."""
+    got = feed(of, **changes)
+    with store.begin() as unit:
+        unit.feeds.add(got)
+    return got
+
+
+def queued(store: Store, of: Feed, **changes: object) -> Job:
+    """A job that is kept."""
+    made = job(of, **changes)
+    with store.begin() as unit:
+        unit.jobs.add(made)
+    return made
+
+
+def publish(store: Store, of: Source, *records: Record, **changes: object) -> Publication:
+    """Applies these records as a feed of the source, and gives the publication, numbered."""
+    got = received(store, of, **changes)
+    with store.begin() as unit:
+        plan = unit.products.compare(incoming(got), records, 1000)
+        made = publication(got)
+        unit.products.apply(plan, made, new_stem())
+        return unit.publications.add(made, T0)
+
+
+def catalog(store: Store, **filters: object) -> Mapping[str, Product]:
+    """The products that fit, removed ones too, by sku."""
+    query = evolve(ProductQuery(status="all"), **filters)
+    with store.begin() as unit:
+        return {product.sku: product for product in unit.products.page(query, None, 200).items}

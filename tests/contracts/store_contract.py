@@ -1,0 +1,33 @@
+"""The whole contract of a store: one promise of `commerce_core.ports` per test.
+
+A test module takes it in, and provides the fixture `store`: an empty one for each test, whose own
+clock is the real one, and that has room for ten units at once.
+
+    from tests.contracts.store_contract import *
+
+    @pytest.fixture
+    def store(): ...
+"""
+
+from tests.contracts.catalog_contract import TestCatalog, TestPublications
+from tests.contracts.jobs_contract import TestFeeds, TestJobs
+from tests.contracts.listings_contract import TestListings, TestProductListings
+from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
+from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
+from tests.contracts.units_contract import TestUnits
+
+__all__ = [
+    "TestCatalog",
+    "TestFeeds",
+    "TestIdempotency",
+    "TestJobs",
+    "TestKeys",
+    "TestListings",
+    "TestOrders",
+    "TestPartners",
+    "TestProductListings",
+    "TestPublications",
+    "TestSales",
+    "TestSources",
+    "TestUnits",
+]

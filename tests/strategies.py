@@ -1,0 +1,240 @@
+"""Hypothesis strategies for what comes from outside: feeds as bytes, and histories of sales."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from attrs import evolve, frozen
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from commerce_core.errors import FileRefused
+from commerce_core.feed_reader import Terms, open_feed
+from commerce_core.feed_schema import LONGEST_SKU, PRODUCT_FIELDS, Record
+from commerce_core.partners import Mode
+from commerce_core.sales import SalesEntry, SalesQuestion
+
+# --- feeds ----------------------------------------------------------------------------------------
+
+SKUS = (
+    "A", "a", "B", "AB", "A B", "A-1", "A_1", "10", "9", "1e3", "007", "ÄÖ", "A\u0308", "Ä", "ß",
+    "SS", "😀", "a,b", 'a"b', "a\nb", "a'b", "%", "\\N", "\\", "NULL", "x" * LONGEST_SKU,
+)  # fmt: skip
+"""Skus that some sort, fold, quote or escape in a way of their own."""
+ODD_SKU_CELLS = ("", " ", "'", "x" * (LONGEST_SKU + 1), "A\0B", " A ", "'007", "\ufeffA", "A\xa0")
+
+TEXTS = (
+    "Plain", "plain", "", " ", "Ünïcode 📦", "a,b", 'say "hi"', "two\nlines", "two\r\nlines",
+    "tab\tx", "\\N", "\\", "NULL", "None", "'quoted", "x" * 1000, "x" * 1001, "nul\0here", "\u2028",
+    "\x7f\x1b[1m",
+)  # fmt: skip
+NUMBERS = (
+    "1.50", "19.99", "20", "", "0", "0.00", "1.0", "19.999", "19.9900", "1e2", "2.69e+01", "-1",
+    "-0", "+3", "007.50", ".5", "1_000", "1,50", "1.234,56", "NaN", "inf", "٣", "999999999999.99",
+    "9" * 13, "9" * 20, "1 ", "\xa05", "0.0001",
+)  # fmt: skip
+WHOLES = ("0", "1", "5", "", "10.0", "-3", "9223372036854775807", "9223372036854775808", "1.5")
+CELLS: dict[str, tuple[str, ...]] = {
+    "product_name": ("One", "Two", "Three", *TEXTS),
+    "group_id": ("G1", "G2", *TEXTS),
+    "options": ("Colour: Red", "", "Colour:Red; Size : 42;", "Colour", ": "),
+    "description": TEXTS,
+    "brand": TEXTS,
+    "condition": ("new", "Pre-Owned", "", "renewed", "broken"),
+    "category": ("A > B", "A>B", "A", "", " > "),
+    "gtin": ("4006381333931", "'00012345678905", "", "4006381333930", "4.00638E+12", "123"),
+    "mpn": TEXTS,
+    "price": NUMBERS,
+    "currency": ("EUR", "", "usd", "JPY", "KWD", "DEM", "XYZ", "EUR "),
+    "sale_price": ("1.00", "", "19.00", *NUMBERS),
+    "sale_starts_at": ("2026-01-01", "", "2026-03-29T02:30", "2026-01-01T00:00:00Z", "0001-01-01"),
+    "sale_ends_at": ("2026-02-01T12:00:00.123456+05:30", "", "9999-12-31T23:59:59Z", "2025-12-31"),
+    "availability": ("in stock", "", "OUT_OF_STOCK", "preorder", "Back Order", "eol", "maybe"),
+    "quantity": WHOLES,
+    "weight": ("100", "1.5kg", "", "2 LB", "0.0005", "100.000", "heavy"),
+    "product_url": ("https://example.com/ü?q=1#f", "", "http://a", "http://", "ftp://example.com"),
+    "image_url": ("https://example.com/a.png", "", "HTTP://EXAMPLE.COM"),
+    "additional_image_urls": ("https://a.example/1,https://a.example/2 https://b.example", "", "x"),
+    "deleted": ("", "", "no", "yes", "1", "perhaps"),
+}  # fmt: skip
+"""For each field cells that read well, three of them first, then more and such as read badly."""
+MODES: tuple[Mode, ...] = ("full", "delta")
+ODDITIES = ("blank line", "blank cells", "too few", "too many", "broken quotes")
+
+
+@frozen
+class FeedFile:
+    """A file of a feed, and what has to be known to read it."""
+
+    body: bytes
+    mode: Mode
+    currency: str | None = "EUR"
+
+    def read(self) -> tuple[dict[str, str], list[Record]]:
+        """The columns by field, and all records, as the reference reads them."""
+        zone = ZoneInfo("Europe/Rome")
+        reader = open_feed(io.BytesIO(self.body), Terms(self.mode, self.currency, zone))
+        columns = reader.layout.columns
+        named = {name: reader.layout.header[columns[name]] for name in columns}
+        return {n: c for n, c in named.items() if n in PRODUCT_FIELDS or n == "sku"}, list(reader)
+
+
+def cells(name: str) -> st.SearchStrategy[str]:
+    """Cells of a field, most of which read well: a record has many, and one bad one rejects it."""
+    known = CELLS[name]
+    usual = st.sampled_from(known[:3])
+    return st.one_of(usual, usual, usual, usual, st.sampled_from(known))
+
+
+@st.composite
+def sku_cells(draw: st.DrawFn, most: int) -> str:
+    """A cell with a sku: one of the first `most` usually, seldom one that can't be read."""
+    if draw(st.integers(0, 40)) == 40:
+        return draw(st.sampled_from(ODD_SKU_CELLS))
+    return draw(st.sampled_from(SKUS[:most]))
+
+
+@st.composite
+def headers(draw: st.DrawFn, mode: Mode) -> list[str]:
+    """The columns of a file: those that the mode requires and some others, in any order."""
+    required = ["sku", "product_name"] if mode == "full" else ["sku"]
+    likely = draw(st.sampled_from([[], ["product_name", "price", "quantity"]]))
+    others = draw(st.lists(st.sampled_from(sorted(CELLS)), max_size=8))
+    return draw(st.permutations(list(dict.fromkeys([*required, *likely, *others]))))
+
+
+@st.composite
+def rows(draw: st.DrawFn, names: list[str], most_skus: int) -> list[str]:
+    """The cells of a record; now and then too few, too many, or none that isn't blank."""
+    row = [draw(sku_cells(most_skus) if name == "sku" else cells(name)) for name in names]
+    match draw(st.sampled_from([*[""] * 30, *ODDITIES])):
+        case "blank line":
+            return []
+        case "blank cells":
+            return [" "] * len(row)
+        case "too few":
+            return row[:-1]
+        case "too many":
+            return [*row, "more"]
+        case "broken quotes":
+            return [BROKEN]
+        case _:
+            return row
+
+
+BROKEN = "a quoted cell that goes on after its quote"
+
+
+@st.composite
+def feed_files(draw: st.DrawFn, most_skus: int = len(SKUS), most_records: int = 12) -> FeedFile:
+    """A file of either mode with any columns and nasty cells, which reads to its end."""
+    mode = draw(st.sampled_from(MODES))
+    names = draw(headers(mode))
+    records = draw(st.lists(rows(names, most_skus), max_size=most_records))
+    text = io.StringIO(draw(st.sampled_from(["", "\ufeff"])))
+    text.seek(0, io.SEEK_END)
+    ending, dialect = draw(st.sampled_from([("\n", csv.unix_dialect), ("\r\n", csv.excel)]))
+    writer = csv.writer(text, dialect, lineterminator=ending)
+    for row in ([name.upper() for name in names], *records):
+        if row == [BROKEN]:
+            text.write(f'"a"b{ending}')
+        else:
+            writer.writerow(row)
+    file = FeedFile(text.getvalue().encode(), mode, draw(st.sampled_from(["EUR", None, "JPY"])))
+    assume(_reads(file))
+    return file
+
+
+def _reads(file: FeedFile) -> bool:
+    """Whether the file isn't refused as a whole: a tiny one with a NUL is taken for binary."""
+    try:
+        file.read()
+    except FileRefused:
+        return False
+    return True
+
+
+def feed_series(most_skus: int = 6) -> st.SearchStrategy[list[FeedFile]]:
+    """Feeds that come one after the other and are about much the same products."""
+    return st.lists(feed_files(most_skus=most_skus), min_size=1, max_size=4)
+
+
+# --- sales ----------------------------------------------------------------------------------------
+
+ZONES = (
+    "UTC", "Europe/Rome", "America/New_York", "Asia/Kolkata", "Pacific/Chatham", "America/St_Johns",
+    "Australia/Lord_Howe", "Atlantic/Azores", "America/Havana", "Africa/Cairo",
+    "Pacific/Kiritimati",
+)  # fmt: skip
+"""Offsets of quarters, steps of half an hour, days that begin at one, midnights that come twice."""
+_STEPS = tuple(
+    datetime.fromisoformat(f"2025-{text}+00:00")
+    for text in (
+        "03-30T01:00", "10-26T01:00", "03-09T07:00", "11-02T06:00", "03-09T05:00", "11-02T05:00",
+        "04-24T22:00", "10-30T21:00", "04-05T15:00", "10-04T15:30", "04-05T14:00", "09-27T14:00",
+        "01-01T00:00", "02-28T23:59", "06-30T22:00", "12-31T23:00",
+    )
+)  # fmt: skip
+"""Moments at which clocks are put forward or back in those zones, or a month ends."""
+PARTNERS = tuple(f"ptn_{number:032x}" for number in (3, 1, 2))
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> datetime:
+    """Moments of 2025, many close to where the clocks change."""
+    if draw(st.booleans()):
+        minutes = draw(st.integers(-26 * 60, 26 * 60))
+        return draw(st.sampled_from(_STEPS)) + timedelta(minutes=minutes)
+    anywhere = st.datetimes(datetime(2024, 12, 20), datetime(2026, 1, 10))  # noqa: DTZ001 - given below
+    return draw(anywhere).replace(tzinfo=UTC)
+
+
+def amounts(currency: str) -> st.SearchStrategy[Decimal]:
+    """Amounts with the decimals of EUR, JPY or KWD."""
+    places = {"EUR": 2, "JPY": 0, "KWD": 3}[currency]
+    return st.integers(0, 10**9).map(lambda units: Decimal(units).scaleb(-places))
+
+
+@st.composite
+def sales_entries(draw: st.DrawFn, number: int) -> list[SalesEntry]:
+    """What happened to one line: placed, perhaps cancelled later."""
+    code = draw(st.sampled_from(["EUR", "JPY", "KWD"]))
+    amount, discount = draw(amounts(code)), draw(amounts(code))
+    at = draw(moments())
+    placed = SalesEntry(
+        f"sale_{2 * number:032x}", "placed", at, f"ord_{draw(st.integers(0, 3)):032x}",
+        f"item_{number:032x}", draw(st.sampled_from(PARTNERS)), f"prod_{number:032x}", "sku", code,
+        draw(st.integers(1, 1_000_000)), amount + discount, discount, amount,
+    )  # fmt: skip
+    if not draw(st.booleans()):
+        return [placed]
+    later = at + timedelta(minutes=draw(st.sampled_from([0, 1, 60, 1440, 50_000])))
+    return [
+        placed,
+        evolve(placed, entry_id=f"sale_{2 * number + 1:032x}", kind="cancelled", at=later),
+    ]
+
+
+@st.composite
+def sales_histories(draw: st.DrawFn) -> Sequence[SalesEntry]:
+    """Entries of several lines, partners and currencies, in no order."""
+    count = draw(st.integers(0, 8))
+    entries = [entry for number in range(count) for entry in draw(sales_entries(number))]
+    return draw(st.permutations(entries))
+
+
+@st.composite
+def sales_questions(draw: st.DrawFn) -> SalesQuestion:
+    """Questions over ranges long and short, by every grain, in every zone."""
+    since = draw(moments())
+    return SalesQuestion(
+        since,
+        since + timedelta(minutes=draw(st.sampled_from([0, 1, 59, 60, 1500, 45_000, 600_000]))),
+        draw(st.sampled_from([None, None, None, PARTNERS[0]])),
+        draw(st.sampled_from([None, None, None, "JPY"])),
+        draw(st.sampled_from([None, "hour", "day", "week", "month"])),
+        draw(st.sampled_from(ZONES)),
+    )
