@@ -73,7 +73,7 @@ class _Tables:
         self.skus = _Table[tuple[str, str], str](self.journal)
         self.history = _Table[tuple[str, int], Product](self.journal)
         self.held = _Table[str, int](self.journal)
-        self.publications = _Table[int, Publication](self.journal)
+        self.publications = _Table[str, Publication](self.journal)
         self.orders = _Table[str, Order](self.journal)
         self.entries = _Table[str, SalesEntry](self.journal)
         self.answers = _Table[tuple[str, str], tuple[str, object]](self.journal)
@@ -111,11 +111,6 @@ class MemoryStore:
                     tables.undo()
                 tables.journal.clear()
                 self._owner = None
-
-    @contextmanager
-    def keep_lease(self, _job: Job, _session: str) -> Generator[Callable[[Progress], None]]:
-        """A `KeepLease`: no job is taken over while a unit lasts, so there is nothing to do."""
-        yield lambda _progress: None
 
     def check(self) -> None:
         """Memory is always there."""
@@ -457,9 +452,13 @@ class _Products:
         ]
 
     def _shown(self, row: Product) -> Product:
-        """The product with what changes around it: its partner's name, the units held of it."""
-        name = self._kept.partners[row.partner_id].partner_name
-        return evolve(row, partner_name=name, held=self._kept.held.get(row.product_id, 0))
+        """The product with what is kept elsewhere: names, units held, and when it was published."""
+        return evolve(
+            row,
+            partner_name=self._kept.partners[row.partner_id].partner_name,
+            updated_at=self._kept.publications[row.publication_id].published_at,
+            held=self._kept.held.get(row.product_id, 0),
+        )
 
     def _active(self, source_id: str) -> list[Product]:
         return self._fitting(ProductQuery(source_id=source_id))
@@ -477,7 +476,7 @@ class _Products:
         if plan is not self._plan:
             raise ValueError("only the last plan of this unit can be applied")
         now, new_ids = self._clock(), iter(Block("prod", stem))
-        for ordinal, change in enumerate(self._changes):
+        for ordinal, change in enumerate(self._changes, start=1):
             product = change.before or _created(plan.incoming, change, next(new_ids), now)
             self._keep(
                 evolve(
@@ -490,7 +489,6 @@ class _Products:
                     version=product.version + 1,
                     publication_id=publication.publication_id,
                     ordinal=ordinal,
-                    updated_at=now,
                 )
             )
         self._plan = None
@@ -539,12 +537,12 @@ class _Publications:
     _kept: _Tables
 
     def add(self, publication: Publication, at: datetime) -> Publication:
-        number = len(self._kept.publications) + 1
-        last = self._kept.publications.get(number - 1)
+        last = next(reversed(self._kept.publications.values()), None)
         if last and last.published_at:
             at = max(at, last.published_at)
+        number = len(self._kept.publications) + 1
         numbered = evolve(publication, number=number, published_at=at)
-        self._kept.publications[number] = numbered
+        self._kept.publications[publication.publication_id] = numbered
         return numbered
 
     def latest(self, source_id: str) -> Publication | None:

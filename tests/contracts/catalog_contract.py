@@ -32,15 +32,10 @@ def of_partner(unit: UnitOfWork, partner_id: str) -> dict[str, Product]:
     return {product.sku: product for product in unit.products.page(query, None, 200).items}
 
 
-def timeless(product: Product) -> Product:
-    """The product without its times, which are by the store's own clock."""
-    return evolve(product, created_at=T0, updated_at=T0)
-
-
 def expected(
-    change: Change, ordinal: int, new_id: str, incoming: Incoming, publication_id: str
+    change: Change, ordinal: int, new_id: str, incoming: Incoming, publication: Publication
 ) -> Product:
-    """What a change makes of a product, but for its times."""
+    """What a change makes of a product; when it was created is of no account."""
     before = change.before
     kept = {
         "product_id": before.product_id if before else new_id,
@@ -58,10 +53,10 @@ def expected(
         status="removed" if change.kind == "removed" else "active",
         feed_id=incoming.feed_id,
         line=change.line,
-        publication_id=publication_id,
+        publication_id=publication.publication_id,
         ordinal=ordinal,
-        created_at=T0,
-        updated_at=T0,
+        created_at=before.created_at if before else T0,
+        updated_at=publication.published_at or T0,
     )
 
 
@@ -103,16 +98,18 @@ class TestCatalog:
         publication, stem = samples.publication(feed), samples.new_stem()
         after = unit.products.apply(plan_of(unit, incoming, records), publication, stem)
         assert after == plan.before + plan.created + plan.restored - plan.removed
-        wanted = {sku: timeless(product) for sku, product in before.items()}
+        publication = unit.publications.add(publication, T0)
+        wanted = dict(before)
         new_ids = iter(Block("prod", stem))
         name = unit.partners.get(feed.partner_id).partner_name
-        for ordinal, change in enumerate(changes):
+        for ordinal, change in enumerate(changes, start=1):
             new_id = "" if change.before else next(new_ids)
-            made = expected(change, ordinal, new_id, incoming, publication.publication_id)
+            made = expected(change, ordinal, new_id, incoming, publication)
             wanted[change.sku] = evolve(made, partner_name=name)
         found = of_partner(unit, feed.partner_id)
-        assert {sku: timeless(product) for sku, product in found.items()} == wanted
-        unit.publications.add(publication, T0)
+        for sku in found.keys() - before.keys():
+            wanted[sku] = evolve(wanted[sku], created_at=found[sku].created_at)
+        assert found == wanted
 
     def test_a_comparison_writes_nothing(self, store: Store):
         """After `compare` alone the catalog is as it was."""
@@ -132,7 +129,9 @@ class TestCatalog:
         with store.begin() as unit:
             unit.products.compare(samples.incoming(feed), [record(2, "A"), record(3, "B")], 9)
             plan = unit.products.compare(samples.incoming(feed), [record(2, "C")], 9)
-            assert unit.products.apply(plan, samples.publication(feed), samples.new_stem()) == 1
+            publication = samples.publication(feed)
+            assert unit.products.apply(plan, publication, samples.new_stem()) == 1
+            unit.publications.add(publication, T0)
         assert samples.catalog(store).keys() == {"C"}
 
     def test_problems_are_kept_up_to_the_limit_and_all_counted(self, store: Store):
@@ -190,8 +189,16 @@ class TestCatalog:
         assert [p.version for p in (first, removed, restored)] == [1, 2, 3]
         assert [p.line for p in (first, removed, restored)] == [2, 0, 7]
         assert first.created_at == removed.created_at == restored.created_at
-        assert first.updated_at <= removed.updated_at <= restored.updated_at
-        assert first.created_at <= first.updated_at
+
+    def test_a_product_was_updated_when_it_was_published(self, store: Store):
+        """The time of a product's version is the one that its publication got."""
+        _, source = samples.settled(store)
+        for name in ("first", "second"):
+            publication = samples.publish(store, source, record(2, "A", brand=name))
+            product = samples.catalog(store)["A"]
+            assert product.publication_id == publication.publication_id
+            assert product.updated_at == publication.published_at
+            assert product.feed_id == publication.feed_id
 
     def test_an_unchanged_product_is_left_alone(self, store: Store):
         """A product that is as the feed says keeps its version, its time and where it came from."""
@@ -233,10 +240,10 @@ class TestCatalog:
         }  # fmt: skip
         assert values.keys() == samples.ALL_COLUMNS.keys() - {"sku"}
         someone, source = samples.settled(store)
-        samples.publish(store, source, Record(2**33, "Ω", values), record(4, "bare"))
+        samples.publish(store, source, Record(2**31 - 1, "Ω", values), record(4, "bare"))
         found = samples.catalog(store)
         assert found["Ω"].values() == values
-        assert found["Ω"].line == 2**33
+        assert found["Ω"].line == 2**31 - 1
         assert set(evolve(samples.catalog(store)["bare"], product_name="x").values().values()) == {
             None, "x",
         }  # fmt: skip

@@ -508,7 +508,7 @@ class TestJobs:
     def test_a_problem_is_kept_as_it_is(self, store: Store, feed: Feed):
         """Every part of a problem comes back, missing ones as None."""
         job = samples.queued(store, feed)
-        whole = samples.problem(2**40, "Ω 📦\n\ufffd")
+        whole = samples.problem(2**31 - 1, "Ω 📦\n\ufffd")
         whole = evolve(whole, hint='Do, "this".', severity="warning")
         bare = evolve(samples.problem(1), column=None, field=None, value=None)
         with store.begin() as unit:

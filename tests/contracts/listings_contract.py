@@ -47,7 +47,9 @@ def add_product(unit: UnitOfWork) -> None:
     records = [samples.record(2, feed.feed_id)]
     delta = samples.evolve(samples.incoming(feed), mode="delta")
     plan = unit.products.compare(delta, records, 0)
-    unit.products.apply(plan, samples.publication(feed), samples.new_stem())
+    publication = samples.publication(feed)
+    unit.products.apply(plan, publication, samples.new_stem())
+    unit.publications.add(publication, samples.T0)
 
 
 KINDS = {

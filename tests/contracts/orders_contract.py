@@ -13,22 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from commerce_core import sales
 from commerce_core.errors import Conflict
 from commerce_core.jobs import Summary
-from commerce_core.orders import Order, OrderItem, OrderQuery
+from commerce_core.orders import Order, OrderQuery
 from commerce_core.ports import Store
 from commerce_core.pricing import Adjustment
 from commerce_core.sales import SalesEntry, SalesQuestion
 from tests import strategies
 from tests.contracts import samples
-from tests.contracts.samples import DAY, SECOND, T0
+from tests.contracts.samples import DAY, SECOND, T0, line
 from tests.contracts.threads import PATIENCE, meanwhile, together
-
-
-def line(partner_id: str | None = None, **changes: object) -> OrderItem:
-    made = OrderItem(
-        samples.new_id("item"), samples.new_id("prod"), 3, partner_id or samples.new_id("ptn"),
-        "sku", "Name", 2, Decimal("10.00"), Decimal("9.00"), Decimal("18.00"),
-    )  # fmt: skip
-    return evolve(made, **changes)
 
 
 def kept(store: Store, order: Order) -> Order:

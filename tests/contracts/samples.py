@@ -82,12 +82,13 @@ def incoming(of: Feed, currency: str | None = "EUR") -> Incoming:
     return Incoming(of.partner_id, of.source_id, of.feed_id, of.mode, ALL_COLUMNS, currency)
 
 
-def item(of: Product, quantity: int = 1) -> OrderItem:
-    price = of.price or Decimal("1.00")
-    return OrderItem(
-        new_id("item"), of.product_id, of.version, of.partner_id, of.sku, of.product_name, quantity,
-        price, price, price * quantity,
+def line(partner_id: str | None = None, **changes: object) -> OrderItem:
+    """A line of an order, of a product that may not exist: lines are copies."""
+    made = OrderItem(
+        new_id("item"), new_id("prod"), 3, partner_id or new_id("ptn"), "sku", "Name", 2,
+        Decimal("10.00"), Decimal("9.00"), Decimal("18.00"),
     )  # fmt: skip
+    return evolve(made, **changes)
 
 
 def order(*items: OrderItem, **changes: object) -> Order:

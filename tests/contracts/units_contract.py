@@ -67,8 +67,7 @@ def write_everything(unit: UnitOfWork) -> None:
     plan = unit.products.compare(samples.incoming(feed), [samples.record(2, "A")], 10)
     publication = samples.publication(feed)
     unit.products.apply(plan, publication, samples.new_stem())
-    (product,) = unit.products.page(ProductQuery(partner_id=someone.partner_id), None, 2).items
-    line = samples.item(product)
+    line = samples.line(someone.partner_id)
     order = samples.order(line)
     unit.orders.add(order)
     unit.sales.add([samples.entry(order, line)])
