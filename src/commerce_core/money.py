@@ -8,9 +8,8 @@ those decimals: `80.00` in USD, `80` in JPY, `80.000` in KWD.
 
 import math
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
-from functools import cache
 from typing import Final
 
 from attrs import frozen
@@ -39,6 +38,9 @@ _DECIMALS: Final[dict[int, str]] = {
 }
 _EXPONENTS: Final = {code: digits for digits, codes in _DECIMALS.items() for code in codes.split()}
 
+# Wide enough for any amount there can be, and the same whatever context the caller computes in.
+_ROUNDING: Final = Context(prec=100)
+
 
 @frozen
 class Currency:
@@ -57,8 +59,8 @@ class Currency:
         return amount == self.round(amount)
 
     def round(self, amount: Decimal) -> Decimal:
-        """The amount in this currency's decimals, halves away from zero: the only rounding there is."""
-        return amount.quantize(self.zero, ROUND_HALF_UP)
+        """The amount in this currency's decimals, halves away from zero: our only rounding."""
+        return amount.quantize(self.zero, ROUND_HALF_UP, _ROUNDING)
 
     def allocate(self, total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
         """Splits `total` in proportion to `weights` so that the parts add up to it exactly.
@@ -77,26 +79,29 @@ def apportion(total: Decimal, weights: Sequence[Decimal], decimals: int) -> list
     """
     if not weights:
         return []
-    whole, units = sum(weights), int(total.scaleb(decimals))
-    shares = [Fraction(w) / Fraction(whole) for w in weights] if whole > 0 else _equal(len(weights))
+    # In fractions, since sums of decimals are rounded to 28 digits and then wouldn't add up.
+    exact_weights = [Fraction(weight) for weight in weights]
+    whole, units = sum(exact_weights), int(Fraction(total) * 10**decimals)
+    shares = [weight / whole for weight in exact_weights] if whole > 0 else _equal(len(weights))
     exact = [units * share for share in shares]
     parts = [math.floor(part) for part in exact]
     by_loss = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
     for index in by_loss[: units - sum(parts)]:
         parts[index] += 1
-    return [Decimal(part).scaleb(-decimals) for part in parts]
+    return [Decimal(f"{part}E-{decimals}") for part in parts]
 
 
 def _equal(count: int) -> list[Fraction]:
     return [Fraction(1, count)] * count
 
 
-@cache
 def find_currency(code: str) -> Currency | None:
     """The currency of that code, current or historic, in any case; None where there is none."""
-    known = code.strip().upper()
-    exponent = _EXPONENTS.get(known)
-    return None if exponent is None else Currency(known, exponent)
+    # Capitals of other scripts can be ASCII: those of the ligature in "\ufb01m" are FI.
+    return _CURRENCIES.get(code.strip().upper()) if code.isascii() else None
+
+
+_CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENTS.items()}
 
 
 def currency(code: str) -> Currency:
