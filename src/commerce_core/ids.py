@@ -7,7 +7,7 @@ and new keys always land at the end of their index.
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from commerce_core.errors import NotFound
@@ -18,6 +18,7 @@ Entropy = Callable[[int], bytes]
 
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _COUNTER_BITS: Final = 32
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOUNS: Final[dict[Kind, str]] = {
     "ptn": "partner",
     "src": "source",
@@ -82,4 +83,4 @@ def looks_like(kind: Kind, text: str) -> bool:
 
 
 def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+    return (at - _EPOCH) // timedelta(milliseconds=1)
