@@ -7,8 +7,10 @@ other filters or another sort it is refused.
 
 import hashlib
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
@@ -18,16 +20,26 @@ from commerce_core.errors import InvalidInput, Malformed
 DEFAULT_LIMIT: Final = 50
 LARGEST_LIMIT: Final = 200
 _LONGEST_CURSOR: Final = 2_000
+_NUMBER: Final = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
 
 T = TypeVar("T")
 
 
 @frozen
 class Position:
-    """Where a page ended: the last item's sort value (None sorts last) and its id, which breaks ties."""
+    """Where a page ended: the last item's sort value (None sorts last), and its id for ties."""
 
     value: str | None
     id: str
+
+    @property
+    def number(self) -> Decimal | None:
+        """The sort value of a list that is sorted by numbers; Malformed where it is none."""
+        if self.value is None:
+            return None
+        if not _NUMBER.fullmatch(self.value):
+            raise _bad_cursor("is not one of ours")
+        return Decimal(self.value)
 
 
 @frozen
@@ -47,7 +59,9 @@ class Page(Generic[T]):
 def check_limit(limit: int) -> int:
     """The limit itself if a page may be that long; Malformed otherwise."""
     if not 1 <= limit <= LARGEST_LIMIT:
-        raise Malformed.at("/limit", "bad_limit", f"limit is {limit}; it may be 1 to {LARGEST_LIMIT}.")
+        raise Malformed.at(
+            "/limit", "bad_limit", f"limit is {limit}; it may be 1 to {LARGEST_LIMIT}."
+        )
     return limit
 
 
@@ -74,18 +88,28 @@ def read_cursor(query: object, cursor: str | None) -> Position | None:
     """The position that a cursor of this very query names; Malformed for any other text."""
     if cursor is None:
         return None
+    bound_to, position = _decode(cursor)
+    if bound_to != _fingerprint(query):
+        raise _bad_cursor("belongs to a list with other filters or another sort")
+    if write_cursor(query, position) != cursor:
+        raise _bad_cursor("is not one of ours")
+    return position
+
+
+def _decode(cursor: str) -> tuple[Any, Position]:
+    """What the text says, if it says anything that a store can be asked."""
     try:
         if len(cursor) > _LONGEST_CURSOR:
             raise ValueError(len(cursor))
         parts: Any = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         bound_to, value, id_ = parts
-    except (ValueError, TypeError) as error:
+        if not (isinstance(id_, str) and isinstance(value, str | None)):
+            raise TypeError(parts)
+        if b"\0" in f"{id_}{value}".encode():  # Which a lone surrogate makes a ValueError too.
+            raise ValueError(parts)
+    except (ValueError, TypeError, RecursionError) as error:
         raise _bad_cursor("is not one of ours") from error
-    if not (isinstance(id_, str) and isinstance(value, str | None) and "\0" not in f"{id_}{value}"):
-        raise _bad_cursor("is not one of ours")
-    if bound_to != _fingerprint(query):
-        raise _bad_cursor("belongs to a list with other filters or another sort")
-    return Position(value, id_)
+    return bound_to, Position(value, id_)
 
 
 def _fingerprint(query: object) -> str:
@@ -95,5 +119,7 @@ def _fingerprint(query: object) -> str:
 
 def _bad_cursor(what: str) -> InvalidInput:
     return Malformed.at(
-        "/cursor", "bad_cursor", f"The cursor {what}. Start again without one, and pass on what you get."
+        "/cursor",
+        "bad_cursor",
+        f"The cursor {what}. Start again without one, and pass on what you get.",
     )
