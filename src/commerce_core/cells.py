@@ -6,9 +6,9 @@ conversion; so every engine can use the very same one, and none takes `1_000`, f
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final, assert_never
 
 from attrs import frozen
@@ -20,26 +20,55 @@ from commerce_core.money import LARGEST_AMOUNT, find_currency
 NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})", re.ASCII)
 EXPONENT: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?[eE][+-]?[0-9]{1,2}", re.ASCII)
 WHOLE: Final = re.compile(r"([+-]?)([0-9]{1,40})(?:\.0{1,40})?", re.ASCII)
-GRAMS: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(g|kg|lb|oz)?", re.ASCII | re.IGNORECASE)
+GRAMS: Final = re.compile(
+    r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(g|kg|lb|oz)?", re.ASCII | re.IGNORECASE
+)
+CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 GTIN: Final = re.compile(r"(?:[0-9]{8}|[0-9]{12,14})", re.ASCII)
 INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?",
     re.ASCII,
 )
-URL: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"<>\\^`{|}/?#]+[^\s\x00-\x20\x7f\"<>\\^`{|}]*", re.IGNORECASE)
-OPTIONS: Final = re.compile(r"[^:;\x00]{1,100}:[^;\x00]{1,500}(?:;[^:;\x00]{1,100}:[^;\x00]{1,500}){0,9};?")
-YES_NO: Final = {"yes": True, "true": True, "1": True, "y": True, "no": False, "false": False, "0": False, "n": False}  # fmt: skip
+_NOT_IN_URL: Final = rf"{BLANKS}\x00-\x20\x7f\"<>\\^`{{|}}"
+URL: Final = re.compile(
+    rf"https?://[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*", re.ASCII | re.IGNORECASE
+)
+_OPTION: Final = r"[^:;\x00]{1,100}: ?[^;\x00]{1,500}"
+OPTIONS: Final = re.compile(rf"{_OPTION}(?:; ?{_OPTION}){{0,9}};?", re.ASCII)
+YES_NO: Final = {
+    "yes": True,
+    "true": True,
+    "1": True,
+    "y": True,
+    "no": False,
+    "false": False,
+    "0": False,
+    "n": False,
+}
 
 _COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
-_UNITS: Final = {"g": Decimal(1), "kg": Decimal(1000), "lb": Decimal("453.59237"), "oz": Decimal("28.349523125")}  # fmt: skip
+# Looking behind, a run of blanks is tried from its first one only; from each it would take n*n.
+_BETWEEN_URLS: Final = re.compile(
+    rf"(?<![{BLANKS},])[{BLANKS},]+(?=https?://)", re.ASCII | re.IGNORECASE
+)
+_UNITS: Final = {
+    "g": Decimal(1),
+    "kg": Decimal(1000),
+    "lb": Decimal("453.59237"),
+    "oz": Decimal("28.349523125"),
+}
 _GRAM_DECIMALS: Final = Decimal("0.001")
+_TOO_HEAVY: Final = Decimal(10**12)
 _DECIMAL_PLACES: Final = 4
+# Wide enough for any product of a weight and a unit, so that it is rounded just once.
+_EXACT: Final = Context(prec=50)
 
 
 @frozen
 class Misread:
-    """Why a cell can't be taken as it is: a problem code, and a hint where a better one is known."""
+    """Why a cell can't be taken as it is: a problem's code, and a hint if a better one is known."""
 
     code: str
     hint: str | None = None
@@ -90,7 +119,7 @@ def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
 
 
 def read_sku(cell: str) -> str | None:
-    """The sku in a cell, without the apostrophe that spreadsheets put before text; None if unreadable."""
+    """The sku in a cell, less the apostrophe a spreadsheet put before it; None if unreadable."""
     sku = cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
     return sku if 1 <= len(sku) <= schema.LONGEST_SKU and "\0" not in sku else None
 
@@ -101,10 +130,12 @@ def _read_text(text: str, longest: int) -> Reading:
     return text
 
 
-def _read_word(text: str, spellings: dict[str, str]) -> Reading:
+def _read_word(text: str, spellings: Mapping[str, str]) -> Reading:
     value = spellings.get(squash(text))
     if value is None:
-        return Misread("unknown_word", f"Use one of: {', '.join(dict.fromkeys(spellings.values()))}.")
+        return Misread(
+            "unknown_word", f"Use one of: {', '.join(dict.fromkeys(spellings.values()))}."
+        )
     return value
 
 
@@ -118,7 +149,7 @@ def _read_amount(text: str) -> Reading:
         amount = Decimal(text)
         if amount < 0:
             return Misread("negative_number")
-        bounded = _bounded(Decimal(f"{amount:f}"))
+        bounded = _bounded(_plain(amount.copy_abs()))
         return bounded if isinstance(bounded, Misread) else Warned(bounded, "exponent_number")
     return Misread("not_a_number", _number_hint(text))
 
@@ -132,8 +163,10 @@ def _bounded(amount: Decimal) -> Decimal | Misread:
 
 
 def _plain(number: Decimal) -> Decimal:
-    """The same number without zeros at its end, and without an exponent."""
-    return Decimal(f"{number.normalize():f}")
+    """The same number without an exponent, and without zeros after the decimals that count."""
+    # By its text: normalize() would round to 28 digits, and 19.990...01 would pass for 19.99.
+    whole, _, decimals = f"{number:f}".partition(".")
+    return Decimal(f"{whole}.{decimals.rstrip('0')}")
 
 
 def _decimals(amount: Decimal) -> int:
@@ -161,32 +194,35 @@ def _read_grams(text: str) -> Reading:
     matched = GRAMS.fullmatch(text)
     if matched is None:
         return Misread("not_a_weight")
-    grams = Decimal(matched[1]) * _UNITS[(matched[2] or "g").lower()]
-    return _plain(grams.quantize(_GRAM_DECIMALS))
+    grams = _EXACT.multiply(Decimal(matched[1]), _UNITS[(matched[2] or "g").lower()])
+    rounded = grams.quantize(_GRAM_DECIMALS, ROUND_HALF_UP, _EXACT)
+    return _plain(rounded) if rounded < _TOO_HEAVY else Misread("too_large_number")
 
 
 def _read_currency(text: str) -> Reading:
-    found = find_currency(text)
+    found = find_currency(text) if CURRENCY.fullmatch(text) else None
     return Misread("unknown_currency") if found is None else found.code
 
 
 def _read_gtin(text: str) -> Reading:
     digits = text.removeprefix("'").strip(BLANKS)
+    if EXPONENT.fullmatch(digits):
+        return Misread("not_a_gtin", "A spreadsheet rounded this number; send its digits as text.")
     if not GTIN.fullmatch(digits):
-        damaged = EXPONENT.fullmatch(digits) is not None
-        return Misread("not_a_gtin", "A spreadsheet rounded this number; send its digits as text." if damaged else None)
+        return Misread("not_a_gtin")
     return digits if gtin_fits(digits) else Warned(digits, "gtin_check_digit")
 
 
 def gtin_fits(digits: str) -> bool:
-    """Whether the last digit is the check digit of those before it (GS1, modulo 10, weights 3 and 1)."""
+    """Whether the last digit is the check digit of the others (GS1: modulo 10, weights 3 and 1)."""
     weighed = sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(digits[-2::-1]))
     return (weighed + int(digits[-1])) % 10 == 0
 
 
 def _read_category(text: str) -> Reading:
     parts = [part.strip(BLANKS) for part in text.split(">")]
-    return _read_text(" > ".join(filter(None, parts)), schema.LONGEST_SHORT_TEXT)
+    path = " > ".join(filter(None, parts))
+    return _read_text(path, schema.LONGEST_SHORT_TEXT) if path else None
 
 
 def _read_options(text: str) -> Reading:
@@ -216,7 +252,7 @@ def _read_url(text: str) -> Reading:
 
 
 def _read_urls(text: str) -> Reading:
-    urls = re.split(r"[\s,]+(?=https?://)", text.strip(BLANKS + ","), flags=re.IGNORECASE)
+    urls = _BETWEEN_URLS.split(text.strip(BLANKS + ","))
     if len(urls) > schema.MOST_URLS:
         return Misread("too_many_urls")
     faults = [reading for reading in map(_read_url, urls) if isinstance(reading, Misread)]

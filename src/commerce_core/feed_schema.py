@@ -101,7 +101,7 @@ Kind = (
 
 @frozen
 class Field:
-    """A field of the canonical feed: its name, how its cells read, and what partners also call it."""
+    """A field of the canonical feed: its name, how its cells read, what partners also call it."""
 
     name: str
     kind: Kind
@@ -114,8 +114,11 @@ def squash(text: str) -> str:
     return text.strip(BLANKS).lower().translate(_DROPPED)
 
 
-BLANKS: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
-"""The characters that are trimmed around a cell. A cell of nothing else is blank, that is missing."""
+BLANKS: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""The characters that are trimmed around a cell; one of nothing else is blank, that is missing."""
 _DROPPED: Final = str.maketrans("", "", BLANKS + "_-")
 
 CONDITIONS: Final = {
@@ -149,7 +152,8 @@ FIELDS: Final = (
     Field("options", Options(), "what tells it from its siblings, in order"),
     Field("description", Text(LONGEST_CELL), "kept as sent, escaped where shown",
           ("product_description", "long_description", "body")),
-    Field("brand", Text(LONGEST_SHORT_TEXT), "who makes it", ("manufacturer", "brand_name", "vendor")),
+    Field("brand", Text(LONGEST_SHORT_TEXT), "who makes it",
+          ("manufacturer", "brand_name", "vendor")),
     Field("condition", Word(CONDITIONS), "new, used or refurbished"),
     Field("category", Category(), "a path `A > B > C`",
           ("product_type", "product_category", "category_path")),
@@ -163,7 +167,8 @@ FIELDS: Final = (
           ("special_price", "discounted_price")),
     Field("sale_starts_at", Instant(), "from then on the sale price counts",
           ("sale_start", "sale_start_date")),
-    Field("sale_ends_at", Instant(), "from then on it no longer does", ("sale_end", "sale_end_date")),
+    Field("sale_ends_at", Instant(), "from then on it no longer does",
+          ("sale_end", "sale_end_date")),
     Field("availability", Word(AVAILABILITIES),
           "in_stock, out_of_stock, preorder, backorder or discontinued", ("stock_status",)),
     Field("quantity", Whole(), "units in stock; blank is untracked",
@@ -178,6 +183,8 @@ FIELDS: Final = (
 BY_NAME: Final[Mapping[str, Field]] = {field.name: field for field in FIELDS}
 PRODUCT_FIELDS: Final = tuple(f.name for f in FIELDS if f.name not in ("sku", "deleted"))
 """The fields that a product keeps, in order; `sku` is its key and `deleted` an instruction."""
+AMOUNTS: Final = tuple(f.name for f in FIELDS if isinstance(f.kind, Amount))
+"""The fields that have the decimals of the record's currency."""
 
 Severity = Literal["error", "warning"]
 
@@ -211,7 +218,10 @@ class Problem:
 
 
 PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
-    "ragged_record": ("error", "Quote cells that contain the delimiter, so that every record has as many cells as the header."),
+    "ragged_record": (
+        "error",
+        "Quote cells that contain the delimiter; every record has as many cells as the header.",
+    ),
     "malformed_quotes": ("error", 'Double the quotes inside a quoted cell: "a 12"" single".'),
     "nul_character": ("error", "Remove the NUL characters; no database stores them."),
     "oversized_cell": ("error", f"A cell has at most {LONGEST_CELL:,} characters."),
@@ -220,9 +230,12 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "unknown_word": ("error", "Use one of the values listed for this field."),
     "not_a_number": ("error", "Write digits with a point before the decimals, such as 1299.00."),
     "negative_number": ("error", "A price is 0 or more."),
-    "too_large_number": ("error", "The number is beyond what a price or quantity can be."),
+    "too_large_number": ("error", "The number is beyond what a price, quantity or weight can be."),
     "too_many_decimals": ("error", "Round the amount to the decimals that its currency has."),
-    "exponent_number": ("warning", "Read exactly, but a spreadsheet wrote this; format the column as a number."),
+    "exponent_number": (
+        "warning",
+        "Read exactly, but a spreadsheet wrote this; format the column as a number.",
+    ),
     "not_a_whole_number": ("error", "Write a whole number, such as 12."),
     "negative_quantity": ("warning", "Read as 0."),
     "not_a_weight": ("error", "Write grams as a number, or a number with g, kg, lb or oz."),
@@ -231,12 +244,21 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "not_a_gtin": ("error", "A GTIN has 8, 12, 13 or 14 digits; format the column as text."),
     "gtin_check_digit": ("warning", "The check digit doesn't fit; a digit is probably mistyped."),
     "not_options": ("error", "Write options as `Name: value; Name: value`."),
-    "not_a_time": ("error", "Write a date or time as ISO 8601, such as 2026-03-31 or 2026-03-31T18:00:00Z."),
-    "not_a_url": ("error", "Write a whole address that begins with http:// or https://, without blanks."),
+    "not_a_time": (
+        "error",
+        "Write a date or time as ISO 8601, such as 2026-03-31 or 2026-03-31T18:00:00Z.",
+    ),
+    "not_a_url": (
+        "error",
+        "Write a whole address that begins with http:// or https://, without blanks.",
+    ),
     "too_many_urls": ("error", f"At most {MOST_URLS} addresses fit."),
     "not_yes_or_no": ("error", "Write yes or no."),
     "sale_not_below_price": ("warning", "The sale price is ignored; it must be below the price."),
-    "sale_ends_before_start": ("warning", "The sale price is ignored; its window ends before it starts."),
+    "sale_ends_before_start": (
+        "warning",
+        "The sale price is ignored; its window ends before it starts.",
+    ),
     "duplicate_sku": ("warning", "Send each sku once; the last one counts."),
     "unknown_sku": ("error", "No product has this sku. To create it, send its product_name too."),
     "sku_of_other_source": ("error", "Another source of the partner owns this sku."),
