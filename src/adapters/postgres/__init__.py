@@ -1,0 +1,17 @@
+"""Keeps everything in PostgreSQL 15 or newer: `commerce_core.ports.Store`, durable and shared.
+
+    store         the pool of connections, units of work, which outage is told how
+    migrations    brings a database's schema up to date, whoever else is starting
+    rows          between rows and the core's values: ids, arrays, keyset pages
+    documents     the values that are kept as jsonb
+    partners, feeds, jobs, products, publications, orders, sales, idempotency
+                  a collection of the unit of work each
+    staging, comparing, applying
+                  a feed against the catalog, by set operations: `plans.compare` in SQL
+
+The SQL uses core features alone. No statement is sent per row, and none locks rows of two partners.
+"""
+
+from adapters.postgres.store import PostgresStore
+
+__all__ = ["PostgresStore"]

@@ -1,0 +1,130 @@
+"""Applying a comparison: what `comparing` has decided becomes the catalog, its past the history.
+
+Always the same few statements, whatever the feed's size, and none touches a row that stays.
+"""
+
+from typing import Final
+
+from psycopg import sql
+from psycopg.abc import Params
+
+from adapters.postgres.comparing import MONEY, Comparison, settled_value
+from adapters.postgres.rows import Connection, digits
+from adapters.postgres.staging import Staged
+from commerce_core.feed_schema import PRODUCT_FIELDS
+from commerce_core.publications import Publication
+
+_COLUMNS: Final = (
+    "partner_id", "product_id", "source_id", "publication_id", "created_at", "line", "version",
+    "ordinal", "status", "sku", *PRODUCT_FIELDS,
+)  # fmt: skip
+
+# Existing products are numbered by id, whatever happens to them; new ones follow by line.
+_CHANGED: Final = """(
+    SELECT *, row_number() OVER (ORDER BY product_id) AS ordinal
+    FROM decided
+    WHERE fate IN ('updated', 'restored', 'removed', 'absent')
+)"""
+
+
+def apply(db: Connection, comparison: Comparison, publication: Publication, stem: str) -> int:
+    """Does what was decided; returns the source's active products afterwards."""
+    plan, staged = comparison.plan, comparison.staged
+    params = {
+        "partner_id": digits(plan.incoming.partner_id),
+        "source_id": digits(plan.incoming.source_id),
+        "publication_id": digits(publication.publication_id),
+        "stem": stem,
+        "minted": int(stem[:12], 16) / 1000,
+        "before_new": plan.updated + plan.restored + plan.removed,
+    }
+    if params["before_new"]:
+        _keep_history(db, params)
+        _change(db, staged, params)
+        _remove(db, params)
+    if plan.created:
+        _create(db, staged, params)
+    return _count_active(db, params)
+
+
+def _keep_history(db: Connection, params: Params) -> None:
+    columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+    query = """
+        INSERT INTO product_versions ({columns}, replaced_by)
+        SELECT {columns}, %(publication_id)s
+        FROM products
+        JOIN (SELECT product_id AS changed_id FROM decided
+              WHERE fate IN ('updated', 'restored', 'removed', 'absent')) AS d
+          ON d.changed_id = product_id
+        WHERE partner_id = %(partner_id)s
+        """
+    db.execute(sql.SQL(query).format(columns=columns), params)
+
+
+def _change(db: Connection, staged: Staged, params: Params) -> None:
+    """Gives updated and restored products their values."""
+    values = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), settled_value(staged, name))
+        for name in staged.fields
+    )
+    query = """
+        UPDATE products p
+        SET {values}, status = 'active', source_id = %(source_id)s, line = d.line,
+            publication_id = %(publication_id)s, ordinal = d.ordinal, version = p.version + 1
+        FROM {changed} d
+        JOIN staged s ON s.line = d.line
+        WHERE p.partner_id = %(partner_id)s AND p.product_id = d.product_id
+          AND d.fate IN ('updated', 'restored')
+        """
+    db.execute(sql.SQL(query).format(values=values, changed=sql.SQL(_CHANGED)), params)
+
+
+def _remove(db: Connection, params: Params) -> None:
+    """Removes what is deleted or absent; its values stay, for it may come back."""
+    query = """
+        UPDATE products p
+        SET status = 'removed', line = d.line, publication_id = %(publication_id)s,
+            ordinal = d.ordinal, version = p.version + 1
+        FROM {changed} d
+        WHERE p.partner_id = %(partner_id)s AND p.product_id = d.product_id
+          AND d.fate IN ('removed', 'absent')
+        """
+    db.execute(sql.SQL(query).format(changed=sql.SQL(_CHANGED)), params)
+
+
+def _create(db: Connection, staged: Staged, params: Params) -> None:
+    """Adds the new products, in the order of their lines and so of their ids."""
+    query = """
+        INSERT INTO products (partner_id, product_id, source_id, publication_id, created_at, line,
+                              version, ordinal, status, sku, {names})
+        SELECT %(partner_id)s, (%(stem)s || lpad(to_hex(d.n - 1), 8, '0'))::uuid, %(source_id)s,
+               %(publication_id)s, to_timestamp(%(minted)s), d.line, 1, %(before_new)s + d.n,
+               'active', s.sku, {values}
+        FROM (
+            SELECT *, row_number() OVER (ORDER BY line) AS n
+            FROM decided
+            WHERE fate = 'created'
+        ) d
+        JOIN staged s ON s.line = d.line
+        ORDER BY d.n
+        """
+    names = sql.SQL(", ").join(map(sql.Identifier, staged.fields))
+    values = sql.SQL(", ").join(_new_value(name) for name in staged.fields)
+    db.execute(sql.SQL(query).format(names=names, values=values), params)
+
+
+def _new_value(name: str) -> sql.Composed:
+    row = "d" if name in MONEY else "s"
+    return sql.SQL("{}.{}").format(sql.Identifier(row), sql.Identifier(name))
+
+
+def _count_active(db: Connection, params: Params) -> int:
+    (counted,) = db.execute(
+        """
+        SELECT count(*)
+        FROM products
+        WHERE partner_id = %(partner_id)s AND source_id = %(source_id)s AND status = 'active'
+        """,
+        params,
+    ).fetchone() or (0,)
+    return counted

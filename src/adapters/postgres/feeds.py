@@ -1,0 +1,124 @@
+"""Feeds in PostgreSQL, each read with its partner's name and its newest job."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from adapters.postgres.rows import (
+    Condition,
+    Connection,
+    count,
+    digits,
+    fetch_one,
+    found,
+    maybe_digits,
+    page_by_id,
+    params_of,
+    rows_of,
+)
+from commerce_core.feeds import Feed, FeedQuery, LatestJob
+from commerce_core.paging import Page, Position
+
+
+def _feed(
+    job_id: str | None, job_kind: str, job_status: str, job_outcome: str | None, **own: Any
+) -> Feed:
+    brief = None if job_id is None else LatestJob(job_id, job_kind, job_status, job_outcome)
+    return Feed(**own, latest_job=brief)
+
+
+_FEEDS: Final = rows_of(_feed)
+
+_SELECT: Final = """
+    SELECT f.feed_id, f.partner_id, p.partner_name, f.source_id, f.file_name, f.content_type,
+           f.bytes, f.sha256, f.mode, f.status, f.received_at, f.snapshot_at, f.expected_rows,
+           f.applied_at, j.job_id, j.kind AS job_kind, j.status AS job_status,
+           j.outcome AS job_outcome
+    FROM feeds f
+    JOIN partners p ON p.partner_id = f.partner_id
+    LEFT JOIN LATERAL (
+        SELECT job_id, kind, status, outcome
+        FROM jobs
+        WHERE jobs.feed_id = f.feed_id
+        ORDER BY job_id DESC
+        LIMIT 1
+    ) j ON TRUE"""
+
+
+@frozen
+class Feeds:
+    """Implements `commerce_core.ports.Feeds`."""
+
+    _db: Connection
+
+    def page(self, query: FeedQuery, after: Position | None, limit: int) -> Page[Feed]:
+        """Pages of feeds."""
+        return page_by_id(
+            self._db,
+            _FEEDS,
+            _SELECT,
+            _conditions(query),
+            "f.feed_id",
+            after,
+            limit,
+            lambda feed: Position(None, feed.feed_id),
+        )
+
+    def count(self, query: FeedQuery) -> int:
+        """How many feeds fit."""
+        return count(self._db, "feeds f", _conditions(query))
+
+    def add(self, feed: Feed) -> None:
+        """Keeps a new feed."""
+        self._db.execute(
+            """
+            INSERT INTO feeds (partner_id, feed_id, source_id, file_name, content_type, bytes,
+                               sha256, mode, status, received_at, snapshot_at, expected_rows,
+                               applied_at)
+            VALUES (%(partner_id)s, %(feed_id)s, %(source_id)s, %(file_name)s, %(content_type)s,
+                    %(bytes)s, %(sha256)s, %(mode)s, %(status)s, %(received_at)s, %(snapshot_at)s,
+                    %(expected_rows)s, %(applied_at)s)
+            """,
+            params_of(feed),
+        )
+
+    def put(self, feed: Feed) -> None:
+        """Replaces a feed's status and times."""
+        changed = self._db.execute(
+            """
+            UPDATE feeds
+            SET status = %(status)s, snapshot_at = %(snapshot_at)s, applied_at = %(applied_at)s
+            WHERE partner_id = %(partner_id)s AND feed_id = %(feed_id)s
+            RETURNING feed_id
+            """,
+            params_of(feed),
+        ).fetchone()
+        found(changed, "feed", feed.feed_id)
+
+    def get(self, feed_id: str) -> Feed:
+        """The feed."""
+        query = f"{_SELECT} WHERE f.feed_id = %s"
+        return found(fetch_one(self._db, _FEEDS, query, [digits(feed_id)]), "feed", feed_id)
+
+    def last_full_snapshot(self, source_id: str) -> datetime | None:
+        """The `snapshot_at` of the source's last applied full feed."""
+        (latest,) = self._db.execute(
+            """
+            SELECT max(snapshot_at)
+            FROM feeds
+            WHERE source_id = %s AND mode = 'full' AND status = 'applied'
+            """,
+            [digits(source_id)],
+        ).fetchone() or (None,)
+        return latest
+
+
+def _conditions(query: FeedQuery) -> list[Condition]:
+    return [
+        ("f.partner_id = %s", maybe_digits(query.partner_id)),
+        ("f.source_id = %s", maybe_digits(query.source_id)),
+        ("f.status = %s", query.status),
+        ("f.received_at >= %s", query.received_from),
+        ("f.received_at < %s", query.received_to),
+    ]

@@ -1,0 +1,53 @@
+"""What was answered under which key, in PostgreSQL."""
+
+from typing import Any
+
+from attrs import frozen
+
+from adapters.postgres.documents import document, kind_named, kind_of, read_as
+from adapters.postgres.rows import Connection
+from commerce_core.errors import Conflict
+
+
+@frozen
+class Idempotency:
+    """Implements `commerce_core.ports.Idempotency`."""
+
+    _db: Connection
+
+    def claim(self, owner: str, key: str, digest: str) -> Any | None:
+        """None if the key is now ours to answer, else the value kept under it."""
+        # Where another unit has claimed the key and not ended yet, this INSERT waits for its end.
+        claimed = self._db.execute(
+            """
+            INSERT INTO idempotency_keys (owner, key, digest)
+            VALUES (%s, %s, %s)
+            ON CONFLICT (owner, key) DO NOTHING
+            """,
+            [owner, key, digest],
+        )
+        if claimed.rowcount:
+            return None
+        # A statement of its own, so that it sees what the other unit has just committed.
+        known, kind, value = self._db.execute(
+            "SELECT digest, kind, value FROM idempotency_keys WHERE owner = %s AND key = %s",
+            [owner, key],
+        ).fetchone() or (digest, None, None)
+        if known != digest:
+            raise Conflict(
+                f"The idempotency key {key!r} was used for another request.",
+                "Take a new key for a new request.",
+                code="idempotency_key_reused",
+            )
+        return None if kind is None else read_as(kind_named(kind))(value)
+
+    def keep(self, owner: str, key: str, value: Any) -> None:
+        """Keeps the answer of a key claimed in this unit."""
+        self._db.execute(
+            """
+            UPDATE idempotency_keys
+            SET kind = %s, value = %s
+            WHERE owner = %s AND key = %s
+            """,
+            [kind_of(value), document(value), owner, key],
+        )

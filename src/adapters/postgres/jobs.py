@@ -1,0 +1,208 @@
+"""Jobs in PostgreSQL: the list of them, their problems, and what a run writes under its lease."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from attrs import frozen
+
+from adapters.postgres import queue
+from adapters.postgres.documents import document, read_as
+from adapters.postgres.rows import (
+    Condition,
+    Connection,
+    count,
+    digits,
+    fetch,
+    fetch_one,
+    found,
+    maybe_digits,
+    page_by_id,
+    params_of,
+    rows_of,
+)
+from commerce_core.errors import RunLost
+from commerce_core.feed_schema import Problem
+from commerce_core.jobs import Job, JobError, JobQuery, Progress, Summary
+from commerce_core.paging import Page, Position
+
+_JOBS: Final = rows_of(
+    Job, progress=read_as(Progress), summary=read_as(Summary), error=read_as(JobError)
+)
+_SELECT: Final = """
+    SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
+           started_at, finished_at, progress, summary, error
+    FROM jobs"""
+
+
+@frozen
+class Jobs:
+    """Implements `commerce_core.ports.Jobs`."""
+
+    _db: Connection
+
+    def page(self, query: JobQuery, after: Position | None, limit: int) -> Page[Job]:
+        """Pages of jobs."""
+        return page_by_id(
+            self._db,
+            _JOBS,
+            _SELECT,
+            _conditions(query),
+            "job_id",
+            after,
+            limit,
+            lambda job: Position(None, job.job_id),
+        )
+
+    def count(self, query: JobQuery) -> int:
+        """How many jobs fit."""
+        return count(self._db, "jobs", _conditions(query))
+
+    def add(self, job: Job) -> None:
+        """Keeps a new job."""
+        self._db.execute(
+            """
+            INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at,
+                              outcome, attempts, started_at, finished_at, progress, summary, error)
+            VALUES (%(job_id)s, %(feed_id)s, %(partner_id)s, %(kind)s, %(status)s, %(released)s,
+                    %(created_at)s, %(outcome)s, %(attempts)s, %(started_at)s, %(finished_at)s,
+                    %(progress)s, %(summary)s, %(error)s)
+            """,
+            _params(job),
+        )
+
+    def get(self, job_id: str) -> Job:
+        """The job."""
+        row = fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [digits(job_id)])
+        return found(row, "job", job_id)
+
+    def lock(self, job_id: str) -> Job:
+        """The job, locked until this unit ends."""
+        query = f"{_SELECT} WHERE job_id = %s FOR NO KEY UPDATE"
+        return found(fetch_one(self._db, _JOBS, query, [digits(job_id)]), "job", job_id)
+
+    def put(self, job: Job) -> None:
+        """Replaces a job."""
+        changed = self._db.execute(
+            """
+            UPDATE jobs
+            SET status = %(status)s, released = %(released)s, outcome = %(outcome)s,
+                attempts = %(attempts)s, started_at = %(started_at)s,
+                finished_at = %(finished_at)s, progress = %(progress)s, summary = %(summary)s,
+                error = %(error)s
+            WHERE job_id = %(job_id)s
+            RETURNING job_id
+            """,
+            _params(job),
+        ).fetchone()
+        found(changed, "job", job.job_id)
+
+    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+        """The next job to run, running now."""
+        claimed = queue.claim(self._db, at, lease, maybe_digits(job_id))
+        if claimed is None:
+            return None
+        return fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [claimed])
+
+    def renew(
+        self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
+    ) -> None:
+        """Extends the lease of this attempt."""
+        renewed = self._db.execute(
+            """
+            UPDATE jobs
+            SET lease_expires_at = clock_timestamp() + %(lease)s, progress = %(progress)s,
+                session = coalesce(%(session)s, session)
+            WHERE job_id = %(job_id)s AND status = 'running' AND attempts = %(attempts)s
+            """,
+            _params(job) | {"lease": lease, "progress": document(progress), "session": session},
+        )
+        if not renewed.rowcount:
+            raise _lost(job)
+
+    def finish(self, job: Job) -> None:
+        """Replaces the running job by its finished self."""
+        finished = self._db.execute(
+            """
+            UPDATE jobs
+            SET status = %(status)s, outcome = %(outcome)s, finished_at = %(finished_at)s,
+                progress = %(progress)s, summary = %(summary)s, error = %(error)s,
+                lease_expires_at = NULL, session = NULL
+            WHERE job_id = %(job_id)s AND status = 'running' AND attempts = %(attempts)s
+            """,
+            _params(job),
+        )
+        if not finished.rowcount:
+            raise _lost(job)
+
+    def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
+        """Keeps problems of a job."""
+        # COPY assigns the numbers in the order of the rows, which INSERT ... SELECT doesn't promise.
+        with (
+            self._db.cursor() as cursor,
+            cursor.copy(
+                """
+                COPY job_problems (job_id, line, "column", field, code, value, hint, severity)
+                FROM STDIN
+                """
+            ) as copy,
+        ):
+            job_digits = digits(job_id)
+            for p in problems:
+                copy.write_row(
+                    (job_digits, p.line, p.column, p.field, p.code, p.value, p.hint, p.severity)
+                )
+
+    def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
+        """The job's kept problems by line."""
+        line, number = _place(after)
+        rows = fetch(
+            self._db,
+            rows_of(_numbered_problem),
+            """
+            SELECT number, line, "column", field, code, value, hint, severity
+            FROM job_problems
+            WHERE job_id = %s AND (line, number) > (%s, %s)
+            ORDER BY line, number
+            LIMIT %s
+            """,
+            [digits(job_id), line, number, limit + 1],
+        )
+        page = Page.cut(rows, limit, lambda row: Position(str(row[1].line), str(row[0])))
+        return Page(tuple(problem for _, problem in page.items), page.after)
+
+
+def _numbered_problem(number: int, **problem: Any) -> tuple[int, Problem]:
+    return number, Problem(**problem)
+
+
+def _place(after: Position | None) -> tuple[int, int]:
+    """The line and number after which a page begins; a forged cursor's are those of the end."""
+    if after is None:
+        return -1, -1
+    parts = [part for part in (after.value, after.id) if part and part.isascii() and part.isdigit()]
+    if len(parts) != 2 or max(map(len, parts)) > 18:
+        return 2**31 - 1, 2**62
+    return int(parts[0]), int(parts[1])
+
+
+def _params(job: Job) -> dict[str, object]:
+    documents = {
+        "progress": document(job.progress),
+        "summary": document(job.summary),
+        "error": document(job.error),
+    }
+    return params_of(job) | documents
+
+
+def _lost(job: Job) -> RunLost:
+    return RunLost(f"Job {job.job_id} is no longer run by attempt {job.attempts}.")
+
+
+def _conditions(query: JobQuery) -> list[Condition]:
+    return [
+        ("feed_id = %s", maybe_digits(query.feed_id)),
+        ("partner_id = %s", maybe_digits(query.partner_id)),
+        ("status = %s", query.status),
+        ("kind = %s", query.kind),
+    ]

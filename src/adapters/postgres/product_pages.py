@@ -1,0 +1,128 @@
+"""Pages of products: which rows, in which order, and along which index they are walked.
+
+A page is read in legs, one after the other until it is full: products sorted by price come in two,
+since those without a price are last whichever the direction, which no index is for both.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Final, LiteralString
+
+from attrs import frozen
+from psycopg import sql
+
+from adapters.postgres.rows import Condition, digits, maybe_digits, where
+from commerce_core.errors import Malformed
+from commerce_core.paging import Position
+from commerce_core.products import Product, ProductQuery
+
+SELECT: Final = """
+    SELECT p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku, p.product_name,
+           p.group_id, p.options, p.description, p.brand, p.condition, p.category, p.gtin, p.mpn,
+           p.price, p.currency, p.sale_price, p.sale_starts_at, p.sale_ends_at, p.availability,
+           p.quantity, p.weight, p.product_url, p.image_url, p.additional_image_urls, p.status,
+           u.feed_id, p.line, p.version, p.publication_id, p.ordinal, p.created_at,
+           u.published_at AS updated_at, coalesce(h.units, 0) AS held
+    FROM {products} p
+    JOIN partners ON partners.partner_id = p.partner_id
+    JOIN publications u ON u.publication_id = p.publication_id
+    LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
+
+
+@frozen
+class Leg:
+    """The rows that meet the conditions, in the order of columns, all in one direction."""
+
+    conditions: list[Condition]
+    order: tuple[LiteralString, ...]
+    descending: bool
+    of_each_partner: bool = False
+
+    def query(self, limit: int) -> tuple[sql.Composed, list[object]]:
+        """The query of its first rows. What is looked up is looked up for those alone."""
+        of_each = ("p.partner_id = each.partner_id", ()) if self.of_each_partner else ("", None)
+        condition, params = where([*self.conditions, of_each])
+        direction = sql.SQL(" DESC" if self.descending else "")
+        order = sql.SQL(", ").join(sql.SQL(column) + direction for column in self.order)
+        rows = sql.SQL("(SELECT p.* FROM products p{} ORDER BY {} LIMIT %s)").format(
+            condition, order
+        )
+        params.append(limit)
+        if self.of_each_partner:
+            rows = sql.SQL(_OF_EACH_PARTNER).format(rows=rows, order=order)
+            params.append(limit)
+        return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order), params
+
+
+_OF_EACH_PARTNER: Final = """(
+    SELECT p.*
+    FROM partners AS each
+    CROSS JOIN LATERAL {rows} p
+    ORDER BY {order}
+    LIMIT %s
+)"""
+"""Merges the first rows of every partner: so one index by partner serves the list of all too."""
+
+
+def legs(query: ProductQuery, after: Position | None) -> Iterator[Leg]:
+    """The legs of a page after that position, in the order in which they are walked."""
+    own, descending = conditions(query), query.order == "desc"
+    by_id: LiteralString = "p.product_id < %s" if descending else "p.product_id > %s"
+    beyond_id: Condition = (by_id, digits(after.id) if after else None)
+    if query.sort_by == "product_id":
+        yield Leg([*own, beyond_id], ("p.product_id",), descending)
+        return
+    everyone = query.partner_id is None
+    if after is None or after.value is not None:
+        beyond_price = _beyond_price(after, descending=descending)
+        priced = [*own, ("p.price IS NOT NULL", ()), beyond_price]
+        yield Leg(priced, ("p.price", "p.product_id"), descending, everyone)
+        beyond_id = (by_id, None)
+    unpriced = [*own, ("p.price IS NULL", ()), beyond_id]
+    yield Leg(unpriced, ("p.product_id",), descending, everyone)
+
+
+def _beyond_price(after: Position | None, *, descending: bool) -> Condition:
+    beyond: LiteralString = (
+        "(p.price, p.product_id) < (%s, %s)" if descending else "(p.price, p.product_id) > (%s, %s)"
+    )
+    if after is None or after.value is None:
+        return beyond, None
+    return beyond, (_price(after.value), digits(after.id))
+
+
+def _price(text: str) -> Decimal:
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if price.is_finite():
+        return price
+    raise Malformed.at("/cursor", "bad_cursor", f"No page of this list ended at {text!r}.")
+
+
+def position(query: ProductQuery, product: Product) -> Position:
+    """Where a page that ends with this product ends."""
+    value = product.price if query.sort_by == "price" else None
+    return Position(None if value is None else str(value), product.product_id)
+
+
+def conditions(query: ProductQuery) -> list[Condition]:
+    """What the filters of a query ask of a row `p`."""
+    skus = list(query.skus) or None
+    # Whose sku it is isn't said, so the primary key is asked for it once per partner.
+    by_sku: LiteralString = "p.sku = ANY(%s)"
+    if query.partner_id is None:
+        by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
+    return [
+        ("p.partner_id = %s", maybe_digits(query.partner_id)),
+        ("p.source_id = %s", maybe_digits(query.source_id)),
+        (
+            "p.publication_id = ANY(ARRAY("
+            "SELECT publication_id FROM publications WHERE feed_id = %s))",
+            maybe_digits(query.feed_id),
+        ),
+        (by_sku, skus),
+        ("p.currency = %s", query.currency),
+        ("p.status = %s", None if query.status == "all" else query.status),
+    ]

@@ -1,0 +1,119 @@
+"""The catalog in PostgreSQL: products as they now stand, and the units held of them."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+from uuid import UUID
+
+from attrs import define
+from psycopg import sql
+
+from adapters.postgres.applying import apply
+from adapters.postgres.comparing import Comparison, compare
+from adapters.postgres.product_pages import SELECT, conditions, legs, position
+from adapters.postgres.rows import (
+    Connection,
+    count,
+    digits,
+    fetch,
+    fetch_one,
+    found,
+    prefixed,
+    rows_of,
+)
+from commerce_core.feed_schema import Record
+from commerce_core.paging import Page, Position
+from commerce_core.plans import Incoming, Plan
+from commerce_core.products import Product, ProductQuery
+from commerce_core.publications import Publication
+
+_PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
+_product_id: Final = prefixed("prod")
+_partner_id: Final = prefixed("ptn")
+
+
+@define
+class Products:
+    """Implements `commerce_core.ports.Products`."""
+
+    _db: Connection
+    _comparison: Comparison | None = None
+
+    def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
+        """Pages of products."""
+        rows: list[Product] = []
+        for leg in legs(query, after):
+            if len(rows) <= limit:
+                rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))
+        return Page.cut(rows, limit, lambda product: position(query, product))
+
+    def count(self, query: ProductQuery) -> int:
+        """How many products fit."""
+        return count(self._db, "products p", conditions(query))
+
+    def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
+        """What the feed would do."""
+        self._comparison = compare(self._db, incoming, records, problem_limit)
+        return self._comparison.plan
+
+    def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
+        """Does what the last plan says."""
+        comparison, self._comparison = self._comparison, None
+        if comparison is None or comparison.plan is not plan:
+            raise ValueError("only the last plan of this unit can be applied")
+        return apply(self._db, comparison, publication, stem)
+
+    def get(self, product_id: str) -> Product:
+        """The product."""
+        query = sql.SQL(SELECT + " WHERE p.product_id = %s").format(products=sql.SQL("products"))
+        row = fetch_one(self._db, _PRODUCTS, query, [digits(product_id)])
+        return found(row, "product", product_id)
+
+    def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The product ids of these pairs of partner id and sku."""
+        pairs = set(keys)
+        rows = self._db.execute(
+            """
+            SELECT partner_id, sku, product_id
+            FROM unnest(%s::uuid[], %s::text[]) AS wanted (partner_id, sku)
+            JOIN products USING (partner_id, sku)
+            """,
+            [[digits(partner_id) for partner_id, _ in pairs], [sku for _, sku in pairs]],
+        )
+        return {(_partner_id(row[0]), row[1]): _product_id(row[2]) for row in rows}
+
+    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+        """Adds units to those held on open orders."""
+        wanted = {digits(product_id): number for product_id, number in units.items()}
+        rows = self._db.execute(
+            """
+            SELECT partner_id, product_id
+            FROM products
+            WHERE product_id = ANY(%s::uuid[])
+            ORDER BY partner_id, product_id
+            """,
+            [list(wanted)],
+        ).fetchall()
+        # Everybody locks in this order, partner by partner and product by product: no deadlocks.
+        for partner_id, group in groupby(rows, key=itemgetter(0)):
+            self._hold_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
+        query = sql.SQL(SELECT + " WHERE p.product_id = ANY(%s::uuid[])")
+        # Read only now, so that it shows what whoever held the locks before has done.
+        products = fetch(
+            self._db, _PRODUCTS, query.format(products=sql.SQL("products")), [list(wanted)]
+        )
+        return {product.product_id: product for product in products}
+
+    def _hold_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
+        self._db.execute(
+            """
+            INSERT INTO held_units AS held (partner_id, product_id, units)
+            SELECT %s, product_id, units
+            FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (product_id, units)
+            ORDER BY product_id
+            ON CONFLICT (partner_id, product_id)
+            DO UPDATE SET units = held.units + excluded.units
+            """,
+            [partner_id, list(units), list(units.values())],
+        )

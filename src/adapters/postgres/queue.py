@@ -1,0 +1,91 @@
+"""Which job is run next: claims, leases by the database's clock, and the end of former runs."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from adapters.postgres.locks import may_claim_for
+from adapters.postgres.rows import Connection
+
+LONGEST_GOODBYE: Final = timedelta(seconds=5)
+"""How long a claim waits for a former run's session to be gone."""
+
+
+def claim(db: Connection, at: datetime, lease: timedelta, job_id: str | None = None) -> UUID | None:
+    """Claims the next job (or this one), and gives its id; None where there is nothing to claim."""
+    _end_former_sessions(db)
+    contested: list[UUID] = []
+    while candidate := _candidate(db, job_id, contested):
+        chosen, partner_id = candidate
+        if may_claim_for(db, partner_id) and _take(db, chosen, at, lease):
+            return chosen
+        contested.append(partner_id)
+    return None
+
+
+def _end_former_sessions(db: Connection) -> None:
+    """Ends the sessions of runs whose lease ran out; returns when they are gone, or too slow.
+
+    A stopped process may hold locks on rows, the job's own among them, for as long as its session
+    lives. This locks nothing itself, and a session counts as the same one only if process and start
+    agree: numbers of processes are given again.
+    """
+    db.execute(
+        """
+        SELECT pg_terminate_backend(a.pid, %s)
+        FROM jobs j
+        JOIN pg_stat_activity a
+          ON j.session = a.pid || ':' || extract(epoch FROM a.backend_start)
+        WHERE j.status = 'running' AND j.lease_expires_at <= clock_timestamp()
+          AND a.pid <> pg_backend_pid()
+        """,
+        [int(LONGEST_GOODBYE.total_seconds() * 1000)],
+    )
+
+
+def _candidate(
+    db: Connection, job_id: str | None, contested: list[UUID]
+) -> tuple[UUID, UUID] | None:
+    """The oldest job that can be claimed, locked, and its partner."""
+    return db.execute(
+        """
+        SELECT j.job_id, j.partner_id
+        FROM jobs j
+        WHERE (
+                (j.status = 'queued' AND (j.released OR %(job_id)s::uuid IS NOT NULL))
+                OR (j.status = 'running' AND j.lease_expires_at <= clock_timestamp())
+              )
+          AND (%(job_id)s::uuid IS NULL OR j.job_id = %(job_id)s::uuid)
+          AND j.partner_id <> ALL(%(contested)s::uuid[])
+          AND NOT EXISTS (
+                SELECT FROM jobs other
+                WHERE other.partner_id = j.partner_id AND other.status = 'running'
+                  AND other.lease_expires_at > clock_timestamp()
+              )
+        ORDER BY j.job_id
+        LIMIT 1
+        FOR NO KEY UPDATE OF j SKIP LOCKED
+        """,
+        {"job_id": job_id, "contested": contested},
+    ).fetchone()
+
+
+def _take(db: Connection, job_id: UUID, at: datetime, lease: timedelta) -> bool:
+    """Makes the job run; False if another job of its partner has begun since it was chosen."""
+    # The choice looked before the lock was had; this statement looks again, and sees what has
+    # been committed in between.
+    taken = db.execute(
+        """
+        UPDATE jobs j
+        SET status = 'running', attempts = attempts + 1, started_at = %(at)s, session = NULL,
+            lease_expires_at = clock_timestamp() + %(lease)s
+        WHERE job_id = %(job_id)s
+          AND NOT EXISTS (
+                SELECT FROM jobs other
+                WHERE other.partner_id = j.partner_id AND other.status = 'running'
+                  AND other.lease_expires_at > clock_timestamp()
+              )
+        """,
+        {"at": at, "lease": lease, "job_id": job_id},
+    )
+    return taken.rowcount == 1

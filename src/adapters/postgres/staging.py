@@ -1,0 +1,134 @@
+"""The records of a feed on their way in: a temporary table of this transaction, filled by COPY.
+
+    staged (line, shape, blank, rejected, deletes, sku, one column per field)
+
+A record's `shape` numbers the set of fields that it says anything about. Nearly always a file has
+one or two, so "left alone or cleared?" costs nothing: it is answered when the SQL is written.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, LiteralString, assert_never
+
+from attrs import frozen
+from psycopg import sql
+
+from adapters.postgres.rows import Connection
+from commerce_core import feed_schema as schema
+from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Kind, Record, Value
+
+_FIXED: Final = ("line", "shape", "blank", "rejected", "deletes", "sku")
+_FIXED_TYPES: Final = ("int4", "int4", "bool", "bool", "bool", "text")
+
+
+def sql_type(kind: Kind) -> LiteralString:
+    """The type of the column that keeps values of a kind."""
+    match kind:
+        case (
+            schema.Text() | schema.Word() | schema.CurrencyCode() | schema.Gtin()
+            | schema.Category() | schema.Options() | schema.Url()
+        ):  # fmt: skip
+            return "text"
+        case schema.Amount() | schema.Grams():
+            return "numeric"
+        case schema.Whole():
+            return "int8"
+        case schema.Instant():
+            return "timestamptz"
+        case schema.Urls():
+            return "text[]"
+        case schema.YesNo():
+            return "bool"
+        case _:
+            assert_never(kind)
+
+
+@frozen
+class Staged:
+    """What has been staged: which fields the table has, and which of them each shape says."""
+
+    fields: tuple[str, ...]
+    shapes: tuple[frozenset[str], ...]
+
+    def says(self, *names: str) -> sql.Composed:
+        """The SQL condition that a staged record `s` says any of these fields."""
+        saying = [n for n, said in enumerate(self.shapes) if not said.isdisjoint(names)]
+        if len(saying) in (0, len(self.shapes)):
+            return sql.SQL("TRUE" if saying else "FALSE").format()
+        return sql.SQL("s.shape = ANY({})").format(sql.Literal(saying))
+
+    def said(self, name: str) -> sql.Composed:
+        """The SQL of a field as `s` says it, NULL where it doesn't."""
+        if name not in self.fields:
+            return sql.SQL("NULL::text").format()
+        return sql.SQL("s.{}").format(sql.Identifier(name))
+
+    def value(self, name: str) -> sql.Composed:
+        """The SQL of a field as `s` says it, or else as the product `p` has it."""
+        if name not in self.fields:
+            return sql.SQL("p.{}").format(sql.Identifier(name))
+        return sql.SQL("CASE WHEN {} THEN s.{} ELSE p.{} END").format(
+            self.says(name), sql.Identifier(name), sql.Identifier(name)
+        )
+
+
+def stage(db: Connection, fields: Iterable[str], records: Iterable[Record]) -> Staged:
+    """Stages the records, which may say these fields; consuming them must not use this connection."""
+    names = tuple(name for name in PRODUCT_FIELDS if name in set(fields))
+    types = (*_FIXED_TYPES, *(sql_type(BY_NAME[name].kind) for name in names))
+    _create(db, (*_FIXED, *names), types)
+    shapes = _Shapes(names)
+    with db.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
+        for row in _rows(records, names, shapes):
+            copy.write_row(row)
+    # Without it the planner takes every record for the same sku. The other columns it needn't know.
+    db.execute("ANALYZE staged (line, sku)")
+    return Staged(names, tuple(frozenset(said) for said in shapes.numbers))
+
+
+def _create(db: Connection, names: tuple[str, ...], types: tuple[LiteralString, ...]) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(name), sql.SQL(type_), sql.SQL(' COLLATE "C"' if name == "sku" else "")
+        )
+        for name, type_ in zip(names, types, strict=True)
+    )
+    # A unit may compare twice; the second plan is the one that counts.
+    db.execute("DROP TABLE IF EXISTS pg_temp.staged, pg_temp.repeated, pg_temp.decided")
+    db.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))
+
+
+class _Shapes:
+    """Numbers the sets of fields that records say something about, as they come."""
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self._fields = {*fields, "deleted"}
+        self.numbers: dict[tuple[str, ...], int] = {}
+
+    def number(self, values: Mapping[str, Value]) -> int:
+        said = tuple(values)
+        known = self.numbers.get(said)
+        if known is not None:
+            return known
+        if not self._fields.issuperset(said):
+            raise ValueError(f"a record says more than {self._fields}: {said}")
+        return self.numbers.setdefault(said, len(self.numbers))
+
+
+def _rows(
+    records: Iterable[Record], names: tuple[str, ...], shapes: _Shapes
+) -> Iterator[tuple[Any, ...]]:
+    for record in records:
+        rejected = bool(record.problems) and record.rejected
+        # Of a record that isn't applied it doesn't matter what it leaves alone.
+        shape = 0 if rejected or record.blank else shapes.number(record.values)
+        said = map(record.values.get, names)
+        yield (
+            record.line,
+            shape,
+            record.blank,
+            rejected,
+            record.deletes,
+            record.sku,
+            *(list(value) if type(value) is tuple else value for value in said),
+        )

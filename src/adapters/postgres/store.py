@@ -1,0 +1,187 @@
+"""The store: a pool of connections, and units of work that are one transaction each."""
+
+import select
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+import psycopg
+from attrs import frozen
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from adapters.postgres.feeds import Feeds
+from adapters.postgres.idempotency import Idempotency
+from adapters.postgres.jobs import Jobs
+from adapters.postgres.migrations import migrate
+from adapters.postgres.orders import Orders
+from adapters.postgres.outages import told, translated
+from adapters.postgres.partners import Keys, Partners, Sources
+from adapters.postgres.products import Products
+from adapters.postgres.publications import Publications
+from adapters.postgres.rows import Connection
+from adapters.postgres.sales import Sales
+from commerce_core.errors import Unavailable
+from commerce_core.ports import UnitOfWork
+
+MOST_CONNECTIONS: Final = 10
+"""Units that can be under way at once in one process; the next one waits."""
+WAIT_FOR_CONNECTION: Final = 2.5
+"""Seconds for which it waits. With the two below it answers, or not, within five seconds."""
+CONNECT_TIMEOUT: Final = 2
+
+CONNECTING: Final[Mapping[str, Any]] = {
+    "application_name": "commerce",
+    "client_encoding": "UTF8",
+    "connect_timeout": CONNECT_TIMEOUT,
+    # A server that is cut off, not down, answers nothing at all: notice that within seconds.
+    "tcp_user_timeout": 4_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+"""How we connect, where the connection string doesn't say it otherwise."""
+
+SESSION: Final[Mapping[str, str]] = {
+    "TimeZone": "UTC",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+    # A unit whose process was stopped gives back what it holds. COPY doesn't count as idle.
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""What holds in each session. Work on a feed takes as long as it takes, and lifts two of these."""
+
+
+class _Session(psycopg.Connection[TupleRow]):
+    """A connection that knows its name among all sessions there ever were."""
+
+    session_name: str = ""
+
+
+@frozen
+class Unit:
+    """Implements `commerce_core.ports.UnitOfWork`; that module says what each collection promises."""
+
+    session: str
+    partners: Partners
+    sources: Sources
+    keys: Keys
+    feeds: Feeds
+    jobs: Jobs
+    products: Products
+    publications: Publications
+    orders: Orders
+    sales: Sales
+    idempotency: Idempotency
+
+    @classmethod
+    def on(cls, db: Connection, session: str) -> Self:
+        """The collections of one transaction."""
+        return cls(
+            session,
+            Partners(db),
+            Sources(db),
+            Keys(db),
+            Feeds(db),
+            Jobs(db),
+            Products(db),
+            Publications(db),
+            Orders(db),
+            Sales(db),
+            Idempotency(db),
+        )
+
+
+class PostgresStore:
+    """Implements `commerce_core.ports.Store`. Safe to share between threads."""
+
+    def __init__(self, conninfo: str, *, most_connections: int = MOST_CONNECTIONS) -> None:
+        """Connects when first used, to a database that has been migrated; close it afterwards."""
+        self._conninfo = make_conninfo(**{**CONNECTING, **conninfo_to_dict(conninfo)})
+        self._pool = ConnectionPool(
+            self._conninfo,
+            connection_class=_Session,
+            min_size=0,
+            max_size=most_connections,
+            open=True,
+            configure=_configure,
+            check=self._check_idle,
+            timeout=WAIT_FOR_CONNECTION,
+            # What fails is tried again when somebody asks, not by a schedule that backs off.
+            reconnect_timeout=CONNECT_TIMEOUT,
+        )
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, conninfo: str, *, most_connections: int = MOST_CONNECTIONS
+    ) -> Generator["PostgresStore"]:
+        """A store on that database, whose schema is brought up to date first."""
+        with translated():
+            migrate(make_conninfo(**{**CONNECTING, **conninfo_to_dict(conninfo)}))
+        store = cls(conninfo, most_connections=most_connections)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        self._pool.close()
+
+    @contextmanager
+    def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
+        """A new unit; it sees what was committed before each of its statements."""
+        with (
+            translated(),
+            self._connection() as db,
+            db.transaction(force_rollback=dry_run),
+        ):
+            yield Unit.on(db, db.session_name)
+
+    @contextmanager
+    def _connection(self) -> Generator[_Session]:
+        try:
+            db = self._pool.getconn()
+        except PoolTimeout as error:
+            self.check()
+            raise Unavailable(
+                f"All {self._pool.max_size} connections of this process to the database are busy.",
+                "Try again in a moment; if it goes on, run more processes.",
+            ) from error
+        try:
+            yield db
+        finally:
+            self._pool.putconn(db)
+
+    def check(self) -> None:
+        """Connects anew, which a server can't do half: it takes a process and a transaction there."""
+        with translated(), psycopg.connect(self._conninfo, connect_timeout=CONNECT_TIMEOUT) as db:
+            if db.info.parameter_status("in_hot_standby") == "on":
+                raise told("25006")
+
+    def _check_idle(self, db: _Session) -> None:
+        """Refuses a connection whose server has gone while it lay in the pool.
+
+        An idle connection has nothing to say, so a look at its socket tells, without a round trip.
+        """
+        if select.select([db], [], [], 0)[0]:
+            self._pool.check()  # The others are of the same age.
+            ConnectionPool.check_connection(db)
+
+
+def _configure(db: _Session) -> None:
+    settings = [part for setting in SESSION.items() for part in setting]
+    calls = psycopg.sql.SQL(", ").join(
+        [psycopg.sql.SQL("set_config(%s, %s, false)")] * len(SESSION)
+    )
+    db.execute(psycopg.sql.SQL("SELECT ") + calls, settings)
+    (db.session_name,) = db.execute(
+        """
+        SELECT pid || ':' || extract(epoch FROM backend_start)
+        FROM pg_stat_activity
+        WHERE pid = pg_backend_pid()
+        """
+    ).fetchone() or ("",)
+    db.commit()
