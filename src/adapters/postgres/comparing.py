@@ -22,9 +22,9 @@ from psycopg.rows import dict_row
 from adapters.postgres.locks import hold_feeds_of
 from adapters.postgres.rows import Connection, digits, fetch_one
 from adapters.postgres.staging import Staged, stage
-from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record
+from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Problem, Record
 from commerce_core.money import currencies
-from commerce_core.plans import AMOUNTS, Incoming, Plan, duplicate_hint, removes_absent
+from commerce_core.plans import Incoming, Plan, duplicate_hint, removes_absent
 
 MONEY: Final = (*AMOUNTS, "currency")
 _PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
@@ -343,16 +343,18 @@ def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) ->
         ORDER BY told.line
         """
     ).format(differing=differing)
-    for line, code, name, amount, sku, later, fields in db.execute(
+    for line, fate, name, amount, sku, later, fields in db.execute(
         query, {"codes": list(_PROBLEMS), "limit": limit}
     ):
-        if later is not None:
-            hint = duplicate_hint(line, later, fields)
-            yield Problem.of("duplicate_sku", line=line, field="sku", value=sku, hint=hint)
-        else:
-            at, value = (name, str(amount)) if name else ("sku", sku)
-            column = incoming.columns.get(at)
-            yield Problem.of(code, line=line, column=column, field=at, value=value)
+        at, value = (name, str(amount)) if name else ("sku", sku)
+        yield Problem.of(
+            fate or "duplicate_sku",
+            line=line,
+            column=incoming.columns.get(at),
+            field=at,
+            value=value,
+            hint=duplicate_hint(line, later, fields) if later is not None else None,
+        )
 
 
 def _owner(incoming: Incoming) -> dict[str, str]:

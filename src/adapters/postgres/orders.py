@@ -80,7 +80,8 @@ class Orders:
             """,
             params_of(order) | {"metadata": Jsonb(dict(order.metadata)), "items": None},
         )
-        self._add_items(order)
+        if order.items:
+            self._add_items(order)
 
     def _add_items(self, order: Order) -> None:
         columns = _columns_of([params_of(item) for item in order.items])
@@ -151,7 +152,7 @@ class Orders:
 
 
 def _columns_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _conditions(query: OrderQuery) -> list[Condition]:

@@ -4,8 +4,9 @@ A page is read in legs, one after the other until it is full: products sorted by
 since those without a price are last whichever the direction, which no index is for both.
 """
 
+import re
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, LiteralString
 
 from attrs import frozen
@@ -15,6 +16,8 @@ from adapters.postgres.rows import Condition, digits, maybe_digits, where
 from commerce_core.errors import Malformed
 from commerce_core.paging import Position
 from commerce_core.products import Product, ProductQuery
+
+_PRICE: Final = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
 
 SELECT: Final = """
     SELECT p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku, p.product_name,
@@ -92,12 +95,8 @@ def _beyond_price(after: Position | None, *, descending: bool) -> Condition:
 
 
 def _price(text: str) -> Decimal:
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if price.is_finite():
-        return price
+    if _PRICE.fullmatch(text):
+        return Decimal(text)
     raise Malformed.at("/cursor", "bad_cursor", f"No page of this list ended at {text!r}.")
 
 

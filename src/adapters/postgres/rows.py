@@ -4,6 +4,7 @@ In the database an identifier is the 16 bytes of its 32 digits; its prefix follo
 the column. Parameters take the digits as text, which PostgreSQL reads as a uuid.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
@@ -36,13 +37,14 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "key_id": "key",
     "entry_id": "sale",
 }
-_NOBODY: Final = "0" * 32
+_BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NOBODY: Final = "f" * 32
 
 
 def digits(id_: str) -> str:
-    """The 32 digits of an id, for a parameter; those of nothing where the text is no id at all."""
+    """The 32 digits of an id, for a lookup; those of nobody where the text is no id at all."""
     body = id_.rpartition("_")[2]
-    return body if len(body) == len(_NOBODY) and not body.strip("0123456789abcdef") else _NOBODY
+    return body if _BODY.fullmatch(body) else _NOBODY
 
 
 def maybe_digits(id_: str | None) -> str | None:
@@ -60,9 +62,10 @@ def _param(name: str, value: object) -> object:
         return list(value)  # psycopg takes a list for an array, a tuple for a composite
     if name not in PREFIXES or not isinstance(value, str):
         return value
-    if digits(value) == _NOBODY:
+    body = value.rpartition("_")[2]
+    if not _BODY.fullmatch(body):
         raise ValueError(f"{value!r} can't be kept as the id in {name}")
-    return digits(value)
+    return body
 
 
 def rows_of(make: Callable[..., T], **converts: Convert) -> RowFactory[T]:

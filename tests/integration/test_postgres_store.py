@@ -1,0 +1,3 @@
+"""PostgreSQL keeps what a store promises."""
+
+from tests.contracts.store_contract import *  # noqa: F403 - the contract is the content
