@@ -61,7 +61,6 @@ def _home(data_dir: Path) -> Home:
             "Use a PostgreSQL server of your own, postgresql://..., or the database memory:",
         )
     home = Home(data_dir.resolve() / "postgres")
-    home.path.parent.mkdir(parents=True, exist_ok=True)
     home.make()
     _check_major(home)
     return home
@@ -167,7 +166,7 @@ def _answer(home: Home) -> tuple[str, str]:
     try:
         with psycopg.connect(address, autocommit=True, connect_timeout=10) as connection:
             row = connection.execute("SELECT pg_read_binary_file('postmaster.pid')").fetchone()
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         return "", str(error)
     # It names the process and its start: the same record means the same server, by whatever path.
     return (address, "") if row == (record,) else ("", "another server answers")

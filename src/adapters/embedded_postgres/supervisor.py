@@ -40,8 +40,7 @@ SOCKET = f".s.PGSQL.{PORT}"
 SOCKET_PATH_LIMIT = 103  # bytes; Linux would take 107, macOS takes 103
 LOG_LIMIT = 8_000_000  # bytes of log, and as many again in the log before it
 TICK = 0.2  # seconds between two looks at the users and the server
-# How a server is ended, and the seconds each way may take; all in all less than ten with a linger.
-ENDINGS = ((0, 0.0), (signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 10.0))
+SHARED_MEMORY = 256_000_000  # bytes that parallel queries want to have
 
 # Data sorts and compares the same on every machine: no operating system's locale.
 INITDB = (
@@ -93,10 +92,8 @@ class Home:
         self.cluster = path / "cluster"
 
     def make(self) -> None:
-        """Makes the folder, for its owner alone, if it isn't there."""
-        with contextlib.suppress(FileExistsError):
-            self.path.mkdir(mode=0o700)
-            _give_to_owner_of(self.path.parent, self.path)
+        """Makes the folder, for its owner alone, and those above it, if they aren't there."""
+        _make_folder(self.path, 0o700)
 
     def opened(self, name: str) -> int:
         """A file of the folder, made if it isn't there; never through a link somebody laid."""
@@ -182,6 +179,14 @@ def _flock(file: int, kind: int) -> bool:
     return True
 
 
+def _make_folder(path: Path, mode: int) -> None:
+    if not path.is_dir():
+        _make_folder(path.parent, 0o777)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode)
+            _give_to_owner_of(path.parent, path)
+
+
 def _give_to_owner_of(folder: Path, made: Path) -> None:
     """What root makes for an account that has the folder, the account must be able to open."""
     owner = folder.stat()
@@ -246,7 +251,7 @@ class _Supervisor:
         account = self.pose or pwd.getpwuid(os.geteuid())
         owners = sorted({account.pw_name, pwd.getpwuid(0).pw_name})
         names = "".join(f'owners "{name}" all\n' for name in owners)
-        (self.home.cluster / "postgresql.conf").write_text(SETTINGS)
+        (self.home.cluster / "postgresql.conf").write_text(SETTINGS + _parallel())
         (self.home.cluster / "pg_hba.conf").write_text(DOORS)
         (self.home.cluster / "pg_ident.conf").write_text(names)
 
@@ -329,9 +334,11 @@ class _Supervisor:
         """Ends what server there is; returns its lock, which its last process gave back.
 
         Only what surely works in this cluster gets a signal, and SIGINT and SIGQUIT only the
-        postmaster. SIGINT ends a server in order, the others leave the rest to recovery.
+        postmaster. SIGINT ends a server in order, the others leave the rest to recovery. With the
+        usual linger before it, all this takes less than ten seconds.
         """
-        for number, patience in ENDINGS:
+        ways = ((0, 0.0), (signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 10.0))
+        for number, patience in ways:
             for pid in _server_processes(self.home):
                 if number == signal.SIGKILL or pid == self.home.postmaster_pid():
                     with contextlib.suppress(ProcessLookupError):
@@ -340,6 +347,13 @@ class _Supervisor:
             if lock is not None:
                 return lock
         sys.exit("An earlier server doesn't end. Is it one of another container?")
+
+
+def _parallel() -> str:
+    """Containers tend to have 64 MB of shared memory, and a parallel hash join fails on that."""
+    shared = Path("/dev/shm")  # noqa: S108 - looked at, not written to
+    small = shared.exists() and shutil.disk_usage(shared).total < SHARED_MEMORY
+    return "max_parallel_workers_per_gather = 0\n" if small else ""
 
 
 def _server_processes(home: Home) -> list[int]:
@@ -402,9 +416,9 @@ def _take_account(home: Home, binaries: Path) -> "pwd.struct_passwd | None":
     pose = next((a for a in accounts if a.pw_uid not in {0, OVERFLOW_UID}), None)
     if pose is not None and _succeeds(functools.partial(_pose_as, pose)):
         return pose
-    for account in accounts if os.geteuid() == 0 else ():
-        reach = functools.partial(_reach_as, account, home, binaries)
-        if account.pw_name in UNPRIVILEGED and _succeeds(reach):
+    unprivileged = [a for name in UNPRIVILEGED for a in accounts if a.pw_name == name]
+    for account in unprivileged if os.geteuid() == 0 else ():
+        if _succeeds(functools.partial(_reach_as, account, home, binaries)):
             for path in (home.path, *home.path.rglob("*")):
                 os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
             _become(account.pw_uid, account.pw_gid)
@@ -420,7 +434,6 @@ def _become(uid: int, gid: int) -> None:
 
 def _reach_as(account: "pwd.struct_passwd", home: Home, binaries: Path) -> None:
     _become(account.pw_uid, account.pw_gid)
-    home.path.parent.stat()
     if not os.access(home.path.parent, os.X_OK) or not os.access(binaries / "postgres", os.X_OK):
         raise PermissionError
 
