@@ -1,0 +1,182 @@
+"""`commerce feeds`: the files that partners send."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import click
+
+from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
+
+if TYPE_CHECKING:
+    from commerce_core.feeds import Feed, FeedStatus
+    from commerce_core.intake import Receipt
+    from commerce_core.partners import Mode
+
+feeds: Final = noun("feeds", "Files that partners send.")
+_STATUSES: Final = ("received", "applied", "superseded", "failed")
+_BLOCK: Final = 1 << 20
+
+
+@feeds.verb("upload", scope="feeds:write")
+@click.argument("file", metavar="FILE")
+@partner_option("Who sends it: an id or a name.", required=True)
+@click.option("--source", metavar="SOURCE", help="Which of its sources; main unless said.")
+@click.option(
+    "--mode",
+    type=click.Choice(["full", "delta"]),
+    help="Whether it is the whole catalog or only what changed; unless said, the source's.",
+)
+@click.option("--run", is_flag=True, help="Have it ingested, by a worker or (with --wait) by us.")
+@click.option("--wait", is_flag=True, help="With --run: return when its job has finished.")
+@click.option(
+    "--snapshot-at", type=Moment(), help="The moment whose state the file shows; UTC unless said."
+)
+@click.option("--expected-rows", type=int, help="How many records it must have.")
+@click.option("--sha256", metavar="HEX", help="The SHA-256 that its bytes must have.")
+@click.option("--strict", is_flag=True, help="With --wait: a rejected record is a failure too.")
+def upload(
+    session: Session,
+    *,
+    file: str,
+    partner: str,
+    source: str | None,
+    mode: "Mode | None",
+    run: bool,
+    wait: bool,
+    snapshot_at: datetime | None,
+    expected_rows: int | None,
+    sha256: str | None,
+    strict: bool,
+) -> None:
+    """Keeps a file, and has it ingested with --run. FILE may be - for stdin.
+
+    Exits with 65 when the job failed; with --strict also when a record was rejected.
+    """
+    if (wait and not run) or (strict and not wait):
+        raise click.UsageError(
+            "--wait needs --run, and --strict needs both.", click.get_current_context()
+        )
+    if snapshot_at is not None and snapshot_at.tzinfo is None:
+        snapshot_at = snapshot_at.replace(tzinfo=UTC)
+    name = "feed.csv" if file == "-" else Path(file).name
+    with _opened(file) as stream:
+        receipt = session.commerce.intake.upload(
+            stream,
+            partner=partner,
+            file_name=name,
+            source=source,
+            mode=mode,
+            run=run,
+            snapshot_at=snapshot_at,
+            expected_rows=expected_rows,
+            sha256=sha256,
+        )
+    if wait:
+        from entrypoints.cli.running import conclude, run_or_watch
+
+        conclude(session, run_or_watch(session.commerce, receipt.job_id, new=True), strict=strict)
+    else:
+        session.out.one(receipt, lambda: _receipt_fields(receipt))
+        if not session.out.as_json:
+            session.out.line(_next_step(receipt, run=run))
+
+
+def _opened(file: str) -> AbstractContextManager[BinaryIO]:
+    from commerce_core.errors import InvalidInput, NotFound
+
+    if file == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return Path(file).open("rb")
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {file}.", code="no_file") from error
+    except OSError as error:
+        raise InvalidInput(f"{file} can't be read: {error.strerror}.", code="no_file") from error
+
+
+def _receipt_fields(receipt: "Receipt") -> Iterator[tuple[str, str]]:
+    from entrypoints.cli.output import size
+
+    yield "feed", receipt.feed_id
+    yield "job", f"{receipt.job_id} ({receipt.status})"
+    yield "kept", size(receipt.bytes)
+    yield "sha256", receipt.sha256
+
+
+def _next_step(receipt: "Receipt", *, run: bool) -> str:
+    if run:
+        return (
+            "A worker takes it from here: one in `commerce serve`, or `commerce worker`. "
+            f"To see how far it is: commerce jobs watch {receipt.job_id}"
+        )
+    return f"It waits for its start: commerce jobs run {receipt.job_id}"
+
+
+@feeds.verb("list", scope="feeds:read")
+@partner_option("Those of this partner alone.")
+@click.option("--source", "source_id", metavar="SOURCE_ID", help="Those of this source.")
+@click.option("--status", type=click.Choice(_STATUSES))
+@limit_option
+def list_(
+    session: Session,
+    partner: str | None,
+    source_id: str | None,
+    status: "FeedStatus | None",
+    limit: int | None,
+) -> None:
+    """Lists feeds, newest first."""
+    from commerce_core.feeds import FeedQuery
+    from commerce_core.ids import parse
+    from entrypoints.cli.output import Column, moment, size
+
+    columns: list[Column[Feed]] = [
+        Column("received (UTC)", lambda f: moment(f.received_at)),
+        Column("partner", lambda f: f.partner_name, crops=True),
+        Column("file", lambda f: f.file_name, crops=True, from_width=100),
+        Column("size", lambda f: size(f.bytes), right=True, from_width=120),
+        Column("mode", lambda f: f.mode, from_width=90),
+        Column("status", lambda f: f.status),
+        Column("id", lambda f: f.feed_id),
+    ]
+    query = FeedQuery(source_id=source_id and parse("src", source_id), status=status)
+    found = session.commerce.intake.feeds(query, partner=partner)
+    session.out.many(found, columns, limit, "No feed fits.")
+
+
+@feeds.verb("show", scope="feeds:read")
+@click.argument("feed_id")
+def show(session: Session, feed_id: str) -> None:
+    """Shows a feed, and its latest job."""
+    feed = session.commerce.intake.get_feed(feed_id)
+    session.out.one(feed, lambda: _fields(feed))
+
+
+def _fields(feed: "Feed") -> Iterator[tuple[str, str]]:
+    from entrypoints.cli.output import moment_utc, size
+
+    job = feed.latest_job
+    yield "id", feed.feed_id
+    yield "partner", f"{feed.partner_name} ({feed.partner_id})"
+    yield "source", feed.source_id
+    yield "file", f"{feed.file_name}, {size(feed.bytes)}, {feed.content_type}"
+    yield "sha256", feed.sha256
+    yield "mode", feed.mode
+    yield "status", feed.status
+    yield "received", moment_utc(feed.received_at)
+    yield "shows the state of", moment_utc(feed.snapshot_at)
+    yield "applied", moment_utc(feed.applied_at)
+    yield "latest job", f"{job.job_id} ({job.outcome or job.status})" if job else ""
+
+
+@feeds.verb("raw", scope="feeds:read")
+@click.argument("feed_id")
+def raw(session: Session, feed_id: str) -> None:
+    """Writes the bytes of a feed to stdout, exactly as they were received."""
+    stdout = sys.stdout.buffer
+    with session.commerce.intake.raw(feed_id) as stream:
+        while block := stream.read(_BLOCK):
+            stdout.write(block)

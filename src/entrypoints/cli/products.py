@@ -1,0 +1,108 @@
+"""`commerce products`: the catalog as it now stands."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+from entrypoints.cli.verbs import Session, limit_option, noun, partner_option
+
+if TYPE_CHECKING:
+    from commerce_core.products import Product, SortBy
+    from entrypoints.cli.output import Column
+
+products: Final = noun("products", "The catalog: each product is one partner's offer.")
+
+
+@products.verb("list", scope="catalog:read")
+@partner_option("Those of this partner alone.")
+@click.option("--source", "source_id", metavar="SOURCE_ID", help="Those that this source owns.")
+@click.option("--feed", "feed_id", metavar="FEED_ID", help="Those that this feed wrote last.")
+@click.option("--sku", "skus", multiple=True, metavar="SKU", help="With this sku; repeatable.")
+@click.option("--currency", metavar="CODE", help="Priced in this currency.")
+@click.option(
+    "--status", type=click.Choice(["active", "removed", "all"]), default="active", show_default=True
+)
+@click.option("--sort-by", type=click.Choice(["product_id", "price"]), default="product_id")
+@click.option("--order", type=click.Choice(["asc", "desc"]), default="asc")
+@limit_option
+def list_(
+    session: Session,
+    *,
+    partner: str | None,
+    source_id: str | None,
+    feed_id: str | None,
+    skus: tuple[str, ...],
+    currency: str | None,
+    status: 'Literal["active", "removed", "all"]',
+    sort_by: "SortBy",
+    order: 'Literal["asc", "desc"]',
+    limit: int | None,
+) -> None:
+    """Lists products. Sorting by price needs a partner or a currency."""
+    from commerce_core.ids import parse
+    from commerce_core.products import ProductQuery
+
+    query = ProductQuery(
+        source_id=source_id and parse("src", source_id),
+        feed_id=feed_id and parse("feed", feed_id),
+        skus=skus,
+        currency=currency,
+        status=status,
+        sort_by=sort_by,
+        order=order,
+    )
+    found = session.commerce.catalog.list(query, partner=partner)
+    session.out.many(found, columns(), limit, "No product fits.")
+
+
+@products.verb("show", scope="catalog:read")
+@click.argument("product")
+@partner_option("Then PRODUCT may be the partner's sku.")
+def show(session: Session, product: str, partner: str | None) -> None:
+    """Shows a product, by its id or by --partner and sku; removed ones too."""
+    catalog = session.commerce.catalog
+    found = catalog.get(partner=partner, sku=product) if partner else catalog.get(product)
+    session.out.one(found, lambda: _fields(found))
+
+
+def columns() -> "list[Column[Product]]":
+    """The columns of a list of products."""
+    from entrypoints.cli.output import Column, money
+
+    return [
+        Column("sku", lambda p: p.sku),
+        Column("name", lambda p: p.product_name, crops=True),
+        Column("price", lambda p: money(p.price, p.currency), right=True),
+        Column("stock", stock, right=True),
+        Column("partner", lambda p: p.partner_name, crops=True, from_width=100),
+        Column("id", lambda p: p.product_id),
+    ]
+
+
+def stock(product: "Product") -> str:
+    """What can be sold of it, or why nothing can."""
+    if product.not_sellable_reason:
+        return product.not_sellable_reason.replace("_", " ")
+    if product.sells_without_stock:
+        return product.availability or ""
+    return "untracked" if product.available is None else f"{product.available:,}"
+
+
+def _fields(product: "Product") -> Iterator[tuple[str, str]]:
+    """All that a person may want to know, what the feed said included."""
+    from entrypoints.cli.output import moment_utc
+    from entrypoints.shapes import shape
+
+    yield "product_id", product.product_id
+    yield "partner", product.partner_name
+    yield "sku", product.sku
+    for name, value in product.values().items():
+        shaped = shape(value)
+        many = shaped if isinstance(shaped, list) else [shaped]
+        yield name, " ".join(str(one) for one in many if one is not None)
+    yield "status", product.status
+    yield "can be sold", stock(product)
+    yield "on open orders", f"{product.held:,}" if product.held else ""
+    yield "comes from", f"{product.feed_id}, line {product.line}"
+    yield "version", f"{product.version}, of {moment_utc(product.updated_at)}"

@@ -1,0 +1,202 @@
+"""Jobs under way: run here and now or watched, with their progress, and told when they end."""
+
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from commerce_core.errors import CommerceError, Conflict, RunLost
+from entrypoints.cli.output import Column, Output, duration, moment_utc, plural
+from entrypoints.problems import EXIT_CONFLICT, EXIT_REFUSED
+
+if TYPE_CHECKING:
+    from commerce_core.feed_schema import Problem
+    from commerce_core.jobs import Job, Summary
+    from commerce_core.usecases import Commerce
+    from entrypoints.cli.verbs import Session
+
+PROBLEMS_SHOWN: Final = 10
+_LOOK_EVERY: Final = 0.1
+_BAR_AFTER: Final = 0.4
+"""A job that is over sooner needs no bar."""
+_OUTCOMES: Final = {
+    "clean": "every record was taken",
+    "with_rejects": "some records were rejected",
+    "nothing_changed": "nothing changed",
+    "superseded": "a newer feed had been applied already",
+}
+_FATES: Final = (
+    "created", "updated", "restored", "unchanged", "deleted", "folded", "skipped", "rejected",
+    "duplicate", "overtaken", "blank",
+)  # fmt: skip
+
+
+def conclude(session: "Session", job: "Job", *, strict: bool = False) -> None:
+    """Tells how a finished job went, and ends the command where it didn't go well."""
+    problems = list(session.commerce.intake.problems(job.job_id, limit=PROBLEMS_SHOWN))
+    if session.out.as_json:
+        from entrypoints.shapes import shape
+
+        shaped = shape(job)
+        session.out.json({**shaped, "problems": shape(problems)} if isinstance(shaped, dict) else 0)
+    else:
+        show_job(session.out, job)
+        show_problems(session.out, job, problems)
+    code = exit_code(job, strict=strict)
+    if code:
+        session.end(code)
+
+
+def exit_code(job: "Job", *, strict: bool = False) -> int:
+    """The exit code that tells how a job went."""
+    if job.status == "cancelled":
+        return EXIT_CONFLICT
+    refused = job.status == "failed" or (strict and job.outcome == "with_rejects")
+    return EXIT_REFUSED if refused else 0
+
+
+def run_or_watch(commerce: "Commerce", job_id: str, *, new: bool = False) -> "Job":
+    """Runs a job in this process, or watches it where a worker has it already.
+
+    Conflict if it had ended before; a `new` one can only have been ended by a quick worker.
+    """
+    with _shown(commerce, job_id):
+        try:
+            return commerce.intake.run(job_id)
+        except RunLost:
+            pass
+        except Conflict as conflict:
+            if conflict.code != "job_running" and not (new and conflict.code == "job_finished"):
+                raise
+        return _ended(commerce, job_id)
+
+
+def watch(commerce: "Commerce", job_id: str) -> "Job":
+    """Waits until a job has ended, whoever runs it."""
+    with _shown(commerce, job_id):
+        return _ended(commerce, job_id)
+
+
+def _ended(commerce: "Commerce", job_id: str) -> "Job":
+    while not (job := commerce.intake.get_job(job_id)).is_finished:
+        time.sleep(_LOOK_EVERY)
+    return job
+
+
+@contextmanager
+def _shown(commerce: "Commerce", job_id: str) -> Generator[None]:
+    """Shows how far a job is while the block lasts, on a terminal, below the answer's own words."""
+    over = threading.Event()
+    if not sys.stderr.isatty():
+        yield
+        return
+    thread = threading.Thread(target=_draw_until, args=(over, commerce, job_id), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _draw_until(over: threading.Event, commerce: "Commerce", job_id: str) -> None:
+    if over.wait(_BAR_AFTER):
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    words = TextColumn("{task.description:<9}")
+    counted = TextColumn("{task.fields[records]:,} records")
+    bar = Progress(
+        words,
+        BarColumn(),
+        counted,
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with suppress(CommerceError), bar:
+        task = bar.add_task("queued", total=None, records=0)
+        while not over.wait(_LOOK_EVERY):
+            now = commerce.intake.get_job(job_id).progress
+            bar.update(
+                task,
+                description=now.stage,
+                total=now.bytes_total or None,
+                completed=now.bytes_read,
+                records=now.records,
+            )
+
+
+def show_job(out: Output, job: "Job") -> None:
+    """A job and what became of every record, in a few lines."""
+    out.fields(_fields(job))
+
+
+def _fields(job: "Job") -> Iterator[tuple[str, str]]:
+    ended = job.outcome or ""
+    yield "job", job.job_id
+    yield "feed", job.feed_id
+    yield "status", f"{job.status}{': ' if ended else ''}{_OUTCOMES.get(ended, ended)}"
+    if job.status == "queued":
+        yield "waits for", "a worker" if job.released else "its start"
+    if job.error:
+        yield "why", f"{job.error.message} ({job.error.code})"
+    yield "created", moment_utc(job.created_at)
+    if job.started_at and job.finished_at:
+        yield "took", duration(seconds_of(job))
+    if job.summary:
+        yield from _summary_fields(job.summary)
+
+
+def seconds_of(job: "Job") -> float:
+    """How long a finished job ran."""
+    if job.started_at is None or job.finished_at is None:
+        return 0.0
+    return (job.finished_at - job.started_at).total_seconds()
+
+
+def _summary_fields(summary: "Summary") -> Iterator[tuple[str, str]]:
+    yield "records", fates(summary)
+    yield "removed", plural(summary.removed, "product") if summary.removed else ""
+    yield "warnings", f"{summary.warnings:,}" if summary.warnings else ""
+    yield "columns not used", ", ".join(summary.unused_columns)
+    for note in summary.notes:
+        yield "note", note
+
+
+def fates(summary: "Summary") -> str:
+    """What became of every record, in words: `119 read: 106 created, 11 rejected, ...`."""
+    counted = ((getattr(summary, fate), fate) for fate in _FATES)
+    told = ", ".join(f"{count:,} {fate}" for count, fate in counted if count)
+    return f"{summary.records_read:,} read{': ' if told else ''}{told}"
+
+
+def problem_columns() -> "list[Column[Problem]]":
+    """The columns of a list of problems."""
+    return [
+        Column("line", lambda p: str(p.line), right=True),
+        Column("column", lambda p: p.column or "(all)"),
+        Column("value", lambda p: p.value or "", crops=True, most=20),
+        Column("what is wrong", _wrong, wraps=True, least=10),
+        Column("what to do", lambda p: p.hint, wraps=True, least=22),
+    ]
+
+
+def _wrong(problem: "Problem") -> str:
+    told = problem.code.replace("_", " ")
+    return told if problem.severity == "error" else f"{told} (warning)"
+
+
+def show_problems(out: Output, job: "Job", problems: "list[Problem]") -> None:
+    """The first problems of a job, and where the others are."""
+    if not problems:
+        return
+    out.line()
+    out.table(problems, problem_columns())
+    known = sum(job.summary.problems_by_code.values()) if job.summary else len(problems)
+    if known > len(problems):
+        out.line()
+        out.line(f"{plural(known, 'problem')}; all of them: commerce jobs problems {job.job_id}")

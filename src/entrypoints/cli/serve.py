@@ -1,0 +1,77 @@
+"""Commands that keep the platform running: serve, worker, migrate, health; and openapi."""
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from entrypoints.cli.verbs import Session, say, verb
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 8000
+
+
+@verb("serve", scope=None)
+@click.option("--host", default=HOST, show_default=True, help="0.0.0.0 answers other machines too.")
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="HTTP processes."
+)
+def serve(session: Session, host: str, port: int, workers: int) -> None:
+    """Answers HTTP, and works on jobs, until it is ended with Ctrl-C."""
+    from entrypoints.http.server import serve as answer
+
+    answer(session.settings, host, port, workers)
+
+
+@verb("worker", scope=None)
+def worker(session: Session) -> None:
+    """Works on jobs until it is ended with Ctrl-C; the job under way is brought to its end."""
+    from entrypoints.worker import Worker
+
+    working = Worker(session.commerce)
+
+    def stop(_: int, __: "FrameType | None") -> None:
+        say("Ending; the job under way is brought to its end.")
+        working.stop()
+
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, stop)
+    say("Working on jobs. Ctrl-C ends it.")
+    working.work_until_stopped()
+
+
+@verb("migrate", scope=None)
+def migrate(session: Session) -> None:
+    """Brings the database to this version; every command that opens it does so too."""
+    session.commerce.context.store.check()
+    if session.out.as_json:
+        session.out.json({"status": "ok"})
+    else:
+        session.out.line("The database is up to date.")
+
+
+@verb("health", scope=None)
+def health(session: Session) -> None:
+    """Tells whether every part is up; exits with 75 where one is down."""
+    from entrypoints.problems import EXIT_TRY_AGAIN
+
+    parts = session.commerce.operations.health()
+    well = all(state == "ok" for state in parts.values())
+    if session.out.as_json:
+        session.out.json({"status": "ok" if well else "down", "parts": dict(parts)})
+    else:
+        session.out.fields(parts.items())
+    if not well:
+        session.end(EXIT_TRY_AGAIN)
+
+
+@verb("openapi", scope=None)
+def openapi(session: Session) -> None:
+    """Prints the description of the HTTP interface as JSON."""
+    from entrypoints.http.app import api_description
+
+    session.out.json(api_description())
