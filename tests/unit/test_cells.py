@@ -215,7 +215,7 @@ def test_a_weight_is_rounded_once_to_the_milligram(text: str):
     ("text", "meaning"),
     [
         ("EUR", "EUR"), ("eur", "EUR"), ("dem", "DEM"), ("XYZ", "unknown_currency"),
-        ("XXX", "unknown_currency"), ("€", "unknown_currency"),
+        ("XTS", "unknown_currency"), ("€", "unknown_currency"),
         ("EURO", "unknown_currency"), ("EU", "unknown_currency"), ("E UR", "unknown_currency"),
         ("ＥＵＲ", "unknown_currency"),
         ("\ufb01m", "unknown_currency"), ("\u0131nr", "unknown_currency"),
