@@ -1,0 +1,91 @@
+"""Routes of the reports."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Final, Literal, TypedDict
+from zoneinfo import ZoneInfo
+
+from attrs import frozen
+
+from commerce_core.sales import Grain, Report
+from commerce_core.usecases import Commerce
+from entrypoints.http.queries import SpanQuery, WhoseQuery, instant
+from entrypoints.http.routing import route
+from entrypoints.http.values import said
+
+_GRAINS: Final[Mapping[str, Grain]] = {
+    "hour": "hour",
+    "day": "day",
+    "week": "week",
+    "month": "month",
+    "hourly": "hour",
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+}
+
+
+class _Range(TypedDict):
+    since: datetime | None
+    until: datetime | None
+    partner: str | None
+    currency: str | None
+    tz: str
+
+
+@frozen(kw_only=True)
+class ReportQuery(WhoseQuery, SpanQuery):
+    """Which sales; from the first one until now unless said."""
+
+    currency: str | None = said(None, "Sales in this currency only.")
+    tz: str = said("UTC", "IANA name of the time zone in whose days to reckon.")
+
+    @property
+    def range(self) -> _Range:
+        """The question as the core takes it."""
+        zone = _zone(self.tz)
+        return {
+            "since": instant(self.from_, zone),
+            "until": instant(self.to, zone),
+            "partner": self.partner,
+            "currency": self.currency,
+            "tz": self.tz,
+        }
+
+
+@frozen(kw_only=True)
+class PeriodQuery(ReportQuery):
+    """Which sales, told apart by period."""
+
+    grain: Literal["hour", "day", "week", "month", "hourly", "daily", "weekly", "monthly"] = said(
+        "day", "How long a period is."
+    )
+
+
+def _zone(name: str) -> tzinfo:
+    """The time zone; UTC for a name that is none, which the core refuses in its own words."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+@route("GET", "/analytics/sales-by-partner", scope="analytics:read")
+def sales_by_partner(commerce: Commerce, query: ReportQuery) -> Report:
+    """Reports orders, units, gross and net by partner and currency."""
+    return commerce.reporting.sales_by_partner(**query.range)
+
+
+@route("GET", "/analytics/sales-over-time", scope="analytics:read")
+def sales_over_time(commerce: Commerce, query: PeriodQuery) -> Report:
+    """Reports the same by period; periods in which nothing happened are there too."""
+    return commerce.reporting.sales_over_time(grain=_GRAINS[query.grain], **query.range)
+
+
+@route("GET", "/analytics/revenue-share", scope="analytics:read")
+def revenue_share(commerce: Commerce, query: ReportQuery) -> Report:
+    """Reports each partner's net, and its percentage of all."""
+    return commerce.reporting.revenue_share(**query.range)
+
+
+ROUTES = (sales_by_partner, sales_over_time, revenue_share)

@@ -1,0 +1,80 @@
+"""The application: all routes, who is let in, and how everything else is answered."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Final
+
+from litestar import Litestar, Router
+from litestar.concurrency import set_asyncio_executor
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import LifespanHook
+
+from commerce_core.usecases import Commerce
+from entrypoints.http import analytics, feeds, jobs, operations, orders, pages, partners, products
+from entrypoints.http.errors import HANDLERS
+from entrypoints.http.openapi import describe
+from entrypoints.http.security import add_headers, admit
+from entrypoints.settings import Settings
+
+THREADS: Final = 32
+"""How many use cases run at once in one process."""
+MOST_BODY_BYTES: Final = 1024**2
+"""How large a body may be that isn't a feed's file."""
+FORM_BYTES: Final = 1024**2
+"""What a form may have around its file."""
+V1: Final = "/v1"
+
+_V1_ROUTES: Final = (
+    *partners.ROUTES,
+    *feeds.ROUTES,
+    *jobs.ROUTES,
+    *products.ROUTES,
+    *orders.ROUTES,
+    *analytics.ROUTES,
+    *operations.ROUTES,
+)
+
+
+def create_app(
+    commerce: Commerce, settings: Settings, *, on_shutdown: Sequence[LifespanHook] = ()
+) -> Litestar:
+    """The application on a platform that is open; `commerce` acts as the operator."""
+    set_asyncio_executor(_threads())
+    upload_limit = settings.most_upload_bytes + FORM_BYTES
+    return Litestar(
+        [
+            Router(V1, route_handlers=_V1_ROUTES),
+            Router(V1, route_handlers=[feeds.UPLOAD], request_max_body_size=upload_limit),
+            *operations.PROBES,
+            *pages.ROUTES,
+        ],
+        guards=[admit],
+        exception_handlers=HANDLERS,
+        before_send=[add_headers],
+        request_max_body_size=MOST_BODY_BYTES,
+        on_shutdown=on_shutdown,
+        state=State({"commerce": commerce, "description": api_description()}),
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def api_description() -> dict[str, Any]:
+    """The API's description (OpenAPI 3.1); needs no platform."""
+    return describe(described_routes())
+
+
+def described_routes() -> Iterator[tuple[str, HTTPRouteHandler]]:
+    """The routes for programs, each with the prefix of its address; pages are for people."""
+    for handler in (*_V1_ROUTES, feeds.UPLOAD):
+        yield V1, handler
+    for handler in operations.PROBES:
+        yield "", handler
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="use-case")

@@ -1,0 +1,170 @@
+"""Routes of feeds: upload, list, show, the raw bytes, a new job for what was received."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any, BinaryIO, Final, Literal, cast
+from urllib.parse import quote
+
+from attrs import frozen
+from litestar import Response
+from litestar.datastructures import UploadFile
+from litestar.response import Stream
+
+from commerce_core.context import IdempotencyKey, Listed
+from commerce_core.errors import InvalidInput
+from commerce_core.feeds import Feed, FeedQuery, FeedStatus
+from commerce_core.intake import Receipt
+from commerce_core.jobs import Job
+from commerce_core.partners import Mode
+from commerce_core.usecases import Commerce
+from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant
+from entrypoints.http.routing import Asked, route
+from entrypoints.http.values import FeedId, PartnerId, SourceId, needed, said
+
+UNKNOWN_TYPE: Final = "application/octet-stream"
+_CHUNK: Final = 256 * 1024
+_MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
+
+
+@frozen(kw_only=True)
+class FeedUpload:
+    """A feed as it is uploaded; the partner is named by id or by name."""
+
+    file: UploadFile = needed("The feed's file, exactly as it is to be kept.")
+    partner_id: PartnerId | None = said(None, "The partner, by id.")
+    partner_name: str | None = said(None, "The partner, by name, in any case.")
+    source: str | None = said(None, "The partner's source, by id or name; `main` unless said.")
+    mode: Mode | None = said(
+        None, "full: what the file lacks is removed; delta: it stays. The source's unless said."
+    )
+    run: bool = said(default=False, meaning="Whether the job begins by itself.")
+    snapshot_at: datetime | None = said(
+        None, "The moment whose state the file shows; the time of receipt unless said."
+    )
+    expected_rows: int | None = said(None, "How many records there are, blank ones not counted.")
+    sha256: str | None = said(None, "The SHA-256 of the file, in hexadecimal.")
+
+    @property
+    def partner(self) -> str:
+        """The partner as the core takes it; InvalidInput unless it is named just once."""
+        if (self.partner_id is None) == (self.partner_name is None):
+            detail = "Name the partner, either by partner_id or by partner_name."
+            raise InvalidInput.at("/partner_id", "required", detail)
+        return self.partner_id or self.partner_name or ""
+
+
+@frozen(kw_only=True)
+class FeedFilters(WhoseQuery, SpanQuery, Page):
+    """Which feeds; the times are those of receipt."""
+
+    source_id: SourceId | None = said(None, "The source they were received from.")
+    status: FeedStatus | None = said(None, "The state they are in.")
+
+
+@frozen(kw_only=True)
+class NewJob:
+    """A job as it is made for a feed."""
+
+    kind: Literal["ingest"] = said("ingest", "What is to be done.")
+    run: bool = said(default=False, meaning="Whether it begins by itself.")
+
+
+@route(
+    "POST",
+    "/feeds/upload",
+    scope="feeds:write",
+    status=201,
+    refuses=[404, 409],
+    location="/v1/feeds/{feed_id}",
+)
+def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None) -> Receipt:
+    """Keeps a feed's file and makes a job for it; all about the content ends in that job."""
+    return commerce.intake.upload(
+        cast("BinaryIO", form.file.file),
+        partner=form.partner,
+        file_name=form.file.filename,
+        content_type=form.file.content_type,
+        source=form.source,
+        mode=form.mode,
+        run=form.run,
+        snapshot_at=form.snapshot_at,
+        expected_rows=form.expected_rows,
+        sha256=form.sha256,
+        key=key,
+    )
+
+
+@route("GET", "/feeds", scope="feeds:read")
+def list_feeds(commerce: Commerce, query: FeedFilters) -> Listed[Feed]:
+    """Lists feeds, newest first."""
+    wanted = FeedQuery(
+        source_id=query.source_id,
+        status=query.status,
+        received_from=instant(query.from_),
+        received_to=instant(query.to),
+    )
+    return commerce.intake.page_feeds(
+        wanted, query.cursor, query.limit, partner=query.partner, count=query.count
+    )
+
+
+@route("GET", "/feeds/{feed_id:str}", scope="feeds:read")
+def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
+    """Shows a feed."""
+    return commerce.intake.get_feed(feed_id)
+
+
+@route("GET", "/feeds/{feed_id:str}/raw", scope="feeds:read")
+def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any]:
+    """Gives the file exactly as it was received; its ETag is its SHA-256."""
+    feed = commerce.intake.get_feed(feed_id)
+    etag = f'"{feed.sha256}"'
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers={"ETag": etag}, media_type=UNKNOWN_TYPE)
+    stack = ExitStack()
+    stream = stack.enter_context(commerce.intake.raw(feed_id))
+    headers = {
+        "ETag": etag,
+        "Content-Length": str(feed.bytes),
+        "Content-Disposition": _attachment(feed.file_name),
+    }
+    return Stream(
+        _chunks(stream, stack), media_type=_media_type(feed.content_type), headers=headers
+    )
+
+
+def _chunks(stream: BinaryIO, stack: ExitStack) -> Iterator[bytes]:
+    with stack:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def _media_type(said_at_upload: str) -> str:
+    """What the sender said it is, as far as that can stand in a header."""
+    return said_at_upload if _MEDIA_TYPE.fullmatch(said_at_upload) else UNKNOWN_TYPE
+
+
+def _attachment(name: str) -> str:
+    """Never shown by a browser, and named as it was, also beyond ASCII (RFC 6266)."""
+    plain = re.sub(r"[^\w. -]", "_", name, flags=re.ASCII)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+@route(
+    "POST",
+    "/feeds/{feed_id:str}/jobs",
+    scope="feeds:write",
+    status=201,
+    refuses=[409],
+    location="/v1/jobs/{job_id}",
+)
+def start_job(commerce: Commerce, feed_id: FeedId, body: NewJob, key: IdempotencyKey | None) -> Job:
+    """Makes a new job for a feed that was received, whose last job has ended."""
+    return commerce.intake.start(feed_id, run=body.run, key=key)
+
+
+ROUTES = (list_feeds, get_feed, get_raw, start_job)
+UPLOAD = upload_feed
+"""Apart from the others, since a body may be large here only."""

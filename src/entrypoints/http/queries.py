@@ -1,0 +1,64 @@
+"""The query parameters that many routes share: pages, whose things, from when to when.
+
+Routes combine these classes, so they have no slots: those of several bases don't go together.
+"""
+
+from datetime import UTC, date, datetime, time, tzinfo
+
+from attrs import frozen
+
+from commerce_core.errors import Malformed
+from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
+from entrypoints.http.values import PartnerId, said
+
+Moment = datetime | date
+"""A time, or a day, which stands for its first moment."""
+
+
+@frozen(kw_only=True, slots=False)
+class Part:
+    """A part of a list."""
+
+    limit: int = said(DEFAULT_LIMIT, "How many items.", minimum=1, maximum=LARGEST_LIMIT)
+    cursor: str | None = said(None, "`next_cursor` of the page before; nothing else may change.")
+
+
+@frozen(kw_only=True, slots=False)
+class Page(Part):
+    """A page of a list, and its length if wanted."""
+
+    count: bool = said(default=False, meaning="Whether to count all that fit.")
+
+
+@frozen(kw_only=True, slots=False)
+class WhoseQuery:
+    """Whose things: those of one partner, by id or by name."""
+
+    partner_id: PartnerId | None = said(None, "The partner, by id.")
+    partner_name: str | None = said(None, "The partner, by name, in any case.")
+
+    def __attrs_post_init__(self) -> None:
+        """Malformed where a partner is named twice."""
+        if self.partner_id is not None and self.partner_name is not None:
+            detail = "Name the partner by id or by name, not by both."
+            raise Malformed.at("/partner_name", "partner_named_twice", detail)
+
+    @property
+    def partner(self) -> str | None:
+        """The partner as the core takes it."""
+        return self.partner_id or self.partner_name
+
+
+@frozen(kw_only=True, slots=False)
+class SpanQuery:
+    """From when (included) to when (not)."""
+
+    from_: Moment | None = said(None, "From this time on, or from the first moment of this day.")
+    to: Moment | None = said(None, "Before this time, or before the first moment of this day.")
+
+
+def instant(moment: Moment | None, zone: tzinfo = UTC) -> datetime | None:
+    """The time that is meant, a day's being its first moment by the clocks of the zone."""
+    if moment is None or isinstance(moment, datetime):
+        return moment
+    return datetime.combine(moment, time.min, zone).astimezone(UTC)

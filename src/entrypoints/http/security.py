@@ -1,0 +1,81 @@
+"""Who may call what: a request's key, a route's scope; and the headers of every answer."""
+
+import re
+import secrets
+from collections.abc import MutableMapping
+from typing import Any, Final, cast
+
+from litestar.concurrency import sync_to_thread
+from litestar.connection import ASGIConnection
+from litestar.datastructures import MutableScopeHeaders
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Message, Scope
+
+from commerce_core.usecases import Commerce
+
+REQUEST_ID: Final = "X-Request-Id"
+_SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_PLATFORM: Final = "platform"
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What our own pages may load: what this server serves, nothing else."""
+_DEFAULTS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Headers of every answer that says nothing else."""
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Lets in who has the route's scope, before a body is read; a route without scope is a fault.
+
+    From here on the request acts as the holder of its key. Raises Unauthenticated, Forbidden.
+    """
+    if cast("Any", connection.scope)["method"] == "OPTIONS":
+        return
+    scope = handler.opt["scope"]
+    commerce: Commerce = connection.app.state.commerce
+    if scope is not None:
+        commerce = await sync_to_thread(commerce.authenticated, _secret(connection))
+        commerce.context.principal.require(scope)
+    connection.state[_PLATFORM] = commerce
+
+
+def platform(connection: Connection) -> Commerce:
+    """The platform as the holder of the request's key sees it."""
+    return connection.state[_PLATFORM]
+
+
+def _secret(connection: Connection) -> str | None:
+    """The key that came with the request, in either of its two headers."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    return connection.headers.get("x-api-key", "").strip() or bearer
+
+
+def request_id(scope: Scope) -> str:
+    """The request's id: the client's own if it is sane, else a new one; the same all through it."""
+    state: dict[str, Any] = cast("Any", scope).setdefault("state", {})
+    if REQUEST_ID not in state:
+        given = dict(scope["headers"]).get(REQUEST_ID.lower().encode(), b"").decode("latin-1")
+        state[REQUEST_ID] = given if _SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return state[REQUEST_ID]
+
+
+async def add_headers(message: Message, scope: Scope) -> None:
+    """Gives every answer its request id, and the headers that keep browsers from harm."""
+    if message["type"] != "http.response.start" or scope["type"] != "http":
+        return
+    headers = cast("MutableMapping[str, str]", MutableScopeHeaders.from_message(message))
+    headers[REQUEST_ID] = request_id(scope)
+    for name, value in _DEFAULTS.items():
+        headers.setdefault(name, value)
