@@ -53,11 +53,12 @@ def shape(value: object) -> Json:
 
 
 def _object(value: object) -> dict[str, Any]:
-    return {name: shape(getattr(value, name)) for name in _names(type(value))}
+    return {name: shape(getattr(value, name)) for name in shown_names(type(value))}
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def shown_names(kind: type) -> tuple[str, ...]:
+    """What a value of that class shows: its fields, and properties beside them."""
     if not has(kind):
         raise TypeError(f"{kind.__name__} has no JSON shape")
     hidden = _HIDDEN.get(kind, frozenset())
