@@ -32,21 +32,21 @@ from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 Clock = Callable[[], datetime]
 """The present moment, aware, in UTC."""
 
-Q = TypeVar("Q", contravariant=True)
-T = TypeVar("T", covariant=True)
+Q_contra = TypeVar("Q_contra", contravariant=True)
+T = TypeVar("T")
 
 
-class Listing(Protocol[Q, T]):
+class Listing(Protocol[Q_contra, T]):
     """A collection that can be walked by key, and counted."""
 
-    def page(self, query: Q, after: Position | None, limit: int) -> Page[T]:
+    def page(self, query: Q_contra, after: Position | None, limit: int) -> Page[T]:
         """At most `limit` items that fit the query, in its order, beginning after that position.
 
         Malformed `bad_cursor` where the list is sorted by numbers and the position has none.
         """
         ...
 
-    def count(self, query: Q) -> int:
+    def count(self, query: Q_contra) -> int:
         """How many items fit the query."""
         ...
 
@@ -180,9 +180,7 @@ class Jobs(Listing[JobQuery, Job], Protocol):
 class Products(Listing[ProductQuery, Product], Protocol):
     """The catalog. Its products are read with their partner's name and the units held of them."""
 
-    def compare(
-        self, incoming: Incoming, records: Iterable[Record], problem_limit: int
-    ) -> Plan:
+    def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
         """What the feed would do, exactly as `plans.compare` says; no live row is touched.
 
         From now until the unit ends no other feed of the partner is compared or applied.
@@ -336,12 +334,12 @@ class StoredFile:
 
 LONGEST_FILE_KEY: Final = 512
 _PART: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}"
-_FILE_KEY: Final = re.compile(f"{_PART}(?:/{_PART})*")
+FILE_KEY: Final = re.compile(f"{_PART}(?:/{_PART})*")
 
 
 def check_file_key(key: str) -> str:
     """The key itself if a file can have it; ValueError otherwise, since the core makes the keys."""
-    if len(key) > LONGEST_FILE_KEY or not _FILE_KEY.fullmatch(key):
+    if len(key) > LONGEST_FILE_KEY or not FILE_KEY.fullmatch(key):
         raise ValueError(f"{key[:200]!r} can't be the key of a file")
     return key
 
