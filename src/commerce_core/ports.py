@@ -161,7 +161,7 @@ class Jobs(Listing[JobQuery, Job], Protocol):
     def renew(
         self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
     ) -> None:
-        """Extends the lease of this attempt and shows its progress; RunLost if it was taken over."""
+        """Extends this attempt's lease and shows its progress; RunLost if it was taken over."""
         ...
 
     def finish(self, job: Job) -> None:
@@ -173,7 +173,7 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ...
 
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
-        """The job's kept problems by line, those of one line in the order in which they were added."""
+        """The job's kept problems by line, those of one line in the order they were added."""
         ...
 
 
@@ -207,10 +207,10 @@ class Products(Listing[ProductQuery, Product], Protocol):
         ...
 
     def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds units (below zero: gives back) to those held on open orders; unknown ids are missing.
+        """Adds units (below zero: gives back) to those held on open orders.
 
-        Returns the products as they then are. Other units that hold the same products wait until
-        this one ends, so what was decided on stays true.
+        Returns the products as they then are, without unknown ids. Other units that hold the same
+        products wait until this one ends, so what was decided on stays true.
         """
         ...
 
@@ -269,7 +269,7 @@ class Sales(Protocol):
 class Idempotency(Protocol):
     """What was answered under which key, so that a request sent twice has one effect."""
 
-    def claim(self, owner: str, key: str, digest: str) -> Any | None:
+    def claim(self, owner: str, key: str, digest: str) -> Any | None:  # noqa: ANN401 - whoever kept it knows
         """None if the key is now ours to answer, else the value kept under it.
 
         A unit that claims a key which another unit has claimed waits for that one's end. Conflict
@@ -277,7 +277,7 @@ class Idempotency(Protocol):
         """
         ...
 
-    def keep(self, owner: str, key: str, value: Any) -> None:
+    def keep(self, owner: str, key: str, value: object) -> None:
         """Keeps the answer (one of the core's attrs values) of a key claimed in this unit."""
         ...
 
