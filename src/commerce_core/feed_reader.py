@@ -9,9 +9,9 @@ from attrs import field, frozen
 
 from commerce_core.cells import Misread, Reading, Warned, read_sku, reader_of
 from commerce_core.errors import FileRefused
-from commerce_core.feed_schema import BLANKS, FIELDS, LONGEST_CELL, Problem, Record, Value
+from commerce_core.feed_schema import AMOUNTS, BLANKS, FIELDS, LONGEST_CELL, Problem, Record, Value
 from commerce_core.feed_text import RawRecord, read_records
-from commerce_core.money import find_currency
+from commerce_core.money import Currency, find_currency
 from commerce_core.partners import Mode
 from commerce_core.profiles import Layout, lay_out
 
@@ -26,7 +26,7 @@ class Terms:
 
     @property
     def assumed_currency(self) -> str | None:
-        """The currency of a price that names none. In delta mode the product comes first: unknown yet."""
+        """The currency of a price that names none. In delta mode it is the product's."""
         return self.currency if self.mode == "full" else None
 
 
@@ -42,20 +42,23 @@ class Reader:
     _read: Callable[[RawRecord], Record] = field(repr=False)
 
     def __iter__(self) -> Iterator[Record]:
-        """Each record in the order of the file; blank ones too, since every record is accounted for."""
+        """Each record in the order of the file; blank ones too, since all are accounted for."""
         return map(self._read, self._records)
 
 
 def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
-    """Reads the header, and is ready for the records; FileRefused where there is no usable header."""
+    """Reads the header, and is ready for the records; FileRefused if there is no usable header."""
     records = read_records(stream)
     for first in records:
         if first.cells is None:
-            raise FileRefused("no_header", "The header's quoting is broken.", line=first.line)
+            detail = "The first record, which should be the header, has broken quoting."
+            raise FileRefused("no_header", detail, "Put a header first.", line=first.line)
         if any(cell.strip(BLANKS) for cell in first.cells):
-            layout = lay_out([cell.strip(BLANKS) for cell in first.cells], terms.mode)
+            layout = lay_out(first.cells, terms.mode, first.line)
             return Reader(layout, records, RecordReader(layout, terms))
-    raise FileRefused("empty", "The file has nothing but blank lines.", "Send a header and records.")
+    raise FileRefused(
+        "empty", "The file has nothing but blank lines.", "Send a header and records."
+    )
 
 
 class RecordReader:
@@ -77,7 +80,7 @@ class RecordReader:
         """The record with its values and every problem it has, in the order of the fields."""
         cells = raw.cells
         if cells is None:
-            return self._broken(raw, "malformed_quotes", None, raw.text)
+            return self._misquoted(raw)
         if not any(cell.strip(BLANKS) for cell in cells):
             return Record(raw.line, None, {}, blank=True)
         if len(cells) != self._width and (
@@ -85,13 +88,12 @@ class RecordReader:
         ):
             return self._ragged(raw, cells)
         sku = read_sku(cells[self._sku])
-        problems = [] if sku else [self._bad_sku(raw.line, cells[self._sku])]
+        problems = [] if sku else [self._bad_sku(raw.line, cells)]
         values: dict[str, Value] = {}
         for name, index, read in self._columns:
-            cell = cells[index]
-            reading = self._read_cell(cell, read)
+            reading = self._read_cell(cells[index], read)
             if isinstance(reading, Misread | Warned):
-                problems.append(self._problem(raw.line, name, cell, reading))
+                problems.append(self._problem(raw.line, name, cells, reading))
                 if isinstance(reading, Misread):
                     continue
                 reading = reading.value
@@ -107,17 +109,19 @@ class RecordReader:
             return Misread("nul_character")
         return Misread("oversized_cell") if len(text) > LONGEST_CELL else read(text)
 
-    def _judge(self, line: int, values: dict[str, Value], cells: Sequence[str]) -> Iterator[Problem]:
-        """The rules that span fields; each is satisfied where an operand is missing or unreadable."""
+    def _judge(
+        self, line: int, values: dict[str, Value], cells: Sequence[str]
+    ) -> Iterator[Problem]:
+        """The rules that span fields; each is satisfied if an operand is missing or unreadable."""
         if values.get("product_name", "") is None and values.get("deleted") is not True:
-            yield self._problem(line, "product_name", None, Misread("missing_value"))
+            yield self._problem(line, "product_name", cells, Misread("missing_value"))
         yield from self._settle_amounts(line, values, cells)
-        yield from self._ignore_odd_sale(line, values)
+        yield from self._ignore_odd_sale(line, values, cells)
 
     def _settle_amounts(
         self, line: int, values: dict[str, Value], cells: Sequence[str]
     ) -> Iterator[Problem]:
-        """Gives amounts the decimals of their currency, where the file already tells the currency."""
+        """Gives amounts the decimals of their currency, if the file already tells the currency."""
         price, code = values.get("price"), values.get("currency")
         if code is None and "currency" in self._layout.columns and "currency" not in values:
             return  # The cell has a problem of its own.
@@ -126,54 +130,76 @@ class RecordReader:
             if code is not None:
                 values["currency"] = code
             elif self._terms.mode == "full":
-                yield self._problem(line, "price", cells[self._layout.columns["price"]], Misread("missing_currency"))
+                yield self._problem(line, "price", cells, Misread("missing_currency"))
         currency = find_currency(code) if isinstance(code, str) else None
-        if currency is None:
-            return
-        for name in ("price", "sale_price"):
-            amount = values.get(name)
-            if isinstance(amount, Decimal):
-                if currency.is_exact(amount):
-                    values[name] = currency.round(amount)
-                else:
-                    del values[name]
-                    hint = f"{currency.code} has {currency.exponent} decimals; round the amount."
-                    cell = cells[self._layout.columns[name]]
-                    yield self._problem(line, name, cell, Misread("too_many_decimals", hint))
+        if currency is not None:
+            yield from self._round_amounts(line, values, cells, currency)
 
-    def _ignore_odd_sale(self, line: int, values: dict[str, Value]) -> Iterator[Problem]:
+    def _round_amounts(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], currency: Currency
+    ) -> Iterator[Problem]:
+        for name in AMOUNTS:
+            amount = values.get(name)
+            if not isinstance(amount, Decimal):
+                continue
+            if currency.is_exact(amount):
+                values[name] = currency.round(amount)
+            else:
+                del values[name]
+                hint = f"{currency.code} has {currency.exponent} decimals; round the amount."
+                yield self._problem(line, name, cells, Misread("too_many_decimals", hint))
+
+    def _ignore_odd_sale(
+        self, line: int, values: dict[str, Value], cells: Sequence[str]
+    ) -> Iterator[Problem]:
         price, sale = values.get("price"), values.get("sale_price")
         starts, ends = values.get("sale_starts_at"), values.get("sale_ends_at")
-        if isinstance(price, Decimal) and isinstance(sale, Decimal) and sale >= price:
+        if not isinstance(sale, Decimal):
+            return
+        if isinstance(price, Decimal) and sale >= price:
             values["sale_price"] = None
-            yield self._problem(line, "sale_price", str(sale), Misread("sale_not_below_price"))
+            yield self._problem(line, "sale_price", cells, Misread("sale_not_below_price"))
         elif isinstance(starts, datetime) and isinstance(ends, datetime) and ends <= starts:
             values["sale_price"] = None
-            yield self._problem(line, "sale_ends_at", None, Misread("sale_ends_before_start"))
+            yield self._problem(line, "sale_ends_at", cells, Misread("sale_ends_before_start"))
 
     def _ragged(self, raw: RawRecord, cells: Sequence[str]) -> Record:
         hint = (
             f"The header has {self._width} cells, this record {len(cells)}. "
             "Quote cells that contain the delimiter or a line break."
         )
-        return self._broken(raw, "ragged_record", hint, ",".join(cells))
+        return self._broken(raw, "ragged_record", hint, ",".join(cells), cells[0])
 
-    def _broken(self, raw: RawRecord, code: str, hint: str | None, text: str) -> Record:
-        """A record whose cells may have shifted. Only a sku in the first cell can't have."""
-        sku = read_sku(raw.cells[0]) if raw.cells and self._sku == 0 else None
+    def _misquoted(self, raw: RawRecord) -> Record:
+        first = raw.text.partition(",")[0]
+        readable = "" if '"' in first else first
+        return self._broken(raw, "malformed_quotes", None, raw.text, readable)
+
+    def _broken(self, raw: RawRecord, code: str, hint: str | None, text: str, first: str) -> Record:
+        """A record whose cells may have shifted: only a sku in the first cell can't have.
+
+        One that covers several lines may have swallowed other records, whose skus nobody knows;
+        its own is then no better than unreadable, and nothing is removed for being absent.
+        """
+        sku = read_sku(first) if self._sku == 0 and raw.lines == 1 else None
         return Record(raw.line, sku, {}, (Problem.of(code, line=raw.line, value=text, hint=hint),))
 
-    def _bad_sku(self, line: int, cell: str) -> Problem:
+    def _bad_sku(self, line: int, cells: Sequence[str]) -> Problem:
+        cell = cells[self._sku]
         blank = not cell.strip(BLANKS + "'")
         code = "missing_value" if blank else "nul_character" if "\0" in cell else "too_long"
-        return self._problem(line, "sku", None if blank else cell, Misread(code))
+        return self._problem(line, "sku", cells, Misread(code))
 
-    def _problem(self, line: int, name: str, cell: str | None, reading: Misread | Warned) -> Problem:
+    def _problem(
+        self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned
+    ) -> Problem:
+        """The problem of a field's cell; a blank cell has no value to show."""
+        cell = cells[self._layout.columns[name]]
         return Problem.of(
             reading.code,
             line=line,
             column=self._layout.column_of(name),
             field=name,
-            value=cell,
+            value=cell if cell.strip(BLANKS) else None,
             hint=reading.hint if isinstance(reading, Misread) else None,
         )
