@@ -12,7 +12,7 @@
     ├── RunLost             a job was taken over by another attempt
     └── Unavailable         a part we stand on is out of reach; try again
 
-An error carries `code` (stable, for programs), `detail` (what happened, where) and, where one exists,
+An error carries `code` (stable, for programs), `detail` (what happened, where) and, if any, a
 `remedy` (what to do). Entry points translate this tree once: HTTP problems and exit codes are two
 columns of one table.
 """
@@ -55,7 +55,12 @@ class InvalidInput(CommerceError):
     code = "invalid_input"
 
     def __init__(
-        self, detail: str, remedy: str = "", *, faults: Sequence[Fault] = (), code: str | None = None
+        self,
+        detail: str,
+        remedy: str = "",
+        *,
+        faults: Sequence[Fault] = (),
+        code: str | None = None,
     ) -> None:
         """Lists the `faults`, in the order of the input."""
         super().__init__(detail, remedy, code=code)
@@ -104,11 +109,13 @@ class TooLarge(CommerceError):
 
 
 class FileRefused(CommerceError):
-    """A feed's file can't be taken as a whole. Its job fails with this code; the raw file is kept."""
+    """A feed's file can't be taken as a whole. Its job fails with this code; the file is kept."""
 
     code = "file_refused"
 
-    def __init__(self, code: str, detail: str, remedy: str = "", *, line: int | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, remedy: str = "", *, line: int | None = None
+    ) -> None:
         """Names the physical `line` (from 1) at fault where there is one."""
         super().__init__(detail, remedy, code=code)
         self.line = line
@@ -127,7 +134,7 @@ class Unavailable(CommerceError):
 
 
 def refuse_if(detail: str, *judgements: tuple[bool, Fault]) -> None:
-    """Raises one InvalidInput that lists every fault whose condition holds; nothing if none does."""
+    """Raises one InvalidInput that lists every fault whose condition holds, if any does."""
     faults = [fault for wrong, fault in judgements if wrong]
     if faults:
         raise InvalidInput(detail, faults=faults)

@@ -9,9 +9,7 @@ from attrs import evolve, frozen
 from commerce_core.errors import Fault, refuse_if
 from commerce_core.partners import Mode
 
-FeedStatus = Literal[
-    "received", "applied", "held", "rejected", "superseded", "reverted", "failed"
-]
+FeedStatus = Literal["received", "applied", "held", "rejected", "superseded", "reverted", "failed"]
 LONGEST_FILE_NAME: Final = 255
 MOST_EXPECTED_ROWS: Final = 10**12
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -73,7 +71,7 @@ class FeedQuery:
 
 
 def tidy_file_name(name: str) -> str:
-    """The last part of a file's name, without what a terminal or another system would stumble over."""
+    """The last part of a file's name, without what a terminal or another system stumbles over."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(c for c in last if c.isprintable())[-LONGEST_FILE_NAME:]
     return kept or "feed.csv"

@@ -17,7 +17,7 @@ from commerce_core.products import Product
 
 @frozen
 class Adjustment:
-    """One step from the list price to the unit price: `amount` a unit, below zero for a discount."""
+    """One step from list price to unit price: `amount` a unit, below zero for a discount."""
 
     reason: str
     label: str

@@ -1,4 +1,4 @@
-"""Products: one partner's offer of the smallest thing one can buy, and whether it can be bought now."""
+"""Products: a partner's offers of the smallest things to buy, and whether they can be bought."""
 
 from datetime import datetime
 from decimal import Decimal
