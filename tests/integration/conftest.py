@@ -1,4 +1,4 @@
-"""A PostgreSQL for the tests: the embedded one, or the server that COMMERCE_TEST_DATABASE_URL names.
+"""A PostgreSQL for tests: the embedded one, or the server COMMERCE_TEST_DATABASE_URL names.
 
 The workers of a parallel run share one server and have a database each, so no test sees another's
 rows. A test that wants a database of its very own asks for `new_database`.

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from attrs import frozen
 from psycopg import sql
-from psycopg.abc import Params, Query
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import dict_row
 
 from adapters.postgres.locks import hold_feeds_of
@@ -364,6 +364,6 @@ def _owner(incoming: Incoming) -> dict[str, str]:
     }
 
 
-def _counts(db: Connection, query: Query, params: Params = ()) -> Mapping[str, int]:
+def _counts(db: Connection, query: QueryNoTemplate, params: Params = ()) -> Mapping[str, int]:
     """The one row of a query that counts, by column."""
     return fetch_one(db, dict_row, query, params) or {}

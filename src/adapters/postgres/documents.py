@@ -1,7 +1,7 @@
 """The core's values as JSON documents and back, strictly, for jsonb columns.
 
 A number never becomes a text nor a text a number unnoticed: amounts are text, and what isn't of the
-type declared is refused. What a newer version has added is skipped, so that both can be live at once.
+type declared is refused. What a newer version has added is skipped, so that both can be live.
 """
 
 import sys

@@ -1,34 +1,33 @@
 """Feeds in PostgreSQL, each read with its partner's name and its newest job."""
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import frozen
 
+from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
-    Condition,
     Connection,
-    count,
     digits,
     fetch_one,
     found,
     maybe_digits,
-    page_by_id,
     params_of,
-    rows_of,
+    rows_as,
 )
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
 from commerce_core.paging import Page, Position
 
 
-def _feed(
-    job_id: str | None, job_kind: str, job_status: str, job_outcome: str | None, **own: Any
-) -> Feed:
-    brief = None if job_id is None else LatestJob(job_id, job_kind, job_status, job_outcome)
-    return Feed(**own, latest_job=brief)
+def _feed(row: dict[str, Any]) -> Feed:
+    brief = LatestJob(
+        row.pop("job_id"), row.pop("job_kind"), row.pop("job_status"), row.pop("job_outcome")
+    )
+    return Feed(**row, latest_job=brief if brief.job_id else None)
 
 
-_FEEDS: Final = rows_of(_feed)
+_FEEDS: Final = rows_as(_feed)
 
 _SELECT: Final = """
     SELECT f.feed_id, f.partner_id, p.partner_name, f.source_id, f.file_name, f.content_type,
@@ -45,6 +44,8 @@ _SELECT: Final = """
         LIMIT 1
     ) j ON TRUE"""
 
+_LIST: Final = ListById(_FEEDS, _SELECT, "f.feed_id", attrgetter("feed_id"))
+
 
 @frozen
 class Feeds:
@@ -54,16 +55,7 @@ class Feeds:
 
     def page(self, query: FeedQuery, after: Position | None, limit: int) -> Page[Feed]:
         """Pages of feeds."""
-        return page_by_id(
-            self._db,
-            _FEEDS,
-            _SELECT,
-            _conditions(query),
-            "f.feed_id",
-            after,
-            limit,
-            lambda feed: Position(None, feed.feed_id),
-        )
+        return _LIST.page(self._db, _conditions(query), after, limit)
 
     def count(self, query: FeedQuery) -> int:
         """How many feeds fit."""
@@ -116,9 +108,9 @@ class Feeds:
 
 def _conditions(query: FeedQuery) -> list[Condition]:
     return [
-        ("f.partner_id = %s", maybe_digits(query.partner_id)),
-        ("f.source_id = %s", maybe_digits(query.source_id)),
-        ("f.status = %s", query.status),
-        ("f.received_at >= %s", query.received_from),
-        ("f.received_at < %s", query.received_to),
+        *asked("f.partner_id = %s", maybe_digits(query.partner_id)),
+        *asked("f.source_id = %s", maybe_digits(query.source_id)),
+        *asked("f.status = %s", query.status),
+        *asked("f.received_at >= %s", query.received_from),
+        *asked("f.received_at < %s", query.received_to),
     ]

@@ -1,7 +1,5 @@
 """What was answered under which key, in PostgreSQL."""
 
-from typing import Any
-
 from attrs import frozen
 
 from adapters.postgres.documents import document, kind_named, kind_of, read_as
@@ -15,7 +13,7 @@ class Idempotency:
 
     _db: Connection
 
-    def claim(self, owner: str, key: str, digest: str) -> Any | None:
+    def claim(self, owner: str, key: str, digest: str) -> object | None:
         """None if the key is now ours to answer, else the value kept under it."""
         # Where another unit has claimed the key and not ended yet, this INSERT waits for its end.
         claimed = self._db.execute(
@@ -41,7 +39,7 @@ class Idempotency:
             )
         return None if kind is None else read_as(kind_named(kind))(value)
 
-    def keep(self, owner: str, key: str, value: Any) -> None:
+    def keep(self, owner: str, key: str, value: object) -> None:
         """Keeps the answer of a key claimed in this unit."""
         self._db.execute(
             """

@@ -1,27 +1,28 @@
 """Jobs in PostgreSQL: the list of them, their problems, and what a run writes under its lease."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import frozen
 
 from adapters.postgres import queue
 from adapters.postgres.documents import document, read_as
+from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
-    Condition,
     Connection,
-    count,
     digits,
     fetch,
     fetch_one,
     found,
     maybe_digits,
-    page_by_id,
     params_of,
+    rows_as,
     rows_of,
 )
-from commerce_core.errors import RunLost
+from commerce_core.errors import Malformed, RunLost
 from commerce_core.feed_schema import Problem
 from commerce_core.jobs import Job, JobError, JobQuery, Progress, Summary
 from commerce_core.paging import Page, Position
@@ -29,10 +30,13 @@ from commerce_core.paging import Page, Position
 _JOBS: Final = rows_of(
     Job, progress=read_as(Progress), summary=read_as(Summary), error=read_as(JobError)
 )
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
            started_at, finished_at, progress, summary, error
     FROM jobs"""
+
+_LIST: Final = ListById(_JOBS, _SELECT, "job_id", attrgetter("job_id"))
 
 
 @frozen
@@ -43,16 +47,7 @@ class Jobs:
 
     def page(self, query: JobQuery, after: Position | None, limit: int) -> Page[Job]:
         """Pages of jobs."""
-        return page_by_id(
-            self._db,
-            _JOBS,
-            _SELECT,
-            _conditions(query),
-            "job_id",
-            after,
-            limit,
-            lambda job: Position(None, job.job_id),
-        )
+        return _LIST.page(self._db, _conditions(query), after, limit)
 
     def count(self, query: JobQuery) -> int:
         """How many jobs fit."""
@@ -137,7 +132,7 @@ class Jobs:
 
     def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
         """Keeps problems of a job."""
-        # COPY assigns the numbers in the order of the rows, which INSERT ... SELECT doesn't promise.
+        # COPY numbers the rows in their order, which INSERT ... SELECT doesn't promise.
         with (
             self._db.cursor() as cursor,
             cursor.copy(
@@ -158,7 +153,7 @@ class Jobs:
         line, number = _place(after)
         rows = fetch(
             self._db,
-            rows_of(_numbered_problem),
+            rows_as(_numbered_problem),
             """
             SELECT number, line, "column", field, code, value, hint, severity
             FROM job_problems
@@ -168,25 +163,27 @@ class Jobs:
             """,
             [digits(job_id), line, number, limit + 1],
         )
-        page = Page.cut(rows, limit, lambda row: Position(str(row[1].line), str(row[0])))
+        page = Page[tuple[int, Problem]].cut(
+            rows, limit, lambda row: Position(str(row[1].line), str(row[0]))
+        )
         return Page(tuple(problem for _, problem in page.items), page.after)
 
 
-def _numbered_problem(number: int, **problem: Any) -> tuple[int, Problem]:
-    return number, Problem(**problem)
+def _numbered_problem(row: dict[str, Any]) -> tuple[int, Problem]:
+    return row.pop("number"), Problem(**row)
 
 
 def _place(after: Position | None) -> tuple[int, int]:
-    """The line and number after which a page begins; a forged cursor's are those of the end."""
+    """The line and number after which a page begins; Malformed where no page can have ended."""
     if after is None:
         return -1, -1
-    parts = [part for part in (after.value, after.id) if part and part.isascii() and part.isdigit()]
-    if len(parts) != 2 or max(map(len, parts)) > 18:
-        return 2**31 - 1, 2**62
-    return int(parts[0]), int(parts[1])
+    line, number = after.value or "", after.id
+    if _NUMBER.fullmatch(line) and _NUMBER.fullmatch(number):
+        return int(line), int(number)
+    raise Malformed.at("/cursor", "bad_cursor", f"No page of this list ended at {line!r}.")
 
 
-def _params(job: Job) -> dict[str, object]:
+def _params(job: Job) -> dict[str, Any]:
     documents = {
         "progress": document(job.progress),
         "summary": document(job.summary),
@@ -201,8 +198,8 @@ def _lost(job: Job) -> RunLost:
 
 def _conditions(query: JobQuery) -> list[Condition]:
     return [
-        ("feed_id = %s", maybe_digits(query.feed_id)),
-        ("partner_id = %s", maybe_digits(query.partner_id)),
-        ("status = %s", query.status),
-        ("kind = %s", query.kind),
+        *asked("feed_id = %s", maybe_digits(query.feed_id)),
+        *asked("partner_id = %s", maybe_digits(query.partner_id)),
+        *asked("status = %s", query.status),
+        *asked("kind = %s", query.kind),
     ]

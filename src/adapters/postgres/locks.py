@@ -17,7 +17,7 @@ _COMPARING: Final = 2
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
-    """Waits until no other unit compares or applies a feed of the partner; then this one alone may."""
+    """Waits until no other unit feeds the partner; from then on this one alone does."""
     db.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_COMPARING, _number(partner)])
 
 
@@ -30,12 +30,12 @@ def may_claim_for(db: Connection, partner: UUID) -> bool:
 
 def try_migrating(db: psycopg.Connection) -> bool:
     """Whether this session may now change the schema."""
-    # Never the waiting form: a CREATE INDEX CONCURRENTLY of the one who holds the lock would wait
-    # for the transaction of the one who waits for it.
+    # Never the waiting form: CREATE INDEX CONCURRENTLY of whoever holds the lock would wait for the
+    # transaction of the one that waits for it.
     (locked,) = db.execute("SELECT pg_try_advisory_lock(%s)", [MIGRATING]).fetchone() or (False,)
     return locked
 
 
 def _number(partner: UUID) -> int:
-    """The end of the id, which is its random part. Two partners that share one merely take turns."""
+    """The end of the id, its random part. Two partners that share one merely take turns."""
     return int.from_bytes(partner.bytes[-4:], signed=True)

@@ -2,24 +2,23 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, LiteralString
 
 from attrs import evolve, frozen
 from psycopg.types.json import Jsonb
 
 from adapters.postgres.documents import document, read_as
+from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
-    Condition,
     Connection,
-    count,
     digits,
     fetch,
     fetch_one,
     found,
     maybe_digits,
-    page_by_id,
     params_of,
-    rows_of,
+    rows_as,
 )
 from commerce_core.orders import Order, OrderItem, OrderQuery
 from commerce_core.paging import Page, Position
@@ -31,17 +30,14 @@ _SELECT: Final = """
     FROM orders"""
 
 
-def _bare_order(**columns: Any) -> Order:
-    """An order whose lines are still to come."""
-    return Order(items=(), **columns)
+def _item(row: dict[str, Any]) -> tuple[str, OrderItem]:
+    return row.pop("order_id"), OrderItem(**row)
 
 
-def _item(order_id: str, **columns: Any) -> tuple[str, OrderItem]:
-    return order_id, OrderItem(**columns)
+_ORDERS: Final = rows_as(lambda row: Order(**row, items=()))
+_ITEMS: Final = rows_as(_item, adjustments=read_as(tuple[Adjustment, ...]))
 
-
-_ORDERS: Final = rows_of(_bare_order)
-_ITEMS: Final = rows_of(_item, adjustments=read_as(tuple[Adjustment, ...]))
+_LIST: Final = ListById(_ORDERS, _SELECT, "order_id", attrgetter("order_id"))
 
 
 @frozen
@@ -52,16 +48,7 @@ class Orders:
 
     def page(self, query: OrderQuery, after: Position | None, limit: int) -> Page[Order]:
         """Pages of orders."""
-        page = page_by_id(
-            self._db,
-            _ORDERS,
-            _SELECT,
-            _conditions(query),
-            "order_id",
-            after,
-            limit,
-            lambda order: Position(None, order.order_id),
-        )
+        page = _LIST.page(self._db, _conditions(query), after, limit)
         return evolve(page, items=self._with_items(page.items))
 
     def count(self, query: OrderQuery) -> int:
@@ -112,7 +99,7 @@ class Orders:
         """The order, locked until this unit ends."""
         return self._one(f"{_SELECT} WHERE order_id = %s FOR NO KEY UPDATE", order_id)
 
-    def _one(self, query: Any, order_id: str) -> Order:
+    def _one(self, query: LiteralString, order_id: str) -> Order:
         row = fetch_one(self._db, _ORDERS, query, [digits(order_id)])
         return self._with_items([found(row, "order", order_id)])[0]
 
@@ -157,15 +144,15 @@ def _columns_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def _conditions(query: OrderQuery) -> list[Condition]:
     return [
-        (
+        *asked(
             """EXISTS (
                 SELECT FROM order_items i
                 WHERE i.order_id = orders.order_id AND i.partner_id = %s
             )""",
             maybe_digits(query.partner_id),
         ),
-        ("status = %s", query.status),
-        ("customer_reference = %s", query.customer_reference),
-        ("created_at >= %s", query.created_from),
-        ("created_at < %s", query.created_to),
+        *asked("status = %s", query.status),
+        *asked("customer_reference = %s", query.customer_reference),
+        *asked("created_at >= %s", query.created_from),
+        *asked("created_at < %s", query.created_to),
     ]

@@ -1,20 +1,20 @@
 """Partners, their sources, and API keys in PostgreSQL."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final
 
 import psycopg
 from attrs import frozen
 
+from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
     Connection,
-    count,
     digits,
     fetch,
     fetch_one,
     found,
     maybe_digits,
-    page_by_id,
     params_of,
     rows_of,
 )
@@ -37,6 +37,16 @@ _SELECT_KEYS: Final = """
     SELECT key_id, partner_id, scopes, created_at, revoked_at, digest
     FROM api_keys"""
 
+_PARTNER_LIST: Final = ListById(
+    _PARTNERS, _SELECT_PARTNERS, "partner_id", attrgetter("partner_id"), newest_first=False
+)
+_KEY_LIST: Final = ListById(_KEYS, _SELECT_KEYS, "key_id", attrgetter("key_id"))
+
+
+def _own(partner_id: str | None) -> Sequence[Condition]:
+    """The condition of a query that names the only partner to see, or none."""
+    return asked("partner_id = %s", maybe_digits(partner_id))
+
 
 @frozen
 class Partners:
@@ -46,21 +56,11 @@ class Partners:
 
     def page(self, query: str | None, after: Position | None, limit: int) -> Page[Partner]:
         """Pages of partners."""
-        return page_by_id(
-            self._db,
-            _PARTNERS,
-            _SELECT_PARTNERS,
-            [("partner_id = %s", maybe_digits(query))],
-            "partner_id",
-            after,
-            limit,
-            lambda partner: Position(None, partner.partner_id),
-            descending=False,
-        )
+        return _PARTNER_LIST.page(self._db, _own(query), after, limit)
 
     def count(self, query: str | None) -> int:
         """How many partners there are to see."""
-        return count(self._db, "partners", [("partner_id = %s", maybe_digits(query))])
+        return count(self._db, "partners", _own(query))
 
     def add(self, partner: Partner) -> None:
         """Keeps a new partner."""
@@ -114,7 +114,7 @@ class Partners:
         return {partner.partner_id: partner.partner_name for partner in rows}
 
 
-def _partner_params(partner: Partner) -> dict[str, object]:
+def _partner_params(partner: Partner) -> dict[str, Any]:
     # Folded here, since lower() of PostgreSQL depends on its locale and folds fewer letters.
     return params_of(partner) | {"name_key": partner.partner_name.casefold()}
 
@@ -169,20 +169,11 @@ class Keys:
 
     def page(self, query: str | None, after: Position | None, limit: int) -> Page[ApiKey]:
         """Pages of keys."""
-        return page_by_id(
-            self._db,
-            _KEYS,
-            _SELECT_KEYS,
-            [("partner_id = %s", maybe_digits(query))],
-            "key_id",
-            after,
-            limit,
-            lambda key: Position(None, key.key_id),
-        )
+        return _KEY_LIST.page(self._db, _own(query), after, limit)
 
     def count(self, query: str | None) -> int:
         """How many keys there are to see."""
-        return count(self._db, "api_keys", [("partner_id = %s", maybe_digits(query))])
+        return count(self._db, "api_keys", _own(query))
 
     def add(self, key: ApiKey) -> None:
         """Keeps a new key."""

@@ -12,7 +12,8 @@ from typing import Final, LiteralString
 from attrs import frozen
 from psycopg import sql
 
-from adapters.postgres.rows import Condition, digits, maybe_digits, where
+from adapters.postgres.pages import Condition, asked, where
+from adapters.postgres.rows import digits, maybe_digits
 from commerce_core.errors import Malformed
 from commerce_core.paging import Position
 from commerce_core.products import Product, ProductQuery
@@ -43,8 +44,8 @@ class Leg:
 
     def query(self, limit: int) -> tuple[sql.Composed, list[object]]:
         """The query of its first rows. What is looked up is looked up for those alone."""
-        of_each = ("p.partner_id = each.partner_id", ()) if self.of_each_partner else ("", None)
-        condition, params = where([*self.conditions, of_each])
+        of_each = [_OF_THIS_PARTNER] if self.of_each_partner else []
+        condition, params = where([*self.conditions, *of_each])
         direction = sql.SQL(" DESC" if self.descending else "")
         order = sql.SQL(", ").join(sql.SQL(column) + direction for column in self.order)
         rows = sql.SQL("(SELECT p.* FROM products p{} ORDER BY {} LIMIT %s)").format(
@@ -57,6 +58,9 @@ class Leg:
         return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order), params
 
 
+_PRICED: Final[Condition] = ("p.price IS NOT NULL", ())
+_UNPRICED: Final[Condition] = ("p.price IS NULL", ())
+_OF_THIS_PARTNER: Final[Condition] = ("p.partner_id = each.partner_id", ())
 _OF_EACH_PARTNER: Final = """(
     SELECT p.*
     FROM partners AS each
@@ -71,27 +75,26 @@ def legs(query: ProductQuery, after: Position | None) -> Iterator[Leg]:
     """The legs of a page after that position, in the order in which they are walked."""
     own, descending = conditions(query), query.order == "desc"
     by_id: LiteralString = "p.product_id < %s" if descending else "p.product_id > %s"
-    beyond_id: Condition = (by_id, digits(after.id) if after else None)
+    beyond_id = asked(by_id, digits(after.id) if after else None)
     if query.sort_by == "product_id":
-        yield Leg([*own, beyond_id], ("p.product_id",), descending)
+        yield Leg([*own, *beyond_id], ("p.product_id",), descending)
         return
     everyone = query.partner_id is None
     if after is None or after.value is not None:
-        beyond_price = _beyond_price(after, descending=descending)
-        priced = [*own, ("p.price IS NOT NULL", ()), beyond_price]
+        priced = [*own, _PRICED, *_beyond_price(after, descending=descending)]
         yield Leg(priced, ("p.price", "p.product_id"), descending, everyone)
-        beyond_id = (by_id, None)
-    unpriced = [*own, ("p.price IS NULL", ()), beyond_id]
+        beyond_id = []
+    unpriced = [*own, _UNPRICED, *beyond_id]
     yield Leg(unpriced, ("p.product_id",), descending, everyone)
 
 
-def _beyond_price(after: Position | None, *, descending: bool) -> Condition:
+def _beyond_price(after: Position | None, *, descending: bool) -> list[Condition]:
+    if after is None or after.value is None:
+        return []
     beyond: LiteralString = (
         "(p.price, p.product_id) < (%s, %s)" if descending else "(p.price, p.product_id) > (%s, %s)"
     )
-    if after is None or after.value is None:
-        return beyond, None
-    return beyond, (_price(after.value), digits(after.id))
+    return [(beyond, [_price(after.value), digits(after.id)])]
 
 
 def _price(text: str) -> Decimal:
@@ -108,20 +111,17 @@ def position(query: ProductQuery, product: Product) -> Position:
 
 def conditions(query: ProductQuery) -> list[Condition]:
     """What the filters of a query ask of a row `p`."""
-    skus = list(query.skus) or None
-    # Whose sku it is isn't said, so the primary key is asked for it once per partner.
+    # Where it isn't said whose sku it is, the primary key is asked for it once per partner.
     by_sku: LiteralString = "p.sku = ANY(%s)"
     if query.partner_id is None:
         by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
+    of_feed: LiteralString = """
+        p.publication_id = ANY(ARRAY(SELECT publication_id FROM publications WHERE feed_id = %s))"""
     return [
-        ("p.partner_id = %s", maybe_digits(query.partner_id)),
-        ("p.source_id = %s", maybe_digits(query.source_id)),
-        (
-            "p.publication_id = ANY(ARRAY("
-            "SELECT publication_id FROM publications WHERE feed_id = %s))",
-            maybe_digits(query.feed_id),
-        ),
-        (by_sku, skus),
-        ("p.currency = %s", query.currency),
-        ("p.status = %s", None if query.status == "all" else query.status),
+        *asked("p.partner_id = %s", maybe_digits(query.partner_id)),
+        *asked("p.source_id = %s", maybe_digits(query.source_id)),
+        *asked(of_feed, maybe_digits(query.feed_id)),
+        *asked(by_sku, list(query.skus) or None),
+        *asked("p.currency = %s", query.currency),
+        *asked("p.status = %s", None if query.status == "all" else query.status),
     ]

@@ -11,10 +11,10 @@ from psycopg import sql
 
 from adapters.postgres.applying import apply
 from adapters.postgres.comparing import Comparison, compare
+from adapters.postgres.pages import count
 from adapters.postgres.product_pages import SELECT, conditions, legs, position
 from adapters.postgres.rows import (
     Connection,
-    count,
     digits,
     fetch,
     fetch_one,
@@ -46,7 +46,7 @@ class Products:
         for leg in legs(query, after):
             if len(rows) <= limit:
                 rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))
-        return Page.cut(rows, limit, lambda product: position(query, product))
+        return Page[Product].cut(rows, limit, lambda product: position(query, product))
 
     def count(self, query: ProductQuery) -> int:
         """How many products fit."""

@@ -20,7 +20,7 @@ class Publications:
     def add(self, publication: Publication, at: datetime) -> Publication:
         """Keeps it with the next number."""
         # The clock's row stays locked until the commit, so numbers have no gaps and the order of
-        # commits. A sequence would have both faults: it counts what is rolled back, and out of order.
+        # commits. A sequence has neither: it counts what is rolled back too, and hands out early.
         row = self._db.execute(
             """
             WITH tick AS (

@@ -1,29 +1,25 @@
-"""Between rows and values: ids and their uuids, rows that become attrs values, keyset pages.
+"""Between rows and values: ids and their uuids, rows that become attrs values.
 
 In the database an identifier is the 16 bytes of its 32 digits; its prefix follows from the name of
 the column. Parameters take the digits as text, which PostgreSQL reads as a uuid.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import attrs
 import psycopg
-from psycopg import sql
-from psycopg.abc import Params, Query
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import RowFactory, TupleRow
 
 from commerce_core import ids
 from commerce_core.errors import NotFound
-from commerce_core.paging import Page, Position
 
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 Convert: TypeAlias = Callable[[Any], Any]
-Condition: TypeAlias = tuple[LiteralString, object]
-"""A part of a WHERE and the value of its placeholder (a tuple for several); None: not asked for."""
 
 PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "partner_id": "ptn",
@@ -59,7 +55,8 @@ def params_of(value: attrs.AttrsInstance) -> dict[str, Any]:
 
 def _param(name: str, value: object) -> object:
     if isinstance(value, tuple):
-        return list(value)  # psycopg takes a list for an array, a tuple for a composite
+        # psycopg takes a list for an array, and a tuple for a composite.
+        return list(cast("tuple[object, ...]", value))
     if name not in PREFIXES or not isinstance(value, str):
         return value
     body = value.rpartition("_")[2]
@@ -68,8 +65,13 @@ def _param(name: str, value: object) -> object:
     return body
 
 
-def rows_of(make: Callable[..., T], **converts: Convert) -> RowFactory[T]:
+def rows_of(kind: Callable[..., T], **converts: Convert) -> RowFactory[T]:
     """Makes a value of each row, its columns being the arguments; `converts` changes some first."""
+    return rows_as(lambda row: kind(**row), **converts)
+
+
+def rows_as(make: Callable[[dict[str, Any]], T], **converts: Convert) -> RowFactory[T]:
+    """The same for a value that takes more than calling its class with the columns."""
 
     def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], T]:
         names = [column.name for column in cursor.description or ()]
@@ -80,7 +82,7 @@ def rows_of(make: Callable[..., T], **converts: Convert) -> RowFactory[T]:
             for name, convert in changed:
                 if got[name] is not None:
                     got[name] = convert(got[name])
-            return make(**got)
+            return make(got)
 
         return value_of
 
@@ -97,13 +99,17 @@ def prefixed(kind: ids.Kind) -> Callable[[UUID], str]:
     return lambda uuid: f"{kind}_{uuid.hex}"
 
 
-def fetch(db: Connection, rows: RowFactory[T], query: Query, params: Params = ()) -> list[T]:
+def fetch(
+    db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
+) -> list[T]:
     """All rows of a query."""
     with db.cursor(row_factory=rows) as cursor:
         return cursor.execute(query, params).fetchall()
 
 
-def fetch_one(db: Connection, rows: RowFactory[T], query: Query, params: Params = ()) -> T | None:
+def fetch_one(
+    db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
+) -> T | None:
     """The first row of a query, if it has any."""
     with db.cursor(row_factory=rows) as cursor:
         return cursor.execute(query, params).fetchone()
@@ -114,41 +120,3 @@ def found(row: T | None, noun: str, id_: str) -> T:
     if row is None:
         raise NotFound(f"There is no {noun} {id_}.")
     return row
-
-
-def where(conditions: Iterable[Condition]) -> tuple[sql.Composed, list[object]]:
-    """The WHERE of those conditions that are asked for, and its parameters."""
-    asked = [(condition, value) for condition, value in conditions if value is not None]
-    joined = sql.SQL(" AND ").join(sql.SQL(condition) for condition, _ in asked)
-    keyword = sql.SQL(" WHERE " if asked else "")
-    values = [value if isinstance(value, tuple) else (value,) for _, value in asked]
-    return keyword + joined, [part for value in values for part in value]
-
-
-def count(db: Connection, table: LiteralString, conditions: Iterable[Condition]) -> int:
-    """How many rows of a table fit."""
-    condition, params = where(conditions)
-    query = sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(table)) + condition
-    (counted,) = db.execute(query, params).fetchone() or (0,)
-    return counted
-
-
-def page_by_id(
-    db: Connection,
-    rows: RowFactory[T],
-    select: LiteralString,
-    conditions: Iterable[Condition],
-    id_column: LiteralString,
-    after: Position | None,
-    limit: int,
-    position: Callable[[T], Position],
-    *,
-    descending: bool = True,
-) -> Page[T]:
-    """A page of what `select` gives, walked along the index of its id."""
-    beyond, order = ("< %s", " DESC") if descending else ("> %s", "")
-    last = (f"{id_column} {beyond}", digits(after.id) if after else None)
-    condition, params = where((*conditions, last))
-    ordered = sql.SQL(" ORDER BY {} LIMIT %s").format(sql.SQL(id_column) + sql.SQL(order))
-    query = sql.SQL(select) + condition + ordered
-    return Page.cut(fetch(db, rows, query, [*params, limit + 1]), limit, position)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from attrs import asdict, evolve, frozen
 from psycopg import sql
@@ -104,5 +104,5 @@ def _filters(question: SalesQuestion) -> sql.Composed:
     return sql.SQL(" AND ").join(sql.SQL(condition) for condition in asked)
 
 
-def _params(question: SalesQuestion) -> dict[str, object]:
+def _params(question: SalesQuestion) -> dict[str, Any]:
     return asdict(question) | {"partner_id": maybe_digits(question.partner_id)}

@@ -17,7 +17,7 @@ from commerce_core import feed_schema as schema
 from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Kind, Record, Value
 
 _FIXED: Final = ("line", "shape", "blank", "rejected", "deletes", "sku")
-_FIXED_TYPES: Final = ("int4", "int4", "bool", "bool", "bool", "text")
+_FIXED_TYPES: Final[tuple[LiteralString, ...]] = ("int4", "int4", "bool", "bool", "bool", "text")
 
 
 def sql_type(kind: Kind) -> LiteralString:
@@ -72,9 +72,11 @@ class Staged:
 
 
 def stage(db: Connection, fields: Iterable[str], records: Iterable[Record]) -> Staged:
-    """Stages the records, which may say these fields; consuming them must not use this connection."""
-    names = tuple(name for name in PRODUCT_FIELDS if name in set(fields))
-    types = (*_FIXED_TYPES, *(sql_type(BY_NAME[name].kind) for name in names))
+    """Stages the records, which may say these fields. Their iterator can't use this connection."""
+    wanted = set(fields)
+    names = tuple(name for name in PRODUCT_FIELDS if name in wanted)
+    own_types: list[LiteralString] = [sql_type(BY_NAME[name].kind) for name in names]
+    types = (*_FIXED_TYPES, *own_types)
     _create(db, (*_FIXED, *names), types)
     shapes = _Shapes(names)
     with db.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:

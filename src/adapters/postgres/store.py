@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 import psycopg
 from attrs import frozen
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -61,7 +62,7 @@ class _Session(psycopg.Connection[TupleRow]):
 
 @frozen
 class Unit:
-    """Implements `commerce_core.ports.UnitOfWork`; that module says what each collection promises."""
+    """Implements `commerce_core.ports.UnitOfWork`, which says what each collection promises."""
 
     session: str
     partners: Partners
@@ -98,7 +99,7 @@ class PostgresStore:
 
     def __init__(self, conninfo: str, *, most_connections: int = MOST_CONNECTIONS) -> None:
         """Connects when first used, to a database that has been migrated; close it afterwards."""
-        self._conninfo = make_conninfo(**{**CONNECTING, **conninfo_to_dict(conninfo)})
+        self._conninfo = _address(conninfo)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=_Session,
@@ -119,7 +120,7 @@ class PostgresStore:
     ) -> Generator["PostgresStore"]:
         """A store on that database, whose schema is brought up to date first."""
         with translated():
-            migrate(make_conninfo(**{**CONNECTING, **conninfo_to_dict(conninfo)}))
+            migrate(_address(conninfo))
         store = cls(conninfo, most_connections=most_connections)
         try:
             yield store
@@ -156,7 +157,7 @@ class PostgresStore:
             self._pool.putconn(db)
 
     def check(self) -> None:
-        """Connects anew, which a server can't do half: it takes a process and a transaction there."""
+        """Connects anew, which asks a server for all it has to be able to do."""
         with translated(), psycopg.connect(self._conninfo, connect_timeout=CONNECT_TIMEOUT) as db:
             if db.info.parameter_status("in_hot_standby") == "on":
                 raise told("25006")
@@ -171,12 +172,16 @@ class PostgresStore:
             ConnectionPool.check_connection(db)
 
 
+def _address(conninfo: str) -> str:
+    """The connection string with what it leaves open filled in."""
+    said = conninfo_to_dict(conninfo)
+    return make_conninfo(conninfo, **{key: v for key, v in CONNECTING.items() if key not in said})
+
+
 def _configure(db: _Session) -> None:
     settings = [part for setting in SESSION.items() for part in setting]
-    calls = psycopg.sql.SQL(", ").join(
-        [psycopg.sql.SQL("set_config(%s, %s, false)")] * len(SESSION)
-    )
-    db.execute(psycopg.sql.SQL("SELECT ") + calls, settings)
+    calls = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, false)")] * len(SESSION))
+    db.execute(sql.SQL("SELECT ") + calls, settings)
     (db.session_name,) = db.execute(
         """
         SELECT pid || ':' || extract(epoch FROM backend_start)

@@ -1,0 +1,61 @@
+"""Conditions, and lists that are walked along an id."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
+
+from attrs import frozen
+from psycopg import sql
+from psycopg.rows import RowFactory
+
+from adapters.postgres.rows import Connection, digits, fetch
+from commerce_core.paging import Page, Position
+
+T = TypeVar("T")
+Condition: TypeAlias = tuple[LiteralString, Sequence[Any]]
+"""A part of a WHERE, and the values of its placeholders."""
+
+
+def asked(condition: LiteralString, value: object) -> list[Condition]:
+    """The condition on one value, if there is one: a filter that is None asks for nothing."""
+    return [] if value is None else [(condition, [value])]
+
+
+def where(conditions: Iterable[Condition]) -> tuple[sql.Composed, list[Any]]:
+    """The WHERE of these conditions, empty if there are none, and its parameters."""
+    texts: list[LiteralString] = []
+    params: list[Any] = []
+    for condition, values in conditions:
+        texts.append(condition)
+        params += values
+    joined = sql.SQL(" AND ").join(sql.SQL(text) for text in texts)
+    return sql.SQL(" WHERE " if texts else "") + joined, params
+
+
+def count(db: Connection, table: LiteralString, conditions: Sequence[Condition]) -> int:
+    """How many rows of a table fit."""
+    condition, params = where(conditions)
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(table)) + condition
+    (counted,) = db.execute(query, params).fetchone() or (0,)
+    return counted
+
+
+@frozen
+class ListById(Generic[T]):
+    """What `select` gives, as values, in the order of `id_column`; `id_of` has it of a value."""
+
+    rows: RowFactory[T]
+    select: LiteralString
+    id_column: LiteralString
+    id_of: Callable[[T], str]
+    newest_first: bool = True
+
+    def page(
+        self, db: Connection, conditions: Sequence[Condition], after: Position | None, limit: int
+    ) -> Page[T]:
+        """The page after that position."""
+        beyond, direction = (" < %s", " DESC") if self.newest_first else (" > %s", "")
+        rest = asked(self.id_column + beyond, digits(after.id) if after else None)
+        condition, params = where([*conditions, *rest])
+        order = sql.SQL(" ORDER BY " + self.id_column + direction + " LIMIT %s")
+        rows = fetch(db, self.rows, sql.SQL(self.select) + condition + order, [*params, limit + 1])
+        return Page[T].cut(rows, limit, lambda row: Position(None, self.id_of(row)))
