@@ -7,16 +7,14 @@ absent, and in full mode removed. A comparison writes nothing; its plan is what 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Literal
 
 from attrs import field, frozen
 
-from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record, Value
+from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Problem, Record, Value
 from commerce_core.money import find_currency
 from commerce_core.partners import Mode
 from commerce_core.products import Product
-
-AMOUNTS: Final = ("price", "sale_price")
 
 ChangeKind = Literal["created", "updated", "restored", "removed"]
 
@@ -58,8 +56,8 @@ class Plan:
     removed: int = 0
     before: int = 0
     skus_unreadable: int = 0
-    updated_by_field: Mapping[str, int] = field(factory=dict)
-    problems_by_code: Mapping[str, int] = field(factory=dict)
+    updated_by_field: Mapping[str, int] = field(factory=dict[str, int])
+    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
     problems: tuple[Problem, ...] = ()
 
 
@@ -88,7 +86,7 @@ def compare(
     """
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
-    last = _last_of_each_sku(records, tally, problems)
+    last = _last_of_each_sku(incoming, records, tally, problems)
     changes: list[Change] = []
     for record in last.values():
         decided = _decide(incoming, record, find)
@@ -130,7 +128,7 @@ def changed_fields(product: Product, values: Mapping[str, Value]) -> tuple[str, 
 
 
 def _last_of_each_sku(
-    records: Iterable[Record], tally: Counter[str], problems: list[Problem]
+    incoming: Incoming, records: Iterable[Record], tally: Counter[str], problems: list[Problem]
 ) -> dict[str, Record]:
     """The records that count. The last one of a sku wins, even when it is itself rejected."""
     last: dict[str, Record] = {}
@@ -144,26 +142,28 @@ def _last_of_each_sku(
             earlier = last.pop(record.sku, None)
             if earlier is not None:
                 tally["duplicate"] += 1
-                problems.append(duplicate_problem(earlier, record))
+                problems.append(duplicate_problem(incoming, earlier, record))
             last[record.sku] = record
     return last
 
 
-def duplicate_problem(earlier: Record, later: Record) -> Problem:
+def duplicate_problem(incoming: Incoming, earlier: Record, later: Record) -> Problem:
     """The warning about a sku that comes again: both lines, and the fields that differ."""
     differing = [
-        name
-        for name in PRODUCT_FIELDS
-        if earlier.values.get(name) != later.values.get(name)
+        name for name in PRODUCT_FIELDS if earlier.values.get(name) != later.values.get(name)
     ]
     hint = duplicate_hint(earlier.line, later.line, differing)
-    return Problem.of("duplicate_sku", line=earlier.line, field="sku", value=earlier.sku, hint=hint)
+    column = incoming.columns.get("sku")
+    return Problem.of(
+        "duplicate_sku", line=earlier.line, column=column, field="sku", value=earlier.sku, hint=hint
+    )
 
 
 def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
     """Says which of the two lines counts, and how they differ."""
     fields = ", ".join(differing) or "nothing"
-    return f"Line {later} has the same sku and counts; line {earlier} doesn't. They differ in: {fields}."
+    counts = f"Line {later} has the same sku and counts; line {earlier} doesn't."
+    return f"{counts} They differ in: {fields}."
 
 
 def _decide(
@@ -209,7 +209,9 @@ def settle(
     code = values.get("currency")
     if code is None and any(amount is not None for amount in amounts.values()):
         own = product.currency if product else None
-        code = (own or incoming.currency) if incoming.mode == "delta" else (incoming.currency or own)
+        code = (
+            (own or incoming.currency) if incoming.mode == "delta" else (incoming.currency or own)
+        )
         if code is None:
             name = "price" if amounts["price"] is not None else "sale_price"
             return _problem(incoming, record, "missing_currency", name, str(amounts[name]))
