@@ -157,6 +157,19 @@ def _reads(file: FeedFile) -> bool:
     return True
 
 
+@st.composite
+def offers(draw: st.DrawFn, most_skus: int) -> FeedFile:
+    """A file of either mode without a fault, whose products can mostly be bought."""
+    mode = draw(st.sampled_from(MODES))
+    price, quantity = st.sampled_from(["1.50", "19.99", "0", ""]), st.sampled_from(["0", "3", ""])
+    skus = draw(st.lists(st.sampled_from(SKUS[:most_skus]), unique=True, max_size=most_skus))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["sku", "product_name", "price", "quantity"])
+    writer.writerows([sku, f"Name of {sku}", draw(price), draw(quantity)] for sku in skus)
+    return FeedFile(text.getvalue().encode(), mode)
+
+
 def feed_series(most_skus: int = 6) -> st.SearchStrategy[list[FeedFile]]:
     """Feeds that come one after the other and are about much the same products."""
     return st.lists(feed_files(most_skus=most_skus), min_size=1, max_size=4)

@@ -6,6 +6,7 @@ import pytest
 
 from adapters.memory import MemoryStore
 from tests.contracts.store_contract import *  # noqa: F403 - every class of it, those to come too
+from tests.contracts.store_machine import agree
 
 
 @pytest.fixture
@@ -21,3 +22,9 @@ def test_a_unit_within_a_unit_is_refused(store: MemoryStore):
         assert outer.partners.count(None) == 0
     with store.begin() as later:
         assert later.partners.count(None) == 0
+
+
+def test_two_stores_in_memory_agree():
+    """The machine that compares stores finds no difference where there is none."""
+    one, other = (MemoryStore(lambda: datetime.now(UTC)) for _ in range(2))
+    agree(one, other, examples=20, steps=20)

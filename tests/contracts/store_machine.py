@@ -1,0 +1,302 @@
+"""Two stores that go through the same random steps, and have to give the same answers to each.
+
+A step is a function of a unit of work, so it can't tell which store it is in. Whatever it is to
+write was made before, ids and times too; whatever it returns is compared.
+
+    def test_my_store(store):
+        agree(MemoryStore(clock), store)
+
+The stores may have been used before: every run has a partner of its own and asks about that one.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from attrs import evolve, frozen
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from commerce_core.errors import CommerceError, Fault, InvalidInput
+from commerce_core.feeds import Feed, FeedQuery, FeedStatus
+from commerce_core.jobs import Job, JobQuery, Progress, Summary
+from commerce_core.orders import Order, OrderQuery, Wanted, freeze_line, judge_items, new_order
+from commerce_core.paging import Page, Position, every
+from commerce_core.ports import Store, UnitOfWork
+from commerce_core.products import Product, ProductQuery
+from commerce_core.sales import EntryKind, SalesEntry, SalesQuestion
+from tests.contracts import samples
+from tests.contracts.samples import SECOND, T0
+from tests.strategies import SKUS, FeedFile, feed_files, moments, offers, sales_questions
+
+PROBLEM_LIMIT = 4
+MOST_SKUS = 7
+_ticks = itertools.count()
+
+T = TypeVar("T")
+
+
+@frozen
+class Refused:
+    """That a step was refused, and how."""
+
+    kind: type[CommerceError]
+    code: str
+    faults: tuple[Fault, ...]
+
+
+class Oops(Exception):
+    """Ends a unit that is to be undone."""
+
+
+def agree(one: Store, other: Store, *, examples: int, steps: int) -> None:
+    """Drives both stores through so many random runs of so many steps each."""
+    run_state_machine_as_test(
+        lambda: StoreMachine(one, other),  # type: ignore[arg-type] - a factory does as well
+        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),
+    )
+
+
+def now() -> datetime:
+    """A later moment each time, so that a store's past runs don't bear on its publications."""
+    return T0 + next(_ticks) * SECOND
+
+
+def timeless(product: Product) -> Product:
+    """The product as both stores have to have it: each has its own clock for when it was made."""
+    return evolve(product, created_at=T0)
+
+
+ENDS = st.sampled_from(["kept", "kept", "kept", "dry run", "error"])
+"""How a unit ends: mostly well."""
+
+
+def answer(store: Store, step: Callable[[UnitOfWork], T], ends: str) -> T | Refused:
+    """What a step gives, or how it is refused: by its kind, its code and its faults."""
+    got: list[T] = []
+    try:
+        with store.begin(dry_run=ends == "dry run") as unit:
+            got.append(step(unit))
+            if ends == "error":
+                raise Oops
+    except Oops:
+        return got[0]
+    except CommerceError as refused:
+        faults = refused.faults if isinstance(refused, InvalidInput) else ()
+        return Refused(type(refused), refused.code, faults)
+    return got[0]
+
+
+def receive(unit: UnitOfWork, feed: Feed, job: Job, at: datetime) -> Job | None:
+    """Keeps a feed with its job, and claims that under a lease that is over at once."""
+    unit.feeds.add(feed)
+    unit.jobs.add(job)
+    return unit.jobs.claim(at, timedelta(0), job.job_id)
+
+
+def place(unit: UnitOfWork, wanted: Sequence[Wanted], ids: Sequence[str], at: datetime) -> Order:
+    """Takes an order as the core does; InvalidInput with all faults undoes what it held."""
+    keys = [(item.partner_id or "", item.sku or "") for item in wanted]
+    known = unit.products.resolve(keys)
+    units = Counter[str]()
+    for key, item in zip(keys, wanted, strict=True):
+        if key in known:
+            units[known[key]] += item.quantity
+    held = unit.products.hold(units)
+    found = [held.get(known.get(key, "")) for key in keys]
+    faults = judge_items(wanted, found, at)
+    sold = [product for product in found if product]
+    if faults or not sold:
+        raise InvalidInput("No.", faults=faults)
+    lines = [
+        freeze_line(item_id, product, item.quantity, at)
+        for item_id, product, item in zip(ids[1:], sold, wanted, strict=False)
+    ]
+    order = new_order(ids[0], lines, sold[0].currency or "", at, reference=None, metadata={})
+    unit.orders.add(order)
+    unit.sales.add(entries(order, "placed", at, ids[len(wanted) + 1 :]))
+    return order
+
+
+def cancel(unit: UnitOfWork, order_id: str, ids: Sequence[str], at: datetime) -> Order:
+    """Cancels an order and gives back its units; Conflict if that was done before."""
+    order = unit.orders.lock(order_id).cancel(at)
+    unit.products.hold({product: -units for product, units in order.units_by_product.items()})
+    unit.orders.put(order)
+    unit.sales.add(entries(order, "cancelled", at, ids))
+    return order
+
+
+def entries(order: Order, kind: EntryKind, at: datetime, ids: Sequence[str]) -> list[SalesEntry]:
+    return [
+        SalesEntry.of(entry_id, kind, at, order.order_id, order.currency, item)
+        for entry_id, item in zip(ids, order.items, strict=False)
+    ]
+
+
+class StoreMachine(RuleBasedStateMachine):
+    orders = Bundle("orders")
+    jobs = Bundle("jobs")
+
+    def __init__(self, one: Store, other: Store) -> None:
+        super().__init__()
+        self.stores = (one, other)
+        self.partner = samples.partner()
+        self.sources = [samples.source(self.partner), samples.source(self.partner, "second")]
+
+    def both(self, step: Callable[[UnitOfWork], T], ends: str = "kept") -> T | Refused:
+        """What the step gives in both stores; its writes are kept, or undone in one of two ways."""
+        answers = [answer(store, step, ends) for store in self.stores]
+        assert answers[0] == answers[1]
+        return answers[0]
+
+    @initialize()
+    def settle(self) -> None:
+        def step(unit: UnitOfWork) -> None:
+            unit.partners.add(self.partner)
+            for source in self.sources:
+                unit.sources.add(source)
+
+        self.both(step)
+
+    # --- feeds ------------------------------------------------------------------------------------
+
+    @rule(target=jobs, file=feed_files(MOST_SKUS), source=st.integers(0, 2), ends=ENDS)
+    def send_odd_feed(self, file: FeedFile, source: int, ends: str) -> object:
+        return self.send(file, source // 2, ends)
+
+    @rule(target=jobs, file=offers(MOST_SKUS), ends=ENDS)
+    def send_good_feed(self, file: FeedFile, ends: str) -> object:
+        return self.send(file, 0, ends)
+
+    def send(self, file: FeedFile, source: int, ends: str) -> object:
+        """Receives a feed, claims its job, compares, applies, finishes."""
+        feed = samples.feed(self.sources[source], mode=file.mode)
+        job, at = samples.job(feed), now()
+        columns, records = file.read()
+        incoming = evolve(samples.incoming(feed, file.currency), columns=columns)
+        publication, stem = samples.publication(feed), samples.new_stem()
+        claimed = self.both(lambda unit: receive(unit, feed, job, at))
+        assert isinstance(claimed, Job)
+
+        def run(unit: UnitOfWork) -> object:
+            plan = unit.products.compare(incoming, iter(records), PROBLEM_LIMIT)
+            after = unit.products.apply(plan, publication, stem)
+            unit.jobs.add_problems(job.job_id, plan.problems)
+            unit.feeds.put(feed.became("applied", at))
+            unit.jobs.finish(claimed.complete(at, Summary(), "clean"))
+            published = unit.publications.add(publication, at)
+            return plan, after, evolve(published, number=None)
+
+        self.both(run, ends)
+        return job.job_id
+
+    @rule(job_id=jobs)
+    def take_over(self, job_id: str) -> None:
+        """Claims a job once more, if it isn't finished, and lets the attempt before it go on."""
+        at = now()
+        taken = self.both(lambda unit: unit.jobs.claim(at, timedelta(0), job_id))
+        if isinstance(taken, Job):
+            former = evolve(taken, attempts=taken.attempts - 1)
+            self.both(lambda unit: unit.jobs.renew(former, Progress("read"), SECOND))
+            self.both(lambda unit: unit.jobs.finish(former.complete(at, Summary(), "clean")))
+
+    @rule(job_id=jobs, limit=st.integers(1, 3))
+    def read_problems(self, job_id: str, limit: int) -> None:
+        self.same_pages(lambda unit, after: unit.jobs.problems(job_id, after, limit))
+
+    @rule(limit=st.integers(1, 4), status=st.sampled_from([None, "applied", "received"]))
+    def read_feeds_and_jobs(self, limit: int, status: FeedStatus | None) -> None:
+        query = FeedQuery(partner_id=self.partner.partner_id, status=status)
+        self.same_pages(lambda unit, after: unit.feeds.page(query, after, limit))
+        jobs = JobQuery(partner_id=self.partner.partner_id)
+        self.same_pages(lambda unit, after: unit.jobs.page(jobs, after, limit))
+        source_id = self.sources[0].source_id
+        self.both(lambda unit: (unit.feeds.count(query), unit.feeds.last_full_snapshot(source_id)))
+
+    @rule(ends=ENDS)
+    def rename_partner(self, ends: str) -> None:
+        renamed = self.partner.changed(now(), partner_name=f"Partner {next(_ticks)}")
+        self.both(lambda unit: unit.partners.put(renamed), ends)
+        self.both(lambda unit: unit.partners.get(self.partner.partner_id))
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    @rule(
+        target=orders,
+        asked=st.lists(
+            st.tuples(st.sampled_from(SKUS[:MOST_SKUS]), st.integers(1, 4)), min_size=1, max_size=3
+        ),
+        at=moments(),
+        ends=ENDS,
+    )
+    def order(self, asked: Sequence[tuple[str, int]], at: datetime, ends: str) -> object:
+        partner_id = self.partner.partner_id
+        wanted = [Wanted(quantity, partner_id=partner_id, sku=sku) for sku, quantity in asked]
+        more = [samples.new_id(kind) for kind in ("item", "sale") for _ in wanted]
+        ids = [samples.new_id("ord"), *more]
+        order = self.both(lambda unit: place(unit, wanted, ids, at), ends)
+        return order.order_id if isinstance(order, Order) else multiple()
+
+    @rule(order_id=orders, at=moments(), ends=ENDS)
+    def cancel_order(self, order_id: str, at: datetime, ends: str) -> None:
+        ids = [samples.new_id("sale") for _ in range(3)]
+        self.both(lambda unit: cancel(unit, order_id, ids, at), ends)
+
+    @rule(limit=st.integers(1, 4))
+    def read_orders(self, limit: int) -> None:
+        query = OrderQuery(partner_id=self.partner.partner_id)
+        self.same_pages(lambda unit, after: unit.orders.page(query, after, limit))
+        self.both(lambda unit: unit.orders.count(query))
+
+    @rule(question=sales_questions())
+    def read_totals(self, question: SalesQuestion) -> None:
+        own = evolve(question, partner_id=self.partner.partner_id)
+        self.both(lambda unit: list(unit.sales.totals(own)))
+
+    # --- the catalog ------------------------------------------------------------------------------
+
+    @rule(
+        limit=st.integers(1, 5),
+        status=st.sampled_from(["active", "removed", "all"]),
+        sort_by=st.sampled_from(["product_id", "price"]),
+        order=st.sampled_from(["asc", "desc"]),
+        skus=st.sampled_from([(), SKUS[1:4]]),
+        currency=st.sampled_from([None, None, "EUR"]),
+    )
+    def read_products(self, limit: int, **asked: object) -> None:
+        query = evolve(ProductQuery(self.partner.partner_id), **asked)
+        self.same_pages(lambda unit, after: unit.products.page(query, after, limit))
+        self.both(lambda unit: unit.products.count(query))
+
+    @invariant()
+    def same_catalog(self) -> None:
+        """Whatever happened, the products are the same in both, the removed ones too."""
+        query = ProductQuery(self.partner.partner_id, status="all")
+
+        def step(unit: UnitOfWork) -> dict[str, Product]:
+            found = unit.products.page(query, None, 200).items
+            assert all(product.held >= 0 for product in found)
+            return {product.sku: timeless(product) for product in found}
+
+        self.both(step)
+
+    def same_pages(self, page: Callable[[UnitOfWork, Position | None], Page[Any]]) -> None:
+        """Each store continues at its own positions; what the pages hold has to be the same."""
+
+        def walk(unit: UnitOfWork) -> list[Any]:
+            items = every(lambda after: page(unit, after))
+            return [timeless(item) if isinstance(item, Product) else item for item in items]
+
+        self.both(walk)
