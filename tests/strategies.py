@@ -77,9 +77,8 @@ class FeedFile:
         """The columns by field, and all records, as the reference reads them."""
         zone = ZoneInfo("Europe/Rome")
         reader = open_feed(io.BytesIO(self.body), Terms(self.mode, self.currency, zone))
-        columns = reader.layout.columns
-        named = {name: reader.layout.header[columns[name]] for name in columns}
-        return {n: c for n, c in named.items() if n in PRODUCT_FIELDS or n == "sku"}, list(reader)
+        named = {name: reader.layout.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
+        return {name: column for name, column in named.items() if column}, list(reader)
 
 
 def cells(name: str) -> st.SearchStrategy[str]:
@@ -161,8 +160,10 @@ def _reads(file: FeedFile) -> bool:
 def offers(draw: st.DrawFn, most_skus: int) -> FeedFile:
     """A file of either mode without a fault, whose products can mostly be bought."""
     mode = draw(st.sampled_from(MODES))
-    price, quantity = st.sampled_from(["1.50", "19.99", "0", ""]), st.sampled_from(["0", "3", ""])
-    skus = draw(st.lists(st.sampled_from(SKUS[:most_skus]), unique=True, max_size=most_skus))
+    price = st.sampled_from(["1.50", "19.99", "20", "7", "0", ""])
+    quantity = st.sampled_from(["", "3", "1", "0"])
+    known = st.sampled_from(SKUS[:most_skus])
+    skus = draw(st.lists(known, unique=True, min_size=2, max_size=most_skus))
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["sku", "product_name", "price", "quantity"])

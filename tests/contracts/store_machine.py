@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -42,6 +43,7 @@ from tests.strategies import SKUS, FeedFile, feed_files, moments, offers, sales_
 
 PROBLEM_LIMIT = 4
 MOST_SKUS = 7
+YEAR = timedelta(days=400)
 _ticks = itertools.count()
 
 T = TypeVar("T")
@@ -153,6 +155,8 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.stores = (one, other)
         self.partner = samples.partner()
+        self.renamed = False
+        self.skus: list[str] = []
         self.sources = [samples.source(self.partner), samples.source(self.partner, "second")]
 
     def both(self, step: Callable[[UnitOfWork], T], ends: str = "kept") -> T | Refused:
@@ -161,14 +165,15 @@ class StoreMachine(RuleBasedStateMachine):
         assert answers[0] == answers[1]
         return answers[0]
 
-    @initialize()
-    def settle(self) -> None:
+    @initialize(file=offers(MOST_SKUS))
+    def settle(self, file: FeedFile) -> None:
         def step(unit: UnitOfWork) -> None:
             unit.partners.add(self.partner)
             for source in self.sources:
                 unit.sources.add(source)
 
         self.both(step)
+        self.send(file, 0, "kept")
 
     # --- feeds ------------------------------------------------------------------------------------
 
@@ -216,17 +221,31 @@ class StoreMachine(RuleBasedStateMachine):
     def read_problems(self, job_id: str, limit: int) -> None:
         self.same_pages(lambda unit, after: unit.jobs.problems(job_id, after, limit))
 
-    @rule(limit=st.integers(1, 4), status=st.sampled_from([None, "applied", "received"]))
-    def read_feeds_and_jobs(self, limit: int, status: FeedStatus | None) -> None:
+    @rule(
+        limit=st.integers(1, 4),
+        status=st.sampled_from([None, "applied", "received"]),
+        question=sales_questions(),
+    )
+    def read_lists(self, limit: int, status: FeedStatus | None, question: SalesQuestion) -> None:
         query = FeedQuery(partner_id=self.partner.partner_id, status=status)
         self.same_pages(lambda unit, after: unit.feeds.page(query, after, limit))
         jobs = JobQuery(partner_id=self.partner.partner_id)
         self.same_pages(lambda unit, after: unit.jobs.page(jobs, after, limit))
         source_id = self.sources[0].source_id
         self.both(lambda unit: (unit.feeds.count(query), unit.feeds.last_full_snapshot(source_id)))
+        orders = OrderQuery(partner_id=self.partner.partner_id)
+        self.same_pages(lambda unit, after: unit.orders.page(orders, after, limit))
+        self.both(lambda unit: unit.orders.count(orders))
+        self.read_totals(evolve(question, partner_id=self.partner.partner_id))
+        self.read_totals(SalesQuestion(T0 - YEAR, T0 + YEAR, self.partner.partner_id))
 
+    def read_totals(self, question: SalesQuestion) -> None:
+        self.both(lambda unit: list(unit.sales.totals(question)))
+
+    @precondition(lambda self: not self.renamed)
     @rule(ends=ENDS)
     def rename_partner(self, ends: str) -> None:
+        self.renamed = True
         renamed = self.partner.changed(now(), partner_name=f"Partner {next(_ticks)}")
         self.both(lambda unit: unit.partners.put(renamed), ends)
         self.both(lambda unit: unit.partners.get(self.partner.partner_id))
@@ -235,35 +254,26 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(
         target=orders,
-        asked=st.lists(
-            st.tuples(st.sampled_from(SKUS[:MOST_SKUS]), st.integers(1, 4)), min_size=1, max_size=3
-        ),
+        asked=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 3)), min_size=1, max_size=2),
         at=moments(),
         ends=ENDS,
     )
-    def order(self, asked: Sequence[tuple[str, int]], at: datetime, ends: str) -> object:
-        partner_id = self.partner.partner_id
-        wanted = [Wanted(quantity, partner_id=partner_id, sku=sku) for sku, quantity in asked]
+    def order(self, asked: Sequence[tuple[int, int]], at: datetime, ends: str) -> object:
+        """Orders what there is, mostly such as can be bought; number 30 is nothing known."""
+        skus = {number: sku for number, sku in enumerate(self.skus * 30) if number < 30}
+        wanted = [
+            Wanted(quantity, partner_id=self.partner.partner_id, sku=skus.get(number, "unknown"))
+            for number, quantity in asked
+        ]
         more = [samples.new_id(kind) for kind in ("item", "sale") for _ in wanted]
         ids = [samples.new_id("ord"), *more]
         order = self.both(lambda unit: place(unit, wanted, ids, at), ends)
-        return order.order_id if isinstance(order, Order) else multiple()
+        return order.order_id if isinstance(order, Order) and ends != "error" else multiple()
 
     @rule(order_id=orders, at=moments(), ends=ENDS)
     def cancel_order(self, order_id: str, at: datetime, ends: str) -> None:
         ids = [samples.new_id("sale") for _ in range(3)]
         self.both(lambda unit: cancel(unit, order_id, ids, at), ends)
-
-    @rule(limit=st.integers(1, 4))
-    def read_orders(self, limit: int) -> None:
-        query = OrderQuery(partner_id=self.partner.partner_id)
-        self.same_pages(lambda unit, after: unit.orders.page(query, after, limit))
-        self.both(lambda unit: unit.orders.count(query))
-
-    @rule(question=sales_questions())
-    def read_totals(self, question: SalesQuestion) -> None:
-        own = evolve(question, partner_id=self.partner.partner_id)
-        self.both(lambda unit: list(unit.sales.totals(own)))
 
     # --- the catalog ------------------------------------------------------------------------------
 
@@ -290,7 +300,10 @@ class StoreMachine(RuleBasedStateMachine):
             assert all(product.held >= 0 for product in found)
             return {product.sku: timeless(product) for product in found}
 
-        self.both(step)
+        catalog = self.both(step)
+        assert isinstance(catalog, dict)
+        good = sorted(sku for sku, product in catalog.items() if product.sellable)
+        self.skus = [*good, *good, *good, *sorted(catalog)]
 
     def same_pages(self, page: Callable[[UnitOfWork, Position | None], Page[Any]]) -> None:
         """Each store continues at its own positions; what the pages hold has to be the same."""
