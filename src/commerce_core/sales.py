@@ -46,7 +46,7 @@ class SalesEntry:
     amount: Decimal
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0917 - in the order of the entry's own fields
         cls, entry_id: str, kind: EntryKind, at: datetime, order_id: str, code: str, item: OrderItem
     ) -> "SalesEntry":
         """The entry about a whole line."""
@@ -88,6 +88,11 @@ class SalesTotal:
     units: int
     gross: Decimal
     net: Decimal
+
+    @classmethod
+    def nothing(cls, period: datetime, partner_id: str, code: str) -> "SalesTotal":
+        """A period in which nothing happened."""
+        return cls(period, partner_id, code, 0, 0, _ZERO, _ZERO)
 
 
 def fold(entries: Iterable[SalesEntry], question: SalesQuestion) -> list[SalesTotal]:
@@ -136,40 +141,69 @@ def _total(
 
 def period_start(at: datetime, grain: Grain, zone: str) -> datetime:
     """The first moment (UTC) of the period in which a moment lies, by the clocks of the zone."""
-    local = at.astimezone(ZoneInfo(zone))
+    clocks = ZoneInfo(zone)
+    local = at.astimezone(clocks)
     if grain == "hour":
-        return at.astimezone(UTC) - timedelta(
-            minutes=local.minute, seconds=local.second, microseconds=local.microsecond
-        )
-    day = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        into = timedelta(0, local.second, local.microsecond, minutes=local.minute)
+        start = at.astimezone(UTC) - into
+        same = start.astimezone(clocks).utcoffset() == local.utcoffset()
+        return start if same else _clock_change(start, at.astimezone(UTC), clocks)
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
     if grain == "week":
         day -= timedelta(days=day.weekday())
     if grain == "month":
         day = day.replace(day=1)
-    return day.astimezone(UTC)
+    return _first_moment(day, clocks)
+
+
+def _first_moment(day: datetime, clocks: ZoneInfo) -> datetime:
+    """When the clocks first show that midnight or, where they skip it, what comes after it."""
+    first, other = (day.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1))
+    shown = first.astimezone(clocks).replace(tzinfo=None) == day
+    return first if shown else _clock_change(other, first, clocks)
+
+
+def _clock_change(before: datetime, after: datetime, clocks: ZoneInfo) -> datetime:
+    """The whole second, of those after `before`, from which on the offset is that of `after`."""
+    offset = after.astimezone(clocks).utcoffset()
+    low, high = 0, (after - before) // timedelta(seconds=1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        there = (before + timedelta(seconds=middle)).astimezone(clocks).utcoffset() == offset
+        low, high = (low, middle) if there else (middle, high)
+    return before + timedelta(seconds=high)
 
 
 def periods(question: SalesQuestion) -> Iterator[datetime]:
-    """The first moments of all periods that the question touches, empty ones too."""
+    """The first moments of all periods that the question touches, empty ones too.
+
+    InvalidInput where there are too many, or where one begins or ends outside of the calendar.
+    """
     grain = question.grain or "day"
-    at = period_start(question.since, grain, question.zone)
-    for _ in range(MOST_PERIODS + 1):
-        if at >= question.until:
-            return
-        yield at
-        at = _next_period(at, grain, question.zone)
-    raise InvalidInput.at(
-        "/grain", "too_many_periods", f"The range has over {MOST_PERIODS:,} periods; take a coarser grain."
-    )
+    try:
+        at = period_start(question.since, grain, question.zone)
+        for _ in range(MOST_PERIODS + 1):
+            if at >= question.until:
+                return
+            yield at
+            at = _next_period(at, grain, question.zone)
+    except OverflowError as error:
+        detail = "The range reaches to where the calendar ends."
+        raise InvalidInput.at("/from", "bad_range", detail) from error
+    detail = f"The range has over {MOST_PERIODS:,} periods; take a coarser grain."
+    raise InvalidInput.at("/grain", "too_many_periods", detail)
 
 
 def _next_period(at: datetime, grain: Grain, zone: str) -> datetime:
     if grain == "hour":
-        return at + timedelta(hours=1)
+        # Clocks that are set back or forward by half an hour make one that is shorter.
+        beyond = period_start(at + timedelta(hours=1), grain, zone)
+        between = period_start(beyond - datetime.resolution, grain, zone)
+        return between if between > at else beyond
     # A step that surely ends within the next period, whatever the clocks do in between.
-    beyond = {"day": 1, "week": 7, "month": 31}[grain]
+    days = {"day": 1, "week": 7, "month": 31}[grain]
     local = at.astimezone(ZoneInfo(zone)).replace(hour=12)
-    return period_start(local + timedelta(days=beyond), grain, zone)
+    return period_start(local + timedelta(days=days), grain, zone)
 
 
 def show_period(at: datetime, grain: Grain, zone: str) -> str:
@@ -183,11 +217,11 @@ def shares(totals: Sequence[SalesTotal]) -> list[Decimal]:
 
     In a currency whose net is not above zero there is nothing to share: all are 0.00.
     """
-    percents = {}
+    percents: dict[int, Decimal] = {}
     for code in {total.currency for total in totals}:
         own = [total for total in totals if total.currency == code]
         something = sum(total.net for total in own) > 0
-        parts = apportion(Decimal(100), [t.net for t in own], 2) if something else [Decimal("0.00")] * len(own)
+        parts = apportion(Decimal(100 if something else 0), [total.net for total in own], 2)
         percents.update(zip(map(id, own), parts, strict=True))
     return [percents[id(total)] for total in totals]
 
