@@ -116,23 +116,22 @@ def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
     return commerce.intake.get_feed(feed_id)
 
 
-@route("GET", "/feeds/{feed_id:str}/raw", scope="feeds:read")
+@route("GET", "/feeds/{feed_id:str}/raw", scope="feeds:read", status=(200, 304))
 def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any]:
     """Gives the file exactly as it was received; its ETag is its SHA-256."""
     feed = commerce.intake.get_feed(feed_id)
     etag = f'"{feed.sha256}"'
     if etag in request.headers.get("if-none-match", ""):
-        return Response(b"", status_code=304, headers={"ETag": etag}, media_type=UNKNOWN_TYPE)
+        return Response(None, status_code=304, headers={"ETag": etag})
     stack = ExitStack()
     stream = stack.enter_context(commerce.intake.raw(feed_id))
     headers = {
         "ETag": etag,
+        "Content-Type": _media_type(feed.content_type),
         "Content-Length": str(feed.bytes),
         "Content-Disposition": _attachment(feed.file_name),
     }
-    return Stream(
-        _chunks(stream, stack), media_type=_media_type(feed.content_type), headers=headers
-    )
+    return Stream(_chunks(stream, stack), headers=headers)
 
 
 def _chunks(stream: BinaryIO, stack: ExitStack) -> Iterator[bytes]:

@@ -188,7 +188,14 @@ def _file(value: object, _: object) -> UploadFile:
 
 
 def _id_reader(kind: Kind) -> Hook:
-    return lambda value, wanted: parse(kind, _text(value, wanted))
+    """A text that can't be an identifier, whatever is in it, is one of nothing: NotFound."""
+
+    def read_id(value: object, _: object) -> str:
+        if not isinstance(value, str):
+            raise Unfit("not_a_text", "A text is wanted.")
+        return parse(kind, value)
+
+    return read_id
 
 
 def _list_reader(made: cattrs.Converter, kind: Hint) -> Hook:

@@ -1,0 +1,158 @@
+"""An API on a platform in memory, whose answers are all held against its own description."""
+
+import re
+from collections.abc import Generator, Mapping
+from typing import Any, cast
+
+import jsonschema_rs
+import pytest
+from attrs import define, field
+from httpx import Response
+from litestar.testing import TestClient
+
+from commerce_core.usecases import Commerce
+from entrypoints.compose import open_platform
+from entrypoints.http.app import api_description, create_app
+from entrypoints.settings import Settings
+
+DESCRIPTION = api_description()
+FEED = b"""sku,product_name,price,currency,quantity,availability
+A-1,Lamp,12.50,USD,7,
+A-2,Chair,80,USD,2,
+A-3,Table,,USD,1,
+"""
+
+
+@define
+class Api:
+    """Requests of one caller; every answer has to be one that the description has."""
+
+    client: TestClient[Any]
+    commerce: Commerce
+    headers: dict[str, str] = field(factory=dict[str, str])
+
+    def asking(self, secret: str | None) -> "Api":
+        """The same API, asked by the holder of another key."""
+        return Api(self.client, self.commerce, {"X-API-Key": secret} if secret else {})
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        content: str | bytes | None = None,
+        data: dict[str, str] | None = None,
+        files: dict[str, tuple[str, bytes, str]] | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+    ) -> Response:
+        body: dict[str, Any] = {"json": json, "content": content, "data": data, "files": files}
+        given = {name: value for name, value in body.items() if value is not None}
+        answer = self.client.request(
+            method, path, headers=cast("Any", {**self.headers, **(headers or {})}), **given
+        )
+        check_described(method, path.partition("?")[0], answer)
+        return answer
+
+    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        return self.request("GET", path, headers=headers)
+
+    def post(
+        self,
+        path: str,
+        json: object = None,
+        *,
+        content: str | bytes | None = None,
+        data: dict[str, str] | None = None,
+        files: dict[str, tuple[str, bytes, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        return self.request(
+            "POST", path, json=json, content=content, data=data, files=files, headers=headers
+        )
+
+    def patch(self, path: str, json: object) -> Response:
+        return self.request("PATCH", path, json=json)
+
+    def delete(self, path: str) -> Response:
+        return self.request("DELETE", path)
+
+    def upload(self, content: bytes = FEED, *, name: str = "feed.csv", **form: str) -> Response:
+        return self.post("/v1/feeds/upload", data=form, files={"file": (name, content, "text/csv")})
+
+    # What tests begin from, made without HTTP.
+
+    def partner(self, name: str = "Acme", currency: str = "USD") -> str:
+        return self.commerce.intake.add_partner(name, currency=currency).partner_id
+
+    def key(self, partner: str | None = None, *scopes: str) -> str:
+        issued = self.commerce.operations.issue_key(partner=partner, scopes=list(scopes) or None)
+        assert issued.secret is not None
+        return issued.secret
+
+    def ingest(self, partner: str, content: bytes = FEED) -> str:
+        """Loads a feed; returns its id."""
+        from io import BytesIO
+
+        job = self.commerce.intake.load(BytesIO(content), partner=partner)
+        assert job.status == "completed", job
+        return job.feed_id
+
+    def product(self, sku: str = "A-1", partner: str = "Acme") -> str:
+        return self.commerce.catalog.get(partner=partner, sku=sku).product_id
+
+
+def check_described(method: str, path: str, answer: Response) -> None:
+    """The answer's status and body are among those that the description has for the route."""
+    assert answer.headers["X-Request-Id"]
+    operation = _operation(method, path)
+    if operation is None:
+        return
+    described = operation["responses"].get(str(answer.status_code))
+    assert described, f"{method} {path} answered {answer.status_code}: {answer.text}"
+    for media_type, content in described.get("content", {}).items():
+        if media_type != "*/*":
+            assert answer.headers["Content-Type"] == media_type
+            _validator(content["schema"]).validate(answer.json())
+
+
+def _operation(method: str, path: str) -> dict[str, Any] | None:
+    """The one of the route that the path belongs to; one without parameters goes first."""
+    fitting = [
+        operations[method.lower()]
+        for address, operations in sorted(DESCRIPTION["paths"].items(), key=lambda a: "{" in a[0])
+        if re.fullmatch(re.sub(r"\{\w+}", "[^/]+", address), path) and method.lower() in operations
+    ]
+    return fitting[0] if fitting else None
+
+
+def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    whole = {**schema, "components": DESCRIPTION["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(database_url="memory:", most_upload_bytes=200_000)
+
+
+@pytest.fixture
+def nobody(settings: Settings) -> Generator[Api]:
+    """The API, asked without a key."""
+    with (
+        open_platform(settings) as commerce,
+        TestClient(create_app(commerce, settings), raise_server_exceptions=False) as client,
+    ):
+        yield Api(client, commerce)
+
+
+@pytest.fixture
+def api(nobody: Api) -> Api:
+    """The API, asked by the operator."""
+    return nobody.asking(nobody.key())
+
+
+@pytest.fixture
+def acme(api: Api) -> str:
+    """A partner."""
+    return api.partner()

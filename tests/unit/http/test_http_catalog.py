@@ -1,0 +1,211 @@
+"""Products, orders and reports over HTTP."""
+
+import pytest
+
+from tests.unit.http.conftest import Api
+
+
+@pytest.fixture(autouse=True)
+def catalog(api: Api) -> str:
+    """Three products of Acme, one of Other; returns the feed of Acme's."""
+    api.partner("Other", "EUR")
+    api.partner("Acme")
+    api.ingest("Other", b"sku,product_name,price\nA-1,Rug,30\n")
+    return api.ingest("Acme")
+
+
+def test_a_product_shows_the_decimals_of_its_currency_and_why_it_cannot_be_bought(api: Api):
+    lamp = api.get(f"/v1/products/{api.product('A-1')}").json()
+    assert (lamp["price"], lamp["currency"], lamp["available"]) == ("12.50", "USD", 7)
+    assert (lamp["sellable"], lamp["not_sellable_reason"]) == (True, None)
+    table = api.get(f"/v1/products/{api.product('A-3')}").json()
+    assert (table["price"], table["not_sellable_reason"]) == (None, "unpriced")
+    assert not {"held", "ordinal", "publication_id"} & lamp.keys()
+
+
+def test_products_are_found_by_every_filter(api: Api, catalog: str):
+    acme = api.commerce.intake.get_partner("Acme").partner_id
+    source = api.get(f"/v1/feeds/{catalog}").json()["source_id"]
+    for query, skus in [
+        ("limit=5", ["A-1", "A-1", "A-2", "A-3"]),
+        (f"partner_id={acme}", ["A-1", "A-2", "A-3"]),
+        ("partner_name=ACME&sku=A-1&sku=A-3", ["A-1", "A-3"]),
+        (f"source_id={source}", ["A-1", "A-2", "A-3"]),
+        (f"feed_id={catalog}", ["A-1", "A-2", "A-3"]),
+        ("currency=eur", ["A-1"]),
+        ("status=removed", []),
+        ("status=all&sku=A-2", ["A-2"]),
+        ("partner_name=Acme&sort_by=price&order=desc", ["A-2", "A-1", "A-3"]),
+        ("currency=USD&sort_by=price", ["A-1", "A-2", "A-3"]),
+        ("partner_name=Acme&order=desc", ["A-3", "A-2", "A-1"]),
+    ]:
+        found = api.get(f"/v1/products?{query}")
+        assert found.status_code == 200, found.text
+        assert [item["sku"] for item in found.json()["items"]] == skus, query
+
+
+def test_products_of_a_feed_are_listed(api: Api, catalog: str):
+    found = api.get(f"/v1/products/by-feed/{catalog}?limit=2&count=true").json()
+    assert (found["count"], len(found["items"])) == (3, 2)
+    assert api.get(f"/v1/products/by-feed/feed_{'0' * 32}").status_code == 404
+
+
+def test_prices_are_sorted_within_a_currency_or_partner_only(api: Api):
+    answer = api.get("/v1/products?sort_by=price")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "needs_currency"
+
+
+def test_an_order_freezes_its_lines_and_can_be_cancelled_once(api: Api):
+    items = [{"product_id": api.product("A-1"), "quantity": 2}]
+    placed = api.post(
+        "/v1/orders", {"customer_reference": "web-1", "metadata": {"gift": "yes"}, "items": items}
+    )
+    assert placed.status_code == 201
+    order = placed.json()
+    assert (order["total_amount"], order["currency"], order["status"]) == (
+        "25.00",
+        "USD",
+        "created",
+    )
+    assert order["refunded_amount"] == "0.00"
+    assert order["items"][0]["unit_price"] == "12.50"
+    assert placed.headers["Location"] == f"/v1/orders/{order['order_id']}"
+    assert api.get(f"/v1/orders/{order['order_id']}").json() == order
+    assert api.get(f"/v1/products/{api.product('A-1')}").json()["available"] == 5
+
+    assert api.post(f"/v1/orders/{order['order_id']}/cancel").json()["status"] == "cancelled"
+    again = api.post(f"/v1/orders/{order['order_id']}/cancel")
+    assert (again.status_code, again.json()["code"]) == (409, "order_cancelled")
+
+
+def test_a_product_is_ordered_by_partner_and_sku_too(api: Api):
+    acme = api.commerce.intake.get_partner("Acme").partner_id
+    item = {"partner_id": acme, "sku": "A-2", "quantity": 1}
+    assert api.post("/v1/orders", {"items": [item]}).json()["total_amount"] == "80.00"
+
+
+def test_every_fault_of_an_order_is_told(api: Api):
+    answer = api.post(
+        "/v1/orders",
+        {
+            "items": [
+                {"product_id": f"prod_{'0' * 32}", "quantity": 1},
+                {"product_id": "nonsense", "quantity": 1},
+                {"product_id": api.product("A-3"), "quantity": 1},
+                {"product_id": api.product("A-2"), "quantity": 3},
+                {"product_id": api.product("A-1", "Other"), "quantity": 1},
+            ]
+        },
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "order_refused")
+    assert [(f["pointer"], f["code"]) for f in answer.json()["errors"]] == [
+        ("/items/0/product_id", "unknown_product"),
+        ("/items/1/product_id", "unknown_product"),
+        ("/items/2/product_id", "not_sellable"),
+        ("/items/3/quantity", "insufficient_stock"),
+        ("/items", "mixed_currencies"),
+    ]
+    assert api.get("/v1/orders").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, ["/items"]),
+        ({"items": []}, ["/items"]),
+        ({"items": {}}, ["/items"]),
+        ({"items": [7]}, ["/items/0"]),
+        (
+            {"items": [{"quantity": "2"}, {"quantity": True}]},
+            ["/items/0/quantity", "/items/1/quantity"],
+        ),
+        ({"items": [{"quantity": 0, "product_id": "x"}]}, ["/items/0/quantity"]),
+        ({"items": [{"quantity": 1.0}]}, ["/items/0/quantity"]),
+        ({"items": [{"quantity": 10**30, "product_id": "x"}]}, ["/items/0/quantity"]),
+        ({"items": [{"qty": 1}]}, ["/items/0/quantity", "/items/0/qty"]),
+        ({"items": [{"quantity": 1}], "metadata": {"a/b": 1}}, ["/metadata/a~1b"]),
+        ({"items": [{"quantity": 1}], "customer_reference": 5}, ["/customer_reference"]),
+        ({"items": [{"quantity": 1, "sku": "\0"}]}, ["/items/0/sku"]),
+        ([], [""]),
+    ],
+)
+def test_an_order_of_wrong_types_is_told_where(api: Api, body: object, pointers: list[str]):
+    answer = api.post("/v1/orders", body)
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
+
+
+def test_orders_are_found_by_partner_status_reference_and_time(api: Api):
+    for reference, sku, partner in [("one", "A-1", "Acme"), ("two", "A-1", "Other")]:
+        item = {"product_id": api.product(sku, partner), "quantity": 1}
+        api.post("/v1/orders", {"customer_reference": reference, "items": [item]})
+    for query, references in [
+        ("limit=5", ["one", "two"]),
+        ("partner_name=Acme", ["one"]),
+        ("customer_reference=two", ["two"]),
+        ("status=created", ["one", "two"]),
+        ("status=cancelled", []),
+        ("to=2020-01-01", []),
+    ]:
+        found = api.get(f"/v1/orders?{query}").json()["items"]
+        assert sorted(order["customer_reference"] for order in found) == references, query
+
+
+def test_a_partner_sees_its_own_lines_only(api: Api):
+    api.ingest("Other", b"sku,product_name,price,currency\nB-1,Bed,100,USD\n")
+    items = [
+        {"product_id": api.product("A-1"), "quantity": 1},
+        {"product_id": api.product("B-1", "Other"), "quantity": 1},
+    ]
+    order = api.post("/v1/orders", {"items": items}).json()
+    acme = api.asking(api.key("Acme", "orders:read", "orders:write"))
+    seen = acme.get(f"/v1/orders/{order['order_id']}").json()
+    assert [item["sku"] for item in seen["items"]] == ["A-1"]
+    assert seen["total_amount"] == "12.50"
+    assert acme.post(f"/v1/orders/{order['order_id']}/cancel").status_code == 403
+
+
+def test_reports_tell_of_every_partner_and_currency(api: Api):
+    for sku, partner in [("A-1", "Acme"), ("A-1", "Other")]:
+        item = {"product_id": api.product(sku, partner), "quantity": 2}
+        api.post("/v1/orders", {"items": [item]})
+    by_partner = api.get("/v1/analytics/sales-by-partner").json()
+    assert by_partner["tz"] == "UTC"
+    assert [(row["partner_name"], row["total_sales"]) for row in by_partner["results"]] == [
+        ("Other", "60.00"),
+        ("Acme", "25.00"),
+    ]
+    share = api.get("/v1/analytics/revenue-share?currency=USD").json()["results"]
+    assert [row["revenue_pct"] for row in share] == ["100.00"]
+    days = api.get("/v1/analytics/sales-over-time?grain=daily&partner_name=Acme").json()["results"]
+    assert sum(row["units_sold"] for row in days) == 2
+
+
+def test_days_of_a_report_are_those_of_its_time_zone(api: Api):
+    report = api.get(
+        "/v1/analytics/sales-over-time?from=2026-03-01&to=2026-04-01&tz=Europe/Rome&grain=monthly"
+    ).json()
+    assert (report["from"], report["to"]) == ("2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z")
+    assert report["tz"] == "Europe/Rome"
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("tz=Mars/Base", "/tz"),
+        ("tz=../etc/passwd", "/tz"),
+        ("currency=XYZ", "/currency"),
+        ("from=2026-02-01&to=2026-01-01", "/from"),
+        ("from=1800-01-01", "/from"),
+        ("from=2026-02-30", "/from"),
+        ("grain=yearly", "/grain"),
+        ("from=1900-01-01&grain=hour", "/grain"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused_as_a_bad_query(api: Api, query: str, pointer: str):
+    item = {"product_id": api.product("A-1"), "quantity": 1}
+    api.post("/v1/orders", {"items": [item]})
+    answer = api.get(f"/v1/analytics/sales-over-time?{query}")
+    assert answer.status_code == 400
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]

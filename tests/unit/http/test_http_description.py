@@ -1,0 +1,139 @@
+"""The API's description, and the pages for browsers."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+
+from commerce_core.errors import Unavailable
+from commerce_core.operations import Operations
+from entrypoints.http import pages
+from entrypoints.http.app import api_description
+from tests.unit.http.conftest import Api
+
+STATIC = pages.STATIC
+
+
+def every_operation() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, operations in api_description()["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def test_the_description_is_openapi_3_1_and_served_without_a_key(nobody: Api):
+    answer = nobody.get("/openapi.json")
+    assert answer.json() == api_description()
+    schemathesis.openapi.from_dict(answer.json()).validate()
+
+
+def test_every_reference_in_it_leads_somewhere():
+    description = api_description()
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(description)):
+        found: Any = description
+        for part in reference.split("/"):
+            found = found[part]
+
+
+def test_every_schema_in_it_is_one():
+    for name, schema in api_description()["components"]["schemas"].items():
+        assert jsonschema_rs.meta.is_valid(schema), name
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), every_operation())
+def test_every_operation_says_what_it_takes_and_answers(
+    method: str, path: str, operation: dict[str, Any]
+):
+    responses = operation["responses"]
+    assert operation["summary"]
+    assert set(re.findall(r"\{(\w+)\}", path)) == {
+        p["name"] for p in operation["parameters"] if p["in"] == "path"
+    }
+    assert all(p.get("description") for p in operation["parameters"] if p["in"] != "path")
+    assert any(status < "400" for status in responses)
+    assert {"400", "500"} <= responses.keys()
+    if operation["security"]:
+        assert {"401", "403"} <= responses.keys()
+    if "requestBody" in operation:
+        assert {"413", "415", "422"} <= responses.keys()
+    if "{" in path:
+        assert "404" in responses
+    assert "requestBody" in operation or method != "patch"
+    for status, response in responses.items():
+        if status >= "400" and "application/json" not in response["content"]:
+            assert response["content"].keys() == {"application/problem+json"}
+
+
+def test_operations_have_names_of_their_own():
+    names = [operation["operationId"] for _, _, operation in every_operation()]
+    assert len(set(names)) == len(names)
+
+
+def test_what_a_body_may_have_is_told_in_full():
+    order = api_description()["components"]["schemas"]["NewOrder"]
+    assert order["required"] == ["items"]
+    assert order["additionalProperties"] is False
+    assert order["properties"]["customer_reference"]["type"] == ["string", "null"]
+
+
+@pytest.mark.parametrize("page", ["/", "/docs"])
+def test_pages_load_nothing_from_elsewhere_and_all_that_they_name(nobody: Api, page: str):
+    answer = nobody.get(page)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert not re.search(r"""(https?:)?//|<style|\son\w+=|style=|<script>""", answer.text)
+    for address in re.findall(r'(?:href|src)="([^"]+)"', answer.text):
+        assert nobody.get(f"/{address}").status_code == 200, address
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_status_page_shows_what_is_wrong_as_text(nobody: Api, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Operations, "health", lambda _: {"database": "<b>down</b>"})
+    text = nobody.get("/").text
+    assert "&lt;b&gt;down&lt;/b&gt;" in text
+
+
+def test_health_is_503_while_a_part_is_down_but_the_process_is_alive(
+    nobody: Api, monkeypatch: pytest.MonkeyPatch
+):
+    for path in ("/v1/health", "/health/ready"):
+        assert nobody.get(path).json() == {
+            "status": "ok",
+            "parts": {"database": "ok", "files": "ok"},
+        }
+
+    def check(_: object) -> None:
+        raise Unavailable("No answer.")
+
+    monkeypatch.setattr(type(nobody.commerce.context.files), "check", check)
+    for path in ("/v1/health", "/health/ready"):
+        answer = nobody.get(path)
+        assert answer.status_code == 503
+        assert answer.json() == {
+            "status": "down",
+            "parts": {"database": "ok", "files": "No answer."},
+        }
+    assert nobody.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["VENDORED.json", "nothing.js", "..%2Fpages.py", "%2Fetc%2Fpasswd"]
+)
+def test_only_what_pages_load_is_served(nobody: Api, name: str):
+    assert nobody.get(f"/static/{name}").status_code == 404
+
+
+def test_vendored_files_are_those_that_were_published():
+    """A change to one of them is a change to what its makers licensed."""
+    vendored = json.loads((STATIC / "VENDORED.json").read_text())
+    for name, digest in vendored["sha256"].items():
+        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == digest, name
+    own = {"VENDORED.json", "docs.js", "page.css"}
+    assert {file.name for file in Path(STATIC).iterdir()} == vendored["sha256"].keys() | own

@@ -1,0 +1,120 @@
+"""Jobs over HTTP: run and wait, cancel, problems."""
+
+import threading
+from collections.abc import Generator
+from time import monotonic
+
+import pytest
+
+from entrypoints.worker import Worker
+from tests.unit.http.conftest import Api
+
+DIRTY = b"sku,product_name,price,currency\nA-1,Lamp,cheap,USD\n,Chair,1,USD\nA-3,Table,-5,USD\n"
+
+
+@pytest.fixture
+def working(api: Api) -> Generator[None]:
+    """A worker works meanwhile."""
+    worker = Worker(api.commerce)
+    worker.start()
+    yield
+    worker.stop()
+
+
+def test_run_waits_for_the_end_and_shows_what_became_of_every_record(
+    api: Api, acme: str, working: None
+):
+    receipt = api.upload(partner_name="Acme").json()
+    answer = api.post(f"/v1/jobs/{receipt['job_id']}/run?wait=10")
+    assert answer.status_code == 200
+    job = answer.json()
+    assert (job["status"], job["outcome"], job["summary"]["created"]) == ("completed", "clean", 3)
+    assert api.get(f"/v1/jobs/{receipt['job_id']}").json() == job
+
+
+def test_run_tells_of_a_job_that_failed_as_of_any_other_that_ended(
+    api: Api, acme: str, working: None
+):
+    receipt = api.upload(b"\n \n", partner_name="Acme").json()
+    answer = api.post(f"/v1/jobs/{receipt['job_id']}/run?wait=10")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "failed"
+    assert answer.json()["error"]["code"] == "empty"
+
+
+def test_run_without_waiting_only_hands_the_job_over(api: Api, acme: str):
+    receipt = api.upload(partner_name="Acme").json()
+    answer = api.post(f"/v1/jobs/{receipt['job_id']}/run")
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["released"]) == ("queued", True)
+
+
+def test_waiting_ends_in_time_and_holds_up_nobody(api: Api, acme: str):
+    """More requests wait than there are threads, and others are answered meanwhile."""
+    job_id = api.upload(partner_name="Acme").json()["job_id"]
+    statuses: list[int] = []
+
+    def wait() -> None:
+        statuses.append(api.post(f"/v1/jobs/{job_id}/run?wait=2").status_code)
+
+    began = monotonic()
+    threads = [threading.Thread(target=wait) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    assert api.get("/v1/health").status_code == 200
+    assert monotonic() - began < 2
+    for thread in threads:
+        thread.join()
+    assert statuses == [202] * 40
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "1.5", "soon", "9" * 30])
+def test_nobody_waits_so_long(api: Api, acme: str, wait: str):
+    receipt = api.upload(partner_name="Acme").json()
+    answer = api.post(f"/v1/jobs/{receipt['job_id']}/run?wait={wait}")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "/wait"
+    assert api.get(f"/v1/jobs/{receipt['job_id']}").json()["released"] is False
+
+
+def test_a_finished_job_never_runs_again(api: Api, acme: str, working: None):
+    receipt = api.upload(partner_name="Acme").json()
+    address = f"/v1/jobs/{receipt['job_id']}/run?wait=10"
+    api.post(address)
+    again = api.post(address)
+    assert (again.status_code, again.json()["code"]) == (409, "job_finished")
+    assert f"/v1/feeds/{receipt['feed_id']}/jobs" in again.json()["detail"]
+
+
+def test_a_job_is_cancelled_once_and_does_not_run(api: Api, acme: str):
+    receipt = api.upload(partner_name="Acme").json()
+    address = f"/v1/jobs/{receipt['job_id']}"
+    assert api.post(f"{address}/cancel").json()["status"] == "cancelled"
+    assert api.post(f"{address}/cancel").status_code == 409
+    assert api.post(f"{address}/run").status_code == 409
+
+
+def test_problems_are_listed_by_line_and_page(api: Api, acme: str):
+    receipt = api.upload(DIRTY, partner_name="Acme").json()
+    api.commerce.intake.run(receipt["job_id"])
+    address = f"/v1/jobs/{receipt['job_id']}/problems"
+    first = api.get(f"{address}?limit=2").json()
+    second = api.get(f"{address}?limit=2&cursor={first['next_cursor']}").json()
+    problems = first["items"] + second["items"]
+    assert [problem["line"] for problem in problems] == [2, 3, 4]
+    assert (problems[0]["column"], problems[0]["value"]) == ("price", "cheap")
+    assert all(problem["hint"] for problem in problems)
+
+
+def test_jobs_are_listed_by_feed_partner_status_and_kind(api: Api, acme: str):
+    feed_id = api.ingest("Acme")
+    api.partner("Other")
+    api.upload(partner_name="Other")
+    for query, expected in [
+        (f"feed_id={feed_id}", 1),
+        (f"partner_id={acme}", 1),
+        ("partner_name=Other", 1),
+        ("status=queued", 1),
+        ("kind=ingest", 2),
+    ]:
+        assert len(api.get(f"/v1/jobs?{query}").json()["items"]) == expected, query
