@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from commerce_core.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.money import LARGEST_AMOUNT, currency
-from commerce_core.partners import Principal
+from commerce_core.partners import UNSTORABLE, Principal
 from commerce_core.pricing import Adjustment, price
 from commerce_core.products import NotSellable, Product
 
@@ -95,7 +95,7 @@ class Order:
 
 @frozen
 class OrderQuery:
-    """Which orders: all that fit every filter given, newest first; `partner_id` has a line in it."""
+    """Which orders: all that fit every filter given, newest first; `partner_id` has a line."""
 
     partner_id: str | None = None
     status: OrderStatus | None = None
@@ -110,24 +110,48 @@ def check_request(
     """InvalidInput with everything that is wrong with an order before any product is looked at."""
     refuse_if(
         "The order can't be read so.",
-        (not 1 <= len(items) <= MOST_ITEMS, Fault("/items", "bad_items", f"An order has 1 to {MOST_ITEMS} items.")),
-        *(
-            (
-                not 1 <= item.quantity <= LARGEST_QUANTITY,
-                Fault(f"/items/{i}/quantity", "bad_quantity", f"A quantity is 1 to {LARGEST_QUANTITY:,}."),
-            )
-            for i, item in enumerate(items)
-        ),
-        (
-            reference is not None and not (0 < len(reference) <= LONGEST_REFERENCE and "\0" not in reference),
-            Fault("/customer_reference", "bad_reference", f"A reference has 1 to {LONGEST_REFERENCE} characters, none of them NUL."),
-        ),
+        (not 1 <= len(items) <= MOST_ITEMS, _BAD_ITEMS),
+        *(judgement for index, item in enumerate(items) for judgement in _check_item(index, item)),
+        (reference is not None and not _is_text(reference, 1, LONGEST_REFERENCE), _BAD_REFERENCE),
         (
             len(metadata) > MOST_METADATA
-            or any(len(text) > LONGEST_METADATA or "\0" in text for pair in metadata.items() for text in pair),
-            Fault("/metadata", "bad_metadata", f"Metadata has at most {MOST_METADATA} pairs of texts of up to {LONGEST_METADATA} characters."),
+            or not all(_is_text(t, 0, LONGEST_METADATA) for pair in metadata.items() for t in pair),
+            _BAD_METADATA,
         ),
-    )  # fmt: skip
+    )
+
+
+_BAD_ITEMS: Final = Fault("/items", "bad_items", f"An order has 1 to {MOST_ITEMS} items.")
+_BAD_REFERENCE: Final = Fault(
+    "/customer_reference",
+    "bad_reference",
+    f"A reference has 1 to {LONGEST_REFERENCE} characters, none of them NUL.",
+)
+_BAD_METADATA: Final = Fault(
+    "/metadata",
+    "bad_metadata",
+    f"Metadata has up to {MOST_METADATA} pairs of texts of up to {LONGEST_METADATA} characters.",
+)
+
+
+def _check_item(index: int, item: Wanted) -> Iterator[tuple[bool, Fault]]:
+    pointer = f"/items/{index}"
+    sold = f"A quantity is 1 to {LARGEST_QUANTITY:,}."
+    named = "An item names its product by product_id, or by partner_id and sku."
+    yield (
+        not 1 <= item.quantity <= LARGEST_QUANTITY,
+        Fault(f"{pointer}/quantity", "bad_quantity", sold),
+    )
+    yield not (item.product_id or item.sku), Fault(pointer, "unnamed_product", named)
+    for name in ("product_id", "partner_id", "sku"):
+        text: str | None = getattr(item, name)
+        detail = "No product is named with NUL or half a character."
+        fault = Fault(f"{pointer}/{name}", "unknown_product", detail)
+        yield text is not None and bool(UNSTORABLE.search(text)), fault
+
+
+def _is_text(text: str, shortest: int, longest: int) -> bool:
+    return shortest <= len(text) <= longest and not UNSTORABLE.search(text)
 
 
 def judge_items(
@@ -137,37 +161,40 @@ def judge_items(
 
     `products` stand in the order of the items; their `held` already includes this order's units.
     """
+    pairs = list(zip(items, products, strict=True))
     wanted = _units_by_product(
-        (product.product_id, item.quantity) for item, product in zip(items, products, strict=True) if product
+        (product.product_id, item.quantity) for item, product in pairs if product
     )
     faults = [
         fault
-        for index, (item, product) in enumerate(zip(items, products, strict=True))
-        if (fault := _judge_item(f"/items/{index}", item, product, wanted))
+        for index, (item, product) in enumerate(pairs)
+        if (fault := _judge_item(f"/items/{index}", item, product, wanted, at))
     ]
     codes = sorted({product.currency for product in products if product and product.currency})
     if len(codes) > 1:
-        faults.append(Fault("/items", "mixed_currencies", f"An order has one currency; these items have {', '.join(codes)}."))
+        detail = f"An order has one currency; these items have {', '.join(codes)}."
+        faults.append(Fault("/items", "mixed_currencies", detail))
     return faults
 
 
 def _judge_item(
-    pointer: str, item: Wanted, product: Product | None, wanted: Mapping[str, int]
+    pointer: str, item: Wanted, product: Product | None, wanted: Mapping[str, int], at: datetime
 ) -> Fault | None:
-    named = "product_id" if item.product_id else "sku"
+    named = f"{pointer}/{'product_id' if item.product_id else 'sku'}"
     if product is None:
         name = item.product_id or item.sku
-        return Fault(f"{pointer}/{named}", "unknown_product", f"There is no product {name!r}.")
-    others = evolve(product, held=product.held - wanted[product.product_id])
-    reason = others.not_sellable_reason
+        return Fault(named, "unknown_product", f"There is no product {name!r}.")
+    units = wanted[product.product_id]
+    others = evolve(product, held=product.held - units)
+    # Nothing is given away: a sale at 0 is most often a column that means "no sale".
+    free = others.sellable and not price(others, at).unit_price
+    reason = "zero_price" if free else others.not_sellable_reason
     if reason is not None:
-        return Fault(f"{pointer}/{named}", "not_sellable", f"{product.sku} can't be sold: {_REASONS[reason]}.")
-    if not others.can_supply(wanted[product.product_id]):
-        return Fault(
-            f"{pointer}/quantity",
-            "insufficient_stock",
-            f"{wanted[product.product_id]} of {product.sku} are wanted, {others.available} can be sold.",
-        )
+        detail = f"{product.sku} can't be sold: {_REASONS[reason]}."
+        return Fault(named, "not_sellable", detail)
+    if not others.can_supply(units):
+        detail = f"{units} of {product.sku} are wanted, {others.available} can be sold."
+        return Fault(f"{pointer}/quantity", "insufficient_stock", detail)
     return None
 
 
@@ -212,8 +239,20 @@ def new_order(
     zero = currency(code).zero
     total = sum((item.line_total for item in items), zero)
     if total > LARGEST_AMOUNT:
-        raise InvalidInput.at("/items", "too_large_total", f"The order comes to {total} {code}, which is too much.")
-    return Order(order_id, "created", reference, code, total, zero, tuple(items), dict(metadata), at, at)
+        detail = f"The order comes to {total} {code}, which is too much."
+        raise InvalidInput.at("/items", "too_large_total", detail)
+    return Order(
+        order_id,
+        "created",
+        reference,
+        code,
+        total,
+        zero,
+        tuple(items),
+        dict(metadata),
+        at,
+        at,
+    )
 
 
 def _units_by_product(units: Iterator[tuple[str, int]]) -> dict[str, int]:

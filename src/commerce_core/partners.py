@@ -15,7 +15,9 @@ from commerce_core.money import find_currency
 LONGEST_NAME: Final = 200
 LONGEST_EMAIL: Final = 320
 MAIN_SOURCE: Final = "main"
-_EMAIL: Final = re.compile(r"[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+")
+UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+"""What no text of ours may contain, since no database takes it: NUL, and halves of characters."""
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 PartnerStatus = Literal["active", "paused", "offboarded"]
 Mode = Literal["full", "delta"]
@@ -104,22 +106,25 @@ class Partner:
         """Conflict unless the partner is active: nobody else sends feeds."""
         if self.status != "active":
             raise Conflict(
-                f"Partner {self.partner_name!r} is {self.status}, and only an active one sends feeds.",
+                f"Partner {self.partner_name!r} is {self.status}; only an active one sends feeds.",
                 "Set its status to active first.",
                 code="partner_not_active",
             )
 
 
 def tidy_name(name: str) -> str:
-    """The name with single spaces, none around it, and without the NUL no database takes."""
-    return " ".join(name.replace("\0", " ").split())
+    """The name with single spaces, none around it, and without what no database takes."""
+    return " ".join(UNSTORABLE.sub(" ", name).split())
 
 
 def tidy_details(details: dict[str, str | None]) -> dict[str, str | None]:
-    """Details of a partner in their one spelling: names tidied, currencies in capitals."""
+    """Details of a partner in their one spelling: names tidied, currencies in capitals.
+
+    A null where there has to be something becomes a blank text, which the partner then refuses.
+    """
     tidied = dict(details)
-    if (name := details.get("partner_name")) is not None:
-        tidied["partner_name"] = tidy_name(name)
+    for needed in {"partner_name", "status", "time_zone"} & details.keys():
+        tidied[needed] = tidy_name(details[needed] or "")
     if (code := details.get("currency")) is not None:
         tidied["currency"] = code.strip().upper()
     return tidied
@@ -138,7 +143,8 @@ def _is_time_zone(name: str) -> bool:
 
 
 def _is_email(text: str) -> bool:
-    return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
+    well_formed = len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text)
+    return bool(well_formed) and not UNSTORABLE.search(text)
 
 
 @frozen
@@ -180,7 +186,7 @@ OPERATOR: Final = Principal("operator", None, frozenset(OPERATOR_SCOPES))
 
 @frozen
 class ApiKey:
-    """A key to the HTTP API. Its secret is shown once; we keep the SHA-256 of its 256 random bits."""
+    """A key to the HTTP API. Its secret is shown once; we keep the SHA-256 of it."""
 
     key_id: str
     partner_id: str | None
