@@ -39,7 +39,7 @@ class Stage:
 
 @frozen
 class Summary:
-    """What became of every record of a feed; the two identities that `check` asserts always hold."""
+    """What became of every record of a feed; both identities that `check` asserts always hold."""
 
     records_read: int = 0
     created: int = 0
@@ -56,7 +56,7 @@ class Summary:
     absent: int = 0
     removed: int = 0
     warnings: int = 0
-    problems_by_code: Mapping[str, int] = field(factory=dict)
+    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
     unused_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
@@ -137,7 +137,7 @@ class Job:
 
     def cancel(self, at: datetime) -> "Job":
         """Cancelled, if it hasn't begun; Conflict otherwise."""
-        self._check_unfinished("cancel")
+        self._check_unfinished("be cancelled")
         if self.status == "running":
             raise Conflict(
                 f"Job {self.job_id} is running and can't be cancelled any more.",

@@ -1,0 +1,137 @@
+"""Jobs: which step may follow which, and figures that account for every record."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commerce_core.errors import Conflict
+from commerce_core.jobs import (
+    FINISHED,
+    Job,
+    JobError,
+    JobStatus,
+    Outcome,
+    Progress,
+    Summary,
+)
+
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+FATES = (
+    "created", "updated", "restored", "unchanged", "deleted", "folded", "skipped", "rejected",
+    "duplicate", "overtaken", "blank",
+)  # fmt: skip
+ACCEPTED = ("created", "updated", "restored", "unchanged", "deleted", "overtaken")
+
+
+def job(status: JobStatus = "queued", *, released: bool = False) -> Job:
+    return Job(
+        "job_1",
+        "feed_1",
+        "ptn_1",
+        "ingest",
+        status,
+        released,
+        NOW,
+        progress=Progress("compare", 5, 9, 3),
+    )
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_a_job_that_is_not_finished_can_be_released(status: JobStatus):
+    released = job(status).release()
+    assert (released.status, released.released) == (status, True)
+    assert released.release() == released
+
+
+def test_a_queued_job_can_be_cancelled():
+    for released in (True, False):
+        cancelled = job(released=released).cancel(LATER)
+        assert (cancelled.status, cancelled.finished_at) == ("cancelled", LATER)
+        assert cancelled.is_finished
+
+
+def test_a_running_job_is_no_longer_cancelled():
+    with pytest.raises(Conflict) as refused:
+        job("running").cancel(LATER)
+    assert refused.value.code == "job_running"
+
+
+@pytest.mark.parametrize("status", FINISHED)
+def test_a_finished_job_never_runs_again_and_says_what_to_do(status: JobStatus):
+    finished = job(status)
+    assert finished.is_finished
+    with pytest.raises(Conflict) as refused:
+        finished.release()
+    assert refused.value.code == "job_finished"
+    assert "it can't run any more" in refused.value.detail
+    assert "POST /v1/feeds/feed_1/jobs" in refused.value.remedy
+    with pytest.raises(Conflict) as refused:
+        finished.cancel(LATER)
+    assert refused.value.code == "job_finished"
+    assert f"is {status}; it can't be cancelled any more" in refused.value.detail
+
+
+def test_a_completed_job_keeps_its_summary_and_how_far_it_was():
+    summary = Summary(records_read=1, created=1)
+    done = job("running").complete(LATER, summary, "clean")
+    assert (done.status, done.outcome, done.finished_at) == ("completed", "clean", LATER)
+    assert done.summary == summary
+    assert done.progress == Progress("completed", 5, 9, 3)
+    assert done.error is None
+
+
+def test_a_failed_job_says_why_and_what_became_of_its_records_if_known():
+    error = JobError("unterminated_quote", "Line 3.")
+    failed = job("running").fail(LATER, error)
+    assert (failed.status, failed.error, failed.summary) == ("failed", error, None)
+    assert failed.progress.stage == "failed"
+    summary = Summary(records_read=2, rejected=2)
+    assert job("running").fail(LATER, error, summary).summary == summary
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+figures = st.fixed_dictionaries({name: st.integers(0, 9) for name in FATES})
+
+
+@given(figures, st.integers(0, 9), st.integers(0, 50))
+def test_a_summary_holds_where_every_record_and_product_is_accounted_for(
+    fates: dict[str, int], absent: int, before: int
+):
+    removed = fates["deleted"] + absent
+    read = Summary(sum(fates.values()), absent=absent, removed=removed)
+    summary = evolve(read, **fates)
+    after = before + fates["created"] + fates["restored"] - removed
+    summary.check(before, after)
+    assert summary.accepted == sum(fates[name] for name in ACCEPTED)
+    for records in (-1, 1):
+        with pytest.raises(AssertionError, match="accounted for"):
+            evolve(summary, records_read=summary.records_read + records).check(before, after)
+    for products in (-1, 1):
+        with pytest.raises(AssertionError, match="products before"):
+            summary.check(before, after + products)
+
+
+@pytest.mark.parametrize(
+    ("summary", "outcome"),
+    [
+        (Summary(), "nothing_changed"),
+        (Summary(unchanged=5, duplicate=1, blank=2, absent=3, overtaken=1), "nothing_changed"),
+        (Summary(created=1), "clean"),
+        (Summary(updated=1), "clean"),
+        (Summary(restored=1), "clean"),
+        (Summary(removed=1), "clean"),
+        (Summary(created=1, duplicate=1, warnings=9), "clean"),
+        (Summary(created=1, rejected=1), "with_rejects"),
+        (Summary(unchanged=1, rejected=1), "with_rejects"),
+    ],
+)
+def test_the_outcome_follows_from_the_figures(summary: Summary, outcome: Outcome):
+    assert summary.outcome == outcome
