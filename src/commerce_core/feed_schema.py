@@ -240,6 +240,12 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "negative_quantity": ("warning", "Read as 0."),
     "not_a_weight": ("error", "Write grams as a number, or a number with g, kg, lb or oz."),
     "unknown_currency": ("error", "Write the three letters of an ISO 4217 currency, such as EUR."),
+    "ambiguous_currency": (
+        "error",
+        "Write the three letters of the currency, or name it in the source's profile.",
+    ),
+    "currency_conflict": ("error", "The record names two currencies; send one."),
+    "pattern_mismatch": ("error", "The text isn't what the source's profile expects."),
     "missing_currency": ("error", "Add a currency column, or give the partner a default currency."),
     "not_a_gtin": ("error", "A GTIN has 8, 12, 13 or 14 digits; format the column as text."),
     "gtin_check_digit": ("warning", "The check digit doesn't fit; a digit is probably mistyped."),
@@ -266,19 +272,30 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
 """The public, stable codes: severity, and what to do."""
 
 
+Fate = Literal["blank", "folded", "skipped"]
+"""What becomes of a record that is no offer: nothing in it, part of the one before, left out."""
+
+
 @frozen
 class Record:
     """One record of a feed as read: where it stands, what it says, what is wrong with it.
 
     `values` holds the fields whose column the file has, None where the cell is blank; of a
     rejected record, those that could be read. `sku` is None where it can't be read.
+    `fate` says what becomes of a record that is no offer, `reason` why it is left out.
     """
 
     line: int
     sku: str | None
     values: Mapping[str, Value]
     problems: tuple[Problem, ...] = ()
-    blank: bool = False
+    fate: Fate | None = None
+    reason: str | None = None
+
+    @property
+    def blank(self) -> bool:
+        """Whether no cell of it says anything."""
+        return self.fate == "blank"
 
     @property
     def rejected(self) -> bool:

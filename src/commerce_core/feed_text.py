@@ -1,49 +1,31 @@
-"""From the bytes of a feed to its records of cells, each with the physical line it begins on.
+"""From the text of a feed to its records of cells, each with the physical line it begins on.
 
-Memory stays flat: blocks of bytes are decoded as they come, and no record may be longer than
-`LONGEST_RECORD`. A file that can't be taken as a whole ends in FileRefused, which names the line.
+Memory stays flat: no record may be longer than `LONGEST_RECORD`. A file that can't be taken as a
+whole ends in FileRefused, which names the line.
 """
 
-import codecs
 import csv
+import json
 import re
-from collections.abc import Iterator
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, Final, cast
 
 from attrs import frozen
 
 from commerce_core.errors import FileRefused
+from commerce_core.feed_bytes import count_line_ends
+from commerce_core.feed_schema import BLANKS
+from commerce_core.profiles import DELIMITERS
 
-BLOCK: Final = 1 << 18
-"""Bytes that are read at a time."""
 LONGEST_RECORD: Final = 1 << 24
 """Characters in one record; a longer one is nearly always a quote that was never closed."""
+LONGEST_HEADER: Final = 1 << 18
+"""Characters within which a header has to end for its delimiter to be recognised."""
+OBJECTS_LOOKED_AT: Final = 1_000
+"""Objects of a JSONL file whose keys make its header."""
 
-_HEAD: Final = 4096
-"""Bytes by which a file is known to be text."""
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
-_CLOSED_CELL: Final = re.compile(
-    r"""(?: "[^"]*+(?:""[^"]*+)*+" | [^",\r\n][^,\r\n]*+ )? (?: , | \r\n? | \n )""", re.VERBOSE
-)
-_SIGNATURES: Final = {
-    b"%PDF-": "a PDF document",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"\x1f\x8b": "a gzip archive",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
-    b"\x7fELF": "a program",
-    b"BZh91AY&SY": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"\x28\xb5\x2f\xfd": "a zstd archive",
-    b"Rar!": "a RAR archive",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
-_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_MOST_CONTROLS: Final = 0.1
 _BROKEN_TEXT_KEPT: Final = 1_000
 
 
@@ -59,17 +41,40 @@ class RawRecord:
     cells: list[str] | None
     text: str = ""
     lines: int = 1
+    delimiter: str = ","
 
 
-def read_records(stream: BinaryIO) -> Iterator[RawRecord]:
-    """All records of a comma-separated UTF-8 file in order, blank lines included, the header first.
+Accepts = Callable[[Sequence[str]], bool]
+"""Whether a header read with some delimiter is one that can be used."""
 
-    Raises FileRefused where the file isn't text, isn't UTF-8, or has a quote that is never closed.
+
+@frozen
+class Records:
+    """A feed's records in order, blank lines included, the header first, and how they are split."""
+
+    delimiter: str | None
+    records: Iterator[RawRecord]
+
+
+def open_records(blocks: Iterator[str], delimiter: str | None, accepts: Accepts) -> Records:
+    """Splits a feed's text: JSON objects a line if it begins with one, else delimited text.
+
+    An undeclared delimiter is the one of comma, semicolon, tab and bar with which the header
+    `accepts`; FileRefused where that holds for several.
     """
+    head, blocks = _look_ahead(blocks)
+    if head.lstrip(BLANKS).startswith("{"):
+        return Records(None, read_jsonl(blocks))
+    chosen = delimiter or choose_delimiter(head, accepts)
+    return Records(chosen, read_delimited(blocks, chosen))
+
+
+def read_delimited(blocks: Iterator[str], delimiter: str = ",") -> Iterator[RawRecord]:
+    """All records of delimited text; FileRefused where a quote is never closed."""
     # The limit is one for the whole process, so it is only ever widened.
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD))
-    lines = _Lines(stream)
-    rows = csv.reader(lines, strict=True)
+    lines = _Lines(blocks, delimiter)
+    rows = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         lines.begin_record()
         try:
@@ -80,16 +85,99 @@ def read_records(stream: BinaryIO) -> Iterator[RawRecord]:
             if lines.ended:
                 raise _unterminated(lines.line_of_open_quote()) from error
             text = "".join(lines.of_record)[:_BROKEN_TEXT_KEPT]
-            yield RawRecord(lines.begins_at, None, text, len(lines.of_record))
+            yield RawRecord(lines.begins_at, None, text, len(lines.of_record), delimiter)
         else:
             yield RawRecord(lines.begins_at, cells, "", len(lines.of_record))
+
+
+def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
+    """The objects of a JSONL file as records under one header, which is made of their keys."""
+    lines = ((number, line) for number, line in enumerate(_split(blocks), start=1))
+    looked_at = [(n, line, _object(line)) for n, line in _first(lines, OBJECTS_LOOKED_AT)]
+    header = list(dict.fromkeys(key for _, _, made in looked_at if made for key in made))
+    if not header:
+        detail = "The first lines are no JSON objects."
+        raise FileRefused("no_header", detail, "Send one JSON object a line, or CSV.", line=1)
+    yield RawRecord(1, header)
+    later = ((number, line, _object(line)) for number, line in lines)
+    for number, line, made in chain(looked_at, later):
+        if made is None and line.strip(BLANKS):
+            yield RawRecord(number, None, line[:_BROKEN_TEXT_KEPT])
+        else:
+            yield RawRecord(number, [_cell((made or {}).get(key)) for key in header])
+
+
+def choose_delimiter(head: str, accepts: Accepts) -> str:
+    """The one delimiter with which the header is accepted; else that of most cells."""
+    headers = {delimiter: first_cells(head, delimiter) for delimiter in DELIMITERS}
+    accepted = [d for d, header in headers.items() if len(header) > 1 and accepts(header)]
+    if len(accepted) > 1:
+        detail = f"The header can be read with {' and '.join(map(repr, accepted))} between cells."
+        remedy = "Declare the delimiter in the profile."
+        raise FileRefused("ambiguous_dialect", detail, remedy, line=1)
+    return accepted[0] if accepted else max(DELIMITERS, key=lambda d: max(1, len(headers[d])))
+
+
+def first_cells(head: str, delimiter: str) -> list[str]:
+    """The cells of the first record that isn't blank; none where so much text doesn't tell."""
+    try:
+        lines: list[str] = _LINE.findall(f"{head}\n")
+        rows = csv.reader(lines, strict=True, delimiter=delimiter)
+        return next((row for row in rows if any(cell.strip(BLANKS) for cell in row)), list[str]())
+    except csv.Error:
+        return []
+
+
+def _look_ahead(blocks: Iterator[str]) -> tuple[str, Iterator[str]]:
+    taken: list[str] = []
+    for block in blocks:
+        taken.append(block)
+        if sum(map(len, taken)) >= LONGEST_HEADER:
+            break
+    return "".join(taken)[:LONGEST_HEADER], chain(taken, blocks)
+
+
+def _first(items: Iterator[tuple[int, str]], count: int) -> list[tuple[int, str]]:
+    return [item for _, item in zip(range(count), items, strict=False)]
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """The object of a line; None where it is none, or repeats a key."""
+    try:
+        made: object = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", made) if isinstance(made, dict) else None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key comes twice")
+    return made
+
+
+def _cell(value: object) -> str:
+    """A JSON value as a cell: numbers as written, lists with blanks between members."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case list():
+            return " ".join(_cell(member) for member in cast("list[object]", value))
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 class _Lines:
     """The lines of a stream, which remembers where the record being read began and what it says."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._lines = _split(_decode(stream))
+    def __init__(self, blocks: Iterator[str], delimiter: str) -> None:
+        self._lines = _split(blocks)
+        self._closed_cell = _closed_cell(delimiter)
         self.number = 0
         self.begins_at = 1
         self.ended = False
@@ -125,42 +213,18 @@ class _Lines:
     def line_of_open_quote(self) -> int:
         """The line of the quote that is open at the end of what was read of this record."""
         text, closed = "".join(self.of_record), 0
-        while cell := _CLOSED_CELL.match(text, closed):
+        while cell := self._closed_cell.match(text, closed):
             closed = cell.end()
-        return self.begins_at + _count_line_ends(text[:closed].encode())
+        return self.begins_at + count_line_ends(text[:closed])
 
 
-def _decode(stream: BinaryIO) -> Iterator[str]:
-    """Blocks of text, without a byte order mark."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("strict")
-    line, after_return = 1, False
-    for block in _blocks(stream):
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            good = error.object[: error.start]
-            line += _count_line_ends(good) - (after_return and good.startswith(b"\n"))
-            raise _undecodable(error.object[error.start], line) from error
-        line += _count_line_ends(block) - (after_return and block.startswith(b"\n"))
-        after_return = block.endswith(b"\r")
-        if text:
-            yield text
-
-
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """The blocks of a stream, an empty one last; the first is long enough to see what it is."""
-    head = b""
-    while len(head) < _HEAD and (block := stream.read(BLOCK)):
-        head += block
-    _check_is_text(head)
-    if head:
-        yield head
-        yield from iter(lambda: stream.read(BLOCK), b"")
-    yield b""
-
-
-def _count_line_ends(text: bytes) -> int:
-    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+def _closed_cell(delimiter: str) -> re.Pattern[str]:
+    """A cell that has come to its end, with what ends it."""
+    d = re.escape(delimiter)
+    return re.compile(
+        rf"""(?: "[^"]*+(?:""[^"]*+)*+" | [^"{d}\r\n][^{d}\r\n]*+ )? (?: {d} | \r\n? | \n )""",
+        re.VERBOSE,
+    )
 
 
 def _split(blocks: Iterator[str]) -> Iterator[str]:
@@ -183,25 +247,6 @@ def _split(blocks: Iterator[str]) -> Iterator[str]:
     rest = "".join((*kept, held_back))
     if rest:
         yield rest
-
-
-def _check_is_text(head: bytes) -> None:
-    known = (what for signature, what in _SIGNATURES.items() if head.startswith(signature))
-    controls = len(_CONTROLS.findall(head[:_HEAD]))
-    binary = "binary" if controls > _MOST_CONTROLS * len(head[:_HEAD]) else None
-    what = next(known, binary)
-    if what:
-        detail = f"The file is {what}, not delimited text."
-        raise FileRefused("not_text", detail, "Send CSV in UTF-8.", line=1)
-
-
-def _undecodable(byte: int, line: int) -> FileRefused:
-    return FileRefused(
-        "undecodable",
-        f"Line {line} has the byte 0x{byte:02x}, which is not UTF-8.",
-        "Save the file as UTF-8.",
-        line=line,
-    )
 
 
 def _unterminated(line: int) -> FileRefused:

@@ -15,7 +15,7 @@ from attrs import Factory, define, evolve, frozen
 
 from commerce_core.errors import FileRefused
 from commerce_core.feed_reader import Reader, Terms, open_feed
-from commerce_core.feed_schema import PRODUCT_FIELDS, PROBLEMS, Problem, Record
+from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS, Problem, Record
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, mint, mint_block
 from commerce_core.jobs import (
@@ -79,7 +79,7 @@ class Ingest:
             plan = unit.products.compare(
                 _incoming(feed, partner, reader), run.counted(reader), MOST_PROBLEMS_KEPT
             )
-            _check_row_count(feed, run.records_read - plan.blank)
+            _check_row_count(feed, run.records_read - run.fates["blank"])
             run.stage("compare", run.records_read)
             summary = run.summary(plan, reader)
             if summary.accepted:
@@ -145,8 +145,8 @@ def _terms(feed: Feed, partner: Partner) -> Terms:
 def _incoming(feed: Feed, partner: Partner, reader: Reader) -> Incoming:
     """What the comparison has to know. A price column brings a currency with it, named or not."""
     columns = {
-        name: reader.layout.header[index]
-        for name, index in reader.layout.columns.items()
+        name: reader.layout.column_of(name) or name
+        for name in reader.layout.feedings
         if name in PRODUCT_FIELDS or name == "sku"
     }
     return Incoming(
@@ -183,6 +183,8 @@ class _Run:
     _tell: Tell
     _bytes_total: int
     records_read: int = 0
+    fates: Counter[str] = Factory(Counter[str])
+    _reasons: Counter[str] = Factory(Counter[str])
     _bytes_read: int = 0
     _warnings: int = 0
     _kept: list[Problem] = Factory(list[Problem])
@@ -198,23 +200,27 @@ class _Run:
         self._bytes_read += count
 
     def counted(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records, each noted as it passes."""
+        """The records that are offers; all are counted, and their problems noted, as they pass."""
         self._show("read")
         for record in records:
             self.records_read += 1
-            for problem in record.problems:
-                self._note(problem)
             if self.records_read % RECORDS_PER_REPORT == 0:
                 self._show("read")
-            yield record
+            if record.fate is None:
+                self._note(record.problems)
+                yield record
+            else:
+                self.fates[record.fate] += 1
+                self._reasons.update(filter(None, (record.reason,)))
         self.stage("read", self.records_read)
         self._show("compare")
 
-    def _note(self, problem: Problem) -> None:
-        self._by_code[problem.code] += 1
-        self._warnings += problem.severity == "warning"
-        if len(self._kept) < MOST_PROBLEMS_KEPT:
-            self._kept.append(problem)
+    def _note(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._by_code[problem.code] += 1
+            self._warnings += problem.severity == "warning"
+            if len(self._kept) < MOST_PROBLEMS_KEPT:
+                self._kept.append(problem)
 
     def _show(self, stage: str) -> None:
         self._tell(Progress(stage, self._bytes_read, self._bytes_total, self.records_read))
@@ -242,19 +248,26 @@ class _Run:
             deleted=plan.deleted,
             rejected=plan.rejected,
             duplicate=plan.duplicate,
-            blank=plan.blank,
+            folded=self.fates["folded"],
+            skipped=self.fates["skipped"],
+            blank=self.fates["blank"],
             absent=plan.absent,
             removed=plan.removed,
             warnings=self._warnings + plan.problems_by_code.get("duplicate_sku", 0),
             problems_by_code=dict(sorted(by_code.items())),
             unused_columns=reader.layout.unused,
-            notes=_notes(plan),
+            notes=(*_told(self._reasons), *_notes(plan)),
         )
         return summary if summary.accepted else evolve(summary, removed=0)
 
     def timed(self, summary: Summary) -> Summary:
         """The summary with the stages of this run."""
         return evolve(summary, stages=tuple(self._stages))
+
+
+def _told(reasons: Counter[str]) -> Iterator[str]:
+    """Why records were left out as no offers."""
+    return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
 
 
 def _notes(plan: Plan) -> tuple[str, ...]:

@@ -1,104 +1,203 @@
-"""How a source's file maps to the schema: which of its columns feeds which field."""
+"""Profiles: how a source's file says what the schema asks, as data that any engine can compile.
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+A profile translates text to canonical text: which columns feed a field, what their words, numbers
+and dates look like, which records are no offers, and which continue the one before. What a cell
+then means, the schema decides; a profile adds no kind and no check.
 
-from attrs import frozen
+    columns     field -> the partner's column or columns, and how to read them
+    constants   field -> the text that every record has
+    identity    what stands in for a missing sku: "{Handle}/{Option1 Value}"; the first template
+                whose first column isn't blank, without the parts that are
+    skip        records that are no offers: drafts, parents
+    group       records that continue the one before: variants and images of one handle
+"""
 
-from commerce_core.errors import FileRefused
-from commerce_core.feed_schema import BLANKS, FIELDS, squash
-from commerce_core.partners import Mode
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, get_args
 
-_MOST_HEADERS_SHOWN: Final = 20
-_LONGEST_HEADER: Final = 200
-MOST_COLUMNS: Final = 1_000
-"""Columns that a file may have; a header with more is refused."""
+from attrs import evolve, field, fields, frozen
+
+from commerce_core.errors import Fault, InvalidInput
+from commerce_core.feed_schema import BY_NAME
+from commerce_core.money import find_currency
+
+MOST_ATTRIBUTES: Final = 50
+LONGEST_PATTERN: Final = 200
+LONGEST_MATCHED: Final = 2_000
+"""Characters of a cell to which a pattern is applied; a longer one doesn't match."""
+TEMPLATE_PART: Final = re.compile(r"\{([^{}]+)\}")
+DATE_FORMAT: Final = re.compile(r"(?=.*YYYY)(?=.*MM)(?=.*DD)(?:YYYY|MM|DD|hh|mm|ss|[-./: T,])+")
+_MOST_UNBOUNDED: Final = 2
+_UNSAFE: Final = re.compile(r"\(\?(?!:)|\\[1-9]|\)[*+{?]|[*+?}]\+")
+
+Preset = Literal["canonical", "google-merchant", "shopify", "woocommerce", "medusa"]
+PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
+Unit = Literal["major", "minor", "g", "kg", "lb", "oz"]
+DecimalMark = Literal[".", ","]
+Delimiter = Literal[",", ";", "\t", "|"]
+DELIMITERS: Final[tuple[Delimiter, ...]] = get_args(Delimiter)
 
 
 @frozen
-class Layout:
-    """The header of a file, understood: each field's column, and the columns nobody asked for."""
+class Column:
+    """How one field is read from the partner's columns.
 
-    header: tuple[str, ...]
-    columns: Mapping[str, int]
-    unused: tuple[str, ...]
-
-    def column_of(self, field: str) -> str | None:
-        """What the partner calls the field; None where the file doesn't have it."""
-        index = self.columns.get(field)
-        return None if index is None else self.header[index]
-
-
-def lay_out(cells: Sequence[str], mode: Mode, line: int = 1) -> Layout:
-    """Finds each field's column: by the field's own name, else by one of its aliases.
-
-    Raises FileRefused, which names the header's line, where two columns could be one field (never
-    a guess), where a column that the mode requires is missing, where no cell names a field at all.
+    `from_` are headers: one, or several of which the first that isn't blank counts, unless `join`
+    joins them all; `{currency}` in one stands for the code of the source's currency. `pairs` makes
+    options of pairs of headers, a name's (`=Size` is the name itself) and a value's. `pattern` is a
+    regular expression whose one group is what counts; where it doesn't match, that is a problem,
+    or `otherwise` the cell counts as blank. `values` are the partner's words and ours. `decimal` is
+    the mark before the decimals; the other one, blanks and apostrophes then separate thousands.
+    `unit` is that of amounts (major, minor) and weights; `currency` that of amounts. `separator`
+    stands between the members of a list or path, of which `part` takes the first or the rest.
+    `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank wherever one of the columns
+    that it `needs` is.
     """
-    if len(cells) > MOST_COLUMNS:
-        detail = f"The header has {len(cells):,} columns; at most {MOST_COLUMNS:,} are read."
-        raise FileRefused("too_large", detail, "Send fewer columns.", line=line)
-    header = tuple(_tidy(cell) for cell in cells)
-    columns = _find_columns(header, line)
-    _check_required(header, columns, mode, line)
-    used = set(columns.values())
-    unused = tuple(name for index, name in enumerate(header) if index not in used and name)
-    return Layout(header, columns, unused)
+
+    from_: tuple[str, ...] = ()
+    join: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
+    pattern: str | None = None
+    otherwise: Literal["problem", "blank"] = "problem"
+    values: Mapping[str, str] = field(factory=dict[str, str])
+    decimal: DecimalMark | None = None
+    unit: Unit | None = None
+    currency: str | None = None
+    separator: str | None = None
+    part: Literal["first", "rest"] | None = None
+    dates: str | None = None
+    needs: tuple[str, ...] = ()
 
 
-def _tidy(cell: str) -> str:
-    """The name as we show and store it: trimmed, cut, without the NUL that no database takes."""
-    return cell.strip(BLANKS)[:_LONGEST_HEADER].replace("\0", "\ufffd")
+@frozen
+class Skip:
+    """Records that are no offers: where a column has one of some words; `reason` is told."""
+
+    column: str
+    words: tuple[str, ...]
+    reason: str
 
 
-def _find_columns(header: Sequence[str], line: int) -> dict[str, int]:
-    by_spelling: dict[str, list[int]] = {}
-    for index, name in enumerate(header):
-        by_spelling.setdefault(squash(name), []).append(index)
-    columns: dict[str, int] = {}
-    for field in FIELDS:
-        candidates = by_spelling.get(squash(field.name)) or [
-            index for alias in field.aliases for index in by_spelling.get(squash(alias), [])
-        ]
-        if len(candidates) > 1:
-            raise _ambiguous(field.name, [header[index] for index in candidates], line)
-        if candidates:
-            columns[field.name] = candidates[0]
-    return columns
+@frozen
+class Group:
+    """Records of one `key` in a row belong together.
+
+    Where they leave one of the `carry` columns blank it is that of the first of them. Those that
+    have nothing in any of the `offer` columns are no variant: they are folded into the record
+    before, whose additional pictures get what stands in the `append` column.
+    """
+
+    key: str
+    carry: tuple[str, ...] = ()
+    offer: tuple[str, ...] = ()
+    append: str | None = None
 
 
-def _check_required(
-    header: Sequence[str], columns: Mapping[str, int], mode: Mode, line: int
-) -> None:
-    if not columns:
-        raise FileRefused(
-            "no_header",
-            f"The first record names no field that we know. It reads: {_shown(header)}.",
-            "Put a header first, with at least a sku column.",
-            line=line,
-        )
-    required = ("sku", "product_name") if mode == "full" else ("sku",)
-    missing = [name for name in required if name not in columns]
-    if missing:
-        raise FileRefused(
-            "missing_column",
-            f"There is no column for {' and '.join(missing)}. The header has: {_shown(header)}.",
-            "Add the column, or name it as the field or one of its aliases.",
-            line=line,
-        )
+@frozen
+class Profile:
+    """How a source's file maps to the schema. What it leaves open is decided by the file itself.
+
+    `preset` is the profile that this one starts from. `encoding` is for files that are neither
+    marked nor valid UTF-8; `delimiter`, `decimal` and `currency` hold for the whole file.
+    `attributes` are columns that are kept by their own names. `aliases` says whether the schema's
+    names and aliases find columns that no mapping names.
+    """
+
+    preset: Preset = "canonical"
+    encoding: str | None = None
+    delimiter: Delimiter | None = None
+    decimal: DecimalMark | None = None
+    currency: str | None = None
+    columns: Mapping[str, Column] = field(factory=dict[str, Column])
+    constants: Mapping[str, str] = field(factory=dict[str, str])
+    identity: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    skip: tuple[Skip, ...] = ()
+    group: Group | None = None
+    aliases: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        """A profile that exists can be used; InvalidInput lists every fault with its pointer."""
+        faults = [*self._faults(), *_unknown_fields(self)]
+        for name, column in self.columns.items():
+            faults += _column_faults(f"/columns/{name}", column)
+        if faults:
+            raise InvalidInput("The profile can't be used.", faults=faults, code="bad_profile")
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.preset not in PRESETS:
+            yield Fault("/preset", "unknown_preset", f"Presets are {', '.join(PRESETS)}.")
+        if self.encoding is not None and not is_encoding(self.encoding):
+            yield Fault("/encoding", "unknown_encoding", "Name one such as cp1252 or iso-8859-15.")
+        if self.delimiter not in (None, *DELIMITERS):
+            yield Fault("/delimiter", "bad_delimiter", "A comma, semicolon, tab or bar is wanted.")
+        if self.currency is not None and find_currency(self.currency) is None:
+            yield Fault("/currency", "unknown_currency", "An ISO 4217 code is wanted, as EUR.")
+        if len(self.attributes) > MOST_ATTRIBUTES:
+            yield Fault("/attributes", "too_many", f"At most {MOST_ATTRIBUTES} can be kept.")
+        for index, template in enumerate(self.identity):
+            if not TEMPLATE_PART.search(template):
+                detail = "Name columns in braces, as in {Handle}/{Size}."
+                yield Fault(f"/identity/{index}", "bad_identity", detail)
+
+    def over(self, preset: "Profile") -> "Profile":
+        """This profile, with what it leaves at its default taken from the preset."""
+        unsaid = {
+            name: getattr(preset, name)
+            for name, default in _DEFAULTS.items()
+            if getattr(self, name) == default and name != "preset"
+        }
+        merged = {
+            "columns": {**preset.columns, **self.columns},
+            "constants": {**preset.constants, **self.constants},
+        }
+        return evolve(self, **{**unsaid, **merged})
 
 
-def _ambiguous(field: str, names: Sequence[str], line: int) -> FileRefused:
-    shown = " and ".join(repr(name) for name in names[:_MOST_HEADERS_SHOWN])
-    return FileRefused(
-        "ambiguous_column",
-        f"{shown} could each be {field}.",
-        f"Name the right one {field}, or send only one of them.",
-        line=line,
-    )
+def is_encoding(name: str) -> bool:
+    """Whether text can be read in an encoding of that name."""
+    try:
+        return bool("a".encode(name))
+    except (LookupError, ValueError):
+        return False
 
 
-def _shown(header: Sequence[str]) -> str:
-    names = ", ".join(name[:60] or "(blank)" for name in header[:_MOST_HEADERS_SHOWN])
-    rest = len(header) - _MOST_HEADERS_SHOWN
-    return f"{names} and {rest} more" if rest > 0 else names
+def _unknown_fields(profile: Profile) -> Iterator[Fault]:
+    for part, names in (("columns", profile.columns), ("constants", profile.constants)):
+        for name in names:
+            if name not in BY_NAME:
+                detail = f"There is no field {name!r}. Fields are {', '.join(BY_NAME)}."
+                yield Fault(f"/{part}/{name}", "unknown_field", detail)
+
+
+def _column_faults(at: str, column: Column) -> Iterator[Fault]:
+    if column.pattern is not None and (why := why_unsafe(column.pattern)):
+        yield Fault(f"{at}/pattern", "bad_pattern", why)
+    if column.dates is not None and not DATE_FORMAT.fullmatch(column.dates):
+        yield Fault(f"{at}/dates", "bad_dates", "Write it as YYYY-MM-DD or DD.MM.YYYY hh:mm.")
+    if column.currency is not None and find_currency(column.currency) is None:
+        yield Fault(f"{at}/currency", "unknown_currency", "An ISO 4217 code is wanted, as EUR.")
+
+
+def why_unsafe(pattern: str) -> str | None:
+    """Why a pattern isn't taken: it can't be read, or a hostile cell could keep it busy for long.
+
+    What is allowed takes time bounded by the square of the cell's length, and runs only on cells of
+    up to 2,000 characters; every engine reads it alike.
+    """
+    if len(pattern) > LONGEST_PATTERN:
+        return f"A pattern has at most {LONGEST_PATTERN} characters."
+    if _UNSAFE.search(pattern) or len(re.findall(r"(?<!\\)[*+]", pattern)) > _MOST_UNBOUNDED:
+        return "Leave out look-around, back-references, repeated groups and a third * or +."
+    try:
+        groups = re.compile(pattern, re.ASCII).groups
+    except re.error as error:
+        return f"It is no regular expression: {error}."
+    return None if groups == 1 else "Put what counts in one pair of parentheses."
+
+
+_DEFAULTS: Final = {a.name: getattr(Profile(), a.name) for a in fields(Profile)}
+
+CANONICAL: Final = Profile()
+"""The profile of files that use the schema's own names or their aliases."""

@@ -143,7 +143,7 @@ def test_a_leading_apostrophe_is_the_spreadsheets():
 
 @pytest.mark.parametrize("row", ["", " ", ",", " ,\xa0", ",,,,,", '""', '"\n"'])
 def test_a_record_of_nothing_is_blank_whatever_its_width(row: str):
-    assert one(f"sku,price\n{row}\n") == Record(2, None, {}, blank=True)
+    assert one(f"sku,price\n{row}\n") == Record(2, None, {}, fate="blank")
 
 
 def test_blank_cells_beyond_the_header_are_no_fault():

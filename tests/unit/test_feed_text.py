@@ -8,14 +8,21 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator, Sequence
 from time import perf_counter
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commerce_core import feed_text
+from commerce_core import feed_bytes, feed_text
 from commerce_core.errors import FileRefused
-from commerce_core.feed_text import LONGEST_RECORD, RawRecord, read_records
+from commerce_core.feed_bytes import read_text
+from commerce_core.feed_text import LONGEST_RECORD, RawRecord, read_delimited
+
+
+def read_records(stream: BinaryIO) -> Iterator[RawRecord]:
+    return read_delimited(read_text(stream))
+
 
 LINE_ENDS = ("\n", "\r\n", "\r")
 BLOCKS = (1, 2, 3, 4, 5, 6, 7, 64, 1 << 18)
@@ -23,7 +30,7 @@ BLOCKS = (1, 2, 3, 4, 5, 6, 7, 64, 1 << 18)
 
 @pytest.fixture
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(feed_text, "BLOCK", request.param)
+    monkeypatch.setattr(feed_bytes, "BLOCK", request.param)
     return request.param
 
 
@@ -253,16 +260,28 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\
 NO_TEXTS = {
     "png": PNG,
     "pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n",
-    "zip": zipped(),
-    "gzip": gzip.compress(b"sku,name\nA,1\n"),
     "jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF\0",
     "xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500),
     "zeros": bytes(5_000),
-    "utf-16 marked": "sku,name\nA,1\n".encode("utf-16"),
     "utf-16 unmarked": "sku,name\nA,1\n".encode("utf-16-le"),
     "utf-32": "sku,name\nA,1\n".encode("utf-32"),
     "parquet": b"PAR1\x15\x04\x15\x10\x15\x14\x4c\x15\x02\x15\0\0\0\0\0\0\x12\0\0",
 }
+
+
+PACKED = {
+    "zip": zipped(),
+    "gzip": gzip.compress(b"sku,name\nA,1\n"),
+    "utf-16 little": "sku,name\nA,1\n".encode("utf-16"),
+    "utf-16 big": b"\xfe\xff" + "sku,name\nA,1\n".encode("utf-16-be"),
+    "utf-8 marked": "sku,name\nA,1\n".encode("utf-8-sig"),
+}
+
+
+@blocks
+@pytest.mark.parametrize("data", PACKED.values(), ids=PACKED.keys())
+def test_text_is_unpacked_and_decoded_by_its_mark(block: int, data: bytes):
+    assert cells(data) == [["sku", "name"], ["A", "1"]]
 
 
 @blocks
@@ -317,7 +336,7 @@ def test_the_size_of_the_blocks_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, data: str, size: int
 ):
     with monkeypatch.context() as patched:
-        patched.setattr(feed_text, "BLOCK", size)
+        patched.setattr(feed_bytes, "BLOCK", size)
         in_blocks = outcome(data)
     assert in_blocks == outcome(data)
 

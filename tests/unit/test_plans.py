@@ -162,7 +162,7 @@ def test_a_rejected_record_leaves_its_product_as_it_was():
 
 
 def test_blank_records_are_counted_and_no_more():
-    plan, changes = weigh([Record(2, None, {}, blank=True)] * 3, feed=incoming("delta"))
+    plan, changes = weigh([Record(2, None, {}, fate="blank")] * 3, feed=incoming("delta"))
     assert (fates(plan), changes, plan.skus_unreadable) == ({"blank": 3}, [], 0)
 
 

@@ -1,6 +1,7 @@
 """The header of a file: which column feeds which field, and when nobody can know."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import event, given
@@ -8,10 +9,20 @@ from hypothesis import strategies as st
 
 from commerce_core.errors import FileRefused
 from commerce_core.feed_schema import FIELDS, squash
+from commerce_core.layouts import MOST_COLUMNS, Layout
+from commerce_core.layouts import lay_out as lay_out_by
 from commerce_core.partners import Mode
-from commerce_core.profiles import MOST_COLUMNS, Layout, lay_out
+from commerce_core.profiles import Profile
 
 SPELLINGS = [(field.name, name) for field in FIELDS for name in (field.name, *field.aliases)]
+
+
+def lay_out(header: Sequence[str], mode: Mode, line: int = 1) -> Layout:
+    return lay_out_by(header, mode, Profile(), None, line)
+
+
+def fed(layout: Layout) -> dict[str, int]:
+    return {name: feeding.indexes[0] for name, feeding in layout.feedings.items()}
 
 
 def lay(header: str, mode: Mode = "delta") -> Layout:
@@ -34,7 +45,7 @@ def test_no_spelling_belongs_to_two_fields():
 def test_a_field_is_found_by_its_name_and_by_each_alias(field: str, spelling: str):
     header = [spelling] if field == "sku" else ["sku", spelling]
     layout = lay_out(header, "delta")
-    assert layout.columns[field] == len(header) - 1
+    assert layout.feedings[field].indexes[0] == len(header) - 1
     assert layout.column_of(field) == spelling
     assert layout.unused == ()
 
@@ -51,7 +62,7 @@ def test_a_field_is_found_by_its_name_and_by_each_alias(field: str, spelling: st
     ],
 )
 def test_headers_match_without_case_blanks_underscores_and_hyphens(spelling: str):
-    assert lay_out(["sku", spelling], "full").columns["product_name"] == 1
+    assert lay_out(["sku", spelling], "full").feedings["product_name"].indexes[0] == 1
 
 
 def test_the_column_is_named_as_the_partner_wrote_it_but_for_blanks_around():
@@ -70,7 +81,7 @@ def test_the_column_is_named_as_the_partner_wrote_it_but_for_blanks_around():
     ],
 )
 def test_the_own_name_wins_over_aliases(header: str, index: int, unused: tuple[str, ...]):
-    assert lay(header).columns["sku"] == index
+    assert lay(header).feedings["sku"].indexes[0] == index
     assert lay(header).unused == unused
 
 
@@ -112,8 +123,8 @@ def test_what_the_mode_requires_has_to_be_there(header: str, mode: Mode, missing
 
 
 def test_a_stock_feed_needs_a_sku_alone():
-    assert lay("sku,quantity").columns == {"sku": 0, "quantity": 1}
-    assert lay("sku").columns == {"sku": 0}
+    assert fed(lay("sku,quantity")) == {"sku": 0, "quantity": 1}
+    assert fed(lay("sku")) == {"sku": 0}
 
 
 @pytest.mark.parametrize("header", ["A-1,Chair,12.00", "x", "１,２", "s k u s"])
@@ -153,6 +164,7 @@ def test_any_header_is_laid_out_or_refused(header: list[str]):
     except FileRefused as refused:
         event(refused.code)
         return
-    assert "sku" in layout.columns
-    assert len(set(layout.columns.values())) == len(layout.columns)
+    assert "sku" in layout.feedings
+    used = [index for feeding in layout.feedings.values() for index in feeding.indexes]
+    assert len(set(used)) == len(used)
     assert len(layout.header) == len(header)

@@ -1,0 +1,284 @@
+"""From the bytes of a raw file to text: unpacked (gz, zip), decoded, and refused if it is neither.
+
+Everything is a stream of blocks, so memory stays flat, and what expands has limits on its size and
+on its ratio to what was sent.
+"""
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from commerce_core.errors import FileRefused
+
+BLOCK: Final = 1 << 18
+"""Bytes that are read, and at most expanded, at a time."""
+MOST_EXPANDED: Final = 50 * 1024**3
+"""Bytes that an archive may expand to."""
+HIGHEST_RATIO: Final = 250
+"""How many times its size an archive may expand to; product feeds stay below a tenth of it."""
+_RATIO_COUNTS_FROM: Final = 16 * 1024**2
+_HEAD: Final = 4096
+"""Bytes by which a file is known to be text."""
+
+_GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
+_ZIP_CENTRAL: Final = b"PK\x01\x02"
+_ZIP_DESCRIPTOR: Final = b"PK\x07\x08"
+_MARKS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SIGNATURES: Final = {
+    b"%PDF-": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"BZh91AY&SY": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"Rar!": "a RAR archive",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"\x7fELF": "a program",
+}
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MOST_CONTROLS: Final = 0.1
+
+
+def read_text(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
+    """The text of a raw file, in blocks, without a byte order mark.
+
+    Its encoding is what its mark says, else UTF-8 wherever that is valid, else the declared one.
+    Raises FileRefused for an archive that is broken, too large or of several files, for what isn't
+    text, and for bytes that aren't of the encoding; it names the line.
+    """
+    blocks = _checked(_unpacked(_Source(stream)))
+    first = next(blocks, b"")
+    mark = next((name for bytes_, name in _MARKS.items() if first.startswith(bytes_)), None)
+    return _decoded(_preceded(first, blocks), mark, encoding)
+
+
+class _Source:
+    """The bytes of a stream, some at a time, with a look at what comes next."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ahead = b""
+        self.taken = 0
+
+    def peek(self, count: int) -> bytes:
+        """Up to `count` bytes that come next, without taking them."""
+        while len(self._ahead) < count and (block := self._stream.read(BLOCK)):
+            self._ahead += block
+        return self._ahead[:count]
+
+    def take(self, count: int) -> bytes:
+        """The next bytes, `count` of them; fewer at the end."""
+        taken = self.peek(count)
+        self._ahead = self._ahead[len(taken) :]
+        self.taken += len(taken)
+        return taken
+
+    def block(self) -> bytes:
+        """A block of what comes next; empty at the end."""
+        return self.take(BLOCK)
+
+    def give_back(self, rest: bytes) -> None:
+        """Returns what was taken too much."""
+        self._ahead = rest + self._ahead
+        self.taken -= len(rest)
+
+
+def _unpacked(source: _Source) -> Iterator[bytes]:
+    head = source.peek(4)
+    if head.startswith(_GZIP):
+        return _gunzipped(source)
+    if head == _ZIP:
+        return _unzipped(source)
+    return iter(source.block, b"")
+
+
+def _gunzipped(source: _Source) -> Iterator[bytes]:
+    """All members of a gzip file, one after the other."""
+    while source.peek(2) == _GZIP:
+        yield from _inflated(source, zlib.MAX_WBITS | 16)
+    if source.peek(1).strip(b"\0"):
+        raise _broken_archive("gzip")
+
+
+def _inflated(source: _Source, window: int) -> Iterator[bytes]:
+    """What a compressed stream expands to; the source then stands right behind it."""
+    inflate, expanded = zlib.decompressobj(window), 0
+    while not inflate.eof:
+        packed = inflate.unconsumed_tail or source.block()
+        if not packed:
+            raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip")
+        try:
+            block = inflate.decompress(packed, BLOCK)
+        except zlib.error as error:
+            raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip") from error
+        expanded += len(block)
+        _check_expansion(expanded, source.taken)
+        if block:
+            yield block
+    source.give_back(inflate.unused_data)
+
+
+def _unzipped(source: _Source) -> Iterator[bytes]:
+    """The one file of a zip archive; folders before it don't count."""
+    while True:
+        flags, method, crc, size = _zip_entry(source)
+        if size or flags & 8:
+            break
+        if source.peek(4) != _ZIP:
+            return
+    checksum = 0
+    blocks = _inflated(source, -zlib.MAX_WBITS) if method else _stored(source, size)
+    for block in blocks:
+        checksum = zlib.crc32(block, checksum)
+        yield block
+    if flags & 8:
+        crc = _zip_descriptor(source)
+    if crc != checksum:
+        raise _broken_archive("zip")
+    if source.peek(4) == _ZIP:
+        raise FileRefused("not_text", "The zip archive has several files.", "Send one file.")
+
+
+def _zip_entry(source: _Source) -> tuple[int, int, int, int]:
+    """Flags, method, checksum and size of the file that begins here (APPNOTE.TXT, 4.3.7)."""
+    head = source.take(30)
+    if len(head) < 30 or head[:4] != _ZIP:  # noqa: PLR2004 the length of a local file header
+        raise _broken_archive("zip")
+    number = [int.from_bytes(head[a:b], "little") for a, b in ((6, 8), (8, 10), (14, 18), (18, 22))]
+    name = source.take(int.from_bytes(head[26:28], "little"))
+    source.take(int.from_bytes(head[28:30], "little"))
+    flags, method, crc, size = number
+    if name in (b"[Content_Types].xml", b"_rels/.rels") or name.startswith(b"xl/"):
+        raise FileRefused("not_text", "The file is a spreadsheet.", "Save it as CSV in UTF-8.")
+    if flags & 1 or method not in (0, 8) or (not method and flags & 8):
+        detail = "The zip archive is encrypted, or packed in a way that isn't read."
+        raise FileRefused("not_text", detail, "Pack it with deflate, or send it as gz.")
+    return flags, method, crc, size
+
+
+def _stored(source: _Source, size: int) -> Iterator[bytes]:
+    while size:
+        block = source.take(min(size, BLOCK))
+        if not block:
+            raise _broken_archive("zip")
+        size -= len(block)
+        yield block
+
+
+def _zip_descriptor(source: _Source) -> int:
+    """The checksum that follows the data where the header didn't know it yet."""
+    if source.peek(4) == _ZIP_DESCRIPTOR:
+        source.take(4)
+    crc = int.from_bytes(source.take(4), "little")
+    for width in (8, 16):
+        if source.peek(width + 4)[width:] in (_ZIP, _ZIP_CENTRAL):
+            source.take(width)
+            return crc
+    raise _broken_archive("zip")
+
+
+def _check_expansion(expanded: int, packed: int) -> None:
+    ratio_counts = expanded > _RATIO_COUNTS_FROM
+    if expanded > MOST_EXPANDED or (ratio_counts and expanded > HIGHEST_RATIO * packed):
+        raise FileRefused(
+            "too_large",
+            f"The archive expands to over {expanded:,} bytes from {packed:,}.",
+            f"At most {HIGHEST_RATIO} times its size is read; send the file as it is.",
+        )
+
+
+def _broken_archive(kind: str) -> FileRefused:
+    return FileRefused(
+        "undecodable", f"The {kind} archive is cut off or damaged.", "Send it again."
+    )
+
+
+def _checked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks, of which the first is long enough to see whether the file is text."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= _HEAD:
+            break
+    _check_is_text(head)
+    if head:
+        yield head
+    yield from blocks
+
+
+def _preceded(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from blocks
+    yield b""
+
+
+def _check_is_text(head: bytes) -> None:
+    known = (what for signature, what in _SIGNATURES.items() if head.startswith(signature))
+    marked = head.startswith(tuple(_MARKS)) and not head.startswith(codecs.BOM_UTF32_LE)
+    controls = 0 if marked else len(_CONTROLS.findall(head[:_HEAD]))
+    binary = "binary" if controls > _MOST_CONTROLS * len(head[:_HEAD]) else None
+    what = next(known, binary)
+    if what:
+        detail = f"The file is {what}, not delimited text."
+        raise FileRefused("not_text", detail, "Send CSV in UTF-8.", line=1)
+
+
+def _decoded(blocks: Iterator[bytes], mark: str | None, declared: str | None) -> Iterator[str]:
+    """Text, by the mark or as UTF-8; as the declared encoding from the first byte that isn't.
+
+    Until then everything has to have been ASCII: a file that has both encodings is refused, since
+    one of them reads it wrongly.
+    """
+    name = mark or "utf-8"
+    decoder = codecs.getincrementaldecoder(name)("strict")
+    line, ascii_so_far, after_return = 1, True, False
+    for block in blocks:
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            good = error.object[: error.start]
+            if mark or not declared or name == declared or not (ascii_so_far and good.isascii()):
+                line += count_line_ends(good.decode(name, "ignore"))
+                raise _undecodable(error.object[error.start], line, name) from error
+            name = declared
+            decoder = codecs.getincrementaldecoder(name)("strict")
+            text = _fallen_back(decoder, error.object, line, final=not block)
+        ascii_so_far = ascii_so_far and text.isascii()
+        line += count_line_ends(text) - (after_return and text.startswith("\n"))
+        if text:
+            after_return = text.endswith("\r")
+            yield text
+
+
+def _fallen_back(
+    decoder: codecs.IncrementalDecoder, block: bytes, line: int, *, final: bool
+) -> str:
+    try:
+        return decoder.decode(block, final=final)
+    except UnicodeDecodeError as error:
+        line += block[: error.start].count(b"\n")
+        raise _undecodable(block[error.start], line, "of the declared encoding") from error
+
+
+def count_line_ends(text: str) -> int:
+    """How many lines end in a text: LF, CRLF or CR."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def _undecodable(byte: int, line: int, name: str) -> FileRefused:
+    encoding = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}.get(name, name)
+    return FileRefused(
+        "undecodable",
+        f"Line {line} has the byte 0x{byte:02x}, which is not {encoding}.",
+        "Save the file as UTF-8, or declare its encoding in the source's profile.",
+        line=line,
+    )

@@ -1,0 +1,275 @@
+"""The reference reading of one record: texts become values, then rules span fields."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.cells import Misread, Reading, Warned, read_sku, reader_of
+from commerce_core.feed_schema import (
+    AMOUNTS,
+    BLANKS,
+    LONGEST_CELL,
+    Amount,
+    Problem,
+    Record,
+    Urls,
+    Value,
+)
+from commerce_core.feed_text import RawRecord
+from commerce_core.grouping import Prepared
+from commerce_core.layouts import PICTURES, Feeding, Layout
+from commerce_core.money import Currency, find_currency
+from commerce_core.partners import Mode
+from commerce_core.profiles import CANONICAL, Profile
+from commerce_core.translate import Style, Translation, translation
+
+_CODE: Final = 4
+"""The length of ` EUR`, as canonical amounts may end."""
+
+
+@frozen
+class Terms:
+    """What a file alone doesn't say: mode, profile, the partner's currency and time zone."""
+
+    mode: Mode
+    currency: str | None
+    zone: tzinfo
+    profile: Profile = CANONICAL
+
+    def with_profile(self, profile: Profile) -> "Terms":
+        """The same terms under another profile."""
+        return evolve(self, profile=profile)
+
+    @property
+    def assumed_currency(self) -> str | None:
+        """The currency of a price that names none. In delta mode it is the product's."""
+        return self.profile.currency or (self.currency if self.mode == "full" else None)
+
+    @property
+    def style(self) -> Style:
+        """How the file's numbers are written, and which currency a mere symbol stands for."""
+        return Style(self.profile.decimal, self.profile.currency or self.currency)
+
+
+@frozen
+class _FieldReader:
+    """Reads one field: puts its text together, translates it, reads it by its kind."""
+
+    name: str
+    feeding: Feeding
+    translate: Translation
+    read: Callable[[str], Reading]
+    is_amount: bool
+
+    @classmethod
+    def of(cls, feeding: Feeding, terms: Terms) -> "_FieldReader":
+        kind = feeding.field.kind
+        translate = translation(feeding.column, kind, terms.style)
+        read, name = reader_of(kind, terms.zone), feeding.field.name
+        return cls(name, feeding, translate, read, isinstance(kind, Amount))
+
+
+class RecordReader:
+    """Reads the records of one layout."""
+
+    def __init__(self, layout: Layout, terms: Terms) -> None:
+        """Prepares a reader for each field that the file has."""
+        self._layout = layout
+        self._terms = terms
+        self._width = len(layout.header)
+        self._sku = layout.feedings["sku"]
+        self._sku_translated = translation(self._sku.column, self._sku.field.kind, terms.style)
+        self._read_urls = reader_of(Urls(), terms.zone)
+        self._fields = [
+            _FieldReader.of(feeding, terms)
+            for name, feeding in layout.feedings.items()
+            if name != "sku"
+        ]
+
+    def __call__(self, prepared: Prepared) -> Record:
+        """The record with its values and every problem it has, in the order of the fields."""
+        raw, cells = prepared.raw, prepared.raw.cells
+        if prepared.fate is not None:
+            return Record(raw.line, None, {}, fate=prepared.fate, reason=prepared.reason)
+        if cells is None:
+            return self._misquoted(raw)
+        if len(cells) != self._width and (
+            len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
+        ):
+            return self._ragged(raw, cells)
+        return self._read(raw.line, cells, prepared.pictures)
+
+    def _read(self, line: int, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
+        sku = self._read_sku(cells)
+        problems = [] if sku else [self._bad_sku(line, cells)]
+        values: dict[str, Value] = {}
+        stated: dict[str, str] = {}
+        for reader in self._fields:
+            reading = self._read_field(reader, cells, stated)
+            if isinstance(reading, Misread | Warned):
+                problems.append(self._problem(line, reader.name, cells, reading))
+                if isinstance(reading, Misread):
+                    continue
+                reading = reading.value
+            values[reader.name] = reading
+        if pictures:
+            problems += self._add_pictures(line, values, pictures)
+        problems += self._judge(line, values, cells, stated)
+        return Record(line, sku, values, tuple(problems))
+
+    def _read_sku(self, cells: Sequence[str]) -> str | None:
+        text = self._sku.gather(cells)
+        translated = self._sku_translated(text) if text else text
+        return None if isinstance(translated, Misread) else read_sku(translated)
+
+    def _read_field(
+        self, reader: _FieldReader, cells: Sequence[str], stated: dict[str, str]
+    ) -> Reading:
+        text = reader.feeding.gather(cells)
+        if not text:
+            return None
+        if "\0" in text:
+            return Misread("nul_character")
+        if len(text) > LONGEST_CELL:
+            return Misread("oversized_cell")
+        translated = reader.translate(text)
+        if isinstance(translated, Misread):
+            return translated
+        if reader.is_amount and translated[-_CODE:-3] == " " and translated[-3:].isalpha():
+            stated[reader.name] = translated[-3:].upper()
+            translated = translated[:-_CODE]
+        return reader.read(translated) if translated else None
+
+    def _add_pictures(
+        self, line: int, values: dict[str, Value], pictures: tuple[str, ...]
+    ) -> Iterator[Problem]:
+        """The pictures of the records that were folded into this one join its own."""
+        own = values.get(PICTURES)
+        urls = " ".join((*(own if isinstance(own, tuple) else ()), *pictures))
+        reading = self._read_urls(urls)
+        if isinstance(reading, Misread):
+            yield Problem.of(reading.code, line=line, field=PICTURES, value=urls, hint=reading.hint)
+        elif not isinstance(reading, Warned):
+            values[PICTURES] = reading
+
+    def _judge(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
+    ) -> Iterator[Problem]:
+        """The rules that span fields; each is satisfied if an operand is missing or unreadable."""
+        if values.get("product_name", "") is None and values.get("deleted") is not True:
+            yield self._problem(line, "product_name", cells, Misread("missing_value"))
+        yield from self._settle_amounts(line, values, cells, stated)
+        yield from self._ignore_odd_sale(line, values, cells)
+
+    def _settle_amounts(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
+    ) -> Iterator[Problem]:
+        """Gives amounts their currency and its decimals, as far as the file tells the currency."""
+        if "currency" in self._layout.feedings and "currency" not in values:
+            return  # The cell has a problem of its own.
+        named = values.get("currency")
+        said = {*stated.values(), *([named] if isinstance(named, str) else [])}
+        if len(said) > 1:
+            yield self._problem(line, next(iter(stated)), cells, Misread("currency_conflict"))
+            return
+        code = next(iter(said), None) or self._currency_of_columns(values)
+        amounts = [name for name in AMOUNTS if values.get(name) is not None]
+        if code is not None and (amounts or named):
+            values["currency"] = code
+        elif amounts and self._terms.mode == "full":
+            yield self._problem(line, amounts[0], cells, Misread("missing_currency"))
+        currency = find_currency(code) if code else None
+        for name in amounts:
+            yield from self._fit(line, values, cells, name, currency)
+
+    def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
+        """The currency that a header or the profile says, else the one that is assumed."""
+        feedings = (self._layout.feedings.get(n) for n in AMOUNTS if values.get(n) is not None)
+        said = next((f.currency for f in feedings if f and f.currency), None)
+        return said or self._terms.assumed_currency
+
+    def _fit(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
+        currency: Currency | None,
+    ) -> Iterator[Problem]:  # fmt: skip
+        """Gives one amount the decimals of the currency; minor units need to know it."""
+        amount = values[name]
+        if not isinstance(amount, Decimal):
+            return
+        if self._layout.feedings[name].column.unit == "minor":
+            known = currency or find_currency(self._terms.currency or "")
+            if known is None:
+                del values[name]
+                yield self._problem(line, name, cells, Misread("missing_currency"))
+                return
+            amount, currency = amount.scaleb(-known.exponent), known
+            values["currency"] = known.code
+        if currency is None:
+            return
+        if currency.is_exact(amount):
+            values[name] = currency.round(amount)
+        else:
+            del values[name]
+            hint = f"{currency.code} has {currency.exponent} decimals; round the amount."
+            yield self._problem(line, name, cells, Misread("too_many_decimals", hint))
+
+    def _ignore_odd_sale(
+        self, line: int, values: dict[str, Value], cells: Sequence[str]
+    ) -> Iterator[Problem]:
+        price, sale = values.get("price"), values.get("sale_price")
+        starts, ends = values.get("sale_starts_at"), values.get("sale_ends_at")
+        if not isinstance(sale, Decimal):
+            return
+        if isinstance(price, Decimal) and sale >= price:
+            values["sale_price"] = None
+            yield self._problem(line, "sale_price", cells, Misread("sale_not_below_price"))
+        elif isinstance(starts, datetime) and isinstance(ends, datetime) and ends <= starts:
+            values["sale_price"] = None
+            yield self._problem(line, "sale_ends_at", cells, Misread("sale_ends_before_start"))
+
+    def _ragged(self, raw: RawRecord, cells: Sequence[str]) -> Record:
+        hint = (
+            f"The header has {self._width} cells, this record {len(cells)}. "
+            "Quote cells that contain the delimiter or a line break."
+        )
+        return self._broken(raw, "ragged_record", hint, ",".join(cells), cells[0])
+
+    def _misquoted(self, raw: RawRecord) -> Record:
+        first = raw.text.partition(raw.delimiter)[0]
+        readable = "" if '"' in first else first
+        return self._broken(raw, "malformed_quotes", None, raw.text, readable)
+
+    def _broken(self, raw: RawRecord, code: str, hint: str | None, text: str, first: str) -> Record:
+        """A record whose cells may have shifted: only a sku in the first cell can't have.
+
+        One that covers several lines may have swallowed other records, whose skus nobody knows;
+        its own is then no better than unreadable, and nothing is removed for being absent.
+        """
+        alone = self._sku.indexes == (0,) and raw.lines == 1
+        sku = read_sku(first) if alone else None
+        return Record(raw.line, sku, {}, (Problem.of(code, line=raw.line, value=text, hint=hint),))
+
+    def _bad_sku(self, line: int, cells: Sequence[str]) -> Problem:
+        text = self._sku.gather(cells)
+        blank = not text.strip(BLANKS + "'")
+        code = "missing_value" if blank else "nul_character" if "\0" in text else "too_long"
+        return self._problem(line, "sku", cells, Misread(code))
+
+    def _problem(
+        self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned
+    ) -> Problem:
+        """The problem of a field, with its one cell as it stands, or its text put together."""
+        feeding = self._layout.feedings[name]
+        alone = len(feeding.indexes) == 1 and not self._terms.profile.identity
+        text = cells[feeding.indexes[0]] if alone else feeding.gather(cells)
+        return Problem.of(
+            reading.code,
+            line=line,
+            column=self._layout.column_of(name),
+            field=name,
+            value=text if text.strip(BLANKS) else None,
+            hint=reading.hint if isinstance(reading, Misread) else None,
+        )
