@@ -1,0 +1,479 @@
+"""Files in a bucket of Amazon S3, or of a store that speaks its protocol, each whole or not at all.
+
+    s3://BUCKET/PREFIX/raw/ptn_.../feed_...    a file, under its key
+
+What fits one part is sent in one request, anything larger part by part; either way the file is
+there in the moment in which the last request succeeds, and whoever comes second under the same key
+is refused by the store itself (`If-None-Match`). A file is read in one request, and from where it
+stopped in another if the connection breaks, provided that it is still the same one (`If-Match`).
+Region, credentials, endpoint and checksums are set by AWS's own variables.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from urllib.parse import urlsplit
+
+from boto3.session import Session  # pyright: ignore[reportMissingTypeStubs] it has none
+from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
+from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from urllib3.exceptions import HTTPError  # what botocore reads with; some errors come as they are
+
+from commerce_core.errors import (
+    CommerceError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+from commerce_core.ports import FILE_KEY, StoredFile, check_file_key
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PART: Final = 8 << 20
+"""Bytes of a part; more only where a file may be so large that it would take too many."""
+MOST_PARTS: Final = 10_000
+"""How many parts S3 takes of one file."""
+BLOCK: Final = 1 << 18
+"""Bytes that are read at a time."""
+PAGE: Final = 1000
+"""Keys listed at a time, which is the most that S3 gives."""
+TRIES: Final = 5
+"""How often a request is sent, and how often reading goes on without having got any further."""
+CHECK_SECONDS: Final = 4.5
+"""After which an answer to a check is no longer waited for."""
+STALE_AFTER: Final = timedelta(days=2)
+"""Since its beginning, after which an upload counts as left behind."""
+LONGEST_PREFIX: Final = 500
+"""Bytes, so that with the longest key it is no longer than S3 allows."""
+
+MOST_CONNECTIONS: Final = 50
+"""Kept open for the next request; with more threads than these at once some connect anew."""
+
+_MARK: Final = "commerce-put"
+"""Metadata of an object: which put made it."""
+_CHECKSUM: Final = "ChecksumCRC32"
+_CUTS: Final = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
+_TAKEN: Final = (409, 412)
+_UNKNOWN: Final = 501
+_GONE: Final = ("NoSuchKey", "404")
+_KEYS: Final = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
+_REGION: Final = "Set AWS_REGION to the region of the bucket."
+_POLICY: Final = "Allow these credentials to read, write, list and delete there."
+_NETWORK: Final = "Check AWS_ENDPOINT_URL_S3, AWS_REGION and the network."
+_LATER: Final = "Try again in a moment."
+_REMEDIES: Final = {
+    "AccessDenied": _POLICY,
+    "403": _POLICY,
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "InvalidToken": _KEYS,
+    "ExpiredToken": _KEYS,
+    "NoSuchBucket": "Make the bucket, or correct COMMERCE_FILES_URL.",
+    "AuthorizationHeaderMalformed": _REGION,
+    "PermanentRedirect": _REGION,
+    "301": _REGION,
+    "RequestTimeTooSkewed": "Set the clock of this machine.",
+    "NoSuchUpload": "It was aborted meanwhile. Send the file again.",
+    "NoCredentialsError": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or grant a role.",
+    "EndpointConnectionError": _NETWORK,
+    "ConnectTimeoutError": _NETWORK,
+    "FlexibleChecksumError": "The bytes that came aren't those that were kept. Read them again.",
+    "SSLError": "Check the endpoint's certificate, and AWS_CA_BUNDLE.",
+}
+
+
+class _NotImplemented(Unavailable):
+    """The store doesn't know this kind of request."""
+
+
+class _Cut(Unavailable):
+    """The connection broke, or nothing came any more."""
+
+
+class S3Files:
+    """Implements `commerce_core.ports.Files` in one bucket, under one prefix; threads share it."""
+
+    def __init__(
+        self, bucket: str, prefix: str = "", *, part_bytes: int = PART, page: int = PAGE
+    ) -> None:
+        """Reads AWS's variables, and asks the store nothing yet. No slash ends the prefix."""
+        prefix = f"{prefix}/" if prefix else ""
+        session = Session(region_name=os.environ.get("AWS_REGION") or None)
+        patient = _client(session, tries=TRIES, connect=5, read=20)
+        impatient = _client(session, tries=1, connect=2, read=2)
+        self._place = _Place(patient, bucket, prefix, page)
+        self._impatient = _Place(impatient, bucket, prefix, page)
+        self._part_bytes = part_bytes
+        self._is_conditional = True
+        self._is_swept = False
+
+    @classmethod
+    def at(cls, url: str) -> "S3Files":
+        """The files at `s3://BUCKET/PREFIX`; InvalidInput `bad_setting` if there can't be any."""
+        parts = urlsplit(url)
+        prefix = parts.path.strip("/")
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+            raise _bad_setting(f"{url} is not of the form s3://BUCKET/PREFIX.")
+        if prefix and not (FILE_KEY.fullmatch(prefix) and len(prefix) <= LONGEST_PREFIX):
+            raise _bad_setting(f"{prefix[:200]} can't be the prefix of files in S3.")
+        try:
+            return cls(parts.netloc, prefix)
+        except (BotoCoreError, ValueError) as error:
+            raise _bad_setting(f"One of AWS's own settings can't be: {error}") from error
+
+    def put(self, key: str, stream: BinaryIO, most_bytes: int) -> StoredFile:
+        """Keeps a new file; Conflict `file_exists` if there is one under this key, whosever it is.
+
+        After Unavailable the file may be there, whole, if no more than the last answer was lost.
+        """
+        check_file_key(key)
+        size = max(self._part_bytes, -(-most_bytes // MOST_PARTS))
+        parts = _Parts(stream, most_bytes, size)
+        part = parts.read()
+        if len(part) < size:
+            mark = secrets.token_hex(8)
+            self._finish("put_object", key, mark, Body=part, Metadata={_MARK: mark})
+        else:
+            self._put_in_parts(key, part, parts)
+        return parts.stored()
+
+    def _put_in_parts(self, key: str, part: bytes, parts: "_Parts") -> None:
+        """Sends part after part. All have one size, since some stores insist."""
+        self._sweep_once()
+        mark = secrets.token_hex(8)
+        begun = self._place.ask(
+            "create_multipart_upload", key, Metadata={_MARK: mark}, **self._place.checksum
+        )
+        upload = begun["UploadId"]
+        try:
+            sent = self._send(key, upload, part, parts)
+            whole = {"Parts": sent}
+            self._finish(
+                "complete_multipart_upload", key, mark, UploadId=upload, MultipartUpload=whole
+            )
+        except BaseException:
+            with contextlib.suppress(CommerceError):  # a sweep gets what can't be reached now
+                self._place.ask("abort_multipart_upload", key, UploadId=upload)
+            raise
+
+    def _send(self, key: str, upload: str, part: bytes, parts: "_Parts") -> list[dict[str, object]]:
+        """Sends this part and all that follow; what the store says of each."""
+        sent: list[dict[str, object]] = []
+        while part:
+            which: dict[str, object] = {"PartNumber": len(sent) + 1}
+            answer = self._place.ask(
+                "upload_part", key, UploadId=upload, Body=part, **which, **self._place.checksum
+            )
+            said = {name: answer[name] for name in ("ETag", _CHECKSUM) if name in answer}
+            sent.append(which | said)
+            part = parts.read()
+        return sent
+
+    def _finish(self, operation: str, key: str, mark: str, **arguments: object) -> None:
+        """Sends the request that makes a file be there.
+
+        One whose answer is lost is sent again, and then meets its own effect: before it counts as
+        refused or failed, the mark of what is there tells who made that.
+        """
+        try:
+            self._write(operation, key, **arguments)
+        except (Conflict, Unavailable):
+            if self._mark_of(key) != mark:
+                raise
+
+    def _write(self, operation: str, key: str, **arguments: object) -> None:
+        """Writes if there is nothing yet. Only stores that can't judge that are asked before."""
+        if self._is_conditional:
+            try:
+                self._place.ask(operation, key, IfNoneMatch="*", **arguments)
+            except _NotImplemented:
+                self._is_conditional = False
+            else:
+                return
+        if self._mark_of(key) is not None:
+            raise _taken(key)
+        self._place.ask(operation, key, **arguments)
+
+    def _mark_of(self, key: str) -> str | None:
+        """Which put made what is there; None if nothing is, or if there is no telling."""
+        try:
+            return self._place.ask("head_object", key)["Metadata"].get(_MARK, "")
+        except CommerceError:
+            return None
+
+    @contextmanager
+    def open(self, key: str) -> Generator[BinaryIO]:
+        """Reading is Unavailable `file_replaced` where it would go on in another file."""
+        check_file_key(key)
+        with io.BufferedReader(_Body(self._place, key), BLOCK) as stream:
+            yield stream
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys, page by page as they are asked for; what can't be a file's is left out."""
+        start = len(self._place.prefix)
+        for page in self._place.pages("list_objects_v2", Prefix=self._place.prefix + prefix):
+            for found in page.get("Contents", ()):
+                key = found["Key"][start:]
+                if FILE_KEY.fullmatch(key):
+                    yield key
+
+    def delete(self, key: str) -> None:
+        """Forgets a file; where the bucket keeps versions, an older one stays."""
+        check_file_key(key)
+        with contextlib.suppress(NotFound):
+            self._place.ask("delete_object", key)
+
+    def check(self) -> None:
+        """Lists a key, begins an upload and aborts it, all within five seconds."""
+        _within(CHECK_SECONDS, self._try)
+
+    def _try(self) -> None:
+        """No part of a key begins with a point, so this touches no file."""
+        ask = self._impatient.ask
+        ask("list_objects_v2", Prefix=self._place.prefix, MaxKeys=1)
+        begun = ask("create_multipart_upload", ".check")
+        ask("abort_multipart_upload", ".check", UploadId=begun["UploadId"])
+
+    def sweep(self, older_than: timedelta = STALE_AFTER) -> int:
+        """Aborts uploads that began so long ago: who began them is gone. Returns how many."""
+        before, start, count = datetime.now(UTC) - older_than, len(self._place.prefix), 0
+        for page in self._place.pages("list_multipart_uploads", Prefix=self._place.prefix):
+            for found in page.get("Uploads", ()):
+                if found["Initiated"] <= before:
+                    key, upload = found["Key"][start:], found["UploadId"]
+                    self._place.ask("abort_multipart_upload", key, UploadId=upload)
+                    count += 1
+        return count
+
+    def _sweep_once(self) -> None:
+        """Sweeps before a process's first large file, where the store and its policy permit."""
+        if not self._is_swept:
+            self._is_swept = True
+            with contextlib.suppress(CommerceError):
+                self.sweep()
+
+
+class _Parts:
+    """Cuts a stream into parts of one size, the last one shorter; counts and digests it all."""
+
+    def __init__(self, stream: BinaryIO, most_bytes: int, size: int) -> None:
+        self._stream = stream
+        self._most_bytes = most_bytes
+        self._size = size
+        self._bytes = 0
+        self._digest = hashlib.sha256()
+
+    def read(self) -> bytes:
+        """The next part, empty at the end. TooLarge as soon as a byte too many has come."""
+        part = io.BytesIO()
+        while block := self._stream.read(min(BLOCK, self._size - part.tell())):
+            self._bytes += len(block)
+            if self._bytes > self._most_bytes:
+                raise TooLarge(f"The file has more than {self._most_bytes:,} bytes.")
+            self._digest.update(block)
+            part.write(block)
+            if part.tell() == self._size:
+                break
+        return part.getvalue()
+
+    def stored(self) -> StoredFile:
+        """What all parts together are."""
+        return StoredFile(self._bytes, self._digest.hexdigest())
+
+
+class _Body(io.RawIOBase):
+    """The bytes of a file as they come; asks for the rest of them when the connection breaks."""
+
+    def __init__(self, place: "_Place", key: str) -> None:
+        super().__init__()
+        self._place = place
+        self._key = key
+        self._at = 0
+        self._cuts = 0
+        self._stream: Any = None
+        begun = place.ask("get_object", key)
+        self._stream, self._etag = begun["Body"], begun["ETag"]
+
+    def readable(self) -> bool:
+        """It is, and that is all it is."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Reads what has come; zero only at the end of the file."""
+        while True:
+            try:
+                with self._place.translated("reading", self._key):
+                    got: int = self._stream.readinto(buffer)
+            except _Cut:
+                self._resume()
+                continue
+            self._cuts = 0
+            self._at += got
+            return got
+
+    def _resume(self) -> None:
+        """Asks for the rest, after a pause. It counts how often that helped nothing."""
+        self._stream.close()
+        self._cuts += 1
+        if self._cuts >= TRIES:
+            raise self._place.unavailable("reading", f"{TRIES} broken connections in a row")
+        time.sleep(random.uniform(0, 0.1 * 2**self._cuts))  # noqa: S311 it spreads, it hides nothing
+        try:
+            rest = self._place.ask(
+                "get_object", self._key, Range=f"bytes={self._at}-", IfMatch=self._etag
+            )
+        except (Conflict, NotFound) as error:
+            raise self._replaced() from error
+        if rest["ETag"] != self._etag:
+            raise self._replaced()
+        if not rest.get("ContentRange", "").startswith(f"bytes {self._at}-"):
+            raise self._place.unavailable("reading", "a store that can't go on within a file")
+        self._stream = rest["Body"]
+
+    def _replaced(self) -> Unavailable:
+        return Unavailable(
+            f"The file {self._key} was replaced or deleted while it was read.",
+            "Read it from its beginning.",
+            code="file_replaced",
+        )
+
+    def close(self) -> None:
+        """Gives up the connection, since what has not been read is still on its way."""
+        if self._stream is not None:
+            self._stream.close()
+        super().close()
+
+
+class _Client(Protocol):
+    """What is used here of boto3's client, beside the requests, which it learns while it runs."""
+
+    @property
+    def meta(self) -> Any: ...  # noqa: ANN401
+    def get_paginator(self, operation: str, /) -> Any: ...  # noqa: ANN401
+
+
+class _Place:
+    """A bucket and a prefix in it; requests about them, and what is said when these fail."""
+
+    def __init__(self, client: _Client, bucket: str, prefix: str, page: int) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._page = page
+        self.prefix = prefix
+
+    @property
+    def checksum(self) -> dict[str, object]:
+        """What makes the store check each part, unless AWS's settings say that it can't."""
+        wanted = self._client.meta.config.request_checksum_calculation == "when_supported"
+        return {"ChecksumAlgorithm": "CRC32"} if wanted else {}
+
+    def ask(self, operation: str, key: str = "", **arguments: object) -> dict[str, Any]:
+        """What the store answers to a request about the bucket, or about one key in it."""
+        if key:
+            arguments["Key"] = self.prefix + key
+        with self.translated(operation, key):
+            return getattr(self._client, operation)(Bucket=self._bucket, **arguments)
+
+    def pages(self, operation: str, **arguments: object) -> Iterator[dict[str, Any]]:
+        """The answers to a request that is answered in pages."""
+        paginator = self._client.get_paginator(operation)
+        config = {"PageSize": self._page}
+        pages = iter(paginator.paginate(Bucket=self._bucket, PaginationConfig=config, **arguments))
+        while True:
+            with self.translated(operation):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    @contextmanager
+    def translated(self, operation: str, key: str = "") -> Generator[None]:
+        """Turns what boto3 raises into the errors of the core."""
+        try:
+            yield
+        except ClientError as error:
+            answer: dict[str, Any] = error.response
+            raise self._refusal(operation, key, answer) from error
+        except _CUTS as error:
+            raise _Cut(*self._trouble(operation, type(error).__name__)) from error
+        except BotoCoreError as error:
+            raise self.unavailable(operation, type(error).__name__) from error
+
+    def _refusal(self, operation: str, key: str, answer: dict[str, Any]) -> CommerceError:
+        """What it means that the store says no."""
+        status: int = answer["ResponseMetadata"]["HTTPStatusCode"]
+        code = str(answer["Error"].get("Code", status))
+        if code in _GONE:
+            return NotFound(f"There is no file {key}.")
+        if status in _TAKEN:
+            return _taken(key)
+        if status == _UNKNOWN:
+            return _NotImplemented(*self._trouble(operation, code))
+        return self.unavailable(operation, code)
+
+    def unavailable(self, operation: str, trouble: str) -> Unavailable:
+        """Says what was tried where, what came of it, and what to do."""
+        return Unavailable(*self._trouble(operation, trouble))
+
+    def _trouble(self, operation: str, trouble: str) -> tuple[str, str]:
+        where = f"s3://{self._bucket}/{self.prefix}"
+        said = f"The files in {where} can't be used: {operation} met {trouble}."
+        return said, _REMEDIES.get(trouble, _LATER)
+
+
+def _client(session: Any, *, tries: int, connect: float, read: float) -> _Client:  # noqa: ANN401
+    """A client by AWS's own settings, which waits for so many seconds and tries so often.
+
+    Between its tries it pauses, longer each time and by chance, up to some seconds.
+    """
+    config = Config(
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        max_pool_connections=MOST_CONNECTIONS,
+        user_agent_extra="open-commerce",
+    )
+    return session.client("s3", config=config)
+
+
+def _taken(key: str) -> Conflict:
+    return Conflict(f"There is a file {key} already.", code="file_exists")
+
+
+def _bad_setting(detail: str) -> InvalidInput:
+    return InvalidInput.at("/files_url", "bad_setting", detail)
+
+
+def _within(seconds: float, call: Callable[[], None]) -> None:
+    """Does it in a thread, left behind if it takes longer: looking up a name has no limit."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:  # noqa: BLE001 it is raised where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="s3-check", daemon=True).start()
+    try:
+        done.result(seconds)
+    except TimeoutError as error:
+        raise Unavailable(f"S3 did not answer within {seconds} seconds.", _LATER) from error
