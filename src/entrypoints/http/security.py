@@ -9,7 +9,8 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Message, Scope
+from litestar.routes import HTTPRoute
+from litestar.types import HTTPScope, Message, Scope
 
 from commerce_core.usecases import Commerce
 
@@ -79,3 +80,12 @@ async def add_headers(message: Message, scope: Scope) -> None:
     headers[REQUEST_ID] = request_id(scope)
     for name, value in _DEFAULTS.items():
         headers.setdefault(name, value)
+    if scope["method"] == "OPTIONS" and "path_template" in scope:
+        headers["Allow"] = ", ".join(sorted(_methods_at(scope)))
+
+
+def _methods_at(scope: HTTPScope) -> set[str]:
+    """All methods of an address; the framework's own answer knows those of one route only."""
+    app, address = scope["litestar_app"], scope["path_template"]
+    routes = (route for route in app.routes if isinstance(route, HTTPRoute))
+    return {method for route in routes if route.path_format == address for method in route.methods}

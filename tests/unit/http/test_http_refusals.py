@@ -182,3 +182,14 @@ def test_every_answer_keeps_browsers_from_harm(api: Api):
         assert headers["X-Frame-Options"] == "DENY"
         assert "Access-Control-Allow-Origin" not in headers
     assert api.get("/v1/partners").headers["Cache-Control"] == "no-store"
+
+
+def test_an_address_tells_all_its_methods(nobody: Api):
+    for path, methods in [
+        ("/v1/partners", {"GET", "OPTIONS", "POST"}),
+        ("/v1/partners/ptn_1", {"GET", "OPTIONS", "PATCH"}),
+        ("/", {"GET", "OPTIONS"}),
+    ]:
+        answer = nobody.client.options(path)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert set(answer.headers["Allow"].split(", ")) == methods
