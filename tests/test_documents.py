@@ -1,22 +1,70 @@
-"""Every Python example in README.md and docs/ runs as printed, from the top of its page down."""
+"""Every example in README.md and docs/ runs as printed, from the top of its page down.
 
+Blocks of `python` run in this process, those of `console` in a shell in a folder of its own, which
+has the example feeds in it. A block of `output` is what the Python block before it prints.
+"""
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+from tests.terminal import Terminal
 
 HOUSE = Path(__file__).parents[1]
 DOCUMENTS = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
-READER = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()])
+FENCE = re.compile(r"^ *```(.+)$", re.MULTILINE)
+LANGUAGES = {"console", "csv", "json", "output", "python", "sql", "text", "toml"}
+_PRINTED = "_printed_by_the_block_before"
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    (tmp_path / "examples").symlink_to(HOUSE / "examples")
+    with Terminal(tmp_path) as opened:
+        yield opened
+
+
+def reader(terminal: Terminal) -> Sybil:
+    python = PythonEvaluator()
+
+    def run_python(example: Example) -> None:
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            python(example)
+        example.namespace[_PRINTED] = printed.getvalue().strip()
+
+    def compare_output(example: Example) -> None:
+        terminal.compare("The block above", example.parsed.strip(), example.namespace[_PRINTED])
+
+    def run_console(example: Example) -> None:
+        if "curl " in example.parsed and shutil.which("curl") is None:
+            pytest.skip("curl is not installed")
+        terminal.run(example.parsed)
+
+    evaluators = {"python": run_python, "output": compare_output, "console": run_console}
+    blocks = [CodeBlockParser(language, evaluator) for language, evaluator in evaluators.items()]
+    return Sybil(parsers=[*blocks, SkipParser()])
 
 
 # One test per page: its examples build on one another, and tests run in any order and in two
 # processes.
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(HOUSE)))
 def test_examples_run_as_printed(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for example in READER.parse(page):
+    for example in reader(terminal).parse(page):
         example.evaluate()
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(HOUSE)))
+def test_a_block_names_a_language_that_is_run_or_known_not_to(page: Path) -> None:
+    assert set(FENCE.findall(page.read_text("utf-8"))) <= LANGUAGES
