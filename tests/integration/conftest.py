@@ -74,17 +74,19 @@ def migrated(postgres: str) -> Generator[str]:
 @pytest.fixture
 def database(migrated: str) -> str:
     """A database with all tables, empty."""
+    # TRUNCATE makes new files for every table and index, which takes ten times as long.
     with psycopg.connect(migrated) as db:
         tables = db.execute(
             """
-            SELECT string_agg(quote_ident(relname), ', ')
+            SELECT relname
             FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
               AND relname NOT IN ('schema_migrations', 'publication_clock')
+            ORDER BY oid DESC
             """
-        ).fetchone()
-        assert tables
-        db.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(tables[0])))
+        ).fetchall()
+        deletes = (sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for (name,) in tables)
+        db.execute(sql.SQL("; ").join(deletes))
         db.execute("UPDATE publication_clock SET number = 0, published_at = '-infinity'")
     return migrated
 

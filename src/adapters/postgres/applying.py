@@ -3,14 +3,14 @@
 Always the same few statements, whatever the feed's size, and none touches a row that stays.
 """
 
-from typing import Final
+from typing import Final, LiteralString
 
 from psycopg import sql
 from psycopg.abc import Params
 
-from adapters.postgres.comparing import MONEY, Comparison, settled_value
+from adapters.postgres.comparing import AMONG_CHANGED, MONEY, Comparison, settled_value
 from adapters.postgres.rows import Connection, digits
-from adapters.postgres.staging import Staged
+from adapters.postgres.staging import Staged, by_sets
 from commerce_core.feed_schema import PRODUCT_FIELDS
 from commerce_core.publications import Publication
 
@@ -38,13 +38,14 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
         "minted": int(stem[:12], 16) / 1000,
         "before_new": plan.updated + plan.restored + plan.removed,
     }
-    if params["before_new"]:
-        _keep_history(db, params)
-        _change(db, staged, params)
-        _remove(db, params)
-    if plan.created:
-        _create(db, staged, params)
-    return _count_active(db, params)
+    with by_sets(db):
+        if params["before_new"]:
+            _keep_history(db, params)
+            _change(db, staged, params)
+            _remove(db, params)
+        if plan.created:
+            _create(db, staged, params)
+        return _count_active(db, params)
 
 
 def _keep_history(db: Connection, params: Params) -> None:
@@ -52,13 +53,10 @@ def _keep_history(db: Connection, params: Params) -> None:
     query = """
         INSERT INTO product_versions ({columns}, replaced_by)
         SELECT {columns}, %(publication_id)s
-        FROM products
-        JOIN (SELECT product_id AS changed_id FROM decided
-              WHERE fate IN ('updated', 'restored', 'removed', 'absent')) AS d
-          ON d.changed_id = product_id
-        WHERE partner_id = %(partner_id)s
+        FROM products p
+        WHERE {among_changed}
         """
-    db.execute(sql.SQL(query).format(columns=columns), params)
+    db.execute(_format(query, columns=columns), params)
 
 
 def _change(db: Connection, staged: Staged, params: Params) -> None:
@@ -73,10 +71,10 @@ def _change(db: Connection, staged: Staged, params: Params) -> None:
             publication_id = %(publication_id)s, ordinal = d.ordinal, version = p.version + 1
         FROM {changed} d
         JOIN staged s ON s.line = d.line
-        WHERE p.partner_id = %(partner_id)s AND p.product_id = d.product_id
+        WHERE {among_changed} AND p.product_id = d.product_id
           AND d.fate IN ('updated', 'restored')
         """
-    db.execute(sql.SQL(query).format(values=values, changed=sql.SQL(_CHANGED)), params)
+    db.execute(_format(query, values=values), params)
 
 
 def _remove(db: Connection, params: Params) -> None:
@@ -86,10 +84,10 @@ def _remove(db: Connection, params: Params) -> None:
         SET status = 'removed', line = d.line, publication_id = %(publication_id)s,
             ordinal = d.ordinal, version = p.version + 1
         FROM {changed} d
-        WHERE p.partner_id = %(partner_id)s AND p.product_id = d.product_id
+        WHERE {among_changed} AND p.product_id = d.product_id
           AND d.fate IN ('removed', 'absent')
         """
-    db.execute(sql.SQL(query).format(changed=sql.SQL(_CHANGED)), params)
+    db.execute(_format(query), params)
 
 
 def _create(db: Connection, staged: Staged, params: Params) -> None:
@@ -111,6 +109,12 @@ def _create(db: Connection, staged: Staged, params: Params) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, staged.fields))
     values = sql.SQL(", ").join(_new_value(name) for name in staged.fields)
     db.execute(sql.SQL(query).format(names=names, values=values), params)
+
+
+def _format(query: LiteralString, **parts: sql.Composable) -> sql.Composed:
+    return sql.SQL(query).format(
+        changed=sql.SQL(_CHANGED), among_changed=sql.SQL(AMONG_CHANGED), **parts
+    )
 
 
 def _new_value(name: str) -> sql.Composed:

@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 
 from adapters.postgres.locks import hold_feeds_of
 from adapters.postgres.rows import Connection, digits, fetch_one
-from adapters.postgres.staging import Staged, stage
+from adapters.postgres.staging import Staged, by_sets, stage
 from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Problem, Record
 from commerce_core.money import currencies
 from commerce_core.plans import Incoming, Plan, duplicate_hint, removes_absent
@@ -29,6 +29,11 @@ from commerce_core.plans import Incoming, Plan, duplicate_hint, removes_absent
 MONEY: Final = (*AMOUNTS, "currency")
 _PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
 """The fates that reject a record, which are codes of problems."""
+# Without it the planner would look through all products of the partner.
+AMONG_CHANGED: Final = """
+    p.partner_id = %(partner_id)s AND p.product_id = ANY(ARRAY(
+        SELECT product_id FROM decided WHERE fate IN ('updated', 'restored', 'removed', 'absent')
+    ))"""
 
 
 @frozen
@@ -47,13 +52,19 @@ def compare(
     db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
     hold_feeds_of(db, UUID(digits(incoming.partner_id)))
     staged = stage(db, {*incoming.columns, "currency"}, records)
-    _find_repeated(db)
-    _decide(db, incoming, staged)
+    with by_sets(db):
+        _find_repeated(db)
+        _decide(db, incoming, staged)
+        return Comparison(_plan(db, incoming, staged, problem_limit), staged)
+
+
+def _plan(db: Connection, incoming: Incoming, staged: Staged, problem_limit: int) -> Plan:
+    """What was decided, in figures."""
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming)
     removed = fates["removed"]
     if removes_absent(incoming, read["skus_unreadable"]):
         removed += _remove_absent(db, incoming)
-    plan = Plan(
+    return Plan(
         incoming,
         created=fates["created"],
         updated=fates["updated"],
@@ -73,7 +84,6 @@ def compare(
         ),
         problems=tuple(_problems(db, incoming, staged, problem_limit)),
     )
-    return Comparison(plan, staged)
 
 
 def _find_repeated(db: Connection) -> None:
@@ -130,6 +140,7 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
         price=staged.value("price"),
         sale_price=staged.value("sale_price"),
         differs=_differs(staged),
+        of_catalog=staged.of_catalog,
     )
     known = currencies()
     db.execute(
@@ -160,7 +171,7 @@ _DECIDE: Final = """
                p.sale_price AS own_sale_price,
                {differs} AS differs
         FROM staged s
-        LEFT JOIN products p ON p.partner_id = %(partner_id)s AND p.sku = s.sku
+        LEFT JOIN products p ON {of_catalog} AND p.sku = s.sku
         WHERE NOT s.blank AND NOT s.rejected AND s.sku IS NOT NULL
           AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
     ),
@@ -303,10 +314,10 @@ def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Mappin
         SELECT {counts}
         FROM decided d
         JOIN staged s ON s.line = d.line
-        JOIN products p ON p.partner_id = %(partner_id)s AND p.sku = s.sku
+        JOIN products p ON {among_changed} AND p.product_id = d.product_id
         WHERE d.fate = 'updated'
         """
-    ).format(counts=sql.SQL(", ").join(counts))
+    ).format(counts=sql.SQL(", ").join(counts), among_changed=sql.SQL(AMONG_CHANGED))
     return +Counter(_counts(db, query, _owner(incoming)))
 
 

@@ -6,7 +6,8 @@ A record's `shape` numbers the set of fields that it says anything about. Nearly
 one or two, so "left alone or cleared?" costs nothing: it is answered when the SQL is written.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, LiteralString, assert_never
 
 from attrs import frozen
@@ -15,6 +16,9 @@ from psycopg import sql
 from adapters.postgres.rows import Connection
 from commerce_core import feed_schema as schema
 from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Kind, Record, Value
+
+FEW: Final = 10_000
+"""Up to so many records it is worth fetching their products one by one, not all of the partner."""
 
 _FIXED: Final = ("line", "shape", "blank", "rejected", "deletes", "sku")
 _FIXED_TYPES: Final[tuple[LiteralString, ...]] = ("int4", "int4", "bool", "bool", "bool", "text")
@@ -42,12 +46,38 @@ def sql_type(kind: Kind) -> LiteralString:
             assert_never(kind)
 
 
+@contextmanager
+def by_sets(db: Connection) -> Generator[None]:
+    """Makes the planner join by hashing meanwhile, whatever it believes the tables to hold.
+
+    A catalog that has just been loaded has no statistics yet. The planner then takes a partner's
+    million products for one, and walks the staged records for each of them.
+    """
+    db.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+    yield
+    db.execute(
+        "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT;"
+        "SET LOCAL work_mem TO DEFAULT"
+    )
+
+
 @frozen
 class Staged:
     """What has been staged: which fields the table has, and which of them each shape says."""
 
     fields: tuple[str, ...]
     shapes: tuple[frozenset[str], ...]
+    records: int
+
+    @property
+    def of_catalog(self) -> sql.Composable:
+        """The condition on products `p` that `s` may meet: a few are fetched along the key."""
+        condition = (
+            "p.partner_id = %(partner_id)s AND p.sku = ANY(ARRAY(SELECT sku FROM staged))"
+            if self.records <= FEW
+            else "p.partner_id = %(partner_id)s"
+        )
+        return sql.SQL(condition)
 
     def says(self, *names: str) -> sql.Composed:
         """The SQL condition that a staged record `s` says any of these fields."""
@@ -83,9 +113,10 @@ def stage(db: Connection, fields: Iterable[str], records: Iterable[Record]) -> S
         copy.set_types(types)
         for row in _rows(records, names, shapes):
             copy.write_row(row)
+    staged = cursor.rowcount
     # Without it the planner takes every record for the same sku. The other columns it needn't know.
     db.execute("ANALYZE staged (line, sku)")
-    return Staged(names, tuple(frozenset(said) for said in shapes.numbers))
+    return Staged(names, tuple(frozenset(said) for said in shapes.numbers), staged)
 
 
 def _create(db: Connection, names: tuple[str, ...], types: tuple[LiteralString, ...]) -> None:
