@@ -11,7 +11,8 @@ from entrypoints.cli.verbs import Moment, Session, noun, partner_option, say
 
 if TYPE_CHECKING:
     from commerce_core.sales import Grain, Report
-    from entrypoints.cli.output import Column, Output
+    from entrypoints.cli.output import Output
+    from entrypoints.cli.tables import Column
 
 analytics: Final = noun("analytics", "What was sold, per currency, never converted.")
 
@@ -103,21 +104,22 @@ def _show(out: "Output", report: "Report", columns: "Sequence[Column[Any]]") -> 
 
 
 def _partner() -> "Column[Any]":
-    from entrypoints.cli.output import Column
+    from entrypoints.cli.tables import Column
 
     return Column("partner", lambda row: row.partner_name, crops=True)
 
 
 def period() -> "Column[Any]":
     """The column of a report over time that names the period."""
-    from entrypoints.cli.output import Column
+    from entrypoints.cli.tables import Column
 
     return Column("period", lambda row: row.sales_period)
 
 
 def figures() -> "list[Column[Any]]":
     """The columns that sales by partner and over time share."""
-    from entrypoints.cli.output import Column, money
+    from entrypoints.cli.output import money
+    from entrypoints.cli.tables import Column
 
     return [
         Column("orders", lambda row: f"{row.orders:,}", right=True),
@@ -129,7 +131,8 @@ def figures() -> "list[Column[Any]]":
 
 def shares() -> "list[Column[Any]]":
     """The columns of the revenue share."""
-    from entrypoints.cli.output import Column, money
+    from entrypoints.cli.output import money
+    from entrypoints.cli.tables import Column
 
     return [
         Column("revenue", lambda row: money(row.total_revenue, row.currency), right=True),

@@ -52,7 +52,7 @@ def demo(session: Session, *, stay: bool, port: int) -> None:
     if stay:
         from entrypoints.http.server import serve
 
-        serve(settings, HOST, port, 1)
+        serve(settings, HOST, port, on_ready=lambda at: tell.say(f"Answering at {at}/ now."))
 
 
 def _introduce(tell: "Narration", home: Path) -> None:

@@ -131,7 +131,8 @@ def list_(
     """Lists feeds, newest first."""
     from commerce_core.feeds import FeedQuery
     from commerce_core.ids import parse
-    from entrypoints.cli.output import Column, moment, size
+    from entrypoints.cli.output import moment, size
+    from entrypoints.cli.tables import Column
 
     columns: list[Column[Feed]] = [
         Column("received (UTC)", lambda f: moment(f.received_at)),

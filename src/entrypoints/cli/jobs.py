@@ -45,12 +45,12 @@ def list_(
     """Lists jobs, newest first."""
     from commerce_core.ids import parse
     from commerce_core.jobs import JobQuery
-    from entrypoints.cli.output import Column, moment
+    from entrypoints.cli.output import moment
+    from entrypoints.cli.tables import Column
 
     columns: list[Column[Job]] = [
         Column("created (UTC)", lambda j: moment(j.created_at)),
-        Column("status", lambda j: j.status),
-        Column("outcome", _outcome),
+        Column("status", _ended),
         Column("records", _records, right=True, from_width=110),
         Column("id", lambda j: j.job_id),
         Column("feed", lambda j: j.feed_id, from_width=140),
@@ -60,8 +60,10 @@ def list_(
     session.out.many(found, columns, limit, "No job fits.")
 
 
-def _outcome(job: "Job") -> str:
-    return job.error.code if job.error else (job.outcome or "").replace("_", " ")
+def _ended(job: "Job") -> str:
+    if job.error:
+        return f"{job.status}: {job.error.code}"
+    return job.outcome.replace("_", " ") if job.outcome else job.status
 
 
 def _records(job: "Job") -> str:

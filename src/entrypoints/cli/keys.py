@@ -51,7 +51,8 @@ def _show(out: "Output", issued: "IssuedKey") -> None:
 @limit_option
 def list_(session: Session, partner: str | None, limit: int | None) -> None:
     """Lists the keys, newest first, without their secrets."""
-    from entrypoints.cli.output import Column, moment
+    from entrypoints.cli.output import moment
+    from entrypoints.cli.tables import Column
 
     @cache
     def name(partner_id: str) -> str:
@@ -61,7 +62,7 @@ def list_(session: Session, partner: str | None, limit: int | None) -> None:
         Column("id", lambda key: key.key_id),
         Column("of", lambda key: name(key.partner_id) if key.partner_id else "the operator"),
         Column("made (UTC)", lambda key: moment(key.created_at)),
-        Column("revoked", lambda key: moment(key.revoked_at)),
+        Column("revoked", lambda key: moment(key.revoked_at), from_width=100),
         Column("scopes", lambda key: " ".join(key.scopes), crops=True, from_width=110),
     ]
     session.out.many(

@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 import click
 
-from entrypoints.cli.output import Column, Output, text_width, tidy
+from entrypoints.cli.output import Output
+from entrypoints.cli.tables import Column, text_width, tidy
 
 T = TypeVar("T")
 
@@ -16,7 +17,7 @@ _WIDEST_TEXT: Final = 88
 _WIDEST_TABLE: Final = 100
 """In a pipe, where nobody says how much room there is."""
 _NARROWEST_BAR: Final = 10
-_INDENT: Final = 2
+_INDENT: Final = "  "
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -53,7 +54,7 @@ class Narration:
 
     def note(self, text: str) -> None:
         """A line that belongs to the table or the step above."""
-        self._line(f"{' ' * _INDENT}{tidy(text)}")
+        self._line(f"{_INDENT}{tidy(text)}")
 
     def gap(self) -> None:
         """An empty line."""
@@ -64,16 +65,16 @@ class Narration:
         self._line()
         if self._told:
             width = self.out.width if self.out.terminal else _WIDEST_TABLE
-            self.out.drawn(rows, columns, width, _INDENT)
+            self.out.fitted(rows, columns, width, _INDENT)
         self._line()
 
     def plain(self, text: str) -> None:
         """A line to copy as it is."""
-        self._line(f"{' ' * _INDENT}{text}")
+        self._line(f"{_INDENT}{text}")
 
     def shell(self, *words: str) -> None:
         """A command that does what was just done."""
-        self._line(f"{' ' * _INDENT}{click.style(f'$ {self.quoted(*words)}', dim=True)}")
+        self._line(f"{_INDENT}{click.style(f'$ {self.quoted(*words)}', dim=True)}")
 
     def quoted(self, *words: str) -> str:
         """The command as one would type it."""
@@ -88,7 +89,7 @@ class Narration:
         figures = [shown(row) for row in rows]
         before = max(map(text_width, names), default=0)
         after = max(map(text_width, figures), default=0)
-        room = max(_NARROWEST_BAR, min(self._width, 72) - before - after - _INDENT - 4)
+        room = max(_NARROWEST_BAR, min(self._width, 72) - before - after - 6)
         most = max((amount(row) for row in rows), default=Decimal(0)) or Decimal(1)
         for row, label, figure in zip(rows, names, figures, strict=True):
             bar = self._bar(max(amount(row), Decimal(0)) / most, room)

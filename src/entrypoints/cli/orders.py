@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from commerce_core.orders import Order, OrderItem, OrderStatus, Wanted
-    from entrypoints.cli.output import Column, Output
+    from entrypoints.cli.output import Output
+    from entrypoints.cli.tables import Column
 
 orders: Final = noun("orders", "Orders, at prices frozen when they were placed.")
 _STATUSES: Final = ("created", "confirmed", "fulfilled", "cancelled", "refunded")
@@ -104,7 +105,8 @@ def _units(order: "Order") -> str:
 
 
 def _list(out: "Output", found: "Iterator[Order]", limit: int | None) -> None:
-    from entrypoints.cli.output import Column, moment, money
+    from entrypoints.cli.output import moment, money
+    from entrypoints.cli.tables import Column
 
     columns: list[Column[Order]] = [
         Column("created (UTC)", lambda o: moment(o.created_at)),
@@ -151,7 +153,8 @@ def _show(out: "Output", order: "Order") -> None:
 
 def line_columns(order: "Order") -> "list[Column[OrderItem]]":
     """The columns of a list of an order's lines."""
-    from entrypoints.cli.output import Column, money
+    from entrypoints.cli.output import money
+    from entrypoints.cli.tables import Column
 
     def amount(of: "Decimal") -> str:
         return money(of, order.currency)

@@ -3,47 +3,21 @@
 import json
 import shutil
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 import click
-from attrs import frozen
 
+from entrypoints.cli.tables import Column, fitted, tidy, whole
 from entrypoints.cli.verbs import say
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 T = TypeVar("T")
 
 ROWS_ON_A_TERMINAL: Final = 50
-_ROWS_MEASURED: Final = 500
-"""In a pipe the columns are as wide as these first rows need; later ones may stand out."""
-_JOINERS: Final = "\u200c\u200d"
 _THOUSAND: Final = 1000
-
-
-@frozen
-class Column(Generic[T]):
-    """A column of a table: its title, and what it shows of a row.
-
-    Where a table is drawn, a column that `crops` is cut at `most` and gives way to the others, one
-    that `wraps` breaks its lines but not below `least`, and one with a `from_width` is only shown
-    where there is so much room.
-    """
-
-    title: str
-    text: Callable[[T], str]
-    right: bool = False
-    crops: bool = False
-    wraps: bool = False
-    from_width: int = 0
-    least: int | None = None
-    most: int = 60
 
 
 class Output:
@@ -104,7 +78,7 @@ class Output:
         else:
             self._table(shown, columns, none)
         if limit is not None and next(found, None) is not None:
-            say(f"There are more than these {limit}: say --limit, or narrow the list.")
+            say(f"Cut after {plural(limit, 'row')}; --limit shows more.")
 
     def _table(self, rows: Iterator[T], columns: Sequence[Column[T]], none: str) -> None:
         first = next(rows, None)
@@ -114,85 +88,23 @@ class Output:
         self.table(chain([first], rows), columns)
 
     def table(self, rows: Iterable[T], columns: Sequence[Column[T]]) -> None:
-        """A table: drawn to fit the terminal, or whole lines of aligned text."""
+        """A table: one that fits the terminal, or whole lines for a pipe."""
         if self.terminal:
-            self.drawn(rows, columns, self.width)
+            self.fitted(rows, columns, self.width)
         else:
-            for line in _aligned(rows, columns):
+            for line in whole(rows, columns):
                 self.line(line)
 
-    def drawn(
-        self, rows: Iterable[T], columns: Sequence[Column[T]], width: int, indent: int = 0
+    def fitted(
+        self, rows: Iterable[T], columns: Sequence[Column[T]], width: int, indent: str = ""
     ) -> None:
-        """A table that is no wider than that, `indent` columns from the left."""
-        from rich.console import Console
-        from rich.padding import Padding
-
-        fitting = [column for column in columns if column.from_width <= width]
-        table = _drawing(rows, fitting, ruled=self.terminal)
-        console = Console(width=width, highlight=False)
-        with console.capture() as captured:
-            console.print(Padding(table, (0, 0, 0, indent)))
-        for line in captured.get().splitlines():
-            self.line(line.rstrip())
-
-
-def _aligned(rows: Iterable[T], columns: Sequence[Column[T]]) -> Iterator[str]:
-    """The rows as lines of plain text below their titles."""
-    cells = ([tidy(column.text(row)) for column in columns] for row in rows)
-    measured = list(islice(cells, _ROWS_MEASURED))
-    titles = [column.title for column in columns]
-    widths = [max(map(text_width, column)) for column in zip(titles, *measured, strict=True)]
-    for line in chain([titles], measured, cells):
-        padded = zip(line, widths, columns, strict=True)
-        yield "  ".join(_padded(text, width, right=c.right) for text, width, c in padded).rstrip()
-
-
-def _padded(text: str, width: int, *, right: bool) -> str:
-    blanks = " " * (width - text_width(text))
-    return blanks + text if right else text + blanks
-
-
-def _drawing(rows: Iterable[T], columns: Sequence[Column[T]], *, ruled: bool) -> "Table":
-    """The rows as a table that fits itself to the room there is."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        box=SIMPLE_HEAD if ruled else None,
-        pad_edge=False,
-        show_edge=False,
-        header_style="bold",
-        border_style="dim",
-    )
-    for column in columns:
-        table.add_column(
-            column.title,
-            justify="right" if column.right else "left",
-            no_wrap=not column.wraps,
-            overflow="ellipsis" if column.crops else "fold",
-            min_width=column.least,
-            max_width=column.most if column.crops else None,
-        )
-    for row in rows:
-        table.add_row(*(Text(tidy(column.text(row))) for column in columns))
-    return table
-
-
-def tidy(text: str) -> str:
-    """The text without what could move a terminal's cursor or hide words: partners wrote it."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)
-
-
-def text_width(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 or c in _JOINERS for c in text)
+        """A table that is no wider than that, its indentation included."""
+        titles, rule, lines = fitted(rows, columns, width - len(indent))
+        self.line(indent + click.style(titles, bold=True))
+        if self.terminal:
+            self.line(indent + click.style(rule, dim=True))
+        for line in lines:
+            self.line(indent + line)
 
 
 def money(amount: Decimal | None, currency: str | None) -> str:

@@ -36,7 +36,7 @@ def add(
 @limit_option
 def list_(session: Session, limit: int | None) -> None:
     """Lists the partners, oldest first."""
-    from entrypoints.cli.output import Column
+    from entrypoints.cli.tables import Column
 
     columns: list[Column[Partner]] = [
         Column("name", lambda p: p.partner_name, crops=True),

@@ -9,7 +9,7 @@ from entrypoints.cli.verbs import Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.products import Product, SortBy
-    from entrypoints.cli.output import Column
+    from entrypoints.cli.tables import Column
 
 products: Final = noun("products", "The catalog: each product is one partner's offer.")
 
@@ -68,14 +68,15 @@ def show(session: Session, product: str, partner: str | None) -> None:
 
 def columns() -> "list[Column[Product]]":
     """The columns of a list of products."""
-    from entrypoints.cli.output import Column, money
+    from entrypoints.cli.output import money
+    from entrypoints.cli.tables import Column
 
     return [
         Column("sku", lambda p: p.sku),
         Column("name", lambda p: p.product_name, crops=True),
         Column("price", lambda p: money(p.price, p.currency), right=True),
-        Column("stock", stock, right=True),
-        Column("partner", lambda p: p.partner_name, crops=True, from_width=100),
+        Column("stock", stock, right=True, from_width=100),
+        Column("partner", lambda p: p.partner_name, crops=True, from_width=120),
         Column("id", lambda p: p.product_id),
     ]
 

@@ -11,7 +11,7 @@ import click
 from attrs import asdict
 
 from commerce_core.errors import CommerceError
-from entrypoints.cli.output import tidy
+from entrypoints.cli.tables import tidy
 from entrypoints.problems import EXIT_BUG, EXIT_USAGE, Problem, problem_of, problem_type
 
 EXIT_INTERRUPTED: Final = 130

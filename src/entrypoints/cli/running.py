@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from commerce_core.errors import CommerceError, Conflict, RunLost
-from entrypoints.cli.output import Column, Output, duration, moment_utc, plural
+from entrypoints.cli.output import Output, duration, moment_utc, plural
+from entrypoints.cli.tables import Column
 from entrypoints.problems import EXIT_CONFLICT, EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PROBLEMS_SHOWN: Final = 10
 _LOOK_EVERY: Final = 0.1
+_TRY_EVERY: Final = 0.3
 _BAR_AFTER: Final = 0.4
 """A job that is over sooner needs no bar."""
 _OUTCOMES: Final = {
@@ -62,26 +64,34 @@ def run_or_watch(commerce: "Commerce", job_id: str, *, new: bool = False) -> "Jo
 
     Conflict if it had ended before; a `new` one can only have been ended by a quick worker.
     """
+    if not new:
+        commerce.intake.get_job(job_id).release()
     with _shown(commerce, job_id):
-        try:
-            return commerce.intake.run(job_id)
-        except RunLost:
-            pass
-        except Conflict as conflict:
-            if conflict.code != "job_running" and not (new and conflict.code == "job_finished"):
-                raise
-        return _ended(commerce, job_id)
+        while (job := _run(commerce, job_id)) is None:
+            time.sleep(_TRY_EVERY)
+    return job
+
+
+def _run(commerce: "Commerce", job_id: str) -> "Job | None":
+    """The job, finished by us or by somebody else; None where one has to wait.
+
+    That is for a worker that runs it, for another job of its partner, or, where a process died of
+    it, for the end of that one's lease. So it is tried again, also by whoever began as a watcher.
+    """
+    try:
+        return commerce.intake.run(job_id)
+    except RunLost:
+        return None
+    except Conflict:
+        job = commerce.intake.get_job(job_id)
+        return job if job.is_finished else None
 
 
 def watch(commerce: "Commerce", job_id: str) -> "Job":
     """Waits until a job has ended, whoever runs it."""
     with _shown(commerce, job_id):
-        return _ended(commerce, job_id)
-
-
-def _ended(commerce: "Commerce", job_id: str) -> "Job":
-    while not (job := commerce.intake.get_job(job_id)).is_finished:
-        time.sleep(_LOOK_EVERY)
+        while not (job := commerce.intake.get_job(job_id)).is_finished:
+            time.sleep(_LOOK_EVERY)
     return job
 
 
@@ -180,8 +190,8 @@ def problem_columns() -> "list[Column[Problem]]":
         Column("line", lambda p: str(p.line), right=True),
         Column("column", lambda p: p.column or "(all)"),
         Column("value", lambda p: p.value or "", crops=True, most=20),
-        Column("what is wrong", _wrong, wraps=True, least=10),
-        Column("what to do", lambda p: p.hint, wraps=True, least=22),
+        Column("what is wrong", _wrong, wraps=True, most=11),
+        Column("what to do", lambda p: p.hint, wraps=True, most=40),
     ]
 
 

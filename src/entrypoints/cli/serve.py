@@ -24,7 +24,14 @@ def serve(session: Session, host: str, port: int, workers: int) -> None:
     """Answers HTTP, and works on jobs, until it is ended with Ctrl-C."""
     from entrypoints.http.server import serve as answer
 
-    answer(session.settings, host, port, workers)
+    answer(session.settings, host, port, workers, on_ready=lambda at: _ready(session, at))
+
+
+def _ready(session: Session, address: str) -> None:
+    if session.out.as_json:
+        session.out.json({"address": address})
+    else:
+        session.out.line(f"Answering at {address}/ until Ctrl-C.")
 
 
 @verb("worker", scope=None)

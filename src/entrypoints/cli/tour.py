@@ -19,9 +19,10 @@ from commerce_core.sales import PartnerSales, PeriodSales, Report, RevenueShare
 from commerce_core.usecases import Commerce
 from entrypoints.cli.narration import Narration
 from entrypoints.cli.orders import line_columns
-from entrypoints.cli.output import Column, duration, moment, money, plural, size
+from entrypoints.cli.output import duration, moment, money, plural, size
 from entrypoints.cli.products import stock
 from entrypoints.cli.running import fates, problem_columns, run_or_watch, seconds_of
+from entrypoints.cli.tables import Column
 
 R = TypeVar("R", PartnerSales, PeriodSales, RevenueShare)
 
