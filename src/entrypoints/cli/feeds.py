@@ -82,7 +82,7 @@ def upload(
     else:
         session.out.one(receipt, lambda: _receipt_fields(receipt))
         if not session.out.as_json:
-            session.out.line(_next_step(receipt, run=run))
+            session.out.line(_next_step(session, receipt, run=run))
 
 
 def _opened(file: str) -> AbstractContextManager[BinaryIO]:
@@ -107,13 +107,13 @@ def _receipt_fields(receipt: "Receipt") -> Iterator[tuple[str, str]]:
     yield "sha256", receipt.sha256
 
 
-def _next_step(receipt: "Receipt", *, run: bool) -> str:
+def _next_step(session: Session, receipt: "Receipt", *, run: bool) -> str:
     if run:
         return (
             "A worker takes it from here: one in `commerce serve`, or `commerce worker`. "
-            f"To see how far it is: commerce jobs watch {receipt.job_id}"
+            f"To see how far it is:\n  {session.typed('jobs', 'watch', receipt.job_id)}"
         )
-    return f"It waits for its start: commerce jobs run {receipt.job_id}"
+    return f"It waits for its start:\n  {session.typed('jobs', 'run', receipt.job_id)}"
 
 
 @feeds.verb("list", scope="feeds:read")

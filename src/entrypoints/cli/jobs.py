@@ -93,8 +93,8 @@ def watch(session: Session, job_id: str, *, strict: bool) -> None:
 
     job = session.commerce.intake.get_job(job_id)
     if job.status == "queued":
-        start = "" if job.released else f" Start it with: commerce jobs run {job_id}"
-        say(f"It waits for {'a worker' if job.released else 'its start'}.{start}")
+        start = f"its start: {session.typed('jobs', 'run', job_id)}"
+        say(f"It waits for {'a worker.' if job.released else start}")
     conclude(session, until_finished(session.commerce, job_id), strict=strict)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from entrypoints.cli.verbs import say
 T = TypeVar("T")
 
 ROWS_ON_A_TERMINAL: Final = 50
+_LEAST_ROOM: Final = 20
 _THOUSAND: Final = 1000
 
 
@@ -53,7 +55,17 @@ class Output:
         shown = [(name, tidy(value)) for name, value in pairs if value]
         widest = max((len(name) for name, _ in shown), default=0)
         for name, value in shown:
-            self.line(f"{click.style(name.ljust(widest), dim=True)}  {value}")
+            first, *more = self._lines(value, widest + 2)
+            self.line(f"{click.style(name.ljust(widest), dim=True)}  {first}")
+            for line in more:
+                self.line(" " * (widest + 2) + line)
+
+    def _lines(self, value: str, indent: int) -> list[str]:
+        """A value in lines that fit the terminal; words, addresses and ids stay whole."""
+        if not self.terminal:
+            return [value]
+        room = max(_LEAST_ROOM, self.width - indent)
+        return textwrap.wrap(value, room, break_long_words=False, break_on_hyphens=False)
 
     def one(self, value: object, pairs: Callable[[], Iterable[tuple[str, str]]]) -> None:
         """One thing: as JSON, or as these fields."""

@@ -45,7 +45,7 @@ def conclude(session: "Session", job: "Job", *, strict: bool = False) -> None:
         session.out.json({**shaped, "problems": shape(problems)} if isinstance(shaped, dict) else 0)
     else:
         show_job(session.out, job)
-        show_problems(session.out, job, problems)
+        _show_problems(session, job, problems)
     code = exit_code(job, strict=strict)
     if code:
         session.end(code)
@@ -200,13 +200,15 @@ def _wrong(problem: "Problem") -> str:
     return told if problem.severity == "error" else f"{told} (warning)"
 
 
-def show_problems(out: Output, job: "Job", problems: "list[Problem]") -> None:
+def _show_problems(session: "Session", job: "Job", problems: "list[Problem]") -> None:
     """The first problems of a job, and where the others are."""
     if not problems:
         return
+    out = session.out
     out.line()
     out.table(problems, problem_columns())
     known = sum(job.summary.problems_by_code.values()) if job.summary else len(problems)
     if known > len(problems):
         out.line()
-        out.line(f"{plural(known, 'problem')}; all of them: commerce jobs problems {job.job_id}")
+        out.line(f"{plural(known, 'problem')} in all:")
+        out.line(f"  {session.typed('jobs', 'problems', job.job_id)}")

@@ -1,5 +1,6 @@
 """What every command shares: its scope, its options, and how it opens the platform."""
 
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
@@ -95,6 +96,11 @@ class Session:
         if self._scope is not None:
             commerce.context.principal.require(self._scope)
         return commerce
+
+    def typed(self, *words: str) -> str:
+        """A command as one would type it next, on the same data."""
+        folder = self.given("data_dir")
+        return shlex.join(("commerce", *(("--data-dir", str(folder)) if folder else ()), *words))
 
     def end(self, code: int) -> None:
         """Ends the command with an exit code."""
