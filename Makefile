@@ -46,9 +46,10 @@ fmt: .venv/.check  ## formats, and repairs what can be repaired
 	@$(BIN)/ruff format --quiet .
 
 # Each list holds the one before it, at the same versions. UPGRADE=1 takes what is newest.
-LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links \
-	$(if $(filter-out 0,$(UPGRADE)),--upgrade) pyproject.toml
+	$(if $(filter-out 0,$(UPGRADE)),--upgrade)
+LOCK = $(PIN) pyproject.toml
 UV ?= uv
 
 lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv; UPGRADE=1: newest)
@@ -58,6 +59,7 @@ lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv
 		-o requirements/test.txt >/dev/null
 	@$(LOCK) --group build --group test --group lint --group docs -c requirements/test.txt \
 		-o requirements/check.txt >/dev/null
+	@$(PIN) --group swift -o requirements/swift.txt >/dev/null
 
 clean:  ## removes what the targets above made, .venv too
 	@rm -rf .venv site dist .coverage .coverage.* htmlcov .import_linter_cache .pytest_cache \
@@ -68,8 +70,8 @@ clean:  ## removes what the targets above made, .venv too
 # A stamp says what .venv holds; nothing is done again until a list changes. No pip is put into
 # .venv: Debian's python3 may lack what that takes, and the system's own pip serves as well.
 
-pip = if $(PYTHON) -m pip --version >/dev/null 2>&1; \
-	then $(PYTHON) -m pip --python $(BIN)/python $(1); else $(BIN)/python -m pip $(1); fi
+pip = if $(PYTHON) -m pip --version >/dev/null 2>&1; then by=$(PYTHON); else by=$(BIN)/python; fi; \
+	$$by -m pip --python $(or $(2),$(BIN))/python $(1)
 
 # An environment holds absolute paths: one that was moved or copied here is made anew.
 ifneq ($(shell cat .venv/.folder 2>/dev/null),$(CURDIR))
@@ -91,9 +93,16 @@ endif
 	@$(call quietly,$(call pip,install --no-deps --no-build-isolation -e .))
 	@touch $@
 
-.venv/.test: .venv/.runtime requirements/test.txt
+.venv/.test: .venv/.runtime .venv/.swift requirements/test.txt
 	@echo "Installing the test tools ..."
 	@$(call quietly,$(call pip,install --require-hashes -r requirements/test.txt))
+	@touch $@
+
+# The store of the S3 tests replaces parts of Python's networking: it doesn't belong among ours.
+.venv/.swift: .venv/.folder requirements/swift.txt
+	@echo "Installing the store that the tests keep files in ..."
+	@$(PYTHON) -m venv --clear --without-pip .venv/swift
+	@$(call quietly,$(call pip,install --require-hashes -r requirements/swift.txt,.venv/swift/bin))
 	@touch $@
 
 .venv/.check: .venv/.test requirements/check.txt

@@ -1,0 +1,119 @@
+"""A wire that breaks on purpose: a TCP proxy that cuts, stalls, resets, or answers by itself."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Generator
+
+RESET = struct.pack("ii", 1, 0)
+BLOCK = 1 << 16
+
+
+class Proxy:
+    """Passes on what comes to `port`, until told otherwise.
+
+    `cuts`: how many bytes of answers still pass until a connection is reset, then how many until
+    the next one is. `stall`: seconds before each piece of an answer. `answers`: what is sent
+    instead, to one new connection each. `refuses`: whether new connections are reset at once.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._behind = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self.cuts: list[int] = []
+        self.stall = 0.0
+        self.refuses = False
+        self.answers: list[bytes] = []
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):  # it is closed
+            while True:
+                client, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def close(self) -> None:
+        # Closing alone would leave `accept` waiting.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.reset_all()
+
+    def reset_all(self) -> None:
+        """Resets all connections that are open now."""
+        for end in tuple(self._open):
+            reset(end)
+
+    def _serve(self, client: socket.socket) -> None:
+        if self.refuses:
+            reset(client)
+        elif self.answers:
+            client.recv(BLOCK)
+            with client:
+                client.sendall(self.answers.pop(0))
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(BLOCK):  # a body on its way: closing now would be a reset
+                    pass
+        else:
+            self._join(client, socket.create_connection(self._behind))
+
+    def _join(self, client: socket.socket, server: socket.socket) -> None:
+        ends = {client, server}
+        self._open |= ends
+        there = threading.Thread(target=self._pass, args=(client, server, False), daemon=True)
+        there.start()
+        self._pass(server, client, is_answer=True)
+        there.join()
+        self._open -= ends
+        for end in ends:
+            end.close()
+
+    def _pass(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+        """Passes bytes on until one of the two ends closes, or it has to be cut."""
+        with contextlib.suppress(OSError):
+            while block := source.recv(BLOCK):
+                if is_answer and self.stall:
+                    time.sleep(self.stall)
+                passed = self._until_cut(len(block)) if is_answer else len(block)
+                target.sendall(block[:passed])
+                if passed < len(block):
+                    reset(target)
+                    reset(source)
+            target.shutdown(socket.SHUT_WR)
+
+    def _until_cut(self, size: int) -> int:
+        """How many of so many bytes pass."""
+        with self._lock:
+            if not self.cuts:
+                return size
+            if size > self.cuts[0]:
+                return self.cuts.pop(0)
+            self.cuts[0] -= size
+            return size
+
+
+def reset(end: socket.socket) -> None:
+    """Ends a connection as a crash would, also for whoever waits for bytes from it."""
+    with contextlib.suppress(OSError):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        end.shutdown(socket.SHUT_RD)
+        end.close()
+
+
+@contextlib.contextmanager
+def proxy_before(port: int) -> Generator[Proxy]:
+    """A proxy before that port of this machine."""
+    proxy = Proxy(port)
+    thread = threading.Thread(target=proxy.run, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+        thread.join()
