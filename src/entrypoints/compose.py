@@ -91,6 +91,10 @@ def _files(settings: Settings) -> Files:
         from adapters.memory import MemoryFiles
 
         return MemoryFiles()
+    if settings.files_url.startswith("s3://"):
+        from adapters.s3 import S3Files
+
+        return S3Files.at(settings.files_url)
     from adapters.filesystem import DiskFiles
 
     return DiskFiles(settings.files_dir)

@@ -15,7 +15,7 @@ PREFIX: Final = "COMMERCE_"
 FILE: Final = "commerce.toml"
 EMBEDDED: Final = "embedded:"
 _DATABASES: Final = (EMBEDDED, "memory:", "postgresql://", "postgres://")
-_FILES: Final = ("file:", "memory:")
+_FILES: Final = ("file:", "s3://", "memory:")
 
 
 def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
@@ -34,8 +34,9 @@ class Settings:
     """The settings of one process.
 
     `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR), `postgresql://...` or
-    `memory:`; `files_url` is `file:[DIR]` or `memory:`; `data_dir` is where the embedded parts
-    live, unless the URLs name folders of their own; `most_upload_bytes` bounds a raw file.
+    `memory:`; `files_url` is `file:[DIR]`, `s3://BUCKET/PREFIX` or `memory:`; `data_dir` is
+    where the embedded parts live, unless the URLs name folders of their own; `most_upload_bytes`
+    bounds a raw file.
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
