@@ -30,6 +30,7 @@ from commerce_core.partners import ApiKey, Partner, Source
 from commerce_core.plans import Change, Incoming, Plan, compare
 from commerce_core.ports import Clock, StoredFile, UnitOfWork, check_file_key
 from commerce_core.products import Product, ProductQuery
+from commerce_core.profiles import UNPROFILED, SavedProfile
 from commerce_core.publications import Publication
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 
@@ -64,6 +65,7 @@ class _Tables:
         self.journal: _Journal = []
         self.partners = _Table[str, Partner](self.journal)
         self.sources = _Table[str, Source](self.journal)
+        self.profiles = _Table[str, SavedProfile](self.journal)
         self.keys = _Table[str, ApiKey](self.journal)
         self.feeds = _Table[str, Feed](self.journal)
         self.jobs = _Table[str, Job](self.journal)
@@ -254,6 +256,22 @@ class _Sources:
         wanted = (partner_id, source_name)
         everything = self._kept.sources.values()
         return next((s for s in everything if (s.partner_id, s.source_name) == wanted), None)
+
+    def of(self, partner_id: str) -> Sequence[Source]:
+        own = (s for s in self._kept.sources.values() if s.partner_id == partner_id)
+        return sorted(own, key=lambda source: source.source_name)
+
+    def profile(self, source_id: str) -> SavedProfile:
+        return self._kept.profiles.get(source_id, UNPROFILED)
+
+    def save_profile(self, source_id: str, saved: SavedProfile) -> None:
+        if saved.version != self.profile(source_id).version + 1:
+            raise Conflict(
+                f"Version {saved.version} of the profile has been saved by somebody else.",
+                "Look at it, and save yours again.",
+                code="profile_changed",
+            )
+        self._kept.profiles[source_id] = saved
 
 
 @frozen

@@ -5,37 +5,29 @@
 Nothing of a run is seen until all of it is, and a run that lost its lease commits nothing.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import BinaryIO, Final
-from zoneinfo import ZoneInfo
 
-from attrs import Factory, define, evolve, frozen
+from attrs import evolve, frozen
 
+from commerce_core.drift import drift_between
 from commerce_core.errors import FileRefused
 from commerce_core.feed_reader import Reader, Terms, open_feed
-from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS, Problem, Record
+from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS
 from commerce_core.feeds import Feed
-from commerce_core.ids import Entropy, mint, mint_block
+from commerce_core.ids import Entropy, looks_like, mint, mint_block
 from commerce_core.jobs import (
     MOST_ATTEMPTS,
     MOST_PROBLEMS_KEPT,
     Job,
     JobError,
-    Progress,
-    Stage,
+    JobQuery,
     Summary,
 )
 from commerce_core.partners import Partner
-from commerce_core.plans import Incoming, Plan, removes_absent
+from commerce_core.plans import Incoming
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
 from commerce_core.publications import Publication
-
-RECORDS_PER_REPORT: Final = 5_000
-"""How often a run tells its progress."""
-
-Tell = Callable[[Progress], None]
+from commerce_core.tally import Tally
 
 
 @frozen
@@ -67,27 +59,29 @@ class Ingest:
             return self._fail(job, refusal)
 
     def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
-        feed = unit.feeds.get(job.feed_id)
-        latest = unit.feeds.last_full_snapshot(feed.source_id) if feed.mode == "full" else None
-        if latest is not None and feed.snapshot_at < latest:
-            return self._supersede(unit, job, feed, latest)
-        publication = self._publication(feed)
+        feed, partner = unit.feeds.get(job.feed_id), unit.partners.get(job.partner_id)
+        read_by = unit.sources.profile(feed.source_id)
         with self.keep_lease(job, unit.session) as tell, self.files.open(feed.file_key) as raw:
-            run = _Run(self.clock, tell, feed.bytes)
-            partner = unit.partners.get(feed.partner_id)
-            reader = open_feed(run.metered(raw), _terms(feed, partner))
+            tally = Tally(self.clock, tell, feed.bytes)
+            terms = Terms.of(partner, feed.mode, read_by.profile)
+            reader = open_feed(tally.metered(raw), terms)
+            feed = _mending(unit, feed, reader.mends)
+            newer = _newer_full_snapshot(unit, feed)
+            if newer is not None:
+                return self._supersede(unit, job, feed, newer)
             plan = unit.products.compare(
-                _incoming(feed, partner, reader), run.counted(reader), MOST_PROBLEMS_KEPT
+                _incoming(feed, partner, reader), tally.counted(reader), MOST_PROBLEMS_KEPT
             )
-            _check_row_count(feed, run.records_read - run.fates["blank"])
-            run.stage("compare", run.records_read)
-            summary = run.summary(plan, reader)
+            _check_row_count(feed, tally.records_read - tally.fates["blank"])
+            tally.stage("compare", tally.records_read)
+            summary = _with_drift(unit, feed, tally.summary(plan, reader))
+            publication = self._publication(feed, read_by.version)
             if summary.accepted:
                 after = unit.products.apply(plan, publication, self._stem())
                 summary.check(plan.before, after)
-                run.stage("apply", summary.created + summary.updated + summary.restored)
-        unit.jobs.add_problems(job.job_id, run.problems_with(plan))
-        return self._finish(unit, job, feed, publication, run.timed(summary))
+                tally.stage("apply", summary.created + summary.updated + summary.restored)
+        unit.jobs.add_problems(job.job_id, tally.problems_with(plan))
+        return self._finish(unit, job, feed, publication, tally.timed(summary))
 
     def _finish(
         self, unit: UnitOfWork, job: Job, feed: Feed, publication: Publication, summary: Summary
@@ -114,7 +108,7 @@ class Ingest:
             unit.feeds.put(_failed(unit.feeds.get(job.feed_id)))
             return _finished(unit, job.fail(self.clock(), error))
 
-    def _publication(self, feed: Feed) -> Publication:
+    def _publication(self, feed: Feed, profile_version: int) -> Publication:
         return Publication(
             publication_id=mint("pub", self.clock(), self.entropy),
             partner_id=feed.partner_id,
@@ -122,6 +116,7 @@ class Ingest:
             feed_id=feed.feed_id,
             mode=feed.mode,
             actor=self.actor,
+            profile_version=profile_version,
         )
 
     def _stem(self) -> str:
@@ -138,8 +133,29 @@ def _failed(feed: Feed) -> Feed:
     return feed if feed.status == "applied" else feed.became("failed")
 
 
-def _terms(feed: Feed, partner: Partner) -> Terms:
-    return Terms(feed.mode, partner.currency, ZoneInfo(partner.time_zone))
+def _mending(unit: UnitOfWork, feed: Feed, mended: str | None) -> Feed:
+    """A mended report is a delta as of the feed that it mends, whatever its upload said."""
+    if mended is None:
+        return feed
+    first = unit.feeds.get(mended) if looks_like("feed", mended) else feed
+    as_of = first.snapshot_at if first.source_id == feed.source_id else feed.snapshot_at
+    return evolve(feed, mode="delta", snapshot_at=as_of)
+
+
+def _newer_full_snapshot(unit: UnitOfWork, feed: Feed) -> datetime | None:
+    """The moment of a full feed that was applied already and is newer than this full one."""
+    latest = unit.feeds.last_full_snapshot(feed.source_id) if feed.mode == "full" else None
+    return latest if latest is not None and feed.snapshot_at < latest else None
+
+
+def _with_drift(unit: UnitOfWork, feed: Feed, summary: Summary) -> Summary:
+    """The summary, with how the file differs from the source's last one in form."""
+    before = unit.publications.latest(feed.source_id)
+    if before is None:
+        return summary
+    ended = unit.jobs.page(JobQuery(feed_id=before.feed_id, status="completed"), None, 1).items
+    told = ended[0].summary if ended else None
+    return evolve(summary, drift=drift_between(told, summary)) if told else summary
 
 
 def _incoming(feed: Feed, partner: Partner, reader: Reader) -> Incoming:
@@ -173,122 +189,3 @@ def _nothing_accepted(summary: Summary) -> str:
         _, hint = PROBLEMS[shared[0]]
         return f"None of {records:,} records could be accepted: all have {shared[0]}. {hint}"
     return f"None of {records:,} records could be accepted. See the job's problems."
-
-
-@define
-class _Run:
-    """What is measured and counted while a feed is read."""
-
-    _clock: Clock
-    _tell: Tell
-    _bytes_total: int
-    records_read: int = 0
-    fates: Counter[str] = Factory(Counter[str])
-    _reasons: Counter[str] = Factory(Counter[str])
-    _bytes_read: int = 0
-    _warnings: int = 0
-    _kept: list[Problem] = Factory(list[Problem])
-    _by_code: Counter[str] = Factory(Counter[str])
-    _stages: list[Stage] = Factory(list[Stage])
-    _since: datetime = Factory(lambda self: self._clock(), takes_self=True)
-
-    def metered(self, stream: BinaryIO) -> BinaryIO:
-        """The stream, whose reading moves the progress."""
-        return _Metered(stream, self._add_bytes)  # type: ignore[return-value]
-
-    def _add_bytes(self, count: int) -> None:
-        self._bytes_read += count
-
-    def counted(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records that are offers; all are counted, and their problems noted, as they pass."""
-        self._show("read")
-        for record in records:
-            self.records_read += 1
-            if self.records_read % RECORDS_PER_REPORT == 0:
-                self._show("read")
-            if record.fate is None:
-                self._note(record.problems)
-                yield record
-            else:
-                self.fates[record.fate] += 1
-                self._reasons.update(filter(None, (record.reason,)))
-        self.stage("read", self.records_read)
-        self._show("compare")
-
-    def _note(self, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            self._by_code[problem.code] += 1
-            self._warnings += problem.severity == "warning"
-            if len(self._kept) < MOST_PROBLEMS_KEPT:
-                self._kept.append(problem)
-
-    def _show(self, stage: str) -> None:
-        self._tell(Progress(stage, self._bytes_read, self._bytes_total, self.records_read))
-
-    def stage(self, name: str, records: int) -> None:
-        """A stage has ended."""
-        now = self._clock()
-        self._stages.append(Stage(name, (now - self._since).total_seconds(), records))
-        self._since = now
-
-    def problems_with(self, plan: Plan) -> list[Problem]:
-        """The first problems by line, of those found in reading and those found in comparing."""
-        found = sorted((*self._kept, *plan.problems), key=lambda problem: problem.line)
-        return found[:MOST_PROBLEMS_KEPT]
-
-    def summary(self, plan: Plan, reader: Reader) -> Summary:
-        """What becomes of every record; where none is accepted, nothing is removed either."""
-        by_code = self._by_code + Counter(plan.problems_by_code)
-        summary = Summary(
-            records_read=self.records_read,
-            created=plan.created,
-            updated=plan.updated,
-            restored=plan.restored,
-            unchanged=plan.unchanged,
-            deleted=plan.deleted,
-            rejected=plan.rejected,
-            duplicate=plan.duplicate,
-            folded=self.fates["folded"],
-            skipped=self.fates["skipped"],
-            blank=self.fates["blank"],
-            absent=plan.absent,
-            removed=plan.removed,
-            warnings=self._warnings + plan.problems_by_code.get("duplicate_sku", 0),
-            problems_by_code=dict(sorted(by_code.items())),
-            unused_columns=reader.layout.unused,
-            notes=(*_told(self._reasons), *_notes(plan)),
-        )
-        return summary if summary.accepted else evolve(summary, removed=0)
-
-    def timed(self, summary: Summary) -> Summary:
-        """The summary with the stages of this run."""
-        return evolve(summary, stages=tuple(self._stages))
-
-
-def _told(reasons: Counter[str]) -> Iterator[str]:
-    """Why records were left out as no offers."""
-    return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
-
-
-def _notes(plan: Plan) -> tuple[str, ...]:
-    """What a partner should be told of the products that aren't in the file."""
-    if not plan.absent or removes_absent(plan.incoming, plan.skus_unreadable):
-        return ()
-    if plan.incoming.mode == "full":
-        records = f"{plan.skus_unreadable} records have no readable sku"
-        return (f"{plan.absent} products are not in this file and stay, because {records}.",)
-    stay = f"{plan.absent} products are not in this file and stay"
-    return (f"{stay}; send mode=full if it is the whole catalog.",)
-
-
-class _Metered:
-    """A stream that counts the bytes read from it."""
-
-    def __init__(self, stream: BinaryIO, add: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._add = add
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size)
-        self._add(len(block))
-        return block

@@ -38,8 +38,22 @@ class Stage:
 
 
 @frozen
+class Drift:
+    """A column that came, went, or that could be read before and can't now."""
+
+    kind: Literal["column_added", "column_gone", "column_unreadable"]
+    column: str
+    field: str | None
+    detail: str
+
+
+@frozen
 class Summary:
-    """What became of every record of a feed; both identities that `check` asserts always hold."""
+    """What became of every record of a feed; the identities that `check` asserts always hold.
+
+    `columns` are the header, `mapping` is each field's column in it; `drift` is how this file
+    differs in form from the one that was applied before.
+    """
 
     records_read: int = 0
     created: int = 0
@@ -57,6 +71,10 @@ class Summary:
     removed: int = 0
     warnings: int = 0
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
+    columns: tuple[str, ...] = ()
+    mapping: Mapping[str, str] = field(factory=dict[str, str])
+    errors_by_column: Mapping[str, int] = field(factory=dict[str, int])
+    drift: tuple[Drift, ...] = ()
     unused_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()

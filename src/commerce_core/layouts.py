@@ -130,10 +130,11 @@ class _Finder:
         """Columns that the profile uses other than to feed a field."""
         group, skip = self._profile.group, self._profile.skip
         names = [rule.column for rule in skip]
-        names += [*((group.key, *group.carry, group.append) if group else ()), *REPORT_COLUMNS]
+        names += (group.key, *group.carry, group.append or "") if group else ()
         names += [n for column in self._profile.columns.values() for n in column.needs]
         names += [n for template in self._profile.identity for n in TEMPLATE_PART.findall(template)]
-        return {i for name in names if name for i in self.all(name)}
+        own = {i for i, name in enumerate(self._names) if name in REPORT_COLUMNS}
+        return own | {i for name in names if name for i in self.all(name)}
 
     def feeding(self, wanted: Field) -> Feeding | None:
         """What feeds a field; None where nothing does."""

@@ -26,6 +26,7 @@ from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner, Source
 from commerce_core.plans import Incoming, Plan
 from commerce_core.products import Product, ProductQuery
+from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 
@@ -90,6 +91,18 @@ class Sources(Protocol):
         """The partner's source of that name."""
         ...
 
+    def of(self, partner_id: str) -> Sequence[Source]:
+        """All sources of a partner, by name."""
+        ...
+
+    def profile(self, source_id: str) -> SavedProfile:
+        """The latest version of the source's profile; `UNPROFILED` if none was ever saved."""
+        ...
+
+    def save_profile(self, source_id: str, saved: SavedProfile) -> None:
+        """Keeps a new version. Conflict `profile_changed` if that version is taken already."""
+        ...
+
 
 class Keys(Listing[str | None, ApiKey], Protocol):
     """API keys, newest first; the query is the only partner whose keys to see, or None for all."""
@@ -119,7 +132,7 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         ...
 
     def put(self, feed: Feed) -> None:
-        """Replaces a feed's status and times; NotFound if there is none."""
+        """Replaces a feed's status, mode and times; NotFound if there is none."""
         ...
 
     def get(self, feed_id: str) -> Feed:
@@ -291,25 +304,54 @@ class UnitOfWork(Protocol):
         ...
 
     @property
-    def partners(self) -> Partners: ...
+    def partners(self) -> Partners:
+        """Who sends feeds."""
+        ...
+
     @property
-    def sources(self) -> Sources: ...
+    def sources(self) -> Sources:
+        """What they send them from, and how those are read."""
+        ...
+
     @property
-    def keys(self) -> Keys: ...
+    def keys(self) -> Keys:
+        """API keys."""
+        ...
+
     @property
-    def feeds(self) -> Feeds: ...
+    def feeds(self) -> Feeds:
+        """Files received."""
+        ...
+
     @property
-    def jobs(self) -> Jobs: ...
+    def jobs(self) -> Jobs:
+        """What is done with them, and the queue of it."""
+        ...
+
     @property
-    def products(self) -> Products: ...
+    def products(self) -> Products:
+        """The catalog."""
+        ...
+
     @property
-    def publications(self) -> Publications: ...
+    def publications(self) -> Publications:
+        """What changed the catalog, by number."""
+        ...
+
     @property
-    def orders(self) -> Orders: ...
+    def orders(self) -> Orders:
+        """What was bought."""
+        ...
+
     @property
-    def sales(self) -> Sales: ...
+    def sales(self) -> Sales:
+        """The ledger of it."""
+        ...
+
     @property
-    def idempotency(self) -> Idempotency: ...
+    def idempotency(self) -> Idempotency:
+        """What was answered under which key."""
+        ...
 
 
 class Store(Protocol):

@@ -14,6 +14,7 @@ then means, the schema decides; a profile adds no kind and no check.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Final, Literal, get_args
 
 from attrs import evolve, field, fields, frozen
@@ -199,5 +200,18 @@ def why_unsafe(pattern: str) -> str | None:
 
 _DEFAULTS: Final = {a.name: getattr(Profile(), a.name) for a in fields(Profile)}
 
+
+@frozen
+class SavedProfile:
+    """A version of a source's profile, and who wrote it when. Version 0 is nobody's: canonical."""
+
+    version: int
+    profile: Profile
+    author: str
+    saved_at: datetime | None
+
+
 CANONICAL: Final = Profile()
 """The profile of files that use the schema's own names or their aliases."""
+UNPROFILED: Final = SavedProfile(0, CANONICAL, "", None)
+"""What every source begins with."""

@@ -13,7 +13,8 @@ class Publication:
 
     `number` and `published_at` are given by the store in the last statement before the commit
     (None until then): numbers are gapless and in the order of commits, and no time is before its
-    predecessor's. Rows refer to `publication_id`.
+    predecessor's. Rows refer to `publication_id`;
+    `profile_version` is that by which the feed was read.
     """
 
     publication_id: str
@@ -22,5 +23,6 @@ class Publication:
     feed_id: str
     mode: Mode
     actor: str
+    profile_version: int = 0
     number: int | None = None
     published_at: datetime | None = None

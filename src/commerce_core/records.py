@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from commerce_core.cells import Misread, Reading, Warned, read_sku, reader_of
 from commerce_core.feed_schema import (
@@ -22,7 +23,7 @@ from commerce_core.feed_text import RawRecord
 from commerce_core.grouping import Prepared
 from commerce_core.layouts import PICTURES, Feeding, Layout
 from commerce_core.money import Currency, find_currency
-from commerce_core.partners import Mode
+from commerce_core.partners import Mode, Partner
 from commerce_core.profiles import CANONICAL, Profile
 from commerce_core.translate import Style, Translation, translation
 
@@ -39,9 +40,10 @@ class Terms:
     zone: tzinfo
     profile: Profile = CANONICAL
 
-    def with_profile(self, profile: Profile) -> "Terms":
-        """The same terms under another profile."""
-        return evolve(self, profile=profile)
+    @classmethod
+    def of(cls, partner: Partner, mode: Mode, profile: Profile) -> "Terms":
+        """What is to be known of a partner to read its files."""
+        return cls(mode, partner.currency, ZoneInfo(partner.time_zone), profile)
 
     @property
     def assumed_currency(self) -> str | None:

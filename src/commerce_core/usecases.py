@@ -1,6 +1,7 @@
-"""Everything the system does, in five parts. Each public method of a part is one use case.
+"""Everything the system does, in six parts. Each public method of a part is one use case.
 
     Intake      partners, the feeds they send, the jobs that ingest them   (intake, ingest)
+    Sourcing    the sources of feeds, and the profiles that read them      (sourcing)
     Catalog     products as they now stand                                 (catalog)
     Ordering    orders at frozen prices, from stock that is there          (ordering)
     Reporting   what was sold, by partner, over time, in shares            (reporting)
@@ -26,6 +27,7 @@ from commerce_core.operations import Operations
 from commerce_core.ordering import Ordering
 from commerce_core.partners import Principal
 from commerce_core.reporting import Reporting
+from commerce_core.sourcing import Sourcing
 
 
 @frozen
@@ -38,6 +40,11 @@ class Commerce:
     def intake(self) -> Intake:
         """Partners, feeds and jobs."""
         return Intake(self.context)
+
+    @property
+    def sourcing(self) -> Sourcing:
+        """Sources and their profiles."""
+        return Sourcing(self.context)
 
     @property
     def catalog(self) -> Catalog:

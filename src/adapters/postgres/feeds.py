@@ -76,11 +76,12 @@ class Feeds:
         )
 
     def put(self, feed: Feed) -> None:
-        """Replaces a feed's status and times."""
+        """Replaces a feed's status, mode and times."""
         changed = self._db.execute(
             """
             UPDATE feeds
-            SET status = %(status)s, snapshot_at = %(snapshot_at)s, applied_at = %(applied_at)s
+            SET status = %(status)s, mode = %(mode)s, snapshot_at = %(snapshot_at)s,
+                applied_at = %(applied_at)s
             WHERE partner_id = %(partner_id)s AND feed_id = %(feed_id)s
             RETURNING feed_id
             """,

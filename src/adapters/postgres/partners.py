@@ -7,6 +7,7 @@ from typing import Any, Final
 import psycopg
 from attrs import frozen
 
+from adapters.postgres.documents import document, read_as
 from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
     Connection,
@@ -21,9 +22,11 @@ from adapters.postgres.rows import (
 from commerce_core.errors import Conflict
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner, Source
+from commerce_core.profiles import UNPROFILED, Profile, SavedProfile
 
 _PARTNERS: Final = rows_of(Partner)
 _SOURCES: Final = rows_of(Source)
+_PROFILES: Final = rows_of(SavedProfile, profile=read_as(Profile))
 _KEYS: Final = rows_of(ApiKey, scopes=tuple)
 
 _SELECT_PARTNERS: Final = """
@@ -159,6 +162,50 @@ class Sources:
         """The partner's source of that name."""
         query = f"{_SELECT_SOURCES} WHERE partner_id = %s AND source_name = %s"
         return fetch_one(self._db, _SOURCES, query, [digits(partner_id), source_name])
+
+    def of(self, partner_id: str) -> Sequence[Source]:
+        """All sources of a partner."""
+        query = f"{_SELECT_SOURCES} WHERE partner_id = %s ORDER BY source_name"
+        return fetch(self._db, _SOURCES, query, [digits(partner_id)])
+
+    def profile(self, source_id: str) -> SavedProfile:
+        """The latest version of the source's profile."""
+        saved = fetch_one(
+            self._db,
+            _PROFILES,
+            """
+            SELECT version, profile, author, saved_at
+            FROM source_profiles
+            WHERE source_id = %s
+            ORDER BY version DESC
+            LIMIT 1
+            """,
+            [digits(source_id)],
+        )
+        return saved or UNPROFILED
+
+    def save_profile(self, source_id: str, saved: SavedProfile) -> None:
+        """Keeps a new version."""
+        added = self._db.execute(
+            """
+            INSERT INTO source_profiles (source_id, version, profile, author, saved_at)
+            VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (source_id, version) DO NOTHING
+            """,
+            [
+                digits(source_id),
+                saved.version,
+                document(saved.profile),
+                saved.author,
+                saved.saved_at,
+            ],
+        )
+        if not added.rowcount:
+            raise Conflict(
+                f"Version {saved.version} of the profile has been saved by somebody else.",
+                "Look at it, and save yours again.",
+                code="profile_changed",
+            )
 
 
 @frozen

@@ -29,9 +29,9 @@ class Publications:
                 RETURNING number, published_at
             )
             INSERT INTO publications (publication_id, partner_id, source_id, feed_id, mode, actor,
-                                      number, published_at)
+                                      profile_version, number, published_at)
             SELECT %(publication_id)s, %(partner_id)s, %(source_id)s, %(feed_id)s, %(mode)s,
-                   %(actor)s, number, published_at
+                   %(actor)s, %(profile_version)s, number, published_at
             FROM tick
             RETURNING number, published_at
             """,
@@ -47,8 +47,8 @@ class Publications:
             self._db,
             _PUBLICATIONS,
             """
-            SELECT publication_id, partner_id, source_id, feed_id, mode, actor, number,
-                   published_at
+            SELECT publication_id, partner_id, source_id, feed_id, mode, actor, profile_version,
+                   number, published_at
             FROM publications
             WHERE source_id = %s
             ORDER BY number DESC

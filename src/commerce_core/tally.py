@@ -1,0 +1,148 @@
+"""What is measured, counted and kept of a feed while it is read: its progress and its summary."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import BinaryIO, Final
+
+from attrs import Factory, define, evolve
+
+from commerce_core.feed_reader import Reader
+from commerce_core.feed_schema import Problem, Record
+from commerce_core.jobs import MOST_PROBLEMS_KEPT, Progress, Stage, Summary
+from commerce_core.plans import Plan, removes_absent
+from commerce_core.ports import Clock
+
+RECORDS_PER_REPORT: Final = 5_000
+"""How often a run tells its progress."""
+
+Tell = Callable[[Progress], None]
+
+
+@define
+class Tally:
+    """What is measured and counted while a feed is read."""
+
+    _clock: Clock
+    _tell: Tell
+    _bytes_total: int
+    records_read: int = 0
+    fates: Counter[str] = Factory(Counter[str])
+    _reasons: Counter[str] = Factory(Counter[str])
+    _bytes_read: int = 0
+    _warnings: int = 0
+    _kept: list[Problem] = Factory(list[Problem])
+    _by_column: Counter[str] = Factory(Counter[str])
+    _by_code: Counter[str] = Factory(Counter[str])
+    _stages: list[Stage] = Factory(list[Stage])
+    _since: datetime = Factory(lambda self: self._clock(), takes_self=True)
+
+    def metered(self, stream: BinaryIO) -> BinaryIO:
+        """The stream, whose reading moves the progress."""
+        return _Metered(stream, self._add_bytes)  # type: ignore[return-value]
+
+    def _add_bytes(self, count: int) -> None:
+        self._bytes_read += count
+
+    def counted(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records that are offers; all are counted, and their problems noted, as they pass."""
+        self._show("read")
+        for record in records:
+            self.records_read += 1
+            if self.records_read % RECORDS_PER_REPORT == 0:
+                self._show("read")
+            if record.fate is None:
+                self._note(record.problems)
+                yield record
+            else:
+                self.fates[record.fate] += 1
+                self._reasons.update(filter(None, (record.reason,)))
+        self.stage("read", self.records_read)
+        self._show("compare")
+
+    def _note(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._by_code[problem.code] += 1
+            self._warnings += problem.severity == "warning"
+            if problem.column is not None and problem.severity == "error":
+                self._by_column[problem.column] += 1
+            if len(self._kept) < MOST_PROBLEMS_KEPT:
+                self._kept.append(problem)
+
+    def _show(self, stage: str) -> None:
+        self._tell(Progress(stage, self._bytes_read, self._bytes_total, self.records_read))
+
+    def stage(self, name: str, records: int) -> None:
+        """A stage has ended."""
+        now = self._clock()
+        self._stages.append(Stage(name, (now - self._since).total_seconds(), records))
+        self._since = now
+
+    def problems_with(self, plan: Plan) -> list[Problem]:
+        """The first problems by line, of those found in reading and those found in comparing."""
+        found = sorted((*self._kept, *plan.problems), key=lambda problem: problem.line)
+        return found[:MOST_PROBLEMS_KEPT]
+
+    def summary(self, plan: Plan, reader: Reader) -> Summary:
+        """What becomes of every record; where none is accepted, nothing is removed either."""
+        by_code = self._by_code + Counter(plan.problems_by_code)
+        summary = Summary(
+            records_read=self.records_read,
+            created=plan.created,
+            updated=plan.updated,
+            restored=plan.restored,
+            unchanged=plan.unchanged,
+            deleted=plan.deleted,
+            rejected=plan.rejected,
+            duplicate=plan.duplicate,
+            folded=self.fates["folded"],
+            skipped=self.fates["skipped"],
+            blank=self.fates["blank"],
+            absent=plan.absent,
+            removed=plan.removed,
+            warnings=self._warnings + plan.problems_by_code.get("duplicate_sku", 0),
+            problems_by_code=dict(sorted(by_code.items())),
+            columns=reader.layout.header,
+            mapping={
+                name: column
+                for name in reader.layout.feedings
+                if (column := reader.layout.column_of(name)) is not None
+            },
+            errors_by_column=dict(self._by_column),
+            unused_columns=reader.layout.unused,
+            notes=(*_told(self._reasons), *_notes(plan)),
+        )
+        return summary if summary.accepted else evolve(summary, removed=0)
+
+    def timed(self, summary: Summary) -> Summary:
+        """The summary with the stages of this run."""
+        return evolve(summary, stages=tuple(self._stages))
+
+
+def _told(reasons: Counter[str]) -> Iterator[str]:
+    """Why records were left out as no offers."""
+    return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
+
+
+def _notes(plan: Plan) -> tuple[str, ...]:
+    """What a partner should be told of the products that aren't in the file."""
+    if not plan.absent or removes_absent(plan.incoming, plan.skus_unreadable):
+        return ()
+    if plan.incoming.mode == "full":
+        records = f"{plan.skus_unreadable} records have no readable sku"
+        return (f"{plan.absent} products are not in this file and stay, because {records}.",)
+    stay = f"{plan.absent} products are not in this file and stay"
+    return (f"{stay}; send mode=full if it is the whole catalog.",)
+
+
+class _Metered:
+    """A stream that counts the bytes read from it."""
+
+    def __init__(self, stream: BinaryIO, add: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._add = add
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self._add(len(block))
+        return block
