@@ -15,7 +15,8 @@ from entrypoints.cli.verbs import Session, verb
 if TYPE_CHECKING:
     from commerce_core.usecases import Commerce
     from entrypoints.cli.narration import Narration
-    from entrypoints.cli.tour import Tour
+    from entrypoints.cli.tour_of_feeds import TourOfFeeds
+    from entrypoints.cli.tour_of_sales import TourOfSales
     from entrypoints.settings import Settings
 
 HOME: Final = "commerce-demo"
@@ -45,9 +46,9 @@ def demo(session: Session, *, stay: bool, port: int) -> None:
     if session.platform is None:
         emptied(home)
     with _opened(session, settings) as commerce:
-        tour = _guided(commerce, tell)
+        feeds, sales = _guided(commerce, tell)
     if session.out.as_json:
-        session.out.document(_facts(tour, settings))
+        session.out.document(_facts(feeds, sales, settings))
     _say_what_next(tell, settings, port, serving=stay)
     if stay:
         from entrypoints.http.server import serve
@@ -72,9 +73,10 @@ def _opened(session: Session, settings: "Settings") -> "AbstractContextManager[C
     return open_platform(settings)
 
 
-def _guided(commerce: "Commerce", tell: "Narration") -> "Tour":
+def _guided(commerce: "Commerce", tell: "Narration") -> "tuple[TourOfFeeds, TourOfSales]":
     from commerce_core.errors import NotFound
-    from entrypoints.cli.tour import Tour
+    from entrypoints.cli.tour_of_feeds import TourOfFeeds
+    from entrypoints.cli.tour_of_sales import TourOfSales
 
     if not FEEDS.is_dir():
         raise NotFound(
@@ -82,19 +84,20 @@ def _guided(commerce: "Commerce", tell: "Narration") -> "Tour":
             "Take a clone of the project, and say: make demo",
             code="no_examples",
         )
-    tour = Tour(commerce, tell, FEEDS)
-    tour.all()
-    return tour
+    feeds, sales = TourOfFeeds(commerce, tell, FEEDS), TourOfSales(commerce, tell)
+    feeds.all()
+    sales.all()
+    return feeds, sales
 
 
-def _facts(tour: "Tour", settings: "Settings") -> dict[str, object]:
+def _facts(feeds: "TourOfFeeds", sales: "TourOfSales", settings: "Settings") -> dict[str, object]:
     """What happened, for programs."""
     return {
         "data_dir": settings.home,
         "operator_key_file": settings.operator_key_file,
-        "jobs": tour.jobs,
-        "orders": len(tour.orders),
-        "reports": tour.reports,
+        "jobs": feeds.jobs,
+        "orders": len(sales.orders),
+        "reports": sales.reports,
     }
 
 
