@@ -1,0 +1,170 @@
+"""The server as people start it: our own command, granian's processes, the embedded PostgreSQL."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from attrs import frozen
+
+COMMERCE = Path(sys.executable).with_name("commerce")
+FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,cheap,USD\n"
+PATIENCE = 60
+
+
+@frozen
+class Served:
+    """A server that runs, and a client that has the operator's key."""
+
+    address: str
+    secret: str
+    process: "subprocess.Popen[str]"
+    client: httpx.Client
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    data = tmp_path_factory.mktemp("served")
+    process = _start(data, _free_port(), workers=2)
+    try:
+        address = _address_of(process)
+        secret = (data / "operator.key").read_text().strip()
+        headers = {"x-api-key": secret}
+        with httpx.Client(base_url=f"{address}/v1", headers=headers, timeout=PATIENCE) as client:
+            yield Served(address, secret, process, client)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+
+
+def test_the_quick_start_works_from_the_partner_to_the_figures(served: Served):
+    """As the system that this one replaces published it."""
+    client = served.client
+    partner = client.post("/partners", json={"partner_name": "Quick"})
+    assert partner.status_code == 201
+    upload = client.post(
+        "/feeds/upload",
+        files={"file": ("feed.csv", FEED, "text/csv")},
+        data={"partner_name": "Quick"},
+    )
+    assert upload.status_code == 201
+    receipt = upload.json()
+    assert receipt["status"] == "queued"
+    run = client.post(f"/jobs/{receipt['job_id']}/run?wait=10")
+    assert run.status_code == 200
+    assert run.json()["outcome"] == "with_rejects"
+    product = client.get("/products?limit=5&partner_name=quick").json()["items"][0]
+    order = client.post(
+        "/orders",
+        json={
+            "customer_reference": "web-1",
+            "items": [{"product_id": product["product_id"], "quantity": 2}],
+        },
+    )
+    assert (order.status_code, order.json()["total_amount"]) == (201, "25.00")
+    for report in ("sales-by-partner", "sales-over-time?grain=daily", "revenue-share"):
+        rows = client.get(f"/analytics/{report}").json()["results"]
+        assert "Quick" in [row["partner_name"] for row in rows], report
+
+
+def test_two_jobs_run_at_once_and_each_ends_once(served: Served):
+    client = served.client
+    ids: list[str] = []
+    for name in ("One", "Two"):
+        client.post("/partners", json={"partner_name": name, "currency": "EUR"})
+        upload = client.post(
+            "/feeds/upload", files={"file": ("f.csv", FEED)}, data={"partner_name": name}
+        )
+        ids.append(upload.json()["job_id"])
+    for _ in range(2):
+        for job_id in ids:
+            assert client.post(f"/jobs/{job_id}/run").status_code in (202, 409)
+    for job_id in ids:
+        client.post(f"/jobs/{job_id}/run?wait=20")
+        assert client.get(f"/jobs/{job_id}").json()["attempts"] == 1
+
+
+def test_a_connection_that_breaks_during_an_upload_leaves_nothing(served: Served):
+    before = served.client.get("/feeds?count=true").json()["count"]
+    host, port = served.address.removeprefix("http://").split(":")
+    head = (
+        "POST /v1/feeds/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+        f"X-API-Key: {served.secret}\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\n\r\nsku\r\n'
+    )
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode())
+    assert served.client.get("/feeds?count=true").json()["count"] == before
+    assert served.client.get("/health").status_code == 200
+
+
+def test_an_address_that_is_taken_is_said_so(served: Served, tmp_path: Path):
+    second = _start(tmp_path, int(served.address.rpartition(":")[2]))
+    _, told = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 75
+    assert "can't listen" in told
+
+
+@pytest.mark.slow
+def test_nothing_that_can_be_sent_makes_it_fail(served: Served, tmp_path: Path):
+    """Whatever its description allows, and what that forbids, is answered as described."""
+    checked = subprocess.run(
+        [
+            COMMERCE.with_name("schemathesis"),
+            "run",
+            f"{served.address}/openapi.json",
+            f"--header=X-API-Key: {served.secret}",
+            "--phases=examples,coverage,fuzzing",
+            "--max-examples=5",
+            # An order of a product that isn't there fits the description, and is refused.
+            "--exclude-checks=positive_data_acceptance",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout[-5000:]
+
+
+def _start(data: Path, port: int, workers: int = 1) -> "subprocess.Popen[str]":
+    command: list[Any] = [COMMERCE, "serve", "--port", str(port), "--workers", str(workers)]
+    # Away from the user's own settings, and without a terminal.
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("COMMERCE_")}
+    return subprocess.Popen(
+        command,
+        cwd=data,
+        env={**environment, "COMMERCE_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _address_of(process: "subprocess.Popen[str]") -> str:
+    """The address that the server prints once it answers."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.search(r"http://[\d.]+:\d+", line):
+            return found[0]
+    assert process.stderr
+    raise AssertionError(process.stderr.read())
+
+
+def _free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return trial.getsockname()[1]
+
+
+assert shutil.which(COMMERCE), "the project is installed beside the tests"
