@@ -73,7 +73,8 @@ _CHECKSUM: Final = "ChecksumCRC32"
 _CUTS: Final = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
 _TAKEN: Final = (409, 412)
 _UNKNOWN: Final = 501
-_GONE: Final = ("NoSuchKey", "404")
+_GONE: Final = 404
+_NOT_FILES: Final = ("NoSuchBucket", "NoSuchUpload")
 _KEYS: Final = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
 _REGION: Final = "Set AWS_REGION to the region of the bucket."
 _POLICY: Final = "Allow these credentials to read, write, list and delete there."
@@ -117,7 +118,7 @@ class S3Files:
         """Reads AWS's variables, and asks the store nothing yet. No slash ends the prefix."""
         prefix = f"{prefix}/" if prefix else ""
         session = Session(region_name=os.environ.get("AWS_REGION") or None)
-        patient = _client(session, tries=TRIES, connect=5, read=20)
+        patient = _client(session, tries=TRIES, connect=5, read=30)
         impatient = _client(session, tries=1, connect=2, read=2)
         self._place = _Place(patient, bucket, prefix, page)
         self._impatient = _Place(impatient, bucket, prefix, page)
@@ -195,7 +196,7 @@ class S3Files:
         """
         try:
             self._write(operation, key, **arguments)
-        except (Conflict, Unavailable):
+        except CommerceError:
             if self._mark_of(key) != mark:
                 raise
 
@@ -421,7 +422,7 @@ class _Place:
         """What it means that the store says no."""
         status: int = answer["ResponseMetadata"]["HTTPStatusCode"]
         code = str(answer["Error"].get("Code", status))
-        if code in _GONE:
+        if status == _GONE and code not in _NOT_FILES:
             return NotFound(f"There is no file {key}.")
         if status in _TAKEN:
             return _taken(key)
