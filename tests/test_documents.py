@@ -6,6 +6,7 @@ has the example feeds in it. A block of `output` is what the Python block before
 
 import io
 import re
+import runpy
 import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -20,6 +21,7 @@ from tests.terminal import Terminal
 
 HOUSE = Path(__file__).parents[1]
 DOCUMENTS = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+GENERATED = HOUSE / "docs/hooks/generated.py"
 FENCE = re.compile(r"^ *```(.+)$", re.MULTILINE)
 LANGUAGES = {"console", "csv", "json", "output", "python", "sql", "text", "toml"}
 _PRINTED = "_printed_by_the_block_before"
@@ -68,3 +70,10 @@ def test_examples_run_as_printed(
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(HOUSE)))
 def test_a_block_names_a_language_that_is_run_or_known_not_to(page: Path) -> None:
     assert set(FENCE.findall(page.read_text("utf-8"))) <= LANGUAGES
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(HOUSE)))
+def test_tables_of_the_reference_are_those_of_the_code(page: Path) -> None:
+    filled = runpy.run_path(str(GENERATED))["filled"]
+    text = page.read_text("utf-8")
+    assert text == filled(text), f"renew it: .venv/bin/python {GENERATED.relative_to(HOUSE)}"
