@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from commerce_core.errors import CommerceError, Conflict, RunLost
 from entrypoints.cli.output import Output, duration, moment_utc, plural
 from entrypoints.cli.tables import Column
+from entrypoints.cli.verbs import say
 from entrypoints.problems import EXIT_CONFLICT, EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -66,9 +67,13 @@ def run_or_watch(commerce: "Commerce", job_id: str, *, new: bool = False) -> "Jo
     """
     if not new:
         commerce.intake.get_job(job_id).release()
-    with _shown(commerce, job_id):
-        while (job := _run(commerce, job_id)) is None:
-            time.sleep(_TRY_EVERY)
+    try:
+        with _shown(commerce, job_id):
+            while (job := _run(commerce, job_id)) is None:
+                time.sleep(_TRY_EVERY)
+    except KeyboardInterrupt:
+        say(f"\nJob {job_id} is not finished; what it had begun is undone.")
+        raise
     return job
 
 
