@@ -1,7 +1,7 @@
 """Identifiers: a prefix that names the kind, and a body that sorts by creation.
 
 `prod_0199c2f4a1b07e3d8c215f60a9d2b4c7`: 32 hexadecimal digits, of which the first twelve are the
-milliseconds since 1970. The same 128 bits are a database `uuid`, so a key costs sixteen bytes there
+milliseconds since 1970 and the next three the microseconds beyond. The same 128 bits are a database `uuid`, so a key costs sixteen bytes there
 and new keys always land at the end of their index.
 """
 
@@ -35,13 +35,13 @@ _NOUNS: Final[dict[Kind, str]] = {
 
 
 def mint(kind: Kind, at: datetime, entropy: Entropy) -> str:
-    """A new identifier; later ones sort after earlier ones, to the millisecond."""
-    return f"{kind}_{_milliseconds(at):012x}{entropy(10).hex()}"
+    """A new identifier; later ones sort after earlier ones, to the microsecond."""
+    return f"{kind}_{_stamp(at)}{entropy(9).hex()[1:]}"
 
 
 def mint_block(kind: Kind, at: datetime, entropy: Entropy) -> "Block":
     """A run of up to 2**32 consecutive identifiers, for a feed's new products."""
-    return Block(kind, f"{_milliseconds(at):012x}{entropy(6).hex()}")
+    return Block(kind, f"{_stamp(at)}{entropy(5).hex()[1:]}")
 
 
 class Block:
@@ -82,5 +82,6 @@ def looks_like(kind: Kind, text: str) -> bool:
     return prefix == kind and _BODY.fullmatch(body) is not None
 
 
-def _milliseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+def _stamp(at: datetime) -> str:
+    milliseconds, beyond = divmod(at - _EPOCH, timedelta(milliseconds=1))
+    return f"{milliseconds:012x}{beyond.microseconds:03x}"
