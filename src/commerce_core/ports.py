@@ -203,11 +203,12 @@ class Products(Listing[ProductQuery, Product], Protocol):
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
         """Does what this unit's last plan says; returns the source's active products afterwards.
 
-        Changed products get the publication, their line, the next version and an ordinal from 1
-        (those that were there by id, then new ones by line), and are the feed's source's; what they
-        were before is kept as history. The n-th new product, from 0, has the id `ids.Block("prod",
-        stem)[n]`, and is created now by the store's own clock. What they are can be read once this
-        unit has added the publication, since their feed and `updated_at` are that one's.
+        ValueError for any other plan. Changed products get the publication, their line, the next
+        version and an ordinal from 1 (those that were there by id, then new ones by line), and are
+        the feed's source's; what they were before is kept as history. The n-th new product, from 0,
+        has the id `ids.Block("prod", stem)[n]`, and is created now by the store's own clock. What
+        they are can be read once this unit has added the publication, since their feed and
+        `updated_at` are that one's.
         """
         ...
 

@@ -77,8 +77,8 @@ class TestCatalog:
             unit.partners.add(someone)
             for source in sources:
                 unit.sources.add(source)
-            for number, file in enumerate(files):
-                feed = samples.feed(sources[number % 3 == 2], mode=file.mode)
+            for file in files:
+                feed = samples.feed(sources[len(file.body) % 5 == 0], mode=file.mode)
                 unit.feeds.add(feed)
                 self.check_feed(unit, feed, file)
 
@@ -133,6 +133,41 @@ class TestCatalog:
             assert unit.products.apply(plan, publication, samples.new_stem()) == 1
             unit.publications.add(publication, T0)
         assert samples.catalog(store).keys() == {"C"}
+
+    def test_no_other_plan_is_applied(self, store: Store):
+        """A plan that isn't the unit's last, or was applied already, is a ValueError."""
+        _, source = samples.settled(store)
+        feed = samples.received(store, source)
+        publication, incoming = samples.publication(feed), samples.incoming(feed)
+
+        def refused(unit: UnitOfWork, plan: plans.Plan) -> None:
+            with pytest.raises(ValueError, match="last plan"):
+                unit.products.apply(plan, publication, samples.new_stem())
+
+        with store.begin(dry_run=True) as unit:
+            former = unit.products.compare(incoming, [record(2, "A")], 9)
+        with store.begin(dry_run=True) as unit:
+            refused(unit, former)
+        with store.begin(dry_run=True) as unit:
+            unit.products.compare(incoming, [record(2, "B")], 9)
+            refused(unit, former)
+        with store.begin(dry_run=True) as unit:
+            last = unit.products.compare(incoming, [record(2, "C")], 9)
+            unit.products.apply(last, publication, samples.new_stem())
+            refused(unit, last)
+
+    def test_a_removed_product_goes_to_the_source_that_restores_it(self, store: Store):
+        """What one source removed another may publish again; from then on it owns it."""
+        someone, main = samples.settled(store)
+        second = samples.source(someone, "second", "delta")
+        with store.begin() as unit:
+            unit.sources.add(second)
+        samples.publish(store, main, record(2, "A"), record(3, "B"))
+        samples.publish(store, main, record(2, "B"))
+        samples.publish(store, second, record(2, "A"))
+        assert samples.catalog(store)["A"].source_id == second.source_id
+        samples.publish(store, main, record(2, "B", brand="New"))
+        assert samples.catalog(store)["A"].status == "active"
 
     def test_problems_are_kept_up_to_the_limit_and_all_counted(self, store: Store):
         """Of a plan's problems the first by line are given; the counts are of all."""
@@ -429,7 +464,7 @@ def plan_of(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -> 
 
 class TestPublications:
     def test_numbers_count_up(self, store: Store):
-        """Publications are numbered by one, each kept as it is but for its number and time."""
+        """Publications are numbered from 1, each kept as it is but for its number and time."""
         _, source = samples.settled(store)
         feeds = [samples.received(store, source) for _ in range(3)]
         numbers = []
@@ -442,7 +477,7 @@ class TestPublications:
             numbers.append(numbered.number)
             with store.begin() as unit:
                 assert unit.publications.latest(source.source_id) == numbered
-        assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
+        assert numbers == [1, 2, 3]
 
     def test_no_time_is_before_its_predecessors(self, store: Store):
         """A clock that goes backwards doesn't turn publications round, whatever their sources."""

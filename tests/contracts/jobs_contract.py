@@ -492,7 +492,8 @@ class TestJobs:
     def test_problems_come_in_pages(self, store: Store, feed: Feed, limit: int):
         """Pages of problems follow each other without gap or repetition, ties included."""
         job, other = samples.queued(store, feed), samples.queued(store, feed)
-        added = [samples.problem(line, str(n)) for n, line in enumerate([2, 9, 9, 10, 9, 9, 101])]
+        lines = [2, 9, 9, 10, *[9] * 12, 101]
+        added = [samples.problem(line, str(n)) for n, line in enumerate(lines)]
         with store.begin() as unit:
             unit.jobs.add_problems(job.job_id, added)
             unit.jobs.add_problems(other.job_id, added[:1])

@@ -5,6 +5,7 @@ from attrs import evolve
 
 from commerce_core.errors import Conflict, NotFound
 from commerce_core.ports import Store
+from commerce_core.profiles import CANONICAL, UNPROFILED, Column, Group, Profile, SavedProfile, Skip
 from tests.contracts import samples
 from tests.contracts.samples import DAY, T0
 from tests.contracts.threads import together
@@ -136,10 +137,12 @@ class TestSources:
             assert unit.sources.find(someone.partner_id, "main") == main
 
     def test_a_source_is_found_by_partner_and_name(self, store: Store):
-        """`find` gives None where that partner has no source of that name."""
+        """`find` gives None where that partner has no source of just that name."""
         someone, _ = samples.settled(store)
         with store.begin() as unit:
+            unit.sources.add(samples.source(someone, "Stock"))
             assert unit.sources.find(someone.partner_id, "stock") is None
+            assert unit.sources.find(someone.partner_id, "Stock ") is None
             assert unit.sources.find(samples.new_id("ptn"), "main") is None
 
     def test_names_are_unique_within_a_partner(self, store: Store):
@@ -156,6 +159,67 @@ class TestSources:
         with store.begin() as unit:
             assert unit.sources.find(one.partner_id, "main") == main_of_one
             assert unit.sources.find(other.partner_id, "main") == main_of_other
+
+    def test_sources_of_a_partner(self, store: Store):
+        """`of` gives all sources of the partner and no others, by name."""
+        someone, main = samples.settled(store)
+        samples.settled(store)
+        more = [samples.source(someone, name) for name in ("é", "a", "Z", "m-1", "m_1", "m")]
+        with store.begin() as unit:
+            for source in more:
+                unit.sources.add(source)
+            wanted = sorted([main, *more], key=lambda source: source.source_name)
+            assert list(unit.sources.of(someone.partner_id)) == wanted
+            assert list(unit.sources.of(samples.new_id("ptn"))) == []
+
+    def test_a_source_begins_without_a_profile(self, store: Store):
+        """`profile` is `UNPROFILED` before any was saved."""
+        _, main = samples.settled(store)
+        with store.begin() as unit:
+            assert unit.sources.profile(main.source_id) == UNPROFILED
+
+    def test_the_latest_profile_counts(self, store: Store):
+        """`profile` gives the version that was saved last, whole, of that source alone."""
+        someone, main = samples.settled(store)
+        other = samples.source(someone, "other")
+        column = Column(
+            ("Prix", "Ω"), join=" ", pattern="([0-9]+)", otherwise="blank", values={"a": "b"},
+            decimal=",", unit="minor", currency="JPY", dates="DD.MM.YYYY", pairs=(("=A", "B"),),
+        )  # fmt: skip
+        whole = Profile(
+            "shopify", "cp1252", "\t", ",", "EUR", {"price": column}, {"brand": "Ω"}, ("{A}/{B}",),
+            ("A", "B"), (Skip("S", ("x", "y"), "why"),), Group("H", ("C",), ("O",), "P"), False,
+        )  # fmt: skip
+        saved = [
+            SavedProfile(version, profile, "Ω", T0 + version * DAY)
+            for version, profile in enumerate([CANONICAL, whole, CANONICAL, whole], start=1)
+        ]
+        with store.begin() as unit:
+            unit.sources.add(other)
+        for version in saved:
+            with store.begin() as unit:
+                unit.sources.save_profile(main.source_id, version)
+            with store.begin() as unit:
+                assert unit.sources.profile(main.source_id) == version
+                assert unit.sources.profile(other.source_id) == UNPROFILED
+
+    def test_a_version_is_saved_once(self, store: Store):
+        """Of two who save the same version one is refused: Conflict `profile_changed`."""
+        _, main = samples.settled(store)
+
+        def save(author: str) -> str:
+            try:
+                with store.begin() as unit:
+                    saved = SavedProfile(1, CANONICAL, author, T0)
+                    unit.sources.save_profile(main.source_id, saved)
+            except Conflict as refused:
+                return refused.code
+            return "saved"
+
+        told = together(lambda: save("one"), lambda: save("other"), lambda: save("third"))
+        assert sorted(told) == ["profile_changed", "profile_changed", "saved"]
+        with store.begin() as unit:
+            assert unit.sources.profile(main.source_id).version == 1
 
 
 class TestKeys:

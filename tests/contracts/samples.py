@@ -66,7 +66,8 @@ def key(of: Partner | None = None) -> ApiKey:
 
 
 def publication(of: Feed) -> Publication:
-    return Publication(new_id("pub"), of.partner_id, of.source_id, of.feed_id, of.mode, "tests")
+    pub_id = new_id("pub")
+    return Publication(pub_id, of.partner_id, of.source_id, of.feed_id, of.mode, "tests", 7)
 
 
 def problem(line: int, value: str = "") -> Problem:
