@@ -346,8 +346,16 @@ class Intake:
         with self._context.store.begin() as unit:
             job = unit.jobs.claim(self._context.clock(), LEASE, parse("job", job_id))
         if job is None:
-            raise Conflict(f"Job {job_id} is already running.", "Wait for it.", code="job_running")
+            raise self._busy(job_id)
         return self._execute(job)
+
+    def _busy(self, job_id: str) -> Conflict:
+        """Why a job can't be run at this moment: it is running, or another one of its partner is."""
+        if self.get_job(job_id).status == "queued":
+            detail = f"Job {job_id} waits: another feed of its partner is being read."
+        else:
+            detail = f"Job {job_id} is already running."
+        return Conflict(detail, "Wait for it.", code="job_running")
 
     def work(self) -> Job | None:
         """Runs the next released job, if there is one, and returns it finished.
