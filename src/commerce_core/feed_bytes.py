@@ -55,10 +55,15 @@ def read_text(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
     Raises FileRefused for an archive that is broken, too large or of several files, for what isn't
     text, and for bytes that aren't of the encoding; it names the line.
     """
-    blocks = _checked(_unpacked(_Source(stream)))
+    blocks = unpacked(stream)
     first = next(blocks, b"")
     mark = next((name for bytes_, name in _MARKS.items() if first.startswith(bytes_)), None)
     return _decoded(_preceded(first, blocks), mark, encoding)
+
+
+def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a raw file, out of their archive; FileRefused if that can't be text."""
+    return _checked(_unpacked(_Source(stream)))
 
 
 class _Source:

@@ -36,6 +36,7 @@ _NOT_DIGITS: Final = re.compile(r"[^0-9]", re.ASCII)
 _AMOUNT: Final = re.compile(r"([^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9\-]|[+-]?[0-9])([^0-9]*)", re.ASCII)
 _DATE_PARTS: Final = {"YYYY": 4, "MM": 2, "DD": 2, "hh": 2, "mm": 2, "ss": 2}
 _DATE_TOKEN: Final = re.compile("|".join(_DATE_PARTS))
+_CODE_LENGTH: Final = 3
 
 # What partners write for currencies. Where one text stands for several, the source's own decides.
 _SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -89,6 +90,15 @@ class Style:
 
     decimal: DecimalMark | None = None
     currency: str | None = None
+
+
+def currencies_meant(text: str) -> tuple[str, ...]:
+    """The currencies that a code, word or symbol beside a number can stand for."""
+    named = text.strip(BLANKS)
+    if (candidates := _SYMBOLS.get(named.lower())) is not None:
+        return candidates
+    found = find_currency(named) if len(named) == _CODE_LENGTH else None
+    return (found.code,) if found else ()
 
 
 def translation(column: Column, kind: Kind, style: Style) -> Translation:
@@ -182,10 +192,9 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
 
 def _code_of(named: str, currency: str | None) -> str | Misread:
     """The currency that a symbol, word or code beside a number stands for."""
-    candidates = _SYMBOLS.get(named.lower())
-    if candidates is None:
-        found = find_currency(named) if len(named) == 3 else None  # noqa: PLR2004 as codes have
-        return found.code if found else Misread("unknown_currency", f"{named[:20]!r} is unknown.")
+    candidates = currencies_meant(named)
+    if not candidates:
+        return Misread("unknown_currency", f"{named[:20]!r} is unknown.")
     if currency is not None and currency in candidates:
         return currency
     if len(candidates) == 1:
