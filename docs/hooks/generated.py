@@ -68,7 +68,7 @@ EXIT_CODES: Final = {
 SETTINGS: Final = {
     "database_url": "`embedded:[DIR]`, a PostgreSQL of our own under DIR; `postgresql://...`, one "
     "of yours, version 15 or newer; `memory:`, which is gone with the process.",
-    "files_url": "Where raw files are kept: `file:[DIR]`, or `memory:`.",
+    "files_url": "Where raw files are kept: `file:[DIR]`, `s3://BUCKET/PREFIX`, or `memory:`.",
     "data_dir": "Where the embedded parts live, unless the URLs name folders of their own.",
     "most_upload_bytes": "How large a raw file may be, in bytes.",
 }
