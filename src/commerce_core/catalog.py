@@ -59,7 +59,7 @@ class Catalog:
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         query = evolve(query, currency=query.currency and query.currency.strip().upper())
         with self._context.store.begin() as unit:
-            named = partner or query.partner_id
+            named = query.partner_id if partner is None else partner
             query = evolve(query, partner_id=self._context.partner_filter(unit, named))
         if query.sort_by == "price" and query.currency is None and query.partner_id is None:
             detail = "Prices compare within a currency or a partner; name one of them."

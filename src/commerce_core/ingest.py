@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from commerce_core.drift import drift_between
 from commerce_core.errors import FileRefused
 from commerce_core.feed_reader import Reader, Terms, open_feed
-from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS
+from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS, Problem
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, looks_like, mint, mint_block
 from commerce_core.jobs import (
@@ -27,7 +27,7 @@ from commerce_core.partners import Partner
 from commerce_core.plans import Incoming
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
 from commerce_core.publications import Publication
-from commerce_core.tally import Tally
+from commerce_core.tally import Tally, Tell
 
 
 @frozen
@@ -61,40 +61,49 @@ class Ingest:
     def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
         feed, partner = unit.feeds.get(job.feed_id), unit.partners.get(job.partner_id)
         read_by = unit.sources.profile(feed.source_id)
-        with self.keep_lease(job, unit.session) as tell, self.files.open(feed.file_key) as raw:
-            tally = Tally(self.clock, tell, feed.bytes)
+        with self.files.open(feed.file_key) as raw:
+            tally = Tally(self.clock, feed.bytes)
             terms = Terms.of(partner, feed.mode, read_by.profile)
             reader = open_feed(tally.metered(raw), terms)
             feed = _mending(unit, feed, reader.mends)
             newer = _newer_full_snapshot(unit, feed)
             if newer is not None:
                 return self._supersede(unit, job, feed, newer)
-            plan = unit.products.compare(
-                _incoming(feed, partner, reader), tally.counted(reader), MOST_PROBLEMS_KEPT
-            )
-            _check_row_count(feed, tally.records_read - tally.fates["blank"])
-            tally.stage("compare", tally.records_read)
-            summary = _with_drift(unit, feed, tally.summary(plan, reader))
-            publication = self._publication(feed, read_by.version)
-            if summary.accepted:
-                after = unit.products.apply(plan, publication, self._stem())
-                summary.check(plan.before, after)
-                tally.stage("apply", summary.created + summary.updated + summary.restored)
-        unit.jobs.add_problems(job.job_id, tally.problems_with(plan))
-        return self._finish(unit, job, feed, publication, tally.timed(summary))
+            run = _Run(feed, _incoming(feed, partner, reader), reader, tally, read_by.version)
+            # The lease is renewed from a unit of its own. That would wait for this one if this one
+            # had written to the job, so nothing is written to it before the keeper has ended.
+            with self.keep_lease(job, unit.session) as tell:
+                landed = self._land(unit, run, tell)
+        job = evolve(job, progress=tally.progress("apply"))
+        return self._finish(unit, job, feed, landed)
 
-    def _finish(
-        self, unit: UnitOfWork, job: Job, feed: Feed, publication: Publication, summary: Summary
-    ) -> Job:
+    def _land(self, unit: UnitOfWork, run: "_Run", tell: Tell) -> "_Landed":
+        """Compares the feed with the catalog, and applies what it changes if any is accepted."""
+        tally = run.tally
+        records = tally.counted(run.reader, tell)
+        plan = unit.products.compare(run.incoming, records, MOST_PROBLEMS_KEPT)
+        _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
+        tally.stage("compare", tally.records_read)
+        summary = _with_drift(unit, run.feed, tally.summary(plan, run.reader))
+        publication = self._publication(run.feed, run.profile_version)
+        if summary.accepted:
+            stem = mint_block("prod", self.clock(), self.entropy).stem
+            after = unit.products.apply(plan, publication, stem)
+            summary.check(plan.before, after)
+            tally.stage("apply", summary.created + summary.updated + summary.restored)
+        return _Landed(publication, tally.timed(summary), tally.problems_with(plan))
+
+    def _finish(self, unit: UnitOfWork, job: Job, feed: Feed, landed: "_Landed") -> Job:
         """Writes how it ended. The publication comes last, since all others wait for its number."""
-        now = self.clock()
+        now, summary = self.clock(), landed.summary
+        unit.jobs.add_problems(job.job_id, landed.problems)
         if not summary.accepted:
             error = JobError("nothing_accepted", _nothing_accepted(summary))
             unit.feeds.put(_failed(feed))
             return _finished(unit, job.fail(now, error, summary))
         unit.feeds.put(feed.became("applied", now))
         done = _finished(unit, job.complete(now, summary, summary.outcome))
-        unit.publications.add(publication, now)
+        unit.publications.add(landed.publication, now)
         return done
 
     def _supersede(self, unit: UnitOfWork, job: Job, feed: Feed, latest: datetime) -> Job:
@@ -119,8 +128,25 @@ class Ingest:
             profile_version=profile_version,
         )
 
-    def _stem(self) -> str:
-        return mint_block("prod", self.clock(), self.entropy).stem
+
+@frozen
+class _Run:
+    """A feed whose header has been understood, about to meet the catalog."""
+
+    feed: Feed
+    incoming: Incoming
+    reader: Reader
+    tally: Tally
+    profile_version: int
+
+
+@frozen
+class _Landed:
+    """What a run has done to the catalog, before it is written how it ended."""
+
+    publication: Publication
+    summary: Summary
+    problems: list[Problem]
 
 
 def _finished(unit: UnitOfWork, job: Job) -> Job:

@@ -268,7 +268,7 @@ class Intake:
 
     def _own(self, query: FeedQuery, partner: str | None) -> FeedQuery:
         with self._context.store.begin() as unit:
-            named = partner or query.partner_id
+            named = query.partner_id if partner is None else partner
             return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
     # Jobs
@@ -320,7 +320,7 @@ class Intake:
 
     def _own_jobs(self, query: JobQuery, partner: str | None) -> JobQuery:
         with self._context.store.begin() as unit:
-            named = partner or query.partner_id
+            named = query.partner_id if partner is None else partner
             return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
     def release(self, job_id: str) -> Job:
@@ -350,7 +350,7 @@ class Intake:
         return self._execute(job)
 
     def _busy(self, job_id: str) -> Conflict:
-        """Why a job can't be run at this moment: it is running, or another one of its partner is."""
+        """Why a job can't be run just now: it is running, or another one of its partner is."""
         if self.get_job(job_id).status == "queued":
             detail = f"Job {job_id} waits: another feed of its partner is being read."
         else:

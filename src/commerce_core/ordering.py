@@ -146,7 +146,7 @@ class Ordering:
 
     def _own(self, query: OrderQuery, partner: str | None) -> OrderQuery:
         with self._context.store.begin() as unit:
-            named = partner or query.partner_id
+            named = query.partner_id if partner is None else partner
             return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
     def cancel(self, order_id: str) -> Order:

@@ -24,7 +24,6 @@ class Tally:
     """What is measured and counted while a feed is read."""
 
     _clock: Clock
-    _tell: Tell
     _bytes_total: int
     records_read: int = 0
     fates: Counter[str] = Factory(Counter[str])
@@ -44,13 +43,13 @@ class Tally:
     def _add_bytes(self, count: int) -> None:
         self._bytes_read += count
 
-    def counted(self, records: Iterable[Record]) -> Iterator[Record]:
+    def counted(self, records: Iterable[Record], tell: Tell) -> Iterator[Record]:
         """The records that are offers; all are counted, and their problems noted, as they pass."""
-        self._show("read")
+        tell(self.progress("read"))
         for record in records:
             self.records_read += 1
             if self.records_read % RECORDS_PER_REPORT == 0:
-                self._show("read")
+                tell(self.progress("read"))
             if record.fate is None:
                 self._note(record.problems)
                 yield record
@@ -58,7 +57,7 @@ class Tally:
                 self.fates[record.fate] += 1
                 self._reasons.update(filter(None, (record.reason,)))
         self.stage("read", self.records_read)
-        self._show("compare")
+        tell(self.progress("compare"))
 
     def _note(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
@@ -69,8 +68,9 @@ class Tally:
             if len(self._kept) < MOST_PROBLEMS_KEPT:
                 self._kept.append(problem)
 
-    def _show(self, stage: str) -> None:
-        self._tell(Progress(stage, self._bytes_read, self._bytes_total, self.records_read))
+    def progress(self, stage: str) -> Progress:
+        """How far the run is, in that stage."""
+        return Progress(stage, self._bytes_read, self._bytes_total, self.records_read)
 
     def stage(self, name: str, records: int) -> None:
         """A stage has ended."""
