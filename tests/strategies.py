@@ -184,7 +184,7 @@ ZONES = (
     "Pacific/Kiritimati",
 )  # fmt: skip
 """Offsets of quarters, steps of half an hour, days that begin at one, midnights that come twice."""
-_STEPS = tuple(
+STEPS = tuple(
     datetime.fromisoformat(f"2025-{text}+00:00")
     for text in (
         "03-30T01:00", "10-26T01:00", "03-09T07:00", "11-02T06:00", "03-09T05:00", "11-02T05:00",
@@ -201,7 +201,7 @@ def moments(draw: st.DrawFn) -> datetime:
     """Moments of 2025, many close to where the clocks change."""
     if draw(st.booleans()):
         minutes = draw(st.integers(-26 * 60, 26 * 60))
-        return draw(st.sampled_from(_STEPS)) + timedelta(minutes=minutes)
+        return draw(st.sampled_from(STEPS)) + timedelta(minutes=minutes)
     anywhere = st.datetimes(datetime(2024, 12, 20), datetime(2026, 1, 10))  # noqa: DTZ001 - given below
     return draw(anywhere).replace(tzinfo=UTC)
 

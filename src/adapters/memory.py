@@ -137,17 +137,10 @@ class _Unit:
 
 def _unit(tables: _Tables, clock: Clock) -> _Unit:
     return _Unit(
-        _Partners(tables),
-        _Sources(tables),
-        _Keys(tables),
-        _Feeds(tables),
-        _Jobs(tables, clock),
-        _Products(tables, clock),
-        _Publications(tables),
-        _Orders(tables),
-        _Sales(tables),
+        _Partners(tables), _Sources(tables), _Keys(tables), _Feeds(tables), _Jobs(tables, clock),
+        _Products(tables, clock), _Publications(tables), _Orders(tables), _Sales(tables),
         _Idempotency(tables),
-    )
+    )  # fmt: skip
 
 
 def _found(rows: Mapping[str, T], row_id: str, noun: str) -> T:
@@ -182,8 +175,9 @@ def _page(
     return Page[T].cut(first(limit + 1, rows, key=place), limit, position)
 
 
-def _agrees(wanted: T | None, got: T) -> bool:
-    return wanted is None or wanted == got
+def _agrees(query: object, row: object, *names: str) -> bool:
+    """Whether the row has every value that the query asks for by these names."""
+    return all(getattr(query, name) in (None, getattr(row, name)) for name in names)
 
 
 def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
@@ -202,7 +196,7 @@ class _Partners:
         return len(self._fitting(query))
 
     def _fitting(self, query: str | None) -> list[Partner]:
-        return [p for p in self._kept.partners.values() if _agrees(query, p.partner_id)]
+        return [p for p in self._kept.partners.values() if query in (None, p.partner_id)]
 
     def add(self, partner: Partner) -> None:
         if self.find(partner.partner_name):
@@ -285,7 +279,7 @@ class _Keys:
         return len(self._fitting(query))
 
     def _fitting(self, query: str | None) -> list[ApiKey]:
-        return [key for key in self._kept.keys.values() if _agrees(query, key.partner_id)]
+        return [key for key in self._kept.keys.values() if query in (None, key.partner_id)]
 
     def add(self, key: ApiKey) -> None:
         self._kept.keys[key.key_id] = key
@@ -316,9 +310,7 @@ class _Feeds:
         return [
             feed
             for feed in self._kept.feeds.values()
-            if _agrees(query.partner_id, feed.partner_id)
-            and _agrees(query.source_id, feed.source_id)
-            and _agrees(query.status, feed.status)
+            if _agrees(query, feed, "partner_id", "source_id", "status")
             and _within(feed.received_at, query.received_from, query.received_to)
         ]
 
@@ -361,14 +353,8 @@ class _Jobs:
         return len(self._fitting(query))
 
     def _fitting(self, query: JobQuery) -> list[Job]:
-        return [
-            job
-            for job in self._kept.jobs.values()
-            if _agrees(query.feed_id, job.feed_id)
-            and _agrees(query.partner_id, job.partner_id)
-            and _agrees(query.status, job.status)
-            and _agrees(query.kind, job.kind)
-        ]
+        asked = ("feed_id", "partner_id", "status", "kind")
+        return [job for job in self._kept.jobs.values() if _agrees(query, job, *asked)]
 
     def add(self, job: Job) -> None:
         self._kept.jobs[job.job_id] = job
@@ -391,7 +377,7 @@ class _Jobs:
             job
             for job in self._kept.jobs.values()
             if (job.status == "queued" and (job.released or job_id)) or job in running
-            if _agrees(job_id, job.job_id) and job.partner_id not in busy
+            if job_id in (None, job.job_id) and job.partner_id not in busy
         ]
         if not waiting:
             return None
@@ -462,10 +448,7 @@ class _Products:
             row
             for row in self._kept.products.values()
             if query.status in ("all", row.status)
-            and _agrees(query.partner_id, row.partner_id)
-            and _agrees(query.source_id, row.source_id)
-            and _agrees(query.feed_id, row.feed_id)
-            and _agrees(query.currency, row.currency)
+            and _agrees(query, row, "partner_id", "source_id", "feed_id", "currency")
             and (not query.skus or row.sku in query.skus)
         ]
 
@@ -583,8 +566,7 @@ class _Orders:
             order
             for order in self._kept.orders.values()
             if query.partner_id in (None, *(item.partner_id for item in order.items))
-            and _agrees(query.status, order.status)
-            and _agrees(query.customer_reference, order.customer_reference)
+            and _agrees(query, order, "status", "customer_reference")
             and _within(order.created_at, query.created_from, query.created_to)
         ]
 

@@ -16,7 +16,7 @@ from commerce_core.jobs import Summary
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.ports import Store
 from commerce_core.pricing import Adjustment
-from commerce_core.sales import SalesEntry, SalesQuestion
+from commerce_core.sales import Grain, SalesEntry, SalesQuestion
 from tests import strategies
 from tests.contracts import samples
 from tests.contracts.samples import DAY, SECOND, T0, line
@@ -132,6 +132,23 @@ class TestSales:
         with store.begin(dry_run=True) as unit:
             unit.sales.add(history)
             assert list(unit.sales.totals(question)) == sales.fold(history, question)
+
+    @pytest.mark.parametrize("grain", ["hour", "day", "week", "month"])
+    def test_periods_where_the_clocks_change(self, store: Store, grain: Grain):
+        """Every ten minutes about each change counts in the period that the reference says."""
+        item = line()
+        order = samples.order(item)
+        history = [
+            samples.entry(order, item, step + timedelta(minutes=minutes))
+            for step in strategies.STEPS
+            for minutes in range(-90, 100, 10)
+        ]
+        whole = SalesQuestion(min(strategies.STEPS) - DAY, max(strategies.STEPS) + DAY, grain=grain)
+        with store.begin(dry_run=True) as unit:
+            unit.sales.add(history)
+            for zone in strategies.ZONES:
+                question = evolve(whole, zone=zone)
+                assert list(unit.sales.totals(question)) == sales.fold(history, question), zone
 
     def test_without_entries_there_are_no_totals(self, store: Store):
         """Nothing sold is an empty report, and no first moment."""
