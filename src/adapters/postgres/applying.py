@@ -35,7 +35,6 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
         "source_id": digits(plan.incoming.source_id),
         "publication_id": digits(publication.publication_id),
         "stem": stem,
-        "minted": int(stem[:12], 16) / 1000,
         "before_new": plan.updated + plan.restored + plan.removed,
     }
     with by_sets(db):
@@ -96,7 +95,7 @@ def _create(db: Connection, staged: Staged, params: Params) -> None:
         INSERT INTO products (partner_id, product_id, source_id, publication_id, created_at, line,
                               version, ordinal, status, sku, {names})
         SELECT %(partner_id)s, (%(stem)s || lpad(to_hex(d.n - 1), 8, '0'))::uuid, %(source_id)s,
-               %(publication_id)s, to_timestamp(%(minted)s), d.line, 1, %(before_new)s + d.n,
+               %(publication_id)s, now(), d.line, 1, %(before_new)s + d.n,
                'active', s.sku, {values}
         FROM (
             SELECT *, row_number() OVER (ORDER BY line) AS n

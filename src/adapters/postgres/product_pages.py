@@ -5,11 +5,11 @@ since those without a price are last whichever the direction, which no index is 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
-from attrs import frozen
+from attrs import evolve, frozen
 from psycopg import sql
 
 from adapters.postgres.pages import Condition, asked, where
@@ -34,58 +34,74 @@ SELECT: Final = """
 
 
 @frozen
+class Parts:
+    """What the rows of a leg are divided by: the first rows of each part are merged into a page.
+
+    So an index that begins with the part serves a list across all of them, in its order.
+    """
+
+    keys: LiteralString
+    key: LiteralString
+    params: Sequence[Any] = ()
+
+
+_PARTNERS: Final = Parts("SELECT partner_id FROM partners", "partner_id")
+
+
+@frozen
 class Leg:
     """The rows that meet the conditions, in the order of columns, all in one direction."""
 
-    conditions: list[Condition]
+    conditions: Sequence[Condition]
     order: tuple[LiteralString, ...]
     descending: bool
-    of_each_partner: bool = False
+    parts: Parts | None = None
 
-    def query(self, limit: int) -> tuple[sql.Composed, list[object]]:
+    def query(self, limit: int) -> tuple[sql.Composed, list[Any]]:
         """The query of its first rows. What is looked up is looked up for those alone."""
-        of_each = [_OF_THIS_PARTNER] if self.of_each_partner else []
-        condition, params = where([*self.conditions, *of_each])
         direction = sql.SQL(" DESC" if self.descending else "")
         order = sql.SQL(", ").join(sql.SQL(column) + direction for column in self.order)
-        rows = sql.SQL("(SELECT p.* FROM products p{} ORDER BY {} LIMIT %s)").format(
-            condition, order
-        )
-        params.append(limit)
-        if self.of_each_partner:
-            rows = sql.SQL(_OF_EACH_PARTNER).format(rows=rows, order=order)
-            params.append(limit)
+        rows, params = self._rows(order, limit)
         return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order), params
+
+    def _rows(self, order: sql.Composed, limit: int) -> tuple[sql.Composed, list[Any]]:
+        rows = sql.SQL("(SELECT p.* FROM products p{} ORDER BY {} LIMIT %s)")
+        if self.parts is None:
+            condition, params = where(self.conditions)
+            return rows.format(condition, order), [*params, limit]
+        of_part: Condition = (f"p.{self.parts.key} = part.{self.parts.key}", ())
+        condition, params = where([of_part, *self.conditions])
+        merged = sql.SQL(
+            "(SELECT p.* FROM ({}) part CROSS JOIN LATERAL {} p ORDER BY {} LIMIT %s)"
+        ).format(sql.SQL(self.parts.keys), rows.format(condition, order), order)
+        return merged, [*self.parts.params, *params, limit, limit]
 
 
 _PRICED: Final[Condition] = ("p.price IS NOT NULL", ())
 _UNPRICED: Final[Condition] = ("p.price IS NULL", ())
-_OF_THIS_PARTNER: Final[Condition] = ("p.partner_id = each.partner_id", ())
-_OF_EACH_PARTNER: Final = """(
-    SELECT p.*
-    FROM partners AS each
-    CROSS JOIN LATERAL {rows} p
-    ORDER BY {order}
-    LIMIT %s
-)"""
-"""Merges the first rows of every partner: so one index by partner serves the list of all too."""
 
 
 def legs(query: ProductQuery, after: Position | None) -> Iterator[Leg]:
     """The legs of a page after that position, in the order in which they are walked."""
-    own, descending = conditions(query), query.order == "desc"
+    parts, descending = _parts(query), query.order == "desc"
+    own = conditions(evolve(query, feed_id=None))
     by_id: LiteralString = "p.product_id < %s" if descending else "p.product_id > %s"
     beyond_id = asked(by_id, digits(after.id) if after else None)
     if query.sort_by == "product_id":
-        yield Leg([*own, *beyond_id], ("p.product_id",), descending)
+        yield Leg([*own, *beyond_id], ("p.product_id",), descending, parts)
         return
-    everyone = query.partner_id is None
     if after is None or after.value is not None:
         priced = [*own, _PRICED, *_beyond_price(after, descending=descending)]
-        yield Leg(priced, ("p.price", "p.product_id"), descending, everyone)
+        yield Leg(priced, ("p.price", "p.product_id"), descending, parts)
         beyond_id = []
-    unpriced = [*own, _UNPRICED, *beyond_id]
-    yield Leg(unpriced, ("p.product_id",), descending, everyone)
+    yield Leg([*own, _UNPRICED, *beyond_id], ("p.product_id",), descending, parts)
+
+
+def _parts(query: ProductQuery) -> Parts | None:
+    if query.feed_id is not None:
+        publications = "SELECT publication_id FROM publications WHERE feed_id = %s"
+        return Parts(publications, "publication_id", [digits(query.feed_id)])
+    return _PARTNERS if query.sort_by == "price" and query.partner_id is None else None
 
 
 def _beyond_price(after: Position | None, *, descending: bool) -> list[Condition]:

@@ -8,9 +8,10 @@ from attrs import asdict, evolve, frozen
 from psycopg import sql
 
 from adapters.postgres.rows import Connection, fetch, maybe_digits, params_of, rows_of
-from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal, periods
+from commerce_core.sales import MOST_PERIODS, SalesEntry, SalesQuestion, SalesTotal, periods
 
 _TOTALS: Final = rows_of(SalesTotal)
+_STEP: Final = timedelta(hours=MOST_PERIODS // 3)
 _COLUMNS: Final = (
     "entry_id", "kind", "at", "order_id", "item_id", "partner_id", "product_id", "sku", "currency",
     "quantity", "gross", "discount", "amount",
@@ -42,30 +43,25 @@ class Sales:
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
         """The figures exactly as `sales.fold` gives them."""
-        period = "NULL::timestamptz"
-        if question.grain == "hour":
-            period = "date_trunc('hour', at, %(zone)s)"
-        elif question.grain is not None:
-            # The core says where periods begin. date_trunc differs from it where the clocks go back
-            # at midnight, and its time zones may be older ones.
-            period = "(%(starts)s::timestamptz[])[width_bucket(at, %(starts)s::timestamptz[])]"
-        starts = self._period_starts(question) if "starts" in period else []
-        return fetch(
-            self._db,
-            _TOTALS,
-            sql.SQL(_SELECT_TOTALS).format(period=sql.SQL(period), filters=_filters(question)),
-            _params(question) | {"starts": starts},
+        # The core says where periods begin. date_trunc differs from it where clocks are set at
+        # midnight or by half an hour, and the server's time zones may be older ones.
+        period = "(%(starts)s::timestamptz[])[width_bucket(at, %(starts)s::timestamptz[])]"
+        query = sql.SQL(_SELECT_TOTALS).format(
+            period=sql.SQL(period if question.grain else "NULL::timestamptz"),
+            filters=_filters(question),
         )
+        starts = self._period_starts(question) if question.grain else []
+        return fetch(self._db, _TOTALS, query, _params(question) | {"starts": starts})
 
     def _period_starts(self, question: SalesQuestion) -> list[datetime]:
         """The starts of those periods between the first and the last entry that count."""
-        query = sql.SQL("SELECT min(at), max(at) FROM sales_entries WHERE {filters}")
+        query = sql.SQL("SELECT min(at), max(at) FROM sales_entries WHERE {}")
         first, last = self._db.execute(
-            query.format(filters=_filters(question)), _params(question)
+            query.format(_filters(question)), _params(question)
         ).fetchone() or (None, None)
         if first is None or last is None:
             return []
-        return list(periods(evolve(question, since=first, until=last + timedelta.resolution)))
+        return _starts(question, first, last + timedelta.resolution)
 
     def first_at(self) -> datetime | None:
         """When the first entry happened."""
@@ -92,6 +88,16 @@ _SELECT_TOTALS: Final = """
     WHERE {filters}
     GROUP BY 1, 2, 3
     ORDER BY 1, 2, 3"""
+
+
+def _starts(question: SalesQuestion, since: datetime, until: datetime) -> list[datetime]:
+    """The starts of all periods in that range, which the core gives a limited number of at once."""
+    starts: set[datetime] = set()
+    while since < until:
+        step = min(until, since + _STEP)
+        starts.update(periods(evolve(question, since=since, until=step)))
+        since = step
+    return sorted(starts)
 
 
 def _filters(question: SalesQuestion) -> sql.Composed:
