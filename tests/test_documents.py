@@ -77,3 +77,21 @@ def test_tables_of_the_reference_are_those_of_the_code(page: Path) -> None:
     filled = runpy.run_path(str(GENERATED))["filled"]
     text = page.read_text("utf-8")
     assert text == filled(text), f"renew it: .venv/bin/python {GENERATED.relative_to(HOUSE)}"
+
+
+def test_a_page_that_shows_something_else_than_is_printed_fails(terminal: Terminal) -> None:
+    terminal.run("$ echo one; echo two\none\n...\n$ (exit 3)\n$ echo $?\n3")
+    for block in ("$ echo one\ntwo", "$ echo one; echo two\none", "$ (exit 3)"):
+        with pytest.raises(AssertionError):
+            terminal.run(block)
+
+
+def test_an_identifier_of_a_page_stands_for_the_one_that_was_printed(terminal: Terminal) -> None:
+    shown, real, other = (f"job_{digit * 32}" for digit in "123")
+    terminal.compare("a command", f"{shown} since 2026-11-23", f"{real} since 2031-01-01")
+    terminal.run(f"$ echo again {shown}\nagain {shown}\n$ echo {shown} > kept; cat kept\n...")
+    assert (terminal.folder / "kept").read_text() == f"{real}\n"
+    with pytest.raises(AssertionError):
+        terminal.compare("another command", shown, other)
+    with pytest.raises(AssertionError, match="printed by none before"):
+        terminal.run(f"$ echo {other}")
