@@ -46,7 +46,7 @@ def create_app(
     return Litestar(
         [
             Router(V1, route_handlers=_V1_ROUTES),
-            Router(V1, route_handlers=[feeds.UPLOAD], request_max_body_size=upload_limit),
+            Router(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
             *operations.PROBES,
             *pages.ROUTES,
         ],
@@ -69,7 +69,7 @@ def api_description() -> dict[str, Any]:
 
 def described_routes() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """The routes for programs, each with the prefix of its address; pages are for people."""
-    for handler in (*_V1_ROUTES, feeds.UPLOAD):
+    for handler in (*_V1_ROUTES, *feeds.UPLOADS):
         yield V1, handler
     for handler in operations.PROBES:
         yield "", handler

@@ -29,10 +29,9 @@ _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.
 
 
 @frozen(kw_only=True)
-class FeedUpload:
-    """A feed as it is uploaded; the partner is named by id or by name."""
+class UploadTerms:
+    """What is said of a feed that is uploaded; the partner is named by id or by name."""
 
-    file: UploadFile = needed("The feed's file, exactly as it is to be kept.")
     partner_id: PartnerId | None = said(None, "The partner, by id.")
     partner_name: str | None = said(None, "The partner, by name, in any case.")
     source: str | None = said(None, "The partner's source, by id or name; `main` unless said.")
@@ -53,6 +52,43 @@ class FeedUpload:
             detail = "Name the partner, either by partner_id or by partner_name."
             raise InvalidInput.at("/partner_id", "required", detail)
         return self.partner_id or self.partner_name or ""
+
+    def receive(
+        self,
+        commerce: Commerce,
+        file: BinaryIO,
+        name: str,
+        content_type: str,
+        key: IdempotencyKey | None,
+    ) -> Receipt:
+        """Uploads the file on these terms."""
+        return commerce.intake.upload(
+            file,
+            partner=self.partner,
+            file_name=name,
+            content_type=content_type,
+            source=self.source,
+            mode=self.mode,
+            run=self.run,
+            snapshot_at=self.snapshot_at,
+            expected_rows=self.expected_rows,
+            sha256=self.sha256,
+            key=key,
+        )
+
+
+@frozen(kw_only=True)
+class FeedUpload(UploadTerms):
+    """A feed as it is uploaded by a form."""
+
+    file: UploadFile = needed("The feed's file, exactly as it is to be kept.")
+
+
+@frozen(kw_only=True)
+class ContentTerms(UploadTerms):
+    """A feed whose file is the body itself."""
+
+    filename: str = said("feed.csv", "What the file is called.")
 
 
 @frozen(kw_only=True)
@@ -81,19 +117,29 @@ class NewJob:
 )
 def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None) -> Receipt:
     """Keeps a feed's file and makes a job for it; all about the content ends in that job."""
-    return commerce.intake.upload(
-        cast("BinaryIO", form.file.file),
-        partner=form.partner,
-        file_name=form.file.filename,
-        content_type=form.file.content_type,
-        source=form.source,
-        mode=form.mode,
-        run=form.run,
-        snapshot_at=form.snapshot_at,
-        expected_rows=form.expected_rows,
-        sha256=form.sha256,
-        key=key,
+    file = form.file
+    return form.receive(
+        commerce, cast("BinaryIO", file.file), file.filename, file.content_type, key
     )
+
+
+@route(
+    "PUT",
+    "/feeds/content",
+    scope="feeds:write",
+    status=201,
+    refuses=[404, 409],
+    location="/v1/feeds/{feed_id}",
+)
+def put_content(
+    commerce: Commerce,
+    query: ContentTerms,
+    content: BinaryIO,
+    request: Asked,
+    key: IdempotencyKey | None,
+) -> Receipt:
+    """Keeps the body as a feed's file and makes a job for it, as the upload by form does."""
+    return query.receive(commerce, content, query.filename, request.content_type[0], key)
 
 
 @route("GET", "/feeds", scope="feeds:read")
@@ -165,5 +211,5 @@ def start_job(commerce: Commerce, feed_id: FeedId, body: NewJob, key: Idempotenc
 
 
 ROUTES = (list_feeds, get_feed, get_raw, start_job)
-UPLOAD = upload_feed
+UPLOADS = (upload_feed, put_content)
 """Apart from the others, since a body may be large here only."""

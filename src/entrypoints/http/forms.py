@@ -1,4 +1,4 @@
-"""Reading a multipart form as it arrives: its file goes to disk, so memory stays flat.
+"""Reading a form or a file as it arrives: files go to disk, so memory stays flat.
 
 The framework's own reader keeps a part without a file name in memory, however long it is; here
 every such part has a limit.
@@ -6,7 +6,7 @@ every such part has a limit.
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from attrs import define, field
 from litestar.datastructures import UploadFile
@@ -43,6 +43,16 @@ async def read_parts(
         detail = f"The form can't be read, or was cut off: {error}."
         raise Malformed.at("", "bad_form", detail) from error
     return form.parts
+
+
+async def read_content(chunks: AsyncIterator[bytes], stack: AsyncExitStack) -> BinaryIO:
+    """A body that is a file, kept on disk and ready to be read; closed when the stack is."""
+    kept = UploadFile(content_type="application/octet-stream", filename="content")
+    stack.push_async_callback(kept.close)
+    async for chunk in chunks:
+        await kept.write(chunk)
+    await kept.seek(0)
+    return cast("BinaryIO", kept.file)
 
 
 async def whole(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -152,6 +152,9 @@ def _body(endpoint: Endpoint, components: Components) -> dict[str, Any] | None:
     if "form" in endpoint.hints:
         schema = schema_of(endpoint.hints["form"], components)
         return {"required": True, "content": {FORM_TYPE: {"schema": schema}}}
+    if "content" in endpoint.hints:
+        file = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+        return {"required": True, "content": {"*/*": file}}
     if "body" in endpoint.hints:
         kind = endpoint.hints["body"]
         schema = schema_of(kind, components)

@@ -1,9 +1,10 @@
 """What a route is: a function whose signature says what it takes and gives, and who may call it.
 
 A parameter's name says where its value comes from: `commerce` is the platform as the caller sees
-it, `query`, `body` and `form` are attrs classes that are read strictly, `key` is the idempotency
-key, `request` the request itself; every other name is an identifier in the path. What the function
-returns is sent in its JSON shape. The API's description is made from the same signature.
+it, `query`, `body` and `form` are attrs classes that are read strictly, `content` is a body that is
+a file, `key` is the idempotency key, `request` the request itself; every other name is an
+identifier in the path. What the function returns is sent in its JSON shape. The API's description
+is made from the same signature.
 """
 
 import inspect
@@ -21,7 +22,7 @@ from commerce_core.context import IdempotencyKey
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.partners import Scope
 from entrypoints.http.errors import UnsupportedMedia
-from entrypoints.http.forms import read_parts, whole
+from entrypoints.http.forms import read_content, read_parts, whole
 from entrypoints.http.reading import read_form, read_id, read_json, read_query
 from entrypoints.http.security import platform
 from entrypoints.shapes import shape
@@ -32,7 +33,7 @@ JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 FORM_TYPE: Final = "multipart/form-data"
 OPT: Final = "endpoint"
 """Under this name a handler's `opt` has its Endpoint."""
-_SPECIAL: Final = ("commerce", "query", "body", "form", "key", "request", "return")
+_SPECIAL: Final = ("commerce", "query", "body", "form", "content", "key", "request", "return")
 
 Asked = Request[Any, Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,8 +78,8 @@ class Endpoint:
 
     @property
     def takes_input(self) -> bool:
-        """Whether it has a body or a form, so that faults aren't the query's."""
-        return "body" in self.hints or "form" in self.hints
+        """Whether it has a body of any kind, so that faults aren't the query's."""
+        return not self.hints.keys().isdisjoint(("body", "form", "content"))
 
     async def serve(self, request: Asked) -> Response[Any]:
         """Reads what it takes, calls the function, and answers what that returns."""
@@ -114,6 +115,8 @@ class Endpoint:
         found.update({name: read() for name, read in readers.items() if name in self.hints})
         if "body" in self.hints:
             found["body"] = await _body(self.hints["body"], request)
+        if "content" in self.hints:
+            found["content"] = await read_content(whole(request.stream()), stack)
         if "form" in self.hints:
             found["form"] = await _form(self.hints["form"], request, stack)
         return found

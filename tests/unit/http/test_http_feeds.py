@@ -231,3 +231,14 @@ def _form(name: bytes, value: bytes, end: bytes = b"--\r\n") -> bytes:
 def _file_head() -> bytes:
     head = b'Content-Disposition: form-data; name="file"; filename="f.csv"'
     return b"\r\n".join([b"--" + BOUNDARY.encode(), head, b"", b""])
+
+
+def test_a_body_that_is_the_file_is_received_as_a_form_is(api: Api, acme: str):
+    query = f"partner_id={acme}&filename=day.csv&mode=full&expected_rows=3"
+    answer = api.request("PUT", f"/v1/feeds/content?{query}", content=FEED)
+    assert answer.status_code == 201
+    feed = api.get(f"/v1/feeds/{answer.json()['feed_id']}").json()
+    assert (feed["file_name"], feed["mode"], feed["bytes"]) == ("day.csv", "full", len(FEED))
+    assert api.get(f"/v1/feeds/{feed['feed_id']}/raw").content == FEED
+    empty = api.request("PUT", f"/v1/feeds/content?partner_id={acme}")
+    assert (empty.status_code, empty.json()["errors"][0]["code"]) == (422, "empty_file")

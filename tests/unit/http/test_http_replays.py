@@ -87,8 +87,8 @@ def test_a_key_that_is_none_is_refused(api: Api, key: str):
     assert add_partner(api, {"Idempotency-Key": key}).status_code == 422
 
 
-def test_every_post_that_creates_takes_a_key():
+def test_every_request_that_creates_takes_a_key():
     for path, operations in api_description()["paths"].items():
         for method, operation in operations.items():
             takes = "Idempotency-Key" in {p["name"] for p in operation["parameters"]}
-            assert takes == (method == "post" and "201" in operation["responses"]), path
+            assert takes == (method in ("post", "put") and "201" in operation["responses"]), path
