@@ -31,7 +31,7 @@ test: .venv/.test  ## every test, in random order; ARGS="-k orders" goes to pyte
 
 check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
 	@$(call quietly,$(BIN)/ruff format --check .)
-	@$(call quietly,$(BIN)/ruff check .)
+	@$(call quietly,$(BIN)/ruff check --output-format concise .)
 	@$(call quietly,$(BIN)/lint-imports)
 	@$(call quietly,$(BIN)/pyright)
 	@$(MAKE) --no-print-directory docs

@@ -1,8 +1,8 @@
 """Identifiers: a prefix that names the kind, and a body that sorts by creation.
 
 `prod_0199c2f4a1b07e3d8c215f60a9d2b4c7`: 32 hexadecimal digits, of which the first twelve are the
-milliseconds since 1970 and the next three the microseconds beyond. The same 128 bits are a database `uuid`, so a key costs sixteen bytes there
-and new keys always land at the end of their index.
+milliseconds since 1970 and the next three the microseconds beyond. The same 128 bits are a database
+`uuid`, so a key costs sixteen bytes there and new keys always land at the end of their index.
 """
 
 import re

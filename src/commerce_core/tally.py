@@ -85,6 +85,7 @@ class Tally:
 
     def summary(self, plan: Plan, reader: Reader) -> Summary:
         """What becomes of every record; where none is accepted, nothing is removed either."""
+        told = list(_told(self._reasons))
         by_code = self._by_code + Counter(plan.problems_by_code)
         summary = Summary(
             records_read=self.records_read,
@@ -110,9 +111,9 @@ class Tally:
             },
             errors_by_column=dict(self._by_column),
             unused_columns=reader.layout.unused,
-            notes=(*_told(self._reasons), *_notes(plan)),
+            notes=(*told, *_notes(plan)),
         )
-        return summary if summary.accepted else evolve(summary, removed=0)
+        return summary if summary.accepted else evolve(summary, removed=0, notes=tuple(told))
 
     def timed(self, summary: Summary) -> Summary:
         """The summary with the stages of this run."""

@@ -25,7 +25,7 @@ _TRY_EVERY: Final = 0.3
 _BAR_AFTER: Final = 0.4
 """A job that is over sooner needs no bar."""
 _OUTCOMES: Final = {
-    "clean": "every record was taken",
+    "clean": "nothing was rejected",
     "with_rejects": "some records were rejected",
     "nothing_changed": "nothing changed",
     "superseded": "a newer feed had been applied already",
