@@ -85,6 +85,16 @@ def lay_out(
     return Layout(tuple(names), feedings, attributes, unused)
 
 
+def rivals_of(
+    header: Sequence[str], profile: Profile, currency: str | None
+) -> dict[str, tuple[str, ...]]:
+    """For each field whose column nobody can know, the columns that it could be."""
+    names = [_tidy(name) for name in header]
+    finder = _Finder(names, profile, currency, 1)
+    found = {wanted.name: finder.rivals(wanted) for wanted in FIELDS}
+    return {name: tuple(names[i] for i in several) for name, several in found.items() if several}
+
+
 def _tidy(name: str) -> str:
     """The name as we show and store it: trimmed, cut, without the NUL that no database takes."""
     return name.strip(BLANKS)[:_LONGEST_HEADER].replace("\0", "\ufffd")
@@ -155,13 +165,28 @@ class _Finder:
         return self._made(wanted, Column(), []) if identified else None
 
     def _by_name(self, wanted: Field) -> int | None:
+        found = self._named_so(wanted)
+        if len(found) > 1:
+            raise self._ambiguous(wanted.name, found)
+        return next(iter(found), None)
+
+    def _named_so(self, wanted: Field) -> list[int]:
+        """The columns that have the field's own name, else those that have one of its aliases."""
         for spellings in ((wanted.name,), wanted.aliases):
             found = sorted({i for name in spellings for i in self.all(name)} - self._taken)
-            if len(found) > 1:
-                raise self._ambiguous(wanted.name, found)
             if found:
-                return found[0]
-        return None
+                return found
+        return []
+
+    def rivals(self, wanted: Field) -> list[int]:
+        """The columns that could each be the field, where there are several."""
+        column = self._profile.columns.get(wanted.name)
+        if column is not None:
+            named = (self.all(header) for header in column.from_)
+            return next((found for found in named if len(found) > 1), [])
+        constant = wanted.name in self._profile.constants
+        found = self._named_so(wanted) if self._profile.aliases and not constant else []
+        return found if len(found) > 1 else []
 
     def _by_profile(self, wanted: Field, column: Column) -> Feeding | None:
         for header in column.from_:
