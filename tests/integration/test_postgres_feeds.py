@@ -1,0 +1,232 @@
+"""How PostgreSQL compares and applies feeds: by sets, beside orders, with a history."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from decimal import Decimal
+from typing import cast
+from unittest.mock import patch
+
+import psycopg
+import pytest
+from attrs import evolve
+
+from adapters.postgres import PostgresStore, staging
+from adapters.postgres.store import Unit
+from commerce_core.feed_schema import Record
+from commerce_core.feeds import Feed
+from commerce_core.partners import Source
+from commerce_core.ports import UnitOfWork
+from commerce_core.products import Product
+from tests.contracts import samples
+from tests.contracts.samples import T0, record
+from tests.contracts.threads import PATIENCE, meanwhile
+
+Connect = Callable[[], psycopg.Connection]
+
+
+@pytest.fixture
+def source(store: PostgresStore) -> Source:
+    """A partner's main source."""
+    _, main = samples.settled(store)
+    return main
+
+
+def products(numbers: range, **values: object) -> Iterator[Record]:
+    return (record(number + 2, f"sku {number:06}", **values) for number in numbers)  # type: ignore[arg-type]
+
+
+def applied(unit: UnitOfWork, feed: Feed, *records: Record) -> None:
+    """Compares and applies a feed, and leaves its publication to be added."""
+    plan = unit.products.compare(samples.incoming(feed), records, 10)
+    unit.products.apply(plan, samples.publication(feed), samples.new_stem())
+
+
+def statements(store: PostgresStore, source: Source, size: int) -> int:
+    """How many statements a feed takes that creates, updates, removes and has problems."""
+    samples.publish(store, source, *products(range(size)))
+    told: list[object] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(cursor: psycopg.Cursor, *args: object, **options: object) -> psycopg.Cursor:
+        told.append(args[0])
+        return execute(cursor, *args, **options)  # type: ignore[arg-type]
+
+    changed = [
+        *products(range(size // 2), brand="New"),
+        *products(range(size, 2 * size)),
+        *products(range(size // 4)),
+    ]
+    renumbered = (evolve(each, line=line) for line, each in enumerate(changed, start=2))
+    with patch.object(psycopg.Cursor, "execute", counted):
+        samples.publish(store, source, *renumbered)
+    return len(told)
+
+
+def test_a_feed_takes_the_same_statements_whatever_its_size(store: PostgresStore):
+    """Nothing is sent per row: a feed of 400 changes takes what one of 8 takes."""
+    _, one = samples.settled(store)
+    _, other = samples.settled(store)
+    assert statements(store, one, 8) == statements(store, other, 400)
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_few_and_many_records_give_the_same(
+    store: PostgresStore, source: Source, few: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Whether products are fetched along the key or all at once, the plan is the same."""
+    monkeypatch.setattr(staging, "FEW", few)
+    samples.publish(store, source, *products(range(30)))
+    feed = samples.received(store, source)
+    with store.begin() as unit:
+        records = [*products(range(20)), *products(range(20, 25), brand="B"), record(99, "new")]
+        plan = unit.products.compare(samples.incoming(feed), records, 10)
+    figures = (plan.unchanged, plan.updated, plan.created, plan.removed, plan.before)
+    assert figures == (20, 5, 1, 5, 30)
+
+
+def test_a_catalog_without_statistics_is_no_trap(store: PostgresStore, source: Source):
+    """A second feed comes right after the first load, before the planner knows of its rows.
+
+    Row by row this would be four hundred million comparisons, and the test's time would be over.
+    """
+    samples.publish(store, source, *products(range(20_000)))
+    feed = samples.received(store, source)
+    with store.begin() as unit:
+        plan = unit.products.compare(samples.incoming(feed), products(range(19_999)), 10)
+    assert (plan.unchanged, plan.absent) == (19_999, 1)
+
+
+def test_what_products_were_is_kept(store: PostgresStore, source: Source, connect: Connect):
+    """History has every version but the live one, each with the publication that replaced it."""
+    first = samples.publish(store, source, record(2, "A", brand="one"), record(3, "B"))
+    second = samples.publish(store, source, record(2, "A", brand="two"), record(3, "B"))
+    third = samples.publish(store, source, record(3, "B"))
+    kept = connect().execute(
+        """
+        SELECT sku, version, brand, status, publication_id, replaced_by
+        FROM product_versions
+        ORDER BY version
+        """
+    )
+    ids = [publication.publication_id[4:] for publication in (first, second, third)]
+    assert [(*row[:4], row[4].hex, row[5].hex) for row in kept] == [
+        ("A", 1, "one", "active", ids[0], ids[1]),
+        ("A", 2, "two", "active", ids[1], ids[2]),
+    ]
+    assert samples.catalog(store)["A"].version == 3
+
+
+def test_orders_dont_wait_for_a_feed(store: PostgresStore, source: Source):
+    """While a feed has changed products and not ended, units of them are held and given back."""
+    samples.publish(store, source, record(2, "A", quantity=5))
+    held = samples.catalog(store)["A"]
+    feed = samples.received(store, source)
+
+    def hold() -> Product:
+        with store.begin() as unit:
+            return unit.products.hold({held.product_id: 2})[held.product_id]
+
+    with store.begin(dry_run=True) as unit:
+        applied(unit, feed, record(2, "A", quantity=1))
+        seen = meanwhile(hold).result(PATIENCE)
+    assert (seen.quantity, seen.held) == (5, 2)
+
+
+def test_a_feed_doesnt_wait_for_orders(store: PostgresStore, source: Source):
+    """While an order holds units and has not ended, a feed changes the same product."""
+    samples.publish(store, source, record(2, "A", quantity=5))
+    product = samples.catalog(store)["A"]
+    with store.begin() as unit:
+        unit.products.hold({product.product_id: 2})
+        publishing = meanwhile(lambda: samples.publish(store, source, record(2, "A", quantity=1)))
+        publishing.result(PATIENCE)
+    after = samples.catalog(store)["A"]
+    assert (after.quantity, after.held) == (1, 2)
+
+
+def test_feeds_of_two_partners_run_side_by_side(store: PostgresStore, source: Source):
+    """One partner's feed waits for no other partner's, up to its publication."""
+    _, other = samples.settled(store)
+    feed = samples.received(store, other)
+    with store.begin(dry_run=True) as unit:
+        applied(unit, feed, record(2, "A"))
+        meanwhile(lambda: samples.publish(store, source, record(2, "A"))).result(PATIENCE)
+    assert samples.catalog(store).keys() == {"A"}
+
+
+def test_a_feed_may_wait_longer_than_other_units(
+    store: PostgresStore, source: Source, database: str
+):
+    """The limits on statements and waiting don't hold for work on a feed, and do again after it."""
+    feed = samples.received(store, source)
+    shown = """
+        SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
+               current_setting('enable_nestloop')
+        """
+    with closing(PostgresStore(database, most_connections=1)) as single:
+        for _ in range(2):
+            with single.begin() as unit:
+                db = cast("Unit", unit).products._db
+                before = db.execute(shown).fetchone()
+                unit.products.compare(samples.incoming(feed), [], 10)
+                during = db.execute(shown).fetchone()
+            assert before == ("30s", "10s", "on")
+            assert during == ("0", "0", "on")
+
+
+def test_a_record_says_what_its_feed_has_columns_for(store: PostgresStore, source: Source):
+    """A record that says more is a fault of ours, and told as one."""
+    feed = samples.received(store, source)
+    incoming = evolve(samples.incoming(feed), columns={"sku": "SKU"})
+    with store.begin() as unit, pytest.raises(ValueError, match="says more"):
+        unit.products.compare(incoming, [record(2, "A")], 10)
+
+
+def test_shapes_of_records_mix(store: PostgresStore, source: Source):
+    """Records that say different fields in one file each leave alone what they don't say."""
+    said = {"brand": "B", "price": Decimal("1.00"), "currency": "EUR", "mpn": "M"}
+    samples.publish(store, source, *(record(n, f"{n}", **said) for n in range(2, 6)))
+    samples.publish(
+        store,
+        source,
+        record(2, "2", brand="C"),
+        record(3, "3", mpn=None, price=Decimal(2)),
+        record(4, "4", currency=None, price=None),
+        record(5, "5", deleted=True),
+    )
+    found = samples.catalog(store)
+    shown = [(p.brand, p.mpn, str(p.price), p.currency, p.status) for p in found.values()]
+    assert shown == [
+        ("C", "M", "1.00", "EUR", "active"),
+        ("B", None, "2.00", "EUR", "active"),
+        ("B", "M", "None", None, "active"),
+        ("B", "M", "1.00", "EUR", "removed"),
+    ]
+
+
+def test_two_comparisons_leave_nothing_behind(store: PostgresStore, source: Source):
+    """Temporary tables go with their unit, so the next one on the same connection has its own."""
+    feed = samples.received(store, source)
+    for _ in range(3):
+        with store.begin() as unit:
+            for size in (3, 1):
+                records = products(range(size))
+                plan = unit.products.compare(samples.incoming(feed), records, 10)
+                assert plan.created == size
+
+
+def test_publications_wait_for_each_other(store: PostgresStore, source: Source):
+    """A publication waits for the end of one that has its number but not ended."""
+    feeds = [samples.received(store, source) for _ in range(2)]
+
+    def publish() -> int | None:
+        with store.begin() as unit:
+            return unit.publications.add(samples.publication(feeds[1]), T0).number
+
+    with store.begin(dry_run=True) as unit:
+        first = unit.publications.add(samples.publication(feeds[0]), T0)
+        second = meanwhile(publish)
+        time.sleep(0.05)
+        assert not second.done()
+    assert second.result(PATIENCE) == first.number == 1
