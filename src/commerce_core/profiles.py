@@ -175,6 +175,8 @@ def _unknown_fields(profile: Profile) -> Iterator[Fault]:
 def _column_faults(at: str, column: Column) -> Iterator[Fault]:
     if column.pattern is not None and (why := why_unsafe(column.pattern)):
         yield Fault(f"{at}/pattern", "bad_pattern", why)
+    if any(len(pair) != 2 for pair in column.pairs):  # noqa: PLR2004 - a name's and a value's
+        yield Fault(f"{at}/pairs", "bad_pairs", "A pair is a column of names and one of values.")
     if column.dates is not None and not DATE_FORMAT.fullmatch(column.dates):
         yield Fault(f"{at}/dates", "bad_dates", "Write it as YYYY-MM-DD or DD.MM.YYYY hh:mm.")
     if column.currency is not None and find_currency(column.currency) is None:

@@ -11,18 +11,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-from attrs import fields, has
+from attrs import Attribute, Factory, fields, has
 
 from commerce_core.context import Listed
 from commerce_core.intake import Receipt
+from commerce_core.jobs import Job
 from commerce_core.operations import IssuedKey
 from commerce_core.partners import ApiKey
 from commerce_core.products import Product
+from commerce_core.profiles import Column, Group, Profile, Skip
 from commerce_core.sales import Report
+
+SPARSE: Final = (Profile, Column, Skip, Group)
+"""Values that are shown without what is at its default."""
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
+    Job: frozenset({"silent_ends"}),
     Product: frozenset({"publication_id", "ordinal", "held"}),
     ApiKey: frozenset({"digest"}),
 }
@@ -66,6 +72,20 @@ def shown_names(kind: type) -> tuple[str, ...]:
     return (*own, *_ADDED.get(kind, ()))
 
 
+def _sparse(value: object) -> dict[str, Any]:
+    """What differs from the default, under the names that people write."""
+    return {
+        attribute.name.rstrip("_"): shape(getattr(value, attribute.name))
+        for attribute in fields(cast("Any", type(value)))
+        if getattr(value, attribute.name) != _default(attribute)
+    }
+
+
+def _default(attribute: "Attribute[Any]") -> object:
+    made = attribute.default
+    return cast("Any", made).factory() if isinstance(made, cast("type", Factory)) else made
+
+
 def _listed(value: Listed[object]) -> dict[str, Any]:
     shaped = {"items": shape(value.items), "next_cursor": value.next_cursor}
     return shaped if value.count is None else {**shaped, "count": value.count}
@@ -95,4 +115,5 @@ _SPECIAL: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     Report: _report,
     IssuedKey: _issued,
     Receipt: _receipt,
+    **dict.fromkeys(SPARSE, _sparse),
 }

@@ -12,7 +12,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifespanHook
 
 from commerce_core.usecases import Commerce
-from entrypoints.http import analytics, feeds, jobs, operations, orders, pages, partners, products
+from entrypoints.http import (
+    analytics,
+    feeds,
+    jobs,
+    operations,
+    orders,
+    pages,
+    partners,
+    products,
+    sources,
+)
 from entrypoints.http.errors import HANDLERS
 from entrypoints.http.openapi import describe
 from entrypoints.http.security import add_headers, admit
@@ -28,6 +38,7 @@ V1: Final = "/v1"
 
 _V1_ROUTES: Final = (
     *partners.ROUTES,
+    *sources.ROUTES,
     *feeds.ROUTES,
     *jobs.ROUTES,
     *products.ROUTES,
@@ -46,6 +57,7 @@ def create_app(
     return Litestar(
         [
             Router(V1, route_handlers=_V1_ROUTES),
+            Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
             Router(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
             *operations.PROBES,
             *pages.ROUTES,
@@ -69,7 +81,7 @@ def api_description() -> dict[str, Any]:
 
 def described_routes() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """The routes for programs, each with the prefix of its address; pages are for people."""
-    for handler in (*_V1_ROUTES, *feeds.UPLOADS):
+    for handler in (*_V1_ROUTES, sources.TRIAL, *feeds.UPLOADS):
         yield V1, handler
     for handler in operations.PROBES:
         yield "", handler

@@ -48,6 +48,11 @@ def read_json(kind: type[T], content: bytes) -> T:
     return _structured(_FROM_JSON, kind, parsed, "The body isn't as it has to be.", InvalidInput)
 
 
+def read_value(kind: type[T], value: object, detail: str) -> T:
+    """What was parsed already as that class, just as strictly; InvalidInput otherwise."""
+    return _structured(_FROM_JSON, kind, value, detail, InvalidInput)
+
+
 def _not_json(why: str) -> InvalidInput:
     return Malformed.at("", "not_json", f"The body is not JSON: {why}.")
 

@@ -15,10 +15,11 @@ from commerce_core.context import Listed
 from commerce_core.intake import Receipt
 from commerce_core.operations import IssuedKey
 from commerce_core.partners import ApiKey
+from commerce_core.profiles import Column
 from commerce_core.sales import Report
 from entrypoints.http.routing import Answer
 from entrypoints.http.values import ID_KINDS, UNSAID, Hint, is_list, is_map, name_of
-from entrypoints.shapes import shown_names
+from entrypoints.shapes import SPARSE, shown_names
 
 Schema = dict[str, Any]
 Components = dict[str, Schema]
@@ -83,6 +84,8 @@ def _class(kind: Hint, components: Components) -> Schema:
     components[name] = {}  # classes may refer to each other
     if kind in _SPECIAL:
         return _component(name, _SPECIAL[kind](components), components)
+    if kind in SPARSE:
+        return _component(name, _sparse(kind, components), components)
     if kind.__module__.startswith("commerce_core") or not _is_input(kind):
         return _component(name, _answer(kind, components), components)
     return _component(name, input_schema(kind, components), components)
@@ -110,6 +113,21 @@ def _answer(kind: Hint, components: Components) -> Schema:
         "properties": properties,
         "required": list(properties),
     }
+
+
+def _sparse(kind: Hint, components: Components) -> Schema:
+    """A part of a profile, sent and shown alike: what is at its default is left out."""
+    hints = get_type_hints(kind)
+    fields: tuple[Any, ...] = attrs.fields(kind)
+    table: Schema = {
+        "type": "object",
+        "description": first_sentence(kind),
+        "properties": {name_of(f): schema_of(hints[f.name], components) for f in fields},
+        "required": [name_of(f) for f in fields if f.default is attrs.NOTHING],
+        "additionalProperties": False,
+    }
+    headers = {"type": "array", "items": _TEXT}
+    return {"anyOf": [table, _TEXT, headers]} if kind is Column else table
 
 
 def _property_type(kind: Hint, name: str) -> Hint:

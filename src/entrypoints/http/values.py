@@ -17,6 +17,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from litestar.datastructures import UploadFile
 
 from commerce_core.ids import Kind, parse
+from commerce_core.profiles import Column, Profile
 
 PartnerId = NewType("PartnerId", str)
 SourceId = NewType("SourceId", str)
@@ -103,6 +104,8 @@ def converter(*, from_text: bool) -> cattrs.Converter:
     made.register_structure_hook_factory(is_list, partial(_list_reader, made))
     made.register_structure_hook_factory(is_map, partial(_map_reader, made))
     made.register_structure_hook_factory(attrs.has, partial(_object_reader, made))
+    made.register_structure_hook(Column, _column_reader(made))
+    made.register_structure_hook(Profile, _profile_reader(made))
     return made
 
 
@@ -219,6 +222,32 @@ def _map_reader(made: cattrs.Converter, kind: Hint) -> Hook:
         return read(value, kind)
 
     return read_map
+
+
+def _column_reader(made: cattrs.Converter) -> Hook:
+    """A profile's column: a table, or just the header or headers it is fed from."""
+    read = _object_reader(made, Column)
+
+    def read_column(value: object, _: object) -> Column:
+        alone = isinstance(value, str | list)
+        table = {"from": cast("object", value)} if alone else value
+        return read(_listing(table, "from"), Column)
+
+    return read_column
+
+
+def _profile_reader(made: cattrs.Converter) -> Hook:
+    read = _object_reader(made, Profile)
+    return lambda value, _: read(_listing(value, "identity"), Profile)
+
+
+def _listing(value: object, name: str) -> object:
+    """The object, in which a text under that name counts as a list of one."""
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, object]", value)
+    alone = table.get(name)
+    return {**table, name: [alone]} if isinstance(alone, str) else table
 
 
 def _object_reader(made: cattrs.Converter, kind: Hint) -> Hook:

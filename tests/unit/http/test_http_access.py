@@ -12,7 +12,7 @@ from entrypoints.http.app import create_app, described_routes
 from entrypoints.http.routing import OPT, Endpoint
 from entrypoints.http.values import ID_KINDS
 from entrypoints.settings import Settings
-from tests.unit.http.conftest import Api
+from tests.unit.http.conftest import FEED, Api
 
 SOMETHING = f"{'0' * 31}1"
 
@@ -130,7 +130,7 @@ def test_what_belongs_to_another_partner_is_not_there(
     other: Api, acmes: dict[str, str], route: Route
 ):
     """Nor may a partner do what only operators do."""
-    answer = other.request(route.method, route.at(acmes))
+    answer = other.request(route.method, route.at(acmes), **_body_for(route))
     scope = route.endpoint.scope
     expected = 403 if scope in ("partners:write", "keys:write") else 404
     assert answer.status_code == expected
@@ -223,4 +223,6 @@ def test_a_page_has_1_to_200_items(api: Api, acmes: dict[str, str], route: Route
 
 
 def _body_for(route: Route) -> dict[str, Any]:
+    if "form" in route.endpoint.hints:
+        return {"files": {"file": ("feed.csv", FEED, "text/csv")}}
     return {"json": {}} if "body" in route.endpoint.hints else {}
