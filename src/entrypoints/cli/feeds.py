@@ -30,6 +30,11 @@ _BLOCK: Final = 1 << 20
     type=click.Choice(["full", "delta"]),
     help="Whether it is the whole catalog or only what changed; unless said, the source's.",
 )
+@click.option(
+    "--profile",
+    metavar="PRESET_OR_FILE",
+    help="How this source's files are read, from now on; see `commerce profiles`.",
+)
 @click.option("--run", is_flag=True, help="Have it ingested, by a worker or (with --wait) by us.")
 @click.option("--wait", is_flag=True, help="With --run: return when its job has finished.")
 @click.option(
@@ -45,6 +50,7 @@ def upload(
     partner: str,
     source: str | None,
     mode: "Mode | None",
+    profile: str | None,
     run: bool,
     wait: bool,
     snapshot_at: datetime | None,
@@ -62,8 +68,13 @@ def upload(
         )
     if snapshot_at is not None and snapshot_at.tzinfo is None:
         snapshot_at = snapshot_at.replace(tzinfo=UTC)
+    if profile is not None:
+        from entrypoints.cli.profiles import named_profile
+
+        wanted = named_profile(profile)
+        session.commerce.sourcing.set_profile(wanted, source or "main", partner=partner)
     name = "feed.csv" if file == "-" else Path(file).name
-    with _opened(file) as stream:
+    with opened(file) as stream:
         receipt = session.commerce.intake.upload(
             stream,
             partner=partner,
@@ -85,7 +96,8 @@ def upload(
             session.out.line(_next_step(session, receipt, run=run))
 
 
-def _opened(file: str) -> AbstractContextManager[BinaryIO]:
+def opened(file: str) -> AbstractContextManager[BinaryIO]:
+    """The file of that name, or stdin for -; NotFound or InvalidInput where it can't be read."""
     from commerce_core.errors import InvalidInput, NotFound
 
     if file == "-":
