@@ -1,0 +1,192 @@
+"""What stands in each column of a file, counted in one pass with little kept."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from attrs import Factory, define
+
+from commerce_core.cells import EXPONENT, GTIN, gtin_fits
+from commerce_core.doctor.diagnosis import ColumnLook, Note
+from commerce_core.doctor.styles import day_of, style_of, written
+from commerce_core.feed_schema import AVAILABILITIES, BLANKS, squash
+from commerce_core.feed_text import RawRecord
+from commerce_core.money import find_currency
+from commerce_core.translate import currencies_meant
+
+LOOKED_AT_CLOSELY: Final = 5_000
+"""Cells of a column whose style is looked at; the others are only counted."""
+_DISTINCT_KEPT: Final = 1_000
+"""Values that are told apart in any column; more only in one where nearly all differ."""
+_NUMBERS_KEPT: Final = 1_000
+_SAMPLES: Final = 4
+_LONGEST_SAMPLE: Final = 60
+_WORDS_KEPT: Final = 60
+_LONGEST_WORD: Final = 40
+_NEARLY_ALL: Final = 0.9
+_MOST: Final = 0.8
+_ZEROS_LOST: Final = (7, 9, 10, 11)
+_PICTURE: Final = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg)\b|/images?/|/img/", re.IGNORECASE)
+_BROKEN: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)|#{4,}")
+_TWICE_ENCODED: Final = re.compile(
+    "\u00c3[\u0080-\u00bf\u0192-\u2122]|\u00e2\u20ac|\u00ef\u00bf\u00bd"
+)
+_CELL_LIMIT: Final = 32_767
+"""Where a spreadsheet cuts a cell."""
+_DAMAGE: Final = {
+    "exponent": "long numbers became rounded exponents; the digits are lost",
+    "error_value": "a spreadsheet's error stands where a value was",
+    "mojibake": "text was decoded wrongly before it came here",
+    "cut": f"the text is cut at {_CELL_LIMIT:,} characters, as a spreadsheet does",
+}
+
+
+@define
+class Tally:
+    """What has been seen of one column."""
+
+    header: str
+    index: int
+    filled: int = 0
+    blank: int = 0
+    close: int = 0
+    distinct: set[int] = Factory(set[int])
+    counts_all: bool = True
+    samples: dict[str, None] = Factory(dict[str, None])
+    words: Counter[str] = Factory(Counter[str])
+    shapes: Counter[str] = Factory(Counter[str])
+    around: Counter[str] = Factory(Counter[str])
+    numbers: list[str] = Factory(list[str])
+    days: Counter[tuple[str, ...]] = Factory(Counter[tuple[str, ...]])
+    kinds: Counter[str] = Factory(Counter[str])
+    gtins: Counter[str] = Factory(Counter[str])
+    damage: dict[str, Note] = Factory(dict[str, Note])
+
+    def take(self, cell: str, line: int) -> None:
+        """Looks at the next cell of the column."""
+        text = cell.strip(BLANKS)
+        if not text:
+            self.blank += 1
+            return
+        self.filled += 1
+        self._count(text)
+        self._seek_damage(text, line)
+        if self.close < LOOKED_AT_CLOSELY:
+            self.close += 1
+            self._look(text)
+
+    def _count(self, text: str) -> None:
+        if len(self.samples) < _SAMPLES:
+            self.samples[text[:_LONGEST_SAMPLE]] = None
+        if self.counts_all:
+            self.distinct.add(hash(text))
+            many = len(self.distinct) > _DISTINCT_KEPT
+            if many and len(self.distinct) < _NEARLY_ALL * self.filled:
+                self.counts_all = False
+        if len(text) <= _LONGEST_WORD and (text in self.words or len(self.words) < _WORDS_KEPT):
+            self.words[text] += 1
+
+    def _seek_damage(self, text: str, line: int) -> None:
+        if "E+" in text and EXPONENT.fullmatch(text.removeprefix("'")):
+            self._note_damage("exponent", text, line)
+        elif "#" in text and _BROKEN.fullmatch(text):
+            self._note_damage("error_value", text, line)
+        elif not text.isascii() and ("\ufffd" in text or _TWICE_ENCODED.search(text)):
+            self._note_damage("mojibake", text, line)
+        elif len(text) == _CELL_LIMIT:
+            self._note_damage("cut", text, line)
+
+    def _note_damage(self, code: str, text: str, line: int) -> None:
+        known = self.damage.get(code)
+        first = known or Note(code, self.header, _DAMAGE[code], 0, line, text[:_LONGEST_SAMPLE])
+        self.damage[code] = Note(
+            code, self.header, first.detail, first.count + 1, first.line, first.value
+        )
+
+    def _look(self, text: str) -> None:
+        if text.isascii() and text[:4].lower() == "http":
+            self.kinds["picture" if _PICTURE.search(text) else "address"] += 1
+        elif day := day_of(text):
+            self.kinds["date"] += 1
+            self.days[day.formats] += 1
+        elif number := written(text):
+            self.kinds["number"] += 1
+            self.shapes[number.shape] += 1
+            self.around[number.words] += 1
+            if len(self.numbers) < _NUMBERS_KEPT:
+                self.numbers.append(number.number)
+            self._look_for_gtin(text)
+        elif find_currency(text):
+            self.kinds["currency"] += 1
+        elif squash(text) in AVAILABILITIES:
+            self.kinds["availability"] += 1
+        elif EXPONENT.fullmatch(text.removeprefix("'")):
+            self.gtins["exponent"] += 1
+
+    def _look_for_gtin(self, text: str) -> None:
+        digits = text.removeprefix("'")
+        if not digits.isdigit() or not digits.isascii():
+            return
+        self.gtins["apostrophe"] += digits != text
+        if GTIN.fullmatch(digits):
+            self.gtins["valid" if gtin_fits(digits) else "check_digit"] += 1
+        elif len(digits) in _ZEROS_LOST and gtin_fits(digits):
+            self.gtins["zeros_lost"] += 1
+        else:
+            self.gtins["other"] += 1
+
+    def mostly(self, *kinds: str) -> bool:
+        """Whether most cells that were looked at closely are of these kinds."""
+        return self.close > 0 and sum(self.kinds[kind] for kind in kinds) >= _MOST * self.close
+
+    @property
+    def is_key(self) -> bool:
+        """Whether no cell is blank and all differ, so that it could identify a record."""
+        return self.counts_all and not self.blank and len(self.distinct) == self.filled > 0
+
+    def currencies(self) -> Counter[str]:
+        """The words beside numbers that mean a currency, or one of several."""
+        return Counter({w: n for w, n in self.around.items() if w and currencies_meant(w)})
+
+    def look(self, feeds: Sequence[str], notes: Iterable[str]) -> ColumnLook:
+        """The column as it is told."""
+        samples = tuple(self.samples)
+        return ColumnLook(
+            header=self.header,
+            feeds=tuple(feeds),
+            filled=self.filled,
+            blank=self.blank,
+            distinct=len(self.distinct),
+            distinct_is_exact=self.counts_all,
+            samples=samples,
+            style=self._style(),
+            notes=tuple(notes),
+        )
+
+    def _style(self) -> str:
+        if self.mostly("number"):
+            beside = ", ".join(repr(w) for w, _ in self.around.most_common(4) if w)
+            told = style_of(self.shapes)
+            return f"{told}; beside them {beside}" if beside else told
+        if self.mostly("date"):
+            formats = {f for several in self.days for f in several}
+            return f"dates, {' or '.join(sorted(formats))}"
+        names = {"picture": "addresses of pictures", "address": "addresses"}
+        kind = next((k for k in ("picture", "address", "currency", "availability")
+                     if self.mostly(k)), None)  # fmt: skip
+        return names.get(kind, f"{kind} words") if kind else "text" if self.filled else "blank"
+
+
+def tally_columns(
+    header: Sequence[str], records: Iterable[RawRecord], tallies: Sequence[Tally]
+) -> Iterator[RawRecord]:
+    """Passes the records on, and counts those that have as many cells as the header."""
+    width = len(header)
+    for raw in records:
+        cells = raw.cells
+        if cells is not None and len(cells) == width and any(cells):
+            line = raw.line
+            for tally, cell in zip(tallies, cells, strict=True):
+                tally.take(cell, line)
+        yield raw

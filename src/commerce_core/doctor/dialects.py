@@ -1,0 +1,84 @@
+"""How a file's text is split into cells, with what speaks for each delimiter."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.feed_schema import BLANKS, FIELDS, squash
+from commerce_core.feed_text import first_cells
+from commerce_core.presets import PRESET_PROFILES
+from commerce_core.profiles import DELIMITERS, Column
+
+ROWS_COMPARED: Final = 200
+_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
+_ENDS: Final = {"\r\n": "CRLF", "\r": "CR", "\n": "LF"}
+
+
+def _headers_of(column: Column) -> Sequence[str]:
+    return (*column.from_, *(header for pair in column.pairs for header in pair))
+
+
+_KNOWN: Final = frozenset(
+    {squash(name) for field in FIELDS for name in (field.name, *field.aliases)}
+    | {
+        squash(header)
+        for profile in PRESET_PROFILES.values()
+        for column in profile.columns.values()
+        for header in _headers_of(column)
+    }
+)
+
+
+@frozen
+class Splitting:
+    """What a delimiter makes of the beginning of a file."""
+
+    delimiter: str
+    cells: int
+    known: int
+    rows: int
+    alike: int
+
+    @property
+    def told(self) -> str:
+        """What speaks for it, in words."""
+        name = _NAMES[self.delimiter]
+        alike = f"{self.alike} of the first {self.rows} records have as many"
+        known = f"{self.known} of them known" if self.known else "none of them known"
+        return f"{name}: a header of {self.cells} cells, {known}; {alike}"
+
+
+def splittings(head: str) -> list[Splitting]:
+    """Each delimiter that splits the header, what fits best first."""
+    made = [_split(head, delimiter) for delimiter in DELIMITERS]
+    several = [each for each in made if each.cells > 1]
+    return sorted(several, key=lambda each: (-each.known, -each.alike, -each.cells))
+
+
+def _split(head: str, delimiter: str) -> Splitting:
+    header = first_cells(head, delimiter)
+    known = sum(squash(cell) in _KNOWN for cell in header)
+    rows = _rows(head, delimiter)
+    alike = sum(len(row) == len(header) for row in rows)
+    return Splitting(delimiter, len(header), known, len(rows), alike)
+
+
+def _rows(head: str, delimiter: str) -> list[list[str]]:
+    """The first records, however badly they are quoted."""
+    try:
+        found = csv.reader(_LINE_ENDS.split(head), delimiter=delimiter)
+        rows = (row for row in found if any(cell.strip(BLANKS) for cell in row))
+        return [row for _, row in zip(range(ROWS_COMPARED), rows, strict=False)]
+    except csv.Error:
+        return []
+
+
+def line_ends(head: str) -> dict[str, int]:
+    """How often each kind of line end stands in the beginning of a file."""
+    counted = Counter(found[0] for found in _LINE_ENDS.finditer(head))
+    return {_ENDS[end]: count for end, count in counted.most_common()}
