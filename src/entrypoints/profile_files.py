@@ -1,0 +1,128 @@
+"""Profiles as files, TOML or JSON: read strictly, written as a person would write them."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+from commerce_core.errors import InvalidInput
+from commerce_core.profiles import Profile
+from entrypoints.shapes import shape
+
+LONGEST_PROFILE: Final = 1 << 20
+"""Bytes of a profile's file."""
+_DETAIL: Final = "The profile isn't as it has to be."
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_WIDTH: Final = 96
+
+
+def read_profile(content: bytes) -> Profile:
+    """The profile in a file: JSON if it begins with a brace, else TOML.
+
+    InvalidInput tells every fault with its JSON pointer: what isn't known, is of another type, or
+    can't be used.
+    """
+    if len(content) > LONGEST_PROFILE:
+        raise InvalidInput.at("", "too_long", f"A profile has at most {LONGEST_PROFILE:,} bytes.")
+    # Imported late: it knows HTTP's values too, and writing a profile needs nothing of it.
+    from entrypoints.http.reading import read_json, read_value
+
+    if content.lstrip().startswith(b"{"):
+        return read_json(Profile, content)
+    try:
+        parsed = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput.at("", "not_toml", "The profile is not UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        detail = f"The profile is neither TOML nor JSON: {error}."
+        raise InvalidInput.at("", "not_toml", detail) from error
+    return read_value(Profile, parsed, _DETAIL)
+
+
+def write_json(profile: Profile) -> str:
+    """The profile as JSON, without what is at its default."""
+    return json.dumps(_short(profile), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_toml(profile: Profile) -> str:
+    """The profile as TOML, without what is at its default."""
+    return "\n".join(_toml(_short(profile))).strip("\n") + "\n"
+
+
+def _short(profile: Profile) -> dict[str, Any]:
+    """Its shape, in which a column that is just a header is that header."""
+    shaped = cast("dict[str, Any]", shape(profile))
+    if columns := shaped.get("columns"):
+        shaped["columns"] = {name: _short_column(column) for name, column in columns.items()}
+    return shaped
+
+
+def _short_column(column: dict[str, Any]) -> object:
+    headers = column.get("from", ())
+    shortened = {**column, "from": headers[0]} if len(headers) == 1 else column
+    return shortened["from"] if list(shortened) == ["from"] else shortened
+
+
+def _toml(shaped: Mapping[str, Any]) -> Iterator[str]:
+    """Plain values first, then tables, as TOML wants it."""
+    for name, value in shaped.items():
+        if not _is_table(value):
+            yield _pair(name, value)
+    for name, value in shaped.items():
+        if isinstance(value, Mapping):
+            yield from _table(f"[{name}]", cast("Mapping[str, Any]", value))
+        elif _is_table(value):
+            for member in value:
+                yield from _table(f"[[{name}]]", member)
+
+
+def _is_table(value: object) -> bool:
+    """Whether it is a table, or a list of some."""
+    if isinstance(value, list):
+        members = cast("list[object]", value)
+        return bool(members) and isinstance(members[0], Mapping)
+    return isinstance(value, Mapping)
+
+
+def _table(head: str, members: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield head
+    for name, value in members.items():
+        yield _pair(name, value)
+
+
+def _pair(name: str, value: object) -> str:
+    """A line; several where a list would make it too long (inline tables have to stay on one)."""
+    line = f"{_key(name)} = {_value(value)}"
+    if len(line) <= _WIDTH or not isinstance(value, list):
+        return line
+    members = "".join(f"  {_value(member)},\n" for member in cast("list[object]", value))
+    return f"{_key(name)} = [\n{members}]"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _text(name)
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return _text(value)
+        case Mapping():
+            pairs = cast("Mapping[str, object]", value).items()
+            return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in pairs) + " }"
+        case _:
+            return f"[{', '.join(map(_value, cast('list[object]', value)))}]"
+
+
+def _text(text: str) -> str:
+    """A TOML text: as in JSON, but that DEL is escaped too; one of backslashes stays readable."""
+    literal = "\\" in text and "'" not in text and text.isprintable()
+    return (
+        f"'{text}'" if literal else json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    )
