@@ -42,7 +42,8 @@ _CANDIDATES: Final = {
 }
 """Encodings that are tried, each with the characters that texts in it usually have."""
 _WIDE: Final = ("shift_jis", "gb18030", "big5", "euc-kr")
-_WIDE_CHARACTER: Final = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]")
+_WIDE_CHARACTER: Final = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7af\uff00-\uff60]")
+_SYLLABLE: Final = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _MOST_ODD_LINES: Final = 300
 _LONGEST_LINE: Final = 500
 _MOST_GUESSES: Final = 4
@@ -119,7 +120,10 @@ def survey_encoding(stream: BinaryIO, declared: str | None, most_bytes: int) -> 
 def guess_encodings(lines: Iterable[bytes]) -> tuple[EncodingGuess, ...]:
     """In what the lines can be read, the likeliest first; those that read alike are told once."""
     text = b"\n".join(lines)
-    wide = [name for name in _WIDE if _is_wide(text, name)]
+    wide = sorted(
+        (name for name in _WIDE if _is_wide(text, name)),
+        key=lambda name: -len(_SYLLABLE.findall(_read(text, name) or "")),
+    )
     scored = sorted(
         ((_score(read, usual), name, read) for name, usual in _CANDIDATES.items()
          if (read := _read(text, name)) is not None),

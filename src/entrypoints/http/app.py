@@ -14,6 +14,7 @@ from litestar.types import LifespanHook
 from commerce_core.usecases import Commerce
 from entrypoints.http import (
     analytics,
+    doctor,
     feeds,
     jobs,
     operations,
@@ -54,10 +55,12 @@ def create_app(
     """The application on a platform that is open; `commerce` acts as the operator."""
     set_asyncio_executor(_threads())
     upload_limit = settings.most_upload_bytes + FORM_BYTES
+    examined_limit = doctor.EXAMINED_BYTES + FORM_BYTES
     return Litestar(
         [
             Router(V1, route_handlers=_V1_ROUTES),
             Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
+            Router(V1, route_handlers=[doctor.EXAMINE], request_max_body_size=examined_limit),
             Router(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
             *operations.PROBES,
             *pages.ROUTES,
@@ -81,7 +84,7 @@ def api_description() -> dict[str, Any]:
 
 def described_routes() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """The routes for programs, each with the prefix of its address; pages are for people."""
-    for handler in (*_V1_ROUTES, sources.TRIAL, *feeds.UPLOADS):
+    for handler in (*_V1_ROUTES, sources.TRIAL, doctor.EXAMINE, *feeds.UPLOADS):
         yield V1, handler
     for handler in operations.PROBES:
         yield "", handler
