@@ -5,11 +5,12 @@ conversion; so every engine can use the very same one, and none takes `1_000`, f
 `NaN` or `inf` for a number because its conversion happens to.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
 from attrs import frozen
 
@@ -114,6 +115,8 @@ def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
             return _read_urls
         case schema.YesNo():
             return _read_yes_no
+        case schema.Attributes():
+            return _read_attributes
         case _:
             assert_never(kind)
 
@@ -262,3 +265,16 @@ def _read_urls(text: str) -> Reading:
 def _read_yes_no(text: str) -> Reading:
     value = YES_NO.get(squash(text))
     return Misread("not_yes_or_no") if value is None else value
+
+
+def _read_attributes(text: str) -> Reading:
+    try:
+        made: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return Misread("not_attributes")
+    if not isinstance(made, dict):
+        return Misread("not_attributes")
+    told = cast("dict[str, object]", made)
+    if not all(isinstance(value, str) for value in told.values()) or "\0" in f"{told}":
+        return Misread("not_attributes")
+    return {name: str(value) for name, value in told.items()}

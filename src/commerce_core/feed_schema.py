@@ -20,7 +20,7 @@ MOST_URLS: Final = 20
 LARGEST_WHOLE: Final = 2**63 - 1
 LONGEST_SHOWN_VALUE: Final = 200
 
-Value = str | int | bool | Decimal | datetime | tuple[str, ...] | None
+Value = str | int | bool | Decimal | datetime | tuple[str, ...] | Mapping[str, str] | None
 """What a cell means: None where it is blank."""
 
 
@@ -93,9 +93,14 @@ class YesNo:
     """yes or no, true or false, 1 or 0."""
 
 
+@frozen
+class Attributes:
+    """What a profile keeps by the partner's own names: a JSON object of texts."""
+
+
 Kind = (
     Text | Word | Amount | Whole | Grams | CurrencyCode | Gtin | Category | Options | Instant | Url
-    | Urls | YesNo
+    | Urls | YesNo | Attributes
 )  # fmt: skip
 
 
@@ -178,6 +183,7 @@ FIELDS: Final = (
     Field("image_url", Url(), "the main picture", ("image_link", "image", "picture")),
     Field("additional_image_urls", Urls(), "up to twenty more pictures",
           ("additional_image_link", "additional_images")),
+    Field("attributes", Attributes(), "columns that the profile keeps by their own names"),
     Field("deleted", YesNo(), "yes removes the product", ("delete", "is_deleted")),
 )  # fmt: skip
 BY_NAME: Final[Mapping[str, Field]] = {field.name: field for field in FIELDS}
@@ -259,6 +265,7 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "Write a whole address that begins with http:// or https://, without blanks.",
     ),
     "too_many_urls": ("error", f"At most {MOST_URLS} addresses fit."),
+    "not_attributes": ("error", 'Write a JSON object of texts, such as {"colour": "red"}.'),
     "not_yes_or_no": ("error", "Write yes or no."),
     "sale_not_below_price": ("warning", "The sale price is ignored; it must be below the price."),
     "sale_ends_before_start": (

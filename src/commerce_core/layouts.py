@@ -1,5 +1,6 @@
 """Layouts: the header of a file understood by a profile; which column feeds which field."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -8,7 +9,7 @@ import attrs
 from attrs import evolve, frozen
 
 from commerce_core.errors import FileRefused
-from commerce_core.feed_schema import BLANKS, FIELDS, Amount, Field, Grams, squash
+from commerce_core.feed_schema import BLANKS, FIELDS, Amount, Attributes, Field, Grams, squash
 from commerce_core.money import find_currency
 from commerce_core.partners import Mode
 from commerce_core.profiles import TEMPLATE_PART, Column, Profile
@@ -48,7 +49,6 @@ class Layout:
 
     header: tuple[str, ...]
     feedings: Mapping[str, Feeding]
-    attributes: Mapping[str, int]
     unused: tuple[str, ...]
 
     def column_of(self, name: str) -> str | None:
@@ -78,11 +78,10 @@ def lay_out(
     finder = _Finder(names, profile, currency, line)
     feedings = {f.name: feeding for f in FIELDS if (feeding := finder.feeding(f))}
     _check_required(names, feedings, mode, profile, line)
-    attributes = {name: i for name in profile.attributes if (i := finder.first(name)) is not None}
     used = {index for feeding in feedings.values() for index in feeding.indexes}
-    used |= set(attributes.values()) | finder.named_elsewhere()
+    used |= finder.named_elsewhere()
     unused = tuple(name for i, name in enumerate(names) if i not in used and name)
-    return Layout(tuple(names), feedings, attributes, unused)
+    return Layout(tuple(names), feedings, unused)
 
 
 def rivals_of(
@@ -154,6 +153,8 @@ class _Finder:
         group = self._profile.group
         if wanted.name == PICTURES and group and group.append and self.all(group.append):
             return Feeding(wanted, Column(), (), lambda _: "")
+        if isinstance(wanted.kind, Attributes) and self._profile.attributes:
+            return self._of_attributes(wanted)
         constant = self._profile.constants.get(wanted.name)
         if constant is not None:
             return Feeding(wanted, Column(), (), lambda _: constant)
@@ -163,6 +164,19 @@ class _Finder:
             if found is not None:
                 return self._made(wanted, Column((self._names[found],)), [found])
         return self._made(wanted, Column(), []) if identified else None
+
+    def _of_attributes(self, wanted: Field) -> Feeding | None:
+        """The columns that the profile keeps by their own names, as many as the file has."""
+        names = self._profile.attributes
+        found = {name: i for name in names if (i := self.first(name)) is not None}
+        if not found:
+            return None
+
+        def gather(cells: Sequence[str]) -> str:
+            said = {name: text for name, i in found.items() if (text := cells[i].strip(BLANKS))}
+            return json.dumps(said, ensure_ascii=False) if said else ""
+
+        return Feeding(wanted, Column(names), tuple(found.values()), gather)
 
     def _by_name(self, wanted: Field) -> int | None:
         found = self._named_so(wanted)
@@ -182,8 +196,8 @@ class _Finder:
         """The columns that could each be the field, where there are several."""
         column = self._profile.columns.get(wanted.name)
         if column is not None:
-            named = (self.all(header) for header in column.from_)
-            return next((found for found in named if len(found) > 1), [])
+            named = [self.all(header) for header in column.from_]
+            return next((found for found in named if len(found) > 1), list[int]())
         constant = wanted.name in self._profile.constants
         found = self._named_so(wanted) if self._profile.aliases and not constant else []
         return found if len(found) > 1 else []

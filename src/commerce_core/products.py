@@ -1,5 +1,6 @@
 """Products: a partner's offers of the smallest things to buy, and whether they can be bought."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -49,6 +50,7 @@ class Product:
     product_url: str | None = None
     image_url: str | None = None
     additional_image_urls: tuple[str, ...] | None = None
+    attributes: Mapping[str, str] | None = None
     status: ProductStatus = "active"
     feed_id: str
     line: int

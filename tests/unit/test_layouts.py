@@ -168,3 +168,13 @@ def test_any_header_is_laid_out_or_refused(header: list[str]):
     used = [index for feeding in layout.feedings.values() for index in feeding.indexes]
     assert len(set(used)) == len(used)
     assert len(layout.header) == len(header)
+
+
+def test_attributes_are_kept_by_the_names_that_the_profile_gives_them():
+    profile = Profile(attributes=("colour", "Size (EU)", "gone"))
+    layout = lay_out_by(["sku", "Colour", "size_(eu)", "x"], "delta", profile, None)
+    gathered = layout.feedings["attributes"].gather(["A", ' "red"; or so ', "", "1"])
+    assert gathered == '{"colour": "\\"red\\"; or so"}'
+    assert layout.feedings["attributes"].gather(["A", "", " ", "1"]) == ""
+    assert layout.unused == ("x",)
+    assert "attributes" not in lay_out_by(["sku", "x"], "delta", profile, None).feedings

@@ -12,6 +12,7 @@ from typing import Any, Final, LiteralString, assert_never
 
 from attrs import frozen
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from adapters.postgres.rows import Connection
 from commerce_core import feed_schema as schema
@@ -42,6 +43,8 @@ def sql_type(kind: Kind) -> LiteralString:
             return "text[]"
         case schema.YesNo():
             return "bool"
+        case schema.Attributes():
+            return "jsonb"
         case _:
             assert_never(kind)
 
@@ -163,5 +166,12 @@ def _rows(
             rejected,
             record.deletes,
             record.sku,
-            *(list(value) if type(value) is tuple else value for value in said),
+            *map(_param, said),
         )
+
+
+def _param(value: Value) -> object:
+    """The value as its column takes it: an array for several, a document for names and texts."""
+    if type(value) is tuple:
+        return list(value)
+    return Jsonb(value) if isinstance(value, Mapping) else value
