@@ -94,6 +94,15 @@ def test_a_file_has_its_name_only_once_it_is_on_the_disk(
     ]  # fmt: skip
 
 
+def test_a_deleted_file_stays_gone(disk: DiskFiles, monkeypatch: pytest.MonkeyPatch):
+    """The folder is synced after the file is gone, so no crash brings it back."""
+    put(disk, "raw/a", b"1")
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append(content(disk, "raw/a") is None))
+    disk.delete("raw/a")
+    assert synced == [True]
+
+
 def test_drafts_are_no_files(disk: DiskFiles, tmp_path: Path):
     """What a dead process left half written is neither listed nor opened."""
     put(disk, "a", b"1")
@@ -112,6 +121,25 @@ def test_stale_drafts_are_swept(disk: DiskFiles, tmp_path: Path):
         os.utime(drafts / name, (time.time() - age, time.time() - age))
     put(disk, "a", b"2")
     assert [path.name for path in everything_under(drafts)] == ["fresh"]
+
+
+def test_two_may_sweep_at_once(disk: DiskFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A stale draft that another process has just removed is no trouble."""
+    put(disk, "a", b"1")
+    stale = tmp_path / "home/files/.drafts/stale"
+    stale.write_bytes(b"half")
+    os.utime(stale, (0, 0))
+    unlink = Path.unlink
+
+    def unlink_twice(path: Path) -> None:
+        unlink(path)
+        unlink(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink_twice)
+        put(disk, "a", b"2")
+    assert content(disk, "a") == b"2"
+    assert not stale.exists()
 
 
 def test_foreign_files_are_not_listed(disk: DiskFiles, tmp_path: Path):
@@ -177,6 +205,13 @@ def test_a_full_disk_is_noticed_in_the_midst_of_writing(
         with pytest.raises(Unavailable, match="full"):
             put(disk, "a", bytes(size))
     assert everything_under(tmp_path) == []
+
+
+def test_a_disk_that_forgets_is_unavailable(disk: DiskFiles, monkeypatch: pytest.MonkeyPatch):
+    """`check` reads again what it wrote."""
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"")
+    with pytest.raises(Unavailable, match="give back"):
+        disk.check()
 
 
 def test_little_room_is_unavailable(disk: DiskFiles, monkeypatch: pytest.MonkeyPatch):
