@@ -19,7 +19,7 @@ from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Cli
 
-TOUCH_NO_DATA = {"demo", "serve", "worker", "migrate", "health", "openapi"}
+TOUCH_NO_DATA = {"demo", "serve", "worker", "migrate", "health", "openapi", "doctor"}
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_a_file_that_would_be_refused_is_an_answer_and_no_problem(api: Api):
     ],
 )
 def test_what_is_said_wrongly_is_refused(api: Api, form: dict[str, str], status: int):
-    assert doctor(api, **form).status_code == status
+    assert doctor(api, FEED, **form).status_code == status
 
 
 def test_a_stranger_is_not_told_of_a_partner(api: Api, acme: str):
