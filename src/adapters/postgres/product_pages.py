@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final, LiteralString
 
-from attrs import evolve, frozen
+from attrs import frozen
 from psycopg import sql
 
 from adapters.postgres.pages import Condition, asked, where
-from adapters.postgres.rows import digits, maybe_digits
+from adapters.postgres.rows import Connection, digits, maybe_digits
 from commerce_core.errors import Malformed
 from commerce_core.paging import Position
 from commerce_core.products import Product, ProductQuery
@@ -24,9 +24,9 @@ SELECT: Final = """
     SELECT p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku, p.product_name,
            p.group_id, p.options, p.description, p.brand, p.condition, p.category, p.gtin, p.mpn,
            p.price, p.currency, p.sale_price, p.sale_starts_at, p.sale_ends_at, p.availability,
-           p.quantity, p.weight, p.product_url, p.image_url, p.additional_image_urls, p.status,
-           u.feed_id, p.line, p.version, p.publication_id, p.ordinal, p.created_at,
-           u.published_at AS updated_at, coalesce(h.units, 0) AS held
+           p.quantity, p.weight, p.product_url, p.image_url, p.additional_image_urls,
+           p.attributes, p.status, u.feed_id, p.line, p.version, p.publication_id, p.ordinal,
+           p.created_at, u.published_at AS updated_at, coalesce(h.units, 0) AS held
     FROM {products} p
     JOIN partners ON partners.partner_id = p.partner_id
     JOIN publications u ON u.publication_id = p.publication_id
@@ -34,74 +34,61 @@ SELECT: Final = """
 
 
 @frozen
-class Parts:
-    """What the rows of a leg are divided by: the first rows of each part are merged into a page.
-
-    So an index that begins with the part serves a list across all of them, in its order.
-    """
-
-    keys: LiteralString
-    key: LiteralString
-    params: Sequence[Any] = ()
-
-
-_PARTNERS: Final = Parts("SELECT partner_id FROM partners", "partner_id")
-
-
-@frozen
 class Leg:
-    """The rows that meet the conditions, in the order of columns, all in one direction."""
+    """The rows that meet the conditions, in the order of columns, all in one direction.
+
+    `of_each_partner` merges the first rows of every partner, so that an index that begins with the
+    partner serves a list of all.
+    """
 
     conditions: Sequence[Condition]
     order: tuple[LiteralString, ...]
     descending: bool
-    parts: Parts | None = None
+    of_each_partner: bool = False
 
     def query(self, limit: int) -> tuple[sql.Composed, list[Any]]:
         """The query of its first rows. What is looked up is looked up for those alone."""
-        direction = sql.SQL(" DESC" if self.descending else "")
-        order = sql.SQL(", ").join(sql.SQL(column) + direction for column in self.order)
-        rows, params = self._rows(order, limit)
+        direction = " DESC" if self.descending else ""
+        order = sql.SQL(", ").join(sql.SQL(column + direction) for column in self.order)
+        own = [_OF_THAT_PARTNER] if self.of_each_partner else []
+        condition, params = where([*own, *self.conditions])
+        rows = sql.SQL(_ROWS).format(condition=condition, order=order)
+        params.append(limit)
+        if self.of_each_partner:
+            rows = sql.SQL(_OF_EACH_PARTNER).format(rows=rows, order=order)
+            params.append(limit)
         return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order), params
 
-    def _rows(self, order: sql.Composed, limit: int) -> tuple[sql.Composed, list[Any]]:
-        rows = sql.SQL("(SELECT p.* FROM products p{} ORDER BY {} LIMIT %s)")
-        if self.parts is None:
-            condition, params = where(self.conditions)
-            return rows.format(condition, order), [*params, limit]
-        of_part: Condition = (f"p.{self.parts.key} = part.{self.parts.key}", ())
-        condition, params = where([of_part, *self.conditions])
-        merged = sql.SQL(
-            "(SELECT p.* FROM ({}) part CROSS JOIN LATERAL {} p ORDER BY {} LIMIT %s)"
-        ).format(sql.SQL(self.parts.keys), rows.format(condition, order), order)
-        return merged, [*self.parts.params, *params, limit, limit]
 
-
+_ROWS: Final = "(SELECT p.* FROM products p{condition} ORDER BY {order} LIMIT %s)"
+_OF_EACH_PARTNER: Final = """(
+    SELECT p.*
+    FROM partners AS each
+    CROSS JOIN LATERAL {rows} AS p
+    ORDER BY {order}
+    LIMIT %s
+)"""
+_OF_THAT_PARTNER: Final[Condition] = ("p.partner_id = each.partner_id", ())
 _PRICED: Final[Condition] = ("p.price IS NOT NULL", ())
 _UNPRICED: Final[Condition] = ("p.price IS NULL", ())
 
 
-def legs(query: ProductQuery, after: Position | None) -> Iterator[Leg]:
+def legs(query: ProductQuery, own: Sequence[Condition], after: Position | None) -> Iterator[Leg]:
     """The legs of a page after that position, in the order in which they are walked."""
-    parts, descending = _parts(query), query.order == "desc"
-    own = conditions(evolve(query, feed_id=None))
+    descending = query.order == "desc"
     by_id: LiteralString = "p.product_id < %s" if descending else "p.product_id > %s"
     beyond_id = asked(by_id, digits(after.id) if after else None)
     if query.sort_by == "product_id":
-        yield Leg([*own, *beyond_id], ("p.product_id",), descending, parts)
+        yield Leg([*own, *beyond_id], ("p.product_id",), descending)
         return
+    everyone = query.partner_id is None
     if after is None or after.value is not None:
         priced = [*own, _PRICED, *_beyond_price(after, descending=descending)]
-        yield Leg(priced, ("p.price", "p.product_id"), descending, parts)
+        yield Leg(priced, ("p.price", "p.product_id"), descending, everyone)
         beyond_id = []
-    yield Leg([*own, _UNPRICED, *beyond_id], ("p.product_id",), descending, parts)
-
-
-def _parts(query: ProductQuery) -> Parts | None:
-    if query.feed_id is not None:
-        publications = "SELECT publication_id FROM publications WHERE feed_id = %s"
-        return Parts(publications, "publication_id", [digits(query.feed_id)])
-    return _PARTNERS if query.sort_by == "price" and query.partner_id is None else None
+    unpriced = [*own, _UNPRICED, *beyond_id]
+    # By no price and id: that is the order of the index by price, and of no other.
+    yield Leg(unpriced, ("p.price", "p.product_id"), descending, everyone)
 
 
 def _beyond_price(after: Position | None, *, descending: bool) -> list[Condition]:
@@ -125,19 +112,29 @@ def position(query: ProductQuery, product: Product) -> Position:
     return Position(None if value is None else str(value), product.product_id)
 
 
-def conditions(query: ProductQuery) -> list[Condition]:
+def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
     """What the filters of a query ask of a row `p`."""
     # Where it isn't said whose sku it is, the primary key is asked for it once per partner.
     by_sku: LiteralString = "p.sku = ANY(%s)"
     if query.partner_id is None:
         by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
-    of_feed: LiteralString = """
-        p.publication_id = ANY(ARRAY(SELECT publication_id FROM publications WHERE feed_id = %s))"""
     return [
         *asked("p.partner_id = %s", maybe_digits(query.partner_id)),
         *asked("p.source_id = %s", maybe_digits(query.source_id)),
-        *asked(of_feed, maybe_digits(query.feed_id)),
+        *([] if query.feed_id is None else [_of_feed(db, query.feed_id)]),
         *asked(by_sku, list(query.skus) or None),
         *asked("p.currency = %s", query.currency),
         *asked("p.status = %s", None if query.status == "all" else query.status),
     ]
+
+
+def _of_feed(db: Connection, feed_id: str) -> Condition:
+    """The condition that a feed's publication wrote the row."""
+    rows = db.execute(
+        "SELECT publication_id FROM publications WHERE feed_id = %s", [digits(feed_id)]
+    )
+    published = [row[0] for row in rows]
+    # Looked up beforehand: a planner that sees which one it is knows whether it is large or small.
+    if len(published) == 1:
+        return "p.publication_id = %s", published
+    return "p.publication_id = ANY(%s::uuid[])", [published]

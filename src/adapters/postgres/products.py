@@ -43,14 +43,14 @@ class Products:
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         """Pages of products."""
         rows: list[Product] = []
-        for leg in legs(query, after):
+        for leg in legs(query, conditions(self._db, query), after):
             if len(rows) <= limit:
                 rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))
         return Page[Product].cut(rows, limit, lambda product: position(query, product))
 
     def count(self, query: ProductQuery) -> int:
         """How many products fit."""
-        return count(self._db, "products p", conditions(query))
+        return count(self._db, "products p", conditions(self._db, query))
 
     def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
         """What the feed would do."""
