@@ -49,6 +49,8 @@ YES_NO: Final = {
     "n": False,
 }
 
+_UNKEPT: Final = re.compile("[\0\ud800-\udfff]")
+"""What no database takes: NUL, and halves of surrogate pairs, which JSON can spell."""
 _COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
 # Looking behind, a run of blanks is tried from its first one only; from each it would take n*n.
 _BETWEEN_URLS: Final = re.compile(
@@ -275,6 +277,7 @@ def _read_attributes(text: str) -> Reading:
     if not isinstance(made, dict):
         return Misread("not_attributes")
     told = cast("dict[str, object]", made)
-    if not all(isinstance(value, str) for value in told.values()) or "\0" in f"{told}":
+    texts = [text for pair in told.items() for text in pair if isinstance(text, str)]
+    if len(texts) < 2 * len(told) or any(_UNKEPT.search(text) for text in texts):
         return Misread("not_attributes")
     return {name: str(value) for name, value in told.items()}

@@ -25,6 +25,7 @@ from commerce_core.feed_schema import (
     MOST_URLS,
     PROBLEMS,
     Amount,
+    Attributes,
     Category,
     CurrencyCode,
     Grams,
@@ -46,7 +47,7 @@ ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Rome")
 ALL_KINDS: tuple[Kind, ...] = (
     Text(10), Word(CONDITIONS), Word(AVAILABILITIES), Amount(), Whole(), Grams(), CurrencyCode(),
     Gtin(),
-    Category(), Options(), Instant(), Url(), Urls(), YesNo(),
+    Category(), Options(), Instant(), Url(), Urls(), YesNo(), Attributes(),
 )  # fmt: skip
 
 
@@ -515,6 +516,22 @@ def test_several_addresses_are_at_most_twenty_and_each_is_one():
     assert told(Urls(), "https://a b,https://c") == "not_a_url"
     assert told(Urls(), ",") == "not_a_url"
     assert told(Urls(), "https://a/" + "b" * LONGEST_URL) == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ('{"colour": "red", "fit": ""}', {"colour": "red", "fit": ""}),
+        ("{}", {}),
+        ('{"n": 1}', Misread("not_attributes")),
+        ('["red"]', Misread("not_attributes")),
+        ("red", Misread("not_attributes")),
+        ("[" * 100_000, Misread("not_attributes")),
+        ('{"a": "\\ud800"}', Misread("not_attributes")),
+    ],
+)
+def test_attributes_are_an_object_of_texts(text: str, reading: Reading):
+    assert read(Attributes(), text) == reading
 
 
 # --- all kinds ------------------------------------------------------------------------------------
