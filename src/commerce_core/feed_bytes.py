@@ -48,7 +48,7 @@ _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_CONTROLS: Final = 0.1
 
 
-def read_text(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
+def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
     """The text of a raw file, in blocks, without a byte order mark.
 
     Its encoding is what its mark says, else UTF-8 wherever that is valid, else the declared one.
@@ -57,8 +57,8 @@ def read_text(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
     """
     blocks = unpacked(stream)
     first = next(blocks, b"")
-    mark = next((name for bytes_, name in _MARKS.items() if first.startswith(bytes_)), None)
-    return _decoded(_preceded(first, blocks), mark, encoding)
+    mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
+    return Text(_preceded(first, blocks), mark, encoding)
 
 
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
@@ -237,31 +237,48 @@ def _check_is_text(head: bytes) -> None:
         raise FileRefused("not_text", detail, "Send CSV in UTF-8.", line=1)
 
 
-def _decoded(blocks: Iterator[bytes], mark: str | None, declared: str | None) -> Iterator[str]:
+class Text:
     """Text, by the mark or as UTF-8; as the declared encoding from the first byte that isn't.
 
     Until then everything has to have been ASCII: a file that has both encodings is refused, since
-    one of them reads it wrongly.
+    one of them reads it wrongly. `encoding` is the one in which it has been read so far; `mark` are
+    the bytes of a byte order mark.
     """
-    name = mark or "utf-8"
-    decoder = codecs.getincrementaldecoder(name)("strict")
-    line, ascii_so_far, after_return = 1, True, False
-    for block in blocks:
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            good = error.object[: error.start]
-            if mark or not declared or name == declared or not (ascii_so_far and good.isascii()):
-                line += count_line_ends(good.decode(name, "ignore"))
-                raise _undecodable(error.object[error.start], line, name) from error
-            name = declared
-            decoder = codecs.getincrementaldecoder(name)("strict")
-            text = _fallen_back(decoder, error.object, line, final=not block)
-        ascii_so_far = ascii_so_far and text.isascii()
-        line += count_line_ends(text) - (after_return and text.startswith("\n"))
-        if text:
-            after_return = text.endswith("\r")
-            yield text
+
+    def __init__(self, blocks: Iterator[bytes], mark: bytes, declared: str | None) -> None:
+        """The blocks end with an empty one."""
+        self.mark = mark
+        self.encoding = _MARKS.get(mark, "utf-8")
+        self._text = self._decoded(blocks, declared)
+
+    def __iter__(self) -> Iterator[str]:
+        """The blocks still to come."""
+        return self._text
+
+    def __next__(self) -> str:
+        """The next block."""
+        return next(self._text)
+
+    def _decoded(self, blocks: Iterator[bytes], declared: str | None) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+        line, ascii_so_far, after_return = 1, True, False
+        for block in blocks:
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                good, name = error.object[: error.start], self.encoding
+                may_fall_back = declared and name != declared and not self.mark
+                if not (may_fall_back and ascii_so_far and good.isascii()):
+                    line += count_line_ends(good.decode(name, "ignore"))
+                    raise _undecodable(error.object[error.start], line, name) from error
+                self.encoding = declared or name
+                decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+                text = _fallen_back(decoder, error.object, line, final=not block)
+            ascii_so_far = ascii_so_far and text.isascii()
+            line += count_line_ends(text) - (after_return and text.startswith("\n"))
+            if text:
+                after_return = text.endswith("\r")
+                yield text
 
 
 def _fallen_back(

@@ -4,25 +4,40 @@ read_text ──> open_records ──> lay_out ──> Grouping ──> RecordRe
 (feed_bytes)  (feed_text)      (layouts)   (grouping)   (records)
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from attrs import evolve, field, frozen
 
 from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import read_text
+from commerce_core.feed_bytes import Text, read_text
 from commerce_core.feed_schema import BLANKS, Record
 from commerce_core.feed_text import Accepts, RawRecord, open_records
-from commerce_core.grouping import Grouping
+from commerce_core.grouping import Grouping, Prepared
 from commerce_core.layouts import REPORT_COLUMNS, Layout, lay_out
+from commerce_core.mending import MendedReport
 from commerce_core.presets import in_full
 from commerce_core.records import RecordReader, Terms
 
-__all__ = ["Reader", "Terms", "open_feed"]
+__all__ = ["Opening", "Reader", "Terms", "begin", "open_feed"]
 
-_GUARDED: Final = re.compile(r"\A'(?=[=+\-@\t\r])")
+
+@frozen
+class Opening:
+    """A feed whose header has been understood, its records still to come, and what reads them.
+
+    `text` knows the encoding; `delimiter` is None for JSONL; `mends` is the feed that a mended
+    report of rejected records says it came from.
+    """
+
+    text: Text
+    delimiter: str | None
+    mends: str | None
+    header: RawRecord
+    layout: Layout
+    prepared: Iterator[Prepared]
+    read: RecordReader
 
 
 @frozen
@@ -30,12 +45,14 @@ class Reader:
     """A feed whose header has been understood, and its records still to come.
 
     `delimiter` is None for JSONL. `mends` is the feed that a mended report of rejected records says
-    it came from. Iterating raises FileRefused where the file as a whole turns out to be unreadable.
+    it came from. `text` knows the encoding, for sure at the end. Iterating raises FileRefused where
+    the file as a whole turns out to be unreadable.
     """
 
     layout: Layout
     delimiter: str | None
     mends: str | None
+    text: Text
     _records: Iterator[Record] = field(repr=False)
 
     def __iter__(self) -> Iterator[Record]:
@@ -45,18 +62,27 @@ class Reader:
 
 def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     """Reads the header, and is ready for the records; FileRefused if there is no usable header."""
+    begun = begin(stream, terms)
+    records = map(begun.read, begun.prepared)
+    return Reader(begun.layout, begun.delimiter, begun.mends, begun.text, records)
+
+
+def begin(stream: BinaryIO, terms: Terms) -> Opening:
+    """Reads the header, and leaves the records as they are; FileRefused as from `open_feed`."""
     terms = evolve(terms, profile=in_full(terms.profile))
-    opened = open_records(
-        read_text(stream, terms.profile.encoding), terms.profile.delimiter, _accepts(terms)
-    )
-    header = _header(opened.records)
-    mended, records = _mended_feed(header, opened.records)
-    if mended:
-        terms = evolve(terms, mode="delta")
+    text = read_text(stream, terms.profile.encoding)
+    opened = open_records(iter(text), terms.profile.delimiter, _accepts(terms))
+    header, records, mends = _header(opened.records), opened.records, None
+    mended = MendedReport.in_header(header.cells or (), opened.delimiter)
+    if mended is not None:
+        terms, header = evolve(terms, mode="delta"), mended.taken_off(header)
+        first = next(records, None)
+        mends = mended.feed_of(first)
+        records = map(mended.taken_off, records if first is None else chain((first,), records))
     layout = _understood(terms, header.cells or (), header.line)
     prepared = Grouping(layout, terms.profile)(records)
     read = RecordReader(layout, terms)
-    return Reader(layout, opened.delimiter, mended, map(read, prepared))
+    return Opening(text, opened.delimiter, mends, header, layout, prepared, read)
 
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> Layout:
@@ -68,34 +94,14 @@ def _accepts(terms: Terms) -> Accepts:
     """Whether a header names fields at all, be it that others are missing."""
 
     def accepts(header: Sequence[str]) -> bool:
+        own = [name for name in header if name.strip(BLANKS) not in REPORT_COLUMNS]
         try:
-            _understood(terms, header, 1)
+            _understood(terms, own, 1)
         except FileRefused as refusal:
             return refusal.code in ("ambiguous_column", "missing_column")
         return True
 
     return accepts
-
-
-def _mended_feed(
-    header: RawRecord, records: Iterator[RawRecord]
-) -> tuple[str | None, Iterator[RawRecord]]:
-    """The feed that a mended report names in its first record, and the records without guards."""
-    names = [name.strip(BLANKS) for name in header.cells or ()]
-    if REPORT_COLUMNS[0] not in names:
-        return None, records
-    place, first = names.index(REPORT_COLUMNS[0]), next(records, None)
-    cells = first.cells if first else None
-    named = cells[place].strip(BLANKS) if cells and place < len(cells) else ""
-    whole = records if first is None else chain((first,), records)
-    return named or "unknown", map(_unguarded, whole)
-
-
-def _unguarded(raw: RawRecord) -> RawRecord:
-    """The record without the apostrophes that keep a spreadsheet from running its cells."""
-    if raw.cells is None:
-        return raw
-    return evolve(raw, cells=[_GUARDED.sub("", cell) for cell in raw.cells])
 
 
 def _header(records: Iterator[RawRecord]) -> RawRecord:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.errors import FileRefused
 from commerce_core.feed_bytes import count_line_ends
@@ -34,7 +34,9 @@ class RawRecord:
     """The cells of one record; None where its quoting is broken, and then `text` is what it says.
 
     `lines` is how many physical lines it covers. A broken record that covers more than one may
-    have swallowed others.
+    have swallowed others. JSONL has no delimiter. `sent` is all its text as it came, the end of
+    its last line included. One that is `aside` stands in a mended report only for what others take
+    from it.
     """
 
     line: int
@@ -42,6 +44,8 @@ class RawRecord:
     text: str = ""
     lines: int = 1
     delimiter: str = ","
+    sent: str = field(default="", eq=False, repr=False)
+    aside: bool = False
 
 
 Accepts = Callable[[Sequence[str]], bool]
@@ -84,10 +88,12 @@ def read_delimited(blocks: Iterator[str], delimiter: str = ",") -> Iterator[RawR
         except csv.Error as error:
             if lines.ended:
                 raise _unterminated(lines.line_of_open_quote()) from error
-            text = "".join(lines.of_record)[:_BROKEN_TEXT_KEPT]
-            yield RawRecord(lines.begins_at, None, text, len(lines.of_record), delimiter)
+            sent, count = "".join(lines.of_record), len(lines.of_record)
+            text = sent[:_BROKEN_TEXT_KEPT]
+            yield RawRecord(lines.begins_at, None, text, count, delimiter, sent)
         else:
-            yield RawRecord(lines.begins_at, cells, "", len(lines.of_record))
+            sent, count = "".join(lines.of_record), len(lines.of_record)
+            yield RawRecord(lines.begins_at, cells, "", count, delimiter, sent)
 
 
 def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
@@ -102,9 +108,10 @@ def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
     later = ((number, line, _object(line)) for number, line in lines)
     for number, line, made in chain(looked_at, later):
         if made is None and line.strip(BLANKS):
-            yield RawRecord(number, None, line[:_BROKEN_TEXT_KEPT])
+            yield RawRecord(number, None, line[:_BROKEN_TEXT_KEPT], delimiter="", sent=line)
         else:
-            yield RawRecord(number, [_cell((made or {}).get(key)) for key in header])
+            cells = [_cell((made or {}).get(key)) for key in header]
+            yield RawRecord(number, cells, delimiter="", sent=line)
 
 
 def choose_delimiter(head: str, accepts: Accepts) -> str:
@@ -177,7 +184,7 @@ class _Lines:
 
     def __init__(self, blocks: Iterator[str], delimiter: str) -> None:
         self._lines = _split(blocks)
-        self._closed_cell = _closed_cell(delimiter)
+        self._closed_cell = closed_cell(delimiter)
         self.number = 0
         self.begins_at = 1
         self.ended = False
@@ -218,7 +225,7 @@ class _Lines:
         return self.begins_at + count_line_ends(text[:closed])
 
 
-def _closed_cell(delimiter: str) -> re.Pattern[str]:
+def closed_cell(delimiter: str) -> re.Pattern[str]:
     """A cell that has come to its end, with what ends it."""
     d = re.escape(delimiter)
     return re.compile(

@@ -12,6 +12,9 @@ from commerce_core.partners import Mode
 FeedStatus = Literal["received", "applied", "held", "rejected", "superseded", "reverted", "failed"]
 LONGEST_FILE_NAME: Final = 255
 MOST_EXPECTED_ROWS: Final = 10**12
+_FEED_NAME: Final = re.compile(
+    r"(.+?)(\.(?:csv|tsv|txt|jsonl|ndjson))?(?:\.(?:gz|zip))?", re.IGNORECASE | re.DOTALL
+)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -75,6 +78,13 @@ def tidy_file_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(c for c in last if c.isprintable())[-LONGEST_FILE_NAME:]
     return kept or "feed.csv"
+
+
+def report_name(file_name: str) -> str:
+    """What the report of the file's rejected records is called: unpacked, in the same format."""
+    matched = _FEED_NAME.fullmatch(file_name)
+    name, extension = matched.groups("") if matched else (file_name, "")
+    return f"{name}-rejected{extension or '.csv'}"
 
 
 def check_promises(sha256: str | None, expected_rows: int | None) -> None:

@@ -15,19 +15,22 @@ from commerce_core.layouts import Layout
 from commerce_core.profiles import Group, Profile
 
 _NO_PICTURES: Final[tuple[str, ...]] = ()
+_ASIDE: Final = "there for the records after it"
 
 
 @frozen
 class Prepared:
     """A record ready to be read: its cells completed, or its fate where it is no offer.
 
-    `pictures` are those of the records that were folded into it; `reason` is why it was skipped.
+    `pictures` are those of the records that were folded into it; `reason` is why it was skipped;
+    `head` is the first record of its group, where it isn't that itself.
     """
 
     raw: RawRecord
     fate: Fate | None = None
     reason: str | None = None
     pictures: tuple[str, ...] = _NO_PICTURES
+    head: RawRecord | None = None
 
 
 class Grouping:
@@ -57,7 +60,7 @@ class Grouping:
             return Prepared(raw)
         if not any(cell.strip(BLANKS) for cell in cells):
             return Prepared(raw, "blank")
-        reason = self._reason_to_skip(cells)
+        reason = _ASIDE if raw.aside else self._reason_to_skip(cells)
         return Prepared(raw) if reason is None else Prepared(raw, "skipped", reason)
 
     def _reason_to_skip(self, cells: Sequence[str]) -> str | None:
@@ -69,23 +72,24 @@ class Grouping:
 
     def _grouped(self, records: Iterable[RawRecord], group: "_GroupColumns") -> Iterator[Prepared]:
         """Each record waits for the one after it, which may be folded into it."""
-        head: Sequence[str] = ()
+        head: RawRecord | None = None
         waiting: Prepared | None = None
         folded: list[Prepared] = []
         for raw in records:
-            cells = raw.cells
+            cells, first = raw.cells, head.cells if head else None
             whole = cells is not None and len(cells) >= self._width
-            completed = raw
-            if cells is not None and whole and group.continues(head, cells):
+            ready = None
+            if cells is not None and first and whole and group.continues(first, cells):
                 if waiting is not None and not group.offers(cells):
                     waiting = _with_picture(waiting, group.picture(cells))
                     folded.append(Prepared(raw, "folded"))
                     continue
-                completed = evolve(raw, cells=group.completed(head, cells))
+                completed = evolve(raw, cells=group.completed(first, cells))
+                ready = evolve(self._alone(completed), head=head)
             elif cells is not None and whole and group.has_key(cells):
-                head = cells
+                head = raw
             yield from () if waiting is None else (waiting, *folded)
-            waiting, folded = self._alone(completed), []
+            waiting, folded = ready or self._alone(raw), []
         yield from () if waiting is None else (waiting, *folded)
 
 
@@ -127,7 +131,7 @@ class _GroupColumns:
 
     def continues(self, head: Sequence[str], cells: Sequence[str]) -> bool:
         """Whether the record is of the same group as the head, and not a head itself."""
-        return bool(head) and self.has_key(cells) and head[self.key or 0] == cells[self.key or 0]
+        return self.has_key(cells) and head[self.key or 0] == cells[self.key or 0]
 
     def offers(self, cells: Sequence[str]) -> bool:
         """Whether the record is a variant; without any such column every one is."""

@@ -29,6 +29,7 @@ from commerce_core.translate import Style, Translation, translation
 
 _CODE: Final = 4
 """The length of ` EUR`, as canonical amounts may end."""
+_NO_OBJECT: Final = "Write one JSON object on each line, with no key twice."
 
 
 @frozen
@@ -120,6 +121,9 @@ class RecordReader:
         if pictures:
             problems += self._add_pictures(line, values, pictures)
         problems += self._judge(line, values, cells, stated)
+        if values.get("deleted") is True:
+            # What the other cells of a product say no longer matters.
+            problems = [problem for problem in problems if problem.field in ("sku", "deleted")]
         return Record(line, sku, values, tuple(problems))
 
     def _read_sku(self, cells: Sequence[str]) -> str | None:
@@ -240,9 +244,12 @@ class RecordReader:
         return self._broken(raw, "ragged_record", hint, ",".join(cells), cells[0])
 
     def _misquoted(self, raw: RawRecord) -> Record:
+        text = raw.text.rstrip("\r\n")
+        if not raw.delimiter:
+            return self._broken(raw, "malformed_quotes", _NO_OBJECT, text, "")
         first = raw.text.partition(raw.delimiter)[0]
         readable = "" if '"' in first else first
-        return self._broken(raw, "malformed_quotes", None, raw.text, readable)
+        return self._broken(raw, "malformed_quotes", None, text, readable)
 
     def _broken(self, raw: RawRecord, code: str, hint: str | None, text: str, first: str) -> Record:
         """A record whose cells may have shifted: only a sku in the first cell can't have.
