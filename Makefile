@@ -14,10 +14,10 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check docs fmt lock clean
+.PHONY: help install demo test fuzz real-feeds check docs fmt lock clean
 
 help:  ## this list
-	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 install: .venv/.runtime  ## .venv with all that running needs; .venv/bin/commerce is the command
 	@:
@@ -28,6 +28,12 @@ demo: .venv/.runtime  ## the whole way of a feed, narrated; SERVE=1 leaves the s
 test: .venv/.test  ## every test, in random order; ARGS="-k orders" goes to pytest
 # What is not covered: .venv/bin/coverage report -m
 	@$(BIN)/pytest -n 2 --cov --cov-report= $(ARGS)
+
+fuzz: .venv/.test  ## every reader against damaged bytes, for SECONDS=900; SEED=n does it again
+	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),900) $(SEED)
+
+real-feeds: .venv/.test  ## every file of FEEDS=folder through doctor and intake, as a table
+	@$(BIN)/python -m tests.real_feeds "$(FEEDS)"
 
 check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
 	@$(call quietly,$(BIN)/ruff format --check .)
