@@ -91,6 +91,21 @@ _SHOPIFY: Final = Profile(
     ),
 )
 
+_WOO_ATTRIBUTES: Final = (1, 2, 3, 4)
+_WOO_OPTIONS: Final = (
+    ("Attribute {} name", "Attribute {} value(s)"),
+    ("Attribut {} Name", "Attribut {} Wert(e)"),
+    ("Nom de l\u2019attribut {}", "Valeur(s) de l\u2019attribut {}"),
+    ("Nombre del atributo {}", "Valor(es) del atributo {}"),
+)
+
+
+def _woo_identity(parent: str, *values: str) -> str:
+    """The parent and what tells its variations apart; a column that a file lacks drops out."""
+    parts = (f"{{{value.format(n)}}}" for n in _WOO_ATTRIBUTES for value in values)
+    return "/".join((f"{{{parent}}}", *parts))
+
+
 _WOOCOMMERCE: Final = Profile(
     preset="woocommerce",
     aliases=False,
@@ -101,7 +116,11 @@ _WOOCOMMERCE: Final = Profile(
             ("Parent", "Übergeordnetes Produkt", "Superior", "Genitore", "Hoofd", "Nadrzędny")
         ),
         "options": Column(
-            pairs=tuple((f"Attribute {n} name", f"Attribute {n} value(s)") for n in (1, 2, 3, 4))
+            pairs=tuple(
+                (name.format(n), value.format(n))
+                for n in _WOO_ATTRIBUTES
+                for name, value in _WOO_OPTIONS
+            )
         ),
         "description": Column(
             (
@@ -164,10 +183,17 @@ _WOOCOMMERCE: Final = Profile(
             )
         ),
         "availability": Column(
-            ("In stock?", "Vorrätig?", "En stock ?", "¿En inventario?", "Op voorraad?"),
+            (
+                "In stock?",
+                "Vorrätig?",
+                "En stock ?",
+                "¿En inventario?",
+                "¿Existencias?",
+                "Op voorraad?",
+            ),
             values={"1": "in_stock", "0": "out_of_stock", "backorder": "backorder"},
         ),
-        "quantity": Column(("Stock", "Lager", "Inventario", "Magazzino", "Voorraad")),
+        "quantity": Column(("Stock", "Lager", "Bestand", "Inventario", "Magazzino", "Voorraad")),
         "weight": Column(("Weight", "Gewicht", "Poids", "Peso")),
         "image_url": Column(
             ("Images", "Bilder", "Imágenes", "Immagini", "Afbeeldingen"),
@@ -178,7 +204,12 @@ _WOOCOMMERCE: Final = Profile(
             ("Images", "Bilder", "Imágenes", "Immagini", "Afbeeldingen"), separator=",", part="rest"
         ),
     },
-    identity=("{Parent}/{Attribute 1 value(s)}/{Attribute 2 value(s)}", "{ID}"),
+    identity=(
+        _woo_identity("Parent", "Attribute {} value(s)", "Valeur(s) de l\u2019attribut {}"),
+        _woo_identity("Übergeordnetes Produkt", "Attribut {} Wert(e)"),
+        _woo_identity("Superior", "Valor(es) del atributo {}"),
+        "{ID}",
+    ),
     skip=(
         Skip("Type", ("variable", "variable-subscription"), "a parent of variations"),
         Skip("Typ", ("variable", "variable-subscription"), "a parent of variations"),

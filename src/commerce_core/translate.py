@@ -182,8 +182,11 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
     matched = _AMOUNT.fullmatch(text)
     if matched is None:
         return text
-    named = (matched[1] + matched[3]).strip(BLANKS)
-    number = _number(matched[2].strip(BLANKS), decimal)
+    named, digits = (matched[1] + matched[3]).strip(BLANKS), matched[2].strip(BLANKS)
+    number = _number(digits, decimal)
+    if number is None and decimal == "," and _number(digits, None) is not None:
+        # The kind would take its point for that of decimals, where 1.250 is a thousand and more.
+        return Misread("not_a_number", "The profile says that a comma stands before decimals.")
     if number is None or not named:
         return text
     code = _code_of(named, currency)

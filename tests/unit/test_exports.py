@@ -1,0 +1,53 @@
+"""What exports really look like, and declared styles, that were once read in a wrong way."""
+
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from commerce_core.feed_reader import Terms, open_feed
+from commerce_core.feed_schema import Record
+from commerce_core.profiles import Profile
+
+GERMAN = (
+    "ID,Typ,Artikelnummer,Name,Übergeordnetes Produkt,Bestand,Attribut 1 Name,Attribut 1 Wert(e),"
+    "Attribut 2 Name,Attribut 2 Wert(e)"
+)
+FRENCH = (
+    "ID,Type,UGS,Nom,Parent,Stock,Nom de l’attribut 1,Valeur(s) de l’attribut 1 ,"
+    "Nom de l’attribut 2,Valeur(s) de l’attribut 2 "
+)
+SPANISH = (
+    "ID,Tipo,SKU,Nombre,Superior,Inventario,Nombre del atributo 1,Valor(es) del atributo 1,"
+    "Nombre del atributo 2,Valor(es) del atributo 2"
+)
+ENGLISH = (
+    "ID,Type,SKU,Name,Parent,Stock,Attribute 1 name,Attribute 1 value(s),"
+    "Attribute 2 name,Attribute 2 value(s)"
+)
+
+
+def read(text: str, profile: Profile) -> list[Record]:
+    return list(open_feed(BytesIO(text.encode()), Terms("full", "EUR", ZoneInfo("UTC"), profile)))
+
+
+@pytest.mark.parametrize("header", [GERMAN, FRENCH, SPANISH, ENGLISH])
+def test_variations_without_sku_differ_by_their_attributes_in_any_language(header: str):
+    rows = (
+        "7,variation,,Cup,CUP,4,Colour,Blue,Size,M",
+        "8,variation,,Cup,CUP,0,Colour,Blue,Size,L",
+    )
+    medium, large = read("\n".join((header, *rows)), Profile(preset="woocommerce"))
+    assert [medium.sku, large.sku] == ["CUP/Blue/M", "CUP/Blue/L"]
+    assert medium.values["options"] == "Colour: Blue; Size: M"
+    assert medium.values["quantity"] == 4
+
+
+@pytest.mark.parametrize("price", ["12.50", "12.50 EUR", "€ 12.50", "0.5"])
+def test_a_point_before_decimals_is_refused_where_a_comma_is_declared(price: str):
+    text = f'sku,product_name,price\nA-1,Tea,{price}\nA-2,Tea,1.250\nA-3,Tea,"1.250,5"\n'
+    refused, thousands, both = read(text, Profile(decimal=","))
+    assert [problem.code for problem in refused.problems] == ["not_a_number"]
+    assert "comma" in refused.problems[0].hint
+    assert str(thousands.values["price"]) == "1250.00"
+    assert str(both.values["price"]) == "1250.50"
