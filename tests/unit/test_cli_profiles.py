@@ -76,3 +76,9 @@ def test_every_fault_of_a_profile_is_told_at_its_place(cli: Cli, shop: Path) -> 
     assert answer.code == 65
     assert "currency: An ISO 4217 code is wanted" in answer.err
     assert "columns, colour: There is no field" in answer.err
+
+
+def test_several_addresses_of_a_sample_are_told_as_a_person_would(cli: Cli, shop: Path) -> None:
+    urls = "https://e.example/1.jpg https://e.example/2.jpg"
+    (shop / "urls.csv").write_text(f"sku,additional_image_urls\nA-1,{urls}\n")
+    assert urls in cli.fine("profiles", "test", str(shop / "urls.csv"), "--partner", "Acme").out

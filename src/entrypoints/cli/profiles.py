@@ -9,6 +9,7 @@ import click
 from entrypoints.cli.verbs import Session, noun
 
 if TYPE_CHECKING:
+    from commerce_core.feed_schema import Value
     from commerce_core.partners import Mode
     from commerce_core.profiles import Profile, SavedProfile
     from commerce_core.sourcing import Trial
@@ -123,12 +124,16 @@ def _trial_fields(trial: "Trial") -> Iterator[tuple[str, str]]:
     yield "columns not used", ", ".join(trial.unused_columns)
 
 
+def _told_value(value: "Value") -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _show_samples(session: Session, trial: "Trial") -> None:
     from entrypoints.cli.running import problem_columns
 
     for sample in trial.samples[:_SHOWN_SAMPLES]:
         session.out.line()
-        session.out.fields((name, str(value)) for name, value in sample.items())
+        session.out.fields((name, _told_value(value)) for name, value in sample.items())
     if trial.problems:
         session.out.line()
         session.out.table(list(trial.problems), problem_columns())
