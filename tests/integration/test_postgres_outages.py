@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from adapters.postgres import PostgresStore
 from adapters.postgres.outages import translated
 from adapters.postgres.store import Unit
-from commerce_core.errors import Unavailable
+from commerce_core.errors import InvalidInput, Unavailable
 from commerce_core.ports import UnitOfWork
 from tests.contracts import samples
 from tests.contracts.threads import PATIENCE, meanwhile
@@ -132,6 +132,20 @@ def test_every_outage_of_the_driver_is_unavailable(state: str):
     """Too many clients, starting up, a broken wire: all are one error of the core."""
     with pytest.raises(Unavailable), translated():
         raise psycopg.errors.lookup(state) if state[0] != "0" else psycopg.OperationalError(state)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"])
+def test_a_text_that_no_database_takes_is_refused(single: PostgresStore, text: str):
+    """Where one gets as far as the store it is the asker's fault, and no outage."""
+
+    def ask() -> None:
+        with single.begin() as unit:
+            unit.partners.find(text)
+
+    with pytest.raises(InvalidInput) as refused:
+        ask()
+    assert refused.value.code == "unstorable_text"
+    assert count(single) == 0
 
 
 def test_waiting_for_a_lock_has_an_end(store: PostgresStore):

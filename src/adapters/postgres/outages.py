@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from commerce_core.errors import Unavailable
+from commerce_core.errors import InvalidInput, Unavailable
 
 _BUSY: Final = ("The database is busy with other work.", "Try again in a moment.")
 _GONE: Final = ("The connection to the database was lost.", "Try again in a moment.")
@@ -36,14 +36,27 @@ _OUTAGES: Final = {
 
 @contextmanager
 def translated() -> Generator[None]:
-    """Turns the driver's word for an outage into Unavailable; a fault of ours stays what it is."""
+    """Turns the driver's word for an outage into Unavailable; a fault of ours stays what it is.
+
+    A text that no database takes (the core refuses it where it may be kept) is InvalidInput.
+    """
     try:
         yield
+    except (psycopg.DataError, UnicodeEncodeError) as error:
+        if getattr(error, "sqlstate", None) is not None:
+            raise
+        raise _unstorable() from error  # The driver refused it, not the server.
     except psycopg.Error as error:
         outage = _outage(error)
         if outage is None:
             raise
         raise outage from error
+
+
+def _unstorable() -> InvalidInput:
+    return InvalidInput(
+        "A text has a NUL or half a character in it.", "Leave it out.", code="unstorable_text"
+    )
 
 
 def told(sqlstate: str) -> Unavailable:
