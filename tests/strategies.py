@@ -1,7 +1,9 @@
 """Hypothesis strategies for what comes from outside: feeds as bytes, and histories of sales."""
 
+import codecs
 import csv
 import io
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -169,6 +171,76 @@ def offers(draw: st.DrawFn, most_skus: int) -> FeedFile:
     writer.writerow(["sku", "product_name", "price", "quantity"])
     writer.writerows([sku, f"Name of {sku}", draw(price), draw(quantity)] for sku in skus)
     return FeedFile(text.getvalue().encode(), mode)
+
+
+FORMULAS = (
+    "=1+1", "=cmd|' /C calc'!A0", "@SUM(1)", "+5", "-12.50", "-x", "'=x", "''@", "'-5", "\t=x",
+    "\r=x", "+1-1", "=x\ny", "-",
+)  # fmt: skip
+"""Cells that a spreadsheet runs, or that look like it."""
+MARKS = {"utf-8-sig": b"", "utf-16": b"", "utf-16-be": codecs.BOM_UTF16_BE}
+
+
+@frozen
+class SentFile:
+    """A file as a partner may send it; `delimiter` is None for JSONL."""
+
+    body: bytes
+    mode: Mode
+    currency: str | None
+    encoding: str
+    delimiter: str | None
+
+    def text(self, body: bytes) -> str:
+        """The text of this file, or of a report of it, in its encoding."""
+        return body.removeprefix(MARKS.get(self.encoding, b"")).decode(self.encoding)
+
+    def bytes(self, text: str) -> bytes:
+        """Text in its encoding."""
+        return MARKS.get(self.encoding, b"") + text.encode(self.encoding)
+
+
+@st.composite
+def sent_files(draw: st.DrawFn, most_skus: int = 8) -> SentFile:
+    """Files in any dialect and encoding, with nasty cells and formulas."""
+    mode = draw(st.sampled_from(MODES))
+    names = draw(headers(mode))
+    records = draw(st.lists(rows(names, most_skus), min_size=1, max_size=10))
+    for row in records:
+        if len(row) == len(names) and draw(st.integers(0, 2)) == 0:
+            row[draw(st.integers(0, len(row) - 1))] = draw(st.sampled_from(FORMULAS))
+    delimiter = draw(st.sampled_from([",", ";", "\t", "|", None]))
+    encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"]))
+    table = [[name.upper() for name in names], *records]
+    text = _jsonl(table) if delimiter is None else _delimited(draw, table, delimiter)
+    if encoding == "cp1252":
+        # So that it is no UTF-8 for sure, nor any record that comes from it.
+        text = text.encode(encoding, "replace").decode(encoding).replace("\xc3", "A")
+    file = SentFile(b"", mode, draw(st.sampled_from(["EUR", None, "JPY"])), encoding, delimiter)
+    return evolve(file, body=file.bytes(text))
+
+
+def _delimited(draw: st.DrawFn, table: list[list[str]], delimiter: str) -> str:
+    ending = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=ending)
+    for row in table:
+        if row == [BROKEN]:
+            text.write(f'"a"b{delimiter}=1{ending}')
+        elif ending != "\n" or not any("\r" in cell for cell in row):
+            writer.writerow(row)  # Before 3.13 a CR is quoted only where lines end with one.
+    return text.getvalue().removesuffix(draw(st.sampled_from(["", ending])))
+
+
+def _jsonl(table: list[list[str]]) -> str:
+    header, *records = table
+    lines = [json.dumps(dict.fromkeys(header))]
+    for row in records:
+        names = [*header, "MORE"]
+        whole = json.dumps(dict(zip(names, row, strict=False)), ensure_ascii=False)
+        lines.append('{"SKU": "a", "PRICE": 1.2.3}' if row == [BROKEN] else whole)
+    return "\n".join(lines)
 
 
 def feed_series(most_skus: int = 6) -> st.SearchStrategy[list[FeedFile]]:

@@ -25,6 +25,8 @@ _RUN: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 _RUN_ANYWHERE: Final = rf"{_RUN}\t\r\n"
 """In front of a formula these are dropped."""
 _NUMBER: Final = r"[+-]\.?[0-9][0-9.,]*+(?:[eE][+-]?[0-9]{1,3})?"
+_BROKEN_NUMBER: Final = _NUMBER.replace(",", "")
+"""In broken text a comma may well be the end of the cell."""
 _TO_GUARD: Final = re.compile(rf"\A(?!{_NUMBER}\Z)(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _GUARDED: Final = re.compile(rf"\A'(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _END: Final = re.compile(r"(?:\r\n|\r|\n)\Z")
@@ -65,7 +67,7 @@ def _broken(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     begins = rf"(?:\A|[{d}\r\n])"
     bare = rf"""({begins}(?:"(?='*[{_RUN_ANYWHERE}])|(?='*[{plain}])))"""
     held = rf"""({begins}(?:"(?='+[{_RUN_ANYWHERE}])|(?='+[{plain}])))'"""
-    number = rf"(?!{_NUMBER}(?:[{d}\"\r\n]|\Z))"
+    number = rf"(?!{_BROKEN_NUMBER}(?:[{d}\"\r\n]|\Z))"
     return re.compile(bare + number, re.ASCII), re.compile(held, re.ASCII)
 
 

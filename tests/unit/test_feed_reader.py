@@ -337,6 +337,17 @@ def test_a_delete_is_told_from_its_opposite():
     assert [record.rejected for record in records] == [False, False, False, True]
 
 
+def test_of_a_delete_only_its_key_and_its_instruction_matter():
+    """Whatever else stands in the row: nobody will read it again."""
+    text = (
+        "sku,product_name,price,gtin,currency,deleted\nA,,x,12,EURO,yes\n,Lamp,x,,,yes\nC,,x,,,no\n"
+    )
+    gone, nameless, kept = read(text)
+    assert (gone.deletes, gone.problems) == (True, ())
+    assert [(p.field, p.code) for p in nameless.problems] == [("sku", "missing_value")]
+    assert codes(kept) == ["not_a_number", "missing_value"]
+
+
 # --- properties -----------------------------------------------------------------------------------
 
 
