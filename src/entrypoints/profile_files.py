@@ -71,10 +71,10 @@ def _toml(shaped: Mapping[str, Any]) -> Iterator[str]:
             yield _pair(name, value)
     for name, value in shaped.items():
         if isinstance(value, Mapping):
-            yield from _table(f"[{name}]", cast("Mapping[str, Any]", value))
+            yield from _table(name, cast("Mapping[str, Any]", value))
         elif _is_table(value):
             for member in value:
-                yield from _table(f"[[{name}]]", member)
+                yield from ("", f"[[{name}]]", *map(_pair, *zip(*member.items(), strict=True)))
 
 
 def _is_table(value: object) -> bool:
@@ -85,11 +85,18 @@ def _is_table(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _table(head: str, members: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    yield head
-    for name, value in members.items():
-        yield _pair(name, value)
+def _table(path: str, members: Mapping[str, Any]) -> Iterator[str]:
+    """A table; what would make a line of it too long stands in tables of its own below."""
+    below = {name: value for name, value in members.items() if _is_long_table(name, value)}
+    if len(below) < len(members):
+        yield from ("", f"[{path}]")
+    yield from (_pair(name, value) for name, value in members.items() if name not in below)
+    for name, value in below.items():
+        yield from _table(f"{path}.{_key(name)}", value)
+
+
+def _is_long_table(name: str, value: object) -> bool:
+    return isinstance(value, Mapping) and len(_pair(name, cast("object", value))) > _WIDTH
 
 
 def _pair(name: str, value: object) -> str:

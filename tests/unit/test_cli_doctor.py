@@ -65,8 +65,9 @@ def test_the_profile_is_saved_with_what_is_to_be_decided(cli: Cli, german: str, 
     profile = read_profile(text.encode())
     assert (profile.encoding, profile.columns["price"].from_) == ("cp1252", ("Preis",))
     again = cli.fine("doctor", german, "--profile", str(saved))
-    assert "shop.csv would be taken as it is." in again.out
+    assert again.out.startswith(f"shop.csv, read by {saved}, would be taken as it is.")
     assert "Suggestions" not in again.out
+    assert "Profile (" not in again.out
 
 
 def test_the_profile_is_saved_as_json_too(cli: Cli, german: str, tmp_path: Path):

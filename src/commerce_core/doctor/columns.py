@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import Factory, define
 
-from commerce_core.cells import EXPONENT, GTIN, gtin_fits
+from commerce_core.cells import EXPONENT, GTIN, INSTANT, gtin_fits
 from commerce_core.doctor.diagnosis import ColumnLook, Note
 from commerce_core.doctor.styles import day_of, style_of, written
 from commerce_core.feed_schema import AVAILABILITIES, BLANKS, squash
@@ -110,6 +110,8 @@ class Tally:
         elif day := day_of(text):
             self.kinds["date"] += 1
             self.days[day.formats] += 1
+        elif text[:4].isdigit() and INSTANT.fullmatch(text):
+            self.kinds["time"] += 1
         elif number := written(text):
             self.kinds["number"] += 1
             self.shapes[number.shape] += 1
@@ -172,8 +174,12 @@ class Tally:
         if self.mostly("date"):
             formats = {f for several in self.days for f in several}
             return f"dates, {' or '.join(sorted(formats))}"
-        names = {"picture": "addresses of pictures", "address": "addresses"}
-        kind = next((k for k in ("picture", "address", "currency", "availability")
+        names = {
+            "picture": "addresses of pictures",
+            "address": "addresses",
+            "time": "times as in ISO 8601",
+        }
+        kind = next((k for k in ("picture", "address", "time", "currency", "availability")
                      if self.mostly(k)), None)  # fmt: skip
         return names.get(kind, f"{kind} words") if kind else "text" if self.filled else "blank"
 

@@ -23,6 +23,7 @@ _ENOUGH_PRICES: Final = 10
 _MINOR_FROM: Final = 900
 _MINOR_SHARE: Final = 0.8
 _SHOWN_WORDS: Final = 8
+_SELDOM: Final = 0.02
 _FREQUENT_SYMBOLS: Final = 12
 _ISO_DAY: Final = "YYYY-MM-DD"
 
@@ -85,13 +86,10 @@ def _numbers(fed: Fed) -> Iterator[Finding]:
         return
     marks = decimal_marks(shapes)
     if len(marks) > 1:
-        detail = (
-            f"{marks['.']:,} cells have a point before the decimals, {marks[',']:,} a comma; "
-            "one file has to keep to one"
-        )
-        yield Finding(
-            fed.name, note=Note("mixed_numbers", tally.header, detail, min(marks.values()))
-        )
+        names = {".": "a point", ",": "a comma"}
+        (usual, most), (odd, few) = sorted(marks.items(), key=lambda each: -each[1])
+        detail = f"{names[odd]} stands before the decimals where {most:,} cells have {names[usual]}"
+        yield Finding(fed.name, note=Note("mixed_numbers", tally.header, detail, few))
     elif is_ambiguous(shapes) and not isinstance(fed.kind, schema.Whole):
         yield Finding(fed.name, question=_which_mark(tally))
     elif mark := wants_mark(shapes):
@@ -187,15 +185,16 @@ def _words(fed: Fed, understood: Sequence[str]) -> Iterator[Finding]:
         return
     ours = WORDS.get(fed.name, {})
     meant = {word: ours[squash(word)] for word in strange if squash(word) in ours}
-    open_ = [word for word in strange if squash(word) not in ours][:_SHOWN_WORDS]
+    # A word that hardly ever comes is a slip of its record, and told as its problem.
+    often = fed.tally.filled * _SELDOM
+    unclear = (word for word in strange if squash(word) not in ours)
+    open_ = [word for word in unclear if fed.tally.words[word] > often][:_SHOWN_WORDS]
     values = {**fed.feeding.column.values, **meant}
     question = _what_mean(fed, open_) if open_ else None
     note = None
     if meant:
         told = ", ".join(f"{theirs!r} is {our}" for theirs, our in list(meant.items())[:4])
-        note = Note(
-            "words_translated", fed.tally.header, f"the profile says that {told}", len(meant)
-        )
+        note = Note("words_translated", fed.tally.header, f"the profile says that {told}")
     yield Finding(fed.name, {"values": values} if meant else None, question, note)
 
 

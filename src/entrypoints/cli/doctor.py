@@ -77,7 +77,10 @@ def doctor(
     if session.out.as_json:
         session.out.document(diagnosis)
     else:
-        _show(session.out, "This file" if file == "-" else Path(file).name, diagnosis, save)
+        name = "This file" if file == "-" else Path(file).name
+        _show(session.out, f"{name}, read by {profile_file}," if profile_file else name, diagnosis)
+        if not profile_file:
+            _show_profile(session.out, diagnosis, save)
     if save:
         _save(save, diagnosis)
     if diagnosis.verdict == "refused":
@@ -126,7 +129,7 @@ def _save(file: str, diagnosis: "Diagnosis") -> None:
 # --- in words -------------------------------------------------------------------------------------
 
 
-def _show(out: "Output", name: str, told: "Diagnosis", save: str | None) -> None:
+def _show(out: "Output", name: str, told: "Diagnosis") -> None:
     from entrypoints.cli.tables import tidy
 
     _paragraph(out, f"{tidy(name)} {_verdict(told)}")
@@ -137,7 +140,6 @@ def _show(out: "Output", name: str, told: "Diagnosis", save: str | None) -> None
     _show_list(out, "Worth knowing", map(_noted, told.notes))
     _show_problems(out, told)
     _show_questions(out, told.questions)
-    _show_profile(out, told, save)
 
 
 def _verdict(told: "Diagnosis") -> str:
