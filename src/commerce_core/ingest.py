@@ -10,23 +10,23 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from commerce_core.drift import drift_between
-from commerce_core.errors import FileRefused
-from commerce_core.feed_reader import Reader, Terms, open_feed
+from commerce_core.errors import FileRefused, NotFound
+from commerce_core.feed_reader import Reader, Terms, begin, open_feed
 from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS, Problem
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, looks_like, mint, mint_block
 from commerce_core.jobs import (
     MOST_ATTEMPTS,
-    MOST_PROBLEMS_KEPT,
     Job,
     JobError,
     JobQuery,
     Summary,
 )
 from commerce_core.partners import Partner
-from commerce_core.plans import Incoming
+from commerce_core.plans import Incoming, Plan
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
 from commerce_core.publications import Publication
+from commerce_core.rejects import MOST_COMPARED_KEPT, MOST_REPORT_BYTES, RejectReport
 from commerce_core.tally import Tally, Tell
 
 
@@ -69,7 +69,8 @@ class Ingest:
             newer = _newer_full_snapshot(unit, feed)
             if newer is not None:
                 return self._supersede(unit, job, feed, newer)
-            run = _Run(feed, _incoming(feed, partner, reader), reader, tally, read_by.version)
+            incoming = _incoming(feed, partner, reader)
+            run = _Run(job, feed, incoming, terms, reader, tally, read_by.version)
             # The lease is renewed from a unit of its own. That would wait for this one if this one
             # had written to the job, so nothing is written to it before the keeper has ended.
             with self.keep_lease(job, unit.session) as tell:
@@ -81,10 +82,13 @@ class Ingest:
         """Compares the feed with the catalog, and applies what it changes if any is accepted."""
         tally = run.tally
         records = tally.counted(run.reader, tell)
-        plan = unit.products.compare(run.incoming, records, MOST_PROBLEMS_KEPT)
+        plan = unit.products.compare(run.incoming, records, MOST_COMPARED_KEPT)
         _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
         tally.stage("compare", tally.records_read)
         summary = _with_drift(unit, run.feed, tally.summary(plan, run.reader))
+        if plan.rejected:
+            summary = _with_report(summary, self._report(unit, run, plan, tell))
+            tally.stage("report", plan.rejected)
         publication = self._publication(run.feed, run.profile_version)
         if summary.accepted:
             stem = mint_block("prod", self.clock(), self.entropy).stem
@@ -92,6 +96,28 @@ class Ingest:
             summary.check(plan.before, after)
             tally.stage("apply", summary.created + summary.updated + summary.restored)
         return _Landed(publication, tally.timed(summary), tally.problems_with(plan))
+
+    def _report(self, unit: UnitOfWork, run: "_Run", plan: Plan, tell: Tell) -> int:
+        """Keeps the rejected records as a file that the partner can mend; how many it has.
+
+        It is made before anything is changed, so that nobody waits for it. Whatever becomes of this
+        attempt, another one writes a file of its own: some stores never replace one.
+        """
+        job = run.job
+
+        def alive() -> None:
+            tell(run.tally.progress("report"))
+            # A session that is idle within its unit for long is taken for a dead one.
+            unit.jobs.get(job.job_id)
+
+        if job.attempts > 1:
+            for key in list(self.files.list(f"{job.reports}/")):
+                self.files.delete(key)
+        with self.files.open(run.feed.file_key) as raw:
+            opening = begin(raw, run.terms)
+            report = RejectReport.of(run.feed.feed_id, opening, plan.problems, alive)
+            self.files.put(job.report_key, report.stream(run.reader.text), MOST_REPORT_BYTES)
+        return report.records
 
     def _finish(self, unit: UnitOfWork, job: Job, feed: Feed, landed: "_Landed") -> Job:
         """Writes how it ended. The publication comes last, since all others wait for its number."""
@@ -133,8 +159,10 @@ class Ingest:
 class _Run:
     """A feed whose header has been understood, about to meet the catalog."""
 
+    job: Job
     feed: Feed
     incoming: Incoming
+    terms: Terms
     reader: Reader
     tally: Tally
     profile_version: int
@@ -163,7 +191,10 @@ def _mending(unit: UnitOfWork, feed: Feed, mended: str | None) -> Feed:
     """A mended report is a delta as of the feed that it mends, whatever its upload said."""
     if mended is None:
         return feed
-    first = unit.feeds.get(mended) if looks_like("feed", mended) else feed
+    try:
+        first = unit.feeds.get(mended) if looks_like("feed", mended) else feed
+    except NotFound:
+        first = feed
     as_of = first.snapshot_at if first.source_id == feed.source_id else feed.snapshot_at
     return evolve(feed, mode="delta", snapshot_at=as_of)
 
@@ -182,6 +213,15 @@ def _with_drift(unit: UnitOfWork, feed: Feed, summary: Summary) -> Summary:
     ended = unit.jobs.page(JobQuery(feed_id=before.feed_id, status="completed"), None, 1).items
     told = ended[0].summary if ended else None
     return evolve(summary, drift=drift_between(told, summary)) if told else summary
+
+
+def _with_report(summary: Summary, records: int) -> Summary:
+    """The summary, which says how many records the report has, and whether that isn't all."""
+    summary = evolve(summary, report_records=records)
+    if records == summary.rejected:
+        return summary
+    note = f"The report has {records:,} of {summary.rejected:,} rejected records."
+    return evolve(summary, notes=(*summary.notes, note))
 
 
 def _incoming(feed: Feed, partner: Partner, reader: Reader) -> Incoming:

@@ -380,6 +380,17 @@ class Intake:
 
         return islice(every(fetch), limit)
 
+    def report(self, job_id: str) -> AbstractContextManager[BinaryIO]:
+        """The rejected records of a job as a file to mend and to send again.
+
+        It has the partner's own columns, and in front of them what is wrong with each record.
+        NotFound `no_report` if there is none; it says why.
+        """
+        job = self.get_job(job_id)
+        if job.summary is None or not job.summary.report_records:
+            raise NotFound(_why_no_report(job), code="no_report")
+        return self._context.files.open(job.report_key)
+
     def page_problems(
         self, job_id: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Listed[Problem]:
@@ -400,6 +411,19 @@ def _source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
     if found is None or found.partner_id != partner.partner_id:
         raise NotFound(f"Partner {partner.partner_name!r} has no source {source!r}.")
     return found
+
+
+def _why_no_report(job: Job) -> str:
+    if not job.is_finished:
+        return (
+            f"Job {job.job_id} is {job.status}; what it rejects is reported when it has finished."
+        )
+    if job.summary is None:
+        why = job.error.message if job.error else f"It is {job.status}."
+        return f"Job {job.job_id} came to no record, so there is none to mend. {why}"
+    if not job.summary.rejected:
+        return f"Job {job.job_id} rejected no record, so there is none to mend."
+    return f"No report was kept of job {job.job_id}; run its feed again to have one."
 
 
 def _check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:

@@ -52,7 +52,8 @@ class Summary:
     """What became of every record of a feed; the identities that `check` asserts always hold.
 
     `columns` are the header, `mapping` is each field's column in it; `drift` is how this file
-    differs in form from the one that was applied before.
+    differs in form from the one that was applied before. `report_records` are the rejected records
+    that stand in the report, for the partner to mend.
     """
 
     records_read: int = 0
@@ -78,6 +79,7 @@ class Summary:
     unused_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    report_records: int = 0
 
     @property
     def accepted(self) -> int:
@@ -142,6 +144,16 @@ class Job:
     progress: Progress = Progress()
     summary: Summary | None = None
     error: JobError | None = None
+
+    @property
+    def reports(self) -> str:
+        """Where the reports of its attempts lie among the files."""
+        return f"reports/{self.partner_id}/{self.job_id}"
+
+    @property
+    def report_key(self) -> str:
+        """Where the report of this attempt lies, if there is one."""
+        return f"{self.reports}/{self.attempts}"
 
     @property
     def is_finished(self) -> bool:

@@ -193,3 +193,33 @@ def raw(session: Session, feed_id: str) -> None:
     with session.commerce.intake.raw(feed_id) as stream:
         while block := stream.read(_BLOCK):
             stdout.write(block)
+
+
+@feeds.verb("report", scope="feeds:read")
+@click.argument("feed_or_job", metavar="FEED_ID|JOB_ID")
+@click.option("-o", "--output", metavar="FILE", help="Where to write it, instead of stdout.")
+def report(session: Session, feed_or_job: str, output: str | None) -> None:
+    """Writes the rejected records of a feed, to mend and to send again.
+
+    They are in the partner's own format, with what is wrong in front of each. Of a feed it is
+    the report of its latest job.
+    """
+    from commerce_core.ids import looks_like
+
+    intake = session.commerce.intake
+    latest = intake.get_feed(feed_or_job).latest_job if looks_like("feed", feed_or_job) else None
+    with intake.report(latest.job_id if latest else feed_or_job) as stream, _target(output) as file:
+        while block := stream.read(_BLOCK):
+            file.write(block)
+
+
+def _target(output: str | None) -> AbstractContextManager[BinaryIO]:
+    from commerce_core.errors import InvalidInput
+
+    if output in (None, "-"):
+        return nullcontext(sys.stdout.buffer)
+    try:
+        return Path(output or "").open("wb")
+    except OSError as error:
+        detail = f"{output} can't be written: {error.strerror}."
+        raise InvalidInput(detail, code="no_file") from error

@@ -1,16 +1,12 @@
 """Routes of feeds: upload, list, show, the raw bytes, a new job for what was received."""
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, BinaryIO, Final, Literal, cast
-from urllib.parse import quote
 
 from attrs import frozen
 from litestar import Response
 from litestar.datastructures import UploadFile
-from litestar.response import Stream
 
 from commerce_core.context import IdempotencyKey, Listed
 from commerce_core.errors import InvalidInput
@@ -19,12 +15,12 @@ from commerce_core.intake import Receipt
 from commerce_core.jobs import Job
 from commerce_core.partners import Mode
 from commerce_core.usecases import Commerce
+from entrypoints.http.downloads import download
 from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.http.routing import Asked, route
 from entrypoints.http.values import FeedId, PartnerId, SourceId, needed, said
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
-_CHUNK: Final = 256 * 1024
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
 
 
@@ -169,32 +165,14 @@ def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any
     etag = f'"{feed.sha256}"'
     if etag in request.headers.get("if-none-match", ""):
         return Response(None, status_code=304, headers={"ETag": etag})
-    stack = ExitStack()
-    stream = stack.enter_context(commerce.intake.raw(feed_id))
-    headers = {
-        "ETag": etag,
-        "Content-Type": _media_type(feed.content_type),
-        "Content-Length": str(feed.bytes),
-        "Content-Disposition": _attachment(feed.file_name),
-    }
-    return Stream(_chunks(stream, stack), headers=headers)
-
-
-def _chunks(stream: BinaryIO, stack: ExitStack) -> Iterator[bytes]:
-    with stack:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
+    told = {"ETag": etag, "Content-Length": str(feed.bytes)}
+    media_type = _media_type(feed.content_type)
+    return download(commerce.intake.raw(feed_id), feed.file_name, media_type, **told)
 
 
 def _media_type(said_at_upload: str) -> str:
     """What the sender said it is, as far as that can stand in a header."""
     return said_at_upload if _MEDIA_TYPE.fullmatch(said_at_upload) else UNKNOWN_TYPE
-
-
-def _attachment(name: str) -> str:
-    """Never shown by a browser, and named as it was, also beyond ASCII (RFC 6266)."""
-    plain = re.sub(r"[^\w. -]", "_", name, flags=re.ASCII)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @route(

@@ -1,17 +1,20 @@
-"""Routes of jobs: list, show, run and wait, cancel, what was wrong with the records."""
+"""Routes of jobs: list, show, run and wait, cancel, what was wrong with the records, the report."""
 
 import asyncio
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
+from litestar import Response
 from litestar.concurrency import sync_to_thread
 
 from commerce_core.context import Listed
 from commerce_core.errors import Malformed
 from commerce_core.feed_schema import Problem
+from commerce_core.feeds import report_name
 from commerce_core.jobs import Job, JobKind, JobQuery, JobStatus
 from commerce_core.usecases import Commerce
+from entrypoints.http.downloads import download
 from entrypoints.http.queries import Page, Part, WhoseQuery
 from entrypoints.http.routing import Answer, route
 from entrypoints.http.values import FeedId, JobId, said
@@ -19,6 +22,12 @@ from entrypoints.http.values import FeedId, JobId, said
 LONGEST_WAIT: Final = 60
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
+_MEDIA_TYPES: Final = {
+    "tsv": "text/tab-separated-values",
+    "txt": "text/plain",
+    "jsonl": "application/jsonl",
+    "ndjson": "application/x-ndjson",
+}
 
 
 @frozen(kw_only=True)
@@ -86,4 +95,15 @@ def list_problems(commerce: Commerce, job_id: JobId, query: Part) -> Listed[Prob
     return commerce.intake.page_problems(job_id, query.cursor, query.limit)
 
 
-ROUTES = (list_jobs, get_job, run_job, cancel_job, list_problems)
+@route("GET", "/jobs/{job_id:str}/report", scope="feeds:read")
+def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
+    """Gives the rejected records of a job, in the partner's own format, to mend and send again.
+
+    In front of their own columns stand those that say what is wrong; intake ignores these.
+    """
+    report = commerce.intake.report(job_id)
+    name = report_name(commerce.intake.get_feed(commerce.intake.get_job(job_id).feed_id).file_name)
+    return download(report, name, _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"))
+
+
+ROUTES = (list_jobs, get_job, run_job, cancel_job, list_problems, get_report)
