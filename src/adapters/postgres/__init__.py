@@ -6,7 +6,7 @@
     documents     the values that are kept as jsonb
     partners, feeds, jobs, products, publications, orders, sales, idempotency
                   a collection of the unit of work each
-    staging, comparing, applying
+    staging, deciding, comparing, applying
                   a feed against the catalog, by set operations: `plans.compare` in SQL
 
 The SQL uses core features alone. No statement is sent per row, and none locks rows of two partners.

@@ -1,4 +1,4 @@
-"""Applying a comparison: what `comparing` has decided becomes the catalog, its past the history.
+"""Applying a comparison: what `deciding` has decided becomes the catalog, its past the history.
 
 Always the same few statements, whatever the feed's size, and none touches a row that stays.
 """
@@ -8,7 +8,8 @@ from typing import Final, LiteralString
 from psycopg import sql
 from psycopg.abc import Params
 
-from adapters.postgres.comparing import AMONG_CHANGED, MONEY, Comparison, settled_value
+from adapters.postgres.comparing import Comparison
+from adapters.postgres.deciding import AMONG_CHANGED, MONEY, settled_value
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged, by_sets
 from commerce_core.feed_schema import PRODUCT_FIELDS

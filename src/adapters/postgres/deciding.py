@@ -1,0 +1,221 @@
+"""The fate of every record of a feed, decided by one statement over all of them.
+
+    staged     the records as read
+    repeated   those that a later record of the same sku overrides
+    decided    every record that changes a product or has a problem that only the comparison finds
+
+What isn't decided is unchanged, so a feed that changes little writes little. The fates and their
+order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
+"""
+
+from typing import Final
+
+from psycopg import sql
+
+from adapters.postgres.rows import Connection, digits
+from adapters.postgres.staging import Staged
+from commerce_core.feed_schema import AMOUNTS
+from commerce_core.money import currencies
+from commerce_core.plans import Incoming
+
+MONEY: Final = (*AMOUNTS, "currency")
+PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
+"""The fates that reject a record, which are codes of problems."""
+# Without it the planner would look through all products of the partner.
+AMONG_CHANGED: Final = """
+    p.partner_id = %(partner_id)s AND p.product_id = ANY(ARRAY(
+        SELECT product_id FROM decided WHERE fate IN ('updated', 'restored', 'removed', 'absent')
+    ))"""
+
+
+def decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
+    """Decides the fate of each staged record that counts."""
+    _find_repeated(db)
+    _decide(db, incoming, staged)
+
+
+def _find_repeated(db: Connection) -> None:
+    """Keeps each record that a later one overrides, with that one's line."""
+    # Grouping is a hash in one pass; the window, which sorts, sees only what is there twice.
+    db.execute(
+        """
+        CREATE TEMPORARY TABLE repeated ON COMMIT DROP AS
+        SELECT line, later
+        FROM (
+            SELECT line, lead(line) OVER (PARTITION BY sku ORDER BY line) AS later
+            FROM staged
+            WHERE NOT blank AND sku IN (
+                SELECT sku
+                FROM staged
+                WHERE NOT blank AND sku IS NOT NULL
+                GROUP BY sku
+                HAVING count(*) > 1
+            )
+        ) AS records
+        WHERE later IS NOT NULL
+        """
+    )
+
+
+def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
+    """Decides the fate of each record that counts, and keeps it unless it is `unchanged`."""
+    db.execute(
+        """
+        CREATE TEMPORARY TABLE decided (
+            line int4,
+            fate text,
+            product_id uuid,
+            price numeric,
+            sale_price numeric,
+            currency text,
+            field text,
+            amount numeric
+        ) ON COMMIT DROP
+        """
+    )
+    own_first = incoming.mode == "delta"
+    assumed = (
+        "coalesce(own_currency, %(assumed)s)"
+        if own_first
+        else "coalesce(%(assumed)s, own_currency)"
+    )
+    query = sql.SQL(_DECIDE).format(
+        assumed=sql.SQL(assumed),
+        product_name=staged.said("product_name"),
+        currency=staged.said("currency"),
+        says_currency=staged.says("currency"),
+        says_money=staged.says(*MONEY),
+        price=staged.value("price"),
+        sale_price=staged.value("sale_price"),
+        differs=_differs(staged),
+        of_catalog=staged.of_catalog,
+    )
+    known = currencies()
+    db.execute(
+        query,
+        {
+            "partner_id": digits(incoming.partner_id),
+            "source_id": digits(incoming.source_id),
+            "assumed": incoming.currency,
+            "codes": list(known),
+            "exponents": list(known.values()),
+        },
+    )
+
+
+_DECIDE: Final = """
+    INSERT INTO decided (line, fate, product_id, price, sale_price, currency, field, amount)
+    WITH met AS (
+        SELECT s.line, s.deletes, p.product_id, p.source_id,
+               (p.product_id IS NULL OR p.status = 'removed') AS gone,
+               (coalesce({product_name}, '') = '') AS nameless,
+               {says_money} AS says_money,
+               {says_currency} AS says_currency,
+               {currency} AS said_currency,
+               p.currency AS own_currency,
+               {price} AS price,
+               {sale_price} AS sale_price,
+               p.price AS own_price,
+               p.sale_price AS own_sale_price,
+               {differs} AS differs
+        FROM staged s
+        LEFT JOIN products p ON {of_catalog} AND p.sku = s.sku
+        WHERE NOT s.blank AND NOT s.rejected AND s.sku IS NOT NULL
+          AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
+    ),
+    -- A price that names no currency takes one; without any price a blank currency clears it.
+    named AS (
+        SELECT met.*,
+               CASE
+                   WHEN NOT says_money THEN own_currency
+                   WHEN said_currency IS NOT NULL THEN said_currency
+                   WHEN price IS NOT NULL OR sale_price IS NOT NULL THEN {assumed}
+                   WHEN NOT says_currency THEN own_currency
+               END AS currency
+        FROM met
+    ),
+    -- Amounts in the decimals of their currency, as far as money is spoken of at all.
+    settled AS (
+        SELECT named.*,
+               CASE WHEN says_money THEN round(price, known.exponent) END AS round_price,
+               CASE WHEN says_money THEN round(sale_price, known.exponent) END AS round_sale_price
+        FROM named
+        LEFT JOIN unnest(%(codes)s::text[], %(exponents)s::int[]) AS known (code, exponent)
+               ON known.code = named.currency
+    ),
+    judged AS (
+        SELECT settled.*,
+               CASE
+                   WHEN deletes AND gone THEN 'unchanged'
+                   WHEN NOT gone AND source_id <> %(source_id)s THEN 'sku_of_other_source'
+                   WHEN deletes THEN 'removed'
+                   WHEN product_id IS NULL AND nameless THEN 'unknown_sku'
+                   WHEN says_money AND currency IS NULL
+                        AND (price IS NOT NULL OR sale_price IS NOT NULL) THEN 'missing_currency'
+                   WHEN price <> round_price OR sale_price <> round_sale_price
+                       THEN 'too_many_decimals'
+                   WHEN product_id IS NULL THEN 'created'
+                   WHEN gone THEN 'restored'
+                   WHEN differs OR (price, sale_price, currency)
+                        IS DISTINCT FROM (own_price, own_sale_price, own_currency) THEN 'updated'
+                   ELSE 'unchanged'
+               END AS fate
+        FROM settled
+    )
+    SELECT line, fate, product_id,
+           coalesce(round_price, price),
+           coalesce(round_sale_price, sale_price),
+           currency,
+           CASE fate
+               WHEN 'missing_currency'
+                   THEN CASE WHEN price IS NULL THEN 'sale_price' ELSE 'price' END
+               WHEN 'too_many_decimals'
+                   THEN CASE WHEN price <> round_price THEN 'price' ELSE 'sale_price' END
+           END,
+           CASE fate
+               WHEN 'missing_currency' THEN coalesce(price, sale_price)
+               WHEN 'too_many_decimals'
+                   THEN CASE WHEN price <> round_price THEN price ELSE sale_price END
+           END
+    FROM judged
+    WHERE fate <> 'unchanged'"""
+
+
+def _differs(staged: Staged) -> sql.Composable:
+    """Whether a staged record says anything else than its product has, money left aside."""
+    return sql.SQL(" OR ").join([
+        sql.SQL("FALSE"),
+        *(
+            sql.SQL("{} IS DISTINCT FROM p.{}").format(staged.value(name), sql.Identifier(name))
+            for name in staged.fields
+            if name not in MONEY
+        ),
+    ])  # fmt: skip
+
+
+def remove_absent(db: Connection, incoming: Incoming) -> int:
+    """Decides that what isn't in the file is removed; how many products that is."""
+    return db.execute(
+        """
+        INSERT INTO decided (line, fate, product_id)
+        SELECT 0, 'absent', p.product_id
+        FROM products p
+        WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
+          AND p.status = 'active'
+          AND NOT EXISTS (SELECT FROM staged s WHERE s.sku = p.sku AND NOT s.blank)
+        """,
+        owner(incoming),
+    ).rowcount
+
+
+def settled_value(staged: Staged, name: str) -> sql.Composable:
+    """The SQL of what a field becomes: money as decided in `d`, the rest as staged in `s`."""
+    return sql.SQL("d.{}").format(sql.Identifier(name)) if name in MONEY else staged.value(name)
+
+
+def owner(incoming: Incoming) -> dict[str, str]:
+    """The parameters that name whose products a feed may change."""
+    return {
+        "partner_id": digits(incoming.partner_id),
+        "source_id": digits(incoming.source_id),
+    }
