@@ -22,6 +22,7 @@ REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint"
 """What a report of rejected records puts in front of the partner's columns; intake ignores them."""
 _MOST_HEADERS_SHOWN: Final = 20
 _LONGEST_HEADER: Final = 200
+_NO: Final = ("", "no", "false", "0")
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,4})\s*[)\]]", re.ASCII)
 _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "oz": "oz"}
 
@@ -236,7 +237,7 @@ class _Finder:
         else:
             gather = _first_of(indexes)
         needs = [i for header in column.needs if (i := self.first(header)) is not None]
-        return _needing(needs, gather) if column.needs else gather
+        return _needing(needs, gather) if needs else gather
 
     def _named(self, name: str) -> Gather:
         """The name of an option: `=Size` is one itself, else it stands in a column."""
@@ -301,10 +302,10 @@ def _paired(pairs: Sequence[tuple[Gather, int | None]]) -> Gather:
 
 
 def _needing(needs: Sequence[int], gather: Gather) -> Gather:
-    """Blank wherever a column that it needs is; a column that the file lacks is blank."""
+    """Blank wherever a column that it needs is, or says no."""
 
     def needing(cells: Sequence[str]) -> str:
-        return gather(cells) if needs and all(cells[i].strip(BLANKS) for i in needs) else ""
+        return gather(cells) if all(squash(cells[i]) not in _NO for i in needs) else ""
 
     return needing
 

@@ -2,6 +2,8 @@
 
 A source names one and says what differs. Headers are compared as everywhere: without case, blanks
 of any kind, underscores and hyphens; of several names for one column those that a file has count.
+Our own names for sku, price and quantity are among them, so that a source can send its stock and
+its prices alone between its exports.
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from commerce_core.profiles import CANONICAL, Column, Group, Preset, Profile, Sk
 _GOOGLE: Final = Profile(
     preset="google-merchant",
     columns={
-        "sku": Column(("id",)),
+        "sku": Column(("id", "sku")),
         "product_name": Column(("title",)),
         "group_id": Column(("item_group_id",)),
         "options": Column(
@@ -60,7 +62,7 @@ _SHOPIFY: Final = Profile(
             values={"deny": "", "false": "", "continue": "backorder", "true": "backorder"},
         ),
         "quantity": Column(
-            ("Variant Inventory Qty", "Inventory quantity"),
+            ("Variant Inventory Qty", "Inventory quantity", "quantity"),
             needs=("Variant Inventory Tracker", "Inventory tracker"),
         ),
         "weight": Column(("Variant Grams", "Weight value (grams)"), unit="g"),
@@ -154,6 +156,7 @@ _WOOCOMMERCE: Final = Profile(
                 "Precio normal",
                 "Prezzo di listino",
                 "Reguliere prijs",
+                "price",
             )
         ),
         "sale_price": Column(
@@ -193,7 +196,9 @@ _WOOCOMMERCE: Final = Profile(
             ),
             values={"1": "in_stock", "0": "out_of_stock", "backorder": "backorder"},
         ),
-        "quantity": Column(("Stock", "Lager", "Bestand", "Inventario", "Magazzino", "Voorraad")),
+        "quantity": Column(
+            ("Stock", "Lager", "Bestand", "Inventario", "Magazzino", "Voorraad", "quantity")
+        ),
         "weight": Column(("Weight", "Gewicht", "Poids", "Peso")),
         "image_url": Column(
             ("Images", "Bilder", "Imágenes", "Immagini", "Afbeeldingen"),
@@ -230,7 +235,7 @@ _MEDUSA: Final = Profile(
     preset="medusa",
     aliases=False,
     columns={
-        "sku": Column(("Variant Sku",)),
+        "sku": Column(("Variant Sku", "sku")),
         "product_name": Column(("Product Title",)),
         "group_id": Column(("Product Handle", "Product Id")),
         "options": Column(
@@ -242,11 +247,13 @@ _MEDUSA: Final = Profile(
         ),
         "description": Column(("Product Description",)),
         "gtin": Column(("Variant Ean", "Variant Upc", "Variant Barcode")),
-        "price": Column(("Variant Price {currency}", "Price {currency}")),
+        "price": Column(("Variant Price {currency}", "Price {currency}", "price")),
         "availability": Column(
             ("Variant Allow Backorder",), values={"false": "", "true": "backorder"}
         ),
-        "quantity": Column(("Variant Inventory Quantity",), needs=("Variant Manage Inventory",)),
+        "quantity": Column(
+            ("Variant Inventory Quantity", "quantity"), needs=("Variant Manage Inventory",)
+        ),
         "weight": Column(("Variant Weight", "Product Weight"), unit="g"),
         "image_url": Column(
             ("Product Thumbnail", "Product Image 1"), pattern="(https?://.+)", otherwise="blank"

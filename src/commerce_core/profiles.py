@@ -53,7 +53,7 @@ class Column:
     `unit` is that of amounts (major, minor) and weights; `currency` that of amounts. `separator`
     stands between the members of a list or path, of which `part` takes the first or the rest.
     `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank wherever one of the columns
-    that it `needs` is.
+    that it `needs` is blank or says no; one that the file lacks says nothing.
     """
 
     from_: tuple[str, ...] = ()

@@ -7,7 +7,8 @@ import pytest
 
 from commerce_core.feed_reader import Terms, open_feed
 from commerce_core.feed_schema import Record
-from commerce_core.profiles import Profile
+from commerce_core.partners import Mode
+from commerce_core.profiles import PRESETS, Preset, Profile
 
 GERMAN = (
     "ID,Typ,Artikelnummer,Name,Übergeordnetes Produkt,Bestand,Attribut 1 Name,Attribut 1 Wert(e),"
@@ -27,8 +28,8 @@ ENGLISH = (
 )
 
 
-def read(text: str, profile: Profile) -> list[Record]:
-    return list(open_feed(BytesIO(text.encode()), Terms("full", "EUR", ZoneInfo("UTC"), profile)))
+def read(text: str, profile: Profile, mode: Mode = "full") -> list[Record]:
+    return list(open_feed(BytesIO(text.encode()), Terms(mode, "EUR", ZoneInfo("UTC"), profile)))
 
 
 @pytest.mark.parametrize("header", [GERMAN, FRENCH, SPANISH, ENGLISH])
@@ -51,3 +52,24 @@ def test_a_point_before_decimals_is_refused_where_a_comma_is_declared(price: str
     assert "comma" in refused.problems[0].hint
     assert str(thousands.values["price"]) == "1250.00"
     assert str(both.values["price"]) == "1250.50"
+
+
+@pytest.mark.parametrize(("managed", "quantity"), [("true", 4), ("false", None), ("", None)])
+def test_stock_that_medusa_does_not_manage_is_untracked(managed: str, quantity: int | None):
+    header = "Variant Sku,Product Title,Variant Manage Inventory,Variant Inventory Quantity"
+    (record,) = read(f"{header}\nA-1,Stool,{managed},4\n", Profile(preset="medusa"))
+    assert record.values["quantity"] == quantity
+
+
+def test_a_quantity_counts_where_the_file_has_no_column_of_who_tracks_it():
+    (record,) = read("Variant SKU,Title,Variant Inventory Qty\nA-1,Stool,4\n", Profile("shopify"))
+    assert record.values["quantity"] == 4
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_source_of_any_preset_takes_stock_alone_and_prices_alone(preset: Preset):
+    profile = Profile(preset=preset)
+    (stock,) = read("sku,quantity\nA-1,4\n", profile, "delta")
+    (price,) = read("sku,price\nA-1,4.50\n", profile, "delta")
+    assert (stock.sku, stock.values) == ("A-1", {"quantity": 4})
+    assert (price.sku, str(price.values["price"])) == ("A-1", "4.50")
