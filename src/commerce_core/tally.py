@@ -86,6 +86,8 @@ class Tally:
     def summary(self, plan: Plan, reader: Reader) -> Summary:
         """What becomes of every record; where none is accepted, nothing is removed either."""
         told = list(_told(self._reasons))
+        # A mended report isn't meant to be the whole catalog, so it lacks nothing.
+        lacking = () if reader.mends else _notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
         summary = Summary(
             records_read=self.records_read,
@@ -111,7 +113,7 @@ class Tally:
             },
             errors_by_column=dict(self._by_column),
             unused_columns=reader.layout.unused,
-            notes=(*told, *_notes(plan)),
+            notes=(*told, *lacking),
         )
         return summary if summary.accepted else evolve(summary, removed=0, notes=tuple(told))
 

@@ -215,6 +215,26 @@ def test_problems_are_listed_by_line(acme: Cli) -> None:
     assert " ".join(acme.fine("jobs", "problems", job["job_id"]).out.split()).startswith(titles)
 
 
+def test_rejected_records_are_written_down_to_be_mended(acme: Cli, tmp_path: Path) -> None:
+    (feed,) = acme.fine("feeds", "list", "--json").lines
+    printed = acme.fine("feeds", "report", feed["feed_id"]).out
+    assert printed.splitlines()[1].endswith(",A-3,Broken,1.234,EUR,1")
+    file = tmp_path / "mended.csv"
+    acme.fine("feeds", "report", feed["latest_job"]["job_id"], "-o", str(file))
+    assert file.read_text() == printed
+    file.write_text(printed.replace(",Broken,1.234", ",Mended,1.23"))
+    answer = acme.fine("feeds", "upload", str(file), "--partner", "Acme", "--run", "--wait")
+    assert "1 read: 1 created" in answer.out
+    assert "not in this file" not in answer.out
+    assert len(acme.fine("products", "list", "--json").lines) == 3
+    (mended, _) = acme.fine("feeds", "list", "--json").lines
+    assert (mended["mode"], mended["snapshot_at"]) == ("delta", feed["snapshot_at"])
+    none = acme("feeds", "report", mended["feed_id"], "-o", str(tmp_path / "none.csv"))
+    assert (none.code, none.out, (tmp_path / "none.csv").exists()) == (66, "", False)
+    assert "rejected no record" in none.err
+    assert acme("feeds", "report", feed["feed_id"], "-o", str(tmp_path / "no" / "x")).code == 65
+
+
 # Products and orders
 
 

@@ -118,3 +118,34 @@ def test_jobs_are_listed_by_feed_partner_status_and_kind(api: Api, acme: str):
         ("kind=ingest", 2),
     ]:
         assert len(api.get(f"/v1/jobs?{query}").json()["items"]) == expected, query
+
+
+def test_rejected_records_are_given_back_to_be_mended(api: Api, acme: str):
+    receipt = api.upload(name="größe.tsv.gz", partner_name="Acme").json()
+    queued = api.get(receipt["links"]["report"])
+    assert (queued.status_code, queued.json()["code"]) == (404, "no_report")
+    body = b"sku\tproduct_name\tprice\nA-1\t=Lamp\tcheap\nA-2\tDesk\t5\n"
+    receipt = api.upload(body, name="größe.tsv.gz", partner_name="Acme").json()
+    assert api.commerce.intake.run(receipt["job_id"]).outcome == "with_rejects"
+    assert api.get(receipt["links"]["job"]).json()["summary"]["report_records"] == 1
+    report = api.get(receipt["links"]["report"])
+    assert report.headers["Content-Type"] == "text/tab-separated-values"
+    assert report.headers["Content-Disposition"].endswith("gr%C3%B6%C3%9Fe-rejected.tsv")
+    header, row = report.content.splitlines()
+    assert header.startswith(b"_feed\t_line\t_code\t_column\t_value\t_hint\tsku\t")
+    assert row.endswith(b"\tA-1\t'=Lamp\tcheap")
+    mended = api.upload(report.content.replace(b"cheap", b"5"), partner_name="Acme").json()
+    assert api.commerce.intake.run(mended["job_id"]).outcome == "clean"
+    refused = api.get(f"/v1/jobs/{mended['job_id']}/report")
+    assert (refused.status_code, refused.json()["code"]) == (404, "no_report")
+    assert "rejected no record" in refused.json()["detail"]
+
+
+def test_a_report_is_for_those_who_may_see_its_feed(api: Api, acme: str):
+    receipt = api.upload(b"sku,product_name,price\nA,Lamp,x\n", partner_name="Acme").json()
+    api.commerce.intake.run(receipt["job_id"])
+    other = api.partner("Other")
+    address = receipt["links"]["report"]
+    assert api.asking(api.key(acme, "feeds:read")).get(address).status_code == 200
+    assert api.asking(api.key(acme, "catalog:read")).get(address).status_code == 403
+    assert api.asking(api.key(other)).get(address).json()["code"] == "not_found"
