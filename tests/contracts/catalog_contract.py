@@ -272,6 +272,7 @@ class TestCatalog:
             "sale_ends_at": T0.replace(year=9999, microsecond=1), "availability": "preorder",
             "quantity": 2**63 - 1, "weight": Decimal("0.001"), "product_url": "https://example.com",
             "image_url": "https://example.com/ü", "additional_image_urls": ("https://a.b", "http://c,d"),
+            "attributes": {"Größe; (EU)": '"42": \\n', "": "\u2028📦", "z": "", "a": "last"},
         }  # fmt: skip
         assert values.keys() == samples.ALL_COLUMNS.keys() - {"sku"}
         someone, source = samples.settled(store)
