@@ -52,6 +52,8 @@ YES_NO: Final = {
 _UNKEPT: Final = re.compile("[\0\ud800-\udfff]")
 """What no database takes: NUL, and halves of surrogate pairs, which JSON can spell."""
 _COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
+_COMMA_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,2}", re.ASCII)
+_ZEROS_LOST: Final = re.compile(r"[0-9]{7}|[0-9]{9,11}", re.ASCII)
 # Looking behind, a run of blanks is tried from its first one only; from each it would take n*n.
 _BETWEEN_URLS: Final = re.compile(
     rf"(?<![{BLANKS},])[{BLANKS},]+(?=https?://)", re.ASCII | re.IGNORECASE
@@ -182,6 +184,8 @@ def _decimals(amount: Decimal) -> int:
 def _number_hint(text: str) -> str | None:
     if _COMMA_DECIMALS.fullmatch(text):
         return f"A comma before the decimals? Write {text.replace('.', '').replace(',', '.')}."
+    if _COMMA_THOUSANDS.fullmatch(text):
+        return f"Commas between thousands? Write {text.replace(',', '')}."
     return None
 
 
@@ -213,6 +217,9 @@ def _read_gtin(text: str) -> Reading:
     digits = text.removeprefix("'").strip(BLANKS)
     if EXPONENT.fullmatch(digits):
         return Misread("not_a_gtin", "A spreadsheet rounded this number; send its digits as text.")
+    if _ZEROS_LOST.fullmatch(digits) and gtin_fits(digits):
+        whole = digits.zfill(8 if len(digits) < 8 else 12)  # noqa: PLR2004 lengths of GTINs
+        return Misread("not_a_gtin", f"A spreadsheet dropped zeros in front; write {whole}.")
     if not GTIN.fullmatch(digits):
         return Misread("not_a_gtin")
     return digits if gtin_fits(digits) else Warned(digits, "gtin_check_digit")

@@ -14,6 +14,7 @@ from commerce_core.feed_schema import (
     BLANKS,
     LONGEST_CELL,
     Amount,
+    CurrencyCode,
     Problem,
     Record,
     Urls,
@@ -25,7 +26,7 @@ from commerce_core.layouts import PICTURES, Feeding, Layout
 from commerce_core.money import Currency, find_currency
 from commerce_core.partners import Mode, Partner
 from commerce_core.profiles import CANONICAL, Profile
-from commerce_core.translate import Style, Translation, translation
+from commerce_core.translate import Style, Translation, currencies_meant, translation
 
 _CODE: Final = 4
 """The length of ` EUR`, as canonical amounts may end."""
@@ -72,7 +73,20 @@ class _FieldReader:
         kind = feeding.field.kind
         translate = translation(feeding.column, kind, terms.style)
         read, name = reader_of(kind, terms.zone), feeding.field.name
+        if isinstance(kind, CurrencyCode):
+            read = _knowing_words(read)
         return cls(name, feeding, translate, read, isinstance(kind, Amount))
+
+
+def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
+    """Reads a currency, and hints at the code of a word or symbol that can only mean one."""
+
+    def knowing(text: str) -> Reading:
+        reading = read(text)
+        meant = currencies_meant(text) if isinstance(reading, Misread) else ()
+        return Misread("unknown_currency", f"Write {meant[0]}.") if len(meant) == 1 else reading
+
+    return knowing
 
 
 class RecordReader:

@@ -348,6 +348,29 @@ def test_of_a_delete_only_its_key_and_its_instruction_matter():
     assert codes(kept) == ["not_a_number", "missing_value"]
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "right"),
+    [
+        ("price", '"6,90"', "Write 6.90."),
+        ("price", '"1.299,00"', "Write 1299.00."),
+        ("price", '"1,299.00"', "Write 1299.00."),
+        ("currency", "EURO", "Write EUR."),
+        ("currency", "€", "Write EUR."),
+        ("currency", "kr", None),
+        ("currency", "EURX", None),
+        ("gtin", "36000291452", "write 036000291452."),
+        ("gtin", "36000291453", None),
+        ("gtin", "1234", None),
+    ],
+)
+def test_where_the_right_value_is_certain_the_hint_has_it(
+    column: str, cell: str, right: str | None
+):
+    (problem,) = one(f"sku,{column}\nA,{cell}\n").problems
+    usual = PROBLEMS[problem.code][1]
+    assert problem.hint == usual if right is None else problem.hint.endswith(right)
+
+
 # --- properties -----------------------------------------------------------------------------------
 
 
