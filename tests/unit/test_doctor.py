@@ -229,6 +229,33 @@ def test_the_preset_is_the_one_that_knows_most_of_the_header(preset: str, header
     assert table(header, ",".join("x" for _ in header.split(","))).preset == preset
 
 
+WOOCOMMERCE_EXPORTS = {
+    "English": "ID,Type,SKU,Name,Published,In stock?,Stock,Regular price,Parent,"
+    "Attribute 1 name,Attribute 1 value(s)",
+    "German": "ID,Typ,Artikelnummer,Name,Veröffentlicht,Vorrätig?,Bestand,Regulärer Preis,"
+    "Übergeordnetes Produkt,Attribut 1 Name,Attribut 1 Wert(e)",
+    "French": "ID,Type,UGS,Nom,Publié,En stock ?,Stock,Tarif régulier,Parent,"
+    "Nom de l\u2019attribut 1,Valeur(s) de l\u2019attribut 1 ",
+    "Spanish": "ID,Tipo,SKU,Nombre,Publicado,¿Existencias?,Inventario,Precio normal,Superior,"
+    "Nombre del atributo 1,Valor(es) del atributo 1",
+}
+
+
+@pytest.mark.parametrize("language", WOOCOMMERCE_EXPORTS)
+def test_an_export_is_read_in_its_users_language(language: str):
+    told = table(
+        WOOCOMMERCE_EXPORTS[language],
+        '1,variable,,Hemd,1,1,,,,Grösse,"S, M"',
+        '2,variation,,Hemd S,1,1,3,"9,50",id:1,Grösse,S',
+        '3,variation,,Hemd M,1,0,4,"9,50",id:1,Grösse,M',
+    )
+    assert told.preset == "woocommerce"
+    fields = {"product_name", "group_id", "options", "price", "availability", "quantity"}
+    assert fields <= set(feeds(told))
+    assert (told.dry_read.accepted, told.dry_read.skipped) == (2, 1)
+    assert told.profile.decimal == ","
+
+
 def test_a_simple_file_is_no_platforms_export_because_of_some_headers():
     told = table("SKU,Name,Price,Stock,Weight,Images,Categories,Description", "A,B,1,2,3,,D,E")
     assert told.preset == "canonical"

@@ -10,7 +10,8 @@ from commerce_core.partners import Mode
 from commerce_core.profiles import Profile
 
 Verdict = Literal["taken", "with_profile", "refused"]
-"""Taken as it is, or with the proposed profile, or by neither: refused as a whole."""
+"""Taken as it is; or with the proposed profile only, or only then read as what it is; or by
+neither, which is refused as a whole."""
 
 
 @frozen

@@ -417,7 +417,7 @@ class _Examination:
     def _verdict(self) -> Verdict:
         if self.refusal:
             return "refused"
-        if self.refusal_as_it_is:
+        if self.refusal_as_it_is or self.profile.preset != self._asked.as_it_is.preset:
             return "with_profile"
         as_many = sum(self.read_as_it_is.taken.values()) >= sum(self.reading.taken.values())
         return "taken" if as_many else "with_profile"

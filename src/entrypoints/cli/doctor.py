@@ -147,14 +147,22 @@ def _verdict(told: "Diagnosis") -> str:
     if told.refusal:
         return f"would be refused as a whole: {told.refusal.detail}"
     if told.verdict == "taken":
-        return "would be taken as it is."
+        return f"would be taken as it is.{_without_currency(told)}"
     why = told.refusal_as_it_is
+    known = told.profile.preset != "canonical"
+    less = f", but read without what preset {told.preset} knows" if known else ""
     as_it_is = (
         f"it would be refused: {why.detail}"
         if why
-        else f"{told.accepted_as_it_is:,} of {records.records:,} records would be accepted."
+        else f"{told.accepted_as_it_is:,} of {records.records:,} records would be accepted{less}."
     )
-    return f"would be taken with the profile below. As it is, {as_it_is}"
+    return f"would be taken with the profile below.{_without_currency(told)} As it is, {as_it_is}"
+
+
+def _without_currency(told: "Diagnosis") -> str:
+    """What is still wanted, since the dry read takes it for granted that a currency is known."""
+    wanted = any(q.code == "currency" and q.assumed is None for q in told.questions)
+    return " But its prices want a currency: see the questions." if wanted else ""
 
 
 def _fields(told: "Diagnosis") -> Iterator[tuple[str, str]]:
