@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+from attrs import frozen
+
 from commerce_core.errors import FileRefused
 
 BLOCK: Final = 1 << 18
@@ -18,7 +20,7 @@ MOST_EXPANDED: Final = 50 * 1024**3
 """Bytes that an archive may expand to."""
 HIGHEST_RATIO: Final = 250
 """How many times its size an archive may expand to; product feeds stay below a tenth of it."""
-_RATIO_COUNTS_FROM: Final = 16 * 1024**2
+_RATIO_COUNTS_FROM: Final = 2 * 1024**2
 _HEAD: Final = 4096
 """Bytes by which a file is known to be text."""
 
@@ -26,6 +28,7 @@ _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _ZIP_CENTRAL: Final = b"PK\x01\x02"
 _ZIP_DESCRIPTOR: Final = b"PK\x07\x08"
+_OF_SPREADSHEETS: Final = (b"[Content_Types].xml", b"_rels/.rels", b"mimetype", b"content.xml")
 _MARKS: Final = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -43,6 +46,8 @@ _SIGNATURES: Final = {
     b"Rar!": "a RAR archive",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet",
     b"\x7fELF": "a program",
+    _GZIP: "an archive within an archive",
+    _ZIP: "an archive within an archive",
 }
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_CONTROLS: Final = 0.1
@@ -110,8 +115,9 @@ def _gunzipped(source: _Source) -> Iterator[bytes]:
     """All members of a gzip file, one after the other."""
     while source.peek(2) == _GZIP:
         yield from _inflated(source, zlib.MAX_WBITS | 16)
-    if source.peek(1).strip(b"\0"):
-        raise _broken_archive("gzip")
+    while rest := source.block():  # Some pad the end with zeros.
+        if rest.strip(b"\0"):
+            raise _broken_archive("gzip")
 
 
 def _inflated(source: _Source, window: int) -> Iterator[bytes]:
@@ -133,28 +139,51 @@ def _inflated(source: _Source, window: int) -> Iterator[bytes]:
 
 
 def _unzipped(source: _Source) -> Iterator[bytes]:
-    """The one file of a zip archive; folders before it don't count."""
-    while True:
-        flags, method, crc, size = _zip_entry(source)
-        if size or flags & 8:
-            break
-        if source.peek(4) != _ZIP:
-            return
+    """The one file of a zip archive; folders, and what macOS puts beside it, don't count."""
+    found = False
+    while source.peek(4) == _ZIP:
+        entry = _zip_entry(source)
+        if entry.is_beside:
+            for _ in _zip_content(source, entry):
+                pass
+        elif found:
+            raise FileRefused("not_text", "The zip archive has several files.", "Send one file.")
+        else:
+            found = True
+            yield from _zip_content(source, entry)
+    if source.peek(4) != _ZIP_CENTRAL:
+        raise _broken_archive("zip")
+
+
+def _zip_content(source: _Source, entry: "_ZipEntry") -> Iterator[bytes]:
     checksum = 0
-    blocks = _inflated(source, -zlib.MAX_WBITS) if method else _stored(source, size)
-    for block in blocks:
+    packed = _inflated(source, -zlib.MAX_WBITS) if entry.deflated else _stored(source, entry.size)
+    for block in packed:
         checksum = zlib.crc32(block, checksum)
         yield block
-    if flags & 8:
-        crc = _zip_descriptor(source)
-    if crc != checksum:
+    if checksum != (_zip_descriptor(source) if entry.described else entry.crc):
         raise _broken_archive("zip")
-    if source.peek(4) == _ZIP:
-        raise FileRefused("not_text", "The zip archive has several files.", "Send one file.")
 
 
-def _zip_entry(source: _Source) -> tuple[int, int, int, int]:
-    """Flags, method, checksum and size of the file that begins here (APPNOTE.TXT, 4.3.7)."""
+@frozen
+class _ZipEntry:
+    """A file in a zip archive; its checksum follows it where it is `described`."""
+
+    name: bytes
+    deflated: bool
+    described: bool
+    crc: int
+    size: int
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is a folder, or nothing, or what macOS keeps of a file."""
+        nothing = not self.size and not self.described
+        return nothing or self.name.endswith(b"/") or self.name.startswith(b"__MACOSX/")
+
+
+def _zip_entry(source: _Source) -> _ZipEntry:
+    """The file that begins here (APPNOTE.TXT, 4.3.7)."""
     head = source.take(30)
     if len(head) < 30 or head[:4] != _ZIP:  # noqa: PLR2004 the length of a local file header
         raise _broken_archive("zip")
@@ -162,12 +191,12 @@ def _zip_entry(source: _Source) -> tuple[int, int, int, int]:
     name = source.take(int.from_bytes(head[26:28], "little"))
     source.take(int.from_bytes(head[28:30], "little"))
     flags, method, crc, size = number
-    if name in (b"[Content_Types].xml", b"_rels/.rels") or name.startswith(b"xl/"):
+    if name in _OF_SPREADSHEETS or name.startswith((b"xl/", b"docProps/")):
         raise FileRefused("not_text", "The file is a spreadsheet.", "Save it as CSV in UTF-8.")
     if flags & 1 or method not in (0, 8) or (not method and flags & 8):
         detail = "The zip archive is encrypted, or packed in a way that isn't read."
         raise FileRefused("not_text", detail, "Pack it with deflate, or send it as gz.")
-    return flags, method, crc, size
+    return _ZipEntry(name, bool(method), bool(flags & 8), crc, size)
 
 
 def _stored(source: _Source, size: int) -> Iterator[bytes]:
@@ -269,7 +298,8 @@ class Text:
                 good, name = error.object[: error.start], self.encoding
                 may_fall_back = declared and name != declared and not self.mark
                 if not (may_fall_back and ascii_so_far and good.isascii()):
-                    line += count_line_ends(good.decode(name, "ignore"))
+                    before = good.decode(name, "ignore")
+                    line += count_line_ends(before) - (after_return and before.startswith("\n"))
                     raise _undecodable(error.object[error.start], line, name) from error
                 self.encoding = declared or name
                 decoder = codecs.getincrementaldecoder(self.encoding)("strict")
@@ -287,7 +317,7 @@ def _fallen_back(
     try:
         return decoder.decode(block, final=final)
     except UnicodeDecodeError as error:
-        line += block[: error.start].count(b"\n")
+        line += block[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
         raise _undecodable(block[error.start], line, "of the declared encoding") from error
 
 
