@@ -71,6 +71,8 @@ SETTINGS: Final = {
     "files_url": "Where raw files are kept: `file:[DIR]`, `s3://BUCKET/PREFIX`, or `memory:`.",
     "data_dir": "Where the embedded parts live, unless the URLs name folders of their own.",
     "most_upload_bytes": "How large a raw file may be, in bytes.",
+    "lease_seconds": "After how many seconds without a word from its worker a job is taken over "
+    "by another; 0.2 to 3600.",
 }
 """What each setting means; one without a meaning fails the build."""
 

@@ -95,6 +95,7 @@ class MemoryStore:
         self._tables = _Tables()
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._ears: list[Callable[[], None]] = []
 
     @contextmanager
     def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
@@ -102,20 +103,34 @@ class MemoryStore:
         if self._owner == threading.get_ident():
             raise RuntimeError("this thread is already inside a unit of this store")
         tables = self._tables
+        written = False
         with self._lock:
             self._owner = threading.get_ident()
             done = False
             try:
                 yield _unit(tables, self._clock)
                 done = not dry_run
+                written = done and bool(tables.journal)
             finally:
                 if not done:
                     tables.undo()
                 tables.journal.clear()
                 self._owner = None
+        if written:
+            for wake in tuple(self._ears):
+                wake()
 
     def check(self) -> None:
         """Memory is always there."""
+
+    @contextmanager
+    def listening(self, wake: Callable[[], None]) -> Generator[None]:
+        """Calls `wake` after whatever was written."""
+        self._ears.append(wake)
+        try:
+            yield
+        finally:
+            self._ears.remove(wake)
 
 
 @frozen
@@ -376,16 +391,33 @@ class _Jobs:
         waiting = [
             job
             for job in self._kept.jobs.values()
-            if (job.status == "queued" and (job.released or job_id)) or job in running
+            if (job.status == "queued" and (job.released or job_id) and self._is_due(job, now))
+            or job in running
             if job_id in (None, job.job_id) and job.partner_id not in busy
         ]
         if not waiting:
             return None
         oldest = min(waiting, key=lambda job: job.job_id)
-        job = evolve(oldest, status="running", attempts=oldest.attempts + 1, started_at=at)
+        job = evolve(
+            oldest,
+            status="running",
+            attempts=oldest.attempts + 1,
+            silent_ends=oldest.silent_ends + (oldest.status == "running"),
+            started_at=at,
+        )
         self._kept.jobs[job.job_id] = job
         self._kept.leases[job.job_id] = now + lease
         return job
+
+    def _is_due(self, job: Job, now: datetime) -> bool:
+        """Whether the pause of a job that was given back is over."""
+        due = self._kept.leases.get(job.job_id)
+        return due is None or due <= now
+
+    def give_back(self, job: Job, pause: timedelta) -> None:
+        current = self._current(job)
+        self._kept.jobs[job.job_id] = evolve(current, status="queued", released=True)
+        self._kept.leases[job.job_id] = self._clock() + pause
 
     def renew(
         self,

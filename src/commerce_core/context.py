@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from typing import BinaryIO, Final, Generic, TypeVar
 
 from attrs import define, evolve, frozen
 
 from commerce_core.errors import Fault, NotFound, refuse_if
 from commerce_core.ids import Entropy, Kind, looks_like, mint, parse
+from commerce_core.jobs import LEASE
 from commerce_core.paging import (
     DEFAULT_LIMIT,
     Page,
@@ -65,6 +67,7 @@ class Context:
     open_path: Callable[[str], AbstractContextManager[BinaryIO]]
     principal: Principal = OPERATOR
     most_upload_bytes: int = MOST_UPLOAD_BYTES
+    lease: timedelta = LEASE
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same outside world, seen by somebody else."""

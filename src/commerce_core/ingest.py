@@ -16,7 +16,7 @@ from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS, Problem
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, looks_like, mint, mint_block
 from commerce_core.jobs import (
-    MOST_ATTEMPTS,
+    MOST_SILENT_ENDS,
     Job,
     JobError,
     JobQuery,
@@ -45,10 +45,11 @@ class Ingest:
         """The finished job, also where its file was refused as a whole.
 
         Raises RunLost if another attempt took over, and Unavailable if a part is out of reach; then
-        nothing of this run has happened, and the job is taken again when its lease is over.
+        nothing of this run has happened, and the job is taken again once it was given back or its
+        lease is over.
         """
-        if job.attempts > MOST_ATTEMPTS:
-            detail = f"{MOST_ATTEMPTS} attempts ended without a word; the feed is set aside."
+        if job.silent_ends >= MOST_SILENT_ENDS:
+            detail = f"{MOST_SILENT_ENDS} attempts ended without a word; the feed is set aside."
             return self._fail(
                 job, FileRefused("set_aside", detail, "Look at the file and the logs.")
             )
@@ -61,20 +62,18 @@ class Ingest:
     def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
         feed, partner = unit.feeds.get(job.feed_id), unit.partners.get(job.partner_id)
         read_by = unit.sources.profile(feed.source_id)
-        with self.files.open(feed.file_key) as raw:
+        # The lease is renewed from a unit of its own. That would wait for this one if this one had
+        # written to the job, so nothing is written to it before the keeper has ended.
+        with self.keep_lease(job, unit.session) as tell, self.files.open(feed.file_key) as raw:
             tally = Tally(self.clock, feed.bytes)
             terms = Terms.of(partner, feed.mode, read_by.profile)
             reader = open_feed(tally.metered(raw), terms)
             feed = _mending(unit, feed, reader.mends)
-            newer = _newer_full_snapshot(unit, feed)
-            if newer is not None:
-                return self._supersede(unit, job, feed, newer)
             incoming = _incoming(feed, partner, reader)
             run = _Run(job, feed, incoming, terms, reader, tally, read_by.version)
-            # The lease is renewed from a unit of its own. That would wait for this one if this one
-            # had written to the job, so nothing is written to it before the keeper has ended.
-            with self.keep_lease(job, unit.session) as tell:
-                landed = self._land(unit, run, tell)
+            landed = _newer_full_snapshot(unit, feed) or self._land(unit, run, tell)
+        if isinstance(landed, datetime):
+            return self._supersede(unit, job, feed, landed)
         job = evolve(job, progress=tally.progress("apply"))
         return self._finish(unit, job, feed, landed)
 

@@ -14,7 +14,7 @@ from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery, check_promises, tidy_file_name
 from commerce_core.ids import looks_like, parse
 from commerce_core.ingest import Ingest
-from commerce_core.jobs import LEASE, Job, JobQuery, JobStatus
+from commerce_core.jobs import Job, JobQuery, JobStatus
 from commerce_core.paging import (
     DEFAULT_LIMIT,
     Page,
@@ -343,11 +343,10 @@ class Intake:
     def run(self, job_id: str) -> Job:
         """Runs a queued job here and now, and returns it finished; Conflict if it can't be run."""
         self.get_job(job_id).release()
-        with self._context.store.begin() as unit:
-            job = unit.jobs.claim(self._context.clock(), LEASE, parse("job", job_id))
+        job = self._claim(parse("job", job_id))
         if job is None:
             raise self._busy(job_id)
-        return self._execute(job)
+        return self.execute(job)
 
     def _busy(self, job_id: str) -> Conflict:
         """Why a job can't be run just now: it is running, or another one of its partner is."""
@@ -357,16 +356,28 @@ class Intake:
             detail = f"Job {job_id} is already running."
         return Conflict(detail, "Wait for it.", code="job_running")
 
-    def work(self) -> Job | None:
-        """Runs the next released job, if there is one, and returns it finished.
+    def claim(self) -> Job | None:
+        """The next released job, if there is one; it has to be executed, or given back."""
+        return self._claim()
 
-        Raises RunLost if another worker took it over meanwhile; nothing of this run was committed.
+    def _claim(self, job_id: str | None = None) -> Job | None:
+        with self._context.store.begin() as unit:
+            return unit.jobs.claim(self._context.clock(), self._context.lease, job_id)
+
+    def give_back(self, job: Job, pause: timedelta = timedelta()) -> None:
+        """Puts a claimed job back, for anybody to claim after that pause; what it did is undone.
+
+        RunLost if another worker took it over, or if it has finished.
         """
         with self._context.store.begin() as unit:
-            job = unit.jobs.claim(self._context.clock(), LEASE)
-        return None if job is None else self._execute(job)
+            unit.jobs.give_back(job, pause)
 
-    def _execute(self, job: Job) -> Job:
+    def execute(self, job: Job) -> Job:
+        """Runs a claimed job, and returns it finished.
+
+        Raises RunLost if another worker took it over meanwhile, and Unavailable if a part is out of
+        reach; nothing of this run was committed then.
+        """
         c = self._context
         return Ingest(c.store, c.files, c.clock, c.entropy, c.keep_lease, c.principal.name).run(job)
 

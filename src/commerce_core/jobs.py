@@ -1,6 +1,6 @@
 """Jobs: what is to be done with a feed, how far it is, and what became of every record.
 
-    queued ──> running ──> completed | failed
+    queued <─> running ──> completed | failed
        └─────> cancelled
 
 A worker claims a released job under a lease. Each claim is an attempt with a number, and whatever a
@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from commerce_core.errors import Conflict
 
-MOST_ATTEMPTS: Final = 3
+MOST_SILENT_ENDS: Final = 3
 """After so many attempts that ended without a word a feed is set aside."""
 LEASE: Final = timedelta(seconds=30)
 """How long a claim holds without being renewed, by the store's clock."""
@@ -128,7 +128,10 @@ class JobError:
 
 @frozen
 class Job:
-    """What is to be done with a feed. A finished job never runs again."""
+    """What is to be done with a feed. A finished job never runs again.
+
+    `attempts` counts its claims, and `silent_ends` those that nobody finished or gave back.
+    """
 
     job_id: str
     feed_id: str
@@ -139,6 +142,7 @@ class Job:
     created_at: datetime
     outcome: Outcome | None = None
     attempts: int = 0
+    silent_ends: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress = Progress()

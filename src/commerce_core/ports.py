@@ -167,14 +167,26 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """The next job to run (or this one, released or not): running now, its attempts one higher.
 
         That is the oldest released one whose partner has no other job running, or one whose lease
-        ran out; then the former run's session is ended first. None where there is nothing to claim.
+        ran out: that is a silent end, and the former run's session is ended first. None where there
+        is nothing to claim.
+        """
+        ...
+
+    def give_back(self, job: Job, pause: timedelta) -> None:
+        """Ends this attempt, and its session, undone; the job is queued and released again.
+
+        It isn't claimed before that pause is over, and no silent end is counted. RunLost if this
+        attempt was taken over, or has finished.
         """
         ...
 
     def renew(
         self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
     ) -> None:
-        """Extends this attempt's lease and shows its progress; RunLost if it was taken over."""
+        """Extends this attempt's lease and shows its progress; RunLost if it was taken over.
+
+        `session` names the one that now works on it; an empty one says that none does any more.
+        """
         ...
 
     def finish(self, job: Job) -> None:
@@ -364,6 +376,14 @@ class Store(Protocol):
 
     def check(self) -> None:
         """Returns if the store can be used now; Unavailable otherwise, within five seconds."""
+        ...
+
+    def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls `wake`, from any thread, when there may be a job to claim, while the context lasts.
+
+        It is a hint: it may come late, for nothing or not at all, so whoever listens looks by
+        himself now and then.
+        """
         ...
 
 

@@ -2,9 +2,9 @@
 
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ from commerce_core.context import Context
 from commerce_core.partners import new_secret
 from commerce_core.ports import Files, Store
 from commerce_core.usecases import Commerce
+from entrypoints.fail_points import FailPoint
 from entrypoints.settings import Settings, load_settings
 from entrypoints.worker import lease_keeper, no_lease
 
@@ -37,19 +38,21 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
     """
     _check_import_roots()
     with ExitStack() as stack:
-        store = stack.enter_context(_store(settings))
+        fail_point = FailPoint.of(os.environ)
+        store = stack.enter_context(_store(settings, fail_point and fail_point.statement))
         in_memory = settings.database_url.startswith("memory:")
-        commerce = Commerce(
-            Context(
-                store=store,
-                files=_files(settings),
-                clock=now,
-                entropy=secrets.token_bytes,
-                keep_lease=no_lease if in_memory else lease_keeper(store),
-                open_path=_open_path,
-                most_upload_bytes=settings.most_upload_bytes,
-            )
+        lease = timedelta(seconds=settings.lease_seconds)
+        context = Context(
+            store=store,
+            files=_files(settings),
+            clock=now,
+            entropy=secrets.token_bytes,
+            keep_lease=no_lease if in_memory else lease_keeper(store, lease),
+            open_path=_open_path,
+            most_upload_bytes=settings.most_upload_bytes,
+            lease=lease,
         )
+        commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
             commerce.operations.ensure_operator_key(_operator_secret(settings.operator_key_file))
         yield commerce
@@ -61,7 +64,7 @@ def now() -> datetime:
 
 
 @contextmanager
-def _store(settings: Settings) -> Generator[Store]:
+def _store(settings: Settings, before_each: Callable[[], None] | None) -> Generator[Store]:
     if settings.database_url.startswith("memory:"):
         from adapters.memory import MemoryStore
 
@@ -69,7 +72,10 @@ def _store(settings: Settings) -> Generator[Store]:
         return
     from adapters.postgres import PostgresStore
 
-    with _database(settings) as address, PostgresStore.open(address) as store:
+    with (
+        _database(settings) as address,
+        PostgresStore.open(address, before_each=before_each) as store,
+    ):
         yield store
 
 

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import Attribute, field, fields, frozen
+from attrs.validators import ge, le
 
 from commerce_core.context import MOST_UPLOAD_BYTES
 from commerce_core.errors import Fault, InvalidInput
+from commerce_core.jobs import LEASE
 
 PREFIX: Final = "COMMERCE_"
 FILE: Final = "commerce.toml"
 EMBEDDED: Final = "embedded:"
 _DATABASES: Final = (EMBEDDED, "memory:", "postgresql://", "postgres://")
 _FILES: Final = ("file:", "s3://", "memory:")
+_FOR_TESTS: Final = frozenset({"fail_at"})
+"""Variables of ours that are no settings; `fail_points` reads it."""
 
 
 def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
@@ -36,13 +40,16 @@ class Settings:
     `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR), `postgresql://...` or
     `memory:`; `files_url` is `file:[DIR]`, `s3://BUCKET/PREFIX` or `memory:`; `data_dir` is
     where the embedded parts live, unless the URLs name folders of their own; `most_upload_bytes`
-    bounds a raw file.
+    bounds a raw file; `lease_seconds` is after how long a silent worker's job is taken over.
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
     files_url: str = field(default="file:", validator=_one_of(_FILES))
     data_dir: Path = field(default=Path("commerce-data"), converter=Path)
     most_upload_bytes: int = field(default=MOST_UPLOAD_BYTES, converter=int)
+    lease_seconds: float = field(
+        default=LEASE.total_seconds(), converter=float, validator=[ge(0.2), le(3600)]
+    )
 
     @property
     def is_embedded(self) -> bool:
@@ -99,7 +106,7 @@ def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, 
         for name, value in environ.items()
         if name.startswith(PREFIX)
     }
-    for name in sorted(found.keys() - known):
+    for name in sorted(found.keys() - known - _FOR_TESTS):
         warnings.warn(f"{PREFIX}{name.upper()} is no setting of ours; it is ignored.", stacklevel=3)
     return {name: value for name, value in found.items() if name in known}
 

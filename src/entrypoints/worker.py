@@ -2,84 +2,161 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
 from attrs import define, field
 
-from commerce_core.errors import RunLost, Unavailable
+from commerce_core.errors import CommerceError, RunLost, Unavailable
 from commerce_core.jobs import LEASE, Job, Progress
 from commerce_core.ports import KeepLease, Store
 from commerce_core.usecases import Commerce
 
-RENEW_EVERY: Final = timedelta(seconds=1)
-"""How often a lease is renewed and progress shown; a small part of `LEASE`."""
-POLL_EVERY: Final = timedelta(milliseconds=250)
+MOST_BETWEEN_RENEWALS: Final = timedelta(seconds=1)
+"""How often a lease is renewed and progress shown; with a short lease, four times in it."""
+POLL_EVERY: Final = timedelta(seconds=1)
+"""How often an idle worker looks for a job; mostly it is told sooner that there is one."""
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
+MOST_DOUBLINGS: Final = 5
+"""So often the pause of a job doubles whose part is out of reach, to about a minute."""
+GRACE: Final = timedelta(seconds=20)
+"""How long the job under way may go on once the worker was told to stop."""
+GOODBYE: Final = timedelta(seconds=5)
+"""How long the run of a job that was given back may take to notice."""
 _log = logging.getLogger(__name__)
 
 
 @define
 class Worker:
-    """Runs released jobs until it is stopped; a job that has begun is brought to its end."""
+    """Runs released jobs until it is stopped; a job that takes too long then is given back."""
 
     _commerce: Commerce
+    _grace: timedelta = field(default=GRACE, alias="grace")
+    _poll_every: timedelta = field(default=POLL_EVERY, alias="poll_every")
     _stopping: threading.Event = field(factory=threading.Event, init=False)
+    _wake: threading.Event = field(factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
+    _job: Job | None = field(default=None, init=False)
+    _deadline: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Begins to work in a thread of its own."""
-        self._thread = threading.Thread(target=self.work_until_stopped, name="worker")
+        # A daemon: should a run hang for good, the process ends all the same.
+        self._thread = threading.Thread(target=self.work_until_stopped, name="worker", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Takes no further job, and returns when the last one has ended."""
+    def begin_to_stop(self) -> None:
+        """Takes no further job, and returns at once; from now on the one under way is timed."""
+        if not self._stopping.is_set():
+            self._deadline = time.monotonic() + self._grace.total_seconds()
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Takes no further job, and returns when the last one has ended or was given back."""
+        self.begin_to_stop()
+        if self._thread is None:
+            return
+        self._thread.join(max(0.0, self._deadline - time.monotonic()))
+        if self._thread.is_alive():
+            self._give_back_now()
+            self._thread.join(GOODBYE.total_seconds())
+
+    def _give_back_now(self) -> None:
+        """Ends the run from outside: its session is gone, so it can't commit any more."""
+        job = self._job
+        if job is None:
+            return
+        try:
+            self._commerce.intake.give_back(job)
+            _log.warning("Job %s was given back, since this worker is ending.", job.job_id)
+        except CommerceError as error:
+            _log.warning("Job %s couldn't be given back: %s", job.job_id, error)
 
     def work_until_stopped(self) -> None:
         """Works in this thread."""
-        while not self._stopping.is_set():
-            pause = self._work_once()
-            if pause:
-                self._stopping.wait(pause.total_seconds())
+        with self._commerce.context.store.listening(self._wake.set):
+            while True:
+                self._wake.clear()
+                if self._stopping.is_set():
+                    return
+                self._work_once()
 
-    def _work_once(self) -> timedelta | None:
-        """Runs the next job, and tells how long to pause then. A fault of one job ends no worker.
-
-        That job is tried again when its lease is over, and set aside after the third time.
-        """
+    def _work_once(self) -> None:
+        """Runs the next job, or waits for one. A fault of one job ends no worker."""
         try:
-            job = self._commerce.intake.work()
+            job = self._commerce.intake.claim()
+        except Exception as error:  # noqa: BLE001 - the worker has to be there when it is over
+            self._pause_after(error)
+            return
+        if job is None:
+            self._wake.wait(self._poll_every.total_seconds())
+            return
+        self._job = job
+        try:
+            self._run(job)
+        finally:
+            self._job = None
+
+    def _pause_after(self, error: Exception) -> None:
+        fault = None if isinstance(error, Unavailable) else error
+        _log.warning("Can't work at the moment: %s", error, exc_info=fault)
+        self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
+
+    def _run(self, job: Job) -> None:
+        """Runs a job. After a fault of ours its lease runs out, and after three it is set aside."""
+        try:
+            self._commerce.intake.execute(job)
         except RunLost as error:
             _log.warning("A run was taken over: %s", error)
-            return None
         except Unavailable as error:
-            _log.warning("Can't work at the moment: %s", error)
-            return PAUSE_AFTER_FAILURE
+            _log.warning("Job %s can't go on at the moment: %s", job.job_id, error)
+            self._give_back_when_possible(job)
         except Exception:  # noqa: BLE001 - whatever one job brings, the others are to be run
-            _log.exception("A run ended in a fault of ours; its job will be tried again.")
-            return PAUSE_AFTER_FAILURE
-        return POLL_EVERY if job is None else None
+            _log.exception("A run of job %s ended in a fault of ours.", job.job_id)
+            self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
+
+    def _give_back_when_possible(self, job: Job) -> None:
+        """Gives back what an outage interrupted, for which the feed can't be blamed.
+
+        Where that can't be done before the lease is over, somebody takes the job over.
+        """
+        pause = PAUSE_AFTER_FAILURE * 2 ** min(job.attempts - 1, MOST_DOUBLINGS)
+        until = time.monotonic() + self._commerce.context.lease.total_seconds()
+        while True:
+            try:
+                self._commerce.intake.give_back(job, pause)
+            except RunLost:
+                return
+            except Unavailable:
+                ended = self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
+                if ended or time.monotonic() > until:
+                    return
+            else:
+                return
 
 
-def lease_keeper(store: Store) -> KeepLease:
+def lease_keeper(store: Store, length: timedelta = LEASE) -> KeepLease:
     """Keeps leases from a thread and units of its own, however long the run's own unit takes."""
 
     @contextmanager
     def keep(job: Job, session: str) -> Generator[Callable[[Progress], None]]:
-        lease = _Lease(store, job)
+        lease = _Lease(store, job, length)
         lease.renew(session)
         thread = threading.Thread(target=lease.renew_until_over, name="lease", daemon=True)
         thread.start()
         try:
             yield lease.tell
-        finally:
-            lease.over.set()
-            thread.join()
+        except BaseException:
+            lease.end_renewing(thread)
+            # The session goes on to other work: from now on no takeover may end it.
+            with suppress(CommerceError):
+                lease.renew("")
+            raise
+        lease.end_renewing(thread)
         lease.check()
 
     return keep
@@ -97,9 +174,10 @@ class _Lease:
 
     _store: Store
     _job: Job
+    _length: timedelta
     _progress: Progress = field(init=False)
     _lost: RunLost | None = field(default=None, init=False)
-    over: threading.Event = field(factory=threading.Event, init=False)
+    _over: threading.Event = field(factory=threading.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._progress = self._job.progress
@@ -116,10 +194,11 @@ class _Lease:
 
     def renew(self, session: str | None = None) -> None:
         with self._store.begin() as unit:
-            unit.jobs.renew(self._job, self._progress, LEASE, session)
+            unit.jobs.renew(self._job, self._progress, self._length, session)
 
     def renew_until_over(self) -> None:
-        while not self.over.wait(RENEW_EVERY.total_seconds()):
+        every = min(MOST_BETWEEN_RENEWALS, self._length / 4).total_seconds()
+        while not self._over.wait(every):
             try:
                 self.renew()
             except RunLost as error:
@@ -128,3 +207,7 @@ class _Lease:
             except Unavailable as error:
                 # The lease has room for many renewals; the run finds out by itself if it is over.
                 _log.warning("A lease couldn't be renewed just now: %s", error)
+
+    def end_renewing(self, thread: threading.Thread) -> None:
+        self._over.set()
+        thread.join()

@@ -1,5 +1,6 @@
 """What the collections of feeds and jobs promise, and the queue that jobs make."""
 
+import threading
 import time
 from datetime import timedelta
 
@@ -326,6 +327,7 @@ class TestJobs:
         second = claimed(store)
         assert second.job_id == first.job_id
         assert (first.attempts, second.attempts) == (1, 2)
+        assert (first.silent_ends, second.silent_ends) == (0, 1)
         assert claim(store) is None
 
     def test_an_expired_lease_is_taken_over_by_id(self, store: Store, feed: Feed):
@@ -379,6 +381,70 @@ class TestJobs:
         with store.begin() as unit:
             unit.jobs.renew(job, Progress(), MINUTE)
         assert claim(store) is None
+
+    def test_a_job_given_back_is_queued_again(self, store: Store, feed: Feed):
+        """`give_back` releases the job, and counts no silent end; the next claim is an attempt."""
+        job = samples.queued(store, feed, released=False)
+        first = claimed(store, job_id=job.job_id)
+        with store.begin() as unit:
+            unit.jobs.give_back(first, timedelta())
+        assert kept(store, job) == evolve(first, status="queued", released=True)
+        second = claimed(store)
+        assert (second.attempts, second.silent_ends) == (2, 0)
+
+    def test_a_job_given_back_waits_for_the_end_of_its_pause(
+        self, store: Store, feed: Feed, feed_of_other: Feed
+    ):
+        """Until then nobody claims it, by its id neither; the others are not held up."""
+        samples.queued(store, feed)
+        job, other = claimed(store), samples.queued(store, feed_of_other)
+        with store.begin() as unit:
+            unit.jobs.give_back(job, SHORT)
+        assert claim(store, job_id=job.job_id) is None
+        assert claimed(store).job_id == other.job_id
+        outlive(SHORT)
+        assert claimed(store).job_id == job.job_id
+
+    def test_a_job_is_given_back_by_who_has_it(self, store: Store, feed: Feed):
+        """`give_back` is RunLost for an attempt that was taken over, given back or finished."""
+        samples.queued(store, feed)
+        first = claimed(store, SHORT)
+        outlive(SHORT)
+        second = claimed(store)
+        for attempt, ended in ((first, False), (second, True), (second, False)):
+            if ended:
+                with store.begin() as unit:
+                    unit.jobs.finish(attempt.complete(T0, Summary(), "clean"))
+            with pytest.raises(RunLost), store.begin() as unit:
+                unit.jobs.give_back(attempt, timedelta())
+
+    def test_who_listens_is_woken(self, store: Store, feed: Feed):
+        """A job that is added, released, given back or finished wakes whoever listens."""
+        woken = threading.Event()
+
+        def is_woken() -> bool:
+            came = woken.wait(PATIENCE)
+            woken.clear()
+            return came
+
+        with store.listening(woken.set):
+            time.sleep(0.3)  # a listener may hear something when it begins
+            woken.clear()
+            job = samples.queued(store, feed, released=False)
+            assert is_woken()
+            with store.begin() as unit:
+                unit.jobs.put(unit.jobs.lock(job.job_id).release())
+            assert is_woken()
+            taken = claimed(store)
+            woken.clear()
+            with store.begin() as unit:
+                unit.jobs.give_back(taken, timedelta())
+            assert is_woken()
+            taken = claimed(store)
+            woken.clear()
+            with store.begin() as unit:
+                unit.jobs.finish(taken.complete(T0, Summary(), "clean"))
+            assert is_woken()
 
     @pytest.fixture
     def lost(self, store: Store, feed: Feed) -> Job:

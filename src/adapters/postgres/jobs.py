@@ -10,6 +10,7 @@ from attrs import frozen
 
 from adapters.postgres import queue
 from adapters.postgres.documents import document, read_as
+from adapters.postgres.hints import hint
 from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
     Connection,
@@ -33,7 +34,7 @@ _JOBS: Final = rows_of(
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
-           started_at, finished_at, progress, summary, error
+           silent_ends, started_at, finished_at, progress, summary, error
     FROM jobs"""
 
 _LIST: Final = ListById(_JOBS, _SELECT, "job_id", attrgetter("job_id"))
@@ -58,13 +59,15 @@ class Jobs:
         self._db.execute(
             """
             INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at,
-                              outcome, attempts, started_at, finished_at, progress, summary, error)
+                              outcome, attempts, silent_ends, started_at, finished_at, progress,
+                              summary, error)
             VALUES (%(job_id)s, %(feed_id)s, %(partner_id)s, %(kind)s, %(status)s, %(released)s,
-                    %(created_at)s, %(outcome)s, %(attempts)s, %(started_at)s, %(finished_at)s,
-                    %(progress)s, %(summary)s, %(error)s)
+                    %(created_at)s, %(outcome)s, %(attempts)s, %(silent_ends)s, %(started_at)s,
+                    %(finished_at)s, %(progress)s, %(summary)s, %(error)s)
             """,
             _params(job),
         )
+        hint(self._db)
 
     def get(self, job_id: str) -> Job:
         """The job."""
@@ -91,6 +94,7 @@ class Jobs:
             _params(job),
         ).fetchone()
         found(changed, "job", job.job_id)
+        hint(self._db)
 
     def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
         """The next job to run, running now."""
@@ -98,6 +102,12 @@ class Jobs:
         if claimed is None:
             return None
         return fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [claimed])
+
+    def give_back(self, job: Job, pause: timedelta) -> None:
+        """Queues the job again, and ends the session of its run."""
+        if not queue.give_back(self._db, digits(job.job_id), job.attempts, pause):
+            raise _lost(job)
+        hint(self._db)
 
     def renew(
         self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
@@ -129,6 +139,7 @@ class Jobs:
         )
         if not finished.rowcount:
             raise _lost(job)
+        hint(self._db)  # The partner's next job can be claimed now.
 
     def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
         """Keeps problems of a job."""

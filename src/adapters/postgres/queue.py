@@ -1,4 +1,8 @@
-"""Which job is run next: claims, leases by the database's clock, and the end of former runs."""
+"""Which job is run next: claims, leases by the database's clock, and the end of former runs.
+
+`lease_expires_at` of a running job is when it may be taken over, and of a queued one when the pause
+is over after which it was given back.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +13,7 @@ from adapters.postgres.rows import Connection
 
 LONGEST_GOODBYE: Final = timedelta(seconds=5)
 """How long a claim waits for a former run's session to be gone."""
+_GOODBYE_MS: Final = int(LONGEST_GOODBYE.total_seconds() * 1000)
 
 
 def claim(db: Connection, at: datetime, lease: timedelta, job_id: str | None = None) -> UUID | None:
@@ -21,6 +26,32 @@ def claim(db: Connection, at: datetime, lease: timedelta, job_id: str | None = N
             return chosen
         contested.append(partner_id)
     return None
+
+
+def give_back(db: Connection, job_id: str, attempt: int, pause: timedelta) -> bool:
+    """Queues the job again and ends the session of its run; False if that isn't this attempt's."""
+    # Before the row is written to, since the run may hold it locked.
+    db.execute(
+        """
+        SELECT pg_terminate_backend(a.pid, %s)
+        FROM jobs j
+        JOIN pg_stat_activity a
+          ON j.session = a.pid || ':' || extract(epoch FROM a.backend_start)
+        WHERE j.job_id = %s AND j.status = 'running' AND j.attempts = %s
+          AND a.pid <> pg_backend_pid()
+        """,
+        [_GOODBYE_MS, job_id, attempt],
+    )
+    given = db.execute(
+        """
+        UPDATE jobs
+        SET status = 'queued', released = TRUE, session = NULL,
+            lease_expires_at = clock_timestamp() + %s
+        WHERE job_id = %s AND status = 'running' AND attempts = %s
+        """,
+        [pause, job_id, attempt],
+    )
+    return given.rowcount == 1
 
 
 def _end_former_sessions(db: Connection) -> None:
@@ -39,7 +70,7 @@ def _end_former_sessions(db: Connection) -> None:
         WHERE j.status = 'running' AND j.lease_expires_at <= clock_timestamp()
           AND a.pid <> pg_backend_pid()
         """,
-        [int(LONGEST_GOODBYE.total_seconds() * 1000)],
+        [_GOODBYE_MS],
     )
 
 
@@ -52,7 +83,8 @@ def _candidate(
         SELECT j.job_id, j.partner_id
         FROM jobs j
         WHERE (
-                (j.status = 'queued' AND (j.released OR %(job_id)s::uuid IS NOT NULL))
+                (j.status = 'queued' AND (j.released OR %(job_id)s::uuid IS NOT NULL)
+                 AND coalesce(j.lease_expires_at <= clock_timestamp(), TRUE))
                 OR (j.status = 'running' AND j.lease_expires_at <= clock_timestamp())
               )
           AND (%(job_id)s::uuid IS NULL OR j.job_id = %(job_id)s::uuid)
@@ -78,6 +110,7 @@ def _take(db: Connection, job_id: UUID, at: datetime, lease: timedelta) -> bool:
         """
         UPDATE jobs j
         SET status = 'running', attempts = attempts + 1, started_at = %(at)s, session = NULL,
+            silent_ends = silent_ends + (status = 'running')::int,
             lease_expires_at = clock_timestamp() + %(lease)s
         WHERE job_id = %(job_id)s
           AND NOT EXISTS (

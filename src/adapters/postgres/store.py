@@ -1,8 +1,9 @@
 """The store: a pool of connections, and units of work that are one transaction each."""
 
 import select
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, Final, Self
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from adapters.postgres.feeds import Feeds
+from adapters.postgres.hints import listening
 from adapters.postgres.idempotency import Idempotency
 from adapters.postgres.jobs import Jobs
 from adapters.postgres.migrations import migrate
@@ -97,8 +99,17 @@ class Unit:
 class PostgresStore:
     """Implements `commerce_core.ports.Store`. Safe to share between threads."""
 
-    def __init__(self, conninfo: str, *, most_connections: int = MOST_CONNECTIONS) -> None:
-        """Connects when first used, to a database that has been migrated; close it afterwards."""
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        most_connections: int = MOST_CONNECTIONS,
+        before_each: Callable[[], None] | None = None,
+    ) -> None:
+        """Connects when first used, to a database that has been migrated; close it afterwards.
+
+        `before_each`, for tests, is called before each statement.
+        """
         self._conninfo = _address(conninfo)
         self._pool = ConnectionPool(
             self._conninfo,
@@ -106,7 +117,7 @@ class PostgresStore:
             min_size=0,
             max_size=most_connections,
             open=True,
-            configure=_configure,
+            configure=partial(_configure, before_each=before_each),
             check=self._check_idle,
             timeout=WAIT_FOR_CONNECTION,
             # What fails is tried again when somebody asks, not by a schedule that backs off.
@@ -116,12 +127,16 @@ class PostgresStore:
     @classmethod
     @contextmanager
     def open(
-        cls, conninfo: str, *, most_connections: int = MOST_CONNECTIONS
+        cls,
+        conninfo: str,
+        *,
+        most_connections: int = MOST_CONNECTIONS,
+        before_each: Callable[[], None] | None = None,
     ) -> Generator["PostgresStore"]:
         """A store on that database, whose schema is brought up to date first."""
         with translated():
             migrate(_address(conninfo))
-        store = cls(conninfo, most_connections=most_connections)
+        store = cls(conninfo, most_connections=most_connections, before_each=before_each)
         try:
             yield store
         finally:
@@ -162,6 +177,10 @@ class PostgresStore:
             if db.info.parameter_status("in_hot_standby") == "on":
                 raise told("25006")
 
+    def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls `wake` when a job was released, given back or finished; needs a connection more."""
+        return listening(self._conninfo, wake)
+
     def _check_idle(self, db: _Session) -> None:
         """Refuses a connection whose server has gone while it lay in the pool.
 
@@ -178,7 +197,24 @@ def _address(conninfo: str) -> str:
     return make_conninfo(conninfo, **{key: v for key, v in CONNECTING.items() if key not in said})
 
 
-def _configure(db: _Session) -> None:
+def _watched(before_each: Callable[[], None]) -> type[psycopg.Cursor[Any]]:
+    """A cursor that calls this before each statement."""
+
+    class Watched(psycopg.Cursor[Any]):
+        def execute(self, *arguments: Any, **named: Any) -> Self:  # noqa: ANN401 - as it takes them
+            before_each()
+            return super().execute(*arguments, **named)
+
+        def copy(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the same
+            before_each()
+            return super().copy(*arguments, **named)
+
+    return Watched
+
+
+def _configure(db: _Session, *, before_each: Callable[[], None] | None = None) -> None:
+    if before_each is not None:
+        db.cursor_factory = _watched(before_each)
     settings = [part for setting in SESSION.items() for part in setting]
     calls = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, false)")] * len(SESSION))
     db.execute(sql.SQL("SELECT ") + calls, settings)

@@ -36,19 +36,25 @@ def _ready(session: Session, address: str) -> None:
 
 @verb("worker", scope=None)
 def worker(session: Session) -> None:
-    """Works on jobs until it is ended with Ctrl-C; the job under way is brought to its end."""
+    """Works on jobs until it is ended with Ctrl-C; a job under way is finished or given back."""
+    import threading
+
     from entrypoints.worker import Worker
 
     working = Worker(session.commerce)
+    told = threading.Event()
 
     def stop(_: int, __: "FrameType | None") -> None:
-        say("Ending; the job under way is brought to its end.")
-        working.stop()
+        working.begin_to_stop()
+        told.set()
 
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, stop)
+    working.start()
     say("Working on jobs. Ctrl-C ends it.")
-    working.work_until_stopped()
+    told.wait()
+    say("Ending; a job under way is finished or given back.")
+    working.stop()
 
 
 @verb("migrate", scope=None)

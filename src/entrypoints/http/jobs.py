@@ -1,11 +1,12 @@
 """Routes of jobs: list, show, run and wait, cancel, what was wrong with the records, the report."""
 
 import asyncio
+from threading import Event
 from time import monotonic
 from typing import Any, Final
 
 from attrs import frozen
-from litestar import Response
+from litestar import Request, Response
 from litestar.concurrency import sync_to_thread
 
 from commerce_core.context import Listed
@@ -28,6 +29,10 @@ _MEDIA_TYPES: Final = {
     "jsonl": "application/jsonl",
     "ndjson": "application/x-ndjson",
 }
+_NEVER: Final = Event()
+"""For an application that nobody tells when its process is to end."""
+
+Asked = Request[Any, Any, Any]
 
 
 @frozen(kw_only=True)
@@ -68,15 +73,18 @@ def get_job(commerce: Commerce, job_id: JobId) -> Job:
 
 
 @route("POST", "/jobs/{job_id:str}/run", scope="feeds:write", status=(200, 202), refuses=[409])
-async def run_job(commerce: Commerce, job_id: JobId, query: Waiting) -> Job | Answer:
+async def run_job(
+    commerce: Commerce, job_id: JobId, query: Waiting, request: Asked
+) -> Job | Answer:
     """Hands a job to the workers and waits for its end: 200 if it came, else 202.
 
     One that runs already is only waited for. No thread is held meanwhile.
     """
     until = monotonic() + query.wait
+    ending = request.app.state.get("ending", _NEVER)
     job = await sync_to_thread(commerce.intake.release, job_id)
     pause = _FIRST_PAUSE
-    while not job.is_finished and (left := until - monotonic()) > 0:
+    while not job.is_finished and not ending.is_set() and (left := until - monotonic()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
         job = await sync_to_thread(commerce.intake.get_job, job_id)

@@ -1,17 +1,21 @@
 """The server: granian processes that answer HTTP, each with a worker for jobs in it.
 
 The parent only supervises. Every process opens the platform for itself; the embedded PostgreSQL is
-shared between them.
+shared between them. A pipe from the parent tells them when to end: as soon as the parent is told
+to, and also when it is killed, since the kernel closes the pipe's other end then.
 """
 
 import multiprocessing
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException
+from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from granian.constants import Interfaces
@@ -26,7 +30,7 @@ from entrypoints.settings import Settings
 from entrypoints.worker import Worker
 
 PATIENCE: Final = 30
-"""Seconds in which requests and jobs may end when the server is stopped; then they are killed."""
+"""Seconds in which requests and jobs end when the server is stopped; what doesn't is killed."""
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 compared, not bound
 _ASK_EVERY: Final = 0.05
 
@@ -52,9 +56,10 @@ def serve(
         pass
     # Started afresh, a process inherits no thread, lock or signal handler of this one.
     multiprocessing.set_start_method("spawn", force=True)
-    server = _server(host, port, workers)
+    told, teller = multiprocessing.Pipe(duplex=False)
+    server = _server(host, port, workers, teller.close)
     threading.Thread(target=_tell_when_ready, args=(host, port, on_ready), daemon=True).start()
-    server.serve(target_loader=partial(load, settings), wrap_loader=False)
+    server.serve(target_loader=partial(load, settings, told), wrap_loader=False)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -73,8 +78,9 @@ def _check_address(host: str, port: int) -> None:
         ) from error
 
 
-def _server(host: str, port: int, workers: int) -> Any:  # noqa: ANN401 granian's own is untyped
-    return Server(
+def _server(host: str, port: int, workers: int, on_interrupt: Callable[[], None]) -> Any:  # noqa: ANN401 granian's own is untyped
+    """Granian's server, which tells of SIGINT and SIGTERM before it acts on them."""
+    server: Any = Server(
         "open-commerce",
         address=host,
         port=port,
@@ -85,16 +91,37 @@ def _server(host: str, port: int, workers: int) -> Any:  # noqa: ANN401 granian'
         respawn_failed_workers=True,
         workers_kill_timeout=PATIENCE,
     )
+    act = server.signal_handler_interrupt
+
+    def tell_and_act(*arguments: object) -> None:
+        on_interrupt()
+        act(*arguments)
+
+    server.signal_handler_interrupt = tell_and_act
+    return server
 
 
-def load(settings: Settings) -> Litestar:
+def load(settings: Settings, told: Connection) -> Litestar:
     """The application of one process, with its worker; both end when the application does."""
     stack = ExitStack()
     commerce = stack.enter_context(open_platform(settings))
     worker = Worker(commerce)
     stack.callback(worker.stop)
     worker.start()
-    return create_app(commerce, settings, on_shutdown=[stack.close])
+    app = create_app(commerce, settings, on_shutdown=[stack.close])
+    ending = threading.Event()
+    app.state["ending"] = ending
+    threading.Thread(target=_end_when_told, args=(told, worker, ending), daemon=True).start()
+    return app
+
+
+def _end_when_told(told: Connection, worker: Worker, ending: threading.Event) -> None:
+    """Ends this process in order when the parent's end of the pipe is closed."""
+    with suppress(EOFError, OSError):
+        told.recv()
+    ending.set()
+    worker.begin_to_stop()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _tell_when_ready(host: str, port: int, on_ready: Callable[[str], None]) -> None:
