@@ -21,19 +21,27 @@ Translation = Callable[[str], "str | Misread"]
 
 # Groups of thousands: by blanks and apostrophes in any style, by the other mark in a declared one.
 _GROUPS: Final = r"[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+"
+_DASHES: Final = "-\u2013\u2014"
+"""What stands in place of decimals where there are none: `490,-`."""
 _PLAIN: Final = re.compile(rf"([+-]?)({_GROUPS}|[0-9]*)(?:\.([0-9]+))?", re.ASCII)
 _STYLES: Final[Mapping[DecimalMark | None, re.Pattern[str]]] = {
     None: _PLAIN,
     ".": re.compile(
-        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:,[0-9]{{2,3}})*,[0-9]{{3}}|[0-9]*)(?:\.([0-9]+|-))?",
+        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:,[0-9]{{2,3}})*,[0-9]{{3}}|[0-9]*)(?:\.([0-9]+|[{_DASHES}]))?",
         re.ASCII,
     ),
     ",": re.compile(
-        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,([0-9]+|-))?", re.ASCII
+        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,([0-9]+|[{_DASHES}]))?",
+        re.ASCII,
     ),
 }
 _NOT_DIGITS: Final = re.compile(r"[^0-9]", re.ASCII)
-_AMOUNT: Final = re.compile(r"([^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9\-]|[+-]?[0-9])([^0-9]*)", re.ASCII)
+# A point after a letter belongs to the word: Rs.500 is no half rupee.
+_AMOUNT: Final = re.compile(
+    rf"((?:[^0-9+\-.,]*[A-Za-z]\.)?[^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9{_DASHES}]|[+-]?[0-9])"
+    rf"((?:[^0-9.,{_DASHES}][^0-9]*)?)",
+    re.ASCII,
+)
 _DATE_PARTS: Final = {"YYYY": 4, "MM": 2, "DD": 2, "hh": 2, "mm": 2, "ss": 2}
 _DATE_TOKEN: Final = re.compile("|".join(_DATE_PARTS))
 _CODE_LENGTH: Final = 3
@@ -172,14 +180,14 @@ def _number(text: str, decimal: DecimalMark | None) -> str | None:
     if matched is None or not (matched[2] or matched[3]):
         return None
     sign, whole, decimals = matched[1], _NOT_DIGITS.sub("", matched[2]), matched[3] or "-"
-    return f"{sign}{whole or '0'}" if decimals == "-" else f"{sign}{whole or '0'}.{decimals}"
+    return f"{sign}{whole or '0'}" + ("" if decimals in _DASHES else f".{decimals}")
 
 
 def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str | Misread:
     """`1.299,00 €` becomes `1299.00 EUR`, a number stays one, the rest is left to the kind."""
     if (number := _number(text, decimal)) is not None:
         return number
-    matched = _AMOUNT.fullmatch(text)
+    matched = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_MATCHED else None
     if matched is None:
         return text
     named, digits = (matched[1] + matched[3]).strip(BLANKS), matched[2].strip(BLANKS)

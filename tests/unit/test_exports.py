@@ -73,3 +73,30 @@ def test_a_source_of_any_preset_takes_stock_alone_and_prices_alone(preset: Prese
     (price,) = read("sku,price\nA-1,4.50\n", profile, "delta")
     assert (stock.sku, stock.values) == ("A-1", {"quantity": 4})
     assert (price.sku, str(price.values["price"])) == ("A-1", "4.50")
+
+
+@pytest.mark.parametrize(
+    "price", ["1 490,- €", "1 490,\u2013 €", "EUR 1.490,\u2014", "1490,\u2013"]
+)
+def test_a_dash_stands_for_no_decimals(price: str):
+    text = f"sku;product_name;price\nA-1;Shelf;{price}\n"
+    (record,) = read(text, Profile(decimal=","))
+    assert str(record.values["price"]) == "1490.00"
+
+
+@pytest.mark.parametrize(
+    ("price", "read_as"),
+    [
+        ("Rs.500", "500.00 INR"),
+        ("Rs. 500", "500.00 INR"),
+        ("500 Rs.", "500.00 INR"),
+        ("₹.50", "0.50 INR"),
+        ("kr. 12.50", None),
+        ("12.50.", None),
+    ],
+)
+def test_the_point_of_an_abbreviation_is_none_of_decimals(price: str, read_as: str | None):
+    profile = Profile(currency="INR")
+    (record,) = read(f"sku,product_name,price\nA-1,Kurta,{price}\n", profile)
+    said = f"{record.values['price']} {record.values['currency']}" if not record.rejected else None
+    assert said == read_as
