@@ -255,7 +255,7 @@ class RecordReader:
             f"The header has {self._width} cells, this record {len(cells)}. "
             "Quote cells that contain the delimiter or a line break."
         )
-        return self._broken(raw, "ragged_record", hint, ",".join(cells), cells[0])
+        return self._broken(raw, "ragged_record", hint, raw.delimiter.join(cells), cells[0])
 
     def _misquoted(self, raw: RawRecord) -> Record:
         text = raw.text.rstrip("\r\n")

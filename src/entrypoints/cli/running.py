@@ -217,3 +217,7 @@ def _show_problems(session: "Session", job: "Job", problems: "list[Problem]") ->
         out.line()
         out.line(f"{plural(known, 'problem')} in all:")
         out.line(f"  {session.typed('jobs', 'problems', job.job_id)}")
+    if job.summary and job.summary.report_records:
+        out.line()
+        out.line("To mend what was rejected and send it again:")
+        out.line(f"  {session.typed('feeds', 'report', job.job_id)} > rejected.csv")
