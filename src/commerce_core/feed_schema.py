@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 from attrs import field, frozen
 
+from commerce_core.partners import UNSTORABLE
+
 LONGEST_CELL: Final = 100_000
 """Characters in one cell; a longer one is a problem of its record."""
 LONGEST_SKU: Final = 255
@@ -219,7 +221,7 @@ class Problem:
     ) -> "Problem":  # fmt: skip
         """A problem of a known code, with the severity and (unless given) the hint of that code."""
         severity, usual_hint = PROBLEMS[code]
-        shown = None if value is None else value[:LONGEST_SHOWN_VALUE].replace("\0", "\ufffd")
+        shown = None if value is None else UNSTORABLE.sub("\ufffd", value[:LONGEST_SHOWN_VALUE])
         return cls(line, column, field, code, shown, hint or usual_hint, severity)
 
 

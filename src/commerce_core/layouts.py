@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from commerce_core.errors import FileRefused
 from commerce_core.feed_schema import BLANKS, FIELDS, Amount, Attributes, Field, Grams, squash
 from commerce_core.money import find_currency
-from commerce_core.partners import Mode
+from commerce_core.partners import UNSTORABLE, Mode
 from commerce_core.profiles import TEMPLATE_PART, Column, Profile
 
 MOST_COLUMNS: Final = 1_000
@@ -75,7 +75,7 @@ def lay_out(
     if len(header) > MOST_COLUMNS:
         detail = f"The header has {len(header):,} columns; at most {MOST_COLUMNS:,} are read."
         raise FileRefused("too_large", detail, "Send fewer columns.", line=line)
-    names = [_tidy(name) for name in header]
+    names = [tidy_header(name) for name in header]
     finder = _Finder(names, profile, currency, line)
     feedings = {f.name: feeding for f in FIELDS if (feeding := finder.feeding(f))}
     _check_required(names, feedings, mode, profile, line)
@@ -89,15 +89,15 @@ def rivals_of(
     header: Sequence[str], profile: Profile, currency: str | None
 ) -> dict[str, tuple[str, ...]]:
     """For each field whose column nobody can know, the columns that it could be."""
-    names = [_tidy(name) for name in header]
+    names = [tidy_header(name) for name in header]
     finder = _Finder(names, profile, currency, 1)
     found = {wanted.name: finder.rivals(wanted) for wanted in FIELDS}
     return {name: tuple(names[i] for i in several) for name, several in found.items() if several}
 
 
-def _tidy(name: str) -> str:
-    """The name as we show and store it: trimmed, cut, without the NUL that no database takes."""
-    return name.strip(BLANKS)[:_LONGEST_HEADER].replace("\0", "\ufffd")
+def tidy_header(name: str) -> str:
+    """The name as we show and store it: trimmed, cut, without what no database takes."""
+    return UNSTORABLE.sub("\ufffd", name.strip(BLANKS)[:_LONGEST_HEADER])
 
 
 class _Finder:

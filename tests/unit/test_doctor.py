@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import time
 import tracemalloc
 import zipfile
@@ -329,6 +330,21 @@ def test_a_file_of_stock_or_prices_alone_is_read_as_a_delta(header: str):
     told = table(header, *[",".join(("A", "5", "in stock")[: header.count(",") + 1])])
     assert told.mode == "delta"
     assert note(told, "delta")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        'sku;name;Pr\0is;marke\0;x\nA;La\0mp;1,50;b\0;"a"\0\n',
+        '{"sku": "A\\ud800", "title": "x\\ud800", "t\\ud800": "\\ud800", "marke": "\\ud800"}\n',
+    ],
+)
+def test_what_can_be_neither_stored_nor_sent_is_not_in_the_diagnosis(file: str):
+    told = look(file)
+    check_adds_up(told)
+    sent = json.dumps(shape(told), ensure_ascii=False)
+    assert "\0" not in sent
+    assert sent.encode()
 
 
 def test_a_column_without_a_name_is_told():

@@ -13,6 +13,7 @@ from commerce_core.doctor.styles import day_of, style_of, written
 from commerce_core.feed_schema import AVAILABILITIES, BLANKS, squash
 from commerce_core.feed_text import RawRecord
 from commerce_core.money import find_currency
+from commerce_core.partners import UNSTORABLE
 from commerce_core.translate import currencies_meant
 
 LOOKED_AT_CLOSELY: Final = 5_000
@@ -70,8 +71,9 @@ class Tally:
             self.blank += 1
             return
         self.filled += 1
-        self._count(text)
         self._seek_damage(text, line)
+        text = _shown(text)
+        self._count(text)
         if self.close < LOOKED_AT_CLOSELY:
             self.close += 1
             self._look(text)
@@ -99,7 +101,8 @@ class Tally:
 
     def _note_damage(self, code: str, text: str, line: int) -> None:
         known = self.damage.get(code)
-        first = known or Note(code, self.header, _DAMAGE[code], 0, line, text[:_LONGEST_SAMPLE])
+        shown = _shown(text[:_LONGEST_SAMPLE])
+        first = known or Note(code, self.header, _DAMAGE[code], 0, line, shown)
         self.damage[code] = Note(
             code, self.header, first.detail, first.count + 1, first.line, first.value
         )
@@ -182,6 +185,12 @@ class Tally:
         kind = next((k for k in ("picture", "address", "time", "currency", "availability")
                      if self.mostly(k)), None)  # fmt: skip
         return names.get(kind, f"{kind} words") if kind else "text" if self.filled else "blank"
+
+
+def _shown(text: str) -> str:
+    """The text without what can be neither stored nor sent."""
+    plain = text.isascii() and "\0" not in text
+    return text if plain else UNSTORABLE.sub("\ufffd", text)
 
 
 def tally_columns(

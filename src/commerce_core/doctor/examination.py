@@ -33,9 +33,9 @@ from commerce_core.feed_bytes import read_text
 from commerce_core.feed_reader import Terms, open_feed
 from commerce_core.feed_schema import AMOUNTS, BLANKS, PROBLEMS, squash
 from commerce_core.feed_text import LONGEST_HEADER, RawRecord, open_records
-from commerce_core.layouts import Layout, lay_out, rivals_of
+from commerce_core.layouts import Layout, lay_out, rivals_of, tidy_header
 from commerce_core.money import find_currency
-from commerce_core.partners import Mode
+from commerce_core.partners import UNSTORABLE, Mode
 from commerce_core.presets import in_full
 from commerce_core.profiles import CANONICAL, Column, Preset, Profile
 
@@ -179,7 +179,7 @@ class _Examination:
             if first is None:
                 detail = "The file has nothing but blank lines."
                 raise FileRefused("empty", detail, "Send a header and records.")
-            self.header = [cell.strip(BLANKS) for cell in first.cells or ()]
+            self.header = [tidy_header(cell) for cell in first.cells or ()]
             self.tallies = [Tally(name, index) for index, name in enumerate(self.header)]
             for _ in tally_columns(self.header, records, self.tallies):
                 pass
@@ -195,7 +195,8 @@ class _Examination:
             count += 1
             size += sum(map(len, raw.cells)) + len(raw.cells) if raw.cells else len(raw.text)
             if raw.cells is None and len(self._troubles) < _MOST_TROUBLES:
-                detail = f"the quotes of this record are broken: {raw.text[:80].rstrip()}"
+                text = UNSTORABLE.sub("\ufffd", raw.text[:80].rstrip())
+                detail = f"the quotes of this record are broken: {text}"
                 self._troubles.append(QuoteTrouble(raw.line, detail))
             self.extent = Extent(max(0, count), size, complete=False)
             yield raw
