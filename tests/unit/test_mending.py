@@ -128,3 +128,12 @@ def test_a_long_report_is_made_in_little_memory():
 )
 def test_a_report_is_named_after_its_feed(sent: str, report: str):
     assert report_name(sent) == report
+
+
+def test_a_long_report_shows_again_and_again_that_it_is_being_made():
+    """Whoever keeps a unit open meanwhile has to use it."""
+    body = b"sku,price\n" + b"A,5\n" * 2_500
+    looks: list[int] = []
+    report = RejectReport.of("f", begin(io.BytesIO(body), TERMS), [], lambda: looks.append(1))
+    report.stream(open_feed(io.BytesIO(body), TERMS).text).read()
+    assert (report.records, len(looks)) == (0, 2)
