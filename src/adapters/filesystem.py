@@ -153,7 +153,9 @@ class DiskFiles:
             usual = (error.strerror or str(error), "See whether the disk is in order.")
             trouble, remedy = _TROUBLES.get(error.errno or 0, usual)
             raise Unavailable(
-                f"The folder {self._root} can't be used: {trouble}.", remedy
+                f"The folder {self._root} can't be used: {trouble}.",
+                remedy,
+                f"The files can't be used: {trouble}.",
             ) from error
 
 

@@ -23,7 +23,7 @@ from commerce_core.errors import Conflict, NotFound, RunLost, TooLarge
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
 from commerce_core.ids import Block
-from commerce_core.jobs import Job, JobQuery, Progress
+from commerce_core.jobs import Backlog, Job, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner, Source
@@ -382,6 +382,11 @@ class _Jobs:
 
     def put(self, job: Job) -> None:
         self._kept.jobs[job.job_id] = job
+
+    def backlog(self) -> Backlog:
+        jobs = self._kept.jobs.values()
+        made = [job.created_at for job in jobs if job.status == "queued" and job.released]
+        return Backlog(len(made), min(made, default=None))
 
     def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
         now = self._clock()

@@ -434,10 +434,11 @@ class _Place:
         """Says what was tried where, what came of it, and what to do."""
         return Unavailable(*self._trouble(operation, trouble))
 
-    def _trouble(self, operation: str, trouble: str) -> tuple[str, str]:
+    def _trouble(self, operation: str, trouble: str) -> tuple[str, str, str]:
         where = f"s3://{self._bucket}/{self.prefix}"
-        said = f"The files in {where} can't be used: {operation} met {trouble}."
-        return said, _REMEDIES.get(trouble, _LATER)
+        what = f"can't be used: {operation} met {trouble}."
+        remedy = _REMEDIES.get(trouble, _LATER)
+        return f"The files in {where} {what}", remedy, f"The files {what}"
 
 
 def _client(session: Any, *, tries: int, connect: float, read: float) -> _Client:  # noqa: ANN401

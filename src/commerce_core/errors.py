@@ -128,9 +128,19 @@ class RunLost(CommerceError):
 
 
 class Unavailable(CommerceError):
-    """The database or the file store can't be reached or used at the moment."""
+    """The database or the file store can't be reached or used at the moment.
+
+    `publicly` is what anybody may know of it; the detail may name hosts and folders.
+    """
 
     code = "unavailable"
+
+    def __init__(
+        self, detail: str, remedy: str = "", publicly: str = "", *, code: str | None = None
+    ) -> None:
+        """Says `publicly` what the detail says, unless told otherwise."""
+        super().__init__(detail, remedy, code=code)
+        self.publicly = publicly or detail
 
 
 def refuse_if(detail: str, *judgements: tuple[bool, Fault]) -> None:

@@ -203,6 +203,14 @@ class Job:
 
 
 @frozen
+class Backlog:
+    """The released jobs that wait for a worker: how many, and when the oldest was made."""
+
+    waiting: int
+    oldest: datetime | None
+
+
+@frozen
 class JobQuery:
     """Which jobs: all that fit every filter given, newest first."""
 

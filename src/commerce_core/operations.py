@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 from commerce_core.context import Context, IdempotencyKey, Listed
 from commerce_core.errors import NotFound, Unauthenticated, Unavailable
 from commerce_core.ids import parse
+from commerce_core.jobs import Backlog
 from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.partners import ApiKey, Principal, checked_scopes, digest_of, new_secret
 from commerce_core.ports import UnitOfWork
@@ -114,16 +115,25 @@ class Operations:
             raise Unauthenticated("The API key is unknown or was revoked.", _NO_KEY)
         return key.principal()
 
+    def backlog(self) -> Backlog:
+        """What waits for a worker, of all partners."""
+        with self._context.store.begin() as unit:
+            return unit.jobs.backlog()
+
     def health(self) -> Mapping[str, str]:
         """Each part, and `ok` or what is wrong with it."""
+        return {name: error.detail if error else "ok" for name, error in self.check().items()}
+
+    def check(self) -> Mapping[str, Unavailable | None]:
+        """Each part, and what is wrong with it."""
         parts = {"database": self._context.store.check, "files": self._context.files.check}
-        found: dict[str, str] = {}
+        found: dict[str, Unavailable | None] = {}
         for name, check in parts.items():
             try:
                 check()
-                found[name] = "ok"
+                found[name] = None
             except Unavailable as error:
-                found[name] = error.detail
+                found[name] = error
         return found
 
 

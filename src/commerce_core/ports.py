@@ -20,7 +20,7 @@ from attrs import frozen
 
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery
-from commerce_core.jobs import Job, JobQuery, Progress
+from commerce_core.jobs import Backlog, Job, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner, Source
@@ -170,6 +170,10 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ran out: that is a silent end, and the former run's session is ended first. None where there
         is nothing to claim.
         """
+        ...
+
+    def backlog(self) -> Backlog:
+        """What waits for a worker, those whose pause isn't over among them."""
         ...
 
     def give_back(self, job: Job, pause: timedelta) -> None:

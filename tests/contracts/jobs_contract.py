@@ -9,7 +9,7 @@ from attrs import evolve
 
 from commerce_core.errors import NotFound, RunLost
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
-from commerce_core.jobs import Job, JobError, JobQuery, Progress, Stage, Summary
+from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress, Stage, Summary
 from commerce_core.paging import Position, every
 from commerce_core.ports import Store
 from tests.contracts import samples
@@ -417,6 +417,28 @@ class TestJobs:
                     unit.jobs.finish(attempt.complete(T0, Summary(), "clean"))
             with pytest.raises(RunLost), store.begin() as unit:
                 unit.jobs.give_back(attempt, timedelta())
+
+    def test_the_backlog_is_what_waits_for_a_worker(
+        self, store: Store, feed: Feed, feed_of_other: Feed
+    ):
+        """`backlog` counts released jobs that are queued, those given back too, and no other."""
+
+        def backlog() -> Backlog:
+            with store.begin() as unit:
+                return unit.jobs.backlog()
+
+        assert backlog() == Backlog(0, None)
+        samples.queued(store, feed, released=False)
+        assert backlog() == Backlog(0, None)
+        first = samples.queued(store, feed, created_at=T0 - DAY)
+        samples.queued(store, feed_of_other, created_at=T0)
+        assert backlog() == Backlog(2, T0 - DAY)
+        job = claimed(store)
+        assert job.job_id == first.job_id
+        assert backlog() == Backlog(1, T0)
+        with store.begin() as unit:
+            unit.jobs.give_back(job, MINUTE)
+        assert backlog() == Backlog(2, T0 - DAY)
 
     def test_who_listens_is_woken(self, store: Store, feed: Feed):
         """A job that is added, released, given back or finished wakes whoever listens."""

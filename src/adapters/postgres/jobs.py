@@ -25,7 +25,7 @@ from adapters.postgres.rows import (
 )
 from commerce_core.errors import Malformed, RunLost
 from commerce_core.feed_schema import Problem
-from commerce_core.jobs import Job, JobError, JobQuery, Progress, Summary
+from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress, Summary
 from commerce_core.paging import Page, Position
 
 _JOBS: Final = rows_of(
@@ -102,6 +102,10 @@ class Jobs:
         if claimed is None:
             return None
         return fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [claimed])
+
+    def backlog(self) -> Backlog:
+        """What waits for a worker."""
+        return queue.backlog(self._db)
 
     def give_back(self, job: Job, pause: timedelta) -> None:
         """Queues the job again, and ends the session of its run."""

@@ -72,5 +72,6 @@ def _outage(error: psycopg.Error) -> Unavailable | None:
         return Unavailable(
             f"The database can't be reached: {reason}.",
             "See whether it runs, and whether the address is right.",
+            "The database can't be reached.",
         )
     return None

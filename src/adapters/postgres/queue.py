@@ -10,6 +10,7 @@ from uuid import UUID
 
 from adapters.postgres.locks import may_claim_for
 from adapters.postgres.rows import Connection
+from commerce_core.jobs import Backlog
 
 LONGEST_GOODBYE: Final = timedelta(seconds=5)
 """How long a claim waits for a former run's session to be gone."""
@@ -52,6 +53,13 @@ def give_back(db: Connection, job_id: str, attempt: int, pause: timedelta) -> bo
         [pause, job_id, attempt],
     )
     return given.rowcount == 1
+
+
+def backlog(db: Connection) -> Backlog:
+    """What waits for a worker; read along an index of what is under way."""
+    query = "SELECT count(*), min(created_at) FROM jobs WHERE status = 'queued' AND released"
+    waiting, oldest = db.execute(query).fetchone() or (0, None)
+    return Backlog(waiting, oldest)
 
 
 def _end_former_sessions(db: Connection) -> None:

@@ -177,6 +177,17 @@ class PostgresStore:
             if db.info.parameter_status("in_hot_standby") == "on":
                 raise told("25006")
 
+    def connections(self) -> Mapping[str, int]:
+        """How many connections the pool may have, has, lends; and how many units wait for one."""
+        told = self._pool.get_stats()
+        size = told.get("pool_size", 0)
+        return {
+            "most": self._pool.max_size,
+            "open": size,
+            "in_use": size - told.get("pool_available", 0),
+            "waiting": told.get("requests_waiting", 0),
+        }
+
     def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls `wake` when a job was released, given back or finished; needs a connection more."""
         return listening(self._conninfo, wake)
