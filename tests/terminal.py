@@ -186,7 +186,7 @@ class Terminal:
             env=_env(),
             text=True,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.DEVNULL,
         )
         if self._server.stdout is None:
             raise AssertionError("the server was opened with a pipe")

@@ -73,6 +73,12 @@ SETTINGS: Final = {
     "most_upload_bytes": "How large a raw file may be, in bytes.",
     "lease_seconds": "After how many seconds without a word from its worker a job is taken over "
     "by another; 0.2 to 3600.",
+    "log_level": "From which level on events are logged: `debug`, `info`, `warning` or `error`. "
+    "At `debug` unexpected errors are logged with their words, which may quote what was sent.",
+    "log_format": "`json`, one object a line; `text`, for people; `auto` is text on a terminal "
+    "and JSON elsewhere.",
+    "metrics": "`on` answers `GET /metrics` beside the API, `off` nowhere; `HOST:PORT` answers it "
+    "there alone, for the server and for `commerce worker`.",
 }
 """What each setting means; one without a meaning fails the build."""
 

@@ -16,6 +16,7 @@ from commerce_core.partners import new_secret
 from commerce_core.ports import Files, Store
 from commerce_core.usecases import Commerce
 from entrypoints.fail_points import FailPoint
+from entrypoints.metrics import Connections
 from entrypoints.settings import Settings, load_settings
 from entrypoints.worker import lease_keeper, no_lease
 
@@ -56,6 +57,12 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
         if settings.is_embedded:
             commerce.operations.ensure_operator_key(_operator_secret(settings.operator_key_file))
         yield commerce
+
+
+def connections(commerce: Commerce) -> Connections | None:
+    """Counts the database connections of this process; None where the store has none."""
+    # No port, since a store may work without; the one that has them counts them.
+    return getattr(commerce.context.store, "connections", None)
 
 
 def now() -> datetime:

@@ -1,6 +1,7 @@
 """What can be set from outside, by environment (`COMMERCE_...`) or in `commerce.toml`."""
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,10 @@ FILE: Final = "commerce.toml"
 EMBEDDED: Final = "embedded:"
 _DATABASES: Final = (EMBEDDED, "memory:", "postgresql://", "postgres://")
 _FILES: Final = ("file:", "s3://", "memory:")
+LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("auto", "json", "text")
+LAST_PORT: Final = 65_535
+_ADDRESS: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 _FOR_TESTS: Final = frozenset({"fail_at"})
 """Variables of ours that are no settings; `fail_points` reads it."""
 
@@ -33,6 +38,33 @@ def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str
     return check
 
 
+def _among(words: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
+    def check(_: object, attribute: "Attribute[str]", value: str) -> None:
+        if value not in words:
+            detail = f"{attribute.name} is one of {', '.join(words)}"
+            raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail)
+
+    return check
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`; ValueError for anything else."""
+    found = _ADDRESS.fullmatch(text)
+    if not found or not 0 < int(found["port"]) <= LAST_PORT:
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _on_off_or_address(_: object, attribute: "Attribute[str]", value: str) -> None:
+    if value in ("on", "off"):
+        return
+    try:
+        address_of(value)
+    except ValueError as error:
+        detail = f"{attribute.name} is on, off or HOST:PORT"
+        raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
+
+
 @frozen(kw_only=True)
 class Settings:
     """The settings of one process.
@@ -40,7 +72,9 @@ class Settings:
     `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR), `postgresql://...` or
     `memory:`; `files_url` is `file:[DIR]`, `s3://BUCKET/PREFIX` or `memory:`; `data_dir` is
     where the embedded parts live, unless the URLs name folders of their own; `most_upload_bytes`
-    bounds a raw file; `lease_seconds` is after how long a silent worker's job is taken over.
+    bounds a raw file; `lease_seconds` is after how long a silent worker's job is taken over;
+    `log_level` and `log_format` are those of the log on stderr; `metrics` is `on`, `off` or
+    `HOST:PORT`, an address where nothing but them is served.
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
@@ -50,6 +84,9 @@ class Settings:
     lease_seconds: float = field(
         default=LEASE.total_seconds(), converter=float, validator=[ge(0.2), le(3600)]
     )
+    log_level: str = field(default="info", converter=str.lower, validator=_among(LEVELS))
+    log_format: str = field(default="auto", converter=str.lower, validator=_among(FORMATS))
+    metrics: str = field(default="on", validator=_on_off_or_address)
 
     @property
     def is_embedded(self) -> bool:

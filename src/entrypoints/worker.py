@@ -1,6 +1,5 @@
 """The worker: a thread that runs released jobs one by one, and keeps their leases alive."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -14,6 +13,7 @@ from commerce_core.errors import CommerceError, RunLost, Unavailable
 from commerce_core.jobs import LEASE, Job, Progress
 from commerce_core.ports import KeepLease, Store
 from commerce_core.usecases import Commerce
+from entrypoints import job_story
 
 MOST_BETWEEN_RENEWALS: Final = timedelta(seconds=1)
 """How often a lease is renewed and progress shown; with a short lease, four times in it."""
@@ -26,7 +26,6 @@ GRACE: Final = timedelta(seconds=20)
 """How long the job under way may go on once the worker was told to stop."""
 GOODBYE: Final = timedelta(seconds=5)
 """How long the run of a job that was given back may take to notice."""
-_log = logging.getLogger(__name__)
 
 
 @define
@@ -72,9 +71,9 @@ class Worker:
             return
         try:
             self._commerce.intake.give_back(job)
-            _log.warning("Job %s was given back, since this worker is ending.", job.job_id)
+            job_story.given_back(job, "the worker ends")
         except CommerceError as error:
-            _log.warning("Job %s couldn't be given back: %s", job.job_id, error)
+            job_story.not_given_back(job, error)
 
     def work_until_stopped(self) -> None:
         """Works in this thread."""
@@ -97,27 +96,26 @@ class Worker:
             return
         self._job = job
         try:
-            self._run(job)
+            with job_story.attempt(job):
+                self._run(job)
         finally:
             self._job = None
 
     def _pause_after(self, error: Exception) -> None:
-        fault = None if isinstance(error, Unavailable) else error
-        _log.warning("Can't work at the moment: %s", error, exc_info=fault)
+        job_story.cant_claim(error)
         self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
 
     def _run(self, job: Job) -> None:
         """Runs a job. After a fault of ours its lease runs out, and after three it is set aside."""
+        begun = time.monotonic()
         try:
-            self._commerce.intake.execute(job)
-        except RunLost as error:
-            _log.warning("A run was taken over: %s", error)
-        except Unavailable as error:
-            _log.warning("Job %s can't go on at the moment: %s", job.job_id, error)
-            self._give_back_when_possible(job)
-        except Exception:  # noqa: BLE001 - whatever one job brings, the others are to be run
-            _log.exception("A run of job %s ended in a fault of ours.", job.job_id)
-            self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
+            job_story.ended(self._commerce.intake.execute(job), begun)
+        except Exception as error:  # noqa: BLE001 - whatever one job brings, the others are to be run
+            job_story.broken_off(job, error)
+            if isinstance(error, Unavailable):
+                self._give_back_when_possible(job)
+            elif not isinstance(error, RunLost):
+                self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
 
     def _give_back_when_possible(self, job: Job) -> None:
         """Gives back what an outage interrupted, for which the feed can't be blamed.
@@ -136,6 +134,7 @@ class Worker:
                 if ended or time.monotonic() > until:
                     return
             else:
+                job_story.given_back(job, "a part is out of reach")
                 return
 
 
@@ -206,7 +205,7 @@ class _Lease:
                 return
             except Unavailable as error:
                 # The lease has room for many renewals; the run finds out by itself if it is over.
-                _log.warning("A lease couldn't be renewed just now: %s", error)
+                job_story.lease_not_renewed(self._job, error)
 
     def end_renewing(self, thread: threading.Thread) -> None:
         self._over.set()

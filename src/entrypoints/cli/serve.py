@@ -1,6 +1,7 @@
 """Commands that keep the platform running: serve, worker, migrate, health; and openapi."""
 
 import signal
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -39,8 +40,11 @@ def worker(session: Session) -> None:
     """Works on jobs until it is ended with Ctrl-C; a job under way is finished or given back."""
     import threading
 
+    from entrypoints import logs
+    from entrypoints.scraping import observed
     from entrypoints.worker import Worker
 
+    logs.configure(session.settings.log_level, session.settings.log_format)
     working = Worker(session.commerce)
     told = threading.Event()
 
@@ -50,11 +54,18 @@ def worker(session: Session) -> None:
 
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, stop)
-    working.start()
-    say("Working on jobs. Ctrl-C ends it.")
-    told.wait()
-    say("Ending; a job under way is finished or given back.")
-    working.stop()
+    with observed(session.commerce, session.settings, "worker", shared=False):
+        working.start()
+        _say_to_people("Working on jobs. Ctrl-C ends it.")
+        told.wait()
+        _say_to_people("Ending; a job under way is finished or given back.")
+        working.stop()
+
+
+def _say_to_people(text: str) -> None:
+    """Says it on a terminal; elsewhere stderr is the log's alone."""
+    if sys.stderr.isatty():
+        say(text)
 
 
 @verb("migrate", scope=None)

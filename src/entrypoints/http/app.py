@@ -27,6 +27,8 @@ from entrypoints.http import (
 from entrypoints.http.errors import HANDLERS
 from entrypoints.http.openapi import describe
 from entrypoints.http.security import add_headers, admit
+from entrypoints.http.watching import Watched
+from entrypoints.scraping import Watch
 from entrypoints.settings import Settings
 
 THREADS: Final = 32
@@ -56,7 +58,13 @@ def create_app(
     set_asyncio_executor(_threads())
     upload_limit = settings.most_upload_bytes + FORM_BYTES
     examined_limit = doctor.EXAMINED_BYTES + FORM_BYTES
-    return Litestar(
+    own = {
+        "commerce": commerce,
+        "description": api_description(),
+        "watch": Watch(commerce),
+        "shows_metrics": settings.metrics == "on",
+    }
+    return Watched(
         [
             Router(V1, route_handlers=_V1_ROUTES),
             Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
@@ -70,7 +78,7 @@ def create_app(
         before_send=[add_headers],
         request_max_body_size=MOST_BODY_BYTES,
         on_shutdown=on_shutdown,
-        state=State({"commerce": commerce, "description": api_description()}),
+        state=State(own),
         openapi_config=None,
         logging_config=None,
         debug=False,

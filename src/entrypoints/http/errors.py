@@ -1,20 +1,20 @@
 """How a request is refused: every error becomes a problem (RFC 9457), none tells what is inside."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from attrs import evolve
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from commerce_core.errors import CommerceError, Unauthenticated, Unavailable
+from entrypoints import logs
 from entrypoints.http.security import request_id
 from entrypoints.problems import Problem, problem_of, problem_type
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
-_log = logging.getLogger(__name__)
 
 Asked = Request[Any, Any, Any]
 
@@ -40,6 +40,9 @@ def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
     problem = problem_of(error)
     if problem.status >= 500 and not isinstance(error, Unavailable):  # noqa: PLR2004 HTTP's own
         return refuse_fault(request, error)
+    if isinstance(error, Unavailable):
+        logs.warning("part.unavailable", error, reason=error.detail)
+        problem = evolve(problem, detail=f"{error.publicly} {error.remedy}".rstrip())
     return _answer(request, problem, _headers_of(error))
 
 
@@ -64,7 +67,7 @@ def refuse_http(request: Asked, error: HTTPException) -> Response[dict[str, Any]
 
 def refuse_fault(request: Asked, error: Exception) -> Response[dict[str, Any]]:
     """The answer to a fault of ours; what it was is in the log, under the request's id."""
-    _log.error("Request %s failed.", request_id(request.scope), exc_info=error)
+    logs.error("request.fault", error)
     detail = "This is our fault. It is in our log under the request's id."
     return _answer(request, _problem(500, "internal_error", "Something went wrong", detail), {})
 

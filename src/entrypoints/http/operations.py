@@ -1,12 +1,15 @@
-"""Routes that tell whether the platform works; they need no key."""
+"""Routes that tell whether the platform works, and how much it does; they need no key."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import frozen
+from litestar import Response
 
-from commerce_core.usecases import Commerce
-from entrypoints.http.routing import Answer, route
+from commerce_core.errors import NotFound
+from entrypoints.http.routing import Answer, Asked, route
+from entrypoints.metrics import MEDIA_TYPE
+from entrypoints.scraping import Watch
 
 
 @frozen
@@ -24,17 +27,22 @@ class Alive:
     status: Literal["ok"]
 
 
-def _health(commerce: Commerce) -> Health | Answer:
-    parts = commerce.operations.health()
+def watch_of(request: Asked) -> Watch:
+    """What this process knows of parts and queue."""
+    return request.app.state.watch
+
+
+def _health(request: Asked) -> Health | Answer:
+    parts = watch_of(request).parts()
     if all(state == "ok" for state in parts.values()):
         return Health("ok", parts)
     return Answer(Health("down", parts), 503)
 
 
 @route("GET", "/health", scope=None, status=(200, 503))
-def get_health(commerce: Commerce) -> Health | Answer:
-    """Shows the state of each part; 503 when one is down."""
-    return _health(commerce)
+def get_health(request: Asked) -> Health | Answer:
+    """Shows the state of each part, at most a second old; 503 when one is down."""
+    return _health(request)
 
 
 @route("GET", "/health/live", scope=None)
@@ -44,10 +52,18 @@ def get_live() -> Alive:
 
 
 @route("GET", "/health/ready", scope=None, status=(200, 503))
-def get_ready(commerce: Commerce) -> Health | Answer:
+def get_ready(request: Asked) -> Health | Answer:
     """Answers 200 when requests can be served, 503 while a part is down."""
-    return _health(commerce)
+    return _health(request)
+
+
+@route("GET", "/metrics", scope=None, refuses=[404])
+def get_metrics(request: Asked) -> Response[Any]:
+    """Gives the figures of all processes of this server, for Prometheus; 404 where switched off."""
+    if not request.app.state.shows_metrics:
+        raise NotFound("The metrics aren't served at this address.")
+    return Response(watch_of(request).text(), media_type=MEDIA_TYPE)
 
 
 ROUTES = (get_health,)
-PROBES = (get_live, get_ready)
+PROBES = (get_live, get_ready, get_metrics)

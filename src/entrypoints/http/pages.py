@@ -10,7 +10,7 @@ from typing import Any, Final
 from litestar import Response
 
 from commerce_core.errors import NotFound
-from commerce_core.usecases import Commerce
+from entrypoints.http.operations import watch_of
 from entrypoints.http.routing import Asked, route
 from entrypoints.http.security import PAGE_POLICY
 
@@ -43,11 +43,11 @@ _HOME: Final = """<main>
 
 
 @route("GET", "/", scope=None)
-def show_home(commerce: Commerce) -> Response[Any]:
+def show_home(request: Asked) -> Response[Any]:
     """Shows whether every part is up, and where to go on."""
     rows = "\n".join(
         f'<tr><td>{escape(name)}</td><td class="{_class(state)}">{escape(state)}</td></tr>'
-        for name, state in commerce.operations.health().items()
+        for name, state in watch_of(request).parts().items()
     )
     head = '<link rel="stylesheet" href="static/page.css">'
     return _page("Open Commerce", head, _HOME.format(rows=rows))

@@ -25,6 +25,7 @@ from entrypoints.http.errors import UnsupportedMedia
 from entrypoints.http.forms import read_content, read_parts, whole
 from entrypoints.http.reading import read_form, read_id, read_json, read_query
 from entrypoints.http.security import platform
+from entrypoints.http.watching import note
 from entrypoints.shapes import shape
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -93,6 +94,7 @@ class Endpoint:
                 raise Malformed(
                     error.detail, error.remedy, faults=error.faults, code=error.code
                 ) from error
+        note(request.scope, value)
         return self._response(value, arguments.get("key"))
 
     async def _call(self, arguments: dict[str, Any]) -> object:

@@ -12,11 +12,15 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Scope
 
+from commerce_core.partners import Principal
 from commerce_core.usecases import Commerce
 
 REQUEST_ID: Final = "X-Request-Id"
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+STATUS: Final = "status"
+"""Under this name a request's state has the status of its answer."""
 _PLATFORM: Final = "platform"
+_CALLER: Final = "caller"
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -47,6 +51,7 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     commerce: Commerce = connection.app.state.commerce
     if scope is not None:
         commerce = await sync_to_thread(commerce.authenticated, _secret(connection))
+        connection.state[_CALLER] = commerce.context.principal
         commerce.context.principal.require(scope)
     connection.state[_PLATFORM] = commerce
 
@@ -54,6 +59,11 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
 def platform(connection: Connection) -> Commerce:
     """The platform as the holder of the request's key sees it."""
     return connection.state[_PLATFORM]
+
+
+def caller(scope: Scope) -> Principal | None:
+    """The holder of the request's key; None where none was needed, or it wasn't known."""
+    return cast("Any", scope)["state"].get(_CALLER)
 
 
 def _secret(connection: Connection) -> str | None:
@@ -76,6 +86,7 @@ async def add_headers(message: Message, scope: Scope) -> None:
     """Gives every answer its request id, and the headers that keep browsers from harm."""
     if message["type"] != "http.response.start" or scope["type"] != "http":
         return
+    cast("Any", scope)["state"][STATUS] = message["status"]
     headers = cast("MutableMapping[str, str]", MutableScopeHeaders.from_message(message))
     headers[REQUEST_ID] = request_id(scope)
     for name, value in _DEFAULTS.items():

@@ -24,9 +24,12 @@ from granian.server import Server
 from litestar import Litestar
 
 from commerce_core.errors import InvalidInput, Unavailable
+from entrypoints import logs
 from entrypoints.compose import open_platform
 from entrypoints.http.app import create_app
-from entrypoints.settings import Settings
+from entrypoints.metrics import shared_folder
+from entrypoints.scraping import observed
+from entrypoints.settings import Settings, address_of
 from entrypoints.worker import Worker
 
 PATIENCE: Final = 30
@@ -52,14 +55,18 @@ def serve(
         raise InvalidInput.at("/workers", "bad_setting", detail)
     # What can't be had is found out here, where it can be told.
     _check_address(host, port)
+    if settings.metrics not in ("on", "off"):
+        _check_address(*address_of(settings.metrics))
     with open_platform(settings):
         pass
     # Started afresh, a process inherits no thread, lock or signal handler of this one.
     multiprocessing.set_start_method("spawn", force=True)
     told, teller = multiprocessing.Pipe(duplex=False)
     server = _server(host, port, workers, teller.close)
+    logs.configure(settings.log_level, settings.log_format)
     threading.Thread(target=_tell_when_ready, args=(host, port, on_ready), daemon=True).start()
-    server.serve(target_loader=partial(load, settings, told), wrap_loader=False)
+    with shared_folder():
+        server.serve(target_loader=partial(load, settings, told), wrap_loader=False)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -103,8 +110,10 @@ def _server(host: str, port: int, workers: int, on_interrupt: Callable[[], None]
 
 def load(settings: Settings, told: Connection) -> Litestar:
     """The application of one process, with its worker; both end when the application does."""
+    logs.configure(settings.log_level, settings.log_format)
     stack = ExitStack()
     commerce = stack.enter_context(open_platform(settings))
+    stack.enter_context(observed(commerce, settings, "server", shared=True))
     worker = Worker(commerce)
     stack.callback(worker.stop)
     worker.start()

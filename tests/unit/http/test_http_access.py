@@ -92,7 +92,7 @@ def test_every_route_of_the_application_says_whom_it_lets_in(api: Api):
     for handler in handlers:
         assert handler.opt["scope"] in (None, *OPERATOR_SCOPES), handler
     open_ones = {route.address for route in ROUTES if route.endpoint.scope is None}
-    assert open_ones == {"/v1/health", "/health/live", "/health/ready"}
+    assert open_ones == {"/v1/health", "/health/live", "/health/ready", "/metrics"}
 
 
 @of(GUARDED)

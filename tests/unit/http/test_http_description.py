@@ -12,11 +12,17 @@ import schemathesis
 
 from commerce_core.errors import Unavailable
 from commerce_core.operations import Operations
+from entrypoints import scraping
 from entrypoints.http import pages
 from entrypoints.http.app import api_description
 from tests.unit.http.conftest import Api
 
 STATIC = pages.STATIC
+
+
+@pytest.fixture
+def always_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scraping, "LOOK_AT_PARTS_EVERY", 0.0)
 
 
 def every_operation() -> list[tuple[str, str, dict[str, Any]]]:
@@ -95,13 +101,14 @@ def test_pages_load_nothing_from_elsewhere_and_all_that_they_name(nobody: Api, p
 
 
 def test_the_status_page_shows_what_is_wrong_as_text(nobody: Api, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Operations, "health", lambda _: {"database": "<b>down</b>"})
+    down = {"database": Unavailable("<b>down</b>")}
+    monkeypatch.setattr(Operations, "check", lambda _: down)
     text = nobody.get("/").text
     assert "&lt;b&gt;down&lt;/b&gt;" in text
 
 
 def test_health_is_503_while_a_part_is_down_but_the_process_is_alive(
-    nobody: Api, monkeypatch: pytest.MonkeyPatch
+    always_looking: None, nobody: Api, monkeypatch: pytest.MonkeyPatch
 ):
     for path in ("/v1/health", "/health/ready"):
         assert nobody.get(path).json() == {
@@ -110,7 +117,7 @@ def test_health_is_503_while_a_part_is_down_but_the_process_is_alive(
         }
 
     def check(_: object) -> None:
-        raise Unavailable("No answer.")
+        raise Unavailable("The bucket mine gives no answer.", "Wait.", "No answer.")
 
     monkeypatch.setattr(type(nobody.commerce.context.files), "check", check)
     for path in ("/v1/health", "/health/ready"):
@@ -121,6 +128,17 @@ def test_health_is_503_while_a_part_is_down_but_the_process_is_alive(
             "parts": {"database": "ok", "files": "No answer."},
         }
     assert nobody.get("/health/live").status_code == 200
+
+
+def test_however_many_ask_the_parts_are_looked_at_once_a_second(
+    nobody: Api, monkeypatch: pytest.MonkeyPatch
+):
+    looks: list[int] = []
+    files = type(nobody.commerce.context.files)
+    monkeypatch.setattr(files, "check", lambda _: looks.append(1))
+    for _ in range(10):
+        assert nobody.get("/v1/health").status_code == 200
+    assert len(looks) <= 2
 
 
 @pytest.mark.parametrize(
