@@ -14,7 +14,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fuzz real-feeds check docs fmt lock clean
+.PHONY: help install demo test fuzz fuzz-api real-feeds check docs fmt lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,10 @@ test: .venv/.test  ## every test, in random order; ARGS="-k orders" goes to pyte
 
 fuzz: .venv/.test  ## every reader against damaged bytes, for SECONDS=900; SEED=n does it again
 	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),900) $(SEED)
+
+fuzz-api: .venv/.test  ## the API against all that its description allows and forbids; CASES=10000
+	@FUZZ_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -k nothing_that_can_be_sent \
+		tests/e2e/test_served.py
 
 real-feeds: .venv/.test  ## every file of FEEDS=folder through doctor and intake, as a table
 	@$(BIN)/python -m tests.real_feeds "$(FEEDS)"

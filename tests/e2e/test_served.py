@@ -1,7 +1,9 @@
 """The server as people start it: our own command, granian's processes, the embedded PostgreSQL."""
 
+import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +20,8 @@ from attrs import frozen
 COMMERCE = Path(sys.executable).with_name("commerce")
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,cheap,USD\n"
 PATIENCE = 60
+FUZZ_CASES = int(os.environ.get("FUZZ_CASES", "300"))
+"""About so many requests are made up; `make fuzz-api CASES=...` sets it."""
 
 
 @frozen
@@ -28,6 +32,7 @@ class Served:
     secret: str
     process: "subprocess.Popen[str]"
     client: httpx.Client
+    home: Path
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
         secret = (data / "operator.key").read_text().strip()
         headers = {"x-api-key": secret}
         with httpx.Client(base_url=f"{address}/v1", headers=headers, timeout=PATIENCE) as client:
-            yield Served(address, secret, process, client)
+            yield Served(address, secret, process, client, data)
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE)
@@ -109,24 +114,66 @@ def test_a_connection_that_breaks_during_an_upload_leaves_nothing(served: Served
 
 def test_an_address_that_is_taken_is_said_so(served: Served, tmp_path: Path):
     second = _start(tmp_path, int(served.address.rpartition(":")[2]))
-    _, told = second.communicate(timeout=PATIENCE)
+    second.communicate(timeout=PATIENCE)
     assert second.returncode == 75
-    assert "can't listen" in told
+    assert "can't listen" in (tmp_path / "log").read_text()
+
+
+def test_the_processes_of_a_server_count_together(served: Served):
+    def told(figure: str) -> float:
+        text = httpx.get(f"{served.address}/metrics").text
+        (found,) = re.findall(rf"^{re.escape(figure)} ([\d.]+)$", text, re.MULTILINE)
+        return float(found)
+
+    asked = 'commerce_http_requests_total{method="GET",route="/v1/orders",status="200"}'
+    for _ in range(2):
+        # Each on a connection of its own, so that both processes are met.
+        for _ in range(20):
+            headers = {"x-api-key": served.secret}
+            assert httpx.get(f"{served.address}/v1/orders", headers=headers).status_code == 200
+        counts = [told(asked) for _ in range(10)]
+        assert counts == sorted(counts)
+        assert counts[0] >= 20
+    assert told('commerce_database_connections{state="most"}') == 20
+    assert told("commerce_queue_jobs") == 0
+
+
+def test_the_log_is_lines_of_json_without_the_key(served: Served):
+    client = served.client
+    client.post("/partners", json={"partner_name": "Quiet", "contact_email": "john@example.org"})
+    text = (served.home / "log").read_text()
+    events = [json.loads(line)["event"] for line in text.splitlines()]
+    assert events.count("process.started") == 2
+    assert "request.finished" in events
+    for private in (served.secret, "john@", "Quiet", "Lamp"):
+        assert private not in text
 
 
 @pytest.mark.slow
-def test_nothing_that_can_be_sent_makes_it_fail(served: Served, tmp_path: Path):
-    """Whatever its description allows, and what that forbids, is answered as described."""
+@pytest.mark.parametrize("with_real_ids", [False, True], ids=["any ids", "real ids"])
+def test_nothing_that_can_be_sent_makes_it_fail(
+    served: Served, tmp_path: Path, *, with_real_ids: bool
+):
+    """Whatever its description allows, and what that forbids, is answered as described.
+
+    Where an id has to be guessed most requests end at a 404, so all is sent again with ids of what
+    there is.
+    """
+    described = httpx.get(f"{served.address}/openapi.json").json()["paths"]
+    operations = sum(len(methods) for methods in described.values())
+    each = max(1, FUZZ_CASES // operations // 2)
+    (tmp_path / "schemathesis.toml").write_text(_known(served.client) if with_real_ids else "")
     checked = subprocess.run(
         [
             COMMERCE.with_name("schemathesis"),
             "run",
             f"{served.address}/openapi.json",
             f"--header=X-API-Key: {served.secret}",
-            "--phases=examples,coverage,fuzzing",
-            "--max-examples=5",
+            f"--phases={'fuzzing' if with_real_ids else 'examples,coverage,fuzzing'}",
+            f"--max-examples={each}",
             # An order of a product that isn't there fits the description, and is refused.
             "--exclude-checks=positive_data_acceptance",
+            "--continue-on-failure",
             "--no-color",
         ],
         cwd=tmp_path,
@@ -134,21 +181,42 @@ def test_nothing_that_can_be_sent_makes_it_fail(served: Served, tmp_path: Path):
         text=True,
         check=False,
     )
-    assert checked.returncode == 0, checked.stdout[-5000:]
+    assert checked.returncode == 0, checked.stdout[-20_000:]
+    assert served.process.poll() is None
+
+
+def _known(client: httpx.Client) -> str:
+    """Settings of the fuzzer: the ids of a partner and of all that it has."""
+    name = f"Fuzzed {secrets.token_hex(4)}"
+    partner = client.post("/partners", json={"partner_name": name, "currency": "USD"}).json()
+    form = {"partner_id": partner["partner_id"]}
+    receipt = client.post("/feeds/upload", files={"file": ("f.csv", FEED)}, data=form).json()
+    client.post(f"/jobs/{receipt['job_id']}/run?wait=20")
+    product = client.get(f"/products?partner_id={partner['partner_id']}").json()["items"][0]
+    items = [{"product_id": product["product_id"], "quantity": 1}]
+    ids = {
+        **receipt,
+        "product_id": product["product_id"],
+        "order_id": client.post("/orders", json={"items": items}).json()["order_id"],
+        "key_id": client.post(f"/partners/{partner['partner_id']}/keys").json()["key_id"],
+    }
+    lines = [f'"path.{name}" = "{ids[name]}"' for name in sorted(ids) if name.endswith("_id")]
+    return "\n".join(["[parameters]", *lines])
 
 
 def _start(data: Path, port: int, workers: int = 1) -> "subprocess.Popen[str]":
     command: list[Any] = [COMMERCE, "serve", "--port", str(port), "--workers", str(workers)]
     # Away from the user's own settings, and without a terminal.
     environment = {n: v for n, v in os.environ.items() if not n.startswith("COMMERCE_")}
-    return subprocess.Popen(
-        command,
-        cwd=data,
-        env={**environment, "COMMERCE_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with (data / "log").open("w") as log:
+        return subprocess.Popen(
+            command,
+            cwd=data,
+            env={**environment, "COMMERCE_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
 
 
 def _address_of(process: "subprocess.Popen[str]") -> str:
@@ -157,8 +225,7 @@ def _address_of(process: "subprocess.Popen[str]") -> str:
     for line in process.stdout:
         if found := re.search(r"http://[\d.]+:\d+", line):
             return found[0]
-    assert process.stderr
-    raise AssertionError(process.stderr.read())
+    raise AssertionError(f"the server ended with {process.wait()}; its log says why")
 
 
 def _free_port() -> int:
