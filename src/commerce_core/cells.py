@@ -50,7 +50,6 @@ YES_NO: Final = {
 }
 
 _UNKEPT: Final = re.compile("[\0\ud800-\udfff]")
-"""What no database takes: NUL, and halves of surrogate pairs, which JSON can spell."""
 _COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
 _COMMA_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,2}", re.ASCII)
 _ZEROS_LOST: Final = re.compile(r"[0-9]{7}|[0-9]{9,11}", re.ASCII)
@@ -128,7 +127,15 @@ def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
 def read_sku(cell: str) -> str | None:
     """The sku in a cell, less the apostrophe a spreadsheet put before it; None if unreadable."""
     sku = cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
-    return sku if 1 <= len(sku) <= schema.LONGEST_SKU and "\0" not in sku else None
+    return sku if 1 <= len(sku) <= schema.LONGEST_SKU and unkept(sku) is None else None
+
+
+def unkept(text: str) -> Misread | None:
+    """Why no database takes a text: a NUL in it, or half a character, which JSON can spell."""
+    found = _UNKEPT.search(text)
+    if found is None:
+        return None
+    return Misread("nul_character" if found[0] == "\0" else "half_character")
 
 
 def _read_text(text: str, longest: int) -> Reading:
@@ -285,6 +292,6 @@ def _read_attributes(text: str) -> Reading:
         return Misread("not_attributes")
     told = cast("dict[str, object]", made)
     texts = [text for pair in told.items() for text in pair if isinstance(text, str)]
-    if len(texts) < 2 * len(told) or any(_UNKEPT.search(text) for text in texts):
+    if len(texts) < 2 * len(told) or any(map(unkept, texts)):
         return Misread("not_attributes")
     return {name: str(value) for name, value in told.items()}

@@ -232,6 +232,7 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "malformed_quotes": ("error", 'Double the quotes inside a quoted cell: "a 12"" single".'),
     "nul_character": ("error", "Remove the NUL characters; no database stores them."),
+    "half_character": ("error", "JSON spells half a character here; send it whole."),
     "oversized_cell": ("error", f"A cell has at most {LONGEST_CELL:,} characters."),
     "missing_value": ("error", "This column must not be blank."),
     "too_long": ("error", "Shorten the text."),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from commerce_core.cells import Misread, Reading, Warned, read_sku, reader_of
+from commerce_core.cells import Misread, Reading, Warned, read_sku, reader_of, unkept
 from commerce_core.feed_schema import (
     AMOUNTS,
     BLANKS,
@@ -151,8 +151,8 @@ class RecordReader:
         text = reader.feeding.gather(cells)
         if not text:
             return None
-        if "\0" in text:
-            return Misread("nul_character")
+        if (refused := unkept(text)) is not None:
+            return refused
         if len(text) > LONGEST_CELL:
             return Misread("oversized_cell")
         translated = reader.translate(text)
@@ -278,8 +278,8 @@ class RecordReader:
     def _bad_sku(self, line: int, cells: Sequence[str]) -> Problem:
         text = self._sku.gather(cells)
         blank = not text.strip(BLANKS + "'")
-        code = "missing_value" if blank else "nul_character" if "\0" in text else "too_long"
-        return self._problem(line, "sku", cells, Misread(code))
+        refused = unkept(text) or Misread("too_long")
+        return self._problem(line, "sku", cells, Misread("missing_value") if blank else refused)
 
     def _problem(
         self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned

@@ -400,3 +400,12 @@ def test_five_thousand_records_of_eleven_columns_are_read_in_a_second():
     begin = perf_counter()
     assert not any(record.problems for record in read(text, "full"))
     assert perf_counter() - begin < 1
+
+
+def test_half_a_character_that_json_spells_is_a_problem_of_its_record():
+    lines = b'{"sku": "A", "title": "x\\ud800y"}\n{"sku": "\\udfff", "title": "z"}\n'
+    terms = Terms("delta", None, ZoneInfo("UTC"))
+    first, second = open_feed(io.BytesIO(lines), terms)
+    assert [problem.code for problem in first.problems] == ["half_character"]
+    assert (second.sku, [problem.code for problem in second.problems]) == (None, ["half_character"])
+    assert all(p.value and p.value.encode() for p in (*first.problems, *second.problems))
