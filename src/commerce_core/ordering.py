@@ -91,7 +91,7 @@ class Ordering:
         units = Counter[str]()
         for id_, item in zip(ids, wanted, strict=True):
             if id_ is not None:
-                units[id_] += item.quantity
+                units[id_] += item.units
         held = unit.products.hold(units)
         products = [held.get(id_) if id_ else None for id_ in ids]
         return [

@@ -37,6 +37,11 @@ class Wanted:
     partner_id: str | None = None
     sku: str | None = None
 
+    @property
+    def units(self) -> int:
+        """The quantity, or 0 where it is none that can be ordered."""
+        return self.quantity if 1 <= self.quantity <= LARGEST_QUANTITY else 0
+
 
 @frozen
 class OrderItem:
@@ -107,9 +112,11 @@ class OrderQuery:
 def check_request(
     items: Sequence[Wanted], reference: str | None, metadata: Mapping[str, str]
 ) -> None:
-    """InvalidInput with everything that is wrong with an order before any product is looked at."""
-    refuse_if(
-        "The order can't be read so.",
+    """InvalidInput with everything that is wrong with an order before any product is looked at.
+
+    A quantity alone doesn't raise: `judge_items` tells it beside what is wrong with the products.
+    """
+    judgements = (
         (not 1 <= len(items) <= MOST_ITEMS, _BAD_ITEMS),
         *(judgement for index, item in enumerate(items) for judgement in _check_item(index, item)),
         (reference is not None and not _is_text(reference, 1, LONGEST_REFERENCE), _BAD_REFERENCE),
@@ -119,8 +126,11 @@ def check_request(
             _BAD_METADATA,
         ),
     )
+    if any(wrong and fault.code != _BAD_QUANTITY for wrong, fault in judgements):
+        refuse_if("The order can't be read so.", *judgements)
 
 
+_BAD_QUANTITY: Final = "bad_quantity"
 _BAD_ITEMS: Final = Fault("/items", "bad_items", f"An order has 1 to {MOST_ITEMS} items.")
 _BAD_REFERENCE: Final = Fault(
     "/customer_reference",
@@ -136,18 +146,19 @@ _BAD_METADATA: Final = Fault(
 
 def _check_item(index: int, item: Wanted) -> Iterator[tuple[bool, Fault]]:
     pointer = f"/items/{index}"
-    sold = f"A quantity is 1 to {LARGEST_QUANTITY:,}."
     named = "An item names its product by product_id, or by partner_id and sku."
-    yield (
-        not 1 <= item.quantity <= LARGEST_QUANTITY,
-        Fault(f"{pointer}/quantity", "bad_quantity", sold),
-    )
+    yield not item.units, _quantity_fault(pointer)
     yield not (item.product_id or item.sku), Fault(pointer, "unnamed_product", named)
     for name in ("product_id", "partner_id", "sku"):
         text: str | None = getattr(item, name)
         detail = "No product is named with NUL or half a character."
         fault = Fault(f"{pointer}/{name}", "unknown_product", detail)
         yield text is not None and bool(UNSTORABLE.search(text)), fault
+
+
+def _quantity_fault(pointer: str) -> Fault:
+    detail = f"A quantity is 1 to {LARGEST_QUANTITY:,}."
+    return Fault(f"{pointer}/quantity", _BAD_QUANTITY, detail)
 
 
 def _is_text(text: str, shortest: int, longest: int) -> bool:
@@ -163,13 +174,15 @@ def judge_items(
     """
     pairs = list(zip(items, products, strict=True))
     wanted = _units_by_product(
-        (product.product_id, item.quantity) for item, product in pairs if product
+        (product.product_id, item.units) for item, product in pairs if product
     )
-    faults = [
-        fault
-        for index, (item, product) in enumerate(pairs)
-        if (fault := _judge_item(f"/items/{index}", item, product, wanted, at))
-    ]
+    faults: list[Fault] = []
+    for index, (item, product) in enumerate(pairs):
+        pointer = f"/items/{index}"
+        if fault := _judge_item(pointer, item, product, wanted, at):
+            faults.append(fault)
+        if not item.units:
+            faults.append(_quantity_fault(pointer))
     codes = sorted({product.currency for product in products if product and product.currency})
     if len(codes) > 1:
         detail = f"An order has one currency; these items have {', '.join(codes)}."

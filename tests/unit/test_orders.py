@@ -95,7 +95,30 @@ def test_an_order_has_some_items_and_not_too_many(count: int):
 
 @pytest.mark.parametrize("quantity", [-1, 0, LARGEST_QUANTITY + 1, 2**63])
 def test_a_quantity_is_at_least_one_and_not_too_large(quantity: int):
-    assert refused([wanted(), wanted(quantity)]) == [("/items/1/quantity", "bad_quantity")]
+    assert judged((wanted(), product(held=1)), (wanted(quantity), product(held=1))) == [
+        ("/items/1/quantity", "bad_quantity")
+    ]
+    assert refused([wanted(quantity)], "") == [
+        ("/items/0/quantity", "bad_quantity"),
+        ("/customer_reference", "bad_reference"),
+    ]
+
+
+def test_a_bad_quantity_hides_nothing_that_is_wrong_with_the_products():
+    assert judged(
+        (wanted(0), None),
+        (wanted(-1), product(status="removed")),
+        (wanted(4), product(quantity=3, held=4)),
+        (wanted(0), product("C", currency="USD")),
+    ) == [
+        ("/items/0/product_id", "unknown_product"),
+        ("/items/0/quantity", "bad_quantity"),
+        ("/items/1/product_id", "not_sellable"),
+        ("/items/1/quantity", "bad_quantity"),
+        ("/items/2/quantity", "insufficient_stock"),
+        ("/items/3/quantity", "bad_quantity"),
+        ("/items", "mixed_currencies"),
+    ]
 
 
 @pytest.mark.parametrize("item", [Wanted(1), Wanted(1, partner_id="p"), Wanted(1, "", "p", "")])

@@ -120,9 +120,15 @@ def test_every_fault_of_an_order_is_told(api: Api):
             {"items": [{"quantity": "2"}, {"quantity": True}]},
             ["/items/0/quantity", "/items/1/quantity"],
         ),
-        ({"items": [{"quantity": 0, "product_id": "x"}]}, ["/items/0/quantity"]),
+        (
+            {"items": [{"quantity": 0, "product_id": "x"}]},
+            ["/items/0/product_id", "/items/0/quantity"],
+        ),
         ({"items": [{"quantity": 1.0}]}, ["/items/0/quantity"]),
-        ({"items": [{"quantity": 10**30, "product_id": "x"}]}, ["/items/0/quantity"]),
+        (
+            {"items": [{"quantity": 10**30, "product_id": "x"}]},
+            ["/items/0/product_id", "/items/0/quantity"],
+        ),
         ({"items": [{"qty": 1}]}, ["/items/0/quantity", "/items/0/qty"]),
         ({"items": [{"quantity": 1}], "metadata": {"a/b": 1}}, ["/metadata/a~1b"]),
         ({"items": [{"quantity": 1}], "customer_reference": 5}, ["/customer_reference"]),
