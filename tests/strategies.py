@@ -222,9 +222,9 @@ def sent_files(draw: st.DrawFn, most_skus: int = 8) -> SentFile:
 
 def _delimited(draw: st.DrawFn, table: list[list[str]], delimiter: str) -> str:
     ending = draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    dialect = draw(st.sampled_from([csv.excel, csv.unix_dialect]))
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=ending)
+    writer = csv.writer(text, dialect, delimiter=delimiter, lineterminator=ending)
     for row in table:
         if row == [BROKEN]:
             text.write(f'"a"b{delimiter}=1{ending}')

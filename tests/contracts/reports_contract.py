@@ -19,12 +19,13 @@ from commerce_core.errors import NotFound
 from commerce_core.feed_schema import Problem
 from commerce_core.jobs import Job
 from commerce_core.layouts import REPORT_COLUMNS
+from commerce_core.partners import Mode
 from commerce_core.ports import Store
 from commerce_core.profiles import Profile
 from commerce_core.usecases import Commerce
 from entrypoints.worker import no_lease
 from tests.contracts import samples
-from tests.strategies import MARKS, SentFile, sent_files
+from tests.strategies import MARKS, MODES, SentFile, sent_files
 
 OF_CURRENCIES = {"too_many_decimals", "missing_currency"}
 """In a delta a price that names no currency first takes its product's, in a full feed never."""
@@ -38,13 +39,13 @@ class Desk:
     commerce: Commerce
     partner: str
 
-    def load(self, body: bytes, mode: str = "delta", name: str = "feed.csv") -> Job:
+    def load(self, body: bytes, mode: Mode = "delta", name: str = "feed.csv") -> Job:
         stream = io.BytesIO(body)
         job = self.commerce.intake.load(
             stream,
             partner=self.partner,
             mode=mode,
-            file_name=name,  # type: ignore[arg-type]
+            file_name=name,
         )
         assert job.error is None or job.error.code in FAILURES, job.error
         return job
@@ -125,7 +126,7 @@ class TestReports:
         report = desk.report(job)
         if file.encoding in MARKS:
             assert report[:2] == file.body[:2]
-        for mode in ("full", "delta"):
+        for mode in MODES:
             again = desk.load(report, mode)
             if file.mode == "full":
                 told = [each for each in told if each[0] not in OF_CURRENCIES]
