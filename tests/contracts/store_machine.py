@@ -36,6 +36,7 @@ from commerce_core.orders import Order, OrderQuery, Wanted, freeze_line, judge_i
 from commerce_core.paging import Page, Position, every
 from commerce_core.ports import Store, UnitOfWork
 from commerce_core.products import Product, ProductQuery
+from commerce_core.publications import Publication
 from commerce_core.sales import EntryKind, SalesEntry, SalesQuestion
 from tests.contracts import samples
 from tests.contracts.samples import SECOND, T0
@@ -80,6 +81,8 @@ def timeless(product: Product) -> Product:
     return evolve(product, created_at=T0)
 
 
+LATE = st.sampled_from([timedelta(0), timedelta(0), 3 * SECOND])
+"""By how much the clock has gone back."""
 ENDS = st.sampled_from(["kept", "kept", "kept", "dry run", "error"])
 """How a unit ends: mostly well."""
 
@@ -98,6 +101,11 @@ def answer(store: Store, step: Callable[[UnitOfWork], T], ends: str) -> T | Refu
         faults = refused.faults if isinstance(refused, InvalidInput) else ()
         return Refused(type(refused), refused.code, faults)
     return got[0]
+
+
+def unnumbered(publication: Publication | None) -> Publication | None:
+    """The publication without its number, which depends on what a store has been through."""
+    return publication and evolve(publication, number=None)
 
 
 def receive(unit: UnitOfWork, feed: Feed, job: Job, at: datetime) -> Job | None:
@@ -173,22 +181,23 @@ class StoreMachine(RuleBasedStateMachine):
                 unit.sources.add(source)
 
         self.both(step)
-        self.send(file, 0, "kept")
+        self.send(file, 0, timedelta(0), "kept")
 
     # --- feeds ------------------------------------------------------------------------------------
 
-    @rule(target=jobs, file=feed_files(MOST_SKUS), source=st.integers(0, 2), ends=ENDS)
-    def send_odd_feed(self, file: FeedFile, source: int, ends: str) -> object:
-        return self.send(file, source // 2, ends)
+    @rule(target=jobs, file=feed_files(MOST_SKUS), source=st.integers(0, 2), late=LATE, ends=ENDS)
+    def send_odd_feed(self, file: FeedFile, source: int, late: timedelta, ends: str) -> object:
+        return self.send(file, source // 2, late, ends)
 
-    @rule(target=jobs, file=offers(MOST_SKUS), ends=ENDS)
-    def send_good_feed(self, file: FeedFile, ends: str) -> object:
-        return self.send(file, 0, ends)
+    @rule(target=jobs, file=offers(MOST_SKUS), late=LATE, ends=ENDS)
+    def send_good_feed(self, file: FeedFile, late: timedelta, ends: str) -> object:
+        return self.send(file, 0, late, ends)
 
-    def send(self, file: FeedFile, source: int, ends: str) -> object:
-        """Receives a feed, claims its job, compares, applies, finishes."""
-        feed = samples.feed(self.sources[source], mode=file.mode)
-        job, at = samples.job(feed), now()
+    def send(self, file: FeedFile, source: int, late: timedelta, ends: str) -> object:
+        """Receives a feed, claims its job, compares, applies, finishes; the clock may go back."""
+        at = now()
+        feed = samples.feed(self.sources[source], mode=file.mode, snapshot_at=at - 2 * late)
+        job = samples.job(feed)
         columns, records = file.read()
         incoming = evolve(samples.incoming(feed, file.currency), columns=columns)
         publication, stem = samples.publication(feed), samples.new_stem()
@@ -201,8 +210,8 @@ class StoreMachine(RuleBasedStateMachine):
             unit.jobs.add_problems(job.job_id, plan.problems)
             unit.feeds.put(feed.became("applied", at))
             unit.jobs.finish(claimed.complete(at, Summary(), "clean"))
-            published = unit.publications.add(publication, at)
-            return plan, after, evolve(published, number=None)
+            published = unit.publications.add(publication, at - late)
+            return plan, after, unnumbered(published)
 
         self.both(run, ends)
         return job.job_id
@@ -213,9 +222,23 @@ class StoreMachine(RuleBasedStateMachine):
         at = now()
         taken = self.both(lambda unit: unit.jobs.claim(at, timedelta(0), job_id))
         if isinstance(taken, Job):
+            for attempt in (evolve(taken, attempts=taken.attempts - 1), taken):
+                progress = Progress("read", attempt.attempts)
+                self.both(lambda unit, a=attempt, p=progress: unit.jobs.renew(a, p, timedelta(0)))
             former = evolve(taken, attempts=taken.attempts - 1)
-            self.both(lambda unit: unit.jobs.renew(former, Progress("read"), SECOND))
             self.both(lambda unit: unit.jobs.finish(former.complete(at, Summary(), "clean")))
+
+    @rule(job_id=jobs, ends=ENDS)
+    def add_another_job(self, job_id: str, ends: str) -> None:
+        """A feed may have several jobs, of which the newest is told with it."""
+
+        def step(unit: UnitOfWork) -> Feed:
+            feed_id = unit.jobs.get(job_id).feed_id
+            unit.jobs.add(evolve(job, feed_id=feed_id))
+            return unit.feeds.get(feed_id)
+
+        job = samples.job(samples.feed(self.sources[0]))
+        self.both(step, ends)
 
     @rule(job_id=jobs, limit=st.integers(1, 3))
     def read_problems(self, job_id: str, limit: int) -> None:
@@ -233,6 +256,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.same_pages(lambda unit, after: unit.jobs.page(jobs, after, limit))
         source_id = self.sources[0].source_id
         self.both(lambda unit: (unit.feeds.count(query), unit.feeds.last_full_snapshot(source_id)))
+        self.both(lambda unit: unnumbered(unit.publications.latest(source_id)))
         orders = OrderQuery(partner_id=self.partner.partner_id)
         self.same_pages(lambda unit, after: unit.orders.page(orders, after, limit))
         self.both(lambda unit: unit.orders.count(orders))
