@@ -631,8 +631,10 @@ class _Sales:
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
         return sales.fold(self._kept.entries.values(), question)
 
-    def first_at(self) -> datetime | None:
-        return min((entry.at for entry in self._kept.entries.values()), default=None)
+    def first_at(self, partner_id: str | None = None) -> datetime | None:
+        entries = self._kept.entries.values()
+        times = (entry.at for entry in entries if partner_id in (None, entry.partner_id))
+        return min(times, default=None)
 
 
 @frozen

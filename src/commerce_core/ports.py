@@ -291,8 +291,8 @@ class Sales(Protocol):
         """The figures exactly as `sales.fold` gives them."""
         ...
 
-    def first_at(self) -> datetime | None:
-        """When the first entry happened."""
+    def first_at(self, partner_id: str | None = None) -> datetime | None:
+        """When the first entry happened; of that partner, where one is given."""
         ...
 
 

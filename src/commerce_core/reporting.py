@@ -136,7 +136,9 @@ class Reporting:
         """The question in full: by default from the first entry until now, its moment included."""
         since, until = span
         end = until or self._context.clock() + datetime.resolution
-        start = since or min(unit.sales.first_at() or end, end)
+        # Not even when others began to sell is a partner's to know.
+        first = unit.sales.first_at(self._context.principal.partner_id)
+        start = since or min(first or end, end)
         refuse_if(
             "The report can't be made so.",
             (start > end, Fault("/from", "bad_range", "`from` is not after `to`.")),

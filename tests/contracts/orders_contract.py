@@ -180,6 +180,8 @@ class TestSales:
             unit.sales.add(samples.entry(order, item, at) for at in times)
         with store.begin() as unit:
             assert unit.sales.first_at() == min(times)
+            assert unit.sales.first_at(item.partner_id) == min(times)
+            assert unit.sales.first_at("ptn_" + "0" * 32) is None
 
 
 class TestIdempotency:

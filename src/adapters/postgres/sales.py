@@ -63,9 +63,16 @@ class Sales:
             return []
         return _starts(question, first, last + timedelta.resolution)
 
-    def first_at(self) -> datetime | None:
-        """When the first entry happened."""
-        (first,) = self._db.execute("SELECT min(at) FROM sales_entries").fetchone() or (None,)
+    def first_at(self, partner_id: str | None = None) -> datetime | None:
+        """When the first entry happened; of that partner, where one is given."""
+        (first,) = self._db.execute(
+            """
+            SELECT min(at)
+            FROM sales_entries
+            WHERE %(partner_id)s::uuid IS NULL OR partner_id = %(partner_id)s::uuid
+            """,
+            {"partner_id": maybe_digits(partner_id)},
+        ).fetchone() or (None,)
         return first
 
 

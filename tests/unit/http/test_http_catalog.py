@@ -188,6 +188,14 @@ def test_reports_tell_of_every_partner_and_currency(api: Api):
     assert sum(row["units_sold"] for row in days) == 2
 
 
+def test_a_partner_does_not_learn_when_others_began_to_sell(api: Api):
+    for sku, partner in [("A-1", "Other"), ("A-1", "Acme")]:
+        item = {"product_id": api.product(sku, partner), "quantity": 1}
+        last = api.post("/v1/orders", {"items": [item]}).json()
+    acme = api.asking(api.key("Acme", "analytics:read"))
+    assert acme.get("/v1/analytics/sales-over-time").json()["from"] == last["created_at"]
+
+
 def test_days_of_a_report_are_those_of_its_time_zone(api: Api):
     report = api.get(
         "/v1/analytics/sales-over-time?from=2026-03-01&to=2026-04-01&tz=Europe/Rome&grain=monthly"
