@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "partners": ("partners", "who sends feeds: add, list, show, set"),
     "keys": ("keys", "keys to the HTTP interface: add, list, revoke"),
     "profiles": ("profiles", "how a partner's files are read: show, set, test"),
-    "feeds": ("feeds", "files of partners: upload, list, show, raw"),
+    "feeds": ("feeds", "files of partners: upload, list, show, raw, report"),
     "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems"),
     "products": ("products", "the catalog: list, show"),
     "orders": ("orders", "orders: create, list, show, cancel"),
