@@ -215,18 +215,18 @@ class RecordReader:
         self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
         currency: Currency | None,
     ) -> Iterator[Problem]:  # fmt: skip
-        """Gives one amount the decimals of the currency; minor units need to know it."""
+        """Gives one amount the decimals of the currency; minor units need to be told it."""
         amount = values[name]
         if not isinstance(amount, Decimal):
             return
         if self._layout.feedings[name].column.unit == "minor":
-            known = currency or find_currency(self._terms.currency or "")
-            if known is None:
+            if currency is None:
+                # The product's would decide and isn't known here; the partner's is a guess.
                 del values[name]
-                yield self._problem(line, name, cells, Misread("missing_currency"))
+                hint = "Minor units mean nothing without a currency; name it in the profile."
+                yield self._problem(line, name, cells, Misread("missing_currency", hint))
                 return
-            amount, currency = amount.scaleb(-known.exponent), known
-            values["currency"] = known.code
+            amount = amount.scaleb(-currency.exponent)
         if currency is None:
             return
         if currency.is_exact(amount):

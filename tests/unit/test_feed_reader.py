@@ -13,6 +13,7 @@ from commerce_core.errors import FileRefused
 from commerce_core.feed_reader import Terms, open_feed
 from commerce_core.feed_schema import LONGEST_CELL, LONGEST_SHOWN_VALUE, PROBLEMS, Record
 from commerce_core.partners import Mode
+from commerce_core.profiles import Column, Profile
 from tests.strategies import FeedFile, feed_files
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -409,3 +410,17 @@ def test_half_a_character_that_json_spells_is_a_problem_of_its_record():
     assert [problem.code for problem in first.problems] == ["half_character"]
     assert (second.sku, [problem.code for problem in second.problems]) == (None, ["half_character"])
     assert all(p.value and p.value.encode() for p in (*first.problems, *second.problems))
+
+
+def test_minor_units_are_read_in_a_currency_that_is_told_and_never_in_a_guessed_one():
+    profile = Profile(columns={"price": Column(("price",), unit="minor")})
+    header, record = b"sku,product_name,price,currency\n", b"A,Lamp,1999,%b\n"
+
+    def read(code: bytes, mode: Mode) -> Record:
+        terms = Terms(mode, "JPY", ZoneInfo("UTC"), profile)
+        return next(iter(open_feed(io.BytesIO(header + record % code), terms)))
+
+    assert str(read(b"USD", "delta").values["price"]) == "19.99"
+    assert str(read(b"KWD", "full").values["price"]) == "1.999"
+    assert str(read(b"", "full").values["price"]) == "1999"
+    assert [problem.code for problem in read(b"", "delta").problems] == ["missing_currency"]
