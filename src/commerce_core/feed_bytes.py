@@ -132,7 +132,7 @@ def _inflated(source: _Source, window: int) -> Iterator[bytes]:
         except zlib.error as error:
             raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip") from error
         expanded += len(block)
-        _check_expansion(expanded, source.taken)
+        _check_expansion(expanded, source.taken - len(inflate.unconsumed_tail))
         if block:
             yield block
     source.give_back(inflate.unused_data)

@@ -29,8 +29,12 @@ LONGEST_MATCHED: Final = 2_000
 """Characters of a cell to which a pattern is applied; a longer one doesn't match."""
 TEMPLATE_PART: Final = re.compile(r"\{([^{}]+)\}")
 DATE_FORMAT: Final = re.compile(r"(?=.*YYYY)(?=.*MM)(?=.*DD)(?:YYYY|MM|DD|hh|mm|ss|[-./: T,])+")
-_MOST_UNBOUNDED: Final = 2
-_UNSAFE: Final = re.compile(r"\(\?(?!:)|\\[1-9]|\)[*+{?]|[*+?}]\+")
+_MOST_WAYS: Final = 8 * LONGEST_MATCHED**2
+"""Ways in which a pattern may be tried on a cell, at worst."""
+_PATTERN_PART: Final = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{([0-9]*)(,?)([0-9]*)\}|\(\?:|.", re.DOTALL
+)
+_UNSAFE: Final = re.compile(r"\(\?(?!:)|\\[1-9]|\)[*+{?]|(?<!\\)[*+?}]\+")
 
 Preset = Literal["canonical", "google-merchant", "shopify", "woocommerce", "medusa"]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
@@ -191,13 +195,36 @@ def why_unsafe(pattern: str) -> str | None:
     """
     if len(pattern) > LONGEST_PATTERN:
         return f"A pattern has at most {LONGEST_PATTERN} characters."
-    if _UNSAFE.search(pattern) or len(re.findall(r"(?<!\\)[*+]", pattern)) > _MOST_UNBOUNDED:
+    if _UNSAFE.search(pattern) or _ways_of(pattern) > _MOST_WAYS:
         return "Leave out look-around, back-references, repeated groups and a third * or +."
     try:
         groups = re.compile(pattern, re.ASCII).groups
     except re.error as error:
         return f"It is no regular expression: {error}."
     return None if groups == 1 else "Put what counts in one pair of parentheses."
+
+
+def _ways_of(pattern: str) -> int:
+    """In how many ways a pattern without repeated groups may be tried on a cell, at most."""
+    ways, bars = 1, [0]
+    for part in _PATTERN_PART.finditer(pattern):
+        match part[0]:
+            case "*" | "+":
+                ways *= LONGEST_MATCHED
+            case "?":
+                ways *= 2
+            case "|":
+                bars[-1] += 1
+            case "(" | "(?:":
+                bars.append(0)
+            case ")" if len(bars) > 1:
+                ways *= bars.pop() + 1
+            case _ if part[2]:
+                most = min(int(part[3] or LONGEST_MATCHED), LONGEST_MATCHED)
+                ways *= max(1, most - int(part[1] or 0) + 1)
+            case _:
+                pass
+    return ways * (bars[0] + 1)
 
 
 _DEFAULTS: Final = {a.name: getattr(Profile(), a.name) for a in fields(Profile)}
