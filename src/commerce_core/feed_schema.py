@@ -282,8 +282,9 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
 """The public, stable codes: severity, and what to do."""
 
 
-Fate = Literal["blank", "folded", "skipped"]
-"""What becomes of a record that is no offer: nothing in it, part of the one before, left out."""
+Fate = Literal["blank", "folded", "skipped", "overtaken"]
+"""What becomes of a record that changes nothing: nothing in it, part of the one before, no offer,
+older than what is known already."""
 
 
 @frozen

@@ -22,9 +22,11 @@ from commerce_core.jobs import (
     JobQuery,
     Summary,
 )
+from commerce_core.lateness import overtaken_skus, without_overtaken
 from commerce_core.partners import Partner
 from commerce_core.plans import Incoming, Plan
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
+from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
 from commerce_core.rejects import MOST_COMPARED_KEPT, MOST_REPORT_BYTES, RejectReport
 from commerce_core.tally import Tally, Tell
@@ -70,17 +72,26 @@ class Ingest:
             reader = open_feed(tally.metered(raw), terms)
             feed = _mending(unit, feed, reader.mends)
             incoming = _incoming(feed, partner, reader)
-            run = _Run(job, feed, incoming, terms, reader, tally, read_by.version)
+            late = self._overtaken(unit, feed, partner, read_by)
+            run = _Run(job, feed, incoming, terms, reader, tally, read_by.version, late)
             landed = _newer_full_snapshot(unit, feed) or self._land(unit, run, tell)
         if isinstance(landed, datetime):
             return self._supersede(unit, job, feed, landed)
         job = evolve(job, progress=tally.progress("apply"))
         return self._finish(unit, job, feed, landed)
 
+    def _overtaken(
+        self, unit: UnitOfWork, feed: Feed, partner: Partner, read_by: SavedProfile
+    ) -> frozenset[str]:
+        """What a delta may no longer say. An older full feed is superseded as a whole."""
+        if feed.mode == "full":
+            return frozenset()
+        return overtaken_skus(unit, self.files, partner, read_by.profile, feed)
+
     def _land(self, unit: UnitOfWork, run: "_Run", tell: Tell) -> "_Landed":
         """Compares the feed with the catalog, and applies what it changes if any is accepted."""
         tally = run.tally
-        records = tally.counted(run.reader, tell)
+        records = tally.counted(without_overtaken(run.reader, run.overtaken), tell)
         plan = unit.products.compare(run.incoming, records, MOST_COMPARED_KEPT)
         _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
         tally.stage("compare", tally.records_read)
@@ -165,6 +176,7 @@ class _Run:
     reader: Reader
     tally: Tally
     profile_version: int
+    overtaken: frozenset[str]
 
 
 @frozen

@@ -100,6 +100,7 @@ class Tally:
             duplicate=plan.duplicate,
             folded=self.fates["folded"],
             skipped=self.fates["skipped"],
+            overtaken=self.fates["overtaken"],
             blank=self.fates["blank"],
             absent=plan.absent,
             removed=plan.removed,

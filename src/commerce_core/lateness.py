@@ -1,0 +1,52 @@
+"""Lateness: what an older delta may no longer say, since newer feeds have spoken of it already.
+
+Most feeds come in order, and then nothing is looked at but a list of feeds. For one that comes late
+the raw files of the newer ones tell which products they contained, unchanged ones too; so nothing
+has to be written of a product each time that a feed merely contains it.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from attrs import evolve
+
+from commerce_core.errors import FileRefused
+from commerce_core.feed_reader import open_feed
+from commerce_core.feed_schema import Record
+from commerce_core.feeds import Feed, FeedQuery
+from commerce_core.partners import Partner
+from commerce_core.ports import Files, UnitOfWork
+from commerce_core.profiles import Profile
+from commerce_core.records import Terms
+
+MOST_NEWER: Final = 200
+"""Applied feeds of a source that are looked at, those received last."""
+
+
+def overtaken_skus(
+    unit: UnitOfWork, files: Files, partner: Partner, profile: Profile, feed: Feed
+) -> frozenset[str]:
+    """The skus of all records that newer applied feeds of the source brought."""
+    applied = unit.feeds.page(
+        FeedQuery(source_id=feed.source_id, status="applied"), None, MOST_NEWER
+    )
+    newer = [other for other in applied.items if other.snapshot_at > feed.snapshot_at]
+    return frozenset(sku for other in newer for sku in _skus(files, other, partner, profile))
+
+
+def _skus(files: Files, feed: Feed, partner: Partner, profile: Profile) -> Iterator[str]:
+    """The skus of a feed's records that weren't rejected in reading."""
+    # By a profile that has changed since, its header may no longer be understood; then it can't be
+    # told what the feed contained, and it overtakes nothing.
+    with files.open(feed.file_key) as raw, suppress(FileRefused):
+        for record in open_feed(raw, Terms.of(partner, feed.mode, profile)):
+            if record.sku is not None and record.fate is None and not record.rejected:
+                yield record.sku
+
+
+def without_overtaken(records: Iterable[Record], overtaken: frozenset[str]) -> Iterator[Record]:
+    """The records, those marked that a newer feed has overtaken; rejected ones stay rejected."""
+    for record in records:
+        late = record.sku in overtaken and record.fate is None and not record.rejected
+        yield evolve(record, fate="overtaken") if late else record
