@@ -8,7 +8,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final, cast
 
 from attrs import field, frozen
@@ -26,6 +26,7 @@ OBJECTS_LOOKED_AT: Final = 1_000
 """Objects of a JSONL file whose keys make its header."""
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
+_TOLD_DELIMITER: Final = re.compile(r"sep=([,;\t|])(?:\r\n?|\n)")
 _BROKEN_TEXT_KEPT: Final = 1_000
 
 
@@ -69,6 +70,10 @@ def open_records(blocks: Iterator[str], delimiter: str | None, accepts: Accepts)
     head, blocks = _look_ahead(blocks)
     if head.lstrip(BLANKS).startswith("{"):
         return Records(None, read_jsonl(blocks))
+    told = _TOLD_DELIMITER.match(head)
+    if told is not None:
+        # A spreadsheet's own way to say it, in a line before the header.
+        return Records(told[1], islice(read_delimited(blocks, told[1]), 1, None))
     chosen = delimiter or choose_delimiter(head, accepts)
     return Records(chosen, read_delimited(blocks, chosen))
 

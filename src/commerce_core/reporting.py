@@ -79,9 +79,9 @@ class Reporting:
             question = self._question(unit, (since, until), partner, currency, tz)
             question = evolve(question, grain=grain)
             totals = unit.sales.totals(question)
-            names = unit.partners.names({total.partner_id for total in totals})
+            sellers = _sellers(question, totals)
+            names = unit.partners.names({partner_id for partner_id, _ in sellers})
         found = {(total.period, total.partner_id, total.currency): total for total in totals}
-        sellers = sorted({(total.partner_id, total.currency) for total in totals})
         moments = list(periods(question)) if sellers else []
         _check_rows(len(moments) * len(sellers))
         rows = [
@@ -148,6 +148,14 @@ class Reporting:
         return SalesQuestion(
             start, end, self._context.partner_filter(unit, partner), known, zone=tz
         )
+
+
+def _sellers(question: SalesQuestion, totals: Sequence[SalesTotal]) -> list[tuple[str, str]]:
+    """Whose rows there are, in which currency: who sold, and who was asked for by name."""
+    found = {(total.partner_id, total.currency) for total in totals}
+    if question.partner_id is not None and question.currency is not None:
+        found.add((question.partner_id, question.currency))
+    return sorted(found)
 
 
 def _period_row(total: SalesTotal, grain: Grain, tz: str, partner_name: str) -> PeriodSales:

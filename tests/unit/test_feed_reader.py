@@ -424,3 +424,12 @@ def test_minor_units_are_read_in_a_currency_that_is_told_and_never_in_a_guessed_
     assert str(read(b"KWD", "full").values["price"]) == "1.999"
     assert str(read(b"", "full").values["price"]) == "1999"
     assert [problem.code for problem in read(b"", "delta").problems] == ["missing_currency"]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_a_spreadsheets_line_that_names_the_delimiter_is_no_record(mark: str):
+    text = f"sep={mark}\r\nsku{mark}price\r\nA{mark}5\r\n"
+    reader = open_feed(io.BytesIO(text.encode()), Terms("delta", None, ZoneInfo("UTC")))
+    (record,) = reader
+    assert (reader.delimiter, record.line, record.sku) == (mark, 3, "A")
+    assert str(record.values["price"]) == "5"

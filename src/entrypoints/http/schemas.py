@@ -15,7 +15,7 @@ from commerce_core.context import Listed
 from commerce_core.intake import Receipt
 from commerce_core.operations import IssuedKey
 from commerce_core.partners import ApiKey
-from commerce_core.profiles import Column
+from commerce_core.profiles import Column, Profile
 from commerce_core.sales import Report
 from entrypoints.http.routing import Answer
 from entrypoints.http.values import ID_KINDS, UNSAID, Hint, is_list, is_map, name_of
@@ -126,6 +126,9 @@ def _sparse(kind: Hint, components: Components) -> Schema:
         "required": [name_of(f) for f in fields if f.default is attrs.NOTHING],
         "additionalProperties": False,
     }
+    if kind is Profile:
+        scalar: Schema = {"type": ["string", "integer", "boolean"]}
+        table["properties"]["constants"] = {"type": "object", "additionalProperties": scalar}
     headers = {"type": "array", "items": _TEXT}
     return {"anyOf": [table, _TEXT, headers]} if kind is Column else table
 

@@ -238,7 +238,29 @@ def _column_reader(made: cattrs.Converter) -> Hook:
 
 def _profile_reader(made: cattrs.Converter) -> Hook:
     read = _object_reader(made, Profile)
-    return lambda value, _: read(_listing(value, "identity"), Profile)
+
+    def read_profile(value: object, _: object) -> Profile:
+        return read(_with_texts(_listing(value, "identity"), "constants"), Profile)
+
+    return read_profile
+
+
+def _with_texts(value: object, name: str) -> object:
+    """The object, in whose table of that name a number or a boolean counts as its text."""
+    if not isinstance(value, dict):
+        return value
+    whole = cast("dict[str, object]", value)
+    table = whole.get(name)
+    if not isinstance(table, dict):
+        return whole
+    entries = cast("dict[str, object]", table).items()
+    return {**whole, name: {key: _as_text(entry) for key, entry in entries}}
+
+
+def _as_text(entry: object) -> object:
+    if isinstance(entry, bool):
+        return "yes" if entry else "no"
+    return str(entry) if isinstance(entry, int) else entry
 
 
 def _listing(value: object, name: str) -> object:

@@ -71,3 +71,9 @@ def test_feeds_are_read_by_the_profile_of_their_source(api: Api, acme: str):
     api.ingest(acme, SHOP)
     products = api.get("/v1/products?sort_by=price&currency=EUR").json()["items"]
     assert [(p["sku"], p["price"], p["currency"]) for p in products] == [("A-1", "1299.00", "EUR")]
+
+
+def test_a_constant_may_be_a_number_or_a_boolean(api: Api, acme: str):
+    address = f"/v1/sources/{main_source(api, acme)}/profile"
+    saved = api.request("PUT", address, json={"constants": {"quantity": 1, "deleted": False}})
+    assert saved.json()["profile"] == {"constants": {"quantity": "1", "deleted": "no"}}
