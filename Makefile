@@ -14,10 +14,10 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fuzz fuzz-api real-feeds check docs fmt lock clean
+.PHONY: help install demo test faults test-postgres fuzz fuzz-api real-feeds check docs fmt lock clean
 
 help:  ## this list
-	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 install: .venv/.runtime  ## .venv with all that running needs; .venv/bin/commerce is the command
 	@:
@@ -38,6 +38,14 @@ fuzz-api: .venv/.test  ## the API against all that its description allows and fo
 
 real-feeds: .venv/.test  ## every file of FEEDS=folder through doctor and intake, as a table
 	@$(BIN)/python -m tests.real_feeds "$(FEEDS)"
+
+faults: .venv/.test  ## breaks it in every way it is to survive, and prints what held; minutes
+# Some lines only: make faults ARGS="1 6"
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+test-postgres: .venv/.test  ## the tests of the store on PostgreSQL 15 (if installed) and 16
+	@for major in 15 16; do $(BIN)/python -m tests.servers.on_postgres $$major \
+		$(BIN)/pytest -n 2 -q tests/integration/test_postgres_store.py $(ARGS) || exit 1; done
 
 check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
 	@$(call quietly,$(BIN)/ruff format --check .)

@@ -17,6 +17,7 @@ class Proxy:
     `cuts`: how many bytes of answers still pass until a connection is reset, then how many until
     the next one is. `stall`: seconds before each piece of an answer. `answers`: what is sent
     instead, to one new connection each. `refuses`: whether new connections are reset at once.
+    `answered` counts the bytes of answers.
     """
 
     def __init__(self, port: int) -> None:
@@ -26,6 +27,7 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
+        self.answered = 0
         self.cuts: list[int] = []
         self.stall = 0.0
         self.refuses = False
@@ -90,6 +92,7 @@ class Proxy:
     def _until_cut(self, size: int) -> int:
         """How many of so many bytes pass."""
         with self._lock:
+            self.answered += size
             if not self.cuts:
                 return size
             if size > self.cuts[0]:

@@ -1,0 +1,171 @@
+"""A shop for the harness to break: a database of its own, products to order, clients who order."""
+
+import contextlib
+import io
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+
+import httpx
+import psycopg
+from attrs import define, field, frozen
+
+from commerce_core.jobs import Job
+from commerce_core.products import ProductQuery
+from commerce_core.usecases import Commerce
+from entrypoints.worker import Worker
+from tests.servers.platform import Platform
+from tests.servers.postgres import Postgres, running_server
+
+HEADER = b"sku,product_name,price,currency,quantity\n"
+PLENTY = 1_000_000
+
+
+@frozen
+class House:
+    """A platform on a PostgreSQL that can be killed."""
+
+    postgres: Postgres
+    platform: Platform
+
+    def ask(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
+        """The rows of a query, past the platform."""
+        with psycopg.connect(self.postgres.conninfo, autocommit=True) as db:
+            return db.execute(query.encode(), arguments).fetchall()
+
+
+@contextlib.contextmanager
+def house(folder: Path, major: int = 18) -> Generator[House]:
+    """A new one in that folder, with its tables; all of it is gone afterwards."""
+    folder.mkdir(exist_ok=True)
+    with running_server(major) as postgres:
+        platform = Platform(postgres.url(), folder)
+        with platform.opened():
+            yield House(postgres, platform)
+
+
+def feed_of(count: int, price: str = "1.00", quantity: int = PLENTY, step: int = 1) -> bytes:
+    """A feed of so many products."""
+    rows = (
+        b"P-%d,Lamp %d,%s,USD,%d\n" % (n, n, price.encode(), quantity)
+        for n in range(0, count, step)
+    )
+    return HEADER + b"".join(rows)
+
+
+def load(commerce: Commerce, partner: str, feed: bytes, **how: str) -> Job:
+    """Applies a feed of that partner here and now."""
+    if partner not in {known.partner_name for known in commerce.intake.partners()}:
+        commerce.intake.add_partner(partner)
+    return commerce.intake.load(io.BytesIO(feed), partner=partner, **how)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def working(commerce: Commerce) -> Generator[None]:
+    """A worker of this process, which nothing disturbs."""
+    worker = Worker(commerce)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+
+
+@define
+class Clients:
+    """Clients who order without end: each order has a key, and is sent until it is answered."""
+
+    address: str
+    secret: str
+    products: list[str]
+    answers: dict[str, httpx.Response] = field(factory=dict[str, httpx.Response])
+    bodies: dict[str, dict[str, object]] = field(factory=dict[str, dict[str, object]])
+    _over: threading.Event = field(factory=threading.Event, init=False)
+
+    @contextlib.contextmanager
+    def ordering(self, number: int = 6) -> Generator[None]:
+        """So many of them, for as long as the context lasts; then all get their answers."""
+        threads = [threading.Thread(target=self._order, daemon=True) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join(120)
+        assert not any(thread.is_alive() for thread in threads), "a client has got no answer"
+
+    def stop_when_answered(self) -> None:
+        """Begins no further order, and returns when all that were begun are answered."""
+        self._over.set()
+        deadline = time.monotonic() + 90
+        while len(self.answers) < len(self.bodies) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(self.answers) == len(self.bodies), "a client has got no answer"
+
+    def _order(self) -> None:
+        while not self._over.is_set():
+            key = uuid.uuid4().hex
+            product = random.choice(self.products)
+            self.bodies[key] = {
+                "customer_reference": key,
+                "items": [{"product_id": product, "quantity": random.randint(1, 3)}],
+            }
+            answer = self.send_until_answered(key)
+            if answer is not None:
+                self.answers[key] = answer
+
+    def send_until_answered(self, key: str) -> httpx.Response | None:
+        """The answer that isn't 503; None if none came within a minute and a half."""
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.send(key)
+                if answer.status_code != 503:
+                    return answer
+            time.sleep(0.05)
+        return None
+
+    def send(self, key: str) -> httpx.Response:
+        """One order, sent once."""
+        headers = {"X-API-Key": self.secret, "Idempotency-Key": key}
+        url = f"{self.address}/v1/orders"
+        return httpx.post(url, json=self.bodies[key], headers=headers, timeout=15)
+
+
+def check_orders(house: House, clients: Clients) -> int:
+    """Holds what clients were told against what there is; gives how many orders that is.
+
+    Every answer is an order, every key has one, the ledger has each line once, and the same request
+    gets the same bytes.
+    """
+    refused = [a.text for a in clients.answers.values() if a.status_code != 201]
+    assert not refused, refused[0]
+    rows = house.ask("SELECT customer_reference, replace(order_id::text, '-', '') FROM orders")
+    assert len({key for key, _ in rows}) == len(rows), "an order was placed twice"
+    kept = {str(key): str(order) for key, order in rows}
+    for key, answer in clients.answers.items():
+        assert str(answer.json()["order_id"]).endswith(kept[key]), "an order was lost"
+    keys = house.ask("SELECT count(*) FROM idempotency_keys WHERE kind = 'Order'")[0][0]
+    assert keys == len(rows), (keys, len(rows))
+    lines = house.ask("SELECT count(*), sum(line_total) FROM order_items")
+    assert lines == house.ask("SELECT count(*), sum(amount) FROM sales_entries")
+    for key in random.sample(sorted(clients.answers), min(200, len(clients.answers))):
+        again = clients.send(key)
+        assert again.content == clients.answers[key].content, "a replay differs"
+    return len(rows)
+
+
+def product_ids(commerce: Commerce, partner: str) -> list[str]:
+    """The products of a partner."""
+    return [p.product_id for p in commerce.catalog.page(ProductQuery(), partner=partner).items]
+
+
+def is_root() -> bool:
+    """Whether this may mount a small disk."""
+    return os.geteuid() == 0

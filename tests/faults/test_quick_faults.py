@@ -1,0 +1,21 @@
+"""The quick ones of the faults that the platform survives; `make faults` tries them all."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import feeds, orders
+
+
+def test_the_answer_to_commit_may_be_lost(tmp_path: Path):
+    """Whoever asks again with the key gets the same order, and there is one."""
+    assert "one order for each key" in orders.answer_to_commit_cut(tmp_path, cuts=30)
+
+
+@pytest.mark.slow
+def test_a_worker_may_die_at_any_point(tmp_path: Path):
+    """Readers see the old catalog or the new; the end is that of an undisturbed run."""
+    points = (
+        "idempotency.keep.committed", "products.apply.statement@3", "publications.add.committed",
+    )  # fmt: skip
+    assert "equal each time" in feeds.killed_everywhere(tmp_path, points, times=0)
