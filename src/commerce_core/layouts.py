@@ -311,13 +311,16 @@ def _needing(needs: Sequence[int], gather: Gather) -> Gather:
 
 
 def _template(text: str, first: Callable[[str], int | None]) -> Gather:
-    """`{Handle}/{Size}` of a record: nothing if the first part is blank, else less blank parts."""
+    """`{Handle}/{Size}` of a record, less blank parts.
+
+    Nothing if the first part is blank, or all the others: a parent alone would name each variant.
+    """
     pieces = TEMPLATE_PART.split(text)
     literals, places = pieces[0::2], [first(name) for name in pieces[1::2]]
 
     def gather(cells: Sequence[str]) -> str:
         parts = ["" if i is None else cells[i].strip(BLANKS) for i in places]
-        if not parts[0]:
+        if not parts[0] or (len(parts) > 1 and not any(parts[1:])):
             return ""
         kept = (f"{before}{part}" for before, part in zip(literals, parts, strict=False) if part)
         return "".join(kept) + literals[-1]

@@ -70,7 +70,7 @@ _SHOPIFY: Final = Profile(
             ("Variant Image", "Variant image URL", "Image Src", "Product image URL")
         ),
     },
-    identity=("{Handle}/{Option1 Value}/{Option2 Value}/{Option3 Value}",),
+    identity=("{Handle}/{Option1 Value}/{Option2 Value}/{Option3 Value}", "{Handle}"),
     skip=(Skip("Status", ("draft", "archived"), "a draft or archived"),),
     group=Group(
         key="Handle",

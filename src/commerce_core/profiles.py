@@ -7,7 +7,7 @@ then means, the schema decides; a profile adds no kind and no check.
     columns     field -> the partner's column or columns, and how to read them
     constants   field -> the text that every record has
     identity    what stands in for a missing sku: "{Handle}/{Option1 Value}"; the first template
-                whose first column isn't blank, without the parts that are
+                that has its first column and another one, without the parts that are blank
     skip        records that are no offers: drafts, parents
     group       records that continue the one before: variants and images of one handle
 """

@@ -178,3 +178,13 @@ def test_attributes_are_kept_by_the_names_that_the_profile_gives_them():
     assert layout.feedings["attributes"].gather(["A", "", " ", "1"]) == ""
     assert layout.unused == ("x",)
     assert "attributes" not in lay_out_by(["sku", "x"], "delta", profile, None).feedings
+
+
+def test_a_parent_alone_stands_in_for_no_variants_sku():
+    profile = Profile(identity=("{Parent}/{Colour}", "{No}"))
+    gather = lay_out_by(["No", "Parent", "Colour"], "delta", profile, None).feedings["sku"].gather
+    assert [gather(cells) for cells in (["7", "P", "red"], ["8", "P", ""], ["9", "", "red"])] == [
+        "P/red",
+        "8",
+        "9",
+    ]
