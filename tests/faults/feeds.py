@@ -149,7 +149,7 @@ def _killed_run(home: House, commerce: Commerce, job_id: str, point: str, length
         if point:
             until(lambda: worker.poll() is not None or _is_over(commerce, job_id))
             with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.wait(1)
+                worker.wait(10)
             assert worker.poll() == -signal.SIGKILL, f"{point} was never passed"
             return
         until(lambda: commerce.intake.get_job(job_id).status != "queued")
