@@ -182,7 +182,8 @@ def test_attributes_are_kept_by_the_names_that_the_profile_gives_them():
 
 def test_a_parent_alone_stands_in_for_no_variants_sku():
     profile = Profile(identity=("{Parent}/{Colour}", "{No}"))
-    gather = lay_out_by(["No", "Parent", "Colour"], "delta", profile, None).feedings["sku"].gather
+    header = ["No", "Parent", "Colour", "title"]
+    gather = lay_out_by(header, "delta", profile, None).feedings["sku"].gather
     assert [gather(cells) for cells in (["7", "P", "red"], ["8", "P", ""], ["9", "", "red"])] == [
         "P/red",
         "8",
