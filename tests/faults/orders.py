@@ -152,7 +152,7 @@ def few_products(folder: Path, writers: int = 50, kills: int = 3) -> str:
     over = threading.Event()
     sold_out = Counter[int]()
     with house(folder) as home:
-        clients = _stocked(home, port, 3, quantity=400)
+        clients = _stocked(home, port, 3, quantity=40)
 
         def write(number: int) -> None:
             turn = 0

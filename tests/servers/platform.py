@@ -17,7 +17,7 @@ from commerce_core.jobs import Job
 from commerce_core.usecases import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
-from tests.servers.postgres import children, free_port
+from tests.servers.postgres import children, ending_with_us, free_port
 
 COMMERCE = str(Path(sys.executable).with_name("commerce"))
 PATIENCE = 60.0
@@ -75,7 +75,7 @@ class Platform:
         log = (self.home / "log").open("a")
         with log:
             process = subprocess.Popen(
-                [COMMERCE, *words],
+                [*ending_with_us("KILL"), COMMERCE, *words],
                 cwd=self.home,
                 env={**self.variables, **environ},
                 stdout=subprocess.PIPE,

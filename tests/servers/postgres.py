@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -136,8 +137,13 @@ def free_port() -> int:
 def _as_somebody() -> list[str]:
     """PostgreSQL refuses root, who is somebody else within a user namespace."""
     if os.geteuid():
-        return []
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+        return ending_with_us("QUIT")
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", *ending_with_us("QUIT")]
+
+
+def ending_with_us(signal_name: str) -> list[str]:
+    """Words before a command that is to get a signal when this process dies, where Linux can."""
+    return ["setpriv", "--pdeathsig", signal_name] if shutil.which("setpriv") else []
 
 
 def children(pid: int) -> list[int]:
