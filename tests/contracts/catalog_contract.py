@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from commerce_core import plans
 from commerce_core.feed_schema import Record
@@ -20,7 +20,7 @@ from commerce_core.ports import Store, UnitOfWork
 from commerce_core.products import Product, ProductQuery
 from commerce_core.publications import Publication
 from tests.contracts import samples
-from tests.contracts.samples import MINUTE, SECOND, T0, record
+from tests.contracts.samples import MINUTE, ONE_STORE_AND_ANOTHER, SECOND, T0, record
 from tests.contracts.threads import PATIENCE, meanwhile, together
 from tests.strategies import FeedFile, feed_series
 
@@ -61,7 +61,7 @@ def expected(
 
 
 class TestCatalog:
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(feed_series())
     def test_plans_and_what_becomes_of_them_are_those_of_the_reference(
         self, store: Store, files: Sequence[FeedFile]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from commerce_core import sales
 from commerce_core.errors import Conflict
@@ -19,7 +19,7 @@ from commerce_core.pricing import Adjustment
 from commerce_core.sales import Grain, SalesEntry, SalesQuestion
 from tests import strategies
 from tests.contracts import samples
-from tests.contracts.samples import DAY, SECOND, T0, line
+from tests.contracts.samples import DAY, ONE_STORE_AND_ANOTHER, SECOND, T0, line
 from tests.contracts.threads import PATIENCE, meanwhile, together
 
 
@@ -123,7 +123,7 @@ class TestOrders:
 
 
 class TestSales:
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(strategies.sales_histories(), strategies.sales_questions())
     def test_totals_are_those_of_the_reference(
         self, store: Store, history: Sequence[SalesEntry], question: SalesQuestion

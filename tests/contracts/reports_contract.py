@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 
 from adapters.memory import MemoryFiles
 from commerce_core import ingest
@@ -25,6 +25,7 @@ from commerce_core.profiles import Profile
 from commerce_core.usecases import Commerce
 from entrypoints.worker import no_lease
 from tests.contracts import samples
+from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 from tests.strategies import MARKS, MODES, SentFile, sent_files
 
 OF_CURRENCIES = {"too_many_decimals", "missing_currency"}
@@ -112,7 +113,7 @@ def count_of(job: Job) -> int:
 
 
 class TestReports:
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=30, suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(file=sent_files())
     def test_a_report_fed_back_unchanged_is_rejected_the_same(
         self, commerce: Commerce, file: SentFile
@@ -138,7 +139,7 @@ class TestReports:
                 break
             report = desk.report(again)
 
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=30, suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(file=sent_files())
     def test_a_mended_report_is_taken(self, commerce: Commerce, file: SentFile):
         """With valid values in its rows no record is rejected, and the products are there."""

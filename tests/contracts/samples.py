@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from attrs import evolve
+from hypothesis import HealthCheck
 
 from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record, Value
 from commerce_core.feeds import Feed
@@ -22,6 +23,8 @@ from commerce_core.sales import SalesEntry
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 ALL_COLUMNS = {name: name.upper() for name in ("sku", *PRODUCT_FIELDS)}
+ONE_STORE_AND_ANOTHER = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+"""Each promise is tried on a fresh store once, and on every kind of store in its own module."""
 _numbers = itertools.count(1)
 
 

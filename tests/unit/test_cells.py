@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -602,6 +602,6 @@ def test_a_value_written_out_and_read_again_is_the_same(
 )
 def test_the_longest_cells_are_read_in_no_time(text: str):
     for kind in ALL_KINDS:
-        begin = perf_counter()
+        begin = process_time()
         read(kind, text)
-        assert perf_counter() - begin < 0.5, kind
+        assert process_time() - begin < 2, kind

@@ -560,9 +560,9 @@ def test_only_so_many_records_and_bytes_are_looked_at():
 
 def test_ten_thousand_records_take_seconds_and_little_memory():
     content = io.BytesIO(many(10_000))
-    began = time.perf_counter()
+    began = time.process_time()
     examine(content)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     tracemalloc.start()
     examine(content, Asked(most_records=2_000))
     less = tracemalloc.get_traced_memory()[1]
