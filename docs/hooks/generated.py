@@ -176,7 +176,8 @@ def refusals() -> str:
 
 def _kinds_of_error(root: type[errors.CommerceError]) -> Iterator[type[errors.CommerceError]]:
     """Those that a client can meet: a refused file fails its job, and lost runs stay inside."""
-    for kind in root.__subclasses__():
+    # An adapter's own kinds are told as the public ones that they are.
+    for kind in (k for k in root.__subclasses__() if not k.__name__.startswith("_")):
         if kind not in (errors.FileRefused, errors.RunLost):
             yield kind
         yield from _kinds_of_error(kind)
