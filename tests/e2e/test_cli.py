@@ -78,9 +78,9 @@ def test_a_failed_feed_exits_with_65_and_tells_the_job(shop: Path, tmp_path: Pat
 
 
 def test_a_list_ends_quietly_when_its_reader_does(shop: Path) -> None:
-    ends = f"'{COMMERCE}' products list --status all | head -n 1"
+    ends = f"'{COMMERCE}' partners list | head -n 1"
     shown = subprocess.run(["sh", "-c", ends], cwd=shop, capture_output=True, check=False)
-    assert shown.stdout.startswith(b"sku")
+    assert shown.stdout.startswith(b"name")
     assert b"Traceback" not in shown.stderr
 
 
