@@ -1,6 +1,8 @@
 # Everything a person or a machine does with this project. `make` alone lists it.
 # Paths are relative throughout, so a folder with spaces in its name is as good as any.
 
+# In an activated .venv, python3 would be its own, which has no pip.
+export PATH := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
 PYTHON ?= python3
 BIN := .venv/bin
 
