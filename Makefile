@@ -91,6 +91,7 @@ clean:  ## removes what the targets above made, .venv too
 # --- the environment ------------------------------------------------------------------------------
 # A stamp says what .venv holds; nothing is done again until a list changes. No pip is put into
 # .venv: Debian's python3 may lack what that takes, and the system's own pip serves as well.
+# A list is complete, so nothing is resolved: a newer release of a part can upset no install.
 
 pip = if $(PYTHON) -m pip --version >/dev/null 2>&1; then by=$(PYTHON); else by=$(BIN)/python; fi; \
 	$$by -m pip --python $(or $(2),$(BIN))/python $(1)
@@ -111,23 +112,23 @@ endif
 
 .venv/.runtime: .venv/.folder requirements/runtime.txt pyproject.toml
 	@echo "Installing into .venv ..."
-	@$(call quietly,$(call pip,install --require-hashes -r requirements/runtime.txt))
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/runtime.txt))
 	@$(call quietly,$(call pip,install --no-deps --no-build-isolation -e .))
 	@touch $@
 
 .venv/.test: .venv/.runtime .venv/.swift requirements/test.txt
 	@echo "Installing the test tools ..."
-	@$(call quietly,$(call pip,install --require-hashes -r requirements/test.txt))
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/test.txt))
 	@touch $@
 
 # The store of the S3 tests replaces parts of Python's networking: it doesn't belong among ours.
 .venv/.swift: .venv/.folder requirements/swift.txt
 	@echo "Installing the store that the tests keep files in ..."
 	@$(PYTHON) -m venv --clear --without-pip .venv/swift
-	@$(call quietly,$(call pip,install --require-hashes -r requirements/swift.txt,.venv/swift/bin))
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/swift.txt,.venv/swift/bin))
 	@touch $@
 
 .venv/.check: .venv/.test requirements/check.txt
 	@echo "Installing the tools of the gate ..."
-	@$(call quietly,$(call pip,install --require-hashes -r requirements/check.txt))
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/check.txt))
 	@touch $@
