@@ -8,6 +8,7 @@ import hashlib
 import heapq
 import io
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -20,8 +21,10 @@ from attrs import evolve, frozen
 
 from commerce_core import sales
 from commerce_core.errors import Conflict, NotFound, RunLost, TooLarge
+from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
+from commerce_core.fingerprints import Fingerprint, Known, KnownFingerprints
 from commerce_core.ids import Block
 from commerce_core.jobs import Backlog, Job, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
@@ -74,6 +77,7 @@ class _Tables:
         self.products = _Table[str, Product](self.journal)
         self.skus = _Table[tuple[str, str], str](self.journal)
         self.history = _Table[tuple[str, int], Product](self.journal)
+        self.fingerprints = _Table[str, Fingerprint | None](self.journal)
         self.held = _Table[str, int](self.journal)
         self.publications = _Table[str, Publication](self.journal)
         self.orders = _Table[str, Order](self.journal)
@@ -467,6 +471,7 @@ class _Products:
         self._clock = clock
         self._plan: Plan | None = None
         self._changes: Sequence[Change] = ()
+        self._numbered: Sequence[Product] = ()
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         def position(product: Product) -> Position:
@@ -501,17 +506,46 @@ class _Products:
     def _active(self, source_id: str) -> list[Product]:
         return self._fitting(ProductQuery(source_id=source_id))
 
-    def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
+    def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002 a source is enough
+        self._numbered = self._active(source_id)
+        kept = self._kept.fingerprints
+        return KnownFingerprints.of(kept.get(row.product_id) for row in self._numbered)
+
+    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
         def find(sku: str) -> Product | None:
             product_id = self._kept.skus.get((incoming.partner_id, sku))
             return self._kept.products[product_id] if product_id else None
 
         active = self._active(incoming.source_id)
-        self._plan, self._changes = compare(incoming, records, find, active, problem_limit)
+        numbers: list[int] = []
+        records: list[Record] = []
+        for batch in batches:
+            numbers += batch.recognised
+            records += batch
+        contested = self._contested(numbers, records)
+        recognised = [self._numbered[number] for number in numbers]
+        plan, self._changes = compare(
+            incoming,
+            records,
+            find,
+            active,
+            problem_limit,
+            recognised=[] if contested else recognised,
+        )
+        self._plan = evolve(plan, contested=contested)
         return self._plan
 
+    def _contested(self, numbers: Sequence[int], records: Iterable[Record]) -> tuple[int, ...]:
+        """The recognised records that the file brings again, by the same text or another."""
+        again = {record.sku for record in records}
+        return tuple(
+            number
+            for number, times in Counter(numbers).items()
+            if times > 1 or self._numbered[number].sku in again
+        )
+
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
-        if plan is not self._plan:
+        if plan is not self._plan or plan.contested:
             raise ValueError("only the last plan of this unit can be applied")
         now, new_ids = self._clock(), iter(Block("prod", stem))
         for ordinal, change in enumerate(self._changes, start=1):
@@ -527,12 +561,14 @@ class _Products:
                     version=product.version + 1,
                     publication_id=publication.publication_id,
                     ordinal=ordinal,
-                )
+                ),
+                change.fingerprint,
             )
         self._plan = None
         return len(self._active(plan.incoming.source_id))
 
-    def _keep(self, product: Product) -> None:
+    def _keep(self, product: Product, fingerprint: Fingerprint | None) -> None:
+        self._kept.fingerprints[product.product_id] = fingerprint
         before = self._kept.products.get(product.product_id)
         if before is not None:
             self._kept.history[before.product_id, before.version] = before

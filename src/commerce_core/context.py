@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import BinaryIO, Final, Generic, TypeVar
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from commerce_core.errors import Fault, NotFound, refuse_if
+from commerce_core.feed_engine import FeedEngine, ReferenceEngine
 from commerce_core.ids import Entropy, Kind, looks_like, mint, parse
 from commerce_core.jobs import LEASE
 from commerce_core.paging import (
@@ -65,6 +66,7 @@ class Context:
     entropy: Entropy
     keep_lease: KeepLease
     open_path: Callable[[str], AbstractContextManager[BinaryIO]]
+    engine: FeedEngine = field(factory=ReferenceEngine)
     principal: Principal = OPERATOR
     most_upload_bytes: int = MOST_UPLOAD_BYTES
     lease: timedelta = LEASE

@@ -294,6 +294,7 @@ class Record:
     `values` holds the fields whose column the file has, None where the cell is blank; of a
     rejected record, those that could be read. `sku` is None where it can't be read.
     `fate` says what becomes of a record that is no offer, `reason` why it is left out.
+    `fingerprint` is that of its text, None where it has a problem (see `fingerprints`).
     """
 
     line: int
@@ -302,6 +303,7 @@ class Record:
     problems: tuple[Problem, ...] = ()
     fate: Fate | None = None
     reason: str | None = None
+    fingerprint: tuple[int, int] | None = field(default=None, eq=False)
 
     @property
     def blank(self) -> bool:

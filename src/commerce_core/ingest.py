@@ -11,18 +11,22 @@ from attrs import evolve, frozen
 
 from commerce_core.drift import drift_between
 from commerce_core.errors import FileRefused, NotFound
-from commerce_core.feed_reader import Reader, Terms, begin, open_feed
+from commerce_core.feed_engine import FeedEngine, Reading
+from commerce_core.feed_reader import Terms, begin
 from commerce_core.feed_schema import PROBLEMS, PRODUCT_FIELDS, Problem
 from commerce_core.feeds import Feed
+from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.ids import Entropy, looks_like, mint, mint_block
 from commerce_core.jobs import (
     MOST_SILENT_ENDS,
     Job,
     JobError,
     JobQuery,
+    Progress,
     Summary,
 )
 from commerce_core.lateness import overtaken_skus, without_overtaken
+from commerce_core.layouts import Layout
 from commerce_core.partners import Partner
 from commerce_core.plans import Incoming, Plan
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
@@ -41,6 +45,7 @@ class Ingest:
     clock: Clock
     entropy: Entropy
     keep_lease: KeepLease
+    engine: FeedEngine
     actor: str
 
     def run(self, job: Job) -> Job:
@@ -66,18 +71,16 @@ class Ingest:
         read_by = unit.sources.profile(feed.source_id)
         # The lease is renewed from a unit of its own. That would wait for this one if this one had
         # written to the job, so nothing is written to it before the keeper has ended.
-        with self.keep_lease(job, unit.session) as tell, self.files.open(feed.file_key) as raw:
-            tally = Tally(self.clock, feed.bytes)
+        with self.keep_lease(job, unit.session) as tell:
             terms = Terms.of(partner, feed.mode, read_by.profile)
-            reader = open_feed(tally.metered(raw), terms)
-            feed = _mending(unit, feed, reader.mends)
-            incoming = _incoming(feed, partner, reader)
+            with self.files.open(feed.file_key) as raw:
+                feed = _mending(unit, feed, begin(raw, terms).mends)
             late = self._overtaken(unit, feed, partner, read_by)
-            run = _Run(job, feed, incoming, terms, reader, tally, read_by.version, late)
-            landed = _newer_full_snapshot(unit, feed) or self._land(unit, run, tell)
+            run = _Run(job, feed, partner, terms, read_by.version, late, tell)
+            landed = _newer_full_snapshot(unit, feed) or self._land(unit, run)
         if isinstance(landed, datetime):
             return self._supersede(unit, job, feed, landed)
-        job = evolve(job, progress=tally.progress("apply"))
+        job = evolve(job, progress=landed.progress)
         return self._finish(unit, job, feed, landed)
 
     def _overtaken(
@@ -88,16 +91,15 @@ class Ingest:
             return frozenset()
         return overtaken_skus(unit, self.files, partner, read_by.profile, feed)
 
-    def _land(self, unit: UnitOfWork, run: "_Run", tell: Tell) -> "_Landed":
+    def _land(self, unit: UnitOfWork, run: "_Run") -> "_Landed":
         """Compares the feed with the catalog, and applies what it changes if any is accepted."""
-        tally = run.tally
-        records = tally.counted(without_overtaken(run.reader, run.overtaken), tell)
-        plan = unit.products.compare(run.incoming, records, MOST_COMPARED_KEPT)
+        compared = self._compare(unit, run)
+        plan, tally = compared.plan, compared.tally
         _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
         tally.stage("compare", tally.records_read)
-        summary = _with_drift(unit, run.feed, tally.summary(plan, run.reader))
+        summary = _with_drift(unit, run.feed, tally.summary(plan, compared.reading))
         if plan.rejected:
-            summary = _with_report(summary, self._report(unit, run, plan, tell))
+            summary = _with_report(summary, self._report(unit, run, compared))
             tally.stage("report", plan.rejected)
         publication = self._publication(run.feed, run.profile_version)
         if summary.accepted:
@@ -105,9 +107,30 @@ class Ingest:
             after = unit.products.apply(plan, publication, stem)
             summary.check(plan.before, after)
             tally.stage("apply", summary.created + summary.updated + summary.restored)
-        return _Landed(publication, tally.timed(summary), tally.problems_with(plan))
+        problems = tally.problems_with(plan)
+        return _Landed(publication, tally.timed(summary), problems, tally.progress("apply"))
 
-    def _report(self, unit: UnitOfWork, run: "_Run", plan: Plan, tell: Tell) -> int:
+    def _compare(self, unit: UnitOfWork, run: "_Run") -> "_Compared":
+        """Reads the feed, less what is recognised, and compares it with the catalog."""
+        known = self._known(unit, run)
+        while True:
+            tally = Tally(self.clock, run.feed.bytes)
+            with self.files.open(run.feed.file_key) as raw:
+                reading = self.engine.open(tally.metered(raw), run.terms, known)
+                incoming = _incoming(run.feed, run.partner, reading.layout)
+                batches = tally.counted(without_overtaken(reading, run.overtaken), run.tell)
+                plan = unit.products.compare(incoming, batches, MOST_COMPARED_KEPT)
+            if not plan.contested:
+                return _Compared(plan, tally, reading)
+            known = known.without(plan.contested)
+
+    def _known(self, unit: UnitOfWork, run: "_Run") -> Known:
+        """What records are recognised by; nothing where that isn't worth it."""
+        if run.overtaken:
+            return NOTHING_KNOWN
+        return unit.products.known(run.feed.partner_id, run.feed.source_id)
+
+    def _report(self, unit: UnitOfWork, run: "_Run", compared: "_Compared") -> int:
         """Keeps the rejected records as a file that the partner can mend; how many it has.
 
         It is made before anything is changed, so that nobody waits for it. Whatever becomes of this
@@ -116,17 +139,19 @@ class Ingest:
         job = run.job
 
         def alive() -> None:
-            tell(run.tally.progress("report"))
+            run.tell(compared.tally.progress("report"))
             # A session that is idle within its unit for long is taken for a dead one.
             unit.jobs.get(job.job_id)
 
         if job.attempts > 1:
             for key in list(self.files.list(f"{job.reports}/")):
                 self.files.delete(key)
+        found = {problem.line: problem for problem in compared.plan.problems}
         with self.files.open(run.feed.file_key) as raw:
-            opening = begin(raw, run.terms)
-            report = RejectReport.of(run.feed.feed_id, opening, plan.problems, alive)
-            self.files.put(job.report_key, report.stream(run.reader.text), MOST_REPORT_BYTES)
+            opening, records = self.engine.reread(raw, run.terms, found.keys())
+            report = RejectReport.of(run.feed.feed_id, opening, records, found, alive)
+            stream = report.stream(compared.reading.text)
+            self.files.put(job.report_key, stream, MOST_REPORT_BYTES)
         return report.records
 
     def _finish(self, unit: UnitOfWork, job: Job, feed: Feed, landed: "_Landed") -> Job:
@@ -167,16 +192,24 @@ class Ingest:
 
 @frozen
 class _Run:
-    """A feed whose header has been understood, about to meet the catalog."""
+    """A feed about to be read, and to meet the catalog."""
 
     job: Job
     feed: Feed
-    incoming: Incoming
+    partner: Partner
     terms: Terms
-    reader: Reader
-    tally: Tally
     profile_version: int
     overtaken: frozenset[str]
+    tell: Tell
+
+
+@frozen
+class _Compared:
+    """A feed that has been read, and what it would do."""
+
+    plan: Plan
+    tally: Tally
+    reading: Reading
 
 
 @frozen
@@ -186,6 +219,7 @@ class _Landed:
     publication: Publication
     summary: Summary
     problems: list[Problem]
+    progress: Progress
 
 
 def _finished(unit: UnitOfWork, job: Job) -> Job:
@@ -235,11 +269,11 @@ def _with_report(summary: Summary, records: int) -> Summary:
     return evolve(summary, notes=(*summary.notes, note))
 
 
-def _incoming(feed: Feed, partner: Partner, reader: Reader) -> Incoming:
+def _incoming(feed: Feed, partner: Partner, layout: Layout) -> Incoming:
     """What the comparison has to know. A price column brings a currency with it, named or not."""
     columns = {
-        name: reader.layout.column_of(name) or name
-        for name in reader.layout.feedings
+        name: layout.column_of(name) or name
+        for name in layout.feedings
         if name in PRODUCT_FIELDS or name == "sku"
     }
     return Incoming(

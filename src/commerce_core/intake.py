@@ -379,7 +379,10 @@ class Intake:
         reach; nothing of this run was committed then.
         """
         c = self._context
-        return Ingest(c.store, c.files, c.clock, c.entropy, c.keep_lease, c.principal.name).run(job)
+        ingest = Ingest(
+            c.store, c.files, c.clock, c.entropy, c.keep_lease, c.engine, c.principal.name
+        )
+        return ingest.run(job)
 
     def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:
         """What was wrong with the records of a job, by line; at most `limit` of them."""

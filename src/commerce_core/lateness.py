@@ -5,15 +5,16 @@ the raw files of the newer ones tell which products they contained, unchanged on
 has to be written of a product each time that a feed merely contains it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Final, Self
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from commerce_core.errors import FileRefused
+from commerce_core.feed_engine import Batch, RecordBatch
 from commerce_core.feed_reader import open_feed
-from commerce_core.feed_schema import Record
 from commerce_core.feeds import Feed, FeedQuery
 from commerce_core.partners import Partner
 from commerce_core.ports import Files, UnitOfWork
@@ -45,8 +46,33 @@ def _skus(files: Files, feed: Feed, partner: Partner, profile: Profile) -> Itera
                 yield record.sku
 
 
-def without_overtaken(records: Iterable[Record], overtaken: frozenset[str]) -> Iterator[Record]:
-    """The records, those marked that a newer feed has overtaken; rejected ones stay rejected."""
-    for record in records:
-        late = record.sku in overtaken and record.fate is None and not record.rejected
-        yield evolve(record, fate="overtaken") if late else record
+def without_overtaken(batches: Iterable[Batch], overtaken: frozenset[str]) -> Iterable[Batch]:
+    """The batches, their records marked that newer feeds have overtaken; rejected ones stay so."""
+    return (_Marked.of(batch, overtaken) for batch in batches) if overtaken else batches
+
+
+@frozen
+class _Marked(RecordBatch):
+    """Offers of a batch, some of them overtaken; the rest of the batch is counted along."""
+
+    of_batch: Batch = field(kw_only=True)
+
+    @classmethod
+    def of(cls, batch: Batch, overtaken: frozenset[str]) -> Self:
+        late = (
+            evolve(r, fate="overtaken") if r.sku in overtaken and not r.rejected else r
+            for r in batch
+        )
+        return cls(tuple(late), batch.recognised, of_batch=batch)
+
+    @property
+    def records_read(self) -> int:
+        return self.of_batch.records_read
+
+    @property
+    def fates(self) -> Counter[str]:
+        return super().fates + self.of_batch.fates
+
+    @property
+    def reasons(self) -> Counter[str]:
+        return self.of_batch.reasons

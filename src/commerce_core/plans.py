@@ -5,13 +5,14 @@ absent, and in full mode removed. A comparison writes nothing; its plan is what 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import field, frozen
 
 from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Problem, Record, Value
+from commerce_core.fingerprints import Fingerprint
 from commerce_core.money import find_currency
 from commerce_core.partners import Mode
 from commerce_core.products import Product
@@ -39,7 +40,9 @@ class Incoming:
 class Plan:
     """What a feed would do to the catalog. Nothing has been written.
 
-    `before` are the active products of the source now. `problems` are those that only the
+    `before` are the active products of the source now. `contested` are the numbers of recognised
+    records whose sku the file brings once more, so that no fingerprint can decide: then the file
+    has to be compared anew without them, and this plan is none. `problems` are those that only the
     comparison can find, in the order of lines, as many as were asked for; all are counted.
     """
 
@@ -56,6 +59,7 @@ class Plan:
     removed: int = 0
     before: int = 0
     skus_unreadable: int = 0
+    contested: tuple[int, ...] = ()
     updated_by_field: Mapping[str, int] = field(factory=dict[str, int])
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
     problems: tuple[Problem, ...] = ()
@@ -70,6 +74,7 @@ class Change:
     line: int
     before: Product | None
     values: Mapping[str, Value]
+    fingerprint: Fingerprint | None = None
 
 
 def compare(
@@ -78,11 +83,14 @@ def compare(
     find: Callable[[str], Product | None],
     active: Iterable[Product],
     problem_limit: int,
+    *,
+    recognised: Sequence[Product] = (),
 ) -> tuple[Plan, list[Change]]:
     """The plan of a feed and the changes it consists of, updated products first, new ones by line.
 
     `find` gives the partner's product of a sku, removed ones too; `active` are the active products
-    of the feed's source.
+    of the feed's source, and `recognised` those whose records weren't read, since they say what
+    the catalog says already.
     """
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
@@ -98,15 +106,17 @@ def compare(
             tally["deleted" if decided.kind == "removed" else decided.kind] += 1
         else:
             tally[decided] += 1
-    owned = list(active)
-    absent = [product for product in owned if product.sku not in last]
+    owned, seen = list(active), {product.sku for product in recognised}
+    absent = [product for product in owned if product.sku not in last and product.sku not in seen]
     if removes_absent(incoming, tally["skus_unreadable"]):
         changes += [Change("removed", product.sku, 0, product, {}) for product in absent]
+    tally["unchanged"] += len(recognised)
     tally["absent"] = len(absent)
     tally["removed"] = sum(change.kind == "removed" for change in changes)
+    figures: dict[str, Any] = {**tally}
     plan = Plan(
         incoming,
-        **tally,
+        **figures,
         before=len(owned),
         updated_by_field=_fields_of(changes),
         problems_by_code=Counter(problem.code for problem in problems),
@@ -186,11 +196,11 @@ def _decide(
     if isinstance(values, Problem):
         return values
     if product is None:
-        return Change("created", record.sku, record.line, None, values)
+        return Change("created", record.sku, record.line, None, values, record.fingerprint)
     if gone:
-        return Change("restored", record.sku, record.line, product, values)
+        return Change("restored", record.sku, record.line, product, values, record.fingerprint)
     if changed_fields(product, values):
-        return Change("updated", record.sku, record.line, product, values)
+        return Change("updated", record.sku, record.line, product, values, record.fingerprint)
     return "unchanged"
 
 

@@ -18,8 +18,10 @@ from typing import Any, BinaryIO, Final, Protocol, TypeVar
 
 from attrs import frozen
 
-from commerce_core.feed_schema import Problem, Record
+from commerce_core.feed_engine import Batch
+from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery
+from commerce_core.fingerprints import Known
 from commerce_core.jobs import Backlog, Job, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
@@ -209,10 +211,18 @@ class Jobs(Listing[JobQuery, Job], Protocol):
 class Products(Listing[ProductQuery, Product], Protocol):
     """The catalog. Its products are read with their partner's name and the units held of them."""
 
-    def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
-        """What the feed would do, exactly as `plans.compare` says; no live row is touched.
+    def known(self, partner_id: str, source_id: str) -> Known:
+        """The fingerprints of the source's active products, for an engine to recognise records by.
 
         From now until the unit ends no other feed of the partner is compared or applied.
+        """
+        ...
+
+    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+        """What the feed would do, exactly as `plans.compare` says; no live row is touched.
+
+        What a batch recognises are numbers of this unit's last `known`. From now until the unit
+        ends no other feed of the partner is compared or applied.
         """
         ...
 

@@ -7,14 +7,14 @@ where a rejected one takes something from it, marked so that intake leaves it as
 
 import codecs
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final, Protocol
 
 from attrs import Factory, define, frozen
 
 from commerce_core.feed_bytes import Text
 from commerce_core.feed_reader import Opening
-from commerce_core.feed_schema import Problem
+from commerce_core.feed_schema import Problem, Record
 from commerce_core.feed_text import RawRecord
 from commerce_core.grouping import Prepared
 from commerce_core.layouts import REPORT_COLUMNS
@@ -63,6 +63,7 @@ class RejectReport:
 
     _feed_id: str
     _opening: Opening
+    _reread: Iterator[tuple[Prepared, Record]]
     _found: dict[int, Problem]
     _alive: Callable[[], None]
     records: int = 0
@@ -71,10 +72,18 @@ class RejectReport:
 
     @classmethod
     def of(
-        cls, feed_id: str, opening: Opening, found: Iterable[Problem], alive: Callable[[], None]
+        cls,
+        feed_id: str,
+        opening: Opening,
+        records: Iterator[tuple[Prepared, Record]],
+        found: Mapping[int, Problem],
+        alive: Callable[[], None],
     ) -> "RejectReport":
-        """Of a feed just opened; `found` is what the comparison found. `alive` is called often."""
-        return cls(feed_id, opening, {problem.line: problem for problem in found}, alive)
+        """Of a feed just opened again, and the records that an engine has reread.
+
+        `found` is what the comparison found, by line. `alive` is called often.
+        """
+        return cls(feed_id, opening, records, dict(found), alive)
 
     def stream(self, text: Text) -> BinaryIO:
         """The report as bytes, in the encoding in which that text, of the same file, was read."""
@@ -98,21 +107,20 @@ class RejectReport:
     def _rows(self) -> Iterator[tuple[int, str]]:
         """The rows of each rejected record (1), and of those folded into it (0)."""
         rejected = False
-        for number, prepared in enumerate(self._opening.prepared, start=1):
+        for number, (prepared, record) in enumerate(self._reread, start=1):
             if number % RECORDS_PER_LOOK == 0:
                 self._alive()
             if prepared.fate == "folded":
                 if rejected:
                     yield 0, self._aside(prepared.raw)
                 continue
-            errors = self._errors(prepared)
+            errors = self._errors(record)
             rejected = bool(errors)
             if rejected:
                 yield 1, self._head_of(prepared) + self._row(prepared.raw, errors)
 
-    def _errors(self, prepared: Prepared) -> list[Problem]:
+    def _errors(self, record: Record) -> list[Problem]:
         """Why the record is rejected; nothing for one that isn't, or that a later one overrides."""
-        record = self._opening.read(prepared)
         found = self._found.get(record.line)
         if record.fate is not None or (found and found.code == "duplicate_sku"):
             return []

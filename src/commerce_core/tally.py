@@ -3,18 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from attrs import Factory, define, evolve
 
-from commerce_core.feed_reader import Reader
-from commerce_core.feed_schema import Problem, Record
+from commerce_core.feed_engine import Batch, Reading
+from commerce_core.feed_schema import Problem
 from commerce_core.jobs import MOST_PROBLEMS_KEPT, Progress, Stage, Summary
 from commerce_core.plans import Plan, removes_absent
 from commerce_core.ports import Clock
-
-RECORDS_PER_REPORT: Final = 5_000
-"""How often a run tells its progress."""
 
 Tell = Callable[[Progress], None]
 
@@ -43,30 +40,26 @@ class Tally:
     def _add_bytes(self, count: int) -> None:
         self._bytes_read += count
 
-    def counted(self, records: Iterable[Record], tell: Tell) -> Iterator[Record]:
-        """The records that are offers; all are counted, and their problems noted, as they pass."""
+    def counted(self, batches: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
+        """The batches; their records are counted, and problems noted, as they pass."""
         tell(self.progress("read"))
-        for record in records:
-            self.records_read += 1
-            if self.records_read % RECORDS_PER_REPORT == 0:
-                tell(self.progress("read"))
-            if record.fate is None:
-                self._note(record.problems)
-                yield record
-            else:
-                self.fates[record.fate] += 1
-                self._reasons.update(filter(None, (record.reason,)))
+        for batch in batches:
+            self.records_read += batch.records_read
+            self.fates += batch.fates
+            self._reasons += batch.reasons
+            self._note(batch)
+            tell(self.progress("read"))
+            yield batch
         self.stage("read", self.records_read)
         tell(self.progress("compare"))
 
-    def _note(self, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            self._by_code[problem.code] += 1
-            self._warnings += problem.severity == "warning"
-            if problem.column is not None and problem.severity == "error":
-                self._by_column[problem.column] += 1
-            if len(self._kept) < MOST_PROBLEMS_KEPT:
-                self._kept.append(problem)
+    def _note(self, batch: Batch) -> None:
+        for (code, column, severity), times in batch.noted.items():
+            self._by_code[code] += times
+            self._warnings += times if severity == "warning" else 0
+            if column is not None and severity == "error":
+                self._by_column[column] += times
+        self._kept += batch.problems(MOST_PROBLEMS_KEPT - len(self._kept))
 
     def progress(self, stage: str) -> Progress:
         """How far the run is, in that stage."""
@@ -83,7 +76,7 @@ class Tally:
         found = sorted((*self._kept, *plan.problems), key=lambda problem: problem.line)
         return found[:MOST_PROBLEMS_KEPT]
 
-    def summary(self, plan: Plan, reader: Reader) -> Summary:
+    def summary(self, plan: Plan, reader: Reading) -> Summary:
         """What becomes of every record; where none is accepted, nothing is removed either."""
         told = list(_told(self._reasons))
         # A mended report isn't meant to be the whole catalog, so it lacks nothing.

@@ -83,7 +83,8 @@ class TestCatalog:
                 self.check_feed(unit, feed, file)
 
     def check_feed(self, unit: UnitOfWork, feed: Feed, file: FeedFile) -> None:
-        columns, records = file.read()
+        columns, everything = file.read()
+        records = [record for record in everything if record.fate is None]
         incoming = evolve(samples.incoming(feed, file.currency), columns=columns)
         before = of_partner(unit, feed.partner_id)
         active = [
@@ -92,7 +93,7 @@ class TestCatalog:
             if product.source_id == feed.source_id and product.status == "active"
         ]
         plan, changes = plans.compare(incoming, records, before.get, active, PROBLEM_LIMIT)
-        assert unit.products.compare(incoming, iter(records), PROBLEM_LIMIT) == plan
+        assert unit.products.compare(incoming, samples.batches(records), PROBLEM_LIMIT) == plan
         assert of_partner(unit, feed.partner_id) == before
 
         publication, stem = samples.publication(feed), samples.new_stem()
@@ -118,7 +119,9 @@ class TestCatalog:
         before = samples.catalog(store)
         feed = samples.received(store, source)
         with store.begin() as unit:
-            plan = unit.products.compare(samples.incoming(feed), [record(2, "C")], 9)
+            plan = unit.products.compare(
+                samples.incoming(feed), samples.batches([record(2, "C")]), 9
+            )
         assert (plan.created, plan.removed) == (1, 2)
         assert samples.catalog(store) == before
 
@@ -127,8 +130,12 @@ class TestCatalog:
         _, source = samples.settled(store)
         feed = samples.received(store, source)
         with store.begin() as unit:
-            unit.products.compare(samples.incoming(feed), [record(2, "A"), record(3, "B")], 9)
-            plan = unit.products.compare(samples.incoming(feed), [record(2, "C")], 9)
+            unit.products.compare(
+                samples.incoming(feed), samples.batches([record(2, "A"), record(3, "B")]), 9
+            )
+            plan = unit.products.compare(
+                samples.incoming(feed), samples.batches([record(2, "C")]), 9
+            )
             publication = samples.publication(feed)
             assert unit.products.apply(plan, publication, samples.new_stem()) == 1
             unit.publications.add(publication, T0)
@@ -145,14 +152,14 @@ class TestCatalog:
                 unit.products.apply(plan, publication, samples.new_stem())
 
         with store.begin(dry_run=True) as unit:
-            former = unit.products.compare(incoming, [record(2, "A")], 9)
+            former = unit.products.compare(incoming, samples.batches([record(2, "A")]), 9)
         with store.begin(dry_run=True) as unit:
             refused(unit, former)
         with store.begin(dry_run=True) as unit:
-            unit.products.compare(incoming, [record(2, "B")], 9)
+            unit.products.compare(incoming, samples.batches([record(2, "B")]), 9)
             refused(unit, former)
         with store.begin(dry_run=True) as unit:
-            last = unit.products.compare(incoming, [record(2, "C")], 9)
+            last = unit.products.compare(incoming, samples.batches([record(2, "C")]), 9)
             unit.products.apply(last, publication, samples.new_stem())
             refused(unit, last)
 
@@ -177,7 +184,7 @@ class TestCatalog:
         incoming = evolve(samples.incoming(feed), mode="delta")
         with store.begin() as unit:
             for limit in (0, 1, 3, 100):
-                plan = unit.products.compare(incoming, records, limit)
+                plan = unit.products.compare(incoming, samples.batches(records), limit)
                 assert [problem.line for problem in plan.problems] == list(range(2, 12))[:limit]
                 assert plan.problems_by_code == {"unknown_sku": 10}
                 assert plan.rejected == 10
@@ -189,7 +196,7 @@ class TestCatalog:
         many = 12_345
         with store.begin(dry_run=True) as unit:
             records = (record(number + 2, f"sku {number % (many - 5)}") for number in range(many))
-            plan = unit.products.compare(samples.incoming(feed), records, 3)
+            plan = unit.products.compare(samples.incoming(feed), samples.batches(records), 3)
             assert (plan.created, plan.duplicate, len(plan.problems)) == (many - 5, 5, 3)
             publication = samples.publication(feed)
             assert unit.products.apply(plan, publication, samples.new_stem()) == many - 5
@@ -207,7 +214,7 @@ class TestCatalog:
         _, source = samples.settled(store)
         feed = samples.received(store, source)
         with pytest.raises(Broken), store.begin() as unit:
-            unit.products.compare(samples.incoming(feed), records(), 9)
+            unit.products.compare(samples.incoming(feed), samples.batches(records()), 9)
         assert samples.catalog(store) == {}
 
     def test_a_product_keeps_its_id(self, store: Store):
@@ -444,11 +451,15 @@ class TestCatalog:
 
         def compare() -> int:
             with store.begin() as unit:
-                plan = unit.products.compare(samples.incoming(second), [record(2, "A")], 9)
+                plan = unit.products.compare(
+                    samples.incoming(second), samples.batches([record(2, "A")]), 9
+                )
                 return plan.created
 
         with store.begin() as unit:
-            plan = unit.products.compare(samples.incoming(first), [record(2, "A")], 9)
+            plan = unit.products.compare(
+                samples.incoming(first), samples.batches([record(2, "A")]), 9
+            )
             waiting = meanwhile(compare)
             time.sleep(0.02)
             assert not waiting.done()
@@ -460,7 +471,7 @@ class TestCatalog:
 
 def plan_of(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -> plans.Plan:
     """The plan of the same comparison, made once more: a comparison changes nothing."""
-    return unit.products.compare(incoming, records, PROBLEM_LIMIT)
+    return unit.products.compare(incoming, samples.batches(records), PROBLEM_LIMIT)
 
 
 class TestPublications:

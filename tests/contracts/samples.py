@@ -1,13 +1,14 @@
 """Values for tests of stores: valid, as plain as can be, and new each time."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from attrs import evolve
 from hypothesis import HealthCheck
 
+from commerce_core.feed_engine import RecordBatch
 from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record, Value
 from commerce_core.feeds import Feed
 from commerce_core.ids import Kind
@@ -125,6 +126,11 @@ def received(store: Store, of: Source, **changes: object) -> Feed:
     return got
 
 
+def batches(records: Iterable[Record]) -> Iterator[RecordBatch]:
+    """The records as an engine gives them, each in a batch of its own."""
+    return (RecordBatch((record,)) for record in records)
+
+
 def queued(store: Store, of: Feed, **changes: object) -> Job:
     """A job that is kept."""
     made = job(of, **changes)
@@ -137,7 +143,7 @@ def publish(store: Store, of: Source, *records: Record, **changes: object) -> Pu
     """Applies these records as a feed of the source, and gives the publication, numbered."""
     got = received(store, of, **changes)
     with store.begin() as unit:
-        plan = unit.products.compare(incoming(got), records, 1000)
+        plan = unit.products.compare(incoming(got), batches(records), 1000)
         made = publication(got)
         unit.products.apply(plan, made, new_stem())
         return unit.publications.add(made, T0)

@@ -205,7 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert isinstance(claimed, Job)
 
         def run(unit: UnitOfWork) -> object:
-            plan = unit.products.compare(incoming, iter(records), PROBLEM_LIMIT)
+            plan = unit.products.compare(incoming, samples.batches(iter(records)), PROBLEM_LIMIT)
             after = unit.products.apply(plan, publication, stem)
             unit.jobs.add_problems(job.job_id, plan.problems)
             unit.feeds.put(feed.became("applied", at))

@@ -64,7 +64,9 @@ def write_everything(unit: UnitOfWork) -> None:
     assert claimed
     unit.jobs.renew(claimed, Progress("read", 1, 2, 3), MINUTE)
     unit.jobs.add_problems(job.job_id, [samples.problem(2)])
-    plan = unit.products.compare(samples.incoming(feed), [samples.record(2, "A")], 10)
+    plan = unit.products.compare(
+        samples.incoming(feed), samples.batches([samples.record(2, "A")]), 10
+    )
     publication = samples.publication(feed)
     unit.products.apply(plan, publication, samples.new_stem())
     line = samples.line(someone.partner_id)

@@ -60,7 +60,9 @@ def test_a_takeover_ends_the_former_runs_session(
     def stand_still() -> None:
         with store.begin() as stopped:
             run_of(store, first, stopped.session)
-            plan = stopped.products.compare(samples.incoming(feed), [samples.record(2, "A")], 10)
+            plan = stopped.products.compare(
+                samples.incoming(feed), samples.batches([samples.record(2, "A")]), 10
+            )
             publication = samples.publication(feed)
             stopped.products.apply(plan, publication, samples.new_stem())
             stopped.jobs.finish(first.complete(T0, Summary(), "clean"))
@@ -95,7 +97,7 @@ def test_any_claim_ends_the_sessions_of_runs_that_are_over(
     def stand_still() -> None:
         with store.begin() as stopped:
             run_of(store, first, stopped.session)
-            stopped.products.compare(samples.incoming(feed), [], 10)
+            stopped.products.compare(samples.incoming(feed), samples.batches([]), 10)
             with store.begin() as unit:
                 assert unit.jobs.claim(T0, MINUTE, other.job_id)
             assert not is_alive(connect, stopped.session)
@@ -140,7 +142,9 @@ def test_a_lost_run_commits_nothing(store: PostgresStore, feed: Feed):
 
     def go_on() -> None:
         with store.begin() as unit:
-            plan = unit.products.compare(samples.incoming(feed), [samples.record(2, "A")], 10)
+            plan = unit.products.compare(
+                samples.incoming(feed), samples.batches([samples.record(2, "A")]), 10
+            )
             unit.products.apply(plan, samples.publication(feed), samples.new_stem())
             unit.jobs.finish(lost.complete(T0, Summary(), "clean"))
 

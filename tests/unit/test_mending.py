@@ -11,7 +11,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.feed_reader import Terms, begin, open_feed
+from commerce_core.feed_engine import ReferenceEngine
+from commerce_core.feed_reader import Terms, open_feed
 from commerce_core.feeds import report_name
 from commerce_core.mending import guarded, guarded_text, unguarded, unguarded_text
 from commerce_core.profiles import Profile
@@ -20,6 +21,7 @@ from tests.strategies import FORMULAS
 
 UTC_ZONE = ZoneInfo("UTC")
 TERMS = Terms("delta", "EUR", UTC_ZONE)
+ENGINE = ReferenceEngine()
 STARTS = tuple("=+-@\t\r\n") + tuple("\uff1d\uff0b\uff0d\uff20")
 ODD = st.text(st.sampled_from("'\"=+-@\t\r\n,;.5aA \uff1d"), max_size=12)
 DELIMITERS = (",", ";", "\t", "|")
@@ -69,8 +71,9 @@ def report_of(body: bytes, terms: Terms = TERMS) -> bytes:
     reader = open_feed(io.BytesIO(body), terms)
     for _ in reader:
         pass
-    opening = begin(io.BytesIO(body), terms)
-    report = RejectReport.of("feed_0", opening, [], lambda: None)
+    report = RejectReport.of(
+        "feed_0", *ENGINE.reread(io.BytesIO(body), terms, ()), {}, lambda: None
+    )
     return report.stream(reader.text).read()
 
 
@@ -101,9 +104,10 @@ def test_a_declared_encoding_is_that_of_the_report():
 
 def test_a_long_report_is_made_in_little_memory():
     body = b"sku,product_name,price\n" + f"A,{'Lamp' * 100},none\n".encode() * 6_000
-    opening = begin(io.BytesIO(body), TERMS)
     text = open_feed(io.BytesIO(body), TERMS).text
-    report = RejectReport.of("feed_0", opening, [], lambda: None)
+    report = RejectReport.of(
+        "feed_0", *ENGINE.reread(io.BytesIO(body), TERMS, ()), {}, lambda: None
+    )
     stream, size = report.stream(text), 0
     tracemalloc.start()
     while block := stream.read(1 << 16):
@@ -134,6 +138,7 @@ def test_a_long_report_shows_again_and_again_that_it_is_being_made():
     """Whoever keeps a unit open meanwhile has to use it."""
     body = b"sku,price\n" + b"A,5\n" * 2_500
     looks: list[int] = []
-    report = RejectReport.of("f", begin(io.BytesIO(body), TERMS), [], lambda: looks.append(1))
+    reread = ENGINE.reread(io.BytesIO(body), TERMS, ())
+    report = RejectReport.of("f", *reread, {}, lambda: looks.append(1))
     report.stream(open_feed(io.BytesIO(body), TERMS).text).read()
     assert (report.records, len(looks)) == (0, 2)

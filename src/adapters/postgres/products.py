@@ -1,7 +1,7 @@
 """The catalog in PostgreSQL: products as they now stand, and the units held of them."""
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final
 from uuid import UUID
@@ -22,7 +22,8 @@ from adapters.postgres.rows import (
     prefixed,
     rows_of,
 )
-from commerce_core.feed_schema import Record
+from commerce_core.feed_engine import Batch
+from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.paging import Page, Position
 from commerce_core.plans import Incoming, Plan
 from commerce_core.products import Product, ProductQuery
@@ -52,8 +53,13 @@ class Products:
         """How many products fit."""
         return count(self._db, "products p", conditions(self._db, query))
 
-    def compare(self, incoming: Incoming, records: Iterable[Record], problem_limit: int) -> Plan:
+    def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002
+        """The fingerprints of the source's active products."""
+        return NOTHING_KNOWN
+
+    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
         """What the feed would do."""
+        records = chain.from_iterable(batches)
         self._comparison = compare(self._db, incoming, records, problem_limit)
         return self._comparison.plan
 
