@@ -78,12 +78,41 @@ def test_waiting_has_an_end(new_database: str, monkeypatch: pytest.MonkeyPatch):
             migrate(new_database, STEPS)
 
 
-def test_a_newer_database_is_refused(new_database: str):
-    """An older version doesn't touch a database that has steps it knows nothing of."""
+def test_a_step_that_expands_ends_no_older_version(new_database: str):
+    """An older version goes on with a database that has steps it knows nothing of."""
     migrate(new_database, STEPS)
-    with pytest.raises(Unavailable, match=r"newer version.*0002_second") as refused:
+    migrate(new_database, STEPS[:1])
+    assert taken(new_database) == ["0001_first", "0002_second"]
+
+
+def test_a_step_that_contracts_ends_those_who_lack_what_it_needs(new_database: str):
+    """The version before it can go on; the one before that is told which one can."""
+    gone = Migration("0003_gone", "-- Needs: 0002_second\nALTER TABLE first DROP COLUMN number;")
+    migrate(new_database, [*STEPS, gone])
+    migrate(new_database, STEPS)
+    with pytest.raises(Unavailable, match=r"newer version.*0003_gone.*has 0002_second") as refused:
         migrate(new_database, STEPS[:1])
     assert refused.value.code == "database_newer"
+
+
+def test_a_database_of_a_version_that_noted_no_needs_is_worked_with(new_database: str):
+    """The list of steps as it was made at first gets what it lacks with the next step."""
+    with psycopg.connect(new_database) as db:
+        db.execute(
+            """
+            CREATE TABLE schema_migrations (
+                name text PRIMARY KEY,
+                checksum text NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT now()
+            )
+            """
+        )
+        db.execute(
+            "INSERT INTO schema_migrations VALUES (%s, %s)", [STEPS[0].name, STEPS[0].checksum]
+        )
+        db.execute("CREATE TABLE first (number integer)")
+    migrate(new_database, STEPS)
+    assert query(new_database, "SELECT needs FROM schema_migrations") == [(None,), (None,)]
 
 
 def test_a_step_never_changes(new_database: str):
@@ -95,10 +124,11 @@ def test_a_step_never_changes(new_database: str):
     assert refused.value.code == "database_differs"
 
 
-def test_steps_are_numbered_without_gaps():
-    """The names of the files say their order."""
-    numbers = [step.name[:5] for step in all_migrations()]
-    assert numbers == [f"{number:04}_" for number in range(1, len(numbers) + 1)]
+def test_steps_are_numbered():
+    """The names of the files say their order; two of a number are told apart by a letter."""
+    numbers = [step.name.partition("_")[0] for step in all_migrations()]
+    assert all(re.fullmatch(r"\d{4}[a-z]?", number) for number in numbers)
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_the_schema_uses_core_features_alone():

@@ -1,11 +1,18 @@
 """Brings a database's schema up to date: the .sql files beside this one, each once, in order.
 
+A plain file is a step that expands: it runs in one transaction, and a version that knows nothing of
+it goes on working. Two lines of comment say otherwise:
+
+    -- In a transaction: no          each statement is taken by itself, and may be taken again
+    -- Needs: 0007_profiles          contracts: only a version that has that step can go on
+
 Any number of processes may start at once; one migrates, and the others wait until it has.
 """
 
 import hashlib
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib import resources
 from typing import Final, LiteralString, cast
 
@@ -17,8 +24,14 @@ from adapters.postgres.rows import Connection
 from commerce_core.errors import Unavailable
 
 PATIENCE: Final = 120.0
-"""Seconds to wait for another process that migrates."""
+"""Seconds to wait for another process that migrates, and for others to let go of a table."""
+LONGEST_LOCK_WAIT: Final = "1s"
+"""For so long one try waits for a table: all who come later for it wait behind it."""
+_BETWEEN_TRIES: Final = 0.5
 _BETWEEN_LOOKS: Final = 0.1
+
+_HEADER: Final = re.compile(r"-- (In a transaction|Needs): (.+)")
+_CONCURRENT_INDEX: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)")
 
 
 @frozen
@@ -33,6 +46,38 @@ class Migration:
         """What tells whether a database was given this very text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether it is taken whole or not at all; else it has to bear being taken again."""
+        return self._said.get("In a transaction") != "no"
+
+    @property
+    def needs(self) -> str | None:
+        """The step that a version has to have to go on after this one; None where any version can.
+
+        So the version before this one works on, unless it lacks that step.
+        """
+        return self._said.get("Needs")
+
+    @property
+    def statements(self) -> Sequence[str]:
+        """Its statements; none of ours has a semicolon within."""
+        plain = re.sub(r"--[^\n]*", "", self.text)
+        return [" ".join(part.split()) for part in plain.split(";") if part.strip()]
+
+    @property
+    def _said(self) -> dict[str, str]:
+        return dict(_HEADER.findall(self.text))
+
+
+@frozen
+class _Taken:
+    """A step that the database was given."""
+
+    name: str
+    checksum: str
+    needs: str | None
+
 
 def all_migrations() -> list[Migration]:
     """The steps there are, in order."""
@@ -43,13 +88,20 @@ def all_migrations() -> list[Migration]:
 
 
 def migrate(conninfo: str, steps: Sequence[Migration] | None = None) -> None:
-    """Applies what is missing. Unavailable where the database has been changed by other hands."""
+    """Applies what is missing. Unavailable where this version can't work with what is there.
+
+    That is a database which other hands have changed, and one that a newer version has contracted
+    further than this one can follow.
+    """
     with psycopg.connect(conninfo, autocommit=True, application_name="commerce migrate") as db:
-        db.execute("SET client_min_messages = warning")
+        db.execute(
+            "SET client_min_messages = warning; SET statement_timeout = 0; SET lock_timeout = 0"
+        )
         wanted = all_migrations() if steps is None else steps
         if _missing(db, wanted):
             _wait_for_turn(db)
             # Ending the session gives the lock back.
+            _make_ledger(db)
             for step in _missing(db, wanted):
                 _apply(db, step)
 
@@ -67,45 +119,109 @@ def _wait_for_turn(db: Connection) -> None:
 
 def _missing(db: Connection, wanted: Sequence[Migration]) -> list[Migration]:
     """The steps still to be taken, after those that were have been compared with what we know."""
-    taken = _taken(db)
+    taken = list(_taken(db))
     known = {step.name: step for step in wanted}
-    for name, checksum in taken.items():
-        if name not in known:
+    for step in taken:
+        if step.name not in known:
+            _check_can_follow(step, known)
+        elif known[step.name].checksum != step.checksum:
             raise Unavailable(
-                f"The database was made by a newer version: it has the migration {name}.",
-                "Install that version or a later one.",
-                code="database_newer",
-            )
-        if known[name].checksum != checksum:
-            raise Unavailable(
-                f"The migration {name} in the database differs from the one installed.",
+                f"The migration {step.name} in the database differs from the one installed.",
                 "Install the version that made this database, and upgrade from there.",
                 code="database_differs",
             )
-    return [step for step in wanted if step.name not in taken]
+    done = {step.name for step in taken}
+    return [step for step in wanted if step.name not in done]
 
 
-def _taken(db: Connection) -> dict[str, str]:
+def _check_can_follow(step: _Taken, known: Collection[str]) -> None:
+    """Unavailable if a step of a newer version has taken away what this one uses."""
+    if step.needs is not None and step.needs not in known:
+        raise Unavailable(
+            f"The database was made by a newer version: its migration {step.name} needs one that "
+            f"has {step.needs}.",
+            "Install that version or a later one.",
+            code="database_newer",
+        )
+
+
+def _taken(db: Connection) -> Iterator[_Taken]:
     (there,) = db.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone() or (0,)
-    if not there:
-        return {}
-    return dict(db.execute("SELECT name, checksum FROM schema_migrations").fetchall())
+    if there:
+        # As a document, since a table that an older version made lacks the last column.
+        query = "SELECT name, checksum, to_jsonb(m) ->> 'needs' FROM schema_migrations m"
+        for row in db.execute(query).fetchall():
+            yield _Taken(*row)
 
 
 def _apply(db: Connection, step: Migration) -> None:
-    """Takes one step, whole or not at all, and notes it."""
+    """Takes one step, and notes it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if step.in_transaction:
+                _take_whole(db, step)
+            else:
+                _take_by_statement(db, step)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"The migration {step.name} waits for a table that others don't let go of.",
+                    "See who holds it in pg_locks; a feed that is read holds the catalog's.",
+                ) from error
+            time.sleep(_BETWEEN_TRIES)
+        else:
+            return
+
+
+def _take_whole(db: Connection, step: Migration) -> None:
+    """Takes the step whole or not at all."""
     with db.transaction():
-        db.execute(
-            """
-            CREATE TABLE IF NOT EXISTS schema_migrations (
-                name text PRIMARY KEY,
-                checksum text NOT NULL,
-                applied_at timestamptz NOT NULL DEFAULT now()
-            )
-            """
+        db.execute("SELECT set_config('lock_timeout', %s, true)", [LONGEST_LOCK_WAIT])
+        db.execute(_ours(step.text))
+        _note(db, step)
+
+
+def _take_by_statement(db: Connection, step: Migration) -> None:
+    """Takes each statement by itself; those that an attempt before has taken do nothing again."""
+    for statement in step.statements:
+        if found := _CONCURRENT_INDEX.match(statement):
+            _drop_if_invalid(db, found[1])
+        db.execute(_ours(statement))
+    _note(db, step)
+
+
+def _drop_if_invalid(db: Connection, index: str) -> None:
+    """Drops what is left of an index whose making was broken off: IF NOT EXISTS would keep it."""
+    (broken,) = db.execute(
+        "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid",
+        [index],
+    ).fetchone() or (0,)
+    if broken:
+        db.execute(_ours(f"DROP INDEX CONCURRENTLY IF EXISTS {index}"))
+
+
+def _make_ledger(db: Connection) -> None:
+    """The table of what was taken, whoever made it, as this version writes it."""
+    db.execute(
+        """
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            name text PRIMARY KEY,
+            checksum text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now()
         )
-        db.execute(cast("LiteralString", step.text))  # Ours, though the type checker can't see it.
-        db.execute(
-            "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)",
-            [step.name, step.checksum],
-        )
+        """
+    )
+    db.execute("ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS needs text")
+
+
+def _note(db: Connection, step: Migration) -> None:
+    db.execute(
+        "INSERT INTO schema_migrations (name, checksum, needs) VALUES (%s, %s, %s)",
+        [step.name, step.checksum, step.needs],
+    )
+
+
+def _ours(text: str) -> LiteralString:
+    """A text that stands in this package, which the type checker can't see."""
+    return cast("LiteralString", text)
