@@ -145,7 +145,7 @@ def _spoiled(number: int, day: int) -> str:
 
 
 _WAYS: Final[tuple[Callable[[int], str], ...]] = (
-    lambda number: _record(number, f"about {number % 90}"),
+    lambda number: _record(number, f"{number % 5_000}.50.1"),
     lambda number: _record(number, _price(number), availability=f"maybe {number % 50}"),
     lambda number: _record(number, _price(number), name=" "),
     lambda number: line(number).replace(",EUR,", ","),
