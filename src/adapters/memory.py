@@ -34,8 +34,9 @@ from commerce_core.plans import Change, Incoming, Plan, compare
 from commerce_core.ports import Clock, StoredFile, UnitOfWork, check_file_key
 from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import UNPROFILED, SavedProfile
-from commerce_core.publications import Publication
+from commerce_core.publications import TICK, Publication
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.versions import ChangeQuery, Version, first_changes, place
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -148,6 +149,8 @@ class _Unit:
     jobs: "_Jobs"
     products: "_Products"
     publications: "_Publications"
+    versions: "_Versions"
+    feed_products: "_FeedProducts"
     orders: "_Orders"
     sales: "_Sales"
     idempotency: "_Idempotency"
@@ -157,8 +160,8 @@ class _Unit:
 def _unit(tables: _Tables, clock: Clock) -> _Unit:
     return _Unit(
         _Partners(tables), _Sources(tables), _Keys(tables), _Feeds(tables), _Jobs(tables, clock),
-        _Products(tables, clock), _Publications(tables), _Orders(tables), _Sales(tables),
-        _Idempotency(tables),
+        _Products(tables, clock), _Publications(tables), _Versions(tables), _FeedProducts(tables),
+        _Orders(tables), _Sales(tables), _Idempotency(tables),
     )  # fmt: skip
 
 
@@ -495,13 +498,7 @@ class _Products:
         ]
 
     def _shown(self, row: Product) -> Product:
-        """The product with what is kept elsewhere: names, units held, and when it was published."""
-        return evolve(
-            row,
-            partner_name=self._kept.partners[row.partner_id].partner_name,
-            updated_at=self._kept.publications[row.publication_id].published_at,
-            held=self._kept.held.get(row.product_id, 0),
-        )
+        return _shown(self._kept, row)
 
     def _active(self, source_id: str) -> list[Product]:
         return self._fitting(ProductQuery(source_id=source_id))
@@ -561,6 +558,7 @@ class _Products:
                     version=product.version + 1,
                     publication_id=publication.publication_id,
                     ordinal=ordinal,
+                    origin_id=None,
                 ),
                 change.fingerprint,
             )
@@ -588,6 +586,16 @@ class _Products:
         return {product_id: self.get(product_id) for product_id in known}
 
 
+def _shown(kept: _Tables, row: Product) -> Product:
+    """The product with what is kept elsewhere: names, units held, and when it was published."""
+    return evolve(
+        row,
+        partner_name=kept.partners[row.partner_id].partner_name,
+        updated_at=kept.publications[row.publication_id].published_at,
+        held=kept.held.get(row.product_id, 0),
+    )
+
+
 def _created(incoming: Incoming, change: Change, product_id: str, now: datetime) -> Product:
     """A new product before its first version: what it will be for good."""
     return Product(
@@ -613,7 +621,7 @@ class _Publications:
     def add(self, publication: Publication, at: datetime) -> Publication:
         last = next(reversed(self._kept.publications.values()), None)
         if last and last.published_at:
-            at = max(at, last.published_at)
+            at = max(at, last.published_at + TICK)
         number = len(self._kept.publications) + 1
         numbered = evolve(publication, number=number, published_at=at)
         self._kept.publications[publication.publication_id] = numbered
@@ -622,6 +630,81 @@ class _Publications:
     def latest(self, source_id: str) -> Publication | None:
         newest_first = reversed(self._kept.publications.values())
         return next((p for p in newest_first if p.source_id == source_id), None)
+
+    def get(self, publication_id: str) -> Publication:
+        return _found(self._kept.publications, publication_id, "publication")
+
+    def of_feed(self, feed_id: str) -> Sequence[Publication]:
+        return [p for p in self._kept.publications.values() if p.feed_id == feed_id]
+
+    def of_partner(self, partner_id: str, after: int, limit: int) -> Sequence[Publication]:
+        own = (p for p in self._kept.publications.values() if p.partner_id == partner_id)
+        return [p for p in own if (p.number or 0) > after][:limit]
+
+    def number_at(self, at: datetime | None = None) -> int:
+        made = self._kept.publications.values()
+        return sum(
+            at is None or (p.published_at is not None and p.published_at <= at) for p in made
+        )
+
+
+@frozen
+class _Versions:
+    _kept: _Tables
+
+    def changes(self, query: ChangeQuery, after: Position, limit: int) -> Page[Version]:
+        at = place(after)
+        fitting = [version for version in self.stream(query) if place(version.position) > at]
+        return first_changes(fitting, limit, len(self._kept.publications))
+
+    def stream(self, query: ChangeQuery) -> list[Version]:
+        """All versions that fit, in their order."""
+        made = (
+            p
+            for p in self._kept.publications.values()
+            if _agrees(query, p, "partner_id", "source_id", "feed_id")
+            and (query.feed_id is None or p.kind == "feed")
+        )
+        of_whom = {publication.publication_id for publication in made}
+        everything = (*self._kept.products.values(), *self._kept.history.values())
+        versions = [self._version(row) for row in everything if row.publication_id in of_whom]
+        fitting = (v for v in versions if not query.kinds or v.change in query.kinds)
+        return sorted(fitting, key=lambda version: (version.publication, version.ordinal))
+
+    def _version(self, row: Product) -> Version:
+        before = self._kept.history.get((row.product_id, row.version - 1))
+        number = self._kept.publications[row.publication_id].number or 0
+        return Version.of(number, _shown(self._kept, row), before)
+
+    def history(self, product_id: str, after: Position | None, limit: int) -> Page[Version]:
+        live = _found(self._kept.products, product_id, "product")
+        rows = [live, *(row for (id_, _), row in self._kept.history.items() if id_ == product_id)]
+        page = _page(rows, lambda row: Position(str(row.version), row.product_id), after, limit)
+        return Page(tuple(map(self._version, page.items)), page.after)
+
+    def as_of(self, product_id: str, number: int) -> Product | None:
+        page = self.history(product_id, None, len(self._kept.publications) + 1)
+        return next((v.product for v in page.items if v.publication <= number), None)
+
+
+@frozen
+class _FeedProducts:
+    _kept: _Tables
+
+    def page(self, query: str, after: Position | None, limit: int) -> Page[Product]:
+        written = self._written(query)
+        rows = [v for v in written if after is None or place(v.position) > place(after)]
+        page = Page[Version].cut(rows, limit, lambda version: version.position)
+        return Page(tuple(version.product for version in page.items), page.after)
+
+    def count(self, query: str) -> int:
+        return len(self._written(query))
+
+    def _written(self, feed_id: str) -> list[Version]:
+        """What the feed wrote last of each product, where that is in the catalog."""
+        everything = _Versions(self._kept).stream(ChangeQuery(feed_id=feed_id))
+        last = {version.product_id: version for version in everything}
+        return [v for v in everything if last[v.product_id] is v and v.change != "removed"]
 
 
 @frozen

@@ -164,7 +164,7 @@ class Ingest:
             return _finished(unit, job.fail(now, error, summary))
         unit.feeds.put(feed.became("applied", now))
         done = _finished(unit, job.complete(now, summary, summary.outcome))
-        unit.publications.add(landed.publication, now)
+        unit.publications.add(evolve(landed.publication, changes=summary.changes), now)
         return done
 
     def _supersede(self, unit: UnitOfWork, job: Job, feed: Feed, latest: datetime) -> Job:

@@ -90,12 +90,16 @@ class Summary:
         )  # fmt: skip
 
     @property
+    def changes(self) -> int:
+        """Products that are not as they were."""
+        return self.created + self.updated + self.restored + self.removed
+
+    @property
     def outcome(self) -> Outcome:
         """The outcome of a completed ingest with these figures."""
         if self.rejected:
             return "with_rejects"
-        changed = self.created + self.updated + self.restored + self.removed
-        return "clean" if changed else "nothing_changed"
+        return "clean" if self.changes else "nothing_changed"
 
     def check(self, before: int, after: int) -> None:
         """Asserts that no record was lost, and that the catalog grew by just what is told here."""

@@ -1,7 +1,8 @@
 """What the core needs from outside: a store, a place for files, a way to keep a lease.
 
     Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
-                                     publications · orders · sales · idempotency
+                                     publications · versions · feed_products · orders · sales
+                                     idempotency
     Files             the raw bytes of every feed, never changed
     Clock, Entropy    functions, since the core has neither a clock nor dice of its own
 
@@ -31,6 +32,7 @@ from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.versions import ChangeQuery, Version
 
 Clock = Callable[[], datetime]
 """The present moment, aware, in UTC."""
@@ -259,15 +261,59 @@ class Publications(Protocol):
     """The one clock: everything that changed the catalog, numbered without gaps."""
 
     def add(self, publication: Publication, at: datetime) -> Publication:
-        """Keeps it with the next number, and `at` or its predecessor's time if that is later.
+        """Keeps it with the next number, and `at` or the first moment after its predecessor's time.
 
         Has to be the unit's last write: from here to the commit all other publications wait.
         """
         ...
 
+    def get(self, publication_id: str) -> Publication:
+        """The publication, or NotFound."""
+        ...
+
+    def of_feed(self, feed_id: str) -> Sequence[Publication]:
+        """All that applied this feed or reverted it, by number."""
+        ...
+
+    def of_partner(self, partner_id: str, after: int, limit: int) -> Sequence[Publication]:
+        """The partner's first publications behind that number, by number."""
+        ...
+
+    def number_at(self, at: datetime | None = None) -> int:
+        """The number of the last publication not after that moment, or of the last one; 0: none."""
+        ...
+
     def latest(self, source_id: str) -> Publication | None:
         """The source's last publication."""
         ...
+
+
+class Versions(Protocol):
+    """Everything that products ever were, the live ones being their own latest versions."""
+
+    def changes(self, query: ChangeQuery, after: Position, limit: int) -> Page[Version]:
+        """The first versions that fit behind that position of the stream, by number and ordinal.
+
+        The page's `after` is never None: with fewer than `limit` it is behind all that was there.
+        Nothing that is published later stands before a position that was given.
+        """
+        ...
+
+    def history(self, product_id: str, after: Position | None, limit: int) -> Page[Version]:
+        """Every version of a product, newest first; NotFound if there never was one."""
+        ...
+
+    def as_of(self, product_id: str, number: int) -> Product | None:
+        """The product as it was once that publication had been made; None before its first one."""
+        ...
+
+
+class FeedProducts(Listing[str, Product], Protocol):
+    """What feeds wrote; the query is a feed's id.
+
+    Each product that the feed created, updated or restored, as it wrote it last, in the order of
+    the stream; whatever later feeds do, they stay.
+    """
 
 
 class Orders(Listing[OrderQuery, Order], Protocol):
@@ -363,6 +409,16 @@ class UnitOfWork(Protocol):
     @property
     def publications(self) -> Publications:
         """What changed the catalog, by number."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """What products were, and how they changed."""
+        ...
+
+    @property
+    def feed_products(self) -> FeedProducts:
+        """What feeds wrote."""
         ...
 
     @property

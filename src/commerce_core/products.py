@@ -21,8 +21,9 @@ class Product:
     """A product as it now stands: what its partner's feeds said last.
 
     Its `product_id` never changes, not when it is removed and restored either. `version` counts its
-    changes from 1; `feed_id` and `line` are where this version came from; `held` are its units on
-    open orders. Amounts are in major units of `currency`, weight is in grams.
+    changes from 1; `feed_id` and `line` are where its values came from, `origin_id` the publication
+    that first had them where a revert brought them back; `held` are its units on open orders.
+    Amounts are in major units of `currency`, weight is in grams.
     """
 
     product_id: str
@@ -57,6 +58,7 @@ class Product:
     version: int = 1
     publication_id: str
     ordinal: int = 0
+    origin_id: str | None = None
     created_at: datetime
     updated_at: datetime
     held: int = 0

@@ -1,20 +1,26 @@
 """Publications: everything that changes the catalog, numbered by the one clock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from attrs import frozen
 
 from commerce_core.partners import Mode
 
+PublicationKind = Literal["feed", "revert"]
+TICK: Final = timedelta(microseconds=1)
+"""The least time between two publications, so that their times have the order of their numbers."""
+
 
 @frozen
 class Publication:
-    """One change of the catalog as a whole: an applied feed.
+    """One change of the catalog as a whole: an applied feed, or the revert of one.
 
     `number` and `published_at` are given by the store in the last statement before the commit
-    (None until then): numbers are gapless and in the order of commits, and no time is before its
-    predecessor's. Rows refer to `publication_id`;
-    `profile_version` is that by which the feed was read.
+    (None until then): numbers are gapless and in the order of commits, and each time is after its
+    predecessor's. Rows refer to `publication_id`. `feed_id` is the feed that was applied or
+    reverted, `profile_version` that by which it was read; `reverts` is the publication undone.
+    `changes` counts the products that it wrote; None where nobody counted.
     """
 
     publication_id: str
@@ -26,3 +32,6 @@ class Publication:
     profile_version: int = 0
     number: int | None = None
     published_at: datetime | None = None
+    kind: PublicationKind = "feed"
+    reverts: str | None = None
+    changes: int | None = None

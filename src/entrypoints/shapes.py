@@ -29,7 +29,7 @@ Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"silent_ends"}),
-    Product: frozenset({"publication_id", "ordinal", "held"}),
+    Product: frozenset({"publication_id", "ordinal", "origin_id", "held"}),
     ApiKey: frozenset({"digest"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {

@@ -12,13 +12,14 @@ from attrs import evolve
 from hypothesis import given, settings
 
 from commerce_core import plans
+from commerce_core.errors import NotFound
 from commerce_core.feed_schema import Record
 from commerce_core.feeds import Feed
 from commerce_core.ids import Block
 from commerce_core.plans import Change, Incoming
 from commerce_core.ports import Store, UnitOfWork
 from commerce_core.products import Product, ProductQuery
-from commerce_core.publications import Publication
+from commerce_core.publications import TICK, Publication
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, ONE_STORE_AND_ANOTHER, SECOND, T0, record
 from tests.contracts.threads import PATIENCE, meanwhile, together
@@ -491,15 +492,18 @@ class TestPublications:
                 assert unit.publications.latest(source.source_id) == numbered
         assert numbers == [1, 2, 3]
 
-    def test_no_time_is_before_its_predecessors(self, store: Store):
-        """A clock that goes backwards doesn't turn publications round, whatever their sources."""
+    def test_each_time_is_after_its_predecessors(self, store: Store):
+        """A clock that goes backwards doesn't turn publications round, whatever their sources.
+
+        No two have the same time either, so their times have the order of their numbers.
+        """
         times = []
         for at in (T0, T0 - MINUTE, T0 + SECOND):
             _, source = samples.settled(store)
             publication = samples.publication(samples.received(store, source))
             with store.begin() as unit:
                 times.append(unit.publications.add(publication, at).published_at)
-        assert times == [T0, T0, T0 + SECOND]
+        assert times == [T0, T0 + TICK, T0 + SECOND]
 
     def test_the_latest_is_the_sources_own(self, store: Store):
         """`latest` is None for a source that published nothing, whatever others did."""
@@ -534,4 +538,35 @@ class TestPublications:
         first = min(filter(None, numbered))
         assert sorted(filter(None, numbered)) == list(range(first, first + 12))
         times = [numbered[number] for number in range(first, first + 12)]
-        assert times == sorted(filter(None, times))
+        assert times == sorted({time for time in times if time})
+
+    def test_publications_are_found_by_what_they_are_about(self, store: Store):
+        """Each by its id, all of a feed and all of a partner by number, a part at a time."""
+        someone, source = samples.settled(store)
+        _, other = samples.settled(store)
+        feed = samples.received(store, source)
+        mine = [samples.publication(feed), evolve(samples.publication(feed), kind="revert")]
+        with store.begin() as unit:
+            made = [unit.publications.add(one, T0) for one in mine]
+        samples.publish(store, other, record(2, "A"))
+        made.append(samples.publish(store, source, record(2, "A")))
+        with store.begin() as unit:
+            found = unit.publications
+            assert found.get(made[1].publication_id) == made[1]
+            assert list(found.of_feed(feed.feed_id)) == made[:2]
+            assert list(found.of_partner(someone.partner_id, 0, 9)) == made
+            assert list(found.of_partner(someone.partner_id, 1, 1)) == made[1:2]
+            assert list(found.of_partner(someone.partner_id, 4, 9)) == []
+            with pytest.raises(NotFound):
+                found.get(samples.new_id("pub"))
+
+    def test_a_moment_has_a_last_publication(self, store: Store):
+        """Its number is that of the last one not after it, and 0 before there was any."""
+        _, source = samples.settled(store)
+        with store.begin() as unit:
+            assert unit.publications.number_at() == 0
+        for _ in range(3):
+            samples.publish(store, source, record(2, "A"))
+        with store.begin() as unit:
+            asked = (None, T0 - SECOND, T0, T0 + TICK, T0 + SECOND)
+            assert [unit.publications.number_at(at) for at in asked] == [3, 0, 1, 2, 3]

@@ -15,6 +15,7 @@ from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.units_contract import TestUnits
+from tests.contracts.versions_contract import TestVersions
 
 __all__ = [
     "TestCatalog",
@@ -30,4 +31,5 @@ __all__ = [
     "TestSales",
     "TestSources",
     "TestUnits",
+    "TestVersions",
 ]

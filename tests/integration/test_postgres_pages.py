@@ -117,7 +117,7 @@ def test_a_page_reads_what_it_shows(
 def test_the_products_of_a_small_feed_are_found_at_once(store: PostgresStore, catalog: Catalog):
     """A few products among many cost what they are, not what the catalog is."""
     found = plans(store, ProductQuery(feed_id=catalog.few_of_large), None)
-    assert indexes(found) == {"products_by_publication"}
+    assert indexes(found) == {"products_by_change"}
     assert products_read(found) == 30
 
 

@@ -15,10 +15,11 @@ from adapters.postgres.staging import Staged, by_sets
 from commerce_core.feed_schema import PRODUCT_FIELDS
 from commerce_core.publications import Publication
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "partner_id", "product_id", "source_id", "publication_id", "created_at", "line", "version",
-    "ordinal", "status", "sku", *PRODUCT_FIELDS,
+    "ordinal", "status", "sku", "origin_id", *PRODUCT_FIELDS,
 )  # fmt: skip
+"""The columns of a product, which those of its earlier versions are too."""
 
 # Existing products are numbered by id, whatever happens to them; new ones follow by line.
 _CHANGED: Final = """(
@@ -49,7 +50,7 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
 
 
 def _keep_history(db: Connection, params: Params) -> None:
-    columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+    columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
     query = """
         INSERT INTO product_versions ({columns}, replaced_by)
         SELECT {columns}, %(publication_id)s
@@ -68,7 +69,8 @@ def _change(db: Connection, staged: Staged, params: Params) -> None:
     query = """
         UPDATE products p
         SET {values}, status = 'active', source_id = %(source_id)s, line = d.line,
-            publication_id = %(publication_id)s, ordinal = d.ordinal, version = p.version + 1
+            publication_id = %(publication_id)s, origin_id = NULL, ordinal = d.ordinal,
+            version = p.version + 1
         FROM {changed} d
         JOIN staged s ON s.line = d.line
         WHERE {among_changed} AND p.product_id = d.product_id
@@ -82,7 +84,7 @@ def _remove(db: Connection, params: Params) -> None:
     query = """
         UPDATE products p
         SET status = 'removed', line = d.line, publication_id = %(publication_id)s,
-            ordinal = d.ordinal, version = p.version + 1
+            origin_id = NULL, ordinal = d.ordinal, version = p.version + 1
         FROM {changed} d
         WHERE {among_changed} AND p.product_id = d.product_id
           AND d.fate IN ('removed', 'absent')

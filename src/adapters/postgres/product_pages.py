@@ -20,17 +20,26 @@ from commerce_core.products import Product, ProductQuery
 
 _PRICE: Final = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
 
-SELECT: Final = """
+SELECT_SHOWN: Final = """
     SELECT p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku, p.product_name,
            p.group_id, p.options, p.description, p.brand, p.condition, p.category, p.gtin, p.mpn,
            p.price, p.currency, p.sale_price, p.sale_starts_at, p.sale_ends_at, p.availability,
            p.quantity, p.weight, p.product_url, p.image_url, p.additional_image_urls,
-           p.attributes, p.status, u.feed_id, p.line, p.version, p.publication_id, p.ordinal,
-           p.created_at, u.published_at AS updated_at, coalesce(h.units, 0) AS held
+           p.attributes, p.status, p.line, p.version, p.publication_id, p.ordinal, p.origin_id,
+           p.created_at, u.published_at AS updated_at,
+           coalesce(
+               (SELECT o.feed_id FROM publications o WHERE o.publication_id = p.origin_id),
+               u.feed_id
+           ) AS feed_id"""
+"""What is read of a product, from a row `p` and its publication `u`."""
+SELECT: Final = (
+    SELECT_SHOWN
+    + """, coalesce(h.units, 0) AS held
     FROM {products} p
     JOIN partners ON partners.partner_id = p.partner_id
     JOIN publications u ON u.publication_id = p.publication_id
     LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
+)
 
 
 @frozen
@@ -129,12 +138,22 @@ def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
 
 
 def _of_feed(db: Connection, feed_id: str) -> Condition:
-    """The condition that a feed's publication wrote the row."""
+    """The condition that the row's values came from a feed, be it that a revert brought them."""
     rows = db.execute(
-        "SELECT publication_id FROM publications WHERE feed_id = %s", [digits(feed_id)]
-    )
+        """
+        SELECT publication_id, EXISTS (SELECT FROM products WHERE origin_id = u.publication_id)
+        FROM publications u
+        WHERE feed_id = %s
+        """,
+        [digits(feed_id)],
+    ).fetchall()
     published = [row[0] for row in rows]
+    if any(brought_back for _, brought_back in rows):
+        either: LiteralString = """
+            (p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL
+             OR p.origin_id = ANY(%s::uuid[]))"""
+        return either, [published, published]
     # Looked up beforehand: a planner that sees which one it is knows whether it is large or small.
     if len(published) == 1:
-        return "p.publication_id = %s", published
-    return "p.publication_id = ANY(%s::uuid[])", [published]
+        return "p.publication_id = %s AND p.origin_id IS NULL", published
+    return "p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL", [published]

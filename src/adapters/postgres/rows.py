@@ -28,6 +28,8 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "job_id": "job",
     "product_id": "prod",
     "publication_id": "pub",
+    "origin_id": "pub",
+    "reverts": "pub",
     "order_id": "ord",
     "item_id": "item",
     "key_id": "key",

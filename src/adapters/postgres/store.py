@@ -25,6 +25,7 @@ from adapters.postgres.products import Products
 from adapters.postgres.publications import Publications
 from adapters.postgres.rows import Connection
 from adapters.postgres.sales import Sales
+from adapters.postgres.versions import FeedProducts, Versions
 from commerce_core.errors import Unavailable
 from commerce_core.ports import UnitOfWork
 
@@ -74,6 +75,8 @@ class Unit:
     jobs: Jobs
     products: Products
     publications: Publications
+    versions: Versions
+    feed_products: FeedProducts
     orders: Orders
     sales: Sales
     idempotency: Idempotency
@@ -90,6 +93,8 @@ class Unit:
             Jobs(db),
             Products(db),
             Publications(db),
+            Versions(db),
+            FeedProducts(db),
             Orders(db),
             Sales(db),
             Idempotency(db),

@@ -1,0 +1,108 @@
+"""Versions: everything a product ever was, which in order is the stream of the catalog's changes.
+
+    publication 7 ──> ordinal 1: product A, version 3    updated   price, quantity
+                      ordinal 2: product B, version 2    removed
+    publication 8 ──> ordinal 1: product C, version 1    created
+
+The live product is its own latest version, and a version is kept as it was when a publication wrote
+it. What kind of change it was follows from the version before, so nothing more is written for it.
+"""
+
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.feed_schema import PRODUCT_FIELDS
+from commerce_core.paging import Page, Position
+from commerce_core.plans import ChangeKind
+from commerce_core.products import Product
+
+START: Final = Position("1", "0")
+"""Before the first change of the first publication."""
+LARGEST_CHANGES: Final = 1_000
+"""Changes of a page of the stream; a service that follows it reads many at a time."""
+
+_LARGEST_NUMBER: Final = 2**62
+_LARGEST_ORDINAL: Final = 2**31 - 1
+
+
+@frozen
+class Version:
+    """A product as a publication wrote it, units on open orders left aside.
+
+    `publication` is that one's number, `fields` are those that differ from the version before: none
+    of a created product, since all of it is new.
+    """
+
+    publication: int
+    ordinal: int
+    change: ChangeKind
+    product_id: str
+    version: int
+    fields: tuple[str, ...]
+    product: Product
+
+    @classmethod
+    def of(cls, number: int, product: Product, before: Product | None) -> "Version":
+        """The version that this product was, given the one before it, if that is known."""
+        return cls(
+            number, product.ordinal, change_of(product, before), product.product_id,
+            product.version, differing(product, before), evolve(product, held=0),
+        )  # fmt: skip
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in the stream."""
+        return Position(str(self.publication), str(self.ordinal))
+
+
+@frozen
+class ChangeQuery:
+    """Which changes: all that fit every filter given, in the order in which they happened.
+
+    A source's are those that it published, and a feed's those that it wrote; reverts of a feed
+    are its source's, but not its own. `kinds` empty means any kind.
+    """
+
+    partner_id: str | None = None
+    source_id: str | None = None
+    feed_id: str | None = None
+    kinds: tuple[ChangeKind, ...] = ()
+
+
+def change_of(product: Product, before: Product | None) -> ChangeKind:
+    """What happened to the product when this version was written."""
+    if product.version == 1:
+        return "created"
+    if product.status == "removed":
+        return "removed"
+    return "restored" if before and before.status == "removed" else "updated"
+
+
+def differing(product: Product, before: Product | None) -> tuple[str, ...]:
+    """The fields, in the schema's order, that differ from the version before."""
+    if before is None:
+        return ()
+    return tuple(name for name in PRODUCT_FIELDS if getattr(product, name) != getattr(before, name))
+
+
+def behind(number: int) -> Position:
+    """The position behind everything up to the publication of that number."""
+    return Position(str(number + 1), "0")
+
+
+def place(position: Position) -> tuple[int, int]:
+    """The number and ordinal of a position; Malformed where it isn't one of the stream."""
+    number, ordinal = position.number or 0, Position(position.id, "").number or 0
+    return int(min(number, _LARGEST_NUMBER)), int(min(ordinal, _LARGEST_ORDINAL))
+
+
+def first_changes(found: list[Version], limit: int, latest: int) -> Page[Version]:
+    """A page of the stream of what follows in it, up to the latest publication's number.
+
+    There is always a position to go on from: behind the last change, or, with nothing left, behind
+    all that was looked at.
+    """
+    items = tuple(found[:limit])
+    more = len(items) == limit
+    return Page(items, items[-1].position if more else behind(latest))
