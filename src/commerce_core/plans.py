@@ -7,17 +7,27 @@ absent, and in full mode removed. A comparison writes nothing; its plan is what 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Final, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from commerce_core.changes import (
+    Change,
+    ChangeKind,
+    Sample,
+    changed_fields,
+    order_of_change,
+    samples,
+)
 from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Problem, Record, Value
-from commerce_core.fingerprints import Fingerprint
 from commerce_core.money import find_currency
 from commerce_core.partners import Mode
-from commerce_core.products import Product
+from commerce_core.price_moves import NO_MOVES, PriceMove, PriceMoves, move_of, price_moves
+from commerce_core.products import Product, is_sold_out
+from commerce_core.rekeying import NONE_REKEYED, Rekeyed, rekeyed
 
-ChangeKind = Literal["created", "updated", "restored", "removed"]
+MONEY: Final = (*AMOUNTS, "currency")
+"""What stays or changes together."""
 
 
 @frozen
@@ -25,7 +35,9 @@ class Incoming:
     """What a comparison has to know of a feed besides its records.
 
     `columns` are the fields that the file has, each with the partner's name for it; a field whose
-    column the file lacks is left alone. `currency` is the partner's default.
+    column the file lacks is left alone. `currency` is the partner's default. A price that moves
+    `price_leap` fold at once is kept (None: none is). `without_removals` keeps every product that
+    would go.
     """
 
     partner_id: str
@@ -34,6 +46,16 @@ class Incoming:
     mode: Mode
     columns: Mapping[str, str]
     currency: str | None
+    price_leap: int | None = None
+    without_removals: bool = False
+
+
+@frozen
+class Stock:
+    """Products of the source that are in stock, and how many of them a plan sells out."""
+
+    in_stock: int = 0
+    sold_out: int = 0
 
 
 @frozen
@@ -44,6 +66,9 @@ class Plan:
     records whose sku the file brings once more, so that no fingerprint can decide: then the file
     has to be compared anew without them, and this plan is none. `problems` are those that only the
     comparison can find, in the order of lines, as many as were asked for; all are counted.
+    `withheld` are the deletes that an approval without removals left out. `price_moves` is how
+    far prices move, `stock` what sells out, `rekeyed` which ids seem to have changed, and `samples`
+    are the first changes of each kind.
     """
 
     incoming: Incoming
@@ -63,18 +88,21 @@ class Plan:
     updated_by_field: Mapping[str, int] = field(factory=dict[str, int])
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
     problems: tuple[Problem, ...] = ()
+    withheld: int = 0
+    price_moves: PriceMoves = NO_MOVES
+    stock: Stock = Stock()
+    rekeyed: Rekeyed = NONE_REKEYED
+    samples: tuple[Sample, ...] = ()
 
 
 @frozen
-class Change:
-    """One product that a plan changes: what it was (None: new), and the values that it gets."""
+class _Verdict:
+    """What becomes of a record that counts; `move` is how it would move the product's price."""
 
-    kind: ChangeKind
-    sku: str
-    line: int
-    before: Product | None
-    values: Mapping[str, Value]
-    fingerprint: Fingerprint | None = None
+    fate: ChangeKind | Literal["unchanged", "withheld", "rejected"]
+    change: Change | None = None
+    problem: Problem | None = None
+    move: PriceMove | None = None
 
 
 def compare(
@@ -95,46 +123,60 @@ def compare(
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
     last = _last_of_each_sku(incoming, records, tally, problems)
-    changes: list[Change] = []
-    for record in last.values():
-        decided = _decide(incoming, record, find)
-        if isinstance(decided, Problem):
-            problems.append(decided)
-            tally["rejected"] += 1
-        elif isinstance(decided, Change):
-            changes.append(decided)
-            tally["deleted" if decided.kind == "removed" else decided.kind] += 1
-        else:
-            tally[decided] += 1
+    verdicts = [_decide(incoming, record, find) for record in last.values()]
+    problems += [verdict.problem for verdict in verdicts if verdict.problem]
+    fates = Counter(verdict.fate for verdict in verdicts)
+    changes = [verdict.change for verdict in verdicts if verdict.change]
     owned, seen = list(active), {product.sku for product in recognised}
     absent = [product for product in owned if product.sku not in last and product.sku not in seen]
-    if removes_absent(incoming, tally["skus_unreadable"]):
-        changes += [Change("removed", product.sku, 0, product, {}) for product in absent]
-    tally["unchanged"] += len(recognised)
-    tally["absent"] = len(absent)
-    tally["removed"] = sum(change.kind == "removed" for change in changes)
-    figures: dict[str, Any] = {**tally}
+    vanished = absent if removes_absent(incoming, tally["skus_unreadable"]) else []
+    changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
     plan = Plan(
         incoming,
-        **figures,
+        created=fates["created"],
+        updated=fates["updated"],
+        restored=fates["restored"],
+        unchanged=fates["unchanged"] + fates["withheld"] + len(recognised),
+        deleted=fates["removed"],
+        rejected=tally["rejected"] + fates["rejected"],
+        duplicate=tally["duplicate"],
+        blank=tally["blank"],
+        absent=len(absent),
+        removed=fates["removed"] + len(vanished),
         before=len(owned),
+        skus_unreadable=tally["skus_unreadable"],
         updated_by_field=_fields_of(changes),
         problems_by_code=Counter(problem.code for problem in problems),
         problems=tuple(sorted(problems, key=lambda problem: problem.line)[:problem_limit]),
+        withheld=fates["withheld"],
+        price_moves=price_moves([verdict.move for verdict in verdicts if verdict.move]),
+        stock=_stock(owned, changes),
+        rekeyed=_rekeyed(vanished, changes),
+        samples=samples(changes),
     )
-    return plan, sorted(changes, key=_order_of_change)
+    return plan, sorted(changes, key=order_of_change)
+
+
+def _stock(owned: Iterable[Product], changes: Iterable[Change]) -> Stock:
+    in_stock = sum(not is_sold_out(p.availability, p.quantity) for p in owned)
+    return Stock(in_stock, sum(_sells_out(c) for c in changes if c.kind == "updated"))
+
+
+def _sells_out(change: Change) -> bool:
+    before = change.before.values() if change.before else {}
+    after = {**before, **change.values}
+    was, is_ = ((v.get("availability"), v.get("quantity")) for v in (before, after))
+    return is_sold_out(*is_) and not is_sold_out(*was)
+
+
+def _rekeyed(vanished: Iterable[Product], changes: Iterable[Change]) -> Rekeyed:
+    newcomers = [(c.sku, c.values) for c in changes if c.kind == "created"]
+    return rekeyed([(product.sku, product.values()) for product in vanished], newcomers)
 
 
 def removes_absent(incoming: Incoming, skus_unreadable: int) -> bool:
     """Whether what isn't in the file is removed: never while some record's sku can't be read."""
-    return incoming.mode == "full" and not skus_unreadable
-
-
-def changed_fields(product: Product, values: Mapping[str, Value]) -> tuple[str, ...]:
-    """The fields, in the schema's order, to which the values give something else."""
-    return tuple(
-        name for name in PRODUCT_FIELDS if name in values and values[name] != getattr(product, name)
-    )
+    return incoming.mode == "full" and not skus_unreadable and not incoming.without_removals
 
 
 def _last_of_each_sku(
@@ -176,32 +218,68 @@ def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
     return f"{counts} They differ in: {fields}."
 
 
-def _decide(
-    incoming: Incoming, record: Record, find: Callable[[str], Product | None]
-) -> Change | Problem | Literal["unchanged", "rejected"]:
+def _decide(incoming: Incoming, record: Record, find: Callable[[str], Product | None]) -> _Verdict:
     """The fate of a record that counts."""
     if record.rejected or record.sku is None:
-        return "rejected"
+        return _Verdict("rejected")
     product = find(record.sku)
     gone = product is None or product.status == "removed"
     if record.deletes and gone:
-        return "unchanged"
+        return _Verdict("unchanged")
     if product and not gone and product.source_id != incoming.source_id:
-        return _problem(incoming, record, "sku_of_other_source", "sku", record.sku)
+        return _refused(_problem(incoming, record, "sku_of_other_source", "sku", record.sku))
+    if record.deletes and incoming.without_removals:
+        return _Verdict("withheld")
     if record.deletes:
-        return Change("removed", record.sku, record.line, product, {})
+        return _Verdict("removed", Change("removed", record.sku, record.line, product, {}))
     if product is None and not record.values.get("product_name"):
-        return _problem(incoming, record, "unknown_sku", "sku", record.sku)
+        return _refused(_problem(incoming, record, "unknown_sku", "sku", record.sku))
     values = settle(incoming, record, product)
     if isinstance(values, Problem):
-        return values
+        return _refused(values)
     if product is None:
-        return Change("created", record.sku, record.line, None, values, record.fingerprint)
+        made = Change("created", record.sku, record.line, None, values, record.fingerprint)
+        return _Verdict("created", made)
     if gone:
-        return Change("restored", record.sku, record.line, product, values, record.fingerprint)
-    if changed_fields(product, values):
-        return Change("updated", record.sku, record.line, product, values, record.fingerprint)
-    return "unchanged"
+        back = Change("restored", record.sku, record.line, product, values, record.fingerprint)
+        return _Verdict("restored", back)
+    return _update(incoming, record, product, values)
+
+
+def _refused(problem: Problem) -> _Verdict:
+    return _Verdict("rejected", problem=problem)
+
+
+def _update(
+    incoming: Incoming, record: Record, product: Product, values: Mapping[str, Value]
+) -> _Verdict:
+    """What becomes of a product that is there; a price that leaps stays, with all that is money."""
+    move = move_of(product, product.sku, record.line, values, incoming.price_leap)
+    problem, fingerprint = None, record.fingerprint
+    if move and move.kept:
+        values = {**values, **{name: getattr(product, name) for name in MONEY}}
+        problem, fingerprint = leap_problem(incoming, move), None
+    verdict = _Verdict("unchanged", None, problem, move)
+    if not changed_fields(product, values):
+        return verdict
+    change = Change("updated", product.sku, record.line, product, values, fingerprint)
+    return evolve(verdict, fate="updated", change=change)
+
+
+def leap_problem(incoming: Incoming, move: PriceMove) -> Problem:
+    """The warning about a price that leaps, with both prices."""
+    hint = (
+        f"{move.after:f} is at least {incoming.price_leap} fold from {move.before:f} "
+        f"{move.currency}, so the old price is kept. If it is right, raise the guard of the source."
+    )
+    return Problem.of(
+        "price_leap",
+        line=move.line,
+        column=incoming.columns.get("price"),
+        field="price",
+        value=f"{move.after:f}",
+        hint=hint,
+    )
 
 
 def settle(
@@ -248,8 +326,3 @@ def _fields_of(changes: Iterable[Change]) -> Counter[str]:
         if change.kind == "updated" and change.before
         for name in changed_fields(change.before, change.values)
     )
-
-
-def _order_of_change(change: Change) -> tuple[bool, str, int]:
-    """The order within a publication: by product, which for new ones is their order in the file."""
-    return (change.before is None, change.before.product_id if change.before else "", change.line)

@@ -104,6 +104,11 @@ class Product:
         return self.sells_without_stock or self.available is None or units <= self.available
 
 
+def is_sold_out(availability: object, quantity: object) -> bool:
+    """Whether a feed says so; what sells without stock isn't, nor is what was discontinued."""
+    return availability == "out_of_stock" or (availability in (None, "in_stock") and quantity == 0)
+
+
 SortBy = Literal["product_id", "price"]
 
 

@@ -125,7 +125,7 @@ class RejectReport:
         if record.fate is not None or (found and found.code == "duplicate_sku"):
             return []
         errors = [problem for problem in record.problems if problem.severity == "error"]
-        return [*errors, found] if found else errors
+        return [*errors, found] if found and found.severity == "error" else errors
 
     def _head_of(self, prepared: Prepared) -> str:
         """The first row of the record's group, which the record completes itself from."""

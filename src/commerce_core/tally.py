@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from attrs import Factory, define, evolve
 
@@ -12,6 +12,9 @@ from commerce_core.feed_schema import Problem
 from commerce_core.jobs import MOST_PROBLEMS_KEPT, Progress, Stage, Summary
 from commerce_core.plans import Plan, removes_absent
 from commerce_core.ports import Clock
+
+COMPARED: Final = ("duplicate_sku", "price_leap")
+"""The warnings that only a comparison finds."""
 
 Tell = Callable[[Progress], None]
 
@@ -97,7 +100,7 @@ class Tally:
             blank=self.fates["blank"],
             absent=plan.absent,
             removed=plan.removed,
-            warnings=self._warnings + plan.problems_by_code.get("duplicate_sku", 0),
+            warnings=self._warnings + sum(plan.problems_by_code.get(c, 0) for c in COMPARED),
             problems_by_code=dict(sorted(by_code.items())),
             columns=reader.layout.header,
             mapping={
@@ -123,6 +126,9 @@ def _told(reasons: Counter[str]) -> Iterator[str]:
 
 def _notes(plan: Plan) -> tuple[str, ...]:
     """What a partner should be told of the products that aren't in the file."""
+    if plan.incoming.without_removals:
+        stay = plan.withheld + (plan.absent if plan.incoming.mode == "full" else 0)
+        return (f"{stay} products would be removed and stay: approved without removals.",)
     if not plan.absent or removes_absent(plan.incoming, plan.skus_unreadable):
         return ()
     if plan.incoming.mode == "full":

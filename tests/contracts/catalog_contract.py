@@ -86,7 +86,12 @@ class TestCatalog:
     def check_feed(self, unit: UnitOfWork, feed: Feed, file: FeedFile) -> None:
         columns, everything = file.read()
         records = [record for record in everything if record.fate is None]
-        incoming = evolve(samples.incoming(feed, file.currency), columns=columns)
+        incoming = evolve(
+            samples.incoming(feed, file.currency),
+            columns=columns,
+            price_leap=(5, None, 2)[len(file.body) % 3],
+            without_removals=len(file.body) % 4 == 0,
+        )
         before = of_partner(unit, feed.partner_id)
         active = [
             product

@@ -14,6 +14,7 @@ from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
+from tests.contracts.plans_contract import TestPlans
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 
@@ -26,6 +27,7 @@ __all__ = [
     "TestListings",
     "TestOrders",
     "TestPartners",
+    "TestPlans",
     "TestProductListings",
     "TestPublications",
     "TestSales",

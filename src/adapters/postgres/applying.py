@@ -9,10 +9,11 @@ from psycopg import sql
 from psycopg.abc import Params
 
 from adapters.postgres.comparing import Comparison
-from adapters.postgres.deciding import AMONG_CHANGED, MONEY, settled_value
+from adapters.postgres.deciding import AMONG_CHANGED, settled_value
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged, by_sets
 from commerce_core.feed_schema import PRODUCT_FIELDS
+from commerce_core.plans import MONEY
 from commerce_core.publications import Publication
 
 COLUMNS: Final = (

@@ -6,6 +6,8 @@ one for each. A property runs this and the reference on the same feeds.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from attrs import frozen
@@ -15,7 +17,6 @@ from psycopg.rows import dict_row
 
 from adapters.postgres.deciding import (
     AMONG_CHANGED,
-    MONEY,
     PROBLEMS,
     decide,
     owner,
@@ -23,10 +24,21 @@ from adapters.postgres.deciding import (
     settled_value,
 )
 from adapters.postgres.locks import hold_feeds_of
+from adapters.postgres.measuring import price_moves, rekeyed, samples, sold_out
 from adapters.postgres.rows import Connection, digits, fetch_one
 from adapters.postgres.staging import Staged, by_sets, stage
 from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record
-from commerce_core.plans import Incoming, Plan, duplicate_hint, removes_absent
+from commerce_core.plans import (
+    MONEY,
+    Incoming,
+    Plan,
+    Stock,
+    duplicate_hint,
+    leap_problem,
+    removes_absent,
+)
+from commerce_core.price_moves import PriceMove
+from commerce_core.rekeying import NONE_REKEYED
 
 
 @frozen
@@ -53,29 +65,43 @@ def compare(
 def _plan(db: Connection, incoming: Incoming, staged: Staged, problem_limit: int) -> Plan:
     """What was decided, in figures."""
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming)
-    removed = fates["removed"]
+    vanished = 0
     if removes_absent(incoming, read["skus_unreadable"]):
-        removed += remove_absent(db, incoming)
+        vanished = remove_absent(db, incoming)
+    updates = _count_updates(db, incoming, staged) if fates["updated"] else Counter[str]()
+    moves = price_moves(db)
+    found = {
+        "duplicate_sku": read["duplicate"],
+        "price_leap": moves.kept,
+        **{code: fates[code] for code in PROBLEMS},
+    }
     return Plan(
         incoming,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],
-        unchanged=read["judged"] - fates.total(),
+        unchanged=read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"],
         deleted=fates["removed"],
         rejected=read["rejected"] + sum(fates[code] for code in PROBLEMS),
         duplicate=read["duplicate"],
         blank=read["blank"],
         absent=owned["before"] - owned["present"],
-        removed=removed,
+        removed=fates["removed"] + vanished,
         before=owned["before"],
         skus_unreadable=read["skus_unreadable"],
-        updated_by_field=_count_updates(db, incoming, staged) if fates["updated"] else {},
-        problems_by_code=+Counter(
-            {"duplicate_sku": read["duplicate"], **{code: fates[code] for code in PROBLEMS}}
-        ),
+        updated_by_field={name: n for name, n in updates.items() if name != _SOLD_OUT},
+        problems_by_code=+Counter(found),
         problems=tuple(_problems(db, incoming, staged, problem_limit)),
+        withheld=fates["withheld"],
+        price_moves=moves,
+        stock=Stock(owned["in_stock"], updates[_SOLD_OUT]),
+        rekeyed=rekeyed(db, incoming, staged) if vanished and fates["created"] else NONE_REKEYED,
+        samples=samples(db, incoming, staged),
     )
+
+
+_SOLD_OUT: Final = "sold out"
+"""What is counted of updated products beside their fields; no field is called so."""
 
 
 def _count_read(db: Connection) -> Mapping[str, int]:
@@ -105,21 +131,24 @@ def _count_fates(db: Connection) -> Counter[str]:
 def _count_owned(db: Connection, incoming: Incoming) -> Mapping[str, int]:
     """The active products of the source, and how many of them the file contains."""
     # Records that are rejected or overridden count as present.
-    return _counts(
-        db,
+    query = sql.SQL(
         """
-        SELECT count(*) AS before, count(s.sku) AS present
+        SELECT count(*) AS before, count(s.sku) AS present,
+               count(*) FILTER (WHERE NOT {sold_out}) AS in_stock
         FROM products p
         LEFT JOIN (SELECT DISTINCT sku FROM staged WHERE NOT blank) AS s ON s.sku = p.sku
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
           AND p.status = 'active'
-        """,
-        owner(incoming),
-    )
+        """
+    ).format(sold_out=sold_out(*_OWN_STOCK))
+    return _counts(db, query, owner(incoming))
 
 
-def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Mapping[str, int]:
-    """How many updated products get another value, by field."""
+_OWN_STOCK: Final = (sql.Identifier("p", "availability"), sql.Identifier("p", "quantity"))
+
+
+def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Counter[str]:
+    """How many updated products get another value, by field; and how many sell out."""
     counts = [
         sql.SQL("count(*) FILTER (WHERE {} IS DISTINCT FROM p.{name}) AS {name}").format(
             settled_value(staged, name), name=sql.Identifier(name)
@@ -127,6 +156,12 @@ def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Mappin
         for name in PRODUCT_FIELDS
         if name in (*staged.fields, *MONEY)
     ]
+    stock = staged.value("availability"), staged.value("quantity")
+    counts.append(
+        sql.SQL("count(*) FILTER (WHERE {} AND NOT {}) AS {}").format(
+            sold_out(*stock), sold_out(*_OWN_STOCK), sql.Identifier(_SOLD_OUT)
+        )
+    )
     query = sql.SQL(
         """
         SELECT {counts}
@@ -150,26 +185,30 @@ def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) ->
     query = sql.SQL(
         """
         WITH told AS (
-            SELECT line, later, NULL::text AS fate, NULL::text AS field, NULL::numeric AS amount
+            SELECT line, later, NULL::text AS fate, NULL::text AS field, NULL::numeric AS amount,
+                   NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
             FROM repeated
             UNION ALL
-            SELECT line, NULL, fate, field, amount
+            SELECT line, NULL, fate, field, amount, moved_from, moved_to, currency
             FROM decided
-            WHERE fate = ANY(%(codes)s)
+            WHERE fate = ANY(%(codes)s) OR leaps
             ORDER BY line
             LIMIT %(limit)s
         )
         SELECT told.line, told.fate, told.field, told.amount, s.sku, told.later,
-               array_remove(ARRAY[{differing}], NULL)
+               array_remove(ARRAY[{differing}], NULL), moved_from, moved_to, told.currency
         FROM told
         JOIN staged s ON s.line = told.line
         LEFT JOIN staged other ON other.line = told.later
         ORDER BY told.line
         """
     ).format(differing=differing)
-    for line, fate, name, amount, sku, later, fields in db.execute(
+    for line, fate, name, amount, sku, later, fields, *moved in db.execute(
         query, {"codes": list(PROBLEMS), "limit": limit}
     ):
+        if later is None and fate not in PROBLEMS:
+            yield leap_problem(incoming, _leap(sku, line, *moved))
+            continue
         at, value = (name, str(amount)) if name else ("sku", sku)
         yield Problem.of(
             fate or "duplicate_sku",
@@ -179,6 +218,10 @@ def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) ->
             value=value,
             hint=duplicate_hint(line, later, fields) if later is not None else None,
         )
+
+
+def _leap(sku: str, line: int, before: Decimal, after: Decimal, currency: str) -> PriceMove:
+    return PriceMove.of(sku, line, currency, before=before, after=after, kept=True)
 
 
 def _counts(db: Connection, query: QueryNoTemplate, params: Params = ()) -> Mapping[str, int]:

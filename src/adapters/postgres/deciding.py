@@ -2,7 +2,8 @@
 
     staged     the records as read
     repeated   those that a later record of the same sku overrides
-    decided    every record that changes a product or has a problem that only the comparison finds
+    decided    every record that changes a product or has a problem that only the comparison finds,
+               with the price from and to which it asks that product's to be moved
 
 What isn't decided is unchanged, so a feed that changes little writes little. The fates and their
 order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
@@ -14,11 +15,9 @@ from psycopg import sql
 
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged
-from commerce_core.feed_schema import AMOUNTS
 from commerce_core.money import currencies
-from commerce_core.plans import Incoming
+from commerce_core.plans import MONEY, Incoming
 
-MONEY: Final = (*AMOUNTS, "currency")
 PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
 """The fates that reject a record, which are codes of problems."""
 # Without it the planner would look through all products of the partner.
@@ -69,7 +68,10 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
             sale_price numeric,
             currency text,
             field text,
-            amount numeric
+            amount numeric,
+            moved_from numeric,
+            moved_to numeric,
+            leaps boolean
         ) ON COMMIT DROP
         """
     )
@@ -99,12 +101,15 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
             "assumed": incoming.currency,
             "codes": list(known),
             "exponents": list(known.values()),
+            "price_leap": incoming.price_leap,
+            "without_removals": incoming.without_removals,
         },
     )
 
 
 _DECIDE: Final = """
-    INSERT INTO decided (line, fate, product_id, price, sale_price, currency, field, amount)
+    INSERT INTO decided (line, fate, product_id, price, sale_price, currency, field, amount,
+                         moved_from, moved_to, leaps)
     WITH met AS (
         SELECT s.line, s.deletes, p.product_id, p.source_id,
                (p.product_id IS NULL OR p.status = 'removed') AS gone,
@@ -143,11 +148,25 @@ _DECIDE: Final = """
         LEFT JOIN unnest(%(codes)s::text[], %(exponents)s::int[]) AS known (code, exponent)
                ON known.code = named.currency
     ),
-    judged AS (
+    -- A price moves within its currency, from something to something else.
+    moving AS (
         SELECT settled.*,
+               (says_money AND NOT gone AND own_price > 0 AND round_price <> own_price
+                AND currency = own_currency) IS TRUE AS moves
+        FROM settled
+    ),
+    leaping AS (
+        SELECT moving.*,
+               (moves AND round_price > 0 AND (round_price >= own_price * %(price_leap)s::int
+                OR round_price * %(price_leap)s::int <= own_price)) IS TRUE AS leaps
+        FROM moving
+    ),
+    judged AS (
+        SELECT leaping.*,
                CASE
                    WHEN deletes AND gone THEN 'unchanged'
                    WHEN NOT gone AND source_id <> %(source_id)s THEN 'sku_of_other_source'
+                   WHEN deletes AND %(without_removals)s THEN 'withheld'
                    WHEN deletes THEN 'removed'
                    WHEN product_id IS NULL AND nameless THEN 'unknown_sku'
                    WHEN says_money AND currency IS NULL
@@ -156,15 +175,15 @@ _DECIDE: Final = """
                        THEN 'too_many_decimals'
                    WHEN product_id IS NULL THEN 'created'
                    WHEN gone THEN 'restored'
-                   WHEN differs OR (price, sale_price, currency)
-                        IS DISTINCT FROM (own_price, own_sale_price, own_currency) THEN 'updated'
+                   WHEN differs OR (NOT leaps AND (price, sale_price, currency)
+                        IS DISTINCT FROM (own_price, own_sale_price, own_currency)) THEN 'updated'
                    ELSE 'unchanged'
                END AS fate
-        FROM settled
+        FROM leaping
     )
     SELECT line, fate, product_id,
-           coalesce(round_price, price),
-           coalesce(round_sale_price, sale_price),
+           CASE WHEN leaps THEN own_price ELSE coalesce(round_price, price) END,
+           CASE WHEN leaps THEN own_sale_price ELSE coalesce(round_sale_price, sale_price) END,
            currency,
            CASE fate
                WHEN 'missing_currency'
@@ -176,9 +195,12 @@ _DECIDE: Final = """
                WHEN 'missing_currency' THEN coalesce(price, sale_price)
                WHEN 'too_many_decimals'
                    THEN CASE WHEN price <> round_price THEN price ELSE sale_price END
-           END
+           END,
+           CASE WHEN moves AND fate IN ('updated', 'unchanged') THEN own_price END,
+           CASE WHEN moves AND fate IN ('updated', 'unchanged') THEN round_price END,
+           leaps AND fate IN ('updated', 'unchanged')
     FROM judged
-    WHERE fate <> 'unchanged'"""
+    WHERE fate <> 'unchanged' OR leaps"""
 
 
 def _differs(staged: Staged) -> sql.Composable:
