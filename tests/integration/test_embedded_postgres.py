@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapters import embedded_postgres
 from adapters.embedded_postgres import running_postgres, supervisor
 from commerce_core.errors import Unavailable
 
@@ -266,10 +267,24 @@ def test_a_user_that_comes_right_after_a_kill_gets_a_living_server(data_dir: Pat
         for _ in range(3):
             kill(*supervisors(data_dir))
             with running_postgres(data_dir, linger=SOON) as same:
-                # What it found living may have been dying of the kill; it is there again at once.
-                until(lambda same=same: answers(same))
+                assert answers(same)
             kill(postmaster(data_dir))
             until(lambda: answers(address))
+
+
+def test_a_supervisor_that_says_nothing_keeps_nobody_out_for_long(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(embedded_postgres, "SILENCE_PATIENCE", 0.2)
+    monkeypatch.setattr(supervisor, "ANSWER_PATIENCE", 0.2)
+    with running_postgres(data_dir, linger=SOON) as address:
+        (silent,) = supervisors(data_dir)
+        os.kill(silent, signal.SIGSTOP)  # as one of a version that answers no questions
+        try:
+            with running_postgres(data_dir, linger=SOON) as same:
+                assert started_at(same) == started_at(address)
+        finally:
+            os.kill(silent, signal.SIGCONT)
 
 
 def test_no_server_outlives_a_killed_user_or_the_killed_supervisor(data_dir: Path):

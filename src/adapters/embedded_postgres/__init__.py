@@ -25,6 +25,7 @@ from commerce_core.errors import Unavailable
 
 LINGER = 5.0  # seconds without a user after which the server ends
 PATIENCE = 600.0  # seconds a server may take to answer: recovery replays up to max_wal_size
+SILENCE_PATIENCE = 10.0  # seconds a server that answers is not trusted for its supervisor's silence
 REFUSAL_PATIENCE = 20.0  # seconds a ready server may refuse before that is final
 LOG_LINES = 12  # of the log, in an error
 FULL = 64_000_000  # bytes left on a disk that we call full
@@ -89,8 +90,9 @@ def _needed(home: Home) -> int:
 
 
 def _reached(home: Home, linger: float) -> str:
-    """The address of a server that answered just now, started if need be."""
+    """The address of a server that answered just now, and is looked after; started if need be."""
     last_moment = deadline = time.monotonic() + PATIENCE
+    answered_at: float | None = None
     log_before: int | None = None
     complaint = ""
     while time.monotonic() < deadline:
@@ -102,9 +104,14 @@ def _reached(home: Home, linger: float) -> str:
                 log_before = _start_supervisor(home, claim, linger)
             finally:
                 os.close(claim)
+        # In this order: who looks after it now has ended every server before its own.
+        looked_after = home.is_looked_after()
         address, complaint = _answer(home)
         if address:
-            return address
+            answered_at = answered_at or time.monotonic()
+            # One that is stopped, or of an older version, doesn't say a word for long.
+            if looked_after or time.monotonic() - answered_at > SILENCE_PATIENCE:
+                return address
         # A server that is ready refuses for a moment while it ends or dies, and then no more.
         refused = complaint and min(deadline, time.monotonic() + REFUSAL_PATIENCE)
         deadline = refused or last_moment

@@ -7,7 +7,9 @@ The folder that this process and the users share:
         supervisor.lock  held by the process that looks after the server
         server.lock      held by every process of the server, by inheritance
         cluster/         PostgreSQL's own data directory
-        socket           a link to where the socket is, when it can't be in this folder
+        socket           a link to where the sockets are, when they can't be in this folder
+        .s.PGSQL.5432    the server's socket
+        .supervisor      the supervisor's, which answers whoever asks that its server lives
         postgres.log     what initdb, the supervisor and the server say
 
 The kernel takes a lock back the moment its holder dies, however it dies: so locks, never files with
@@ -20,8 +22,10 @@ import ctypes
 import functools
 import os
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +41,9 @@ MAJOR = 18
 ROLE = "commerce"
 PORT = 5432  # of no network: it is only part of the socket's name
 SOCKET = f".s.PGSQL.{PORT}"
+LINE = ".supervisor"  # the name of the supervisor's socket, no longer than the server's
+ALIVE = b"+"
+ANSWER_PATIENCE = 1.0  # seconds for which one question to the supervisor waits
 SOCKET_PATH_LIMIT = 103  # bytes; Linux would take 107, macOS takes 103
 LOG_LIMIT = 8_000_000  # bytes of log, and as many again in the log before it
 TICK = 0.2  # seconds between two looks at the users and the server
@@ -142,6 +149,20 @@ class Home:
         link = self.path / "socket"
         return link.readlink() if link.is_symlink() else self.path
 
+    def is_looked_after(self) -> bool:
+        """Whether a supervisor says, asked just now, that its server lives.
+
+        One that was killed before says nothing, even if the kernel has not yet taken it away; its
+        server may answer for a moment longer.
+        """
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(ANSWER_PATIENCE)
+            try:
+                line.connect(os.fsencode(self.socket_folder() / LINE))
+                return line.recv(1) == ALIVE
+            except OSError:
+                return False
+
     @contextlib.contextmanager
     def made_socket_folder(self) -> Generator[Path]:
         """Yields where a socket can be: here, or for long or strange paths in a new folder."""
@@ -159,8 +180,8 @@ class Home:
         """Removes what a server left of its socket, elsewhere too if /tmp still has that."""
         folder = self.socket_folder()
         with contextlib.suppress(OSError):
-            (folder / SOCKET).unlink(missing_ok=True)
-            (folder / f"{SOCKET}.lock").unlink(missing_ok=True)
+            for name in (SOCKET, f"{SOCKET}.lock", LINE):
+                (folder / name).unlink(missing_ok=True)
             if folder != self.path:
                 folder.rmdir()
         (self.path / "socket").unlink(missing_ok=True)
@@ -228,8 +249,11 @@ class _Supervisor:
         if not self.home.cluster.exists():
             self.make_cluster()
         self.write_settings()
-        with self.home.made_socket_folder() as sockets:
-            while self.watch(self.start_server(sockets), linger):
+        with self.home.made_socket_folder() as sockets, socket.socket(socket.AF_UNIX) as line:
+            line.bind(os.fsencode(sockets / LINE))
+            line.listen()
+            line.settimeout(0)
+            while self.watch(self.start_server(sockets), line, linger):
                 sys.stderr.write("The server died while it was needed. Starting it again.\n")
 
     def make_cluster(self) -> None:
@@ -285,12 +309,12 @@ class _Supervisor:
             preexec_fn=become,  # noqa: PLW1509
         )
 
-    def watch(self, server: "subprocess.Popen[bytes]", linger: float) -> bool:
+    def watch(self, server: "subprocess.Popen[bytes]", line: socket.socket, linger: float) -> bool:
         """Waits for the server's end, or ends it when nobody needs it; True to start it again."""
         was_ready = False
         last_use = time.monotonic()
         while server.poll() is None:
-            time.sleep(TICK)
+            self.answer(server, line)
             if not self.home_is_there():
                 server.kill()  # in order, it would remove the socket of a successor in this place
                 return False
@@ -307,6 +331,14 @@ class _Supervisor:
         if not was_ready:
             sys.exit(f"The server ended with {server.returncode} before it was ready.")
         return not self.keep_users_out()
+
+    def answer(self, server: "subprocess.Popen[bytes]", line: socket.socket) -> None:
+        """Tells whoever asks within a tick that the server lives."""
+        end = time.monotonic() + TICK
+        while (left := end - time.monotonic()) > 0 and select.select([line], [], [], left)[0]:
+            with contextlib.suppress(OSError), line.accept()[0] as asking:  # gone, it needs no word
+                if server.poll() is None:
+                    asking.send(ALIVE)
 
     def keep_users_out(self) -> bool:
         """Takes the users' lock, unless one of them holds it."""
