@@ -47,6 +47,7 @@ REFUSED_FILES: Final = {
     "too_large": "A limit was passed: the length of a record, or the number of columns.",
     "row_count": "It hasn't as many records as `expected_rows` announced.",
     "nothing_accepted": "Not one record could be accepted, or there was none.",
+    "superseded": "A newer full feed of the source is read instead; the job is cancelled.",
     "set_aside": "Three attempts ended without a word, so nobody tries again by itself.",
 }
 """What the error codes of a job mean, where the code alone doesn't say it."""

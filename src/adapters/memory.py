@@ -20,6 +20,7 @@ from typing import BinaryIO, Final, TypeVar
 from attrs import evolve, frozen
 
 from commerce_core import sales
+from commerce_core.coalescing import UnderWay
 from commerce_core.errors import Conflict, NotFound, RunLost, TooLarge
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem, Record
@@ -29,13 +30,14 @@ from commerce_core.ids import Block
 from commerce_core.jobs import Backlog, Job, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
-from commerce_core.partners import ApiKey, Partner, Source
+from commerce_core.partners import ApiKey, Partner
 from commerce_core.plans import Change, Incoming, Plan, compare
 from commerce_core.ports import Clock, StoredFile, UnitOfWork, check_file_key
 from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import UNPROFILED, SavedProfile
 from commerce_core.publications import TICK, Publication
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.sources import Source
 from commerce_core.versions import ChangeQuery, Version, first_changes, place
 
 K = TypeVar("K")
@@ -48,7 +50,7 @@ _Journal = list[Callable[[], object]]
 
 
 class _Table(dict[K, T]):
-    """Rows by key, written by `table[key] = row` alone; each write notes how it is undone."""
+    """Rows by key, set and deleted by key alone; each write notes how it is undone."""
 
     def __init__(self, journal: _Journal) -> None:
         super().__init__()
@@ -60,6 +62,10 @@ class _Table(dict[K, T]):
             partial(write, key, self[key]) if key in self else partial(self.pop, key)
         )
         write(key, row)
+
+    def __delitem__(self, key: K) -> None:
+        self._journal.append(partial(super().__setitem__, key, self[key]))
+        super().__delitem__(key)
 
 
 class _Tables:
@@ -256,14 +262,41 @@ def _name_taken(partner: Partner) -> Conflict:
 class _Sources:
     _kept: _Tables
 
+    def page(self, query: str | None, after: Position | None, limit: int) -> Page[Source]:
+        rows = self._fitting(query)
+        return _page(rows, lambda s: _by_id(s.source_id), after, limit, descending=False)
+
+    def count(self, query: str | None) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: str | None) -> list[Source]:
+        return [s for s in self._kept.sources.values() if query in (None, s.partner_id)]
+
     def add(self, source: Source) -> None:
-        if self.find(source.partner_id, source.source_name):
+        self._check_name(source, None)
+        self._kept.sources[source.source_id] = source
+
+    def put(self, source: Source) -> None:
+        self._check_name(source, self.get(source.source_id))
+        self._kept.sources[source.source_id] = source
+
+    def _check_name(self, source: Source, before: Source | None) -> None:
+        if self.find(source.partner_id, source.source_name) not in (None, before):
             raise Conflict(
                 f"The partner already has a source named {source.source_name!r}.",
                 "Choose another name.",
                 code="source_name_taken",
             )
-        self._kept.sources[source.source_id] = source
+
+    def hold(self, source_id: str) -> Source:
+        return self.get(source_id)
+
+    def lock(self, source_id: str) -> Source:
+        return self.get(source_id)
+
+    def remove(self, source_id: str) -> None:
+        self.get(source_id)
+        del self._kept.sources[source_id]
 
     def get(self, source_id: str) -> Source:
         return _found(self._kept.sources, source_id, "source")
@@ -389,6 +422,17 @@ class _Jobs:
 
     def put(self, job: Job) -> None:
         self._kept.jobs[job.job_id] = job
+
+    def under_way(self, source_id: str) -> Sequence[UnderWay]:
+        pairs = [(job, self._kept.feeds[job.feed_id]) for job in self._kept.jobs.values()]
+        return [
+            UnderWay(
+                job.job_id, job.feed_id, job.kind, job.status, job.released, feed.mode,
+                feed.snapshot_at, feed.received_at,
+            )
+            for job, feed in sorted(pairs, key=lambda pair: pair[0].job_id)
+            if feed.source_id == source_id and job.status in ("queued", "running")
+        ]  # fmt: skip
 
     def backlog(self) -> Backlog:
         jobs = self._kept.jobs.values()

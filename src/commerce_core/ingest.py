@@ -32,6 +32,7 @@ from commerce_core.plans import Incoming, Plan
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
 from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
+from commerce_core.recognition import recognised
 from commerce_core.rejects import MOST_COMPARED_KEPT, MOST_REPORT_BYTES, RejectReport
 from commerce_core.tally import Tally, Tell
 
@@ -69,6 +70,9 @@ class Ingest:
     def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
         feed, partner = unit.feeds.get(job.feed_id), unit.partners.get(job.partner_id)
         read_by = unit.sources.profile(feed.source_id)
+        same = recognised(unit, feed, partner, read_by.version)
+        if same is not None and _newer_full_snapshot(unit, feed) is None:
+            return self._recognise(unit, job, feed, same)
         # The lease is renewed from a unit of its own. That would wait for this one if this one had
         # written to the job, so nothing is written to it before the keeper has ended.
         with self.keep_lease(job, unit.session) as tell:
@@ -82,6 +86,13 @@ class Ingest:
             return self._supersede(unit, job, feed, landed)
         job = evolve(job, progress=landed.progress)
         return self._finish(unit, job, feed, landed)
+
+    def _recognise(self, unit: UnitOfWork, job: Job, feed: Feed, summary: Summary) -> Job:
+        """Writes that the catalog shows the feed already. Nothing is read, nothing published."""
+        now = self.clock()
+        summary.check(0, 0)
+        unit.feeds.put(feed.became("applied", now))
+        return _finished(unit, job.complete(now, summary, summary.outcome))
 
     def _overtaken(
         self, unit: UnitOfWork, feed: Feed, partner: Partner, read_by: SavedProfile

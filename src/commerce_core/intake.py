@@ -24,8 +24,9 @@ from commerce_core.paging import (
     read_cursor,
     write_cursor,
 )
-from commerce_core.partners import MAIN_SOURCE, Mode, Partner, Source, tidy_details
+from commerce_core.partners import Mode, Partner, tidy_details
 from commerce_core.ports import UnitOfWork
+from commerce_core.sources import MAIN_SOURCE, Source
 
 LONGEST_CONTENT_TYPE: Final = 255
 _FUTURE_ALLOWED: Final = timedelta(days=1)
@@ -36,7 +37,7 @@ _ANY_JOB: Final = JobQuery()
 
 @frozen
 class Receipt:
-    """What an upload is acknowledged with; `status` is the job's."""
+    """What an upload is acknowledged with; `status` is the job's, `released` whether it begins."""
 
     feed_id: str
     job_id: str
@@ -45,6 +46,7 @@ class Receipt:
     status: JobStatus
     sha256: str
     bytes: int
+    released: bool = False
 
 
 @frozen
@@ -128,13 +130,16 @@ class Intake:
         content_type: str = "text/csv",
         source: str | None = None,
         mode: Mode | None = None,
-        run: bool = False,
+        run: bool | None = None,
         snapshot_at: datetime | None = None,
         expected_rows: int | None = None,
         sha256: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Receipt:
-        """Keeps a feed's raw file, and a job to ingest it that waits for `run`.
+        """Keeps a feed's raw file, and a job to ingest it that waits for its start unless `run`.
+
+        What isn't said of `mode` and `run` is as its source has it; `snapshot_at` is then what the
+        file's name tells by the source's pattern, else the time of receipt.
 
         Everything about the content ends in the job. Refused are only: an unknown partner or source
         (NotFound), a partner that isn't active (Conflict), a file of no bytes or of another SHA-256
@@ -147,19 +152,20 @@ class Intake:
             owner = context.partner(unit, partner)
             owner.check_may_send()
             origin = _source(unit, owner, source)
+        name, run = tidy_file_name(file_name), origin.run if run is None else run
         feed = Feed(
             feed_id=context.mint("feed"),
             partner_id=owner.partner_id,
             partner_name=owner.partner_name,
             source_id=origin.source_id,
-            file_name=tidy_file_name(file_name),
+            file_name=name,
             content_type=content_type[:LONGEST_CONTENT_TYPE],
             bytes=0,
             sha256="",
             mode=mode or origin.mode,
             status="received",
             received_at=now,
-            snapshot_at=snapshot_at or now,
+            snapshot_at=snapshot_at or _named(origin, name, owner, now) or now,
             expected_rows=expected_rows,
         )
         stored = context.files.put(feed.file_key, stream, context.most_upload_bytes)
@@ -182,11 +188,12 @@ class Intake:
         return receipt
 
     def _receive(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Receipt:
+        unit.sources.hold(feed.source_id)
         unit.feeds.add(feed)
         job = self._new_job(unit, feed, run=run)
         return Receipt(
             feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
-            feed.bytes,
+            feed.bytes, run,
         )  # fmt: skip
 
     def _new_job(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Job:
@@ -227,6 +234,7 @@ class Intake:
                 file_name=file_name or (file if isinstance(file, str) else "feed.csv"),
                 mode=mode,
                 source=source,
+                run=False,
                 snapshot_at=snapshot_at,
                 expected_rows=expected_rows,
                 sha256=sha256,
@@ -291,6 +299,7 @@ class Intake:
                 code="job_unfinished",
             )
         unit.partners.get(feed.partner_id).check_may_send()
+        _check_source(unit, feed)
         return self._new_job(unit, feed, run=run)
 
     def get_job(self, job_id: str) -> Job:
@@ -425,6 +434,24 @@ def _source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
     if found is None or found.partner_id != partner.partner_id:
         raise NotFound(f"Partner {partner.partner_name!r} has no source {source!r}.")
     return found
+
+
+def _check_source(unit: UnitOfWork, feed: Feed) -> None:
+    """Conflict if the feed's source was removed: then nobody can own what it would publish."""
+    try:
+        unit.sources.hold(feed.source_id)
+    except NotFound as error:
+        raise Conflict(
+            f"The source of feed {feed.feed_id} was removed.",
+            "Send the file again, from another source.",
+            code="source_removed",
+        ) from error
+
+
+def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:
+    """The moment that a file's name tells, unless it lies in the future."""
+    moment = source.moment_of(name, partner.time_zone)
+    return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
 
 
 def _why_no_report(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Partners who send feeds, the sources they send them from, and principals: who may do what."""
+"""Partners who send feeds, and principals: who may do what."""
 
 import hashlib
 import re
@@ -14,7 +14,6 @@ from commerce_core.money import find_currency
 
 LONGEST_NAME: Final = 200
 LONGEST_EMAIL: Final = 320
-MAIN_SOURCE: Final = "main"
 UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 """What no text of ours may contain, since no database takes it: NUL, and halves of characters."""
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -145,17 +144,6 @@ def _is_time_zone(name: str) -> bool:
 def _is_email(text: str) -> bool:
     well_formed = len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text)
     return bool(well_formed) and not UNSTORABLE.search(text)
-
-
-@frozen
-class Source:
-    """A standing feed of a partner. It owns the products it published, and removes only those."""
-
-    source_id: str
-    partner_id: str
-    source_name: str
-    mode: Mode
-    created_at: datetime
 
 
 @frozen

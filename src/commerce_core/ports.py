@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final, Protocol, TypeVar
 
 from attrs import frozen
 
+from commerce_core.coalescing import UnderWay
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery
@@ -26,12 +27,13 @@ from commerce_core.fingerprints import Known
 from commerce_core.jobs import Backlog, Job, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
-from commerce_core.partners import ApiKey, Partner, Source
+from commerce_core.partners import ApiKey, Partner
 from commerce_core.plans import Incoming, Plan
 from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.sources import Source
 from commerce_core.versions import ChangeQuery, Version
 
 Clock = Callable[[], datetime]
@@ -80,11 +82,27 @@ class Partners(Listing[str | None, Partner], Protocol):
         ...
 
 
-class Sources(Protocol):
-    """Sources of partners."""
+class Sources(Listing[str | None, Source], Protocol):
+    """Sources, by id ascending; the query is the only partner whose to see, or None for all."""
 
     def add(self, source: Source) -> None:
         """Keeps a new source. Conflict `source_name_taken` if the partner has one of that name."""
+        ...
+
+    def put(self, source: Source) -> None:
+        """Replaces a source. Conflict as in `add`, NotFound if there is none."""
+        ...
+
+    def hold(self, source_id: str) -> Source:
+        """The source, which nobody removes until this unit ends; NotFound if there is none."""
+        ...
+
+    def lock(self, source_id: str) -> Source:
+        """The source, which nobody else holds or changes until this unit ends; or NotFound."""
+        ...
+
+    def remove(self, source_id: str) -> None:
+        """Forgets a source; NotFound if there is none. Its feeds and profiles stay."""
         ...
 
     def get(self, source_id: str) -> Source:
@@ -174,6 +192,10 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ran out: that is a silent end, and the former run's session is ended first. None where there
         is nothing to claim.
         """
+        ...
+
+    def under_way(self, source_id: str) -> Sequence[UnderWay]:
+        """The queued and running jobs of a source's feeds, oldest first."""
         ...
 
     def backlog(self) -> Backlog:

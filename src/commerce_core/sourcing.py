@@ -1,21 +1,26 @@
 """Sourcing: the sources that partners send from, and the profiles by which their files are read."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from attrs import frozen
 
-from commerce_core.context import Context
-from commerce_core.errors import NotFound
+from commerce_core.context import Context, IdempotencyKey, Listed
+from commerce_core.errors import Conflict, NotFound
 from commerce_core.feed_reader import open_feed
 from commerce_core.feed_schema import Problem, Record, Value
+from commerce_core.feeds import FeedQuery
+from commerce_core.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.ids import looks_like, parse
-from commerce_core.partners import MAIN_SOURCE, Mode, Source
+from commerce_core.paging import DEFAULT_LIMIT
+from commerce_core.partners import Mode, tidy_name
 from commerce_core.ports import UnitOfWork
+from commerce_core.products import ProductQuery
 from commerce_core.profiles import Profile, SavedProfile
 from commerce_core.records import Terms
+from commerce_core.sources import MAIN_SOURCE, REJECT_RECORDS, OnError, Source
 
 MOST_TRIED: Final = 10_000
 """Records that are read when a profile is tried on a file."""
@@ -49,6 +54,89 @@ class Sourcing:
     """Sources and their profiles."""
 
     _context: Context
+
+    def add(
+        self,
+        partner: str,
+        source_name: str,
+        *,
+        mode: Mode = "delta",
+        run: bool = False,
+        on_error: OnError = REJECT_RECORDS,
+        guards: GuardSettings | Mapping[str, Any] = DEFAULT_GUARDS,
+        snapshot_pattern: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Source:
+        """A new source of the partner; Conflict if it has one of that name."""
+        with self._context.store.begin() as unit:
+            source = Source(
+                source_id=self._context.mint("src"),
+                partner_id=self._context.partner(unit, partner).partner_id,
+                source_name=tidy_name(source_name),
+                mode=mode,
+                created_at=self._context.clock(),
+                run=run,
+                on_error=on_error,
+                snapshot_pattern=snapshot_pattern,
+            ).changed(guards=guards)
+
+            def make() -> Source:
+                unit.sources.add(source)
+                return source
+
+            request = (
+                "add_source", source.partner_id, source.source_name, mode, run, on_error,
+                source.guards, snapshot_pattern,
+            )  # fmt: skip
+            return self._context.once(unit, key, request, make)
+
+    def change(self, source: str, *, partner: str | None = None, **changes: Any) -> Source:  # noqa: ANN401 - each setting has its own type
+        """Changes `source_name, mode, run, on_error, guards` or `snapshot_pattern`.
+
+        Conflict if the name is taken, or the source is `main`, which keeps its name.
+        """
+        with self._context.store.begin() as unit:
+            found = self._get(unit, source, partner)
+            new = found.changed(**changes)
+            if found.source_name == MAIN_SOURCE != new.source_name:
+                raise _stays("keeps its name")
+            if new != found:
+                unit.sources.put(new)
+            return new
+
+    def remove(self, source: str, *, partner: str | None = None) -> Source:
+        """Removes a source that owns no active product and has no feed under way; else Conflict.
+
+        Its feeds can still be listed. `main` stays.
+        """
+        with self._context.store.begin() as unit:
+            found = unit.sources.lock(self._get(unit, source, partner).source_id)
+            if found.source_name == MAIN_SOURCE:
+                raise _stays("can't be removed")
+            _check_unused(unit, found)
+            unit.sources.remove(found.source_id)
+            return found
+
+    def sources(self, partner: str | None = None) -> Iterator[Source]:
+        """All sources to see, oldest first; of that partner, where one is named."""
+        return self._context.walk(lambda unit: unit.sources, self._whose(partner))
+
+    def page(
+        self,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Source]:
+        """A page of the sources, oldest first."""
+        whose = self._whose(partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.sources, whose, cursor, limit, count=count)
+
+    def _whose(self, partner: str | None) -> str | None:
+        with self._context.store.begin() as unit:
+            return self._context.partner_filter(unit, partner)
 
     def get(self, source: str, *, partner: str | None = None) -> Source:
         """The source of that id, or a partner's of that name."""
@@ -110,6 +198,34 @@ class Sourcing:
             whose = f"Partner {owner.partner_name!r} has" if owner else "There is"
             raise NotFound(f"{whose} no source {source[:80]!r}.")
         return found
+
+
+def _check_unused(unit: UnitOfWork, source: Source) -> None:
+    """Conflict while anything still hangs on the source; it says what to do."""
+    name = repr(source.source_name)
+    under_way = [job.feed_id for job in unit.jobs.under_way(source.source_id)]
+    held = unit.feeds.page(FeedQuery(source_id=source.source_id, status="held"), None, 1).items
+    if unfinished := [*under_way, *(feed.feed_id for feed in held)]:
+        raise Conflict(
+            f"Source {name} has a feed that isn't finished: {unfinished[0]}.",
+            "Wait for its job, or cancel it; approve or reject a held one.",
+            code="source_in_use",
+        )
+    owned = unit.products.count(ProductQuery(source.partner_id, source_id=source.source_id))
+    if owned:
+        raise Conflict(
+            f"Source {name} owns {owned:,} active products.",
+            "Remove them first: send a feed of it that says deleted=yes for each of them.",
+            code="source_owns_products",
+        )
+
+
+def _stays(how: str) -> Conflict:
+    return Conflict(
+        f"The source {MAIN_SOURCE!r} {how}: every partner has it.",
+        "Add another source beside it.",
+        code="main_source",
+    )
 
 
 def try_file(stream: BinaryIO, terms: Terms) -> Trial:

@@ -21,6 +21,7 @@ from commerce_core.partners import ApiKey
 from commerce_core.products import Product
 from commerce_core.profiles import Column, Group, Profile, Skip
 from commerce_core.sales import Report
+from commerce_core.sources import REJECT_FEED, REJECT_RECORDS, OnError
 
 SPARSE: Final = (Profile, Column, Skip, Group)
 """Values that are shown without what is at its default."""
@@ -111,10 +112,19 @@ def _receipt(value: Receipt) -> dict[str, Any]:
     return {**_object(value), "links": links}
 
 
-_SPECIAL: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
+def _on_error(value: OnError) -> dict[str, Any] | str:
+    """`records`, `feed`, or the threshold beyond which the feed is rejected."""
+    if value in (REJECT_RECORDS, REJECT_FEED):
+        return "records" if value == REJECT_RECORDS else "feed"
+    limits = {"share": shape(value.share), "count": value.count}
+    return {"threshold": {name: limit for name, limit in limits.items() if limit is not None}}
+
+
+_SPECIAL: Final[Mapping[type, Callable[[Any], dict[str, Any] | str]]] = {
     Listed: _listed,
     Report: _report,
     IssuedKey: _issued,
     Receipt: _receipt,
+    OnError: _on_error,
     **dict.fromkeys(SPARSE, _sparse),
 }

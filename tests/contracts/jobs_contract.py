@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from commerce_core.coalescing import UnderWay
 from commerce_core.errors import NotFound, RunLost
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
 from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress, Stage, Summary
@@ -251,6 +252,28 @@ class TestJobs:
         assert fitting(kind="ingest") == [2, 1, 0]
         assert fitting(partner_id=feed.partner_id, status="failed") == [2]
         assert fitting(partner_id=feed.partner_id, feed_id=feed_of_other.feed_id) == []
+
+    def test_what_is_under_way_of_a_source(self, store: Store):
+        """`under_way` has its queued and running jobs, oldest first, with what their feeds say."""
+        someone, source = samples.settled(store)
+        other = samples.source(someone, "other")
+        with store.begin() as unit:
+            unit.sources.add(other)
+        feed = samples.received(
+            store, source, snapshot_at=T0 - DAY, received_at=T0 + DAY, mode="delta"
+        )
+        first = samples.queued(store, feed, released=False)
+        second = samples.queued(store, samples.received(store, source))
+        samples.queued(store, feed, status="completed", outcome="clean")
+        samples.queued(store, samples.received(store, other))
+        claimed(store, job_id=second.job_id)
+        with store.begin() as unit:
+            one, two = unit.jobs.under_way(source.source_id)
+            assert one == UnderWay(
+                first.job_id, feed.feed_id, "ingest", "queued", False, "delta", T0 - DAY, T0 + DAY
+            )
+            assert (two.job_id, two.status, two.released) == (second.job_id, "running", True)
+            assert list(unit.jobs.under_way(samples.new_id("src"))) == []
 
     # --- the queue --------------------------------------------------------------------------------
 

@@ -1,14 +1,21 @@
 """What the collections of partners, sources and keys promise."""
 
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+
 import pytest
 from attrs import evolve
 
+from commerce_core.coalescing import UnderWay
 from commerce_core.errors import Conflict, NotFound
+from commerce_core.paging import every
 from commerce_core.ports import Store
 from commerce_core.profiles import CANONICAL, UNPROFILED, Column, Group, Profile, SavedProfile, Skip
+from commerce_core.sources import OnError
 from tests.contracts import samples
 from tests.contracts.samples import DAY, T0
-from tests.contracts.threads import together
+from tests.contracts.threads import PATIENCE, meanwhile, together
 
 
 class TestPartners:
@@ -171,6 +178,84 @@ class TestSources:
             wanted = sorted([main, *more], key=lambda source: source.source_name)
             assert list(unit.sources.of(someone.partner_id)) == wanted
             assert list(unit.sources.of(samples.new_id("ptn"))) == []
+
+    def test_a_source_is_kept_with_all_its_settings(self, store: Store):
+        """What `put` replaced is there as it was put, beside what `add` kept."""
+        _, main = samples.settled(store)
+        new = main.changed(
+            source_name="Lager 📦", mode="delta", run=True, on_error=OnError(Decimal("0.05"), 20),
+            snapshot_pattern="stock-{YYYY}{MM}{DD}.csv", guards={"removals": None, "price_leap": 9},
+        )  # fmt: skip
+        with store.begin() as unit:
+            unit.sources.put(new)
+        with store.begin() as unit:
+            assert unit.sources.get(main.source_id) == new
+            assert unit.sources.hold(main.source_id) == new
+            assert unit.sources.lock(main.source_id) == new
+
+    def test_put_cant_take_the_name_of_another_source(self, store: Store):
+        """Conflict `source_name_taken`; and NotFound where there is nothing to replace."""
+        someone, main = samples.settled(store)
+        other = samples.source(someone, "other")
+        with store.begin() as unit:
+            unit.sources.add(other)
+        with pytest.raises(Conflict) as refused, store.begin() as unit:
+            unit.sources.put(other.changed(source_name="main"))
+        assert refused.value.code == "source_name_taken"
+        with pytest.raises(NotFound), store.begin() as unit:
+            unit.sources.put(samples.source(someone, "never"))
+        with store.begin() as unit:
+            unit.sources.put(main.changed(run=True))
+
+    def test_sources_are_walked_by_id(self, store: Store):
+        """`page` and `count` see all sources, oldest first, or those of one partner."""
+        one, main_of_one = samples.settled(store)
+        _, main_of_other = samples.settled(store)
+        second = samples.source(one, "a")
+        with store.begin() as unit:
+            unit.sources.add(second)
+            assert unit.sources.page(None, None, 10).items == (main_of_one, main_of_other, second)
+            assert unit.sources.page(one.partner_id, None, 10).items == (main_of_one, second)
+            assert (unit.sources.count(None), unit.sources.count(one.partner_id)) == (3, 2)
+            assert list(every(lambda after: unit.sources.page(one.partner_id, after, 1))) == [
+                main_of_one,
+                second,
+            ]
+
+    def test_a_removed_source_is_gone_and_its_name_is_free(self, store: Store):
+        """`remove` forgets it, once; NotFound from then on. A unit that fails removes nothing."""
+        someone, main = samples.settled(store)
+        with store.begin(dry_run=True) as unit:
+            unit.sources.remove(main.source_id)
+        with store.begin() as unit:
+            unit.sources.remove(main.source_id)
+        with store.begin() as unit:
+            assert unit.sources.find(someone.partner_id, "main") is None
+            for look in (unit.sources.get, unit.sources.hold, unit.sources.lock):
+                with pytest.raises(NotFound):
+                    look(main.source_id)
+            with pytest.raises(NotFound):
+                unit.sources.remove(main.source_id)
+            unit.sources.add(samples.source(someone))
+
+    def test_a_source_that_is_held_is_not_removed_meanwhile(self, store: Store):
+        """Whoever locks it waits for those that hold it, and sees what they have written."""
+        _, main = samples.settled(store)
+        feed = samples.feed(main)
+
+        def look() -> Sequence[UnderWay]:
+            with store.begin() as unit:
+                unit.sources.lock(main.source_id)
+                return unit.jobs.under_way(main.source_id)
+
+        with store.begin() as unit:
+            unit.sources.hold(main.source_id)
+            looking = meanwhile(look)
+            unit.feeds.add(feed)
+            unit.jobs.add(samples.job(feed))
+            time.sleep(0.02)
+            assert not looking.done()
+        assert [job.feed_id for job in looking.result(PATIENCE)] == [feed.feed_id]
 
     def test_a_source_begins_without_a_profile(self, store: Store):
         """`profile` is `UNPROFILED` before any was saved."""

@@ -14,12 +14,13 @@ from commerce_core.feeds import Feed
 from commerce_core.ids import Kind
 from commerce_core.jobs import Job
 from commerce_core.orders import Order, OrderItem
-from commerce_core.partners import ApiKey, Mode, Partner, Source
+from commerce_core.partners import ApiKey, Mode, Partner
 from commerce_core.plans import Incoming
 from commerce_core.ports import Store
 from commerce_core.products import Product, ProductQuery
 from commerce_core.publications import Publication
 from commerce_core.sales import SalesEntry
+from commerce_core.sources import Source
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from commerce_core.errors import Malformed, NotFound
 from commerce_core.feed_schema import Record
 from commerce_core.paging import Page, Position
-from commerce_core.partners import Source
 from commerce_core.plans import ChangeKind
 from commerce_core.ports import Store, UnitOfWork
 from commerce_core.products import Product
+from commerce_core.sources import Source
 from commerce_core.versions import START, ChangeQuery, Version, behind, place
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record

@@ -15,9 +15,9 @@ from adapters.postgres import PostgresStore, staging
 from adapters.postgres.store import Unit
 from commerce_core.feed_schema import Record
 from commerce_core.feeds import Feed
-from commerce_core.partners import Source
 from commerce_core.ports import UnitOfWork
 from commerce_core.products import Product
+from commerce_core.sources import Source
 from tests.contracts import samples
 from tests.contracts.samples import T0, record
 from tests.contracts.threads import PATIENCE, meanwhile

@@ -10,7 +10,7 @@ from adapters.postgres import PostgresStore
 from commerce_core.errors import RunLost, Unavailable
 from commerce_core.feeds import Feed
 from commerce_core.jobs import Job, Progress, Summary
-from commerce_core.partners import Source
+from commerce_core.sources import Source
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
 from tests.contracts.threads import together

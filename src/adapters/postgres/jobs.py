@@ -1,7 +1,7 @@
 """Jobs in PostgreSQL: the list of them, their problems, and what a run writes under its lease."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
@@ -23,6 +23,7 @@ from adapters.postgres.rows import (
     rows_as,
     rows_of,
 )
+from commerce_core.coalescing import UnderWay
 from commerce_core.errors import Malformed, RunLost
 from commerce_core.feed_schema import Problem
 from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress, Summary
@@ -31,6 +32,7 @@ from commerce_core.paging import Page, Position
 _JOBS: Final = rows_of(
     Job, progress=read_as(Progress), summary=read_as(Summary), error=read_as(JobError)
 )
+_UNDER_WAY: Final = rows_of(UnderWay)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
@@ -102,6 +104,22 @@ class Jobs:
         if claimed is None:
             return None
         return fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [claimed])
+
+    def under_way(self, source_id: str) -> Sequence[UnderWay]:
+        """The queued and running jobs of a source's feeds."""
+        return fetch(
+            self._db,
+            _UNDER_WAY,
+            """
+            SELECT j.job_id, j.feed_id, j.kind, j.status, j.released, f.mode, f.snapshot_at,
+                   f.received_at
+            FROM jobs j
+            JOIN feeds f ON f.feed_id = j.feed_id
+            WHERE j.status IN ('queued', 'running') AND f.source_id = %s
+            ORDER BY j.job_id
+            """,
+            [digits(source_id)],
+        )
 
     def backlog(self) -> Backlog:
         """What waits for a worker."""

@@ -1,4 +1,4 @@
-"""Partners, their sources, and API keys in PostgreSQL."""
+"""Partners and API keys in PostgreSQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -7,7 +7,6 @@ from typing import Any, Final
 import psycopg
 from attrs import frozen
 
-from adapters.postgres.documents import document, read_as
 from adapters.postgres.pages import Condition, ListById, asked, count
 from adapters.postgres.rows import (
     Connection,
@@ -21,21 +20,15 @@ from adapters.postgres.rows import (
 )
 from commerce_core.errors import Conflict
 from commerce_core.paging import Page, Position
-from commerce_core.partners import ApiKey, Partner, Source
-from commerce_core.profiles import UNPROFILED, Profile, SavedProfile
+from commerce_core.partners import ApiKey, Partner
 
 _PARTNERS: Final = rows_of(Partner)
-_SOURCES: Final = rows_of(Source)
-_PROFILES: Final = rows_of(SavedProfile, profile=read_as(Profile))
 _KEYS: Final = rows_of(ApiKey, scopes=tuple)
 
 _SELECT_PARTNERS: Final = """
     SELECT partner_id, partner_name, status, currency, time_zone, contact_email, created_at,
            updated_at
     FROM partners"""
-_SELECT_SOURCES: Final = """
-    SELECT source_id, partner_id, source_name, mode, created_at
-    FROM sources"""
 _SELECT_KEYS: Final = """
     SELECT key_id, partner_id, scopes, created_at, revoked_at, digest
     FROM api_keys"""
@@ -128,84 +121,6 @@ def _name_taken(partner: Partner) -> Conflict:
         "Names are unique without regard to case; choose another.",
         code="partner_name_taken",
     )
-
-
-@frozen
-class Sources:
-    """Implements `commerce_core.ports.Sources`."""
-
-    _db: Connection
-
-    def add(self, source: Source) -> None:
-        """Keeps a new source."""
-        added = self._db.execute(
-            """
-            INSERT INTO sources (partner_id, source_name, source_id, mode, created_at)
-            VALUES (%(partner_id)s, %(source_name)s, %(source_id)s, %(mode)s, %(created_at)s)
-            ON CONFLICT (partner_id, source_name) DO NOTHING
-            """,
-            params_of(source),
-        )
-        if not added.rowcount:
-            raise Conflict(
-                f"The partner already has a source named {source.source_name!r}.",
-                "Choose another name.",
-                code="source_name_taken",
-            )
-
-    def get(self, source_id: str) -> Source:
-        """The source."""
-        query = f"{_SELECT_SOURCES} WHERE source_id = %s"
-        return found(fetch_one(self._db, _SOURCES, query, [digits(source_id)]), "source", source_id)
-
-    def find(self, partner_id: str, source_name: str) -> Source | None:
-        """The partner's source of that name."""
-        query = f"{_SELECT_SOURCES} WHERE partner_id = %s AND source_name = %s"
-        return fetch_one(self._db, _SOURCES, query, [digits(partner_id), source_name])
-
-    def of(self, partner_id: str) -> Sequence[Source]:
-        """All sources of a partner."""
-        query = f"{_SELECT_SOURCES} WHERE partner_id = %s ORDER BY source_name"
-        return fetch(self._db, _SOURCES, query, [digits(partner_id)])
-
-    def profile(self, source_id: str) -> SavedProfile:
-        """The latest version of the source's profile."""
-        saved = fetch_one(
-            self._db,
-            _PROFILES,
-            """
-            SELECT version, profile, author, saved_at
-            FROM source_profiles
-            WHERE source_id = %s
-            ORDER BY version DESC
-            LIMIT 1
-            """,
-            [digits(source_id)],
-        )
-        return saved or UNPROFILED
-
-    def save_profile(self, source_id: str, saved: SavedProfile) -> None:
-        """Keeps a new version."""
-        added = self._db.execute(
-            """
-            INSERT INTO source_profiles (source_id, version, profile, author, saved_at)
-            VALUES (%s, %s, %s, %s, %s)
-            ON CONFLICT (source_id, version) DO NOTHING
-            """,
-            [
-                digits(source_id),
-                saved.version,
-                document(saved.profile),
-                saved.author,
-                saved.saved_at,
-            ],
-        )
-        if not added.rowcount:
-            raise Conflict(
-                f"Version {saved.version} of the profile has been saved by somebody else.",
-                "Look at it, and save yours again.",
-                code="profile_changed",
-            )
 
 
 @frozen

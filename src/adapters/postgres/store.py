@@ -20,11 +20,12 @@ from adapters.postgres.jobs import Jobs
 from adapters.postgres.migrations import migrate
 from adapters.postgres.orders import Orders
 from adapters.postgres.outages import told, translated
-from adapters.postgres.partners import Keys, Partners, Sources
+from adapters.postgres.partners import Keys, Partners
 from adapters.postgres.products import Products
 from adapters.postgres.publications import Publications
 from adapters.postgres.rows import Connection
 from adapters.postgres.sales import Sales
+from adapters.postgres.sources import Sources
 from adapters.postgres.versions import FeedProducts, Versions
 from commerce_core.errors import Unavailable
 from commerce_core.ports import UnitOfWork

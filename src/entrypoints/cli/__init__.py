@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "doctor": ("doctor", "looks at a file, offline: how it would be read, and what is wrong"),
     "partners": ("partners", "who sends feeds: add, list, show, set"),
     "keys": ("keys", "keys to the HTTP interface: add, list, revoke"),
+    "sources": ("sources", "where their feeds come from: add, list, show, set, remove"),
     "profiles": ("profiles", "how a partner's files are read: show, set, test"),
     "feeds": ("feeds", "files of partners: upload, list, show, raw, report"),
     "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems"),

@@ -81,7 +81,7 @@ def upload(
             file_name=name,
             source=source,
             mode=mode,
-            run=run,
+            run=run or None,
             snapshot_at=snapshot_at,
             expected_rows=expected_rows,
             sha256=sha256,
@@ -93,7 +93,7 @@ def upload(
     else:
         session.out.one(receipt, lambda: _receipt_fields(receipt))
         if not session.out.as_json:
-            session.out.line(_next_step(session, receipt, run=run))
+            session.out.line(_next_step(session, receipt))
 
 
 def opened(file: str) -> AbstractContextManager[BinaryIO]:
@@ -119,8 +119,8 @@ def _receipt_fields(receipt: "Receipt") -> Iterator[tuple[str, str]]:
     yield "sha256", receipt.sha256
 
 
-def _next_step(session: Session, receipt: "Receipt", *, run: bool) -> str:
-    if run:
+def _next_step(session: Session, receipt: "Receipt") -> str:
+    if receipt.released:
         return (
             "A worker takes it from here: one in `commerce serve`, or `commerce worker`. "
             f"To see how far it is:\n  {session.typed('jobs', 'watch', receipt.job_id)}"

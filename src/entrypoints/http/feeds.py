@@ -9,14 +9,13 @@ from litestar import Response
 from litestar.datastructures import UploadFile
 
 from commerce_core.context import IdempotencyKey, Listed
-from commerce_core.errors import InvalidInput
 from commerce_core.feeds import Feed, FeedQuery, FeedStatus
 from commerce_core.intake import Receipt
 from commerce_core.jobs import Job
 from commerce_core.partners import Mode
 from commerce_core.usecases import Commerce
 from entrypoints.http.downloads import download
-from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant
+from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant, named_once
 from entrypoints.http.routing import Asked, route
 from entrypoints.http.values import FeedId, PartnerId, SourceId, needed, said
 
@@ -34,9 +33,13 @@ class UploadTerms:
     mode: Mode | None = said(
         None, "full: what the file lacks is removed; delta: it stays. The source's unless said."
     )
-    run: bool = said(default=False, meaning="Whether the job begins by itself.")
+    run: bool | None = said(
+        None, "Whether the job begins by itself; as the source has it unless said."
+    )
     snapshot_at: datetime | None = said(
-        None, "The moment whose state the file shows; the time of receipt unless said."
+        None,
+        "The moment whose state the file shows. Unless said, what its name tells by the source's "
+        "pattern, else the time of receipt.",
     )
     expected_rows: int | None = said(None, "How many records there are, blank ones not counted.")
     sha256: str | None = said(None, "The SHA-256 of the file, in hexadecimal.")
@@ -44,10 +47,7 @@ class UploadTerms:
     @property
     def partner(self) -> str:
         """The partner as the core takes it; InvalidInput unless it is named just once."""
-        if (self.partner_id is None) == (self.partner_name is None):
-            detail = "Name the partner, either by partner_id or by partner_name."
-            raise InvalidInput.at("/partner_id", "required", detail)
-        return self.partner_id or self.partner_name or ""
+        return named_once(self.partner_id, self.partner_name)
 
     def receive(
         self,

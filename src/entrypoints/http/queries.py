@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 
 from attrs import frozen
 
-from commerce_core.errors import Malformed
+from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from entrypoints.http.values import PartnerId, said
 
@@ -55,6 +55,14 @@ class SpanQuery:
 
     from_: Moment | None = said(None, "From this time on, or from the first moment of this day.")
     to: Moment | None = said(None, "Before this time, or before the first moment of this day.")
+
+
+def named_once(partner_id: str | None, partner_name: str | None) -> str:
+    """The partner as the core takes it; InvalidInput unless it is named just once."""
+    if (partner_id is None) == (partner_name is None):
+        detail = "Name the partner, either by partner_id or by partner_name."
+        raise InvalidInput.at("/partner_id", "required", detail)
+    return partner_id or partner_name or ""
 
 
 def instant(moment: Moment | None, zone: tzinfo = UTC) -> datetime | None:

@@ -17,6 +17,7 @@ from commerce_core.operations import IssuedKey
 from commerce_core.partners import ApiKey
 from commerce_core.profiles import Column, Profile
 from commerce_core.sales import Report
+from commerce_core.sources import OnError
 from entrypoints.http.routing import Answer
 from entrypoints.http.values import ID_KINDS, UNSAID, Hint, is_list, is_map, name_of
 from entrypoints.shapes import SPARSE, shown_names
@@ -205,7 +206,33 @@ def _receipt(components: Components) -> Schema:
     return schema
 
 
-_SPECIAL: Final[Mapping[Any, Any]] = {Report: _report, IssuedKey: _issued_key, Receipt: _receipt}
+def _on_error(components: Components) -> Schema:
+    del components
+    share: Schema = {"type": ["string", "number"], "description": "0 to 1, shown as text."}
+    count: Schema = {"type": "integer", "minimum": 0}
+    threshold: Schema = {
+        "type": "object",
+        "description": "More rejected records than so many, or than this share, reject the feed.",
+        "properties": {"share": share, "count": count},
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+    beyond: Schema = {
+        "type": "object",
+        "properties": {"threshold": threshold},
+        "required": ["threshold"],
+        "additionalProperties": False,
+    }
+    words: Schema = {"type": "string", "enum": ["records", "feed"]}
+    return {"description": first_sentence(OnError), "anyOf": [words, beyond]}
+
+
+_SPECIAL: Final[Mapping[Any, Any]] = {
+    Report: _report,
+    IssuedKey: _issued_key,
+    Receipt: _receipt,
+    OnError: _on_error,
+}
 
 
 def first_sentence(described: object) -> str:

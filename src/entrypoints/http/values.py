@@ -7,6 +7,7 @@ forms and queries are text. A value that isn't of its type is Unfit; `reading` t
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Literal, NewType, cast, get_args, get_origin
@@ -18,6 +19,7 @@ from litestar.datastructures import UploadFile
 
 from commerce_core.ids import Kind, parse
 from commerce_core.profiles import Column, Profile
+from commerce_core.sources import REJECT_FEED, REJECT_RECORDS, OnError
 
 PartnerId = NewType("PartnerId", str)
 SourceId = NewType("SourceId", str)
@@ -53,6 +55,7 @@ EARLIEST_YEAR: Final = 1900
 LATEST_YEAR: Final = 2999
 """Times outside can't be told in every time zone, and nobody sells then."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_SHARE: Final = re.compile(r"[01]|0\.[0-9]{1,12}|1\.0{1,12}", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
@@ -106,6 +109,7 @@ def converter(*, from_text: bool) -> cattrs.Converter:
     made.register_structure_hook_factory(attrs.has, partial(_object_reader, made))
     made.register_structure_hook(Column, _column_reader(made))
     made.register_structure_hook(Profile, _profile_reader(made))
+    made.register_structure_hook(OnError, _on_error_reader(made))
     return made
 
 
@@ -243,6 +247,49 @@ def _profile_reader(made: cattrs.Converter) -> Hook:
         return read(_with_texts(_listing(value, "identity"), "constants"), Profile)
 
     return read_profile
+
+
+@attrs.frozen
+class _Threshold:
+    """More of this than is said, and the feed is rejected."""
+
+    share: Decimal | None = None
+    count: int | None = None
+
+
+@attrs.frozen
+class _Beyond:
+    """What stands in `on_error` where it is neither of the two words."""
+
+    threshold: _Threshold
+
+
+def _on_error_reader(made: cattrs.Converter) -> Hook:
+    made.register_structure_hook_func(lambda kind: kind == Decimal | None, _share)
+    made.register_structure_hook(_Threshold, _object_reader(made, _Threshold))
+    read = _object_reader(made, _Beyond)
+
+    def read_on_error(value: object, _: object) -> OnError:
+        if value in ("records", "feed"):
+            return REJECT_RECORDS if value == "records" else REJECT_FEED
+        if not isinstance(value, dict):
+            raise Unfit("not_one_of", "records, feed, or an object with a threshold is wanted.")
+        threshold: _Threshold = read(cast("object", value), _Beyond).threshold
+        if threshold == _Threshold():
+            raise Unfit("no_threshold", "A threshold has a share, a count, or both.")
+        return OnError(threshold.share, threshold.count)
+
+    return read_on_error
+
+
+def _share(value: object, _: object) -> Decimal | None:
+    """A share as a number or as decimal text."""
+    if value is None:
+        return None
+    text = str(value) if isinstance(value, int | float | str) else ""
+    if isinstance(value, bool) or not _SHARE.fullmatch(text):
+        raise Unfit("bad_share", "A share is 0 to 1, as 0.05.")
+    return Decimal(text)
 
 
 def _with_texts(value: object, name: str) -> object:

@@ -10,6 +10,12 @@ PROFILE = {
 }
 
 
+GUARDS = {
+    "removals": 20, "file_size": 50, "columns_gone": True, "rekeyed": 20, "price_median": 20,
+    "price_leap": 5, "out_of_stock": 20, "judged_from": 50,
+}  # fmt: skip
+
+
 def main_source(api: Api, partner: str) -> str:
     (source,) = api.get(f"/v1/sources?partner_id={partner}").json()["items"]
     assert source["source_name"] == "main"
@@ -77,3 +83,80 @@ def test_a_constant_may_be_a_number_or_a_boolean(api: Api, acme: str):
     address = f"/v1/sources/{main_source(api, acme)}/profile"
     saved = api.request("PUT", address, json={"constants": {"quantity": 1, "deleted": False}})
     assert saved.json()["profile"] == {"constants": {"quantity": "1", "deleted": "no"}}
+
+
+def test_a_source_is_added_shown_changed_listed_and_removed(api: Api, acme: str):
+    body = {
+        "partner_id": acme,
+        "source_name": "stock",
+        "mode": "full",
+        "run": True,
+        "on_error": {"threshold": {"share": 0.05, "count": 20}},
+        "snapshot_pattern": "stock-{YYYY}{MM}{DD}.csv",
+    }
+    answer = api.post("/v1/sources", body)
+    made = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"/v1/sources/{made['source_id']}"
+    told = {"threshold": {"share": "0.05", "count": 20}}
+    assert made == {
+        **body, "source_id": made["source_id"], "created_at": made["created_at"], "kind": "upload",
+        "guards": GUARDS, "on_error": told,
+    }  # fmt: skip
+    assert api.post("/v1/sources", body).json()["code"] == "source_name_taken"
+    address = f"/v1/sources/{made['source_id']}"
+    changed = api.patch(address, {"on_error": "feed", "snapshot_pattern": None}).json()
+    assert changed == {**made, "on_error": "feed", "snapshot_pattern": None}
+    assert api.patch(address, {"on_error": "records"}).json()["on_error"] == "records"
+    assert api.delete(address).json()["source_name"] == "stock"
+    assert api.get(address).status_code == 404
+
+
+def test_a_new_source_takes_the_partner_by_name_and_the_defaults(api: Api, acme: str):
+    made = api.post("/v1/sources", {"partner_name": "acme", "source_name": "web"}).json()
+    assert (made["mode"], made["run"], made["on_error"]) == ("delta", False, "records")
+    nobody = api.post("/v1/sources", {"partner_name": "Nobody", "source_name": "web"})
+    assert nobody.status_code == 404
+    assert api.post("/v1/sources", {"source_name": "web"}).status_code == 422
+
+
+def test_sources_are_walked_by_cursor_and_a_partner_sees_its_own(api: Api, acme: str):
+    other = api.partner("Other")
+    api.post("/v1/sources", {"partner_id": acme, "source_name": "web"})
+    first = api.get("/v1/sources?limit=2&count=true").json()
+    rest = api.get(f"/v1/sources?limit=2&cursor={first['next_cursor']}").json()
+    assert first["count"] == 3
+    assert [source["source_name"] for source in first["items"]] == ["main", "main"]
+    assert [source["source_name"] for source in rest["items"]] == ["web"]
+    theirs = api.asking(api.key(other))
+    (seen,) = theirs.get("/v1/sources").json()["items"]
+    assert seen["partner_id"] == other
+    foreign = rest["items"][0]["source_id"]
+    assert theirs.patch(f"/v1/sources/{foreign}", {"run": True}).status_code == 404
+    assert theirs.delete(f"/v1/sources/{foreign}").status_code == 404
+    body = {"partner_id": acme, "source_name": "mine"}
+    assert theirs.post("/v1/sources", body).status_code == 404
+
+
+def test_every_fault_of_a_source_is_told(api: Api, acme: str):
+    address = f"/v1/sources/{main_source(api, acme)}"
+    for on_error in ("all", {"threshold": {}}, {"threshold": {"share": "5"}}, {"limit": 3}, 7):
+        assert api.patch(address, {"on_error": on_error}).status_code == 422
+    answer = api.patch(address, {"snapshot_pattern": "catalog.csv"})
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/snapshot_pattern"]
+    assert api.patch(address, {"source_name": "other"}).json()["code"] == "main_source"
+
+
+def test_guards_are_set_one_by_one(api: Api, acme: str):
+    address = f"/v1/sources/{main_source(api, acme)}"
+    changed = api.patch(address, {"guards": {"removals": 40, "price_leap": None}}).json()
+    assert changed["guards"] == {**GUARDS, "removals": 40, "price_leap": None}
+    again = api.patch(address, {"guards": {"columns_gone": False}}).json()
+    assert again["guards"] == {**changed["guards"], "columns_gone": False}
+    wrong = api.patch(address, {"guards": {"price_leap": 1, "removals": -1}})
+    pointers = {fault["pointer"] for fault in wrong.json()["errors"]}
+    assert (wrong.status_code, pointers) == (422, {"/guards/price_leap", "/guards/removals"})
+    unknown = api.patch(address, {"guards": {"colour": 1}}).json()["errors"]
+    assert [fault["pointer"] for fault in unknown] == ["/guards/colour"]
+    web = {"partner_id": acme, "source_name": "web", "guards": {"rekeyed": None}}
+    assert api.post("/v1/sources", web).json()["guards"] == {**GUARDS, "rekeyed": None}

@@ -1,0 +1,131 @@
+"""Sources of a partner: their settings, and when one can be removed."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from commerce_core.errors import Conflict, InvalidInput, NotFound
+from commerce_core.jobs import Job
+from commerce_core.sources import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.usecases import Commerce
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+
+CATALOG = "sku,title,price\nA,Lamp,5\nB,Chair,6\n"
+
+
+@pytest.fixture
+def commerce() -> Iterator[Commerce]:
+    with open_platform(Settings(database_url="memory:")) as made:
+        made.intake.add_partner("Acme", currency="EUR", time_zone="Europe/Rome")
+        yield made
+
+
+def load(commerce: Commerce, body: str, source: str = "main", name: str = "feed.csv") -> Job:
+    stream = io.BytesIO(body.encode())
+    return commerce.intake.load(stream, partner="Acme", source=source, file_name=name)
+
+
+def test_a_feed_takes_what_is_not_said_from_its_source(commerce: Commerce):
+    stock = commerce.sourcing.add(
+        "Acme", "  stock ", mode="full", run=True, snapshot_pattern="s-{YYYY}{MM}{DD}-{hh}{mm}.csv"
+    )
+    assert stock.source_name == "stock"
+    body = io.BytesIO(CATALOG.encode())
+    receipt = commerce.intake.upload(
+        body, partner="Acme", source="stock", file_name="s-20260617-1630.csv"
+    )
+    feed = commerce.intake.get_feed(receipt.feed_id)
+    assert feed.mode == "full"
+    assert feed.snapshot_at == datetime(2026, 6, 17, 14, 30, tzinfo=UTC)
+    assert receipt.released
+    assert commerce.intake.get_job(receipt.job_id).released
+
+
+def test_what_an_upload_says_counts_more_than_its_source(commerce: Commerce):
+    pattern = "{YYYY}{MM}{DD}.csv"
+    commerce.sourcing.change("main", partner="Acme", run=True, snapshot_pattern=pattern)
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    receipt = commerce.intake.upload(
+        io.BytesIO(b"sku\n"), partner="Acme", mode="full", run=False, snapshot_at=at,
+        file_name="20260617.csv",
+    )  # fmt: skip
+    feed = commerce.intake.get_feed(receipt.feed_id)
+    assert (feed.mode, feed.snapshot_at, receipt.released) == ("full", at, False)
+
+
+@pytest.mark.parametrize("name", ["feed.csv", "29990101.csv"])
+def test_a_name_that_tells_nothing_or_the_future_leaves_the_time_of_receipt(
+    commerce: Commerce, name: str
+):
+    commerce.sourcing.change("main", partner="Acme", snapshot_pattern="{YYYY}{MM}{DD}.csv")
+    feed = commerce.intake.get_feed(load(commerce, CATALOG, name=name).feed_id)
+    assert feed.snapshot_at == feed.received_at
+
+
+def test_settings_that_cannot_be_are_refused_all_at_once(commerce: Commerce):
+    with pytest.raises(InvalidInput) as refused:
+        commerce.sourcing.add("Acme", " ", snapshot_pattern="catalog.csv")
+    assert [fault.pointer for fault in refused.value.faults] == [
+        "/source_name",
+        "/snapshot_pattern",
+    ]
+    with pytest.raises(InvalidInput):
+        commerce.sourcing.add("Acme", f"src_{'0' * 32}")
+    for share in ("1.1", "-0.1", "NaN"):
+        with pytest.raises(InvalidInput):
+            OnError(Decimal(share))
+    with pytest.raises(InvalidInput):
+        OnError(count=-1)
+
+
+def test_main_keeps_its_name_and_stays(commerce: Commerce):
+    commerce.sourcing.change("main", partner="Acme", mode="full")
+    for refused in (
+        lambda: commerce.sourcing.change("main", partner="Acme", source_name="other"),
+        lambda: commerce.sourcing.remove("main", partner="Acme"),
+    ):
+        with pytest.raises(Conflict) as told:
+            refused()
+        assert told.value.code == "main_source"
+
+
+def test_a_source_is_removed_once_nothing_hangs_on_it(commerce: Commerce):
+    commerce.sourcing.add("Acme", "web")
+    load(commerce, CATALOG, "web")
+    with pytest.raises(Conflict, match="owns 2 active products") as told:
+        commerce.sourcing.remove("web", partner="Acme")
+    assert told.value.code == "source_owns_products"
+    assert "deleted=yes" in told.value.remedy
+    load(commerce, "sku,deleted\nA,yes\nB,yes\n", "web")
+    waiting = commerce.intake.upload(io.BytesIO(b"sku\n"), partner="Acme", source="web")
+    with pytest.raises(Conflict, match=waiting.feed_id) as told:
+        commerce.sourcing.remove("web", partner="Acme")
+    assert told.value.code == "source_in_use"
+    commerce.intake.cancel(waiting.job_id)
+    removed = commerce.sourcing.remove("web", partner="Acme")
+    with pytest.raises(NotFound):
+        commerce.sourcing.get(removed.source_id)
+    with pytest.raises(Conflict) as told:
+        commerce.intake.start(waiting.feed_id)
+    assert told.value.code == "source_removed"
+    assert commerce.intake.get_feed(waiting.feed_id).source_id == removed.source_id
+    load(commerce, CATALOG)
+    assert {product.sku for product in commerce.catalog.list()} == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    ("on_error", "refused"),
+    [
+        (REJECT_RECORDS, [False, False, False]),
+        (REJECT_FEED, [False, True, True]),
+        (OnError(count=5), [False, False, True]),
+        (OnError(share=Decimal("0.05")), [False, False, True]),
+        (OnError(share=Decimal("0.5"), count=4), [False, True, True]),
+    ],
+)
+def test_a_feed_is_refused_beyond_what_its_source_tolerates(on_error: OnError, refused: list[bool]):
+    assert [on_error.refuses(rejected, 100) for rejected in (0, 5, 6)] == refused
