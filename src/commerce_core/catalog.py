@@ -1,6 +1,7 @@
 """Catalog: the products as they now stand."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from attrs import evolve, frozen
@@ -9,6 +10,7 @@ from commerce_core.context import Context, Listed
 from commerce_core.errors import InvalidInput, NotFound
 from commerce_core.ids import parse
 from commerce_core.paging import DEFAULT_LIMIT
+from commerce_core.ports import UnitOfWork
 from commerce_core.products import Product, ProductQuery
 
 _ALL_ACTIVE: Final = ProductQuery()
@@ -21,9 +23,18 @@ class Catalog:
     _context: Context
 
     def get(
-        self, product_id: str | None = None, *, partner: str | None = None, sku: str | None = None
+        self,
+        product_id: str | None = None,
+        *,
+        partner: str | None = None,
+        sku: str | None = None,
+        as_of: datetime | None = None,
     ) -> Product:
-        """The product of that id, or the partner's of that sku; removed ones too."""
+        """The product of that id, or the partner's of that sku; removed ones too.
+
+        `as_of` a moment it is what it was then, units on open orders left aside; NotFound before
+        its first version.
+        """
         with self._context.store.begin() as unit:
             if product_id is None:
                 if partner is None or sku is None:
@@ -33,8 +44,19 @@ class Catalog:
                 if product_id is None:
                     raise NotFound(f"Partner {partner!r} has no product {sku[:255]!r}.")
             product = unit.products.get(parse("prod", product_id))
-        self._context.check_visible("product", product_id, product.partner_id)
-        return product
+            self._context.check_visible("product", product_id, product.partner_id)
+            return product if as_of is None else self._as_of(unit, product, as_of)
+
+    def _as_of(self, unit: UnitOfWork, product: Product, at: datetime) -> Product:
+        number = unit.publications.number_at(at)
+        then = unit.versions.as_of(product.product_id, number)
+        if then is None:
+            raise NotFound(
+                f"There was no product {product.product_id} at {at.isoformat()}.",
+                "Its history tells when it was first published.",
+                code="not_yet",
+            )
+        return then
 
     def list(
         self, query: ProductQuery = _ALL_ACTIVE, *, partner: str | None = None

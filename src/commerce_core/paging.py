@@ -56,12 +56,10 @@ class Page(Generic[T]):
         return cls(kept, position(kept[-1]) if len(items) > limit else None)
 
 
-def check_limit(limit: int) -> int:
+def check_limit(limit: int, largest: int = LARGEST_LIMIT) -> int:
     """The limit itself if a page may be that long; Malformed otherwise."""
-    if not 1 <= limit <= LARGEST_LIMIT:
-        raise Malformed.at(
-            "/limit", "bad_limit", f"limit is {limit}; it may be 1 to {LARGEST_LIMIT}."
-        )
+    if not 1 <= limit <= largest:
+        raise Malformed.at("/limit", "bad_limit", f"limit is {limit}; it may be 1 to {largest}.")
     return limit
 
 

@@ -1,8 +1,9 @@
-"""Everything the system does, in six parts. Each public method of a part is one use case.
+"""Everything the system does, in seven parts. Each public method of a part is one use case.
 
     Intake      partners, the feeds they send, the jobs that ingest them   (intake, ingest)
     Sourcing    the sources of feeds, and the profiles that read them      (sourcing)
     Catalog     products as they now stand                                 (catalog)
+    History     what they were, how they changed, where values came from   (history)
     Ordering    orders at frozen prices, from stock that is there          (ordering)
     Reporting   what was sold, by partner, over time, in shares            (reporting)
     Operations  API keys, who asks, whether every part is up               (operations)
@@ -22,6 +23,7 @@ from attrs import frozen
 
 from commerce_core.catalog import Catalog
 from commerce_core.context import Context
+from commerce_core.history import History
 from commerce_core.intake import Intake
 from commerce_core.operations import Operations
 from commerce_core.ordering import Ordering
@@ -50,6 +52,11 @@ class Commerce:
     def catalog(self) -> Catalog:
         """Products."""
         return Catalog(self.context)
+
+    @property
+    def history(self) -> History:
+        """The catalog through time."""
+        return History(self.context)
 
     @property
     def ordering(self) -> Ordering:

@@ -8,14 +8,17 @@ The live product is its own latest version, and a version is kept as it was when
 it. What kind of change it was follows from the version before, so nothing more is written for it.
 """
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from attrs import evolve, frozen
 
-from commerce_core.feed_schema import PRODUCT_FIELDS
+from commerce_core.feed_schema import PRODUCT_FIELDS, Value
 from commerce_core.paging import Page, Position
 from commerce_core.plans import ChangeKind
-from commerce_core.products import Product
+from commerce_core.products import Product, ProductStatus
+from commerce_core.publications import Publication, PublicationKind
 
 START: Final = Position("1", "0")
 """Before the first change of the first publication."""
@@ -54,6 +57,53 @@ class Version:
     def position(self) -> Position:
         """Where it stands in the stream."""
         return Position(str(self.publication), str(self.ordinal))
+
+
+@frozen
+class FieldChange:
+    """What a field was before a version, and what it is since."""
+
+    field: str
+    before: Value
+    after: Value
+
+
+@frozen
+class Revision:
+    """One version of a product's history: who wrote it, where it came from, what it changed.
+
+    `feed_id` and `line` are where its values came from; line 0 is no line, where a product was
+    removed for not being in the file, or by a revert.
+    """
+
+    version: int
+    change: ChangeKind
+    publication: int
+    published_at: datetime
+    kind: PublicationKind
+    actor: str
+    feed_id: str
+    line: int
+    status: ProductStatus
+    fields: tuple[FieldChange, ...]
+
+    @classmethod
+    def of(cls, version: Version, before: Product | None, publication: Publication) -> "Revision":
+        """The version with what was before it, and the publication that wrote it."""
+        product = version.product
+        names = version.fields if before else _said(product)
+        fields = tuple(
+            FieldChange(name, getattr(before, name, None), getattr(product, name)) for name in names
+        )
+        return cls(
+            version.version, version.change, version.publication, product.updated_at,
+            publication.kind, publication.actor, product.feed_id, product.line, product.status,
+            fields,
+        )  # fmt: skip
+
+
+def _said(product: Product) -> Iterator[str]:
+    return (name for name in PRODUCT_FIELDS if getattr(product, name) is not None)
 
 
 @frozen

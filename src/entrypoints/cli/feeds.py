@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
+from entrypoints.cli import past
 from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from commerce_core.partners import Mode
 
 feeds: Final = noun("feeds", "Files that partners send.")
-_STATUSES: Final = ("received", "applied", "superseded", "failed")
+feeds.add_command(past.feed_changes)
+_STATUSES: Final = ("received", "applied", "superseded", "reverted", "failed")
 _BLOCK: Final = 1 << 20
 
 

@@ -1,17 +1,21 @@
 """`commerce products`: the catalog as it now stands."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from entrypoints.cli.verbs import Session, limit_option, noun, partner_option
+from entrypoints.cli import past
+from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.products import Product, SortBy
     from entrypoints.cli.tables import Column
 
 products: Final = noun("products", "The catalog: each product is one partner's offer.")
+products.add_command(past.history)
+products.add_command(past.changes)
 
 
 @products.verb("list", scope="catalog:read")
@@ -59,10 +63,17 @@ def list_(
 @products.verb("show", scope="catalog:read")
 @click.argument("product")
 @partner_option("Then PRODUCT may be the partner's sku.")
-def show(session: Session, product: str, partner: str | None) -> None:
+@click.option("--as-of", type=Moment(), help="What it was at this moment; UTC unless said.")
+def show(session: Session, product: str, partner: str | None, as_of: datetime | None) -> None:
     """Shows a product, by its id or by --partner and sku; removed ones too."""
+    if as_of is not None and as_of.tzinfo is None:
+        as_of = as_of.replace(tzinfo=UTC)
     catalog = session.commerce.catalog
-    found = catalog.get(partner=partner, sku=product) if partner else catalog.get(product)
+    found = (
+        catalog.get(partner=partner, sku=product, as_of=as_of)
+        if partner
+        else catalog.get(product, as_of=as_of)
+    )
     session.out.one(found, lambda: _fields(found))
 
 

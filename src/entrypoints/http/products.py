@@ -7,7 +7,7 @@ from attrs import frozen
 from commerce_core.context import Listed
 from commerce_core.products import Product, ProductQuery, SortBy
 from commerce_core.usecases import Commerce
-from entrypoints.http.queries import Page, WhoseQuery
+from entrypoints.http.queries import Moment, Page, WhoseQuery, instant
 from entrypoints.http.routing import route
 from entrypoints.http.values import FeedId, ProductId, SourceId, said
 
@@ -48,18 +48,17 @@ def list_products(commerce: Commerce, query: ProductFilters) -> Listed[Product]:
     )
 
 
+@frozen(kw_only=True)
+class AsOf:
+    """When."""
+
+    as_of: Moment | None = said(None, "What it was at this moment; what it is now unless said.")
+
+
 @route("GET", "/products/{product_id:str}", scope="catalog:read")
-def get_product(commerce: Commerce, product_id: ProductId) -> Product:
-    """Shows a product, a removed one too."""
-    return commerce.catalog.get(product_id)
+def get_product(commerce: Commerce, product_id: ProductId, query: AsOf) -> Product:
+    """Shows a product, a removed one too; `as_of` a moment as it was then."""
+    return commerce.catalog.get(product_id, as_of=instant(query.as_of))
 
 
-@route("GET", "/products/by-feed/{feed_id:str}", scope="catalog:read")
-def list_products_of_feed(commerce: Commerce, feed_id: FeedId, query: Page) -> Listed[Product]:
-    """Lists the products whose present version came from a feed."""
-    feed = commerce.intake.get_feed(feed_id)
-    wanted = ProductQuery(feed_id=feed.feed_id)
-    return commerce.catalog.page(wanted, query.cursor, query.limit, count=query.count)
-
-
-ROUTES = (list_products, get_product, list_products_of_feed)
+ROUTES = (list_products, get_product)

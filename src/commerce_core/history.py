@@ -1,0 +1,215 @@
+"""History: what the catalog was, how it came to be what it is, and what feeds did to it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.context import Context, Listed
+from commerce_core.ids import parse
+from commerce_core.paging import (
+    DEFAULT_LIMIT,
+    LARGEST_LIMIT,
+    Page,
+    Position,
+    check_limit,
+    every,
+    read_cursor,
+    write_cursor,
+)
+from commerce_core.plans import ChangeKind
+from commerce_core.ports import UnitOfWork
+from commerce_core.products import Product
+from commerce_core.timelines import (
+    USUAL_DAYS,
+    AvailabilityPeriod,
+    PriceHistory,
+    availabilities,
+    check_days,
+    price_history,
+    prices,
+)
+from commerce_core.versions import (
+    LARGEST_CHANGES,
+    START,
+    ChangeQuery,
+    Revision,
+    Version,
+    behind,
+)
+
+LATEST: Final = "latest"
+"""The cursor behind everything that is published now."""
+ALL_CHANGES: Final = ChangeQuery()
+MOST_VERSIONS: Final = 5_000
+"""Versions of one product that a timeline is made of, the newest."""
+
+
+@frozen
+class History:
+    """The catalog through time."""
+
+    _context: Context
+
+    # The past of a product
+
+    def revisions(self, product_id: str) -> Iterator[Revision]:
+        """Every version of a product, newest first, with what it changed."""
+
+        def fetch(after: Position | None) -> Page[Revision]:
+            return self._revisions(product_id, after, DEFAULT_LIMIT)
+
+        return every(fetch)
+
+    def page_revisions(
+        self, product_id: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Listed[Revision]:
+        """A page of the versions of a product, newest first."""
+        query = ("revisions", parse("prod", product_id))
+        page = self._revisions(product_id, read_cursor(query, cursor), check_limit(limit))
+        return Listed(page.items, write_cursor(query, page.after))
+
+    def _revisions(self, product_id: str, after: Position | None, limit: int) -> Page[Revision]:
+        with self._context.store.begin() as unit:
+            self._product(unit, product_id)
+            # One more, since each tells how it differs from the one before it.
+            page = unit.versions.history(parse("prod", product_id), after, limit + 1)
+            revisions = [
+                Revision.of(
+                    version,
+                    before and before.product,
+                    unit.publications.get(version.product.publication_id),
+                )
+                for version, before in pairwise([*page.items, None])
+                if version is not None
+            ]
+            return Page[Revision].cut(
+                revisions, limit, lambda r: Position(str(r.version), parse("prod", product_id))
+            )
+
+    def prices(
+        self, product_id: str, *, before: datetime | None = None, days: int = USUAL_DAYS
+    ) -> PriceHistory:
+        """What a product cost in the days before a moment, and the lowest price in them."""
+        now = self._context.clock()
+        since = (before or now) - timedelta(days=check_days(days))
+        # The present price may have begun long ago; then the days before that moment count.
+        versions = self._versions_since(product_id, since if before else None)
+        return price_history(parse("prod", product_id), prices(versions), before, days, now)
+
+    def availability(self, product_id: str) -> Sequence[AvailabilityPeriod]:
+        """The periods in which a product could be bought or not, newest first."""
+        return availabilities(self._versions_since(product_id, None))[::-1]
+
+    def _versions_since(self, product_id: str, since: datetime | None) -> list[Product]:
+        """The versions of a product that held at that moment or later, in their order."""
+        found: list[Product] = []
+        after: Position | None = None
+        while True:
+            with self._context.store.begin() as unit:
+                self._product(unit, product_id)
+                page = unit.versions.history(parse("prod", product_id), after, LARGEST_LIMIT)
+            found += [version.product for version in page.items]
+            after, oldest = page.after, found[-1].updated_at
+            if after is None or len(found) >= MOST_VERSIONS or (since and oldest <= since):
+                return found[::-1]
+
+    def _product(self, unit: UnitOfWork, product_id: str) -> Product:
+        product = unit.products.get(parse("prod", product_id))
+        self._context.check_visible("product", product_id, product.partner_id)
+        return product
+
+    # The stream of changes
+
+    def changes(
+        self,
+        query: ChangeQuery = ALL_CHANGES,
+        cursor: str | None = None,
+        *,
+        partner: str | None = None,
+    ) -> Iterator[Version]:
+        """All changes that fit behind the cursor, until there are no more."""
+        while (listed := self.page_changes(query, cursor, LARGEST_LIMIT, partner=partner)).items:
+            yield from listed.items
+            cursor = listed.next_cursor
+
+    def page_changes(
+        self,
+        query: ChangeQuery = ALL_CHANGES,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+    ) -> Listed[Version]:
+        """The next changes that fit; an empty page is for whoever has caught up.
+
+        There always is a cursor to go on with. `latest` is behind all that is published now.
+        """
+        limit = check_limit(limit, LARGEST_CHANGES)
+        with self._context.store.begin() as unit:
+            query = self._own(unit, query, partner)
+            if cursor == LATEST:
+                return Listed((), write_cursor(query, behind(unit.publications.number_at())))
+            after = read_cursor(query, cursor) or START
+            page = unit.versions.changes(query, after, limit)
+            return Listed(page.items, write_cursor(query, page.after))
+
+    def cursor_behind(
+        self, version: Version, query: ChangeQuery = ALL_CHANGES, *, partner: str | None = None
+    ) -> str:
+        """The cursor with which the stream of that query goes on behind a change."""
+        with self._context.store.begin() as unit:
+            return write_cursor(self._own(unit, query, partner), version.position) or ""
+
+    def _own(self, unit: UnitOfWork, query: ChangeQuery, partner: str | None) -> ChangeQuery:
+        named = query.partner_id if partner is None else partner
+        return evolve(query, partner_id=self._context.partner_filter(unit, named))
+
+    # What feeds did
+
+    def page_feed_changes(
+        self,
+        feed_id: str,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        kinds: tuple[ChangeKind, ...] = (),
+    ) -> Listed[Version]:
+        """A page of what a feed changed, in the order in which it did."""
+        limit = check_limit(limit, LARGEST_CHANGES)
+        with self._context.store.begin() as unit:
+            query = ChangeQuery(feed_id=self._feed_id(unit, feed_id), kinds=kinds)
+            after = read_cursor(query, cursor) or START
+            page = unit.versions.changes(query, after, limit + 1)
+            cut = Page[Version].cut(page.items, limit, lambda version: version.position)
+            return Listed(cut.items, write_cursor(query, cut.after))
+
+    def feed_changes(self, feed_id: str, kinds: tuple[ChangeKind, ...] = ()) -> Iterator[Version]:
+        """All that a feed changed, in the order in which it did."""
+        cursor: str | None = None
+        while True:
+            listed = self.page_feed_changes(feed_id, cursor, LARGEST_CHANGES, kinds=kinds)
+            yield from listed.items
+            cursor = listed.next_cursor
+            if cursor is None:
+                return
+
+    def page_feed_products(
+        self,
+        feed_id: str,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        count: bool = False,
+    ) -> Listed[Product]:
+        """A page of the products that a feed wrote, as it wrote them."""
+        with self._context.store.begin() as unit:
+            own = self._feed_id(unit, feed_id)
+            return self._context.listed(unit.feed_products, own, cursor, limit, count=count)
+
+    def _feed_id(self, unit: UnitOfWork, feed_id: str) -> str:
+        feed = unit.feeds.get(parse("feed", feed_id))
+        self._context.check_visible("feed", feed_id, feed.partner_id)
+        return feed.feed_id
