@@ -274,11 +274,17 @@ class Text:
     the bytes of a byte order mark.
     """
 
-    def __init__(self, blocks: Iterator[bytes], mark: bytes, declared: str | None) -> None:
-        """The blocks end with an empty one."""
+    def __init__(
+        self, blocks: Iterator[bytes], mark: bytes, declared: str | None, *,
+        line: int = 1, ascii_so_far: bool = True,
+    ) -> None:  # fmt: skip
+        """The blocks end with an empty one.
+
+        They may begin further on in a file, on that line, all before having been UTF-8.
+        """
         self.mark = mark
         self.encoding = _MARKS.get(mark, "utf-8")
-        self._text = self._decoded(blocks, declared)
+        self._text = self._decoded(blocks, declared, line, ascii_so_far=ascii_so_far)
 
     def __iter__(self) -> Iterator[str]:
         """The blocks still to come."""
@@ -288,9 +294,11 @@ class Text:
         """The next block."""
         return next(self._text)
 
-    def _decoded(self, blocks: Iterator[bytes], declared: str | None) -> Iterator[str]:
+    def _decoded(
+        self, blocks: Iterator[bytes], declared: str | None, line: int, *, ascii_so_far: bool
+    ) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
-        line, ascii_so_far, after_return = 1, True, False
+        after_return = False
         for block in blocks:
             try:
                 text = decoder.decode(block, final=not block)

@@ -78,11 +78,16 @@ def open_records(blocks: Iterator[str], delimiter: str | None, accepts: Accepts)
     return Records(chosen, read_delimited(blocks, chosen))
 
 
-def read_delimited(blocks: Iterator[str], delimiter: str = ",") -> Iterator[RawRecord]:
-    """All records of delimited text; FileRefused where a quote is never closed."""
+def read_delimited(
+    blocks: Iterator[str], delimiter: str = ",", line: int = 1
+) -> Iterator[RawRecord]:
+    """All records of delimited text, which begins on that line of its file.
+
+    FileRefused where a quote is never closed.
+    """
     # The limit is one for the whole process, so it is only ever widened.
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD))
-    lines = _Lines(blocks, delimiter)
+    lines = _Lines(blocks, delimiter, line)
     rows = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         lines.begin_record()
@@ -187,11 +192,11 @@ def _cell(value: object) -> str:
 class _Lines:
     """The lines of a stream, which remembers where the record being read began and what it says."""
 
-    def __init__(self, blocks: Iterator[str], delimiter: str) -> None:
-        self._lines = _split(blocks)
+    def __init__(self, blocks: Iterator[str], delimiter: str, line: int) -> None:
+        self._lines = _split(blocks, line)
         self._closed_cell = closed_cell(delimiter)
-        self.number = 0
-        self.begins_at = 1
+        self.number = line - 1
+        self.begins_at = line
         self.ended = False
         self.of_record: list[str] = []
         self._characters = 0
@@ -239,10 +244,10 @@ def closed_cell(delimiter: str) -> re.Pattern[str]:
     )
 
 
-def _split(blocks: Iterator[str]) -> Iterator[str]:
+def _split(blocks: Iterator[str], line: int = 1) -> Iterator[str]:
     """Whole lines with their ends: LF, CRLF or CR. A CR at a block's end waits for its LF."""
     kept: list[str] = []
-    number, length, held_back = 0, 0, ""
+    number, length, held_back = line - 1, 0, ""
     for block in blocks:
         text = held_back + block
         held_back = "\r" if text.endswith("\r") else ""

@@ -33,28 +33,42 @@ class Prepared:
     head: RawRecord | None = None
 
 
+@frozen
+class Skipping:
+    """A rule by which records of one file are no offers, and in which cell it looks."""
+
+    index: int
+    reason: str
+    words: frozenset[str]
+
+    def fits(self, cell: str) -> bool:
+        """Whether one of the cell's words, which commas separate, is among those of the rule."""
+        return any(_plain(word) in self.words for word in cell.split(","))
+
+
 class Grouping:
     """Prepares the records of one layout, by a profile in full."""
 
     def __init__(self, layout: Layout, profile: Profile) -> None:
         """Looks the columns up once."""
         self._width = len(layout.header)
-        self._skips = [
-            (index, rule, {_plain(word) for word in rule.words})
+        self.skips = tuple(
+            Skipping(index, rule.reason, frozenset(map(_plain, rule.words)))
             for rule in profile.skip
             if (index := layout.index_of(rule.column)) is not None
-        ]
+        )
         self._group = _GroupColumns.of(layout, profile.group) if profile.group else None
 
     def __call__(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
         """The records in the order of the file, each with what it takes from its neighbours."""
         if self._group is None:
             for raw in records:
-                yield self._alone(raw)
+                yield self.alone(raw)
             return
         yield from self._grouped(records, self._group)
 
-    def _alone(self, raw: RawRecord) -> Prepared:
+    def alone(self, raw: RawRecord) -> Prepared:
+        """A record by itself, whatever its neighbours are."""
         cells = raw.cells
         if cells is None:
             return Prepared(raw)
@@ -66,9 +80,7 @@ class Grouping:
     def _reason_to_skip(self, cells: Sequence[str]) -> str | None:
         if len(cells) < self._width:
             return None
-        return next(
-            (rule.reason for index, rule, words in self._skips if _has(cells[index], words)), None
-        )
+        return next((rule.reason for rule in self.skips if rule.fits(cells[rule.index])), None)
 
     def _grouped(self, records: Iterable[RawRecord], group: "_GroupColumns") -> Iterator[Prepared]:
         """Each record waits for the one after it, which may be folded into it."""
@@ -85,17 +97,12 @@ class Grouping:
                     folded.append(Prepared(raw, "folded"))
                     continue
                 completed = evolve(raw, cells=group.completed(first, cells))
-                ready = evolve(self._alone(completed), head=head)
+                ready = evolve(self.alone(completed), head=head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)
-            waiting, folded = ready or self._alone(raw), []
+            waiting, folded = ready or self.alone(raw), []
         yield from () if waiting is None else (waiting, *folded)
-
-
-def _has(cell: str, words: set[str]) -> bool:
-    """Whether one of the cell's words, which commas separate, is among them."""
-    return any(_plain(word) in words for word in cell.split(","))
 
 
 def _plain(word: str) -> str:

@@ -1,8 +1,7 @@
 """Layouts: the header of a file understood by a profile; which column feeds which field."""
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -10,6 +9,18 @@ from attrs import evolve, frozen
 
 from commerce_core.errors import FileRefused
 from commerce_core.feed_schema import BLANKS, FIELDS, Amount, Attributes, Field, Grams, squash
+from commerce_core.gathering import (
+    Attributed,
+    Cell,
+    Constant,
+    FirstOf,
+    Gathering,
+    Identified,
+    Joined,
+    Needing,
+    Paired,
+    Template,
+)
 from commerce_core.money import find_currency
 from commerce_core.partners import UNSTORABLE, Mode
 from commerce_core.profiles import TEMPLATE_PART, Column, Profile
@@ -22,12 +33,8 @@ REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint"
 """What a report of rejected records puts in front of the partner's columns; intake ignores them."""
 _MOST_HEADERS_SHOWN: Final = 20
 _LONGEST_HEADER: Final = 200
-_NO: Final = ("", "no", "false", "0")
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,4})\s*[)\]]", re.ASCII)
 _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "oz": "oz"}
-
-Gather = Callable[[Sequence[str]], str]
-"""Takes the cells of a record, gives the text of one field."""
 
 
 @frozen
@@ -40,7 +47,7 @@ class Feeding:
     field: Field
     column: Column
     indexes: tuple[int, ...]
-    gather: Gather = attrs.field(repr=False, eq=False)
+    gather: Gathering = attrs.field(repr=False, eq=False)
     currency: str | None = None
 
 
@@ -153,12 +160,12 @@ class _Finder:
             return self._by_profile(wanted, column)
         group = self._profile.group
         if wanted.name == PICTURES and group and group.append and self.all(group.append):
-            return Feeding(wanted, Column(), (), lambda _: "")
+            return Feeding(wanted, Column(), (), Constant(""))
         if isinstance(wanted.kind, Attributes) and self._profile.attributes:
             return self._of_attributes(wanted)
         constant = self._profile.constants.get(wanted.name)
         if constant is not None:
-            return Feeding(wanted, Column(), (), lambda _: constant)
+            return Feeding(wanted, Column(), (), Constant(constant))
         identified = wanted.name == "sku" and self._profile.identity
         if self._profile.aliases:
             found = self._by_name(wanted)
@@ -172,11 +179,7 @@ class _Finder:
         found = {name: i for name in names if (i := self.first(name)) is not None}
         if not found:
             return None
-
-        def gather(cells: Sequence[str]) -> str:
-            said = {name: text for name, i in found.items() if (text := cells[i].strip(BLANKS))}
-            return json.dumps(said, ensure_ascii=False) if said else ""
-
+        gather = Attributed(tuple(found.items()))
         return Feeding(wanted, Column(names), tuple(found.values()), gather)
 
     def _by_name(self, wanted: Field) -> int | None:
@@ -228,32 +231,29 @@ class _Finder:
             gather = self._identified(gather)
         return Feeding(wanted, column, tuple(indexes), gather, currency)
 
-    def _gather(self, column: Column, indexes: Sequence[int]) -> Gather:
+    def _gather(self, column: Column, indexes: Sequence[int]) -> Gathering:
         """How the texts of several columns become one."""
         if column.pairs:
-            gather = _paired([(self._named(name), self.first(v)) for name, v in column.pairs])
+            gather = Paired(tuple((self._named(name), self.first(v)) for name, v in column.pairs))
         elif column.join is not None:
-            gather = _joined(indexes, column.join)
+            gather = Joined(tuple(indexes), column.join)
         else:
-            gather = _first_of(indexes)
-        needs = [i for header in column.needs if (i := self.first(header)) is not None]
-        return _needing(needs, gather) if needs else gather
+            gather = Cell(indexes[0]) if len(indexes) == 1 else FirstOf(tuple(indexes))
+        needs = tuple(i for header in column.needs if (i := self.first(header)) is not None)
+        return Needing(needs, gather) if needs else gather
 
-    def _named(self, name: str) -> Gather:
+    def _named(self, name: str) -> Constant | Cell:
         """The name of an option: `=Size` is one itself, else it stands in a column."""
-        if name.startswith("="):
-            return lambda _: name[1:]
-        index = self.first(name)
-        return (lambda _: "") if index is None else _first_of([index])
+        index = None if name.startswith("=") else self.first(name)
+        return Constant(name[1:] if name.startswith("=") else "") if index is None else Cell(index)
 
-    def _identified(self, gather: Gather) -> Gather:
+    def _identified(self, gather: Gathering) -> Gathering:
         """The sku, or what stands in for it where it is blank."""
-        templates = [_template(text, self.first) for text in self._profile.identity]
+        return Identified(gather, tuple(map(self._template, self._profile.identity)))
 
-        def identify(cells: Sequence[str]) -> str:
-            return gather(cells) or next((made for t in templates if (made := t(cells))), "")
-
-        return identify
+    def _template(self, text: str) -> Template:
+        pieces = TEMPLATE_PART.split(text)
+        return Template(tuple(pieces[0::2]), tuple(self.first(name) for name in pieces[1::2]))
 
     def _ambiguous(self, name: str, found: Iterable[int]) -> FileRefused:
         named = " and ".join(repr(self._names[i]) for i in list(found)[:_MOST_HEADERS_SHOWN])
@@ -269,63 +269,6 @@ def _headers(column: Column) -> Iterator[str]:
     yield from column.from_
     for pair in column.pairs:
         yield from pair
-
-
-def _first_of(indexes: Sequence[int]) -> Gather:
-    if len(indexes) == 1:
-        only = indexes[0]
-        return lambda cells: cells[only].strip(BLANKS)
-
-    def gather(cells: Sequence[str]) -> str:
-        return next((text for i in indexes if (text := cells[i].strip(BLANKS))), "")
-
-    return gather
-
-
-def _joined(indexes: Sequence[int], between: str) -> Gather:
-    def gather(cells: Sequence[str]) -> str:
-        return between.join(text for i in indexes if (text := cells[i].strip(BLANKS)))
-
-    return gather
-
-
-def _paired(pairs: Sequence[tuple[Gather, int | None]]) -> Gather:
-    def gather(cells: Sequence[str]) -> str:
-        made = (
-            f"{name(cells)}: {cells[i].strip(BLANKS)}"
-            for name, i in pairs
-            if i is not None and cells[i].strip(BLANKS) and name(cells)
-        )
-        return "; ".join(made)
-
-    return gather
-
-
-def _needing(needs: Sequence[int], gather: Gather) -> Gather:
-    """Blank wherever a column that it needs is, or says no."""
-
-    def needing(cells: Sequence[str]) -> str:
-        return gather(cells) if all(squash(cells[i]) not in _NO for i in needs) else ""
-
-    return needing
-
-
-def _template(text: str, first: Callable[[str], int | None]) -> Gather:
-    """`{Handle}/{Size}` of a record, less blank parts.
-
-    Nothing if the first part is blank, or all the others: a parent alone would name each variant.
-    """
-    pieces = TEMPLATE_PART.split(text)
-    literals, places = pieces[0::2], [first(name) for name in pieces[1::2]]
-
-    def gather(cells: Sequence[str]) -> str:
-        parts = ["" if i is None else cells[i].strip(BLANKS) for i in places]
-        if not parts[0] or (len(parts) > 1 and not any(parts[1:])):
-            return ""
-        kept = (f"{before}{part}" for before, part in zip(literals, parts, strict=False) if part)
-        return "".join(kept) + literals[-1]
-
-    return gather
 
 
 def _check_required(

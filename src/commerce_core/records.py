@@ -25,7 +25,7 @@ from commerce_core.grouping import Prepared
 from commerce_core.layouts import PICTURES, Feeding, Layout
 from commerce_core.money import Currency, find_currency
 from commerce_core.partners import Mode, Partner
-from commerce_core.profiles import CANONICAL, Profile
+from commerce_core.profiles import CANONICAL, Profile, Unit
 from commerce_core.translate import Style, Translation, currencies_meant, translation
 
 _CODE: Final = 4
@@ -59,7 +59,7 @@ class Terms:
 
 
 @frozen
-class _FieldReader:
+class FieldReader:
     """Reads one field: puts its text together, translates it, reads it by its kind."""
 
     name: str
@@ -69,13 +69,30 @@ class _FieldReader:
     is_amount: bool
 
     @classmethod
-    def of(cls, feeding: Feeding, terms: Terms) -> "_FieldReader":
+    def of(cls, feeding: Feeding, terms: Terms) -> "FieldReader":
+        """For one field of a file, read under these terms."""
         kind = feeding.field.kind
         translate = translation(feeding.column, kind, terms.style)
         read, name = reader_of(kind, terms.zone), feeding.field.name
         if isinstance(kind, CurrencyCode):
             read = _knowing_words(read)
         return cls(name, feeding, translate, read, isinstance(kind, Amount))
+
+    def __call__(self, text: str) -> tuple[Reading, str | None]:
+        """What the text says, and the currency that an amount states beside its number."""
+        if not text:
+            return None, None
+        if (refused := unkept(text)) is not None:
+            return refused, None
+        if len(text) > LONGEST_CELL:
+            return Misread("oversized_cell"), None
+        translated, stated = self.translate(text), None
+        if isinstance(translated, Misread):
+            return translated, None
+        if self.is_amount and translated[-_CODE:-3] == " " and translated[-3:].isalpha():
+            stated = translated[-3:].upper()
+            translated = translated[:-_CODE]
+        return self.read(translated) if translated else None, stated
 
 
 def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
@@ -89,6 +106,37 @@ def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
     return knowing
 
 
+def sku_reader(feeding: Feeding, terms: Terms) -> Callable[[str], str | Misread]:
+    """The function that reads a trimmed text as a sku."""
+    translate = translation(feeding.column, feeding.field.kind, terms.style)
+
+    def read(text: str) -> str | Misread:
+        translated = translate(text) if text else text
+        sku = None if isinstance(translated, Misread) else read_sku(translated)
+        if sku is not None:
+            return sku
+        blank = not text.strip(BLANKS + "'")
+        return Misread("missing_value") if blank else unkept(text) or Misread("too_long")
+
+    return read
+
+
+def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decimal | Misread:
+    """The amount with the decimals of the currency, if that is told; minor units need to be."""
+    if unit == "minor":
+        if currency is None:
+            # The product's would decide and isn't known here; the partner's is a guess.
+            hint = "Minor units mean nothing without a currency; name it in the profile."
+            return Misread("missing_currency", hint)
+        amount = amount.scaleb(-currency.exponent)
+    if currency is None:
+        return amount
+    if currency.is_exact(amount):
+        return currency.round(amount)
+    hint = f"{currency.code} has {currency.exponent} decimals; round the amount."
+    return Misread("too_many_decimals", hint)
+
+
 class RecordReader:
     """Reads the records of one layout."""
 
@@ -98,10 +146,10 @@ class RecordReader:
         self._terms = terms
         self._width = len(layout.header)
         self._sku = layout.feedings["sku"]
-        self._sku_translated = translation(self._sku.column, self._sku.field.kind, terms.style)
+        self._read_sku = sku_reader(self._sku, terms)
         self._read_urls = reader_of(Urls(), terms.zone)
         self._fields = [
-            _FieldReader.of(feeding, terms)
+            FieldReader.of(feeding, terms)
             for name, feeding in layout.feedings.items()
             if name != "sku"
         ]
@@ -120,12 +168,16 @@ class RecordReader:
         return self._read(raw.line, cells, prepared.pictures)
 
     def _read(self, line: int, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
-        sku = self._read_sku(cells)
-        problems = [] if sku else [self._bad_sku(line, cells)]
+        sku, problems = self._read_sku(self._sku.gather(cells)), list[Problem]()
+        if isinstance(sku, Misread):
+            problems.append(self._problem(line, "sku", cells, sku))
+            sku = None
         values: dict[str, Value] = {}
         stated: dict[str, str] = {}
         for reader in self._fields:
-            reading = self._read_field(reader, cells, stated)
+            reading, code = reader(reader.feeding.gather(cells))
+            if code is not None:
+                stated[reader.name] = code
             if isinstance(reading, Misread | Warned):
                 problems.append(self._problem(line, reader.name, cells, reading))
                 if isinstance(reading, Misread):
@@ -139,29 +191,6 @@ class RecordReader:
             # What the other cells of a product say no longer matters.
             problems = [problem for problem in problems if problem.field in ("sku", "deleted")]
         return Record(line, sku, values, tuple(problems))
-
-    def _read_sku(self, cells: Sequence[str]) -> str | None:
-        text = self._sku.gather(cells)
-        translated = self._sku_translated(text) if text else text
-        return None if isinstance(translated, Misread) else read_sku(translated)
-
-    def _read_field(
-        self, reader: _FieldReader, cells: Sequence[str], stated: dict[str, str]
-    ) -> Reading:
-        text = reader.feeding.gather(cells)
-        if not text:
-            return None
-        if (refused := unkept(text)) is not None:
-            return refused
-        if len(text) > LONGEST_CELL:
-            return Misread("oversized_cell")
-        translated = reader.translate(text)
-        if isinstance(translated, Misread):
-            return translated
-        if reader.is_amount and translated[-_CODE:-3] == " " and translated[-3:].isalpha():
-            stated[reader.name] = translated[-3:].upper()
-            translated = translated[:-_CODE]
-        return reader.read(translated) if translated else None
 
     def _add_pictures(
         self, line: int, values: dict[str, Value], pictures: tuple[str, ...]
@@ -215,26 +244,16 @@ class RecordReader:
         self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
         currency: Currency | None,
     ) -> Iterator[Problem]:  # fmt: skip
-        """Gives one amount the decimals of the currency; minor units need to be told it."""
+        """Gives one amount the decimals of the currency."""
         amount = values[name]
         if not isinstance(amount, Decimal):
             return
-        if self._layout.feedings[name].column.unit == "minor":
-            if currency is None:
-                # The product's would decide and isn't known here; the partner's is a guess.
-                del values[name]
-                hint = "Minor units mean nothing without a currency; name it in the profile."
-                yield self._problem(line, name, cells, Misread("missing_currency", hint))
-                return
-            amount = amount.scaleb(-currency.exponent)
-        if currency is None:
-            return
-        if currency.is_exact(amount):
-            values[name] = currency.round(amount)
-        else:
+        fitted = fit(amount, currency, self._layout.feedings[name].column.unit)
+        if isinstance(fitted, Misread):
             del values[name]
-            hint = f"{currency.code} has {currency.exponent} decimals; round the amount."
-            yield self._problem(line, name, cells, Misread("too_many_decimals", hint))
+            yield self._problem(line, name, cells, fitted)
+        else:
+            values[name] = fitted
 
     def _ignore_odd_sale(
         self, line: int, values: dict[str, Value], cells: Sequence[str]
@@ -274,12 +293,6 @@ class RecordReader:
         alone = self._sku.indexes == (0,) and raw.lines == 1
         sku = read_sku(first) if alone else None
         return Record(raw.line, sku, {}, (Problem.of(code, line=raw.line, value=text, hint=hint),))
-
-    def _bad_sku(self, line: int, cells: Sequence[str]) -> Problem:
-        text = self._sku.gather(cells)
-        blank = not text.strip(BLANKS + "'")
-        refused = unkept(text) or Misread("too_long")
-        return self._problem(line, "sku", cells, Misread("missing_value") if blank else refused)
 
     def _problem(
         self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned
