@@ -27,7 +27,7 @@ from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
 from commerce_core.fingerprints import Fingerprint, Known, KnownFingerprints
 from commerce_core.ids import Block
-from commerce_core.jobs import Backlog, Job, JobQuery, Progress
+from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner
@@ -387,6 +387,11 @@ class _Feeds:
     def get(self, feed_id: str) -> Feed:
         return self._shown(_found(self._kept.feeds, feed_id, "feed"))
 
+    def supersede(self, feed_ids: Iterable[str]) -> None:
+        for feed in map(self.get, feed_ids):
+            if feed.applied_at is None:
+                self._kept.feeds[feed.feed_id] = feed.became("superseded")
+
     def last_full_snapshot(self, source_id: str) -> datetime | None:
         applied = [
             feed.snapshot_at
@@ -422,6 +427,12 @@ class _Jobs:
 
     def put(self, job: Job) -> None:
         self._kept.jobs[job.job_id] = job
+
+    def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
+        cancelled = [job for job in map(self.get, job_ids) if job.status == "queued"]
+        for job in cancelled:
+            self._kept.jobs[job.job_id] = evolve(job.cancel(at), error=reason)
+        return [job.feed_id for job in cancelled]
 
     def under_way(self, source_id: str) -> Sequence[UnderWay]:
         pairs = [(job, self._kept.feeds[job.feed_id]) for job in self._kept.jobs.values()]

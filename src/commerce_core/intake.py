@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 from attrs import evolve, frozen
 
+from commerce_core.claiming import Claiming
 from commerce_core.context import Context, IdempotencyKey, Listed
 from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
 from commerce_core.feed_schema import Problem
@@ -350,12 +351,16 @@ class Intake:
             return new
 
     def run(self, job_id: str) -> Job:
-        """Runs a queued job here and now, and returns it finished; Conflict if it can't be run."""
+        """Runs a queued job here and now, and returns it finished; Conflict if it can't be run.
+
+        It ends as cancelled where a newer full feed of its source waits to be read instead.
+        """
         self.get_job(job_id).release()
-        job = self._claim(parse("job", job_id))
+        with self._context.store.begin() as unit:
+            job = self._claiming(unit).one(parse("job", job_id))
         if job is None:
             raise self._busy(job_id)
-        return self.execute(job)
+        return job if job.is_finished else self.execute(job)
 
     def _busy(self, job_id: str) -> Conflict:
         """Why a job can't be run just now: it is running, or another one of its partner is."""
@@ -367,11 +372,12 @@ class Intake:
 
     def claim(self) -> Job | None:
         """The next released job, if there is one; it has to be executed, or given back."""
-        return self._claim()
-
-    def _claim(self, job_id: str | None = None) -> Job | None:
         with self._context.store.begin() as unit:
-            return unit.jobs.claim(self._context.clock(), self._context.lease, job_id)
+            return self._claiming(unit).next()
+
+    def _claiming(self, unit: UnitOfWork) -> Claiming:
+        context = self._context
+        return Claiming(unit, context.files, context.clock(), context.lease)
 
     def give_back(self, job: Job, pause: timedelta = timedelta()) -> None:
         """Puts a claimed job back, for anybody to claim after that pause; what it did is undone.

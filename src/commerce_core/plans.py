@@ -37,7 +37,7 @@ class Incoming:
     `columns` are the fields that the file has, each with the partner's name for it; a field whose
     column the file lacks is left alone. `currency` is the partner's default. A price that moves
     `price_leap` fold at once is kept (None: none is). `without_removals` keeps every product that
-    would go.
+    would go. `source_names` are those of the partner's sources, by id.
     """
 
     partner_id: str
@@ -48,6 +48,7 @@ class Incoming:
     currency: str | None
     price_leap: int | None = None
     without_removals: bool = False
+    source_names: Mapping[str, str] = field(factory=dict[str, str])
 
 
 @frozen
@@ -227,7 +228,8 @@ def _decide(incoming: Incoming, record: Record, find: Callable[[str], Product | 
     if record.deletes and gone:
         return _Verdict("unchanged")
     if product and not gone and product.source_id != incoming.source_id:
-        return _refused(_problem(incoming, record, "sku_of_other_source", "sku", record.sku))
+        problem = _problem(incoming, record, "sku_of_other_source", "sku", record.sku)
+        return _refused(evolve(problem, hint=other_source_hint(incoming, product.source_id)))
     if record.deletes and incoming.without_removals:
         return _Verdict("withheld")
     if record.deletes:
@@ -312,6 +314,17 @@ def settle(
             return _problem(incoming, record, "too_many_decimals", name, str(amount))
         values[name] = currency.round(amount)
     return values
+
+
+def other_source_hint(incoming: Incoming, owner_id: str) -> str:
+    """Says which source owns the product, which one claims it, and what to do about it."""
+    owner, claimant = (
+        repr(incoming.source_names.get(id_, id_)) for id_ in (owner_id, incoming.source_id)
+    )
+    return (
+        f"The source {owner} owns this sku, so {claimant} can't change it. Send it from {owner}, "
+        "or delete it there first."
+    )
 
 
 def _problem(incoming: Incoming, record: Record, code: str, name: str, value: str) -> Problem:

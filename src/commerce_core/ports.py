@@ -24,7 +24,7 @@ from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery
 from commerce_core.fingerprints import Known
-from commerce_core.jobs import Backlog, Job, JobQuery, Progress
+from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner
@@ -161,6 +161,10 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         """The feed, or NotFound."""
         ...
 
+    def supersede(self, feed_ids: Iterable[str]) -> None:
+        """Those of these feeds that were never applied are superseded."""
+        ...
+
     def last_full_snapshot(self, source_id: str) -> datetime | None:
         """The `snapshot_at` of the source's last applied full feed."""
         ...
@@ -192,6 +196,10 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ran out: that is a silent end, and the former run's session is ended first. None where there
         is nothing to claim.
         """
+        ...
+
+    def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
+        """Cancels those of these jobs that are still queued; gives the ids of their feeds."""
         ...
 
     def under_way(self, source_id: str) -> Sequence[UnderWay]:

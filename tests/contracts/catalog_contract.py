@@ -182,6 +182,22 @@ class TestCatalog:
         samples.publish(store, main, record(2, "B", brand="New"))
         assert samples.catalog(store)["A"].status == "active"
 
+    def test_a_sku_that_two_sources_claim_names_both(self, store: Store):
+        """The problem says which source owns the product, and which one has claimed it."""
+        someone, main = samples.settled(store)
+        second = samples.source(someone, "Lager", "delta")
+        with store.begin() as unit:
+            unit.sources.add(second)
+        samples.publish(store, main, record(2, "A"))
+        feed = samples.received(store, second)
+        names = {main.source_id: "main", second.source_id: "Lager"}
+        incoming = evolve(samples.incoming(feed), source_names=names)
+        with store.begin() as unit:
+            records = samples.batches([record(2, "A"), record(3, "B")])
+            (problem,) = unit.products.compare(incoming, records, 10).problems
+        assert (problem.code, problem.line) == ("sku_of_other_source", 2)
+        assert "The source 'main' owns this sku, so 'Lager' can't change it." in problem.hint
+
     def test_problems_are_kept_up_to_the_limit_and_all_counted(self, store: Store):
         """Of a plan's problems the first by line are given; the counts are of all."""
         _, source = samples.settled(store)

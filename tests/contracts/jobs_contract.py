@@ -132,6 +132,18 @@ class TestFeeds:
             assert unit.feeds.last_full_snapshot(source.source_id) == T0 + 2 * DAY
             assert unit.feeds.last_full_snapshot(other.source_id) == T0 + 6 * DAY
 
+    def test_feeds_are_superseded_unless_they_were_applied(self, store: Store):
+        """`supersede` changes the state of those feeds alone that never were in the catalog."""
+        _, source = samples.settled(store)
+        new = samples.received(store, source)
+        applied = samples.received(store, source, status="applied", applied_at=T0)
+        other = samples.received(store, source)
+        with store.begin() as unit:
+            unit.feeds.supersede([new.feed_id, applied.feed_id])
+        with store.begin() as unit:
+            states = [unit.feeds.get(feed.feed_id).status for feed in (new, applied, other)]
+        assert states == ["superseded", "applied", "received"]
+
     def test_a_query_keeps_what_fits_every_filter(self, store: Store):
         """Partner, source, status and time of receipt (from included, to not) all have to fit."""
         one, main = samples.settled(store)
@@ -274,6 +286,24 @@ class TestJobs:
             )
             assert (two.job_id, two.status, two.released) == (second.job_id, "running", True)
             assert list(unit.jobs.under_way(samples.new_id("src"))) == []
+
+    def test_queued_jobs_are_cancelled_with_a_reason(self, store: Store, feed: Feed):
+        """`cancel` ends those that are still queued, and tells whose feeds they are."""
+        waiting = samples.queued(store, feed)
+        running = samples.queued(store, feed)
+        done = samples.queued(store, feed, status="completed", outcome="clean")
+        untouched = samples.queued(store, feed)
+        claimed(store, job_id=running.job_id)
+        reason = JobError("superseded", "A newer one 📦.")
+        ids = [job.job_id for job in (waiting, running, done)]
+        with store.begin() as unit:
+            assert list(unit.jobs.cancel(ids, T0 + DAY, reason)) == [feed.feed_id]
+            assert list(unit.jobs.cancel([], T0, reason)) == []
+        ended = evolve(waiting, status="cancelled", finished_at=T0 + DAY, error=reason)
+        assert kept(store, waiting) == ended
+        assert kept(store, running).status == "running"
+        assert kept(store, done) == done
+        assert kept(store, untouched) == untouched
 
     # --- the queue --------------------------------------------------------------------------------
 

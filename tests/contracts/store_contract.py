@@ -10,6 +10,7 @@ clock is the real one, and that has room for ten units at once.
 """
 
 from tests.contracts.catalog_contract import TestCatalog, TestPublications
+from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
@@ -20,6 +21,7 @@ from tests.contracts.versions_contract import TestVersions
 
 __all__ = [
     "TestCatalog",
+    "TestClaiming",
     "TestFeeds",
     "TestIdempotency",
     "TestJobs",

@@ -151,6 +151,16 @@ def test_a_sku_of_another_source_is_a_problem_and_its_product_stays(values: dict
     assert plan.problems_by_code == {"sku_of_other_source": 1}
 
 
+def test_a_sku_that_two_sources_claim_is_a_problem_that_names_both():
+    feed = evolve(incoming(), source_names={"main": "Shop", "other": "Lager"})
+    plan, _ = weigh([record(product_name="Chair")], [product(source_id="other")], feed)
+    (problem,) = plan.problems
+    assert problem.hint == (
+        "The source 'Lager' owns this sku, so 'Shop' can't change it. Send it from 'Lager', or "
+        "delete it there first."
+    )
+
+
 def test_a_removed_product_of_another_source_is_free_to_be_restored():
     plan, _ = weigh([record(product_name="Chair")], [product(status="removed", source_id="other")])
     assert fates(plan) == {"restored": 1}

@@ -25,7 +25,7 @@ from adapters.postgres.deciding import (
 )
 from adapters.postgres.locks import hold_feeds_of
 from adapters.postgres.measuring import price_moves, rekeyed, samples, sold_out
-from adapters.postgres.rows import Connection, digits, fetch_one
+from adapters.postgres.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.staging import Staged, by_sets, stage
 from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record
 from commerce_core.plans import (
@@ -35,6 +35,7 @@ from commerce_core.plans import (
     Stock,
     duplicate_hint,
     leap_problem,
+    other_source_hint,
     removes_absent,
 )
 from commerce_core.price_moves import PriceMove
@@ -185,38 +186,45 @@ def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) ->
     query = sql.SQL(
         """
         WITH told AS (
-            SELECT line, later, NULL::text AS fate, NULL::text AS field, NULL::numeric AS amount,
+            SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
+                   NULL::numeric AS amount,
                    NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
             FROM repeated
             UNION ALL
-            SELECT line, NULL, fate, field, amount, moved_from, moved_to, currency
+            SELECT line, NULL, product_id, fate, field, amount, moved_from, moved_to, currency
             FROM decided
             WHERE fate = ANY(%(codes)s) OR leaps
             ORDER BY line
             LIMIT %(limit)s
         )
         SELECT told.line, told.fate, told.field, told.amount, s.sku, told.later,
-               array_remove(ARRAY[{differing}], NULL), moved_from, moved_to, told.currency
+               array_remove(ARRAY[{differing}], NULL), p.source_id, moved_from, moved_to,
+               told.currency
         FROM told
         JOIN staged s ON s.line = told.line
         LEFT JOIN staged other ON other.line = told.later
+        LEFT JOIN products p
+               ON told.fate = 'sku_of_other_source' AND p.product_id = told.product_id
         ORDER BY told.line
         """
     ).format(differing=differing)
-    for line, fate, name, amount, sku, later, fields, *moved in db.execute(
+    for line, fate, name, amount, sku, later, fields, owner_id, *moved in db.execute(
         query, {"codes": list(PROBLEMS), "limit": limit}
     ):
         if later is None and fate not in PROBLEMS:
             yield leap_problem(incoming, _leap(sku, line, *moved))
             continue
         at, value = (name, str(amount)) if name else ("sku", sku)
+        hint = duplicate_hint(line, later, fields) if later is not None else None
+        if owner_id is not None:
+            hint = other_source_hint(incoming, prefixed("src")(owner_id))
         yield Problem.of(
             fate or "duplicate_sku",
             line=line,
             column=incoming.columns.get(at),
             field=at,
             value=value,
-            hint=duplicate_hint(line, later, fields) if later is not None else None,
+            hint=hint,
         )
 
 

@@ -1,5 +1,6 @@
 """Feeds in PostgreSQL, each read with its partner's name and its newest job."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -93,6 +94,17 @@ class Feeds:
         """The feed."""
         query = f"{_SELECT} WHERE f.feed_id = %s"
         return found(fetch_one(self._db, _FEEDS, query, [digits(feed_id)]), "feed", feed_id)
+
+    def supersede(self, feed_ids: Iterable[str]) -> None:
+        """Those of these feeds that were never applied are superseded."""
+        self._db.execute(
+            """
+            UPDATE feeds
+            SET status = 'superseded'
+            WHERE feed_id = ANY(%s::uuid[]) AND applied_at IS NULL
+            """,
+            [[digits(feed_id) for feed_id in feed_ids]],
+        )
 
     def last_full_snapshot(self, source_id: str) -> datetime | None:
         """The `snapshot_at` of the source's last applied full feed."""

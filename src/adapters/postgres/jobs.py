@@ -33,6 +33,7 @@ _JOBS: Final = rows_of(
     Job, progress=read_as(Progress), summary=read_as(Summary), error=read_as(JobError)
 )
 _UNDER_WAY: Final = rows_of(UnderWay)
+_FEED_IDS: Final = rows_as(lambda row: str(row["feed_id"]))
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
@@ -104,6 +105,20 @@ class Jobs:
         if claimed is None:
             return None
         return fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [claimed])
+
+    def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
+        """Cancels those that are still queued."""
+        return fetch(
+            self._db,
+            _FEED_IDS,
+            """
+            UPDATE jobs
+            SET status = 'cancelled', finished_at = %s, error = %s
+            WHERE job_id = ANY(%s::uuid[]) AND status = 'queued'
+            RETURNING feed_id
+            """,
+            [at, document(reason), [digits(job_id) for job_id in job_ids]],
+        )
 
     def under_way(self, source_id: str) -> Sequence[UnderWay]:
         """The queued and running jobs of a source's feeds."""
