@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from operator import gt, lt
-from typing import BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -33,6 +33,8 @@ from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner
 from commerce_core.plans import Change, Incoming, Plan, compare
 from commerce_core.ports import Clock, StoredFile, UnitOfWork, check_file_key
+from commerce_core.product_lists import place_of, position_of
+from commerce_core.product_queries import fitting
 from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import UNPROFILED, SavedProfile
 from commerce_core.publications import TICK, Publication
@@ -183,24 +185,24 @@ def _by_id(row_id: str) -> Position:
     return Position(None, row_id)
 
 
+def _by_number(at: Position) -> tuple[Decimal, str]:
+    return at.number or _ZERO, at.id
+
+
 def _page(
     rows: Iterable[T], position: Callable[[T], Position], after: Position | None, limit: int,
-    *, descending: bool = True,
+    *, descending: bool = True, place: Callable[[Position], Any] = _by_number,
 ) -> Page[T]:  # fmt: skip
-    """The rows after that position, by value and then by id; those without a value come last."""
+    """The rows after that position, in the order of their positions' places."""
 
-    def rank(at: Position) -> tuple[bool, Decimal, str]:
-        number = at.number
-        return ((number is None) != descending, number or _ZERO, at.id)
-
-    def place(row: T) -> tuple[bool, Decimal, str]:
-        return rank(position(row))
+    def rank(row: T) -> Any:  # noqa: ANN401 - whatever can be compared
+        return place(position(row))
 
     if after is not None:
-        end, beyond = rank(after), lt if descending else gt
-        rows = [row for row in rows if beyond(place(row), end)]
+        end, beyond = place(after), lt if descending else gt
+        rows = [row for row in rows if beyond(rank(row), end)]
     first = heapq.nlargest if descending else heapq.nsmallest
-    return Page[T].cut(first(limit + 1, rows, key=place), limit, position)
+    return Page[T].cut(first(limit + 1, rows, key=rank), limit, position)
 
 
 def _agrees(query: object, row: object, *names: str) -> bool:
@@ -532,31 +534,25 @@ class _Products:
         self._numbered: Sequence[Product] = ()
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
-        def position(product: Product) -> Position:
-            value = product.price if query.sort_by == "price" else None
-            return Position(None if value is None else str(value), product.product_id)
-
-        rows = self._fitting(query)
-        page = _page(rows, position, after, limit, descending=query.order == "desc")
-        return evolve(page, items=tuple(map(self._shown, page.items)))
+        position = partial(position_of, query)
+        descending, rows = query.order == "desc", self._fitting(query)
+        return _page(rows, position, after, limit, descending=descending, place=place_of(query))
 
     def count(self, query: ProductQuery) -> int:
-        return len(self._fitting(query))
+        return sum(1 for _ in self._fitting(query))
 
-    def _fitting(self, query: ProductQuery) -> list[Product]:
-        return [
-            row
-            for row in self._kept.products.values()
-            if query.status in ("all", row.status)
-            and _agrees(query, row, "partner_id", "source_id", "feed_id", "currency")
-            and (not query.skus or row.sku in query.skus)
-        ]
+    def _fitting(self, query: ProductQuery) -> Iterator[Product]:
+        return filter(fitting(query), map(self._shown, self._kept.products.values()))
 
     def _shown(self, row: Product) -> Product:
         return _shown(self._kept, row)
 
     def _active(self, source_id: str) -> list[Product]:
-        return self._fitting(ProductQuery(source_id=source_id))
+        return [
+            row
+            for row in self._kept.products.values()
+            if row.source_id == source_id and row.status == "active"
+        ]
 
     def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002 a source is enough
         self._numbered = self._active(source_id)

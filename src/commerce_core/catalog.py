@@ -11,6 +11,7 @@ from commerce_core.errors import InvalidInput, NotFound
 from commerce_core.ids import parse
 from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.ports import UnitOfWork
+from commerce_core.product_queries import tidied
 from commerce_core.products import Product, ProductQuery
 
 _ALL_ACTIVE: Final = ProductQuery()
@@ -61,7 +62,7 @@ class Catalog:
     def list(
         self, query: ProductQuery = _ALL_ACTIVE, *, partner: str | None = None
     ) -> Iterator[Product]:
-        """All products that fit, in the query's order."""
+        """All products that fit, in the query's order, fetched page by page."""
         return self._context.walk(lambda unit: unit.products, self._own(query, partner))
 
     def page(
@@ -79,11 +80,7 @@ class Catalog:
             return self._context.listed(unit.products, query, cursor, limit, count=count)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
-        query = evolve(query, currency=query.currency and query.currency.strip().upper())
         with self._context.store.begin() as unit:
             named = query.partner_id if partner is None else partner
-            query = evolve(query, partner_id=self._context.partner_filter(unit, named))
-        if query.sort_by == "price" and query.currency is None and query.partner_id is None:
-            detail = "Prices compare within a currency or a partner; name one of them."
-            raise InvalidInput.at("/sort_by", "needs_currency", detail)
-        return query
+            partner_id = self._context.partner_filter(unit, named)
+        return tidied(evolve(query, partner_id=partner_id))

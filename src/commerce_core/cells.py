@@ -38,6 +38,8 @@ URL: Final = re.compile(
 )
 _OPTION: Final = r"[^:;\x00]{1,100}: ?[^;\x00]{1,500}"
 OPTIONS: Final = re.compile(rf"{_OPTION}(?:; ?{_OPTION}){{0,9}};?", re.ASCII)
+PATH: Final = " > "
+"""What stands between the parts of a category."""
 YES_NO: Final = {
     "yes": True,
     "true": True,
@@ -239,9 +241,14 @@ def gtin_fits(digits: str) -> bool:
 
 
 def _read_category(text: str) -> Reading:
-    parts = [part.strip(BLANKS) for part in text.split(">")]
-    path = " > ".join(filter(None, parts))
+    path = category_path(text)
     return _read_text(path, schema.LONGEST_SHORT_TEXT) if path else None
+
+
+def category_path(text: str) -> str:
+    """A path as we write it, without blank parts: `A > B > C`."""
+    parts = (part.strip(BLANKS) for part in text.split(">"))
+    return PATH.join(filter(None, parts))
 
 
 def _read_options(text: str) -> Reading:

@@ -38,7 +38,7 @@ class Position:
         if self.value is None:
             return None
         if not _NUMBER.fullmatch(self.value):
-            raise _bad_cursor("is not one of ours")
+            raise bad_cursor("is not one of ours")
         return Decimal(self.value)
 
 
@@ -88,9 +88,9 @@ def read_cursor(query: object, cursor: str | None) -> Position | None:
         return None
     bound_to, position = _decode(cursor)
     if bound_to != _fingerprint(query):
-        raise _bad_cursor("belongs to a list with other filters or another sort")
+        raise bad_cursor("belongs to a list with other filters or another sort")
     if write_cursor(query, position) != cursor:
-        raise _bad_cursor("is not one of ours")
+        raise bad_cursor("is not one of ours")
     return position
 
 
@@ -106,7 +106,7 @@ def _decode(cursor: str) -> tuple[Any, Position]:
         if b"\0" in f"{id_}{value}".encode():  # Which a lone surrogate makes a ValueError too.
             raise ValueError(parts)
     except (ValueError, TypeError, RecursionError) as error:
-        raise _bad_cursor("is not one of ours") from error
+        raise bad_cursor("is not one of ours") from error
     return bound_to, Position(value, id_)
 
 
@@ -115,7 +115,8 @@ def _fingerprint(query: object) -> str:
     return hashlib.sha256(repr(query).encode()).hexdigest()[:16]
 
 
-def _bad_cursor(what: str) -> InvalidInput:
+def bad_cursor(what: str) -> InvalidInput:
+    """The refusal of a cursor, and what is wrong with it."""
     return Malformed.at(
         "/cursor",
         "bad_cursor",

@@ -241,7 +241,12 @@ class Jobs(Listing[JobQuery, Job], Protocol):
 
 
 class Products(Listing[ProductQuery, Product], Protocol):
-    """The catalog. Its products are read with their partner's name and the units held of them."""
+    """The catalog. Its products are read with their partner's name and the units held of them.
+
+    Which products fit a query is said by `product_queries.fitting`, in which order they are by
+    `product_lists`. Listing and counting may raise InvalidInput `too_broad` where too many products
+    would have to be looked at; by id, time and price without further filters they never do.
+    """
 
     def known(self, partner_id: str, source_id: str) -> Known:
         """The fingerprints of the source's active products, for an engine to recognise records by.

@@ -109,14 +109,18 @@ def is_sold_out(availability: object, quantity: object) -> bool:
     return availability == "out_of_stock" or (availability in (None, "in_stock") and quantity == 0)
 
 
-SortBy = Literal["product_id", "price"]
+SortBy = Literal[
+    "product_id", "price", "product_name", "brand", "category", "created_at", "updated_at"
+]
 
 
 @frozen
 class ProductQuery:
     """Which products, in which order: all that fit every filter given; ties are broken by id.
 
-    `skus` empty means any sku. Products without a price come last, whichever the direction.
+    `skus` empty means any sku. `category` is a path, and stands for all that is below it too. `q`
+    are words, all of which have to be in what is searched of a product. `product_lists` says what
+    each filter asks, and sorts; what lacks the value sorted by is last in either order.
     """
 
     partner_id: str | None = None
@@ -127,3 +131,11 @@ class ProductQuery:
     status: Literal["active", "removed", "all"] = "active"
     sort_by: SortBy = "product_id"
     order: Literal["asc", "desc"] = "asc"
+    brand: str | None = None
+    category: str | None = None
+    availability: Availability | None = None
+    sellable: bool | None = None
+    price_min: Decimal | None = None
+    price_max: Decimal | None = None
+    updated_since: datetime | None = None
+    q: str | None = None

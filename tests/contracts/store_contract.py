@@ -16,6 +16,7 @@ from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
+from tests.contracts.product_lists_contract import TestProductLists
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 
@@ -31,6 +32,7 @@ __all__ = [
     "TestPartners",
     "TestPlans",
     "TestProductListings",
+    "TestProductLists",
     "TestPublications",
     "TestSales",
     "TestSources",

@@ -8,10 +8,12 @@ import psycopg
 import pytest
 from attrs import evolve, frozen
 
-from adapters.postgres import PostgresStore
-from adapters.postgres.product_pages import conditions, legs, position
+from adapters.postgres import PostgresStore, product_filters
+from adapters.postgres.product_pages import legs
 from adapters.postgres.store import Unit
+from commerce_core.errors import InvalidInput
 from commerce_core.paging import Position, every
+from commerce_core.product_lists import position_of
 from commerce_core.products import Product, ProductQuery, SortBy
 from tests.contracts import samples
 from tests.contracts.samples import record
@@ -55,7 +57,7 @@ def plans(store: PostgresStore, query: ProductQuery, after: Position | None) -> 
         # A table this small is read whole sooner than along any index.
         db.execute("SET LOCAL enable_seqscan = off")
         found: list[Any] = []
-        for leg in legs(query, conditions(db, query), after):
+        for leg in legs(db, query, after):
             text, params = leg.query(LIMIT + 1)
             explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + text.as_bytes(db)
             ((plan,),) = db.execute(explain, params).fetchall()
@@ -89,11 +91,11 @@ def middle(store: PostgresStore, query: ProductQuery) -> Position | None:
     """Where the page in the middle of a list ends."""
     with store.begin() as unit:
         items: list[Product] = list(every(lambda after: unit.products.page(query, after, 200)))
-    return position(query, items[len(items) // 2])
+    return position_of(query, items[len(items) // 2])
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize("sort_by", ["product_id", "price"])
+@pytest.mark.parametrize("sort_by", ["product_id", "price", "updated_at"])
 @pytest.mark.parametrize("whose", [None, "large", "small"])
 def test_a_page_reads_what_it_shows(
     store: PostgresStore, catalog: Catalog, whose: str | None, sort_by: SortBy, order: Order
@@ -101,7 +103,8 @@ def test_a_page_reads_what_it_shows(
     """First page or middle one, one partner's or all: hardly more is read than is shown.
 
     By price that is a page with a price and one without, of each partner where they are merged. By
-    id the few of another partner may be read past.
+    time it is a page of each publication that is come to. By id the few of another partner may be
+    read past.
     """
     partner_id = getattr(catalog, whose) if whose else None
     query = ProductQuery(partner_id, sort_by=sort_by, order=order)
@@ -110,6 +113,9 @@ def test_a_page_reads_what_it_shows(
         if sort_by == "price":
             assert indexes(found) == {"products_by_partner_and_price"}
             assert products_read(found) <= (LIMIT + 1) * 2 * (1 if partner_id else 2)
+        elif sort_by == "updated_at":
+            assert indexes(found) == {"products_by_change"}
+            assert products_read(found) <= (LIMIT + 1) * 3
         else:
             assert products_read(found) <= LIMIT + 1 + SMALL
 
@@ -121,6 +127,21 @@ def test_the_products_of_a_small_feed_are_found_at_once(store: PostgresStore, ca
     assert products_read(found) == 30
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("whose", [None, "large"])
+def test_what_changed_lately_is_found_without_what_did_not(
+    store: PostgresStore, catalog: Catalog, whose: str | None, order: Order
+):
+    """By time and since a time only publications from then on are looked into."""
+    partner_id = getattr(catalog, whose) if whose else None
+    few = evolve(ProductQuery(feed_id=catalog.few_of_large), partner_id=partner_id)
+    with store.begin() as unit:
+        since = unit.products.page(few, None, 1).items[0].updated_at
+    query = ProductQuery(partner_id, sort_by="updated_at", order=order, updated_since=since)
+    found = plans(store, query, None)
+    assert products_read(found) == 30
+
+
 @pytest.mark.parametrize("whose", [None, "large"])
 def test_skus_are_found_along_the_key(store: PostgresStore, catalog: Catalog, whose: str | None):
     """A product is found by its sku without looking at others, whoever's it is."""
@@ -128,3 +149,29 @@ def test_skus_are_found_along_the_key(store: PostgresStore, catalog: Catalog, wh
     found = plans(store, ProductQuery(partner_id, skus=("sku 00007", "sku 01234")), None)
     assert indexes(found) == {"products_pkey"}
     assert products_read(found) <= 3
+
+
+def test_a_list_that_takes_too_long_is_refused(
+    store: PostgresStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+):
+    """It is told how to narrow it; a walk along an index isn't bounded, and goes on working."""
+    monkeypatch.setattr(product_filters, "SLOWEST", "1ms")
+    broad = ProductQuery(sort_by="product_name", q="nothing that there is")
+    with store.begin() as unit, pytest.raises(InvalidInput) as refused:
+        unit.products.page(broad, None, LIMIT)
+    assert (refused.value.code, refused.value.faults[0].pointer) == ("too_broad", "/q")
+    with store.begin() as unit, pytest.raises(InvalidInput) as refused:
+        unit.products.count(broad)
+    assert refused.value.faults[0].pointer == "/count"
+    with store.begin() as unit:
+        assert len(unit.products.page(ProductQuery(), None, LIMIT).items) == LIMIT
+
+
+def test_the_time_that_a_list_may_take_ends_with_it(store: PostgresStore, catalog: Catalog):
+    """What a unit does afterwards may take as long as before."""
+    with store.begin() as unit:
+        db = cast("Unit", unit).products._db
+        before = db.execute("SHOW statement_timeout").fetchone()
+        unit.products.page(ProductQuery(q="sku"), None, LIMIT)
+        unit.products.count(ProductQuery(q="sku"))
+        assert db.execute("SHOW statement_timeout").fetchone() == before

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from commerce_core.products import Availability, SortBy
+from entrypoints.cli.product_filters import AVAILABILITIES, SORTS
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Answer, Cli
@@ -254,6 +257,25 @@ def test_products_are_filtered(acme: Cli) -> None:
     assert skus("--currency", "eur", "--sort-by", "price", "--order", "desc") == ["A-2", "A-1"]
     assert skus("--status", "removed") == []
     assert skus("--limit", "1") == ["A-1"]
+    assert skus("--currency", "EUR", "--price-min", "12.51", "--price-max", "2000") == ["A-2"]
+    assert skus("--sellable", "--q", "LAMP small") == ["A-1"]
+    assert skus("--not-sellable") == []
+    assert skus("--updated-since", "2026-01-01", "--sort-by", "updated_at") == ["A-1", "A-2"]
+    assert skus("--updated-since", "2199-01-01T00:00:00+02:00") == []
+    assert skus("--sort-by", "product_name") == ["A-2", "A-1"]
+    assert skus("--brand", "Nobody's") == skus("--category", "A > B") == []
+
+
+def test_a_filter_that_means_nothing_is_refused(acme: Cli) -> None:
+    assert acme("products", "list", "--price-min", "cheap").code == 2
+    assert acme("products", "list", "--price-min", "5").code == 65
+    assert "currency" in acme("products", "list", "--price-min", "5").err
+    assert acme("products", "list", "--sort-by", "sku").code == 2
+
+
+def test_the_sorts_and_words_of_options_are_those_of_the_catalog() -> None:
+    assert get_args(SortBy) == SORTS
+    assert get_args(Availability) == AVAILABILITIES
 
 
 def test_a_cut_list_says_that_there_is_more(acme: Cli) -> None:

@@ -1,24 +1,23 @@
 """Pages of products: which rows, in which order, and along which index they are walked.
 
-A page is read in legs, one after the other until it is full: products sorted by price come in two,
-since those without a price are last whichever the direction, which no index is for both.
+A page is read in legs, one after the other until it is full: where products may lack what they are
+sorted by, those that do are a leg of their own, last whichever the direction, which no index is for
+both. By id, price and time a leg is walked along an index and reads little more than it gives; by
+anything else all that fits has to be looked at.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from psycopg import sql
 
 from adapters.postgres.pages import Condition, asked, where
+from adapters.postgres.product_filters import conditions
 from adapters.postgres.rows import Connection, digits, maybe_digits
-from commerce_core.errors import Malformed
 from commerce_core.paging import Position
-from commerce_core.products import Product, ProductQuery
-
-_PRICE: Final = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
+from commerce_core.product_lists import MOST_ORDINAL, NULLABLE, Moment, value_at
+from commerce_core.products import ProductQuery, SortBy
 
 SELECT_SHOWN: Final = """
     SELECT p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku, p.product_name,
@@ -41,9 +40,67 @@ SELECT: Final = (
     LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
 )
 
+# Of a text as many characters count as `product_lists.SORTED_CHARACTERS` says.
+_SORTED_BY: Final[dict[SortBy, LiteralString]] = {
+    "price": "p.price",
+    "product_name": 'left(p.product_name, 100) COLLATE "C"',
+    "brand": 'left(p.brand, 100) COLLATE "C"',
+    "category": 'left(p.category, 100) COLLATE "C"',
+    "created_at": "p.created_at",
+}
+
+_ID: Final = "p.product_id"
+
+Query = tuple[sql.Composed, list[Any]]
+
+
+class Leg(Protocol):
+    """Some rows in an order."""
+
+    def query(self, limit: int) -> Query:
+        """The query of its first rows. What is looked up is looked up for those alone."""
+        ...
+
+
+def legs(db: Connection, query: ProductQuery, after: Position | None) -> Iterator[Leg]:
+    """The legs of a page after that position, in the order in which they are walked."""
+    value = value_at(query, after) if after else None
+    descending = query.order == "desc"
+    if query.sort_by == "updated_at":
+        yield _by_time(db, query, after)
+        return
+    own = conditions(db, query)
+    if query.sort_by == "product_id":
+        yield _Leg([*own, *_beyond_id(after, descending=descending)], (_ID,), descending)
+        return
+    by: LiteralString = _SORTED_BY[query.sort_by]
+    everyone = query.sort_by == "price" and query.partner_id is None
+    if after is None or value is not None:
+        beyond = _beyond(by, value, after, descending=descending) if after else []
+        there: list[Condition] = [(by + " IS NOT NULL", ())] if query.sort_by in NULLABLE else []
+        yield _Leg([*own, *there, *beyond], (by, _ID), descending, everyone)
+        after = None
+    if query.sort_by in NULLABLE:
+        nothing: Condition = (by + " IS NULL", ())
+        lacking = [*own, nothing, *_beyond_id(after, descending=descending)]
+        # By no value and id: that is the order of the index by price, and of no other.
+        yield _Leg(lacking, (by, _ID), descending, everyone)
+
+
+def _beyond_id(after: Position | None, *, descending: bool) -> list[Condition]:
+    beyond: LiteralString = "p.product_id < %s" if descending else "p.product_id > %s"
+    return asked(beyond, digits(after.id) if after else None)
+
+
+def _beyond(
+    by: LiteralString, value: object, after: Position, *, descending: bool
+) -> list[Condition]:
+    sign: LiteralString = "<" if descending else ">"
+    return [("(" + by + ", p.product_id) " + sign + " (%s, %s)", [value, digits(after.id)])]
+
 
 @frozen
-class Leg:
+class _Leg:
     """The rows that meet the conditions, in the order of columns, all in one direction.
 
     `of_each_partner` merges the first rows of every partner, so that an index that begins with the
@@ -55,10 +112,8 @@ class Leg:
     descending: bool
     of_each_partner: bool = False
 
-    def query(self, limit: int) -> tuple[sql.Composed, list[Any]]:
-        """The query of its first rows. What is looked up is looked up for those alone."""
-        direction = " DESC" if self.descending else ""
-        order = sql.SQL(", ").join(sql.SQL(column + direction) for column in self.order)
+    def query(self, limit: int) -> Query:
+        order = _order(self.order, descending=self.descending)
         own = [_OF_THAT_PARTNER] if self.of_each_partner else []
         condition, params = where([*own, *self.conditions])
         rows = sql.SQL(_ROWS).format(condition=condition, order=order)
@@ -66,7 +121,7 @@ class Leg:
         if self.of_each_partner:
             rows = sql.SQL(_OF_EACH_PARTNER).format(rows=rows, order=order)
             params.append(limit)
-        return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order), params
+        return _selected(rows, order), params
 
 
 _ROWS: Final = "(SELECT p.* FROM products p{condition} ORDER BY {order} LIMIT %s)"
@@ -78,82 +133,85 @@ _OF_EACH_PARTNER: Final = """(
     LIMIT %s
 )"""
 _OF_THAT_PARTNER: Final[Condition] = ("p.partner_id = each.partner_id", ())
-_PRICED: Final[Condition] = ("p.price IS NOT NULL", ())
-_UNPRICED: Final[Condition] = ("p.price IS NULL", ())
 
 
-def legs(query: ProductQuery, own: Sequence[Condition], after: Position | None) -> Iterator[Leg]:
-    """The legs of a page after that position, in the order in which they are walked."""
+def _by_time(db: Connection, query: ProductQuery, after: Position | None) -> "_LegByTime":
     descending = query.order == "desc"
-    by_id: LiteralString = "p.product_id < %s" if descending else "p.product_id > %s"
-    beyond_id = asked(by_id, digits(after.id) if after else None)
-    if query.sort_by == "product_id":
-        yield Leg([*own, *beyond_id], ("p.product_id",), descending)
-        return
-    everyone = query.partner_id is None
-    if after is None or after.value is not None:
-        priced = [*own, _PRICED, *_beyond_price(after, descending=descending)]
-        yield Leg(priced, ("p.price", "p.product_id"), descending, everyone)
-        beyond_id = []
-    unpriced = [*own, _UNPRICED, *beyond_id]
-    # By no price and id: that is the order of the index by price, and of no other.
-    yield Leg(unpriced, ("p.price", "p.product_id"), descending, everyone)
-
-
-def _beyond_price(after: Position | None, *, descending: bool) -> list[Condition]:
-    if after is None or after.value is None:
-        return []
-    beyond: LiteralString = (
-        "(p.price, p.product_id) < (%s, %s)" if descending else "(p.price, p.product_id) > (%s, %s)"
-    )
-    return [(beyond, [_price(after.value), digits(after.id)])]
-
-
-def _price(text: str) -> Decimal:
-    if _PRICE.fullmatch(text):
-        return Decimal(text)
-    raise Malformed.at("/cursor", "bad_cursor", f"No page of this list ended at {text!r}.")
-
-
-def position(query: ProductQuery, product: Product) -> Position:
-    """Where a page that ends with this product ends."""
-    value = product.price if query.sort_by == "price" else None
-    return Position(None if value is None else str(value), product.product_id)
-
-
-def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
-    """What the filters of a query ask of a row `p`."""
-    # Where it isn't said whose sku it is, the primary key is asked for it once per partner.
-    by_sku: LiteralString = "p.sku = ANY(%s)"
-    if query.partner_id is None:
-        by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
-    return [
-        *asked("p.partner_id = %s", maybe_digits(query.partner_id)),
-        *asked("p.source_id = %s", maybe_digits(query.source_id)),
-        *([] if query.feed_id is None else [_of_feed(db, query.feed_id)]),
-        *asked(by_sku, list(query.skus) or None),
-        *asked("p.currency = %s", query.currency),
-        *asked("p.status = %s", None if query.status == "all" else query.status),
+    # Time and partner are asked of publications, so that no other index looks like a way.
+    own = conditions(db, evolve(query, updated_since=None, partner_id=None))
+    publications = [
+        *asked("each.partner_id = %s", maybe_digits(query.partner_id)),
+        # What a revert brought back is of the feed that it came from.
+        *asked("(each.feed_id = %s OR each.kind <> 'feed')", maybe_digits(query.feed_id)),
+        *asked(_NOT_BEFORE, query.updated_since),
     ]
+    value = value_at(query, after) if after else None
+    if isinstance(value, Moment):
+        beyond, end = (_EARLIER, MOST_ORDINAL) if descending else (_LATER, 0)
+        own.append((beyond, [value.at, value.ordinal, end]))
+        publications.append((_NOT_AFTER if descending else _NOT_BEFORE, [value.at]))
+    return _LegByTime(own, publications, descending)
 
 
-def _of_feed(db: Connection, feed_id: str) -> Condition:
-    """The condition that the row's values came from a feed, be it that a revert brought them."""
-    rows = db.execute(
-        """
-        SELECT publication_id, EXISTS (SELECT FROM products WHERE origin_id = u.publication_id)
-        FROM publications u
-        WHERE feed_id = %s
-        """,
-        [digits(feed_id)],
-    ).fetchall()
-    published = [row[0] for row in rows]
-    if any(brought_back for _, brought_back in rows):
-        either: LiteralString = """
-            (p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL
-             OR p.origin_id = ANY(%s::uuid[]))"""
-        return either, [published, published]
-    # Looked up beforehand: a planner that sees which one it is knows whether it is large or small.
-    if len(published) == 1:
-        return "p.publication_id = %s AND p.origin_id IS NULL", published
-    return "p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL", [published]
+# Of the publication at the position what is beyond its ordinal, of each other all.
+_LATER: Final = "p.ordinal > CASE WHEN each.published_at = %s THEN %s ELSE %s END"
+_EARLIER: Final = "p.ordinal < CASE WHEN each.published_at = %s THEN %s ELSE %s END"
+# Times rise with numbers, by which publications are walked.
+_NOT_BEFORE: Final = """each.number >= (
+    SELECT number FROM publications WHERE published_at >= %s ORDER BY published_at LIMIT 1
+)"""
+_NOT_AFTER: Final = """each.number <= (
+    SELECT number FROM publications WHERE published_at <= %s ORDER BY published_at DESC LIMIT 1
+)"""
+
+
+@frozen
+class _LegByTime:
+    """Rows by their publications, which are walked one by one, each in the order of ordinals."""
+
+    conditions: Sequence[Condition]
+    publications: Sequence[Condition]
+    descending: bool
+
+    def query(self, limit: int) -> Query:
+        own, params = where([_OF_THAT_PUBLICATION, *self.conditions])
+        by_ordinal = _order(("p.ordinal",), descending=self.descending)
+        rows = sql.SQL(_ROWS).format(condition=own, order=by_ordinal)
+        walked, more = where(self.publications)
+        order = _order(("each.number", "p.ordinal"), descending=self.descending)
+        rows = sql.SQL(_OF_EACH_PUBLICATION).format(rows=rows, walked=walked, order=order)
+        shown = _order(("u.number", "p.ordinal"), descending=self.descending)
+        return _selected(rows, shown), [*params, limit, *more, limit]
+
+
+_OF_EACH_PUBLICATION: Final = """(
+    SELECT p.*
+    FROM publications AS each
+    CROSS JOIN LATERAL {rows} AS p{walked}
+    ORDER BY {order}
+    LIMIT %s
+)"""
+_OF_THAT_PUBLICATION: Final[Condition] = ("p.publication_id = each.publication_id", ())
+
+
+def _selected(rows: sql.Composable, order: sql.Composable) -> sql.Composed:
+    return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order)
+
+
+def _order(columns: Sequence[LiteralString], *, descending: bool) -> sql.Composed:
+    direction: LiteralString = " DESC" if descending else ""
+    return sql.SQL(", ").join(sql.SQL(column + direction) for column in columns)
+
+
+WALKED: Final = ("product_id", "price", "updated_at")
+"""The sorts that are walked along an index."""
+_PASSED: Final = (
+    "source_id", "currency", "brand", "category", "availability", "sellable", "price_min",
+    "price_max", "updated_since", "q",
+)  # fmt: skip
+
+
+def may_take_long(query: ProductQuery) -> bool:
+    """Whether products may have to be passed over that aren't shown."""
+    filtered = any(getattr(query, name) is not None for name in _PASSED)
+    return filtered or query.status != "active" or query.sort_by not in WALKED

@@ -1,6 +1,8 @@
 """The catalog in PostgreSQL: products as they now stand, and the units held of them."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final
@@ -12,7 +14,8 @@ from psycopg import sql
 from adapters.postgres.applying import apply
 from adapters.postgres.comparing import Comparison, compare
 from adapters.postgres.pages import count
-from adapters.postgres.product_pages import SELECT, conditions, legs, position
+from adapters.postgres.product_filters import bounded, conditions
+from adapters.postgres.product_pages import SELECT, legs, may_take_long
 from adapters.postgres.rows import (
     Connection,
     digits,
@@ -26,6 +29,7 @@ from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.paging import Page, Position
 from commerce_core.plans import Incoming, Plan
+from commerce_core.product_lists import position_of
 from commerce_core.products import Product, ProductQuery
 from commerce_core.publications import Publication
 
@@ -44,14 +48,16 @@ class Products:
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         """Pages of products."""
         rows: list[Product] = []
-        for leg in legs(query, conditions(self._db, query), after):
-            if len(rows) <= limit:
-                rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))
-        return Page[Product].cut(rows, limit, lambda product: position(query, product))
+        with bounded(self._db, query) if may_take_long(query) else nullcontext():
+            for leg in legs(self._db, query, after):
+                if len(rows) <= limit:
+                    rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))
+        return Page[Product].cut(rows, limit, partial(position_of, query))
 
     def count(self, query: ProductQuery) -> int:
         """How many products fit."""
-        return count(self._db, "products p", conditions(self._db, query))
+        with bounded(self._db, query, "count"):
+            return count(self._db, "products p", conditions(self._db, query))
 
     def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002
         """The fingerprints of the source's active products."""

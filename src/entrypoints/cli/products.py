@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
 from entrypoints.cli import past
+from entrypoints.cli.product_filters import SORTS, product_filters, wanted
 from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
@@ -19,43 +20,27 @@ products.add_command(past.changes)
 
 
 @products.verb("list", scope="catalog:read")
-@partner_option("Those of this partner alone.")
-@click.option("--source", "source_id", metavar="SOURCE_ID", help="Those that this source owns.")
-@click.option("--feed", "feed_id", metavar="FEED_ID", help="Those that this feed wrote last.")
-@click.option("--sku", "skus", multiple=True, metavar="SKU", help="With this sku; repeatable.")
-@click.option("--currency", metavar="CODE", help="Priced in this currency.")
+@product_filters
 @click.option(
-    "--status", type=click.Choice(["active", "removed", "all"]), default="active", show_default=True
+    "--sort-by",
+    type=click.Choice(SORTS),
+    default="product_id",
+    show_default=True,
+    help="By price, name a partner or a currency.",
 )
-@click.option("--sort-by", type=click.Choice(["product_id", "price"]), default="product_id")
-@click.option("--order", type=click.Choice(["asc", "desc"]), default="asc")
+@click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True)
 @limit_option
 def list_(
     session: Session,
     *,
     partner: str | None,
-    source_id: str | None,
-    feed_id: str | None,
-    skus: tuple[str, ...],
-    currency: str | None,
-    status: 'Literal["active", "removed", "all"]',
     sort_by: "SortBy",
     order: 'Literal["asc", "desc"]',
     limit: int | None,
+    **filters: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> None:
-    """Lists products. Sorting by price needs a partner or a currency."""
-    from commerce_core.ids import parse
-    from commerce_core.products import ProductQuery
-
-    query = ProductQuery(
-        source_id=source_id and parse("src", source_id),
-        feed_id=feed_id and parse("feed", feed_id),
-        skus=skus,
-        currency=currency,
-        status=status,
-        sort_by=sort_by,
-        order=order,
-    )
+    """Lists products; those without what they are sorted by come last in either order."""
+    query = wanted(sort_by=sort_by, order=order, **filters)
     found = session.commerce.catalog.list(query, partner=partner)
     session.out.many(found, columns(), limit, "No product fits.")
 

@@ -1,11 +1,13 @@
 """Routes of products: the catalog as it now stands."""
 
+from decimal import Decimal
 from typing import Literal
 
 from attrs import frozen
 
 from commerce_core.context import Listed
-from commerce_core.products import Product, ProductQuery, SortBy
+from commerce_core.product_queries import LONGEST_SEARCH, MOST_SKUS, SEARCHED
+from commerce_core.products import Availability, Product, ProductQuery, SortBy
 from commerce_core.usecases import Commerce
 from entrypoints.http.queries import Moment, Page, WhoseQuery, instant
 from entrypoints.http.routing import route
@@ -13,36 +15,64 @@ from entrypoints.http.values import FeedId, ProductId, SourceId, said
 
 
 @frozen(kw_only=True, slots=False)
-class Sorting:
-    """In which order."""
+class ProductFilters(WhoseQuery):
+    """Which products."""
+
+    source_id: SourceId | None = said(None, "The source that published them.")
+    feed_id: FeedId | None = said(None, "The feed that their present version came from.")
+    sku: tuple[str, ...] = said(
+        (), "Their sku; any of several if it is repeated.", maxItems=MOST_SKUS
+    )
+    brand: str | None = said(None, "Their brand, exactly.")
+    category: str | None = said(None, "Their category `A > B`, and all that is below it.")
+    availability: Availability | None = said(None, "What their partner says of it.")
+    sellable: bool | None = said(None, "Whether an order for one unit would be taken.")
+    status: Literal["active", "removed", "all"] = said("active", "Whether they are in the catalog.")
+    currency: str | None = said(None, "The currency of their price.")
+    price_min: Decimal | None = said(None, "They cost at least so much; name the currency.")
+    price_max: Decimal | None = said(None, "They cost at most so much; name the currency.")
+    updated_since: Moment | None = said(
+        None, "Changed at this time or later; a day is its first moment in UTC."
+    )
+    q: str | None = said(
+        None,
+        f"Words that they all have in {', '.join(SEARCHED[:-1])} or {SEARCHED[-1]}, in any case.",
+        maxLength=LONGEST_SEARCH,
+    )
+
+    def asked(self, sort_by: SortBy, order: Literal["asc", "desc"]) -> ProductQuery:
+        """The query as the core takes it."""
+        return ProductQuery(
+            source_id=self.source_id,
+            feed_id=self.feed_id,
+            skus=self.sku,
+            brand=self.brand,
+            category=self.category,
+            availability=self.availability,
+            sellable=self.sellable,
+            status=self.status,
+            currency=self.currency,
+            price_min=self.price_min,
+            price_max=self.price_max,
+            updated_since=instant(self.updated_since),
+            q=self.q,
+            sort_by=sort_by,
+            order=order,
+        )
+
+
+@frozen(kw_only=True)
+class ProductListing(ProductFilters, Page):
+    """Which products, in which order."""
 
     sort_by: SortBy = said("product_id", "What to sort by; by price, name a currency or a partner.")
     order: Literal["asc", "desc"] = said("asc", "Ascending or descending.")
 
 
-@frozen(kw_only=True)
-class ProductFilters(WhoseQuery, Sorting, Page):
-    """Which products, in which order."""
-
-    source_id: SourceId | None = said(None, "The source that published them.")
-    feed_id: FeedId | None = said(None, "The feed that their present version came from.")
-    sku: tuple[str, ...] = said((), "Their sku; any of several if it is repeated.")
-    currency: str | None = said(None, "The currency of their price.")
-    status: Literal["active", "removed", "all"] = said("active", "Whether they are in the catalog.")
-
-
 @route("GET", "/products", scope="catalog:read")
-def list_products(commerce: Commerce, query: ProductFilters) -> Listed[Product]:
-    """Lists products; those without a price come last in either order of prices."""
-    wanted = ProductQuery(
-        source_id=query.source_id,
-        feed_id=query.feed_id,
-        skus=query.sku,
-        currency=query.currency,
-        status=query.status,
-        sort_by=query.sort_by,
-        order=query.order,
-    )
+def list_products(commerce: Commerce, query: ProductListing) -> Listed[Product]:
+    """Lists products; those without what they are sorted by come last in either order."""
+    wanted = query.asked(query.sort_by, query.order)
     return commerce.catalog.page(
         wanted, query.cursor, query.limit, partner=query.partner, count=query.count
     )

@@ -28,6 +28,7 @@ JobId = NewType("JobId", str)
 ProductId = NewType("ProductId", str)
 OrderId = NewType("OrderId", str)
 KeyId = NewType("KeyId", str)
+Share = NewType("Share", Decimal)
 ID_KINDS: Final[Mapping[Any, Kind]] = MappingProxyType(
     {
         PartnerId: "ptn",
@@ -56,6 +57,7 @@ LATEST_YEAR: Final = 2999
 """Times outside can't be told in every time zone, and nobody sells then."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _SHARE: Final = re.compile(r"[01]|0\.[0-9]{1,12}|1\.0{1,12}", re.ASCII)
+_AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
@@ -98,6 +100,7 @@ def converter(*, from_text: bool) -> cattrs.Converter:
     made.register_structure_hook(str, _text)
     made.register_structure_hook(int, _whole_from_text if from_text else _whole)
     made.register_structure_hook(bool, _yes_no_from_text if from_text else _yes_no)
+    made.register_structure_hook(Decimal, _amount)
     made.register_structure_hook(datetime, _instant)
     made.register_structure_hook_func(_is_date_too, _instant_or_date)
     made.register_structure_hook(UploadFile, _file)
@@ -157,6 +160,13 @@ def _yes_no_from_text(value: object, _: object) -> bool:
     if value not in ("true", "false"):
         raise Unfit("not_a_boolean", "true or false is wanted.")
     return value == "true"
+
+
+def _amount(value: object, _: object) -> Decimal:
+    text = _text(value, str)
+    if not _AMOUNT.fullmatch(text):
+        raise Unfit("not_an_amount", "A decimal number as 79.90 is wanted.")
+    return Decimal(text)
 
 
 def _word(value: object, kind: Hint) -> str:
@@ -253,7 +263,7 @@ def _profile_reader(made: cattrs.Converter) -> Hook:
 class _Threshold:
     """More of this than is said, and the feed is rejected."""
 
-    share: Decimal | None = None
+    share: Share | None = None
     count: int | None = None
 
 
@@ -265,7 +275,7 @@ class _Beyond:
 
 
 def _on_error_reader(made: cattrs.Converter) -> Hook:
-    made.register_structure_hook_func(lambda kind: kind == Decimal | None, _share)
+    made.register_structure_hook(Share, _share)
     made.register_structure_hook(_Threshold, _object_reader(made, _Threshold))
     read = _object_reader(made, _Beyond)
 
@@ -282,10 +292,8 @@ def _on_error_reader(made: cattrs.Converter) -> Hook:
     return read_on_error
 
 
-def _share(value: object, _: object) -> Decimal | None:
+def _share(value: object, _: object) -> Decimal:
     """A share as a number or as decimal text."""
-    if value is None:
-        return None
     text = str(value) if isinstance(value, int | float | str) else ""
     if isinstance(value, bool) or not _SHARE.fullmatch(text):
         raise Unfit("bad_share", "A share is 0 to 1, as 0.05.")

@@ -38,10 +38,64 @@ def test_products_are_found_by_every_filter(api: Api, catalog: str):
         ("partner_name=Acme&sort_by=price&order=desc", ["A-2", "A-1", "A-3"]),
         ("currency=USD&sort_by=price", ["A-1", "A-2", "A-3"]),
         ("partner_name=Acme&order=desc", ["A-3", "A-2", "A-1"]),
+        ("sellable=false", ["A-3"]),
+        ("partner_name=Acme&sellable=true", ["A-1", "A-2"]),
+        ("currency=USD&price_min=12.50&price_max=80", ["A-1", "A-2"]),
+        ("currency=USD&price_min=12.51", ["A-2"]),
+        ("q=LAMP", ["A-1"]),
+        ("q=a-1+rug", ["A-1"]),
+        ("availability=in_stock", []),
+        ("category=Home%20%3E%20Light", []),
+        ("brand=Nike", []),
+        ("updated_since=2026-01-01&sort_by=updated_at", ["A-1", "A-1", "A-2", "A-3"]),
+        ("updated_since=2999-01-01T00:00:00Z", []),
+        ("sort_by=product_name", ["A-2", "A-1", "A-1", "A-3"]),
+        ("sort_by=brand&order=desc&partner_name=Acme", ["A-3", "A-2", "A-1"]),
     ]:
         found = api.get(f"/v1/products?{query}")
         assert found.status_code == 200, found.text
         assert [item["sku"] for item in found.json()["items"]] == skus, query
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "code"),
+    [
+        ("price_min=5", "/price_min", "needs_currency"),
+        ("price_min=5e3&currency=USD", "/price_min", "not_an_amount"),
+        ("price_min=-5&currency=USD", "/price_min", "not_an_amount"),
+        ("price_min=5&price_max=4&currency=USD", "/price_max", "bad_range"),
+        ("sellable=yes", "/sellable", "not_a_boolean"),
+        ("updated_since=yesterday", "/updated_since", "not_a_time"),
+        ("availability=none", "/availability", "not_one_of"),
+        ("sort_by=sku", "/sort_by", "not_one_of"),
+        ("category=%3E", "/category", "bad_length"),
+        ("q=+", "/q", "bad_words"),
+        ("&".join(["sku=x"] * 201), "/sku", "too_many"),
+        ("sort_by=product_name&limit=1&cursor=eyJ9", "/cursor", "bad_cursor"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(api: Api, query: str, pointer: str, code: str):
+    answer = api.get(f"/v1/products?{query}")
+    assert answer.status_code == 400
+    assert [(f["pointer"], f["code"]) for f in answer.json()["errors"]] == [(pointer, code)]
+
+
+def test_a_cursor_continues_its_own_list_only(api: Api):
+    """With another filter, sort or direction it is refused; with the same it goes on."""
+    query = "partner_name=Acme&sort_by=product_name&limit=1&q=a"
+    cursor = api.get(f"/v1/products?{query}").json()["next_cursor"]
+    assert [p["sku"] for p in api.get(f"/v1/products?{query}&cursor={cursor}").json()["items"]] == [
+        "A-1"
+    ]
+    for other in (
+        query.replace("Acme", "Other"),
+        query.replace("q=a", "q=b"),
+        query.replace("product_name", "brand"),
+        f"{query}&order=desc",
+        f"{query}&sellable=true",
+    ):
+        answer = api.get(f"/v1/products?{other}&cursor={cursor}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
 
 
 def test_products_of_a_feed_are_listed(api: Api, catalog: str):
