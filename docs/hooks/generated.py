@@ -48,7 +48,8 @@ REFUSED_FILES: Final = {
     "row_count": "It hasn't as many records as `expected_rows` announced.",
     "nothing_accepted": "Not one record could be accepted, or there was none.",
     "superseded": "A newer full feed of the source is read instead; the job is cancelled.",
-    "set_aside": "Three attempts ended without a word, so nobody tries again by itself.",
+    "set_aside": "Three attempts ended without a word, or the database fell over in five. Nobody "
+    "tries again by itself.",
 }
 """What the error codes of a job mean, where the code alone doesn't say it."""
 
@@ -176,10 +177,10 @@ def refusals() -> str:
 
 
 def _kinds_of_error(root: type[errors.CommerceError]) -> Iterator[type[errors.CommerceError]]:
-    """Those that a client can meet: a refused file fails its job, and lost runs stay inside."""
+    """Those that a client can meet: a refused file fails its job, how a run ends is ours."""
     # An adapter's own kinds are told as the public ones that they are.
     for kind in (k for k in root.__subclasses__() if not k.__name__.startswith("_")):
-        if kind not in (errors.FileRefused, errors.RunLost):
+        if kind not in (errors.FileRefused, errors.RunLost, errors.Severed):
             yield kind
         yield from _kinds_of_error(kind)
 

@@ -457,12 +457,14 @@ class _Jobs:
         running = [job for job in self._kept.jobs.values() if job.status == "running"]
         alive = [job for job in running if self._kept.leases[job.job_id] > now]
         busy = {job.partner_id for job in alive}
+        suspect = any(job.severed_ends for job in alive)
         waiting = [
             job
             for job in self._kept.jobs.values()
             if (job.status == "queued" and (job.released or job_id) and self._is_due(job, now))
             or job in running
             if job_id in (None, job.job_id) and job.partner_id not in busy
+            if not (job.severed_ends and suspect)
         ]
         if not waiting:
             return None
@@ -483,9 +485,14 @@ class _Jobs:
         due = self._kept.leases.get(job.job_id)
         return due is None or due <= now
 
-    def give_back(self, job: Job, pause: timedelta) -> None:
+    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
         current = self._current(job)
-        self._kept.jobs[job.job_id] = evolve(current, status="queued", released=True)
+        self._kept.jobs[job.job_id] = evolve(
+            current,
+            status="queued",
+            released=True,
+            severed_ends=current.severed_ends + severed,
+        )
         self._kept.leases[job.job_id] = self._clock() + pause
 
     def renew(

@@ -11,6 +11,7 @@
     ├── FileRefused         a feed's file, as a whole, can't be taken; fails its job
     ├── RunLost             a job was taken over by another attempt
     └── Unavailable         a part we stand on is out of reach; try again
+        └── Severed         the store fell over in the middle of a unit, or the way to it was cut
 
 An error carries `code` (stable, for programs), `detail` (what happened, where) and, if any, a
 `remedy` (what to do). Entry points translate this tree once: HTTP problems and exit codes are two
@@ -141,6 +142,13 @@ class Unavailable(CommerceError):
         """Says `publicly` what the detail says, unless told otherwise."""
         super().__init__(detail, remedy, code=code)
         self.publicly = publicly or detail
+
+
+class Severed(Unavailable):
+    """A unit ended because the store fell over under it, or the way there was cut.
+
+    Nothing of it is kept. A store that is told to end, or that refuses, isn't meant.
+    """
 
 
 def refuse_if(detail: str, *judgements: tuple[bool, Fault]) -> None:

@@ -18,7 +18,6 @@ from commerce_core.feeds import Feed
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.ids import Entropy, looks_like, mint, mint_block
 from commerce_core.jobs import (
-    MOST_SILENT_ENDS,
     Job,
     JobError,
     JobQuery,
@@ -56,11 +55,8 @@ class Ingest:
         nothing of this run has happened, and the job is taken again once it was given back or its
         lease is over.
         """
-        if job.silent_ends >= MOST_SILENT_ENDS:
-            detail = f"{MOST_SILENT_ENDS} attempts ended without a word; the feed is set aside."
-            return self._fail(
-                job, FileRefused("set_aside", detail, "Look at the file and the logs.")
-            )
+        if why := job.why_set_aside:
+            return self._fail(job, FileRefused("set_aside", why, "Look at the file and the logs."))
         try:
             with self.store.begin() as unit:
                 return self._ingest(unit, job)

@@ -365,7 +365,7 @@ class Intake:
     def _busy(self, job_id: str) -> Conflict:
         """Why a job can't be run just now: it is running, or another one of its partner is."""
         if self.get_job(job_id).status == "queued":
-            detail = f"Job {job_id} waits: another feed of its partner is being read."
+            detail = f"Job {job_id} waits: another feed has to be read first."
         else:
             detail = f"Job {job_id} is already running."
         return Conflict(detail, "Wait for it.", code="job_running")
@@ -379,13 +379,14 @@ class Intake:
         context = self._context
         return Claiming(unit, context.files, context.clock(), context.lease)
 
-    def give_back(self, job: Job, pause: timedelta = timedelta()) -> None:
+    def give_back(self, job: Job, pause: timedelta = timedelta(), *, severed: bool = False) -> None:
         """Puts a claimed job back, for anybody to claim after that pause; what it did is undone.
 
-        RunLost if another worker took it over, or if it has finished.
+        `severed` says that the store fell over under it. RunLost if another worker took it over, or
+        if it has finished.
         """
         with self._context.store.begin() as unit:
-            unit.jobs.give_back(job, pause)
+            unit.jobs.give_back(job, pause, severed=severed)
 
     def execute(self, job: Job) -> Job:
         """Runs a claimed job, and returns it finished.

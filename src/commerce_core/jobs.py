@@ -17,6 +17,8 @@ from commerce_core.errors import Conflict
 
 MOST_SILENT_ENDS: Final = 3
 """After so many attempts that ended without a word a feed is set aside."""
+MOST_SEVERED_ENDS: Final = 5
+"""After so many attempts under which the store fell over, too."""
 LEASE: Final = timedelta(seconds=30)
 """How long a claim holds without being renewed, by the store's clock."""
 MOST_PROBLEMS_KEPT: Final = 1_000
@@ -134,7 +136,8 @@ class JobError:
 class Job:
     """What is to be done with a feed. A finished job never runs again.
 
-    `attempts` counts its claims, and `silent_ends` those that nobody finished or gave back.
+    `attempts` counts its claims, `silent_ends` those that nobody finished or gave back, and
+    `severed_ends` those under which the store fell over, or the way to it was cut.
     """
 
     job_id: str
@@ -147,6 +150,7 @@ class Job:
     outcome: Outcome | None = None
     attempts: int = 0
     silent_ends: int = 0
+    severed_ends: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress = Progress()
@@ -162,6 +166,18 @@ class Job:
     def report_key(self) -> str:
         """Where the report of this attempt lies, if there is one."""
         return f"{self.reports}/{self.attempts}"
+
+    @property
+    def why_set_aside(self) -> str | None:
+        """Why no further attempt at it is made, if so."""
+        if self.silent_ends >= MOST_SILENT_ENDS:
+            return f"{self.silent_ends} attempts ended without a word; the feed is set aside."
+        if self.severed_ends >= MOST_SEVERED_ENDS:
+            return (
+                f"In {self.severed_ends} attempts the database fell over or was cut off; the feed "
+                "is set aside."
+            )
+        return None
 
     @property
     def is_finished(self) -> bool:

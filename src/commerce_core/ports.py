@@ -193,8 +193,9 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """The next job to run (or this one, released or not): running now, its attempts one higher.
 
         That is the oldest released one whose partner has no other job running, or one whose lease
-        ran out: that is a silent end, and the former run's session is ended first. None where there
-        is nothing to claim.
+        ran out: that is a silent end, and the former run's session is ended first; it is a severed
+        one if the lease ran out while the store was down. Of the jobs that have severed ends only
+        one runs at a time, so none is blamed for another. None where there is nothing to claim.
         """
         ...
 
@@ -210,11 +211,11 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """What waits for a worker, those whose pause isn't over among them."""
         ...
 
-    def give_back(self, job: Job, pause: timedelta) -> None:
+    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
         """Ends this attempt, and its session, undone; the job is queued and released again.
 
-        It isn't claimed before that pause is over, and no silent end is counted. RunLost if this
-        attempt was taken over, or has finished.
+        It isn't claimed before that pause is over, and no silent end is counted; a severed one is,
+        if it was that. RunLost if this attempt was taken over, or has finished.
         """
         ...
 

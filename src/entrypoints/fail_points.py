@@ -5,11 +5,11 @@
 Whatever the core asks of its ports is a place, so the core knows nothing of this, and nothing is
 wrapped where the variable isn't set. The names:
 
-    PORT.METHOD.before, .after          around a call: files.put, jobs.claim, products.apply, ...
+    PORT.METHOD.before, .after          around a call: files.put, jobs.claim, engine.open, ...
     PORT.METHOD.committed               once a unit is committed whose last call that was
     PORT.METHOD.statement               before each SQL statement of the call
     files.read                          before each piece of a file is read
-    records                             before each record goes to the comparison
+    batches                             before each batch of records goes to the comparison
 
 `@N` is for the N-th time, else the first. Actions: `kill` ends the process as `kill -9` does (the
 default), `stop` stops it as SIGSTOP does, `raise` is a fault of ours, `outage` a part out of reach.
@@ -28,6 +28,7 @@ from attrs import define, evolve, field, frozen
 
 from commerce_core.context import Context
 from commerce_core.errors import InvalidInput, Unavailable
+from commerce_core.feed_engine import FeedEngine
 from commerce_core.ports import Files, Store, UnitOfWork
 
 VARIABLE: Final = "COMMERCE_FAIL_AT"
@@ -73,6 +74,7 @@ class FailPoint:
             context,
             store=cast("Store", _Store(self, context.store)),
             files=cast("Files", _Files(self, "files", context.files)),
+            engine=cast("FeedEngine", _Port(self, "engine", context.engine)),
         )
 
     def statement(self) -> None:
@@ -143,16 +145,16 @@ class _Port:
 
 @frozen
 class _Products(_Port):
-    """The catalog, to which records go one by one."""
+    """The catalog, to which records go batch by batch."""
 
-    def compare(self, incoming: object, records: Iterable[object], most: int) -> object:
+    def compare(self, incoming: object, batches: Iterable[object], *rest: object) -> object:
         compare = self.point.calling("products.compare", self.port.compare)
-        return compare(incoming, self._passing(records), most)
+        return compare(incoming, self._passing(batches), *rest)
 
-    def _passing(self, records: Iterable[object]) -> Iterator[object]:
-        for record in records:
-            self.point.passing("records")
-            yield record
+    def _passing(self, batches: Iterable[object]) -> Iterator[object]:
+        for batch in batches:
+            self.point.passing("batches")
+            yield batch
 
 
 @frozen

@@ -16,8 +16,9 @@ def attempt(job: Job) -> Generator[None]:
     """Names the job in every event of the block, which is an attempt at it."""
     ids = {"job_id": job.job_id, "feed_id": job.feed_id, "partner_id": job.partner_id}
     with logs.around(**ids, attempt=job.attempts, pid=os.getpid()):
-        if job.silent_ends:
-            logs.warning("job.claimed", kind=job.kind, silent_ends=job.silent_ends)
+        silent, severed = job.silent_ends, job.severed_ends
+        if silent or severed:
+            logs.warning("job.claimed", kind=job.kind, silent_ends=silent, severed_ends=severed)
         else:
             logs.info("job.claimed", kind=job.kind)
         yield

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import define, field
 
-from commerce_core.errors import CommerceError, RunLost, Unavailable
+from commerce_core.errors import CommerceError, RunLost, Severed, Unavailable
 from commerce_core.jobs import LEASE, Job, Progress
 from commerce_core.ports import KeepLease, Store
 from commerce_core.usecases import Commerce
@@ -22,6 +22,8 @@ POLL_EVERY: Final = timedelta(seconds=1)
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
 MOST_DOUBLINGS: Final = 5
 """So often the pause of a job doubles whose part is out of reach, to about a minute."""
+GIVE_BACK_EVERY: Final = timedelta(seconds=0.5)
+"""How often it is tried to give back a job while the database is away."""
 GRACE: Final = timedelta(seconds=20)
 """How long the job under way may go on once the worker was told to stop."""
 GOODBYE: Final = timedelta(seconds=5)
@@ -82,15 +84,14 @@ class Worker:
                 self._wake.clear()
                 if self._stopping.is_set():
                     return
-                self._work_once()
+                try:
+                    self._work_once()
+                except Exception as error:  # noqa: BLE001 - the worker has to be there afterwards
+                    self._pause_after(error)
 
     def _work_once(self) -> None:
         """Runs the next job, or waits for one. A fault of one job ends no worker."""
-        try:
-            job = self._commerce.intake.claim()
-        except Exception as error:  # noqa: BLE001 - the worker has to be there when it is over
-            self._pause_after(error)
-            return
+        job = self._commerce.intake.claim()
         if job is None:
             self._wake.wait(self._poll_every.total_seconds())
             return
@@ -113,28 +114,28 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever one job brings, the others are to be run
             job_story.broken_off(job, error)
             if isinstance(error, Unavailable):
-                self._give_back_when_possible(job)
+                self._give_back_when_possible(job, severed=isinstance(error, Severed))
             elif not isinstance(error, RunLost):
                 self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
 
-    def _give_back_when_possible(self, job: Job) -> None:
-        """Gives back what an outage interrupted, for which the feed can't be blamed.
+    def _give_back_when_possible(self, job: Job, *, severed: bool) -> None:
+        """Gives back what an outage interrupted, however long that lasts.
 
-        Where that can't be done before the lease is over, somebody takes the job over.
+        Meanwhile there is nothing else to do; only if somebody else is quicker to take the job
+        over, after its lease, does that count as a silent end.
         """
         pause = PAUSE_AFTER_FAILURE * 2 ** min(job.attempts - 1, MOST_DOUBLINGS)
-        until = time.monotonic() + self._commerce.context.lease.total_seconds()
         while True:
             try:
-                self._commerce.intake.give_back(job, pause)
+                self._commerce.intake.give_back(job, pause, severed=severed)
             except RunLost:
                 return
             except Unavailable:
-                ended = self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
-                if ended or time.monotonic() > until:
+                if self._stopping.wait(GIVE_BACK_EVERY.total_seconds()):
                     return
             else:
-                job_story.given_back(job, "a part is out of reach")
+                why = "the database fell over" if severed else "a part is out of reach"
+                job_story.given_back(job, why)
                 return
 
 

@@ -445,6 +445,37 @@ class TestJobs:
         second = claimed(store)
         assert (second.attempts, second.silent_ends) == (2, 0)
 
+    def test_a_severed_end_is_counted_apart(self, store: Store, feed: Feed):
+        """`give_back` counts one if told so; it is no silent end, nor the other way round."""
+        samples.queued(store, feed)
+        for severed in (True, False, True):
+            job = claimed(store)
+            with store.begin() as unit:
+                unit.jobs.give_back(job, timedelta(), severed=severed)
+        last = claimed(store, SHORT)
+        assert (last.attempts, last.silent_ends, last.severed_ends) == (4, 0, 2)
+        outlive(SHORT)
+        again = claimed(store)
+        assert (again.attempts, again.silent_ends, again.severed_ends) == (5, 1, 2)
+
+    def test_of_jobs_with_severed_ends_one_runs_at_a_time(
+        self, store: Store, feed: Feed, feed_of_other: Feed
+    ):
+        """So none is blamed for what another has done; jobs without such ends run beside it."""
+        jobs = [samples.queued(store, feed), samples.queued(store, feed_of_other)]
+        running = [claimed(store), claimed(store)]
+        for job in running:
+            with store.begin() as unit:
+                unit.jobs.give_back(job, timedelta(), severed=True)
+        first = claimed(store)
+        assert first.job_id == jobs[0].job_id
+        assert claim(store) is None
+        assert claim(store, job_id=jobs[1].job_id) is None
+        with store.begin() as unit:
+            unit.jobs.finish(first.complete(T0, Summary(), "clean"))
+        innocent = samples.queued(store, feed)
+        assert {claimed(store).job_id, claimed(store).job_id} == {jobs[1].job_id, innocent.job_id}
+
     def test_a_job_given_back_waits_for_the_end_of_its_pause(
         self, store: Store, feed: Feed, feed_of_other: Feed
     ):

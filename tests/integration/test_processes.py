@@ -4,11 +4,13 @@ import io
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlencode
@@ -146,7 +148,7 @@ def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
     deadly = send(commerce, "Aroma")
     for _ in range(MOST_SILENT_ENDS):
         with platform.worker(COMMERCE_FAIL_AT="products.apply.before") as worker:
-            assert worker.wait(60) == KILLED
+            until(partial(died_of, worker, commerce, deadly.job_id))
     other = send(commerce, "Bouquet")
     with platform.worker():
         job = finished(commerce, deadly.job_id)
@@ -155,6 +157,14 @@ def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
     assert (job.status, job.error.code, job.attempts) == ("failed", "set_aside", 4)
     assert commerce.intake.get_feed(deadly.feed_id).status == "failed"
     assert not commerce.catalog.page(ProductQuery(), partner="Aroma").items
+
+
+def died_of(worker: "subprocess.Popen[str]", commerce: Commerce, job_id: str) -> bool:
+    """Whether the worker was killed by the job; an error if it can't be any more."""
+    job = commerce.intake.get_job(job_id)
+    assert not job.is_finished, job
+    assert worker.poll() in (None, KILLED)
+    return worker.poll() == KILLED
 
 
 def test_an_outage_counts_against_no_feed(platform: Platform, commerce: Commerce):

@@ -20,7 +20,8 @@ from entrypoints.settings import Settings
 from tests.servers.postgres import children, ending_with_us, free_port
 
 COMMERCE = str(Path(sys.executable).with_name("commerce"))
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds after which something that has to happen counts as stuck, on a machine however busy."""
 LEASE = timedelta(seconds=1)
 """So short that a takeover takes a second."""
 

@@ -37,7 +37,7 @@ _FEED_IDS: Final = rows_as(lambda row: str(row["feed_id"]))
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
-           silent_ends, started_at, finished_at, progress, summary, error
+           silent_ends, severed_ends, started_at, finished_at, progress, summary, error
     FROM jobs"""
 
 _LIST: Final = ListById(_JOBS, _SELECT, "job_id", attrgetter("job_id"))
@@ -62,11 +62,12 @@ class Jobs:
         self._db.execute(
             """
             INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at,
-                              outcome, attempts, silent_ends, started_at, finished_at, progress,
-                              summary, error)
+                              outcome, attempts, silent_ends, severed_ends, started_at,
+                              finished_at, progress, summary, error)
             VALUES (%(job_id)s, %(feed_id)s, %(partner_id)s, %(kind)s, %(status)s, %(released)s,
-                    %(created_at)s, %(outcome)s, %(attempts)s, %(silent_ends)s, %(started_at)s,
-                    %(finished_at)s, %(progress)s, %(summary)s, %(error)s)
+                    %(created_at)s, %(outcome)s, %(attempts)s, %(silent_ends)s,
+                    %(severed_ends)s, %(started_at)s, %(finished_at)s, %(progress)s, %(summary)s,
+                    %(error)s)
             """,
             _params(job),
         )
@@ -140,9 +141,9 @@ class Jobs:
         """What waits for a worker."""
         return queue.backlog(self._db)
 
-    def give_back(self, job: Job, pause: timedelta) -> None:
+    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
         """Queues the job again, and ends the session of its run."""
-        if not queue.give_back(self._db, digits(job.job_id), job.attempts, pause):
+        if not queue.give_back(self._db, digits(job.job_id), job.attempts, pause, severed=severed):
             raise _lost(job)
         hint(self._db)
 

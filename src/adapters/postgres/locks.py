@@ -14,6 +14,7 @@ MIGRATING: Final = 0x636F6D6D65726365
 """The lock of whoever changes the schema: the bytes of `commerce`. It belongs to a session."""
 _CLAIMING: Final = 1
 _COMPARING: Final = 2
+_SUSPECTS: Final = (3, 0)
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
@@ -26,6 +27,12 @@ def may_claim_for(db: Connection, partner: UUID) -> bool:
     query = "SELECT pg_try_advisory_xact_lock(%s, %s)"
     (locked,) = db.execute(query, [_CLAIMING, _number(partner)]).fetchone() or (False,)
     return locked
+
+
+def may_claim_suspect(db: Connection) -> bool:
+    """Whether no other unit is just now claiming a job that has severed ends; if so, none will."""
+    (locked,) = db.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", _SUSPECTS).fetchone() or (0,)
+    return bool(locked)
 
 
 def try_migrating(db: psycopg.Connection) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from commerce_core.errors import InvalidInput, Unavailable
+from commerce_core.errors import InvalidInput, Severed, Unavailable
 
 _BUSY: Final = ("The database is busy with other work.", "Try again in a moment.")
 _GONE: Final = ("The connection to the database was lost.", "Try again in a moment.")
@@ -32,6 +32,8 @@ _OUTAGES: Final = {
     "57P03": ("The database is starting up or shutting down.", "Try again in a moment."),
 }
 """What a driver's error means by its SQLSTATE, and what to do about it."""
+_ENDED_ON_PURPOSE: Final = ("57P01", "25P03")
+"""An administrator, a shutdown or a takeover ended the session, or it had stood still for long."""
 
 
 @contextmanager
@@ -51,6 +53,17 @@ def translated() -> Generator[None]:
         if outage is None:
             raise
         raise outage from error
+
+
+@contextmanager
+def severed(db: psycopg.Connection) -> Generator[None]:
+    """Tells of a connection that ended unasked: the server fell over, or the wire broke."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if db.broken and error.sqlstate not in _ENDED_ON_PURPOSE:
+            raise Severed(*_GONE) from error
+        raise
 
 
 def _unstorable() -> InvalidInput:

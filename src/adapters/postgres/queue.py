@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from adapters.postgres.locks import may_claim_for
+from adapters.postgres.locks import may_claim_for, may_claim_suspect
 from adapters.postgres.rows import Connection
 from commerce_core.jobs import Backlog
 
@@ -22,14 +22,17 @@ def claim(db: Connection, at: datetime, lease: timedelta, job_id: str | None = N
     _end_former_sessions(db)
     contested: list[UUID] = []
     while candidate := _candidate(db, job_id, contested):
-        chosen, partner_id = candidate
-        if may_claim_for(db, partner_id) and _take(db, chosen, at, lease):
+        chosen, partner_id, is_suspect = candidate
+        may_claim = may_claim_for(db, partner_id) and (not is_suspect or may_claim_suspect(db))
+        if may_claim and _take(db, chosen, at, lease):
             return chosen
         contested.append(partner_id)
     return None
 
 
-def give_back(db: Connection, job_id: str, attempt: int, pause: timedelta) -> bool:
+def give_back(
+    db: Connection, job_id: str, attempt: int, pause: timedelta, *, severed: bool
+) -> bool:
     """Queues the job again and ends the session of its run; False if that isn't this attempt's."""
     # Before the row is written to, since the run may hold it locked.
     db.execute(
@@ -47,10 +50,10 @@ def give_back(db: Connection, job_id: str, attempt: int, pause: timedelta) -> bo
         """
         UPDATE jobs
         SET status = 'queued', released = TRUE, session = NULL,
-            lease_expires_at = clock_timestamp() + %s
+            severed_ends = severed_ends + %s, lease_expires_at = clock_timestamp() + %s
         WHERE job_id = %s AND status = 'running' AND attempts = %s
         """,
-        [pause, job_id, attempt],
+        [int(severed), pause, job_id, attempt],
     )
     return given.rowcount == 1
 
@@ -84,11 +87,11 @@ def _end_former_sessions(db: Connection) -> None:
 
 def _candidate(
     db: Connection, job_id: str | None, contested: list[UUID]
-) -> tuple[UUID, UUID] | None:
-    """The oldest job that can be claimed, locked, and its partner."""
+) -> tuple[UUID, UUID, bool] | None:
+    """The oldest job that can be claimed, locked; its partner, and whether it has severed ends."""
     return db.execute(
         """
-        SELECT j.job_id, j.partner_id
+        SELECT j.job_id, j.partner_id, j.severed_ends > 0
         FROM jobs j
         WHERE (
                 (j.status = 'queued' AND (j.released OR %(job_id)s::uuid IS NOT NULL)
@@ -99,8 +102,9 @@ def _candidate(
           AND j.partner_id <> ALL(%(contested)s::uuid[])
           AND NOT EXISTS (
                 SELECT FROM jobs other
-                WHERE other.partner_id = j.partner_id AND other.status = 'running'
-                  AND other.lease_expires_at > clock_timestamp()
+                WHERE (other.partner_id = j.partner_id
+                       OR (other.severed_ends > 0 AND j.severed_ends > 0))
+                  AND other.status = 'running' AND other.lease_expires_at > clock_timestamp()
               )
         ORDER BY j.job_id
         LIMIT 1
@@ -111,20 +115,24 @@ def _candidate(
 
 
 def _take(db: Connection, job_id: UUID, at: datetime, lease: timedelta) -> bool:
-    """Makes the job run; False if another job of its partner has begun since it was chosen."""
+    """Makes the job run; False if one that keeps it waiting has begun since it was chosen."""
     # The choice looked before the lock was had; this statement looks again, and sees what has
     # been committed in between.
     taken = db.execute(
         """
         UPDATE jobs j
         SET status = 'running', attempts = attempts + 1, started_at = %(at)s, session = NULL,
-            silent_ends = silent_ends + (status = 'running')::int,
+            silent_ends = silent_ends
+                + (status = 'running' AND lease_expires_at >= pg_postmaster_start_time())::int,
+            severed_ends = severed_ends
+                + (status = 'running' AND lease_expires_at < pg_postmaster_start_time())::int,
             lease_expires_at = clock_timestamp() + %(lease)s
         WHERE job_id = %(job_id)s
           AND NOT EXISTS (
                 SELECT FROM jobs other
-                WHERE other.partner_id = j.partner_id AND other.status = 'running'
-                  AND other.lease_expires_at > clock_timestamp()
+                WHERE (other.partner_id = j.partner_id
+                       OR (other.severed_ends > 0 AND j.severed_ends > 0))
+                  AND other.status = 'running' AND other.lease_expires_at > clock_timestamp()
               )
         """,
         {"at": at, "lease": lease, "job_id": job_id},

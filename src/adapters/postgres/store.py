@@ -19,7 +19,7 @@ from adapters.postgres.idempotency import Idempotency
 from adapters.postgres.jobs import Jobs
 from adapters.postgres.migrations import migrate
 from adapters.postgres.orders import Orders
-from adapters.postgres.outages import told, translated
+from adapters.postgres.outages import severed, told, translated
 from adapters.postgres.partners import Keys, Partners
 from adapters.postgres.products import Products
 from adapters.postgres.publications import Publications
@@ -158,6 +158,7 @@ class PostgresStore:
         with (
             translated(),
             self._connection() as db,
+            severed(db),
             db.transaction(force_rollback=dry_run),
         ):
             yield Unit.on(db, db.session_name)
