@@ -15,6 +15,7 @@ from commerce_core.jobs import Job
 from commerce_core.partners import Mode
 from commerce_core.usecases import Commerce
 from entrypoints.http.downloads import download
+from entrypoints.http.etags import is_known
 from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant, named_once
 from entrypoints.http.routing import Asked, route
 from entrypoints.http.values import FeedId, PartnerId, SourceId, needed, said
@@ -163,7 +164,7 @@ def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any
     """Gives the file exactly as it was received; its ETag is its SHA-256."""
     feed = commerce.intake.get_feed(feed_id)
     etag = f'"{feed.sha256}"'
-    if etag in request.headers.get("if-none-match", ""):
+    if is_known(request.headers.get("if-none-match"), etag):
         return Response(None, status_code=304, headers={"ETag": etag})
     told = {"ETag": etag, "Content-Length": str(feed.bytes)}
     media_type = _media_type(feed.content_type)

@@ -73,6 +73,10 @@ _HEADERS: Final[dict[str, Schema]] = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer"},
     },
+    "ETag": {
+        "description": "Changes with the answer; sent as `If-None-Match`, it is 304 until then.",
+        "schema": {"type": "string"},
+    },
     "Location": {"description": "Where it is.", "schema": {"type": "string"}},
 }
 _SCHEMES: Final = {
@@ -111,15 +115,29 @@ def _parameters(endpoint: Endpoint, components: Components) -> list[dict[str, An
     in_query = [
         _query_parameter(f, hints[f.name], components) for f in attrs.fields(endpoint.query)
     ]
-    return [*in_path, *in_query, *([_KEY_PARAMETER] if "key" in endpoint.hints else [])]
+    return [*in_path, *in_query, *_parameters_in_header(endpoint)]
 
 
-_KEY_PARAMETER: Final = {
-    "name": IDEMPOTENCY_KEY,
-    "in": "header",
-    "required": False,
-    "description": "However often the request is sent under this key, it has one effect.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+def _parameters_in_header(endpoint: Endpoint) -> list[dict[str, Any]]:
+    asked = {"key": "key" in endpoint.hints, "tag": endpoint.tagged}
+    return [parameter for name, parameter in _IN_HEADER.items() if asked[name]]
+
+
+_IN_HEADER: Final[Mapping[str, dict[str, Any]]] = {
+    "key": {
+        "name": IDEMPOTENCY_KEY,
+        "in": "header",
+        "required": False,
+        "description": "However often the request is sent under this key, it has one effect.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    "tag": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of what the client has; the answer is 304 where it is still so.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -177,6 +195,10 @@ def _answer(endpoint: Endpoint, status: int, components: Components) -> dict[str
         headers["Location"] = _header("Location")
     answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": headers}
     kind = endpoint.hints["return"]
+    if endpoint.tagged:
+        headers["ETag"] = _header("ETag")
+    if status == HTTPStatus.NOT_MODIFIED:
+        return answer
     if not is_raw(kind):
         answer["content"] = {JSON_TYPES[0]: {"schema": schema_of(kind, components)}}
     elif status == HTTPStatus.OK:

@@ -69,7 +69,7 @@ class ProductListing(ProductFilters, Page):
     order: Literal["asc", "desc"] = said("asc", "Ascending or descending.")
 
 
-@route("GET", "/products", scope="catalog:read")
+@route("GET", "/products", scope="catalog:read", tagged=True)
 def list_products(commerce: Commerce, query: ProductListing) -> Listed[Product]:
     """Lists products; those without what they are sorted by come last in either order."""
     wanted = query.asked(query.sort_by, query.order)
@@ -85,7 +85,7 @@ class AsOf:
     as_of: Moment | None = said(None, "What it was at this moment; what it is now unless said.")
 
 
-@route("GET", "/products/{product_id:str}", scope="catalog:read")
+@route("GET", "/products/{product_id:str}", scope="catalog:read", tagged=True)
 def get_product(commerce: Commerce, product_id: ProductId, query: AsOf) -> Product:
     """Shows a product, a removed one too; `as_of` a moment as it was then."""
     return commerce.catalog.get(product_id, as_of=instant(query.as_of))

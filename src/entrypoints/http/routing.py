@@ -21,6 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 from commerce_core.context import IdempotencyKey
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.partners import Scope
+from entrypoints.http import etags
 from entrypoints.http.errors import UnsupportedMedia
 from entrypoints.http.forms import read_content, read_parts, whole
 from entrypoints.http.reading import read_form, read_id, read_json, read_query
@@ -57,7 +58,8 @@ class Answer:
 class Endpoint:
     """A function and how it is reached; `statuses` are those of its answers that aren't problems.
 
-    `refuses` are its own problems, besides those that follow from what it takes.
+    `refuses` are its own problems, besides those that follow from what it takes. What is `tagged`
+    has an ETag, and isn't sent to a client that has it already.
     """
 
     function: Callable[..., Any]
@@ -65,6 +67,7 @@ class Endpoint:
     statuses: Sequence[int]
     refuses: Sequence[int]
     location: str | None
+    tagged: bool
     hints: Mapping[str, Any]
 
     @property
@@ -95,6 +98,8 @@ class Endpoint:
                     error.detail, error.remedy, faults=error.faults, code=error.code
                 ) from error
         note(request.scope, value)
+        if self.tagged:
+            return etags.tagged(shape(value), request.headers.get("if-none-match"))
         return self._response(value, arguments.get("key"))
 
     async def _call(self, arguments: dict[str, Any]) -> object:
@@ -146,16 +151,20 @@ def route(
     status: int | Sequence[int] = 200,
     refuses: Sequence[int] = (),
     location: str | None = None,
+    tagged: bool = False,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Makes a function a route; whoever calls it has to have the scope (None: nobody has to).
 
-    `location` is the address of what it creates, with names of the answer in braces.
+    `location` is the address of what it creates, with names of the answer in braces. A `tagged`
+    answer has an ETag, and is 304 where the client has it already.
     """
     statuses = (status,) if isinstance(status, int) else tuple(status)
+    if tagged:
+        statuses = (*statuses, 304)
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         hints = get_type_hints(function)
-        endpoint = Endpoint(function, scope, statuses, tuple(refuses), location, hints)
+        endpoint = Endpoint(function, scope, statuses, tuple(refuses), location, tagged, hints)
 
         async def handle(request: Asked) -> Response[Any]:
             return await endpoint.serve(request)

@@ -98,6 +98,40 @@ def test_a_cursor_continues_its_own_list_only(api: Api):
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
 
 
+def test_what_a_client_has_already_is_not_sent_again(api: Api):
+    """A product and a list have an ETag, which holds until anything of them changes."""
+    product_id = api.product("A-1")
+    for path in (f"/v1/products/{product_id}", "/v1/products?sku=A-1&count=true"):
+        first = api.get(path)
+        tag = first.headers["ETag"]
+        assert first.headers["Cache-Control"] == "private, no-cache"
+        for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+            again = api.get(path, headers={"If-None-Match": known})
+            assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+        for other in ('"x"', tag.strip('"'), ""):
+            assert api.get(path, headers={"If-None-Match": other}).json() == first.json()
+
+
+def test_whatever_changes_a_product_changes_its_tag(api: Api):
+    """Units held and given back, a new version, a partner's new name."""
+    product_id = api.product("A-1")
+
+    def tag() -> str:
+        return api.get(f"/v1/products/{product_id}").headers["ETag"]
+
+    tags = [tag()]
+    order = api.post("/v1/orders", {"items": [{"product_id": product_id, "quantity": 1}]}).json()
+    tags.append(tag())
+    api.ingest("Acme", b"sku,product_name\nA-1,Lantern\n")
+    tags.append(tag())
+    api.patch(f"/v1/partners/{order['items'][0]['partner_id']}", {"partner_name": "Acme Ltd"})
+    tags.append(tag())
+    assert len(set(tags)) == 4
+    assert (
+        api.get(f"/v1/products/prod_{'0' * 32}", headers={"If-None-Match": "*"}).status_code == 404
+    )
+
+
 def test_products_of_a_feed_are_listed(api: Api, catalog: str):
     found = api.get(f"/v1/products/by-feed/{catalog}?limit=2&count=true").json()
     assert (found["count"], len(found["items"])) == (3, 2)
