@@ -80,7 +80,6 @@ class Plan:
     deleted: int = 0
     rejected: int = 0
     duplicate: int = 0
-    blank: int = 0
     absent: int = 0
     removed: int = 0
     before: int = 0
@@ -141,7 +140,6 @@ def compare(
         deleted=fates["removed"],
         rejected=tally["rejected"] + fates["rejected"],
         duplicate=tally["duplicate"],
-        blank=tally["blank"],
         absent=len(absent),
         removed=fates["removed"] + len(vanished),
         before=len(owned),
@@ -186,9 +184,7 @@ def _last_of_each_sku(
     """The records that count. The last one of a sku wins, even when it is itself rejected."""
     last: dict[str, Record] = {}
     for record in records:
-        if record.blank:
-            tally["blank"] += 1
-        elif record.sku is None:
+        if record.sku is None:
             tally["rejected"] += 1
             tally["skus_unreadable"] += 1
         else:

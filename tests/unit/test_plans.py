@@ -29,7 +29,7 @@ NOW = datetime(2026, 3, 31, tzinfo=UTC)
 COLUMNS = {"sku": "Artikel", "product_name": "Name", "price": "Preis", "currency": "Währung"}
 MOST = 1_000
 RECORD_FATES = (
-    "created", "updated", "restored", "unchanged", "deleted", "rejected", "duplicate", "blank",
+    "created", "updated", "restored", "unchanged", "deleted", "rejected", "duplicate",
 )  # fmt: skip
 FATES = (*RECORD_FATES, "absent", "removed")
 
@@ -169,11 +169,6 @@ def test_a_removed_product_of_another_source_is_free_to_be_restored():
 def test_a_rejected_record_leaves_its_product_as_it_was():
     plan, changes = weigh([record(bad=True, product_name="Stool")], [product()])
     assert (fates(plan), changes) == ({"rejected": 1}, [])
-
-
-def test_blank_records_are_counted_and_no_more():
-    plan, changes = weigh([Record(2, None, {}, fate="blank")] * 3, feed=incoming("delta"))
-    assert (fates(plan), changes, plan.skus_unreadable) == ({"blank": 3}, [], 0)
 
 
 # --- duplicates -----------------------------------------------------------------------------------
@@ -447,7 +442,7 @@ def test_the_same_feed_twice_changes_nothing_the_second_time(
     catalog = catalog.apply(changes, source)
     again, changes, _ = catalog.weigh(file, source)
     assert changes == []
-    assert fates(again).keys() <= {"unchanged", "rejected", "duplicate", "blank", "absent"}
+    assert fates(again).keys() <= {"unchanged", "rejected", "duplicate", "absent"}
 
 
 @settings(max_examples=50)

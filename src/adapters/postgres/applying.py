@@ -40,14 +40,15 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
         "stem": stem,
         "before_new": plan.updated + plan.restored + plan.removed,
     }
+    after = plan.before
     with by_sets(db):
         if params["before_new"]:
             _keep_history(db, params)
-            _change(db, staged, params)
-            _remove(db, params)
+            after += _change(db, staged, params) - plan.updated
+            after -= _remove(db, params)
         if plan.created:
-            _create(db, staged, params)
-        return _count_active(db, params)
+            after += _create(db, staged, params)
+    return after
 
 
 def _keep_history(db: Connection, params: Params) -> None:
@@ -61,8 +62,8 @@ def _keep_history(db: Connection, params: Params) -> None:
     db.execute(_format(query, columns=columns), params)
 
 
-def _change(db: Connection, staged: Staged, params: Params) -> None:
-    """Gives updated and restored products their values."""
+def _change(db: Connection, staged: Staged, params: Params) -> int:
+    """Gives updated and restored products their values; how many that are."""
     values = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), settled_value(staged, name))
         for name in staged.fields
@@ -71,36 +72,40 @@ def _change(db: Connection, staged: Staged, params: Params) -> None:
         UPDATE products p
         SET {values}, status = 'active', source_id = %(source_id)s, line = d.line,
             publication_id = %(publication_id)s, origin_id = NULL, ordinal = d.ordinal,
-            version = p.version + 1
+            version = p.version + 1,
+            fingerprint_upper = CASE WHEN NOT d.leaps THEN s.upper END,
+            fingerprint_lower = CASE WHEN NOT d.leaps THEN s.lower END
         FROM {changed} d
         JOIN staged s ON s.line = d.line
         WHERE {among_changed} AND p.product_id = d.product_id
           AND d.fate IN ('updated', 'restored')
         """
-    db.execute(_format(query, values=values), params)
+    return db.execute(_format(query, values=values), params).rowcount
 
 
-def _remove(db: Connection, params: Params) -> None:
-    """Removes what is deleted or absent; its values stay, for it may come back."""
+def _remove(db: Connection, params: Params) -> int:
+    """Removes what is deleted or absent; its values stay, for it may come back. How many."""
     query = """
         UPDATE products p
         SET status = 'removed', line = d.line, publication_id = %(publication_id)s,
-            origin_id = NULL, ordinal = d.ordinal, version = p.version + 1
+            origin_id = NULL, ordinal = d.ordinal, version = p.version + 1,
+            fingerprint_upper = NULL, fingerprint_lower = NULL
         FROM {changed} d
         WHERE {among_changed} AND p.product_id = d.product_id
           AND d.fate IN ('removed', 'absent')
         """
-    db.execute(_format(query), params)
+    return db.execute(_format(query), params).rowcount
 
 
-def _create(db: Connection, staged: Staged, params: Params) -> None:
-    """Adds the new products, in the order of their lines and so of their ids."""
+def _create(db: Connection, staged: Staged, params: Params) -> int:
+    """Adds the new products, in the order of their lines and so of their ids. How many."""
     query = """
         INSERT INTO products (partner_id, product_id, source_id, publication_id, created_at, line,
-                              version, ordinal, status, sku, {names})
+                              version, ordinal, status, sku, fingerprint_upper, fingerprint_lower,
+                              {names})
         SELECT %(partner_id)s, (%(stem)s || lpad(to_hex(d.n - 1), 8, '0'))::uuid, %(source_id)s,
                %(publication_id)s, now(), d.line, 1, %(before_new)s + d.n,
-               'active', s.sku, {values}
+               'active', s.sku, s.upper, s.lower, {values}
         FROM (
             SELECT *, row_number() OVER (ORDER BY line) AS n
             FROM decided
@@ -111,7 +116,7 @@ def _create(db: Connection, staged: Staged, params: Params) -> None:
         """
     names = sql.SQL(", ").join(map(sql.Identifier, staged.fields))
     values = sql.SQL(", ").join(_new_value(name) for name in staged.fields)
-    db.execute(sql.SQL(query).format(names=names, values=values), params)
+    return db.execute(sql.SQL(query).format(names=names, values=values), params).rowcount
 
 
 def _format(query: LiteralString, **parts: sql.Composable) -> sql.Composed:
@@ -123,15 +128,3 @@ def _format(query: LiteralString, **parts: sql.Composable) -> sql.Composed:
 def _new_value(name: str) -> sql.Composed:
     row = "d" if name in MONEY else "s"
     return sql.SQL("{}.{}").format(sql.Identifier(row), sql.Identifier(name))
-
-
-def _count_active(db: Connection, params: Params) -> int:
-    (counted,) = db.execute(
-        """
-        SELECT count(*)
-        FROM products
-        WHERE partner_id = %(partner_id)s AND source_id = %(source_id)s AND status = 'active'
-        """,
-        params,
-    ).fetchone() or (0,)
-    return counted

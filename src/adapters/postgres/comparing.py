@@ -19,15 +19,18 @@ from adapters.postgres.deciding import (
     AMONG_CHANGED,
     PROBLEMS,
     decide,
+    find_absent,
     owner,
     remove_absent,
     settled_value,
 )
 from adapters.postgres.locks import hold_feeds_of
 from adapters.postgres.measuring import price_moves, rekeyed, samples, sold_out
+from adapters.postgres.recognising import KnownProducts, Recognised
 from adapters.postgres.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.staging import Staged, by_sets, stage
-from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record
+from commerce_core.feed_engine import Batch
+from commerce_core.feed_schema import PRODUCT_FIELDS, Problem
 from commerce_core.plans import (
     MONEY,
     Incoming,
@@ -51,24 +54,47 @@ class Comparison:
 
 
 def compare(
-    db: Connection, incoming: Incoming, records: Iterable[Record], problem_limit: int
+    db: Connection,
+    incoming: Incoming,
+    batches: Iterable[Batch],
+    problem_limit: int,
+    known: KnownProducts | None,
 ) -> Comparison:
     """Stages the records and decides their fates; from now on this unit alone feeds the partner."""
-    # Work on a feed takes as long as its file is long, and the lease watches over it.
-    db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-    hold_feeds_of(db, UUID(digits(incoming.partner_id)))
-    staged = stage(db, {*incoming.columns, "currency"}, records)
+    begin_feeding(db, incoming.partner_id)
+    recognised = Recognised(known) if known else None
+    passing = recognised.watched(batches) if recognised else batches
+    staged = stage(db, incoming.columns, passing)
+    if recognised and recognised.count:
+        recognised.keep_unmatched(db)
+        if contested := recognised.contested(db, owner(incoming)):
+            return Comparison(Plan(incoming, contested=contested), staged)
     with by_sets(db):
         decide(db, incoming, staged)
-        return Comparison(_plan(db, incoming, staged, problem_limit), staged)
+        return Comparison(_plan(db, incoming, staged, problem_limit, recognised), staged)
 
 
-def _plan(db: Connection, incoming: Incoming, staged: Staged, problem_limit: int) -> Plan:
+def begin_feeding(db: Connection, partner_id: str) -> None:
+    """Waits until no other unit feeds the partner; from then on this one alone does."""
+    # Work on a feed takes as long as its file is long, and the lease watches over it.
+    db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+    hold_feeds_of(db, UUID(digits(partner_id)))
+
+
+def _plan(
+    db: Connection,
+    incoming: Incoming,
+    staged: Staged,
+    problem_limit: int,
+    recognised: Recognised | None,
+) -> Plan:
     """What was decided, in figures."""
+    met = recognised.count if recognised else 0
+    find_absent(db, incoming, recognised=met > 0)
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming)
     vanished = 0
     if removes_absent(incoming, read["skus_unreadable"]):
-        vanished = remove_absent(db, incoming)
+        vanished = remove_absent(db)
     updates = _count_updates(db, incoming, staged) if fates["updated"] else Counter[str]()
     moves = price_moves(db)
     found = {
@@ -81,12 +107,11 @@ def _plan(db: Connection, incoming: Incoming, staged: Staged, problem_limit: int
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],
-        unchanged=read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"],
+        unchanged=(met + read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"]),
         deleted=fates["removed"],
         rejected=read["rejected"] + sum(fates[code] for code in PROBLEMS),
         duplicate=read["duplicate"],
-        blank=read["blank"],
-        absent=owned["before"] - owned["present"],
+        absent=owned["absent"],
         removed=fates["removed"] + vanished,
         before=owned["before"],
         skus_unreadable=read["skus_unreadable"],
@@ -110,14 +135,13 @@ def _count_read(db: Connection) -> Mapping[str, int]:
     return _counts(
         db,
         """
-        SELECT count(*) FILTER (WHERE blank) AS blank,
-               count(*) FILTER (WHERE NOT blank AND sku IS NULL) AS skus_unreadable,
+        SELECT count(*) FILTER (WHERE sku IS NULL) AS skus_unreadable,
                count(*) FILTER (
-                   WHERE NOT blank AND (sku IS NULL OR (rejected AND r.line IS NULL))
+                   WHERE sku IS NULL OR (rejected AND r.line IS NULL)
                ) AS rejected,
                count(r.line) AS duplicate,
                count(*) FILTER (
-                   WHERE NOT blank AND sku IS NOT NULL AND NOT rejected AND r.line IS NULL
+                   WHERE sku IS NOT NULL AND NOT rejected AND r.line IS NULL
                ) AS judged
         FROM staged s
         LEFT JOIN repeated r ON r.line = s.line
@@ -130,14 +154,13 @@ def _count_fates(db: Connection) -> Counter[str]:
 
 
 def _count_owned(db: Connection, incoming: Incoming) -> Mapping[str, int]:
-    """The active products of the source, and how many of them the file contains."""
-    # Records that are rejected or overridden count as present.
+    """The active products of the source, and how many of them the file doesn't contain."""
     query = sql.SQL(
         """
-        SELECT count(*) AS before, count(s.sku) AS present,
-               count(*) FILTER (WHERE NOT {sold_out}) AS in_stock
+        SELECT count(*) AS before,
+               count(*) FILTER (WHERE NOT {sold_out}) AS in_stock,
+               (SELECT count(*) FROM missing) AS absent
         FROM products p
-        LEFT JOIN (SELECT DISTINCT sku FROM staged WHERE NOT blank) AS s ON s.sku = p.sku
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
           AND p.status = 'active'
         """

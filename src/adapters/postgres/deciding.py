@@ -9,7 +9,7 @@ What isn't decided is unchanged, so a feed that changes little writes little. Th
 order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
 """
 
-from typing import Final
+from typing import Final, LiteralString
 
 from psycopg import sql
 
@@ -43,10 +43,10 @@ def _find_repeated(db: Connection) -> None:
         FROM (
             SELECT line, lead(line) OVER (PARTITION BY sku ORDER BY line) AS later
             FROM staged
-            WHERE NOT blank AND sku IN (
+            WHERE sku IN (
                 SELECT sku
                 FROM staged
-                WHERE NOT blank AND sku IS NOT NULL
+                WHERE sku IS NOT NULL
                 GROUP BY sku
                 HAVING count(*) > 1
             )
@@ -125,7 +125,7 @@ _DECIDE: Final = """
                {differs} AS differs
         FROM staged s
         LEFT JOIN products p ON {of_catalog} AND p.sku = s.sku
-        WHERE NOT s.blank AND NOT s.rejected AND s.sku IS NOT NULL
+        WHERE NOT s.rejected AND s.sku IS NOT NULL
           AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
     ),
     -- A price that names no currency takes one; without any price a blank currency clears it.
@@ -215,18 +215,35 @@ def _differs(staged: Staged) -> sql.Composable:
     ])  # fmt: skip
 
 
-def remove_absent(db: Connection, incoming: Incoming) -> int:
+def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None:
+    """Makes the table of the source's active products that the file doesn't contain.
+
+    Records that are rejected or overridden count as present. What was recognised is, and then only
+    those that weren't have to be looked at.
+    """
+    db.execute("DROP TABLE IF EXISTS pg_temp.missing")
+    among: LiteralString = "p.product_id = ANY(ARRAY(SELECT product_id FROM unmatched))"
+    query = sql.SQL(
+        """
+        CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
+        SELECT p.product_id
+        FROM products p
+        WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
+          AND p.status = 'active' AND {among}
+          AND NOT EXISTS (SELECT FROM staged s WHERE s.sku = p.sku)
+        """
+    ).format(among=sql.SQL(among if recognised else "TRUE"))
+    db.execute(query, owner(incoming))
+
+
+def remove_absent(db: Connection) -> int:
     """Decides that what isn't in the file is removed; how many products that is."""
     return db.execute(
         """
         INSERT INTO decided (line, fate, product_id)
-        SELECT 0, 'absent', p.product_id
-        FROM products p
-        WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
-          AND p.status = 'active'
-          AND NOT EXISTS (SELECT FROM staged s WHERE s.sku = p.sku AND NOT s.blank)
-        """,
-        owner(incoming),
+        SELECT 0, 'absent', product_id
+        FROM missing
+        """
     ).rowcount
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from typing import Final
 from uuid import UUID
@@ -12,10 +12,11 @@ from attrs import define
 from psycopg import sql
 
 from adapters.postgres.applying import apply
-from adapters.postgres.comparing import Comparison, compare
+from adapters.postgres.comparing import Comparison, begin_feeding, compare
 from adapters.postgres.pages import count
 from adapters.postgres.product_filters import bounded, conditions
 from adapters.postgres.product_pages import SELECT, legs, may_take_long
+from adapters.postgres.recognising import KnownProducts, fetch_known
 from adapters.postgres.rows import (
     Connection,
     digits,
@@ -26,7 +27,7 @@ from adapters.postgres.rows import (
     rows_of,
 )
 from commerce_core.feed_engine import Batch
-from commerce_core.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.fingerprints import Known
 from commerce_core.paging import Page, Position
 from commerce_core.plans import Incoming, Plan
 from commerce_core.product_lists import position_of
@@ -44,6 +45,7 @@ class Products:
 
     _db: Connection
     _comparison: Comparison | None = None
+    _known: KnownProducts | None = None
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         """Pages of products."""
@@ -59,14 +61,15 @@ class Products:
         with bounded(self._db, query, "count"):
             return count(self._db, "products p", conditions(self._db, query))
 
-    def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002
+    def known(self, partner_id: str, source_id: str) -> Known:
         """The fingerprints of the source's active products."""
-        return NOTHING_KNOWN
+        begin_feeding(self._db, partner_id)
+        self._known = fetch_known(self._db, partner_id, source_id)
+        return self._known
 
     def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
         """What the feed would do."""
-        records = chain.from_iterable(batches)
-        self._comparison = compare(self._db, incoming, records, problem_limit)
+        self._comparison = compare(self._db, incoming, batches, problem_limit, self._known)
         return self._comparison.plan
 
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:

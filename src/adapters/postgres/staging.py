@@ -1,28 +1,38 @@
 """The records of a feed on their way in: a temporary table of this transaction, filled by COPY.
 
-    staged (line, shape, blank, rejected, deletes, sku, one column per field)
+    staged (line, shape, rejected, deletes, sku, upper, lower, one column per field)
 
-A record's `shape` numbers the set of fields that it says anything about. Nearly always a file has
-one or two, so "left alone or cleared?" costs nothing: it is answered when the SQL is written.
+What was recognised isn't there. A record's `shape` numbers the set of fields that it says something
+of. Nearly always a file has one or two, so "left alone or cleared?" costs nothing: it is answered
+when the SQL is written.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, LiteralString, assert_never
+from typing import Final, LiteralString, assert_never
 
 from attrs import frozen
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
+from adapters.postgres.columns import FIXED, Shapes, rows_of
+from adapters.postgres.copying import copying
 from adapters.postgres.rows import Connection
 from commerce_core import feed_schema as schema
-from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Kind, Record, Value
+from commerce_core.feed_engine import Batch
+from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Kind
 
 FEW: Final = 10_000
 """Up to so many records it is worth fetching their products one by one, not all of the partner."""
 
-_FIXED: Final = ("line", "shape", "blank", "rejected", "deletes", "sku")
-_FIXED_TYPES: Final[tuple[LiteralString, ...]] = ("int4", "int4", "bool", "bool", "bool", "text")
+_FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
+    "int4",
+    "int4",
+    "bool",
+    "bool",
+    "text",
+    "int8",
+    "int8",
+)
 
 
 def sql_type(kind: Kind) -> LiteralString:
@@ -104,74 +114,30 @@ class Staged:
         )
 
 
-def stage(db: Connection, fields: Iterable[str], records: Iterable[Record]) -> Staged:
-    """Stages the records, which may say these fields. Their iterator can't use this connection."""
-    wanted = set(fields)
+def stage(db: Connection, columns: Collection[str], batches: Iterable[Batch]) -> Staged:
+    """Stages the offers of a file with these columns; making them can't use this connection."""
+    wanted = {*columns, "currency"}
     names = tuple(name for name in PRODUCT_FIELDS if name in wanted)
-    own_types: list[LiteralString] = [sql_type(BY_NAME[name].kind) for name in names]
-    types = (*_FIXED_TYPES, *own_types)
-    _create(db, (*_FIXED, *names), types)
-    shapes = _Shapes(names)
-    with db.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(types)
-        for row in _rows(records, names, shapes):
-            copy.write_row(row)
-    staged = cursor.rowcount
+    _create(db, names)
+    shapes = Shapes(names)
+    says_currency = "currency" in columns
+    with copying(db, sql.SQL("COPY staged FROM STDIN (FORMAT CSV)")) as sender:
+        for block in rows_of(batches, names, shapes, says_currency=says_currency):
+            sender.put(block)
     # Without it the planner takes every record for the same sku. The other columns it needn't know.
     db.execute("ANALYZE staged (line, sku)")
-    return Staged(names, tuple(frozenset(said) for said in shapes.numbers), staged)
+    return Staged(names, tuple(frozenset(said) for said in shapes.numbers), sender.rows)
 
 
-def _create(db: Connection, names: tuple[str, ...], types: tuple[LiteralString, ...]) -> None:
+def _create(db: Connection, names: Sequence[str]) -> None:
+    own_types: list[LiteralString] = [sql_type(BY_NAME[name].kind) for name in names]
+    types = (*_FIXED_TYPES, *own_types)
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}{}").format(
             sql.Identifier(name), sql.SQL(type_), sql.SQL(' COLLATE "C"' if name == "sku" else "")
         )
-        for name, type_ in zip(names, types, strict=True)
+        for name, type_ in zip((*FIXED, *names), types, strict=True)
     )
     # A unit may compare twice; the second plan is the one that counts.
     db.execute("DROP TABLE IF EXISTS pg_temp.staged, pg_temp.repeated, pg_temp.decided")
     db.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))
-
-
-class _Shapes:
-    """Numbers the sets of fields that records say something about, as they come."""
-
-    def __init__(self, fields: Iterable[str]) -> None:
-        self._fields = {*fields, "deleted"}
-        self.numbers: dict[tuple[str, ...], int] = {}
-
-    def number(self, values: Mapping[str, Value]) -> int:
-        said = tuple(values)
-        known = self.numbers.get(said)
-        if known is not None:
-            return known
-        if not self._fields.issuperset(said):
-            raise ValueError(f"a record says more than {self._fields}: {said}")
-        return self.numbers.setdefault(said, len(self.numbers))
-
-
-def _rows(
-    records: Iterable[Record], names: tuple[str, ...], shapes: _Shapes
-) -> Iterator[tuple[Any, ...]]:
-    for record in records:
-        rejected = bool(record.problems) and record.rejected
-        # Of a record that isn't applied it doesn't matter what it leaves alone.
-        shape = 0 if rejected or record.blank else shapes.number(record.values)
-        said = map(record.values.get, names)
-        yield (
-            record.line,
-            shape,
-            record.blank,
-            rejected,
-            record.deletes,
-            record.sku,
-            *map(_param, said),
-        )
-
-
-def _param(value: Value) -> object:
-    """The value as its column takes it: an array for several, a document for names and texts."""
-    if type(value) is tuple:
-        return list(value)
-    return Jsonb(value) if isinstance(value, Mapping) else value

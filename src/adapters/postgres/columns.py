@@ -1,0 +1,117 @@
+"""Batches of records as rows of CSV, as COPY takes them: from columns where a batch has some.
+
+A batch with `__arrow_c_stream__` is encoded without a Python object for any record. In CSV an
+unquoted empty cell is NULL and a quoted one is text.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import polars as pl
+
+from commerce_core.feed_engine import Batch
+from commerce_core.feed_schema import Record, Value
+
+FIXED: Final = ("line", "shape", "rejected", "deletes", "sku", "upper", "lower")
+"""The columns of a staged record beside its fields."""
+
+
+class Shapes:
+    """Numbers the sets of fields that records say something about, as they come.
+
+    Number 0 is also that of records that aren't applied: it doesn't matter what they leave alone.
+    """
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self._fields = {*fields, "deleted"}
+        self.numbers: dict[tuple[str, ...], int] = {}
+
+    def number(self, said: tuple[str, ...]) -> int:
+        """The number of a set."""
+        known = self.numbers.get(said)
+        if known is not None:
+            return known
+        if not self._fields.issuperset(said):
+            raise ValueError(f"a record says more than {self._fields}: {said}")
+        return self.numbers.setdefault(said, len(self.numbers))
+
+
+def rows_of(
+    batches: Iterable[Batch], names: Sequence[str], shapes: Shapes, *, says_currency: bool
+) -> Iterator[bytes]:
+    """The offers of the batches as CSV of the fixed columns and these fields, in blocks.
+
+    `says_currency`: the file has a column of currencies, so a blank one is said too.
+    """
+    for batch in batches:
+        frame = frame_of(batch)
+        if frame is None:
+            yield "".join(_lines(batch, names, shapes)).encode()
+        elif len(frame):
+            yield csv_of(staged(frame, names, shapes, says_currency=says_currency))
+
+
+def frame_of(batch: Batch) -> pl.DataFrame | None:
+    """The columns of a batch, as `commerce_core.feed_engine.Batch` says; None where it has none."""
+    return pl.DataFrame(batch) if hasattr(batch, "__arrow_c_stream__") else None
+
+
+def staged(
+    frame: pl.DataFrame, names: Sequence[str], shapes: Shapes, *, says_currency: bool
+) -> pl.DataFrame:
+    """The columns of staged records, which lack those that no record says."""
+    said = tuple(name for name in names if name in frame.columns and name != "currency")
+    bare = shapes.number((*said, "currency") if says_currency else said)
+    priced = shapes.number((*said, "currency"))
+    number = pl.when(pl.col("currency").is_null()).then(bare).otherwise(priced)
+    fields = (pl.col(name) if name in frame.columns else pl.lit(None).alias(name) for name in names)
+    return frame.select(
+        "line", number.alias("shape"), "rejected", "deletes", "sku", "upper", "lower", *fields
+    )
+
+
+def csv_of(frame: pl.DataFrame) -> bytes:
+    """The rows as CSV without a header; a list of addresses becomes an array."""
+    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    # Addresses have neither quotes nor backslashes.
+    arrays = (pl.format('{"{}"}', pl.col(n).list.join('","')) for n in lists)
+    return frame.with_columns(*arrays).write_csv(include_header=False, null_value="").encode()
+
+
+def _lines(records: Iterable[Record], names: Sequence[str], shapes: Shapes) -> Iterator[str]:
+    for record in records:
+        rejected = bool(record.problems) and record.rejected
+        shape = 0 if rejected else shapes.number(tuple(record.values))
+        upper, lower = record.fingerprint or (None, None)
+        said = map(record.values.get, names)
+        row = (record.line, shape, rejected, record.deletes, record.sku, upper, lower, *said)
+        yield ",".join(map(_cell, row)) + "\n"
+
+
+def _cell(value: Value) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "t" if value else "f"
+        case int():
+            return str(value)
+        case str():
+            text = value
+        case Decimal():
+            text = f"{value:f}"
+        case datetime():
+            text = value.isoformat()
+        case tuple():
+            text = "{" + ",".join(map(_member, value)) + "}"
+        case Mapping():
+            text = json.dumps(value, ensure_ascii=False)
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _member(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,146 @@
+"""What records are recognised by: the fingerprints of a source's active products, fetched at once.
+
+The server packs them into three long values, so a million of them is no million rows on their way.
+What a file didn't bring again goes back the same way, as the table `unmatched`: only among those is
+anything to be removed.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from attrs import define, evolve, field, frozen
+from numpy.typing import NDArray
+
+from adapters.postgres.rows import Connection, digits
+from commerce_core.feed_engine import Batch
+from commerce_core.fingerprints import Fingerprint
+
+MOST_KNOWN: Final = 20_000_000
+"""Products of one source that are recognised; beyond it a value of the server gets too long."""
+_ID: Final = np.dtype("V16")
+_COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_ENDS: Final = b"\xff\xff"
+_COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", _ID)])
+
+
+@frozen(eq=False, slots=False)
+class KnownProducts:
+    """Implements `commerce_core.fingerprints.Known` for the active products of a source."""
+
+    ids: NDArray[np.void] = field(repr=False)
+    fingerprints: pl.DataFrame = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The fingerprints as columns, in the order of their numbers."""
+        return self.fingerprints.__arrow_c_stream__(requested_schema)
+
+    def number_of(self, fingerprint: Fingerprint) -> int | None:
+        """The number of a fingerprint; for engines that ask one by one."""
+        return self._numbers.get(fingerprint)
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[Any, ...], int]:
+        rows = self.fingerprints.with_row_index("number").drop_nulls().rows()
+        return {(upper, lower): number for number, upper, lower in rows}
+
+    def without(self, numbers: Collection[int]) -> "KnownProducts":
+        """The same numbers, of which these have no fingerprint any more."""
+        kept = ~pl.int_range(pl.len()).is_in(list(numbers))
+        forgotten = self.fingerprints.with_columns(pl.when(kept).then(pl.all()))
+        return evolve(self, fingerprints=forgotten)
+
+    def numbers_of(self, ids: Collection[bytes]) -> tuple[int, ...]:
+        """The numbers of some products."""
+        raw = self.ids.tobytes()
+        each = (raw[at : at + _ID.itemsize] for at in range(0, len(raw), _ID.itemsize))
+        return tuple(number for number, one in enumerate(each) if one in ids) if ids else ()
+
+
+def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProducts:
+    """The fingerprints of the source's active products."""
+    with db.cursor(binary=True) as cursor:
+        cursor.execute(
+            """
+            SELECT string_agg(uuid_send(product_id), ''),
+                   string_agg(int8send(coalesce(fingerprint_upper, 0)), ''),
+                   string_agg(int8send(coalesce(fingerprint_lower, 0)), '')
+            FROM products
+            WHERE partner_id = %s AND source_id = %s AND status = 'active'
+            """,
+            [digits(partner_id), digits(source_id)],
+        )
+        ids, upper, lower = cursor.fetchone() or (None, None, None)
+    columns = {"upper": _numbers(upper or b""), "lower": _numbers(lower or b"")}
+    some = pl.col("upper").ne(0) | pl.col("lower").ne(0)
+    frame = pl.DataFrame(columns).with_columns(pl.when(some).then(pl.all()))
+    return KnownProducts(np.frombuffer(ids or b"", _ID), frame)
+
+
+def _numbers(packed: bytes) -> NDArray[np.int64]:
+    return np.frombuffer(packed, ">i8").astype(np.int64)
+
+
+@define
+class Recognised:
+    """Which of the known products a file brings again, as its batches pass."""
+
+    known: KnownProducts
+    _seen: NDArray[np.bool_] = field(init=False)
+    _twice: set[int] = field(factory=set[int], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._seen = np.zeros(len(self.known), np.bool_)
+
+    def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; what they recognise is noted."""
+        for batch in batches:
+            if len(batch.recognised):
+                self._note(np.asarray(batch.recognised, np.int64))
+            yield batch
+
+    def _note(self, numbers: NDArray[np.int64]) -> None:
+        once, times = np.unique(numbers, return_counts=True)
+        again = once[self._seen[once] | (times > 1)]
+        self._twice.update(again.tolist())
+        self._seen[once] = True
+
+    @property
+    def count(self) -> int:
+        """How many products were recognised."""
+        return int(self._seen.sum())
+
+    def keep_unmatched(self, db: Connection) -> None:
+        """Makes the table of the products that weren't, `unmatched (product_id)`."""
+        db.execute("DROP TABLE IF EXISTS pg_temp.unmatched")
+        db.execute("CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP")
+        ids = self.known.ids[~self._seen]
+        rows = np.empty(len(ids), _COPIED_ID)
+        rows["fields"], rows["length"], rows["id"] = 1, _ID.itemsize, ids
+        with (
+            db.cursor() as cursor,
+            cursor.copy("COPY unmatched FROM STDIN (FORMAT BINARY)") as copy,
+        ):
+            copy.write(_COPY_BEGINS + rows.tobytes() + _COPY_ENDS)
+        db.execute("ANALYZE unmatched")
+
+    def contested(self, db: Connection, owner: dict[str, str]) -> tuple[int, ...]:
+        """The numbers of those that the file brings more than once, whatever it says of them."""
+        rows = db.execute(
+            """
+            SELECT p.product_id
+            FROM products p
+            WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
+              AND p.status = 'active'
+              AND p.sku = ANY(ARRAY(SELECT DISTINCT sku FROM staged WHERE sku IS NOT NULL))
+              AND NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = p.product_id)
+            """,
+            owner,
+        )
+        again = self.known.numbers_of({product_id.bytes for (product_id,) in rows})
+        return tuple(sorted({*again, *self._twice}))
