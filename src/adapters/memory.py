@@ -566,6 +566,17 @@ class _Products:
         kept = self._kept.fingerprints
         return KnownFingerprints.of(kept.get(row.product_id) for row in self._numbered)
 
+    def load(
+        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+    ) -> Plan | None:
+        if any(partner_id == incoming.partner_id for partner_id, _ in self._kept.skus):
+            return None
+        plan = self.compare(incoming, batches, 0)
+        if plan.problems_by_code or plan.unchanged:
+            return None
+        self.apply(plan, publication, stem)
+        return plan
+
     def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
         def find(sku: str) -> Product | None:
             product_id = self._kept.skus.get((incoming.partner_id, sku))

@@ -5,7 +5,10 @@
 Nothing of a run is seen until all of it is, and a run that lost its lease commits nothing.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -34,6 +37,9 @@ from commerce_core.publications import Publication
 from commerce_core.recognition import recognised
 from commerce_core.rejects import MOST_COMPARED_KEPT, MOST_REPORT_BYTES, RejectReport
 from commerce_core.tally import Tally, Tell
+
+_LEAST_RECOGNISED: Final = 1 << 20
+"""Bytes of a delta from which on it is worth to fetch what its records are recognised by."""
 
 
 @frozen
@@ -100,40 +106,61 @@ class Ingest:
 
     def _land(self, unit: UnitOfWork, run: "_Run") -> "_Landed":
         """Compares the feed with the catalog, and applies what it changes if any is accepted."""
-        compared = self._compare(unit, run)
-        plan, tally = compared.plan, compared.tally
+        known = self._known(unit, run)
+        loaded = None if len(known) or run.overtaken else self._load(unit, run)
+        compared = loaded or self._compare(unit, run, known)
+        plan, tally, publication = compared.plan, compared.tally, compared.publication
         _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
         tally.stage("compare", tally.records_read)
         summary = _with_drift(unit, run.feed, tally.summary(plan, compared.reading))
         if plan.rejected:
             summary = _with_report(summary, self._report(unit, run, compared))
             tally.stage("report", plan.rejected)
-        publication = self._publication(run.feed, run.profile_version)
         if summary.accepted:
-            stem = mint_block("prod", self.clock(), self.entropy).stem
-            after = unit.products.apply(plan, publication, stem)
+            after = compared.after
+            if after is None:
+                after = unit.products.apply(plan, publication, self._stem())
             summary.check(plan.before, after)
             tally.stage("apply", summary.created + summary.updated + summary.restored)
         problems = tally.problems_with(plan)
         return _Landed(publication, tally.timed(summary), problems, tally.progress("apply"))
 
-    def _compare(self, unit: UnitOfWork, run: "_Run") -> "_Compared":
+    def _load(self, unit: UnitOfWork, run: "_Run") -> "_Compared | None":
+        """Reads the feed straight into the catalog, where its partner has nothing there yet."""
+        publication, stem = self._publication(run.feed, run.profile_version), self._stem()
+        with self._reading(run, NOTHING_KNOWN) as (tally, reading, incoming):
+            batches = tally.counted(reading, run.tell)
+            plan = unit.products.load(incoming, batches, publication, stem)
+        if plan is None:
+            return None
+        return _Compared(plan, tally, reading, publication, plan.created)
+
+    def _compare(self, unit: UnitOfWork, run: "_Run", known: Known) -> "_Compared":
         """Reads the feed, less what is recognised, and compares it with the catalog."""
-        known = self._known(unit, run)
+        publication = self._publication(run.feed, run.profile_version)
         while True:
-            tally = Tally(self.clock, run.feed.bytes)
-            with self.files.open(run.feed.file_key) as raw:
-                reading = self.engine.open(tally.metered(raw), run.terms, known)
-                incoming = _incoming(run.feed, run.partner, reading.layout)
+            with self._reading(run, known) as (tally, reading, incoming):
                 batches = tally.counted(without_overtaken(reading, run.overtaken), run.tell)
                 plan = unit.products.compare(incoming, batches, MOST_COMPARED_KEPT)
             if not plan.contested:
-                return _Compared(plan, tally, reading)
+                return _Compared(plan, tally, reading, publication)
             known = known.without(plan.contested)
+
+    @contextmanager
+    def _reading(self, run: "_Run", known: Known) -> Generator[tuple[Tally, Reading, Incoming]]:
+        """The feed opened from its beginning, with what counts it."""
+        tally = Tally(self.clock, run.feed.bytes)
+        with self.files.open(run.feed.file_key) as raw:
+            reading = self.engine.open(tally.metered(raw), run.terms, known)
+            yield tally, reading, _incoming(run.feed, run.partner, reading.layout)
+
+    def _stem(self) -> str:
+        return mint_block("prod", self.clock(), self.entropy).stem
 
     def _known(self, unit: UnitOfWork, run: "_Run") -> Known:
         """What records are recognised by; nothing where that isn't worth it."""
-        if run.overtaken:
+        small = run.feed.mode == "delta" and run.feed.bytes < _LEAST_RECOGNISED
+        if run.overtaken or small:
             return NOTHING_KNOWN
         return unit.products.known(run.feed.partner_id, run.feed.source_id)
 
@@ -212,11 +239,16 @@ class _Run:
 
 @frozen
 class _Compared:
-    """A feed that has been read, and what it would do."""
+    """A feed that has been read, and what it would do, or has done.
+
+    `after` are the source's active products after it was loaded at once; None where it wasn't.
+    """
 
     plan: Plan
     tally: Tally
     reading: Reading
+    publication: Publication
+    after: int | None = None
 
 
 @frozen

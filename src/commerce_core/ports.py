@@ -256,6 +256,17 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """
         ...
 
+    def load(
+        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+    ) -> Plan | None:
+        """Compares and applies at once the first feed of a partner; the plan is what was done.
+
+        None where the partner has products, or where a record is more than a new product or a
+        rejected record; then nothing has been done, and the feed has to be compared. Only for
+        feeds that no guard can object to. Otherwise as `compare` and `apply`.
+        """
+        ...
+
     def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
         """What the feed would do, exactly as `plans.compare` says; no live row is touched.
 

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from adapters.postgres.applying import apply
 from adapters.postgres.comparing import Comparison, begin_feeding, compare
+from adapters.postgres.loading import load
 from adapters.postgres.pages import count
 from adapters.postgres.product_filters import bounded, conditions
 from adapters.postgres.product_pages import SELECT, legs, may_take_long
@@ -66,6 +67,13 @@ class Products:
         begin_feeding(self._db, partner_id)
         self._known = fetch_known(self._db, partner_id, source_id)
         return self._known
+
+    def load(
+        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+    ) -> Plan | None:
+        """Loads the first feed of a partner."""
+        begin_feeding(self._db, incoming.partner_id)
+        return load(self._db, incoming, batches, publication, stem)
 
     def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
         """What the feed would do."""
