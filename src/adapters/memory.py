@@ -38,6 +38,7 @@ from commerce_core.product_queries import fitting
 from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import UNPROFILED, SavedProfile
 from commerce_core.publications import TICK, Publication
+from commerce_core.reverts import Decided, RevertPlan, plan_revert
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.sources import Source
 from commerce_core.versions import ChangeQuery, Version, first_changes, place
@@ -159,6 +160,7 @@ class _Unit:
     publications: "_Publications"
     versions: "_Versions"
     feed_products: "_FeedProducts"
+    reverts: "_Reverts"
     orders: "_Orders"
     sales: "_Sales"
     idempotency: "_Idempotency"
@@ -169,7 +171,7 @@ def _unit(tables: _Tables, clock: Clock) -> _Unit:
     return _Unit(
         _Partners(tables), _Sources(tables), _Keys(tables), _Feeds(tables), _Jobs(tables, clock),
         _Products(tables, clock), _Publications(tables), _Versions(tables), _FeedProducts(tables),
-        _Orders(tables), _Sales(tables), _Idempotency(tables),
+        _Reverts(tables), _Orders(tables), _Sales(tables), _Idempotency(tables),
     )  # fmt: skip
 
 
@@ -774,6 +776,44 @@ class _FeedProducts:
         everything = _Versions(self._kept).stream(ChangeQuery(feed_id=feed_id))
         last = {version.product_id: version for version in everything}
         return [v for v in everything if last[v.product_id] is v and v.change != "removed"]
+
+
+class _Reverts:
+    def __init__(self, kept: _Tables) -> None:
+        self._kept = kept
+        self._decided: Decided | None = None
+
+    def plan(self, partner_id: str, undone: Sequence[str], most_kept: int) -> RevertPlan:
+        numbers = {id_: p.number or 0 for id_, p in self._kept.publications.items()}
+        live = [row for row in self._kept.products.values() if row.partner_id == partner_id]
+        decided = plan_revert(partner_id, undone, live, self._earlier, numbers, most_kept=most_kept)
+        self._decided = decided
+        return decided.plan
+
+    def _earlier(self, product: Product) -> Iterator[Product]:
+        numbers = range(product.version - 1, 0, -1)
+        kept = (self._kept.history.get((product.product_id, number)) for number in numbers)
+        return (version for version in kept if version is not None)
+
+    def apply(self, plan: RevertPlan, publication: Publication) -> int:
+        decided, self._decided = self._decided, None
+        if decided is None or decided.plan is not plan:
+            raise ValueError("only the last plan of this unit can be applied")
+        kept = self._kept
+        for ordinal, change in enumerate(decided.changes, start=1):
+            live, becomes = change.live, change.becomes
+            kept.history[live.product_id, live.version] = live
+            kept.fingerprints[live.product_id] = None
+            feed_id = becomes.feed_id if becomes.origin_id else publication.feed_id
+            kept.products[live.product_id] = evolve(
+                becomes,
+                feed_id=feed_id,
+                version=live.version + 1,
+                publication_id=publication.publication_id,
+                ordinal=ordinal,
+            )
+        own = (row for row in kept.products.values() if row.partner_id == plan.partner_id)
+        return sum(row.status == "active" for row in own)
 
 
 @frozen

@@ -277,6 +277,7 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "duplicate_sku": ("warning", "Send each sku once; the last one counts."),
     "unknown_sku": ("error", "No product has this sku. To create it, send its product_name too."),
+    "changed_since": ("warning", "A later publication has changed the product; it stays as it is."),
     "sku_of_other_source": ("error", "Another source of the partner owns this sku."),
     "price_leap": ("warning", "The price moves too far at once, so the old one is kept."),
 }  # fmt: skip

@@ -27,6 +27,8 @@ from commerce_core.paging import (
 )
 from commerce_core.partners import Mode, Partner, tidy_details
 from commerce_core.ports import UnitOfWork
+from commerce_core.reverting import Reverting, check_can_revert, plan_of, revert_job, undone_by
+from commerce_core.reverts import RevertPlan
 from commerce_core.sources import MAIN_SOURCE, Source
 
 LONGEST_CONTENT_TYPE: Final = 255
@@ -291,14 +293,43 @@ class Intake:
             request = ("start", feed.feed_id, run)
             return self._context.once(unit, key, request, lambda: self._start(unit, feed, run=run))
 
+    def revert(
+        self,
+        feed_id: str,
+        *,
+        undo: bool = False,
+        run: bool = False,
+        key: IdempotencyKey | str | None = None,
+    ) -> Job:
+        """A new job that goes back to before an applied feed; to `undo` that, forward again.
+
+        Conflict while the feed has a job unfinished, or isn't in the state to be reverted.
+        """
+        with self._context.store.begin() as unit:
+            feed = self._feed(unit, feed_id)
+
+            def make() -> Job:
+                check_can_revert(feed, undo=undo)
+                undone_by(unit, feed)
+                _check_idle(unit, feed)
+                job = revert_job(feed, self._context.mint("job"), self._context.clock(), run=run)
+                unit.jobs.add(job)
+                return job
+
+            return self._context.once(unit, key, ("revert", feed.feed_id, undo, run), make)
+
+    def plan_revert(self, feed_id: str, *, undo: bool = False) -> RevertPlan:
+        """What going back to before a feed would do now, or undoing that; nothing is written.
+
+        Conflict if the feed isn't in the state for it.
+        """
+        with self._context.store.begin(dry_run=True) as unit:
+            feed = self._feed(unit, feed_id)
+            check_can_revert(feed, undo=undo)
+            return plan_of(unit, feed, undone_by(unit, feed))
+
     def _start(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Job:
-        latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
-        if latest is not None and not latest.is_finished:
-            raise Conflict(
-                f"Job {latest.job_id} of this feed is {latest.status}.",
-                "Run it, or cancel it first.",
-                code="job_unfinished",
-            )
+        _check_idle(unit, feed)
         unit.partners.get(feed.partner_id).check_may_send()
         _check_source(unit, feed)
         return self._new_job(unit, feed, run=run)
@@ -395,6 +426,9 @@ class Intake:
         reach; nothing of this run was committed then.
         """
         c = self._context
+        if job.kind == "revert":
+            actor = c.principal.name
+            return Reverting(c.store, c.clock, c.entropy, c.keep_lease, actor).run(job)
         ingest = Ingest(
             c.store, c.files, c.clock, c.entropy, c.keep_lease, c.engine, c.principal.name
         )
@@ -459,6 +493,17 @@ def _named(source: Source, name: str, partner: Partner, now: datetime) -> dateti
     """The moment that a file's name tells, unless it lies in the future."""
     moment = source.moment_of(name, partner.time_zone)
     return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
+
+
+def _check_idle(unit: UnitOfWork, feed: Feed) -> None:
+    """Conflict while the feed has a job that is not finished."""
+    latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
+    if latest is not None and not latest.is_finished:
+        raise Conflict(
+            f"Job {latest.job_id} of this feed is {latest.status}.",
+            "Run it, or cancel it first.",
+            code="job_unfinished",
+        )
 
 
 def _why_no_report(job: Job) -> str:

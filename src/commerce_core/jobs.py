@@ -24,7 +24,7 @@ LEASE: Final = timedelta(seconds=30)
 MOST_PROBLEMS_KEPT: Final = 1_000
 """Problems of one job that can be listed; all of them are counted."""
 
-JobKind = Literal["ingest"]
+JobKind = Literal["ingest", "revert"]
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
 FINISHED: Final = ("completed", "failed", "cancelled")

@@ -1,8 +1,8 @@
 """What the core needs from outside: a store, a place for files, a way to keep a lease.
 
     Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
-                                     publications · versions · feed_products · orders · sales
-                                     idempotency
+                                     publications · versions · feed_products · reverts
+                                     orders · sales · idempotency
     Files             the raw bytes of every feed, never changed
     Clock, Entropy    functions, since the core has neither a clock nor dice of its own
 
@@ -32,6 +32,7 @@ from commerce_core.plans import Incoming, Plan
 from commerce_core.products import Product, ProductQuery
 from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
+from commerce_core.reverts import RevertPlan
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.sources import Source
 from commerce_core.versions import ChangeQuery, Version
@@ -355,6 +356,26 @@ class Versions(Protocol):
         ...
 
 
+class Reverts(Protocol):
+    """Undoing what publications wrote."""
+
+    def plan(self, partner_id: str, undone: Sequence[str], most_kept: int) -> RevertPlan:
+        """What undoing these publications would do, as `reverts.plan_revert` says.
+
+        From now until the unit ends no other feed of the partner is compared or applied.
+        """
+        ...
+
+    def apply(self, plan: RevertPlan, publication: Publication) -> int:
+        """Does what this unit's last plan says; returns the partner's active products afterwards.
+
+        ValueError for any other plan. Changed products get the publication, the next version and an
+        ordinal from 1, by id; what they were is kept as history. Nothing is recognised by a
+        fingerprint of theirs.
+        """
+        ...
+
+
 class FeedProducts(Listing[str, Product], Protocol):
     """What feeds wrote; the query is a feed's id.
 
@@ -461,6 +482,11 @@ class UnitOfWork(Protocol):
     @property
     def versions(self) -> Versions:
         """What products were, and how they changed."""
+        ...
+
+    @property
+    def reverts(self) -> Reverts:
+        """Undoing what feeds wrote."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSal
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.product_lists_contract import TestProductLists
+from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 
@@ -34,6 +35,7 @@ __all__ = [
     "TestProductListings",
     "TestProductLists",
     "TestPublications",
+    "TestReverts",
     "TestSales",
     "TestSources",
     "TestUnits",

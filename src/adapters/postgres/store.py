@@ -23,6 +23,7 @@ from adapters.postgres.outages import severed, told, translated
 from adapters.postgres.partners import Keys, Partners
 from adapters.postgres.products import Products
 from adapters.postgres.publications import Publications
+from adapters.postgres.reverting import Reverts
 from adapters.postgres.rows import Connection
 from adapters.postgres.sales import Sales
 from adapters.postgres.sources import Sources
@@ -78,6 +79,7 @@ class Unit:
     publications: Publications
     versions: Versions
     feed_products: FeedProducts
+    reverts: Reverts
     orders: Orders
     sales: Sales
     idempotency: Idempotency
@@ -96,6 +98,7 @@ class Unit:
             Publications(db),
             Versions(db),
             FeedProducts(db),
+            Reverts(db),
             Orders(db),
             Sales(db),
             Idempotency(db),

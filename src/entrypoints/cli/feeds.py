@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
-from entrypoints.cli import past
+from entrypoints.cli import past, reverts
 from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 feeds: Final = noun("feeds", "Files that partners send.")
 feeds.add_command(past.feed_changes)
+feeds.add_command(reverts.revert)
 _STATUSES: Final = ("received", "applied", "superseded", "reverted", "failed")
 _BLOCK: Final = 1 << 20
 

@@ -23,6 +23,7 @@ from entrypoints.http import (
     pages,
     partners,
     products,
+    reverts,
     sources,
 )
 from entrypoints.http.errors import HANDLERS
@@ -47,6 +48,7 @@ _V1_ROUTES: Final = (
     *jobs.ROUTES,
     *products.ROUTES,
     *history.ROUTES,
+    *reverts.ROUTES,
     *orders.ROUTES,
     *analytics.ROUTES,
     *operations.ROUTES,

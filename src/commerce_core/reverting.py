@@ -1,0 +1,146 @@
+"""One run of a revert: back to before a feed, or, for one that is reverted, forward again.
+
+    feed applied    ──> its publications are undone         ──> feed reverted
+    feed reverted   ──> the publication that did it is undone ──> feed applied
+
+It is a publication of its own, in one transaction. What was changed since is kept, and listed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from commerce_core.errors import Conflict
+from commerce_core.feeds import Feed
+from commerce_core.ids import Entropy, mint
+from commerce_core.jobs import Job, JobError, Progress, Summary
+from commerce_core.ports import Clock, KeepLease, Store, UnitOfWork
+from commerce_core.publications import Publication
+from commerce_core.reverts import MOST_KEPT, RevertPlan
+
+
+@frozen
+class Reverting:
+    """Runs jobs of kind `revert` that have been claimed."""
+
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    keep_lease: KeepLease
+    actor: str
+
+    def run(self, job: Job) -> Job:
+        """The finished job, also where the feed can't be reverted any more.
+
+        Raises RunLost if another attempt took over, and Unavailable if a part is out of reach; then
+        nothing of this run has happened.
+        """
+        try:
+            with self.store.begin() as unit:
+                return self._revert(unit, job)
+        except Conflict as refusal:
+            return self._fail(job, refusal)
+
+    def _revert(self, unit: UnitOfWork, job: Job) -> Job:
+        feed = unit.feeds.get(job.feed_id)
+        check_can_revert(feed, undo=feed.status == "reverted")
+        undone = undone_by(unit, feed)
+        # As in an ingest: nothing is written to the job before the keeper of its lease has ended.
+        with self.keep_lease(job, unit.session) as tell:
+            plan = plan_of(unit, feed, undone)
+            tell(Progress("revert", records=plan.changes))
+            made = self._publication(feed, undone[-1], plan)
+            plan.check(unit.reverts.apply(plan, made))
+        now = self.clock()
+        unit.jobs.add_problems(job.job_id, [kept.problem for kept in plan.listed])
+        unit.feeds.put(evolve(feed, status="reverted" if feed.status == "applied" else "applied"))
+        progress = Progress("revert", records=plan.changes)
+        summary = summary_of(plan)
+        done = evolve(job, progress=progress).complete(now, summary, summary.outcome)
+        unit.jobs.finish(done)
+        unit.publications.add(made, now)
+        return done
+
+    def _publication(self, feed: Feed, last: Publication, plan: RevertPlan) -> Publication:
+        return Publication(
+            publication_id=mint("pub", self.clock(), self.entropy),
+            partner_id=feed.partner_id,
+            source_id=feed.source_id,
+            feed_id=feed.feed_id,
+            mode=feed.mode,
+            actor=self.actor,
+            profile_version=last.profile_version,
+            kind="revert",
+            reverts=last.publication_id,
+            changes=plan.changes,
+        )
+
+    def _fail(self, job: Job, refusal: Conflict) -> Job:
+        error = JobError(refusal.code, str(refusal))
+        with self.store.begin() as unit:
+            failed = job.fail(self.clock(), error)
+            unit.jobs.finish(failed)
+            return failed
+
+
+def revert_job(feed: Feed, job_id: str, at: datetime, *, run: bool) -> Job:
+    """The job of a revert that was asked for."""
+    return Job(job_id, feed.feed_id, feed.partner_id, "revert", "queued", run, at)
+
+
+def check_can_revert(feed: Feed, *, undo: bool) -> None:
+    """Conflict unless the feed is applied, or, to `undo` its revert, reverted."""
+    if undo and feed.status != "reverted":
+        raise Conflict(
+            f"Feed {feed.feed_id} is {feed.status}, so there is no revert of it to undo.",
+            code="feed_not_reverted",
+        )
+    if not undo and feed.status == "reverted":
+        raise Conflict(
+            f"Feed {feed.feed_id} is reverted already.",
+            "To bring back what it wrote, undo its revert.",
+            code="feed_reverted",
+        )
+    if feed.status not in ("applied", "reverted"):
+        raise Conflict(
+            f"Feed {feed.feed_id} is {feed.status}; only what was applied can be reverted.",
+            code="feed_not_applied",
+        )
+
+
+def undone_by(unit: UnitOfWork, feed: Feed) -> Sequence[Publication]:
+    """The publications that a revert of the feed undoes now, by number.
+
+    Those that applied it; or, of a feed that is reverted, the last revert. Conflict if it never
+    published anything, its bytes being those that were published before.
+    """
+    made = unit.publications.of_feed(feed.feed_id)
+    if feed.status == "reverted":
+        return made[-1:]
+    applied = [publication for publication in made if publication.kind == "feed"]
+    if not applied:
+        raise Conflict(
+            f"Feed {feed.feed_id} published nothing: its bytes had been published before.",
+            "Revert the feed that published them; the job of this one names it.",
+            code="nothing_published",
+        )
+    return applied
+
+
+def plan_of(unit: UnitOfWork, feed: Feed, undone: Sequence[Publication]) -> RevertPlan:
+    """What undoing these publications of the feed would do."""
+    ids = [publication.publication_id for publication in undone]
+    return unit.reverts.plan(feed.partner_id, ids, MOST_KEPT)
+
+
+def summary_of(plan: RevertPlan) -> Summary:
+    """The same as a job tells it: what was kept are its warnings."""
+    return Summary(
+        updated=plan.updated,
+        restored=plan.restored,
+        removed=plan.removed,
+        unchanged=plan.unchanged,
+        warnings=plan.kept,
+        problems_by_code={"changed_since": plan.kept} if plan.kept else {},
+    )

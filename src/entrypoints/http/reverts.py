@@ -1,0 +1,52 @@
+"""Routes of reverts: what going back to before a feed would do, and doing it."""
+
+from attrs import frozen
+
+from commerce_core.context import IdempotencyKey
+from commerce_core.jobs import Job
+from commerce_core.reverts import RevertPlan
+from commerce_core.usecases import Commerce
+from entrypoints.http.routing import route
+from entrypoints.http.values import FeedId, said
+
+
+@frozen(kw_only=True)
+class WhichWay:
+    """Back or forward."""
+
+    undo: bool = said(default=False, meaning="To undo the revert of a feed, instead of the feed.")
+
+
+@frozen(kw_only=True)
+class NewRevert:
+    """A revert as it is asked for."""
+
+    undo: bool = said(default=False, meaning="To undo the revert of a feed, instead of the feed.")
+    run: bool = said(default=True, meaning="Whether its job begins by itself.")
+
+
+@route("GET", "/feeds/{feed_id:str}/revert", scope="feeds:read", refuses=[409])
+def plan_revert(commerce: Commerce, feed_id: FeedId, query: WhichWay) -> RevertPlan:
+    """Shows what going back to before a feed would do now; nothing is written."""
+    return commerce.intake.plan_revert(feed_id, undo=query.undo)
+
+
+@route(
+    "POST",
+    "/feeds/{feed_id:str}/revert",
+    scope="feeds:write",
+    status=201,
+    refuses=[409],
+    location="/v1/jobs/{job_id}",
+)
+def revert_feed(
+    commerce: Commerce, feed_id: FeedId, body: NewRevert, key: IdempotencyKey | None
+) -> Job:
+    """Makes a job that goes back to before a feed; what was changed since is kept.
+
+    What it kept, and why, are the problems of the job.
+    """
+    return commerce.intake.revert(feed_id, undo=body.undo, run=body.run, key=key)
+
+
+ROUTES = (plan_revert, revert_feed)
