@@ -78,7 +78,7 @@ class _Tables:
         self.journal: _Journal = []
         self.partners = _Table[str, Partner](self.journal)
         self.sources = _Table[str, Source](self.journal)
-        self.profiles = _Table[str, SavedProfile](self.journal)
+        self.profiles = _Table[str, tuple[SavedProfile, ...]](self.journal)
         self.keys = _Table[str, ApiKey](self.journal)
         self.feeds = _Table[str, Feed](self.journal)
         self.jobs = _Table[str, Job](self.journal)
@@ -314,8 +314,9 @@ class _Sources:
         own = (s for s in self._kept.sources.values() if s.partner_id == partner_id)
         return sorted(own, key=lambda source: source.source_name)
 
-    def profile(self, source_id: str) -> SavedProfile:
-        return self._kept.profiles.get(source_id, UNPROFILED)
+    def profile(self, source_id: str, version: int | None = None) -> SavedProfile:
+        saved = (UNPROFILED, *self._kept.profiles.get(source_id, ()))
+        return saved[-1 if version is None or version >= len(saved) else version]
 
     def save_profile(self, source_id: str, saved: SavedProfile) -> None:
         if saved.version != self.profile(source_id).version + 1:
@@ -324,7 +325,7 @@ class _Sources:
                 "Look at it, and save yours again.",
                 code="profile_changed",
             )
-        self._kept.profiles[source_id] = saved
+        self._kept.profiles[source_id] = (*self._kept.profiles.get(source_id, ()), saved)
 
 
 @frozen

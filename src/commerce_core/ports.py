@@ -118,8 +118,8 @@ class Sources(Listing[str | None, Source], Protocol):
         """All sources of a partner, by name."""
         ...
 
-    def profile(self, source_id: str) -> SavedProfile:
-        """The latest version of the source's profile; `UNPROFILED` if none was ever saved."""
+    def profile(self, source_id: str, version: int | None = None) -> SavedProfile:
+        """That version of the source's profile, or the latest; `UNPROFILED` if there is none."""
         ...
 
     def save_profile(self, source_id: str, saved: SavedProfile) -> None:

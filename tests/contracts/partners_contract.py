@@ -286,6 +286,9 @@ class TestSources:
                 unit.sources.save_profile(main.source_id, version)
             with store.begin() as unit:
                 assert unit.sources.profile(main.source_id) == version
+                assert unit.sources.profile(main.source_id, version.version) == version
+                assert unit.sources.profile(main.source_id, version.version - 1) != version
+                assert unit.sources.profile(main.source_id, 0) == UNPROFILED
                 assert unit.sources.profile(other.source_id) == UNPROFILED
 
     def test_a_version_is_saved_once(self, store: Store):

@@ -197,6 +197,22 @@ class TestReverts:
         product = samples.catalog(store)["A"]
         assert (product.status, product.source_id) == ("removed", source.source_id)
 
+    def test_no_record_is_recognised_by_what_was_undone(self, store: Store, source: Source):
+        """A revert takes the fingerprint of each product that it changes, and of no other."""
+        records = [evolve(record(n, sku), fingerprint=(n, n)) for n, sku in enumerate("AB", 2)]
+        samples.publish(store, source, *records)
+        again = evolve(record(2, "A", brand="Bad"), fingerprint=(7, 7))
+        bad = samples.publish(store, source, again, mode="delta")
+
+        def known() -> list[bool]:
+            with store.begin() as unit:
+                found = unit.products.known(source.partner_id, source.source_id)
+                return [found.number_of(one) is not None for one in ((2, 2), (3, 3), (7, 7))]
+
+        assert known() == [False, True, True]
+        undo(store, bad)
+        assert known() == [False, True, False]
+
     def test_others_are_left_alone(self, store: Store, bad: Publication):
         """Neither another partner's products nor units on open orders are touched."""
         someone, other = samples.settled(store)

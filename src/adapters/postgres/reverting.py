@@ -181,7 +181,8 @@ def _undo(db: Connection, params: Mapping[str, Any]) -> None:
         UPDATE products p
         SET {values}, status = u.status_then, line = coalesce(former.line, 0),
             origin_id = coalesce(former.origin_id, former.publication_id),
-            publication_id = %(publication_id)s, version = p.version + 1, ordinal = u.ordinal
+            publication_id = %(publication_id)s, version = p.version + 1, ordinal = u.ordinal,
+            fingerprint_upper = NULL, fingerprint_lower = NULL
         FROM (
             SELECT product_id, target, status_then,
                    row_number() OVER (ORDER BY product_id) AS ordinal

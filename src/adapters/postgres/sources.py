@@ -118,19 +118,19 @@ class Sources:
         query = "DELETE FROM sources WHERE source_id = %s RETURNING source_id"
         found(self._db.execute(query, [digits(source_id)]).fetchone(), "source", source_id)
 
-    def profile(self, source_id: str) -> SavedProfile:
-        """The latest version of the source's profile."""
+    def profile(self, source_id: str, version: int | None = None) -> SavedProfile:
+        """That version of the source's profile, or the latest."""
         saved = fetch_one(
             self._db,
             _PROFILES,
             """
             SELECT version, profile, author, saved_at
             FROM source_profiles
-            WHERE source_id = %s
+            WHERE source_id = %s AND version <= coalesce(%s, version)
             ORDER BY version DESC
             LIMIT 1
             """,
-            [digits(source_id)],
+            [digits(source_id), version],
         )
         return saved or UNPROFILED
 
