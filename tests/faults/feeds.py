@@ -20,6 +20,7 @@ from commerce_core.errors import Unavailable
 from commerce_core.jobs import Job
 from commerce_core.usecases import Commerce
 from tests.faults.house import House, feed_of, house, is_root, load, working
+from tests.faults.places import places_of
 from tests.servers.platform import Platform, finished, until
 from tests.servers.postgres import running_server
 from tests.servers.proxy import Proxy, proxy_before
@@ -27,18 +28,6 @@ from tests.servers.swift import running_swift
 
 BEFORE = feed_of(1500)
 AFTER = feed_of(2000, price="2.00", step=2)
-UPLOADS = (
-    "files.put.before", "files.put.after", "feeds.add.after", "jobs.add.after",
-    "idempotency.keep.committed",
-)  # fmt: skip
-RUNS = (
-    "jobs.claim.after", "jobs.claim.committed", "feeds.get.after",
-    "files.open.after", "files.read@2", "records@1", "records@900", "products.compare.statement@4",
-    "products.compare.after", "products.apply.before", "products.apply.statement@2",
-    "products.apply.statement@3", "products.apply.statement@4", "products.apply.after",
-    "feeds.put.after", "jobs.finish.before", "jobs.finish.after", "publications.add.before",
-    "publications.add.after", "publications.add.committed",
-)  # fmt: skip
 UPLOAD = """
 import sys
 from commerce_core import connect
@@ -77,10 +66,13 @@ def _send(home: House, partner: str, **environ: str) -> int:
     return subprocess.run(command, input=AFTER, env=environment, check=False).returncode
 
 
-def _prepared(home: House, commerce: Commerce, partner: str, point: str) -> str:
-    """A partner with the first feed applied and the second one waiting; gives its job."""
+def _prepared(home: House, commerce: Commerce, partner: str, point: str = "") -> str:
+    """A partner with the first feed applied and the second one waiting; gives its job.
+
+    Where a point is named the upload of the second one was killed there, and sent again.
+    """
     load(commerce, partner, BEFORE, mode="full")
-    if point in UPLOADS:
+    if point:
         code = _send(home, partner, COMMERCE_FAIL_AT=point)
         assert code == -signal.SIGKILL, f"{point} was never passed: {code}"
         assert _send(home, partner) == 0
@@ -114,32 +106,60 @@ def _watched(home: House, partner: str, allowed: list[object]) -> Generator[None
 
 
 def killed_everywhere(
-    folder: Path, points: tuple[str, ...] = (*UPLOADS, *RUNS), times: int = 50
+    folder: Path,
+    uploads: tuple[str, ...] | None = None,
+    runs: tuple[str, ...] | None = None,
+    times: int = 50,
 ) -> str:
     """Readers see the old catalog or the new; the end equals an undisturbed run's."""
     with house(folder) as home, home.platform.opened() as commerce:
-        job_id = _prepared(home, commerce, "Undisturbed", "")
+        if uploads is None:
+            uploads = _places_of_an_upload(home, commerce)
+        job_id = _prepared(home, commerce, "Undisturbed")
         old = catalog(home, "Undisturbed")
         begun = time.monotonic()
-        with working(commerce):
-            assert finished(commerce, job_id).outcome == "clean"
+        passed = places_of(home.platform, lambda watched: _run(watched, job_id))
         length = max(0.5, time.monotonic() - begun)
         new = catalog(home, "Undisturbed")
         allowed = [_mostly(old), _mostly(new)]
-        for number, point in enumerate((*points, *[""] * times)):
+        runs = passed if runs is None else runs
+        for number, point in enumerate((*uploads, *runs, *[""] * times)):
             partner = f"{point or 'random'} {number}"
-            job_id = _prepared(home, commerce, partner, point)
+            job_id = _prepared(home, commerce, partner, point if number < len(uploads) else "")
             with _watched(home, partner, allowed):
-                if point not in UPLOADS:
+                if number >= len(uploads):
                     _killed_run(home, commerce, job_id, point, length)
                 with working(commerce):
                     finished(commerce, job_id)
             assert catalog(home, partner) == new, f"{partner} ended in another catalog"
         numbers = home.ask("SELECT count(*), max(number) FROM publications")[0]
         assert numbers[0] == numbers[1], f"{numbers}: publications have gaps"
-        unfinished = "SELECT count(*) FROM jobs WHERE status NOT IN ('completed')"
+        unfinished = "SELECT count(*) FROM jobs WHERE status NOT IN ('completed', 'cancelled')"
         assert home.ask(unfinished) == [(0,)]
-    return f"{len(points)} named points, {times} random times: {len(new)} products equal each time"
+    named = len(uploads) + len(runs)
+    return f"{named} named points, {times} random times: {len(new)} products equal each time"
+
+
+def _places_of_an_upload(home: House, commerce: Commerce) -> tuple[str, ...]:
+    """What one passes; its job is cancelled."""
+    commerce.intake.add_partner("Uploading")
+    places = places_of(
+        home.platform,
+        lambda watched: watched.intake.upload(
+            io.BytesIO(AFTER), partner="Uploading", mode="full", run=True, key="watched"
+        ),
+    )
+    for job in commerce.intake.jobs(partner="Uploading"):
+        commerce.intake.cancel(job.job_id)
+    return places
+
+
+def _run(commerce: Commerce, job_id: str) -> None:
+    """Runs that job as a worker does."""
+    job = commerce.intake.claim()
+    assert job
+    assert job.job_id == job_id
+    assert commerce.intake.execute(job).outcome == "clean"
 
 
 def _killed_run(home: House, commerce: Commerce, job_id: str, point: str, length: float) -> None:
@@ -162,11 +182,11 @@ def _is_over(commerce: Commerce, job_id: str) -> bool:
 
 def stopped_past_its_lease(folder: Path) -> str:
     """A worker stopped past its lease and continued commits nothing, and blocks nobody."""
-    points = ("records@900", "products.apply.after", "publications.add.after")
+    points = ("batches", "products.apply.after", "publications.add.after")
     slowest = 0.0
     with house(folder) as home, home.platform.opened() as commerce:
         for point in points:
-            job_id = _prepared(home, commerce, point, point)
+            job_id = _prepared(home, commerce, point)
             with home.platform.worker(COMMERCE_FAIL_AT=f"{point}:stop") as zombie:
                 state = Path(f"/proc/{zombie.pid}/stat")
                 until(lambda s=state: s.read_text().rpartition(") ")[2][0] == "T")
@@ -189,11 +209,11 @@ def stopped_past_its_lease(folder: Path) -> str:
 def set_aside(folder: Path) -> str:
     """A feed that kills its workers is set aside after three; the others are applied."""
     with house(folder) as home, home.platform.opened() as commerce:
-        deadly = _prepared(home, commerce, "Deadly", "")
+        deadly = _prepared(home, commerce, "Deadly")
         for _ in range(3):
             with home.platform.worker(COMMERCE_FAIL_AT="products.apply.before") as worker:
                 assert worker.wait(60) == -signal.SIGKILL
-        others = [_prepared(home, commerce, f"Other {n}", "") for n in range(5)]
+        others = [_prepared(home, commerce, f"Other {n}") for n in range(5)]
         with working(commerce):
             job = finished(commerce, deadly)
             done = [finished(commerce, other).status for other in others]
@@ -216,7 +236,7 @@ def wrong_clock(folder: Path) -> str:
             fake = {
                 "LD_PRELOAD": str(found[0]), "FAKETIME": days, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             }  # fmt: skip
-            job_id = _prepared(home, commerce, f"Off {days}", "")
+            job_id = _prepared(home, commerce, f"Off {days}")
             job = Commerce(evolve(commerce.context, lease=timedelta(seconds=6))).intake.claim()
             assert job
             with home.platform.worker(**fake):
@@ -239,12 +259,12 @@ def files_far_away(folder: Path) -> str:
         client.create_bucket(Bucket="feeds")
         home.platform.files_url = "s3://feeds"
         with _environment(swift.variables(wire.port)), home.platform.opened() as commerce:
-            job_id = _prepared(home, commerce, "Undisturbed", "")
+            job_id = _prepared(home, commerce, "Undisturbed")
             with working(commerce):
                 finished(commerce, job_id)
             new = catalog(home, "Undisturbed")
             for fault in ("slow", "reset", "503", "cut", "away"):
-                job_id = _prepared(home, commerce, fault, "")
+                job_id = _prepared(home, commerce, fault)
                 _trouble(wire, fault)
                 with working(commerce):
                     if fault == "away":

@@ -23,6 +23,8 @@ from tests.servers.postgres import Postgres, running_server
 
 HEADER = b"sku,product_name,price,currency,quantity\n"
 PLENTY = 1_000_000
+_NO_KEEPING = httpx.Limits(max_keepalive_connections=0)
+"""A connection for each request, as from many clients, without a client for each."""
 
 
 @frozen
@@ -82,6 +84,7 @@ class Clients:
     address: str
     secret: str
     products: list[str]
+    http: httpx.Client = field(factory=lambda: httpx.Client(limits=_NO_KEEPING))
     answers: dict[str, httpx.Response] = field(factory=dict[str, httpx.Response])
     bodies: dict[str, dict[str, object]] = field(factory=dict[str, dict[str, object]])
     _over: threading.Event = field(factory=threading.Event, init=False)
@@ -135,7 +138,7 @@ class Clients:
         """One order, sent once."""
         headers = {"X-API-Key": self.secret, "Idempotency-Key": key}
         url = f"{self.address}/v1/orders"
-        return httpx.post(url, json=self.bodies[key], headers=headers, timeout=15)
+        return self.http.post(url, json=self.bodies[key], headers=headers, timeout=15)
 
 
 def check_orders(house: House, clients: Clients) -> int:

@@ -68,7 +68,7 @@ def database_killed(folder: Path, times: int = 10) -> str:
 
 def _status(clients: Clients, path: str) -> int:
     try:
-        return httpx.get(clients.address + path, timeout=10).status_code
+        return clients.http.get(clients.address + path, timeout=10).status_code
     except httpx.TransportError:
         return 0
 
@@ -194,7 +194,7 @@ def _cancel(clients: Clients, order_id: str) -> None:
     url = f"{clients.address}/v1/orders/{order_id}/cancel"
     # Without an answer it may be cancelled or not: the sums have to hold either way.
     with contextlib.suppress(httpx.TransportError):
-        httpx.post(url, headers={"X-API-Key": clients.secret}, timeout=15)
+        clients.http.post(url, headers={"X-API-Key": clients.secret}, timeout=15)
 
 
 def _check_stock(home: House) -> None:
@@ -270,7 +270,7 @@ def unreachable(folder: Path) -> str:
                 _break(wire, fault)
                 for _ in range(3):
                     begun = time.monotonic()
-                    answer = httpx.get(
+                    answer = clients.http.get(
                         f"{clients.address}/v1/products",
                         headers={"X-API-Key": clients.secret},
                         timeout=30,
