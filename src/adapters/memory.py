@@ -28,6 +28,7 @@ from commerce_core.feeds import Feed, FeedQuery, LatestJob
 from commerce_core.fingerprints import Fingerprint, Known, KnownFingerprints
 from commerce_core.ids import Block
 from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.kept_plans import KeptPlan
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner
@@ -84,6 +85,7 @@ class _Tables:
         self.jobs = _Table[str, Job](self.journal)
         self.leases = _Table[str, datetime](self.journal)
         self.problems = _Table[str, tuple[Problem, ...]](self.journal)
+        self.plans = _Table[str, KeptPlan](self.journal)
         self.products = _Table[str, Product](self.journal)
         self.skus = _Table[tuple[str, str], str](self.journal)
         self.history = _Table[tuple[str, int], Product](self.journal)
@@ -405,6 +407,15 @@ class _Feeds:
         ]
         return max(applied, default=None)
 
+    def last_full(self, source_id: str) -> Feed | None:
+        applied = [
+            feed
+            for feed in self._kept.feeds.values()
+            if (feed.source_id, feed.mode, feed.status) == (source_id, "full", "applied")
+        ]
+        last = max(applied, key=lambda feed: (feed.snapshot_at, feed.feed_id), default=None)
+        return last and self._shown(last)
+
 
 @frozen
 class _Jobs:
@@ -512,6 +523,7 @@ class _Jobs:
     def finish(self, job: Job) -> None:
         self._current(job)
         self._kept.jobs[job.job_id] = job
+        self._kept.leases[job.job_id] = self._clock()
 
     def _current(self, job: Job) -> Job:
         """The running job as it is kept; RunLost unless it still is this very attempt."""
@@ -520,8 +532,17 @@ class _Jobs:
             raise RunLost(f"Job {job.job_id} is no longer run by attempt {job.attempts}.")
         return kept
 
+    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+        self._kept.plans[job_id] = plan
+
+    def plan(self, job_id: str) -> KeptPlan | None:
+        return self._kept.plans.get(job_id)
+
     def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
         self._kept.problems[job_id] = (*self._kept.problems.get(job_id, ()), *problems)
+
+    def forget_problems(self, job_id: str) -> None:
+        self._kept.problems[job_id] = ()
 
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
         numbered = list(enumerate(self._kept.problems.get(job_id, ())))

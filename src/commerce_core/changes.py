@@ -30,7 +30,7 @@ class Change:
 
 
 @frozen
-class FieldChange:
+class SampledField:
     """A field that gets another value; both as text, cut at 200 characters, None for nothing."""
 
     field: str
@@ -47,7 +47,7 @@ class Sample:
     line: int
     product_id: str | None
     product_name: str
-    fields: tuple[FieldChange, ...]
+    fields: tuple[SampledField, ...]
 
     @classmethod
     def of(
@@ -62,7 +62,7 @@ class Sample:
     ) -> "Sample":
         """What `values` change in what was there `before`."""
         fields = tuple(
-            FieldChange(name, as_text(before.get(name)), as_text(values[name]))
+            SampledField(name, as_text(before.get(name)), as_text(values[name]))
             for name in PRODUCT_FIELDS
             if name in values and values[name] != before.get(name)
         )

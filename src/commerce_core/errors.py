@@ -18,7 +18,7 @@ An error carries `code` (stable, for programs), `detail` (what happened, where) 
 columns of one table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -98,9 +98,24 @@ class NotFound(CommerceError):
 
 
 class Conflict(CommerceError):
-    """The thing is there, and the state it is in says no."""
+    """The thing is there, and the state it is in says no.
+
+    `shown` is what the one refused should see of it besides, by name.
+    """
 
     code = "conflict"
+
+    def __init__(
+        self,
+        detail: str,
+        remedy: str = "",
+        *,
+        code: str | None = None,
+        shown: Mapping[str, object] | None = None,
+    ) -> None:
+        """Shows some of the core's values beside the detail."""
+        super().__init__(detail, remedy, code=code)
+        self.shown = dict(shown or {})
 
 
 class TooLarge(CommerceError):

@@ -1,6 +1,6 @@
 """Intake: partners, the feeds they send, and the jobs that bring feeds into the catalog."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -8,6 +8,14 @@ from typing import BinaryIO, Final
 
 from attrs import evolve, frozen
 
+from commerce_core.approvals import (
+    Rehearsal,
+    check_applied,
+    decision,
+    kept_plan,
+    take_up,
+    turn_down,
+)
 from commerce_core.claiming import Claiming
 from commerce_core.context import Context, IdempotencyKey, Listed
 from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
@@ -15,7 +23,8 @@ from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery, check_promises, tidy_file_name
 from commerce_core.ids import looks_like, parse
 from commerce_core.ingest import Ingest
-from commerce_core.jobs import Job, JobQuery, JobStatus
+from commerce_core.jobs import FeedJobKind, Job, JobQuery, JobStatus
+from commerce_core.kept_plans import KeptPlan
 from commerce_core.paging import (
     DEFAULT_LIMIT,
     Page,
@@ -133,13 +142,14 @@ class Intake:
         content_type: str = "text/csv",
         source: str | None = None,
         mode: Mode | None = None,
+        kind: FeedJobKind = "ingest",
         run: bool | None = None,
         snapshot_at: datetime | None = None,
         expected_rows: int | None = None,
         sha256: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Receipt:
-        """Keeps a feed's raw file, and a job to ingest it that waits for its start unless `run`.
+        """Keeps a feed's raw file, and a job of that kind that waits for its start unless `run`.
 
         What isn't said of `mode` and `run` is as its source has it; `snapshot_at` is then what the
         file's name tells by the source's pattern, else the time of receipt.
@@ -177,11 +187,11 @@ class Intake:
             feed = evolve(feed, bytes=stored.bytes, sha256=stored.sha256)
             request = (
                 "upload", feed.partner_id, feed.source_id, feed.file_name, feed.mode, feed.sha256,
-                snapshot_at, expected_rows, run,
+                snapshot_at, expected_rows, run, kind,
             )  # fmt: skip
             with context.store.begin() as unit:
                 receipt = context.once(
-                    unit, key, request, lambda: self._receive(unit, feed, run=run)
+                    unit, key, request, lambda: self._receive(unit, feed, kind, run=run)
                 )
         except Exception:
             context.files.delete(feed.file_key)
@@ -190,22 +200,22 @@ class Intake:
             context.files.delete(feed.file_key)
         return receipt
 
-    def _receive(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Receipt:
+    def _receive(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Receipt:
         unit.sources.hold(feed.source_id)
         unit.feeds.add(feed)
-        job = self._new_job(unit, feed, run=run)
+        job = self._new_job(unit, feed, kind, run=run)
         return Receipt(
             feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
             feed.bytes, run,
         )  # fmt: skip
 
-    def _new_job(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Job:
+    def _new_job(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
         context = self._context
         job = Job(
             job_id=context.mint("job"),
             feed_id=feed.feed_id,
             partner_id=feed.partner_id,
-            kind="ingest",
+            kind=kind,
             status="queued",
             released=run,
             created_at=context.clock(),
@@ -285,13 +295,23 @@ class Intake:
     # Jobs
 
     def start(
-        self, feed_id: str, *, run: bool = False, key: IdempotencyKey | str | None = None
+        self,
+        feed_id: str,
+        *,
+        kind: FeedJobKind = "ingest",
+        run: bool = False,
+        key: IdempotencyKey | str | None = None,
     ) -> Job:
-        """A new job for a feed that has been received; Conflict while it has one unfinished."""
+        """A new job for a feed that has been received.
+
+        Conflict while it has one unfinished; a held feed is approved or rejected, not run anew.
+        """
         with self._context.store.begin() as unit:
             feed = self._feed(unit, feed_id)
-            request = ("start", feed.feed_id, run)
-            return self._context.once(unit, key, request, lambda: self._start(unit, feed, run=run))
+            request = ("start", feed.feed_id, run, kind)
+            return self._context.once(
+                unit, key, request, lambda: self._start(unit, feed, kind, run=run)
+            )
 
     def revert(
         self,
@@ -328,11 +348,15 @@ class Intake:
             check_can_revert(feed, undo=undo)
             return plan_of(unit, feed, undone_by(unit, feed))
 
-    def _start(self, unit: UnitOfWork, feed: Feed, *, run: bool) -> Job:
+    def _start(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
         _check_idle(unit, feed)
+        if feed.status == "held" and kind == "ingest":
+            raise Conflict(
+                f"Feed {feed.feed_id} is held.", "Approve or reject it.", code="feed_held"
+            )
         unit.partners.get(feed.partner_id).check_may_send()
         _check_source(unit, feed)
-        return self._new_job(unit, feed, run=run)
+        return self._new_job(unit, feed, kind, run=run)
 
     def get_job(self, job_id: str) -> Job:
         """The job as it now stands."""
@@ -433,6 +457,56 @@ class Intake:
             c.store, c.files, c.clock, c.entropy, c.keep_lease, c.engine, c.principal.name
         )
         return ingest.run(job)
+
+    # What a feed would do, and decisions about it
+
+    def plan(
+        self,
+        file: str | BinaryIO,
+        *,
+        partner: str,
+        source: str | None = None,
+        mode: Mode | None = None,
+        snapshot_at: datetime | None = None,
+        expected_rows: int | None = None,
+    ) -> KeptPlan:
+        """What a file would do if it were sent now, and what the guards would say; nothing is kept.
+
+        Raises FileRefused where the file can't be taken as a whole, and Conflict where a newer full
+        feed of the source has been applied already.
+        """
+        _check_snapshot(snapshot_at, self._context.clock())
+        name = tidy_file_name(file if isinstance(file, str) else "feed.csv")
+        rehearsal = Rehearsal(partner, source, mode, name, snapshot_at, expected_rows)
+        with self._context.opened(file) as stream:
+            return rehearsal.of(self._context, _source, stream)
+
+    def plan_of(self, job_id: str) -> KeptPlan:
+        """What a job would do to the catalog, or did; NotFound `no_plan` if it came to none."""
+        job = self.get_job(job_id)
+        with self._context.store.begin() as unit:
+            return kept_plan(unit, job)
+
+    def approve(self, feed_id: str, *, without: Iterable[str] = (), note: str | None = None) -> Job:
+        """Applies a held feed, `without` its removals if so said; returns its finished job.
+
+        It is planned anew. Conflict `plan_worse`, with the new plan, if a guard would now hold it
+        for more than was approved, and `feed_not_held` if it isn't held.
+        """
+        decided = decision(self._context, approves=True, note=note, without=without)
+        with self._context.store.begin() as unit:
+            job = take_up(self._context, unit, self._feed(unit, feed_id), decided)
+        job = self.execute(job)
+        with self._context.store.begin() as unit:
+            check_applied(unit, job)
+        return job
+
+    def reject(self, feed_id: str, *, note: str | None = None) -> Feed:
+        """Turns a held feed down for good; Conflict `feed_not_held` if it isn't held."""
+        decided = decision(self._context, approves=False, note=note)
+        with self._context.store.begin() as unit:
+            turn_down(unit, self._feed(unit, feed_id), decided)
+            return self._feed(unit, feed_id)
 
     def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:
         """What was wrong with the records of a job, by line; at most `limit` of them."""

@@ -1,7 +1,7 @@
 """Jobs: what is to be done with a feed, how far it is, and what became of every record.
 
-    queued <─> running ──> completed | failed
-       └─────> cancelled
+    queued <─> running ──> completed | failed | held
+       └─────> cancelled              approved: queued again <──┘──> rejected: cancelled
 
 A worker claims a released job under a lease. Each claim is an attempt with a number, and whatever a
 run commits checks that number in the same transaction: a run that was taken over commits nothing.
@@ -24,10 +24,26 @@ LEASE: Final = timedelta(seconds=30)
 MOST_PROBLEMS_KEPT: Final = 1_000
 """Problems of one job that can be listed; all of them are counted."""
 
-JobKind = Literal["ingest", "revert"]
-JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
+FeedJobKind = Literal["ingest", "validate", "plan"]
+"""What can be done with a feed that was received."""
+JobKind = Literal["ingest", "validate", "plan", "revert"]
+JobStatus = Literal["queued", "running", "completed", "failed", "held", "cancelled"]
 Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
-FINISHED: Final = ("completed", "failed", "cancelled")
+FINISHED: Final = ("completed", "failed", "held", "cancelled")
+LONGEST_NOTE: Final = 1_000
+Without = Literal["removals"]
+"""What an approval may leave out."""
+
+
+@frozen
+class Decision:
+    """What a person has decided about a held feed: who, when, why; and what to leave out of it."""
+
+    verdict: Literal["approved", "rejected"]
+    actor: str
+    at: datetime
+    note: str | None = None
+    without: tuple[Without, ...] = ()
 
 
 @frozen
@@ -137,7 +153,8 @@ class Job:
     """What is to be done with a feed. A finished job never runs again.
 
     `attempts` counts its claims, `silent_ends` those that nobody finished or gave back, and
-    `severed_ends` those under which the store fell over, or the way to it was cut.
+    `severed_ends` those under which the store fell over, or the way to it was cut. `decision` is
+    what was decided when it was held.
     """
 
     job_id: str
@@ -156,6 +173,7 @@ class Job:
     progress: Progress = Progress()
     summary: Summary | None = None
     error: JobError | None = None
+    decision: Decision | None = None
 
     @property
     def reports(self) -> str:
@@ -181,8 +199,12 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing will happen to it any more."""
+        """Whether nothing will happen to it any more, or not before somebody decides."""
         return self.status in FINISHED
+
+    def leaves_out(self, what: Without) -> bool:
+        """Whether it was approved without that."""
+        return self.decision is not None and what in self.decision.without
 
     def release(self) -> "Job":
         """Ready for a worker; a running job stays as it is. Conflict if it is finished."""
@@ -208,11 +230,35 @@ class Job:
         """Failed as a whole: no record of its feed landed."""
         return self._finish("failed", at, error=error, summary=summary)
 
+    def hold(self, at: datetime, summary: Summary) -> "Job":
+        """Held, with what would become of every record; no decision covers it."""
+        return self._finish("held", at, summary=summary, decision=None)
+
+    def decided(self, decision: Decision) -> "Job":
+        """Approved, and ready to be claimed once more; or rejected, and so cancelled.
+
+        Conflict `feed_not_held` if it isn't held.
+        """
+        if self.status != "held":
+            raise Conflict(
+                f"Job {self.job_id} is {self.status}; only a held one is approved or rejected.",
+                code="feed_not_held",
+            )
+        if decision.verdict == "rejected":
+            return evolve(self, status="cancelled", decision=decision)
+        return evolve(self, status="queued", released=False, finished_at=None, decision=decision)
+
     def _finish(self, status: JobStatus, at: datetime, **changes: object) -> "Job":
         progress = evolve(self.progress, stage=status)
         return evolve(self, status=status, finished_at=at, progress=progress, **changes)
 
     def _check_unfinished(self, verb: str) -> None:
+        if self.status == "held":
+            raise Conflict(
+                f"Job {self.job_id} is held; it can't {verb} before somebody decides.",
+                f"Look at its plan, and approve or reject feed {self.feed_id}.",
+                code="job_held",
+            )
         if self.is_finished:
             raise Conflict(
                 f"Job {self.job_id} is {self.status}; it can't {verb} any more.",

@@ -25,6 +25,7 @@ from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery
 from commerce_core.fingerprints import Known
 from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.kept_plans import KeptPlan
 from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner
@@ -170,6 +171,10 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         """The `snapshot_at` of the source's last applied full feed."""
         ...
 
+    def last_full(self, source_id: str) -> Feed | None:
+        """The source's applied full feed whose snapshot is newest, of several the last received."""
+        ...
+
 
 class Jobs(Listing[JobQuery, Job], Protocol):
     """Jobs, newest first, and the queue they make. Leases run by the store's own clock."""
@@ -233,8 +238,20 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """Replaces the running job by its finished self; RunLost if this attempt was taken over."""
         ...
 
+    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+        """Keeps what a job would do, in the place of what was kept of it before."""
+        ...
+
+    def plan(self, job_id: str) -> KeptPlan | None:
+        """What a job would do, or did, as last kept."""
+        ...
+
     def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
         """Keeps problems of a job, in this order."""
+        ...
+
+    def forget_problems(self, job_id: str) -> None:
+        """Forgets the kept problems of a job, which is about to run once more."""
         ...
 
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:

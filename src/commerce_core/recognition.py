@@ -29,7 +29,8 @@ def recognised(
     former = unit.feeds.get(last.feed_id)
     if (former.sha256, former.status) != (feed.sha256, "applied"):
         return None
-    ended = unit.jobs.page(JobQuery(feed_id=former.feed_id, status="completed"), None, 1).items
+    query = JobQuery(feed_id=former.feed_id, status="completed", kind="ingest")
+    ended = unit.jobs.page(query, None, 1).items
     told = ended[0].summary if ended else None
     if told is None or told.rejected or told.overtaken:
         return None

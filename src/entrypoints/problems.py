@@ -1,9 +1,9 @@
 """How a refusal of the core is told outside: HTTP status, exit code and title, in one table."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.errors import (
     CommerceError,
@@ -47,7 +47,7 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
 class Problem:
     """A refusal as clients see it (RFC 9457), and the exit code for a shell.
 
-    `errors` are the faults of an input, each with its JSON pointer.
+    `errors` are the faults of an input, each with its JSON pointer; `shown` stands beside them.
     """
 
     type: str
@@ -57,6 +57,7 @@ class Problem:
     code: str
     errors: tuple[dict[str, str], ...]
     exit_code: int
+    shown: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
 def problem_of(error: CommerceError) -> Problem:
@@ -75,7 +76,17 @@ def problem_of(error: CommerceError) -> Problem:
             for fault in faults
         ),
         exit_code=exit_code,
+        shown=_shown(error),
     )
+
+
+def _shown(error: CommerceError) -> Mapping[str, Any]:
+    """What a refusal shows besides, in its JSON shape."""
+    if not isinstance(error, Conflict) or not error.shown:
+        return {}
+    from entrypoints.shapes import shape
+
+    return {name: shape(value) for name, value in error.shown.items()}
 
 
 def problem_type(code: str) -> str:

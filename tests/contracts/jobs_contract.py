@@ -117,6 +117,7 @@ class TestFeeds:
         with store.begin() as unit:
             unit.sources.add(other)
             assert unit.feeds.last_full_snapshot(source.source_id) is None
+            assert unit.feeds.last_full(source.source_id) is None
             for day, of, mode, status in [
                 (1, source, "full", "applied"),
                 (2, source, "full", "applied"),
@@ -129,6 +130,10 @@ class TestFeeds:
                 unit.feeds.add(
                     samples.feed(of, mode=mode, status=status, snapshot_at=at, applied_at=at)
                 )
+            last = unit.feeds.last_full(source.source_id)
+            assert last is not None
+            assert last == unit.feeds.get(last.feed_id)
+            assert last.snapshot_at == T0 + 2 * DAY
             assert unit.feeds.last_full_snapshot(source.source_id) == T0 + 2 * DAY
             assert unit.feeds.last_full_snapshot(other.source_id) == T0 + 6 * DAY
 

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from hypothesis import assume, given, settings
 
 from adapters.memory import MemoryFiles
-from commerce_core import ingest
+from commerce_core import planning
 from commerce_core.context import Context
 from commerce_core.errors import NotFound
 from commerce_core.feed_schema import Problem
@@ -273,7 +273,7 @@ class TestReports:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ):
         """The report says in the summary how many it lacks."""
-        monkeypatch.setattr(ingest, "MOST_COMPARED_KEPT", 2)
+        monkeypatch.setattr(planning, "MOST_COMPARED_KEPT", 2)
         job = desk.load(b"sku,price\nA,1\nB,1\nC,1\nD,x\n")
         assert [row["sku"] for row in rows_of(desk.report(job))] == ["A", "B", "D"]
         assert job.summary

@@ -11,6 +11,7 @@ clock is the real one, and that has room for ten units at once.
 
 from tests.contracts.catalog_contract import TestCatalog, TestPublications
 from tests.contracts.claiming_contract import TestClaiming
+from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
@@ -24,6 +25,7 @@ from tests.contracts.versions_contract import TestVersions
 __all__ = [
     "TestCatalog",
     "TestClaiming",
+    "TestDecisions",
     "TestFeeds",
     "TestIdempotency",
     "TestJobs",

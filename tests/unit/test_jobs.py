@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from commerce_core.errors import Conflict
 from commerce_core.jobs import (
     FINISHED,
+    Decision,
     Job,
     JobError,
     JobStatus,
@@ -63,7 +64,34 @@ def test_a_running_job_is_no_longer_cancelled():
     assert refused.value.code == "job_running"
 
 
-@pytest.mark.parametrize("status", FINISHED)
+def test_a_held_job_waits_for_a_decision_and_for_nothing_else():
+    held = job("running").hold(LATER, Summary(records_read=1, updated=1))
+    assert (held.status, held.is_finished, held.decision) == ("held", True, None)
+    for act in (held.release, lambda: held.cancel(LATER)):
+        with pytest.raises(Conflict) as refused:
+            act()
+        assert refused.value.code == "job_held"
+        assert "approve or reject feed feed_1" in refused.value.remedy
+
+
+def test_an_approved_job_is_queued_again_and_a_rejected_one_is_over():
+    held = job("running").hold(LATER, Summary())
+    approved = held.decided(Decision("approved", "operator", LATER, without=("removals",)))
+    assert (approved.status, approved.released, approved.finished_at) == ("queued", False, None)
+    assert approved.leaves_out("removals")
+    rejected = held.decided(Decision("rejected", "operator", LATER))
+    assert (rejected.status, rejected.is_finished) == ("cancelled", True)
+    assert not rejected.leaves_out("removals")
+
+
+@pytest.mark.parametrize("status", ["queued", "running", "completed", "failed", "cancelled"])
+def test_only_a_held_job_is_decided_on(status: JobStatus):
+    with pytest.raises(Conflict) as refused:
+        job(status).decided(Decision("approved", "operator", LATER))
+    assert refused.value.code == "feed_not_held"
+
+
+@pytest.mark.parametrize("status", [status for status in FINISHED if status != "held"])
 def test_a_finished_job_never_runs_again_and_says_what_to_do(status: JobStatus):
     finished = job(status)
     assert finished.is_finished

@@ -118,6 +118,14 @@ class Feeds:
         ).fetchone() or (None,)
         return latest
 
+    def last_full(self, source_id: str) -> Feed | None:
+        """The source's last applied full feed."""
+        query = f"""{_SELECT}
+            WHERE f.source_id = %s AND f.mode = 'full' AND f.status = 'applied'
+            ORDER BY f.snapshot_at DESC, f.feed_id DESC
+            LIMIT 1"""
+        return fetch_one(self._db, _FEEDS, query, [digits(source_id)])
+
 
 def _conditions(query: FeedQuery) -> list[Condition]:
     return [

@@ -26,18 +26,24 @@ from adapters.postgres.rows import (
 from commerce_core.coalescing import UnderWay
 from commerce_core.errors import Malformed, RunLost
 from commerce_core.feed_schema import Problem
-from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress, Summary
+from commerce_core.jobs import Backlog, Decision, Job, JobError, JobQuery, Progress, Summary
+from commerce_core.kept_plans import KeptPlan
 from commerce_core.paging import Page, Position
 
 _JOBS: Final = rows_of(
-    Job, progress=read_as(Progress), summary=read_as(Summary), error=read_as(JobError)
+    Job,
+    progress=read_as(Progress),
+    summary=read_as(Summary),
+    error=read_as(JobError),
+    decision=read_as(Decision),
 )
 _UNDER_WAY: Final = rows_of(UnderWay)
 _FEED_IDS: Final = rows_as(lambda row: str(row["feed_id"]))
+_kept_plan: Final = read_as(KeptPlan)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
-           silent_ends, severed_ends, started_at, finished_at, progress, summary, error
+           silent_ends, severed_ends, started_at, finished_at, progress, summary, error, decision
     FROM jobs"""
 
 _LIST: Final = ListById(_JOBS, _SELECT, "job_id", attrgetter("job_id"))
@@ -63,11 +69,11 @@ class Jobs:
             """
             INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at,
                               outcome, attempts, silent_ends, severed_ends, started_at,
-                              finished_at, progress, summary, error)
+                              finished_at, progress, summary, error, decision)
             VALUES (%(job_id)s, %(feed_id)s, %(partner_id)s, %(kind)s, %(status)s, %(released)s,
                     %(created_at)s, %(outcome)s, %(attempts)s, %(silent_ends)s,
                     %(severed_ends)s, %(started_at)s, %(finished_at)s, %(progress)s, %(summary)s,
-                    %(error)s)
+                    %(error)s, %(decision)s)
             """,
             _params(job),
         )
@@ -91,7 +97,7 @@ class Jobs:
             SET status = %(status)s, released = %(released)s, outcome = %(outcome)s,
                 attempts = %(attempts)s, started_at = %(started_at)s,
                 finished_at = %(finished_at)s, progress = %(progress)s, summary = %(summary)s,
-                error = %(error)s
+                error = %(error)s, decision = %(decision)s
             WHERE job_id = %(job_id)s
             RETURNING job_id
             """,
@@ -170,7 +176,7 @@ class Jobs:
             UPDATE jobs
             SET status = %(status)s, outcome = %(outcome)s, finished_at = %(finished_at)s,
                 progress = %(progress)s, summary = %(summary)s, error = %(error)s,
-                lease_expires_at = NULL, session = NULL
+                decision = %(decision)s, lease_expires_at = NULL, session = NULL
             WHERE job_id = %(job_id)s AND status = 'running' AND attempts = %(attempts)s
             """,
             _params(job),
@@ -178,6 +184,24 @@ class Jobs:
         if not finished.rowcount:
             raise _lost(job)
         hint(self._db)  # The partner's next job can be claimed now.
+
+    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+        """Keeps what a job would do."""
+        self._db.execute(
+            """
+            INSERT INTO job_plans (job_id, plan)
+            VALUES (%s, %s)
+            ON CONFLICT (job_id) DO UPDATE SET plan = excluded.plan
+            """,
+            [digits(job_id), document(plan)],
+        )
+
+    def plan(self, job_id: str) -> KeptPlan | None:
+        """What a job would do, as last kept."""
+        row = self._db.execute(
+            "SELECT plan FROM job_plans WHERE job_id = %s", [digits(job_id)]
+        ).fetchone()
+        return _kept_plan(row[0]) if row else None
 
     def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
         """Keeps problems of a job."""
@@ -196,6 +220,10 @@ class Jobs:
                 copy.write_row(
                     (job_digits, p.line, p.column, p.field, p.code, p.value, p.hint, p.severity)
                 )
+
+    def forget_problems(self, job_id: str) -> None:
+        """Forgets the problems of a job."""
+        self._db.execute("DELETE FROM job_problems WHERE job_id = %s", [digits(job_id)])
 
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
         """The job's kept problems by line."""
@@ -237,6 +265,7 @@ def _params(job: Job) -> dict[str, Any]:
         "progress": document(job.progress),
         "summary": document(job.summary),
         "error": document(job.error),
+        "decision": document(job.decision),
     }
     return params_of(job) | documents
 

@@ -22,8 +22,11 @@ COMMANDS: Final = {
     "keys": ("keys", "keys to the HTTP interface: add, list, revoke"),
     "sources": ("sources", "where their feeds come from: add, list, show, set, remove"),
     "profiles": ("profiles", "how a partner's files are read: show, set, test"),
-    "feeds": ("feeds", "files of partners: upload, list, show, changes, revert, raw, report"),
-    "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems"),
+    "feeds": (
+        "feeds",
+        "partners' files: upload, list, show, changes, plan, approve, reject, revert, raw, report",
+    ),
+    "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems, plan"),
     "products": ("products", "the catalog: list, show, history, changes"),
     "orders": ("orders", "orders: create, list, show, cancel"),
     "analytics": ("analytics", "what was sold: by-partner, over-time, share"),

@@ -5,22 +5,27 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
 from entrypoints.cli import past, reverts
+from entrypoints.cli.plans import plan_file, plan_options
 from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.feeds import Feed, FeedStatus
     from commerce_core.intake import Receipt
+    from commerce_core.jobs import FeedJobKind
     from commerce_core.partners import Mode
 
 feeds: Final = noun("feeds", "Files that partners send.")
 feeds.add_command(past.feed_changes)
 feeds.add_command(reverts.revert)
-_STATUSES: Final = ("received", "applied", "superseded", "reverted", "failed")
+_STATUSES: Final = (
+    "received", "applied", "held", "rejected", "superseded", "reverted", "failed",
+)  # fmt: skip
+_KINDS: Final = ("ingest", "validate", "plan")
 _BLOCK: Final = 1 << 20
 
 
@@ -38,7 +43,13 @@ _BLOCK: Final = 1 << 20
     metavar="PRESET_OR_FILE",
     help="How this source's files are read, from now on; see `commerce profiles`.",
 )
-@click.option("--run", is_flag=True, help="Have it ingested, by a worker or (with --wait) by us.")
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    default="ingest",
+    help="What its job does: ingest unless said; plan only compares, validate only checks.",
+)
+@click.option("--run", is_flag=True, help="Have it done, by a worker or (with --wait) by us.")
 @click.option("--wait", is_flag=True, help="With --run: return when its job has finished.")
 @click.option(
     "--snapshot-at", type=Moment(), help="The moment whose state the file shows; UTC unless said."
@@ -54,6 +65,7 @@ def upload(
     source: str | None,
     mode: "Mode | None",
     profile: str | None,
+    kind: "FeedJobKind",
     run: bool,
     wait: bool,
     snapshot_at: datetime | None,
@@ -63,7 +75,8 @@ def upload(
 ) -> None:
     """Keeps a file, and has it ingested with --run. FILE may be - for stdin.
 
-    Exits with 65 when the job failed; with --strict also when a record was rejected.
+    Exits with 65 when the job failed, with 3 when the feed is held; with --strict also with 65
+    when a record was rejected.
     """
     if (wait and not run) or (strict and not wait):
         raise click.UsageError(
@@ -84,6 +97,7 @@ def upload(
             file_name=name,
             source=source,
             mode=mode,
+            kind=kind,
             run=run or None,
             snapshot_at=snapshot_at,
             expected_rows=expected_rows,
@@ -135,15 +149,21 @@ def _next_step(session: Session, receipt: "Receipt") -> str:
 @partner_option("Those of this partner alone.")
 @click.option("--source", "source_id", metavar="SOURCE_ID", help="Those of this source.")
 @click.option("--status", type=click.Choice(_STATUSES))
+@click.option("--held", is_flag=True, help="Those that wait for a decision.")
 @limit_option
 def list_(
     session: Session,
     partner: str | None,
     source_id: str | None,
     status: "FeedStatus | None",
+    *,
+    held: bool,
     limit: int | None,
 ) -> None:
     """Lists feeds, newest first."""
+    if held and status not in (None, "held"):
+        raise click.UsageError("--held and --status exclude each other.")
+    status = "held" if held else status
     from commerce_core.feeds import FeedQuery
     from commerce_core.ids import parse
     from entrypoints.cli.output import moment, size
@@ -186,6 +206,40 @@ def _fields(feed: "Feed") -> Iterator[tuple[str, str]]:
     yield "shows the state of", moment_utc(feed.snapshot_at)
     yield "applied", moment_utc(feed.applied_at)
     yield "latest job", f"{job.job_id} ({job.outcome or job.status})" if job else ""
+
+
+@feeds.verb("plan", scope="feeds:read")
+@click.argument("file", metavar="FILE")
+@plan_options
+def plan(session: Session, file: str, **terms: Any) -> None:  # noqa: ANN401 - each has its own type
+    """Shows what a file would do if it were sent now; nothing is kept. FILE may be - for stdin.
+
+    Exits with 3 when it would be held, with 65 when it can't be taken.
+    """
+    plan_file(session, file, **terms)
+
+
+@feeds.verb("approve", scope="feeds:write")
+@click.argument("feed_id")
+@click.option("--without", type=click.Choice(["removals"]), multiple=True, help="Leave that out.")
+@click.option("--note", help="Why, for whoever looks at it later.")
+def approve(session: Session, feed_id: str, without: tuple[str, ...], note: str | None) -> None:
+    """Applies a held feed. It is planned anew, and refused if it would now do more.
+
+    Exits with 73 if so; the new plan is then the one to look at.
+    """
+    from entrypoints.cli.running import conclude
+
+    conclude(session, session.commerce.intake.approve(feed_id, without=without, note=note))
+
+
+@feeds.verb("reject", scope="feeds:write")
+@click.argument("feed_id")
+@click.option("--note", help="Why, for whoever looks at it later.")
+def reject(session: Session, feed_id: str, note: str | None) -> None:
+    """Turns a held feed down for good."""
+    feed = session.commerce.intake.reject(feed_id, note=note)
+    session.out.one(feed, lambda: [("feed", feed.feed_id), ("status", feed.status)])
 
 
 @feeds.verb("raw", scope="feeds:read")

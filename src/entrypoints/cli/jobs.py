@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from commerce_core.jobs import Job, JobStatus
 
 jobs: Final = noun("jobs", "What is done with feeds, and what became of every record.")
-_STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled")
+_STATUSES: Final = ("queued", "running", "completed", "failed", "held", "cancelled")
 _strict = click.option("--strict", is_flag=True, help="A rejected record is a failure too.")
 
 
@@ -28,6 +28,19 @@ def run(session: Session, job: str, *, strict: bool) -> None:
     new = looks_like("feed", job)
     job_id = session.commerce.intake.start(job, run=True).job_id if new else job
     conclude(session, run_or_watch(session.commerce, job_id, new=new), strict=strict)
+
+
+@jobs.verb("plan", scope="feeds:read")
+@click.argument("job_id")
+def plan(session: Session, job_id: str) -> None:
+    """Shows what a job would do to the catalog, or did, and what the guards said."""
+    from entrypoints.cli.plans import show_plan
+
+    kept = session.commerce.intake.plan_of(job_id)
+    if session.out.as_json:
+        session.out.document(kept)
+    else:
+        show_plan(session.out, kept)
 
 
 @jobs.verb("list", scope="feeds:read")

@@ -36,7 +36,9 @@ def tell(error: Exception, *, as_json: bool) -> int:
 
 def _tell(problem: Problem, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps(asdict(problem), ensure_ascii=False), err=True)
+        told = asdict(problem)
+        shown = told.pop("shown")
+        click.echo(json.dumps({**told, **shown}, ensure_ascii=False), err=True)
         return problem.exit_code
     click.echo(f"error: {tidy(problem.detail)}", err=True)
     for fault in problem.errors:

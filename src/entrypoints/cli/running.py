@@ -11,7 +11,7 @@ from commerce_core.errors import CommerceError, Conflict, RunLost
 from entrypoints.cli.output import Output, duration, moment_utc, plural
 from entrypoints.cli.tables import Column
 from entrypoints.cli.verbs import say
-from entrypoints.problems import EXIT_CONFLICT, EXIT_REFUSED
+from entrypoints.problems import EXIT_CONFLICT, EXIT_HELD, EXIT_REFUSED
 
 if TYPE_CHECKING:
     from commerce_core.feed_schema import Problem
@@ -46,16 +46,34 @@ def conclude(session: "Session", job: "Job", *, strict: bool = False) -> None:
         session.out.json({**shaped, "problems": shape(problems)} if isinstance(shaped, dict) else 0)
     else:
         show_job(session.out, job)
+        _show_held(session, job)
         _show_problems(session, job, problems)
     code = exit_code(job, strict=strict)
     if code:
         session.end(code)
 
 
+def _show_held(session: "Session", job: "Job") -> None:
+    """Why a feed is held, and what can be done about it."""
+    if job.status != "held":
+        return
+    out = session.out
+    out.line()
+    for result in session.commerce.intake.plan_of(job.job_id).holds:
+        out.line(f"{result.guard}: {result.detail}")
+    out.line()
+    out.line("Nothing of it was applied. To see what it would do, and to decide:")
+    out.line(f"  {session.typed('jobs', 'plan', job.job_id)}")
+    out.line(f"  {session.typed('feeds', 'approve', job.feed_id)}")
+    out.line(f"  {session.typed('feeds', 'reject', job.feed_id)}")
+
+
 def exit_code(job: "Job", *, strict: bool = False) -> int:
     """The exit code that tells how a job went."""
     if job.status == "cancelled":
         return EXIT_CONFLICT
+    if job.status == "held":
+        return EXIT_HELD
     refused = job.status == "failed" or (strict and job.outcome == "with_rejects")
     return EXIT_REFUSED if refused else 0
 

@@ -14,6 +14,7 @@ from litestar.types import LifespanHook
 from commerce_core.usecases import Commerce
 from entrypoints.http import (
     analytics,
+    decisions,
     doctor,
     feeds,
     history,
@@ -46,6 +47,7 @@ _V1_ROUTES: Final = (
     *sources.ROUTES,
     *feeds.ROUTES,
     *jobs.ROUTES,
+    *decisions.ROUTES,
     *products.ROUTES,
     *history.ROUTES,
     *reverts.ROUTES,

@@ -87,6 +87,7 @@ def _answer(
         "instance": quote(request.scope["path"]),
         "code": problem.code,
         "errors": list(problem.errors),
+        **problem.shown,
         "request_id": request_id(request.scope),
     }
     return Response(

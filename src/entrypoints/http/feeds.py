@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, BinaryIO, Final, cast
 
 from attrs import frozen
 from litestar import Response
@@ -11,7 +11,7 @@ from litestar.datastructures import UploadFile
 from commerce_core.context import IdempotencyKey, Listed
 from commerce_core.feeds import Feed, FeedQuery, FeedStatus
 from commerce_core.intake import Receipt
-from commerce_core.jobs import Job
+from commerce_core.jobs import FeedJobKind, Job
 from commerce_core.partners import Mode
 from commerce_core.usecases import Commerce
 from entrypoints.http.downloads import download
@@ -33,6 +33,11 @@ class UploadTerms:
     source: str | None = said(None, "The partner's source, by id or name; `main` unless said.")
     mode: Mode | None = said(
         None, "full: what the file lacks is removed; delta: it stays. The source's unless said."
+    )
+    kind: FeedJobKind = said(
+        "ingest",
+        "What its first job does: ingest brings it into the catalog, plan compares it with the "
+        "catalog, validate only reads and checks it.",
     )
     run: bool | None = said(
         None, "Whether the job begins by itself; as the source has it unless said."
@@ -66,6 +71,7 @@ class UploadTerms:
             content_type=content_type,
             source=self.source,
             mode=self.mode,
+            kind=self.kind,
             run=self.run,
             snapshot_at=self.snapshot_at,
             expected_rows=self.expected_rows,
@@ -100,7 +106,7 @@ class FeedFilters(WhoseQuery, SpanQuery, Page):
 class NewJob:
     """A job as it is made for a feed."""
 
-    kind: Literal["ingest"] = said("ingest", "What is to be done.")
+    kind: FeedJobKind = said("ingest", "What is to be done; a held feed isn't ingested anew.")
     run: bool = said(default=False, meaning="Whether it begins by itself.")
 
 
@@ -186,7 +192,7 @@ def _media_type(said_at_upload: str) -> str:
 )
 def start_job(commerce: Commerce, feed_id: FeedId, body: NewJob, key: IdempotencyKey | None) -> Job:
     """Makes a new job for a feed that was received, whose last job has ended."""
-    return commerce.intake.start(feed_id, run=body.run, key=key)
+    return commerce.intake.start(feed_id, kind=body.kind, run=body.run, key=key)
 
 
 ROUTES = (list_feeds, get_feed, get_raw, start_job)

@@ -7,7 +7,7 @@ from tests.commands import Cli
 from tests.unit.http.conftest import Api
 
 BAD = b"""sku,product_name,price,currency,quantity
-A-1,Lamp,1.25,USD,7
+A-1,Lamp,3.25,USD,7
 A-4,Ghost,1,USD,1
 """
 
@@ -37,7 +37,7 @@ def test_a_revert_is_planned_then_done_then_undone(api: Api, bad: str):
     """The plan writes nothing; the feed is reverted, and applied again once that is undone."""
     plan = api.get(f"/v1/feeds/{bad}/revert").json()
     assert (plan["updated"], plan["removed"], plan["kept"]) == (1, 1, 0)
-    assert price(api) == "1.25"
+    assert price(api) == "3.25"
     job = run(api, bad)
     assert (job["status"], job["outcome"]) == ("completed", "clean")
     assert api.get(f"/v1/feeds/{bad}").json()["status"] == "reverted"
@@ -46,7 +46,7 @@ def test_a_revert_is_planned_then_done_then_undone(api: Api, bad: str):
     assert ghost["status"] == "removed"
     run(api, bad, undo=True)
     assert api.get(f"/v1/feeds/{bad}").json()["status"] == "applied"
-    assert price(api) == "1.25"
+    assert price(api) == "3.25"
 
 
 def test_what_was_changed_since_is_told_with_the_reason(api: Api, bad: str):
@@ -122,7 +122,7 @@ def test_the_command_plans_and_reverts(api: Api, bad: str):
     assert cli.fine("feeds", "show", bad, "--json").json["status"] == "reverted"
     assert cli("feeds", "revert", bad).code == 73
     cli.fine("feeds", "revert", bad, "--undo", "--json")
-    assert price(api) == "1.25"
+    assert price(api) == "3.25"
 
 
 def test_a_revert_needs_a_feed_in_its_state(api: Api, bad: str):

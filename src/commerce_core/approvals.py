@@ -1,0 +1,175 @@
+"""Approvals: looking at a file before it lands, and deciding on a feed that is held."""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from datetime import datetime
+from typing import BinaryIO
+
+from attrs import frozen
+
+from commerce_core.context import Context
+from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
+from commerce_core.feeds import Feed
+from commerce_core.holding import held_job
+from commerce_core.jobs import LONGEST_NOTE, Decision, Job, Progress, Without
+from commerce_core.kept_plans import KeptPlan
+from commerce_core.partners import UNSTORABLE, Mode, Partner
+from commerce_core.planning import Planning, newer_full_snapshot
+from commerce_core.ports import UnitOfWork
+from commerce_core.sources import Source
+
+FindSource = Callable[[UnitOfWork, Partner, str | None], Source]
+
+
+@frozen
+class Rehearsal:
+    """A file that isn't sent, and what it would do if it were."""
+
+    partner: str
+    source: str | None
+    mode: Mode | None
+    file_name: str
+    snapshot_at: datetime | None
+    expected_rows: int | None
+
+    def of(self, context: Context, find_source: FindSource, stream: BinaryIO) -> KeptPlan:
+        """The plan; of the file and of the looking nothing stays behind.
+
+        Raises FileRefused where the file can't be taken as a whole, and Conflict where a newer full
+        feed of the source has been applied already.
+        """
+        if not stream.seekable():
+            detail = "The file is read more than once, so it has to be one that can be rewound."
+            raise InvalidInput.at("/file", "not_seekable", detail)
+        with context.store.begin(dry_run=True) as unit:
+            feed = self._feed(context, unit, find_source)
+            unit.feeds.add(feed)
+            planning = Planning(context.files, context.clock, context.engine)
+            run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _tell_nobody)
+            newer = newer_full_snapshot(unit, run.feed)
+            if newer is not None:
+                detail = f"A newer full feed, as of {newer.isoformat()}, has been applied already."
+                raise Conflict(detail, "This file would change nothing.", code="superseded")
+            planned = planning.plan(unit, run)
+        if planned.kept is None:
+            raise AssertionError("a feed that was compared has a plan")
+        return planned.kept
+
+    def _feed(self, context: Context, unit: UnitOfWork, find_source: FindSource) -> Feed:
+        now, owner = context.clock(), context.partner(unit, self.partner)
+        owner.check_may_send()
+        origin = find_source(unit, owner, self.source)
+        named = origin.moment_of(self.file_name, owner.time_zone)
+        return Feed(
+            feed_id=context.mint("feed"),
+            partner_id=owner.partner_id,
+            partner_name=owner.partner_name,
+            source_id=origin.source_id,
+            file_name=self.file_name,
+            content_type="text/csv",
+            bytes=0,
+            sha256="",
+            mode=self.mode or origin.mode,
+            status="received",
+            received_at=now,
+            snapshot_at=self.snapshot_at or min(named or now, now),
+            expected_rows=self.expected_rows,
+        )
+
+
+@contextmanager
+def _from_its_start(stream: BinaryIO) -> Generator[BinaryIO]:
+    stream.seek(0)
+    yield stream
+
+
+def _tell_nobody(_: Progress) -> None:
+    """There is no job whose progress could be shown."""
+
+
+def decision(
+    context: Context, *, approves: bool, note: str | None, without: Iterable[str] = ()
+) -> Decision:
+    """What this principal decides now; InvalidInput lists every fault of it."""
+    left_out = tuple(dict.fromkeys(without))
+    known: tuple[Without, ...] = ("removals",)
+    note = UNSTORABLE.sub("\ufffd", note).strip() if note else None
+    refuse_if(
+        "It can't be decided so.",
+        (
+            any(name not in known for name in left_out),
+            Fault("/without", "bad_without", "An approval can be given without: removals."),
+        ),
+        (
+            len(note or "") > LONGEST_NOTE,
+            Fault("/note", "too_long", f"A note has at most {LONGEST_NOTE:,} characters."),
+        ),
+    )
+    return Decision(
+        verdict="approved" if approves else "rejected",
+        actor=context.principal.name,
+        at=context.clock(),
+        note=note or None,
+        without=tuple(name for name in known if name in left_out),
+    )
+
+
+def take_up(context: Context, unit: UnitOfWork, feed: Feed, approved: Decision) -> Job:
+    """The held feed's job, approved and claimed; Conflict if it isn't held, or can't run now."""
+    job = _locked(unit, feed).decided(approved)
+    unit.partners.get(feed.partner_id).check_may_send()
+    unit.jobs.put(job)
+    unit.jobs.forget_problems(job.job_id)
+    claimed = unit.jobs.claim(context.clock(), context.lease, job.job_id)
+    if claimed is None:
+        raise Conflict(
+            f"Feed {feed.feed_id} waits: another feed of its partner is being read.",
+            "Approve it again in a moment.",
+            code="job_running",
+        )
+    return claimed
+
+
+def turn_down(unit: UnitOfWork, feed: Feed, rejected: Decision) -> None:
+    """Rejects a held feed; Conflict if it isn't held."""
+    unit.jobs.put(_locked(unit, feed).decided(rejected))
+    unit.feeds.put(feed.became("rejected"))
+
+
+def check_applied(unit: UnitOfWork, job: Job) -> None:
+    """Conflict `plan_worse`, with the new plan, if the approved feed was held once more."""
+    if job.status != "held":
+        return
+    plan = unit.jobs.plan(job.job_id)
+    told = " ".join(result.detail for result in plan.holds) if plan else ""
+    raise Conflict(
+        f"The catalog has moved, and the feed would now do more than was approved. {told}",
+        "Look at the new plan, and approve that if it is right.",
+        code="plan_worse",
+        shown={"plan": plan},
+    )
+
+
+def kept_plan(unit: UnitOfWork, job: Job) -> KeptPlan:
+    """The plan that was kept of a job; NotFound `no_plan` says why there is none."""
+    plan = unit.jobs.plan(job.job_id)
+    if plan is not None:
+        return plan
+    if not job.is_finished:
+        why = f"Job {job.job_id} is {job.status}; its plan is there when it has ended."
+    elif job.kind == "validate":
+        why = f"Job {job.job_id} only validates; make one of the kind plan."
+    else:
+        why = f"Job {job.job_id} came to no comparison with the catalog."
+    raise NotFound(why, code="no_plan")
+
+
+def _locked(unit: UnitOfWork, feed: Feed) -> Job:
+    """The job by which the feed is held, locked."""
+    job = held_job(unit, feed)
+    if job is None or feed.status != "held":
+        raise Conflict(
+            f"Feed {feed.feed_id} is {feed.status}; only a held one is approved or rejected.",
+            code="feed_not_held",
+        )
+    return unit.jobs.lock(job.job_id)

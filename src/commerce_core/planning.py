@@ -1,0 +1,264 @@
+"""Planning: a feed read, compared with the catalog, judged by the guards of its source.
+
+Whoever runs a feed's job plans first, and so does whoever only looks at a file. No live row is
+touched by it.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import BinaryIO, Final
+
+from attrs import evolve, frozen
+
+from commerce_core.drift import drift_between
+from commerce_core.errors import FileRefused, NotFound
+from commerce_core.feed_engine import Batch, FeedEngine, Reading
+from commerce_core.feed_reader import Terms, begin
+from commerce_core.feed_schema import PRODUCT_FIELDS
+from commerce_core.feeds import Feed
+from commerce_core.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.guards import DEFAULT_GUARDS, GuardSettings
+from commerce_core.ids import looks_like
+from commerce_core.jobs import JobKind, JobQuery, Summary
+from commerce_core.kept_plans import KeptPlan, judged
+from commerce_core.lateness import overtaken_skus, without_overtaken
+from commerce_core.layouts import Layout
+from commerce_core.partners import Partner
+from commerce_core.plans import Incoming, Plan
+from commerce_core.ports import Clock, Files, UnitOfWork
+from commerce_core.rejects import MOST_COMPARED_KEPT
+from commerce_core.sources import Source
+from commerce_core.tally import Tally, Tell
+
+Load = Callable[[Incoming, Iterable[Batch]], Plan | None]
+"""Reads a feed straight into an empty catalog; None where that can't be done so."""
+_LEAST_RECOGNISED: Final = 1 << 20
+"""Bytes of a delta from which on it is worth to fetch what its records are recognised by."""
+NO_SUMMARY: Final = Summary()
+OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens the bytes of a feed, from their beginning each time."""
+
+
+@frozen
+class Run:
+    """A feed about to be read, and to meet the catalog; `sources` are the partner's, by id.
+
+    `overtaken` is what it may no longer say, `without_removals` whether it may remove nothing.
+    """
+
+    kind: JobKind
+    feed: Feed
+    partner: Partner
+    sources: Mapping[str, Source]
+    terms: Terms
+    profile_version: int
+    overtaken: frozenset[str]
+    without_removals: bool
+    open_raw: OpenRaw
+    tell: Tell
+
+    @property
+    def guards(self) -> GuardSettings:
+        """How far the feed may go. A source may have been removed since it sent the feed."""
+        source = self.sources.get(self.feed.source_id)
+        return source.guards if source else DEFAULT_GUARDS
+
+
+@frozen
+class Planned:
+    """A feed that has been read, and what it would do, or has done where it was `loaded`.
+
+    `kept` is None if it was only validated.
+    """
+
+    plan: Plan
+    tally: Tally
+    reading: Reading
+    loaded: bool = False
+    summary: Summary = NO_SUMMARY
+    kept: KeptPlan | None = None
+
+
+@frozen
+class Planning:
+    """Plans feeds."""
+
+    files: Files
+    clock: Clock
+    engine: FeedEngine
+
+    def begin(
+        self,
+        unit: UnitOfWork,
+        feed: Feed,
+        kind: JobKind,
+        open_raw: OpenRaw,
+        tell: Tell,
+        *,
+        without_removals: bool = False,
+    ) -> Run:
+        """All that has to be known before the feed is read; FileRefused if it has no header."""
+        partner, read_by = unit.partners.get(feed.partner_id), unit.sources.profile(feed.source_id)
+        sources = {source.source_id: source for source in unit.sources.of(feed.partner_id)}
+        terms = Terms.of(partner, feed.mode, read_by.profile)
+        with open_raw() as raw:
+            feed = _mending(unit, feed, begin(raw, terms).mends)
+        # An older full feed is superseded as a whole.
+        compares_late = feed.mode == "delta" and kind != "validate"
+        late = (
+            overtaken_skus(unit, self.files, partner, read_by.profile, feed)
+            if compares_late
+            else frozenset[str]()
+        )
+        return Run(
+            kind,
+            feed,
+            partner,
+            sources,
+            terms,
+            read_by.version,
+            late,
+            without_removals,
+            open_raw,
+            tell,
+        )
+
+    def plan(self, unit: UnitOfWork, run: Run, load: Load | None = None) -> Planned:
+        """What the feed would do; FileRefused where it can't be taken as a whole.
+
+        With `load` it may have been done already, where its partner has nothing there yet.
+        """
+        planned = self._validate(run) if run.kind == "validate" else self._compared(unit, run, load)
+        tally = planned.tally
+        _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
+        tally.stage("read" if run.kind == "validate" else "compare", tally.records_read)
+        summary = _with_drift(unit, run.feed, tally.summary(planned.plan, planned.reading))
+        planned = evolve(planned, summary=summary)
+        if run.kind == "validate":
+            return planned
+        return evolve(planned, kept=self._judge(unit, run, planned))
+
+    def _compared(self, unit: UnitOfWork, run: Run, load: Load | None) -> Planned:
+        """Reads the feed straight into the catalog, or else compares it with what is there."""
+        known = self._known(unit, run)
+        fresh = load is not None and not len(known) and not run.overtaken
+        loaded = self._load(run, load) if load and fresh else None
+        return loaded or self._compare(unit, run, known)
+
+    def _load(self, run: Run, load: Load) -> Planned | None:
+        with self._reading(run, NOTHING_KNOWN) as (tally, reading, incoming):
+            plan = load(incoming, tally.counted(reading, run.tell))
+        return None if plan is None else Planned(plan, tally, reading, loaded=True)
+
+    def _compare(self, unit: UnitOfWork, run: Run, known: Known) -> Planned:
+        """Reads the feed, less what is recognised, and compares it with the catalog."""
+        while True:
+            with self._reading(run, known) as (tally, reading, incoming):
+                batches = tally.counted(without_overtaken(reading, run.overtaken), run.tell)
+                plan = unit.products.compare(incoming, batches, MOST_COMPARED_KEPT)
+            if not plan.contested:
+                return Planned(plan, tally, reading)
+            known = known.without(plan.contested)
+
+    @contextmanager
+    def _reading(self, run: Run, known: Known) -> Generator[tuple[Tally, Reading, Incoming]]:
+        """The feed opened from its beginning, with what counts it."""
+        tally = Tally(self.clock, run.feed.bytes)
+        with run.open_raw() as raw:
+            reading = self.engine.open(tally.metered(raw), run.terms, known)
+            yield tally, reading, _incoming(run, reading.layout)
+
+    def _known(self, unit: UnitOfWork, run: Run) -> Known:
+        """What records are recognised by; nothing where that isn't worth it."""
+        small = run.feed.mode == "delta" and run.feed.bytes < _LEAST_RECOGNISED
+        if run.overtaken or small:
+            return NOTHING_KNOWN
+        return unit.products.known(run.feed.partner_id, run.feed.source_id)
+
+    def _validate(self, run: Run) -> Planned:
+        """Reads the feed to its end, and compares it with nothing."""
+        rejected = unreadable = 0
+        with self._reading(run, NOTHING_KNOWN) as (tally, reading, incoming):
+            for batch in tally.counted(reading, run.tell):
+                for record in batch:
+                    rejected += record.rejected
+                    unreadable += record.sku is None
+        plan = Plan(incoming, rejected=rejected, skus_unreadable=unreadable)
+        return Planned(plan, tally, reading)
+
+    def _judge(self, unit: UnitOfWork, run: Run, planned: Planned) -> KeptPlan:
+        """What is kept of the plan, with what the source's guards say of it."""
+        last = unit.feeds.last_full(run.feed.source_id) if run.feed.mode == "full" else None
+        before = summary_of(unit, last.feed_id) if last else None
+        plan, summary = planned.plan, planned.summary
+        return KeptPlan.of(
+            run.feed,
+            plan,
+            summary,
+            guards=judged(plan, summary, before, run.guards),
+            problems=planned.tally.problems_with(plan),
+            at=self.clock(),
+        )
+
+
+def summary_of(unit: UnitOfWork, feed_id: str) -> Summary | None:
+    """What became of the records of a feed when it was last ingested."""
+    query = JobQuery(feed_id=feed_id, status="completed", kind="ingest")
+    ended = unit.jobs.page(query, None, 1).items
+    return ended[0].summary if ended else None
+
+
+def newer_full_snapshot(unit: UnitOfWork, feed: Feed) -> datetime | None:
+    """The moment of a full feed that was applied already and is newer than this full one."""
+    latest = unit.feeds.last_full_snapshot(feed.source_id) if feed.mode == "full" else None
+    return latest if latest is not None and feed.snapshot_at < latest else None
+
+
+def _mending(unit: UnitOfWork, feed: Feed, mended: str | None) -> Feed:
+    """A mended report is a delta as of the feed that it mends, whatever its upload said."""
+    if mended is None:
+        return feed
+    try:
+        first = unit.feeds.get(mended) if looks_like("feed", mended) else feed
+    except NotFound:
+        first = feed
+    as_of = first.snapshot_at if first.source_id == feed.source_id else feed.snapshot_at
+    return evolve(feed, mode="delta", snapshot_at=as_of)
+
+
+def _incoming(run: Run, layout: Layout) -> Incoming:
+    """What the comparison has to know. A price column brings a currency with it, named or not."""
+    columns = {
+        name: layout.column_of(name) or name
+        for name in layout.feedings
+        if name in PRODUCT_FIELDS or name == "sku"
+    }
+    feed = run.feed
+    return Incoming(
+        feed.partner_id,
+        feed.source_id,
+        feed.feed_id,
+        feed.mode,
+        columns,
+        run.partner.currency,
+        run.guards.price_leap,
+        run.without_removals,
+        {source_id: source.source_name for source_id, source in run.sources.items()},
+    )
+
+
+def _with_drift(unit: UnitOfWork, feed: Feed, summary: Summary) -> Summary:
+    """The summary, with how the file differs from the source's last one in form."""
+    before = unit.publications.latest(feed.source_id)
+    told = summary_of(unit, before.feed_id) if before else None
+    return evolve(summary, drift=drift_between(told, summary)) if told else summary
+
+
+def _check_row_count(feed: Feed, rows: int) -> None:
+    if feed.expected_rows is not None and feed.expected_rows != rows:
+        raise FileRefused(
+            "row_count",
+            f"The file has {rows:,} records; {feed.expected_rows:,} were announced.",
+            "Send the whole file again, or the right number.",
+        )
