@@ -8,7 +8,19 @@ from typing import Final
 from attrs import evolve, frozen
 
 from commerce_core.context import Context, Listed
+from commerce_core.errors import FileRefused, NotFound
+from commerce_core.feed_schema import Value
+from commerce_core.feeds import Feed
 from commerce_core.ids import parse
+from commerce_core.lineage import (
+    Lineage,
+    Origins,
+    Testimony,
+    ValueSaid,
+    Witness,
+    testimonies,
+    witness,
+)
 from commerce_core.paging import (
     DEFAULT_LIMIT,
     LARGEST_LIMIT,
@@ -22,6 +34,8 @@ from commerce_core.paging import (
 from commerce_core.plans import ChangeKind
 from commerce_core.ports import UnitOfWork
 from commerce_core.products import Product
+from commerce_core.publications import Publication
+from commerce_core.records import Terms
 from commerce_core.timelines import (
     USUAL_DAYS,
     AvailabilityPeriod,
@@ -121,6 +135,78 @@ class History:
         self._context.check_visible("product", product_id, product.partner_id)
         return product
 
+    # Where it came from
+
+    def lineage(self, product_id: str, version: int | None = None) -> Lineage:
+        """Where every value of a product came from, as it is now or was in a version.
+
+        NotFound if it has no such version. A raw file that can't be read any more is told as such.
+        """
+        found = self._versions_since(product_id, None)
+        wanted = found[-1].version if version is None else version
+        asked = next((v for v in found if v.version == wanted), None)
+        if asked is None:
+            detail = f"Product {product_id} has no version {version}, or none that is kept."
+            raise NotFound(detail, code="no_version")
+        origins = Origins.of(found, asked.version)
+        set_by = dict(origins.fields())
+        first = origins.origin_of(asked)
+        told = self._told([first, *set_by.values()])
+        witnesses = {
+            by.version: witness(by, *told[by.version])
+            for by in sorted(set_by.values(), key=lambda by: -by.version)
+        }
+        values = tuple(
+            _value_said(asked, name, by, told[by.version][2]) for name, by in set_by.items()
+        )
+        return Lineage(
+            asked.product_id, asked.partner_name, asked.sku, asked.version, asked.status,
+            self._written_by(asked, first, told), tuple(witnesses.values()), values,
+        )  # fmt: skip
+
+    def _written_by(self, asked: Product, first: Product, told: "_Told") -> Witness:
+        """Who wrote the version itself; of a revert the record is that of what it brought back."""
+        _, feed, record, note = told[first.version]
+        with self._context.store.begin() as unit:
+            publication = unit.publications.get(asked.publication_id)
+        return witness(asked, publication, feed, record, note)
+
+    def _told(self, versions: Sequence[Product]) -> "_Told":
+        """For each version, by number, its publication, feed and record; or why there is none."""
+        by_number = {version.version: version for version in versions}
+        places: dict[str, list[Product]] = {}
+        for version in by_number.values():
+            places.setdefault(version.publication_id, []).append(version)
+        told: _Told = {}
+        for publication_id, wrote in places.items():
+            with self._context.store.begin() as unit:
+                publication = unit.publications.get(publication_id)
+                feed = unit.feeds.get(publication.feed_id)
+                saved = unit.sources.profile(publication.source_id, publication.profile_version)
+                terms = Terms.of(
+                    unit.partners.get(feed.partner_id), publication.mode, saved.profile
+                )
+            records, note = self._read(feed, publication, terms, [v.line for v in wrote if v.line])
+            for version in wrote:
+                record = records.get(version.line)
+                why = note or (None if record else _why_no_record(publication))
+                told[version.version] = (publication, feed, record, why)
+        return told
+
+    def _read(
+        self, feed: Feed, publication: Publication, terms: Terms, lines: Sequence[int]
+    ) -> tuple[dict[int, Testimony], str | None]:
+        """The records on these lines of a feed's raw file, or why it can't be read."""
+        if publication.kind != "feed" or not lines:
+            return {}, None
+        try:
+            with self._context.files.open(feed.file_key) as raw:
+                return testimonies(raw, terms, lines), None
+        except NotFound:
+            return {}, "The raw file is no longer kept."
+        except FileRefused as refusal:
+            return {}, f"The raw file can't be read as it was: {refusal}"
+
     # The stream of changes
 
     def changes(
@@ -213,3 +299,18 @@ class History:
         feed = unit.feeds.get(parse("feed", feed_id))
         self._context.check_visible("feed", feed_id, feed.partner_id)
         return feed.feed_id
+
+
+_Told = dict[int, tuple[Publication, Feed, Testimony | None, str | None]]
+
+
+def _why_no_record(publication: Publication) -> str:
+    if publication.kind == "revert":
+        return "A revert removed it: the feed that it undid had created it."
+    return "The file didn't contain it, so it was removed."
+
+
+def _value_said(asked: Product, name: str, by: Product, record: Testimony | None) -> ValueSaid:
+    value: Value = getattr(asked, name)
+    cells, reading = record.said(name, value) if record else ((), "")
+    return ValueSaid(name, value, by.version, by.feed_id, by.line, cells, reading)

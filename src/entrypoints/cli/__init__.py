@@ -27,7 +27,7 @@ COMMANDS: Final = {
         "partners' files: upload, list, show, changes, plan, approve, reject, revert, raw, report",
     ),
     "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems, plan"),
-    "products": ("products", "the catalog: list, show, history, changes"),
+    "products": ("products", "the catalog: list, show, history, explain, changes"),
     "orders": ("orders", "orders: create, list, show, cancel"),
     "analytics": ("analytics", "what was sold: by-partner, over-time, share"),
 }

@@ -11,9 +11,11 @@ import click
 from entrypoints.cli.verbs import Moment, Session, limit_option, partner_option, say, verb
 
 if TYPE_CHECKING:
+    from commerce_core.lineage import Lineage, ValueSaid, Witness
     from commerce_core.products import Product
     from commerce_core.timelines import AvailabilityPeriod, PriceHistory, PricePeriod
     from commerce_core.versions import ChangeQuery, Revision, Version
+    from entrypoints.cli.output import Output
     from entrypoints.cli.tables import Column
 
 KINDS: Final = ("created", "updated", "removed", "restored")
@@ -136,6 +138,71 @@ def _availability_columns() -> "list[Column[AvailabilityPeriod]]":
         Column("can be bought", lambda p: (p.not_sellable_reason or "yes").replace("_", " ")),
         Column("availability", lambda p: (p.availability or "").replace("_", " ")),
         Column("stock", lambda p: "tracked" if p.tracked else "untracked"),
+    ]
+
+
+@verb("explain", scope="feeds:read")
+@click.argument("product")
+@partner_option("Then PRODUCT may be the partner's sku.")
+@click.option(
+    "--version", type=int, help="As it was in this version; an order's items name theirs."
+)
+def explain(session: Session, product: str, partner: str | None, version: int | None) -> None:
+    """Tells where every value of a product came from: the feed, the line, the cell."""
+    product_id = product_of(session, product, partner).product_id
+    found = session.commerce.history.lineage(product_id, version)
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    _explain(session.out, found)
+
+
+def _explain(out: "Output", found: "Lineage") -> None:
+    """The story: the version, the feeds with their records, then each value."""
+    by = found.written_by
+    out.line(f"{found.sku} of {found.partner_name} ({found.product_id})")
+    out.fields(_story_of(found))
+    if by.note:
+        out.line(by.note)
+    for witness in found.witnesses:
+        out.line()
+        out.fields(_testimony(witness))
+    out.line()
+    out.table(found.values, _value_columns())
+
+
+def _story_of(found: "Lineage") -> Iterator[tuple[str, str]]:
+    from entrypoints.cli.output import moment_utc
+
+    by = found.written_by
+    yield "version", f"{found.version}, {found.status}"
+    yield "published", f"{moment_utc(by.published_at)}, publication {by.publication} by {by.actor}"
+    yield "written by", f"{'a revert of ' if by.kind == 'revert' else ''}{by.feed_id}"
+
+
+def _testimony(witness: "Witness") -> Iterator[tuple[str, str]]:
+    from entrypoints.cli.output import moment_utc
+
+    yield "feed", f"{witness.feed_id} ({witness.file_name}, {witness.mode})"
+    yield "sha256", witness.sha256
+    yield "published", moment_utc(witness.published_at)
+    yield "line", f"{witness.line:,}" if witness.line else ""
+    yield "record", witness.text
+    yield "note", witness.note or ""
+
+
+def _value_columns() -> "list[Column[ValueSaid]]":
+    from entrypoints.cli.tables import Column
+    from entrypoints.shapes import shape
+
+    return [
+        Column("field", lambda v: v.field),
+        Column("value", lambda v: str(shape(v.value)), crops=True),
+        Column("since", lambda v: f"version {v.version}", from_width=90),
+        Column("line", lambda v: f"{v.line:,}" if v.line else "", right=True),
+        Column("column", lambda v: ", ".join(said.column for said in v.cells), crops=True),
+        Column("cell", lambda v: " | ".join(said.cell for said in v.cells), crops=True),
+        Column("how", lambda v: v.reading, wraps=True),
     ]
 
 

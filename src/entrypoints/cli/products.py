@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 products: Final = noun("products", "The catalog: each product is one partner's offer.")
 products.add_command(past.history)
+products.add_command(past.explain)
 products.add_command(past.changes)
 
 

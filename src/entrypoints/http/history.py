@@ -5,6 +5,7 @@ from typing import Literal
 from attrs import frozen
 
 from commerce_core.context import Listed
+from commerce_core.lineage import Lineage
 from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.products import Product
 from commerce_core.timelines import MOST_DAYS, USUAL_DAYS, AvailabilityPeriod, PriceHistory
@@ -70,6 +71,21 @@ def get_availability(commerce: Commerce, product_id: ProductId) -> AvailabilityH
     return AvailabilityHistory(product_id, tuple(commerce.history.availability(product_id)))
 
 
+@frozen(kw_only=True)
+class WhichVersion:
+    """Which version of a product."""
+
+    version: int | None = said(
+        None, "The version, as orders' items name it; the live one unless said."
+    )
+
+
+@route("GET", "/products/{product_id:str}/lineage", scope="feeds:read")
+def get_lineage(commerce: Commerce, product_id: ProductId, query: WhichVersion) -> Lineage:
+    """Shows where every value of a product came from: feed, line, cells, and how they are read."""
+    return commerce.history.lineage(product_id, query.version)
+
+
 @route("GET", "/products/changes", scope="catalog:read")
 def list_changes(commerce: Commerce, query: ChangeFilters) -> Listed[Version]:
     """Lists what changed in the catalog, in order and without a gap; `next_cursor` is never null.
@@ -106,6 +122,7 @@ ROUTES = (
     list_revisions,
     get_prices,
     get_availability,
+    get_lineage,
     list_changes,
     list_feed_changes,
     list_feed_products,
