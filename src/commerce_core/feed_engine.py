@@ -103,6 +103,11 @@ class Reading(Protocol):
         """How its bytes are decoded."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should be told of how it was read, at its end."""
+        ...
+
     def __iter__(self) -> Iterator[Batch]:
         """The batches, once; FileRefused where the file as a whole turns out to be unreadable."""
         ...
@@ -191,6 +196,11 @@ class ReferenceReading:
     def text(self) -> Text:
         """How its bytes are decoded."""
         return self.opening.text
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: all records are read in the same way."""
+        return ()
 
     def __iter__(self) -> Iterator[RecordBatch]:
         prepared = self.opening.prepared

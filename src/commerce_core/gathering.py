@@ -13,6 +13,11 @@ from commerce_core.feed_schema import BLANKS, squash
 _NO = ("", "no", "false", "0")
 
 
+def agrees(cell: str) -> bool:
+    """Whether a cell that is needed says anything but no."""
+    return squash(cell) not in _NO
+
+
 @frozen
 class Constant:
     """The same text in every record."""
@@ -95,7 +100,7 @@ class Needing:
 
     def __call__(self, cells: Sequence[str]) -> str:
         """What is gathered, if all cells that it needs agree."""
-        return self.gather(cells) if all(squash(cells[i]) not in _NO for i in self.needs) else ""
+        return self.gather(cells) if all(agrees(cells[i]) for i in self.needs) else ""
 
 
 @frozen

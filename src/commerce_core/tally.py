@@ -110,7 +110,7 @@ class Tally:
             },
             errors_by_column=dict(self._by_column),
             unused_columns=reader.layout.unused,
-            notes=(*told, *lacking),
+            notes=(*told, *lacking, *reader.notes),
         )
         return summary if summary.accepted else evolve(summary, removed=0, notes=tuple(told))
 

@@ -2,16 +2,23 @@
 
 import os
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from attrs import frozen
+
 import adapters
 import commerce_core
 import entrypoints
 from commerce_core.context import Context
+from commerce_core.feed_engine import Reading, ReferenceEngine
+from commerce_core.feed_reader import Opening, Terms
+from commerce_core.feed_schema import Record
+from commerce_core.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.grouping import Prepared
 from commerce_core.partners import new_secret
 from commerce_core.ports import Files, Store
 from commerce_core.usecases import Commerce
@@ -49,6 +56,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             clock=now,
             entropy=secrets.token_bytes,
             keep_lease=no_lease if in_memory else lease_keeper(store, lease),
+            engine=ReferenceEngine() if in_memory else _Vectorised(),
             open_path=_open_path,
             most_upload_bytes=settings.most_upload_bytes,
             lease=lease,
@@ -68,6 +76,23 @@ def connections(commerce: Commerce) -> Connections | None:
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)
+
+
+@frozen
+class _Vectorised:
+    """The engine that reads whole columns; polars is imported when the first feed is read."""
+
+    def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
+        from adapters.polars_feeds import PolarsEngine
+
+        return PolarsEngine().open(stream, terms, known)
+
+    def reread(
+        self, stream: BinaryIO, terms: Terms, lines: Collection[int]
+    ) -> tuple[Opening, Iterator[tuple[Prepared, Record]]]:
+        from adapters.polars_feeds import PolarsEngine
+
+        return PolarsEngine().reread(stream, terms, lines)
 
 
 @contextmanager

@@ -1,0 +1,150 @@
+# pyright: reportUnknownMemberType=false
+"""The lines of a feed behind its header, some megabytes of whole lines at a time, as UTF-8."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import BinaryIO, Final
+
+from commerce_core.feed_bytes import Text, read_text, unpacked
+from commerce_core.feed_reader import Opening
+from commerce_core.feed_text import LONGEST_RECORD, RawRecord
+
+CHUNK: Final = 1 << 24
+"""Bytes of text that are read at a time."""
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+_OF_BYTES: Final = ("utf-8", "utf-8-sig")
+
+
+class Replayed:
+    """A stream that remembers what is read from it, until it is taken back to its start."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._seen: list[bytes] | None = []
+        self._again: list[bytes] = []
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; fewer than asked for now and then, none at the end."""
+        if self._again:
+            return self._again.pop()
+        block = self._stream.read(size)
+        if self._seen is not None:
+            self._seen.append(block)
+        return block
+
+    def rewind(self) -> BinaryIO:
+        """The stream from its start; from now on it remembers nothing."""
+        self._again = [block for block in reversed(self._seen or ()) if block]
+        self._seen = None
+        return self  # type: ignore[return-value]
+
+
+class Chunks:
+    """What follows the header.
+
+    `text` knows the encoding, `line` is that of the next chunk. `decoded` says that it comes as
+    text in whatever encoding, and not as bytes that should be UTF-8; `ended`, that nothing follows.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, opening: Opening, declared: str | None, size: int = CHUNK
+    ) -> None:
+        """Takes the stream from its start."""
+        self.text = opening.text
+        self.line = 1
+        self._size = size
+        self._declared = declared
+        self._kept = b""
+        self._ascii = True
+        self.ended = False
+        self.decoded = self.text.encoding not in _OF_BYTES
+        if self.decoded:
+            self.text = read_text(stream, declared)
+            self._blocks = _encoded(self.text)
+        else:
+            self._blocks = unpacked(stream)
+        self._skip(opening.header)
+
+    def _skip(self, header: RawRecord) -> None:
+        """Leaves the lines up to the header's last behind."""
+        wanted, ends, whole = header.line + header.lines - 1, list[int](), False
+        while len(ends) < wanted + 1 and not whole:
+            block = next(self._blocks, b"")
+            whole = not block
+            self._kept += block
+            ends = [found.end() for found in _LINE_END.finditer(self._kept)]
+        end = ends[wanted - 1] if len(ends) >= wanted else len(self._kept)
+        head, self._kept = self._kept[:end], self._kept[end:]
+        self._ascii = head.removeprefix(self.text.mark).isascii()
+        self.line = wanted + 1
+
+    def take(self) -> bytes:
+        """The next lines, whole but for the last of the file; nothing at its end.
+
+        One line that is longer than any record may be comes in parts.
+        """
+        found = self._kept.find(b"\n", self._size - 1) + 1
+        if found:
+            data, self._kept = self._kept[:found], self._kept[found:]
+            self._look_ahead()
+            return data
+        parts, size = [self._kept], len(self._kept)
+        self._kept = b""
+        while not found and size <= LONGEST_RECORD + self._size:
+            block = next(self._blocks, b"")
+            if not block:
+                self.ended = True
+                break
+            found = block.find(b"\n", max(0, self._size - 1 - size)) + 1
+            parts.append(block[:found] if found else block)
+            self._kept = block[found:] if found else b""
+            size += len(block)
+        self._look_ahead()
+        return b"".join(parts)
+
+    def _look_ahead(self) -> None:
+        """So that the last lines are known to be the last."""
+        if not self._kept:
+            self._kept = next(self._blocks, b"")
+            self.ended = not self._kept
+
+    def passed(self, data: bytes) -> None:
+        """Counts what was taken, once it has been understood."""
+        returns = data.count(b"\r")
+        self.line += data.count(b"\n")
+        if returns:
+            self.line += returns - data.count(b"\r\n")
+        self._ascii = self._ascii and data.isascii()
+
+    def decode(self, data: bytes) -> None:
+        """Reads on in the declared encoding from what was just taken; FileRefused if it can't be.
+
+        For bytes that are no UTF-8. They are then given again, as text in UTF-8.
+        """
+        self.text = self._read_on(data)
+        self.decoded = True
+        self._kept = b""
+        self._blocks = _encoded(self.text)
+
+    def rest(self, data: bytes) -> Iterator[str]:
+        """The text from what was just taken to the end, as the reference reads it."""
+        if self.decoded:
+            return chain((_text(data), _text(self._kept)), map(_text, self._blocks))
+        self.text = self._read_on(data)
+        return iter(self.text)
+
+    def _read_on(self, data: bytes) -> Text:
+        blocks: Iterable[bytes] = chain((data + self._kept,), self._blocks, (b"",))
+        return Text(
+            iter(blocks), self.text.mark, self._declared, line=self.line, ascii_so_far=self._ascii
+        )
+
+
+def _encoded(text: Text) -> Iterator[bytes]:
+    """The blocks in UTF-8; halves of characters, which a few encodings have, stay as they are."""
+    return (block.encode(errors="surrogatepass") for block in text)
+
+
+def _text(block: bytes) -> str:
+    return block.decode(errors="surrogatepass")

@@ -1,0 +1,193 @@
+# pyright: reportUnknownMemberType=false
+"""The vectorised engine: reads whole columns at a time, and what is odd as the reference does."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, islice
+from typing import BinaryIO, Final
+
+import polars as pl
+from attrs import define, evolve, field, frozen
+from polars.exceptions import PolarsError
+
+from adapters.polars_feeds.batches import ColumnBatch
+from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
+from adapters.polars_feeds.oddities import OddReader
+from adapters.polars_feeds.offers import offers_in
+from adapters.polars_feeds.parsing import parse
+from adapters.polars_feeds.recognition import ENGINE, Recognition, unmarked
+from adapters.polars_feeds.splitting import (
+    Dialect,
+    Mark,
+    Split,
+    as_records,
+    lines_of,
+    split,
+    split_by_reference,
+)
+from adapters.polars_feeds.tables import TableReader
+from commerce_core.feed_bytes import Text
+from commerce_core.feed_engine import (
+    RECORDS_OF_BATCH,
+    Reading,
+    ReferenceReading,
+    fingerprinting,
+)
+from commerce_core.feed_reader import Opening, begin
+from commerce_core.feed_schema import Record
+from commerce_core.feed_text import LONGEST_RECORD, read_delimited
+from commerce_core.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.grouping import Grouping, Prepared, Skipping
+from commerce_core.layouts import Layout
+from commerce_core.presets import in_full
+from commerce_core.records import Terms
+
+_MOST_UNTOLD: Final = 10_000
+"""Records read one by one of which nobody needs to be told."""
+_NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
+"""What polars and Python raise for bytes that are no UTF-8; some look like an archive."""
+
+
+@frozen
+class PolarsEngine:
+    """Implements `FeedEngine`. `chunk` are the bytes of text that are read at a time.
+
+    JSONL, mended reports, and files whose records belong together are read by the reference.
+    """
+
+    chunk: int = CHUNK
+
+    def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
+        """Reads the header."""
+        opening, whole, chunks = self._begun(stream, terms)
+        if chunks is None:
+            return ReferenceReading(opening, known, fingerprinting("reference", opening, terms))
+        by = fingerprinting(ENGINE, opening, terms)
+        return PolarsReading(opening, whole, chunks, Recognition(by, known) if by else unmarked)
+
+    def reread(
+        self, stream: BinaryIO, terms: Terms, lines: Collection[int]
+    ) -> tuple[Opening, Iterator[tuple[Prepared, Record]]]:
+        """The rejected records and those on these lines again; all of a file read one by one."""
+        opening, whole, chunks = self._begun(stream, terms)
+        if chunks is None:
+            return opening, ((prepared, opening.read(prepared)) for prepared in opening.prepared)
+        reading = PolarsReading(opening, whole, chunks, unmarked)
+        return opening, chain.from_iterable(batch.to_mend(lines) for batch in reading)
+
+    def _begun(self, stream: BinaryIO, terms: Terms) -> tuple[Opening, Terms, Chunks | None]:
+        """The header, the terms in full, and what follows; None if the reference has to read it."""
+        replayed = Replayed(stream)
+        opening = begin(replayed, terms)  # type: ignore[arg-type] - reading is all it does
+        whole = evolve(terms, profile=in_full(terms.profile))
+        if opening.delimiter is None or opening.mends is not None or whole.profile.group:
+            return opening, whole, None
+        encoding = whole.profile.encoding
+        return opening, whole, Chunks(replayed.rewind(), opening, encoding, self.chunk)
+
+
+@define
+class PolarsReading:
+    """Implements `Reading`, some megabytes at a time."""
+
+    _opening: Opening
+    _terms: Terms
+    _chunks: Chunks
+    _mark: Mark
+    _one_by_one: int = 0
+    _dialect: Dialect = field(init=False)
+    _read: TableReader = field(init=False)
+    _read_odd: OddReader = field(init=False)
+    _skips: Sequence[Skipping] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Prepares what reads."""
+        delimiter = self._opening.delimiter or ","
+        self._dialect = Dialect.of(delimiter)
+        self._read = TableReader(self.layout, self._terms)
+        self._read_odd = OddReader.of(self.layout, self._terms, delimiter)
+        self._skips = Grouping(self.layout, self._terms.profile).skips
+
+    @property
+    def layout(self) -> Layout:
+        """Which column feeds which field."""
+        return self._opening.layout
+
+    @property
+    def delimiter(self) -> str | None:
+        """What stands between cells."""
+        return self._opening.delimiter
+
+    @property
+    def mends(self) -> str | None:
+        """The feed that the file mends: none, since the reference reads mended reports."""
+        return self._opening.mends
+
+    @property
+    def text(self) -> Text:
+        """How its bytes are decoded."""
+        return self._chunks.text
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That many records had to be read one by one, which takes longer."""
+        if self._one_by_one <= _MOST_UNTOLD:
+            return ()
+        return (f"{self._one_by_one:,} records were read one by one, since they are odd.",)
+
+    def __iter__(self) -> Iterator[ColumnBatch]:
+        pending, line = b"", self._chunks.line
+        while data := self._chunks.take():
+            try:
+                found = self._split(pending + data, line)
+            except _NOT_UTF_8:
+                if not self._chunks.decoded:
+                    self._chunks.decode(data)
+                    continue
+                found = None
+            if found is None:
+                yield from self._rest(pending, data, line)
+                return
+            self._chunks.passed(data)
+            pending, line = found.pending, found.line
+            yield self._batch(found.records)
+        if pending:
+            # A quote is open; the reference says where.
+            yield from self._rest(pending, b"", line)
+
+    def _split(self, body: bytes, line: int) -> Split | None:
+        """The records that are whole, and what follows them.
+
+        None where one is so long that the reference has to judge it.
+        """
+        final = self._chunks.ended
+        if not final and not body.endswith(b"\n"):
+            return None
+        lines = lines_of(body, line)
+        if lines is None:
+            found = split_by_reference(body, line, self._dialect, self._mark, final=final)
+        else:
+            found = split(lines, self._dialect, self._mark)
+        # The end of its last line counts too.
+        too_long = found.records["text"].str.len_bytes() > LONGEST_RECORD - len("\r\n")
+        return None if too_long.any() or len(found.pending) > LONGEST_RECORD else found
+
+    def _rest(self, pending: bytes, data: bytes, line: int) -> Iterator[ColumnBatch]:
+        """All that is still to come, split by the reference."""
+        blocks = chain((pending.decode(),), self._chunks.rest(data))
+        raws = read_delimited(blocks, self._dialect.delimiter, line)
+        while some := list(islice(raws, RECORDS_OF_BATCH)):
+            yield self._batch(as_records(some, self._dialect, self._mark))
+
+    def _batch(self, records: pl.DataFrame) -> ColumnBatch:
+        """Those that are known are only told; the others are read."""
+        width = len(self.layout.header)
+        known = records["number"].drop_nulls()
+        asked = records.filter(pl.col("number").is_null()) if len(known) else records
+        parsed = parse(asked, width, self._dialect.delimiter)
+        offers = offers_in(parsed.cells, width, self._skips)
+        table = self._read(offers.cells) if len(offers.cells) else None
+        odd = self._read_odd(parsed.odd)
+        self._one_by_one += len(odd)
+        return ColumnBatch(
+            self.layout, self._dialect.delimiter, table, odd, known, offers.fates, offers.reasons
+        )

@@ -1,0 +1,110 @@
+# pyright: reportUnknownMemberType=false
+"""What is wrong with the cells of many records: numbered faults, and where each was found."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import polars as pl
+from attrs import define, field, frozen
+
+from commerce_core.cells import Misread, Warned
+from commerce_core.feed_engine import Noted
+from commerce_core.feed_schema import PROBLEMS
+
+ROW: Final = pl.UInt32
+_NOWHERE: Final = pl.DataFrame(schema={"row": ROW, "fault": pl.UInt32})
+
+
+@define
+class Faults:
+    """Every fault met so far: its code and its hint, numbered as they come."""
+
+    _numbers: dict[tuple[str, str | None], int] = field(factory=dict[tuple[str, str | None], int])
+    _errors: list[int] = field(factory=list[int])
+    listed: list[tuple[str, str | None]] = field(factory=list[tuple[str, str | None]])
+
+    def number(self, reading: Misread | Warned) -> int:
+        """The number of what was found wrong."""
+        hint = reading.hint if isinstance(reading, Misread) else None
+        return self.number_of(reading.code, hint)
+
+    def number_of(self, code: str, hint: str | None = None) -> int:
+        """The number of a fault by its code, and a hint that is better than the usual one."""
+        number = self._numbers.get((code, hint))
+        if number is None:
+            number = self._numbers[code, hint] = len(self.listed)
+            self.listed.append((code, hint))
+            if PROBLEMS[code][0] == "error":
+                self._errors.append(number)
+        return number
+
+    def errors(self) -> pl.Series:
+        """The numbers of those that reject a record."""
+        return pl.Series(self._errors, dtype=pl.UInt32)
+
+    def codes(self, numbers: pl.Series) -> Counter[str]:
+        """How often each code is among them."""
+        counted: Counter[str] = Counter()
+        for number, times in numbers.value_counts().iter_rows():
+            counted[self.listed[number][0]] += times
+        return counted
+
+
+@frozen
+class Slot:
+    """One thing that can be wrong with a record, and the rows in which it is.
+
+    `name` is the field whose cell is shown. `places` has the columns `row` and `fault`.
+    """
+
+    name: str
+    places: pl.DataFrame = _NOWHERE
+
+    @classmethod
+    def where(cls, name: str, mask: pl.Series, fault: int) -> "Slot":
+        """The same fault in all rows of a mask."""
+        rows = mask.arg_true().cast(ROW)
+        return cls(
+            name,
+            pl.DataFrame(
+                {"row": rows, "fault": pl.repeat(fault, len(rows), dtype=ROW, eager=True)}
+            ),
+        )
+
+    @classmethod
+    def of(cls, name: str, faults: pl.Series) -> "Slot":
+        """A fault or none for each row."""
+        rows = faults.is_not_null().arg_true().cast(ROW)
+        return cls(name, pl.DataFrame({"row": rows, "fault": faults.gather(rows)}))
+
+    def without(self, rows: pl.Series) -> "Slot":
+        """Less those in these rows."""
+        return Slot(self.name, self.places.filter(~pl.col("row").is_in(rows.implode())))
+
+    def within(self, rows: pl.Series) -> "Slot":
+        """Those in these rows alone."""
+        return Slot(self.name, self.places.filter(pl.col("row").is_in(rows.implode())))
+
+
+def noted(
+    slots: Iterable[Slot], faults: Faults, columns: Mapping[str, str | None]
+) -> Counter[Noted]:
+    """The problems, counted by code and column."""
+    counted: Counter[Noted] = Counter()
+    for slot in slots:
+        for code, times in faults.codes(slot.places["fault"]).items():
+            counted[code, columns[slot.name], PROBLEMS[code][0]] += times
+    return counted
+
+
+def rejected_rows(slots: Sequence[Slot], faults: Faults) -> pl.Series:
+    """The rows that have an error."""
+    found = pl.concat([_NOWHERE, *(slot.places for slot in slots)])
+    wrong = found.filter(pl.col("fault").is_in(faults.errors().implode()))
+    return wrong["row"].unique().sort()
+
+
+def faulty_rows(slots: Sequence[Slot]) -> pl.Series:
+    """The rows that have any fault."""
+    return pl.concat([_NOWHERE, *(slot.places for slot in slots)])["row"].unique().sort()

@@ -1,0 +1,77 @@
+# pyright: reportUnknownMemberType=false
+"""Gathering for many records at once: `commerce_core.gathering`, case by case."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import polars as pl
+
+from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.texts import behind, holds, place_behind
+from commerce_core import gathering
+from commerce_core.feed_schema import BLANKS
+from commerce_core.gathering import Constant, Gathering, Identified, agrees
+
+
+def gathered(how: Gathering, cells: pl.DataFrame) -> pl.Series:
+    """The text of a field in each record."""
+    match how:
+        case gathering.Constant(text):
+            return pl.repeat(text, len(cells), dtype=pl.String, eager=True)
+        case gathering.Cell(index):
+            return cells[cell(index)].str.strip_chars(BLANKS)
+        case gathering.FirstOf(indexes):
+            return _or_blank(pl.coalesce([*map(_said, indexes), pl.lit("")]), cells)
+        case gathering.Joined(indexes, between):
+            return _or_blank(_joined([_said(index) for index in indexes], between), cells)
+        case gathering.Paired(pairs):
+            return _or_blank(
+                _joined([_option(n, i) for n, i in pairs if i is not None], "; "), cells
+            )
+        case gathering.Needing(needs, within):
+            text = gathered(within, cells)
+            agreed = pl.all_horizontal(holds(cells[cell(index)], agrees) for index in needs)
+            return pl.select(pl.when(agreed).then(text).otherwise(pl.lit(""))).to_series()
+        case gathering.Identified(within):
+            return _identified(how, gathered(within, cells), cells)
+        case gathering.Attributed() | gathering.Template():
+            return _one_by_one(how, cells)
+        case _:
+            assert_never(how)
+
+
+def _said(index: int) -> pl.Expr:
+    """A cell, trimmed; null where it is blank."""
+    text = pl.col(cell(index)).str.strip_chars(BLANKS)
+    return pl.when(text != "").then(text)
+
+
+def _joined(parts: Sequence[pl.Expr], between: str) -> pl.Expr:
+    return pl.concat_str(parts, separator=between, ignore_nulls=True) if parts else pl.lit("")
+
+
+def _option(name: Constant | gathering.Cell, index: int) -> pl.Expr:
+    if isinstance(name, Constant):
+        named = pl.lit(name.text or None, pl.String)
+    else:
+        named = _said(name.index)
+    return pl.concat_str(named, pl.lit(": "), _said(index))
+
+
+def _or_blank(text: pl.Expr, cells: pl.DataFrame) -> pl.Series:
+    made = cells.select(pl.lit("").alias("blank"), text.fill_null("").alias("text"))["text"]
+    return made if len(made) == len(cells) else made.new_from_index(0, len(cells))
+
+
+def _identified(how: Identified, text: pl.Series, cells: pl.DataFrame) -> pl.Series:
+    """The skus, and what stands in for those that are blank."""
+    blank = text == ""
+    if not blank.any():
+        return text
+    made = _one_by_one(how, cells.filter(blank))
+    return behind(text, made.to_list(), place_behind(blank, pl.int_range(len(made), eager=True)))
+
+
+def _one_by_one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
+    names = [name for name in cells.columns if name[0] == "c" and name[1:].isdigit()]
+    return pl.Series(list(map(how, cells.select(names).iter_rows())), dtype=pl.String)

@@ -1,0 +1,284 @@
+# pyright: reportUnknownMemberType=false
+"""Reading one column: plainly fine cells by the grammar of their kind, all others by the reference.
+
+Laid out like `commerce_core.cells.reader_of`. An expression knows the canonical form of a kind and
+some others that are frequent; what it doesn't know is read once for each different text by the
+reference itself, so the two can't differ there.
+"""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, assert_never, cast
+
+import polars as pl
+from attrs import define, field, frozen
+
+from adapters.polars_feeds.faults import Faults
+from adapters.polars_feeds.texts import behind, told_of
+from commerce_core import feed_schema as schema
+from commerce_core.cells import Misread, Warned
+from commerce_core.feed_schema import BLANKS, Kind, Value
+from commerce_core.money import currencies
+from commerce_core.profiles import Column, DecimalMark
+from commerce_core.records import FieldReader
+from commerce_core.translate import currencies_meant
+
+_T: Final = pl.col("t")
+_WHOLE: Final = "(?:0|[1-9][0-9]{0,11})"
+_NOT_IN_URL: Final = BLANKS + r"\x00-\x20\x7f\"<>\\^`{|}"
+_HTTP: Final = "[hH][tT][tT][pP][sS]?://"
+_URL: Final = f"^{_HTTP}[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*$"
+_BARE_URL: Final = f"{_HTTP}[^{_NOT_IN_URL},/?#]+[^{_NOT_IN_URL},]*"
+_PART_OF_PATH: Final = f"[^>{BLANKS}](?:[^>]*[^>{BLANKS}])?"
+_PATH: Final = f"^{_PART_OF_PATH}(?: > {_PART_OF_PATH})*$"
+_CODES: Final = tuple(code for code in currencies() if currencies_meant(code) == (code,))
+_CODE: Final = 3
+_LONGEST_GTIN: Final = 14
+_MOST_REMEMBERED: Final = 100_000
+"""Readings of one column that are kept from one lot of records to the next."""
+
+
+@frozen
+class Plain:
+    """Which texts an expression reads, the value that it makes of them, the currency they state."""
+
+    fits: pl.Expr
+    value: pl.Expr = _T
+    stated: pl.Expr | None = None
+
+
+def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[Plain, ...]:
+    """What is read without asking the reference, of trimmed texts that aren't blank."""
+    if column.pattern is not None or column.values or column.part is not None:
+        return ()
+    match kind:
+        case schema.Text(longest):
+            return (Plain(_T.str.len_bytes() <= longest),)
+        case schema.Amount():
+            return _plain_amounts(column.decimal or decimal)
+        case schema.Whole():
+            return (
+                Plain(_T.str.contains("^(?:0|[1-9][0-9]{0,17})$"), _T.cast(pl.Int64, strict=False)),
+            )
+        case schema.Grams():
+            return _plain_grams(column)
+        case schema.Gtin():
+            return (Plain(_T.str.contains("^(?:[0-9]{8}|[0-9]{12,14})$") & _check_digit_fits()),)
+        case schema.Category() if column.separator is None:
+            return (
+                Plain((_T.str.len_bytes() <= schema.LONGEST_SHORT_TEXT) & _T.str.contains(_PATH)),
+            )
+        case schema.Url():
+            return (Plain((_T.str.len_bytes() <= schema.LONGEST_URL) & _T.str.contains(_URL)),)
+        case schema.Urls():
+            return _plain_urls(column)
+        case (
+            schema.Word() | schema.CurrencyCode() | schema.Options() | schema.Instant()
+            | schema.YesNo() | schema.Attributes() | schema.Category()
+        ):  # fmt: skip
+            return ()
+        case _:
+            assert_never(kind)
+
+
+def type_of(kind: Kind) -> pl.DataType:
+    """What values of a kind are in a column; texts but for a few."""
+    match kind:
+        case schema.Whole():
+            return pl.Int64()
+        case schema.YesNo():
+            return pl.Boolean()
+        case schema.Urls():
+            return pl.List(pl.String)
+        case _:
+            return pl.String()
+
+
+def canonical(value: Value) -> object:
+    """A value as it stands in a column: as the core prints it, and as databases read it."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case tuple():
+            return list(value)
+        case datetime():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case _:
+            return json.dumps(dict(value), ensure_ascii=False)
+
+
+def restored(kind: Kind, found: object) -> Value:
+    """The value that stands so in a column of that kind."""
+    match kind, found:
+        case _, None | bool() | int():
+            return found
+        case ((schema.Amount() | schema.Grams()), str()):
+            return Decimal(found)
+        case schema.Instant(), str():
+            return datetime.fromisoformat(found)
+        case schema.Attributes(), str():
+            return json.loads(found)
+        case _, list():
+            return tuple(cast("list[str]", found))
+        case _:
+            return cast("str", found)
+
+
+def _plain_amounts(decimal: DecimalMark | None) -> tuple[Plain, ...]:
+    mark = "," if decimal == "," else "."
+    number = rf"{_WHOLE}(?:[{mark}][0-9]{{1,4}})?"
+    bare, named = _T.str.contains(f"^{number}$"), _T.str.contains(f"^{number} [A-Z]{{3}}$")
+    code = _T.str.tail(_CODE)
+    amount = _T.str.head(-_CODE - 1)
+    if mark == ",":
+        return (
+            Plain(bare, _T.str.replace(",", ".", literal=True)),
+            Plain(named & code.is_in(_CODES), amount.str.replace(",", ".", literal=True), code),
+        )
+    return Plain(bare), Plain(named & code.is_in(_CODES), amount, code)
+
+
+def _plain_grams(column: Column) -> tuple[Plain, ...]:
+    """Grams without zeros at the end of their decimals; other units take arithmetic."""
+    if column.unit not in (None, "g"):
+        return ()
+    return (Plain(_T.str.contains(rf"^{_WHOLE}(?:\.[0-9]{{0,2}}[1-9])?$")),)
+
+
+def _check_digit_fits() -> pl.Expr:
+    """Whether the digits, weighed 1 and 3 in turn from the right, add up to a multiple of ten."""
+    number = _T.cast(pl.Int64, strict=False)
+    digits = [number // 10**place % 10 for place in range(_LONGEST_GTIN)]
+    return (sum(digits[0::2], pl.lit(0)) + 3 * sum(digits[1::2], pl.lit(0))) % 10 == 0
+
+
+def _plain_urls(column: Column) -> tuple[Plain, ...]:
+    """Addresses without commas of their own, between commas or blanks."""
+    short = _T.str.len_bytes() <= schema.LONGEST_URL
+    one = short & _T.str.contains(f"^{_BARE_URL}$")
+    if column.separator is None or column.separator == ",":
+        several = short & _T.str.contains(f"^{_BARE_URL}(?:, ?{_BARE_URL})*$")
+        listed = _T.str.replace_all(", ", ",", literal=True).str.split(",")
+        return (Plain(several & (listed.list.len() <= schema.MOST_URLS), listed),)
+    own = _T.str.contains(column.separator, literal=True)
+    return (Plain(one & ~own, pl.concat_list(_T)),)
+
+
+@frozen
+class Readings:
+    """What a column says: values, null where blank or unreadable, and what is wrong with them.
+
+    `stated` are the currencies beside amounts; `misread` says which rows have no value for that.
+    """
+
+    values: pl.Series
+    faults: pl.Series
+    misread: pl.Series
+    stated: pl.Series | None
+
+
+_Told = tuple[object, int | None, bool, str | None]
+"""Of one text: its value, the number of its fault, whether it is misread, the currency stated."""
+
+
+@define
+class ColumnReader:
+    """Reads one field of many records at once."""
+
+    reader: FieldReader
+    _faults: Faults
+    _plain: tuple[Plain, ...]
+    _remembered: dict[str, _Told] = field(factory=dict[str, _Told])
+
+    @classmethod
+    def of(cls, reader: FieldReader, faults: Faults, decimal: DecimalMark | None) -> "ColumnReader":
+        """For one field of a file."""
+        feeding = reader.feeding
+        return cls(reader, faults, plain_of(feeding.field.kind, feeding.column, decimal))
+
+    @property
+    def kind(self) -> Kind:
+        """What its cells mean."""
+        return self.reader.feeding.field.kind
+
+    def __call__(self, texts: pl.Series) -> Readings:
+        """The readings of trimmed texts."""
+        frame = texts.alias("t").to_frame()
+        if self._plain:
+            frame = self._plainly(frame)
+        else:
+            frame = frame.with_columns(
+                value=pl.lit(None, type_of(self.kind)), read=False, stated=pl.lit(None, pl.String)
+            )
+        rest = frame.select(~pl.col("read") & (_T != "")).to_series()
+        count = len(texts)
+        if not rest.any():
+            return Readings(
+                frame["value"],
+                _nulls(count),
+                _nulls(count).is_not_null(),
+                self._stated(frame["stated"]),
+            )
+        return self._by_reference(frame, rest)
+
+    def _plainly(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The column with the value of each text that an expression reads."""
+        fits = frame.select(
+            (plain.fits & (_T != "")).alias(str(n)) for n, plain in enumerate(self._plain)
+        )
+        first = fits.to_series(0)
+        if len(self._plain) == 1 and first.all():
+            return frame.with_columns(
+                value=self._plain[0].value, read=True, stated=_stated_by(self._plain[0])
+            )
+        made = pl.coalesce(
+            pl.when(fits[str(n)]).then(plain.value) for n, plain in enumerate(self._plain)
+        )
+        stated = pl.coalesce(
+            pl.when(fits[str(n)]).then(_stated_by(plain)) for n, plain in enumerate(self._plain)
+        )
+        return frame.with_columns(
+            value=made, read=fits.select(pl.any_horizontal(pl.all())).to_series(), stated=stated
+        )
+
+    def _by_reference(self, frame: pl.DataFrame, rest: pl.Series) -> Readings:
+        """The readings, those of the other texts as the reference reads each of them."""
+        told, place = told_of(frame["t"], rest, self._told)
+        values, faults, misread, stated = zip(*told, strict=True)
+        none = _nulls(len(frame))
+        return Readings(
+            behind(frame["value"], values, place),
+            behind(none, faults, place),
+            behind(none.is_not_null(), misread, place),
+            self._stated(behind(frame["stated"], stated, place)),
+        )
+
+    def _told(self, text: str) -> _Told:
+        told = self._remembered.get(text)
+        if told is None:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            told = self._remembered[text] = self._read(text)
+        return told
+
+    def _read(self, text: str) -> _Told:
+        reading, stated = self.reader(text)
+        if isinstance(reading, Misread):
+            return None, self._faults.number(reading), True, stated
+        if isinstance(reading, Warned):
+            return canonical(reading.value), self._faults.number(reading), False, stated
+        return canonical(reading), None, False, stated
+
+    def _stated(self, stated: pl.Series) -> pl.Series | None:
+        return stated if self.reader.is_amount and stated.null_count() < len(stated) else None
+
+
+def _stated_by(plain: Plain) -> pl.Expr:
+    return pl.lit(None, pl.String) if plain.stated is None else plain.stated
+
+
+def _nulls(count: int) -> pl.Series:
+    return pl.repeat(None, count, dtype=pl.UInt32, eager=True)

@@ -1,0 +1,95 @@
+# pyright: reportUnknownMemberType=false
+"""From records to cells: those that polars' reader reads as the reference does, and the others.
+
+Only records whose quotes all stand around cells are given to it. How many cells it found is then
+counted by lengths: it fills short records up without a word, and cuts long ones off.
+"""
+
+import io
+from typing import Final
+
+import polars as pl
+from attrs import frozen
+from polars.exceptions import PolarsError
+
+from commerce_core.feed_schema import BLANKS
+
+_TEXT: Final = pl.col("text")
+_COUNT: Final = pl.col("count")
+_ABOUT: Final = ("text", "line", "lines", "end", "upper", "lower")
+MORE: Final = "more"
+"""The column for what stands behind the last one of the header."""
+
+
+@frozen
+class Parsed:
+    """Records with their cells, `c0`, `c1` ..., and those that the reference has to read."""
+
+    cells: pl.DataFrame
+    odd: pl.DataFrame
+
+
+def cell(index: int) -> str:
+    """The name of the column of cells in that place."""
+    return f"c{index}"
+
+
+def parse(records: pl.DataFrame, width: int, delimiter: str) -> Parsed:
+    """The cells of records under a header of that width."""
+    proper = records.filter("proper").select(_ABOUT)
+    odd = records.filter(~pl.col("proper")).select(_ABOUT)
+    table = _read(proper, width, delimiter)
+    if table is None:
+        return Parsed(proper.clear(), records.select(_ABOUT))
+    both = pl.concat([proper, table], how="horizontal")
+    both = both.with_columns(count=_count(both, width))
+    fits = both.select(
+        (width == _COUNT) | (pl.col(MORE).str.strip_chars(BLANKS) == "") & (width + 1 == _COUNT)
+    ).to_series()
+    both = both.with_columns(extra=width < _COUNT).drop("count")
+    if fits.all():
+        return Parsed(both, odd)
+    misfits = both.filter(~fits).select(_ABOUT)
+    return Parsed(both.filter(fits), pl.concat([odd, misfits]).sort("line"))
+
+
+def _read(records: pl.DataFrame, width: int, delimiter: str) -> pl.DataFrame | None:
+    """The cells of all records; None where there are more or fewer of them than records."""
+    names = [*map(cell, range(width)), MORE]
+    text = io.BytesIO()
+    # The first line says how many cells there are. Behind it, no mark is taken for one of order.
+    text.write(delimiter.encode() * width + b"\n")
+    records.select("text").write_csv(text, include_header=False, quote_style="never")
+    try:
+        table = pl.read_csv(
+            text.getvalue(),
+            has_header=False,
+            separator=delimiter,
+            schema=dict.fromkeys(names, pl.String),
+            empty_string_is_null=False,
+            truncate_ragged_lines=True,
+        ).slice(1)
+    except PolarsError:
+        return None
+    return table if len(table) == len(records) else None
+
+
+def _count(both: pl.DataFrame, width: int) -> pl.Series:
+    """How many cells each record has; of one with two more than the header, only that."""
+    cells = [pl.col(cell(index)) for index in range(width)] + [pl.col(MORE)]
+    doubled = both.select(_TEXT.str.contains('""', literal=True)).to_series()
+    lengths = pl.sum_horizontal(c.str.len_bytes() for c in cells).cast(pl.Int64)
+    quotes = pl.when(_TEXT.str.contains('"', literal=True)).then(
+        _TEXT.str.count_matches('"', literal=True)
+    )
+    count = both.select(
+        count=_TEXT.str.len_bytes().cast(pl.Int64)
+        - lengths
+        + 1
+        - quotes.fill_null(0).cast(pl.Int64)
+    )["count"]
+    if doubled.any():
+        # A quote within a cell was written as two, of which one is still there.
+        kept = pl.sum_horizontal(c.str.count_matches('"', literal=True) for c in cells)
+        count += both.select(pl.when(doubled).then(kept).otherwise(0).cast(pl.Int64)).to_series()
+    return count

@@ -1,0 +1,70 @@
+# pyright: reportUnknownMemberType=false
+"""Recognition: the fingerprints of many records at once, and which of them are known.
+
+polars' hash has 64 bits, and nothing says that two seeds make two hashes that don't depend on each
+other. So the second is of another text: the record behind a salt. The key gives salt and seeds.
+"""
+
+from typing import Any
+
+import polars as pl
+from attrs import define, field
+
+from commerce_core.fingerprints import Fingerprinting, Known
+
+ENGINE = f"polars {pl.__version__}"
+"""Whose fingerprints they are; another version may hash in another way."""
+_KNOWN = {"upper": pl.Int64, "lower": pl.Int64}
+_UNKNOWN = pl.lit(None, pl.UInt32).alias("number")
+
+
+def unmarked(records: pl.DataFrame) -> pl.DataFrame:
+    """Records that have no fingerprint, none of which is known."""
+    return records.with_columns(
+        pl.lit(None, pl.Int64).alias("upper"), pl.lit(None, pl.Int64).alias("lower"), _UNKNOWN
+    )
+
+
+@define
+class Recognition:
+    """Marks the records of one file by which product they are known to be, if any."""
+
+    _fingerprinting: Fingerprinting
+    _known: Known
+    _columns: pl.DataFrame | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Sorts what is known, once."""
+        self._columns = None
+        known: Any = self._known
+        if hasattr(known, "__arrow_c_stream__"):
+            numbered = pl.DataFrame(known).select(*_KNOWN).with_row_index("number")
+            self._columns = numbered.drop_nulls().sort("upper")
+
+    def __call__(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records with their fingerprints, and the number of each that is known."""
+        key = self._fingerprinting.key
+        text, salt = pl.col("text"), key[16:].hex()
+        marked = records.with_columns(
+            _signed(text, key[:8]).alias("upper"),
+            _signed(pl.concat_str(pl.lit(salt), text), key[8:16]).alias("lower"),
+        )
+        if not len(self._known):
+            return marked.with_columns(_UNKNOWN)
+        return marked.with_columns(self._numbers(marked).alias("number"))
+
+    def _numbers(self, marked: pl.DataFrame) -> pl.Series:
+        known = self._columns
+        if known is None:
+            pairs = marked.select("upper", "lower").iter_rows()
+            return pl.Series([self._known.number_of(pair) for pair in pairs], dtype=pl.UInt32)
+        if known.is_empty():
+            return pl.repeat(None, len(marked), dtype=pl.UInt32, eager=True)
+        places = known["upper"].search_sorted(marked["upper"]).clip(0, len(known) - 1)
+        found = known[places]
+        same = (found["upper"] == marked["upper"]) & (found["lower"] == marked["lower"])
+        return found.select(pl.when(same).then("number")).to_series()
+
+
+def _signed(text: pl.Expr, seed: bytes) -> pl.Expr:
+    return text.hash(int.from_bytes(seed)).reinterpret(signed=True)

@@ -1,0 +1,187 @@
+# pyright: reportUnknownMemberType=false
+"""From lines to records: which lines belong together, found for all lines at once.
+
+What a line leaves open depends on the line before it: a quoted cell goes on, or it doesn't. So a
+line is a function of two states, and whoever composes them knows where each record begins. That is
+exactly what the reference's reader finds; quotes within a cell, or text behind one, included.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Final
+
+import polars as pl
+from attrs import frozen
+
+from commerce_core.errors import FileRefused
+from commerce_core.feed_text import RawRecord, read_delimited
+from commerce_core.mending import without_end
+
+Mark = Callable[[pl.DataFrame], pl.DataFrame]
+"""Adds to records of which product each is known to be: `upper`, `lower`, `number`."""
+_TEXT: Final = pl.col("text")
+RECORDS: Final = {"text": pl.String, "line": pl.Int64, "lines": pl.UInt32, "end": pl.String}
+"""The columns of records: `text` is without the `end` of its last line."""
+
+
+@frozen
+class Dialect:
+    """What lines look like with one delimiter, as regular expressions."""
+
+    delimiter: str
+    proper: str
+    """A record whose quotes all stand around cells, or are doubled within them."""
+    opens: str
+    """Text that begins a record, or a cell, and ends within quotes."""
+    stays_open: str
+    """Text that begins within quotes and ends within quotes."""
+
+    @classmethod
+    @cache
+    def of(cls, delimiter: str) -> "Dialect":
+        """For cells with that delimiter between them."""
+        d = re.escape(delimiter)
+        quoted, inside = r'"[^"]*(?:""[^"]*)*"', r'[^"]*(?:""[^"]*)*'
+        plain = rf'[^"{d}\r\n]*'
+        any_cell = rf'(?:{quoted}|[^"{d}\r\n][^{d}\r\n]*|)'
+        opens = rf'(?:{any_cell}{d})*"{inside}'
+        return cls(
+            delimiter,
+            rf"^(?:{plain}|{quoted})(?:{d}(?:{plain}|{quoted}))*$",
+            f"^{opens}$",
+            rf'^{inside}(?:"{d}{opens})?$',
+        )
+
+
+@frozen
+class Split:
+    """Records, and the text after them of one that isn't whole yet, which begins on that line."""
+
+    records: pl.DataFrame
+    line: int
+    pending: bytes = b""
+
+
+def lines_of(body: bytes, line: int) -> pl.DataFrame | None:
+    """The lines of a text, which begins on that line of its file, as if each were a record.
+
+    None where some end with a CR alone, or have a NUL. Raises polars' own errors for what is no
+    UTF-8.
+    """
+    if b"\0" in body:
+        return None
+    returns, end = body.count(b"\r"), pl.lit("\n")
+    if returns:
+        both = body.count(b"\r\n")
+        if returns != both:
+            return None
+        if both == body.count(b"\n"):
+            end = pl.lit("\r\n")
+        else:
+            body = body.replace(b"\r\n", b"\0\n")
+            end = pl.when(pl.col("text").str.ends_with("\0")).then(pl.lit("\r\n")).otherwise(end)
+    # Behind an empty line, no text is taken for an archive.
+    lines = pl.read_lines(b"\n" + body, name="text").slice(1)
+    whole = body.endswith(b"\n")
+    return lines.select(
+        _TEXT.str.strip_suffix("\0"),
+        pl.int_range(line, line + pl.len(), dtype=pl.Int64).alias("line"),
+        pl.lit(1, pl.UInt32).alias("lines"),
+        end.alias("end")
+        if whole
+        else pl.when(pl.int_range(pl.len()) < pl.len() - 1)
+        .then(end)
+        .otherwise(pl.lit(""))
+        .alias("end"),
+    )
+
+
+def split(lines: pl.DataFrame, dialect: Dialect, mark: Mark) -> Split:
+    """The records that lines make, the first of which begins one.
+
+    `mark` adds what records are recognised by; one that is recognised was whole and well quoted
+    when it was read, and needn't be looked at. `proper` says so of the others.
+    """
+    marked = mark(lines)
+    looked_at = _quoted() & pl.col("number").is_null()
+    proper = marked.select(~looked_at | _TEXT.str.contains(dialect.proper)).to_series()
+    marked = marked.with_columns(proper=proper)
+    odd = marked.filter(~proper)
+    if odd.is_empty() or not odd.select(_TEXT.str.contains(dialect.opens).any()).item():
+        return Split(marked, int(lines["line"][-1]) + 1)
+    return _joined(marked, dialect, mark)
+
+
+def _joined(marked: pl.DataFrame, dialect: Dialect, mark: Mark) -> Split:
+    """The records where some cover several lines."""
+    states = marked.select(
+        from_start=~pl.col("proper") & _TEXT.str.contains(dialect.opens),
+        from_within=~_quoted() | _TEXT.str.contains(dialect.stays_open),
+    ).select(_open_after())
+    open_after = states.to_series()
+    begins = ~open_after.shift(1, fill_value=False)
+    grouped = marked.with_columns(group=begins.cum_sum())
+    last = (pl.col("group") == pl.col("group").max()) & open_after[-1]
+    pending, whole = grouped.filter(last), grouped.filter(~last)
+    alone = whole.filter(pl.len().over("group") == 1).drop("group")
+    several = whole.filter(pl.len().over("group") > 1)
+    between = (
+        pl.when(pl.col("group") == pl.col("group").shift(-1)).then("end").otherwise(pl.lit(""))
+    )
+    records = (
+        several.with_columns(pl.concat_str(_TEXT, between.fill_null("")))
+        .group_by("group", maintain_order=True)
+        .agg(
+            _TEXT.str.join(""),
+            pl.col("line").first(),
+            pl.len().alias("lines"),
+            pl.col("end").last(),
+        )
+    )
+    joined = mark(records.select(*RECORDS).cast(RECORDS)).with_columns(  # type: ignore[arg-type]
+        proper=pl.col("number").is_not_null() | _TEXT.str.contains(dialect.proper)
+    )
+    kept = pending.select(pl.concat_str("text", "end").str.join("")).item() if len(pending) else ""
+    next_line = pending["line"][0] if len(pending) else marked["line"][-1] + 1
+    return Split(pl.concat([alone, joined]).sort("line"), int(next_line), kept.encode())
+
+
+def _open_after() -> pl.Expr:
+    """Whether a quoted cell is open behind each line, the first line beginning a record.
+
+    Most lines leave it as it was. Some settle it, some turn it round; how often it has been turned
+    since it was last settled is the rest.
+    """
+    start, within = pl.col("from_start"), pl.col("from_within")
+    turns = (start & ~within).cast(pl.UInt32).cum_sum() % 2 == 1
+    settled = pl.when(start == within).then(start ^ turns).forward_fill().fill_null(value=False)
+    return settled ^ turns
+
+
+def split_by_reference(
+    body: bytes, line: int, dialect: Dialect, mark: Mark, *, final: bool
+) -> Split:
+    """The same where lines end in a way of their own, or have a NUL."""
+    raws: list[RawRecord] = []
+    text, taken, ends_on = body.decode(), 0, line
+    try:
+        for raw in read_delimited(iter((text,)), dialect.delimiter, line):
+            raws.append(raw)
+            taken += len(raw.sent)
+            ends_on = raw.line + raw.lines
+    except FileRefused as refusal:
+        if final or refusal.code != "unterminated_quote":
+            raise
+    return Split(as_records(raws, dialect, mark), ends_on, text[taken:].encode())
+
+
+def as_records(raws: Iterable[RawRecord], dialect: Dialect, mark: Mark) -> pl.DataFrame:
+    """Records that the reference has split, as columns."""
+    rows = [(text := without_end(r.sent), r.line, r.lines, r.sent[len(text) :]) for r in raws]
+    proper = ~_TEXT.str.contains("\0", literal=True) & _TEXT.str.contains(dialect.proper)
+    return mark(pl.DataFrame(rows, RECORDS, orient="row")).with_columns(proper=proper)
+
+
+def _quoted() -> pl.Expr:
+    return _TEXT.str.contains('"', literal=True)

@@ -1,0 +1,262 @@
+# pyright: reportUnknownMemberType=false
+"""Records read as columns: `commerce_core.records.RecordReader` for many records at once."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import polars as pl
+from attrs import define, field, frozen
+
+from adapters.polars_feeds.amounts import Settling
+from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
+from adapters.polars_feeds.gathered import gathered
+from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
+from adapters.polars_feeds.parsing import MORE, cell
+from adapters.polars_feeds.texts import behind, told_of
+from commerce_core.cells import Misread
+from commerce_core.feed_engine import Noted
+from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Value
+from commerce_core.feed_text import RawRecord
+from commerce_core.grouping import Prepared
+from commerce_core.layouts import Layout
+from commerce_core.records import FieldReader, Terms, sku_reader
+
+_MOST_DECIMALS: Final = 4
+
+
+@define
+class TableReader:
+    """Reads the records of one layout."""
+
+    layout: Layout
+    terms: Terms
+    faults: Faults = field(factory=Faults)
+    _fields: dict[str, ColumnReader] = field(init=False)
+    _settling: Settling = field(init=False)
+    _read_sku: Callable[[str], str | Misread] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Prepares a reader for each field that the file has."""
+        self._settling = Settling(self.layout, self.terms, self.faults)
+        self._read_sku = sku_reader(self.layout.feedings["sku"], self.terms)
+        self._fields = {
+            name: ColumnReader.of(
+                FieldReader.of(feeding, self.terms), self.faults, self.terms.style.decimal
+            )
+            for name, feeding in self.layout.feedings.items()
+            if name != "sku"
+        }
+
+    def __call__(self, cells: pl.DataFrame) -> "Table":
+        """The records with what their cells say, and every problem they have."""
+        count = len(cells)
+        texts = {n: gathered(f.gather, cells) for n, f in self.layout.feedings.items()}
+        skus, sku_faults = self._skus(texts["sku"])
+        readings = {name: read(texts[name]) for name, read in self._fields.items()}
+        values = {name: found.values for name, found in readings.items()}
+        absent = {name: found.misread for name, found in readings.items()}
+        slots = [Slot.of("sku", sku_faults)]
+        slots += [Slot.of(name, found.faults) for name, found in readings.items()]
+        deletes = values["deleted"].fill_null(value=False) if "deleted" in values else None
+        slots += self._missing_names(readings, deletes)
+        settled = self._settling(readings, count)
+        slots += settled.slots
+        values |= settled.amounts
+        absent |= {name: absent[name] | misfits for name, misfits in settled.misfits.items()}
+        values["currency"] = settled.currency
+        slots += self._odd_sales(values)
+        if deletes is not None and deletes.any():
+            # What the other cells of a product say no longer matters.
+            rows = deletes.arg_true().cast(pl.UInt32)
+            slots = [s if s.name in ("sku", "deleted") else s.without(rows) for s in slots]
+        slots = [slot for slot in slots if not slot.places.is_empty()]
+        return Table(self, cells, texts, skus, values, absent, slots, deletes)
+
+    def _skus(self, texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """The skus, null where unreadable, and what is wrong with those."""
+        column = self.layout.feedings["sku"].column
+        none = pl.repeat(None, len(texts), dtype=pl.UInt32, eager=True)
+        plain = (texts != "") & ~texts.str.starts_with("'") & (texts.str.len_bytes() <= LONGEST_SKU)
+        if column.pattern is not None or column.values or column.part is not None:
+            plain = none.is_not_null()
+        if plain.all():
+            return texts, none
+        told, place = told_of(texts, ~plain, self._told_sku)
+        skus, faults = zip(*told, strict=True)
+        return behind(texts, skus, place), behind(none, faults, place)
+
+    def _told_sku(self, text: str) -> tuple[str | None, int | None]:
+        sku = self._read_sku(text)
+        return (None, self.faults.number(sku)) if isinstance(sku, Misread) else (sku, None)
+
+    def _missing_names(
+        self, readings: Mapping[str, Readings], deletes: pl.Series | None
+    ) -> Sequence[Slot]:
+        if "product_name" not in readings:
+            return ()
+        found = readings["product_name"]
+        missing = found.values.is_null() & ~found.misread
+        missing = missing if deletes is None else missing & ~deletes
+        return (Slot.where("product_name", missing, self.faults.number_of("missing_value")),)
+
+    def _odd_sales(self, values: dict[str, pl.Series]) -> Iterator[Slot]:
+        """Takes sale prices away that are none, or whose window ends before it starts."""
+        sale = values.get("sale_price")
+        if sale is None:
+            return
+        none = pl.repeat(None, len(sale), dtype=pl.String, eager=True)
+        price, starts, ends = (
+            values.get(name, none) for name in ("price", "sale_starts_at", "sale_ends_at")
+        )
+        too_high = (_exact(sale) >= _exact(price)).fill_null(value=False)
+        # Moments in UTC sort as their texts do.
+        never = sale.is_not_null() & (ends <= starts).fill_null(value=False) & ~too_high
+        values["sale_price"] = pl.select(pl.when(~(too_high | never)).then(sale)).to_series()
+        number_of = self.faults.number_of
+        yield Slot.where("sale_price", too_high, number_of("sale_not_below_price"))
+        yield Slot.where("sale_ends_at", never, number_of("sale_ends_before_start"))
+
+
+@frozen
+class Table:
+    """Records as columns, in the order of the file.
+
+    `cells` has what was parsed, and where it stood. `absent` says for each field which rows have no
+    value for it, not even none. `slots` are in the order in which a record's problems are told.
+    """
+
+    _by: TableReader
+    cells: pl.DataFrame
+    texts: Mapping[str, pl.Series]
+    skus: pl.Series
+    values: Mapping[str, pl.Series]
+    absent: Mapping[str, pl.Series]
+    slots: Sequence[Slot]
+    deletes: pl.Series | None
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def faulty(self) -> pl.Series:
+        """The rows that have a problem."""
+        return faulty_rows(self.slots)
+
+    def rejected(self) -> pl.Series:
+        """The rows that have an error."""
+        return rejected_rows(self.slots, self._by.faults)
+
+    def noted(self) -> Counter[Noted]:
+        """The problems, counted."""
+        columns = {slot.name: self._by.layout.column_of(slot.name) for slot in self.slots}
+        return noted(self.slots, self._by.faults, columns)
+
+    def columns(self) -> pl.DataFrame:
+        """The records as columns, as `Batch` promises them."""
+        count, fields = len(self), self._by.layout.feedings
+        upper_lower = self.cells.select(
+            pl.when(~_mask(self.faulty(), count)).then(pl.col("upper", "lower"))
+        )
+        names = [name for name in fields if name not in ("sku", "deleted", "currency")]
+        deletes = self.deletes
+        return pl.DataFrame(
+            {
+                "line": self.cells["line"],
+                "sku": self.skus,
+                "rejected": _mask(self.rejected(), count),
+                "deletes": _mask(pl.Series([], dtype=pl.UInt32), count)
+                if deletes is None
+                else deletes,
+                "upper": upper_lower["upper"],
+                "lower": upper_lower["lower"],
+                **{name: self.values[name] for name in (*names, "currency")},
+            }
+        )
+
+    def records(self, rows: pl.Series) -> Iterator[Record]:
+        """The records in these rows."""
+        problems = self._problems(rows)
+        lines = self.cells["line"].gather(rows)
+        prints = self.cells.select(pl.col("upper", "lower").gather(rows)).iter_rows()
+        said = self._said(rows)
+        skus = self.skus.gather(rows)
+        for row, line, sku, values, (upper, lower) in zip(
+            rows, lines, skus, said, prints, strict=True
+        ):
+            found = tuple(problems.get(row, ()))
+            fingerprint = None if found or upper is None else (upper, lower)
+            yield Record(line, sku, values, found, fingerprint=fingerprint)
+
+    def problems(self, limit: int) -> Iterator[Problem]:
+        """The problems of the first rows that have any: at least so many, if there are."""
+        for found in self._problems(self.faulty().head(limit)).values():
+            yield from found
+
+    def prepared(self, rows: pl.Series, delimiter: str) -> Iterator[Prepared]:
+        """The records in these rows as they were before they were read."""
+        width = len(self._by.layout.header)
+        some = self.cells[rows]
+        places = some.select("line", "lines", "text", "end", "extra").iter_rows()
+        cells = some.select([*map(cell, range(width)), MORE]).iter_rows()
+        for (line, lines, text, end, extra), row in zip(places, cells, strict=True):
+            kept = list(row) if extra else list(row[:width])
+            yield Prepared(RawRecord(line, kept, "", lines, delimiter, text + end))
+
+    def _problems(self, rows: pl.Series) -> dict[int, list[Problem]]:
+        """The problems of each of these rows that has any, rows in their order."""
+        found: dict[int, list[Problem]] = {}
+        for slot in self.slots:
+            here = slot.places if len(rows) == len(self) else slot.within(rows).places
+            places = here["row"]
+            lines = self.cells["line"].gather(places)
+            texts = self._shown(slot.name).gather(places)
+            tell = self._problem_of(slot.name)
+            for row, fault, line, text in zip(places, here["fault"], lines, texts, strict=True):
+                found.setdefault(row, []).append(tell(fault, line, text))
+        return dict(sorted(found.items()))
+
+    def _shown(self, name: str) -> pl.Series:
+        """The one cell of each record as it stands, or its text put together."""
+        feeding = self._by.layout.feedings[name]
+        if len(feeding.indexes) == 1 and not self._by.terms.profile.identity:
+            return self.cells[cell(feeding.indexes[0])]
+        return self.texts[name]
+
+    def _problem_of(self, name: str) -> Callable[[int, int, str], Problem]:
+        column, listed = self._by.layout.column_of(name), self._by.faults.listed
+
+        def tell(fault: int, line: int, text: str) -> Problem:
+            code, hint = listed[fault]
+            shown = text if text.strip(BLANKS) else None
+            return Problem.of(code, line=line, column=column, field=name, value=shown, hint=hint)
+
+        return tell
+
+    def _said(self, rows: pl.Series) -> list[dict[str, Value]]:
+        """What each of these rows says of each field."""
+        columns: list[list[Value]] = []
+        for name, column in self.values.items():
+            kind = BY_NAME[name].kind
+            columns.append([restored(kind, value) for value in column.gather(rows).to_list()])
+        said = [dict(zip(self.values, row, strict=True)) for row in zip(*columns, strict=True)]
+        for name, absent in self._absent_in(rows).items():
+            for place in absent.arg_true():
+                del said[place][name]
+        return said
+
+    def _absent_in(self, rows: pl.Series) -> dict[str, pl.Series]:
+        absent = {name: column.gather(rows) for name, column in self.absent.items()}
+        if "currency" not in absent:
+            # The record says something of it where it is known.
+            absent["currency"] = self.values["currency"].gather(rows).is_null()
+        return absent
+
+
+def _exact(amount: pl.Series) -> pl.Series:
+    return amount.str.to_decimal(scale=_MOST_DECIMALS)
+
+
+def _mask(rows: pl.Series, count: int) -> pl.Series:
+    """True in these rows."""
+    mask = pl.repeat(False, count, dtype=pl.Boolean, eager=True)  # noqa: FBT003 - a value
+    return mask.scatter(rows, True) if len(rows) else mask  # noqa: FBT003 - a value

@@ -1,0 +1,45 @@
+# pyright: reportUnknownMemberType=false
+"""Columns of text of which each different one is looked at once, in Python."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import polars as pl
+
+T = TypeVar("T")
+
+
+def holds(texts: pl.Series, judge: Callable[[str], bool]) -> pl.Series:
+    """For each row whether something holds of its text."""
+    if texts.is_empty():
+        return texts.is_null()
+    told = {text: judge(text) for text in texts.unique()}
+    return texts.replace_strict(list(told), list(told.values()), return_dtype=pl.Boolean)
+
+
+def told_of(
+    texts: pl.Series, asked: pl.Series, tell: Callable[[str], T]
+) -> tuple[list[T], pl.Series]:
+    """What is told of each different text where it is asked for, and where to find it.
+
+    The place is the row itself, or where it is asked for, behind all rows.
+    """
+    wanted = texts.filter(asked).alias("t")
+    unique = wanted.unique()
+    numbered = unique.to_frame().with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32))
+    numbers = wanted.to_frame().join(numbered, on="t", how="left", maintain_order="left")["n"]
+    return list(map(tell, unique)), place_behind(asked, numbers)
+
+
+def behind(column: pl.Series, told: Sequence[object], place: pl.Series) -> pl.Series:
+    """The column, with what was told of some rows in their places."""
+    return pl.concat([column, pl.Series(told, dtype=column.dtype)]).gather(place)
+
+
+def place_behind(asked: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Each row's own place, or where it is asked for, a place behind all rows by its number."""
+    count = len(asked)
+    other = (numbers + count).cast(pl.UInt32)
+    index = (asked.cum_sum().cast(pl.Int64) - 1).clip(lower_bound=0)
+    own = pl.int_range(count, dtype=pl.UInt32)
+    return pl.select(pl.when(asked).then(other.gather(index)).otherwise(own)).to_series()
