@@ -544,6 +544,9 @@ class _Jobs:
     def forget_problems(self, job_id: str) -> None:
         self._kept.problems[job_id] = ()
 
+    def count_problems(self, job_id: str) -> int:
+        return len(self._kept.problems.get(job_id, ()))
+
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
         numbered = list(enumerate(self._kept.problems.get(job_id, ())))
         page = _page(

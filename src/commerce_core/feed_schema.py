@@ -231,6 +231,7 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "Quote cells that contain the delimiter; every record has as many cells as the header.",
     ),
     "malformed_quotes": ("error", 'Double the quotes inside a quoted cell: "a 12"" single".'),
+    "malformed_json": ("error", "Write one JSON object on each line, with no key twice."),
     "nul_character": ("error", "Remove the NUL characters; no database stores them."),
     "half_character": ("error", "JSON spells half a character here; send it whole."),
     "oversized_cell": ("error", f"A cell has at most {LONGEST_CELL:,} characters."),

@@ -182,7 +182,10 @@ class Ingest:
     def _fail(self, job: Job, refusal: FileRefused) -> Job:
         error = JobError(refusal.code, str(refusal))
         with self.store.begin() as unit:
-            _put(unit, job, _failed(unit.feeds.get(job.feed_id)))
+            feed, shown = unit.feeds.get(job.feed_id), unit.jobs.get(job.job_id).progress
+            _put(unit, job, _failed(feed))
+            # How far it came, as far as that was shown.
+            job = evolve(job, progress=evolve(shown, bytes_total=feed.bytes))
             return _finished(unit, job.fail(self.clock(), error))
 
     def _publication(self, job: Job, run: Run) -> Publication:

@@ -530,14 +530,20 @@ class Intake:
         return self._context.files.open(job.report_key)
 
     def page_problems(
-        self, job_id: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+        self,
+        job_id: str,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        count: bool = False,
     ) -> Listed[Problem]:
-        """A page of a job's problems, by line."""
+        """A page of a job's problems, by line; the count is of those that can be listed."""
         job = self.get_job(job_id)
         query = ("problems", job.job_id)
         with self._context.store.begin() as unit:
             page = unit.jobs.problems(job.job_id, read_cursor(query, cursor), check_limit(limit))
-        return Listed(page.items, write_cursor(query, page.after))
+            total = unit.jobs.count_problems(job.job_id) if count else None
+        return Listed(page.items, write_cursor(query, page.after), total)
 
 
 def _source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:

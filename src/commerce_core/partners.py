@@ -98,8 +98,12 @@ class Partner:
         )
 
     def changed(self, at: datetime, **changes: str | None) -> "Partner":
-        """The partner with some of its details changed; the result is checked as a new one is."""
-        return evolve(self, **tidy_details(changes), updated_at=at)
+        """The partner with some of its details changed; the result is checked as a new one is.
+
+        Where nothing becomes another it is itself, `updated_at` too.
+        """
+        new = evolve(self, **tidy_details(changes))
+        return self if new == self else evolve(new, updated_at=at)
 
     def check_may_send(self) -> None:
         """Conflict unless the partner is active: nobody else sends feeds."""

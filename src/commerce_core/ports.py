@@ -254,6 +254,10 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """Forgets the kept problems of a job, which is about to run once more."""
         ...
 
+    def count_problems(self, job_id: str) -> int:
+        """How many problems of the job are kept."""
+        ...
+
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
         """The job's kept problems by line, those of one line in the order they were added."""
         ...

@@ -30,7 +30,6 @@ from commerce_core.translate import Style, Translation, currencies_meant, transl
 
 _CODE: Final = 4
 """The length of ` EUR`, as canonical amounts may end."""
-_NO_OBJECT: Final = "Write one JSON object on each line, with no key twice."
 
 
 @frozen
@@ -279,7 +278,7 @@ class RecordReader:
     def _misquoted(self, raw: RawRecord) -> Record:
         text = raw.text.rstrip("\r\n")
         if not raw.delimiter:
-            return self._broken(raw, "malformed_quotes", _NO_OBJECT, text, "")
+            return self._broken(raw, "malformed_json", None, text, "")
         first = raw.text.partition(raw.delimiter)[0]
         readable = "" if '"' in first else first
         return self._broken(raw, "malformed_quotes", None, text, readable)

@@ -7,12 +7,21 @@ from typing import BinaryIO, Final
 
 from attrs import Factory, define, evolve
 
+from commerce_core.errors import FileRefused
 from commerce_core.feed_engine import Batch, Reading
 from commerce_core.feed_schema import Problem
 from commerce_core.jobs import MOST_PROBLEMS_KEPT, Progress, Stage, Summary
 from commerce_core.plans import Plan, removes_absent
 from commerce_core.ports import Clock
 
+MOST_RECORDS: Final = 100_000_000
+"""Records that a feed may have."""
+RECORDS_BESIDE_BYTES: Final = 100_000
+"""A feed may have so many records, and another for each byte that was sent.
+
+What isn't packed has two bytes a record at least; packed product feeds have several. Beyond that
+somebody sends little and has us read for hours.
+"""
 COMPARED: Final = ("duplicate_sku", "price_leap")
 """The warnings that only a comparison finds."""
 
@@ -44,10 +53,14 @@ class Tally:
         self._bytes_read += count
 
     def counted(self, batches: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
-        """The batches; their records are counted, and problems noted, as they pass."""
+        """The batches; their records are counted, and problems noted, as they pass.
+
+        FileRefused `too_large` where there are too many for a feed, or for the bytes that came.
+        """
         tell(self.progress("read"))
         for batch in batches:
             self.records_read += batch.records_read
+            self._check_number()
             self.fates += batch.fates
             self._reasons += batch.reasons
             self._note(batch)
@@ -55,6 +68,12 @@ class Tally:
             yield batch
         self.stage("read", self.records_read)
         tell(self.progress("compare"))
+
+    def _check_number(self) -> None:
+        most = min(MOST_RECORDS, RECORDS_BESIDE_BYTES + self._bytes_total)
+        if self.records_read > most:
+            detail = f"The file has more than {most:,} records in its {self._bytes_total:,} bytes."
+            raise FileRefused("too_large", detail, "Send it in parts, and not packed.")
 
     def _note(self, batch: Batch) -> None:
         for (code, column, severity), times in batch.noted.items():
@@ -85,6 +104,7 @@ class Tally:
         # A mended report isn't meant to be the whole catalog, so it lacks nothing.
         lacking = () if reader.mends else _notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
+        told += _more_than_kept(by_code.total())
         summary = Summary(
             records_read=self.records_read,
             created=plan.created,
@@ -122,6 +142,14 @@ class Tally:
 def _told(reasons: Counter[str]) -> Iterator[str]:
     """Why records were left out as no offers."""
     return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
+
+
+def _more_than_kept(problems: int) -> list[str]:
+    """That not all problems can be listed, where that is so."""
+    if problems <= MOST_PROBLEMS_KEPT:
+        return []
+    listed = f"The first {MOST_PROBLEMS_KEPT:,} of {problems:,} problems are listed"
+    return [f"{listed}; the report has the rejected records."]
 
 
 def _notes(plan: Plan) -> tuple[str, ...]:

@@ -148,8 +148,10 @@ class _Products(_Port):
     """The catalog, to which records go batch by batch."""
 
     def compare(self, incoming: object, batches: Iterable[object], *rest: object) -> object:
-        compare = self.point.calling("products.compare", self.port.compare)
-        return compare(incoming, self._passing(batches), *rest)
+        return self.__getattr__("compare")(incoming, self._passing(batches), *rest)
+
+    def load(self, incoming: object, batches: Iterable[object], *rest: object) -> object:
+        return self.__getattr__("load")(incoming, self._passing(batches), *rest)
 
     def _passing(self, batches: Iterable[object]) -> Iterator[object]:
         for batch in batches:

@@ -693,11 +693,13 @@ class TestJobs:
             unit.jobs.add_problems(job.job_id, [whole, bare])
         with store.begin() as unit:
             assert unit.jobs.problems(job.job_id, None, 9).items == (bare, whole)
+            assert unit.jobs.count_problems(job.job_id) == 2
 
     def test_a_job_without_problems(self, store: Store, feed: Feed):
         """Of a job with none, and of no job, there are no problems."""
         job = samples.queued(store, feed)
         with store.begin() as unit:
             unit.jobs.add_problems(job.job_id, [])
-            assert unit.jobs.problems(job.job_id, None, 9).items == ()
-            assert unit.jobs.problems(samples.new_id("job"), None, 9).items == ()
+            for job_id in (job.job_id, samples.new_id("job")):
+                assert unit.jobs.problems(job_id, None, 9).items == ()
+                assert unit.jobs.count_problems(job_id) == 0

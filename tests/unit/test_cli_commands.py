@@ -353,6 +353,11 @@ def test_reports_tell_what_was_sold(acme: Cli) -> None:
     assert "100.00 %" in acme.fine("analytics", "share", "--currency", "EUR").out
     hours = acme.fine("analytics", "over-time", "--grain", "hour", "--tz", "Asia/Kolkata", "--json")
     assert hours.json["results"][0]["sales_period"].endswith(":00:00+05:30")
+    month, monthly = (
+        acme.fine("analytics", "over-time", "--grain", grain, "--json").json["results"]
+        for grain in ("month", "monthly")
+    )
+    assert month == monthly
 
 
 def test_a_time_without_offset_is_one_of_the_reports_zone(acme: Cli) -> None:

@@ -412,6 +412,17 @@ def test_half_a_character_that_json_spells_is_a_problem_of_its_record():
     assert all(p.value and p.value.encode() for p in (*first.problems, *second.problems))
 
 
+@pytest.mark.parametrize("line", ["{nothing}", "[1]", '{"sku": "B", "sku": "C"}', '{"sku": "B"'])
+def test_a_line_that_is_no_object_is_a_problem_of_json(line: str):
+    lines = f'{{"sku": "A", "title": "Lamp"}}\n{line}\n{{"sku": "D", "title": "Chair"}}\n'
+    first, broken, last = open_feed(
+        io.BytesIO(lines.encode()), Terms("delta", None, ZoneInfo("UTC"))
+    )
+    (problem,) = broken.problems
+    assert (problem.code, problem.line, problem.value) == ("malformed_json", 2, line)
+    assert (first.sku, broken.sku, last.sku) == ("A", None, "D")
+
+
 def test_minor_units_are_read_in_a_currency_that_is_told_and_never_in_a_guessed_one():
     profile = Profile(columns={"price": Column(("price",), unit="minor")})
     header, record = b"sku,product_name,price,currency\n", b"A,Lamp,1999,%b\n"

@@ -125,6 +125,7 @@ def test_a_change_is_tidied_checked_and_dated():
     assert (changed.partner_name, changed.currency) == ("New name", "USD")
     assert (changed.created_at, changed.updated_at) == (NOW, LATER)
     assert partner().changed(LATER, currency=None, contact_email=None).currency is None
+    assert partner().changed(LATER) == partner()
     with pytest.raises(InvalidInput):
         partner().changed(LATER, status="closed")
 

@@ -225,6 +225,12 @@ class Jobs:
         """Forgets the problems of a job."""
         self._db.execute("DELETE FROM job_problems WHERE job_id = %s", [digits(job_id)])
 
+    def count_problems(self, job_id: str) -> int:
+        """How many problems of the job are kept."""
+        query = "SELECT count(*) FROM job_problems WHERE job_id = %s"
+        (kept,) = self._db.execute(query, [digits(job_id)]).fetchone() or (0,)
+        return kept
+
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
         """The job's kept problems by line."""
         line, number = _place(after)

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 analytics: Final = noun("analytics", "What was sold, per currency, never converted.")
 
 
+class GrainName(click.Choice[str]):
+    """How long a period is, by either of its names."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name that the core knows."""
+        return super().convert(_ADVERBS.get(value, value), param, ctx)
+
+
+_ADVERBS: Final = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month"}
+
+
 class Question(TypedDict):
     """What all reports are asked."""
 
@@ -55,7 +66,11 @@ def by_partner(session: Session, **question: Unpack[Question]) -> None:
 
 @analytics.verb("over-time", scope="analytics:read")
 @click.option(
-    "--grain", type=click.Choice(["hour", "day", "week", "month"]), default="day", show_default=True
+    "--grain",
+    type=GrainName(["hour", "day", "week", "month"]),
+    default="day",
+    show_default=True,
+    help="Also as hourly, daily, weekly, monthly.",
 )
 @_range_options
 def over_time(session: Session, *, grain: "Grain", **question: Unpack[Question]) -> None:

@@ -26,7 +26,7 @@ _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.
 
 @frozen(kw_only=True)
 class UploadTerms:
-    """What is said of a feed that is uploaded; the partner is named by id or by name."""
+    """What is said of a feed that is uploaded; the partner is named by id or by name, or asks."""
 
     partner_id: PartnerId | None = said(None, "The partner, by id.")
     partner_name: str | None = said(None, "The partner, by name, in any case.")
@@ -50,11 +50,6 @@ class UploadTerms:
     expected_rows: int | None = said(None, "How many records there are, blank ones not counted.")
     sha256: str | None = said(None, "The SHA-256 of the file, in hexadecimal.")
 
-    @property
-    def partner(self) -> str:
-        """The partner as the core takes it; InvalidInput unless it is named just once."""
-        return named_once(self.partner_id, self.partner_name)
-
     def receive(
         self,
         commerce: Commerce,
@@ -66,7 +61,7 @@ class UploadTerms:
         """Uploads the file on these terms."""
         return commerce.intake.upload(
             file,
-            partner=self.partner,
+            partner=named_once(commerce, self.partner_id, self.partner_name),
             file_name=name,
             content_type=content_type,
             source=self.source,

@@ -16,7 +16,7 @@ from commerce_core.feeds import report_name
 from commerce_core.jobs import Job, JobKind, JobQuery, JobStatus
 from commerce_core.usecases import Commerce
 from entrypoints.http.downloads import download
-from entrypoints.http.queries import Page, Part, WhoseQuery
+from entrypoints.http.queries import Page, WhoseQuery
 from entrypoints.http.routing import Answer, route
 from entrypoints.http.values import FeedId, JobId, said
 
@@ -98,9 +98,9 @@ def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
 
 
 @route("GET", "/jobs/{job_id:str}/problems", scope="feeds:read")
-def list_problems(commerce: Commerce, job_id: JobId, query: Part) -> Listed[Problem]:
-    """Lists what was wrong with the records of a job, by line."""
-    return commerce.intake.page_problems(job_id, query.cursor, query.limit)
+def list_problems(commerce: Commerce, job_id: JobId, query: Page) -> Listed[Problem]:
+    """Lists what was wrong with the records of a job, by line; the first thousand of it."""
+    return commerce.intake.page_problems(job_id, query.cursor, query.limit, count=query.count)
 
 
 @route("GET", "/jobs/{job_id:str}/report", scope="feeds:read")

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
+from commerce_core.usecases import Commerce
 from entrypoints.http.values import PartnerId, said
 
 Moment = datetime | date
@@ -57,8 +58,14 @@ class SpanQuery:
     to: Moment | None = said(None, "Before this time, or before the first moment of this day.")
 
 
-def named_once(partner_id: str | None, partner_name: str | None) -> str:
-    """The partner as the core takes it; InvalidInput unless it is named just once."""
+def named_once(commerce: Commerce, partner_id: str | None, partner_name: str | None) -> str:
+    """The partner as the core takes it; InvalidInput unless it is named just once.
+
+    A partner's own key needn't name it.
+    """
+    own = commerce.context.principal.partner_id
+    if own is not None and partner_id is None and partner_name is None:
+        return own
     if (partner_id is None) == (partner_name is None):
         detail = "Name the partner, either by partner_id or by partner_name."
         raise InvalidInput.at("/partner_id", "required", detail)

@@ -88,7 +88,7 @@ def add_source(commerce: Commerce, body: NewSource, key: IdempotencyKey | None) 
     said_of_it = _said(body)
     for name in ("partner_id", "partner_name", "source_name", "kind"):
         del said_of_it[name]
-    partner = named_once(body.partner_id, body.partner_name)
+    partner = named_once(commerce, body.partner_id, body.partner_name)
     return commerce.sourcing.add(partner, body.source_name, **said_of_it, key=key)
 
 

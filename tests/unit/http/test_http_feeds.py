@@ -242,3 +242,12 @@ def test_a_body_that_is_the_file_is_received_as_a_form_is(api: Api, acme: str):
     assert api.get(f"/v1/feeds/{feed['feed_id']}/raw").content == FEED
     empty = api.request("PUT", f"/v1/feeds/content?partner_id={acme}")
     assert (empty.status_code, empty.json()["errors"][0]["code"]) == (422, "empty_file")
+
+
+def test_a_partners_own_key_needs_no_name_of_it(api: Api, acme: str):
+    own = api.asking(api.key("Acme"))
+    assert own.upload(FEED).json()["partner_id"] == acme
+    api.partner("Other")
+    assert own.upload(FEED, partner_name="Other").status_code == 404
+    both = own.upload(FEED, partner_name="Acme", partner_id=acme)
+    assert (both.status_code, both.json()["errors"][0]["pointer"]) == (422, "/partner_id")

@@ -98,12 +98,31 @@ def test_problems_are_listed_by_line_and_page(api: Api, acme: str):
     receipt = api.upload(DIRTY, partner_name="Acme").json()
     api.commerce.intake.run(receipt["job_id"])
     address = f"/v1/jobs/{receipt['job_id']}/problems"
-    first = api.get(f"{address}?limit=2").json()
+    first = api.get(f"{address}?limit=2&count=true").json()
+    assert first["count"] == 3
     second = api.get(f"{address}?limit=2&cursor={first['next_cursor']}").json()
     problems = first["items"] + second["items"]
     assert [problem["line"] for problem in problems] == [2, 3, 4]
     assert (problems[0]["column"], problems[0]["value"]) == ("price", "cheap")
     assert all(problem["hint"] for problem in problems)
+
+
+def test_more_problems_than_are_listed_are_noted(api: Api, acme: str):
+    rows = b"".join(b"B-%d,Lamp,cheap,USD\n" % number for number in range(1001))
+    receipt = api.upload(DIRTY + rows, partner_name="Acme").json()
+    job = api.commerce.intake.run(receipt["job_id"])
+    assert job.summary
+    (note,) = (note for note in job.summary.notes if "problems" in note)
+    assert note.startswith("The first 1,000 of 1,004 problems are listed")
+    address = f"/v1/jobs/{receipt['job_id']}/problems"
+    assert api.get(f"{address}?limit=1&count=true").json()["count"] == 1000
+
+
+def test_a_file_that_fails_as_a_whole_shows_its_bytes(api: Api, acme: str):
+    receipt = api.upload(b"%PDF-1.7", partner_name="Acme").json()
+    api.commerce.intake.run(receipt["job_id"])
+    job = api.get(f"/v1/jobs/{receipt['job_id']}").json()
+    assert (job["error"]["code"], job["progress"]["bytes_total"]) == ("not_text", 8)
 
 
 def test_jobs_are_listed_by_feed_partner_status_and_kind(api: Api, acme: str):

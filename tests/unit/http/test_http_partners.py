@@ -33,6 +33,12 @@ def test_only_what_is_sent_of_a_partner_changes(api: Api, acme: str):
     assert after["currency"] is None
 
 
+def test_a_change_of_nothing_leaves_a_partner_as_it_is(api: Api, acme: str):
+    before = api.get(f"/v1/partners/{acme}").json()
+    assert api.patch(f"/v1/partners/{acme}", {}).json() == before
+    assert api.patch(f"/v1/partners/{acme}", {"currency": "USD"}).json() == before
+
+
 @pytest.mark.parametrize("field", ["partner_name", "status", "time_zone"])
 def test_what_every_partner_has_cannot_be_taken_away(api: Api, acme: str, field: str):
     answer = api.patch(f"/v1/partners/{acme}", {field: None})
