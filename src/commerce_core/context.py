@@ -57,7 +57,8 @@ class Listed(Generic[T]):
 class Context:
     """A store, files, a clock, dice, a way to keep leases; and the principal who asks.
 
-    What belongs to somebody else doesn't exist for a principal that is a partner.
+    What belongs to somebody else doesn't exist for a principal that is a partner. `scratch` makes
+    an empty store for what nobody keeps; without it nothing can be replayed.
     """
 
     store: Store
@@ -70,6 +71,7 @@ class Context:
     principal: Principal = OPERATOR
     most_upload_bytes: int = MOST_UPLOAD_BYTES
     lease: timedelta = LEASE
+    scratch: Callable[[], Store] | None = None
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same outside world, seen by somebody else."""

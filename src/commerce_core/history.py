@@ -36,6 +36,7 @@ from commerce_core.ports import UnitOfWork
 from commerce_core.products import Product
 from commerce_core.publications import Publication
 from commerce_core.records import Terms
+from commerce_core.replaying import Replay, Replaying
 from commerce_core.timelines import (
     USUAL_DAYS,
     AvailabilityPeriod,
@@ -206,6 +207,18 @@ class History:
             return {}, "The raw file is no longer kept."
         except FileRefused as refusal:
             return {}, f"The raw file can't be read as it was: {refusal}"
+
+    def replay(self, partner: str) -> Replay:
+        """The partner's publications folded anew from raw files, compared with the live catalog.
+
+        Nothing is written. It takes as long as all its feeds took, and memory for its products.
+        """
+        c = self._context
+        if c.scratch is None:
+            raise RuntimeError("there is no scratch store to replay in")
+        with c.store.begin() as unit:
+            owner = c.partner(unit, partner)
+        return Replaying(c.store, c.files, c.clock, c.entropy, c.scratch()).run(owner)
 
     # The stream of changes
 

@@ -198,6 +198,10 @@ class Ingest:
             mode=feed.mode,
             actor=decision.actor if decision else self.actor,
             profile_version=run.profile_version,
+            currency=run.partner.currency,
+            time_zone=run.partner.time_zone,
+            price_leap=run.guards.price_leap,
+            without_removals=run.without_removals,
         )
 
 

@@ -21,6 +21,10 @@ class Publication:
     predecessor's. Rows refer to `publication_id`. `feed_id` is the feed that was applied or
     reverted, `profile_version` that by which it was read; `reverts` is the publication undone.
     `changes` counts the products that it wrote; None where nobody counted.
+
+    The last four are what a feed was read and applied under: the partner's currency and time zone
+    (None: not known, it is from before they were kept), how far a price might leap, and whether it
+    was approved without its removals.
     """
 
     publication_id: str
@@ -35,3 +39,7 @@ class Publication:
     kind: PublicationKind = "feed"
     reverts: str | None = None
     changes: int | None = None
+    currency: str | None = None
+    time_zone: str | None = None
+    price_leap: int | None = None
+    without_removals: bool = False

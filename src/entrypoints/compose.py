@@ -60,6 +60,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             open_path=_open_path,
             most_upload_bytes=settings.most_upload_bytes,
             lease=lease,
+            scratch=_scratch,
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
@@ -93,6 +94,13 @@ class _Vectorised:
         from adapters.polars_feeds import PolarsEngine
 
         return PolarsEngine().reread(stream, terms, lines)
+
+
+def _scratch() -> Store:
+    """An empty store in memory."""
+    from adapters.memory import MemoryStore
+
+    return MemoryStore(now)
 
 
 @contextmanager

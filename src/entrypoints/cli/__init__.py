@@ -28,6 +28,7 @@ COMMANDS: Final = {
     ),
     "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems, plan"),
     "products": ("products", "the catalog: list, show, history, explain, changes"),
+    "replay": ("replay", "whether the catalog is what its raw files say"),
     "orders": ("orders", "orders: create, list, show, cancel"),
     "analytics": ("analytics", "what was sold: by-partner, over-time, share"),
 }
