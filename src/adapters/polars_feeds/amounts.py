@@ -6,7 +6,7 @@ the profile or the partner does. An amount that fits its currency as it stands, 
 is settled here; each other pair of an amount and a currency is fitted by the reference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import polars as pl
@@ -14,7 +14,7 @@ from attrs import frozen
 
 from adapters.polars_feeds.faults import Faults, Slot
 from adapters.polars_feeds.kinds import Readings
-from adapters.polars_feeds.texts import behind, place_behind
+from adapters.polars_feeds.texts import behind, nulls, place_behind
 from commerce_core.cells import Misread
 from commerce_core.feed_schema import AMOUNTS
 from commerce_core.layouts import Layout
@@ -46,36 +46,62 @@ class Settling:
     def __call__(self, readings: Mapping[str, Readings], count: int) -> Settled:
         """The amounts of records, and their currencies."""
         amounts = {name: readings[name].values for name in AMOUNTS if name in readings}
-        named = readings["currency"].values if "currency" in readings else _nulls(count)
-        unread = readings["currency"].misread if "currency" in readings else _falses(count)
         stated = {n: s for n in amounts if (s := readings[n].stated) is not None}
-        said = _first([*stated.values(), named], count)
-        conflict = ~unread & _any([other != said for other in (*stated.values(), named)], count)
-        open_to_us = ~(unread | conflict)
-        code = _when(open_to_us, _first([said, self._of_columns(amounts, count)], count))
-        has_amount = _any([amount.is_not_null() for amount in amounts.values()], count)
-        tells = code.is_not_null() & (has_amount | named.is_not_null())
-        slots = [*self._at_first(stated, conflict, "currency_conflict")] if stated else []
-        if self.terms.mode == "full":
-            lacking = open_to_us & code.is_null() & has_amount
-            slots += self._at_first(amounts, lacking, "missing_currency")
-        fitted = {name: self._fitted(name, a, code, open_to_us) for name, a in amounts.items()}
+        own = readings.get("currency", Readings(nulls(count)))
+        unread = nulls(count, pl.Boolean) if own.misread is None else own.misread
+        frame = pl.DataFrame(
+            {
+                "named": own.values,
+                "unread": unread.fill_null(value=False) if own.misread is None else unread,
+                **amounts,
+                **{_stated(name): codes for name, codes in stated.items()},
+            }
+        )
+        found = frame.select(*self._currencies(tuple(amounts), tuple(stated)))
+        slots: list[Slot] = []
+        if stated and found["conflict"].any():
+            slots += self._at_first(stated, found["conflict"], "currency_conflict")
+        if found["lacking"].any():
+            slots += self._at_first(amounts, found["lacking"], "missing_currency")
+        fitted = {
+            name: self._fitted(name, amount, found["code"], found["open"])
+            for name, amount in amounts.items()
+        }
         return Settled(
-            _when(tells, code, named),
+            found["currency"],
             {name: values for name, (values, _) in fitted.items()},
-            {name: faults.is_not_null() for name, (_, faults) in fitted.items()},
-            [*slots, *(Slot.of(name, faults) for name, (_, faults) in fitted.items())],
+            {n: faults.is_not_null() for n, (_, faults) in fitted.items() if faults is not None},
+            slots + [Slot.of(n, faults) for n, (_, faults) in fitted.items() if faults is not None],
         )
 
-    def _of_columns(self, amounts: Mapping[str, pl.Series], count: int) -> pl.Series:
+    def _currencies(self, amounts: Sequence[str], stated: Sequence[str]) -> Iterator[pl.Expr]:
+        """Of each record: its currency, the one that its amounts have, and what stands against."""
+        named, unread = pl.col("named"), pl.col("unread")
+        codes = [*(pl.col(_stated(name)) for name in stated), named]
+        said = pl.coalesce(codes)
+        conflict = pl.lit(value=False)
+        if stated:
+            differ = pl.any_horizontal((code != said).fill_null(value=False) for code in codes)
+            conflict = ~unread & differ
+        is_open = ~(unread | conflict)
+        code = pl.when(is_open).then(pl.coalesce(said, *self._of_columns(amounts)))
+        has_amount = pl.lit(value=False)
+        if amounts:
+            has_amount = pl.any_horizontal(pl.col(name).is_not_null() for name in amounts)
+        tells = code.is_not_null() & (has_amount | named.is_not_null())
+        yield pl.when(tells).then(code).otherwise(named).alias("currency")
+        yield code.alias("code")
+        yield is_open.alias("open")
+        yield conflict.alias("conflict")
+        lacking = is_open & code.is_null() & has_amount
+        yield (lacking if self.terms.mode == "full" else pl.lit(value=False)).alias("lacking")
+
+    def _of_columns(self, amounts: Sequence[str]) -> Iterator[pl.Expr]:
         """The currency that a header or the profile says, else the one that is assumed."""
-        assumed = pl.repeat(self.terms.assumed_currency, count, dtype=pl.String, eager=True)
-        said = [
-            _when(amount.is_not_null(), pl.repeat(code, count, dtype=pl.String, eager=True))
-            for name, amount in amounts.items()
-            if (code := self.layout.feedings[name].currency)
-        ]
-        return _first([*said, assumed], count)
+        for name in amounts:
+            if code := self.layout.feedings[name].currency:
+                yield pl.when(pl.col(name).is_not_null()).then(pl.lit(code))
+        yield pl.lit(self.terms.assumed_currency, pl.String)
 
     def _at_first(
         self, where: Mapping[str, pl.Series], mask: pl.Series, code: str
@@ -89,7 +115,7 @@ class Settling:
 
     def _fitted(
         self, name: str, amount: pl.Series, code: pl.Series, open_to_us: pl.Series
-    ) -> tuple[pl.Series, pl.Series]:
+    ) -> tuple[pl.Series, pl.Series | None]:
         """The amounts with the decimals of their currencies, and the faults of those that can't."""
         unit = self.layout.feedings[name].column.unit
         count = len(amount)
@@ -98,7 +124,7 @@ class Settling:
         else:
             amount, asked = _with_zeros(amount, code)
         if not asked.any():
-            return amount, _nulls(count, pl.UInt32)
+            return amount, None
         pairs = pl.DataFrame({"amount": amount, "code": code}).filter(asked)
         unique = pairs.unique()
         told = [self._fit(text, of, unit) for text, of in unique.iter_rows()]
@@ -108,7 +134,7 @@ class Settling:
         )
         place = place_behind(asked, joined["n"])
         values, faults = zip(*told, strict=True)
-        return behind(amount, values, place), behind(_nulls(count, pl.UInt32), faults, place)
+        return behind(amount, values, place), behind(nulls(count, pl.UInt32), faults, place)
 
     def _fit(self, text: str, code: str | None, unit: object) -> tuple[str | None, int | None]:
         currency = find_currency(code) if code else None
@@ -122,7 +148,7 @@ def _with_zeros(amount: pl.Series, code: pl.Series) -> tuple[pl.Series, pl.Serie
     """The amounts, with zeros where their currency has more decimals; and which have too many."""
     exponents = {c: found.exponent for c in code.unique() if c and (found := find_currency(c))}
     if not exponents:
-        return amount, _falses(len(amount))
+        return amount, nulls(len(amount)).is_not_null()
     text, code_of = pl.col("amount"), pl.col("code")
     point = text.str.find(".", literal=True).cast(pl.Int32)
     frame = pl.DataFrame({"amount": amount, "code": code}).select(
@@ -150,25 +176,5 @@ def _wanted(code: pl.Expr, exponents: Mapping[str, int]) -> pl.Expr:
     )
 
 
-def _nulls(count: int, dtype: type[pl.DataType] = pl.String) -> pl.Series:
-    return pl.repeat(None, count, dtype=dtype, eager=True)
-
-
-def _falses(count: int) -> pl.Series:
-    return _nulls(count).is_not_null()
-
-
-def _first(columns: Sequence[pl.Series], count: int) -> pl.Series:
-    """For each row what the first column says that says anything."""
-    return pl.select(pl.coalesce(columns)).to_series() if columns else _nulls(count)
-
-
-def _any(masks: Sequence[pl.Series], count: int) -> pl.Series:
-    found = _falses(count)
-    for mask in masks:
-        found |= mask.fill_null(value=False)
-    return found
-
-
-def _when(mask: pl.Series, then: pl.Series, otherwise: pl.Series | None = None) -> pl.Series:
-    return pl.select(pl.when(mask).then(then).otherwise(otherwise)).to_series()
+def _stated(name: str) -> str:
+    return f"{name} states"

@@ -79,17 +79,17 @@ class Chunks:
         self._ascii = head.removeprefix(self.text.mark).isascii()
         self.line = wanted + 1
 
-    def take(self) -> bytes:
-        """The next lines, whole but for the last of the file; nothing at its end.
+    def take(self, front: bytes) -> bytes:
+        """The next lines behind that text, whole but for the last of the file; none at its end.
 
         One line that is longer than any record may be comes in parts.
         """
         found = self._kept.find(b"\n", self._size - 1) + 1
         if found:
-            data, self._kept = self._kept[:found], self._kept[found:]
+            data, self._kept = front + self._kept[:found], self._kept[found:]
             self._look_ahead()
             return data
-        parts, size = [self._kept], len(self._kept)
+        parts, size = [front, self._kept], len(self._kept)
         self._kept = b""
         while not found and size <= LONGEST_RECORD + self._size:
             block = next(self._blocks, b"")
@@ -109,12 +109,9 @@ class Chunks:
             self._kept = next(self._blocks, b"")
             self.ended = not self._kept
 
-    def passed(self, data: bytes) -> None:
-        """Counts what was taken, once it has been understood."""
-        returns = data.count(b"\r")
-        self.line += data.count(b"\n")
-        if returns:
-            self.line += returns - data.count(b"\r\n")
+    def passed(self, data: bytes, line: int) -> None:
+        """Tells that what was taken has been understood, and on which line the next begins."""
+        self.line = line
         self._ascii = self._ascii and data.isascii()
 
     def decode(self, data: bytes) -> None:

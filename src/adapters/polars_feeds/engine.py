@@ -13,16 +13,15 @@ from adapters.polars_feeds.batches import ColumnBatch
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
 from adapters.polars_feeds.oddities import OddReader
 from adapters.polars_feeds.offers import offers_in
-from adapters.polars_feeds.parsing import parse
+from adapters.polars_feeds.parsing import lead, parse
 from adapters.polars_feeds.recognition import ENGINE, Recognition, unmarked
 from adapters.polars_feeds.splitting import (
     Dialect,
     Mark,
     Split,
     as_records,
-    lines_of,
-    split,
     split_by_reference,
+    split_lines,
 )
 from adapters.polars_feeds.tables import TableReader
 from commerce_core.feed_bytes import Text
@@ -95,6 +94,7 @@ class PolarsReading:
     _mark: Mark
     _one_by_one: int = 0
     _dialect: Dialect = field(init=False)
+    _lead: bytes = field(init=False)
     _read: TableReader = field(init=False)
     _read_odd: OddReader = field(init=False)
     _skips: Sequence[Skipping] = field(init=False)
@@ -103,6 +103,7 @@ class PolarsReading:
         """Prepares what reads."""
         delimiter = self._opening.delimiter or ","
         self._dialect = Dialect.of(delimiter)
+        self._lead = lead(len(self.layout.header), delimiter)
         self._read = TableReader(self.layout, self._terms)
         self._read_odd = OddReader.of(self.layout, self._terms, delimiter)
         self._skips = Grouping(self.layout, self._terms.profile).skips
@@ -136,20 +137,21 @@ class PolarsReading:
 
     def __iter__(self) -> Iterator[ColumnBatch]:
         pending, line = b"", self._chunks.line
-        while data := self._chunks.take():
+        front = self._lead
+        while len(body := self._chunks.take(front)) > len(front):
             try:
-                found = self._split(pending + data, line)
+                found = self._split(body, line)
             except _NOT_UTF_8:
                 if not self._chunks.decoded:
-                    self._chunks.decode(data)
+                    self._chunks.decode(body[len(front) :])
                     continue
                 found = None
             if found is None:
-                yield from self._rest(pending, data, line)
+                yield from self._rest(pending, body[len(front) :], line)
                 return
-            self._chunks.passed(data)
-            pending, line = found.pending, found.line
-            yield self._batch(found.records)
+            self._chunks.passed(body, found.after)
+            pending, line, front = found.pending, found.line, self._lead + found.pending
+            yield self._batch(found)
         if pending:
             # A quote is open; the reference says where.
             yield from self._rest(pending, b"", line)
@@ -159,31 +161,31 @@ class PolarsReading:
 
         None where one is so long that the reference has to judge it.
         """
-        final = self._chunks.ended
+        final, lead = self._chunks.ended, len(self._lead)
         if not final and not body.endswith(b"\n"):
             return None
-        lines = lines_of(body, line)
-        if lines is None:
-            found = split_by_reference(body, line, self._dialect, self._mark, final=final)
-        else:
-            found = split(lines, self._dialect, self._mark)
+        found = split_lines(body, line, self._dialect, self._mark) or split_by_reference(
+            body[lead:], line, self._dialect, self._mark, final=final
+        )
         # The end of its last line counts too.
-        too_long = found.records["text"].str.len_bytes() > LONGEST_RECORD - len("\r\n")
-        return None if too_long.any() or len(found.pending) > LONGEST_RECORD else found
+        longest = LONGEST_RECORD - len("\r\n")
+        too_long = len(body) > longest and (found.records["text"].str.len_bytes() > longest).any()
+        return None if too_long or len(found.pending) > LONGEST_RECORD else found
 
     def _rest(self, pending: bytes, data: bytes, line: int) -> Iterator[ColumnBatch]:
         """All that is still to come, split by the reference."""
         blocks = chain((pending.decode(),), self._chunks.rest(data))
         raws = read_delimited(blocks, self._dialect.delimiter, line)
         while some := list(islice(raws, RECORDS_OF_BATCH)):
-            yield self._batch(as_records(some, self._dialect, self._mark))
+            records = as_records(some, self._dialect, self._mark)
+            yield self._batch(Split(records, line, line))
 
-    def _batch(self, records: pl.DataFrame) -> ColumnBatch:
+    def _batch(self, found: Split) -> ColumnBatch:
         """Those that are known are only told; the others are read."""
-        width = len(self.layout.header)
+        width, records = len(self.layout.header), found.records
         known = records["number"].drop_nulls()
         asked = records.filter(pl.col("number").is_null()) if len(known) else records
-        parsed = parse(asked, width, self._dialect.delimiter)
+        parsed = parse(asked, width, self._dialect.delimiter, found.as_csv)
         offers = offers_in(parsed.cells, width, self._skips)
         table = self._read(offers.cells) if len(offers.cells) else None
         odd = self._read_odd(parsed.odd)

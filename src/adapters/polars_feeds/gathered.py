@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false
 """Gathering for many records at once: `commerce_core.gathering`, case by case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import polars as pl
@@ -13,8 +13,17 @@ from commerce_core.feed_schema import BLANKS
 from commerce_core.gathering import Constant, Gathering, Identified, agrees
 
 
-def gathered(how: Gathering, cells: pl.DataFrame) -> pl.Series:
-    """The text of a field in each record."""
+def gathered(hows: Mapping[str, Gathering], cells: pl.DataFrame) -> dict[str, pl.Series]:
+    """The text of each field in each record."""
+    places = {how.index for how in hows.values() if isinstance(how, gathering.Cell)}
+    trimmed = cells.select(pl.col(list(map(cell, places))).str.strip_chars(BLANKS))
+    return {
+        name: trimmed[cell(how.index)] if isinstance(how, gathering.Cell) else _one(how, cells)
+        for name, how in hows.items()
+    }
+
+
+def _one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
     match how:
         case gathering.Constant(text):
             return pl.repeat(text, len(cells), dtype=pl.String, eager=True)
@@ -29,11 +38,11 @@ def gathered(how: Gathering, cells: pl.DataFrame) -> pl.Series:
                 _joined([_option(n, i) for n, i in pairs if i is not None], "; "), cells
             )
         case gathering.Needing(needs, within):
-            text = gathered(within, cells)
+            text = _one(within, cells)
             agreed = pl.all_horizontal(holds(cells[cell(index)], agrees) for index in needs)
             return pl.select(pl.when(agreed).then(text).otherwise(pl.lit(""))).to_series()
         case gathering.Identified(within):
-            return _identified(how, gathered(within, cells), cells)
+            return _identified(how, _one(within, cells), cells)
         case gathering.Attributed() | gathering.Template():
             return _one_by_one(how, cells)
         case _:

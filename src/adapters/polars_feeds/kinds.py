@@ -7,6 +7,7 @@ reference itself, so the two can't differ there.
 """
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, assert_never, cast
@@ -15,7 +16,7 @@ import polars as pl
 from attrs import define, field, frozen
 
 from adapters.polars_feeds.faults import Faults
-from adapters.polars_feeds.texts import behind, told_of
+from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core import feed_schema as schema
 from commerce_core.cells import Misread, Warned
 from commerce_core.feed_schema import BLANKS, Kind, Value
@@ -35,13 +36,20 @@ _PATH: Final = f"^{_PART_OF_PATH}(?: > {_PART_OF_PATH})*$"
 _CODES: Final = tuple(code for code in currencies() if currencies_meant(code) == (code,))
 _CODE: Final = 3
 _LONGEST_GTIN: Final = 14
+_WEIGHED: Final = pl.Series(
+    [n % 10 + n // 100 % 10 + 3 * (n // 10 % 10 + n // 1000) for n in range(10_000)], dtype=pl.Int32
+)
+"""What four digits weigh, 1 and 3 in turn from the right."""
 _MOST_REMEMBERED: Final = 100_000
 """Readings of one column that are kept from one lot of records to the next."""
 
 
 @frozen
 class Plain:
-    """Which texts an expression reads, the value that it makes of them, the currency they state."""
+    """Which texts an expression reads, the value that it makes of them, the currency they state.
+
+    None of them is blank.
+    """
 
     fits: pl.Expr
     value: pl.Expr = _T
@@ -54,7 +62,7 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
         return ()
     match kind:
         case schema.Text(longest):
-            return (Plain(_T.str.len_bytes() <= longest),)
+            return (Plain(_T.str.len_bytes().is_between(1, longest)),)
         case schema.Amount():
             return _plain_amounts(column.decimal or decimal)
         case schema.Whole():
@@ -150,9 +158,9 @@ def _plain_grams(column: Column) -> tuple[Plain, ...]:
 
 def _check_digit_fits() -> pl.Expr:
     """Whether the digits, weighed 1 and 3 in turn from the right, add up to a multiple of ten."""
-    number = _T.cast(pl.Int64, strict=False)
-    digits = [number // 10**place % 10 for place in range(_LONGEST_GTIN)]
-    return (sum(digits[0::2], pl.lit(0)) + 3 * sum(digits[1::2], pl.lit(0))) % 10 == 0
+    number = _T.cast(pl.Int64, strict=False).fill_null(0)
+    fours = [number // 10**place % 10_000 for place in range(0, _LONGEST_GTIN, 4)]
+    return pl.sum_horizontal(pl.lit(_WEIGHED).gather(four) for four in fours) % 10 == 0
 
 
 def _plain_urls(column: Column) -> tuple[Plain, ...]:
@@ -171,13 +179,14 @@ def _plain_urls(column: Column) -> tuple[Plain, ...]:
 class Readings:
     """What a column says: values, null where blank or unreadable, and what is wrong with them.
 
-    `stated` are the currencies beside amounts; `misread` says which rows have no value for that.
+    `misread` says which rows have no value for that; `stated` are the currencies beside amounts.
+    None stands for a column of nothing.
     """
 
     values: pl.Series
-    faults: pl.Series
-    misread: pl.Series
-    stated: pl.Series | None
+    faults: pl.Series | None = None
+    misread: pl.Series | None = None
+    stated: pl.Series | None = None
 
 
 _Told = tuple[object, int | None, bool, str | None]
@@ -207,53 +216,39 @@ class ColumnReader:
     def __call__(self, texts: pl.Series) -> Readings:
         """The readings of trimmed texts."""
         frame = texts.alias("t").to_frame()
-        if self._plain:
-            frame = self._plainly(frame)
-        else:
-            frame = frame.with_columns(
-                value=pl.lit(None, type_of(self.kind)), read=False, stated=pl.lit(None, pl.String)
-            )
-        rest = frame.select(~pl.col("read") & (_T != "")).to_series()
-        count = len(texts)
+        if not self._plain:
+            return self._by_reference(frame.select(_T, value=pl.lit(None, type_of(self.kind))))
+        fits = frame.select(plain.fits.alias(str(n)) for n, plain in enumerate(self._plain))
+        if fits.to_series(0).all():
+            plain = self._plain[0]
+            values = texts if plain.value is _T else frame.select(plain.value).to_series()
+            return Readings(values)
+        return self._by_reference(frame.select(_T, *self._read_plainly(fits)))
+
+    def _read_plainly(self, fits: pl.DataFrame) -> Iterator[pl.Expr]:
+        """The value of each text that an expression reads, and the currency that it states."""
+        when = [(pl.when(fits[str(n)]), plain) for n, plain in enumerate(self._plain)]
+        yield pl.coalesce(mask.then(plain.value) for mask, plain in when).alias("value")
+        stating = [mask.then(plain.stated) for mask, plain in when if plain.stated is not None]
+        if stating:
+            yield pl.coalesce(stating).alias("stated")
+
+    def _by_reference(self, frame: pl.DataFrame) -> Readings:
+        """The readings, those of texts without a value as the reference reads each of them."""
+        rest = frame.select(pl.col("value").is_null() & (_T != "")).to_series()
+        stated = frame["stated"] if "stated" in frame.columns else None
         if not rest.any():
-            return Readings(
-                frame["value"],
-                _nulls(count),
-                _nulls(count).is_not_null(),
-                self._stated(frame["stated"]),
-            )
-        return self._by_reference(frame, rest)
-
-    def _plainly(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The column with the value of each text that an expression reads."""
-        fits = frame.select(
-            (plain.fits & (_T != "")).alias(str(n)) for n, plain in enumerate(self._plain)
-        )
-        first = fits.to_series(0)
-        if len(self._plain) == 1 and first.all():
-            return frame.with_columns(
-                value=self._plain[0].value, read=True, stated=_stated_by(self._plain[0])
-            )
-        made = pl.coalesce(
-            pl.when(fits[str(n)]).then(plain.value) for n, plain in enumerate(self._plain)
-        )
-        stated = pl.coalesce(
-            pl.when(fits[str(n)]).then(_stated_by(plain)) for n, plain in enumerate(self._plain)
-        )
-        return frame.with_columns(
-            value=made, read=fits.select(pl.any_horizontal(pl.all())).to_series(), stated=stated
-        )
-
-    def _by_reference(self, frame: pl.DataFrame, rest: pl.Series) -> Readings:
-        """The readings, those of the other texts as the reference reads each of them."""
+            return Readings(frame["value"], stated=stated)
         told, place = told_of(frame["t"], rest, self._told)
-        values, faults, misread, stated = zip(*told, strict=True)
-        none = _nulls(len(frame))
+        values, faults, misread, codes = zip(*told, strict=True)
+        none = nulls(len(frame), pl.UInt32)
+        if stated is None and any(codes):
+            stated = nulls(len(frame))
         return Readings(
             behind(frame["value"], values, place),
-            behind(none, faults, place),
-            behind(none.is_not_null(), misread, place),
-            self._stated(behind(frame["stated"], stated, place)),
+            behind(none, faults, place) if any(f is not None for f in faults) else None,
+            behind(none.is_not_null(), misread, place) if any(misread) else None,
+            None if stated is None else behind(stated, codes, place),
         )
 
     def _told(self, text: str) -> _Told:
@@ -271,14 +266,3 @@ class ColumnReader:
         if isinstance(reading, Warned):
             return canonical(reading.value), self._faults.number(reading), False, stated
         return canonical(reading), None, False, stated
-
-    def _stated(self, stated: pl.Series) -> pl.Series | None:
-        return stated if self.reader.is_amount and stated.null_count() < len(stated) else None
-
-
-def _stated_by(plain: Plain) -> pl.Expr:
-    return pl.lit(None, pl.String) if plain.stated is None else plain.stated
-
-
-def _nulls(count: int) -> pl.Series:
-    return pl.repeat(None, count, dtype=pl.UInt32, eager=True)

@@ -34,11 +34,22 @@ def cell(index: int) -> str:
     return f"c{index}"
 
 
-def parse(records: pl.DataFrame, width: int, delimiter: str) -> Parsed:
-    """The cells of records under a header of that width."""
-    proper = records.filter("proper").select(_ABOUT)
-    odd = records.filter(~pl.col("proper")).select(_ABOUT)
-    table = _read(proper, width, delimiter)
+def lead(width: int, delimiter: str) -> bytes:
+    """A line to put in front of records, which says how many cells there are, and one more.
+
+    Behind it, no mark is taken for one of byte order, and no text for an archive.
+    """
+    return delimiter.encode() * width + b"\n"
+
+
+def parse(records: pl.DataFrame, width: int, delimiter: str, as_csv: bytes | None) -> Parsed:
+    """The cells of records under a header of that width; `as_csv` is their text, if it is there."""
+    proper, odd = records.select(*_ABOUT), records.clear().select(*_ABOUT)
+    if as_csv is None:
+        proper = records.filter("proper").select(_ABOUT)
+        odd = records.filter(~pl.col("proper")).select(_ABOUT)
+        as_csv = _as_csv(proper, width, delimiter)
+    table = _read(as_csv, len(proper), width, delimiter)
     if table is None:
         return Parsed(proper.clear(), records.select(_ABOUT))
     both = pl.concat([proper, table], how="horizontal")
@@ -53,16 +64,19 @@ def parse(records: pl.DataFrame, width: int, delimiter: str) -> Parsed:
     return Parsed(both.filter(fits), pl.concat([odd, misfits]).sort("line"))
 
 
-def _read(records: pl.DataFrame, width: int, delimiter: str) -> pl.DataFrame | None:
+def _as_csv(records: pl.DataFrame, width: int, delimiter: str) -> bytes:
+    text = io.BytesIO(lead(width, delimiter))
+    text.seek(0, io.SEEK_END)
+    records.select("text").write_csv(text, include_header=False, quote_style="never")
+    return text.getvalue()
+
+
+def _read(as_csv: bytes, count: int, width: int, delimiter: str) -> pl.DataFrame | None:
     """The cells of all records; None where there are more or fewer of them than records."""
     names = [*map(cell, range(width)), MORE]
-    text = io.BytesIO()
-    # The first line says how many cells there are. Behind it, no mark is taken for one of order.
-    text.write(delimiter.encode() * width + b"\n")
-    records.select("text").write_csv(text, include_header=False, quote_style="never")
     try:
         table = pl.read_csv(
-            text.getvalue(),
+            as_csv,
             has_header=False,
             separator=delimiter,
             schema=dict.fromkeys(names, pl.String),
@@ -71,7 +85,7 @@ def _read(records: pl.DataFrame, width: int, delimiter: str) -> pl.DataFrame | N
         ).slice(1)
     except PolarsError:
         return None
-    return table if len(table) == len(records) else None
+    return table if len(table) == count else None
 
 
 def _count(both: pl.DataFrame, width: int) -> pl.Series:

@@ -15,6 +15,7 @@ import polars as pl
 from attrs import frozen
 
 from commerce_core.errors import FileRefused
+from commerce_core.feed_bytes import count_line_ends
 from commerce_core.feed_text import RawRecord, read_delimited
 from commerce_core.mending import without_end
 
@@ -56,64 +57,91 @@ class Dialect:
 
 @frozen
 class Split:
-    """Records, and the text after them of one that isn't whole yet, which begins on that line."""
+    """Records, and the text after them of one that isn't whole yet, which begins on that line.
+
+    `after` is the line behind all of it. `as_csv` is all the text, where it is that of well quoted
+    records alone, behind a line that isn't theirs.
+    """
 
     records: pl.DataFrame
+    after: int
     line: int
     pending: bytes = b""
+    as_csv: bytes | None = None
 
 
-def lines_of(body: bytes, line: int) -> pl.DataFrame | None:
-    """The lines of a text, which begins on that line of its file, as if each were a record.
+def split_lines(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split | None:
+    """The records of a text behind its first line, which isn't of the file.
 
-    None where some end with a CR alone, or have a NUL. Raises polars' own errors for what is no
-    UTF-8.
+    The first of them begins on that line of the file. `mark` adds what records are recognised by;
+    one that is recognised was whole and well quoted when it was read, and needn't be looked at.
+    `proper` says so of the others. None where lines end with a CR alone, or have a NUL. Raises
+    polars' own errors for what is no UTF-8.
     """
+    lines = _lines_of(body, line)
+    if lines is None:
+        return None
+    marked, after = mark(lines), line + len(lines)
+    proper = _proper(marked, dialect)
+    marked = marked.with_columns(proper=pl.lit(value=True) if proper is None else proper)
+    if proper is None:
+        whole = body if marked["number"].null_count() == len(marked) else None
+        return Split(marked, after, after, as_csv=whole)
+    opening = marked.filter(~proper).select(_TEXT.str.contains(dialect.opens).any()).item()
+    return _joined(marked, after, dialect, mark) if opening else Split(marked, after, after)
+
+
+def _lines_of(body: bytes, line: int) -> pl.DataFrame | None:
+    """The lines of a text behind its first one, as if each were a record."""
     if b"\0" in body:
         return None
-    returns, end = body.count(b"\r"), pl.lit("\n")
-    if returns:
-        both = body.count(b"\r\n")
-        if returns != both:
+    text, end = _TEXT, pl.lit("\n")
+    if b"\r" in body:
+        returns = body.count(b"\r\n")
+        if returns != body.count(b"\r"):
             return None
-        if both == body.count(b"\n"):
-            end = pl.lit("\r\n")
-        else:
-            body = body.replace(b"\r\n", b"\0\n")
-            end = pl.when(pl.col("text").str.ends_with("\0")).then(pl.lit("\r\n")).otherwise(end)
-    # Behind an empty line, no text is taken for an archive.
-    lines = pl.read_lines(b"\n" + body, name="text").slice(1)
-    whole = body.endswith(b"\n")
-    return lines.select(
-        _TEXT.str.strip_suffix("\0"),
-        pl.int_range(line, line + pl.len(), dtype=pl.Int64).alias("line"),
-        pl.lit(1, pl.UInt32).alias("lines"),
-        end.alias("end")
-        if whole
-        else pl.when(pl.int_range(pl.len()) < pl.len() - 1)
-        .then(end)
-        .otherwise(pl.lit(""))
-        .alias("end"),
+        end = pl.lit("\r\n")
+        if returns != body.count(b"\n") - 1:
+            body, text = body.replace(b"\r\n", b"\0\n"), _TEXT.str.strip_suffix("\0")
+            end = pl.when(_TEXT.str.ends_with("\0")).then(end).otherwise(pl.lit("\n"))
+    if not body.endswith(b"\n"):
+        is_last = pl.int_range(pl.len()) == pl.len() - 1
+        end = pl.when(is_last).then(pl.lit("")).otherwise(end)
+    return (
+        pl.read_lines(body, name="text")
+        .slice(1)
+        .select(
+            text,
+            pl.int_range(line, line + pl.len(), dtype=pl.Int64).alias("line"),
+            pl.lit(1, pl.UInt32).alias("lines"),
+            end.alias("end"),
+        )
     )
 
 
-def split(lines: pl.DataFrame, dialect: Dialect, mark: Mark) -> Split:
-    """The records that lines make, the first of which begins one.
+def _proper(marked: pl.DataFrame, dialect: Dialect) -> pl.Series | None:
+    """Whether all quotes of each record that isn't recognised stand around cells; None if so."""
+    looked_at = marked.select(_quoted() & pl.col("number").is_null()).to_series()
+    quoted = marked.filter(looked_at) if looked_at.any() else None
+    if quoted is None:
+        return None
+    # Most have one quoted cell, and it is quicker to look at what stands beside two quotes.
+    parts = quoted.select(_TEXT.str.splitn('"', 4).struct.unnest())
+    before, behind, more = (pl.col(f"field_{n}") for n in (0, 2, 3))
+    d = dialect.delimiter
+    simple = parts.select(
+        ((before == "") | before.str.ends_with(d))
+        & ((behind == "") | behind.str.starts_with(d)).fill_null(value=False)
+        & more.is_null()
+    ).to_series()
+    rest = quoted.filter(~simple).select(_TEXT.str.contains(dialect.proper)).to_series()
+    if rest.all():
+        return None
+    found = simple.scatter((~simple).arg_true(), rest)
+    return (~looked_at).scatter(looked_at.arg_true(), found)
 
-    `mark` adds what records are recognised by; one that is recognised was whole and well quoted
-    when it was read, and needn't be looked at. `proper` says so of the others.
-    """
-    marked = mark(lines)
-    looked_at = _quoted() & pl.col("number").is_null()
-    proper = marked.select(~looked_at | _TEXT.str.contains(dialect.proper)).to_series()
-    marked = marked.with_columns(proper=proper)
-    odd = marked.filter(~proper)
-    if odd.is_empty() or not odd.select(_TEXT.str.contains(dialect.opens).any()).item():
-        return Split(marked, int(lines["line"][-1]) + 1)
-    return _joined(marked, dialect, mark)
 
-
-def _joined(marked: pl.DataFrame, dialect: Dialect, mark: Mark) -> Split:
+def _joined(marked: pl.DataFrame, after: int, dialect: Dialect, mark: Mark) -> Split:
     """The records where some cover several lines."""
     states = marked.select(
         from_start=~pl.col("proper") & _TEXT.str.contains(dialect.opens),
@@ -143,8 +171,8 @@ def _joined(marked: pl.DataFrame, dialect: Dialect, mark: Mark) -> Split:
         proper=pl.col("number").is_not_null() | _TEXT.str.contains(dialect.proper)
     )
     kept = pending.select(pl.concat_str("text", "end").str.join("")).item() if len(pending) else ""
-    next_line = pending["line"][0] if len(pending) else marked["line"][-1] + 1
-    return Split(pl.concat([alone, joined]).sort("line"), int(next_line), kept.encode())
+    line = int(pending["line"][0]) if len(pending) else after
+    return Split(pl.concat([alone, joined]).sort("line"), after, line, kept.encode())
 
 
 def _open_after() -> pl.Expr:
@@ -173,7 +201,8 @@ def split_by_reference(
     except FileRefused as refusal:
         if final or refusal.code != "unterminated_quote":
             raise
-    return Split(as_records(raws, dialect, mark), ends_on, text[taken:].encode())
+    records, rest = as_records(raws, dialect, mark), text[taken:]
+    return Split(records, line + count_line_ends(text), ends_on, rest.encode())
 
 
 def as_records(raws: Iterable[RawRecord], dialect: Dialect, mark: Mark) -> pl.DataFrame:

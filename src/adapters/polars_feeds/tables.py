@@ -13,7 +13,7 @@ from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejec
 from adapters.polars_feeds.gathered import gathered
 from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import MORE, cell
-from adapters.polars_feeds.texts import behind, told_of
+from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.cells import Misread
 from commerce_core.feed_engine import Noted
 from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Value
@@ -23,6 +23,8 @@ from commerce_core.layouts import Layout
 from commerce_core.records import FieldReader, Terms, sku_reader
 
 _MOST_DECIMALS: Final = 4
+_SKU: Final = pl.col("sku").str
+_PLAIN_SKU: Final = _SKU.len_bytes().is_between(1, LONGEST_SKU) & ~_SKU.starts_with("'")
 
 
 @define
@@ -51,19 +53,20 @@ class TableReader:
     def __call__(self, cells: pl.DataFrame) -> "Table":
         """The records with what their cells say, and every problem they have."""
         count = len(cells)
-        texts = {n: gathered(f.gather, cells) for n, f in self.layout.feedings.items()}
+        texts = gathered({n: f.gather for n, f in self.layout.feedings.items()}, cells)
         skus, sku_faults = self._skus(texts["sku"])
         readings = {name: read(texts[name]) for name, read in self._fields.items()}
         values = {name: found.values for name, found in readings.items()}
-        absent = {name: found.misread for name, found in readings.items()}
-        slots = [Slot.of("sku", sku_faults)]
-        slots += [Slot.of(name, found.faults) for name, found in readings.items()]
+        absent = {n: found.misread for n, found in readings.items() if found.misread is not None}
+        faults = {"sku": sku_faults, **{name: found.faults for name, found in readings.items()}}
+        slots = [Slot.of(name, column) for name, column in faults.items() if column is not None]
         deletes = values["deleted"].fill_null(value=False) if "deleted" in values else None
         slots += self._missing_names(readings, deletes)
         settled = self._settling(readings, count)
         slots += settled.slots
         values |= settled.amounts
-        absent |= {name: absent[name] | misfits for name, misfits in settled.misfits.items()}
+        for name, misfits in settled.misfits.items():
+            absent[name] = absent[name] | misfits if name in absent else misfits
         values["currency"] = settled.currency
         slots += self._odd_sales(values)
         if deletes is not None and deletes.any():
@@ -73,15 +76,15 @@ class TableReader:
         slots = [slot for slot in slots if not slot.places.is_empty()]
         return Table(self, cells, texts, skus, values, absent, slots, deletes)
 
-    def _skus(self, texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    def _skus(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         """The skus, null where unreadable, and what is wrong with those."""
         column = self.layout.feedings["sku"].column
-        none = pl.repeat(None, len(texts), dtype=pl.UInt32, eager=True)
-        plain = (texts != "") & ~texts.str.starts_with("'") & (texts.str.len_bytes() <= LONGEST_SKU)
-        if column.pattern is not None or column.values or column.part is not None:
-            plain = none.is_not_null()
+        none = nulls(len(texts), pl.UInt32)
+        plain = none.is_not_null()
+        if column.pattern is None and not column.values and column.part is None:
+            plain = texts.to_frame("sku").select(_PLAIN_SKU).to_series()
         if plain.all():
-            return texts, none
+            return texts, None
         told, place = told_of(texts, ~plain, self._told_sku)
         skus, faults = zip(*told, strict=True)
         return behind(texts, skus, place), behind(none, faults, place)
@@ -96,8 +99,11 @@ class TableReader:
         if "product_name" not in readings:
             return ()
         found = readings["product_name"]
-        missing = found.values.is_null() & ~found.misread
-        missing = missing if deletes is None else missing & ~deletes
+        missing = found.values.is_null()
+        for other in (found.misread, deletes):
+            missing = missing if other is None else missing & ~other
+        if not missing.any():
+            return ()
         return (Slot.where("product_name", missing, self.faults.number_of("missing_value")),)
 
     def _odd_sales(self, values: dict[str, pl.Series]) -> Iterator[Slot]:
@@ -105,7 +111,7 @@ class TableReader:
         sale = values.get("sale_price")
         if sale is None:
             return
-        none = pl.repeat(None, len(sale), dtype=pl.String, eager=True)
+        none = nulls(len(sale))
         price, starts, ends = (
             values.get(name, none) for name in ("price", "sale_starts_at", "sale_ends_at")
         )
@@ -154,9 +160,9 @@ class Table:
     def columns(self) -> pl.DataFrame:
         """The records as columns, as `Batch` promises them."""
         count, fields = len(self), self._by.layout.feedings
-        upper_lower = self.cells.select(
-            pl.when(~_mask(self.faulty(), count)).then(pl.col("upper", "lower"))
-        )
+        upper_lower, faulty = self.cells.select("upper", "lower"), self.faulty()
+        if len(faulty):
+            upper_lower = upper_lower.select(pl.when(~_mask(faulty, count)).then(pl.all()))
         names = [name for name in fields if name not in ("sku", "deleted", "currency")]
         deletes = self.deletes
         return pl.DataFrame(
@@ -164,9 +170,7 @@ class Table:
                 "line": self.cells["line"],
                 "sku": self.skus,
                 "rejected": _mask(self.rejected(), count),
-                "deletes": _mask(pl.Series([], dtype=pl.UInt32), count)
-                if deletes is None
-                else deletes,
+                "deletes": nulls(count, pl.Boolean).is_not_null() if deletes is None else deletes,
                 "upper": upper_lower["upper"],
                 "lower": upper_lower["lower"],
                 **{name: self.values[name] for name in (*names, "currency")},
@@ -246,7 +250,7 @@ class Table:
 
     def _absent_in(self, rows: pl.Series) -> dict[str, pl.Series]:
         absent = {name: column.gather(rows) for name, column in self.absent.items()}
-        if "currency" not in absent:
+        if "currency" not in self._by.layout.feedings:
             # The record says something of it where it is known.
             absent["currency"] = self.values["currency"].gather(rows).is_null()
         return absent
@@ -258,5 +262,5 @@ def _exact(amount: pl.Series) -> pl.Series:
 
 def _mask(rows: pl.Series, count: int) -> pl.Series:
     """True in these rows."""
-    mask = pl.repeat(False, count, dtype=pl.Boolean, eager=True)  # noqa: FBT003 - a value
+    mask = nulls(count).is_not_null()
     return mask.scatter(rows, True) if len(rows) else mask  # noqa: FBT003 - a value

@@ -9,6 +9,11 @@ import polars as pl
 T = TypeVar("T")
 
 
+def nulls(count: int, dtype: type[pl.DataType] = pl.String) -> pl.Series:
+    """A column of nothing."""
+    return pl.Series([None], dtype=dtype).new_from_index(0, count)
+
+
 def holds(texts: pl.Series, judge: Callable[[str], bool]) -> pl.Series:
     """For each row whether something holds of its text."""
     if texts.is_empty():
