@@ -1,5 +1,6 @@
 """Claiming: which job is run next, and whose full feed a newer one that waits has made needless."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -7,6 +8,7 @@ from attrs import evolve, frozen
 
 from commerce_core.coalescing import Coalesced, UnderWay, coalesce
 from commerce_core.errors import FileRefused, NotFound
+from commerce_core.events import Told
 from commerce_core.feed_reader import Terms, begin
 from commerce_core.jobs import Job
 from commerce_core.ports import Files, UnitOfWork
@@ -20,6 +22,7 @@ class Claiming:
     files: Files
     at: datetime
     lease: timedelta
+    told: Callable[[], Told]
 
     def next(self) -> Job | None:
         """The next released job, running now; None where there is nothing to claim."""
@@ -59,6 +62,12 @@ class Claiming:
             self.unit.jobs.finish(job)
             feeds = [*feeds, job.feed_id]
         self.unit.feeds.supersede(feeds)
+        superseded = (self.unit.feeds.get(feed_id) for feed_id in feeds)
+        self.unit.events.add(
+            self.told().of_feed("feed.superseded", feed, by=decided.newest.feed_id)
+            for feed in superseded
+            if feed.status == "superseded"
+        )
         return job
 
     def _says_all(self, job: UnderWay) -> bool:

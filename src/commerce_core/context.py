@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import BinaryIO, Final, Generic, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import AttrsInstance, define, evolve, field, frozen
 
+from commerce_core.audit import Action, AuditEntry, difference
 from commerce_core.errors import Fault, NotFound, refuse_if
+from commerce_core.events import Told
 from commerce_core.feed_engine import FeedEngine, ReferenceEngine
 from commerce_core.ids import Entropy, Kind, looks_like, mint, parse
 from commerce_core.jobs import LEASE
@@ -84,6 +86,28 @@ class Context:
     def mint(self, kind: Kind) -> str:
         """A new identifier."""
         return mint(kind, self.clock(), self.entropy)
+
+    def told(self) -> Told:
+        """An event about to be told, now."""
+        return Told(self.mint("evt"), self.clock())
+
+    def note(
+        self,
+        unit: UnitOfWork,
+        action: Action,
+        *subjects: str,
+        partner_id: str | None = None,
+        note: str | None = None,
+        before: AttrsInstance | None = None,
+        after: AttrsInstance | None = None,
+    ) -> None:
+        """Notes in the audit what this principal does, and how the thing differs from before."""
+        one, other = difference(before, after)
+        entry = AuditEntry(
+            self.mint("aud"), self.clock(), self.principal.name, action, partner_id, subjects,
+            note, one, other,
+        )  # fmt: skip
+        unit.audit.add(entry)
 
     def check_visible(self, noun: str, id_: str, partner_id: str | None) -> None:
         """NotFound if the thing belongs to somebody whom this principal doesn't see."""

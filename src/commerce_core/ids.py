@@ -12,7 +12,9 @@ from typing import Final, Literal
 
 from commerce_core.errors import NotFound
 
-Kind = Literal["ptn", "src", "feed", "job", "prod", "pub", "ord", "item", "rule", "key", "sale"]
+Kind = Literal[
+    "ptn", "src", "feed", "job", "prod", "pub", "ord", "item", "rule", "key", "sale", "evt", "aud"
+]
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes."""
 
@@ -31,6 +33,8 @@ _NOUNS: Final[dict[Kind, str]] = {
     "rule": "price rule",
     "key": "key",
     "sale": "sales entry",
+    "evt": "event",
+    "aud": "audit entry",
 }
 
 

@@ -16,6 +16,7 @@ from commerce_core.approvals import (
     take_up,
     turn_down,
 )
+from commerce_core.audit import Action
 from commerce_core.claiming import Claiming
 from commerce_core.context import Context, IdempotencyKey, Listed
 from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
@@ -103,8 +104,18 @@ class Intake:
             updated_at=now,
         )
         unit.partners.add(partner)
-        unit.sources.add(Source(mint_("src"), partner.partner_id, MAIN_SOURCE, "delta", now))
+        main = Source(mint_("src"), partner.partner_id, MAIN_SOURCE, "delta", now)
+        unit.sources.add(main)
+        self._note(unit, "partner.added", None, partner)
         return partner
+
+    def _note(
+        self, unit: UnitOfWork, action: Action, before: Partner | None, after: Partner
+    ) -> None:
+        partner_id = after.partner_id
+        self._context.note(
+            unit, action, partner_id, partner_id=partner_id, before=before, after=after
+        )
 
     def get_partner(self, partner: str) -> Partner:
         """The partner of that id or name."""
@@ -117,6 +128,7 @@ class Intake:
             old = self._context.partner(unit, partner)
             new = old.changed(self._context.clock(), **changes)
             unit.partners.put(new)
+            self._note(unit, "partner.changed", old, new)
             return new
 
     def partners(self) -> Iterator[Partner]:
@@ -204,6 +216,8 @@ class Intake:
         unit.sources.hold(feed.source_id)
         unit.feeds.add(feed)
         job = self._new_job(unit, feed, kind, run=run)
+        told = self._context.told()
+        unit.events.add([told.of_feed("feed.received", feed, job_id=job.job_id, bytes=feed.bytes)])
         return Receipt(
             feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
             feed.bytes, run,
@@ -432,7 +446,7 @@ class Intake:
 
     def _claiming(self, unit: UnitOfWork) -> Claiming:
         context = self._context
-        return Claiming(unit, context.files, context.clock(), context.lease)
+        return Claiming(unit, context.files, context.clock(), context.lease, context.told)
 
     def give_back(self, job: Job, pause: timedelta = timedelta(), *, severed: bool = False) -> None:
         """Puts a claimed job back, for anybody to claim after that pause; what it did is undone.

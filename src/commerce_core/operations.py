@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from commerce_core.audit import Action
 from commerce_core.context import Context, IdempotencyKey, Listed
 from commerce_core.errors import NotFound, Unauthenticated, Unavailable
 from commerce_core.ids import parse
@@ -52,6 +53,7 @@ class Operations:
 
             def make() -> IssuedKey:
                 unit.keys.add(issued)
+                self._note(unit, "key.issued", None, issued)
                 return IssuedKey(issued, secret)
 
             request = ("issue_key", owner, granted)
@@ -61,7 +63,9 @@ class Operations:
         """Makes an operator's key of a secret minted outside, unless it is known already."""
         with self._context.store.begin() as unit:
             if unit.keys.find(digest_of(secret)) is None:
-                unit.keys.add(self._operator_key(secret))
+                key = self._operator_key(secret)
+                unit.keys.add(key)
+                self._note(unit, "key.issued", None, key)
 
     def _operator_key(self, secret: str) -> ApiKey:
         now = self._context.clock()
@@ -95,9 +99,16 @@ class Operations:
         with self._context.store.begin() as unit:
             key = self._key(unit, key_id)
             if key.revoked_at is None:
-                key = evolve(key, revoked_at=self._context.clock())
-                unit.keys.put(key)
+                revoked = evolve(key, revoked_at=self._context.clock())
+                unit.keys.put(revoked)
+                self._note(unit, "key.revoked", key, revoked)
+                return revoked
             return key
+
+    def _note(self, unit: UnitOfWork, action: Action, before: ApiKey | None, after: ApiKey) -> None:
+        self._context.note(
+            unit, action, after.key_id, partner_id=after.partner_id, before=before, after=after
+        )
 
     def _key(self, unit: UnitOfWork, key_id: str) -> ApiKey:
         key = unit.keys.get(parse("key", key_id))

@@ -75,6 +75,7 @@ class Ordering:
         )
         unit.orders.add(order)
         unit.sales.add(self._entries(order, "placed"))
+        unit.events.add([self._context.told().of_order("order.created", order)])
         return order
 
     def _hold(self, unit: UnitOfWork, wanted: Sequence[Wanted]) -> list[Product | None]:
@@ -162,6 +163,7 @@ class Ordering:
             unit.orders.put(cancelled)
             unit.products.hold({id_: -n for id_, n in order.units_by_product.items()})
             unit.sales.add(self._entries(cancelled, "cancelled"))
+            unit.events.add([self._context.told().of_order("order.cancelled", cancelled)])
             return cancelled
 
 

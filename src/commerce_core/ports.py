@@ -2,7 +2,7 @@
 
     Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
                                      publications · versions · feed_products · reverts
-                                     orders · sales · idempotency
+                                     orders · sales · events · audit · idempotency
     Files             the raw bytes of every feed, never changed
     Clock, Entropy    functions, since the core has neither a clock nor dice of its own
 
@@ -19,7 +19,9 @@ from typing import Any, BinaryIO, Final, Protocol, TypeVar
 
 from attrs import frozen
 
+from commerce_core.audit import AuditEntry, AuditQuery
 from commerce_core.coalescing import UnderWay
+from commerce_core.events import Event, EventPage, EventQuery
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery
@@ -441,6 +443,42 @@ class Sales(Protocol):
         ...
 
 
+class Events(Protocol):
+    """What the platform announces, in one order for everybody."""
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Keeps events, which are announced once this unit has ended well."""
+        ...
+
+    def page(self, query: EventQuery, after: int | None, limit: int) -> EventPage:
+        """The next events that fit behind that number (None: behind what was forgotten).
+
+        Units that end at the same time wait for nobody; still nothing ever appears behind an event
+        that was given here. Where fewer than `limit` fit, `after` of the page is behind all that
+        there are. Malformed `cursor_expired` where events behind that number were forgotten.
+        """
+        ...
+
+    def latest(self) -> int:
+        """The number of the last event that there is now; 0 before the first."""
+        ...
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Forgets at most so many of the oldest events, up to the first that is of later.
+
+        Returns how many it were.
+        """
+        ...
+
+
+class Audit(Listing[AuditQuery, AuditEntry], Protocol):
+    """Who did what, newest first; entries are kept for good."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Keeps an entry."""
+        ...
+
+
 class Idempotency(Protocol):
     """What was answered under which key, so that a request sent twice has one effect."""
 
@@ -523,6 +561,16 @@ class UnitOfWork(Protocol):
     @property
     def sales(self) -> Sales:
         """The ledger of it."""
+        ...
+
+    @property
+    def events(self) -> Events:
+        """What is announced."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
         ...
 
     @property

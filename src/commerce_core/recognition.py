@@ -9,7 +9,7 @@ from attrs import evolve
 
 from commerce_core.feeds import Feed
 from commerce_core.jobs import JobQuery, Summary
-from commerce_core.partners import Partner
+from commerce_core.partners import Mode, Partner
 from commerce_core.ports import UnitOfWork
 from commerce_core.publications import Publication
 
@@ -20,8 +20,9 @@ def recognised(
     """What becomes of the feed's records if the source published these very bytes last; else None.
 
     None too where reading them anew could say something else: by another profile or mode, after the
-    partner's details have changed, or with a record among them that was rejected, whose product
-    another source may have given up since. And a feed that is run again is to be read again.
+    partner's details have changed, or where not all that it says has landed. A product of a record
+    that was rejected may have been given up by its source since, a price that was kept may be taken
+    by other guards. And a feed that is run again is to be read again.
     """
     last = unit.publications.latest(feed.source_id)
     if last is None or not _reads_alike(last, feed, partner, profile_version):
@@ -32,11 +33,18 @@ def recognised(
     query = JobQuery(feed_id=former.feed_id, status="completed", kind="ingest")
     ended = unit.jobs.page(query, None, 1).items
     told = ended[0].summary if ended else None
-    if told is None or told.rejected or told.overtaken:
+    if told is None or not _landed_whole(told, last.mode) or ended[0].leaves_out("removals"):
         return None
     if feed.expected_rows not in (None, told.records_read - told.blank):
         return None
     return _again(told, former)
+
+
+def _landed_whole(told: Summary, mode: Mode) -> bool:
+    """Whether everything that the feed said is in the catalog, and what it left out is gone."""
+    kept_back = told.rejected + told.overtaken + told.problems_by_code.get("price_leap", 0)
+    stayed = told.absent - (told.removed - told.deleted) if mode == "full" else 0
+    return not kept_back and not stayed
 
 
 def _reads_alike(last: Publication, feed: Feed, partner: Partner, profile_version: int) -> bool:

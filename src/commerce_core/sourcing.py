@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Final
 
 from attrs import frozen
 
+from commerce_core.audit import Action
 from commerce_core.context import Context, IdempotencyKey, Listed
 from commerce_core.errors import Conflict, NotFound
 from commerce_core.feed_reader import open_feed
@@ -82,6 +83,7 @@ class Sourcing:
 
             def make() -> Source:
                 unit.sources.add(source)
+                self._note(unit, "source.added", None, source)
                 return source
 
             request = (
@@ -102,6 +104,7 @@ class Sourcing:
                 raise _stays("keeps its name")
             if new != found:
                 unit.sources.put(new)
+                self._note(unit, "source.changed", found, new)
             return new
 
     def remove(self, source: str, *, partner: str | None = None) -> Source:
@@ -115,7 +118,18 @@ class Sourcing:
                 raise _stays("can't be removed")
             _check_unused(unit, found)
             unit.sources.remove(found.source_id)
+            self._note(unit, "source.removed", found, None)
             return found
+
+    def _note(
+        self, unit: UnitOfWork, action: Action, before: Source | None, after: Source | None
+    ) -> None:
+        source = after or before
+        if source is not None:
+            self._context.note(
+                unit, action, source.source_id, partner_id=source.partner_id, before=before,
+                after=after,
+            )  # fmt: skip
 
     def sources(self, partner: str | None = None) -> Iterator[Source]:
         """All sources to see, oldest first; of that partner, where one is named."""
@@ -158,13 +172,17 @@ class Sourcing:
     ) -> SavedProfile:
         """Reads the source's files by this profile from now on: a new version, if it differs."""
         with self._context.store.begin() as unit:
-            source_id = self._get(unit, source, partner).source_id
-            old = unit.sources.profile(source_id)
+            found = self._get(unit, source, partner)
+            old = unit.sources.profile(found.source_id)
             if old.profile == profile:
                 return old
             author, now = self._context.principal.name, self._context.clock()
             saved = SavedProfile(old.version + 1, profile, author, now)
-            unit.sources.save_profile(source_id, saved)
+            unit.sources.save_profile(found.source_id, saved)
+            note = f"Version {saved.version} of the profile, after version {old.version}."
+            self._context.note(
+                unit, "profile.saved", found.source_id, partner_id=found.partner_id, note=note
+            )
             return saved
 
     def try_profile(

@@ -1,4 +1,4 @@
-"""Everything the system does, in seven parts. Each public method of a part is one use case.
+"""Everything the system does, in eight parts. Each public method of a part is one use case.
 
     Intake      partners, the feeds they send, the jobs that ingest them   (intake, ingest)
     Sourcing    the sources of feeds, and the profiles that read them      (sourcing)
@@ -7,6 +7,7 @@
     Ordering    orders at frozen prices, from stock that is there          (ordering)
     Reporting   what was sold, by partner, over time, in shares            (reporting)
     Operations  API keys, who asks, whether every part is up               (operations)
+    Chronicle   what was announced, and who did what                       (chronicle)
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> apply ──> publication
                                               │          │         │
@@ -22,6 +23,7 @@ what becomes of it in `plans`.
 from attrs import frozen
 
 from commerce_core.catalog import Catalog
+from commerce_core.chronicle import Chronicle
 from commerce_core.context import Context
 from commerce_core.history import History
 from commerce_core.intake import Intake
@@ -72,6 +74,11 @@ class Commerce:
     def operations(self) -> Operations:
         """Keys and health."""
         return Operations(self.context)
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """Events and the audit."""
+        return Chronicle(self.context)
 
     def acting_as(self, principal: Principal) -> "Commerce":
         """The same platform, seen by somebody else."""

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from adapters.memory import MemoryFiles
 from commerce_core.claiming import Claiming
+from commerce_core.events import Told
 from commerce_core.jobs import Job, Summary
 from commerce_core.partners import Mode
 from commerce_core.ports import Store
@@ -48,7 +49,7 @@ class TestClaiming:
 
     def claim(self, store: Store, files: MemoryFiles, job_id: str | None = None) -> Job | None:
         with store.begin() as unit:
-            claiming = Claiming(unit, files, T0, MINUTE)
+            claiming = Claiming(unit, files, T0, MINUTE, lambda: Told(samples.new_id("evt"), T0))
             return claiming.next() if job_id is None else claiming.one(job_id)
 
     def states(self, store: Store, *jobs: Job) -> list[tuple[str, str]]:

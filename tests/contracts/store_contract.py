@@ -10,6 +10,7 @@ clock is the real one, and that has room for ten units at once.
 """
 
 from tests.contracts.catalog_contract import TestCatalog, TestPublications
+from tests.contracts.chronicle_contract import TestAudit, TestEvents
 from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
@@ -23,9 +24,11 @@ from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 
 __all__ = [
+    "TestAudit",
     "TestCatalog",
     "TestClaiming",
     "TestDecisions",
+    "TestEvents",
     "TestFeeds",
     "TestIdempotency",
     "TestJobs",

@@ -81,13 +81,14 @@ def database(migrated: str) -> str:
             SELECT relname
             FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-              AND relname NOT IN ('schema_migrations', 'publication_clock')
+              AND relname NOT IN ('schema_migrations', 'publication_clock', 'event_numbers')
             ORDER BY oid DESC
             """
         ).fetchall()
         deletes = (sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for (name,) in tables)
         db.execute(sql.SQL("; ").join(deletes))
         db.execute("UPDATE publication_clock SET number = 0, published_at = '-infinity'")
+        db.execute("UPDATE event_numbers SET last = 0, forgotten = 0")
     return migrated
 
 

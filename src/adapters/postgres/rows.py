@@ -34,6 +34,8 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "item_id": "item",
     "key_id": "key",
     "entry_id": "sale",
+    "event_id": "evt",
+    "audit_id": "aud",
 }
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NOBODY: Final = "f" * 32

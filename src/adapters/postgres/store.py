@@ -13,6 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from adapters.postgres.audit import Audit
+from adapters.postgres.events import Events
 from adapters.postgres.feeds import Feeds
 from adapters.postgres.hints import listening
 from adapters.postgres.idempotency import Idempotency
@@ -82,6 +84,8 @@ class Unit:
     reverts: Reverts
     orders: Orders
     sales: Sales
+    events: Events
+    audit: Audit
     idempotency: Idempotency
 
     @classmethod
@@ -101,6 +105,8 @@ class Unit:
             Reverts(db),
             Orders(db),
             Sales(db),
+            Events(db),
+            Audit(db),
             Idempotency(db),
         )
 

@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "products": ("products", "the catalog: list, show, history, explain, changes"),
     "replay": ("replay", "whether the catalog is what its raw files say"),
     "orders": ("orders", "orders: create, list, show, cancel"),
+    "events": ("chronicle", "what was announced, in order"),
+    "audit": ("chronicle", "who did what"),
     "analytics": ("analytics", "what was sold: by-partner, over-time, share"),
 }
 """Each command with its module and what it is for, so that a list of them imports none."""

@@ -14,6 +14,7 @@ from litestar.types import LifespanHook
 from commerce_core.usecases import Commerce
 from entrypoints.http import (
     analytics,
+    chronicle,
     decisions,
     doctor,
     feeds,
@@ -53,6 +54,7 @@ _V1_ROUTES: Final = (
     *reverts.ROUTES,
     *orders.ROUTES,
     *analytics.ROUTES,
+    *chronicle.ROUTES,
     *operations.ROUTES,
 )
 

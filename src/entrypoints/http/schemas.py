@@ -34,6 +34,7 @@ _AMOUNT: Final[Schema] = {
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _DAY: Final[Schema] = {"type": "string", "format": "date"}
 _PLAIN: Final[Mapping[Any, Schema]] = {
+    Any: {},
     str: _TEXT,
     int: {"type": "integer"},
     float: {"type": "number"},

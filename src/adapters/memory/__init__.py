@@ -19,9 +19,12 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 from attrs import evolve, frozen
 
+from adapters.memory.chronicle import Audit, Events
 from commerce_core import sales
+from commerce_core.audit import AuditEntry
 from commerce_core.coalescing import UnderWay
 from commerce_core.errors import Conflict, NotFound, RunLost, TooLarge
+from commerce_core.events import Event
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
@@ -94,6 +97,9 @@ class _Tables:
         self.publications = _Table[str, Publication](self.journal)
         self.orders = _Table[str, Order](self.journal)
         self.entries = _Table[str, SalesEntry](self.journal)
+        self.events = _Table[int, Event](self.journal)
+        self.event_numbers = _Table[str, int](self.journal)
+        self.audit = _Table[str, AuditEntry](self.journal)
         self.answers = _Table[tuple[str, str], tuple[str, object]](self.journal)
 
     def undo(self) -> None:
@@ -165,6 +171,8 @@ class _Unit:
     reverts: "_Reverts"
     orders: "_Orders"
     sales: "_Sales"
+    events: Events
+    audit: Audit
     idempotency: "_Idempotency"
     session: str = "memory"
 
@@ -173,7 +181,8 @@ def _unit(tables: _Tables, clock: Clock) -> _Unit:
     return _Unit(
         _Partners(tables), _Sources(tables), _Keys(tables), _Feeds(tables), _Jobs(tables, clock),
         _Products(tables, clock), _Publications(tables), _Versions(tables), _FeedProducts(tables),
-        _Reverts(tables), _Orders(tables), _Sales(tables), _Idempotency(tables),
+        _Reverts(tables), _Orders(tables), _Sales(tables),
+        Events(tables.events, tables.event_numbers), Audit(tables.audit), _Idempotency(tables),
     )  # fmt: skip
 
 

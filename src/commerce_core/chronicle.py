@@ -1,0 +1,140 @@
+"""Chronicle: what the platform has announced, and who has done what."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.audit import AuditEntry, AuditQuery
+from commerce_core.context import Context, Listed
+from commerce_core.errors import Malformed
+from commerce_core.events import (
+    EVENT_KINDS,
+    EVENTS_KEPT,
+    LARGEST_EVENTS,
+    MOST_FORGOTTEN,
+    Event,
+    EventKind,
+    EventQuery,
+    scope_of,
+)
+from commerce_core.paging import (
+    DEFAULT_LIMIT,
+    Position,
+    check_limit,
+    read_cursor,
+    write_cursor,
+)
+
+LATEST: Final = "latest"
+"""The cursor behind everything that has been announced by now."""
+ALL_AUDIT: Final = AuditQuery()
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@frozen
+class Chronicle:
+    """Events, for those who follow them, and the audit."""
+
+    _context: Context
+
+    # Events
+
+    def events(
+        self,
+        cursor: str | None = None,
+        *,
+        kinds: tuple[EventKind, ...] = (),
+        partner: str | None = None,
+    ) -> Iterator[Event]:
+        """All events behind the cursor that there are to see, until there are no more."""
+        while True:
+            listed = self._next(cursor, LARGEST_EVENTS, kinds, partner)
+            yield from listed.items
+            if listed.next_cursor == cursor:
+                return
+            cursor = listed.next_cursor
+
+    def page_events(
+        self,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        kinds: tuple[EventKind, ...] = (),
+        partner: str | None = None,
+    ) -> Listed[Event]:
+        """The next events behind the cursor; an empty page is for whoever has caught up.
+
+        There always is a cursor to go on with. `latest` is behind all there are now; without one
+        it begins with the oldest that is kept. Malformed `cursor_expired` where some were missed.
+        """
+        return self._next(cursor, check_limit(limit, LARGEST_EVENTS), kinds, partner)
+
+    def cursor_behind_all(
+        self, *, kinds: tuple[EventKind, ...] = (), partner: str | None = None
+    ) -> str:
+        """The cursor behind all events that there are now."""
+        return self._next(LATEST, 1, kinds, partner).next_cursor or ""
+
+    def _next(
+        self, cursor: str | None, limit: int, kinds: tuple[EventKind, ...], partner: str | None
+    ) -> Listed[Event]:
+        context = self._context
+        with context.store.begin() as unit:
+            whose = context.partner_filter(unit, partner)
+            # Kinds that come to be known later don't end the cursors of those who want them all.
+            asked = ("events", whose, tuple(sorted(set(kinds))))
+            if cursor == LATEST:
+                return Listed((), _cursor(asked, unit.events.latest()))
+            unit.events.forget(context.clock() - EVENTS_KEPT, MOST_FORGOTTEN)
+            query = EventQuery(whose, self._visible(kinds or EVENT_KINDS))
+            page = unit.events.page(query, _number(read_cursor(asked, cursor)), limit)
+        own = context.principal.partner_id
+        seen = tuple(event.seen_by(own) for event in page.items)
+        return Listed(seen, _cursor(asked, page.after))
+
+    def _visible(self, kinds: tuple[EventKind, ...]) -> tuple[EventKind, ...]:
+        """Those of which the principal may read what they are about."""
+        scopes = self._context.principal.scopes
+        return tuple(kind for kind in kinds if scope_of(kind) in scopes)
+
+    # The audit
+
+    def audit(
+        self, query: AuditQuery = ALL_AUDIT, *, partner: str | None = None
+    ) -> Iterator[AuditEntry]:
+        """All entries that fit, newest first."""
+        return self._context.walk(lambda unit: unit.audit, self._own(query, partner))
+
+    def page_audit(
+        self,
+        query: AuditQuery = ALL_AUDIT,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[AuditEntry]:
+        """A page of the entries that fit, newest first."""
+        query = self._own(query, partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.audit, query, cursor, limit, count=count)
+
+    def _own(self, query: AuditQuery, partner: str | None) -> AuditQuery:
+        with self._context.store.begin() as unit:
+            named = query.partner_id if partner is None else partner
+            return evolve(query, partner_id=self._context.partner_filter(unit, named))
+
+
+def _cursor(asked: object, number: int) -> str | None:
+    return write_cursor(asked, Position(None, str(number)))
+
+
+def _number(after: Position | None) -> int | None:
+    """The number behind which a page begins; Malformed where no page can have ended."""
+    if after is None:
+        return None
+    if not _NUMBER.fullmatch(after.id):
+        raise Malformed.at("/cursor", "bad_cursor", f"No page of events ended at {after.id!r}.")
+    return int(after.id)
