@@ -117,6 +117,16 @@ def test_without_a_hint_a_worker_finds_the_job_by_looking(commerce: Commerce):
         assert finished(commerce, send(commerce, "Aroma").job_id).status == "completed"
 
 
+def test_a_first_feed_needs_no_prices(commerce: Commerce):
+    """It is copied straight into the catalog all the same."""
+    commerce.intake.add_partner("Aroma")
+    job = commerce.intake.load(io.BytesIO(b"sku,product_name\nA,Lamp\nB,Chair\n"), partner="Aroma")
+    assert (job.status, job.outcome, job.attempts) == ("completed", "clean", 1)
+    assert [p.price for p in commerce.catalog.page(ProductQuery(), partner="Aroma").items] == [
+        None
+    ] * 2
+
+
 # --- hard ends ------------------------------------------------------------------------------------
 
 

@@ -144,8 +144,10 @@ def _ids(stem: str, first: int, count: int) -> list[str]:
 def _in_currency(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
     """The records, with the partner's currency for amounts that name none, in its decimals."""
     amounts = [name for name in AMOUNTS if name in frame.columns]
+    if not amounts:
+        return frame
     priced = pl.any_horizontal(pl.col(name).is_not_null() for name in amounts)
-    bare = pl.col("currency").is_null() & (priced if amounts else False)
+    bare = pl.col("currency").is_null() & priced
     if not frame.select(bare.any()).item():
         return frame
     known = find_currency(currency) if currency else None
