@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test faults test-postgres fuzz fuzz-api real-feeds check docs fmt lock clean
+.PHONY: help install demo test bench faults test-postgres fuzz fuzz-api real-feeds check docs fmt lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,10 @@ test-postgres: .venv/.test  ## the tests of the store on PostgreSQL 15 (if insta
 	@for major in 15 16; do $(BIN)/python -m tests.servers.on_postgres $$major \
 		$(BIN)/pytest -n 2 -q tests/integration/test_postgres_store.py $(ARGS) || exit 1; done
 
+bench: .venv/.test .venv/.dlt  ## measures us and the rivals side by side; ROWS=1000000 ROUNDS=3 RIVALS=floor,dlt
+	@PYTHONPATH=. $(BIN)/python -m bench.run --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
+		$(if $(RIVALS),--rivals "$(RIVALS)")
+
 check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
 	@$(call quietly,$(BIN)/ruff format --check .)
 	@$(call quietly,$(BIN)/ruff check --output-format concise .)
@@ -82,6 +86,7 @@ lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv
 	@$(LOCK) --group build --group test --group lint --group docs -c requirements/test.txt \
 		-o requirements/check.txt >/dev/null
 	@$(PIN) --group swift -o requirements/swift.txt >/dev/null
+	@$(PIN) --group dlt -o requirements/dlt.txt >/dev/null
 
 clean:  ## removes what the targets above made, .venv too
 	@rm -rf .venv site dist .coverage .coverage.* htmlcov .import_linter_cache .pytest_cache \
@@ -126,6 +131,13 @@ endif
 	@echo "Installing the store that the tests keep files in ..."
 	@$(PYTHON) -m venv --clear --without-pip .venv/swift
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/swift.txt,.venv/swift/bin))
+	@touch $@
+
+# A rival: what it brings along is its own affair.
+.venv/.dlt: .venv/.folder requirements/dlt.txt
+	@echo "Installing a rival ..."
+	@$(PYTHON) -m venv --clear --without-pip .venv/dlt
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/dlt.txt,.venv/dlt/bin))
 	@touch $@
 
 .venv/.check: .venv/.test requirements/check.txt

@@ -45,6 +45,7 @@ class Postgres:
     binaries: Path
     folder: Path
     port: int
+    settings: str = SETTINGS
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -109,8 +110,8 @@ class Postgres:
         initdb = [*_as_somebody(), str(self.binaries / "initdb"), "-D", self._cluster]
         asked = ["-U", "tests", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run([*initdb, *asked], check=True, capture_output=True)
-        with (self.folder / "cluster" / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
+        with (self.folder / "cluster" / "postgresql.conf").open("a") as file:
+            file.write(self.settings)
 
 
 @contextlib.contextmanager

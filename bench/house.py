@@ -1,0 +1,88 @@
+"""The server on which everybody is measured, and where the made-up files are."""
+
+import subprocess
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from attrs import define
+
+from adapters.postgres import PostgresStore
+from bench.generate import Kind
+from bench.generate import write as write_feed
+from tests.servers.postgres import BINARIES, Postgres, free_port
+
+MAJOR: Final = 18
+SETTINGS: Final = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+shared_buffers = 1GB
+max_wal_size = 8GB
+checkpoint_timeout = 30min
+timezone = 'UTC'
+log_min_messages = fatal
+"""
+"""The same for everybody; fsync and synchronous_commit are on, as they are by default."""
+
+
+@define
+class House:
+    """A server with a fresh database for each contender, and files of one size."""
+
+    server: Postgres
+    folder: Path
+    rows: int
+
+    def file(self, kind: Kind) -> Path:
+        """A made-up file, made when it is first asked for."""
+        path = self.folder / f"{kind}-{self.rows}.csv"
+        if not path.exists():
+            draft = path.with_suffix(".draft")
+            write_feed(draft, self.rows, kind)
+            draft.rename(path)
+        return path
+
+    def url(self, database: str) -> str:
+        """The address of a database."""
+        return self.server.url(database=database)
+
+    def fresh(self, database: str) -> str:
+        """An empty database of that name, and nothing left for the server to write."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as db:
+            db.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+            db.execute(f"CREATE DATABASE {database}")
+            db.execute("CHECKPOINT")
+        return self.url(database)
+
+    def migrated(self, database: str) -> str:
+        """A fresh database with the tables of the platform."""
+        url = self.fresh(database)
+        with PostgresStore.open(url):
+            return url
+
+    def psql(self, database: str, script: str) -> None:
+        """Runs a script with psql, in one session."""
+        command = [
+            str(BINARIES[MAJOR] / "psql"),
+            self.url(database),
+            "-qX",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ]
+        subprocess.run(command, input=script.encode(), check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+@contextmanager
+def house(rows: int) -> Generator[House]:
+    """A server of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as home:
+        server = Postgres(BINARIES[MAJOR], Path(home), free_port(), settings=SETTINGS)
+        server.make()
+        try:
+            server.start()
+            yield House(server, Path(home), rows)
+        finally:
+            server.stop()
