@@ -84,7 +84,8 @@ def _memory(peaks: Mapping[str, int]) -> str:
 def _machine(machine: Mapping[str, object]) -> str:
     return (
         f"{machine['at']}, {machine['cores']} cores of {machine['cpu']}, "
-        f"Python {machine['python']}, PostgreSQL {machine['postgresql']}, polars {machine['polars']}."
+        f"Python {machine['python']}, PostgreSQL {machine['postgresql']}, "
+        f"polars {machine['polars']}."
     )
 
 

@@ -44,8 +44,10 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
     with by_sets(db):
         if params["before_new"]:
             _keep_history(db, params)
-            after += _change(db, staged, params) - plan.updated
-            after -= _remove(db, params)
+            if plan.updated + plan.restored:
+                after += _change(db, staged, params) - plan.updated
+            if plan.removed:
+                after -= _remove(db, params)
         if plan.created:
             after += _create(db, staged, params)
     return after

@@ -4,6 +4,7 @@ A batch with `__arrow_c_stream__` is encoded without a Python object for any rec
 unquoted empty cell is NULL and a quoted one is text.
 """
 
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -78,7 +79,9 @@ def csv_of(frame: pl.DataFrame) -> bytes:
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     # Addresses have neither quotes nor backslashes.
     arrays = (pl.format('{"{}"}', pl.col(n).list.join('","')) for n in lists)
-    return frame.with_columns(*arrays).write_csv(include_header=False, null_value="").encode()
+    block = io.BytesIO()
+    frame.with_columns(*arrays).write_csv(block, include_header=False, null_value="")
+    return block.getvalue()
 
 
 def _lines(records: Iterable[Record], names: Sequence[str], shapes: Shapes) -> Iterator[str]:

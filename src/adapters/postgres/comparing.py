@@ -25,7 +25,7 @@ from adapters.postgres.deciding import (
     settled_value,
 )
 from adapters.postgres.locks import hold_feeds_of
-from adapters.postgres.measuring import price_moves, rekeyed, samples, sold_out
+from adapters.postgres.measuring import OWN_STOCK, price_moves, rekeyed, samples, sold_out
 from adapters.postgres.recognising import KnownProducts, Recognised
 from adapters.postgres.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.staging import Staged, by_sets, stage
@@ -91,7 +91,7 @@ def _plan(
     """What was decided, in figures."""
     met = recognised.count if recognised else 0
     find_absent(db, incoming, recognised=met > 0)
-    read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming)
+    read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming, recognised)
     vanished = 0
     if removes_absent(incoming, read["skus_unreadable"]):
         vanished = remove_absent(db)
@@ -153,22 +153,23 @@ def _count_fates(db: Connection) -> Counter[str]:
     return Counter(dict(db.execute("SELECT fate, count(*) FROM decided GROUP BY fate").fetchall()))
 
 
-def _count_owned(db: Connection, incoming: Incoming) -> Mapping[str, int]:
+def _count_owned(
+    db: Connection, incoming: Incoming, recognised: Recognised | None
+) -> Mapping[str, int]:
     """The active products of the source, and how many of them the file doesn't contain."""
+    absent = _counts(db, "SELECT count(*) AS absent FROM missing")
+    if recognised:
+        known = recognised.known
+        return {**absent, "before": len(known), "in_stock": known.in_stock}
     query = sql.SQL(
         """
-        SELECT count(*) AS before,
-               count(*) FILTER (WHERE NOT {sold_out}) AS in_stock,
-               (SELECT count(*) FROM missing) AS absent
+        SELECT count(*) AS before, count(*) FILTER (WHERE NOT {}) AS in_stock
         FROM products p
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
           AND p.status = 'active'
         """
-    ).format(sold_out=sold_out(*_OWN_STOCK))
-    return _counts(db, query, owner(incoming))
-
-
-_OWN_STOCK: Final = (sql.Identifier("p", "availability"), sql.Identifier("p", "quantity"))
+    ).format(sold_out(*OWN_STOCK))
+    return {**absent, **_counts(db, query, owner(incoming))}
 
 
 def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Counter[str]:
@@ -183,7 +184,7 @@ def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Counte
     stock = staged.value("availability"), staged.value("quantity")
     counts.append(
         sql.SQL("count(*) FILTER (WHERE {} AND NOT {}) AS {}").format(
-            sold_out(*stock), sold_out(*_OWN_STOCK), sql.Identifier(_SOLD_OUT)
+            sold_out(*stock), sold_out(*OWN_STOCK), sql.Identifier(_SOLD_OUT)
         )
     )
     query = sql.SQL(

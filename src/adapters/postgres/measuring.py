@@ -90,6 +90,10 @@ def _moves(
         yield PriceMove.of(sku, line, currency, before=before, after=after, kept=leaps)
 
 
+OWN_STOCK: Final = (sql.Identifier("p", "availability"), sql.Identifier("p", "quantity"))
+"""What a product `p` says of its stock."""
+
+
 def sold_out(availability: sql.Composable, quantity: sql.Composable) -> sql.Composed:
     """The SQL of `products.is_sold_out`."""
     return sql.SQL(

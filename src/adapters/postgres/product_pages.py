@@ -2,7 +2,7 @@
 
 A page is read in legs, one after the other until it is full: where products may lack what they are
 sorted by, those that do are a leg of their own, last whichever the direction, which no index is for
-both. By id, price and time a leg is walked along an index and reads little more than it gives; by
+both. By id and by time a leg is walked along an index and reads little more than it gives; by
 anything else all that fits has to be looked at.
 """
 
@@ -74,17 +74,15 @@ def legs(db: Connection, query: ProductQuery, after: Position | None) -> Iterato
         yield _Leg([*own, *_beyond_id(after, descending=descending)], (_ID,), descending)
         return
     by: LiteralString = _SORTED_BY[query.sort_by]
-    everyone = query.sort_by == "price" and query.partner_id is None
     if after is None or value is not None:
         beyond = _beyond(by, value, after, descending=descending) if after else []
         there: list[Condition] = [(by + " IS NOT NULL", ())] if query.sort_by in NULLABLE else []
-        yield _Leg([*own, *there, *beyond], (by, _ID), descending, everyone)
+        yield _Leg([*own, *there, *beyond], (by, _ID), descending)
         after = None
     if query.sort_by in NULLABLE:
         nothing: Condition = (by + " IS NULL", ())
         lacking = [*own, nothing, *_beyond_id(after, descending=descending)]
-        # By no value and id: that is the order of the index by price, and of no other.
-        yield _Leg(lacking, (by, _ID), descending, everyone)
+        yield _Leg(lacking, (_ID,), descending)
 
 
 def _beyond_id(after: Position | None, *, descending: bool) -> list[Condition]:
@@ -101,38 +99,20 @@ def _beyond(
 
 @frozen
 class _Leg:
-    """The rows that meet the conditions, in the order of columns, all in one direction.
-
-    `of_each_partner` merges the first rows of every partner, so that an index that begins with the
-    partner serves a list of all.
-    """
+    """The rows that meet the conditions, in the order of columns, all in one direction."""
 
     conditions: Sequence[Condition]
     order: tuple[LiteralString, ...]
     descending: bool
-    of_each_partner: bool = False
 
     def query(self, limit: int) -> Query:
         order = _order(self.order, descending=self.descending)
-        own = [_OF_THAT_PARTNER] if self.of_each_partner else []
-        condition, params = where([*own, *self.conditions])
+        condition, params = where(self.conditions)
         rows = sql.SQL(_ROWS).format(condition=condition, order=order)
-        params.append(limit)
-        if self.of_each_partner:
-            rows = sql.SQL(_OF_EACH_PARTNER).format(rows=rows, order=order)
-            params.append(limit)
-        return _selected(rows, order), params
+        return _selected(rows, order), [*params, limit]
 
 
 _ROWS: Final = "(SELECT p.* FROM products p{condition} ORDER BY {order} LIMIT %s)"
-_OF_EACH_PARTNER: Final = """(
-    SELECT p.*
-    FROM partners AS each
-    CROSS JOIN LATERAL {rows} AS p
-    ORDER BY {order}
-    LIMIT %s
-)"""
-_OF_THAT_PARTNER: Final[Condition] = ("p.partner_id = each.partner_id", ())
 
 
 def _by_time(db: Connection, query: ProductQuery, after: Position | None) -> "_LegByTime":
@@ -203,7 +183,7 @@ def _order(columns: Sequence[LiteralString], *, descending: bool) -> sql.Compose
     return sql.SQL(", ").join(sql.SQL(column + direction) for column in columns)
 
 
-WALKED: Final = ("product_id", "price", "updated_at")
+WALKED: Final = ("product_id", "updated_at")
 """The sorts that are walked along an index."""
 _PASSED: Final = (
     "source_id", "currency", "brand", "category", "availability", "sellable", "price_min",

@@ -13,7 +13,9 @@ import numpy as np
 import polars as pl
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
+from psycopg import sql
 
+from adapters.postgres.measuring import OWN_STOCK, sold_out
 from adapters.postgres.rows import Connection, digits
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
@@ -28,10 +30,14 @@ _COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", _ID)]
 
 @frozen(eq=False, slots=False)
 class KnownProducts:
-    """Implements `commerce_core.fingerprints.Known` for the active products of a source."""
+    """Implements `commerce_core.fingerprints.Known` for the active products of a source.
+
+    `in_stock` are those of them that aren't sold out.
+    """
 
     ids: NDArray[np.void] = field(repr=False)
     fingerprints: pl.DataFrame = field(repr=False)
+    in_stock: int
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,22 +70,23 @@ class KnownProducts:
 
 def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProducts:
     """The fingerprints of the source's active products."""
+    query = sql.SQL(
+        """
+        SELECT string_agg(uuid_send(product_id), ''),
+               string_agg(int8send(coalesce(fingerprint_upper, 0)), ''),
+               string_agg(int8send(coalesce(fingerprint_lower, 0)), ''),
+               count(*) FILTER (WHERE NOT {})
+        FROM products p
+        WHERE partner_id = %s AND source_id = %s AND status = 'active'
+        """
+    ).format(sold_out(*OWN_STOCK))
     with db.cursor(binary=True) as cursor:
-        cursor.execute(
-            """
-            SELECT string_agg(uuid_send(product_id), ''),
-                   string_agg(int8send(coalesce(fingerprint_upper, 0)), ''),
-                   string_agg(int8send(coalesce(fingerprint_lower, 0)), '')
-            FROM products
-            WHERE partner_id = %s AND source_id = %s AND status = 'active'
-            """,
-            [digits(partner_id), digits(source_id)],
-        )
-        ids, upper, lower = cursor.fetchone() or (None, None, None)
+        cursor.execute(query, [digits(partner_id), digits(source_id)])
+        ids, upper, lower, in_stock = cursor.fetchone() or (None, None, None, 0)
     columns = {"upper": _numbers(upper or b""), "lower": _numbers(lower or b"")}
     some = pl.col("upper").ne(0) | pl.col("lower").ne(0)
     frame = pl.DataFrame(columns).with_columns(pl.when(some).then(pl.all()))
-    return KnownProducts(np.frombuffer(ids or b"", _ID), frame)
+    return KnownProducts(np.frombuffer(ids or b"", _ID), frame, in_stock)
 
 
 def _numbers(packed: bytes) -> NDArray[np.int64]:
