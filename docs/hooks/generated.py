@@ -21,7 +21,7 @@ import attrs
 import adapters
 import commerce_core
 import entrypoints
-from commerce_core import errors, feed_schema
+from commerce_core import errors, feed_schema, guards
 from entrypoints import http, problems, settings
 from entrypoints.http.app import api_description
 from entrypoints.http.errors import _OF_HTTP as OF_HTTP
@@ -139,6 +139,32 @@ def words() -> str:
         for meant in dict.fromkeys(f.kind.spellings.values())
     ]
     return table(("field", "value", "understood from"), rows)
+
+
+GUARDS: Final = {
+    "removals": ("holds", "percent of the source's active products that would be removed"),
+    "file_size": ("holds", "by how many percent a whole file is smaller than the last one"),
+    "columns_gone": ("holds", "mapped columns that the last whole file had and this one lacks"),
+    "rekeyed": ("holds", "percent of the ids that vanish while a new one comes that is the same"),
+    "price_median": ("holds", "the median of the prices that move, up or down, in percent"),
+    "price_leap": ("warns", "how many fold a price may move; beyond it the old one is kept"),
+    "out_of_stock": ("warns", "percent of the products in stock that would be sold out"),
+    "judged_from": ("", "so many products, records or moved prices it takes for a judgement"),
+}
+"""What each setting of the guards is about."""
+
+
+def guards_() -> str:
+    """The settings of the guards, with their defaults."""
+    rows = [
+        (f"`{field.name}`", _limit(field.default), *GUARDS[field.name])
+        for field in attrs.fields(guards.GuardSettings)
+    ]
+    return table(("name", "default", "does", "what it looks at"), rows)
+
+
+def _limit(value: object) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 # Codes
@@ -317,6 +343,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "columns": columns,
     "kinds": kinds,
     "words": words,
+    "guards": guards_,
     "record-problems": record_problems,
     "job-errors": job_errors,
     "refusals": refusals,

@@ -15,7 +15,7 @@ from entrypoints.problems import EXIT_CONFLICT, EXIT_HELD, EXIT_REFUSED
 
 if TYPE_CHECKING:
     from commerce_core.feed_schema import Problem
-    from commerce_core.jobs import Job, Summary
+    from commerce_core.jobs import Decision, Job, Summary
     from commerce_core.usecases import Commerce
     from entrypoints.cli.verbs import Session
 
@@ -180,8 +180,17 @@ def _fields(job: "Job") -> Iterator[tuple[str, str]]:
     yield "created", moment_utc(job.created_at)
     if job.started_at and job.finished_at:
         yield "took", duration(seconds_of(job))
+    if job.decision:
+        yield "decided", _told(job.decision)
     if job.summary:
-        yield from _summary_fields(job.summary)
+        yield from _summary_fields(job.summary, held=job.status == "held")
+
+
+def _told(decision: "Decision") -> str:
+    """A decision in words: `approved without removals by operator: an accident`."""
+    without = f" without {', '.join(decision.without)}" if decision.without else ""
+    why = f": {decision.note}" if decision.note else ""
+    return f"{decision.verdict}{without} by {decision.actor}{why}"
 
 
 def seconds_of(job: "Job") -> float:
@@ -191,9 +200,10 @@ def seconds_of(job: "Job") -> float:
     return (job.finished_at - job.started_at).total_seconds()
 
 
-def _summary_fields(summary: "Summary") -> Iterator[tuple[str, str]]:
-    yield "records", fates(summary)
-    yield "removed", plural(summary.removed, "product") if summary.removed else ""
+def _summary_fields(summary: "Summary", *, held: bool) -> Iterator[tuple[str, str]]:
+    yield "would be" if held else "records", fates(summary)
+    removed = plural(summary.removed, "product") if summary.removed else ""
+    yield "would be removed" if held else "removed", removed
     yield "warnings", f"{summary.warnings:,}" if summary.warnings else ""
     yield "columns not used", ", ".join(summary.unused_columns)
     for note in summary.notes:
