@@ -7,11 +7,12 @@ from typing import BinaryIO
 
 from attrs import frozen
 
+from commerce_core.audit import Action
 from commerce_core.context import Context
 from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
 from commerce_core.feeds import Feed
 from commerce_core.holding import held_job
-from commerce_core.jobs import LONGEST_NOTE, Decision, Job, Progress, Without
+from commerce_core.jobs import LONGEST_NOTE, Decision, Job, JobError, Progress, Without
 from commerce_core.kept_plans import KeptPlan
 from commerce_core.partners import UNSTORABLE, Mode, Partner
 from commerce_core.planning import Planning, newer_full_snapshot
@@ -120,6 +121,7 @@ def take_up(context: Context, unit: UnitOfWork, feed: Feed, approved: Decision) 
     unit.partners.get(feed.partner_id).check_may_send()
     unit.jobs.put(job)
     unit.jobs.forget_problems(job.job_id)
+    _note(context, unit, job, approved)
     claimed = unit.jobs.claim(context.clock(), context.lease, job.job_id)
     if claimed is None:
         raise Conflict(
@@ -130,10 +132,28 @@ def take_up(context: Context, unit: UnitOfWork, feed: Feed, approved: Decision) 
     return claimed
 
 
-def turn_down(unit: UnitOfWork, feed: Feed, rejected: Decision) -> None:
+def turn_down(context: Context, unit: UnitOfWork, feed: Feed, rejected: Decision) -> None:
     """Rejects a held feed; Conflict if it isn't held."""
-    unit.jobs.put(_locked(unit, feed).decided(rejected))
+    job = _locked(unit, feed).decided(rejected)
+    unit.jobs.put(job)
     unit.feeds.put(feed.became("rejected"))
+    why = JobError("rejected", rejected.note or f"It was rejected by {rejected.actor}.")
+    unit.events.add([context.told().failed("feed.rejected", feed, job.job_id, why)])
+    _note(context, unit, job, rejected)
+
+
+def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> None:
+    """Notes the decision in the audit, in the transaction that takes it."""
+    action: Action = "feed.approved" if decided.verdict == "approved" else "feed.rejected"
+    context.note(
+        unit,
+        action,
+        job.feed_id,
+        job.job_id,
+        partner_id=job.partner_id,
+        note=decided.note,
+        after=decided,
+    )
 
 
 def check_applied(unit: UnitOfWork, job: Job) -> None:

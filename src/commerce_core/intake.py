@@ -519,7 +519,7 @@ class Intake:
         """Turns a held feed down for good; Conflict `feed_not_held` if it isn't held."""
         decided = decision(self._context, approves=False, note=note)
         with self._context.store.begin() as unit:
-            turn_down(unit, self._feed(unit, feed_id), decided)
+            turn_down(self._context, unit, self._feed(unit, feed_id), decided)
             return self._feed(unit, feed_id)
 
     def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:

@@ -368,6 +368,28 @@ def test_a_rejected_feed_is_over_for_good(desk: Desk):
         assert refused.value.code == "feed_not_held"
 
 
+def test_who_decided_and_why_is_in_the_audit_and_a_rejection_is_announced(desk: Desk):
+    """Each decision is noted in the transaction that takes it."""
+    rows = catalog()
+    desk.settle(rows)
+    approved, intake = desk.send(rows[:70]), desk.commerce.intake
+    intake.approve(approved.feed_id, without=["removals"], note="an accident")
+    rejected = desk.send(rows[:60])
+    intake.reject(rejected.feed_id, note="another one")
+    entries = [
+        entry
+        for entry in desk.commerce.chronicle.audit(partner=desk.partner)
+        if entry.action in ("feed.approved", "feed.rejected")
+    ]
+    assert [(entry.action, entry.actor, entry.note, entry.subjects) for entry in entries] == [
+        ("feed.rejected", "operator", "another one", (rejected.feed_id, rejected.job_id)),
+        ("feed.approved", "operator", "an accident", (approved.feed_id, approved.job_id)),
+    ]
+    told = list(desk.commerce.chronicle.events(kinds=("feed.rejected",), partner=desk.partner))
+    assert [event.data["feed_id"] for event in told] == [rejected.feed_id]
+    assert told[0].data["error"] == {"code": "rejected", "message": "another one"}
+
+
 def test_a_held_feed_is_neither_run_nor_cancelled_nor_ingested_anew(desk: Desk):
     """It may be planned again, which decides nothing."""
     rows = catalog()
