@@ -13,6 +13,7 @@ from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.ports import UnitOfWork
 from commerce_core.product_queries import tidied
 from commerce_core.products import Product, ProductQuery
+from commerce_core.versions import PastQuery, past_query
 
 _ALL_ACTIVE: Final = ProductQuery()
 
@@ -60,9 +61,19 @@ class Catalog:
         return then
 
     def list(
-        self, query: ProductQuery = _ALL_ACTIVE, *, partner: str | None = None
+        self,
+        query: ProductQuery = _ALL_ACTIVE,
+        *,
+        partner: str | None = None,
+        as_of: datetime | None = None,
     ) -> Iterator[Product]:
-        """All products that fit, in the query's order, fetched page by page."""
+        """All products that fit, in the query's order, fetched page by page.
+
+        `as_of` a moment they are what they were then, by id.
+        """
+        if as_of is not None:
+            past = self._past(query, partner, as_of)
+            return self._context.walk(lambda unit: unit.past_products, past)
         return self._context.walk(lambda unit: unit.products, self._own(query, partner))
 
     def page(
@@ -73,11 +84,21 @@ class Catalog:
         *,
         partner: str | None = None,
         count: bool = False,
+        as_of: datetime | None = None,
     ) -> Listed[Product]:
-        """A page of the products that fit, in the query's order."""
+        """A page of the products that fit, in the query's order; `as_of` a moment by id."""
+        if as_of is not None:
+            past = self._past(query, partner, as_of)
+            with self._context.store.begin() as unit:
+                return self._context.listed(unit.past_products, past, cursor, limit, count=count)
         query = self._own(query, partner)
         with self._context.store.begin() as unit:
             return self._context.listed(unit.products, query, cursor, limit, count=count)
+
+    def _past(self, query: ProductQuery, partner: str | None, at: datetime) -> PastQuery:
+        own = self._own(query, partner)
+        with self._context.store.begin() as unit:
+            return past_query(own, unit.publications.number_at(at))
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         with self._context.store.begin() as unit:

@@ -38,7 +38,7 @@ from commerce_core.publications import Publication
 from commerce_core.reverts import RevertPlan
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.sources import Source
-from commerce_core.versions import ChangeQuery, Version
+from commerce_core.versions import ChangeQuery, PastQuery, Version
 
 Clock = Callable[[], datetime]
 """The present moment, aware, in UTC."""
@@ -379,6 +379,10 @@ class Versions(Protocol):
         ...
 
 
+class PastProducts(Listing[PastQuery, Product], Protocol):
+    """The catalog as it was once a publication had been made, by product id ascending."""
+
+
 class Reverts(Protocol):
     """Undoing what publications wrote."""
 
@@ -541,6 +545,11 @@ class UnitOfWork(Protocol):
     @property
     def versions(self) -> Versions:
         """What products were, and how they changed."""
+        ...
+
+    @property
+    def past_products(self) -> PastProducts:
+        """The catalog as it was."""
         ...
 
     @property

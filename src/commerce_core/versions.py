@@ -10,14 +10,15 @@ it. What kind of change it was follows from the version before, so nothing more 
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from attrs import evolve, frozen
 
+from commerce_core.errors import InvalidInput
 from commerce_core.feed_schema import PRODUCT_FIELDS, Value
 from commerce_core.paging import Page, Position
 from commerce_core.plans import ChangeKind
-from commerce_core.products import Product, ProductStatus
+from commerce_core.products import Product, ProductQuery, ProductStatus
 from commerce_core.publications import Publication, PublicationKind
 
 START: Final = Position("1", "0")
@@ -118,6 +119,34 @@ class ChangeQuery:
     source_id: str | None = None
     feed_id: str | None = None
     kinds: tuple[ChangeKind, ...] = ()
+
+
+@frozen
+class PastQuery:
+    """Which products as they were once a publication had been made, by id.
+
+    Those that fit every filter, `skus` empty meaning any. Units on open orders aren't part of it.
+    """
+
+    number: int
+    partner_id: str | None = None
+    source_id: str | None = None
+    skus: tuple[str, ...] = ()
+    status: Literal["active", "removed", "all"] = "active"
+
+
+def past_query(query: ProductQuery, number: int) -> PastQuery:
+    """The same question about the past; InvalidInput `not_of_the_past` for any other."""
+    past = PastQuery(number, query.partner_id, query.source_id, query.skus, query.status)
+    if query != ProductQuery(
+        partner_id=past.partner_id, source_id=past.source_id, skus=past.skus, status=past.status
+    ):
+        detail = (
+            "The catalog of a past moment is sorted by product_id, and filtered by partner, "
+            "source, sku and status alone."
+        )
+        raise InvalidInput.at("/as_of", "not_of_the_past", detail)
+    return past
 
 
 def change_of(product: Product, before: Product | None) -> ChangeKind:

@@ -17,7 +17,7 @@ from commerce_core.plans import ChangeKind
 from commerce_core.ports import Store, UnitOfWork
 from commerce_core.products import Product
 from commerce_core.sources import Source
-from commerce_core.versions import START, ChangeQuery, Version, behind, place
+from commerce_core.versions import START, ChangeQuery, PastQuery, Version, behind, place
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
 from tests.strategies import FeedFile, feed_series
@@ -165,6 +165,50 @@ class TestVersions:
             (3, "active"),
             (3, "active"),
         ]
+
+    def test_the_catalog_is_seen_as_it_was(self, store: Store, source: Source):
+        """As of each publication all products as they then were, by id, removed ones if wanted."""
+
+        def then(number: int, **asked: object) -> list[tuple[str, int]]:
+            query = evolve(PastQuery(number, source.partner_id), **asked)
+            with store.begin() as unit:
+                page = unit.past_products.page(query, None, 9)
+                assert unit.past_products.count(query) == len(page.items)
+                assert all(product.held == 0 for product in page.items)
+                return [(product.sku, product.version) for product in page.items]
+
+        product = samples.catalog(store)["A"]
+        with store.begin() as unit:
+            unit.products.hold({product.product_id: 1})
+        assert then(0) == []
+        assert then(1) == [("A", 1), ("B", 1), ("C", 1)]
+        assert then(2) == [("A", 2), ("C", 1)]
+        assert then(2, status="removed") == [("B", 2)]
+        assert then(2, status="all") == [("A", 2), ("B", 2), ("C", 1)]
+        assert then(3) == then(9) == [("A", 2), ("B", 3), ("C", 1)]
+        assert then(1, skus=("B", "X")) == [("B", 1)]
+        assert then(1, source_id=samples.new_id("src")) == []
+        assert then(1, partner_id=samples.new_id("ptn")) == []
+        assert then(1, source_id=source.source_id, partner_id=None) == then(1)
+
+    @pytest.mark.parametrize("limit", [1, 2, 3])
+    def test_the_catalog_as_it_was_is_read_page_by_page(
+        self, store: Store, source: Source, limit: int
+    ):
+        """Products of several partners too, each once, in the order of their ids."""
+        _, other = samples.settled(store)
+        samples.publish(store, other, *of_skus("X", "Y"))
+        samples.publish(store, other, *of_skus("Y", "Z"))
+        walked: list[tuple[str, int]] = []
+        after = None
+        while True:
+            with store.begin() as unit:
+                page = unit.past_products.page(PastQuery(4), after, limit)
+            walked += [(product.sku, product.version) for product in page.items]
+            after = page.after
+            if after is None:
+                break
+        assert walked == [("A", 2), ("B", 3), ("C", 1), ("X", 1), ("Y", 1)]
 
     def test_what_never_was_has_no_past(self, store: Store):
         """NotFound, by its history and as of any publication."""

@@ -45,7 +45,7 @@ from commerce_core.publications import TICK, Publication
 from commerce_core.reverts import Decided, RevertPlan, plan_revert
 from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.sources import Source
-from commerce_core.versions import ChangeQuery, Version, first_changes, place
+from commerce_core.versions import ChangeQuery, PastQuery, Version, first_changes, place
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -168,6 +168,7 @@ class _Unit:
     publications: "_Publications"
     versions: "_Versions"
     feed_products: "_FeedProducts"
+    past_products: "_PastProducts"
     reverts: "_Reverts"
     orders: "_Orders"
     sales: "_Sales"
@@ -181,7 +182,7 @@ def _unit(tables: _Tables, clock: Clock) -> _Unit:
     return _Unit(
         _Partners(tables), _Sources(tables), _Keys(tables), _Feeds(tables), _Jobs(tables, clock),
         _Products(tables, clock), _Publications(tables), _Versions(tables), _FeedProducts(tables),
-        _Reverts(tables), _Orders(tables), _Sales(tables),
+        _PastProducts(tables), _Reverts(tables), _Orders(tables), _Sales(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit), _Idempotency(tables),
     )  # fmt: skip
 
@@ -810,6 +811,30 @@ class _FeedProducts:
         everything = _Versions(self._kept).stream(ChangeQuery(feed_id=feed_id))
         last = {version.product_id: version for version in everything}
         return [v for v in everything if last[v.product_id] is v and v.change != "removed"]
+
+
+@frozen
+class _PastProducts:
+    _kept: _Tables
+
+    def page(self, query: PastQuery, after: Position | None, limit: int) -> Page[Product]:
+        rows = self._fitting(query)
+        return _page(rows, lambda p: _by_id(p.product_id), after, limit, descending=False)
+
+    def count(self, query: PastQuery) -> int:
+        return len(self._fitting(query))
+
+    def _fitting(self, query: PastQuery) -> list[Product]:
+        versions = _Versions(self._kept)
+        then = (versions.as_of(product_id, query.number) for product_id in self._kept.products)
+        return [
+            row
+            for row in then
+            if row is not None
+            and query.status in ("all", row.status)
+            and _agrees(query, row, "partner_id", "source_id")
+            and (not query.skus or row.sku in query.skus)
+        ]
 
 
 class _Reverts:

@@ -29,7 +29,7 @@ from adapters.postgres.reverting import Reverts
 from adapters.postgres.rows import Connection
 from adapters.postgres.sales import Sales
 from adapters.postgres.sources import Sources
-from adapters.postgres.versions import FeedProducts, Versions
+from adapters.postgres.versions import FeedProducts, PastProducts, Versions
 from commerce_core.errors import Unavailable
 from commerce_core.ports import UnitOfWork
 
@@ -81,6 +81,7 @@ class Unit:
     publications: Publications
     versions: Versions
     feed_products: FeedProducts
+    past_products: PastProducts
     reverts: Reverts
     orders: Orders
     sales: Sales
@@ -102,6 +103,7 @@ class Unit:
             Publications(db),
             Versions(db),
             FeedProducts(db),
+            PastProducts(db),
             Reverts(db),
             Orders(db),
             Sales(db),

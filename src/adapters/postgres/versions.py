@@ -19,7 +19,7 @@ from commerce_core.feed_schema import PRODUCT_FIELDS
 from commerce_core.paging import Page, Position
 from commerce_core.plans import ChangeKind
 from commerce_core.products import Product
-from commerce_core.versions import START, ChangeQuery, Version, first_changes, place
+from commerce_core.versions import START, ChangeQuery, PastQuery, Version, first_changes, place
 
 _MOST_PUBLICATIONS: Final = 200
 """Publications whose versions are looked for by one statement."""
@@ -34,7 +34,7 @@ def _version(row: dict[str, Any]) -> Version:
 
 
 _VERSIONS: Final = rows_as(_version, additional_image_urls=tuple)
-_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier("p", name) for name in COLUMNS)
 _FIELDS: Final = sql.SQL(", ").join(
     sql.SQL("CASE WHEN p.{0} IS DISTINCT FROM b.{0} THEN {1} END").format(
         sql.Identifier(name), sql.Literal(name)
@@ -233,6 +233,83 @@ class FeedProducts:
             [digits(feed_id)],
         )
         return [_Made(*row) for row in rows]
+
+
+# What is live has no end; what is history ended with the publication that replaced it. Each is read
+# along its index by partner and product, and no further than the page goes.
+_THEN: Final[LiteralString] = """(
+    SELECT past.*
+    FROM partners AS each
+    CROSS JOIN LATERAL (
+        (SELECT {columns}
+         FROM products p
+         JOIN publications written ON written.publication_id = p.publication_id
+         WHERE p.partner_id = each.partner_id AND written.number <= %(number)s{fits}
+         ORDER BY p.product_id
+         LIMIT %(limit)s)
+        UNION ALL
+        (SELECT {columns}
+         FROM product_versions p
+         JOIN publications written ON written.publication_id = p.publication_id
+         JOIN publications replaced ON replaced.publication_id = p.replaced_by
+         WHERE p.partner_id = each.partner_id AND written.number <= %(number)s
+           AND replaced.number > %(number)s{fits}
+         ORDER BY p.product_id
+         LIMIT %(limit)s)
+    ) AS past{whose}
+    ORDER BY past.product_id
+    LIMIT %(limit)s
+)"""
+
+
+@frozen
+class PastProducts:
+    """Implements `commerce_core.ports.PastProducts`."""
+
+    _db: Connection
+
+    def page(self, query: PastQuery, after: Position | None, limit: int) -> Page[Product]:
+        """Pages of the catalog as it was."""
+        rows, params = _then(query, after, limit + 1)
+        selected = sql.SQL(_SELECT).format(rows=rows, fields=_FIELDS)
+        ordered = selected + sql.SQL(" ORDER BY p.product_id")
+        found = [version.product for version in fetch(self._db, _VERSIONS, ordered, params)]
+        return Page[Product].cut(found, limit, lambda p: Position(None, p.product_id))
+
+    def count(self, query: PastQuery) -> int:
+        """How many products there were."""
+        rows, params = _then(query, None, None)
+        counting = sql.SQL("SELECT count(*) FROM {} AS p").format(rows)
+        (counted,) = self._db.execute(counting, params).fetchone() or (0,)
+        return counted
+
+
+def _then(
+    query: PastQuery, after: Position | None, limit: int | None
+) -> tuple[sql.Composed, dict[str, object]]:
+    """The rows of the products as they were, and their parameters."""
+    fits = [
+        *asked(" AND p.product_id > %(after)s", after),
+        *asked(" AND p.source_id = %(source_id)s", query.source_id),
+        *asked(" AND p.sku = ANY(%(skus)s)", query.skus or None),
+        *asked(" AND p.status = %(status)s", None if query.status == "all" else query.status),
+    ]
+    whose = asked(" WHERE each.partner_id = %(partner_id)s", query.partner_id)
+    texts: list[LiteralString] = [text for text, _ in fits]
+    rows = sql.SQL(_THEN).format(
+        columns=_COLUMNS,
+        fits=sql.SQL("").join(map(sql.SQL, texts)),
+        whose=sql.SQL("").join(sql.SQL(text) for text, _ in whose),
+    )
+    return rows, {
+        "number": query.number,
+        "after": digits(after.id) if after else None,
+        "source_id": maybe_digits(query.source_id),
+        "partner_id": maybe_digits(query.partner_id),
+        "skus": list(query.skus),
+        "status": query.status,
+        "limit": limit,
+    }
 
 
 def _written(

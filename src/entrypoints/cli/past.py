@@ -28,6 +28,11 @@ kind_option: Final = click.option(
 )
 
 
+def in_utc(moment: datetime | None) -> datetime | None:
+    """The moment, which is in UTC unless it says something else."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
 def product_of(session: Session, product: str, partner: str | None) -> "Product":
     """The product of that id, or the partner's of that sku."""
     catalog = session.commerce.catalog
@@ -63,9 +68,7 @@ def history(
     product_id = product_of(session, product, partner).product_id
     past, out = session.commerce.history, session.out
     if prices:
-        if before is not None and before.tzinfo is None:
-            before = before.replace(tzinfo=UTC)
-        _show_prices(session, past.prices(product_id, before=before, days=days))
+        _show_prices(session, past.prices(product_id, before=in_utc(before), days=days))
     elif availability:
         out.many(past.availability(product_id), _availability_columns(), limit, "It has no past.")
     else:

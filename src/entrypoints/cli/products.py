@@ -1,7 +1,7 @@
 """`commerce products`: the catalog as it now stands."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
@@ -30,6 +30,9 @@ products.add_command(past.changes)
     help="By price, name a partner or a currency.",
 )
 @click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True)
+@click.option(
+    "--as-of", type=Moment(), help="What they were at this moment, by id; UTC unless said."
+)
 @limit_option
 def list_(
     session: Session,
@@ -37,12 +40,13 @@ def list_(
     partner: str | None,
     sort_by: "SortBy",
     order: 'Literal["asc", "desc"]',
+    as_of: datetime | None,
     limit: int | None,
     **filters: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> None:
     """Lists products; those without what they are sorted by come last in either order."""
     query = wanted(sort_by=sort_by, order=order, **filters)
-    found = session.commerce.catalog.list(query, partner=partner)
+    found = session.commerce.catalog.list(query, partner=partner, as_of=past.in_utc(as_of))
     session.out.many(found, columns(), limit, "No product fits.")
 
 
@@ -52,8 +56,7 @@ def list_(
 @click.option("--as-of", type=Moment(), help="What it was at this moment; UTC unless said.")
 def show(session: Session, product: str, partner: str | None, as_of: datetime | None) -> None:
     """Shows a product, by its id or by --partner and sku; removed ones too."""
-    if as_of is not None and as_of.tzinfo is None:
-        as_of = as_of.replace(tzinfo=UTC)
+    as_of = past.in_utc(as_of)
     catalog = session.commerce.catalog
     found = (
         catalog.get(partner=partner, sku=product, as_of=as_of)

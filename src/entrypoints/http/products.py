@@ -67,6 +67,9 @@ class ProductListing(ProductFilters, Page):
 
     sort_by: SortBy = said("product_id", "What to sort by; by price, name a currency or a partner.")
     order: Literal["asc", "desc"] = said("asc", "Ascending or descending.")
+    as_of: Moment | None = said(
+        None, "What they were at this moment; then only by id, partner, source, sku and status."
+    )
 
 
 @route("GET", "/products", scope="catalog:read", tagged=True)
@@ -74,7 +77,12 @@ def list_products(commerce: Commerce, query: ProductListing) -> Listed[Product]:
     """Lists products; those without what they are sorted by come last in either order."""
     wanted = query.asked(query.sort_by, query.order)
     return commerce.catalog.page(
-        wanted, query.cursor, query.limit, partner=query.partner, count=query.count
+        wanted,
+        query.cursor,
+        query.limit,
+        partner=query.partner,
+        count=query.count,
+        as_of=instant(query.as_of),
     )
 
 

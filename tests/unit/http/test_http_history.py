@@ -49,6 +49,19 @@ def test_a_product_is_seen_as_of_a_moment(api: Api, feeds: list[str]):
     assert (answer.status_code, answer.json()["code"]) == (404, "not_yet")
 
 
+def test_the_catalog_is_seen_as_of_a_moment(api: Api, feeds: list[str]):
+    """By id, and filtered by partner, source, sku and status alone."""
+    then = api.get(f"/v1/products/{api.product('A-2')}/history").json()["items"][1]["published_at"]
+    listed = api.get(f"/v1/products?as_of={then}&partner_name=acme&count=true&limit=2").json()
+    assert (listed["count"], [p["sku"] for p in listed["items"]]) == (3, ["A-1", "A-2"])
+    rest = f"/v1/products?as_of={then}&partner_name=acme&limit=2&cursor={listed['next_cursor']}"
+    assert [p["sku"] for p in api.get(rest).json()["items"]] == ["A-3"]
+    for more in ("&brand=X", "&sort_by=updated_at", "&order=desc", "&q=lamp"):
+        answer = api.get(f"/v1/products?as_of={then}{more}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "not_of_the_past"), more
+    assert api.get("/v1/products?as_of=2020-01-01").json()["items"] == []
+
+
 def test_prices_tell_the_lowest_of_the_days_before(api: Api, feeds: list[str]):
     """The present price is compared with what was asked before it."""
     told = api.get(f"/v1/products/{api.product()}/prices").json()
