@@ -19,6 +19,9 @@ from commerce_core.feed_schema import Record, Value
 FIXED: Final = ("line", "shape", "rejected", "deletes", "sku", "upper", "lower")
 """The columns of a staged record beside its fields."""
 
+ROWS_OF_BLOCK: Final = 50_000
+"""Rows that are sent at a time: a batch of tiny records has far more of them than bytes tell."""
+
 
 class Shapes:
     """Numbers the sets of fields that records say something about, as they come.
@@ -51,8 +54,9 @@ def rows_of(
         frame = frame_of(batch)
         if frame is None:
             yield "".join(_lines(batch, names, shapes)).encode()
-        elif len(frame):
-            yield csv_of(staged(frame, names, shapes, says_currency=says_currency))
+        else:
+            for part in frame.iter_slices(ROWS_OF_BLOCK):
+                yield csv_of(staged(part, names, shapes, says_currency=says_currency))
 
 
 def frame_of(batch: Batch) -> pl.DataFrame | None:

@@ -15,7 +15,7 @@ from attrs import define, field
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from adapters.postgres.columns import csv_of, frame_of
+from adapters.postgres.columns import ROWS_OF_BLOCK, csv_of, frame_of
 from adapters.postgres.copying import copying
 from adapters.postgres.rows import Connection, digits, fetch
 from commerce_core.changes import SAMPLES_OF_KIND, Sample
@@ -94,8 +94,8 @@ class _NewRows:
                 raise _NotNew
             self._note_rejected(frame.filter("rejected"))
             taken = frame.filter(~pl.col("rejected"))
-            if len(taken):
-                yield csv_of(self._rows(taken))
+            for part in taken.iter_slices(ROWS_OF_BLOCK):
+                yield csv_of(self._rows(part))
 
     def _note_rejected(self, frame: pl.DataFrame) -> None:
         self.rejected += len(frame)
