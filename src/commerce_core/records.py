@@ -136,6 +136,16 @@ def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decima
     return Misread("too_many_decimals", hint)
 
 
+def ragged(raw: RawRecord, cells: Sequence[str], width: int) -> Problem:
+    """What is wrong with a record that has more or fewer cells than the header."""
+    hint = (
+        f"The header has {width} cells, this record {len(cells)}. "
+        "Quote cells that contain the delimiter or a line break."
+    )
+    text = raw.delimiter.join(cells)
+    return Problem.of("ragged_record", line=raw.line, value=text, hint=hint)
+
+
 class RecordReader:
     """Reads the records of one layout."""
 
@@ -269,21 +279,19 @@ class RecordReader:
             yield self._problem(line, "sale_ends_at", cells, Misread("sale_ends_before_start"))
 
     def _ragged(self, raw: RawRecord, cells: Sequence[str]) -> Record:
-        hint = (
-            f"The header has {self._width} cells, this record {len(cells)}. "
-            "Quote cells that contain the delimiter or a line break."
-        )
-        return self._broken(raw, "ragged_record", hint, raw.delimiter.join(cells), cells[0])
+        return self._broken(raw, ragged(raw, cells, self._width), cells[0])
 
     def _misquoted(self, raw: RawRecord) -> Record:
         text = raw.text.rstrip("\r\n")
         if not raw.delimiter:
-            return self._broken(raw, "malformed_json", None, text, "")
+            told = Problem.of("malformed_json", line=raw.line, value=text)
+            return self._broken(raw, told, "")
         first = raw.text.partition(raw.delimiter)[0]
         readable = "" if '"' in first else first
-        return self._broken(raw, "malformed_quotes", None, text, readable)
+        told = Problem.of("malformed_quotes", line=raw.line, value=text)
+        return self._broken(raw, told, readable)
 
-    def _broken(self, raw: RawRecord, code: str, hint: str | None, text: str, first: str) -> Record:
+    def _broken(self, raw: RawRecord, problem: Problem, first: str) -> Record:
         """A record whose cells may have shifted: only a sku in the first cell can't have.
 
         One that covers several lines may have swallowed other records, whose skus nobody knows;
@@ -291,7 +299,7 @@ class RecordReader:
         """
         alone = self._sku.indexes == (0,) and raw.lines == 1
         sku = read_sku(first) if alone else None
-        return Record(raw.line, sku, {}, (Problem.of(code, line=raw.line, value=text, hint=hint),))
+        return Record(raw.line, sku, {}, (problem,))
 
     def _problem(
         self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned

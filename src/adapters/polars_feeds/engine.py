@@ -1,6 +1,7 @@
 # pyright: reportUnknownMemberType=false
 """The vectorised engine: reads whole columns at a time, and what is odd as the reference does."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO, Final
@@ -9,11 +10,12 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 from polars.exceptions import PolarsError
 
-from adapters.polars_feeds.batches import ColumnBatch
+from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
-from adapters.polars_feeds.oddities import OddReader
+from adapters.polars_feeds.oddities import Oddities, OddReader
 from adapters.polars_feeds.offers import offers_in
 from adapters.polars_feeds.parsing import lead, parse
+from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.recognition import ENGINE, Recognition, unmarked
 from adapters.polars_feeds.splitting import (
     Dialect,
@@ -104,7 +106,7 @@ class PolarsReading:
         delimiter = self._opening.delimiter or ","
         self._dialect = Dialect.of(delimiter)
         self._lead = lead(len(self.layout.header), delimiter)
-        self._read = TableReader(self.layout, self._terms)
+        self._read = TableReader(self.layout, self._terms, delimiter)
         self._read_odd = OddReader.of(self.layout, self._terms, delimiter)
         self._skips = Grouping(self.layout, self._terms.profile).skips
 
@@ -186,10 +188,18 @@ class PolarsReading:
         known = records["number"].drop_nulls()
         asked = records.filter(pl.col("number").is_null()) if len(known) else records
         parsed = parse(asked, width, self._dialect.delimiter, found.as_csv)
-        offers = offers_in(parsed.cells, width, self._skips)
-        table = self._read(offers.cells) if len(offers.cells) else None
+        offers = offers_in(parsed, width, self._skips)
+        parts: list[Part] = []
+        if len(offers.fitting):
+            parts.append(self._read(offers.fitting))
+        if len(offers.ragged):
+            parts.append(Ragged.of(offers.ragged, self.layout, self._dialect.delimiter))
         odd = self._read_odd(parsed.odd)
         self._one_by_one += len(odd)
+        if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
+            parts.append(Oddities(odd_offers))
+        fates = Counter(record.fate for _, record in odd if record.fate is not None)
+        reasons = Counter(record.reason for _, record in odd if record.reason is not None)
         return ColumnBatch(
-            self.layout, self._dialect.delimiter, table, odd, known, offers.fates, offers.reasons
+            self.layout, parts, known, offers.fates + fates, offers.reasons + reasons
         )

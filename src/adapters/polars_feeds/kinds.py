@@ -7,10 +7,10 @@ reference itself, so the two can't differ there.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
 import polars as pl
 from attrs import define, field, frozen
@@ -48,12 +48,14 @@ _MOST_REMEMBERED: Final = 100_000
 class Plain:
     """Which texts an expression reads, the value that it makes of them, the currency they state.
 
-    None of them is blank.
+    None of them is blank. `code` is what is wrong with them; where that is an error, no value is
+    made.
     """
 
     fits: pl.Expr
-    value: pl.Expr = _T
+    value: pl.Expr | None = _T
     stated: pl.Expr | None = None
+    code: str | None = None
 
 
 def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[Plain, ...]:
@@ -72,13 +74,15 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
         case schema.Grams():
             return _plain_grams(column)
         case schema.Gtin():
-            return (Plain(_T.str.contains("^(?:[0-9]{8}|[0-9]{12,14})$") & _check_digit_fits()),)
+            return _plain_gtins()
         case schema.Category() if column.separator is None:
             return (
                 Plain((_T.str.len_bytes() <= schema.LONGEST_SHORT_TEXT) & _T.str.contains(_PATH)),
             )
         case schema.Url():
-            return (Plain((_T.str.len_bytes() <= schema.LONGEST_URL) & _T.str.contains(_URL)),)
+            short = _T.str.len_bytes().is_between(1, schema.LONGEST_URL)
+            is_url = _T.str.contains(_URL)
+            return Plain(short & is_url), Plain(short & ~is_url, None, code="not_a_url")
         case schema.Urls():
             return _plain_urls(column)
         case (
@@ -118,21 +122,20 @@ def canonical(value: Value) -> object:
             return json.dumps(dict(value), ensure_ascii=False)
 
 
-def restored(kind: Kind, found: object) -> Value:
-    """The value that stands so in a column of that kind."""
-    match kind, found:
-        case _, None | bool() | int():
-            return found
-        case ((schema.Amount() | schema.Grams()), str()):
-            return Decimal(found)
-        case schema.Instant(), str():
-            return datetime.fromisoformat(found)
-        case schema.Attributes(), str():
-            return json.loads(found)
-        case _, list():
-            return tuple(cast("list[str]", found))
+def restored(kind: Kind, column: pl.Series) -> list[Value]:
+    """The values of a column of that kind."""
+    found = column.to_list()
+    match kind:
+        case schema.Amount() | schema.Grams():
+            return [value and Decimal(value) for value in found]
+        case schema.Instant():
+            return [value and datetime.fromisoformat(value) for value in found]
+        case schema.Attributes():
+            return [value and json.loads(value) for value in found]
+        case schema.Urls():
+            return [value and tuple(value) for value in found]
         case _:
-            return cast("str", found)
+            return found
 
 
 def _plain_amounts(decimal: DecimalMark | None) -> tuple[Plain, ...]:
@@ -154,6 +157,20 @@ def _plain_grams(column: Column) -> tuple[Plain, ...]:
     if column.unit not in (None, "g"):
         return ()
     return (Plain(_T.str.contains(rf"^{_WHOLE}(?:\.[0-9]{{0,2}}[1-9])?$")),)
+
+
+def _plain_gtins() -> tuple[Plain, ...]:
+    """Digits whose number and check digit fit, whose check digit doesn't, and of another number.
+
+    Of seven, and of nine to eleven, a spreadsheet may have dropped zeros: those aren't read here.
+    """
+    whole, fits = _T.str.contains("^(?:[0-9]{8}|[0-9]{12,14})$"), _check_digit_fits()
+    neither = _T.str.contains("^(?:[0-9]{1,6}|[0-9]{15,40})$")
+    return (
+        Plain(whole & fits),
+        Plain(whole & ~fits, code="gtin_check_digit"),
+        Plain(neither, None, code="not_a_gtin"),
+    )
 
 
 def _check_digit_fits() -> pl.Expr:
@@ -217,38 +234,59 @@ class ColumnReader:
         """The readings of trimmed texts."""
         frame = texts.alias("t").to_frame()
         if not self._plain:
-            return self._by_reference(frame.select(_T, value=pl.lit(None, type_of(self.kind))))
-        fits = frame.select(plain.fits.alias(str(n)) for n, plain in enumerate(self._plain))
-        if fits.to_series(0).all():
-            plain = self._plain[0]
-            values = texts if plain.value is _T else frame.select(plain.value).to_series()
+            nothing = Readings(nulls(len(frame), type_of(self.kind)))
+            return self._by_reference(texts, texts != "", nothing)
+        first = self._plain[0]
+        fits = frame.select(first.fits).to_series()
+        if fits.all():
+            values = texts if first.value is _T else frame.select(first.value).to_series()
             return Readings(values)
-        return self._by_reference(frame.select(_T, *self._read_plainly(fits)))
+        others = (plain.fits.alias(str(n)) for n, plain in enumerate(self._plain[1:], start=1))
+        masks = frame.select(fits.alias("0"), *others)
+        made = frame.select(*self._made(masks))
+        stated, faults = (made[n] if n in made.columns else None for n in ("stated", "faults"))
+        misread = made["misread"] if "misread" in made.columns else None
+        readings = Readings(made["value"], faults, misread, stated)
+        return self._by_reference(texts, made["rest"], readings)
 
-    def _read_plainly(self, fits: pl.DataFrame) -> Iterator[pl.Expr]:
-        """The value of each text that an expression reads, and the currency that it states."""
-        when = [(pl.when(fits[str(n)]), plain) for n, plain in enumerate(self._plain)]
-        yield pl.coalesce(mask.then(plain.value) for mask, plain in when).alias("value")
-        stating = [mask.then(plain.stated) for mask, plain in when if plain.stated is not None]
-        if stating:
+    def _made(self, masks: pl.DataFrame) -> Iterator[pl.Expr]:
+        """What the expressions make of the texts that they read, and which they don't read."""
+        read = [(pl.when(masks[str(n)]), plain) for n, plain in enumerate(self._plain)]
+        values = (when.then(plain.value) for when, plain in read if plain.value is not None)
+        yield pl.coalesce(values).alias("value")
+        if stating := [w.then(plain.stated) for w, plain in read if plain.stated is not None]:
             yield pl.coalesce(stating).alias("stated")
+        wrong = [
+            when.then(pl.lit(self._faults.number_of(plain.code), pl.UInt32))
+            for number, (when, plain) in enumerate(read)
+            if plain.code is not None and masks[str(number)].any()
+        ]
+        if wrong:
+            lost = [masks[str(n)] for n, (_, plain) in enumerate(read) if plain.value is None]
+            yield pl.coalesce(wrong).alias("faults")
+            yield pl.any_horizontal(lost or [pl.lit(value=False)]).alias("misread")
+        yield (~pl.any_horizontal(list(masks)) & (_T != "")).alias("rest")
 
-    def _by_reference(self, frame: pl.DataFrame) -> Readings:
-        """The readings, those of texts without a value as the reference reads each of them."""
-        rest = frame.select(pl.col("value").is_null() & (_T != "")).to_series()
-        stated = frame["stated"] if "stated" in frame.columns else None
+    def _by_reference(self, texts: pl.Series, rest: pl.Series, found: Readings) -> Readings:
+        """The readings, those of the other texts as the reference reads each of them."""
         if not rest.any():
-            return Readings(frame["value"], stated=stated)
-        told, place = told_of(frame["t"], rest, self._told)
+            return found
+        told, place = told_of(texts, rest, self._told)
         values, faults, misread, codes = zip(*told, strict=True)
-        none = nulls(len(frame), pl.UInt32)
-        if stated is None and any(codes):
-            stated = nulls(len(frame))
+
+        def with_told(
+            column: pl.Series | None, told: Sequence[object], dtype: type[pl.DataType]
+        ) -> pl.Series | None:
+            if column is None and not any(value is not None for value in told):
+                return None
+            return behind(nulls(len(rest), dtype) if column is None else column, told, place)
+
+        lost = with_told(found.misread, [is_lost or None for is_lost in misread], pl.Boolean)
         return Readings(
-            behind(frame["value"], values, place),
-            behind(none, faults, place) if any(f is not None for f in faults) else None,
-            behind(none.is_not_null(), misread, place) if any(misread) else None,
-            None if stated is None else behind(stated, codes, place),
+            behind(found.values, values, place),
+            with_told(found.faults, faults, pl.UInt32),
+            None if lost is None else lost.fill_null(value=False),
+            with_told(found.stated, codes, pl.String),
         )
 
     def _told(self, text: str) -> _Told:

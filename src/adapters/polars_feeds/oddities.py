@@ -2,50 +2,49 @@
 """Records that the reference reads one by one, and what they are as columns."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 import polars as pl
 from attrs import evolve, frozen
 
-from adapters.polars_feeds.kinds import canonical, type_of
-from commerce_core.feed_schema import BY_NAME, Record
+from adapters.polars_feeds.kinds import canonical
+from commerce_core.feed_engine import Noted
+from commerce_core.feed_schema import Problem, Record
 from commerce_core.feed_text import RawRecord, read_delimited
 from commerce_core.grouping import Grouping, Prepared
 from commerce_core.layouts import Layout
 from commerce_core.records import RecordReader, Terms
 
-_FIXED: Final = {
-    "line": pl.Int64, "sku": pl.String, "rejected": pl.Boolean, "deletes": pl.Boolean,
-    "upper": pl.Int64, "lower": pl.Int64,
-}  # fmt: skip
-
 
 @frozen
 class Oddities:
-    """Some records, each with what it was before it was read."""
+    """Implements `Part` for records that were read one by one, with what they were before."""
 
-    read: Sequence[tuple[Prepared, Record]] = ()
+    read: Sequence[tuple[Prepared, Record]]
 
     def __len__(self) -> int:
         return len(self.read)
 
-    def records(self) -> Iterator[Record]:
-        """Those that are offers."""
-        return (record for _, record in self.read if record.fate is None)
+    def __iter__(self) -> Iterator[Record]:
+        return (record for _, record in self.read)
 
-    def fates(self) -> Counter[str]:
-        """The fates of those that are none."""
-        return Counter(record.fate for _, record in self.read if record.fate is not None)
+    def noted(self) -> Counter[Noted]:
+        """Their problems, counted."""
+        return Counter((p.code, p.column, p.severity) for record in self for p in record.problems)
 
-    def reasons(self) -> Counter[str]:
-        """Why some were skipped."""
-        return Counter(record.reason for _, record in self.read if record.reason is not None)
+    def problems(self, limit: int) -> Iterator[Problem]:
+        """Their first problems."""
+        return islice((problem for record in self for problem in record.problems), limit)
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The offers as columns."""
-        rows = [_row(record, schema) for record in self.records()]
-        return pl.DataFrame(rows, schema, orient="row")
+        names = schema.names()
+        return pl.DataFrame([_row(record, names) for record in self], schema, orient="row")
+
+    def to_mend(self, lines: Collection[int]) -> Iterator[tuple[Prepared, Record]]:
+        """Those that are rejected, and those on these lines."""
+        return ((p, record) for p, record in self.read if record.rejected or record.line in lines)
 
 
 @frozen
@@ -61,14 +60,14 @@ class OddReader:
         """For the records of one file."""
         return cls(Grouping(layout, terms.profile), RecordReader(layout, terms), delimiter)
 
-    def __call__(self, odd: pl.DataFrame) -> Oddities:
-        """The records, which stand somewhere in the file each; their text is theirs alone."""
+    def __call__(self, odd: pl.DataFrame) -> Sequence[tuple[Prepared, Record]]:
+        """The records, which stand somewhere in the file each; offers and others."""
         if odd.is_empty():
-            return Oddities()
+            return ()
         text = odd.select(pl.concat_str("text", "end").str.join("")).item()
         raws = read_delimited(iter((text,)), self._delimiter)
         about = odd.select("line", "upper", "lower").iter_rows()
-        return Oddities([self._one(raw, *at) for raw, at in zip(raws, about, strict=True)])
+        return [self._one(raw, *at) for raw, at in zip(raws, about, strict=True)]
 
     def _one(
         self, raw: RawRecord, line: int, upper: int | None, lower: int | None
@@ -83,15 +82,7 @@ class OddReader:
         return prepared, evolve(record, fingerprint=(upper, lower))
 
 
-def schema_of(layout: Layout) -> pl.Schema:
-    """The columns of a batch."""
-    names = [n for n in layout.feedings if n not in ("sku", "deleted", "currency")]
-    fields = {name: type_of(BY_NAME[name].kind) for name in (*names, "currency")}
-    return pl.Schema({**_FIXED, **fields})
-
-
-def _row(record: Record, schema: pl.Schema) -> tuple[object, ...]:
+def _row(record: Record, names: Sequence[str]) -> tuple[object, ...]:
     upper, lower = record.fingerprint or (None, None)
     own = (record.line, record.sku, record.rejected, record.deletes, upper, lower)
-    said = (canonical(record.values.get(name)) for name in schema.names()[len(own) :])
-    return (*own, *said)
+    return (*own, *(canonical(record.values.get(name)) for name in names[len(own) :]))

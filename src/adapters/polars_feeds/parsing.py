@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 from commerce_core.feed_schema import BLANKS
 
 _TEXT: Final = pl.col("text")
-_COUNT: Final = pl.col("count")
+_CELLS: Final = pl.col("count")
 _ABOUT: Final = ("text", "line", "lines", "end", "upper", "lower")
 MORE: Final = "more"
 """The column for what stands behind the last one of the header."""
@@ -23,9 +23,14 @@ MORE: Final = "more"
 
 @frozen
 class Parsed:
-    """Records with their cells, `c0`, `c1` ..., and those that the reference has to read."""
+    """Records with their cells, `c0`, `c1` ..., by what they are, each with the `count` of them.
 
-    cells: pl.DataFrame
+    Those that fit have as many cells as the header, be it that a blank one follows; ragged ones
+    have fewer, or one more. The odd ones have no cells yet: the reference has to read them.
+    """
+
+    fitting: pl.DataFrame
+    ragged: pl.DataFrame
     odd: pl.DataFrame
 
 
@@ -51,17 +56,24 @@ def parse(records: pl.DataFrame, width: int, delimiter: str, as_csv: bytes | Non
         as_csv = _as_csv(proper, width, delimiter)
     table = _read(as_csv, len(proper), width, delimiter)
     if table is None:
-        return Parsed(proper.clear(), records.select(_ABOUT))
+        none = _with_no_cells(proper.clear(), width)
+        return Parsed(none, none, records.select(_ABOUT))
     both = pl.concat([proper, table], how="horizontal")
     both = both.with_columns(count=_count(both, width))
-    fits = both.select(
-        (width == _COUNT) | (pl.col(MORE).str.strip_chars(BLANKS) == "") & (width + 1 == _COUNT)
-    ).to_series()
-    both = both.with_columns(extra=width < _COUNT).drop("count")
+    blank_follows = _CELLS.eq(width + 1) & (pl.col(MORE).str.strip_chars(BLANKS) == "")
+    fits = both.select(_CELLS.eq(width) | blank_follows).to_series()
     if fits.all():
-        return Parsed(both, odd)
-    misfits = both.filter(~fits).select(_ABOUT)
-    return Parsed(both.filter(fits), pl.concat([odd, misfits]).sort("line"))
+        return Parsed(both, both.clear(), odd)
+    others = both.filter(~fits)
+    longer = others.filter(_CELLS.gt(width + 1)).select(_ABOUT)
+    ragged = others.filter(_CELLS.le(width + 1))
+    return Parsed(both.filter(fits), ragged, pl.concat([odd, longer]).sort("line"))
+
+
+def _with_no_cells(records: pl.DataFrame, width: int) -> pl.DataFrame:
+    names = [*map(cell, range(width)), MORE]
+    blank = (pl.lit("").alias(name) for name in names)
+    return records.with_columns(*blank, pl.lit(0, pl.Int64).alias("count"))
 
 
 def _as_csv(records: pl.DataFrame, width: int, delimiter: str) -> bytes:

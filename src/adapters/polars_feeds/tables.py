@@ -2,7 +2,7 @@
 """Records read as columns: `commerce_core.records.RecordReader` for many records at once."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -33,6 +33,7 @@ class TableReader:
 
     layout: Layout
     terms: Terms
+    delimiter: str
     faults: Faults = field(factory=Faults)
     _fields: dict[str, ColumnReader] = field(init=False)
     _settling: Settling = field(init=False)
@@ -126,7 +127,7 @@ class TableReader:
 
 @frozen
 class Table:
-    """Records as columns, in the order of the file.
+    """Implements `Part` for records as columns, in the order of the file.
 
     `cells` has what was parsed, and where it stood. `absent` says for each field which rows have no
     value for it, not even none. `slots` are in the order in which a record's problems are told.
@@ -157,27 +158,34 @@ class Table:
         columns = {slot.name: self._by.layout.column_of(slot.name) for slot in self.slots}
         return noted(self.slots, self._by.faults, columns)
 
-    def columns(self) -> pl.DataFrame:
-        """The records as columns, as `Batch` promises them."""
-        count, fields = len(self), self._by.layout.feedings
-        upper_lower, faulty = self.cells.select("upper", "lower"), self.faulty()
+    def columns(self, schema: pl.Schema) -> pl.DataFrame:
+        """The records as columns."""
+        count, prints, faulty = len(self), self.cells.select("upper", "lower"), self.faulty()
         if len(faulty):
-            upper_lower = upper_lower.select(pl.when(~_mask(faulty, count)).then(pl.all()))
-        names = [name for name in fields if name not in ("sku", "deleted", "currency")]
-        deletes = self.deletes
-        return pl.DataFrame(
-            {
-                "line": self.cells["line"],
-                "sku": self.skus,
-                "rejected": _mask(self.rejected(), count),
-                "deletes": nulls(count, pl.Boolean).is_not_null() if deletes is None else deletes,
-                "upper": upper_lower["upper"],
-                "lower": upper_lower["lower"],
-                **{name: self.values[name] for name in (*names, "currency")},
-            }
-        )
+            prints = prints.select(pl.when(~_mask(faulty, count)).then(pl.all()))
+        no = nulls(count, pl.Boolean).is_not_null()
+        own = {
+            "line": self.cells["line"],
+            "sku": self.skus,
+            "rejected": _mask(self.rejected(), count),
+            "deletes": no if self.deletes is None else self.deletes,
+            "upper": prints["upper"],
+            "lower": prints["lower"],
+        }
+        return pl.DataFrame({n: own[n] if n in own else self.values[n] for n in schema})
 
-    def records(self, rows: pl.Series) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Record]:
+        return self._records(pl.int_range(len(self), dtype=pl.UInt32, eager=True))
+
+    def to_mend(self, lines: Collection[int]) -> Iterator[tuple[Prepared, Record]]:
+        """Those that are rejected, and those on these lines, with what they were."""
+        rows = self.rejected()
+        if lines:
+            asked = self.cells["line"].is_in(pl.Series(list(lines), dtype=pl.Int64).implode())
+            rows = pl.concat([rows, asked.arg_true().cast(pl.UInt32)]).unique().sort()
+        return zip(self._prepared(rows), self._records(rows), strict=True)
+
+    def _records(self, rows: pl.Series) -> Iterator[Record]:
         """The records in these rows."""
         problems = self._problems(rows)
         lines = self.cells["line"].gather(rows)
@@ -196,15 +204,15 @@ class Table:
         for found in self._problems(self.faulty().head(limit)).values():
             yield from found
 
-    def prepared(self, rows: pl.Series, delimiter: str) -> Iterator[Prepared]:
+    def _prepared(self, rows: pl.Series) -> Iterator[Prepared]:
         """The records in these rows as they were before they were read."""
-        width = len(self._by.layout.header)
-        some = self.cells[rows]
-        places = some.select("line", "lines", "text", "end", "extra").iter_rows()
-        cells = some.select([*map(cell, range(width)), MORE]).iter_rows()
-        for (line, lines, text, end, extra), row in zip(places, cells, strict=True):
-            kept = list(row) if extra else list(row[:width])
-            yield Prepared(RawRecord(line, kept, "", lines, delimiter, text + end))
+        some, delimiter = self.cells[rows], self._by.delimiter
+        places = some.select("line", "lines", "text", "end", "count").iter_rows()
+        names = [*map(cell, range(len(self._by.layout.header))), MORE]
+        for (line, lines, text, end, count), row in zip(
+            places, some.select(names).iter_rows(), strict=True
+        ):
+            yield Prepared(RawRecord(line, list(row[:count]), "", lines, delimiter, text + end))
 
     def _problems(self, rows: pl.Series) -> dict[int, list[Problem]]:
         """The problems of each of these rows that has any, rows in their order."""
@@ -238,10 +246,10 @@ class Table:
 
     def _said(self, rows: pl.Series) -> list[dict[str, Value]]:
         """What each of these rows says of each field."""
-        columns: list[list[Value]] = []
-        for name, column in self.values.items():
-            kind = BY_NAME[name].kind
-            columns.append([restored(kind, value) for value in column.gather(rows).to_list()])
+        columns = [
+            restored(BY_NAME[name].kind, column.gather(rows))
+            for name, column in self.values.items()
+        ]
         said = [dict(zip(self.values, row, strict=True)) for row in zip(*columns, strict=True)]
         for name, absent in self._absent_in(rows).items():
             for place in absent.arg_true():

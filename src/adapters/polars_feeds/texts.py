@@ -9,7 +9,7 @@ import polars as pl
 T = TypeVar("T")
 
 
-def nulls(count: int, dtype: type[pl.DataType] = pl.String) -> pl.Series:
+def nulls(count: int, dtype: type[pl.DataType] | pl.DataType = pl.String) -> pl.Series:
     """A column of nothing."""
     return pl.Series([None], dtype=dtype).new_from_index(0, count)
 
