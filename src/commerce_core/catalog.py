@@ -1,6 +1,7 @@
 """Catalog: the products as they now stand."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
@@ -8,6 +9,7 @@ from attrs import evolve, frozen
 
 from commerce_core.context import Context, Listed
 from commerce_core.errors import InvalidInput, NotFound
+from commerce_core.exports import ExportForm
 from commerce_core.ids import parse
 from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.ports import UnitOfWork
@@ -99,6 +101,19 @@ class Catalog:
         own = self._own(query, partner)
         with self._context.store.begin() as unit:
             return past_query(own, unit.publications.number_at(at))
+
+    def export(
+        self,
+        query: ProductQuery = _ALL_ACTIVE,
+        *,
+        form: ExportForm = "csv",
+        partner: str | None = None,
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """All products that fit, by id, as a file in blocks of bytes, all as of one moment.
+
+        As CSV the file is a feed. That of one source changes nothing when it is loaded again.
+        """
+        return self._context.store.exporting(self._own(query, partner), form)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         with self._context.store.begin() as unit:

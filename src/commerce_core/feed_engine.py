@@ -253,11 +253,11 @@ class ReferenceEngine:
 def fingerprinting(engine: str, opening: Opening, terms: Terms) -> Fingerprinting | None:
     """What makes the fingerprints of a file just opened; None where its records can't have any.
 
-    That is where a record means something only together with its neighbours, and in a mended
-    report, whose rows aren't the partner's own.
+    That is where a record means something only together with its neighbours, and in what we wrote,
+    a report or an export, whose rows aren't the partner's own.
     """
     profile = in_full(terms.profile)
-    if profile.group is not None or opening.mends is not None:
+    if profile.group is not None or opening.ours:
         return None
     whole = evolve(terms, profile=profile)
     return Fingerprinting.of(engine, opening.header.cells or (), opening.delimiter, whole)

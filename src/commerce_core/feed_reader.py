@@ -6,11 +6,12 @@ read_text ──> open_records ──> lay_out ──> Grouping ──> RecordRe
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from attrs import evolve, field, frozen
 
 from commerce_core.errors import FileRefused
+from commerce_core.exported import EXPORT_COLUMNS, Exported, begins_export
 from commerce_core.feed_bytes import Text, read_text
 from commerce_core.feed_schema import BLANKS, Record
 from commerce_core.feed_text import Accepts, RawRecord, open_records
@@ -18,6 +19,7 @@ from commerce_core.grouping import Grouping, Prepared
 from commerce_core.layouts import REPORT_COLUMNS, Layout, lay_out
 from commerce_core.mending import MendedReport
 from commerce_core.presets import in_full
+from commerce_core.profiles import CANONICAL
 from commerce_core.records import RecordReader, Terms
 
 __all__ = ["Opening", "Reader", "Terms", "begin", "open_feed"]
@@ -28,12 +30,14 @@ class Opening:
     """A feed whose header has been understood, its records still to come, and what reads them.
 
     `text` knows the encoding; `delimiter` is None for JSONL; `mends` is the feed that a mended
-    report of rejected records says it came from.
+    report of rejected records says it came from. A file is `ours` where we wrote it, a report or an
+    export: then its records aren't what stands in it, but what is left of that.
     """
 
     text: Text
     delimiter: str | None
     mends: str | None
+    ours: bool
     header: RawRecord
     layout: Layout
     prepared: Iterator[Prepared]
@@ -71,8 +75,16 @@ def begin(stream: BinaryIO, terms: Terms) -> Opening:
     """Reads the header, and leaves the records as they are; FileRefused as from `open_feed`."""
     terms = evolve(terms, profile=in_full(terms.profile))
     text = read_text(stream, terms.profile.encoding)
-    opened = open_records(iter(text), terms.profile.delimiter, _accepts(terms))
+    blocks = iter(text)
+    head = next(blocks, "")
+    exported = begins_export(head)
+    if exported:
+        terms = evolve(terms, profile=CANONICAL, exported=True)
+    opened = open_records(chain((head,), blocks), terms.profile.delimiter, _accepts(terms))
     header, records, mends = _header(opened.records), opened.records, None
+    if exported:
+        export = Exported.in_header(header.cells or (), opened.delimiter)
+        header, records = export.taken_off(header), map(export.taken_off, records)
     mended = MendedReport.in_header(header.cells or (), opened.delimiter)
     if mended is not None:
         terms, header = evolve(terms, mode="delta"), mended.taken_off(header)
@@ -82,7 +94,8 @@ def begin(stream: BinaryIO, terms: Terms) -> Opening:
     layout = _understood(terms, header.cells or (), header.line)
     prepared = Grouping(layout, terms.profile)(records)
     read = RecordReader(layout, terms)
-    return Opening(text, opened.delimiter, mends, header, layout, prepared, read)
+    ours = exported or mends is not None
+    return Opening(text, opened.delimiter, mends, ours, header, layout, prepared, read)
 
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> Layout:
@@ -90,11 +103,14 @@ def _understood(terms: Terms, header: Sequence[str], line: int) -> Layout:
     return lay_out(header, terms.mode, terms.profile, currency, line)
 
 
+_OURS: Final = (*REPORT_COLUMNS, *EXPORT_COLUMNS)
+
+
 def _accepts(terms: Terms) -> Accepts:
     """Whether a header names fields at all, be it that others are missing."""
 
     def accepts(header: Sequence[str]) -> bool:
-        own = [name for name in header if name.strip(BLANKS) not in REPORT_COLUMNS]
+        own = [name for name in header if name.strip(BLANKS) not in _OURS]
         try:
             _understood(terms, own, 1)
         except FileRefused as refusal:

@@ -22,6 +22,7 @@ from attrs import frozen
 from commerce_core.audit import AuditEntry, AuditQuery
 from commerce_core.coalescing import UnderWay
 from commerce_core.events import Event, EventPage, EventQuery
+from commerce_core.exports import ExportForm
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem
 from commerce_core.feeds import Feed, FeedQuery
@@ -593,6 +594,16 @@ class Store(Protocol):
 
     def begin(self, *, dry_run: bool = False) -> AbstractContextManager[UnitOfWork]:
         """A new unit: commits on a clean exit, rolls back on an error or on `dry_run`."""
+        ...
+
+    def exporting(
+        self, query: ProductQuery, form: ExportForm
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """All products that fit, as one file in blocks: what `exports.blocks_of` makes, by id.
+
+        All of it is as of one moment, however slowly the blocks are taken; memory stays flat.
+        Unavailable also where too many exports are under way.
+        """
         ...
 
     def check(self) -> None:

@@ -34,12 +34,16 @@ _CODE: Final = 4
 
 @frozen
 class Terms:
-    """What a file alone doesn't say: mode, profile, the partner's currency and time zone."""
+    """What a file alone doesn't say: mode, profile, the partner's currency and time zone.
+
+    What was `exported` shows products as they are, so nothing that records say together is doubted.
+    """
 
     mode: Mode
     currency: str | None
     zone: tzinfo
     profile: Profile = CANONICAL
+    exported: bool = False
 
     @classmethod
     def of(cls, partner: Partner, mode: Mode, profile: Profile) -> "Terms":
@@ -269,7 +273,7 @@ class RecordReader:
     ) -> Iterator[Problem]:
         price, sale = values.get("price"), values.get("sale_price")
         starts, ends = values.get("sale_starts_at"), values.get("sale_ends_at")
-        if not isinstance(sale, Decimal):
+        if not isinstance(sale, Decimal) or self._terms.exported:
             return
         if isinstance(price, Decimal) and sale >= price:
             values["sale_price"] = None

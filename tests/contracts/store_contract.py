@@ -13,6 +13,7 @@ from tests.contracts.catalog_contract import TestCatalog, TestPublications
 from tests.contracts.chronicle_contract import TestAudit, TestEvents
 from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
+from tests.contracts.exports_contract import TestExports
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
@@ -29,6 +30,7 @@ __all__ = [
     "TestClaiming",
     "TestDecisions",
     "TestEvents",
+    "TestExports",
     "TestFeeds",
     "TestIdempotency",
     "TestJobs",

@@ -266,6 +266,21 @@ def test_products_are_filtered(acme: Cli) -> None:
     assert skus("--brand", "Nobody's") == skus("--category", "A > B") == []
 
 
+def test_products_are_exported(acme: Cli, tmp_path: Path) -> None:
+    """To stdout or into a file, as a feed that changes nothing, or as objects a line."""
+    file = tmp_path / "products.csv"
+    assert acme.fine("products", "export", "--partner", "Acme", "-o", str(file)).out == ""
+    assert file.read_text("utf-8").count("\n") == 3
+    again = acme.fine(
+        "feeds", "upload", str(file), "--partner", "Acme", "--run", "--wait", "--json"
+    )
+    assert again.json["outcome"] == "nothing_changed"
+    (line,) = acme.fine("products", "export", "--sku", "A-2", "--format", "ndjson").lines
+    assert line == acme.fine("products", "list", "--sku", "A-2", "--json").lines[0]
+    assert acme.fine("products", "export", "--sku", "A-2", "--json").lines == [line]
+    assert acme("products", "export", "-o", str(tmp_path / "no" / "x")).code == 65
+
+
 def test_a_filter_that_means_nothing_is_refused(acme: Cli) -> None:
     assert acme("products", "list", "--price-min", "cheap").code == 2
     assert acme("products", "list", "--price-min", "5").code == 65

@@ -25,6 +25,7 @@ from commerce_core.audit import AuditEntry
 from commerce_core.coalescing import UnderWay
 from commerce_core.errors import Conflict, NotFound, RunLost, TooLarge
 from commerce_core.events import Event
+from commerce_core.exports import ExportForm, blocks_of
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feeds import Feed, FeedQuery, LatestJob
@@ -141,6 +142,14 @@ class MemoryStore:
         if written:
             for wake in tuple(self._ears):
                 wake()
+
+    @contextmanager
+    def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
+        """Values never change, so what is kept now is what the file has."""
+        with self.begin():
+            shown = [_shown(self._tables, row) for row in self._tables.products.values()]
+        found = filter(fitting(query), shown)
+        yield blocks_of(sorted(found, key=lambda product: product.product_id), form)
 
     def check(self) -> None:
         """Memory is always there."""

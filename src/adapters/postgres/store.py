@@ -1,9 +1,10 @@
 """The store: a pool of connections, and units of work that are one transaction each."""
 
 import select
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Any, Final, Self
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from adapters.postgres.audit import Audit
 from adapters.postgres.events import Events
+from adapters.postgres.exporting import export
 from adapters.postgres.feeds import Feeds
 from adapters.postgres.hints import listening
 from adapters.postgres.idempotency import Idempotency
@@ -31,13 +33,20 @@ from adapters.postgres.sales import Sales
 from adapters.postgres.sources import Sources
 from adapters.postgres.versions import FeedProducts, PastProducts, Versions
 from commerce_core.errors import Unavailable
+from commerce_core.exports import ExportForm
 from commerce_core.ports import UnitOfWork
+from commerce_core.products import ProductQuery
 
 MOST_CONNECTIONS: Final = 10
 """Units that can be under way at once in one process; the next one waits."""
 WAIT_FOR_CONNECTION: Final = 2.5
 """Seconds for which it waits. With the two below it answers, or not, within five seconds."""
 CONNECT_TIMEOUT: Final = 2
+
+MOST_EXPORTS: Final = 4
+"""Exports that can be under way at once in one process; the next one is refused."""
+EXPORT_TIMEOUT: Final = "15min"
+"""How long one may take, however slowly its file is taken."""
 
 CONNECTING: Final[Mapping[str, Any]] = {
     "application_name": "commerce",
@@ -128,6 +137,7 @@ class PostgresStore:
         `before_each`, for tests, is called before each statement.
         """
         self._conninfo = _address(conninfo)
+        self._exports = BoundedSemaphore(MOST_EXPORTS)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=_Session,
@@ -173,6 +183,25 @@ class PostgresStore:
             db.transaction(force_rollback=dry_run),
         ):
             yield Unit.on(db, db.session_name)
+
+    @contextmanager
+    def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
+        """The products that fit, as a file, over a connection of its own.
+
+        Whoever takes the file may be slow, and nobody else should wait for a connection then.
+        """
+        if not self._exports.acquire(blocking=False):
+            raise Unavailable(
+                f"{MOST_EXPORTS} exports are under way in this process.", "Try again in a moment."
+            )
+        try:
+            with translated(), psycopg.connect(self._conninfo) as db:
+                db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                limit = "SELECT set_config('statement_timeout', %s, TRUE)"
+                db.execute(limit, [EXPORT_TIMEOUT])
+                yield export(db, query, form)
+        finally:
+            self._exports.release()
 
     @contextmanager
     def _connection(self) -> Generator[_Session]:

@@ -265,12 +265,13 @@ def report(session: Session, feed_or_job: str, output: str | None) -> None:
 
     intake = session.commerce.intake
     latest = intake.get_feed(feed_or_job).latest_job if looks_like("feed", feed_or_job) else None
-    with intake.report(latest.job_id if latest else feed_or_job) as stream, _target(output) as file:
+    with intake.report(latest.job_id if latest else feed_or_job) as stream, target(output) as file:
         while block := stream.read(_BLOCK):
             file.write(block)
 
 
-def _target(output: str | None) -> AbstractContextManager[BinaryIO]:
+def target(output: str | None) -> AbstractContextManager[BinaryIO]:
+    """The file of that name, or stdout; InvalidInput where it can't be written."""
     from commerce_core.errors import InvalidInput
 
     if output in (None, "-"):

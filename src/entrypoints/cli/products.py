@@ -50,6 +50,37 @@ def list_(
     session.out.many(found, columns(), limit, "No product fits.")
 
 
+@products.verb("export", scope="catalog:read")
+@product_filters
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "ndjson"]),
+    help="A feed as CSV, or a JSON object a line; csv unless --json is given.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Where to write it, instead of stdout.")
+def export(
+    session: Session,
+    *,
+    partner: str | None,
+    form: 'Literal["csv", "ndjson"] | None',
+    output: str | None,
+    **filters: Any,  # noqa: ANN401 - each is of the type that its option has
+) -> None:
+    """Writes all products that fit as one file, as of one moment.
+
+    As CSV it is a feed: what was exported of one source changes nothing when it is loaded again.
+    """
+    from entrypoints.cli.feeds import target
+
+    query = wanted(**filters)
+    form = form or ("ndjson" if session.out.as_json else "csv")
+    opened = session.commerce.catalog.export(query, form=form, partner=partner)
+    with opened as blocks, target(output) as file:
+        for block in blocks:
+            file.write(block)
+
+
 @products.verb("show", scope="catalog:read")
 @click.argument("product")
 @partner_option("Then PRODUCT may be the partner's sku.")

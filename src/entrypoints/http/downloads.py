@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from itertools import chain
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
@@ -19,6 +20,21 @@ def download(
     stream = stack.enter_context(opened)
     told = {"Content-Type": media_type, "Content-Disposition": _attachment(name), **headers}
     return Stream(_chunks(stream, stack), headers=told)
+
+
+def streamed(opened: AbstractContextManager[Iterator[bytes]], name: str, media_type: str) -> Stream:
+    """Blocks as a file of that name; errors up to the first block are raised here."""
+    with ExitStack() as opening:
+        blocks = opening.enter_context(opened)
+        first = next(blocks, b"")
+        stack = opening.pop_all()
+    told = {"Content-Type": media_type, "Content-Disposition": _attachment(name)}
+    return Stream(_closing(chain((first,), blocks), stack), headers=told)
+
+
+def _closing(blocks: Iterator[bytes], stack: ExitStack) -> Iterator[bytes]:
+    with stack:
+        yield from blocks
 
 
 def _chunks(stream: BinaryIO, stack: ExitStack) -> Iterator[bytes]:

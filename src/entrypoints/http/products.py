@@ -1,17 +1,26 @@
 """Routes of products: the catalog as it now stands."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Final, Literal
 
 from attrs import frozen
+from litestar import Response
 
 from commerce_core.context import Listed
+from commerce_core.exports import ExportForm
 from commerce_core.product_queries import LONGEST_SEARCH, MOST_SKUS, SEARCHED
 from commerce_core.products import Availability, Product, ProductQuery, SortBy
 from commerce_core.usecases import Commerce
+from entrypoints.http.downloads import streamed
 from entrypoints.http.queries import Moment, Page, WhoseQuery, instant
 from entrypoints.http.routing import route
 from entrypoints.http.values import FeedId, ProductId, SourceId, said
+
+_MEDIA_TYPES: Final[Mapping[ExportForm, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+}
 
 
 @frozen(kw_only=True, slots=False)
@@ -62,6 +71,13 @@ class ProductFilters(WhoseQuery):
 
 
 @frozen(kw_only=True)
+class ExportTerms(ProductFilters):
+    """Which products, and in which form."""
+
+    format: ExportForm = said("csv", "A feed as CSV, or a JSON object a line.")
+
+
+@frozen(kw_only=True)
 class ProductListing(ProductFilters, Page):
     """Which products, in which order."""
 
@@ -93,10 +109,18 @@ class AsOf:
     as_of: Moment | None = said(None, "What it was at this moment; what it is now unless said.")
 
 
+@route("GET", "/products/export", scope="catalog:read")
+def export_products(commerce: Commerce, query: ExportTerms) -> Response[Any]:
+    """Gives all products that fit as one file, as of one moment; as CSV it is a feed again."""
+    wanted = query.asked("product_id", "asc")
+    opened = commerce.catalog.export(wanted, form=query.format, partner=query.partner)
+    return streamed(opened, f"products.{query.format}", _MEDIA_TYPES[query.format])
+
+
 @route("GET", "/products/{product_id:str}", scope="catalog:read", tagged=True)
 def get_product(commerce: Commerce, product_id: ProductId, query: AsOf) -> Product:
     """Shows a product, a removed one too; `as_of` a moment as it was then."""
     return commerce.catalog.get(product_id, as_of=instant(query.as_of))
 
 
-ROUTES = (list_products, get_product)
+ROUTES = (list_products, export_products, get_product)

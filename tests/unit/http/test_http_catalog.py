@@ -1,5 +1,9 @@
 """Products, orders and reports over HTTP."""
 
+import csv
+import io
+import json
+
 import pytest
 
 from tests.unit.http.conftest import Api
@@ -130,6 +134,43 @@ def test_whatever_changes_a_product_changes_its_tag(api: Api):
     assert (
         api.get(f"/v1/products/prod_{'0' * 32}", headers={"If-None-Match": "*"}).status_code == 404
     )
+
+
+def test_products_are_exported_as_files(api: Api):
+    """With the filters of lists; as CSV unless told otherwise, never shown by a browser."""
+    answer = api.get("/v1/products/export?partner_name=Acme")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="products.csv"')
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [(row["sku"], row["price"], row["deleted"]) for row in rows] == [
+        ("A-1", "12.50", ""), ("A-2", "80.00", ""), ("A-3", "", ""),
+    ]  # fmt: skip
+    lines = api.get("/v1/products/export?format=ndjson&sellable=true&currency=USD")
+    assert lines.headers["Content-Type"] == "application/x-ndjson"
+    listed = api.get("/v1/products?sellable=true&currency=USD").json()["items"]
+    assert [json.loads(line) for line in lines.text.splitlines()] == listed
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [("format=xlsx", "/format"), ("price_min=1", "/price_min"), ("limit=5", "/limit")],
+)
+def test_what_cannot_be_exported_is_refused(api: Api, query: str, pointer: str):
+    answer = api.get(f"/v1/products/export?{query}")
+    assert answer.status_code == 400
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+
+def test_a_partner_exports_its_own_products_only(api: Api):
+    other = api.asking(api.key("Other", "catalog:read"))
+    skus = [json.loads(line)["product_name"] for line in _lines(other, "format=ndjson&status=all")]
+    assert skus == ["Rug"]
+    assert other.get("/v1/products/export?partner_name=Acme").status_code == 404
+    assert api.asking(api.key("Acme", "feeds:read")).get("/v1/products/export").status_code == 403
+
+
+def _lines(api: Api, query: str) -> list[str]:
+    return api.get(f"/v1/products/export?{query}").text.splitlines()
 
 
 def test_products_of_a_feed_are_listed(api: Api, catalog: str):

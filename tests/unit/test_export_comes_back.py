@@ -1,0 +1,183 @@
+"""An exported CSV is a feed that changes nothing, whatever stands in its cells."""
+
+import csv
+import io
+import json
+from collections.abc import Generator
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from commerce_core.exports import HEADER
+from commerce_core.jobs import Job
+from commerce_core.partners import Mode
+from commerce_core.products import ProductQuery
+from commerce_core.profiles import Column, Profile
+from commerce_core.usecases import Commerce
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+from tests.contracts.exports_contract import NASTY
+
+FIELDS = (
+    "sku", "product_name", "group_id", "options", "description", "brand", "category", "gtin", "mpn",
+    "price", "currency", "sale_price", "sale_starts_at", "sale_ends_at", "availability", "quantity",
+    "weight", "product_url", "image_url", "additional_image_urls", "attributes",
+)  # fmt: skip
+
+
+@pytest.fixture
+def commerce() -> Generator[Commerce]:
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        commerce.intake.add_partner("Acme", currency="EUR")
+        yield commerce
+
+
+def written(rows: list[dict[str, str]], delimiter: str = ",") -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, FIELDS, delimiter=delimiter, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def nasty_row(text: str) -> dict[str, str]:
+    return {
+        "sku": text, "product_name": text, "group_id": text, "options": f"Size: {text}; B: a:b",
+        "description": text, "brand": text, "category": f"{text} > B", "mpn": text,
+        "gtin": "4006381333931", "price": "12.5", "currency": "EUR", "sale_price": "11",
+        "sale_starts_at": "2026-01-01", "sale_ends_at": "2026-02-01T10:00:00.5+02:00",
+        "availability": "In Stock", "quantity": "7", "weight": "1.5 kg",
+        "product_url": "https://a.b/?q='=", "image_url": "https://a.b/i.png",
+        "additional_image_urls": "https://a.b/1,2.png, https://a.b/3.png",
+        "attributes": json.dumps({text: text, "": "x"}),
+    }  # fmt: skip
+
+
+def load(commerce: Commerce, content: bytes, mode: Mode = "full") -> Job:
+    job = commerce.intake.load(io.BytesIO(content), partner="Acme", mode=mode)
+    assert job.summary, job
+    return job
+
+
+def export(commerce: Commerce, status: Literal["active", "all"] = "all", **filters: Any) -> bytes:  # noqa: ANN401
+    query = ProductQuery(status=status, **filters)
+    with commerce.catalog.export(query, partner="Acme") as blocks:
+        return b"".join(blocks)
+
+
+def check_unchanged(commerce: Commerce, content: bytes, mode: Mode) -> None:
+    """Loading it changes nothing: not a value, not a version, not a status."""
+    before = export(commerce)
+    job = load(commerce, content, mode)
+    assert job.outcome == "nothing_changed", job
+    assert job.summary
+    assert job.summary.problems_by_code == {}
+    assert job.summary.unused_columns == ()
+    assert export(commerce) == before
+
+
+@pytest.fixture
+def nasty(commerce: Commerce) -> None:
+    """Products that are hard to write, some of them removed, in several currencies."""
+    rows = [
+        *map(nasty_row, NASTY),
+        {"sku": "bare", "product_name": "Bare"},
+        {"sku": "yen", "product_name": "Yen", "price": "80", "currency": "JPY"},
+        {"sku": "dinar", "product_name": "Dinar", "price": "1.250", "currency": "KWD"},
+        {"sku": "unpriced", "product_name": "Unpriced", "currency": "USD"},
+        {"sku": "gone", "product_name": "Gone", "quantity": "0"},
+    ]
+    load(commerce, written(rows))
+    assert load(commerce, written(rows[:-1])).summary
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+@pytest.mark.parametrize("status", ["active", "all"])
+def test_it_changes_nothing(
+    commerce: Commerce, nasty: None, mode: Mode, status: Literal["active", "all"]
+):
+    """Quotes, newlines, apostrophes, formulas, options, attributes, currencies, removed ones."""
+    check_unchanged(commerce, export(commerce, status), mode)
+
+
+def test_it_is_known_however_a_spreadsheet_saves_it(commerce: Commerce, nasty: None):
+    """With a mark, another delimiter, quotes around everything, other ends of lines."""
+    text = export(commerce).decode()
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    check_unchanged(commerce, text.encode("utf-8-sig"), "full")
+    for delimiter, encoding in [(";", "utf-8"), ("\t", "utf-16"), (",", "utf-8")]:
+        again = io.StringIO(newline="")
+        csv.writer(again, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
+        check_unchanged(commerce, again.getvalue().encode(encoding), "delta")
+
+
+def test_it_is_read_as_what_it_is_whatever_the_source_sends(commerce: Commerce):
+    """A source whose own files have another dialect, other names and units gets it back as well."""
+    profile = Profile(
+        preset="shopify",
+        delimiter=";",
+        decimal=",",
+        encoding="windows-1252",
+        columns={
+            "sku": Column(("Artikel",)),
+            "product_name": Column(("Bezeichnung",)),
+            "price": Column(("Preis",), unit="minor", currency="EUR"),
+        },
+        attributes=("Farbe",),
+    )
+    commerce.sourcing.set_profile(profile, partner="Acme")
+    own = "Artikel;Bezeichnung;Preis;Farbe\n=1;Größe;1299;rot\n'2;Zwei;50;\n"
+    job = load(commerce, own.encode("windows-1252"), "delta")
+    assert job.outcome == "clean", job
+    assert next(commerce.catalog.list()).attributes == {"Farbe": "rot"}
+    check_unchanged(commerce, export(commerce), "delta")
+    check_unchanged(commerce, export(commerce), "full")
+
+
+def test_it_does_not_doubt_what_feeds_have_brought_about(commerce: Commerce):
+    """A price feed may have put a price below the sale price; that is how it stands then."""
+    load(commerce, b"sku,product_name,price,sale_price\nA,Lamp,20,10\n")
+    load(commerce, b"sku,price\nA,5\n", "delta")
+    check_unchanged(commerce, export(commerce), "full")
+
+
+def test_what_is_changed_in_it_is_taken_over(commerce: Commerce, nasty: None):
+    """It is a feed: a changed cell changes its product, a removed row in full mode removes it."""
+    before, *rows = export(commerce, "active").decode().splitlines(keepends=True)
+    assert before.rstrip("\n").split(",") == list(HEADER)
+    kept = [row.replace("Bare", "=Dressed") for row in rows if ",yen," not in row]
+    job = load(commerce, "".join([before, *kept]).encode())
+    assert job.summary
+    assert (job.summary.updated, job.summary.removed) == (1, 1)
+    assert commerce.catalog.get(partner="Acme", sku="bare").product_name == "=Dressed"
+
+
+def test_other_files_keep_their_apostrophes(commerce: Commerce):
+    """Only in what we wrote an apostrophe before a formula is ours."""
+    load(commerce, b"sku,product_name,_product_id\nA,'=1+1,x\n")
+    assert commerce.catalog.get(partner="Acme", sku="A").product_name == "'=1+1"
+
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+    | st.sampled_from("'=+-@\"\n\r,"),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(st.lists(texts, min_size=1, max_size=4))
+def test_any_text_comes_back(commerce: Commerce, found: list[str]):
+    """Whatever a partner may write."""
+    rows = [
+        {"sku": f"{n}{text}", "product_name": f"{text}{n}", "brand": text, "mpn": text}
+        for n, text in enumerate(found)
+    ]
+    rows.append({"sku": found[0] + "x", "product_name": found[-1] + "x"})
+    load(commerce, written(rows), "delta")
+    check_unchanged(commerce, export(commerce), "delta")
