@@ -36,7 +36,7 @@ def commerce() -> Generator[Commerce]:
 
 def written(rows: list[dict[str, str]], delimiter: str = ",") -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, FIELDS, delimiter=delimiter, lineterminator="\r\n")
+    writer = csv.DictWriter(text, list(FIELDS), delimiter=delimiter, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
