@@ -5,22 +5,26 @@ import io
 import json
 from collections.abc import Generator
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.polars_feeds import PolarsEngine
 from commerce_core.exports import HEADER
+from commerce_core.feed_engine import ReferenceEngine
 from commerce_core.jobs import Job
 from commerce_core.partners import Mode
 from commerce_core.products import ProductQuery
 from commerce_core.profiles import Column, Profile
+from commerce_core.records import Terms
 from commerce_core.usecases import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.contracts.exports_contract import NASTY
 
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     "sku", "product_name", "group_id", "options", "description", "brand", "category", "gtin", "mpn",
     "price", "currency", "sale_price", "sale_starts_at", "sale_ends_at", "availability", "quantity",
     "weight", "product_url", "image_url", "additional_image_urls", "attributes",
@@ -158,6 +162,19 @@ def test_other_files_keep_their_apostrophes(commerce: Commerce):
     """Only in what we wrote an apostrophe before a formula is ours."""
     load(commerce, b"sku,product_name,_product_id\nA,'=1+1,x\n")
     assert commerce.catalog.get(partner="Acme", sku="A").product_name == "'=1+1"
+
+
+def test_the_fast_engine_leaves_it_to_the_reference(commerce: Commerce, nasty: None):
+    """So it finds the same records; none has a fingerprint, since its text isn't the partner's."""
+    terms = Terms("delta", "EUR", ZoneInfo("UTC"), Profile(delimiter=";"))
+    content = export(commerce)
+    fast, plain = PolarsEngine(), ReferenceEngine()
+    found, wanted = (
+        [record for batch in engine.open(io.BytesIO(content), terms) for record in batch]
+        for engine in (fast, plain)
+    )
+    assert found == wanted
+    assert len(found) > len(NASTY)
 
 
 texts = st.text(

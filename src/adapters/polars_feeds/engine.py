@@ -52,7 +52,8 @@ _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 class PolarsEngine:
     """Implements `FeedEngine`. `chunk` are the bytes of text that are read at a time.
 
-    JSONL, mended reports, and files whose records belong together are read by the reference.
+    JSONL, what we wrote (reports and exports), and files whose records belong together are read by
+    the reference.
     """
 
     chunk: int = CHUNK
@@ -80,7 +81,7 @@ class PolarsEngine:
         replayed = Replayed(stream)
         opening = begin(replayed, terms)  # type: ignore[arg-type] - reading is all it does
         whole = evolve(terms, profile=in_full(terms.profile))
-        if opening.delimiter is None or opening.mends is not None or whole.profile.group:
+        if opening.delimiter is None or opening.ours or whole.profile.group:
             return opening, whole, None
         encoding = whole.profile.encoding
         return opening, whole, Chunks(replayed.rewind(), opening, encoding, self.chunk)
