@@ -271,7 +271,7 @@ class Products(Listing[ProductQuery, Product], Protocol):
 
     Which products fit a query is said by `product_queries.fitting`, in which order they are by
     `product_lists`. Listing and counting may raise InvalidInput `too_broad` where too many products
-    would have to be looked at; by id, time and price without further filters they never do.
+    would have to be looked at; by id and by time without further filters they never do.
     """
 
     def known(self, partner_id: str, source_id: str) -> Known:
