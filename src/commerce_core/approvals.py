@@ -17,6 +17,7 @@ from commerce_core.kept_plans import KeptPlan
 from commerce_core.partners import UNSTORABLE, Mode, Partner
 from commerce_core.planning import Planning, newer_full_snapshot
 from commerce_core.ports import UnitOfWork
+from commerce_core.profiles import Profile, SavedProfile
 from commerce_core.sources import Source
 
 FindSource = Callable[[UnitOfWork, Partner, str | None], Source]
@@ -24,7 +25,7 @@ FindSource = Callable[[UnitOfWork, Partner, str | None], Source]
 
 @frozen
 class Rehearsal:
-    """A file that isn't sent, and what it would do if it were."""
+    """A file that isn't sent, and what it would do if it were; read by another `profile` if so."""
 
     partner: str
     source: str | None
@@ -32,6 +33,7 @@ class Rehearsal:
     file_name: str
     snapshot_at: datetime | None
     expected_rows: int | None
+    profile: Profile | None = None
 
     def of(self, context: Context, find_source: FindSource, stream: BinaryIO) -> KeptPlan:
         """The plan; of the file and of the looking nothing stays behind.
@@ -45,6 +47,8 @@ class Rehearsal:
         with context.store.begin(dry_run=True) as unit:
             feed = self._feed(context, unit, find_source)
             unit.feeds.add(feed)
+            if self.profile is not None:
+                self._read_by(unit, feed, self.profile)
             planning = Planning(context.files, context.clock, context.engine)
             run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _tell_nobody)
             newer = newer_full_snapshot(unit, run.feed)
@@ -55,6 +59,12 @@ class Rehearsal:
         if planned.kept is None:
             raise AssertionError("a feed that was compared has a plan")
         return planned.kept
+
+    def _read_by(self, unit: UnitOfWork, feed: Feed, profile: Profile) -> None:
+        """Has the source read its files so, for as long as this unit lasts."""
+        version = unit.sources.profile(feed.source_id).version + 1
+        saved = SavedProfile(version, profile, "", feed.received_at)
+        unit.sources.save_profile(feed.source_id, saved)
 
     def _feed(self, context: Context, unit: UnitOfWork, find_source: FindSource) -> Feed:
         now, owner = context.clock(), context.partner(unit, self.partner)

@@ -184,8 +184,11 @@ def _leaps(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
     if settings.price_leap is not None and figures.met:
         fold, leaps = settings.price_leap, figures.leaps
         told = f"{leaps:,} prices move {fold} fold or more; the old ones are kept."
-        detail = told if leaps else f"No price moves {fold} fold or more."
-        yield GuardResult("price_leap", Decimal(leaps), Decimal(0), leaps > 0, "warn", detail)
+        if leaps == 0:
+            told = f"No price moves {fold} fold or more."
+        elif leaps == 1:
+            told = f"One price moves {fold} fold or more; the old one is kept."
+        yield GuardResult("price_leap", Decimal(leaps), Decimal(0), leaps > 0, "warn", told)
 
 
 def _stock(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:

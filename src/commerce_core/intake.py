@@ -37,6 +37,7 @@ from commerce_core.paging import (
 )
 from commerce_core.partners import Mode, Partner, tidy_details
 from commerce_core.ports import UnitOfWork
+from commerce_core.profiles import Profile
 from commerce_core.reverting import Reverting, check_can_revert, plan_of, revert_job, undone_by
 from commerce_core.reverts import RevertPlan
 from commerce_core.sources import MAIN_SOURCE, Source
@@ -481,17 +482,19 @@ class Intake:
         partner: str,
         source: str | None = None,
         mode: Mode | None = None,
+        profile: Profile | None = None,
         snapshot_at: datetime | None = None,
         expected_rows: int | None = None,
     ) -> KeptPlan:
         """What a file would do if it were sent now, and what the guards would say; nothing is kept.
 
-        Raises FileRefused where the file can't be taken as a whole, and Conflict where a newer full
-        feed of the source has been applied already.
+        It is read by the source's profile, or by another. Raises FileRefused where the file can't
+        be taken as a whole, and Conflict where a newer full feed of the source has been applied
+        already.
         """
         _check_snapshot(snapshot_at, self._context.clock())
         name = tidy_file_name(file if isinstance(file, str) else "feed.csv")
-        rehearsal = Rehearsal(partner, source, mode, name, snapshot_at, expected_rows)
+        rehearsal = Rehearsal(partner, source, mode, name, snapshot_at, expected_rows, profile)
         with self._context.opened(file) as stream:
             return rehearsal.of(self._context, _source, stream)
 

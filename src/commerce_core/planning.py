@@ -202,11 +202,15 @@ class Planning:
         )
 
 
+MOST_RERUNS: Final = 10
+"""Jobs of a feed that are looked through for the last one that applied it."""
+
+
 def summary_of(unit: UnitOfWork, feed_id: str) -> Summary | None:
-    """What became of the records of a feed when it was last ingested."""
+    """What became of the records of a feed when it was last applied."""
     query = JobQuery(feed_id=feed_id, status="completed", kind="ingest")
-    ended = unit.jobs.page(query, None, 1).items
-    return ended[0].summary if ended else None
+    ended = unit.jobs.page(query, None, MOST_RERUNS).items
+    return next((job.summary for job in ended if job.outcome != "superseded"), None)
 
 
 def newer_full_snapshot(unit: UnitOfWork, feed: Feed) -> datetime | None:

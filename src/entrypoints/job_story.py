@@ -33,7 +33,9 @@ def ended(job: Job, begun: float) -> None:
     counts = {fate: getattr(summary, fate) for fate in FATES} if summary else {}
     told = {name: count for name, count in counts.items() if count}
     read = summary.records_read if summary else None
-    if job.status == "failed":
+    if job.status == "held":
+        logs.warning("job.held", seconds=round(seconds, 3), records_read=read, **told)
+    elif job.status == "failed":
         code = job.error.code if job.error else None
         logs.warning("job.failed", code=code, seconds=round(seconds, 3), records_read=read, **told)
     else:

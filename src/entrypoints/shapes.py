@@ -107,7 +107,7 @@ def _issued(value: IssuedKey) -> dict[str, Any]:
 
 def _receipt(value: Receipt) -> dict[str, Any]:
     feed, job = f"/v1/feeds/{value.feed_id}", f"/v1/jobs/{value.job_id}"
-    of_job = {name: f"{job}/{name}" for name in ("run", "problems", "report")}
+    of_job = {name: f"{job}/{name}" for name in ("run", "problems", "report", "plan")}
     links = {"feed": feed, "job": job, **of_job}
     return {**_object(value), "links": links}
 

@@ -17,6 +17,7 @@ import pytest
 from attrs import define, evolve, field
 
 from adapters.memory import MemoryFiles
+from commerce_core.approvals import decision, take_up
 from commerce_core.context import Context
 from commerce_core.errors import Conflict, FileRefused, InvalidInput, NotFound
 from commerce_core.jobs import Job
@@ -315,6 +316,23 @@ def test_an_approved_feed_applies_as_its_job_and_as_who_approved_it(desk: Desk):
     assert desk.state(job) == ("applied", "completed")
     assert len(desk.products()) == 50
     assert desk.commerce.intake.get_job(job.job_id) == job
+
+
+def test_an_approval_outlives_the_process_that_gave_it(desk: Desk, store: Store):
+    """Whoever takes the job over when its lease is over finds the approval on it."""
+    rows = catalog()
+    desk.settle(rows)
+    held = desk.send(each(rows[:50], quantity="5"))
+    gone = evolve(desk.commerce.context, lease=timedelta(0))
+    with store.begin() as unit:
+        approved = decision(gone, approves=True, note=None, without=["removals"])
+        take_up(gone, unit, unit.feeds.get(held.feed_id), approved)
+    job = desk.commerce.intake.claim()
+    assert job is not None
+    assert (job.job_id, job.attempts, job.silent_ends) == (held.job_id, 3, 1)
+    assert desk.commerce.intake.execute(job).status == "completed"
+    assert desk.state(held) == ("applied", "completed")
+    assert len(desk.products()) == 100
 
 
 def test_an_approval_doesn_t_cover_more_than_was_seen(desk: Desk):

@@ -47,6 +47,18 @@ def test_a_file_is_looked_at_and_nothing_is_kept(cli: Cli, tmp_path: Path):
     assert len(cli.fine("feeds", "list", "--json").lines) == 1
 
 
+def test_a_file_may_be_looked_at_as_another_profile_reads_it(cli: Cli, tmp_path: Path):
+    """The source goes on reading its files as before."""
+    profile = tmp_path / "odd.toml"
+    profile.write_text('[columns]\nsku = "Nummer"\nproduct_name = "Was"\n')
+    words = ("feeds", "plan", "-", "--partner", "acme", "--mode", "delta", "--json")
+    odd = b"Nummer,Was\nB-1,Lamp\nB-2,Chair\n"
+    assert cli(*words, text=odd).code == 65
+    assert cli.fine(*words, "--profile", str(profile), text=odd).json["created"] == 2
+    assert cli(*words, text=odd).code == 65
+    assert "canonical" in cli.fine("profiles", "show", "acme").out
+
+
 def test_a_file_that_can_t_be_taken_is_refused_data(cli: Cli):
     assert cli("feeds", "plan", "-", "--partner", "acme", text=b"a,b\n1,2\n").code == 65
     assert cli("feeds", "plan", "missing.csv", "--partner", "acme").code == 66

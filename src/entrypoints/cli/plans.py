@@ -45,6 +45,11 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice(["full", "delta"]),
             help="Whether it is the whole catalog or only what changed; unless said, the source's.",
         ),
+        click.option(
+            "--profile",
+            metavar="PRESET_OR_FILE",
+            help="How to read it; as the source's unless said.",
+        ),
         click.option("--source", metavar="SOURCE", help="Which source; main unless said."),
         partner_option("Who would send it: an id or a name.", required=True),
     ):
@@ -59,18 +64,22 @@ def plan_file(
     partner: str,
     source: str | None,
     mode: "Mode | None",
+    profile: str | None,
     snapshot_at: datetime | None,
     expected_rows: int | None,
 ) -> None:
     """Shows what a file would do; ends the command where it would be held."""
     if snapshot_at is not None and snapshot_at.tzinfo is None:
         snapshot_at = snapshot_at.replace(tzinfo=UTC)
+    from entrypoints.cli.profiles import named_profile
+
     with _rewindable(file) as stream:
         plan = session.commerce.intake.plan(
             stream,
             partner=partner,
             source=source,
             mode=mode,
+            profile=None if profile is None else named_profile(profile),
             snapshot_at=snapshot_at,
             expected_rows=expected_rows,
         )
