@@ -20,6 +20,7 @@ from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSal
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.product_lists_contract import TestProductLists
+from tests.contracts.recognition_contract import TestRecognition
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
@@ -42,6 +43,7 @@ __all__ = [
     "TestProductListings",
     "TestProductLists",
     "TestPublications",
+    "TestRecognition",
     "TestReverts",
     "TestSales",
     "TestSources",

@@ -1,7 +1,8 @@
-"""Batches of records as rows of CSV, as COPY takes them: from columns where a batch has some.
+r"""Batches of records as rows of text, as COPY takes them: from columns where a batch has some.
 
-A batch with `__arrow_c_stream__` is encoded without a Python object for any record. In CSV an
-unquoted empty cell is NULL and a quoted one is text.
+A batch with `__arrow_c_stream__` is encoded without a Python object for any record. It is COPY's
+own format, in which a tab ends a cell, \N is NULL, and a backslash guards what would be taken for
+one of these; the server reads it faster than CSV.
 """
 
 import io
@@ -46,7 +47,7 @@ class Shapes:
 def rows_of(
     batches: Iterable[Batch], names: Sequence[str], shapes: Shapes, *, says_currency: bool
 ) -> Iterator[bytes]:
-    """The offers of the batches as CSV of the fixed columns and these fields, in blocks.
+    """The rows of the batches' offers, with the fixed columns and these fields, in blocks.
 
     `says_currency`: the file has a column of currencies, so a blank one is said too.
     """
@@ -56,7 +57,7 @@ def rows_of(
             yield "".join(_lines(batch, names, shapes)).encode()
         else:
             for part in frame.iter_slices(ROWS_OF_BLOCK):
-                yield csv_of(staged(part, names, shapes, says_currency=says_currency))
+                yield text_of(staged(part, names, shapes, says_currency=says_currency))
 
 
 def frame_of(batch: Batch) -> pl.DataFrame | None:
@@ -78,14 +79,32 @@ def staged(
     )
 
 
-def csv_of(frame: pl.DataFrame) -> bytes:
-    """The rows as CSV without a header; a list of addresses becomes an array."""
+def text_of(frame: pl.DataFrame) -> bytes:
+    """The rows of a frame; a list of addresses becomes an array."""
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     # Addresses have neither quotes nor backslashes.
-    arrays = (pl.format('{"{}"}', pl.col(n).list.join('","')) for n in lists)
+    arrays = (pl.lit('{"') + pl.col(n).list.join('","') + pl.lit('"}') for n in lists)
+    named = dict(zip(lists, arrays, strict=True))
     block = io.BytesIO()
-    frame.with_columns(*arrays).write_csv(block, include_header=False, null_value="")
+    _guarded(frame.with_columns(**named)).write_csv(
+        block, include_header=False, separator="\t", quote_style="never", null_value="\\N"
+    )
     return block.getvalue()
+
+
+def _guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, with a backslash before what would end a cell; hardly any text has that."""
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    found = frame.select(pl.col(texts).str.contains(_SPECIAL).any())
+    odd = [name for name in texts if found[name].item()]
+    return frame.with_columns(
+        pl.col(name).str.replace_many(list(_GUARDED), list(_GUARDED.values())) for name in odd
+    )
+
+
+_GUARDED: Final[Mapping[str, str]] = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_SPECIAL: Final = r"[\\\t\n\r]"
+_TABLE: Final = str.maketrans(dict(_GUARDED))
 
 
 def _lines(records: Iterable[Record], names: Sequence[str], shapes: Shapes) -> Iterator[str]:
@@ -95,13 +114,13 @@ def _lines(records: Iterable[Record], names: Sequence[str], shapes: Shapes) -> I
         upper, lower = record.fingerprint or (None, None)
         said = map(record.values.get, names)
         row = (record.line, shape, rejected, record.deletes, record.sku, upper, lower, *said)
-        yield ",".join(map(_cell, row)) + "\n"
+        yield "\t".join(map(_cell, row)) + "\n"
 
 
 def _cell(value: Value) -> str:
     match value:
         case None:
-            return ""
+            return "\\N"
         case bool():
             return "t" if value else "f"
         case int():
@@ -116,7 +135,7 @@ def _cell(value: Value) -> str:
             text = "{" + ",".join(map(_member, value)) + "}"
         case Mapping():
             text = json.dumps(value, ensure_ascii=False)
-    return '"' + text.replace('"', '""') + '"'
+    return text.translate(_TABLE)
 
 
 def _member(text: str) -> str:

@@ -15,7 +15,7 @@ from attrs import define, field
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from adapters.postgres.columns import ROWS_OF_BLOCK, csv_of, frame_of
+from adapters.postgres.columns import ROWS_OF_BLOCK, frame_of, text_of
 from adapters.postgres.copying import copying
 from adapters.postgres.rows import Connection, digits, fetch
 from commerce_core.changes import SAMPLES_OF_KIND, Sample
@@ -48,7 +48,7 @@ def load(
     names = tuple(n for n in PRODUCT_FIELDS if n in incoming.columns or n == "currency")
     rows = _NewRows(incoming, names, publication, stem)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_FIXED, *names)))
-    copy = sql.SQL("COPY products ({}) FROM STDIN (FORMAT CSV)").format(columns)
+    copy = sql.SQL("COPY products ({}) FROM STDIN").format(columns)
     try:
         with db.transaction():
             with copying(db, copy) as sender:
@@ -95,7 +95,7 @@ class _NewRows:
             self._note_rejected(frame.filter("rejected"))
             taken = frame.filter(~pl.col("rejected"))
             for part in taken.iter_slices(ROWS_OF_BLOCK):
-                yield csv_of(self._rows(part))
+                yield text_of(self._rows(part))
 
     def _note_rejected(self, frame: pl.DataFrame) -> None:
         self.rejected += len(frame)

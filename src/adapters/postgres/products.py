@@ -83,7 +83,7 @@ class Products:
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
         """Does what the last plan says."""
         comparison, self._comparison = self._comparison, None
-        if comparison is None or comparison.plan is not plan:
+        if comparison is None or comparison.plan is not plan or plan.contested:
             raise ValueError("only the last plan of this unit can be applied")
         return apply(self._db, comparison, publication, stem)
 

@@ -121,7 +121,7 @@ def stage(db: Connection, columns: Collection[str], batches: Iterable[Batch]) ->
     _create(db, names)
     shapes = Shapes(names)
     says_currency = "currency" in columns
-    with copying(db, sql.SQL("COPY staged FROM STDIN (FORMAT CSV)")) as sender:
+    with copying(db, sql.SQL("COPY staged FROM STDIN")) as sender:
         for block in rows_of(batches, names, shapes, says_currency=says_currency):
             sender.put(block)
     # Without it the planner takes every record for the same sku. The other columns it needn't know.

@@ -1,0 +1,192 @@
+"""What is promised of fingerprints and first loads: they change nothing but how long it takes."""
+
+import io
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import pytest
+from attrs import evolve, field, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commerce_core.feed_engine import FeedEngine, Reading, ReferenceEngine
+from commerce_core.feed_schema import PRODUCT_FIELDS
+from commerce_core.feeds import Feed
+from commerce_core.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.partners import Mode
+from commerce_core.plans import Incoming, Plan
+from commerce_core.ports import Store, UnitOfWork
+from commerce_core.records import Terms
+from commerce_core.sources import Source
+from tests.contracts import samples
+from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
+
+HEADER = "sku,product_name,price,quantity,brand,deleted"
+ROWS = (
+    "A,Lamp,10.00,5,Lux,",
+    "A,Lamp,10.00,5,Lux,",
+    "A,Lamp,11.00,5,Lux,",
+    "B,Desk,20.50,,Oak,",
+    "B,Desk,20.50,,Oak,yes",
+    'C,"Chair, tall",30,1,"Two\nlines",',
+    "C,Chair,3O,1,Elm,",
+    "D,Bowl,4.00,-1,Clay,",
+    'E,"Odd ""quotes""",5,2,,',
+    "F,,6,2,,",
+    "G,Late,1e1,2,,",
+    ",No sku,1,1,,",
+    "H,Cup,7,7",
+    "",
+)
+"""Records that are unchanged, changed, warned of, rejected, deleted, blank; some of one sku."""
+FILES = st.lists(
+    st.tuples(st.sampled_from(["full", "delta"]), st.lists(st.sampled_from(ROWS), max_size=9)),
+    min_size=1,
+    max_size=5,
+)
+LIMIT = 1_000
+
+
+@frozen
+class Shop:
+    """A source whose feeds are read by one engine, with what is known or without."""
+
+    store: Store
+    source: Source
+    engine: FeedEngine = field(factory=ReferenceEngine)
+    recognises: bool = True
+
+    def feed(self, mode: Mode, rows: Sequence[str]) -> Plan:
+        """Takes some records into the catalog, and tells what they did."""
+        return self.take(mode, "\n".join((HEADER, *rows, "")))
+
+    def take(self, mode: Mode, text: str | bytes) -> Plan:
+        """The same for a whole file."""
+        body = text.encode() if isinstance(text, str) else text
+        feed = samples.received(self.store, self.source, mode=mode)
+        with self.store.begin() as unit:
+            return self._load(unit, feed, body) or self._compare(unit, feed, body)
+
+    def _load(self, unit: UnitOfWork, feed: Feed, body: bytes) -> Plan | None:
+        if not self.recognises:
+            return None
+        reading = self._open(body, feed.mode, NOTHING_KNOWN)
+        publication, stem = samples.publication(feed), samples.new_stem()
+        plan = unit.products.load(incoming(feed, reading), reading, publication, stem)
+        if plan is not None:
+            unit.publications.add(publication, T0)
+        return plan
+
+    def _compare(self, unit: UnitOfWork, feed: Feed, body: bytes) -> Plan:
+        known: Known = NOTHING_KNOWN
+        if self.recognises:
+            known = unit.products.known(feed.partner_id, feed.source_id)
+        while True:
+            reading = self._open(body, feed.mode, known)
+            plan = unit.products.compare(incoming(feed, reading), reading, LIMIT)
+            if not plan.contested:
+                publication = samples.publication(feed)
+                unit.products.apply(plan, publication, samples.new_stem())
+                unit.publications.add(publication, T0)
+                return plan
+            known = known.without(plan.contested)
+
+    def _open(self, body: bytes, mode: Mode, known: Known) -> Reading:
+        terms = Terms(mode, "EUR", ZoneInfo("UTC"))
+        return self.engine.open(io.BytesIO(body), terms, known)
+
+    def catalog(self) -> dict[str, tuple[object, ...]]:
+        """What the catalog says of each product, by sku."""
+        products = samples.catalog(self.store, source_id=self.source.source_id)
+        return {
+            sku: (product.values(), product.status, product.version, product.line, product.ordinal)
+            for sku, product in products.items()
+        }
+
+
+def incoming(feed: Feed, reading: Reading) -> Incoming:
+    named = {name: reading.layout.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
+    columns = {name: column for name, column in named.items() if column}
+    return evolve(samples.incoming(feed, "EUR"), columns=columns)
+
+
+def told(plan: Plan) -> Plan:
+    """What a plan says, less what belongs to one feed alone."""
+    some = [evolve(sample, product_id=None) for sample in plan.samples]
+    return evolve(plan, incoming=None, samples=tuple(some))
+
+
+class TestRecognition:
+    @pytest.fixture
+    def engine(self) -> FeedEngine:
+        return ReferenceEngine()
+
+    @settings(max_examples=40, suppress_health_check=ONE_STORE_AND_ANOTHER)
+    @given(files=FILES)
+    def test_recognising_records_changes_nothing(
+        self, store: Store, engine: FeedEngine, files: list[tuple[Mode, list[str]]]
+    ):
+        """Plans, products, versions and lines are those of reading and comparing everything."""
+        quick = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        plain = Shop(store, samples.settled(store)[1], engine, recognises=False)
+        for mode, rows in files:
+            assert told(quick.feed(mode, rows)) == told(plain.feed(mode, rows))
+            assert quick.catalog() == plain.catalog()
+
+    def test_what_was_read_before_is_recognised(self, store: Store, engine: FeedEngine):
+        """But for records with a problem, wherever in the file they stand."""
+        shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        shop.feed("full", ROWS[2:4] + ROWS[7:8])
+        assert self.recognised(shop, [*ROWS[3:4], *ROWS[7:8], *ROWS[2:3]]) == 2
+        assert self.recognised(shop, ROWS[:1]) == 0
+
+    def test_who_writes_a_product_replaces_its_fingerprint(self, store: Store, engine: FeedEngine):
+        shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        shop.feed("full", ROWS[1:2])
+        shop.feed("full", ROWS[2:3])
+        assert (self.recognised(shop, ROWS[1:2]), self.recognised(shop, ROWS[2:3])) == (0, 1)
+        samples.publish(store, shop.source, samples.record(2, "A", brand="Other"))
+        assert self.recognised(shop, ROWS[2:3]) == 0
+
+    def test_nothing_is_recognised_of_another_mode(self, store: Store, engine: FeedEngine):
+        """A blank or missing column means something else there."""
+        shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        shop.feed("full", ROWS[2:4])
+        assert (self.recognised(shop, ROWS[2:4]), self.recognised(shop, ROWS[2:4], "delta")) == (
+            2,
+            0,
+        )
+
+    def test_only_the_last_plan_that_isnt_contested_is_applied(
+        self, store: Store, engine: FeedEngine
+    ):
+        shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        shop.feed("full", ROWS[1:2])
+        feed = samples.received(store, shop.source, mode="full")
+        with store.begin(dry_run=True) as unit:
+            known = unit.products.known(feed.partner_id, feed.source_id)
+            body = "\n".join((HEADER, ROWS[1], ROWS[2], "")).encode()
+            reading = shop._open(body, "full", known)
+            plan = unit.products.compare(incoming(feed, reading), reading, LIMIT)
+            assert plan.contested == (0,)
+            with pytest.raises(ValueError, match="plan"):
+                unit.products.apply(plan, samples.publication(feed), samples.new_stem())
+
+    def test_a_partner_with_products_isnt_loaded_at_once(self, store: Store, engine: FeedEngine):
+        """Of another source too, whose skus may be the same."""
+        partner, source = samples.settled(store)
+        samples.publish(store, source, samples.record(2, "Z"))
+        other = samples.source(partner, "other")
+        with store.begin() as unit:
+            unit.sources.add(other)
+        shop = Shop(store, other, engine, recognises=True)
+        feed = samples.received(store, other, mode="full")
+        with store.begin(dry_run=True) as unit:
+            assert shop._load(unit, feed, b"sku,product_name\nA,Lamp\n") is None
+
+    def recognised(self, shop: Shop, rows: Sequence[str], mode: Mode = "full") -> int:
+        """How many of these records would be recognised."""
+        body = "\n".join((HEADER, *rows, "")).encode()
+        with shop.store.begin(dry_run=True) as unit:
+            known = unit.products.known(shop.source.partner_id, shop.source.source_id)
+            return sum(len(batch.recognised) for batch in shop._open(body, mode, known))
