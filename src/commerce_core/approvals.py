@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from datetime import datetime
+from io import SEEK_END
 from typing import BinaryIO
 
 from attrs import frozen
@@ -45,7 +46,7 @@ class Rehearsal:
             detail = "The file is read more than once, so it has to be one that can be rewound."
             raise InvalidInput.at("/file", "not_seekable", detail)
         with context.store.begin(dry_run=True) as unit:
-            feed = self._feed(context, unit, find_source)
+            feed = self._feed(context, unit, find_source, stream.seek(0, SEEK_END))
             unit.feeds.add(feed)
             if self.profile is not None:
                 self._read_by(unit, feed, self.profile)
@@ -66,7 +67,7 @@ class Rehearsal:
         saved = SavedProfile(version, profile, "", feed.received_at)
         unit.sources.save_profile(feed.source_id, saved)
 
-    def _feed(self, context: Context, unit: UnitOfWork, find_source: FindSource) -> Feed:
+    def _feed(self, context: Context, unit: UnitOfWork, find_source: FindSource, size: int) -> Feed:
         now, owner = context.clock(), context.partner(unit, self.partner)
         owner.check_may_send()
         origin = find_source(unit, owner, self.source)
@@ -78,7 +79,7 @@ class Rehearsal:
             source_id=origin.source_id,
             file_name=self.file_name,
             content_type="text/csv",
-            bytes=0,
+            bytes=size,
             sha256="",
             mode=self.mode or origin.mode,
             status="received",

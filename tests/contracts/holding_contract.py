@@ -17,6 +17,7 @@ import pytest
 from attrs import define, evolve, field
 
 from adapters.memory import MemoryFiles
+from commerce_core import tally
 from commerce_core.approvals import decision, take_up
 from commerce_core.context import Context
 from commerce_core.errors import Conflict, FileRefused, InvalidInput, NotFound
@@ -471,6 +472,13 @@ def test_a_file_is_looked_at_before_it_is_sent_and_nothing_stays(desk: Desk):
     assert len(list(desk.commerce.intake.jobs(partner=desk.partner))) == 1
     sent = desk.plan(desk.send(rows[:74]))
     assert evolve(sent, feed_id="", planned_at=DAWN) == evolve(plan, feed_id="", planned_at=DAWN)
+
+
+def test_a_file_that_is_looked_at_is_as_large_as_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """What is bounded by the bytes of a feed is bounded by those of the file."""
+    monkeypatch.setattr(tally, "RECORDS_BESIDE_BYTES", 0)
+    stream = io.BytesIO(written(catalog(60)))
+    assert desk.commerce.intake.plan(stream, partner=desk.partner).created == 60
 
 
 def test_a_file_that_can_t_be_taken_is_refused_when_it_is_looked_at(desk: Desk):
