@@ -16,7 +16,7 @@ from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.polars_feeds import PolarsEngine
+from adapters.polars_feeds import PolarsEngine, chunks
 from adapters.polars_feeds.tables import Table
 from commerce_core import feed_text
 from commerce_core.errors import FileRefused
@@ -95,6 +95,18 @@ PIECES = (
 @example("x\x01,b\nB,c\n", 1 << 24)
 def test_any_quoting_reads_alike(text: str, chunk: int):
     assert_alike(f"sku,product_name\n{text}".encode(), TERMS, chunk)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_however_few_lines_are_read_at_a_time_it_reads_alike(
+    most: int, end: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Of tiny records too few, and a quoted cell of many lines is read on to its end."""
+    monkeypatch.setattr(chunks, "MOST_LINES", most)
+    rows = ["sku,product_name", "A,1", 'B,"2', "", '3"', "C,4", "", 'D,"5', '"', "E,6"]
+    for last in ("", end):
+        assert_alike((end.join(rows) + last).encode(), TERMS)
 
 
 def test_where_a_chunk_ends_doesnt_matter():

@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, Final
 
+import numpy as np
+
 from commerce_core.feed_bytes import Text, read_text, unpacked
 from commerce_core.feed_reader import Opening
 from commerce_core.feed_text import LONGEST_RECORD, RawRecord
 
 CHUNK: Final = 1 << 24
 """Bytes of text that are read at a time."""
+MOST_LINES: Final = 1 << 18
+"""Lines that are read at a time: tiny ones become columns that are far larger than their text."""
+_NEWLINE: Final = 0x0A
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _OF_BYTES: Final = ("utf-8", "utf-8-sig")
 
@@ -87,8 +92,7 @@ class Chunks:
         found = self._kept.find(b"\n", self._size - 1) + 1
         if found:
             data, self._kept = front + self._kept[:found], self._kept[found:]
-            self._look_ahead()
-            return data
+            return self._cut(data, len(front))
         parts, size = [front, self._kept], len(self._kept)
         self._kept = b""
         while not found and size <= LONGEST_RECORD + self._size:
@@ -100,8 +104,17 @@ class Chunks:
             parts.append(block[:found] if found else block)
             self._kept = block[found:] if found else b""
             size += len(block)
+        return self._cut(b"".join(parts), len(front))
+
+    def _cut(self, data: bytes, behind: int) -> bytes:
+        """The first lines behind that byte, as many as are read at a time; the others are kept."""
+        if data.count(b"\n", behind) > MOST_LINES:
+            ends = np.flatnonzero(np.frombuffer(data, np.uint8, offset=behind) == _NEWLINE)
+            end = behind + int(ends[MOST_LINES - 1]) + 1
+            data, self._kept = data[:end], data[end:] + self._kept
+            self.ended = False
         self._look_ahead()
-        return b"".join(parts)
+        return data
 
     def _look_ahead(self) -> None:
         """So that the last lines are known to be the last."""
