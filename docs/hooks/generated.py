@@ -44,6 +44,7 @@ REFUSED_FILES: Final = {
     "ambiguous_dialect": "More than one delimiter could be meant.",
     "undecodable": "A byte isn't of the encoding; its line is named.",
     "unterminated_quote": "A quote is never closed; the line that opens it is named.",
+    "too_many_rejected": "More records were rejected than the source tolerates; nothing landed.",
     "too_large": "A limit was passed: the length of a record, the number of columns or records.",
     "row_count": "It hasn't as many records as `expected_rows` announced.",
     "nothing_accepted": "Not one record could be accepted, or there was none.",

@@ -12,10 +12,12 @@ from attrs import evolve, frozen
 
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.feeds import Feed
+from commerce_core.guards import GuardResult
 from commerce_core.jobs import Drift, JobError, Summary
 from commerce_core.orders import Order
 from commerce_core.paging import write_cursor
 from commerce_core.partners import Scope
+from commerce_core.products import Oversold
 from commerce_core.publications import Publication
 from commerce_core.versions import ChangeQuery, behind
 
@@ -40,6 +42,8 @@ EVENTS_KEPT: Final = timedelta(days=90)
 """After so long an event is forgotten."""
 MOST_FORGOTTEN: Final = 10_000
 """Events that are forgotten at once."""
+MOST_OVERSOLD: Final = 100
+"""Oversold products that an event names, by sku."""
 MOST_DRIFTS: Final = 20
 """Drifts that an event names; the job's summary has all of them."""
 
@@ -145,6 +149,14 @@ class Told:
         error = {"code": why.code, "message": why.message}
         return self.of_feed(kind, feed, job_id=job_id, error=error)
 
+    def held(self, feed: Feed, job_id: str, guards: Sequence[GuardResult]) -> Event:
+        """A feed waits for a person, and what the guards say that hold it."""
+        told = [
+            {"guard": guard.guard, "value": f"{guard.value:f}", "limit": f"{guard.limit:f}"}
+            for guard in guards
+        ]
+        return self.of_feed("feed.held", feed, job_id=job_id, guards=told)
+
     def drifted(self, feed: Feed, job_id: str, drifts: Sequence[Drift]) -> Event:
         """The form of a source's files has changed."""
         told = [
@@ -166,6 +178,26 @@ class Told:
             },
         }
         return Event(self.event_id, "catalog.changed", self.at, (publication.partner_id,), data)
+
+    def oversold(self, publication: Publication, products: Sequence[Oversold]) -> Event:
+        """Less is there than open orders hold, by that publication."""
+        told = [
+            {
+                "product_id": product.product_id,
+                "sku": product.sku,
+                "quantity": product.quantity,
+                "held": product.held,
+            }
+            for product in products
+        ]
+        data = {
+            "publication": publication.number,
+            "feed_id": publication.feed_id,
+            "source_id": publication.source_id,
+            "partner_id": publication.partner_id,
+            "products": told,
+        }
+        return Event(self.event_id, "stock.oversold", self.at, (publication.partner_id,), data)
 
     def of_order(self, kind: EventKind, order: Order) -> Event:
         """Something about an order. Of its lines nothing is told, since some may be another's."""

@@ -32,11 +32,13 @@ def held_job(unit: UnitOfWork, feed: Feed) -> Job | None:
     return next(iter(unit.jobs.page(query, None, 1).items), None)
 
 
-def supersede_held(unit: UnitOfWork, applied: Feed, at: datetime) -> None:
+def supersede_held(unit: UnitOfWork, applied: Feed, at: datetime) -> list[Feed]:
     """Ends the wait of the source's held feeds that show no later moment than a full one applied.
 
     Their jobs are completed as `superseded`, as they would be if somebody approved them now.
+    Returns these feeds.
     """
+    ended: list[Feed] = []
     query = FeedQuery(source_id=applied.source_id, status="held")
     for feed in unit.feeds.page(query, None, MOST_LOOKED_AT).items:
         job = held_job(unit, feed)
@@ -52,3 +54,5 @@ def supersede_held(unit: UnitOfWork, applied: Feed, at: datetime) -> None:
             summary = evolve(summary, notes=(*summary.notes, note))
             unit.jobs.put(job.complete(at, summary, "superseded"))
             unit.feeds.put(feed.became("superseded"))
+            ended.append(feed)
+    return ended

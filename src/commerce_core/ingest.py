@@ -8,13 +8,15 @@ Nothing of a run is seen until all of it is, and a run that lost its lease commi
 that only validate or plan write what they found, and leave the state of their feed alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 from attrs import evolve, frozen
 
 from commerce_core.errors import FileRefused
+from commerce_core.events import MOST_OVERSOLD, Event, Told
 from commerce_core.feed_engine import Batch, FeedEngine
 from commerce_core.feed_schema import PROBLEMS, Problem
 from commerce_core.feeds import Feed
@@ -25,6 +27,7 @@ from commerce_core.kept_plans import KeptPlan
 from commerce_core.planning import Planned, Planning, Run, newer_full_snapshot
 from commerce_core.plans import Incoming, Plan
 from commerce_core.ports import Clock, Files, KeepLease, Store, UnitOfWork
+from commerce_core.products import Oversold
 from commerce_core.publications import Publication
 from commerce_core.recognition import recognised
 from commerce_core.rejects import MOST_REPORT_BYTES, RejectReport
@@ -89,13 +92,21 @@ class Ingest:
         now = self.clock()
         summary.check(0, 0)
         self._applied(unit, feed, now)
+        unit.events.add([self._told().applied(feed, job.job_id, summary)])
         return _finished(unit, job.complete(now, summary, summary.outcome))
 
     def _applied(self, unit: UnitOfWork, feed: Feed, at: datetime) -> None:
         """The catalog shows the feed; a whole one ends the wait of those that are held."""
         unit.feeds.put(feed.became("applied", at))
         if feed.mode == "full":
-            supersede_held(unit, feed, at)
+            ended = supersede_held(unit, feed, at)
+            unit.events.add(
+                self._told().of_feed("feed.superseded", held, by=feed.feed_id) for held in ended
+            )
+
+    def _told(self) -> Told:
+        now = self.clock()
+        return Told(mint("evt", now, self.entropy), now)
 
     def _land(self, unit: UnitOfWork, job: Job, planning: Planning, run: Run) -> "_Landed":
         """Applies what the feed changes, if any is accepted and no guard holds it."""
@@ -104,13 +115,15 @@ class Ingest:
         def load(incoming: Incoming, batches: Iterable[Batch]) -> Plan | None:
             return unit.products.load(incoming, batches, publication, self._stem())
 
-        planned = planning.plan(unit, run, load if job.kind == "ingest" else None)
+        lands = job.kind == "ingest" and not run.may_be_refused
+        planned = planning.plan(unit, run, load if lands else None)
         tally, plan, summary = planned.tally, planned.plan, planned.summary
         if plan.rejected:
             summary = _with_report(summary, self._report(unit, job, run, planned))
             tally.stage("report", plan.rejected)
-        held = job.kind == "ingest" and is_held(unit, job, planned.kept)
-        if summary.accepted and job.kind == "ingest" and not held:
+        refused = run.refusal(summary) if job.kind == "ingest" else None
+        held = job.kind == "ingest" and not refused and is_held(unit, job, planned.kept)
+        if summary.accepted and job.kind == "ingest" and not held and not refused:
             after = plan.created
             if not planned.loaded:
                 after = unit.products.apply(plan, publication, self._stem())
@@ -122,6 +135,7 @@ class Ingest:
             tally.problems_with(plan),
             tally.progress("apply"),
             planned.kept,
+            refused,
             held=held,
         )
 
@@ -159,8 +173,9 @@ class Ingest:
             unit.jobs.keep_plan(job.job_id, landed.kept)
         if not landed.accepted(job):
             error = JobError("nothing_accepted", _nothing_accepted(summary))
-            _put(unit, job, _failed(feed))
-            return _finished(unit, job.fail(now, error, summary))
+            return self._refuse(unit, job, feed, error, summary)
+        if landed.refused:
+            return self._refuse(unit, job, feed, landed.refused, summary)
         if job.kind == "validate":
             outcome: Outcome = "with_rejects" if summary.rejected else "clean"
             return _finished(unit, job.complete(now, summary, outcome))
@@ -168,25 +183,63 @@ class Ingest:
             return _finished(unit, job.complete(now, summary, summary.outcome))
         if landed.held:
             unit.feeds.put(feed.became("held"))
+            guards = landed.kept.holds if landed.kept else ()
+            held = self._told().held(feed, job.job_id, guards)
+            unit.events.add([held, *self._drifted(job, feed, summary)])
             return _finished(unit, job.hold(now, summary))
         self._applied(unit, feed, now)
         done = _finished(unit, job.complete(now, summary, summary.outcome))
-        unit.publications.add(evolve(landed.publication, changes=summary.changes), now)
+        oversold = unit.products.oversold(landed.publication, MOST_OVERSOLD)
+        changed = evolve(landed.publication, changes=summary.changes)
+        published = unit.publications.add(changed, now)
+        unit.events.add(self._news(job, feed, summary, published, oversold))
         return done
+
+    def _news(
+        self,
+        job: Job,
+        feed: Feed,
+        summary: Summary,
+        published: Publication,
+        oversold: Sequence[Oversold],
+    ) -> Iterator[Event]:
+        """What there is to announce of a feed that has been applied."""
+        yield self._told().applied(feed, job.job_id, summary)
+        yield from self._drifted(job, feed, summary)
+        if summary.changes:
+            yield self._told().changed(published, summary)
+        if oversold:
+            yield self._told().oversold(published, oversold)
+
+    def _drifted(self, job: Job, feed: Feed, summary: Summary) -> Iterator[Event]:
+        if summary.drift:
+            yield self._told().drifted(feed, job.job_id, summary.drift)
+
+    def _refuse(
+        self, unit: UnitOfWork, job: Job, feed: Feed, error: JobError, summary: Summary | None
+    ) -> Job:
+        """Nothing of the feed lands. One that its source rejects could have been taken."""
+        rejected = error.code == "too_many_rejected"
+        _put(unit, job, _failed(feed, "rejected" if rejected else "failed"))
+        if job.kind == "ingest":
+            kind = "feed.rejected" if rejected else "feed.failed"
+            unit.events.add([self._told().failed(kind, feed, job.job_id, error)])
+        return _finished(unit, job.fail(self.clock(), error, summary))
 
     def _supersede(self, unit: UnitOfWork, job: Job, feed: Feed, latest: datetime) -> Job:
         note = f"A newer full feed, as of {latest.isoformat()}, has been applied already."
-        _put(unit, job, feed.became("superseded"))
+        _put(unit, job, feed if feed.status == "applied" else feed.became("superseded"))
+        if job.kind == "ingest":
+            unit.events.add([self._told().of_feed("feed.superseded", feed, job_id=job.job_id)])
         return _finished(unit, job.complete(self.clock(), Summary(notes=(note,)), "superseded"))
 
     def _fail(self, job: Job, refusal: FileRefused) -> Job:
         error = JobError(refusal.code, str(refusal))
         with self.store.begin() as unit:
             feed, shown = unit.feeds.get(job.feed_id), unit.jobs.get(job.job_id).progress
-            _put(unit, job, _failed(feed))
             # How far it came, as far as that was shown.
             job = evolve(job, progress=evolve(shown, bytes_total=feed.bytes))
-            return _finished(unit, job.fail(self.clock(), error))
+            return self._refuse(unit, job, feed, error, None)
 
     def _publication(self, job: Job, run: Run) -> Publication:
         feed, decision = run.feed, job.decision
@@ -214,6 +267,7 @@ class _Landed:
     problems: list[Problem]
     progress: Progress
     kept: KeptPlan | None
+    refused: JobError | None
     held: bool
 
     def accepted(self, job: Job) -> bool:
@@ -236,9 +290,9 @@ def _finished(unit: UnitOfWork, job: Job) -> Job:
     return job
 
 
-def _failed(feed: Feed) -> Feed:
-    """Failed, unless an earlier job has already applied it."""
-    return feed if feed.status == "applied" else feed.became("failed")
+def _failed(feed: Feed, status: Literal["failed", "rejected"]) -> Feed:
+    """The feed in that state, unless an earlier job has already applied it."""
+    return feed if feed.status == "applied" else feed.became(status)
 
 
 def _with_report(summary: Summary, records: int) -> Summary:

@@ -349,6 +349,11 @@ class Intake:
                 _check_idle(unit, feed)
                 job = revert_job(feed, self._context.mint("job"), self._context.clock(), run=run)
                 unit.jobs.add(job)
+                note = "Undoes the revert of it." if undo else None
+                self._context.note(
+                    unit, "feed.reverted", feed.feed_id, job.job_id, partner_id=feed.partner_id,
+                    note=note,
+                )  # fmt: skip
                 return job
 
             return self._context.once(unit, key, ("revert", feed.feed_id, undo, run), make)
@@ -409,15 +414,21 @@ class Intake:
 
     def cancel(self, job_id: str) -> Job:
         """Cancels a job that hasn't begun; Conflict if it has."""
-        return self._change_job(job_id, lambda job: job.cancel(self._context.clock()))
+        return self._change_job(
+            job_id, lambda job: job.cancel(self._context.clock()), "job.cancelled"
+        )
 
-    def _change_job(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+    def _change_job(
+        self, job_id: str, change: Callable[[Job], Job], action: Action | None = None
+    ) -> Job:
         self.get_job(job_id)
         with self._context.store.begin() as unit:
             old = unit.jobs.lock(parse("job", job_id))
             new = change(old)
             if new != old:
                 unit.jobs.put(new)
+            if action is not None:
+                self._context.note(unit, action, new.job_id, new.feed_id, partner_id=new.partner_id)
             return new
 
     def run(self, job_id: str) -> Job:

@@ -4,7 +4,7 @@ Whoever runs a feed's job plans first, and so does whoever only looks at a file.
 touched by it.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import BinaryIO, Final
@@ -20,7 +20,7 @@ from commerce_core.feeds import Feed
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.ids import looks_like
-from commerce_core.jobs import JobKind, JobQuery, Summary
+from commerce_core.jobs import JobError, JobKind, JobQuery, Summary
 from commerce_core.kept_plans import KeptPlan, judged
 from commerce_core.lateness import overtaken_skus, without_overtaken
 from commerce_core.layouts import Layout
@@ -28,7 +28,7 @@ from commerce_core.partners import Partner
 from commerce_core.plans import Incoming, Plan
 from commerce_core.ports import Clock, Files, UnitOfWork
 from commerce_core.rejects import MOST_COMPARED_KEPT
-from commerce_core.sources import Source
+from commerce_core.sources import REJECT_RECORDS, Source
 from commerce_core.tally import Tally, Tell
 
 Load = Callable[[Incoming, Iterable[Batch]], Plan | None]
@@ -63,6 +63,31 @@ class Run:
         """How far the feed may go. A source may have been removed since it sent the feed."""
         source = self.sources.get(self.feed.source_id)
         return source.guards if source else DEFAULT_GUARDS
+
+    def refusal(self, summary: Summary) -> JobError | None:
+        """Why the source takes no feed in which so much was rejected, if it doesn't."""
+        source = self.sources.get(self.feed.source_id)
+        records = summary.records_read - summary.blank
+        return source.on_error.refusal(summary.rejected, records) if source else None
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether rejected records can keep the others from the catalog."""
+        source = self.sources.get(self.feed.source_id)
+        return source is not None and source.on_error != REJECT_RECORDS
+
+    def notes(self, summary: Summary) -> Iterator[str]:
+        """What there is to say of the feed as one of its source."""
+        source, feed = self.sources.get(self.feed.source_id), self.feed
+        if self.kind in ("plan", "validate") and (refusal := self.refusal(summary)):
+            yield refusal.message
+        if source and source.snapshot_pattern and feed.snapshot_at == feed.received_at:
+            named = source.moment_of(feed.file_name, self.partner.time_zone)
+            if named != feed.snapshot_at:
+                yield (
+                    f"The file's name doesn't tell its moment as {source.snapshot_pattern} does: "
+                    "that of its receipt counts."
+                )
 
 
 @frozen
@@ -134,6 +159,7 @@ class Planning:
         _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
         tally.stage("read" if run.kind == "validate" else "compare", tally.records_read)
         summary = _with_drift(unit, run.feed, tally.summary(planned.plan, planned.reading))
+        summary = evolve(summary, notes=(*summary.notes, *run.notes(summary)))
         planned = evolve(planned, summary=summary)
         if run.kind == "validate":
             return planned

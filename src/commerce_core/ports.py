@@ -33,7 +33,7 @@ from commerce_core.orders import Order, OrderQuery
 from commerce_core.paging import Page, Position
 from commerce_core.partners import ApiKey, Partner
 from commerce_core.plans import Incoming, Plan
-from commerce_core.products import Product, ProductQuery
+from commerce_core.products import Oversold, Product, ProductQuery
 from commerce_core.profiles import SavedProfile
 from commerce_core.publications import Publication
 from commerce_core.reverts import RevertPlan
@@ -320,6 +320,13 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """The ids, removed products' too, of these pairs of partner id and sku, where known."""
         ...
 
+    def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
+        """The active products that this unit has written for a publication, and that are oversold.
+
+        The first ones by sku, whether or not the publication itself has been added yet.
+        """
+        ...
+
     def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds units (below zero: gives back) to those held on open orders.
 
@@ -335,7 +342,8 @@ class Publications(Protocol):
     def add(self, publication: Publication, at: datetime) -> Publication:
         """Keeps it with the next number, and `at` or the first moment after its predecessor's time.
 
-        Has to be the unit's last write: from here to the commit all other publications wait.
+        Has to be the unit's last write, but for the events that tell of it: from here to the commit
+        all other publications wait.
         """
         ...
 

@@ -16,6 +16,16 @@ NotSellable = Literal[
 ]
 
 
+@frozen
+class Oversold:
+    """A product of which open orders hold more units than its partner says are there."""
+
+    product_id: str
+    sku: str
+    quantity: int
+    held: int
+
+
 @frozen(kw_only=True)
 class Product:
     """A product as it now stands: what its partner's feeds said last.

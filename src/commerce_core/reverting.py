@@ -6,16 +6,18 @@
 It is a publication of its own, in one transaction. What was changed since is kept, and listed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from attrs import evolve, frozen
 
 from commerce_core.errors import Conflict
+from commerce_core.events import MOST_OVERSOLD, Event, Told
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, mint
 from commerce_core.jobs import Job, JobError, Progress, Summary
 from commerce_core.ports import Clock, KeepLease, Store, UnitOfWork
+from commerce_core.products import Oversold
 from commerce_core.publications import Publication
 from commerce_core.reverts import MOST_KEPT, RevertPlan
 
@@ -59,8 +61,32 @@ class Reverting:
         summary = summary_of(plan)
         done = evolve(job, progress=progress).complete(now, summary, summary.outcome)
         unit.jobs.finish(done)
-        unit.publications.add(made, now)
+        oversold = unit.products.oversold(made, MOST_OVERSOLD)
+        published = unit.publications.add(made, now)
+        unit.events.add(self._news(done, feed, summary, published, oversold))
         return done
+
+    def _news(
+        self,
+        job: Job,
+        feed: Feed,
+        summary: Summary,
+        published: Publication,
+        oversold: Sequence[Oversold],
+    ) -> Iterator[Event]:
+        """What there is to announce: an undone revert is as if the feed had been applied anew."""
+        if feed.status == "applied":
+            yield self._told().of_feed("feed.reverted", feed, job_id=job.job_id)
+        else:
+            yield self._told().applied(feed, job.job_id, summary)
+        if summary.changes:
+            yield self._told().changed(published, summary)
+        if oversold:
+            yield self._told().oversold(published, oversold)
+
+    def _told(self) -> Told:
+        now = self.clock()
+        return Told(mint("evt", now, self.entropy), now)
 
     def _publication(self, feed: Feed, last: Publication, plan: RevertPlan) -> Publication:
         return Publication(

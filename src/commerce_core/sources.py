@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from commerce_core.errors import Fault, InvalidInput, refuse_if
 from commerce_core.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.ids import looks_like
+from commerce_core.jobs import JobError
 from commerce_core.partners import LONGEST_NAME, Mode, tidy_name
 from commerce_core.snapshots import moment_named, pattern_fault
 
@@ -55,6 +56,19 @@ class OnError:
         """Whether a feed is refused of whose so many records so many were rejected."""
         by_count = self.count is not None and rejected > self.count
         return by_count or (self.share is not None and rejected > self.share * records)
+
+    def refusal(self, rejected: int, records: int) -> JobError | None:
+        """Why a feed is refused of whose so many records so many were rejected, if it is."""
+        if not self.refuses(rejected, records):
+            return None
+        share = "" if self.share is None else f"a share of {self.share:f}"
+        count = "" if self.count is None else f"{self.count:,}"
+        limit = " or ".join(filter(None, (count, share)))
+        message = (
+            f"{rejected:,} of {records:,} records were rejected, and the source takes no feed with "
+            f"more than {limit}. Nothing was applied: mend the file, and send it again."
+        )
+        return JobError("too_many_rejected", message)
 
 
 REJECT_RECORDS: Final = OnError()

@@ -18,7 +18,7 @@ from commerce_core.feeds import Feed
 from commerce_core.ids import Block
 from commerce_core.plans import Change, Incoming
 from commerce_core.ports import Store, UnitOfWork
-from commerce_core.products import Product, ProductQuery
+from commerce_core.products import Oversold, Product, ProductQuery
 from commerce_core.publications import TICK, Publication
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, ONE_STORE_AND_ANOTHER, SECOND, T0, record
@@ -197,6 +197,35 @@ class TestCatalog:
             (problem,) = unit.products.compare(incoming, records, 10).problems
         assert (problem.code, problem.line) == ("sku_of_other_source", 2)
         assert "The source 'main' owns this sku, so 'Lager' can't change it." in problem.hint
+
+    def test_what_a_publication_has_left_oversold(self, store: Store):
+        """Active products it wrote, of which fewer are there than are held; first ones by sku."""
+        _, source = samples.settled(store)
+        skus = ("B", "A", "C", "D", "E")
+        stocked = [record(line, sku, quantity=9) for line, sku in enumerate(skus, start=2)]
+        samples.publish(store, source, *stocked)
+        catalog = samples.catalog(store)
+        with store.begin() as unit:
+            unit.products.hold({catalog[sku].product_id: 5 for sku in "ABCE"})
+        feed = samples.received(store, source, mode="delta")
+        lower = [
+            record(2, "A", quantity=4), record(3, "B", quantity=0), record(4, "C", quantity=5),
+            record(5, "D", quantity=1), record(6, "E", quantity=None),
+        ]  # fmt: skip
+        with store.begin() as unit:
+            incoming = evolve(samples.incoming(feed), mode="delta")
+            plan = unit.products.compare(incoming, samples.batches(lower), 10)
+            made = samples.publication(feed)
+            unit.products.apply(plan, made, samples.new_stem())
+            told = [
+                Oversold(catalog["A"].product_id, "A", 4, 5),
+                Oversold(catalog["B"].product_id, "B", 0, 5),
+            ]
+            assert list(unit.products.oversold(made, 10)) == told
+            assert list(unit.products.oversold(made, 1)) == told[:1]
+            unit.publications.add(made, T0)
+            assert list(unit.products.oversold(made, 10)) == told
+            assert list(unit.products.oversold(samples.publication(feed), 10)) == []
 
     def test_problems_are_kept_up_to_the_limit_and_all_counted(self, store: Store):
         """Of a plan's problems the first by line are given; the counts are of all."""

@@ -178,3 +178,124 @@ def test_keys_are_remembered_and_their_secrets_nowhere(commerce: Commerce):
     assert issued.secret is not None
     assert issued.secret not in whole
     assert "digest" not in whole
+
+
+# --- feeds ----------------------------------------------------------------------------------------
+
+
+def told_of(commerce: Commerce, feed_id: str) -> list[Event]:
+    return [e for e in commerce.chronicle.events() if e.data.get("feed_id") == feed_id]
+
+
+def test_an_applied_feed_is_announced_with_figures_and_the_cursor_to_its_changes(
+    commerce: Commerce,
+):
+    feed_id = load(commerce)
+    received, applied, changed = told_of(commerce, feed_id)
+    assert (received.kind, applied.kind) == ("feed.received", "feed.applied")
+    assert (applied.data["outcome"], applied.data["created"]) == ("clean", 2)
+    assert (changed.kind, changed.data["publication"], changed.data["created"]) == (
+        "catalog.changed",
+        1,
+        2,
+    )
+    changes = commerce.history.page_changes(cursor=changed.data["changes_cursor"])
+    assert {change.product.feed_id for change in changes.items} == {feed_id}
+    theirs = key_of(commerce, "Acme")
+    (seen,) = theirs.chronicle.events(kinds=("catalog.changed",))
+    assert theirs.history.page_changes(cursor=seen.data["changes_cursor"]).items
+
+
+def test_a_feed_that_changes_nothing_is_applied_and_no_change_is_announced(commerce: Commerce):
+    load(commerce)
+    again, other = load(commerce), load(commerce, CATALOG.replace("Lamp", " Lamp"))
+    for feed_id in (again, other):
+        assert [event.kind for event in told_of(commerce, feed_id)] == [
+            "feed.received",
+            "feed.applied",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [("colour\nred\n", "no_header"), ("sku,title\n", "nothing_accepted")]
+)
+def test_a_failed_feed_is_announced_with_the_reason(commerce: Commerce, body: str, code: str):
+    _, failed = told_of(commerce, load(commerce, body))
+    assert (failed.kind, failed.data["error"]["code"]) == ("feed.failed", code)
+
+
+def test_drift_is_announced_with_the_columns(commerce: Commerce):
+    load(commerce)
+    feed_id = load(commerce, "sku,title,price,colour\nA,Lamp,5,red\n")
+    (drifted,) = [e for e in told_of(commerce, feed_id) if e.kind == "feed.drifted"]
+    columns = {(drift["kind"], drift["column"]) for drift in drifted.data["drift"]}
+    assert columns == {("column_added", "colour"), ("column_gone", "quantity")}
+
+
+def test_a_held_feed_is_announced_and_what_is_decided_is_remembered(commerce: Commerce):
+    rows = [f"P{number},Product {number},5\n" for number in range(60)]
+    head = "sku,title,price\n"
+
+    def send(body: str) -> str:
+        stream = io.BytesIO(body.encode())
+        return commerce.intake.load(stream, partner="Acme", mode="full").feed_id
+
+    send(head + "".join(rows))
+    held = send(head + "".join(rows[:30]))
+    event = told_of(commerce, held)[-1]
+    assert event.kind == "feed.held"
+    assert {guard["guard"] for guard in event.data["guards"]} >= {"removals"}
+    commerce.intake.reject(held, note="An accident.")
+    event = told_of(commerce, held)[-1]
+    assert (event.kind, event.data["error"]["message"]) == ("feed.rejected", "An accident.")
+    again = send(head + "".join(rows[:29]))
+    commerce.intake.approve(again, note="It is right.")
+    assert [event.kind for event in told_of(commerce, again)] == [
+        "feed.received", "feed.held", "feed.applied", "catalog.changed",
+    ]  # fmt: skip
+    approved, rejected = (
+        next(commerce.chronicle.audit(AuditQuery(subject=feed_id))) for feed_id in (again, held)
+    )
+    assert (rejected.action, rejected.note) == ("feed.rejected", "An accident.")
+    assert (approved.action, approved.note) == ("feed.approved", "It is right.")
+
+
+def test_a_held_feed_that_a_newer_one_ends_is_announced_as_superseded(commerce: Commerce):
+    rows = [f"P{number},Product {number},5\n" for number in range(60)]
+    for count in (60, 30, 59):
+        body = "sku,title,price\n" + "".join(rows[:count])
+        commerce.intake.load(io.BytesIO(body.encode()), partner="Acme", mode="full")
+    (event,) = commerce.chronicle.events(kinds=("feed.superseded",))
+    assert event.data["by"] != event.data["feed_id"]
+
+
+def test_a_revert_and_its_undoing_are_announced_and_remembered(commerce: Commerce):
+    load(commerce)
+    feed_id = load(commerce, CATALOG.replace("5", "7"))
+    commerce.intake.run(commerce.intake.revert(feed_id).job_id)
+    commerce.intake.run(commerce.intake.revert(feed_id, undo=True).job_id)
+    assert [event.kind for event in told_of(commerce, feed_id)][1:] == [
+        "feed.applied", "catalog.changed", "feed.reverted", "catalog.changed", "feed.applied",
+        "catalog.changed",
+    ]  # fmt: skip
+    undone, reverted = commerce.chronicle.audit(AuditQuery(subject=feed_id))
+    assert {undone.action, reverted.action} == {"feed.reverted"}
+    assert (undone.note, reverted.note) == ("Undoes the revert of it.", None)
+
+
+def test_stock_that_orders_hold_and_a_feed_denies_is_announced(commerce: Commerce):
+    acme = commerce.intake.get_partner("Acme").partner_id
+    load(commerce)
+    commerce.ordering.place([Wanted(5, partner_id=acme, sku="A")])
+    feed_id = load(commerce, "sku,quantity\nA,3\nB,1\n")
+    (event,) = commerce.chronicle.events(kinds=("stock.oversold",))
+    (product,) = event.data["products"]
+    assert (event.data["feed_id"], product["sku"]) == (feed_id, "A")
+    assert (product["quantity"], product["held"]) == (3, 5)
+
+
+def test_a_cancelled_job_is_remembered(commerce: Commerce):
+    receipt = commerce.intake.upload(io.BytesIO(b"sku\n"), partner="Acme")
+    commerce.intake.cancel(receipt.job_id)
+    (entry,) = commerce.chronicle.audit(AuditQuery(subject=receipt.feed_id))
+    assert entry.action == "job.cancelled"

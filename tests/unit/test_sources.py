@@ -129,3 +129,68 @@ def test_a_source_is_removed_once_nothing_hangs_on_it(commerce: Commerce):
 )
 def test_a_feed_is_refused_beyond_what_its_source_tolerates(on_error: OnError, refused: list[bool]):
     assert [on_error.refuses(rejected, 100) for rejected in (0, 5, 6)] == refused
+
+
+MIXED = "sku,title,price\nA,Lamp,5\nB,Chair,free\nC,Desk,7\nD,Bed,8\n"
+
+
+@pytest.mark.parametrize(
+    "on_error", [REJECT_FEED, OnError(count=0, share=Decimal(1)), OnError(share=Decimal("0.2"))]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_feed_with_more_rejected_records_than_its_source_tolerates_lands_nowhere(
+    commerce: Commerce, on_error: OnError, first: bool
+):
+    if not first:
+        load(commerce, CATALOG)
+    commerce.sourcing.change("main", partner="Acme", on_error=on_error)
+    job = load(commerce, MIXED)
+    assert job.status == "failed"
+    assert job.error is not None
+    assert job.error.code == "too_many_rejected"
+    assert "1 of 4 records" in job.error.message
+    assert commerce.intake.get_feed(job.feed_id).status == "rejected"
+    assert job.summary is not None
+    assert job.summary.rejected == 1
+    assert [problem.line for problem in commerce.intake.problems(job.job_id)] == [3]
+    with commerce.intake.report(job.job_id) as report:
+        assert b"free" in report.read()
+    assert len(list(commerce.catalog.list())) == (0 if first else 2)
+    (event,) = commerce.chronicle.events(kinds=("feed.rejected",))
+    assert event.data["error"]["code"] == "too_many_rejected"
+
+
+def test_a_tolerated_share_of_rejected_records_keeps_the_others(commerce: Commerce):
+    commerce.sourcing.change("main", partner="Acme", on_error=OnError(share=Decimal("0.25")))
+    assert load(commerce, MIXED).outcome == "with_rejects"
+    assert len(list(commerce.catalog.list())) == 3
+
+
+def test_who_only_looks_at_a_file_is_told_that_it_would_be_refused(commerce: Commerce):
+    commerce.sourcing.change("main", partner="Acme", on_error=REJECT_FEED)
+    receipt = commerce.intake.upload(io.BytesIO(MIXED.encode()), partner="Acme", kind="plan")
+    job = commerce.intake.run(receipt.job_id)
+    assert job.summary is not None
+    assert any("takes no feed" in note for note in job.summary.notes)
+
+
+def test_a_name_that_does_not_fit_the_pattern_is_noted(commerce: Commerce):
+    commerce.sourcing.change("main", partner="Acme", snapshot_pattern="{YYYY}{MM}{DD}.csv")
+    fits, other = load(commerce, CATALOG, name="20260617.csv"), load(commerce, MIXED, name="x.csv")
+    assert fits.summary is not None
+    assert other.summary is not None
+    assert fits.summary.notes == ()
+    assert "{YYYY}{MM}{DD}.csv" in other.summary.notes[0]
+
+
+def test_a_full_feed_removes_its_own_products_alone_and_names_both_sources_of_a_sku(
+    commerce: Commerce,
+):
+    load(commerce, CATALOG)
+    commerce.sourcing.add("Acme", "web", mode="full")
+    told = load(commerce, "sku,title,price\nA,Lamp,9\nW,Web,1\n", "web")
+    (problem,) = commerce.intake.problems(told.job_id)
+    assert problem.code == "sku_of_other_source"
+    assert "The source 'main' owns this sku, so 'web' can't change it." in problem.hint
+    load(commerce, "sku,title,price\nX,New,1\n", "web")
+    assert {product.sku for product in commerce.catalog.list()} == {"A", "B", "X"}

@@ -40,7 +40,7 @@ from commerce_core.plans import Change, Incoming, Plan, compare
 from commerce_core.ports import Clock, StoredFile, UnitOfWork, check_file_key
 from commerce_core.product_lists import place_of, position_of
 from commerce_core.product_queries import fitting
-from commerce_core.products import Product, ProductQuery
+from commerce_core.products import Oversold, Product, ProductQuery
 from commerce_core.profiles import UNPROFILED, SavedProfile
 from commerce_core.publications import TICK, Publication
 from commerce_core.reverts import Decided, RevertPlan, plan_revert
@@ -693,6 +693,19 @@ class _Products:
 
     def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         return {key: self._kept.skus[key] for key in keys if key in self._kept.skus}
+
+    def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
+        written = [
+            (row, self._kept.held.get(row.product_id, 0))
+            for row in self._kept.products.values()
+            if row.publication_id == publication.publication_id and row.status == "active"
+        ]
+        short = [
+            Oversold(row.product_id, row.sku, row.quantity, held)
+            for row, held in written
+            if row.quantity is not None and row.quantity < held
+        ]
+        return sorted(short, key=lambda product: product.sku)[:limit]
 
     def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         known = [product_id for product_id in units if product_id in self._kept.products]

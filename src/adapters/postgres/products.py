@@ -1,6 +1,6 @@
 """The catalog in PostgreSQL: products as they now stand, and the units held of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import groupby
@@ -24,6 +24,7 @@ from adapters.postgres.rows import (
     fetch,
     fetch_one,
     found,
+    params_of,
     prefixed,
     rows_of,
 )
@@ -32,10 +33,11 @@ from commerce_core.fingerprints import Known
 from commerce_core.paging import Page, Position
 from commerce_core.plans import Incoming, Plan
 from commerce_core.product_lists import position_of
-from commerce_core.products import Product, ProductQuery
+from commerce_core.products import Oversold, Product, ProductQuery
 from commerce_core.publications import Publication
 
 _PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
+_OVERSOLD: Final = rows_of(Oversold)
 _product_id: Final = prefixed("prod")
 _partner_id: Final = prefixed("ptn")
 
@@ -105,6 +107,23 @@ class Products:
             [[digits(partner_id) for partner_id, _ in pairs], [sku for _, sku in pairs]],
         )
         return {(_partner_id(row[0]), row[1]): _product_id(row[2]) for row in rows}
+
+    def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
+        """The first oversold products of a publication."""
+        return fetch(
+            self._db,
+            _OVERSOLD,
+            """
+            SELECT p.product_id, p.sku, p.quantity, h.units AS held
+            FROM held_units h
+            JOIN products p ON p.product_id = h.product_id
+            WHERE h.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
+              AND p.status = 'active' AND p.quantity < h.units
+            ORDER BY p.sku
+            LIMIT %(limit)s
+            """,
+            params_of(publication) | {"limit": limit},
+        )
 
     def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds units to those held on open orders."""
