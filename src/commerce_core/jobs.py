@@ -21,6 +21,8 @@ MOST_SEVERED_ENDS: Final = 5
 """After so many attempts under which the store fell over, too."""
 LEASE: Final = timedelta(seconds=30)
 """How long a claim holds without being renewed, by the store's clock."""
+_MOMENT: Final = 0.001
+"""Seconds; in less nothing is said to have gone on."""
 MOST_PROBLEMS_KEPT: Final = 1_000
 """Problems of one job that can be listed; all of them are counted."""
 
@@ -141,6 +143,17 @@ class Progress:
 
 
 @frozen
+class Pace:
+    """How fast a run goes: records a second so far, and seconds until it has read everything.
+
+    Both are None where that can't be told: before it has begun, and once all has been read.
+    """
+
+    records_per_second: int | None = None
+    seconds_left: float | None = None
+
+
+@frozen
 class JobError:
     """Why a job failed: a stable code, and a message for a person."""
 
@@ -205,6 +218,15 @@ class Job:
     def leaves_out(self, what: Without) -> bool:
         """Whether it was approved without that."""
         return self.decision is not None and what in self.decision.without
+
+    def pace(self, now: datetime) -> Pace:
+        """How fast it goes, as of now."""
+        done = self.progress
+        if self.status != "running" or self.started_at is None or not done.bytes_read:
+            return Pace()
+        gone = max((now - self.started_at).total_seconds(), _MOMENT)
+        left = gone * (done.bytes_total - done.bytes_read) / done.bytes_read
+        return Pace(int(done.records / gone), round(left, 1) if left > 0 else None)
 
     def release(self) -> "Job":
         """Ready for a worker; a running job stays as it is. Conflict if it is finished."""

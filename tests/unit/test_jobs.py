@@ -15,6 +15,7 @@ from commerce_core.jobs import (
     JobError,
     JobStatus,
     Outcome,
+    Pace,
     Progress,
     Summary,
 )
@@ -163,3 +164,23 @@ def test_a_summary_holds_where_every_record_and_product_is_accounted_for(
 )
 def test_the_outcome_follows_from_the_figures(summary: Summary, outcome: Outcome):
     assert summary.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("progress", "seconds", "pace"),
+    [
+        (Progress("queued"), 5, Pace()),
+        (Progress("read", 0, 100, 0), 5, Pace()),
+        (Progress("read", 25, 100, 5_000), 5, Pace(1_000, 15.0)),
+        (Progress("compare", 100, 100, 20_000), 20, Pace(1_000, None)),
+        (Progress("read", 50, 100, 10), 0, Pace(10_000, 0.0)),
+    ],
+)
+def test_a_pace_is_told_of_what_has_been_read_so_far(progress: Progress, seconds: int, pace: Pace):
+    running = evolve(job("running"), started_at=NOW, progress=progress)
+    assert running.pace(NOW + timedelta(seconds=seconds)) == pace
+
+
+def test_what_does_not_run_has_no_pace():
+    for status in ("queued", "completed"):
+        assert evolve(job(status), started_at=NOW).pace(LATER) == Pace()

@@ -15,7 +15,7 @@ from entrypoints.problems import EXIT_CONFLICT, EXIT_HELD, EXIT_REFUSED
 
 if TYPE_CHECKING:
     from commerce_core.feed_schema import Problem
-    from commerce_core.jobs import Decision, Job, Summary
+    from commerce_core.jobs import Decision, Job, Pace, Summary
     from commerce_core.usecases import Commerce
     from entrypoints.cli.verbs import Session
 
@@ -141,7 +141,7 @@ def _draw_until(over: threading.Event, commerce: "Commerce", job_id: str) -> Non
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     words = TextColumn("{task.description:<9}")
-    counted = TextColumn("{task.fields[records]:,} records")
+    counted = TextColumn("{task.fields[records]:,} records{task.fields[pace]}")
     bar = Progress(
         words,
         BarColumn(),
@@ -151,16 +151,25 @@ def _draw_until(over: threading.Event, commerce: "Commerce", job_id: str) -> Non
         transient=True,
     )
     with suppress(CommerceError), bar:
-        task = bar.add_task("queued", total=None, records=0)
+        task = bar.add_task("queued", total=None, records=0, pace="")
         while not over.wait(_LOOK_EVERY):
-            now = commerce.intake.get_job(job_id).progress
+            job = commerce.intake.get_job(job_id)
+            now = job.progress
             bar.update(
                 task,
                 description=now.stage,
                 total=now.bytes_total or None,
                 completed=now.bytes_read,
                 records=now.records,
+                pace=_pace(job.pace(commerce.context.clock())),
             )
+
+
+def _pace(pace: "Pace") -> str:
+    """How fast it goes and how long it will, in words: `, 180,000 a second, 4 s left`."""
+    told = [] if pace.records_per_second is None else [f"{pace.records_per_second:,} a second"]
+    told += [] if pace.seconds_left is None else [f"{pace.seconds_left:.0f} s left"]
+    return "".join(f", {part}" for part in told)
 
 
 def show_job(out: Output, job: "Job") -> None:

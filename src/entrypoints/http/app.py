@@ -25,6 +25,7 @@ from entrypoints.http import (
     pages,
     partners,
     products,
+    progress,
     reverts,
     sources,
 )
@@ -51,6 +52,7 @@ _V1_ROUTES: Final = (
     *decisions.ROUTES,
     *products.ROUTES,
     *history.ROUTES,
+    *progress.ROUTES,
     *reverts.ROUTES,
     *orders.ROUTES,
     *analytics.ROUTES,
