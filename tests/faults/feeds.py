@@ -27,7 +27,8 @@ from tests.servers.proxy import Proxy, proxy_before
 from tests.servers.swift import running_swift
 
 BEFORE = feed_of(1500)
-AFTER = feed_of(2000, price="2.00", step=2)
+AFTER = feed_of(1900, price="1.10", without_each=10)
+"""It creates, changes and removes, and no guard objects."""
 UPLOAD = """
 import sys
 from commerce_core import connect

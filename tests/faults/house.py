@@ -50,11 +50,14 @@ def house(folder: Path, major: int = 18) -> Generator[House]:
             yield House(postgres, platform)
 
 
-def feed_of(count: int, price: str = "1.00", quantity: int = PLENTY, step: int = 1) -> bytes:
-    """A feed of so many products."""
+def feed_of(
+    count: int, price: str = "1.00", quantity: int = PLENTY, without_each: int | None = None
+) -> bytes:
+    """A feed of so many products, those left out whose number that divides."""
     rows = (
         b"P-%d,Lamp %d,%s,USD,%d\n" % (n, n, price.encode(), quantity)
-        for n in range(0, count, step)
+        for n in range(count)
+        if without_each is None or n % without_each
     )
     return HEADER + b"".join(rows)
 
