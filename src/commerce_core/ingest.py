@@ -170,7 +170,8 @@ class Ingest:
         now, summary = self.clock(), landed.summary
         unit.jobs.add_problems(job.job_id, landed.problems)
         if landed.kept is not None:
-            unit.jobs.keep_plan(job.job_id, landed.kept)
+            decides = job.kind == "plan" or landed.held
+            unit.jobs.keep_plan(job.job_id, landed.kept if decides else landed.kept.briefly)
         if not landed.accepted(job):
             error = JobError("nothing_accepted", _nothing_accepted(summary))
             return self._refuse(unit, job, feed, error, summary)

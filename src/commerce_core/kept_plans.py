@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from commerce_core.changes import Sample
 from commerce_core.feed_schema import Problem
@@ -30,7 +30,7 @@ class KeptPlan:
 
     The counts are those of a summary. `before` are the source's active products, `withheld` the
     deletes that an approval without removals leaves out; `samples` are the first changes of each
-    kind, `problems` the first by line.
+    kind, `problems` the first by line. Both are left out of what has been applied.
     """
 
     feed_id: str
@@ -106,6 +106,11 @@ class KeptPlan:
             problems=tuple(islice(problems, PROBLEMS_SHOWN)),
             notes=summary.notes,
         )
+
+    @property
+    def briefly(self) -> "KeptPlan":
+        """What is kept where nobody has to decide; the stream of changes tells what changed."""
+        return evolve(self, samples=(), problems=())
 
     @property
     def holds(self) -> tuple[GuardResult, ...]:

@@ -203,6 +203,19 @@ def test_an_older_whole_feed_doesn_t_supersede_what_is_held(desk: Desk):
     assert len(desk.products()) == 50
 
 
+def test_what_was_applied_keeps_its_figures_and_no_samples(desk: Desk):
+    """Nobody has to decide on it, and what changed is told by the stream of changes."""
+    rows = catalog()
+    desk.settle(rows)
+    applied = desk.plan(desk.send(each(rows, quantity="2")))
+    assert (applied.updated, applied.samples) == (100, ())
+    held = desk.plan(desk.send(rows[:50]))
+    assert [sum(s.change == kind for s in held.samples) for kind in ("updated", "removed")] == [
+        10,
+        10,
+    ]
+
+
 def test_new_pictures_for_nearly_all_hold_nothing(desk: Desk):
     """97 % of the catalog changes, and nothing of it is dear."""
     rows = catalog()
