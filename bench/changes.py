@@ -1,0 +1,108 @@
+"""How long a page of the change stream takes, wherever it lies: first, middle, last, and filtered.
+
+    python -m bench.changes [PRODUCTS] [DATABASE_URL]
+
+A catalog of that many products (100,000 unless said) is created, and then a tenth of it changed ten
+times; that makes twice as many versions. Each page of 1,000 is read thirty times. Without a
+database one of its own is started, under a folder that is gone afterwards.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from attrs import evolve
+
+from adapters.embedded_postgres import running_postgres
+from adapters.postgres import PostgresStore
+from commerce_core.feed_schema import Record
+from commerce_core.paging import Position
+from commerce_core.partners import Partner
+from commerce_core.versions import START, ChangeQuery, behind
+from tests.contracts import samples
+
+PAGE: Final = 1_000
+TIMES: Final = 30
+ROUNDS: Final = 10
+
+
+def main(products: int, database: str | None) -> None:
+    """Measures, and prints a table."""
+    with _database(database) as address, PostgresStore.open(address) as store:
+        partner = _fill(store, products)
+        with psycopg.connect(address, autocommit=True) as db:
+            db.execute("VACUUM (ANALYZE) products, product_versions, publications")
+        print(f"{products:,} products, {ROUNDS} feeds that change a tenth; pages of {PAGE:,}")
+        for name, query, after in _questions(partner.partner_id, products):
+            times = list(_times(lambda q=query, a=after: _page(store, q, a)))
+            median, worst = statistics.median(times) * 1000, max(times) * 1000
+            print(f"{name:<32} median {median:6.1f} ms   worst {worst:6.1f} ms")
+
+
+def _questions(partner_id: str, products: int) -> Iterator[tuple[str, ChangeQuery, Position]]:
+    everything = ChangeQuery()
+    yield "the first page", everything, START
+    yield "the middle of the first feed", everything, Position("1", str(products // 2))
+    yield "the middle of the changes", everything, behind(ROUNDS // 2)
+    yield "the last page", everything, Position(str(ROUNDS + 1), str(products // 10 - PAGE))
+    yield "caught up", everything, behind(ROUNDS + 1)
+    yield "one partner's, in the middle", ChangeQuery(partner_id), behind(ROUNDS // 2)
+    yield "updates alone, from the start", ChangeQuery(kinds=("updated",)), START
+
+
+def _page(store: PostgresStore, query: ChangeQuery, after: Position) -> None:
+    with store.begin() as unit:
+        unit.versions.changes(query, after, PAGE)
+
+
+def _times(act: Callable[[], None]) -> Iterator[float]:
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        act()
+        yield time.perf_counter() - begun
+
+
+def _fill(store: PostgresStore, products: int) -> Partner:
+    """A catalog, and feeds that change a tenth of it each."""
+    partner, source = samples.settled(store, f"Partner at {datetime.now(UTC)}")
+    for turn in range(ROUNDS + 1):
+        changed = range(products) if turn == 0 else range(turn % 10, products, 10)
+        with store.begin() as unit:
+            feed = samples.feed(source, mode="delta")
+            unit.feeds.add(feed)
+            records = samples.batches(_record(n, turn) for n in changed)
+            plan = unit.products.compare(samples.incoming(feed), records, 0)
+            made = evolve(samples.publication(feed), changes=len(changed))
+            unit.products.apply(plan, made, samples.new_stem())
+            unit.publications.add(made, datetime.now(UTC))
+    return partner
+
+
+def _record(number: int, turn: int) -> Record:
+    price = Decimal(1000 + number % 500 + turn) / 100
+    return samples.record(
+        number + 2, f"SKU-{number:07}", price=price, currency="EUR", brand="Acme", quantity=7,
+        description="What a partner says of it. " * 8, category="Home > Lamps",
+    )  # fmt: skip
+
+
+@contextmanager
+def _database(given: str | None) -> Generator[str]:
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as folder, running_postgres(Path(folder)) as address:
+        yield address
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    main(int(words[0]) if words else 100_000, words[1] if words[1:] else None)
