@@ -82,6 +82,8 @@ SETTINGS: Final = {
     "and JSON elsewhere.",
     "metrics": "`on` answers `GET /metrics` beside the API, `off` nowhere; `HOST:PORT` answers it "
     "there alone, for the server and for `commerce worker`.",
+    "history_days": "For how many days versions of products are kept once they were replaced; for "
+    "ever unless it is set. What is forgotten can't be asked about, followed or reverted to.",
 }
 """What each setting means; one without a meaning fails the build."""
 

@@ -15,7 +15,7 @@ from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.ports import UnitOfWork
 from commerce_core.product_queries import tidied
 from commerce_core.products import Product, ProductQuery
-from commerce_core.versions import PastQuery, past_query
+from commerce_core.versions import PastQuery, check_as_of, past_query
 
 _ALL_ACTIVE: Final = ProductQuery()
 
@@ -52,7 +52,7 @@ class Catalog:
             return product if as_of is None else self._as_of(unit, product, as_of)
 
     def _as_of(self, unit: UnitOfWork, product: Product, at: datetime) -> Product:
-        number = unit.publications.number_at(at)
+        number = _number_at(unit, at)
         then = unit.versions.as_of(product.product_id, number)
         if then is None:
             raise NotFound(
@@ -100,7 +100,7 @@ class Catalog:
     def _past(self, query: ProductQuery, partner: str | None, at: datetime) -> PastQuery:
         own = self._own(query, partner)
         with self._context.store.begin() as unit:
-            return past_query(own, unit.publications.number_at(at))
+            return past_query(own, _number_at(unit, at))
 
     def export(
         self,
@@ -120,3 +120,8 @@ class Catalog:
             named = query.partner_id if partner is None else partner
             partner_id = self._context.partner_filter(unit, named)
         return tidied(evolve(query, partner_id=partner_id))
+
+
+def _number_at(unit: UnitOfWork, at: datetime) -> int:
+    """The number of the last publication not after that moment, if all is known as of it."""
+    return check_as_of(unit.versions.forgotten(), unit.publications.number_at(at))

@@ -60,7 +60,8 @@ class Context:
     """A store, files, a clock, dice, a way to keep leases; and the principal who asks.
 
     What belongs to somebody else doesn't exist for a principal that is a partner. `scratch` makes
-    an empty store for what nobody keeps; without it nothing can be replayed.
+    an empty store for what nobody keeps; without it nothing can be replayed. `history_kept` is for
+    how long versions are kept once they were replaced; None is for ever.
     """
 
     store: Store
@@ -74,6 +75,7 @@ class Context:
     most_upload_bytes: int = MOST_UPLOAD_BYTES
     lease: timedelta = LEASE
     scratch: Callable[[], Store] | None = None
+    history_kept: timedelta | None = None
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same outside world, seen by somebody else."""

@@ -53,6 +53,7 @@ from commerce_core.versions import (
     Revision,
     Version,
     behind,
+    check_known,
 )
 
 LATEST: Final = "latest"
@@ -67,6 +68,17 @@ class History:
     """The catalog through time."""
 
     _context: Context
+
+    def forget_old(self) -> int:
+        """Forgets versions that were replaced longer ago than they are to be kept; how many."""
+        kept, now = self._context.history_kept, self._context.clock()
+        if kept is None:
+            return 0
+        with self._context.store.begin() as unit:
+            number = unit.publications.number_at(now - kept)
+            if number <= unit.versions.forgotten():
+                return 0
+            return unit.versions.forget(number, now)
 
     # The past of a product
 
@@ -245,13 +257,14 @@ class History:
         """The next changes that fit; an empty page is for whoever has caught up.
 
         There always is a cursor to go on with. `latest` is behind all that is published now.
+        Malformed `cursor_expired` where changes behind the cursor have been forgotten.
         """
         limit = check_limit(limit, LARGEST_CHANGES)
         with self._context.store.begin() as unit:
             query = self._own(unit, query, partner)
             if cursor == LATEST:
                 return Listed((), write_cursor(query, behind(unit.publications.number_at())))
-            after = read_cursor(query, cursor) or START
+            after = check_known(unit.versions.forgotten(), read_cursor(query, cursor) or START)
             page = unit.versions.changes(query, after, limit)
             return Listed(page.items, write_cursor(query, page.after))
 

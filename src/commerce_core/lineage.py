@@ -13,7 +13,7 @@ from typing import BinaryIO
 from attrs import evolve, frozen
 
 from commerce_core.feed_reader import Opening, begin
-from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Value
+from commerce_core.feed_schema import PRODUCT_FIELDS, Value
 from commerce_core.feeds import Feed
 from commerce_core.grouping import Prepared
 from commerce_core.layouts import PICTURES, Feeding
@@ -184,11 +184,11 @@ class Testimony:
             yield "in minor units"
         if field == PICTURES and self.prepared.pictures:
             yield f"with {len(self.prepared.pictures)} of the records folded into it"
-        if isinstance(value, str) and value == read:
+        if _shown(value) != read:
+            yield f"kept as {_shown(value)}"
+        elif read == text:
             whole = [cells[index] for index in feeding.indexes]
             yield "as it stands" if whole == [read] else "trimmed"
-        else:
-            yield BY_NAME[field].meaning if isinstance(value, str) else f"kept as {_shown(value)}"
 
 
 def _shown(value: Value) -> str:

@@ -387,6 +387,17 @@ class Versions(Protocol):
         """The product as it was once that publication had been made; None before its first one."""
         ...
 
+    def forget(self, number: int, at: datetime) -> int:
+        """Forgets the versions that were no longer live by that publication; how many it were."""
+        ...
+
+    def forgotten(self) -> int:
+        """The number of the last publication by which versions were forgotten; 0 if none were.
+
+        As of it, and from it on, everything is known.
+        """
+        ...
+
 
 class PastProducts(Listing[PastQuery, Product], Protocol):
     """The catalog as it was once a publication had been made, by product id ascending."""

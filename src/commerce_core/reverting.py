@@ -143,7 +143,7 @@ def undone_by(unit: UnitOfWork, feed: Feed) -> Sequence[Publication]:
     """
     made = unit.publications.of_feed(feed.feed_id)
     if feed.status == "reverted":
-        return made[-1:]
+        return _known(unit, made[-1:])
     applied = [publication for publication in made if publication.kind == "feed"]
     if not applied:
         raise Conflict(
@@ -151,7 +151,20 @@ def undone_by(unit: UnitOfWork, feed: Feed) -> Sequence[Publication]:
             "Revert the feed that published them; the job of this one names it.",
             code="nothing_published",
         )
-    return applied
+    return _known(unit, applied)
+
+
+def _known(unit: UnitOfWork, undone: Sequence[Publication]) -> Sequence[Publication]:
+    """The publications themselves; Conflict if what was before them has been forgotten."""
+    forgotten = unit.versions.forgotten()
+    if any((publication.number or 0) <= forgotten for publication in undone):
+        raise Conflict(
+            f"What was before publication {undone[0].number} has been forgotten, so nobody can go "
+            "back there.",
+            "Send the source's catalog once more.",
+            code="history_forgotten",
+        )
+    return undone
 
 
 def plan_of(unit: UnitOfWork, feed: Feed, undone: Sequence[Publication]) -> RevertPlan:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from attrs import evolve, frozen
 
-from commerce_core.errors import InvalidInput
+from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.feed_schema import PRODUCT_FIELDS, Value
 from commerce_core.paging import Page, Position
 from commerce_core.plans import ChangeKind
@@ -163,6 +163,25 @@ def differing(product: Product, before: Product | None) -> tuple[str, ...]:
     if before is None:
         return ()
     return tuple(name for name in PRODUCT_FIELDS if getattr(product, name) != getattr(before, name))
+
+
+def check_known(forgotten: int, position: Position) -> Position:
+    """The position itself if nothing behind it was forgotten; Malformed `cursor_expired` if so."""
+    if forgotten and place(position)[0] <= forgotten:
+        detail = (
+            f"Changes up to publication {forgotten:,} are forgotten, so there would be a gap. "
+            "Begin anew: take the cursor `latest`, read the catalog once, and go on from there."
+        )
+        raise Malformed.at("/cursor", "cursor_expired", detail)
+    return position
+
+
+def check_as_of(forgotten: int, number: int) -> int:
+    """The number itself if the catalog as of it is known; Malformed `history_forgotten` if not."""
+    if number < forgotten:
+        detail = f"Versions that were live before publication {forgotten:,} are forgotten."
+        raise Malformed.at("/as_of", "history_forgotten", detail)
+    return number
 
 
 def behind(number: int) -> Position:

@@ -61,6 +61,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             most_upload_bytes=settings.most_upload_bytes,
             lease=lease,
             scratch=_scratch,
+            history_kept=timedelta(days=settings.history_days) if settings.history_days else None,
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:

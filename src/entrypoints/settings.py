@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import Attribute, field, fields, frozen
-from attrs.validators import ge, le
+from attrs import Attribute, converters, field, fields, frozen
+from attrs.validators import ge, le, optional
 
 from commerce_core.context import MOST_UPLOAD_BYTES
 from commerce_core.errors import Fault, InvalidInput
@@ -74,7 +74,8 @@ class Settings:
     where the embedded parts live, unless the URLs name folders of their own; `most_upload_bytes`
     bounds a raw file; `lease_seconds` is after how long a silent worker's job is taken over;
     `log_level` and `log_format` are those of the log on stderr; `metrics` is `on`, `off` or
-    `HOST:PORT`, an address where nothing but them is served.
+    `HOST:PORT`, an address where nothing but them is served; `history_days` is for how long
+    versions of products are kept once they were replaced, for ever unless it is set.
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
@@ -87,6 +88,9 @@ class Settings:
     log_level: str = field(default="info", converter=str.lower, validator=_among(LEVELS))
     log_format: str = field(default="auto", converter=str.lower, validator=_among(FORMATS))
     metrics: str = field(default="on", validator=_on_off_or_address)
+    history_days: int | None = field(
+        default=None, converter=converters.optional(int), validator=optional([ge(1), le(36_500)])
+    )
 
     @property
     def is_embedded(self) -> bool:

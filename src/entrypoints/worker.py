@@ -24,6 +24,8 @@ MOST_DOUBLINGS: Final = 5
 """So often the pause of a job doubles whose part is out of reach, to about a minute."""
 GIVE_BACK_EVERY: Final = timedelta(seconds=0.5)
 """How often it is tried to give back a job while the database is away."""
+FORGET_EVERY: Final = timedelta(hours=1)
+"""How often an idle worker forgets what need not be kept any longer."""
 GRACE: Final = timedelta(seconds=20)
 """How long the job under way may go on once the worker was told to stop."""
 GOODBYE: Final = timedelta(seconds=5)
@@ -42,6 +44,7 @@ class Worker:
     _thread: threading.Thread | None = field(default=None, init=False)
     _job: Job | None = field(default=None, init=False)
     _deadline: float = field(default=0.0, init=False)
+    _forgets_at: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Begins to work in a thread of its own."""
@@ -93,6 +96,7 @@ class Worker:
         """Runs the next job, or waits for one. A fault of one job ends no worker."""
         job = self._commerce.intake.claim()
         if job is None:
+            self._forget_old()
             self._wake.wait(self._poll_every.total_seconds())
             return
         self._job = job
@@ -101,6 +105,13 @@ class Worker:
                 self._run(job)
         finally:
             self._job = None
+
+    def _forget_old(self) -> None:
+        """Forgets old versions now and then, where a setting says so."""
+        now = time.monotonic()
+        if now >= self._forgets_at:
+            self._forgets_at = now + FORGET_EVERY.total_seconds()
+            self._commerce.history.forget_old()
 
     def _pause_after(self, error: Exception) -> None:
         job_story.cant_claim(error)

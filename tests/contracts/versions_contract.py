@@ -210,6 +210,27 @@ class TestVersions:
                 break
         assert walked == [("A", 2), ("B", 3), ("C", 1), ("X", 1), ("Y", 1)]
 
+    def test_what_is_forgotten_is_gone_and_all_since_is_known(self, store: Store, source: Source):
+        """Versions that weren't live any more by a publication; as of it nothing is missing."""
+        with store.begin() as unit:
+            assert unit.versions.forgotten() == 0
+        since = changes(store, behind(2)).items
+        product_id = samples.catalog(store)["B"].product_id
+        with store.begin() as unit:
+            then = unit.past_products.page(PastQuery(2, status="all"), None, 9).items
+            assert unit.versions.forget(2, samples.T0) == 2
+            assert unit.versions.forget(2, samples.T0) == 0
+        with store.begin() as unit:
+            assert unit.versions.forgotten() == 2
+            assert unit.past_products.page(PastQuery(2, status="all"), None, 9).items == then
+            history = unit.versions.history(product_id, None, 9).items
+            assert [version.version for version in history] == [3, 2]
+            assert unit.versions.as_of(product_id, 1) is None
+        assert changes(store, behind(2)).items == since
+        with store.begin() as unit:
+            assert unit.versions.forget(3, samples.T0) == 1
+            assert unit.versions.forgotten() == 3
+
     def test_what_never_was_has_no_past(self, store: Store):
         """NotFound, by its history and as of any publication."""
         with store.begin() as unit:

@@ -93,6 +93,7 @@ class _Tables:
         self.products = _Table[str, Product](self.journal)
         self.skus = _Table[tuple[str, str], str](self.journal)
         self.history = _Table[tuple[str, int], Product](self.journal)
+        self.forgotten = _Table[int, datetime](self.journal)
         self.fingerprints = _Table[str, Fingerprint | None](self.journal)
         self.held = _Table[str, int](self.journal)
         self.publications = _Table[str, Publication](self.journal)
@@ -813,6 +814,26 @@ class _Versions:
     def as_of(self, product_id: str, number: int) -> Product | None:
         page = self.history(product_id, None, len(self._kept.publications) + 1)
         return next((v.product for v in page.items if v.publication <= number), None)
+
+    def forget(self, number: int, at: datetime) -> int:
+        self._kept.forgotten[number] = at
+        numbers = {id_: p.number or 0 for id_, p in self._kept.publications.items()}
+        gone = [
+            (product_id, version)
+            for product_id, version in self._kept.history
+            if numbers[self._after(product_id, version).publication_id] <= number
+        ]
+        for key in gone:
+            del self._kept.history[key]
+        return len(gone)
+
+    def _after(self, product_id: str, version: int) -> Product:
+        """The version that replaced this one."""
+        replaced_by = self._kept.history.get((product_id, version + 1))
+        return replaced_by or self._kept.products[product_id]
+
+    def forgotten(self) -> int:
+        return max(self._kept.forgotten, default=0)
 
 
 @frozen

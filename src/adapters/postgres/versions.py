@@ -6,6 +6,7 @@ ordinals of what it wrote. So a page costs the same wherever it lies, however mu
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -179,6 +180,34 @@ class Versions:
         return next(
             (v.product for v in self._of_product(product_id, by_then, 1, number=number)), None
         )
+
+    def forget(self, number: int, at: datetime) -> int:
+        """Forgets the versions that were no longer live by that publication."""
+        # Nobody else writes to these rows, so however long it takes nobody waits for it.
+        self._db.execute("SET LOCAL statement_timeout = 0")
+        self._db.execute(
+            """
+            INSERT INTO forgotten_history (number, forgotten_at)
+            VALUES (%s, %s)
+            ON CONFLICT (number) DO NOTHING
+            """,
+            [number, at],
+        )
+        return self._db.execute(
+            """
+            DELETE FROM product_versions v
+            USING publications u
+            WHERE u.publication_id = v.replaced_by AND u.number <= %s
+            """,
+            [number],
+        ).rowcount
+
+    def forgotten(self) -> int:
+        """The number of the last publication by which versions were forgotten."""
+        (number,) = self._db.execute(
+            "SELECT coalesce(max(number), 0) FROM forgotten_history"
+        ).fetchone() or (0,)
+        return number
 
     def _of_product(
         self, product_id: str, conditions: Sequence[Condition], limit: int, **params: object

@@ -27,7 +27,7 @@ COMMANDS: Final = {
         "partners' files: upload, list, show, changes, plan, approve, reject, revert, raw, report",
     ),
     "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems, plan"),
-    "products": ("products", "the catalog: list, show, history, explain, changes"),
+    "products": ("products", "the catalog: list, show, history, explain, changes, export"),
     "replay": ("replay", "whether the catalog is what its raw files say"),
     "orders": ("orders", "orders: create, list, show, cancel"),
     "events": ("chronicle", "what was announced, in order"),

@@ -67,7 +67,7 @@ def test_the_raw_record_stands_with_its_feed(api: Api, feeds: list[str]):
     assert (witness["line"], witness["profile_version"]) == (2, 1)
     price = values(told)["price"]
     assert price["value"] == "12.50"
-    assert price["reading"] == "read by the profile as 12.50; kept as 12.50"
+    assert price["reading"] == "read by the profile as 12.50"
 
 
 def test_lineage_follows_an_orders_line(api: Api, feeds: list[str]):

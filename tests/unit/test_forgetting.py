@@ -1,0 +1,106 @@
+"""Retention: what is forgotten, and how those are told who ask for it."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+
+from commerce_core.errors import Conflict, InvalidInput, Malformed
+from commerce_core.usecases import Commerce
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+from entrypoints.worker import Worker
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def commerce() -> Iterator[Commerce]:
+    """Three feeds of Acme, each of which changes a price."""
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        commerce.intake.add_partner("Acme", currency="EUR")
+        for price in (10, 11, 12):
+            send(commerce, price)
+        yield commerce
+
+
+def send(commerce: Commerce, price: int) -> str:
+    content = f"sku,product_name,price\nA,Lamp,{price}\n".encode()
+    return commerce.intake.load(io.BytesIO(content), partner="Acme").feed_id
+
+
+def keeping(commerce: Commerce, kept: timedelta | None, later: timedelta) -> Commerce:
+    """The same platform with that setting, some time later."""
+    clock = commerce.context.clock
+    return Commerce(evolve(commerce.context, history_kept=kept, clock=lambda: clock() + later))
+
+
+def versions(commerce: Commerce) -> list[int]:
+    product = commerce.catalog.get(partner="Acme", sku="A")
+    return [revision.version for revision in commerce.history.revisions(product.product_id)]
+
+
+def test_everything_is_kept_unless_a_setting_says_otherwise(commerce: Commerce):
+    assert keeping(commerce, None, 9999 * DAY).history.forget_old() == 0
+    assert versions(commerce) == [3, 2, 1]
+
+
+def test_versions_are_forgotten_once_they_were_replaced_long_enough_ago(commerce: Commerce):
+    """The live version stays, however old it is."""
+    assert keeping(commerce, 30 * DAY, 29 * DAY).history.forget_old() == 0
+    assert keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old() == 2
+    assert versions(commerce) == [3]
+    assert keeping(commerce, 30 * DAY, 32 * DAY).history.forget_old() == 0
+
+
+def test_a_cursor_from_before_is_refused_and_told_where_to_begin(commerce: Commerce):
+    """So is no cursor, for the stream from the beginning would lack something."""
+    first = commerce.history.page_changes(limit=1).next_cursor
+    last = commerce.history.page_changes(limit=100).next_cursor
+    keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
+    for cursor in (None, first):
+        with pytest.raises(Malformed, match="take the cursor `latest`") as refused:
+            commerce.history.page_changes(cursor=cursor)
+        assert refused.value.code == "cursor_expired"
+    assert commerce.history.page_changes(cursor=last).items == ()
+    latest = commerce.history.page_changes(cursor="latest").next_cursor
+    send(commerce, 13)
+    assert [change.version for change in commerce.history.changes(cursor=latest)] == [4]
+
+
+def test_moments_from_before_are_refused(commerce: Commerce):
+    """Of one product and of all; any moment since is known."""
+    before = datetime.now(UTC)
+    send(commerce, 14)
+    send(commerce, 15)
+    keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
+    for ask in (
+        lambda: commerce.catalog.get(partner="Acme", sku="A", as_of=before),
+        lambda: commerce.catalog.page(as_of=before),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            ask()
+        assert refused.value.code == "history_forgotten"
+    assert len(commerce.catalog.page(as_of=datetime.now(UTC)).items) == 1
+
+
+def test_nobody_goes_back_to_what_is_forgotten(commerce: Commerce):
+    """A revert is refused whose former versions may be gone."""
+    old = send(commerce, 16)
+    keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
+    with pytest.raises(Conflict) as refused:
+        commerce.intake.plan_revert(old)
+    assert refused.value.code == "history_forgotten"
+    new = send(commerce, 17)
+    assert commerce.intake.plan_revert(new).updated == 1
+
+
+def test_an_idle_worker_forgets_now_and_then(commerce: Commerce):
+    worker = Worker(keeping(commerce, 30 * DAY, 31 * DAY), poll_every=timedelta(seconds=0.01))
+    worker._work_once()
+    assert versions(commerce) == [3]
+    send(commerce, 18)
+    worker._work_once()
+    assert versions(commerce) == [4, 3]
