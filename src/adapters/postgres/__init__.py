@@ -6,8 +6,11 @@
     documents     the values that are kept as jsonb
     partners, feeds, jobs, products, publications, orders, sales, idempotency
                   a collection of the unit of work each
-    staging, deciding, comparing, applying
+    recognising, columns, copying
+                  fingerprints out, rows in: a million of each without an object for any
+    staging, deciding, comparing, measuring, applying
                   a feed against the catalog, by set operations: `plans.compare` in SQL
+    loading       a partner's first feed, straight into the catalog
 
 The SQL uses core features alone. No statement is sent per row, and none locks rows of two partners.
 """
