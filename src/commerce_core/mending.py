@@ -29,7 +29,10 @@ _BROKEN_NUMBER: Final = _NUMBER.replace(",", "")
 """In broken text a comma may well be the end of the cell."""
 _TO_GUARD: Final = re.compile(rf"\A(?!{_NUMBER}\Z)(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _GUARDED: Final = re.compile(rf"\A'(?='*[{_RUN_ANYWHERE}])", re.ASCII)
-_END: Final = re.compile(r"(?:\r\n|\r|\n)\Z")
+_ENDS: Final = frozenset("\r\n")
+_QUOTES_OR_ENDS: Final = re.compile(r'["\r\n]')
+_FIRST: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
+"""What a cell to guard begins with. Nearly none does, and to look at one character costs little."""
 _JSON_TEXT: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _JSON_FRONT: Final = re.compile(
     rf'\{{(?:"(?:{"|".join(REPORT_COLUMNS)})": ?(?:{_JSON_TEXT}|[0-9]+|null)(?:, ?|(?=\}})))+'
@@ -41,7 +44,7 @@ def guarded(cell: str) -> str:
 
     One that has an apostrophe already gets another, so that just one is taken off again.
     """
-    return _TO_GUARD.sub("'", cell)
+    return _TO_GUARD.sub("'", cell) if cell[:1] in _FIRST else cell
 
 
 def unguarded(cell: str) -> str:
@@ -71,8 +74,26 @@ def _broken(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(bare + number, re.ASCII), re.compile(held, re.ASCII)
 
 
+def may_run(text: str, delimiter: str) -> bool:
+    """Whether a cell of this text may have to be guarded; where it hasn't, none has."""
+    return _may_run(delimiter).search(text) is not None
+
+
+@cache
+def _may_run(delimiter: str) -> re.Pattern[str]:
+    """Where a cell may begin, quoted or not, with what one to guard begins with."""
+    plain = "".join(c for c in sorted(_FIRST) if c not in "\r\n" and c != delimiter)
+    begins = rf"(?:\A|[{re.escape(delimiter)}\r\n])"
+    return re.compile(rf"{begins}(?:[{re.escape(plain)}]|\"[{re.escape(''.join(_FIRST))}])")
+
+
 def written(cells: Sequence[str], delimiter: str, *, quoted: bool = False) -> str:
     """The cells as delimited text, without a line's end; `quoted` puts quotes around all."""
+    plain = delimiter.join(cells)
+    # Nothing but a delimiter, a quote or a line's end makes the writer quote one of several cells.
+    several = len(cells) > 1 and plain.count(delimiter) == len(cells) - 1
+    if several and not quoted and not _QUOTES_OR_ENDS.search(plain):
+        return plain
     line = io.StringIO()
     quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
     csv.writer(line, delimiter=delimiter, quoting=quoting, lineterminator="\r\n").writerow(cells)
@@ -87,7 +108,7 @@ def sent_cells(raw: RawRecord) -> list[str]:
 
 def without_end(text: str) -> str:
     """The text of a record without the end of its last line."""
-    return _END.sub("", text)
+    return text[:-2] if text.endswith("\r\n") else text[:-1] if text[-1:] in _ENDS else text
 
 
 @frozen

@@ -22,6 +22,7 @@ from commerce_core.mending import (
     GOES_ALONG,
     guarded,
     guarded_text,
+    may_run,
     sent_cells,
     without_end,
     written,
@@ -31,7 +32,7 @@ MOST_COMPARED_KEPT: Final = 100_000
 """Problems that only the comparison finds and that the report tells, the first ones by line."""
 MOST_REPORT_BYTES: Final = 1 << 30
 """How long a report gets; it ends with the last record that fits."""
-RECORDS_PER_LOOK: Final = 1_000
+RECORDS_PER_LOOK: Final = 5_000
 """After how many records the run shows that it is alive."""
 
 _WRITTEN_IN: Final = {
@@ -184,6 +185,8 @@ class _Delimited:
         text = without_end(raw.sent)
         if raw.cells is None:
             return guarded_text(text, self._delimiter)
+        if not may_run(text, self._delimiter):
+            return text
         cells = sent_cells(raw)
         safe = [guarded(cell) for cell in cells]
         return text if safe == cells else self._written(safe)

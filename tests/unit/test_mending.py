@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from commerce_core.feed_engine import ReferenceEngine
 from commerce_core.feed_reader import Terms, open_feed
 from commerce_core.feeds import report_name
-from commerce_core.mending import guarded, guarded_text, unguarded, unguarded_text
+from commerce_core.mending import (
+    guarded,
+    guarded_text,
+    may_run,
+    unguarded,
+    unguarded_text,
+    written,
+)
 from commerce_core.profiles import Profile
 from commerce_core.rejects import RejectReport
 from tests.strategies import FORMULAS
@@ -136,9 +143,25 @@ def test_a_report_is_named_after_its_feed(sent: str, report: str):
 
 def test_a_long_report_shows_again_and_again_that_it_is_being_made():
     """Whoever keeps a unit open meanwhile has to use it."""
-    body = b"sku,price\n" + b"A,5\n" * 2_500
+    body = b"sku,price\n" + b"A,5\n" * 12_500
     looks: list[int] = []
     reread = ENGINE.reread(io.BytesIO(body), TERMS, ())
     report = RejectReport.of("f", *reread, {}, lambda: looks.append(1))
     report.stream(open_feed(io.BytesIO(body), TERMS).text).read()
     assert (report.records, len(looks)) == (0, 2)
+
+
+@given(st.lists(ODD, min_size=1, max_size=4), st.sampled_from(DELIMITERS), st.booleans())
+def test_where_nothing_may_run_no_cell_needs_a_guard(
+    cells: list[str], delimiter: str, quoted: bool
+):
+    """However the cells are quoted, so that most records needn't be taken apart."""
+    text = written(cells, delimiter, quoted=quoted)
+    assert may_run(text, delimiter) or [guarded(cell) for cell in cells] == cells
+
+
+@given(st.lists(ODD, min_size=1, max_size=4), st.sampled_from(DELIMITERS))
+def test_cells_are_written_as_the_standard_library_writes_them(cells: list[str], delimiter: str):
+    line = io.StringIO()
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    assert written(cells, delimiter) + "\r\n" == line.getvalue()

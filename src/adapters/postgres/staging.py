@@ -21,7 +21,7 @@ from commerce_core import feed_schema as schema
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS, Kind
 
-FEW: Final = 10_000
+FEW: Final = 200_000
 """Up to so many records it is worth fetching their products one by one, not all of the partner."""
 
 _FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
