@@ -8,10 +8,11 @@ after its successor.
 import csv
 import io
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from attrs import define, evolve, field
@@ -28,6 +29,7 @@ from commerce_core.ports import Store
 from commerce_core.products import Product
 from commerce_core.usecases import Commerce
 from entrypoints.worker import no_lease
+from tests.contracts.threads import together
 
 DAWN = datetime(2026, 6, 17, tzinfo=UTC)
 Row = Mapping[str, str]
@@ -347,6 +349,26 @@ def test_an_approval_outlives_the_process_that_gave_it(desk: Desk, store: Store)
     assert desk.commerce.intake.execute(job).status == "completed"
     assert desk.state(held) == ("applied", "completed")
     assert len(desk.products()) == 100
+
+
+def test_of_those_who_decide_at_the_same_moment_one_is_right(desk: Desk):
+    """The others are told that it isn't held any more; the feed is applied once, or not at all."""
+    rows = catalog()
+    desk.settle(rows)
+    held, intake = desk.send(rows[:50]), desk.commerce.intake
+
+    def decided(decide: Callable[[str], object]) -> str:
+        try:
+            decide(held.feed_id)
+        except Conflict as refused:
+            return refused.code
+        return "decided"
+
+    deciders = (intake.approve, intake.approve, intake.reject)
+    told = together(*(partial(decided, decide) for decide in deciders))
+    assert sorted(told) == ["decided", "feed_not_held", "feed_not_held"]
+    assert desk.state(held) in (("applied", "completed"), ("rejected", "cancelled"))
+    assert len(desk.products()) == (50 if desk.state(held)[0] == "applied" else 100)
 
 
 def test_an_approval_doesn_t_cover_more_than_was_seen(desk: Desk):
