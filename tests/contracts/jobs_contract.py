@@ -488,9 +488,17 @@ class TestJobs:
         samples.queued(store, feed)
         job, other = claimed(store), samples.queued(store, feed_of_other)
         with store.begin() as unit:
-            unit.jobs.give_back(job, SHORT)
+            unit.jobs.give_back(job, MINUTE)
         assert claim(store, job_id=job.job_id) is None
         assert claimed(store).job_id == other.job_id
+        assert claim(store) is None
+
+    def test_when_its_pause_is_over_a_job_given_back_is_claimed(self, store: Store, feed: Feed):
+        """By anybody, as if it had never been claimed before."""
+        samples.queued(store, feed)
+        job = claimed(store)
+        with store.begin() as unit:
+            unit.jobs.give_back(job, SHORT)
         outlive(SHORT)
         assert claimed(store).job_id == job.job_id
 

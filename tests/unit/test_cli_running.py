@@ -101,7 +101,10 @@ def test_progress_is_drawn_where_it_can_be_seen(
         assert shown.wait(10)
         return DONE
 
-    platform: Any = SimpleNamespace(intake=SimpleNamespace(run=run, get_job=look))
+    platform: Any = SimpleNamespace(
+        intake=SimpleNamespace(run=run, get_job=look),
+        context=SimpleNamespace(clock=lambda: RUNNING.created_at),
+    )
     assert run_or_watch(platform, "job_1", new=True) is DONE
     said = capsys.readouterr()
     assert said.out == ""
