@@ -50,11 +50,6 @@ _REASON: Final = """
 # The greatest of nothing and 0 would be 0.
 _AVAILABLE: Final = """
     (CASE WHEN p.quantity IS NOT NULL THEN greatest(0, p.quantity - coalesce(h.units, 0)) END)"""
-_FEED: Final = """
-    CASE
-        WHEN p.origin_id IS NULL THEN u.feed_id
-        ELSE (SELECT o.feed_id FROM publications o WHERE o.publication_id = p.origin_id)
-    END"""
 
 
 def _column(name: str) -> sql.Composable:
@@ -75,21 +70,23 @@ def _id(uuid: LiteralString, prefix: LiteralString) -> sql.Composable:
 
 _IDS: Final[Mapping[str, sql.Composable]] = {
     "product_id": _id("p.product_id", "prod"),
-    "partner_id": _id("p.partner_id", "ptn"),
-    "source_id": _id("p.source_id", "src"),
-    "feed_id": _id(_FEED, "feed"),
+    "partner_id": sql.SQL("partner.id"),
+    "source_id": sql.SQL("source.id"),
+    "feed_id": sql.SQL("CASE WHEN p.origin_id IS NULL THEN publication.feed_id ELSE {} END").format(
+        _id("SELECT o.feed_id FROM publications o WHERE o.publication_id = p.origin_id", "feed")
+    ),
 }
 _TIMES: Final[Mapping[str, sql.Composable]] = {
     "sale_starts_at": _moment(_column("sale_starts_at")),
     "sale_ends_at": _moment(_column("sale_ends_at")),
     "created_at": _moment(_column("created_at")),
-    "updated_at": _moment(sql.SQL("u.published_at")),
+    "updated_at": sql.SQL("publication.updated_at"),
 }
 _CELLS: Final[Mapping[str, sql.Composable]] = {
     **_TIMES,
     **{name: _guarded(_column(name)) for name in GUARDED},
     **{f"_{name}": made for name, made in _IDS.items()},
-    "_partner_name": _guarded(sql.SQL("partners.partner_name")),
+    "_partner_name": sql.SQL("partner.guarded_name"),
     "_version": _column("version"),
     "_updated_at": _TIMES["updated_at"],
     "sku": _guarded(sql.SQL(_SKU)),
@@ -97,7 +94,7 @@ _CELLS: Final[Mapping[str, sql.Composable]] = {
     "deleted": sql.SQL("CASE WHEN p.status = 'removed' THEN 'yes' END"),
 }
 _JSON_TEXTS: Final[Mapping[str, sql.Composable]] = {
-    "partner_name": sql.SQL("partners.partner_name"),
+    "partner_name": sql.SQL("partner.partner_name"),
     **{
         name: _column(name)
         for name in ("sku", *GUARDED, "product_url", "image_url", "additional_image_urls")
@@ -128,13 +125,32 @@ def _member(name: str) -> sql.Composable:
     return sql.SQL("coalesce('\"' || {} || '\"', 'null')").format(plain)
 
 
+# What is the same for many products is written once and kept (OFFSET 0 makes the planner do so).
 _FROM: Final = """
     FROM products p
-    JOIN partners ON partners.partner_id = p.partner_id
-    JOIN publications u ON u.publication_id = p.publication_id
+    CROSS JOIN LATERAL (
+        SELECT {partner_id} AS id, partner_name, {guarded_name} AS guarded_name
+        FROM partners
+        WHERE partners.partner_id = p.partner_id
+        OFFSET 0
+    ) AS partner
+    CROSS JOIN LATERAL (
+        SELECT {feed_id} AS feed_id, {updated_at} AS updated_at
+        FROM publications u
+        WHERE u.publication_id = p.publication_id
+        OFFSET 0
+    ) AS publication
+    CROSS JOIN LATERAL (SELECT {source_id} AS id OFFSET 0) AS source
     LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id
     CROSS JOIN LATERAL (SELECT {reason} AS why OFFSET 0) AS reason{condition}
     ORDER BY p.product_id"""
+_ONCE: Final[Mapping[str, sql.Composable]] = {
+    "partner_id": _id("partners.partner_id", "ptn"),
+    "guarded_name": _guarded(sql.SQL("partners.partner_name")),
+    "feed_id": _id("u.feed_id", "feed"),
+    "updated_at": _moment(sql.SQL("u.published_at")),
+    "source_id": _id("p.source_id", "src"),
+}
 _COPY_CSV: Final = "COPY (SELECT {shown}" + _FROM + ") TO STDOUT (FORMAT csv)"
 # There are no control characters in JSON, so nothing is ever quoted.
 _COPY_NDJSON: Final = (
@@ -152,7 +168,7 @@ def export(db: Connection, query: ProductQuery, form: ExportForm) -> Iterator[by
         copy, shown, reason = _COPY_CSV, _row(), "NULL"
     else:
         copy, shown, reason = _COPY_NDJSON, _object(), _REASON
-    text = sql.SQL(copy).format(shown=shown, reason=sql.SQL(reason), condition=condition)
+    text = sql.SQL(copy).format(shown=shown, reason=sql.SQL(reason), condition=condition, **_ONCE)
     with db.cursor() as cursor, cursor.copy(text, params) as rows:
         yield from _blocks(rows.read)
 
