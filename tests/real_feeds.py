@@ -6,7 +6,8 @@ It stands among the tests, to be checked as they are, yet is none: what is in th
 others, so only a person can say what is right. `examples/profiles/profiles.toml` says by a file's
 name which profile fits. A file that no pattern knows is read by what the doctor proposes for it.
 Files of a series, `name_01_2026-01-31.csv` and so on, are sent one after the other by one partner.
-All of it happens in memory, and nothing is kept.
+All of it happens in memory, and nothing is kept. Both engines read each file, and have to find the
+same in it.
 """
 
 import re
@@ -16,27 +17,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from attrs import frozen
 from rich.console import Console
 from rich.table import Table
 
 import commerce_core
+from adapters.polars_feeds import PolarsEngine
+from adapters.polars_feeds.chunks import CHUNK
 from commerce_core.doctor import Asked, Diagnosis, examine
 from commerce_core.errors import FileRefused
 from commerce_core.feed_bytes import read_text
+from commerce_core.feed_engine import ReferenceEngine
+from commerce_core.feed_reader import Terms
 from commerce_core.jobs import Job, Summary
 from commerce_core.partners import Mode
 from commerce_core.profiles import CANONICAL, Profile
 from commerce_core.usecases import Commerce
 from entrypoints.profile_files import read_profile
+from tests.engines import read
 
+SMALL_CHUNK: Final = 1_000
+"""Bytes at a time, so that records lie across the ends of chunks."""
 PROFILES: Final = Path("examples/profiles")
 _FEEDS: Final = (".csv", ".tsv", ".txt", ".tab", ".json", ".jsonl", ".ndjson", ".gz", ".zip")
 _OF_SERIES: Final = re.compile(r"(.+?)_[0-9]{2,}_[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 _HEADINGS: Final = (
     "file", "profile", "encoding", "split", "records", "outcome",
     "created/updated/unchanged/removed", "and", "rejected, by code", "what the doctor said",
+    "both engines",
 )  # fmt: skip
 
 
@@ -109,6 +119,19 @@ def _row(commerce: Commerce, manifest: Manifest, file: Path) -> Iterator[str]:
     yield _others(summary)
     yield _rejected(summary) if job.summary else job.error.message if job.error else ""
     yield _said(diagnosis)
+    yield _compared(file.read_bytes(), reading)
+
+
+def _compared(body: bytes, reading: Reading) -> str:
+    """Whether the vectorised engine finds in the file what the reference finds."""
+    terms = Terms(reading.mode, reading.currency, ZoneInfo("Europe/Rome"), reading.profile)
+    wanted = read(ReferenceEngine(), body, terms)
+    for chunk in (CHUNK, SMALL_CHUNK):
+        found = read(PolarsEngine(chunk), body, terms)
+        if found != wanted:
+            differ = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+            return f"differ in {', '.join(differ)}"
+    return "alike"
 
 
 def _sent(commerce: Commerce, name: str, file: Path, reading: Reading) -> Job:

@@ -1,0 +1,45 @@
+"""All that an engine tells of a feed, in a form in which what two engines tell can be compared."""
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from commerce_core.errors import FileRefused
+from commerce_core.feed_engine import FeedEngine
+from commerce_core.feed_reader import Terms
+from commerce_core.feed_schema import Record
+
+
+def spelled(value: object) -> object:
+    """A value told apart from those that are merely equal to it."""
+    if isinstance(value, Decimal | datetime):
+        return f"{type(value).__name__} {value}"
+    return (type(value), dict(value)) if isinstance(value, Mapping) else (type(value), value)
+
+
+def told(record: Record) -> tuple[Any, ...]:
+    values = {name: spelled(value) for name, value in record.values.items()}
+    return record.line, record.sku, values, record.problems, record.fate, record.reason
+
+
+def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
+    """All that an engine tells of a file."""
+    try:
+        reading = engine.open(io.BytesIO(body), terms)
+        batches = list(reading)
+    except FileRefused as refused:
+        return {"refused": (refused.code, str(refused), refused.line)}
+    return {
+        "header": (reading.layout, reading.delimiter, reading.mends),
+        "encoding": (reading.text.encoding, reading.text.mark),
+        "records": [told(record) for batch in batches for record in batch],
+        "read": sum(batch.records_read for batch in batches),
+        "fates": sum((batch.fates for batch in batches), Counter[str]()),
+        "reasons": sum((batch.reasons for batch in batches), Counter[str]()),
+        "noted": sum((batch.noted for batch in batches), Counter[Any]()),
+        "problems": [problem for batch in batches for problem in batch.problems(10**9)],
+        "first": [problem for batch in batches for problem in batch.problems(1)][:1],
+    }
