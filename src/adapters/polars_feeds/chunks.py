@@ -12,7 +12,7 @@ from commerce_core.feed_bytes import Text, read_text, unpacked
 from commerce_core.feed_reader import Opening
 from commerce_core.feed_text import LONGEST_RECORD, RawRecord
 
-CHUNK: Final = 1 << 24
+CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""
 MOST_LINES: Final = 1 << 18
 """Lines that are read at a time: tiny ones become columns that are far larger than their text."""

@@ -139,17 +139,21 @@ def restored(kind: Kind, column: pl.Series) -> list[Value]:
 
 
 def _plain_amounts(decimal: DecimalMark | None) -> tuple[Plain, ...]:
-    mark = "," if decimal == "," else "."
-    number = rf"{_WHOLE}(?:[{mark}][0-9]{{1,4}})?"
-    bare, named = _T.str.contains(f"^{number}$"), _T.str.contains(f"^{number} [A-Z]{{3}}$")
-    code = _T.str.tail(_CODE)
-    amount = _T.str.head(-_CODE - 1)
-    if mark == ",":
-        return (
-            Plain(bare, _T.str.replace(",", ".", literal=True)),
-            Plain(named & code.is_in(_CODES), amount.str.replace(",", ".", literal=True), code),
-        )
-    return Plain(bare), Plain(named & code.is_in(_CODES), amount, code)
+    """Numbers, in a declared style with thousands apart, and numbers with a code behind them."""
+    mark, other = (",", ".") if decimal == "," else (".", ",")
+    decimals = f"(?:[{mark}][0-9]{{1,4}})?"
+    code, amount = _T.str.tail(_CODE), _T.str.head(-_CODE - 1)
+    named = _T.str.contains(f"^{_WHOLE}{decimals} [A-Z]{{3}}$") & code.is_in(_CODES)
+
+    def pointed(text: pl.Expr) -> pl.Expr:
+        return text if mark == "." else text.str.replace(",", ".", literal=True)
+
+    bare = Plain(_T.str.contains(f"^{_WHOLE}{decimals}$"), pointed(_T))
+    coded = Plain(named, pointed(amount), code)
+    if decimal is None:
+        return bare, coded
+    grouped = _T.str.contains(f"^[1-9][0-9]{{0,2}}(?:[{other}][0-9]{{3}}){{1,3}}{decimals}$")
+    return bare, coded, Plain(grouped, pointed(_T.str.replace_all(other, "", literal=True)))
 
 
 def _plain_grams(column: Column) -> tuple[Plain, ...]:

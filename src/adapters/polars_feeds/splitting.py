@@ -22,6 +22,8 @@ from commerce_core.mending import without_end
 Mark = Callable[[pl.DataFrame], pl.DataFrame]
 """Adds to records of which product each is known to be: `upper`, `lower`, `number`."""
 _TEXT: Final = pl.col("text")
+_BARE_RETURN: Final = b"\x01"
+"""What stands for a CR alone while lines are told apart."""
 RECORDS: Final = {"text": pl.String, "line": pl.Int64, "lines": pl.UInt32, "end": pl.String}
 """The columns of records: `text` is without the `end` of its last line."""
 
@@ -75,8 +77,8 @@ def split_lines(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split |
 
     The first of them begins on that line of the file. `mark` adds what records are recognised by;
     one that is recognised was whole and well quoted when it was read, and needn't be looked at.
-    `proper` says so of the others. None where lines end with a CR alone, or have a NUL. Raises
-    polars' own errors for what is no UTF-8.
+    `proper` says so of the others. None where there is a NUL, or another character that no text has
+    beside a CR. Raises polars' own errors for what is no UTF-8.
     """
     lines = _lines_of(body, line)
     if lines is None:
@@ -85,7 +87,8 @@ def split_lines(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split |
     proper = _proper(marked, dialect)
     marked = marked.with_columns(proper=pl.lit(value=True) if proper is None else proper)
     if proper is None:
-        whole = body if marked["number"].null_count() == len(marked) else None
+        usual = b"\r" not in body or (marked["end"] == "\r\n").all()
+        whole = body if usual and marked["number"].null_count() == len(marked) else None
         return Split(marked, after, after, as_csv=whole)
     opening = marked.filter(~proper).select(_TEXT.str.contains(dialect.opens).any()).item()
     return _joined(marked, after, dialect, mark) if opening else Split(marked, after, after)
@@ -98,12 +101,17 @@ def _lines_of(body: bytes, line: int) -> pl.DataFrame | None:
     text, end = _TEXT, pl.lit("\n")
     if b"\r" in body:
         returns = body.count(b"\r\n")
-        if returns != body.count(b"\r"):
+        if returns == body.count(b"\r") == body.count(b"\n") - 1:
+            end = pl.lit("\r\n")
+        elif _BARE_RETURN in body:
             return None
-        end = pl.lit("\r\n")
-        if returns != body.count(b"\n") - 1:
-            body, text = body.replace(b"\r\n", b"\0\n"), _TEXT.str.strip_suffix("\0")
-            end = pl.when(_TEXT.str.ends_with("\0")).then(end).otherwise(pl.lit("\n"))
+        else:
+            # Two characters that aren't there tell how each line ended.
+            body = body.replace(b"\r\n", b"\0\n").replace(b"\r", _BARE_RETURN + b"\n")
+            last = _TEXT.str.tail(1)
+            text = _TEXT.str.strip_chars_end("\0" + _BARE_RETURN.decode())
+            end = pl.when(last == "\0").then(pl.lit("\r\n")).otherwise(end)
+            end = pl.when(last == _BARE_RETURN.decode()).then(pl.lit("\r")).otherwise(end)
     if not body.endswith(b"\n"):
         is_last = pl.int_range(pl.len()) == pl.len() - 1
         end = pl.when(is_last).then(pl.lit("")).otherwise(end)
@@ -142,37 +150,46 @@ def _proper(marked: pl.DataFrame, dialect: Dialect) -> pl.Series | None:
 
 
 def _joined(marked: pl.DataFrame, after: int, dialect: Dialect, mark: Mark) -> Split:
-    """The records where some cover several lines."""
+    """The records where some cover several lines.
+
+    If every quote stands around a cell or is doubled, it is enough to count them. Whether that is
+    so, the records tell that come of it; if not, each line is looked at more closely.
+    """
+    odd = (_TEXT.str.count_matches('"', literal=True) % 2).cum_sum() % 2 == 1
+    counted = _grouped(marked, marked.select(odd).to_series(), after, dialect, mark)
+    if counted.records["proper"].all():
+        return counted
     states = marked.select(
         from_start=~pl.col("proper") & _TEXT.str.contains(dialect.opens),
         from_within=~_quoted() | _TEXT.str.contains(dialect.stays_open),
     ).select(_open_after())
-    open_after = states.to_series()
+    return _grouped(marked, states.to_series(), after, dialect, mark)
+
+
+def _grouped(
+    marked: pl.DataFrame, open_after: pl.Series, after: int, dialect: Dialect, mark: Mark
+) -> Split:
+    """The records of lines behind some of which a quoted cell is open."""
     begins = ~open_after.shift(1, fill_value=False)
-    grouped = marked.with_columns(group=begins.cum_sum())
-    last = (pl.col("group") == pl.col("group").max()) & open_after[-1]
-    pending, whole = grouped.filter(last), grouped.filter(~last)
-    alone = whole.filter(pl.len().over("group") == 1).drop("group")
-    several = whole.filter(pl.len().over("group") > 1)
-    between = (
-        pl.when(pl.col("group") == pl.col("group").shift(-1)).then("end").otherwise(pl.lit(""))
+    count = int(begins.arg_true()[-1]) if open_after[-1] else len(marked)
+    pending, begins = marked.slice(count), begins.head(count)
+    is_alone = begins & begins.shift(-1, fill_value=True)
+    whole = marked.head(count).with_columns(group=begins.cum_sum())
+    alone, several = whole.filter(is_alone).drop("group"), whole.filter(~is_alone)
+    goes_on = (pl.col("group") == pl.col("group").shift(-1)).fill_null(value=False)
+    text = pl.concat_str(_TEXT, pl.when(goes_on).then("end").otherwise(pl.lit("")))
+    records = several.group_by("group", maintain_order=True).agg(
+        text.str.join("").alias("text"),
+        pl.col("line").first(),
+        pl.len().cast(pl.UInt32).alias("lines"),
+        pl.col("end").last(),
     )
-    records = (
-        several.with_columns(pl.concat_str(_TEXT, between.fill_null("")))
-        .group_by("group", maintain_order=True)
-        .agg(
-            _TEXT.str.join(""),
-            pl.col("line").first(),
-            pl.len().alias("lines"),
-            pl.col("end").last(),
-        )
-    )
-    joined = mark(records.select(*RECORDS).cast(RECORDS)).with_columns(  # type: ignore[arg-type]
+    joined = mark(records.select(*RECORDS)).with_columns(
         proper=pl.col("number").is_not_null() | _TEXT.str.contains(dialect.proper)
     )
     kept = pending.select(pl.concat_str("text", "end").str.join("")).item() if len(pending) else ""
     line = int(pending["line"][0]) if len(pending) else after
-    return Split(pl.concat([alone, joined]).sort("line"), after, line, kept.encode())
+    return Split(alone.merge_sorted(joined, "line"), after, line, kept.encode())
 
 
 def _open_after() -> pl.Expr:
@@ -190,7 +207,7 @@ def _open_after() -> pl.Expr:
 def split_by_reference(
     body: bytes, line: int, dialect: Dialect, mark: Mark, *, final: bool
 ) -> Split:
-    """The same where lines end in a way of their own, or have a NUL."""
+    """The same for any characters."""
     raws: list[RawRecord] = []
     text, taken, ends_on = body.decode(), 0, line
     try:
