@@ -170,7 +170,7 @@ def check_known(forgotten: int, position: Position) -> Position:
     if forgotten and place(position)[0] <= forgotten:
         detail = (
             f"Changes up to publication {forgotten:,} are forgotten, so there would be a gap. "
-            "Begin anew: take the cursor `latest`, read the catalog once, and go on from there."
+            "Begin anew with an export of products: its X-Changes-Cursor is where to go on from."
         )
         raise Malformed.at("/cursor", "cursor_expired", detail)
     return position

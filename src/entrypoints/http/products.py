@@ -9,6 +9,7 @@ from litestar import Response
 
 from commerce_core.context import Listed
 from commerce_core.exports import ExportForm
+from commerce_core.history import LATEST
 from commerce_core.product_queries import LONGEST_SEARCH, MOST_SKUS, SEARCHED
 from commerce_core.products import Availability, Product, ProductQuery, SortBy
 from commerce_core.usecases import Commerce
@@ -21,6 +22,8 @@ _MEDIA_TYPES: Final[Mapping[ExportForm, str]] = {
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson",
 }
+
+CHANGES_CURSOR: Final = "X-Changes-Cursor"
 
 
 @frozen(kw_only=True, slots=False)
@@ -111,10 +114,18 @@ class AsOf:
 
 @route("GET", "/products/export", scope="catalog:read")
 def export_products(commerce: Commerce, query: ExportTerms) -> Response[Any]:
-    """Gives all products that fit as one file, as of one moment; as CSV it is a feed again."""
+    """Gives all products that fit as one file, as of one moment; as CSV it is a feed again.
+
+    `X-Changes-Cursor` is where to go on from in `/products/changes`, of that partner or of all.
+    Some of what comes from there on may be in the file already.
+    """
     wanted = query.asked("product_id", "asc")
     opened = commerce.catalog.export(wanted, form=query.format, partner=query.partner)
-    return streamed(opened, f"products.{query.format}", _MEDIA_TYPES[query.format])
+    # Taken before the moment of the file: rather twice than not at all.
+    latest = commerce.history.page_changes(cursor=LATEST, partner=query.partner).next_cursor
+    answer = streamed(opened, f"products.{query.format}", _MEDIA_TYPES[query.format])
+    answer.headers[CHANGES_CURSOR] = latest or ""
+    return answer
 
 
 @route("GET", "/products/{product_id:str}", scope="catalog:read", tagged=True)

@@ -1,5 +1,6 @@
 """The catalog through time over HTTP."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -169,3 +170,19 @@ def test_what_a_feed_did_stays(api: Api, feeds: list[str]):
     created = api.get(f"/v1/feeds/{feeds[1]}/changes?kind=created").json()["items"]
     assert [c["product"]["sku"] for c in created] == ["A-4"]
     assert api.get(f"/v1/feeds/{feeds[2]}/products").json()["items"] == []
+
+
+def test_an_export_and_the_changes_behind_its_cursor_are_an_exact_copy(api: Api, feeds: list[str]):
+    """The export names the cursor from which its client follows the catalog."""
+    api.partner("Other")
+    export = api.get("/v1/products/export?format=ndjson&partner_name=Acme")
+    copy = {p["product_id"]: p for p in map(json.loads, export.text.splitlines())}
+    api.ingest("Acme", b"sku,product_name,price\nA-1,Lamp,9\nA-7,Rug,30\n")
+    api.ingest("Other", b"sku,product_name\nX,Vase\n")
+    cursor = export.headers["X-Changes-Cursor"]
+    page = api.get(f"/v1/products/changes?partner_name=Acme&cursor={cursor}").json()
+    copy |= {change["product_id"]: change["product"] for change in page["items"]}
+    live = api.get("/v1/products?partner_name=Acme").json()["items"]
+    assert {(p["sku"], p["price"], p["version"]) for p in copy.values()} == {
+        (p["sku"], p["price"], p["version"]) for p in live
+    }

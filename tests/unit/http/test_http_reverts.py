@@ -128,3 +128,10 @@ def test_the_command_plans_and_reverts(api: Api, bad: str):
 def test_a_revert_needs_a_feed_in_its_state(api: Api, bad: str):
     with pytest.raises(Conflict):
         api.commerce.intake.revert(bad, undo=True)
+
+
+def test_a_revert_stands_in_the_audit(api: Api, bad: str):
+    """Who asked for it, of which feed, by which job."""
+    job = run(api, bad)
+    (entry,) = api.get("/v1/audit?action=feed.reverted").json()["items"]
+    assert entry["subjects"] == [bad, job["job_id"]]

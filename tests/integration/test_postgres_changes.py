@@ -1,0 +1,75 @@
+"""The stream of changes is read along an index, wherever a page of it lies."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import psycopg
+import pytest
+from attrs import evolve
+
+from adapters.postgres import PostgresStore
+from adapters.postgres.store import Unit
+from commerce_core.paging import Position
+from commerce_core.versions import START, ChangeQuery, behind
+from tests.contracts import samples
+from tests.contracts.samples import record
+
+LARGE, SMALL, LIMIT = 3_000, 40, 50
+
+
+@pytest.fixture
+def partner(store: PostgresStore, database: str) -> str:
+    """A large first feed, a few small ones that change some of it, and another partner's."""
+    someone, source = samples.settled(store)
+    _, other = samples.settled(store)
+    offers = [record(n + 2, f"sku {n:05}") for n in range(LARGE)]
+    samples.publish(store, source, *offers)
+    for brand in "ABC":
+        changed = (evolve(r, values={**r.values, "brand": brand}) for r in offers[:SMALL])
+        samples.publish(store, source, *changed, mode="delta")
+        samples.publish(store, other, record(2, "X", brand=brand))
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute("ANALYZE products, product_versions, publications, partners")
+    return someone.partner_id
+
+
+def rows_read(store: PostgresStore, query: ChangeQuery, after: Position) -> dict[str, float]:
+    """How many rows of each table a page looked at, those that a filter left out too."""
+    with store.begin() as unit:
+        db = cast("Unit", unit).versions._db
+        before = _counted(db)
+        page = unit.versions.changes(query, after, LIMIT)
+        assert page.items
+        after_ = _counted(db)
+    return {table: after_[table] - before[table] for table in after_}
+
+
+def _counted(db: Any) -> dict[str, float]:  # noqa: ANN401 - a connection
+    rows = db.execute(
+        """
+        SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0)
+        FROM pg_stat_xact_user_tables
+        WHERE relname IN ('products', 'product_versions')
+        """
+    )
+    return dict(rows.fetchall())
+
+
+def places() -> Iterator[Position]:
+    yield START
+    yield Position("1", str(LARGE // 2))
+    yield behind(1)
+    yield behind(3)
+
+
+@pytest.mark.parametrize("whose", [None, "partner"])
+@pytest.mark.parametrize("number", range(4))
+def test_a_page_reads_what_it_shows(
+    store: PostgresStore, partner: str, whose: str | None, number: int
+):
+    """The first page, one in the midst of a large feed, and those of small ones: hardly more."""
+    query = ChangeQuery(partner if whose else None)
+    read = rows_read(store, query, list(places())[number])
+    # A page of each publication that it may reach into, and the version before each that it shows.
+    assert read["products"] <= 4 * LIMIT
+    assert read["product_versions"] <= 5 * LIMIT
