@@ -129,8 +129,8 @@ class Planning:
         terms = Terms.of(partner, feed.mode, read_by.profile)
         with open_raw() as raw:
             feed = _mending(unit, feed, begin(raw, terms).mends)
-        # An older full feed is superseded as a whole.
-        compares_late = feed.mode == "delta" and kind != "validate"
+        # An older full feed is superseded as a whole by a newer one, though not by newer deltas.
+        compares_late = kind != "validate" and newer_full_snapshot(unit, feed) is None
         late = (
             overtaken_skus(unit, self.files, partner, read_by.profile, feed)
             if compares_late
@@ -275,6 +275,7 @@ def _incoming(run: Run, layout: Layout) -> Incoming:
         run.guards.price_leap,
         run.without_removals,
         {source_id: source.source_name for source_id, source in run.sources.items()},
+        run.overtaken if feed.mode == "full" else frozenset(),
     )
 
 

@@ -37,7 +37,8 @@ class Incoming:
     `columns` are the fields that the file has, each with the partner's name for it; a field whose
     column the file lacks is left alone. `currency` is the partner's default. A price that moves
     `price_leap` fold at once is kept (None: none is). `without_removals` keeps every product that
-    would go. `source_names` are those of the partner's sources, by id.
+    would go. `source_names` are those of the partner's sources, by id. Of `overtaken` skus newer
+    feeds have spoken already: that the file lacks them means nothing.
     """
 
     partner_id: str
@@ -49,6 +50,7 @@ class Incoming:
     price_leap: int | None = None
     without_removals: bool = False
     source_names: Mapping[str, str] = field(factory=dict[str, str])
+    overtaken: frozenset[str] = frozenset()
 
 
 @frozen
@@ -128,7 +130,8 @@ def compare(
     fates = Counter(verdict.fate for verdict in verdicts)
     changes = [verdict.change for verdict in verdicts if verdict.change]
     owned, seen = list(active), {product.sku for product in recognised}
-    absent = [product for product in owned if product.sku not in last and product.sku not in seen]
+    present = (last.keys(), seen, incoming.overtaken)
+    absent = [product for product in owned if not any(product.sku in skus for skus in present)]
     vanished = absent if removes_absent(incoming, tally["skus_unreadable"]) else []
     changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
     plan = Plan(

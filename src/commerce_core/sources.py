@@ -61,7 +61,7 @@ class OnError:
         """Why a feed is refused of whose so many records so many were rejected, if it is."""
         if not self.refuses(rejected, records):
             return None
-        share = "" if self.share is None else f"a share of {self.share:f}"
+        share = "" if self.share is None else f"{(self.share * 100).normalize():f} % of them"
         count = "" if self.count is None else f"{self.count:,}"
         limit = " or ".join(filter(None, (count, share)))
         message = (

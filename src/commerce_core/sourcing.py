@@ -232,8 +232,8 @@ def _check_unused(unit: UnitOfWork, source: Source) -> None:
     owned = unit.products.count(ProductQuery(source.partner_id, source_id=source.source_id))
     if owned:
         raise Conflict(
-            f"Source {name} owns {owned:,} active products.",
-            "Remove them first: send a feed of it that says deleted=yes for each of them.",
+            f"Source {name} still owns active products: {owned:,}.",
+            "Remove them first, by a feed of it that says deleted=yes for each.",
             code="source_owns_products",
         )
 

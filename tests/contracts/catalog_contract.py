@@ -198,6 +198,22 @@ class TestCatalog:
         assert (problem.code, problem.line) == ("sku_of_other_source", 2)
         assert "The source 'main' owns this sku, so 'Lager' can't change it." in problem.hint
 
+    def test_what_newer_feeds_have_spoken_of_is_not_absent(self, store: Store):
+        """A product whose sku is overtaken stays, though the file lacks it; others go."""
+        _, source = samples.settled(store)
+        records = [record(line, sku) for line, sku in enumerate("ABCD", start=2)]
+        samples.publish(store, source, *records)
+        feed = samples.received(store, source)
+        incoming = evolve(samples.incoming(feed), overtaken=frozenset({"B", "Z"}))
+        with store.begin() as unit:
+            plan = unit.products.compare(incoming, samples.batches(records[:1]), 10)
+            made = samples.publication(feed)
+            assert (plan.absent, plan.removed, plan.before) == (2, 2, 4)
+            assert unit.products.apply(plan, made, samples.new_stem()) == 2
+            unit.publications.add(made, T0)
+        catalog = samples.catalog(store, status="active")
+        assert sorted(catalog) == ["A", "B"]
+
     def test_what_a_publication_has_left_oversold(self, store: Store):
         """Active products it wrote, of which fewer are there than are held; first ones by sku."""
         _, source = samples.settled(store)

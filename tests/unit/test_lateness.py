@@ -61,6 +61,22 @@ def test_a_delta_that_is_overtaken_as_a_whole_is_done_and_has_changed_nothing(co
     assert prices(commerce) == {"A": "5.00"}
 
 
+def test_an_older_full_feed_says_all_but_what_newer_deltas_have_spoken_of(commerce: Commerce):
+    load(commerce, "sku,title,price\nA,Lamp,5\nB,Chair,6\nC,Desk,7\nD,Bed,8\n", 1, "full")
+    load(commerce, "sku,title,price,deleted\nA,Lamp,9,\nD,,,yes\nN,New,1,\n", 9)
+    body = "sku,title,price\nA,Lamp,4\nB,Chair,3\nD,Bed,8\n"
+    job = load(commerce, body, 5, "full")
+    assert job.summary is not None
+    assert (job.outcome, job.summary.overtaken, job.summary.updated) == ("clean", 2, 1)
+    assert (job.summary.absent, job.summary.removed) == (1, 1)
+    assert prices(commerce) == {"A": "9.00", "B": "3.00", "N": "1.00"}
+
+
+def test_an_older_full_feed_is_superseded_as_a_whole_by_a_newer_full_one(commerce: Commerce):
+    load(commerce, "sku,title,price\nA,Lamp,5\n", 9, "full")
+    assert load(commerce, "sku,title,price\nB,Chair,5\n", 5, "full").outcome == "superseded"
+
+
 def test_a_product_that_a_newer_feed_removed_stays_removed(commerce: Commerce):
     load(commerce, "sku,title,price\nA,Lamp,5\n", 1)
     load(commerce, "sku,deleted\nA,yes\n", 9)

@@ -9,7 +9,7 @@ What isn't decided is unchanged, so a feed that changes little writes little. Th
 order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
 """
 
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
@@ -231,9 +231,10 @@ def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
           AND p.status = 'active' AND {among}
           AND NOT EXISTS (SELECT FROM staged s WHERE s.sku = p.sku)
+          AND p.sku <> ALL(%(overtaken)s::text[])
         """
     ).format(among=sql.SQL(among if recognised else "TRUE"))
-    db.execute(query, owner(incoming))
+    db.execute(query, owner(incoming) | {"overtaken": list(incoming.overtaken)})
 
 
 def remove_absent(db: Connection) -> int:
@@ -252,7 +253,7 @@ def settled_value(staged: Staged, name: str) -> sql.Composable:
     return sql.SQL("d.{}").format(sql.Identifier(name)) if name in MONEY else staged.value(name)
 
 
-def owner(incoming: Incoming) -> dict[str, str]:
+def owner(incoming: Incoming) -> dict[str, Any]:
     """The parameters that name whose products a feed may change."""
     return {
         "partner_id": digits(incoming.partner_id),

@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from entrypoints.cli.verbs import Moment, Session, limit_option, partner_option, say, verb
 
 if TYPE_CHECKING:
-    from commerce_core.audit import Action, AuditEntry
+    from commerce_core.audit import Action, AuditEntry, Said
     from commerce_core.events import Event, EventKind
     from entrypoints.cli.tables import Column
 
@@ -153,9 +153,21 @@ def _audit_columns() -> "list[Column[AuditEntry]]":
 
 
 def _told(entry: "AuditEntry") -> str:
-    """The note, or what differs from before."""
+    """The note; or what differs from before; or what came or went."""
     if entry.note:
         return entry.note
-    before, after = entry.before or {}, entry.after or {}
-    names = [name for name in {**before, **after} if not name.endswith("_id")]
-    return ", ".join(f"{name}: {before.get(name)} -> {after.get(name)}" for name in names)
+    before, after = _flat(entry.before), _flat(entry.after)
+    if before and after:
+        names = [name for name in after if before.get(name) != after[name]]
+        return ", ".join(f"{name}: {before.get(name)} -> {after[name]}" for name in names)
+    told = after or before
+    return str(told.get("source_name") or told.get("partner_name") or told.get("scopes") or "")
+
+
+def _flat(said: "Said | None") -> dict[str, Any]:
+    """What was said, the members of an object under names of their own."""
+    flat: dict[str, Any] = {}
+    for name, value in (said or {}).items():
+        members = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        flat |= {f"{name}.{key}": member for key, member in members.items()} or {name: value}
+    return flat
