@@ -15,6 +15,6 @@ def test_the_answer_to_commit_may_be_lost(tmp_path: Path):
 @pytest.mark.slow
 def test_a_worker_may_die_at_any_point(tmp_path: Path):
     """Readers see the old catalog or the new; the end is that of an undisturbed run."""
-    runs = ("products.apply.statement@2", "publications.add.committed")
+    runs = ("products.apply.statement@2", "events.add.committed")
     told = feeds.killed_everywhere(tmp_path, ("idempotency.keep.committed",), runs, times=0)
     assert "equal each time" in told
