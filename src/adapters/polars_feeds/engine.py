@@ -11,7 +11,7 @@ from attrs import define, evolve, field, frozen
 from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
-from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
+from adapters.polars_feeds.chunks import CHUNK, MOST_LINES, Chunks, Replayed
 from adapters.polars_feeds.oddities import Oddities, OddReader
 from adapters.polars_feeds.offers import offers_in
 from adapters.polars_feeds.parsing import lead, parse
@@ -162,10 +162,11 @@ class PolarsReading:
     def _split(self, body: bytes, line: int) -> Split | None:
         """The records that are whole, and what follows them.
 
-        None where one is so long that the reference has to judge it.
+        None where one is so long that the reference has to judge it, or where so many lines end
+        with a CR alone that it has to take them some at a time.
         """
         final, lead = self._chunks.ended, len(self._lead)
-        if not final and not body.endswith(b"\n"):
+        if (not final and not body.endswith(b"\n")) or body.count(b"\r") > MOST_LINES:
             return None
         found = split_lines(body, line, self._dialect, self._mark) or split_by_reference(
             body[lead:], line, self._dialect, self._mark, final=final
