@@ -20,6 +20,7 @@ from commerce_core.sources import Source
 from commerce_core.versions import START, ChangeQuery, PastQuery, Version, behind, place
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
+from tests.contracts.threads import PATIENCE, meanwhile
 from tests.strategies import FeedFile, feed_series
 
 
@@ -274,6 +275,28 @@ class TestVersions:
             assert unit.feed_products.count(feed.feed_id) == 3
         assert pages == [["Two", "Two"], ["Two"]]
 
+    def test_whoever_follows_while_feeds_are_applied_misses_nothing(self, store: Store):
+        """Feeds of several partners at once: each change is seen, in order, and none twice."""
+        sources = [samples.settled(store)[1] for _ in range(3)]
+        copy: dict[str, Product] = {}
+
+        def write(source: Source) -> None:
+            for turn in range(8):
+                some = [record(n + 2, f"sku {n}", brand=f"brand {turn}") for n in range(turn + 1)]
+                samples.publish(store, source, *some)
+
+        writing = [meanwhile(lambda source=source: write(source)) for source in sources]
+        after = START
+        while not all(writer.done() for writer in writing):
+            with store.begin() as unit:
+                after = follow(unit, copy, after, 3)
+        for writer in writing:
+            writer.result(PATIENCE)
+        with store.begin() as unit:
+            after = follow(unit, copy, after, 3)
+        assert after == behind(24)
+        assert copy == {product.product_id: product for product in everything(store)}
+
     @settings(suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(feed_series(), st.integers(1, 5))
     def test_the_stream_makes_an_exact_copy(
@@ -305,6 +328,11 @@ class TestVersions:
             query = samples.ProductQuery(partner_id=someone.partner_id, status="all")
             live = unit.products.page(query, None, 200).items
             assert copy == {product.product_id: product for product in live}
+
+
+def everything(store: Store) -> Sequence[Product]:
+    with store.begin() as unit:
+        return unit.products.page(samples.ProductQuery(status="all"), None, 200).items
 
 
 def apply(unit: UnitOfWork, *, feed_id: str, source: Source, brand: str) -> None:

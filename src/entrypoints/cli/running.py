@@ -223,6 +223,8 @@ def fates(summary: "Summary") -> str:
     """What became of every record, in words: `119 read: 106 created, 11 rejected, ...`."""
     counted = ((getattr(summary, fate), fate) for fate in _FATES)
     told = ", ".join(f"{count:,} {fate}" for count, fate in counted if count)
+    if told and not summary.records_read:
+        return told
     return f"{summary.records_read:,} read{': ' if told else ''}{told}"
 
 
