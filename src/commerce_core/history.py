@@ -103,11 +103,12 @@ class History:
             self._product(unit, product_id)
             # One more, since each tells how it differs from the one before it.
             page = unit.versions.history(parse("prod", product_id), after, limit + 1)
+            by_whom = unit.publications.those(v.product.publication_id for v in page.items)
             revisions = [
                 Revision.of(
                     version,
                     before and before.product,
-                    unit.publications.get(version.product.publication_id),
+                    by_whom[version.product.publication_id],
                 )
                 for version, before in pairwise([*page.items, None])
                 if version is not None

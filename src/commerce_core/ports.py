@@ -351,6 +351,10 @@ class Publications(Protocol):
         """The publication, or NotFound."""
         ...
 
+    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+        """These publications, by id, as far as there are any."""
+        ...
+
     def of_feed(self, feed_id: str) -> Sequence[Publication]:
         """All that applied this feed or reverted it, by number."""
         ...

@@ -619,6 +619,8 @@ class TestPublications:
         with store.begin() as unit:
             found = unit.publications
             assert found.get(made[1].publication_id) == made[1]
+            ids = [made[0].publication_id, made[2].publication_id, samples.new_id("pub")]
+            assert found.those(ids) == {ids[0]: made[0], ids[1]: made[2]}
             assert list(found.of_feed(feed.feed_id)) == made[:2]
             assert list(found.of_partner(someone.partner_id, 0, 9)) == made
             assert list(found.of_partner(someone.partner_id, 1, 1)) == made[1:2]

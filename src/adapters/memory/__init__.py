@@ -763,6 +763,10 @@ class _Publications:
     def get(self, publication_id: str) -> Publication:
         return _found(self._kept.publications, publication_id, "publication")
 
+    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+        kept = self._kept.publications
+        return {id_: kept[id_] for id_ in publication_ids if id_ in kept}
+
     def of_feed(self, feed_id: str) -> Sequence[Publication]:
         return [p for p in self._kept.publications.values() if p.feed_id == feed_id]
 

@@ -1,6 +1,6 @@
 """Publications in PostgreSQL: the one clock, a row that every publication advances."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -68,6 +68,13 @@ class Publications:
         query = _SELECT + " WHERE publication_id = %s"
         row = fetch_one(self._db, _PUBLICATIONS, query, [digits(publication_id)])
         return found(row, "publication", publication_id)
+
+    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+        """These publications, by id."""
+        wanted = [digits(publication_id) for publication_id in publication_ids]
+        query = _SELECT + " WHERE publication_id = ANY(%s::uuid[])"
+        found = fetch(self._db, _PUBLICATIONS, query, [wanted])
+        return {publication.publication_id: publication for publication in found}
 
     def of_feed(self, feed_id: str) -> Sequence[Publication]:
         """All that applied this feed or reverted it."""
