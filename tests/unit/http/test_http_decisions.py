@@ -51,12 +51,13 @@ def test_it_is_approved_without_its_removals(api: Api, held: dict[str, Any]):
 
 
 def test_what_became_worse_is_refused_with_the_new_plan(api: Api, acme: str, held: dict[str, Any]):
-    more = catalog(130).splitlines(keepends=True)
-    api.commerce.intake.load(BytesIO(more[0] + b"".join(more[101:])), partner=acme)
+    gone = "".join(f"A-{n},yes\n" for n in range(10))
+    api.commerce.intake.load(BytesIO(f"sku,deleted\n{gone}".encode()), partner=acme)
     answer = api.post(f"/v1/feeds/{held['feed_id']}/approve", {})
     assert (answer.status_code, answer.json()["code"]) == (409, "plan_worse")
-    assert answer.json()["plan"]["removed"] == 80
-    assert api.get(f"/v1/jobs/{held['job_id']}/plan").json() == answer.json()["plan"]
+    plan = answer.json()["plan"]
+    assert (plan["removed"], plan["before"]) == (50, 90)
+    assert api.get(f"/v1/jobs/{held['job_id']}/plan").json() == plan
 
 
 def test_it_is_rejected(api: Api, held: dict[str, Any]):
