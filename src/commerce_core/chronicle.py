@@ -77,6 +77,16 @@ class Chronicle:
         """The cursor behind all events that there are now."""
         return self._next(LATEST, 1, kinds, partner).next_cursor or ""
 
+    def forget_old(self) -> int:
+        """Forgets the events that are older than they are kept; how many it were."""
+        gone, before = 0, self._context.clock() - EVENTS_KEPT
+        while True:
+            with self._context.store.begin() as unit:
+                forgotten = unit.events.forget(before, MOST_FORGOTTEN)
+            gone += forgotten
+            if forgotten < MOST_FORGOTTEN:
+                return gone
+
     def _next(
         self, cursor: str | None, limit: int, kinds: tuple[EventKind, ...], partner: str | None
     ) -> Listed[Event]:

@@ -107,11 +107,12 @@ class Worker:
             self._job = None
 
     def _forget_old(self) -> None:
-        """Forgets old versions now and then, where a setting says so."""
+        """Forgets now and then what is old: events, and versions where a setting says so."""
         now = time.monotonic()
         if now >= self._forgets_at:
             self._forgets_at = now + FORGET_EVERY.total_seconds()
             self._commerce.history.forget_old()
+            self._commerce.chronicle.forget_old()
 
     def _pause_after(self, error: Exception) -> None:
         job_story.cant_claim(error)

@@ -113,6 +113,9 @@ def test_what_was_announced_long_ago_is_forgotten(commerce: Commerce):
     later = Commerce(
         evolve(commerce.context, clock=lambda: clock() + EVENTS_KEPT + timedelta(hours=1))
     )
+    kept = len(list(commerce.chronicle.events()))
+    assert commerce.chronicle.forget_old() == 0
+    assert later.chronicle.forget_old() == kept
     assert list(later.chronicle.events()) == []
     with pytest.raises(Malformed, match="kept for 90 days"):
         later.chronicle.page_events(first)
