@@ -361,6 +361,13 @@ def test_bytes_that_are_no_text_are_refused_alike(mark: bytes, before: str):
             assert_alike(body, Terms("full", "EUR", ROME, Profile(encoding=encoding)), chunk)
 
 
+@pytest.mark.parametrize("encoding", ["utf-7", "unicode_escape", "raw_unicode_escape"])
+def test_half_a_character_reads_alike(encoding: str):
+    body = b"sku,product_name\nA,+2AA-x\nB,\\ud800\nC,\xff\n"
+    for chunk in CHUNKS:
+        assert_alike(body, Terms("full", "EUR", ROME, Profile(encoding=encoding)), chunk)
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records may have fifty characters only."""

@@ -1,6 +1,7 @@
 # pyright: reportUnknownMemberType=false
 """The vectorised engine: reads whole columns at a time, and what is odd as the reference does."""
 
+import codecs
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
@@ -44,6 +45,8 @@ from commerce_core.records import Terms
 
 _MOST_UNTOLD: Final = 10_000
 """Records read one by one of which nobody needs to be told."""
+_OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
+"""Encodings in which half a character can be written, which no column of text can have."""
 _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 """What polars and Python raise for bytes that are no UTF-8; some look like an archive."""
 
@@ -81,9 +84,10 @@ class PolarsEngine:
         replayed = Replayed(stream)
         opening = begin(replayed, terms)  # type: ignore[arg-type] - reading is all it does
         whole = evolve(terms, profile=in_full(terms.profile))
-        if opening.delimiter is None or opening.ours or whole.profile.group:
-            return opening, whole, None
         encoding = whole.profile.encoding
+        halves = encoding is not None and codecs.lookup(encoding).name in _OF_HALF_CHARACTERS
+        if opening.delimiter is None or opening.ours or whole.profile.group or halves:
+            return opening, whole, None
         return opening, whole, Chunks(replayed.rewind(), opening, encoding, self.chunk)
 
 

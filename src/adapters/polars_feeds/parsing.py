@@ -13,6 +13,7 @@ from attrs import frozen
 from polars.exceptions import PolarsError
 
 from commerce_core.feed_schema import BLANKS
+from commerce_core.feed_text import read_delimited
 
 _TEXT: Final = pl.col("text")
 _CELLS: Final = pl.col("count")
@@ -49,31 +50,54 @@ def lead(width: int, delimiter: str) -> bytes:
 
 def parse(records: pl.DataFrame, width: int, delimiter: str, as_csv: bytes | None) -> Parsed:
     """The cells of records under a header of that width; `as_csv` is their text, if it is there."""
-    proper, odd = records.select(*_ABOUT), records.clear().select(*_ABOUT)
+    proper, others = records.select(*_ABOUT), records.clear().select(*_ABOUT)
     if as_csv is None:
         proper = records.filter("proper").select(_ABOUT)
-        odd = records.filter(~pl.col("proper")).select(_ABOUT)
+        others = records.filter(~pl.col("proper")).select(_ABOUT)
         as_csv = _as_csv(proper, width, delimiter)
     table = _read(as_csv, len(proper), width, delimiter)
     if table is None:
-        none = _with_no_cells(proper.clear(), width)
-        return Parsed(none, none, records.select(_ABOUT))
+        cells, odd = _read_by_reference(records.select(*_ABOUT), width, delimiter)
+        return _told_apart(cells, odd, width)
     both = pl.concat([proper, table], how="horizontal")
     both = both.with_columns(count=_count(both, width))
+    if others.is_empty():
+        return _told_apart(both, others, width)
+    cells, odd = _read_by_reference(others, width, delimiter)
+    return _told_apart(both.merge_sorted(cells, "line"), odd, width)
+
+
+def _told_apart(cells: pl.DataFrame, odd: pl.DataFrame, width: int) -> Parsed:
+    """Records by how many cells they have, and what the last one says."""
     blank_follows = _CELLS.eq(width + 1) & (pl.col(MORE).str.strip_chars(BLANKS) == "")
-    fits = both.select(_CELLS.eq(width) | blank_follows).to_series()
+    fits = cells.select(_CELLS.eq(width) | blank_follows).to_series()
     if fits.all():
-        return Parsed(both, both.clear(), odd)
-    others = both.filter(~fits)
+        return Parsed(cells, cells.clear(), odd)
+    others = cells.filter(~fits)
     longer = others.filter(_CELLS.gt(width + 1)).select(_ABOUT)
     ragged = others.filter(_CELLS.le(width + 1))
-    return Parsed(both.filter(fits), ragged, pl.concat([odd, longer]).sort("line"))
+    return Parsed(cells.filter(fits), ragged, odd.merge_sorted(longer, "line"))
 
 
-def _with_no_cells(records: pl.DataFrame, width: int) -> pl.DataFrame:
+def _read_by_reference(
+    records: pl.DataFrame, width: int, delimiter: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Records with their cells as the reference splits them, and those that stay odd.
+
+    Those are broken ones, those with far too many cells, and those with a NUL in one.
+    """
+    text = records.select(pl.concat_str("text", "end").str.join("")).item() or ""
+    rows: list[tuple[str | int, ...]] = []
+    for raw in read_delimited(iter((text,)), delimiter):
+        cells = raw.cells
+        if cells is None or len(cells) > width + 1 or "\0" in raw.sent:
+            rows.append(("",) * (width + 1) + (-1,))
+        else:
+            rows.append((*cells, *("",) * (width + 1 - len(cells)), len(cells)))
     names = [*map(cell, range(width)), MORE]
-    blank = (pl.lit("").alias(name) for name in names)
-    return records.with_columns(*blank, pl.lit(0, pl.Int64).alias("count"))
+    schema = {**dict.fromkeys(names, pl.String), "count": pl.Int64}
+    both = pl.concat([records, pl.DataFrame(rows, schema, orient="row")], how="horizontal")
+    return both.filter(_CELLS.ge(0)), both.filter(_CELLS.lt(0)).select(_ABOUT)
 
 
 def _as_csv(records: pl.DataFrame, width: int, delimiter: str) -> bytes:
