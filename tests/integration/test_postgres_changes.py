@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from attrs import evolve
 
-from adapters.postgres import PostgresStore
+from adapters.postgres import PostgresStore, versions
 from adapters.postgres.store import Unit
 from commerce_core.paging import Position
 from commerce_core.versions import START, ChangeQuery, behind
@@ -73,3 +73,20 @@ def test_a_page_reads_what_it_shows(
     # A page of each publication that it may reach into, and the version before each that it shows.
     assert read["products"] <= 4 * LIMIT
     assert read["product_versions"] <= 5 * LIMIT
+
+
+def test_more_publications_than_one_statement_takes_are_walked(
+    store: PostgresStore, partner: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A page goes on with the next ones, wherever the statement before ended."""
+
+    def walk() -> list[tuple[int, int]]:
+        with store.begin() as unit:
+            page = unit.versions.changes(ChangeQuery(), behind(1), 1_000)
+        return [(version.publication, version.ordinal) for version in page.items]
+
+    whole = walk()
+    assert len(whole) == 3 * SMALL + 3
+    for most in (1, 2, 6, 7):
+        monkeypatch.setattr(versions, "_MOST_PUBLICATIONS", most)
+        assert walk() == whole
