@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import httpx
 import psycopg
 import pytest
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres import PostgresStore
@@ -157,7 +157,7 @@ def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
     """After three silent ends feed and job are failed with `set_aside`; no other feed is."""
     deadly = send(commerce, "Aroma")
     for _ in range(MOST_SILENT_ENDS):
-        with platform.worker(COMMERCE_FAIL_AT="products.apply.before") as worker:
+        with platform.worker(COMMERCE_FAIL_AT="publications.add.before") as worker:
             until(partial(died_of, worker, commerce, deadly.job_id))
     other = send(commerce, "Bouquet")
     with platform.worker():
@@ -204,26 +204,33 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_and_takes_no_other(
 
 @frozen
 class _Endless:
-    """Files whose end never comes: they trickle."""
+    """Files whose end doesn't come until the test is over: they trickle."""
 
     files: Files
+    over: threading.Event
 
     @contextmanager
     def open(self, key: str) -> Generator[BinaryIO]:
         with self.files.open(key) as stream:
-            yield cast("BinaryIO", _Trickle(stream))
+            yield cast("BinaryIO", _Trickle(stream, self.over))
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.files, name)
 
 
-@frozen
+@define
 class _Trickle:
+    """Enough to see what it is, and then hardly anything."""
+
     stream: BinaryIO
+    over: threading.Event
+    blocks: int = 20
 
     def read(self, _: int = -1) -> bytes:
         time.sleep(0.05)
-        return self.stream.read(1 << 16) or b"\nA-2,Chair,7.00,USD" * 1000
+        self.blocks -= 1
+        more = b"" if self.over.is_set() else b"\nA-2,Chair,7.00,USD"
+        return self.stream.read(1 << 16) or more * (1000 if self.blocks > 0 else 1)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.stream, name)
@@ -231,16 +238,18 @@ class _Trickle:
 
 def test_a_job_that_takes_too_long_is_given_back(platform: Platform, commerce: Commerce):
     """A worker told to end gives back what it can't finish; that is no silent end, and undone."""
-    slow = Commerce(evolve(commerce.context, files=cast("Files", _Endless(commerce.context.files))))
+    over = threading.Event()
+    endless = cast("Files", _Endless(commerce.context.files, over))
     receipt = send(commerce, "Aroma")
-    worker = Worker(slow, grace=timedelta(seconds=0.5))
+    worker = Worker(Commerce(evolve(commerce.context, files=endless)), grace=timedelta(seconds=0.5))
     worker.start()
-    until(lambda: commerce.intake.get_job(receipt.job_id).progress.records > 0)
+    until(lambda: commerce.intake.get_job(receipt.job_id).progress.stage == "read")
     began = time.monotonic()
     worker.stop()
     assert time.monotonic() - began < 10
     job = commerce.intake.get_job(receipt.job_id)
     assert (job.status, job.released, job.attempts, job.silent_ends) == ("queued", True, 1, 0)
+    over.set()
     with platform.worker():
         job = finished(commerce, receipt.job_id)
     assert (job.status, job.attempts, job.silent_ends) == ("completed", 2, 0)
