@@ -171,6 +171,7 @@ def test_nothing_that_can_be_sent_makes_it_fail(
             f"--header=X-API-Key: {served.secret}",
             f"--phases={'fuzzing' if with_real_ids else 'examples,coverage,fuzzing'}",
             f"--max-examples={each}",
+            "--request-timeout=60",
             # An order of a product that isn't there fits the description, and is refused.
             "--exclude-checks=positive_data_acceptance",
             "--continue-on-failure",
