@@ -1,4 +1,4 @@
-"""Events and the audit in memory: rows by number, or by id, in the order in which they were added.
+"""Events, the audit, and the answers to requests in memory, in the order in which they came.
 
 Units never meet here, so an event has its number at once, and numbers have the order of commits.
 """
@@ -10,6 +10,7 @@ from datetime import datetime
 from attrs import frozen
 
 from commerce_core.audit import AuditEntry, AuditQuery
+from commerce_core.errors import Conflict
 from commerce_core.events import Event, EventPage, EventQuery, cursor_expired
 from commerce_core.paging import Page, Position
 
@@ -94,3 +95,27 @@ def _agrees(entry: AuditEntry, query: AuditQuery) -> bool:
         and (query.since is None or query.since <= entry.at)
         and (query.until is None or entry.at < query.until)
     )
+
+
+@frozen
+class Idempotency:
+    """Implements `commerce_core.ports.Idempotency`."""
+
+    _answers: MutableMapping[tuple[str, str], tuple[str, object]]
+
+    def claim(self, owner: str, key: str, digest: str) -> object | None:
+        """None if the key is now ours to answer, else the value kept under it."""
+        known, value = self._answers.get((owner, key), (digest, None))
+        if known != digest:
+            raise Conflict(
+                f"The idempotency key {key!r} was used for another request.",
+                "Take a new key for a new request.",
+                code="idempotency_key_reused",
+            )
+        self._answers[owner, key] = (digest, value)
+        return value
+
+    def keep(self, owner: str, key: str, value: object) -> None:
+        """Keeps the answer of a key claimed in this unit."""
+        digest, _ = self._answers[owner, key]
+        self._answers[owner, key] = (digest, value)

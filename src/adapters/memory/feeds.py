@@ -1,0 +1,77 @@
+"""Feeds in memory."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from adapters.memory.pages import agrees, by_id, page_of, within
+from adapters.memory.tables import Tables, found
+from commerce_core.feeds import Feed, FeedQuery, LatestJob
+from commerce_core.paging import Page, Position
+
+
+@frozen
+class Feeds:
+    """Implements `commerce_core.ports.Feeds`."""
+
+    _kept: Tables
+
+    def page(self, query: FeedQuery, after: Position | None, limit: int) -> Page[Feed]:
+        """Pages of feeds."""
+        page = page_of(self._fitting(query), lambda feed: by_id(feed.feed_id), after, limit)
+        return evolve(page, items=tuple(map(self._shown, page.items)))
+
+    def count(self, query: FeedQuery) -> int:
+        """How many feeds fit."""
+        return len(self._fitting(query))
+
+    def _fitting(self, query: FeedQuery) -> list[Feed]:
+        return [
+            feed
+            for feed in self._kept.feeds.values()
+            if agrees(query, feed, "partner_id", "source_id", "status")
+            and within(feed.received_at, query.received_from, query.received_to)
+        ]
+
+    def _shown(self, feed: Feed) -> Feed:
+        """The feed with what changes around it: its partner's name, its newest job."""
+        own = [job for job in self._kept.jobs.values() if job.feed_id == feed.feed_id]
+        job = max(own, key=lambda job: job.job_id, default=None)
+        brief = LatestJob(job.job_id, job.kind, job.status, job.outcome) if job else None
+        name = self._kept.partners[feed.partner_id].partner_name
+        return evolve(feed, partner_name=name, latest_job=brief)
+
+    def add(self, feed: Feed) -> None:
+        """Keeps a new feed."""
+        self._kept.feeds[feed.feed_id] = feed
+
+    def put(self, feed: Feed) -> None:
+        """Replaces a feed."""
+        self.get(feed.feed_id)
+        self._kept.feeds[feed.feed_id] = feed
+
+    def get(self, feed_id: str) -> Feed:
+        """The feed."""
+        return self._shown(found(self._kept.feeds, feed_id, "feed"))
+
+    def supersede(self, feed_ids: Iterable[str]) -> None:
+        """Those of these feeds that were never applied are superseded."""
+        for feed in map(self.get, feed_ids):
+            if feed.applied_at is None:
+                self._kept.feeds[feed.feed_id] = feed.became("superseded")
+
+    def last_full_snapshot(self, source_id: str) -> datetime | None:
+        """The `snapshot_at` of the source's last applied full feed."""
+        last = self.last_full(source_id)
+        return last and last.snapshot_at
+
+    def last_full(self, source_id: str) -> Feed | None:
+        """The source's last applied full feed."""
+        applied = [
+            feed
+            for feed in self._kept.feeds.values()
+            if (feed.source_id, feed.mode, feed.status) == (source_id, "full", "applied")
+        ]
+        last = max(applied, key=lambda feed: (feed.snapshot_at, feed.feed_id), default=None)
+        return last and self._shown(last)

@@ -1,0 +1,49 @@
+"""Files in memory."""
+
+import hashlib
+import io
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final
+
+from commerce_core.errors import NotFound, TooLarge
+from commerce_core.ports import StoredFile, check_file_key
+
+_BLOCK: Final = 1 << 16
+
+
+class MemoryFiles:
+    """Implements `commerce_core.ports.Files`; what it keeps is gone with the process."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def put(self, key: str, stream: BinaryIO, most_bytes: int) -> StoredFile:
+        """Reads to the end, and only then keeps anything."""
+        check_file_key(key)
+        body = io.BytesIO()
+        while block := stream.read(_BLOCK):
+            if body.tell() + len(block) > most_bytes:
+                raise TooLarge(f"The file has more than {most_bytes:,} bytes.")
+            body.write(block)
+        self._files[key] = body.getvalue()
+        return StoredFile(body.tell(), hashlib.sha256(body.getbuffer()).hexdigest())
+
+    @contextmanager
+    def open(self, key: str) -> Generator[BinaryIO]:
+        """A stream of its own for each reader."""
+        body = self._files.get(check_file_key(key))
+        if body is None:
+            raise NotFound(f"There is no file {key}.")
+        yield io.BytesIO(body)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys as they were when the list was asked for."""
+        return iter(sorted(key for key in tuple(self._files) if key.startswith(prefix)))
+
+    def delete(self, key: str) -> None:
+        """Forgets a file; nothing happens if there is none."""
+        self._files.pop(check_file_key(key), None)
+
+    def check(self) -> None:
+        """Memory is always there."""

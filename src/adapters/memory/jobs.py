@@ -1,0 +1,179 @@
+"""Jobs in memory, their leases, plans and problems."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from attrs import evolve, frozen
+
+from adapters.memory.pages import agrees, by_id, page_of
+from adapters.memory.tables import Tables, found
+from commerce_core.coalescing import UnderWay
+from commerce_core.errors import RunLost
+from commerce_core.feed_schema import Problem
+from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.kept_plans import KeptPlan
+from commerce_core.paging import Page, Position
+from commerce_core.ports import Clock
+
+
+@frozen
+class Jobs:
+    """Implements `commerce_core.ports.Jobs`."""
+
+    _kept: Tables
+    _clock: Clock
+
+    def page(self, query: JobQuery, after: Position | None, limit: int) -> Page[Job]:
+        """Pages of jobs."""
+        return page_of(self._fitting(query), lambda job: by_id(job.job_id), after, limit)
+
+    def count(self, query: JobQuery) -> int:
+        """How many jobs fit."""
+        return len(self._fitting(query))
+
+    def _fitting(self, query: JobQuery) -> list[Job]:
+        asked = ("feed_id", "partner_id", "status", "kind")
+        return [job for job in self._kept.jobs.values() if agrees(query, job, *asked)]
+
+    def add(self, job: Job) -> None:
+        """Keeps a new job."""
+        self._kept.jobs[job.job_id] = job
+
+    def get(self, job_id: str) -> Job:
+        """The job."""
+        return found(self._kept.jobs, job_id, "job")
+
+    def lock(self, job_id: str) -> Job:
+        """The job; no other unit is about."""
+        return self.get(job_id)
+
+    def put(self, job: Job) -> None:
+        """Replaces a job."""
+        self._kept.jobs[job.job_id] = job
+
+    def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
+        """Cancels those that are still queued."""
+        cancelled = [job for job in map(self.get, job_ids) if job.status == "queued"]
+        for job in cancelled:
+            self._kept.jobs[job.job_id] = evolve(job.cancel(at), error=reason)
+        return [job.feed_id for job in cancelled]
+
+    def under_way(self, source_id: str) -> Sequence[UnderWay]:
+        """The queued and running jobs of a source's feeds."""
+        pairs = [(job, self._kept.feeds[job.feed_id]) for job in self._kept.jobs.values()]
+        return [
+            UnderWay(
+                job.job_id, job.feed_id, job.kind, job.status, job.released, feed.mode,
+                feed.snapshot_at, feed.received_at,
+            )
+            for job, feed in sorted(pairs, key=lambda pair: pair[0].job_id)
+            if feed.source_id == source_id and job.status in ("queued", "running")
+        ]  # fmt: skip
+
+    def backlog(self) -> Backlog:
+        """What waits for a worker."""
+        jobs = self._kept.jobs.values()
+        made = [job.created_at for job in jobs if job.status == "queued" and job.released]
+        return Backlog(len(made), min(made, default=None))
+
+    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+        """The next job to run, running now."""
+        now = self._clock()
+        running = [job for job in self._kept.jobs.values() if job.status == "running"]
+        alive = [job for job in running if self._kept.leases[job.job_id] > now]
+        busy = {job.partner_id for job in alive}
+        suspect = any(job.severed_ends for job in alive)
+        waiting = [
+            job
+            for job in self._kept.jobs.values()
+            if (job.status == "queued" and (job.released or job_id) and self._is_due(job, now))
+            or job in running
+            if job_id in (None, job.job_id) and job.partner_id not in busy
+            if not (job.severed_ends and suspect)
+        ]
+        if not waiting:
+            return None
+        oldest = min(waiting, key=lambda job: job.job_id)
+        job = evolve(
+            oldest,
+            status="running",
+            attempts=oldest.attempts + 1,
+            silent_ends=oldest.silent_ends + (oldest.status == "running"),
+            started_at=at,
+        )
+        self._kept.jobs[job.job_id] = job
+        self._kept.leases[job.job_id] = now + lease
+        return job
+
+    def _is_due(self, job: Job, now: datetime) -> bool:
+        """Whether the pause of a job that was given back is over."""
+        due = self._kept.leases.get(job.job_id)
+        return due is None or due <= now
+
+    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
+        """Queues the job again."""
+        current = self._current(job)
+        self._kept.jobs[job.job_id] = evolve(
+            current,
+            status="queued",
+            released=True,
+            severed_ends=current.severed_ends + severed,
+        )
+        self._kept.leases[job.job_id] = self._clock() + pause
+
+    def renew(
+        self,
+        job: Job,
+        progress: Progress,
+        lease: timedelta,
+        session: str | None = None,  # noqa: ARG002 - there is no session that outlives its unit
+    ) -> None:
+        """Extends the lease of this attempt."""
+        current = self._current(job)
+        self._kept.jobs[job.job_id] = evolve(current, progress=progress)
+        self._kept.leases[job.job_id] = self._clock() + lease
+
+    def finish(self, job: Job) -> None:
+        """Replaces the running job by its finished self."""
+        self._current(job)
+        self._kept.jobs[job.job_id] = job
+        self._kept.leases[job.job_id] = self._clock()
+
+    def _current(self, job: Job) -> Job:
+        """The running job as it is kept; RunLost unless it still is this very attempt."""
+        kept = self.get(job.job_id)
+        if kept.status != "running" or kept.attempts != job.attempts:
+            raise RunLost(f"Job {job.job_id} is no longer run by attempt {job.attempts}.")
+        return kept
+
+    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+        """Keeps what a job would do."""
+        self._kept.plans[job_id] = plan
+
+    def plan(self, job_id: str) -> KeptPlan | None:
+        """What a job would do, as last kept."""
+        return self._kept.plans.get(job_id)
+
+    def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
+        """Keeps problems of a job."""
+        self._kept.problems[job_id] = (*self._kept.problems.get(job_id, ()), *problems)
+
+    def forget_problems(self, job_id: str) -> None:
+        """Forgets the problems of a job."""
+        self._kept.problems[job_id] = ()
+
+    def count_problems(self, job_id: str) -> int:
+        """How many problems of the job are kept."""
+        return len(self._kept.problems.get(job_id, ()))
+
+    def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
+        """The job's kept problems by line."""
+        numbered = list(enumerate(self._kept.problems.get(job_id, ())))
+        page = page_of(
+            numbered,
+            lambda item: Position(str(item[1].line), f"{item[0]:012}"),
+            after,
+            limit,
+            descending=False,
+        )
+        return Page(tuple(problem for _, problem in page.items), page.after)

@@ -1,0 +1,75 @@
+"""Orders in memory, and the ledger of what was sold."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from adapters.memory.pages import agrees, by_id, page_of, within
+from adapters.memory.tables import Tables, found
+from commerce_core import sales
+from commerce_core.orders import Order, OrderQuery
+from commerce_core.paging import Page, Position
+from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+
+
+@frozen
+class Orders:
+    """Implements `commerce_core.ports.Orders`."""
+
+    _kept: Tables
+
+    def page(self, query: OrderQuery, after: Position | None, limit: int) -> Page[Order]:
+        """Pages of orders."""
+        return page_of(self._fitting(query), lambda order: by_id(order.order_id), after, limit)
+
+    def count(self, query: OrderQuery) -> int:
+        """How many orders fit."""
+        return len(self._fitting(query))
+
+    def _fitting(self, query: OrderQuery) -> list[Order]:
+        return [
+            order
+            for order in self._kept.orders.values()
+            if query.partner_id in (None, *(item.partner_id for item in order.items))
+            and agrees(query, order, "status", "customer_reference")
+            and within(order.created_at, query.created_from, query.created_to)
+        ]
+
+    def add(self, order: Order) -> None:
+        """Keeps a new order."""
+        self._kept.orders[order.order_id] = order
+
+    def get(self, order_id: str) -> Order:
+        """The order."""
+        return found(self._kept.orders, order_id, "order")
+
+    def lock(self, order_id: str) -> Order:
+        """The order; no other unit is about."""
+        return self.get(order_id)
+
+    def put(self, order: Order) -> None:
+        """Replaces an order."""
+        self._kept.orders[order.order_id] = order
+
+
+@frozen
+class Sales:
+    """Implements `commerce_core.ports.Sales`."""
+
+    _kept: Tables
+
+    def add(self, entries: Iterable[SalesEntry]) -> None:
+        """Keeps entries for good."""
+        for entry in entries:
+            self._kept.entries[entry.entry_id] = entry
+
+    def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
+        """The figures exactly as `sales.fold` gives them."""
+        return sales.fold(self._kept.entries.values(), question)
+
+    def first_at(self, partner_id: str | None = None) -> datetime | None:
+        """When the first entry happened; of that partner, where one is given."""
+        entries = self._kept.entries.values()
+        times = (entry.at for entry in entries if partner_id in (None, entry.partner_id))
+        return min(times, default=None)

@@ -1,0 +1,199 @@
+"""The live catalog in memory: what `plans.compare` says of it, and what it then becomes."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from attrs import evolve
+
+from adapters.memory.pages import page_of
+from adapters.memory.tables import Tables, found
+from commerce_core.feed_engine import Batch
+from commerce_core.feed_schema import Record
+from commerce_core.fingerprints import Fingerprint, Known, KnownFingerprints
+from commerce_core.ids import Block
+from commerce_core.paging import Page, Position
+from commerce_core.plans import Change, Incoming, Plan, compare
+from commerce_core.ports import Clock
+from commerce_core.product_lists import place_of, position_of
+from commerce_core.product_queries import fitting
+from commerce_core.products import Oversold, Product, ProductQuery
+from commerce_core.publications import Publication
+
+
+class Products:
+    """Implements `commerce_core.ports.Products`."""
+
+    def __init__(self, kept: Tables, clock: Clock) -> None:
+        self._kept = kept
+        self._clock = clock
+        self._plan: Plan | None = None
+        self._changes: Sequence[Change] = ()
+        self._numbered: Sequence[Product] = ()
+
+    def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
+        """Pages of products."""
+        position = partial(position_of, query)
+        descending, rows = query.order == "desc", self._fitting(query)
+        return page_of(rows, position, after, limit, descending=descending, place=place_of(query))
+
+    def count(self, query: ProductQuery) -> int:
+        """How many products fit."""
+        return sum(1 for _ in self._fitting(query))
+
+    def _fitting(self, query: ProductQuery) -> Iterator[Product]:
+        return filter(fitting(query), map(self._shown, self._kept.products.values()))
+
+    def _shown(self, row: Product) -> Product:
+        return as_shown(self._kept, row)
+
+    def _active(self, source_id: str) -> list[Product]:
+        return [
+            row
+            for row in self._kept.products.values()
+            if row.source_id == source_id and row.status == "active"
+        ]
+
+    def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002 a source is enough
+        """The fingerprints of the source's active products."""
+        self._numbered = self._active(source_id)
+        kept = self._kept.fingerprints
+        return KnownFingerprints.of(kept.get(row.product_id) for row in self._numbered)
+
+    def load(
+        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+    ) -> Plan | None:
+        """Loads the first feed of a partner."""
+        if any(partner_id == incoming.partner_id for partner_id, _ in self._kept.skus):
+            return None
+        plan = self.compare(incoming, batches, 0)
+        if plan.problems_by_code or plan.unchanged:
+            return None
+        self.apply(plan, publication, stem)
+        return plan
+
+    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+        """The plan of a feed."""
+
+        def find(sku: str) -> Product | None:
+            product_id = self._kept.skus.get((incoming.partner_id, sku))
+            return self._kept.products[product_id] if product_id else None
+
+        active = self._active(incoming.source_id)
+        numbers: list[int] = []
+        records: list[Record] = []
+        for batch in batches:
+            numbers += batch.recognised
+            records += batch
+        contested = self._contested(numbers, records)
+        recognised = [self._numbered[number] for number in numbers]
+        plan, self._changes = compare(
+            incoming,
+            records,
+            find,
+            active,
+            problem_limit,
+            recognised=[] if contested else recognised,
+        )
+        self._plan = evolve(plan, contested=contested)
+        return self._plan
+
+    def _contested(self, numbers: Sequence[int], records: Iterable[Record]) -> tuple[int, ...]:
+        """The recognised records that the file brings again, by the same text or another."""
+        again = {record.sku for record in records}
+        return tuple(
+            number
+            for number, times in Counter(numbers).items()
+            if times > 1 or self._numbered[number].sku in again
+        )
+
+    def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
+        """Does what the last plan says."""
+        if plan is not self._plan or plan.contested:
+            raise ValueError("only the last plan of this unit can be applied")
+        now, new_ids = self._clock(), iter(Block("prod", stem))
+        for ordinal, change in enumerate(self._changes, start=1):
+            product = change.before or _created(plan.incoming, change, next(new_ids), now)
+            self._keep(
+                evolve(
+                    product,
+                    **change.values,
+                    source_id=plan.incoming.source_id,
+                    status="removed" if change.kind == "removed" else "active",
+                    feed_id=plan.incoming.feed_id,
+                    line=change.line,
+                    version=product.version + 1,
+                    publication_id=publication.publication_id,
+                    ordinal=ordinal,
+                    origin_id=None,
+                ),
+                change.fingerprint,
+            )
+        self._plan = None
+        return len(self._active(plan.incoming.source_id))
+
+    def _keep(self, product: Product, fingerprint: Fingerprint | None) -> None:
+        self._kept.fingerprints[product.product_id] = fingerprint
+        before = self._kept.products.get(product.product_id)
+        if before is not None:
+            self._kept.history[before.product_id, before.version] = before
+        self._kept.products[product.product_id] = product
+        self._kept.skus[product.partner_id, product.sku] = product.product_id
+
+    def get(self, product_id: str) -> Product:
+        """The product."""
+        return self._shown(found(self._kept.products, product_id, "product"))
+
+    def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The product ids of these pairs of partner id and sku."""
+        return {key: self._kept.skus[key] for key in keys if key in self._kept.skus}
+
+    def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
+        """The first oversold products of a publication."""
+        written = [
+            (row, self._kept.held.get(row.product_id, 0))
+            for row in self._kept.products.values()
+            if row.publication_id == publication.publication_id and row.status == "active"
+        ]
+        short = [
+            Oversold(row.product_id, row.sku, row.quantity, held)
+            for row, held in written
+            if row.quantity is not None and row.quantity < held
+        ]
+        return sorted(short, key=lambda product: product.sku)[:limit]
+
+    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+        """Adds units to those held on open orders."""
+        known = [product_id for product_id in units if product_id in self._kept.products]
+        for product_id in known:
+            self._kept.held[product_id] = self._kept.held.get(product_id, 0) + units[product_id]
+        return {product_id: self.get(product_id) for product_id in known}
+
+
+def as_shown(kept: Tables, row: Product) -> Product:
+    """The product with what is kept elsewhere: names, units held, and when it was published."""
+    return evolve(
+        row,
+        partner_name=kept.partners[row.partner_id].partner_name,
+        updated_at=kept.publications[row.publication_id].published_at,
+        held=kept.held.get(row.product_id, 0),
+    )
+
+
+def _created(incoming: Incoming, change: Change, product_id: str, now: datetime) -> Product:
+    """A new product before its first version: what it will be for good."""
+    return Product(
+        product_id=product_id,
+        partner_id=incoming.partner_id,
+        partner_name="",
+        source_id=incoming.source_id,
+        sku=change.sku,
+        product_name="",
+        feed_id=incoming.feed_id,
+        line=change.line,
+        version=0,
+        publication_id="",
+        created_at=now,
+        updated_at=now,
+    )

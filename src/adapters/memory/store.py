@@ -1,0 +1,111 @@
+"""A store of dicts under one lock, its units of work one after another."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+
+from attrs import frozen
+
+from adapters.memory.chronicle import Audit, Events, Idempotency
+from adapters.memory.feeds import Feeds
+from adapters.memory.jobs import Jobs
+from adapters.memory.orders import Orders, Sales
+from adapters.memory.partners import Keys, Partners
+from adapters.memory.products import Products, as_shown
+from adapters.memory.publications import Publications
+from adapters.memory.reverting import Reverts
+from adapters.memory.sources import Sources
+from adapters.memory.tables import Tables
+from adapters.memory.versions import FeedProducts, PastProducts, Versions
+from commerce_core.exports import ExportForm, blocks_of
+from commerce_core.ports import Clock, UnitOfWork
+from commerce_core.product_queries import fitting
+from commerce_core.products import ProductQuery
+
+
+class MemoryStore:
+    """Implements `commerce_core.ports.Store`; what it keeps is gone with the process."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Leases, and the times of products, run by `clock`."""
+        self._clock = clock
+        self._tables = Tables()
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._ears: list[Callable[[], None]] = []
+
+    @contextmanager
+    def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
+        """One unit at a time; one within another would wait for ever, and is refused."""
+        if self._owner == threading.get_ident():
+            raise RuntimeError("this thread is already inside a unit of this store")
+        tables = self._tables
+        written = False
+        with self._lock:
+            self._owner = threading.get_ident()
+            done = False
+            try:
+                yield _unit(tables, self._clock)
+                done = not dry_run
+                written = done and bool(tables.journal)
+            finally:
+                if not done:
+                    tables.undo()
+                tables.journal.clear()
+                self._owner = None
+        if written:
+            for wake in tuple(self._ears):
+                wake()
+
+    @contextmanager
+    def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
+        """Values never change, so what is kept now is what the file has."""
+        with self.begin():
+            shown = [as_shown(self._tables, row) for row in self._tables.products.values()]
+        found = filter(fitting(query), shown)
+        yield blocks_of(sorted(found, key=lambda product: product.product_id), form)
+
+    def check(self) -> None:
+        """Memory is always there."""
+
+    @contextmanager
+    def listening(self, wake: Callable[[], None]) -> Generator[None]:
+        """Calls `wake` after whatever was written."""
+        self._ears.append(wake)
+        try:
+            yield
+        finally:
+            self._ears.remove(wake)
+
+
+@frozen
+class _Unit:
+    """One transaction; `commerce_core.ports` says what each collection promises."""
+
+    partners: Partners
+    sources: Sources
+    keys: Keys
+    feeds: Feeds
+    jobs: Jobs
+    products: Products
+    publications: Publications
+    versions: Versions
+    feed_products: FeedProducts
+    past_products: PastProducts
+    reverts: Reverts
+    orders: Orders
+    sales: Sales
+    events: Events
+    audit: Audit
+    idempotency: Idempotency
+    session: str = "memory"
+
+
+def _unit(tables: Tables, clock: Clock) -> _Unit:
+    return _Unit(
+        Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
+        Products(tables, clock), Publications(tables), Versions(tables), FeedProducts(tables),
+        PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
+        Events(tables.events, tables.event_numbers), Audit(tables.audit),
+        Idempotency(tables.answers),
+    )  # fmt: skip

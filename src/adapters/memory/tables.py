@@ -1,0 +1,89 @@
+"""All that the store keeps, by key, and what undoes each write of the unit under way."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from commerce_core.audit import AuditEntry
+from commerce_core.errors import NotFound
+from commerce_core.events import Event
+from commerce_core.feed_schema import Problem
+from commerce_core.feeds import Feed
+from commerce_core.fingerprints import Fingerprint
+from commerce_core.jobs import Job
+from commerce_core.kept_plans import KeptPlan
+from commerce_core.orders import Order
+from commerce_core.partners import ApiKey, Partner
+from commerce_core.products import Product
+from commerce_core.profiles import SavedProfile
+from commerce_core.publications import Publication
+from commerce_core.sales import SalesEntry
+from commerce_core.sources import Source
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+Journal = list[Callable[[], object]]
+"""What undoes each write of a unit, in the order of the writes."""
+
+
+class Table(dict[K, T]):
+    """Rows by key, set and deleted by key alone; each write notes how it is undone."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def __setitem__(self, key: K, row: T) -> None:
+        write = super().__setitem__
+        self._journal.append(
+            partial(write, key, self[key]) if key in self else partial(self.pop, key)
+        )
+        write(key, row)
+
+    def __delitem__(self, key: K) -> None:
+        self._journal.append(partial(super().__setitem__, key, self[key]))
+        super().__delitem__(key)
+
+
+class Tables:
+    """All that is kept, and the journal of the unit that is under way."""
+
+    def __init__(self) -> None:
+        self.journal: Journal = []
+        self.partners = Table[str, Partner](self.journal)
+        self.sources = Table[str, Source](self.journal)
+        self.profiles = Table[str, tuple[SavedProfile, ...]](self.journal)
+        self.keys = Table[str, ApiKey](self.journal)
+        self.feeds = Table[str, Feed](self.journal)
+        self.jobs = Table[str, Job](self.journal)
+        self.leases = Table[str, datetime](self.journal)
+        self.problems = Table[str, tuple[Problem, ...]](self.journal)
+        self.plans = Table[str, KeptPlan](self.journal)
+        self.products = Table[str, Product](self.journal)
+        self.skus = Table[tuple[str, str], str](self.journal)
+        self.history = Table[tuple[str, int], Product](self.journal)
+        self.forgotten = Table[int, datetime](self.journal)
+        self.fingerprints = Table[str, Fingerprint | None](self.journal)
+        self.held = Table[str, int](self.journal)
+        self.publications = Table[str, Publication](self.journal)
+        self.orders = Table[str, Order](self.journal)
+        self.entries = Table[str, SalesEntry](self.journal)
+        self.events = Table[int, Event](self.journal)
+        self.event_numbers = Table[str, int](self.journal)
+        self.audit = Table[str, AuditEntry](self.journal)
+        self.answers = Table[tuple[str, str], tuple[str, object]](self.journal)
+
+    def undo(self) -> None:
+        """Everything is again as it was when the unit began."""
+        for restore in reversed(self.journal):
+            restore()
+
+
+def found(rows: Mapping[str, T], row_id: str, noun: str) -> T:
+    """The row of that id; NotFound if there is none."""
+    row = rows.get(row_id)
+    if row is None:
+        raise NotFound(f"There is no {noun} {row_id}.")
+    return row
