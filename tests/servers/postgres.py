@@ -58,13 +58,16 @@ class Postgres:
 
     def start(self) -> None:
         """Starts it, and returns when it answers."""
+        self._start()
+        self.wait_until_up()
+
+    def _start(self) -> None:
         log = (self.folder / "log").open("ab")
         with log:
             command = [*_as_somebody(), str(self.binaries / "postgres"), "-D", self._cluster]
             self.process = subprocess.Popen(
                 [*command, "-p", str(self.port)], stdout=log, stderr=log, start_new_session=True
             )
-        self.wait_until_up()
 
     @property
     def _cluster(self) -> str:
@@ -78,6 +81,9 @@ class Postgres:
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise
+                # It refuses to start beside a process of the one before that isn't gone yet.
+                if self.process is not None and self.process.poll() is not None:
+                    self._start()
                 time.sleep(0.02)
             else:
                 return
