@@ -31,6 +31,10 @@ Noted = tuple[str, str | None, Severity]
 """What is counted of a problem: its code, its column as the partner names it, its severity."""
 
 
+Reread = tuple[Prepared, tuple[Problem, ...]]
+"""A record as it came, and what is wrong with it."""
+
+
 class Batch(Protocol):
     """Some records of a feed, in the order of the file.
 
@@ -125,7 +129,7 @@ class FeedEngine(Protocol):
 
     def reread(
         self, stream: BinaryIO, terms: Terms, lines: Collection[int]
-    ) -> tuple[Opening, Iterator[tuple[Prepared, Record]]]:
+    ) -> tuple[Opening, Iterator[Reread]]:
         """The header again, and in the order of the file all records that the report may need.
 
         Those are at least the records with an error, those on these lines, and where records
@@ -244,10 +248,12 @@ class ReferenceEngine:
         stream: BinaryIO,
         terms: Terms,
         lines: Collection[int],  # noqa: ARG002 - all records are given
-    ) -> tuple[Opening, Iterator[tuple[Prepared, Record]]]:
+    ) -> tuple[Opening, Iterator[Reread]]:
         """All records again."""
         opening = begin(stream, terms)
-        return opening, ((prepared, opening.read(prepared)) for prepared in opening.prepared)
+        return opening, (
+            (prepared, opening.read(prepared).problems) for prepared in opening.prepared
+        )
 
 
 def fingerprinting(engine: str, opening: Opening, terms: Terms) -> Fingerprinting | None:

@@ -13,8 +13,9 @@ from typing import BinaryIO, Final, Protocol
 from attrs import Factory, define, frozen
 
 from commerce_core.feed_bytes import Text
+from commerce_core.feed_engine import Reread
 from commerce_core.feed_reader import Opening
-from commerce_core.feed_schema import Problem, Record
+from commerce_core.feed_schema import Problem
 from commerce_core.feed_text import RawRecord
 from commerce_core.grouping import Prepared
 from commerce_core.layouts import REPORT_COLUMNS
@@ -64,7 +65,7 @@ class RejectReport:
 
     _feed_id: str
     _opening: Opening
-    _reread: Iterator[tuple[Prepared, Record]]
+    _reread: Iterator[Reread]
     _found: dict[int, Problem]
     _alive: Callable[[], None]
     records: int = 0
@@ -76,7 +77,7 @@ class RejectReport:
         cls,
         feed_id: str,
         opening: Opening,
-        records: Iterator[tuple[Prepared, Record]],
+        records: Iterator[Reread],
         found: Mapping[int, Problem],
         alive: Callable[[], None],
     ) -> "RejectReport":
@@ -108,24 +109,24 @@ class RejectReport:
     def _rows(self) -> Iterator[tuple[int, str]]:
         """The rows of each rejected record (1), and of those folded into it (0)."""
         rejected = False
-        for number, (prepared, record) in enumerate(self._reread, start=1):
+        for number, (prepared, problems) in enumerate(self._reread, start=1):
             if number % RECORDS_PER_LOOK == 0:
                 self._alive()
             if prepared.fate == "folded":
                 if rejected:
                     yield 0, self._aside(prepared.raw)
                 continue
-            errors = self._errors(record)
+            errors = self._errors(prepared, problems)
             rejected = bool(errors)
             if rejected:
                 yield 1, self._head_of(prepared) + self._row(prepared.raw, errors)
 
-    def _errors(self, record: Record) -> list[Problem]:
+    def _errors(self, prepared: Prepared, problems: Sequence[Problem]) -> list[Problem]:
         """Why the record is rejected; nothing for one that isn't, or that a later one overrides."""
-        found = self._found.get(record.line)
-        if record.fate is not None or (found and found.code == "duplicate_sku"):
+        found = self._found.get(prepared.raw.line)
+        if prepared.fate is not None or (found and found.code == "duplicate_sku"):
             return []
-        errors = [problem for problem in record.problems if problem.severity == "error"]
+        errors = [problem for problem in problems if problem.severity == "error"]
         return [*errors, found] if found and found.severity == "error" else errors
 
     def _head_of(self, prepared: Prepared) -> str:

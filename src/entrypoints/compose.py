@@ -14,11 +14,9 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core.context import Context
-from commerce_core.feed_engine import Reading, ReferenceEngine
+from commerce_core.feed_engine import Reading, ReferenceEngine, Reread
 from commerce_core.feed_reader import Opening, Terms
-from commerce_core.feed_schema import Record
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
-from commerce_core.grouping import Prepared
 from commerce_core.partners import new_secret
 from commerce_core.ports import Files, Store
 from commerce_core.usecases import Commerce
@@ -91,7 +89,7 @@ class _Vectorised:
 
     def reread(
         self, stream: BinaryIO, terms: Terms, lines: Collection[int]
-    ) -> tuple[Opening, Iterator[tuple[Prepared, Record]]]:
+    ) -> tuple[Opening, Iterator[Reread]]:
         from adapters.polars_feeds import PolarsEngine
 
         return PolarsEngine().reread(stream, terms, lines)

@@ -274,9 +274,10 @@ def reread(engine: FeedEngine, body: bytes, terms: Terms, lines: set[int]) -> ob
     try:
         _, records = engine.reread(io.BytesIO(body), terms, lines)
         return [
-            (prepared, prepared.raw.sent, told(record))
-            for prepared, record in records
-            if record.rejected or (record.line in lines and record.fate is None)
+            (prepared, prepared.raw.sent, problems)
+            for prepared, problems in records
+            if any(problem.severity == "error" for problem in problems)
+            or (prepared.raw.line in lines and prepared.fate is None)
         ]
     except FileRefused as refused:
         return str(refused)

@@ -13,12 +13,10 @@ import polars as pl
 from attrs import frozen
 
 from adapters.polars_feeds.kinds import type_of
-from commerce_core.feed_engine import Noted
+from commerce_core.feed_engine import Noted, Reread
 from commerce_core.feed_schema import BY_NAME, Problem, Record
-from commerce_core.grouping import Prepared
 from commerce_core.layouts import Layout
 
-Mended = tuple[Prepared, Record]
 _FIXED: Final = {
     "line": pl.Int64, "sku": pl.String, "rejected": pl.Boolean, "deletes": pl.Boolean,
     "upper": pl.Int64, "lower": pl.Int64,
@@ -48,7 +46,7 @@ class Part(Protocol):
         """The offers as columns."""
         ...
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Mended]:
+    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
         """Those that are rejected, and those on these lines, with what they were."""
         ...
 
@@ -96,10 +94,12 @@ class ColumnBatch:
         """The same through the Arrow C stream protocol."""
         return self.columns().__arrow_c_stream__(requested_schema)
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Mended]:
+    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
         """The rejected records and those on these lines, with what they were."""
-        found = (part.to_mend(lines) for part in self.parts)
-        return heapq.merge(*found, key=lambda mended: mended[1].line)
+        found = [part.to_mend(lines) for part in self.parts]
+        if len(found) == 1:
+            return found[0]
+        return heapq.merge(*found, key=lambda mended: mended[0].raw.line)
 
 
 def schema_of(layout: Layout) -> pl.Schema:

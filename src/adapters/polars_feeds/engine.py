@@ -32,13 +32,13 @@ from commerce_core.feed_engine import (
     RECORDS_OF_BATCH,
     Reading,
     ReferenceReading,
+    Reread,
     fingerprinting,
 )
 from commerce_core.feed_reader import Opening, begin
-from commerce_core.feed_schema import Record
 from commerce_core.feed_text import LONGEST_RECORD, read_delimited
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
-from commerce_core.grouping import Grouping, Prepared, Skipping
+from commerce_core.grouping import Grouping, Skipping
 from commerce_core.layouts import Layout
 from commerce_core.presets import in_full
 from commerce_core.records import Terms
@@ -71,11 +71,11 @@ class PolarsEngine:
 
     def reread(
         self, stream: BinaryIO, terms: Terms, lines: Collection[int]
-    ) -> tuple[Opening, Iterator[tuple[Prepared, Record]]]:
+    ) -> tuple[Opening, Iterator[Reread]]:
         """The rejected records and those on these lines again; all of a file read one by one."""
         opening, whole, chunks = self._begun(stream, terms)
         if chunks is None:
-            return opening, ((prepared, opening.read(prepared)) for prepared in opening.prepared)
+            return opening, ((p, opening.read(p).problems) for p in opening.prepared)
         reading = PolarsReading(opening, whole, chunks, unmarked)
         return opening, chain.from_iterable(batch.to_mend(lines) for batch in reading)
 

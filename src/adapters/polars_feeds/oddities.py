@@ -9,7 +9,7 @@ import polars as pl
 from attrs import evolve, frozen
 
 from adapters.polars_feeds.kinds import canonical
-from commerce_core.feed_engine import Noted
+from commerce_core.feed_engine import Noted, Reread
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feed_text import RawRecord, read_delimited
 from commerce_core.grouping import Grouping, Prepared
@@ -42,9 +42,10 @@ class Oddities:
         names = schema.names()
         return pl.DataFrame([_row(record, names) for record in self], schema, orient="row")
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[tuple[Prepared, Record]]:
+    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
         """Those that are rejected, and those on these lines."""
-        return ((p, record) for p, record in self.read if record.rejected or record.line in lines)
+        some = (one for one in self.read if one[1].rejected or one[1].line in lines)
+        return ((p, record.problems) for p, record in some)
 
 
 @frozen

@@ -10,7 +10,7 @@ from attrs import frozen
 from adapters.polars_feeds.parsing import MORE, cell
 from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.cells import read_sku
-from commerce_core.feed_engine import Noted
+from commerce_core.feed_engine import Noted, Reread
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feed_text import RawRecord
 from commerce_core.grouping import Prepared
@@ -62,9 +62,9 @@ class Ragged:
         said = (pl.lit(own.get(name), kind).alias(name) for name, kind in schema.items())
         return self.rows.select(said)
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[tuple[Prepared, Record]]:  # noqa: ARG002 - all are rejected
+    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:  # noqa: ARG002 - all are rejected
         """All of them."""
-        return self._read(self.rows, self.skus)
+        return ((p, record.problems) for p, record in self._read(self.rows, self.skus))
 
     def _read(self, rows: pl.DataFrame, skus: pl.Series) -> Iterator[tuple[Prepared, Record]]:
         about = rows.select("line", "lines", "text", "end", "count").iter_rows()

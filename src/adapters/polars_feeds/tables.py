@@ -15,7 +15,7 @@ from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import MORE, cell
 from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.cells import Misread
-from commerce_core.feed_engine import Noted
+from commerce_core.feed_engine import Noted, Reread
 from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Value
 from commerce_core.feed_text import RawRecord
 from commerce_core.grouping import Prepared
@@ -177,13 +177,15 @@ class Table:
     def __iter__(self) -> Iterator[Record]:
         return self._records(pl.int_range(len(self), dtype=pl.UInt32, eager=True))
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[tuple[Prepared, Record]]:
-        """Those that are rejected, and those on these lines, with what they were."""
+    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
+        """Those that are rejected, and those on these lines, as they came."""
         rows = self.rejected()
         if lines:
             asked = self.cells["line"].is_in(pl.Series(list(lines), dtype=pl.Int64).implode())
             rows = pl.concat([rows, asked.arg_true().cast(pl.UInt32)]).unique().sort()
-        return zip(self._prepared(rows), self._records(rows), strict=True)
+        problems = self._problems(rows)
+        told = (tuple(problems.get(row, ())) for row in rows)
+        return zip(self._prepared(rows), told, strict=True)
 
     def _records(self, rows: pl.Series) -> Iterator[Record]:
         """The records in these rows."""
