@@ -30,7 +30,6 @@ _BROKEN_NUMBER: Final = _NUMBER.replace(",", "")
 _TO_GUARD: Final = re.compile(rf"\A(?!{_NUMBER}\Z)(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _GUARDED: Final = re.compile(rf"\A'(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _ENDS: Final = frozenset("\r\n")
-_QUOTES_OR_ENDS: Final = re.compile(r'["\r\n]')
 _FIRST: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
 """What a cell to guard begins with. Nearly none does, and to look at one character costs little."""
 _JSON_TEXT: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -88,16 +87,23 @@ def _may_run(delimiter: str) -> re.Pattern[str]:
 
 
 def written(cells: Sequence[str], delimiter: str, *, quoted: bool = False) -> str:
-    """The cells as delimited text, without a line's end; `quoted` puts quotes around all."""
-    plain = delimiter.join(cells)
-    # Nothing but a delimiter, a quote or a line's end makes the writer quote one of several cells.
-    several = len(cells) > 1 and plain.count(delimiter) == len(cells) - 1
-    if several and not quoted and not _QUOTES_OR_ENDS.search(plain):
-        return plain
-    line = io.StringIO()
-    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
-    csv.writer(line, delimiter=delimiter, quoting=quoting, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()[:-2]
+    """The cells as delimited text, without a line's end; `quoted` puts quotes around all.
+
+    Else there are quotes around a cell that has a delimiter, a quote or a line's end in it, and
+    around one that is alone and empty, which would be no record.
+    """
+    if cells == [""]:
+        return '""'
+    special = _special(delimiter)
+    return delimiter.join(
+        '"' + cell.replace('"', '""') + '"' if quoted or special.search(cell) else cell
+        for cell in cells
+    )
+
+
+@cache
+def _special(delimiter: str) -> re.Pattern[str]:
+    return re.compile(rf'["\r\n{re.escape(delimiter)}]')
 
 
 def sent_cells(raw: RawRecord) -> list[str]:
