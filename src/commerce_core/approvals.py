@@ -1,12 +1,11 @@
 """Approvals: looking at a file before it lands, and deciding on a feed that is held."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from datetime import datetime
 from io import SEEK_END
 from typing import BinaryIO
 
-from attrs import frozen
+from attrs import evolve
 
 from commerce_core.audit import Action
 from commerce_core.context import Context
@@ -15,78 +14,46 @@ from commerce_core.feeds import Feed
 from commerce_core.holding import held_job
 from commerce_core.jobs import LONGEST_NOTE, Decision, Job, JobError, Progress, Without
 from commerce_core.kept_plans import KeptPlan
-from commerce_core.partners import UNSTORABLE, Mode, Partner
+from commerce_core.partners import UNSTORABLE
 from commerce_core.planning import Planning, newer_full_snapshot
 from commerce_core.ports import UnitOfWork
 from commerce_core.profiles import Profile, SavedProfile
-from commerce_core.sources import Source
-
-FindSource = Callable[[UnitOfWork, Partner, str | None], Source]
+from commerce_core.receiving import Arrival
 
 
-@frozen
-class Rehearsal:
-    """A file that isn't sent, and what it would do if it were; read by another `profile` if so."""
+def rehearsed(
+    context: Context, arrival: Arrival, stream: BinaryIO, profile: Profile | None
+) -> KeptPlan:
+    """What a file that isn't sent would do if it were; read by another `profile` if so.
 
-    partner: str
-    source: str | None
-    mode: Mode | None
-    file_name: str
-    snapshot_at: datetime | None
-    expected_rows: int | None
-    profile: Profile | None = None
+    Of the file and of the looking nothing stays behind. Raises FileRefused where the file can't be
+    taken as a whole, and Conflict where a newer full feed of the source has been applied already.
+    """
+    if not stream.seekable():
+        detail = "The file is read more than once, so it has to be one that can be rewound."
+        raise InvalidInput.at("/file", "not_seekable", detail)
+    with context.store.begin(dry_run=True) as unit:
+        feed = evolve(arrival.feed(context, unit), bytes=stream.seek(0, SEEK_END))
+        unit.feeds.add(feed)
+        if profile is not None:
+            _read_by(unit, feed, profile)
+        planning = Planning(context.files, context.clock, context.engine)
+        run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _tell_nobody)
+        newer = newer_full_snapshot(unit, run.feed)
+        if newer is not None:
+            detail = f"A newer full feed, as of {newer.isoformat()}, has been applied already."
+            raise Conflict(detail, "This file would change nothing.", code="superseded")
+        planned = planning.plan(unit, run)
+    if planned.kept is None:
+        raise AssertionError("a feed that was compared has a plan")
+    return planned.kept
 
-    def of(self, context: Context, find_source: FindSource, stream: BinaryIO) -> KeptPlan:
-        """The plan; of the file and of the looking nothing stays behind.
 
-        Raises FileRefused where the file can't be taken as a whole, and Conflict where a newer full
-        feed of the source has been applied already.
-        """
-        if not stream.seekable():
-            detail = "The file is read more than once, so it has to be one that can be rewound."
-            raise InvalidInput.at("/file", "not_seekable", detail)
-        with context.store.begin(dry_run=True) as unit:
-            feed = self._feed(context, unit, find_source, stream.seek(0, SEEK_END))
-            unit.feeds.add(feed)
-            if self.profile is not None:
-                self._read_by(unit, feed, self.profile)
-            planning = Planning(context.files, context.clock, context.engine)
-            run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _tell_nobody)
-            newer = newer_full_snapshot(unit, run.feed)
-            if newer is not None:
-                detail = f"A newer full feed, as of {newer.isoformat()}, has been applied already."
-                raise Conflict(detail, "This file would change nothing.", code="superseded")
-            planned = planning.plan(unit, run)
-        if planned.kept is None:
-            raise AssertionError("a feed that was compared has a plan")
-        return planned.kept
-
-    def _read_by(self, unit: UnitOfWork, feed: Feed, profile: Profile) -> None:
-        """Has the source read its files so, for as long as this unit lasts."""
-        version = unit.sources.profile(feed.source_id).version + 1
-        saved = SavedProfile(version, profile, "", feed.received_at)
-        unit.sources.save_profile(feed.source_id, saved)
-
-    def _feed(self, context: Context, unit: UnitOfWork, find_source: FindSource, size: int) -> Feed:
-        now, owner = context.clock(), context.partner(unit, self.partner)
-        owner.check_may_send()
-        origin = find_source(unit, owner, self.source)
-        named = origin.moment_of(self.file_name, owner.time_zone)
-        return Feed(
-            feed_id=context.mint("feed"),
-            partner_id=owner.partner_id,
-            partner_name=owner.partner_name,
-            source_id=origin.source_id,
-            file_name=self.file_name,
-            content_type="text/csv",
-            bytes=size,
-            sha256="",
-            mode=self.mode or origin.mode,
-            status="received",
-            received_at=now,
-            snapshot_at=self.snapshot_at or min(named or now, now),
-            expected_rows=self.expected_rows,
-        )
+def _read_by(unit: UnitOfWork, feed: Feed, profile: Profile) -> None:
+    """Has the source read its files so, for as long as this unit lasts."""
+    version = unit.sources.profile(feed.source_id).version + 1
+    saved = SavedProfile(version, profile, "", feed.received_at)
+    unit.sources.save_profile(feed.source_id, saved)
 
 
 @contextmanager

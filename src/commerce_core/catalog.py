@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from commerce_core.context import Context, Listed
 from commerce_core.errors import InvalidInput, NotFound
@@ -116,10 +116,7 @@ class Catalog:
         return self._context.store.exporting(self._own(query, partner), form)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
-        with self._context.store.begin() as unit:
-            named = query.partner_id if partner is None else partner
-            partner_id = self._context.partner_filter(unit, named)
-        return tidied(evolve(query, partner_id=partner_id))
+        return tidied(self._context.own(query, partner))
 
 
 def _number_at(unit: UnitOfWork, at: datetime) -> int:

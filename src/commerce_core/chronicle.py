@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from commerce_core.audit import AuditEntry, AuditQuery
 from commerce_core.context import Context, Listed
@@ -115,7 +115,7 @@ class Chronicle:
         self, query: AuditQuery = ALL_AUDIT, *, partner: str | None = None
     ) -> Iterator[AuditEntry]:
         """All entries that fit, newest first."""
-        return self._context.walk(lambda unit: unit.audit, self._own(query, partner))
+        return self._context.walk(lambda unit: unit.audit, self._context.own(query, partner))
 
     def page_audit(
         self,
@@ -127,14 +127,9 @@ class Chronicle:
         count: bool = False,
     ) -> Listed[AuditEntry]:
         """A page of the entries that fit, newest first."""
-        query = self._own(query, partner)
+        query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             return self._context.listed(unit.audit, query, cursor, limit, count=count)
-
-    def _own(self, query: AuditQuery, partner: str | None) -> AuditQuery:
-        with self._context.store.begin() as unit:
-            named = query.partner_id if partner is None else partner
-            return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
 
 def _cursor(asked: object, number: int) -> str | None:

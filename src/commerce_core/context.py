@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import BinaryIO, Final, Generic, TypeVar
+from typing import BinaryIO, Final, Generic, Protocol, TypeVar
 
 from attrs import AttrsInstance, define, evolve, field, frozen
 
@@ -13,6 +13,7 @@ from commerce_core.audit import Action, AuditEntry, difference
 from commerce_core.errors import Fault, NotFound, refuse_if
 from commerce_core.events import Told
 from commerce_core.feed_engine import FeedEngine, ReferenceEngine
+from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, Kind, looks_like, mint, parse
 from commerce_core.jobs import LEASE
 from commerce_core.paging import (
@@ -33,6 +34,16 @@ LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 T = TypeVar("T")
 Q = TypeVar("Q")
+
+
+class _OfPartner(AttrsInstance, Protocol):
+    """A query that can be for one partner alone."""
+
+    @property
+    def partner_id(self) -> str | None: ...
+
+
+W = TypeVar("W", bound=_OfPartner)
 
 
 @define
@@ -133,6 +144,22 @@ class Context:
         if name_or_id is not None:
             return self.partner(unit, name_or_id).partner_id
         return self.principal.partner_id
+
+    def own(self, query: W, partner: str | None) -> W:
+        """The query for what this principal may see, of the partner named where one is."""
+        with self.store.begin() as unit:
+            return self.own_in(unit, query, partner)
+
+    def own_in(self, unit: UnitOfWork, query: W, partner: str | None) -> W:
+        """The same within a unit that is under way."""
+        named = query.partner_id if partner is None else partner
+        return evolve(query, partner_id=self.partner_filter(unit, named))
+
+    def feed(self, unit: UnitOfWork, feed_id: str) -> Feed:
+        """The feed; NotFound if there is none to see."""
+        feed = unit.feeds.get(parse("feed", feed_id))
+        self.check_visible("feed", feed_id, feed.partner_id)
+        return feed
 
     def listed(
         self,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from commerce_core.context import Context, Listed
 from commerce_core.errors import FileRefused, NotFound
@@ -262,7 +262,7 @@ class History:
         """
         limit = check_limit(limit, LARGEST_CHANGES)
         with self._context.store.begin() as unit:
-            query = self._own(unit, query, partner)
+            query = self._context.own_in(unit, query, partner)
             if cursor == LATEST:
                 return Listed((), write_cursor(query, behind(unit.publications.number_at())))
             after = check_known(unit.versions.forgotten(), read_cursor(query, cursor) or START)
@@ -274,11 +274,7 @@ class History:
     ) -> str:
         """The cursor with which the stream of that query goes on behind a change."""
         with self._context.store.begin() as unit:
-            return write_cursor(self._own(unit, query, partner), version.position) or ""
-
-    def _own(self, unit: UnitOfWork, query: ChangeQuery, partner: str | None) -> ChangeQuery:
-        named = query.partner_id if partner is None else partner
-        return evolve(query, partner_id=self._context.partner_filter(unit, named))
+            return write_cursor(self._context.own_in(unit, query, partner), version.position) or ""
 
     # What feeds did
 
@@ -293,7 +289,7 @@ class History:
         """A page of what a feed changed, in the order in which it did."""
         limit = check_limit(limit, LARGEST_CHANGES)
         with self._context.store.begin() as unit:
-            query = ChangeQuery(feed_id=self._feed_id(unit, feed_id), kinds=kinds)
+            query = ChangeQuery(feed_id=self._context.feed(unit, feed_id).feed_id, kinds=kinds)
             after = read_cursor(query, cursor) or START
             page = unit.versions.changes(query, after, limit + 1)
             cut = Page[Version].cut(page.items, limit, lambda version: version.position)
@@ -319,13 +315,8 @@ class History:
     ) -> Listed[Product]:
         """A page of the products that a feed wrote, as it wrote them."""
         with self._context.store.begin() as unit:
-            own = self._feed_id(unit, feed_id)
+            own = self._context.feed(unit, feed_id).feed_id
             return self._context.listed(unit.feed_products, own, cursor, limit, count=count)
-
-    def _feed_id(self, unit: UnitOfWork, feed_id: str) -> str:
-        feed = unit.feeds.get(parse("feed", feed_id))
-        self._context.check_visible("feed", feed_id, feed.partner_id)
-        return feed.feed_id
 
 
 _Told = dict[int, tuple[Publication, Feed, Testimony | None, str | None]]

@@ -9,20 +9,20 @@ from typing import BinaryIO, Final
 from attrs import evolve, frozen
 
 from commerce_core.approvals import (
-    Rehearsal,
     check_applied,
     decision,
     kept_plan,
+    rehearsed,
     take_up,
     turn_down,
 )
 from commerce_core.audit import Action
 from commerce_core.claiming import Claiming
 from commerce_core.context import Context, IdempotencyKey, Listed
-from commerce_core.errors import Conflict, Fault, InvalidInput, NotFound, refuse_if
+from commerce_core.errors import Conflict, NotFound
 from commerce_core.feed_schema import Problem
-from commerce_core.feeds import Feed, FeedQuery, check_promises, tidy_file_name
-from commerce_core.ids import looks_like, parse
+from commerce_core.feeds import Feed, FeedQuery, check_promises
+from commerce_core.ids import parse
 from commerce_core.ingest import Ingest
 from commerce_core.jobs import FeedJobKind, Job, JobQuery, JobStatus
 from commerce_core.kept_plans import KeptPlan
@@ -38,13 +38,11 @@ from commerce_core.paging import (
 from commerce_core.partners import Mode, Partner, tidy_details
 from commerce_core.ports import UnitOfWork
 from commerce_core.profiles import Profile
+from commerce_core.receiving import Arrival, check_idle, check_kept, check_snapshot, check_source
 from commerce_core.reverting import Reverting, check_can_revert, plan_of, revert_job, undone_by
 from commerce_core.reverts import RevertPlan
 from commerce_core.sources import MAIN_SOURCE, Source
 
-LONGEST_CONTENT_TYPE: Final = 255
-_FUTURE_ALLOWED: Final = timedelta(days=1)
-"""How far a snapshot may lie ahead: clocks and time zones differ, but not by more."""
 _ANY_FEED: Final = FeedQuery()
 _ANY_JOB: Final = JobQuery()
 
@@ -172,31 +170,17 @@ class Intake:
         (InvalidInput), and one that is too large (TooLarge); then nothing is kept.
         """
         check_promises(sha256, expected_rows)
-        context, now = self._context, self._context.clock()
-        _check_snapshot(snapshot_at, now)
-        with context.store.begin() as unit:
-            owner = context.partner(unit, partner)
-            owner.check_may_send()
-            origin = _source(unit, owner, source)
-        name, run = tidy_file_name(file_name), origin.run if run is None else run
-        feed = Feed(
-            feed_id=context.mint("feed"),
-            partner_id=owner.partner_id,
-            partner_name=owner.partner_name,
-            source_id=origin.source_id,
-            file_name=name,
-            content_type=content_type[:LONGEST_CONTENT_TYPE],
-            bytes=0,
-            sha256="",
-            mode=mode or origin.mode,
-            status="received",
-            received_at=now,
-            snapshot_at=snapshot_at or _named(origin, name, owner, now) or now,
-            expected_rows=expected_rows,
+        context = self._context
+        check_snapshot(snapshot_at, context.clock())
+        arrival = Arrival(
+            partner, source, mode, file_name, snapshot_at, expected_rows, content_type
         )
+        with context.store.begin() as unit:
+            feed = arrival.feed(context, unit)
+            run = unit.sources.get(feed.source_id).run if run is None else run
         stored = context.files.put(feed.file_key, stream, context.most_upload_bytes)
         try:
-            _check_kept(stored.bytes, stored.sha256, sha256)
+            check_kept(stored.bytes, stored.sha256, sha256)
             feed = evolve(feed, bytes=stored.bytes, sha256=stored.sha256)
             request = (
                 "upload", feed.partner_id, feed.source_id, feed.file_name, feed.mode, feed.sha256,
@@ -273,16 +257,11 @@ class Intake:
     def get_feed(self, feed_id: str) -> Feed:
         """The feed."""
         with self._context.store.begin() as unit:
-            return self._feed(unit, feed_id)
-
-    def _feed(self, unit: UnitOfWork, feed_id: str) -> Feed:
-        feed = unit.feeds.get(parse("feed", feed_id))
-        self._context.check_visible("feed", feed_id, feed.partner_id)
-        return feed
+            return self._context.feed(unit, feed_id)
 
     def feeds(self, query: FeedQuery = _ANY_FEED, *, partner: str | None = None) -> Iterator[Feed]:
         """All feeds that fit, newest first."""
-        return self._context.walk(lambda unit: unit.feeds, self._own(query, partner))
+        return self._context.walk(lambda unit: unit.feeds, self._context.own(query, partner))
 
     def page_feeds(
         self,
@@ -294,18 +273,13 @@ class Intake:
         count: bool = False,
     ) -> Listed[Feed]:
         """A page of the feeds that fit, newest first."""
-        query = self._own(query, partner)
+        query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             return self._context.listed(unit.feeds, query, cursor, limit, count=count)
 
     def raw(self, feed_id: str) -> AbstractContextManager[BinaryIO]:
         """The bytes of a feed exactly as they were received."""
         return self._context.files.open(self.get_feed(feed_id).file_key)
-
-    def _own(self, query: FeedQuery, partner: str | None) -> FeedQuery:
-        with self._context.store.begin() as unit:
-            named = query.partner_id if partner is None else partner
-            return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
     # Jobs
 
@@ -322,7 +296,7 @@ class Intake:
         Conflict while it has one unfinished; a held feed is approved or rejected, not run anew.
         """
         with self._context.store.begin() as unit:
-            feed = self._feed(unit, feed_id)
+            feed = self._context.feed(unit, feed_id)
             request = ("start", feed.feed_id, run, kind)
             return self._context.once(
                 unit, key, request, lambda: self._start(unit, feed, kind, run=run)
@@ -341,12 +315,12 @@ class Intake:
         Conflict while the feed has a job unfinished, or isn't in the state to be reverted.
         """
         with self._context.store.begin() as unit:
-            feed = self._feed(unit, feed_id)
+            feed = self._context.feed(unit, feed_id)
 
             def make() -> Job:
                 check_can_revert(feed, undo=undo)
                 undone_by(unit, feed)
-                _check_idle(unit, feed)
+                check_idle(unit, feed)
                 job = revert_job(feed, self._context.mint("job"), self._context.clock(), run=run)
                 unit.jobs.add(job)
                 note = "Undoes the revert of it." if undo else None
@@ -364,18 +338,18 @@ class Intake:
         Conflict if the feed isn't in the state for it.
         """
         with self._context.store.begin(dry_run=True) as unit:
-            feed = self._feed(unit, feed_id)
+            feed = self._context.feed(unit, feed_id)
             check_can_revert(feed, undo=undo)
             return plan_of(unit, feed, undone_by(unit, feed))
 
     def _start(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
-        _check_idle(unit, feed)
+        check_idle(unit, feed)
         if feed.status == "held" and kind == "ingest":
             raise Conflict(
                 f"Feed {feed.feed_id} is held.", "Approve or reject it.", code="feed_held"
             )
         unit.partners.get(feed.partner_id).check_may_send()
-        _check_source(unit, feed)
+        check_source(unit, feed)
         return self._new_job(unit, feed, kind, run=run)
 
     def get_job(self, job_id: str) -> Job:
@@ -387,7 +361,7 @@ class Intake:
 
     def jobs(self, query: JobQuery = _ANY_JOB, *, partner: str | None = None) -> Iterator[Job]:
         """All jobs that fit, newest first."""
-        return self._context.walk(lambda unit: unit.jobs, self._own_jobs(query, partner))
+        return self._context.walk(lambda unit: unit.jobs, self._context.own(query, partner))
 
     def page_jobs(
         self,
@@ -399,14 +373,9 @@ class Intake:
         count: bool = False,
     ) -> Listed[Job]:
         """A page of the jobs that fit, newest first."""
-        query = self._own_jobs(query, partner)
+        query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             return self._context.listed(unit.jobs, query, cursor, limit, count=count)
-
-    def _own_jobs(self, query: JobQuery, partner: str | None) -> JobQuery:
-        with self._context.store.begin() as unit:
-            named = query.partner_id if partner is None else partner
-            return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
     def release(self, job_id: str) -> Job:
         """Hands a queued job to the workers; a running one goes on. Conflict if it is finished."""
@@ -503,11 +472,11 @@ class Intake:
         be taken as a whole, and Conflict where a newer full feed of the source has been applied
         already.
         """
-        _check_snapshot(snapshot_at, self._context.clock())
-        name = tidy_file_name(file if isinstance(file, str) else "feed.csv")
-        rehearsal = Rehearsal(partner, source, mode, name, snapshot_at, expected_rows, profile)
+        check_snapshot(snapshot_at, self._context.clock())
+        name = file if isinstance(file, str) else "feed.csv"
+        arrival = Arrival(partner, source, mode, name, snapshot_at, expected_rows)
         with self._context.opened(file) as stream:
-            return rehearsal.of(self._context, _source, stream)
+            return rehearsed(self._context, arrival, stream, profile)
 
     def plan_of(self, job_id: str) -> KeptPlan:
         """What a job would do to the catalog, or did; NotFound `no_plan` if it came to none."""
@@ -523,7 +492,7 @@ class Intake:
         """
         decided = decision(self._context, approves=True, note=note, without=without)
         with self._context.store.begin() as unit:
-            job = take_up(self._context, unit, self._feed(unit, feed_id), decided)
+            job = take_up(self._context, unit, self._context.feed(unit, feed_id), decided)
         job = self.execute(job)
         with self._context.store.begin() as unit:
             check_applied(unit, job)
@@ -533,8 +502,8 @@ class Intake:
         """Turns a held feed down for good; Conflict `feed_not_held` if it isn't held."""
         decided = decision(self._context, approves=False, note=note)
         with self._context.store.begin() as unit:
-            turn_down(self._context, unit, self._feed(unit, feed_id), decided)
-            return self._feed(unit, feed_id)
+            turn_down(self._context, unit, self._context.feed(unit, feed_id), decided)
+            return self._context.feed(unit, feed_id)
 
     def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:
         """What was wrong with the records of a job, by line; at most `limit` of them."""
@@ -574,46 +543,6 @@ class Intake:
         return Listed(page.items, write_cursor(query, page.after), total)
 
 
-def _source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
-    """The partner's source of that id or name, `main` unless said; NotFound if it has none such."""
-    if source is not None and looks_like("src", source):
-        found = unit.sources.get(parse("src", source))
-    else:
-        found = unit.sources.find(partner.partner_id, source or MAIN_SOURCE)
-    if found is None or found.partner_id != partner.partner_id:
-        raise NotFound(f"Partner {partner.partner_name!r} has no source {source!r}.")
-    return found
-
-
-def _check_source(unit: UnitOfWork, feed: Feed) -> None:
-    """Conflict if the feed's source was removed: then nobody can own what it would publish."""
-    try:
-        unit.sources.hold(feed.source_id)
-    except NotFound as error:
-        raise Conflict(
-            f"The source of feed {feed.feed_id} was removed.",
-            "Send the file again, from another source.",
-            code="source_removed",
-        ) from error
-
-
-def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:
-    """The moment that a file's name tells, unless it lies in the future."""
-    moment = source.moment_of(name, partner.time_zone)
-    return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
-
-
-def _check_idle(unit: UnitOfWork, feed: Feed) -> None:
-    """Conflict while the feed has a job that is not finished."""
-    latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
-    if latest is not None and not latest.is_finished:
-        raise Conflict(
-            f"Job {latest.job_id} of this feed is {latest.status}.",
-            "Run it, or cancel it first.",
-            code="job_unfinished",
-        )
-
-
 def _why_no_report(job: Job) -> str:
     if not job.is_finished:
         return (
@@ -625,24 +554,3 @@ def _why_no_report(job: Job) -> str:
     if not job.summary.rejected:
         return f"Job {job.job_id} rejected no record, so there is none to mend."
     return f"No report was kept of job {job.job_id}; run its feed again to have one."
-
-
-def _check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
-    refuse_if(
-        "The snapshot's time can't be.",
-        (
-            snapshot_at is not None and snapshot_at > now + _FUTURE_ALLOWED,
-            Fault("/snapshot_at", "snapshot_in_future", "A snapshot shows a moment that has been."),
-        ),
-    )
-
-
-def _check_kept(size: int, got: str, promised: str | None) -> None:
-    """InvalidInput for a file of no bytes, and for one that isn't what was promised."""
-    if size == 0:
-        raise InvalidInput.at("/file", "empty_file", "The file has no bytes.")
-    if promised is not None and promised.lower() != got:
-        detail = (
-            f"The bytes received have the SHA-256 {got}, not the one promised. Send them again."
-        )
-        raise InvalidInput.at("/sha256", "digest_mismatch", detail)

@@ -127,7 +127,7 @@ class Ordering:
         self, query: OrderQuery = _ANY_ORDER, *, partner: str | None = None
     ) -> Iterator[Order]:
         """All orders that fit, newest first."""
-        found = self._context.walk(lambda unit: unit.orders, self._own(query, partner))
+        found = self._context.walk(lambda unit: unit.orders, self._context.own(query, partner))
         return (self._seen(order) for order in found)
 
     def page(
@@ -140,15 +140,10 @@ class Ordering:
         count: bool = False,
     ) -> Listed[Order]:
         """A page of the orders that fit, newest first."""
-        query = self._own(query, partner)
+        query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             page = self._context.listed(unit.orders, query, cursor, limit, count=count)
         return evolve(page, items=tuple(self._seen(order) for order in page.items))
-
-    def _own(self, query: OrderQuery, partner: str | None) -> OrderQuery:
-        with self._context.store.begin() as unit:
-            named = query.partner_id if partner is None else partner
-            return evolve(query, partner_id=self._context.partner_filter(unit, named))
 
     def cancel(self, order_id: str) -> Order:
         """Cancels an open order: its units can be sold again, the ledger says so."""
