@@ -4,7 +4,7 @@ An event says what happened by ids and figures; whoever wants more asks for the 
 happened to single products is told by the stream of changes, so a changed catalog is one event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
@@ -204,6 +204,19 @@ class Told:
         partners = dict.fromkeys(item.partner_id for item in order.items)
         data = {"order_id": order.order_id, "status": order.status, "currency": order.currency}
         return Event(self.event_id, kind, self.at, tuple(partners), data)
+
+
+def announced(
+    told: Callable[[], Told],
+    publication: Publication,
+    summary: Summary,
+    oversold: Sequence[Oversold],
+) -> Iterator[Event]:
+    """What there is to tell of a publication itself: what it changed, and what is oversold now."""
+    if summary.changes:
+        yield told().changed(publication, summary)
+    if oversold:
+        yield told().oversold(publication, oversold)
 
 
 def _counts(summary: Summary) -> dict[str, int]:

@@ -16,7 +16,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from commerce_core.errors import FileRefused
-from commerce_core.events import MOST_OVERSOLD, Event, Told
+from commerce_core.events import MOST_OVERSOLD, Event, Told, announced
 from commerce_core.feed_engine import Batch, FeedEngine
 from commerce_core.feed_schema import PROBLEMS, Problem
 from commerce_core.feeds import Feed
@@ -207,10 +207,7 @@ class Ingest:
         """What there is to announce of a feed that has been applied."""
         yield self._told().applied(feed, job.job_id, summary)
         yield from self._drifted(job, feed, summary)
-        if summary.changes:
-            yield self._told().changed(published, summary)
-        if oversold:
-            yield self._told().oversold(published, oversold)
+        yield from announced(self._told, published, summary, oversold)
 
     def _drifted(self, job: Job, feed: Feed, summary: Summary) -> Iterator[Event]:
         if summary.drift:

@@ -115,6 +115,15 @@ class Partner:
             )
 
 
+def name_taken(partner: Partner) -> Conflict:
+    """The refusal of a partner whose name another one has, case folded."""
+    return Conflict(
+        f"There already is a partner named {partner.partner_name!r}.",
+        "Names are unique without regard to case; choose another.",
+        code="partner_name_taken",
+    )
+
+
 def tidy_name(name: str) -> str:
     """The name with single spaces, none around it, and without what no database takes."""
     return " ".join(UNSTORABLE.sub(" ", name).split())

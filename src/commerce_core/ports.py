@@ -21,6 +21,7 @@ from attrs import frozen
 
 from commerce_core.audit import AuditEntry, AuditQuery
 from commerce_core.coalescing import UnderWay
+from commerce_core.errors import Conflict
 from commerce_core.events import Event, EventPage, EventQuery
 from commerce_core.exports import ExportForm
 from commerce_core.feed_engine import Batch
@@ -521,6 +522,15 @@ class Idempotency(Protocol):
     def keep(self, owner: str, key: str, value: object) -> None:
         """Keeps the answer (one of the core's attrs values) of a key claimed in this unit."""
         ...
+
+
+def key_reused(key: str) -> Conflict:
+    """The refusal of a request whose idempotency key has come with another one."""
+    return Conflict(
+        f"The idempotency key {key!r} was used for another request.",
+        "Take a new key for a new request.",
+        code="idempotency_key_reused",
+    )
 
 
 class UnitOfWork(Protocol):

@@ -19,7 +19,7 @@ from typing import Final, Literal, get_args
 
 from attrs import evolve, field, fields, frozen
 
-from commerce_core.errors import Fault, InvalidInput
+from commerce_core.errors import Conflict, Fault, InvalidInput
 from commerce_core.feed_schema import BY_NAME
 from commerce_core.money import find_currency
 
@@ -244,3 +244,12 @@ CANONICAL: Final = Profile()
 """The profile of files that use the schema's own names or their aliases."""
 UNPROFILED: Final = SavedProfile(0, CANONICAL, "", None)
 """What every source begins with."""
+
+
+def version_taken(saved: SavedProfile) -> Conflict:
+    """The refusal of a version that somebody else has saved meanwhile."""
+    return Conflict(
+        f"Version {saved.version} of the profile has been saved by somebody else.",
+        "Look at it, and save yours again.",
+        code="profile_changed",
+    )

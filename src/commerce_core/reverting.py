@@ -12,7 +12,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from commerce_core.errors import Conflict
-from commerce_core.events import MOST_OVERSOLD, Event, Told
+from commerce_core.events import MOST_OVERSOLD, Event, Told, announced
 from commerce_core.feeds import Feed
 from commerce_core.ids import Entropy, mint
 from commerce_core.jobs import Job, JobError, Progress, Summary
@@ -79,10 +79,7 @@ class Reverting:
             yield self._told().of_feed("feed.reverted", feed, job_id=job.job_id)
         else:
             yield self._told().applied(feed, job.job_id, summary)
-        if summary.changes:
-            yield self._told().changed(published, summary)
-        if oversold:
-            yield self._told().oversold(published, oversold)
+        yield from announced(self._told, published, summary, oversold)
 
     def _told(self) -> Told:
         now = self.clock()

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from attrs import evolve, frozen
 
-from commerce_core.errors import Fault, InvalidInput, refuse_if
+from commerce_core.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.ids import looks_like
 from commerce_core.jobs import JobError
@@ -135,6 +135,15 @@ class Source:
         if self.snapshot_pattern is None:
             return None
         return moment_named(self.snapshot_pattern, file_name, time_zone)
+
+
+def name_taken(source: Source) -> Conflict:
+    """The refusal of a source whose name another one of its partner has."""
+    return Conflict(
+        f"The partner already has a source named {source.source_name!r}.",
+        "Choose another name.",
+        code="source_name_taken",
+    )
 
 
 def guards_with(before: GuardSettings, changes: Mapping[str, Any]) -> GuardSettings:

@@ -10,9 +10,9 @@ from datetime import datetime
 from attrs import frozen
 
 from commerce_core.audit import AuditEntry, AuditQuery
-from commerce_core.errors import Conflict
 from commerce_core.events import Event, EventPage, EventQuery, cursor_expired
 from commerce_core.paging import Page, Position
+from commerce_core.ports import key_reused
 
 
 @frozen
@@ -107,11 +107,7 @@ class Idempotency:
         """None if the key is now ours to answer, else the value kept under it."""
         known, value = self._answers.get((owner, key), (digest, None))
         if known != digest:
-            raise Conflict(
-                f"The idempotency key {key!r} was used for another request.",
-                "Take a new key for a new request.",
-                code="idempotency_key_reused",
-            )
+            raise key_reused(key)
         self._answers[owner, key] = (digest, value)
         return value
 

@@ -6,9 +6,8 @@ from attrs import frozen
 
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import Tables, found
-from commerce_core.errors import Conflict
 from commerce_core.paging import Page, Position
-from commerce_core.partners import ApiKey, Partner
+from commerce_core.partners import ApiKey, Partner, name_taken
 
 
 @frozen
@@ -32,14 +31,14 @@ class Partners:
     def add(self, partner: Partner) -> None:
         """Keeps a new partner."""
         if self.find(partner.partner_name):
-            raise _name_taken(partner)
+            raise name_taken(partner)
         self._kept.partners[partner.partner_id] = partner
 
     def put(self, partner: Partner) -> None:
         """Replaces a partner."""
         before = self.get(partner.partner_id)
         if self.find(partner.partner_name) not in (None, before):
-            raise _name_taken(partner)
+            raise name_taken(partner)
         self._kept.partners[partner.partner_id] = partner
 
     def get(self, partner_id: str) -> Partner:
@@ -56,14 +55,6 @@ class Partners:
         """The names of these partners."""
         kept = self._kept.partners
         return {known: kept[known].partner_name for known in partner_ids if known in kept}
-
-
-def _name_taken(partner: Partner) -> Conflict:
-    return Conflict(
-        f"There already is a partner named {partner.partner_name!r}.",
-        "Names are unique without regard to case; choose another.",
-        code="partner_name_taken",
-    )
 
 
 @frozen

@@ -6,10 +6,9 @@ from attrs import frozen
 
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import Tables, found
-from commerce_core.errors import Conflict
 from commerce_core.paging import Page, Position
-from commerce_core.profiles import UNPROFILED, SavedProfile
-from commerce_core.sources import Source
+from commerce_core.profiles import UNPROFILED, SavedProfile, version_taken
+from commerce_core.sources import Source, name_taken
 
 
 @frozen
@@ -42,11 +41,7 @@ class Sources:
 
     def _check_name(self, source: Source, before: Source | None) -> None:
         if self.find(source.partner_id, source.source_name) not in (None, before):
-            raise Conflict(
-                f"The partner already has a source named {source.source_name!r}.",
-                "Choose another name.",
-                code="source_name_taken",
-            )
+            raise name_taken(source)
 
     def hold(self, source_id: str) -> Source:
         """The source; no other unit is about."""
@@ -84,9 +79,5 @@ class Sources:
     def save_profile(self, source_id: str, saved: SavedProfile) -> None:
         """Keeps a new version."""
         if saved.version != self.profile(source_id).version + 1:
-            raise Conflict(
-                f"Version {saved.version} of the profile has been saved by somebody else.",
-                "Look at it, and save yours again.",
-                code="profile_changed",
-            )
+            raise version_taken(saved)
         self._kept.profiles[source_id] = (*self._kept.profiles.get(source_id, ()), saved)

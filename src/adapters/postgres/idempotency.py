@@ -4,7 +4,7 @@ from attrs import frozen
 
 from adapters.postgres.documents import document, kind_named, kind_of, read_as
 from adapters.postgres.rows import Connection
-from commerce_core.errors import Conflict
+from commerce_core.ports import key_reused
 
 
 @frozen
@@ -32,11 +32,7 @@ class Idempotency:
             [owner, key],
         ).fetchone() or (digest, None, None)
         if known != digest:
-            raise Conflict(
-                f"The idempotency key {key!r} was used for another request.",
-                "Take a new key for a new request.",
-                code="idempotency_key_reused",
-            )
+            raise key_reused(key)
         return None if kind is None else read_as(kind_named(kind))(value)
 
     def keep(self, owner: str, key: str, value: object) -> None:

@@ -7,7 +7,7 @@ from attrs import frozen
 from psycopg import sql
 from psycopg.rows import RowFactory
 
-from adapters.postgres.rows import Connection, digits, fetch
+from adapters.postgres.rows import Connection, digits, fetch, maybe_digits
 from commerce_core.paging import Page, Position
 
 T = TypeVar("T")
@@ -18,6 +18,11 @@ Condition: TypeAlias = tuple[LiteralString, Sequence[Any]]
 def asked(condition: LiteralString, value: object) -> list[Condition]:
     """The condition on one value, if there is one: a filter that is None asks for nothing."""
     return [] if value is None else [(condition, [value])]
+
+
+def own(partner_id: str | None) -> list[Condition]:
+    """The condition of a query that names the only partner whose rows to see, or none."""
+    return asked("partner_id = %s", maybe_digits(partner_id))
 
 
 def where(conditions: Iterable[Condition]) -> tuple[sql.Composed, list[Any]]:

@@ -1,26 +1,24 @@
 """Partners and API keys in PostgreSQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
 import psycopg
 from attrs import frozen
 
-from adapters.postgres.pages import Condition, ListById, asked, count
+from adapters.postgres.pages import ListById, count, own
 from adapters.postgres.rows import (
     Connection,
     digits,
     fetch,
     fetch_one,
     found,
-    maybe_digits,
     params_of,
     rows_of,
 )
-from commerce_core.errors import Conflict
 from commerce_core.paging import Page, Position
-from commerce_core.partners import ApiKey, Partner
+from commerce_core.partners import ApiKey, Partner, name_taken
 
 _PARTNERS: Final = rows_of(Partner)
 _KEYS: Final = rows_of(ApiKey, scopes=tuple)
@@ -39,11 +37,6 @@ _PARTNER_LIST: Final = ListById(
 _KEY_LIST: Final = ListById(_KEYS, _SELECT_KEYS, "key_id", attrgetter("key_id"))
 
 
-def _own(partner_id: str | None) -> Sequence[Condition]:
-    """The condition of a query that names the only partner to see, or none."""
-    return asked("partner_id = %s", maybe_digits(partner_id))
-
-
 @frozen
 class Partners:
     """Implements `commerce_core.ports.Partners`."""
@@ -52,11 +45,11 @@ class Partners:
 
     def page(self, query: str | None, after: Position | None, limit: int) -> Page[Partner]:
         """Pages of partners."""
-        return _PARTNER_LIST.page(self._db, _own(query), after, limit)
+        return _PARTNER_LIST.page(self._db, own(query), after, limit)
 
     def count(self, query: str | None) -> int:
         """How many partners there are to see."""
-        return count(self._db, "partners", _own(query))
+        return count(self._db, "partners", own(query))
 
     def add(self, partner: Partner) -> None:
         """Keeps a new partner."""
@@ -71,7 +64,7 @@ class Partners:
             _partner_params(partner),
         )
         if not added.rowcount:
-            raise _name_taken(partner)
+            raise name_taken(partner)
 
     def put(self, partner: Partner) -> None:
         """Replaces a partner."""
@@ -89,7 +82,7 @@ class Partners:
                     _partner_params(partner),
                 ).fetchone()
         except psycopg.errors.UniqueViolation as error:
-            raise _name_taken(partner) from error
+            raise name_taken(partner) from error
         found(changed, "partner", partner.partner_id)
 
     def get(self, partner_id: str) -> Partner:
@@ -115,14 +108,6 @@ def _partner_params(partner: Partner) -> dict[str, Any]:
     return params_of(partner) | {"name_key": partner.partner_name.casefold()}
 
 
-def _name_taken(partner: Partner) -> Conflict:
-    return Conflict(
-        f"There already is a partner named {partner.partner_name!r}.",
-        "Names are unique without regard to case; choose another.",
-        code="partner_name_taken",
-    )
-
-
 @frozen
 class Keys:
     """Implements `commerce_core.ports.Keys`."""
@@ -131,11 +116,11 @@ class Keys:
 
     def page(self, query: str | None, after: Position | None, limit: int) -> Page[ApiKey]:
         """Pages of keys."""
-        return _KEY_LIST.page(self._db, _own(query), after, limit)
+        return _KEY_LIST.page(self._db, own(query), after, limit)
 
     def count(self, query: str | None) -> int:
         """How many keys there are to see."""
-        return count(self._db, "api_keys", _own(query))
+        return count(self._db, "api_keys", own(query))
 
     def add(self, key: ApiKey) -> None:
         """Keeps a new key."""

@@ -8,22 +8,20 @@ import psycopg
 from attrs import frozen
 
 from adapters.postgres.documents import document, read_as
-from adapters.postgres.pages import Condition, ListById, asked, count
+from adapters.postgres.pages import ListById, count, own
 from adapters.postgres.rows import (
     Connection,
     digits,
     fetch,
     fetch_one,
     found,
-    maybe_digits,
     params_of,
     rows_of,
 )
-from commerce_core.errors import Conflict
 from commerce_core.guards import DEFAULT_GUARDS, GUARD_SETTINGS, GuardSettings
 from commerce_core.paging import Page, Position
-from commerce_core.profiles import UNPROFILED, Profile, SavedProfile
-from commerce_core.sources import OnError, Source
+from commerce_core.profiles import UNPROFILED, Profile, SavedProfile, version_taken
+from commerce_core.sources import OnError, Source, name_taken
 
 _SOURCES: Final = rows_of(Source, on_error=read_as(OnError), guards=read_as(GuardSettings))
 _PROFILES: Final = rows_of(SavedProfile, profile=read_as(Profile))
@@ -35,11 +33,6 @@ _SELECT: Final = """
 _LIST: Final = ListById(_SOURCES, _SELECT, "source_id", attrgetter("source_id"), newest_first=False)
 
 
-def _own(partner_id: str | None) -> Sequence[Condition]:
-    """The condition of a query that names the only partner whose sources to see, or none."""
-    return asked("partner_id = %s", maybe_digits(partner_id))
-
-
 @frozen
 class Sources:
     """Implements `commerce_core.ports.Sources`."""
@@ -48,11 +41,11 @@ class Sources:
 
     def page(self, query: str | None, after: Position | None, limit: int) -> Page[Source]:
         """Pages of sources."""
-        return _LIST.page(self._db, _own(query), after, limit)
+        return _LIST.page(self._db, own(query), after, limit)
 
     def count(self, query: str | None) -> int:
         """How many sources there are to see."""
-        return count(self._db, "sources", _own(query))
+        return count(self._db, "sources", own(query))
 
     def add(self, source: Source) -> None:
         """Keeps a new source."""
@@ -67,7 +60,7 @@ class Sources:
             _params(source),
         )
         if not added.rowcount:
-            raise _name_taken(source)
+            raise name_taken(source)
 
     def put(self, source: Source) -> None:
         """Replaces a source's name and settings."""
@@ -85,7 +78,7 @@ class Sources:
                     _params(source),
                 ).fetchone()
         except psycopg.errors.UniqueViolation as error:
-            raise _name_taken(source) from error
+            raise name_taken(source) from error
         found(changed, "source", source.source_id)
 
     def get(self, source_id: str) -> Source:
@@ -151,11 +144,7 @@ class Sources:
             ],
         )
         if not added.rowcount:
-            raise Conflict(
-                f"Version {saved.version} of the profile has been saved by somebody else.",
-                "Look at it, and save yours again.",
-                code="profile_changed",
-            )
+            raise version_taken(saved)
 
 
 def _params(source: Source) -> dict[str, Any]:
@@ -165,11 +154,3 @@ def _params(source: Source) -> dict[str, Any]:
         if (value := getattr(source.guards, name)) != getattr(DEFAULT_GUARDS, name)
     }
     return params_of(source) | {"on_error": document(source.on_error), "guards": document(guards)}
-
-
-def _name_taken(source: Source) -> Conflict:
-    return Conflict(
-        f"The partner already has a source named {source.source_name!r}.",
-        "Choose another name.",
-        code="source_name_taken",
-    )
