@@ -1,14 +1,16 @@
 """What the core needs from outside: a store, a place for files, a way to keep a lease.
 
     Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
-                                     publications · versions · feed_products · reverts
-                                     orders · sales · events · audit · idempotency
-    Files             the raw bytes of every feed, never changed
+                                     publications · versions · past_products · feed_products
+                                     reverts · orders · sales · events · audit · idempotency
+    Files             the raw bytes of every feed and the reports to mend, never changed
+    KeepLease         keeps a job's lease while it runs, in units of its own
     Clock, Entropy    functions, since the core has neither a clock nor dice of its own
 
 Everything inside one `with store.begin()` happens or none of it does. Whoever adds a storage writes
 these methods and lets the contract suite (`tests/contracts`) judge them; `adapters.memory` is the
-shortest example. Each method may raise Unavailable; other errors stand in its docstring.
+shortest example. Each method may raise Unavailable; other errors stand in its docstring. What reads
+feeds is a port as well, `feed_engine.FeedEngine`.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Everything the system does, in eight parts. Each public method of a part is one use case.
 
-    Intake      partners, the feeds they send, the jobs that ingest them   (intake, ingest)
+    Intake      partners, their feeds, the jobs and decisions about them   (intake, ingest)
     Sourcing    the sources of feeds, and the profiles that read them      (sourcing)
     Catalog     products as they now stand                                 (catalog)
     History     what they were, how they changed, where values came from   (history)
@@ -9,15 +9,18 @@
     Operations  API keys, who asks, whether every part is up               (operations)
     Chronicle   what was announced, and who did what                       (chronicle)
 
-    upload ──> raw file + feed + job ──> run: read ─> compare ─> apply ──> publication
-                                              │          │         │
-                                     records, problems  plan   products, history, summary
+    upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
+                                               │         │               └> hold ──> a decision
+                                      records, problems plan
+    publication ──> products, versions ──> changes, the past, lineage, revert, replay, export
     products ──> order: hold units, price, freeze lines, ledger entries ──> figures
 
 A use case looks, decides with the pure core, and writes once: one `with store.begin()` is one
 transaction. Entry points translate to these and back and decide nothing. What a product costs is
 decided in `pricing`, whether it can be sold in `products`, what a record means in `feed_reader`,
-what becomes of it in `plans`.
+what becomes of it in `plans`, whether that waits for a person in `guards` and `holding`. What
+others are to know of it is told by `events`, and what people did stands in the `audit`, each
+written in the same transaction.
 """
 
 from attrs import frozen

@@ -4,8 +4,13 @@
     migrations    brings a database's schema up to date, whoever else is starting
     rows          between rows and the core's values: ids, arrays, keyset pages
     documents     the values that are kept as jsonb
-    partners, feeds, jobs, products, publications, orders, sales, idempotency
-                  a collection of the unit of work each
+    pages         conditions, and lists that are walked along an id
+    partners, sources, feeds, jobs, products, publications, versions, reverting, orders, sales,
+    events, audit, idempotency
+                  the collections of the unit of work, by noun
+    queue, hints  which job is run next, and who is told that there is one
+    product_filters, product_pages, exporting
+                  which products fit, their pages, and all of them as a file
     recognising, columns, copying
                   fingerprints out, rows in: a million of each without an object for any
     staging, deciding, comparing, measuring, applying
