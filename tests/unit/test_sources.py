@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -181,6 +183,19 @@ def test_a_name_that_does_not_fit_the_pattern_is_noted(commerce: Commerce):
     assert other.summary is not None
     assert fits.summary.notes == ()
     assert "{YYYY}{MM}{DD}.csv" in other.summary.notes[0]
+
+
+def test_a_file_that_is_only_looked_at_shows_the_moment_that_it_would_if_it_were_sent(
+    commerce: Commerce, tmp_path: Path
+):
+    """A name may tell of a moment some hours ahead, as where a clock or a time zone is off."""
+    pattern = "{YYYY}{MM}{DD}-{hh}{mm}.csv"
+    commerce.sourcing.change("main", partner="Acme", mode="full", snapshot_pattern=pattern)
+    now = datetime.now(ZoneInfo("Europe/Rome"))
+    sooner, later = (f"{now + timedelta(hours=hours):%Y%m%d-%H%M}.csv" for hours in (6, 12))
+    load(commerce, CATALOG, name=sooner)
+    (tmp_path / later).write_text(CATALOG)
+    assert commerce.intake.plan(str(tmp_path / later), partner="Acme").unchanged == 2
 
 
 def test_a_full_feed_removes_its_own_products_alone_and_names_both_sources_of_a_sku(
