@@ -29,6 +29,7 @@ _BROKEN_NUMBER: Final = _NUMBER.replace(",", "")
 """In broken text a comma may well be the end of the cell."""
 _TO_GUARD: Final = re.compile(rf"\A(?!{_NUMBER}\Z)(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _GUARDED: Final = re.compile(rf"\A'(?='*[{_RUN_ANYWHERE}])", re.ASCII)
+_RARE: Final = "=+@\uff1d\uff0b\uff0d\uff20\t'"
 _ENDS: Final = frozenset("\r\n")
 _FIRST: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
 """What a cell to guard begins with. Nearly none does, and to look at one character costs little."""
@@ -75,7 +76,16 @@ def _broken(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 def may_run(text: str, delimiter: str) -> bool:
     """Whether a cell of this text may have to be guarded; where it hasn't, none has."""
-    return _may_run(delimiter).search(text) is not None
+    # Of all that runs texts are full of hyphens alone, and to look for a character costs little.
+    begins = ("-", '"-')
+    return (
+        any(map(text.__contains__, _RARE))
+        or text.startswith(begins)
+        or f"{delimiter}-" in text
+        or f'{delimiter}"-' in text
+        or "\n" in text
+        or "\r" in text
+    ) and _may_run(delimiter).search(text) is not None
 
 
 @cache

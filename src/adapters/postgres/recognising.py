@@ -80,9 +80,14 @@ def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProduct
         WHERE partner_id = %s AND source_id = %s AND status = 'active'
         """
     ).format(sold_out(*OWN_STOCK))
+    # Along the key a million rows come one by one; a bitmap or the whole table is read by several.
+    db.execute(
+        "SET LOCAL enable_indexscan = off; SET LOCAL parallel_setup_cost = 0; SET LOCAL jit = off"
+    )
     with db.cursor(binary=True) as cursor:
         cursor.execute(query, [digits(partner_id), digits(source_id)])
         ids, upper, lower, in_stock = cursor.fetchone() or (None, None, None, 0)
+    db.execute("SET LOCAL enable_indexscan TO DEFAULT; SET LOCAL parallel_setup_cost TO DEFAULT")
     columns = {"upper": _numbers(upper or b""), "lower": _numbers(lower or b"")}
     some = pl.col("upper").ne(0) | pl.col("lower").ne(0)
     frame = pl.DataFrame(columns).with_columns(pl.when(some).then(pl.all()))
