@@ -37,6 +37,8 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
         "encoding": (reading.text.encoding, reading.text.mark),
         "records": [told(record) for batch in batches for record in batch],
         "read": sum(batch.records_read for batch in batches),
+        "rejected": sum(batch.rejected for batch in batches),
+        "unreadable": sum(batch.skus_unreadable for batch in batches),
         "fates": sum((batch.fates for batch in batches), Counter[str]()),
         "reasons": sum((batch.reasons for batch in batches), Counter[str]()),
         "noted": sum((batch.noted for batch in batches), Counter[Any]()),

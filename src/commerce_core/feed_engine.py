@@ -9,7 +9,8 @@ is recognised by its fingerprint isn't read at all: of it the batch has just the
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import BinaryIO, Final, Protocol
 
@@ -18,11 +19,13 @@ from attrs import evolve, frozen
 from commerce_core.feed_bytes import Text
 from commerce_core.feed_reader import Opening, begin
 from commerce_core.feed_schema import Problem, Record, Severity
+from commerce_core.feed_text import RawRecord
 from commerce_core.fingerprints import NOTHING_KNOWN, Fingerprinting, Known
 from commerce_core.grouping import Prepared
 from commerce_core.layouts import Layout
 from commerce_core.presets import in_full
 from commerce_core.records import Terms
+from commerce_core.reject_rows import Rows, RowWriter
 
 RECORDS_OF_BATCH: Final = 5_000
 """Records that the reference reads at a time."""
@@ -30,9 +33,8 @@ RECORDS_OF_BATCH: Final = 5_000
 Noted = tuple[str, str | None, Severity]
 """What is counted of a problem: its code, its column as the partner names it, its severity."""
 
-
-Reread = tuple[Prepared, tuple[Problem, ...]]
-"""A record as it came, and what is wrong with it."""
+OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens the bytes of a feed, from their beginning each time."""
 
 
 class Batch(Protocol):
@@ -67,6 +69,16 @@ class Batch(Protocol):
         ...
 
     @property
+    def rejected(self) -> int:
+        """How many of its offers have an error."""
+        ...
+
+    @property
+    def skus_unreadable(self) -> int:
+        """How many of its offers have no sku that can be read."""
+        ...
+
+    @property
     def noted(self) -> Counter[Noted]:
         """The problems of its offers, counted."""
         ...
@@ -86,6 +98,11 @@ class Reading(Protocol):
     `delimiter` is None for JSONL. `mends` is the feed that a mended report of rejected records says
     it came from. `text` knows the encoding, for sure at the end.
     """
+
+    @property
+    def header(self) -> RawRecord:
+        """The header as it came."""
+        ...
 
     @property
     def layout(self) -> Layout:
@@ -116,6 +133,14 @@ class Reading(Protocol):
         """The batches, once; FileRefused where the file as a whole turns out to be unreadable."""
         ...
 
+    def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
+        """The rows of the report of its rejected records, once all batches have been taken.
+
+        They are what `write` would make of all its records, one by one. What wasn't kept of them is
+        read again.
+        """
+        ...
+
 
 class FeedEngine(Protocol):
     """Reads feeds. All engines find the same records, problems and order in the same file."""
@@ -124,16 +149,6 @@ class FeedEngine(Protocol):
         """Reads the header; FileRefused if there is no usable one.
 
         A record whose fingerprint is known isn't read, but told by its number.
-        """
-        ...
-
-    def reread(
-        self, stream: BinaryIO, terms: Terms, lines: Collection[int]
-    ) -> tuple[Opening, Iterator[Reread]]:
-        """The header again, and in the order of the file all records that the report may need.
-
-        Those are at least the records with an error, those on these lines, and where records
-        belong together, their neighbours.
         """
         ...
 
@@ -161,6 +176,16 @@ class RecordBatch:
         return Counter(record.reason for record in self.records if record.reason is not None)
 
     @property
+    def rejected(self) -> int:
+        """How many offers have an error."""
+        return sum(record.rejected for record in self)
+
+    @property
+    def skus_unreadable(self) -> int:
+        """How many offers have no sku that can be read."""
+        return sum(record.sku is None for record in self)
+
+    @property
     def noted(self) -> Counter[Noted]:
         """The problems of the offers, counted."""
         return Counter((p.code, p.column, p.severity) for record in self for p in record.problems)
@@ -178,8 +203,20 @@ class ReferenceReading:
     """A reading record by record, as `feed_reader` says."""
 
     opening: Opening
-    _known: Known
-    _fingerprint: Fingerprinting | None
+    _terms: Terms
+    _known: Known = NOTHING_KNOWN
+    _fingerprint: Fingerprinting | None = None
+
+    @classmethod
+    def of(cls, stream: BinaryIO, terms: Terms, known: Known) -> "ReferenceReading":
+        """Of a file just opened."""
+        opening = begin(stream, terms)
+        return cls(opening, terms, known, fingerprinting("reference", opening, terms))
+
+    @property
+    def header(self) -> RawRecord:
+        """The header as it came."""
+        return self.opening.header
 
     @property
     def layout(self) -> Layout:
@@ -211,6 +248,12 @@ class ReferenceReading:
         while some := list(islice(prepared, RECORDS_OF_BATCH)):
             yield self._batch(some)
 
+    def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
+        """All records are read again, since nothing is kept of them."""
+        with again() as raw:
+            opening = begin(raw, self._terms)
+            yield from write((p, opening.read(p).problems) for p in opening.prepared)
+
     def _batch(self, some: Iterable[Prepared]) -> RecordBatch:
         records: list[Record] = []
         recognised: list[int] = []
@@ -240,20 +283,7 @@ class ReferenceEngine:
 
     def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
         """Reads the header."""
-        opening = begin(stream, terms)
-        return ReferenceReading(opening, known, fingerprinting("reference", opening, terms))
-
-    def reread(
-        self,
-        stream: BinaryIO,
-        terms: Terms,
-        lines: Collection[int],  # noqa: ARG002 - all records are given
-    ) -> tuple[Opening, Iterator[Reread]]:
-        """All records again."""
-        opening = begin(stream, terms)
-        return opening, (
-            (prepared, opening.read(prepared).problems) for prepared in opening.prepared
-        )
+        return ReferenceReading.of(stream, terms, known)
 
 
 def fingerprinting(engine: str, opening: Opening, terms: Terms) -> Fingerprinting | None:

@@ -158,11 +158,9 @@ class Ingest:
             for key in list(self.files.list(f"{job.reports}/")):
                 self.files.delete(key)
         found = {problem.line: problem for problem in planned.plan.problems}
-        with run.open_raw() as raw:
-            opening, records = self.engine.reread(raw, run.terms, found.keys())
-            report = RejectReport.of(run.feed.feed_id, opening, records, found, alive)
-            stream = report.stream(planned.reading.text)
-            self.files.put(job.report_key, stream, MOST_REPORT_BYTES)
+        feed_id, reading = run.feed.feed_id, planned.reading
+        report = RejectReport.of(feed_id, reading, run.open_raw, found, alive)
+        self.files.put(job.report_key, report.stream(), MOST_REPORT_BYTES)
         return report.records
 
     def _finish(self, unit: UnitOfWork, job: Job, feed: Feed, landed: "_Landed") -> Job:

@@ -31,8 +31,9 @@ _TO_GUARD: Final = re.compile(rf"\A(?!{_NUMBER}\Z)(?='*[{_RUN_ANYWHERE}])", re.A
 _GUARDED: Final = re.compile(rf"\A'(?='*[{_RUN_ANYWHERE}])", re.ASCII)
 _RARE: Final = "=+@\uff1d\uff0b\uff0d\uff20\t'"
 _ENDS: Final = frozenset("\r\n")
-_FIRST: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
+BEGINNINGS: Final = "=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'"
 """What a cell to guard begins with. Nearly none does, and to look at one character costs little."""
+_FIRST: Final = frozenset(BEGINNINGS)
 _JSON_TEXT: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _JSON_FRONT: Final = re.compile(
     rf'\{{(?:"(?:{"|".join(REPORT_COLUMNS)})": ?(?:{_JSON_TEXT}|[0-9]+|null)(?:, ?|(?=\}})))+'
@@ -90,10 +91,14 @@ def may_run(text: str, delimiter: str) -> bool:
 
 @cache
 def _may_run(delimiter: str) -> re.Pattern[str]:
+    return re.compile(may_run_pattern(delimiter))
+
+
+def may_run_pattern(delimiter: str) -> str:
     """Where a cell may begin, quoted or not, with what one to guard begins with."""
-    plain = "".join(c for c in sorted(_FIRST) if c not in "\r\n" and c != delimiter)
+    plain = "".join(c for c in BEGINNINGS if c not in "\r\n" and c != delimiter)
     begins = rf"(?:\A|[{re.escape(delimiter)}\r\n])"
-    return re.compile(rf"{begins}(?:[{re.escape(plain)}]|\"[{re.escape(''.join(_FIRST))}])")
+    return rf"{begins}(?:[{re.escape(plain)}]|\"[{re.escape(BEGINNINGS)}])"
 
 
 def written(cells: Sequence[str], delimiter: str, *, quoted: bool = False) -> str:

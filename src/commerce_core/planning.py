@@ -5,15 +5,15 @@ touched by it.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
-from typing import BinaryIO, Final
+from typing import Final
 
 from attrs import evolve, frozen
 
 from commerce_core.drift import drift_between
 from commerce_core.errors import FileRefused, NotFound
-from commerce_core.feed_engine import Batch, FeedEngine, Reading
+from commerce_core.feed_engine import Batch, FeedEngine, OpenRaw, Reading
 from commerce_core.feed_reader import Terms, begin
 from commerce_core.feed_schema import PRODUCT_FIELDS
 from commerce_core.feeds import Feed
@@ -36,8 +36,6 @@ Load = Callable[[Incoming, Iterable[Batch]], Plan | None]
 _LEAST_RECOGNISED: Final = 1 << 20
 """Bytes of a delta from which on it is worth to fetch what its records are recognised by."""
 NO_SUMMARY: Final = Summary()
-OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
-"""Opens the bytes of a feed, from their beginning each time."""
 
 
 @frozen
@@ -207,9 +205,8 @@ class Planning:
         rejected = unreadable = 0
         with self._reading(run, NOTHING_KNOWN) as (tally, reading, incoming):
             for batch in tally.counted(reading, run.tell):
-                for record in batch:
-                    rejected += record.rejected
-                    unreadable += record.sku is None
+                rejected += batch.rejected
+                unreadable += batch.skus_unreadable
         plan = Plan(incoming, rejected=rejected, skus_unreadable=unreadable)
         return Planned(plan, tally, reading)
 

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,8 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core.context import Context
-from commerce_core.feed_engine import Reading, ReferenceEngine, Reread
-from commerce_core.feed_reader import Opening, Terms
+from commerce_core.feed_engine import Reading, ReferenceEngine
+from commerce_core.feed_reader import Terms
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.partners import new_secret
 from commerce_core.ports import Files, Store
@@ -86,13 +86,6 @@ class _Vectorised:
         from adapters.polars_feeds import PolarsEngine
 
         return PolarsEngine().open(stream, terms, known)
-
-    def reread(
-        self, stream: BinaryIO, terms: Terms, lines: Collection[int]
-    ) -> tuple[Opening, Iterator[Reread]]:
-        from adapters.polars_feeds import PolarsEngine
-
-        return PolarsEngine().reread(stream, terms, lines)
 
 
 def _scratch() -> Store:

@@ -3,7 +3,7 @@
 import csv
 import io
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -75,13 +75,15 @@ def test_no_cell_of_a_report_is_a_formula(records: Sequence[Sequence[str]], deli
 
 
 def report_of(body: bytes, terms: Terms = TERMS) -> bytes:
-    reader = open_feed(io.BytesIO(body), terms)
-    for _ in reader:
+    return made(body, terms).stream().read()
+
+
+def made(body: bytes, terms: Terms = TERMS, look: Callable[[], object] = int) -> RejectReport:
+    """The report of a file that has been read to its end."""
+    reading = ENGINE.open(io.BytesIO(body), terms)
+    for _ in reading:
         pass
-    report = RejectReport.of(
-        "feed_0", *ENGINE.reread(io.BytesIO(body), terms, ()), {}, lambda: None
-    )
-    return report.stream(reader.text).read()
+    return RejectReport.of("feed_0", reading, lambda: io.BytesIO(body), {}, look)
 
 
 def test_columns_in_another_place_are_ignored_as_well():
@@ -111,11 +113,8 @@ def test_a_declared_encoding_is_that_of_the_report():
 
 def test_a_long_report_is_made_in_little_memory():
     body = b"sku,product_name,price\n" + f"A,{'Lamp' * 100},none\n".encode() * 6_000
-    text = open_feed(io.BytesIO(body), TERMS).text
-    report = RejectReport.of(
-        "feed_0", *ENGINE.reread(io.BytesIO(body), TERMS, ()), {}, lambda: None
-    )
-    stream, size = report.stream(text), 0
+    report = made(body)
+    stream, size = report.stream(), 0
     tracemalloc.start()
     while block := stream.read(1 << 16):
         size += len(block)
@@ -145,9 +144,8 @@ def test_a_long_report_shows_again_and_again_that_it_is_being_made():
     """Whoever keeps a unit open meanwhile has to use it."""
     body = b"sku,price\n" + b"A,5\n" * 12_500
     looks: list[int] = []
-    reread = ENGINE.reread(io.BytesIO(body), TERMS, ())
-    report = RejectReport.of("f", *reread, {}, lambda: looks.append(1))
-    report.stream(open_feed(io.BytesIO(body), TERMS).text).read()
+    report = made(body, look=lambda: looks.append(1))
+    report.stream().read()
     assert (report.records, len(looks)) == (0, 2)
 
 

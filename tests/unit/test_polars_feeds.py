@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.polars_feeds import PolarsEngine, chunks
+from adapters.polars_feeds import PolarsEngine, chunks, keeping
 from adapters.polars_feeds.tables import Table
 from commerce_core import feed_text
 from commerce_core.errors import FileRefused
 from commerce_core.feed_engine import FeedEngine, ReferenceEngine
 from commerce_core.feed_reader import Terms
-from commerce_core.feed_schema import BY_NAME
+from commerce_core.feed_schema import BY_NAME, Problem
 from commerce_core.fingerprints import NOTHING_KNOWN, KnownFingerprints
 from commerce_core.partners import Mode
 from commerce_core.profiles import Column, DecimalMark, Delimiter, Profile, Skip
@@ -247,40 +247,76 @@ def test_columns_have_the_types_that_are_promised():
     assert "deleted" not in schema
 
 
-@given(sent_files(), st.sampled_from(CHUNKS), st.sets(st.integers(1, 14)))
-def test_reports_are_the_same(file: SentFile, chunk: int, lines: set[int]):
-    profile = Profile(delimiter=cast("Delimiter | None", file.delimiter))
+FOUND = st.sampled_from(
+    [
+        Problem.of("duplicate_sku", line=0, column="SKU", field="sku", value="A"),
+        Problem.of("unknown_sku", line=0, column="=SKU", field="sku", value='=A,"'),
+        Problem.of("too_many_decimals", line=0, column=None, field="price", value=None),
+        Problem.of("price_leap", line=0, column="PRICE", field="price", value="5"),
+    ]
+)
+"""What a comparison may find."""
+
+
+@given(sent_files(), st.sampled_from(CHUNKS), st.dictionaries(st.integers(2, 14), FOUND))
+def test_reports_are_the_same(file: SentFile, chunk: int, found: dict[int, Problem]):
+    """Byte for byte, whatever the comparison finds in which record."""
+    assert_reports_alike(file, chunk, found)
+
+
+@given(sent_files(), st.sampled_from(CHUNKS), st.dictionaries(st.integers(2, 14), FOUND))
+def test_reports_are_the_same_where_there_is_no_place_for_rejected_records(
+    file: SentFile, chunk: int, found: dict[int, Problem]
+):
+    """What can't be kept is read again."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keeping, "_IN_MEMORY", 1_500)
+        patched.setattr("tempfile.TemporaryFile", no_place)
+        assert_reports_alike(file, chunk, found)
+
+
+def no_place(*_: object, **__: object) -> object:
+    raise FileNotFoundError("no usable temporary directory")
+
+
+def assert_reports_alike(file: SentFile, chunk: int, found: dict[int, Problem]) -> None:
+    encoding = file.encoding if file.encoding == "cp1252" else None
+    profile = Profile(encoding=encoding, delimiter=cast("Delimiter | None", file.delimiter))
     terms = Terms(file.mode, file.currency, ROME, profile)
-    assert report(PolarsEngine(chunk), file.body, terms) == report(
-        ReferenceEngine(), file.body, terms
-    )
-    assert reread(PolarsEngine(chunk), file.body, terms, lines) == reread(
-        ReferenceEngine(), file.body, terms, lines
-    )
+    found = {line: evolve(problem, line=line) for line, problem in found.items()}
+    fast, slow = PolarsEngine(chunk), ReferenceEngine()
+    assert report(fast, file.body, terms, found) == report(slow, file.body, terms, found)
 
 
-def report(engine: FeedEngine, body: bytes, terms: Terms) -> bytes:
+def report(
+    engine: FeedEngine, body: bytes, terms: Terms, found: dict[int, Problem]
+) -> tuple[int, bytes] | str:
     try:
-        text = engine.open(io.BytesIO(body), terms).text
-        opening, records = engine.reread(io.BytesIO(body), terms, ())
-        made = RejectReport.of("feed_x", opening, records, {}, lambda: None)
-        return made.stream(text).read()
-    except FileRefused as refused:
-        return str(refused).encode()
-
-
-def reread(engine: FeedEngine, body: bytes, terms: Terms, lines: set[int]) -> object:
-    """What is needed of the records that come."""
-    try:
-        _, records = engine.reread(io.BytesIO(body), terms, lines)
-        return [
-            (prepared, prepared.raw.sent, problems)
-            for prepared, problems in records
-            if any(problem.severity == "error" for problem in problems)
-            or (prepared.raw.line in lines and prepared.fate is None)
-        ]
+        reading = engine.open(io.BytesIO(body), terms)
+        deque(reading, 0)
+        made = RejectReport.of("feed_x", reading, lambda: io.BytesIO(body), found, int)
+        written = made.stream().read()
     except FileRefused as refused:
         return str(refused)
+    return made.records, written
+
+
+@pytest.mark.parametrize("place", [True, False])
+def test_a_long_report_is_the_same_whether_there_is_a_place_for_it_or_not(
+    place: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Thousands of rejected records, some for several reasons, some ragged, broken or formulas."""
+    monkeypatch.setattr(keeping, "_IN_MEMORY", 10_000)
+    if not place:
+        monkeypatch.setattr("tempfile.TemporaryFile", no_place)
+    ends = ("x", "5", "5,1", '"=1+1"', '"5,0"', "-4", '"a"b', "", "5", "@x")
+    rows = (f"{n},Lamp {n % 7},{ends[n % 10]},{ends[n % 9]}\n" for n in range(20_000))
+    body = f"sku,product_name,price,quantity\n{''.join(rows)}".encode()
+    found = {line: Problem.of("unknown_sku", line=line) for line in range(2, 20_000, 7)}
+    told = report(PolarsEngine(50_000), body, TERMS, found)
+    assert told == report(ReferenceEngine(), body, TERMS, found)
+    assert isinstance(told, tuple)
+    assert told[0] > 10_000
 
 
 class InColumns:

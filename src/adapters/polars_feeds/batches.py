@@ -3,7 +3,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import islice
 from operator import attrgetter
@@ -12,8 +12,9 @@ from typing import Final, Protocol
 import polars as pl
 from attrs import frozen
 
+from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.kinds import type_of
-from commerce_core.feed_engine import Noted, Reread
+from commerce_core.feed_engine import Noted
 from commerce_core.feed_schema import BY_NAME, Problem, Record
 from commerce_core.layouts import Layout
 
@@ -21,6 +22,7 @@ _FIXED: Final = {
     "line": pl.Int64, "sku": pl.String, "rejected": pl.Boolean, "deletes": pl.Boolean,
     "upper": pl.Int64, "lower": pl.Int64,
 }  # fmt: skip
+_NOTHING: Final = pl.Series(dtype=pl.Int64)
 
 
 class Part(Protocol):
@@ -46,8 +48,16 @@ class Part(Protocol):
         """The offers as columns."""
         ...
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
-        """Those that are rejected, and those on these lines, with what they were."""
+    def rejected(self) -> int:
+        """How many have an error."""
+        ...
+
+    def skus_unreadable(self) -> int:
+        """How many have no sku that can be read."""
+        ...
+
+    def rejects(self, asked: pl.Series) -> pl.DataFrame:
+        """Those that have an error, and those on the lines asked for, as a report needs them."""
         ...
 
 
@@ -72,6 +82,16 @@ class ColumnBatch:
         return self.known.to_list()
 
     @property
+    def rejected(self) -> int:
+        """How many offers have an error."""
+        return sum(part.rejected() for part in self.parts)
+
+    @property
+    def skus_unreadable(self) -> int:
+        """How many offers have no sku that can be read."""
+        return sum(part.skus_unreadable() for part in self.parts)
+
+    @property
     def noted(self) -> Counter[Noted]:
         """The problems of the offers, counted."""
         return sum((part.noted() for part in self.parts), Counter[Noted]())
@@ -87,19 +107,19 @@ class ColumnBatch:
     def columns(self) -> pl.DataFrame:
         """Its offers as columns, in the order of the file."""
         schema = schema_of(self.layout)
-        tables = [part.columns(schema) for part in self.parts]
-        return reduce(lambda one, other: one.merge_sorted(other, "line"), tables, schema.to_frame())
+        return _in_order([part.columns(schema) for part in self.parts], schema)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The same through the Arrow C stream protocol."""
         return self.columns().__arrow_c_stream__(requested_schema)
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
-        """The rejected records and those on these lines, with what they were."""
-        found = [part.to_mend(lines) for part in self.parts]
-        if len(found) == 1:
-            return found[0]
-        return heapq.merge(*found, key=lambda mended: mended[0].raw.line)
+    def rejects(self, asked: pl.Series = _NOTHING) -> pl.DataFrame:
+        """The rejected records, and those on the lines asked for, as a report needs them."""
+        return _in_order([part.rejects(asked) for part in self.parts], REJECTS)
+
+
+def _in_order(tables: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    return reduce(lambda one, other: one.merge_sorted(other, "line"), tables, schema.to_frame())
 
 
 def schema_of(layout: Layout) -> pl.Schema:

@@ -3,7 +3,7 @@
 
 import codecs
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO, Final
 
@@ -13,11 +13,13 @@ from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, MOST_LINES, Chunks, Replayed
+from adapters.polars_feeds.keeping import Kept
 from adapters.polars_feeds.oddities import Oddities, OddReader
 from adapters.polars_feeds.offers import offers_in
 from adapters.polars_feeds.parsing import lead, parse
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.recognition import ENGINE, Recognition, unmarked
+from adapters.polars_feeds.report_rows import ColumnWriter, in_order
 from adapters.polars_feeds.splitting import (
     Dialect,
     Mark,
@@ -30,18 +32,19 @@ from adapters.polars_feeds.tables import TableReader
 from commerce_core.feed_bytes import Text
 from commerce_core.feed_engine import (
     RECORDS_OF_BATCH,
+    OpenRaw,
     Reading,
     ReferenceReading,
-    Reread,
     fingerprinting,
 )
 from commerce_core.feed_reader import Opening, begin
-from commerce_core.feed_text import LONGEST_RECORD, read_delimited
+from commerce_core.feed_text import LONGEST_RECORD, RawRecord, read_delimited
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.grouping import Grouping, Skipping
 from commerce_core.layouts import Layout
 from commerce_core.presets import in_full
 from commerce_core.records import Terms
+from commerce_core.reject_rows import Delimited, Rows, RowWriter
 
 _MOST_UNTOLD: Final = 10_000
 """Records read one by one of which nobody needs to be told."""
@@ -63,43 +66,36 @@ class PolarsEngine:
 
     def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
         """Reads the header."""
-        opening, whole, chunks = self._begun(stream, terms)
-        if chunks is None:
-            return ReferenceReading(opening, known, fingerprinting("reference", opening, terms))
-        by = fingerprinting(ENGINE, opening, terms)
-        return PolarsReading(opening, whole, chunks, Recognition(by, known) if by else unmarked)
-
-    def reread(
-        self, stream: BinaryIO, terms: Terms, lines: Collection[int]
-    ) -> tuple[Opening, Iterator[Reread]]:
-        """The rejected records and those on these lines again; all of a file read one by one."""
-        opening, whole, chunks = self._begun(stream, terms)
-        if chunks is None:
-            return opening, ((p, opening.read(p).problems) for p in opening.prepared)
-        reading = PolarsReading(opening, whole, chunks, unmarked)
-        return opening, chain.from_iterable(batch.to_mend(lines) for batch in reading)
-
-    def _begun(self, stream: BinaryIO, terms: Terms) -> tuple[Opening, Terms, Chunks | None]:
-        """The header, the terms in full, and what follows; None if the reference has to read it."""
-        replayed = Replayed(stream)
-        opening = begin(replayed, terms)  # type: ignore[arg-type] - reading is all it does
+        opening, stream = _begun(stream, terms)
         whole = evolve(terms, profile=in_full(terms.profile))
         encoding = whole.profile.encoding
         halves = encoding is not None and codecs.lookup(encoding).name in _OF_HALF_CHARACTERS
         if opening.delimiter is None or opening.ours or whole.profile.group or halves:
-            return opening, whole, None
-        return opening, whole, Chunks(replayed.rewind(), opening, encoding, self.chunk)
+            by = fingerprinting("reference", opening, terms)
+            return ReferenceReading(opening, terms, known, by)
+        by = fingerprinting(ENGINE, opening, terms)
+        chunks = Chunks(stream, opening, encoding, self.chunk)
+        return PolarsReading(opening, whole, chunks, Recognition(by, known) if by else unmarked)
+
+
+def _begun(stream: BinaryIO, terms: Terms) -> tuple[Opening, BinaryIO]:
+    """The header, and the stream from its start."""
+    replayed = Replayed(stream)
+    opening = begin(replayed, terms)  # type: ignore[arg-type] - reading is all it does
+    return opening, replayed.rewind()
 
 
 @define
 class PolarsReading:
-    """Implements `Reading`, some megabytes at a time."""
+    """Implements `Reading`, some megabytes at a time; where it is told so, `only` some records."""
 
     _opening: Opening
     _terms: Terms
     _chunks: Chunks
     _mark: Mark
+    _only: pl.Expr | None = None
     _one_by_one: int = 0
+    _kept: Kept = field(factory=Kept)
     _dialect: Dialect = field(init=False)
     _lead: bytes = field(init=False)
     _read: TableReader = field(init=False)
@@ -111,9 +107,14 @@ class PolarsReading:
         delimiter = self._opening.delimiter or ","
         self._dialect = Dialect.of(delimiter)
         self._lead = lead(len(self.layout.header), delimiter)
-        self._read = TableReader(self.layout, self._terms, delimiter)
+        self._read = TableReader(self.layout, self._terms)
         self._read_odd = OddReader.of(self.layout, self._terms, delimiter)
         self._skips = Grouping(self.layout, self._terms.profile).skips
+
+    @property
+    def header(self) -> RawRecord:
+        """The header as it came."""
+        return self._opening.header
 
     @property
     def layout(self) -> Layout:
@@ -143,6 +144,35 @@ class PolarsReading:
         return (f"{self._one_by_one:,} records were read one by one, since they are odd.",)
 
     def __iter__(self) -> Iterator[ColumnBatch]:
+        for batch in self.batches():
+            self._kept.add(batch.rejects())
+            yield batch
+
+    def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
+        """Of what was kept; only what the comparison found elsewhere is read again."""
+        rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.header))
+        kept = map(rows.told, self._kept)
+        for told in in_order(kept, map(rows.told, self._reread(again, rows.asked, write.alive))):
+            write.alive()
+            yield rows(told)
+
+    def _reread(
+        self, again: OpenRaw, asked: pl.Series, alive: Callable[[], object]
+    ) -> Iterator[pl.DataFrame]:
+        """The records on these lines that weren't kept; if those are lost, all rejected ones."""
+        lost = self._kept.lost
+        if asked.is_empty() and not lost:
+            return
+        only = None if lost else pl.col("line").is_in(asked.implode())
+        with again() as raw:
+            opening, stream = _begun(raw, self._terms)
+            chunks = Chunks(stream, opening, self._terms.profile.encoding)
+            for batch in PolarsReading(opening, self._terms, chunks, unmarked, only).batches():
+                alive()
+                yield batch.rejects(asked).filter(pl.col("code").is_null() | pl.lit(lost))
+
+    def batches(self) -> Iterator[ColumnBatch]:
+        """The batches, of which nothing is kept."""
         pending, line = b"", self._chunks.line
         front = self._lead
         while len(body := self._chunks.take(front)) > len(front):
@@ -190,6 +220,8 @@ class PolarsReading:
 
     def _batch(self, found: Split) -> ColumnBatch:
         """Those that are known are only told; the others are read."""
+        if self._only is not None:
+            found = evolve(found, records=found.records.filter(self._only), as_csv=None)
         width, records = len(self.layout.header), found.records
         known = records["number"].drop_nulls()
         asked = records.filter(pl.col("number").is_null()) if len(known) else records

@@ -43,6 +43,20 @@ class Faults:
         """The numbers of those that reject a record."""
         return pl.Series(self._errors, dtype=pl.UInt32)
 
+    def told(self, numbers: pl.Series) -> pl.DataFrame:
+        """The code and the hint of each of these."""
+        told = pl.DataFrame(
+            [(number, *self._told(number)) for number in numbers.unique()],
+            {"fault": ROW, "code": pl.String, "hint": pl.String},
+            orient="row",
+        )
+        faults = numbers.to_frame("fault")
+        return faults.join(told, on="fault", how="left", maintain_order="left")
+
+    def _told(self, number: int) -> tuple[str, str]:
+        code, hint = self.listed[number]
+        return code, hint or PROBLEMS[code][1]
+
     def codes(self, numbers: pl.Series) -> Counter[str]:
         """How often each code is among them."""
         counted: Counter[str] = Counter()
@@ -82,6 +96,10 @@ class Slot:
         """Less those in these rows."""
         return Slot(self.name, self.places.filter(~pl.col("row").is_in(rows.implode())))
 
+    def errors(self, faults: Faults) -> pl.DataFrame:
+        """Its places where it rejects a record."""
+        return self.places.filter(pl.col("fault").is_in(faults.errors().implode()))
+
     def within(self, rows: pl.Series) -> "Slot":
         """Those in these rows alone."""
         return Slot(self.name, self.places.filter(pl.col("row").is_in(rows.implode())))
@@ -100,8 +118,7 @@ def noted(
 
 def rejected_rows(slots: Sequence[Slot], faults: Faults) -> pl.Series:
     """The rows that have an error."""
-    found = pl.concat([_NOWHERE, *(slot.places for slot in slots)])
-    wrong = found.filter(pl.col("fault").is_in(faults.errors().implode()))
+    wrong = pl.concat([_NOWHERE, *(slot.errors(faults) for slot in slots)])
     return wrong["row"].unique().sort()
 
 

@@ -2,19 +2,22 @@
 """Records that the reference reads one by one, and what they are as columns."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import polars as pl
 from attrs import evolve, frozen
 
+from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.kinds import canonical
-from commerce_core.feed_engine import Noted, Reread
+from commerce_core.feed_engine import Noted
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feed_text import RawRecord, read_delimited
 from commerce_core.grouping import Grouping, Prepared
 from commerce_core.layouts import Layout
+from commerce_core.mending import without_end
 from commerce_core.records import RecordReader, Terms
+from commerce_core.reject_rows import summed_up
 
 
 @frozen
@@ -42,10 +45,19 @@ class Oddities:
         names = schema.names()
         return pl.DataFrame([_row(record, names) for record in self], schema, orient="row")
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
-        """Those that are rejected, and those on these lines."""
-        some = (one for one in self.read if one[1].rejected or one[1].line in lines)
-        return ((p, record.problems) for p, record in some)
+    def rejected(self) -> int:
+        """How many have an error."""
+        return sum(record.rejected for record in self)
+
+    def skus_unreadable(self) -> int:
+        """How many have no sku that can be read."""
+        return sum(record.sku is None for record in self)
+
+    def rejects(self, asked: pl.Series) -> pl.DataFrame:
+        """Those that have an error, and those on the lines asked for, as a report needs them."""
+        lines = frozenset(asked)
+        some = (_reject(*one) for one in self.read if one[1].rejected or one[1].line in lines)
+        return pl.DataFrame(some, REJECTS, orient="row")
 
 
 @frozen
@@ -81,6 +93,13 @@ class OddReader:
         if no_print or upper is None or lower is None:
             return prepared, record
         return prepared, evolve(record, fingerprint=(upper, lower))
+
+
+def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:
+    errors = [problem for problem in record.problems if problem.severity == "error"]
+    told = summed_up(errors) if errors else (None,) * 4
+    raw, text = prepared.raw, without_end(prepared.raw.sent)
+    return (raw.line, *told, text, raw.sent[len(text) :], raw.cells is None)
 
 
 def _row(record: Record, names: Sequence[str]) -> tuple[object, ...]:

@@ -2,18 +2,19 @@
 """Records with too few or too many cells, as columns: `RecordReader._ragged` for many at once."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 from attrs import frozen
 
+from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.parsing import MORE, cell
+from adapters.polars_feeds.report_rows import cut
 from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.cells import read_sku
-from commerce_core.feed_engine import Noted, Reread
+from commerce_core.feed_engine import Noted
 from commerce_core.feed_schema import Problem, Record
 from commerce_core.feed_text import RawRecord
-from commerce_core.grouping import Prepared
 from commerce_core.layouts import Layout
 from commerce_core.records import ragged
 
@@ -45,7 +46,7 @@ class Ragged:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Record]:
-        return (record for _, record in self._read(self.rows, self.skus))
+        return self._read(self.rows, self.skus)
 
     def noted(self) -> Counter[Noted]:
         """Their problems, counted."""
@@ -53,7 +54,7 @@ class Ragged:
 
     def problems(self, limit: int) -> Iterator[Problem]:
         """Their first problems."""
-        for _, record in self._read(self.rows.head(limit), self.skus.head(limit)):
+        for record in self._read(self.rows.head(limit), self.skus.head(limit)):
             yield from record.problems
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
@@ -62,14 +63,33 @@ class Ragged:
         said = (pl.lit(own.get(name), kind).alias(name) for name, kind in schema.items())
         return self.rows.select(said)
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:  # noqa: ARG002 - all are rejected
-        """All of them."""
-        return ((p, record.problems) for p, record in self._read(self.rows, self.skus))
+    def rejected(self) -> int:
+        """How many have an error: all."""
+        return len(self)
 
-    def _read(self, rows: pl.DataFrame, skus: pl.Series) -> Iterator[tuple[Prepared, Record]]:
-        about = rows.select("line", "lines", "text", "end", "count").iter_rows()
+    def skus_unreadable(self) -> int:
+        """How many have no sku that can be read."""
+        return self.skus.null_count()
+
+    def rejects(self, asked: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - all are rejected
+        """All of them, as a report needs them."""
+        some = (self._of_length(rows) for rows in self.rows.partition_by("count"))
+        return pl.concat([REJECTS.to_frame(), *some]).sort("line")
+
+    def _of_length(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Those of one number of cells."""
+        count = rows["count"][0]
+        told = ragged(RawRecord(0, None), [""] * count, self.width)
+        cells = [*map(cell, range(self.width)), MORE][:count]
+        value = cut(pl.concat_str(cells, separator=self.delimiter))
+        own = {"code": pl.lit(_CODE), "column": pl.lit(None, pl.String), "value": value,
+               "hint": pl.lit(told.hint), "broken": pl.lit(value=False)}  # fmt: skip
+        return rows.with_columns(**own).select(*REJECTS)
+
+    def _read(self, rows: pl.DataFrame, skus: pl.Series) -> Iterator[Record]:
+        about = rows.select("line", "lines", "count").iter_rows()
         cells = rows.select([*map(cell, range(self.width)), MORE]).iter_rows()
-        for (line, lines, text, end, count), row, sku in zip(about, cells, skus, strict=True):
+        for (line, lines, count), row, sku in zip(about, cells, skus, strict=True):
             kept = list(row[:count])
-            raw = RawRecord(line, kept, "", lines, self.delimiter, text + end)
-            yield Prepared(raw), Record(line, sku, {}, (ragged(raw, kept, self.width),))
+            raw = RawRecord(line, kept, "", lines, self.delimiter)
+            yield Record(line, sku, {}, (ragged(raw, kept, self.width),))

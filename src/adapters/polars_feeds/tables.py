@@ -2,7 +2,7 @@
 """Records read as columns: `commerce_core.records.RecordReader` for many records at once."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -11,14 +11,14 @@ from attrs import define, field, frozen
 from adapters.polars_feeds.amounts import Settling
 from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
 from adapters.polars_feeds.gathered import gathered
+from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
-from adapters.polars_feeds.parsing import MORE, cell
+from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.report_rows import shown, summed_up
 from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.cells import Misread
-from commerce_core.feed_engine import Noted, Reread
+from commerce_core.feed_engine import Noted
 from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Value
-from commerce_core.feed_text import RawRecord
-from commerce_core.grouping import Prepared
 from commerce_core.layouts import Layout
 from commerce_core.records import FieldReader, Terms, sku_reader
 
@@ -33,7 +33,6 @@ class TableReader:
 
     layout: Layout
     terms: Terms
-    delimiter: str
     faults: Faults = field(factory=Faults)
     _fields: dict[str, ColumnReader] = field(init=False)
     _settling: Settling = field(init=False)
@@ -149,8 +148,15 @@ class Table:
         """The rows that have a problem."""
         return faulty_rows(self.slots)
 
-    def rejected(self) -> pl.Series:
-        """The rows that have an error."""
+    def rejected(self) -> int:
+        """How many have an error."""
+        return len(self._rejected())
+
+    def skus_unreadable(self) -> int:
+        """How many have no sku that can be read."""
+        return self.skus.null_count()
+
+    def _rejected(self) -> pl.Series:
         return rejected_rows(self.slots, self._by.faults)
 
     def noted(self) -> Counter[Noted]:
@@ -167,7 +173,7 @@ class Table:
         own = {
             "line": self.cells["line"],
             "sku": self.skus,
-            "rejected": _mask(self.rejected(), count),
+            "rejected": _mask(self._rejected(), count),
             "deletes": no if self.deletes is None else self.deletes,
             "upper": prints["upper"],
             "lower": prints["lower"],
@@ -177,15 +183,25 @@ class Table:
     def __iter__(self) -> Iterator[Record]:
         return self._records(pl.int_range(len(self), dtype=pl.UInt32, eager=True))
 
-    def to_mend(self, lines: Collection[int]) -> Iterator[Reread]:
-        """Those that are rejected, and those on these lines, as they came."""
-        rows = self.rejected()
-        if lines:
-            asked = self.cells["line"].is_in(pl.Series(list(lines), dtype=pl.Int64).implode())
-            rows = pl.concat([rows, asked.arg_true().cast(pl.UInt32)]).unique().sort()
-        problems = self._problems(rows)
-        told = (tuple(problems.get(row, ())) for row in rows)
-        return zip(self._prepared(rows), told, strict=True)
+    def rejects(self, asked: pl.Series) -> pl.DataFrame:
+        """Those that have an error, and those on the lines asked for, as a report needs them."""
+        told = summed_up(map(self._errors, self.slots))
+        if len(asked):
+            rows = self.cells["line"].is_in(asked.implode()).arg_true().cast(pl.UInt32)
+            told = told.join(rows.to_frame("row"), on="row", how="full", coalesce=True).sort("row")
+        came = self.cells.select(pl.col("line", "text", "end").gather(told["row"]))
+        whole = pl.concat([told, came], how="horizontal")
+        return whole.with_columns(broken=pl.lit(value=False)).select(*REJECTS)
+
+    def _errors(self, slot: Slot) -> pl.DataFrame:
+        """The errors of a slot, as they are told."""
+        errors = slot.errors(self._by.faults)
+        texts = self._shown(slot.name).gather(errors["row"]).to_frame("value")
+        column = pl.lit(self._by.layout.column_of(slot.name), pl.String)
+        told = self._by.faults.told(errors["fault"])
+        return pl.concat([errors.select("row"), told, texts], how="horizontal").select(
+            "row", "code", column.alias("column"), shown(pl.col("value")), "hint"
+        )
 
     def _records(self, rows: pl.Series) -> Iterator[Record]:
         """The records in these rows."""
@@ -205,16 +221,6 @@ class Table:
         """The problems of the first rows that have any: at least so many, if there are."""
         for found in self._problems(self.faulty().head(limit)).values():
             yield from found
-
-    def _prepared(self, rows: pl.Series) -> Iterator[Prepared]:
-        """The records in these rows as they were before they were read."""
-        some, delimiter = self.cells[rows], self._by.delimiter
-        places = some.select("line", "lines", "text", "end", "count").iter_rows()
-        names = [*map(cell, range(len(self._by.layout.header))), MORE]
-        for (line, lines, text, end, count), row in zip(
-            places, some.select(names).iter_rows(), strict=True
-        ):
-            yield Prepared(RawRecord(line, list(row[:count]), "", lines, delimiter, text + end))
 
     def _problems(self, rows: pl.Series) -> dict[int, list[Problem]]:
         """The problems of each of these rows that has any, rows in their order."""
