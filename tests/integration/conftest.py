@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from adapters.embedded_postgres import running_postgres
 from adapters.postgres import PostgresStore
 from adapters.postgres.migrations import migrate
+from tests.shelf import Shelf
 
 # As in production: C.UTF-8 sorts as COLLATE "C" does, and would hide a missing one. Where the
 # machine lacks this locale the server's own has to do.
@@ -114,3 +115,11 @@ def connect(database: str) -> Generator[Callable[[], psycopg.Connection]]:
     """Connects to the store's database past the store, for a look behind it."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(psycopg.connect(database, autocommit=True))
+
+
+@pytest.fixture(scope="module", params=["with statistics", "without statistics"])
+def shelf(postgres: str, request: pytest.FixtureRequest) -> Generator[Shelf]:
+    """A store of this module's tests alone, which one of them fills; once known, once unknown."""
+    known = request.param == "with statistics"
+    with created_database(postgres) as conninfo, PostgresStore.open(conninfo) as store:
+        yield Shelf.set_up(conninfo, store, known=known)

@@ -1,25 +1,26 @@
 """The stream of changes is read along an index, wherever a page of it lies."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
-import psycopg
 import pytest
 from attrs import evolve
 
-from adapters.postgres import PostgresStore, versions
+from adapters.postgres import versions
 from adapters.postgres.store import Unit
 from commerce_core.paging import Position
 from commerce_core.versions import START, ChangeQuery, behind
 from tests.contracts import samples
 from tests.contracts.samples import record
+from tests.shelf import Shelf, rows_read
 
 LARGE, SMALL, LIMIT = 3_000, 40, 50
 
 
-@pytest.fixture
-def partner(store: PostgresStore, database: str) -> str:
+@pytest.fixture(scope="module")
+def partner(shelf: Shelf) -> str:
     """A large first feed, a few small ones that change some of it, and another partner's."""
+    store = shelf.store
     someone, source = samples.settled(store)
     _, other = samples.settled(store)
     offers = [record(n + 2, f"sku {n:05}") for n in range(LARGE)]
@@ -28,31 +29,8 @@ def partner(store: PostgresStore, database: str) -> str:
         changed = (evolve(r, values={**r.values, "brand": brand}) for r in offers[:SMALL])
         samples.publish(store, source, *changed, mode="delta")
         samples.publish(store, other, record(2, "X", brand=brand))
-    with psycopg.connect(database, autocommit=True) as db:
-        db.execute("ANALYZE products, product_versions, publications, partners")
+    shelf.filled()
     return someone.partner_id
-
-
-def rows_read(store: PostgresStore, query: ChangeQuery, after: Position) -> dict[str, float]:
-    """How many rows of each table a page looked at, those that a filter left out too."""
-    with store.begin() as unit:
-        db = cast("Unit", unit).versions._db
-        before = _counted(db)
-        page = unit.versions.changes(query, after, LIMIT)
-        assert page.items
-        after_ = _counted(db)
-    return {table: after_[table] - before[table] for table in after_}
-
-
-def _counted(db: Any) -> dict[str, float]:  # noqa: ANN401 - a connection
-    rows = db.execute(
-        """
-        SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0)
-        FROM pg_stat_xact_user_tables
-        WHERE relname IN ('products', 'product_versions')
-        """
-    )
-    return dict(rows.fetchall())
 
 
 def places() -> Iterator[Position]:
@@ -64,24 +42,25 @@ def places() -> Iterator[Position]:
 
 @pytest.mark.parametrize("whose", [None, "partner"])
 @pytest.mark.parametrize("number", range(4))
-def test_a_page_reads_what_it_shows(
-    store: PostgresStore, partner: str, whose: str | None, number: int
-):
+def test_a_page_reads_what_it_shows(shelf: Shelf, partner: str, whose: str | None, number: int):
     """The first page, one in the midst of a large feed, and those of small ones: hardly more."""
-    query = ChangeQuery(partner if whose else None)
-    read = rows_read(store, query, list(places())[number])
+    query, after = ChangeQuery(partner if whose else None), list(places())[number]
+    with shelf.store.begin() as unit:
+        db = cast("Unit", unit).versions._db
+        assert unit.versions.changes(query, after, LIMIT).items
+        read = rows_read(db, lambda: unit.versions.changes(query, after, LIMIT))
     # A page of each publication that it may reach into, and the version before each that it shows.
     assert read["products"] <= 4 * LIMIT
     assert read["product_versions"] <= 5 * LIMIT
 
 
 def test_more_publications_than_one_statement_takes_are_walked(
-    store: PostgresStore, partner: str, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, partner: str, monkeypatch: pytest.MonkeyPatch
 ):
     """A page goes on with the next ones, wherever the statement before ended."""
 
     def walk() -> list[tuple[int, int]]:
-        with store.begin() as unit:
+        with shelf.store.begin() as unit:
             page = unit.versions.changes(ChangeQuery(), behind(1), 1_000)
         return [(version.publication, version.ordinal) for version in page.items]
 

@@ -1,7 +1,8 @@
 """Conditions, and lists that are walked along an id."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Generic, LiteralString, TypeAlias, TypeVar
 
 from attrs import frozen
 from psycopg import sql
@@ -42,6 +43,29 @@ def count(db: Connection, table: LiteralString, conditions: Sequence[Condition])
     query = sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(table)) + condition
     (counted,) = db.execute(query, params).fetchone() or (0,)
     return counted
+
+
+@contextmanager
+def walking(db: Connection, *, in_groups: bool = False) -> Generator[None]:
+    """Makes the planner read in the order of an index meanwhile, and stop where the page ends.
+
+    Whatever it believes the tables to hold: of a catalog that has just been loaded it knows nothing
+    yet, takes a partner's million products for ten, and would rather read and sort all of them.
+    `in_groups`: rows that come in groups may still be sorted, each group by itself.
+    """
+    db.execute(_WALKING if in_groups else _WALKING + _NO_GROUPS)
+    yield
+    db.execute(_AS_BEFORE)
+
+
+_WALKING: Final = """
+    SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off;
+    SET LOCAL jit = off;"""
+_NO_GROUPS: Final = "SET LOCAL enable_incremental_sort = off"
+_AS_BEFORE: Final = """
+    SET LOCAL enable_sort TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT;
+    SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL jit TO DEFAULT;
+    SET LOCAL enable_incremental_sort TO DEFAULT"""
 
 
 @frozen

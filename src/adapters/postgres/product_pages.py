@@ -6,14 +6,15 @@ both. By id and by time a leg is walked along an index and reads little more tha
 anything else all that fits has to be looked at.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, LiteralString, Protocol
 
 from attrs import evolve, frozen
 from psycopg import sql
 
-from adapters.postgres.pages import Condition, asked, where
-from adapters.postgres.product_filters import conditions
+from adapters.postgres.pages import Condition, asked, walking, where
+from adapters.postgres.product_filters import bounded, conditions
 from adapters.postgres.rows import Connection, digits, maybe_digits
 from commerce_core.paging import Position
 from commerce_core.product_lists import MOST_ORDINAL, NULLABLE, Moment, value_at
@@ -69,10 +70,10 @@ def legs(db: Connection, query: ProductQuery, after: Position | None) -> Iterato
     if query.sort_by == "updated_at":
         yield _by_time(db, query, after)
         return
-    own = conditions(db, query)
     if query.sort_by == "product_id":
-        yield _Leg([*own, *_beyond_id(after, descending=descending)], (_ID,), descending)
+        yield _by_id(db, query, after)
         return
+    own = conditions(db, query)
     by: LiteralString = _SORTED_BY[query.sort_by]
     if after is None or value is not None:
         beyond = _beyond(by, value, after, descending=descending) if after else []
@@ -83,6 +84,26 @@ def legs(db: Connection, query: ProductQuery, after: Position | None) -> Iterato
         nothing: Condition = (by + " IS NULL", ())
         lacking = [*own, nothing, *_beyond_id(after, descending=descending)]
         yield _Leg(lacking, (_ID,), descending)
+
+
+def _by_id(db: Connection, query: ProductQuery, after: Position | None) -> "_Leg":
+    descending = query.order == "desc"
+    if query.partner_id is None or not _is_walk(query):
+        rest = _beyond_id(after, descending=descending)
+        return _Leg([*conditions(db, query), *rest], (_ID,), descending)
+    own = conditions(db, evolve(query, partner_id=None))
+    partner, nothing_yet = digits(query.partner_id), ("f" if descending else "0") * 32
+    place = [partner, digits(after.id) if after else nothing_yet, partner]
+    return _Leg([(_OF_PARTNER[query.order], place), *own], _BY_PARTNER, descending)
+
+
+# As a range: where a partner is equated the order of all partners' ids is as good to the planner,
+# and it would read past the others' where it takes them for few.
+_OF_PARTNER: Final[Mapping[str, LiteralString]] = {
+    "asc": "(p.partner_id, p.product_id) > (%s, %s) AND p.partner_id <= %s",
+    "desc": "(p.partner_id, p.product_id) < (%s, %s) AND p.partner_id >= %s",
+}
+_BY_PARTNER: Final = ("p.partner_id", "p.product_id")
 
 
 def _beyond_id(after: Position | None, *, descending: bool) -> list[Condition]:
@@ -187,11 +208,26 @@ WALKED: Final = ("product_id", "updated_at")
 """The sorts that are walked along an index."""
 _PASSED: Final = (
     "source_id", "currency", "brand", "category", "availability", "sellable", "price_min",
-    "price_max", "updated_since", "q",
+    "price_max", "q",
 )  # fmt: skip
 
 
-def may_take_long(query: ProductQuery) -> bool:
+def reading(db: Connection, query: ProductQuery) -> AbstractContextManager[None]:
+    """How a page is read: walked along an index, or for no longer than a list may take."""
+    if _is_walk(query):
+        return walking(db, in_groups=query.sort_by == "updated_at")
+    return bounded(db, query) if _may_take_long(query) else nullcontext()
+
+
+def _is_walk(query: ProductQuery) -> bool:
+    # What is found by sku or feed isn't in the order of ids, and is sorted.
+    looked_up = query.skus or (query.feed_id is not None and query.sort_by == "product_id")
+    return not (looked_up or _may_take_long(query))
+
+
+def _may_take_long(query: ProductQuery) -> bool:
     """Whether products may have to be passed over that aren't shown."""
-    filtered = any(getattr(query, name) is not None for name in _PASSED)
-    return filtered or query.status != "active" or query.sort_by not in WALKED
+    if query.sort_by not in WALKED or query.status == "removed":
+        return True
+    passed = (*_PASSED, "updated_since") if query.sort_by == "product_id" else _PASSED
+    return any(getattr(query, name) is not None for name in passed)

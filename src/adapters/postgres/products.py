@@ -1,7 +1,6 @@
 """The catalog in PostgreSQL: products as they now stand, and the units held of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -16,7 +15,7 @@ from adapters.postgres.comparing import Comparison, begin_feeding, compare
 from adapters.postgres.loading import load
 from adapters.postgres.pages import count
 from adapters.postgres.product_filters import bounded, conditions
-from adapters.postgres.product_pages import SELECT, legs, may_take_long
+from adapters.postgres.product_pages import SELECT, legs, reading
 from adapters.postgres.recognising import KnownProducts, fetch_known
 from adapters.postgres.rows import (
     Connection,
@@ -53,7 +52,7 @@ class Products:
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         """Pages of products."""
         rows: list[Product] = []
-        with bounded(self._db, query) if may_take_long(query) else nullcontext():
+        with reading(self._db, query):
             for leg in legs(self._db, query, after):
                 if len(rows) <= limit:
                     rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))

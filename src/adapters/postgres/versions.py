@@ -4,8 +4,8 @@ A page of the stream is read publication by publication along their numbers, and
 ordinals of what it wrote. So a page costs the same wherever it lies, however much was published.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -14,7 +14,7 @@ from attrs import frozen
 from psycopg import sql
 
 from adapters.postgres.applying import COLUMNS
-from adapters.postgres.pages import Condition, asked, where
+from adapters.postgres.pages import Condition, asked, walking, where
 from adapters.postgres.product_pages import SELECT_SHOWN
 from adapters.postgres.rows import Connection, digits, fetch, found, maybe_digits, rows_as
 from commerce_core.feed_schema import PRODUCT_FIELDS
@@ -266,30 +266,41 @@ class FeedProducts:
 
 
 # What is live has no end; what is history ended with the publication that replaced it. Each is read
-# along its index by partner and product, and no further than the page goes.
+# along its index by partner and product, and no further than the page goes. Numbers are looked up
+# row by row: joined, a planner may begin with the publications and read all that they wrote.
 _THEN: Final[LiteralString] = """(
     SELECT past.*
     FROM partners AS each
     CROSS JOIN LATERAL (
         (SELECT {columns}
          FROM products p
-         JOIN publications written ON written.publication_id = p.publication_id
-         WHERE p.partner_id = each.partner_id AND written.number <= %(number)s{fits}
-         ORDER BY p.product_id
+         WHERE {of_partner}{fits} AND {number_of_it} <= %(number)s
+         ORDER BY p.partner_id, p.product_id
          LIMIT %(limit)s)
         UNION ALL
         (SELECT {columns}
          FROM product_versions p
-         JOIN publications written ON written.publication_id = p.publication_id
-         JOIN publications replaced ON replaced.publication_id = p.replaced_by
-         WHERE p.partner_id = each.partner_id AND written.number <= %(number)s
-           AND replaced.number > %(number)s{fits}
-         ORDER BY p.product_id
+         WHERE {of_partner}{fits} AND {number_of_it} <= %(number)s
+           AND {number_of_next} > %(number)s
+         ORDER BY p.partner_id, p.product_id
          LIMIT %(limit)s)
     ) AS past{whose}
     ORDER BY past.product_id
     LIMIT %(limit)s
 )"""
+_NUMBER: Final[LiteralString] = "(SELECT number FROM publications WHERE publication_id = {})"
+# As in `product_pages`, so that no other index looks like a way.
+_OF_PARTNER: Final[LiteralString] = """
+    (p.partner_id, p.product_id) > (each.partner_id, %(after)s::uuid)
+    AND p.partner_id <= each.partner_id"""
+# Looked up beforehand along the key, since history has none with skus.
+_WITH_SKUS: Final[LiteralString] = """
+    p.partner_id = each.partner_id AND p.product_id > %(after)s::uuid
+    AND p.product_id = ANY(ARRAY(
+        SELECT product_id
+        FROM products
+        WHERE partner_id = each.partner_id AND sku = ANY(%(skus)s)
+    ))"""
 
 
 @frozen
@@ -303,7 +314,8 @@ class PastProducts:
         rows, params = _then(query, after, limit + 1)
         selected = sql.SQL(_SELECT).format(rows=rows, fields=_FIELDS)
         ordered = selected + sql.SQL(" ORDER BY p.product_id")
-        found = [version.product for version in fetch(self._db, _VERSIONS, ordered, params)]
+        with nullcontext() if query.skus else walking(self._db):
+            found = [version.product for version in fetch(self._db, _VERSIONS, ordered, params)]
         return Page[Product].cut(found, limit, lambda p: Position(None, p.product_id))
 
     def count(self, query: PastQuery) -> int:
@@ -319,21 +331,22 @@ def _then(
 ) -> tuple[sql.Composed, dict[str, object]]:
     """The rows of the products as they were, and their parameters."""
     fits = [
-        *asked(" AND p.product_id > %(after)s", after),
         *asked(" AND p.source_id = %(source_id)s", query.source_id),
-        *asked(" AND p.sku = ANY(%(skus)s)", query.skus or None),
         *asked(" AND p.status = %(status)s", None if query.status == "all" else query.status),
     ]
     whose = asked(" WHERE each.partner_id = %(partner_id)s", query.partner_id)
     texts: list[LiteralString] = [text for text, _ in fits]
     rows = sql.SQL(_THEN).format(
         columns=_COLUMNS,
+        number_of_it=sql.SQL(_NUMBER).format(sql.Identifier("p", "publication_id")),
+        number_of_next=sql.SQL(_NUMBER).format(sql.Identifier("p", "replaced_by")),
+        of_partner=sql.SQL(_WITH_SKUS if query.skus else _OF_PARTNER),
         fits=sql.SQL("").join(map(sql.SQL, texts)),
         whose=sql.SQL("").join(sql.SQL(text) for text, _ in whose),
     )
     return rows, {
         "number": query.number,
-        "after": digits(after.id) if after else None,
+        "after": digits(after.id) if after else "0" * 32,
         "source_id": maybe_digits(query.source_id),
         "partner_id": maybe_digits(query.partner_id),
         "skus": list(query.skus),
@@ -351,19 +364,8 @@ def _written(
     query += sql.SQL(" ORDER BY u.number, p.ordinal")
     number, ordinal = after
     params = {**_params(made), "number": number, "ordinal": ordinal, "limit": limit}
-    with _along_indexes(db):
+    with walking(db):
         return fetch(db, _VERSIONS, query, params)
-
-
-@contextmanager
-def _along_indexes(db: Connection) -> Generator[None]:
-    """Makes the planner read in the order of an index meanwhile, and stop where the page ends.
-
-    It would rather read all that a publication wrote and sort it, as long as it thinks that little.
-    """
-    db.execute("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off")
-    yield
-    db.execute("SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT")
 
 
 def _params(made: Sequence[_Made]) -> dict[str, object]:
