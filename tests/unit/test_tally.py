@@ -29,6 +29,8 @@ class Pieces:
     recognised: Sequence[int] = ()
     fates: Counter[str] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)
+    rejected: int = 0
+    skus_unreadable: int = 0
 
     def problems(self, limit: int) -> list[Problem]:
         found = [Problem.of("not_a_number", line=n) for n in range(self.noted[BAD])]
