@@ -155,7 +155,8 @@ class Planning:
         planned = self._validate(run) if run.kind == "validate" else self._compared(unit, run, load)
         tally = planned.tally
         _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
-        tally.stage("read" if run.kind == "validate" else "compare", tally.records_read)
+        if run.kind != "validate":
+            tally.stage("compare", tally.records_read)
         summary = _with_drift(unit, run.feed, tally.summary(planned.plan, planned.reading))
         summary = evolve(summary, notes=(*summary.notes, *run.notes(summary)))
         planned = evolve(planned, summary=summary)

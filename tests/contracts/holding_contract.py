@@ -557,6 +557,25 @@ def test_a_job_that_only_looks_changes_nothing(desk: Desk, kind: str):
     assert desk.state(intake.run(intake.start(job.feed_id).job_id)) == ("held", "held")
 
 
+def test_validating_counts_what_ingesting_would_count(desk: Desk):
+    """Rejected and blank records, and their problems, before anything is compared."""
+    text = (
+        'sku,product_name,price\nA,Lamp,5\n,Desk,5\nB,"On"e,5\nC,Chair\n,,\nD,Bed,x\nE,,"x"\n'
+        'F,Shelf,-1\n"",\nG,"Two\nlines",6\n'
+    )
+    receipt = desk.commerce.intake.upload(
+        io.BytesIO(text.encode()), partner=desk.partner, mode="full", kind="validate"
+    )
+    validated = desk.commerce.intake.run(receipt.job_id).summary
+    ingested = desk.commerce.intake.run(desk.commerce.intake.start(receipt.feed_id).job_id).summary
+    assert validated
+    assert ingested
+    for name in ("records_read", "rejected", "blank", "warnings", "problems_by_code"):
+        assert getattr(validated, name) == getattr(ingested, name), name
+    assert (validated.rejected, ingested.created) == (6, 2)
+    assert [stage.name for stage in validated.stages] == ["read", "report"]
+
+
 @pytest.mark.parametrize("kind", ["plan", "validate"])
 def test_a_job_that_only_looks_fails_as_an_ingest_would_and_leaves_its_feed_alone(
     desk: Desk, kind: str
