@@ -5,6 +5,7 @@ the column. Parameters take the digits as text, which PostgreSQL reads as a uuid
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -78,15 +79,19 @@ def rows_as(make: Callable[[dict[str, Any]], T], **converts: Convert) -> RowFact
     """The same for a value that takes more than calling its class with the columns."""
 
     def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], T]:
-        names = [column.name for column in cursor.description or ()]
-        changed = [(name, convert) for name in names if (convert := _convert(name, converts))]
+        # Interned, they are the very names of the arguments. Of dozens each is then found at once,
+        # and not by comparing texts, which would take most of the time that a value takes.
+        names = [sys.intern(column.name) for column in cursor.description or ()]
+        changed = [
+            (n, convert) for n, name in enumerate(names) if (convert := _convert(name, converts))
+        ]
 
         def value_of(row: Sequence[Any]) -> T:
-            got = dict(zip(names, row, strict=True))
-            for name, convert in changed:
-                if got[name] is not None:
-                    got[name] = convert(got[name])
-            return make(got)
+            cells = list(row)
+            for n, convert in changed:
+                if cells[n] is not None:
+                    cells[n] = convert(cells[n])
+            return make(dict(zip(names, cells, strict=True)))
 
         return value_of
 
