@@ -4,10 +4,10 @@ An attrs value becomes an object of its fields; amounts become text, times RFC 3
 value hides or adds stands in two tables here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -40,27 +40,32 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
 
 def shape(value: object) -> Json:
     """The JSON shape of a value: of the core, or made of such values."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Decimal():
-            return f"{value:f}"
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case Mapping():
-            pairs = cast("Mapping[str, object]", value)
-            return {key: shape(member) for key, member in pairs.items()}
-        case tuple() | list() | frozenset():
-            return [shape(member) for member in cast("list[object]", value)]
-        case Path():
-            return str(value)
-        case _:
-            special = _SPECIAL.get(type(value))
-            return special(value) if special else _object(value)
+    kind = type(value)
+    return cast("Json", value) if kind in _PLAIN else _shaper(kind)(value)
 
 
-def _object(value: object) -> dict[str, Any]:
-    return {name: shape(getattr(value, name)) for name in shown_names(type(value))}
+@cache
+def _shaper(kind: type) -> Callable[[Any], Json]:
+    """What shapes the values of a class, asked for once and not value by value."""
+    if kind in _SPECIAL:
+        return _SPECIAL[kind]
+    for general, shaper in _GENERAL:
+        if issubclass(kind, general):
+            return shaper
+    return partial(_object, shown_names(kind))
+
+
+def _object(names: Sequence[str], value: object) -> dict[str, Any]:
+    # What is plain, which is most, is seen to be so here, without a call for each.
+    return {n: v if type(v := getattr(value, n)) in _PLAIN else shape(v) for n in names}
+
+
+def _shown(value: object) -> dict[str, Any]:
+    return _object(shown_names(type(value)), value)
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 @cache
@@ -102,14 +107,14 @@ def _report(value: Report) -> dict[str, Any]:
 
 
 def _issued(value: IssuedKey) -> dict[str, Any]:
-    return {**_object(value.key), "secret": value.secret}
+    return {**_shown(value.key), "secret": value.secret}
 
 
 def _receipt(value: Receipt) -> dict[str, Any]:
     feed, job = f"/v1/feeds/{value.feed_id}", f"/v1/jobs/{value.job_id}"
     of_job = {name: f"{job}/{name}" for name in ("run", "problems", "report", "plan")}
     links = {"feed": feed, "job": job, **of_job}
-    return {**_object(value), "links": links}
+    return {**_shown(value), "links": links}
 
 
 def _on_error(value: OnError) -> dict[str, Any] | str:
@@ -120,6 +125,15 @@ def _on_error(value: OnError) -> dict[str, Any] | str:
     return {"threshold": {name: limit for name, limit in limits.items() if limit is not None}}
 
 
+_PLAIN: Final = frozenset({type(None), bool, int, float, str})
+_GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], Json]]]] = (
+    ((int, float, str), lambda value: value),
+    ((Decimal,), lambda value: f"{value:f}"),
+    ((datetime,), _moment),
+    ((Mapping,), lambda value: {key: shape(member) for key, member in value.items()}),
+    ((tuple, list, frozenset), lambda value: [shape(member) for member in value]),
+    ((Path,), str),
+)
 _SPECIAL: Final[Mapping[type, Callable[[Any], dict[str, Any] | str]]] = {
     Listed: _listed,
     Report: _report,
