@@ -47,7 +47,8 @@ class TestVersions:
         _, source = samples.settled(store)
         samples.publish(store, source, *of_skus("A", "B", "C"))
         samples.publish(store, source, record(2, "A", brand="New"), record(3, "C"))
-        samples.publish(store, source, record(2, "A", brand="New"), *of_skus("C", "B"))
+        again = record(2, "A", brand="New"), record(3, "C"), record(4, "B")
+        samples.publish(store, source, *again)
         return source
 
     def test_versions_are_the_stream_of_changes(self, store: Store, source: Source):

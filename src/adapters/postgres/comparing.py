@@ -16,23 +16,23 @@ from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import dict_row
 
 from adapters.postgres.deciding import (
-    AMONG_CHANGED,
     PROBLEMS,
+    SOLD_OUT,
     decide,
     find_absent,
+    meet,
     owner,
     remove_absent,
-    settled_value,
 )
 from adapters.postgres.locks import hold_feeds_of
-from adapters.postgres.measuring import OWN_STOCK, price_moves, rekeyed, samples, sold_out
+from adapters.postgres.measuring import price_moves, rekeyed, samples
 from adapters.postgres.recognising import KnownProducts, Recognised
 from adapters.postgres.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.staging import Staged, by_sets, stage
+from adapters.postgres.stock import OWN_STOCK, sold_out
 from commerce_core.feed_engine import Batch
 from commerce_core.feed_schema import PRODUCT_FIELDS, Problem
 from commerce_core.plans import (
-    MONEY,
     Incoming,
     Plan,
     Stock,
@@ -65,11 +65,12 @@ def compare(
     recognised = Recognised(known) if known else None
     passing = recognised.watched(batches) if recognised else batches
     staged = stage(db, incoming.columns, passing)
-    if recognised and recognised.count:
-        recognised.keep_unmatched(db)
-        if contested := recognised.contested(db, owner(incoming)):
-            return Comparison(Plan(incoming, contested=contested), staged)
     with by_sets(db):
+        meet(db, incoming, staged)
+        if recognised and recognised.count:
+            recognised.keep_unmatched(db)
+            if contested := recognised.contested(db):
+                return Comparison(Plan(incoming, contested=contested), staged)
         decide(db, incoming, staged)
         return Comparison(_plan(db, incoming, staged, problem_limit, recognised), staged)
 
@@ -95,7 +96,7 @@ def _plan(
     vanished = 0
     if removes_absent(incoming, read["skus_unreadable"]):
         vanished = remove_absent(db)
-    updates = _count_updates(db, incoming, staged) if fates["updated"] else Counter[str]()
+    updates = _count_updates(db) if fates["updated"] else Counter[str]()
     moves = price_moves(db)
     found = {
         "duplicate_sku": read["duplicate"],
@@ -172,31 +173,17 @@ def _count_owned(
     return {**absent, **_counts(db, query, owner(incoming))}
 
 
-def _count_updates(db: Connection, incoming: Incoming, staged: Staged) -> Counter[str]:
+def _count_updates(db: Connection) -> Counter[str]:
     """How many updated products get another value, by field; and how many sell out."""
-    counts = [
-        sql.SQL("count(*) FILTER (WHERE {} IS DISTINCT FROM p.{name}) AS {name}").format(
-            settled_value(staged, name), name=sql.Identifier(name)
+    bits = {name: bit for bit, name in enumerate(PRODUCT_FIELDS)} | {_SOLD_OUT: SOLD_OUT}
+    counts = sql.SQL(", ").join(
+        sql.SQL("count(*) FILTER (WHERE changed & {} <> 0) AS {}").format(
+            sql.Literal(1 << bit), sql.Identifier(name)
         )
-        for name in PRODUCT_FIELDS
-        if name in (*staged.fields, *MONEY)
-    ]
-    stock = staged.value("availability"), staged.value("quantity")
-    counts.append(
-        sql.SQL("count(*) FILTER (WHERE {} AND NOT {}) AS {}").format(
-            sold_out(*stock), sold_out(*OWN_STOCK), sql.Identifier(_SOLD_OUT)
-        )
+        for name, bit in bits.items()
     )
-    query = sql.SQL(
-        """
-        SELECT {counts}
-        FROM decided d
-        JOIN staged s ON s.line = d.line
-        JOIN products p ON {among_changed} AND p.product_id = d.product_id
-        WHERE d.fate = 'updated'
-        """
-    ).format(counts=sql.SQL(", ").join(counts), among_changed=sql.SQL(AMONG_CHANGED))
-    return +Counter(_counts(db, query, owner(incoming)))
+    query = sql.SQL("SELECT {} FROM decided WHERE fate = 'updated'").format(counts)
+    return +Counter(_counts(db, query))
 
 
 def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) -> Iterator[Problem]:

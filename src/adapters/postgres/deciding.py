@@ -1,12 +1,17 @@
 """The fate of every record of a feed, decided by one statement over all of them.
 
     staged     the records as read
+    met        the products of their skus, each with the place where its row stands
     repeated   those that a later record of the same sku overrides
+    missing    the source's active products that the file doesn't contain
     decided    every record that changes a product or has a problem that only the comparison finds,
-               with the price from and to which it asks that product's to be moved
+               with the fields that get another value, and the price from and to which it asks
+               that product's to be moved
 
 What isn't decided is unchanged, so a feed that changes little writes little. The fates and their
-order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
+order, and what is settled of prices and currencies, are those of `commerce_core.plans`. Rows are
+looked for by their keys once. After that they are taken from their places, which they keep: while
+this unit holds the feeds of the partner, nobody else writes to its products.
 """
 
 from typing import Any, Final, LiteralString
@@ -15,16 +20,32 @@ from psycopg import sql
 
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged
+from adapters.postgres.stock import OWN_STOCK, sold_out
+from commerce_core.feed_schema import PRODUCT_FIELDS
 from commerce_core.money import currencies
 from commerce_core.plans import MONEY, Incoming
 
 PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
 """The fates that reject a record, which are codes of problems."""
-# Without it the planner would look through all products of the partner.
 AMONG_CHANGED: Final = """
-    p.partner_id = %(partner_id)s AND p.product_id = ANY(ARRAY(
-        SELECT product_id FROM decided WHERE fate IN ('updated', 'restored', 'removed', 'absent')
+    p.ctid = ANY(ARRAY(
+        SELECT place FROM decided WHERE fate IN ('updated', 'restored', 'removed', 'absent')
     ))"""
+SOLD_OUT: Final = len(PRODUCT_FIELDS)
+"""The bit of `changed` behind those of the fields: the product sells out."""
+
+
+def meet(db: Connection, incoming: Incoming, staged: Staged) -> None:
+    """Finds the product of each staged record, if there is one."""
+    query = sql.SQL(
+        """
+        CREATE TEMPORARY TABLE met ON COMMIT DROP AS
+        SELECT s.line, p.product_id, p.ctid AS place
+        FROM staged s
+        JOIN products p ON {of_catalog} AND p.sku = s.sku
+        """
+    ).format(of_catalog=staged.of_catalog)
+    db.execute(query, owner(incoming))
 
 
 def decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
@@ -64,6 +85,8 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
             line int4,
             fate text,
             product_id uuid,
+            place tid,
+            changed int8,
             price numeric,
             sale_price numeric,
             currency text,
@@ -89,8 +112,13 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
         says_money=staged.says(*MONEY),
         price=staged.value("price"),
         sale_price=staged.value("sale_price"),
-        differs=_differs(staged),
-        of_catalog=staged.of_catalog,
+        differing=_differing(staged),
+        sells_out=_sells_out(staged),
+        price_bit=_bit("price"),
+        sale_price_bit=_bit("sale_price"),
+        currency_bit=_bit("currency"),
+        sold_out_bit=sql.Literal(1 << SOLD_OUT),
+        of_catalog=sql.SQL(_OF_FEW if staged.are_few else _OF_PARTNER),
     )
     known = currencies()
     db.execute(
@@ -107,11 +135,14 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
     )
 
 
+_OF_FEW: Final[LiteralString] = "p.ctid = ANY(ARRAY(SELECT place FROM met))"
+_OF_PARTNER: Final[LiteralString] = "p.partner_id = %(partner_id)s"
+# OFFSET 0 keeps what is built on from being computed anew for each time that it is named.
 _DECIDE: Final = """
-    INSERT INTO decided (line, fate, product_id, price, sale_price, currency, field, amount,
-                         moved_from, moved_to, leaps)
-    WITH met AS (
-        SELECT s.line, s.deletes, p.product_id, p.source_id,
+    INSERT INTO decided (line, fate, product_id, place, changed, price, sale_price, currency, field,
+                         amount, moved_from, moved_to, leaps)
+    WITH judged_by AS (
+        SELECT s.line, s.deletes, p.product_id, p.source_id, p.ctid AS place,
                (p.product_id IS NULL OR p.status = 'removed') AS gone,
                (coalesce({product_name}, '') = '') AS nameless,
                {says_money} AS says_money,
@@ -122,22 +153,25 @@ _DECIDE: Final = """
                {sale_price} AS sale_price,
                p.price AS own_price,
                p.sale_price AS own_sale_price,
-               {differs} AS differs
+               {differing} AS differing,
+               {sells_out} AS sells_out
         FROM staged s
-        LEFT JOIN products p ON {of_catalog} AND p.sku = s.sku
+        LEFT JOIN met m ON m.line = s.line
+        LEFT JOIN products p ON {of_catalog} AND p.ctid = m.place
         WHERE NOT s.rejected AND s.sku IS NOT NULL
           AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
     ),
     -- A price that names no currency takes one; without any price a blank currency clears it.
     named AS (
-        SELECT met.*,
+        SELECT judged_by.*,
                CASE
                    WHEN NOT says_money THEN own_currency
                    WHEN said_currency IS NOT NULL THEN said_currency
                    WHEN price IS NOT NULL OR sale_price IS NOT NULL THEN {assumed}
                    WHEN NOT says_currency THEN own_currency
                END AS currency
-        FROM met
+        FROM judged_by
+        OFFSET 0
     ),
     -- Amounts in the decimals of their currency, as far as money is spoken of at all.
     settled AS (
@@ -147,6 +181,7 @@ _DECIDE: Final = """
         FROM named
         LEFT JOIN unnest(%(codes)s::text[], %(exponents)s::int[]) AS known (code, exponent)
                ON known.code = named.currency
+        OFFSET 0
     ),
     -- A price moves within its currency, from something to something else.
     moving AS (
@@ -160,9 +195,22 @@ _DECIDE: Final = """
                (moves AND round_price > 0 AND (round_price >= own_price * %(price_leap)s::int
                 OR round_price * %(price_leap)s::int <= own_price)) IS TRUE AS leaps
         FROM moving
+        OFFSET 0
+    ),
+    -- A price that leaps stays as it is, and its sale price with it.
+    changing AS (
+        SELECT leaping.*,
+               differing
+               + CASE WHEN NOT leaps AND price IS DISTINCT FROM own_price
+                      THEN {price_bit} ELSE 0 END
+               + CASE WHEN NOT leaps AND sale_price IS DISTINCT FROM own_sale_price
+                      THEN {sale_price_bit} ELSE 0 END
+               + CASE WHEN currency IS DISTINCT FROM own_currency
+                      THEN {currency_bit} ELSE 0 END AS changed
+        FROM leaping
     ),
     judged AS (
-        SELECT leaping.*,
+        SELECT changing.*,
                CASE
                    WHEN deletes AND gone THEN 'unchanged'
                    WHEN NOT gone AND source_id <> %(source_id)s THEN 'sku_of_other_source'
@@ -175,13 +223,14 @@ _DECIDE: Final = """
                        THEN 'too_many_decimals'
                    WHEN product_id IS NULL THEN 'created'
                    WHEN gone THEN 'restored'
-                   WHEN differs OR (NOT leaps AND (price, sale_price, currency)
-                        IS DISTINCT FROM (own_price, own_sale_price, own_currency)) THEN 'updated'
+                   WHEN changed <> 0 THEN 'updated'
                    ELSE 'unchanged'
                END AS fate
-        FROM leaping
+        FROM changing
+        OFFSET 0
     )
-    SELECT line, fate, product_id,
+    SELECT line, fate, product_id, place,
+           changed + CASE WHEN sells_out THEN {sold_out_bit} ELSE 0 END,
            CASE WHEN leaps THEN own_price ELSE coalesce(round_price, price) END,
            CASE WHEN leaps THEN own_sale_price ELSE coalesce(round_sale_price, sale_price) END,
            currency,
@@ -203,16 +252,29 @@ _DECIDE: Final = """
     WHERE fate <> 'unchanged' OR leaps"""
 
 
-def _differs(staged: Staged) -> sql.Composable:
-    """Whether a staged record says anything else than its product has, money left aside."""
-    return sql.SQL(" OR ").join([
-        sql.SQL("FALSE"),
+def _bit(name: str) -> sql.Literal:
+    """The bit of a field in `changed`."""
+    return sql.Literal(1 << PRODUCT_FIELDS.index(name))
+
+
+def _differing(staged: Staged) -> sql.Composable:
+    """The bits of the fields of which a staged record says something else, money left aside."""
+    return sql.SQL(" + ").join([
+        sql.SQL("0::int8"),
         *(
-            sql.SQL("{} IS DISTINCT FROM p.{}").format(staged.value(name), sql.Identifier(name))
+            sql.SQL("CASE WHEN {} IS DISTINCT FROM p.{} THEN {} ELSE 0 END").format(
+                staged.value(name), sql.Identifier(name), _bit(name)
+            )
             for name in staged.fields
             if name not in MONEY
         ),
     ])  # fmt: skip
+
+
+def _sells_out(staged: Staged) -> sql.Composable:
+    """Whether a product that was in stock isn't any more."""
+    stock = staged.value("availability"), staged.value("quantity")
+    return sql.SQL("({} AND NOT {})").format(sold_out(*stock), sold_out(*OWN_STOCK))
 
 
 def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None:
@@ -222,15 +284,19 @@ def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None
     those that weren't have to be looked at.
     """
     db.execute("DROP TABLE IF EXISTS pg_temp.missing")
-    among: LiteralString = "p.product_id = ANY(ARRAY(SELECT product_id FROM unmatched))"
+    among: LiteralString = """p.product_id = ANY(ARRAY(
+        SELECT u.product_id
+        FROM unmatched u
+        WHERE NOT EXISTS (SELECT FROM met m WHERE m.product_id = u.product_id)
+    ))"""
     query = sql.SQL(
         """
         CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
-        SELECT p.product_id
+        SELECT p.product_id, p.ctid AS place
         FROM products p
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
           AND p.status = 'active' AND {among}
-          AND NOT EXISTS (SELECT FROM staged s WHERE s.sku = p.sku)
+          AND NOT EXISTS (SELECT FROM met m WHERE m.product_id = p.product_id)
           AND p.sku <> ALL(%(overtaken)s::text[])
         """
     ).format(among=sql.SQL(among if recognised else "TRUE"))
@@ -241,8 +307,8 @@ def remove_absent(db: Connection) -> int:
     """Decides that what isn't in the file is removed; how many products that is."""
     return db.execute(
         """
-        INSERT INTO decided (line, fate, product_id)
-        SELECT 0, 'absent', product_id
+        INSERT INTO decided (line, fate, product_id, place)
+        SELECT 0, 'absent', product_id, place
         FROM missing
         """
     ).rowcount

@@ -90,18 +90,6 @@ def _moves(
         yield PriceMove.of(sku, line, currency, before=before, after=after, kept=leaps)
 
 
-OWN_STOCK: Final = (sql.Identifier("p", "availability"), sql.Identifier("p", "quantity"))
-"""What a product `p` says of its stock."""
-
-
-def sold_out(availability: sql.Composable, quantity: sql.Composable) -> sql.Composed:
-    """The SQL of `products.is_sold_out`."""
-    return sql.SQL(
-        "(coalesce({0}, 'in_stock') = 'out_of_stock'"
-        " OR (coalesce({0}, 'in_stock') = 'in_stock' AND coalesce({1}, 1) = 0))"
-    ).format(availability, quantity)
-
-
 def rekeyed(db: Connection, incoming: Incoming, staged: Staged) -> Rekeyed:
     """Which vanished ids have a newcomer each that is the same product."""
     query = sql.SQL(

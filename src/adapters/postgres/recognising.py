@@ -15,8 +15,8 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 from psycopg import sql
 
-from adapters.postgres.measuring import OWN_STOCK, sold_out
 from adapters.postgres.rows import Connection, digits
+from adapters.postgres.stock import OWN_STOCK, sold_out
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
 
@@ -141,18 +141,14 @@ class Recognised:
             copy.write(_COPY_BEGINS + rows.tobytes() + _COPY_ENDS)
         db.execute("ANALYZE unmatched")
 
-    def contested(self, db: Connection, owner: dict[str, str]) -> tuple[int, ...]:
+    def contested(self, db: Connection) -> tuple[int, ...]:
         """The numbers of those that the file brings more than once, whatever it says of them."""
         rows = db.execute(
             """
-            SELECT p.product_id
-            FROM products p
-            WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
-              AND p.status = 'active'
-              AND p.sku = ANY(ARRAY(SELECT DISTINCT sku FROM staged WHERE sku IS NOT NULL))
-              AND NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = p.product_id)
-            """,
-            owner,
+            SELECT m.product_id
+            FROM met m
+            WHERE NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = m.product_id)
+            """
         )
         again = self.known.numbers_of({product_id.bytes for (product_id,) in rows})
         return tuple(sorted({*again, *self._twice}))

@@ -83,11 +83,16 @@ class Staged:
     records: int
 
     @property
+    def are_few(self) -> bool:
+        """Whether it is worth fetching their products one by one."""
+        return self.records <= FEW
+
+    @property
     def of_catalog(self) -> sql.Composable:
         """The condition on products `p` that `s` may meet: a few are fetched along the key."""
         condition = (
             "p.partner_id = %(partner_id)s AND p.sku = ANY(ARRAY(SELECT sku FROM staged))"
-            if self.records <= FEW
+            if self.are_few
             else "p.partner_id = %(partner_id)s"
         )
         return sql.SQL(condition)
@@ -139,5 +144,7 @@ def _create(db: Connection, names: Sequence[str]) -> None:
         for name, type_ in zip((*FIXED, *names), types, strict=True)
     )
     # A unit may compare twice; the second plan is the one that counts.
-    db.execute("DROP TABLE IF EXISTS pg_temp.staged, pg_temp.repeated, pg_temp.decided")
+    db.execute(
+        "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.met, pg_temp.repeated, pg_temp.decided"
+    )
     db.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))
