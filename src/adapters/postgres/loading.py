@@ -12,11 +12,13 @@ import numpy as np
 import polars as pl
 import psycopg
 from attrs import define, field
+from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from adapters.postgres.columns import ROWS_OF_BLOCK, frame_of, text_of
 from adapters.postgres.copying import copying
+from adapters.postgres.packing import ID, entries_of, keep
 from adapters.postgres.rows import Connection, digits, fetch
 from commerce_core.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.feed_engine import Batch
@@ -24,8 +26,6 @@ from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Value
 from commerce_core.money import find_currency
 from commerce_core.plans import Incoming, Plan
 from commerce_core.publications import Publication
-
-_DIGITS_OF_NUMBER: Final = 8
 
 
 class _NotNew(Exception):
@@ -55,6 +55,7 @@ def load(
                 for block in rows.of(batches):
                     sender.put(block)
             rows.check_rejected()
+            keep(db, incoming.source_id, publication.publication_id, rows.packed)
     except (_NotNew, psycopg.errors.UniqueViolation):
         return None
     return Plan(
@@ -83,6 +84,7 @@ class _NewRows:
     created: int = 0
     rejected: int = 0
     skus_unreadable: int = 0
+    packed: bytearray = field(factory=bytearray)
     _taken: list[pl.Series] = field(factory=list[pl.Series])
     _refused: list[pl.Series] = field(factory=list[pl.Series])
 
@@ -119,12 +121,14 @@ class _NewRows:
             raise _NotNew
         self._taken.append(frame["sku"].hash())
         first, self.created = self.created, self.created + len(frame)
+        ids = _ids(self._stem, first, len(frame))
+        self.packed += entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).tobytes()
         fields = (pl.col(n) if n in frame.columns else pl.lit(None).alias(n) for n in self._names)
         return _in_currency(frame, self._incoming.currency).select(
             pl.lit(digits(self._incoming.partner_id)).alias("partner_id"),
             pl.lit(digits(self._incoming.source_id)).alias("source_id"),
             pl.lit(digits(self._publication.publication_id)).alias("publication_id"),
-            pl.Series("product_id", _ids(self._stem, first, len(frame))),
+            pl.Series("product_id", _as_text(ids)),
             pl.int_range(first + 1, self.created + 1).alias("ordinal"),
             "line",
             "sku",
@@ -134,11 +138,29 @@ class _NewRows:
         )
 
 
-def _ids(stem: str, first: int, count: int) -> list[str]:
+def _ids(stem: str, first: int, count: int) -> NDArray[np.void]:
     """The ids of `ids.Block("prod", stem)` from that number on, as the database keeps them."""
-    text = np.arange(first, first + count, dtype=">u4").tobytes().hex()
-    size = _DIGITS_OF_NUMBER
-    return [stem + text[at : at + size] for at in range(0, size * count, size)]
+    ids = np.empty(count, [("stem", f"V{len(stem) // 2}"), ("number", ">u4")])
+    ids["stem"] = np.void(bytes.fromhex(stem))
+    ids["number"] = np.arange(first, first + count)
+    return ids.view(ID)
+
+
+def _as_text(ids: NDArray[np.void]) -> list[str]:
+    text, size = ids.tobytes().hex(), 2 * ID.itemsize
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _sold_out(frame: pl.DataFrame) -> pl.Series:
+    """Which records have nothing left: `commerce_core.products.is_sold_out`."""
+    availability, quantity = (
+        pl.col(name) if name in frame.columns else pl.lit(None)
+        for name in ("availability", "quantity")
+    )
+    state = availability.cast(pl.String).fill_null("in_stock")
+    empty = quantity.cast(pl.Int64).fill_null(1) == 0
+    sold_out = (state == "out_of_stock") | ((state == "in_stock") & empty)
+    return frame.with_columns(sold_out=sold_out)["sold_out"]
 
 
 def _in_currency(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:

@@ -1,101 +1,74 @@
-"""What records are recognised by: the fingerprints of a source's active products, fetched at once.
+"""What records are recognised by, and which of the products a file brings again.
 
-The server packs them into three long values, so a million of them is no million rows on their way.
-What a file didn't bring again goes back the same way, as the table `unmatched`: only among those is
+What a file didn't bring goes back to the server as the table `unmatched`: only among those is
 anything to be removed.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
-from psycopg import sql
 
-from adapters.postgres.rows import Connection, digits
-from adapters.postgres.stock import OWN_STOCK, sold_out
+from adapters.postgres.packing import ID, IN_STOCK, Entries, current_entries, meeting
+from adapters.postgres.rows import Connection
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
 
-MOST_KNOWN: Final = 20_000_000
-"""Products of one source that are recognised; beyond it a value of the server gets too long."""
-_ID: Final = np.dtype("V16")
 _COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_ENDS: Final = b"\xff\xff"
-_COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", _ID)])
+_COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ID)])
 
 
 @frozen(eq=False, slots=False)
 class KnownProducts:
-    """Implements `commerce_core.fingerprints.Known` for the active products of a source.
+    """Implements `commerce_core.fingerprints.Known` for the active products of a source."""
 
-    `in_stock` are those of them that aren't sold out.
-    """
-
-    ids: NDArray[np.void] = field(repr=False)
-    fingerprints: pl.DataFrame = field(repr=False)
-    in_stock: int
+    entries: Entries = field(repr=False)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.entries)
+
+    @property
+    def in_stock(self) -> int:
+        """How many aren't sold out."""
+        return int(np.count_nonzero(self.entries["state"] == IN_STOCK))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The fingerprints as columns, in the order of their numbers."""
-        return self.fingerprints.__arrow_c_stream__(requested_schema)
+        halves = {half: self.entries[half].astype(np.int64) for half in ("upper", "lower")}
+        some = pl.col("upper").ne(0) | pl.col("lower").ne(0)
+        frame = pl.DataFrame(halves).select(pl.when(some).then(pl.all()))
+        return frame.__arrow_c_stream__(requested_schema)
 
     def number_of(self, fingerprint: Fingerprint) -> int | None:
         """The number of a fingerprint; for engines that ask one by one."""
         return self._numbers.get(fingerprint)
 
     @cached_property
-    def _numbers(self) -> dict[tuple[Any, ...], int]:
-        rows = self.fingerprints.with_row_index("number").drop_nulls().rows()
+    def _numbers(self) -> dict[Fingerprint, int]:
+        rows = pl.DataFrame(self).with_row_index("number").drop_nulls().rows()
         return {(upper, lower): number for number, upper, lower in rows}
 
     def without(self, numbers: Collection[int]) -> "KnownProducts":
         """The same numbers, of which these have no fingerprint any more."""
-        kept = ~pl.int_range(pl.len()).is_in(list(numbers))
-        forgotten = self.fingerprints.with_columns(pl.when(kept).then(pl.all()))
-        return evolve(self, fingerprints=forgotten)
+        entries = self.entries.copy()
+        for half in ("upper", "lower"):
+            entries[half][list(numbers)] = 0
+        return evolve(self, entries=entries)
 
     def numbers_of(self, ids: Collection[bytes]) -> tuple[int, ...]:
         """The numbers of some products."""
-        raw = self.ids.tobytes()
-        each = (raw[at : at + _ID.itemsize] for at in range(0, len(raw), _ID.itemsize))
-        return tuple(number for number, one in enumerate(each) if one in ids) if ids else ()
+        places, _ = meeting(self.entries["id"], np.frombuffer(b"".join(ids), ID))
+        return tuple(places.tolist())
 
 
 def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProducts:
-    """The fingerprints of the source's active products."""
-    query = sql.SQL(
-        """
-        SELECT string_agg(uuid_send(product_id), ''),
-               string_agg(int8send(coalesce(fingerprint_upper, 0)), ''),
-               string_agg(int8send(coalesce(fingerprint_lower, 0)), ''),
-               count(*) FILTER (WHERE NOT {})
-        FROM products p
-        WHERE partner_id = %s AND source_id = %s AND status = 'active'
-        """
-    ).format(sold_out(*OWN_STOCK))
-    # Along the key a million rows come one by one; a bitmap or the whole table is read by several.
-    db.execute(
-        "SET LOCAL enable_indexscan = off; SET LOCAL parallel_setup_cost = 0; SET LOCAL jit = off"
-    )
-    with db.cursor(binary=True) as cursor:
-        cursor.execute(query, [digits(partner_id), digits(source_id)])
-        ids, upper, lower, in_stock = cursor.fetchone() or (None, None, None, 0)
-    db.execute("SET LOCAL enable_indexscan TO DEFAULT; SET LOCAL parallel_setup_cost TO DEFAULT")
-    columns = {"upper": _numbers(upper or b""), "lower": _numbers(lower or b"")}
-    some = pl.col("upper").ne(0) | pl.col("lower").ne(0)
-    frame = pl.DataFrame(columns).with_columns(pl.when(some).then(pl.all()))
-    return KnownProducts(np.frombuffer(ids or b"", _ID), frame, in_stock)
-
-
-def _numbers(packed: bytes) -> NDArray[np.int64]:
-    return np.frombuffer(packed, ">i8").astype(np.int64)
+    """What the source's active products are recognised by."""
+    return KnownProducts(current_entries(db, partner_id, source_id))
 
 
 @define
@@ -131,9 +104,9 @@ class Recognised:
         """Makes the table of the products that weren't, `unmatched (product_id)`."""
         db.execute("DROP TABLE IF EXISTS pg_temp.unmatched")
         db.execute("CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP")
-        ids = self.known.ids[~self._seen]
+        ids = self.known.entries["id"][~self._seen]
         rows = np.empty(len(ids), _COPIED_ID)
-        rows["fields"], rows["length"], rows["id"] = 1, _ID.itemsize, ids
+        rows["fields"], rows["length"], rows["id"] = 1, ID.itemsize, ids
         with (
             db.cursor() as cursor,
             cursor.copy("COPY unmatched FROM STDIN (FORMAT BINARY)") as copy,

@@ -110,6 +110,7 @@ class Sources:
         """Forgets a source. Publications refer to versions of its profile, so those stay."""
         query = "DELETE FROM sources WHERE source_id = %s RETURNING source_id"
         found(self._db.execute(query, [digits(source_id)]).fetchone(), "source", source_id)
+        self._db.execute("DELETE FROM known_products WHERE source_id = %s", [digits(source_id)])
 
     def profile(self, source_id: str, version: int | None = None) -> SavedProfile:
         """That version of the source's profile, or the latest."""

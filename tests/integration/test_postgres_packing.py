@@ -1,0 +1,146 @@
+"""The packed copy of what records are recognised by says what the products themselves say."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.polars_feeds import PolarsEngine
+from adapters.postgres import PostgresStore
+from adapters.postgres.packing import Entries, current_entries
+from commerce_core.publications import Publication
+from commerce_core.sources import Source
+from tests.contracts import samples
+from tests.contracts.recognition_contract import HEADER, ROWS, Shop
+from tests.contracts.reverts_contract import undo
+from tests.contracts.samples import ONE_STORE_AND_ANOTHER
+
+Connect = Callable[[], psycopg.Connection]
+DONE = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(["full", "delta"]),
+            st.sampled_from([0, 1]),
+            st.lists(st.sampled_from(ROWS), max_size=6),
+        ),
+        st.sampled_from(["revert the last feed", "take the copy away"]),
+    ),
+    min_size=1,
+    max_size=7,
+)
+"""Feeds of two sources that claim the same products, reverts, and copies that are lost."""
+
+
+def entries(connect: Connect, source: Source, *, copied: bool) -> list[tuple[object, ...]]:
+    """The source's entries by id, from the copy and what changed since or from the products."""
+    with connect() as db:
+        if not copied:
+            db.execute("DELETE FROM known_products")
+        found = current_entries(db, source.partner_id, source.source_id)
+        db.rollback()
+    return sorted(told(found))
+
+
+def told(found: Entries) -> list[tuple[object, ...]]:
+    return [(entry["id"].tobytes(), *entry.item()[1:]) for entry in found]
+
+
+def last_feed_of(store: PostgresStore, partner_id: str) -> Publication | None:
+    with store.begin() as unit:
+        made = unit.publications.of_partner(partner_id, 0, 100)
+    return made[-1] if made and made[-1].kind == "feed" else None
+
+
+@settings(max_examples=40, suppress_health_check=ONE_STORE_AND_ANOTHER)
+@given(done=DONE)
+def test_a_copy_and_what_changed_since_are_what_the_products_say(
+    store: PostgresStore, connect: Connect, done: list[object]
+):
+    """After any feeds and reverts, whoever of two sources has a product, whenever it was made."""
+    partner, one = samples.settled(store)
+    other = samples.source(partner, "other")
+    with store.begin() as unit:
+        unit.sources.add(other)
+    shops = [Shop(store, source, PolarsEngine(chunk=64)) for source in (one, other)]
+    for step in done:
+        match step:
+            case (mode, number, rows):
+                shops[number].take(mode, "\n".join((HEADER, *rows, "")))
+            case "revert the last feed":
+                if last := last_feed_of(store, partner.partner_id):
+                    undo(store, last)
+            case _:
+                with connect() as db:
+                    db.execute("DELETE FROM known_products")
+        for shop in shops:
+            copied, there = (entries(connect, shop.source, copied=c) for c in (True, False))
+            assert copied == there
+
+
+def numbered(count: int, changed: int = 0) -> str:
+    rows = (f"S{n},Thing {n},{2 if n < changed else 1}.00,{n},," for n in range(count))
+    return "\n".join((HEADER, *rows, ""))
+
+
+def copy_of(connect: Connect, source: Source) -> tuple[int, int]:
+    """How many parts the copy of a source has, and how many publications it names."""
+    with connect() as db:
+        row = db.execute(
+            """
+            SELECT count(*), count(DISTINCT publication_id)
+            FROM known_products
+            WHERE source_id = %s
+            """,
+            [source.source_id.removeprefix("src_")],
+        ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def test_a_copy_of_several_parts_is_read_as_one(store: PostgresStore, connect: Connect):
+    """In the order of the file, so that the next one is recognised along it."""
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop.take("full", numbered(601))
+    assert copy_of(connect, shop.source) == (3, 1)
+    with connect() as db:
+        found = current_entries(db, shop.source.partner_id, shop.source.source_id)
+    ids = [entry["id"].tobytes() for entry in found]
+    assert ids == sorted(ids)
+    assert [int(state) for state in found["state"]] == [1] + [2] * 600
+    assert shop.take("full", numbered(601)).unchanged == 601
+
+
+@pytest.mark.parametrize(("changed", "made_anew"), [(3, False), (90, True)])
+def test_a_copy_is_made_anew_where_much_has_changed(
+    store: PostgresStore, connect: Connect, changed: int, made_anew: bool
+):
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop.take("full", numbered(300))
+    with connect() as db:
+        before = db.execute("SELECT min(publication_id::text) FROM known_products").fetchone()
+    assert shop.take("full", numbered(300, changed)).updated == changed
+    shop.take("full", numbered(300, changed))
+    with connect() as db:
+        after = db.execute("SELECT min(publication_id::text) FROM known_products").fetchone()
+    assert (after != before) is made_anew
+    assert copy_of(connect, shop.source) == (2, 1)
+
+
+def test_a_copy_of_a_publication_that_never_was_counts_for_nothing(
+    store: PostgresStore, connect: Connect
+):
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop.take("full", numbered(10))
+    with connect() as db:
+        db.execute("UPDATE known_products SET publication_id = gen_random_uuid()")
+    assert shop.take("full", numbered(10, 1)).updated == 1
+
+
+def test_a_source_that_is_removed_leaves_no_copy(store: PostgresStore, connect: Connect):
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop.take("full", numbered(10))
+    with store.begin() as unit:
+        unit.sources.remove(shop.source.source_id)
+    assert copy_of(connect, shop.source) == (0, 0)
