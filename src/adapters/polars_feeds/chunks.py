@@ -108,8 +108,9 @@ class Chunks:
 
     def _cut(self, data: bytes, behind: int) -> bytes:
         """The first lines behind that byte, as many as are read at a time; the others are kept."""
-        if data.count(b"\n", behind) > MOST_LINES:
-            ends = np.flatnonzero(np.frombuffer(data, np.uint8, offset=behind) == _NEWLINE)
+        newlines = np.frombuffer(data, np.uint8, offset=behind) == _NEWLINE
+        if np.count_nonzero(newlines) > MOST_LINES:
+            ends = np.flatnonzero(newlines)
             end = behind + int(ends[MOST_LINES - 1]) + 1
             data, self._kept = data[:end], data[end:] + self._kept
             self.ended = False

@@ -50,6 +50,7 @@ _MOST_UNTOLD: Final = 10_000
 """Records read one by one of which nobody needs to be told."""
 _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
+_NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
 _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 """What polars and Python raise for bytes that are no UTF-8; some look like an archive."""
 
@@ -96,6 +97,7 @@ class PolarsReading:
     _only: pl.Expr | None = None
     _one_by_one: int = 0
     _kept: Kept = field(factory=Kept)
+    _waiting: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
     _dialect: Dialect = field(init=False)
     _lead: bytes = field(init=False)
     _read: TableReader = field(init=False)
@@ -188,7 +190,8 @@ class PolarsReading:
                 return
             self._chunks.passed(body, found.after)
             pending, line, front = found.pending, found.line, self._lead + found.pending
-            yield self._batch(found)
+            yield from self._batches(found)
+        yield from self._unknown_ones()
         if pending:
             # A quote is open; the reference says where.
             yield from self._rest(pending, b"", line)
@@ -200,7 +203,8 @@ class PolarsReading:
         with a CR alone that it has to take them some at a time.
         """
         final, lead = self._chunks.ended, len(self._lead)
-        if (not final and not body.endswith(b"\n")) or body.count(b"\r") > MOST_LINES:
+        returns = body.count(b"\r") if b"\r" in body else 0
+        if (not final and not body.endswith(b"\n")) or returns > MOST_LINES:
             return None
         found = split_lines(body, line, self._dialect, self._mark) or split_by_reference(
             body[lead:], line, self._dialect, self._mark, final=final
@@ -212,20 +216,49 @@ class PolarsReading:
 
     def _rest(self, pending: bytes, data: bytes, line: int) -> Iterator[ColumnBatch]:
         """All that is still to come, split by the reference."""
+        yield from self._unknown_ones()
         blocks = chain((pending.decode(),), self._chunks.rest(data))
         raws = read_delimited(blocks, self._dialect.delimiter, line)
         while some := list(islice(raws, RECORDS_OF_BATCH)):
             records = as_records(some, self._dialect, self._mark)
-            yield self._batch(Split(records, line, line))
+            yield from self._batches(Split(records, line, line))
+        yield from self._unknown_ones()
 
-    def _batch(self, found: Split) -> ColumnBatch:
-        """Those that are known are only told; the others are read."""
-        if self._only is not None:
-            found = evolve(found, records=found.records.filter(self._only), as_csv=None)
-        width, records = len(self.layout.header), found.records
+    def _batches(self, found: Split) -> Iterator[ColumnBatch]:
+        """Those that are known are only told; the others are read.
+
+        Where few are unknown, they wait for those of the next chunks, since a batch takes some time
+        whatever its length.
+        """
+        records = found.records if self._only is None else found.records.filter(self._only)
         known = records["number"].drop_nulls()
-        asked = records.filter(pl.col("number").is_null()) if len(known) else records
-        parsed = parse(asked, width, self._dialect.delimiter, found.as_csv)
+        unknown = records.filter(pl.col("number").is_null()) if len(known) else records
+        if len(unknown) == len(found.records) and not self._waiting:
+            yield self._batch(unknown, found.as_csv)
+            return
+        if len(unknown):
+            self._waiting.append(unknown)
+        if len(known):
+            yield ColumnBatch(self.layout, (), known, Counter(), Counter())
+        if self._are_enough():
+            yield from self._unknown_ones()
+
+    def _are_enough(self) -> bool:
+        """Whether the records that wait are worth a batch."""
+        bytes_waiting = sum(some["text"].str.len_bytes().sum() for some in self._waiting)
+        records_waiting = sum(map(len, self._waiting))
+        return records_waiting >= RECORDS_OF_BATCH or bytes_waiting >= CHUNK
+
+    def _unknown_ones(self) -> Iterator[ColumnBatch]:
+        """The records that wait for being read."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            yield self._batch(pl.concat(waiting))
+
+    def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
+        """Reads records; `as_csv` is their text, if it is there."""
+        width = len(self.layout.header)
+        parsed = parse(asked, width, self._dialect.delimiter, as_csv)
         offers = offers_in(parsed, width, self._skips)
         parts: list[Part] = []
         if len(offers.fitting):
@@ -239,5 +272,5 @@ class PolarsReading:
         fates = Counter(record.fate for _, record in odd if record.fate is not None)
         reasons = Counter(record.reason for _, record in odd if record.reason is not None)
         return ColumnBatch(
-            self.layout, parts, known, offers.fates + fates, offers.reasons + reasons
+            self.layout, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
         )

@@ -5,6 +5,7 @@ polars' hash has 64 bits, and nothing says that two seeds make two hashes that d
 other. So the second is of another text: the record behind a salt. The key gives salt and seeds.
 """
 
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -27,19 +28,23 @@ def unmarked(records: pl.DataFrame) -> pl.DataFrame:
 
 @define
 class Recognition:
-    """Marks the records of one file by which product they are known to be, if any."""
+    """Marks the records of one file by which product they are known to be, if any.
+
+    Most files come in the order of the one before. So a record is first compared with the product
+    behind that of the record before it, and looked up only where it isn't that one.
+    """
 
     _fingerprinting: Fingerprinting
     _known: Known
     _columns: pl.DataFrame | None = field(init=False)
+    _next: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Sorts what is known, once."""
+        """Takes what is known as columns, if it comes so."""
         self._columns = None
         known: Any = self._known
         if hasattr(known, "__arrow_c_stream__"):
-            numbered = pl.DataFrame(known).select(*_KNOWN).with_row_index("number")
-            self._columns = numbered.drop_nulls().sort("upper")
+            self._columns = pl.DataFrame(known).select(*_KNOWN)
 
     def __call__(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with their fingerprints, and the number of each that is known."""
@@ -54,16 +59,42 @@ class Recognition:
         return marked.with_columns(self._numbers(marked).alias("number"))
 
     def _numbers(self, marked: pl.DataFrame) -> pl.Series:
-        known = self._columns
-        if known is None:
+        if self._columns is None:
             pairs = marked.select("upper", "lower").iter_rows()
             return pl.Series([self._known.number_of(pair) for pair in pairs], dtype=pl.UInt32)
+        numbers = self._in_order(marked, self._columns)
+        others = numbers.is_null()
+        if others.any():
+            found = self._looked_up(marked.filter(others))
+            numbers = numbers.scatter(others.arg_true(), found)
+        last = numbers.is_not_null().arg_true().tail(1)
+        if len(last):
+            self._next = int(numbers[last[0]]) + len(numbers) - last[0]
+        return numbers
+
+    def _in_order(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+        """The numbers of those that are where they would be if all came as they did before."""
+        first = self._next
+        expected = known.slice(first, len(marked))
+        here = marked.head(len(expected))
+        same = (here["upper"] == expected["upper"]) & (here["lower"] == expected["lower"])
+        number = pl.int_range(first, first + pl.len(), dtype=pl.UInt32)
+        numbers = same.to_frame("same").select(pl.when("same").then(number)).to_series()
+        return numbers.extend_constant(None, len(marked) - len(here))
+
+    def _looked_up(self, marked: pl.DataFrame) -> pl.Series:
+        known = self._sorted
         if known.is_empty():
             return pl.repeat(None, len(marked), dtype=pl.UInt32, eager=True)
         places = known["upper"].search_sorted(marked["upper"]).clip(0, len(known) - 1)
         found = known[places]
         same = (found["upper"] == marked["upper"]) & (found["lower"] == marked["lower"])
         return found.select(pl.when(same).then("number")).to_series()
+
+    @cached_property
+    def _sorted(self) -> pl.DataFrame:
+        columns = pl.DataFrame(schema=_KNOWN) if self._columns is None else self._columns
+        return columns.with_row_index("number").drop_nulls().sort("upper")
 
 
 def _signed(text: pl.Expr, seed: bytes) -> pl.Expr:

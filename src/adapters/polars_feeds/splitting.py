@@ -129,10 +129,12 @@ def _lines_of(body: bytes, line: int) -> pl.DataFrame | None:
 
 def _proper(marked: pl.DataFrame, dialect: Dialect) -> pl.Series | None:
     """Whether all quotes of each record that isn't recognised stand around cells; None if so."""
-    looked_at = marked.select(_quoted() & pl.col("number").is_null()).to_series()
-    quoted = marked.filter(looked_at) if looked_at.any() else None
-    if quoted is None:
+    rows = marked["number"].is_null().arg_true()
+    texts = marked["text"] if len(rows) == len(marked) else marked["text"].gather(rows)
+    has_quotes = texts.str.contains('"', literal=True)
+    if not has_quotes.any():
         return None
+    rows, quoted = rows.filter(has_quotes), texts.filter(has_quotes).to_frame()
     # Most have one quoted cell, and it is quicker to look at what stands beside two quotes.
     parts = quoted.select(_TEXT.str.splitn('"', 4).struct.unnest())
     before, behind, more = (pl.col(f"field_{n}") for n in (0, 2, 3))
@@ -146,7 +148,7 @@ def _proper(marked: pl.DataFrame, dialect: Dialect) -> pl.Series | None:
     if rest.all():
         return None
     found = simple.scatter((~simple).arg_true(), rest)
-    return (~looked_at).scatter(looked_at.arg_true(), found)
+    return pl.repeat(value=True, n=len(marked), eager=True).scatter(rows, found)
 
 
 def _joined(marked: pl.DataFrame, after: int, dialect: Dialect, mark: Mark) -> Split:
