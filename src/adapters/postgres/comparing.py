@@ -19,13 +19,10 @@ from adapters.postgres.deciding import (
     PROBLEMS,
     SOLD_OUT,
     decide,
-    find_absent,
-    meet,
-    owner,
-    remove_absent,
 )
 from adapters.postgres.locks import hold_feeds_of
 from adapters.postgres.measuring import price_moves, rekeyed, samples
+from adapters.postgres.meeting import find_absent, meet, owner, remove_absent
 from adapters.postgres.recognising import KnownProducts, Recognised
 from adapters.postgres.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.staging import Staged, by_sets, stage

@@ -1,20 +1,16 @@
 """The fate of every record of a feed, decided by one statement over all of them.
 
-    staged     the records as read
-    met        the products of their skus, each with the place where its row stands
+    staged     the records as read, and the products that they met
     repeated   those that a later record of the same sku overrides
-    missing    the source's active products that the file doesn't contain
     decided    every record that changes a product or has a problem that only the comparison finds,
                with the fields that get another value, and the price from and to which it asks
                that product's to be moved
 
 What isn't decided is unchanged, so a feed that changes little writes little. The fates and their
-order, and what is settled of prices and currencies, are those of `commerce_core.plans`. Rows are
-looked for by their keys once. After that they are taken from their places, which they keep: while
-this unit holds the feeds of the partner, nobody else writes to its products.
+order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
 """
 
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from psycopg import sql
 
@@ -33,19 +29,6 @@ AMONG_CHANGED: Final = """
     ))"""
 SOLD_OUT: Final = len(PRODUCT_FIELDS)
 """The bit of `changed` behind those of the fields: the product sells out."""
-
-
-def meet(db: Connection, incoming: Incoming, staged: Staged) -> None:
-    """Finds the product of each staged record, if there is one."""
-    query = sql.SQL(
-        """
-        CREATE TEMPORARY TABLE met ON COMMIT DROP AS
-        SELECT s.line, p.product_id, p.ctid AS place
-        FROM staged s
-        JOIN products p ON {of_catalog} AND p.sku = s.sku
-        """
-    ).format(of_catalog=staged.of_catalog)
-    db.execute(query, owner(incoming))
 
 
 def decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
@@ -277,51 +260,6 @@ def _sells_out(staged: Staged) -> sql.Composable:
     return sql.SQL("({} AND NOT {})").format(sold_out(*stock), sold_out(*OWN_STOCK))
 
 
-def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None:
-    """Makes the table of the source's active products that the file doesn't contain.
-
-    Records that are rejected or overridden count as present. What was recognised is, and then only
-    those that weren't have to be looked at.
-    """
-    db.execute("DROP TABLE IF EXISTS pg_temp.missing")
-    among: LiteralString = """p.product_id = ANY(ARRAY(
-        SELECT u.product_id
-        FROM unmatched u
-        WHERE NOT EXISTS (SELECT FROM met m WHERE m.product_id = u.product_id)
-    ))"""
-    query = sql.SQL(
-        """
-        CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
-        SELECT p.product_id, p.ctid AS place
-        FROM products p
-        WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
-          AND p.status = 'active' AND {among}
-          AND NOT EXISTS (SELECT FROM met m WHERE m.product_id = p.product_id)
-          AND p.sku <> ALL(%(overtaken)s::text[])
-        """
-    ).format(among=sql.SQL(among if recognised else "TRUE"))
-    db.execute(query, owner(incoming) | {"overtaken": list(incoming.overtaken)})
-
-
-def remove_absent(db: Connection) -> int:
-    """Decides that what isn't in the file is removed; how many products that is."""
-    return db.execute(
-        """
-        INSERT INTO decided (line, fate, product_id, place)
-        SELECT 0, 'absent', product_id, place
-        FROM missing
-        """
-    ).rowcount
-
-
 def settled_value(staged: Staged, name: str) -> sql.Composable:
     """The SQL of what a field becomes: money as decided in `d`, the rest as staged in `s`."""
     return sql.SQL("d.{}").format(sql.Identifier(name)) if name in MONEY else staged.value(name)
-
-
-def owner(incoming: Incoming) -> dict[str, Any]:
-    """The parameters that name whose products a feed may change."""
-    return {
-        "partner_id": digits(incoming.partner_id),
-        "source_id": digits(incoming.source_id),
-    }

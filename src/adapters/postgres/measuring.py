@@ -10,7 +10,8 @@ from typing import Any, Final, LiteralString, cast
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from adapters.postgres.deciding import AMONG_CHANGED, owner, settled_value
+from adapters.postgres.deciding import AMONG_CHANGED, settled_value
+from adapters.postgres.meeting import owner
 from adapters.postgres.rows import Connection, fetch, prefixed
 from adapters.postgres.staging import Staged
 from commerce_core.changes import CHANGE_KINDS, SAMPLES_OF_KIND, ChangeKind, Sample

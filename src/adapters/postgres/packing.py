@@ -63,7 +63,7 @@ def with_changes(entries: Entries, changed: Entries) -> Entries:
     """The entries, in their order, of which these have changed, are gone, or are new."""
     if not len(changed):
         return entries
-    rows, changed_rows = meeting(entries["id"], changed["id"])
+    rows, changed_rows = same_ids(entries["id"], changed["id"])
     entries[rows] = changed[changed_rows]
     is_new = np.ones(len(changed), np.bool_)
     is_new[changed_rows] = False
@@ -73,7 +73,7 @@ def with_changes(entries: Entries, changed: Entries) -> Entries:
     return entries if there.all() else entries[there]
 
 
-def meeting(many: Entries, few: Entries) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def same_ids(many: Entries, few: Entries) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where the same ids stand in two arrays: the places in the one and in the other."""
     maybe = np.flatnonzero(pl.Series(_half(many, "low")).is_in(_half(few, "low")))
     one, other = (

@@ -13,7 +13,7 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
-from adapters.postgres.packing import ID, IN_STOCK, Entries, current_entries, meeting
+from adapters.postgres.packing import ID, IN_STOCK, Entries, current_entries, same_ids
 from adapters.postgres.rows import Connection
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
@@ -62,7 +62,7 @@ class KnownProducts:
 
     def numbers_of(self, ids: Collection[bytes]) -> tuple[int, ...]:
         """The numbers of some products."""
-        places, _ = meeting(self.entries["id"], np.frombuffer(b"".join(ids), ID))
+        places, _ = same_ids(self.entries["id"], np.frombuffer(b"".join(ids), ID))
         return tuple(places.tolist())
 
 
