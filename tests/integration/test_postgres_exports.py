@@ -66,7 +66,8 @@ def take_cut_off(store: PostgresStore, db: psycopg.Connection) -> None:
             """
             SELECT pg_terminate_backend(pid)
             FROM pg_stat_activity
-            WHERE query LIKE 'COPY (SELECT%' AND datname = current_database()
+            WHERE query LIKE '%COPY (SELECT%' AND datname = current_database()
+              AND pid <> pg_backend_pid()
             """
         )
         for _ in blocks:

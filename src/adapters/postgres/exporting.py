@@ -1,15 +1,18 @@
 """Exports in SQL: the text that `commerce_core.exports` writes, written by the database itself.
 
-One COPY is one statement, and so sees one moment. Here the rows are bytes that pass by.
+One COPY is one statement, and so sees one moment. Here the rows are bytes that pass by. What many
+products share, the name of a partner, the time of a publication, is written once, into an object in
+which each product looks it up: a join may lose the order, and sort everything once more.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Final, LiteralString
 
 from psycopg import sql
 
-from adapters.postgres.pages import where
-from adapters.postgres.product_filters import conditions
+from adapters.postgres.pages import walking, where
+from adapters.postgres.product_pages import by_id, is_walk, ordered
 from adapters.postgres.rows import Connection
 from commerce_core.exports import GUARDED, HEADER, SHOWN, ExportForm
 from commerce_core.mending import written
@@ -68,38 +71,45 @@ def _id(uuid: LiteralString, prefix: LiteralString) -> sql.Composable:
     return sql.SQL("'" + prefix + "_' || replace((" + uuid + ")::text, '-', '')")
 
 
+_OF_PARTNER: Final = """
+    ((SELECT jsonb_object_agg(partner_id, {text}) FROM partners) ->> p.partner_id::text)"""
+_OF_PUBLICATION: Final = """
+    ((SELECT jsonb_object_agg(publication_id, {text}) FROM publications) ->> {of}::text)"""
+
+
+def _of_partner(text: sql.Composable) -> sql.Composable:
+    return sql.SQL(_OF_PARTNER).format(text=text)
+
+
+def _of_publication(text: sql.Composable, of: LiteralString) -> sql.Composable:
+    return sql.SQL(_OF_PUBLICATION).format(text=text, of=sql.SQL(of))
+
+
 _IDS: Final[Mapping[str, sql.Composable]] = {
     "product_id": _id("p.product_id", "prod"),
-    "partner_id": sql.SQL("partner.id"),
-    "source_id": sql.SQL("source.id"),
-    "feed_id": sql.SQL("CASE WHEN p.origin_id IS NULL THEN publication.feed_id ELSE {} END").format(
-        _id("SELECT o.feed_id FROM publications o WHERE o.publication_id = p.origin_id", "feed")
-    ),
+    "partner_id": _id("p.partner_id", "ptn"),
+    "source_id": _id("p.source_id", "src"),
+    "feed_id": _of_publication(_id("feed_id", "feed"), "coalesce(p.origin_id, p.publication_id)"),
 }
 _TIMES: Final[Mapping[str, sql.Composable]] = {
     "sale_starts_at": _moment(_column("sale_starts_at")),
     "sale_ends_at": _moment(_column("sale_ends_at")),
     "created_at": _moment(_column("created_at")),
-    "updated_at": sql.SQL("publication.updated_at"),
+    "updated_at": _of_publication(_moment(sql.SQL("published_at")), "p.publication_id"),
 }
 _CELLS: Final[Mapping[str, sql.Composable]] = {
     **_TIMES,
     **{name: _guarded(_column(name)) for name in GUARDED},
     **{f"_{name}": made for name, made in _IDS.items()},
-    "_partner_name": sql.SQL("partner.guarded_name"),
+    "_partner_name": _of_partner(_guarded(sql.SQL("partner_name"))),
     "_version": _column("version"),
     "_updated_at": _TIMES["updated_at"],
     "sku": _guarded(sql.SQL(_SKU)),
     "additional_image_urls": sql.SQL("array_to_string(p.additional_image_urls, ' ')"),
     "deleted": sql.SQL("CASE WHEN p.status = 'removed' THEN 'yes' END"),
 }
-_JSON_TEXTS: Final[Mapping[str, sql.Composable]] = {
-    "partner_name": sql.SQL("partner.partner_name"),
-    **{
-        name: _column(name)
-        for name in ("sku", *GUARDED, "product_url", "image_url", "additional_image_urls")
-    },
-}
+_JSON: Final = "coalesce(to_json({})::text, 'null')"
+_JSON_TEXTS: Final = ("sku", *GUARDED, "product_url", "image_url", "additional_image_urls")
 _NUMBERS: Final[Mapping[str, sql.Composable]] = {
     "quantity": _column("quantity"),
     "line": _column("line"),
@@ -117,59 +127,45 @@ _PLAIN_TEXTS: Final[Mapping[str, sql.Composable]] = {
 
 def _member(name: str) -> sql.Composable:
     """The JSON of a member. Only what a partner writes freely is escaped, which takes long."""
+    if name == "partner_name":
+        return _of_partner(sql.SQL(_JSON).format(sql.SQL("partner_name")))
     if name in _JSON_TEXTS:
-        return sql.SQL("coalesce(to_json({})::text, 'null')").format(_JSON_TEXTS[name])
+        return sql.SQL(_JSON).format(_column(name))
     if name in _NUMBERS:
         return sql.SQL("coalesce({}::text, 'null')").format(_NUMBERS[name])
     plain = _PLAIN_TEXTS.get(name, _column(name))
     return sql.SQL("coalesce('\"' || {} || '\"', 'null')").format(plain)
 
 
-# What is the same for many products is written once and kept (OFFSET 0 makes the planner do so).
-_FROM: Final = """
-    FROM products p
-    CROSS JOIN LATERAL (
-        SELECT {partner_id} AS id, partner_name, {guarded_name} AS guarded_name
-        FROM partners
-        WHERE partners.partner_id = p.partner_id
-        OFFSET 0
-    ) AS partner
-    CROSS JOIN LATERAL (
-        SELECT {feed_id} AS feed_id, {updated_at} AS updated_at
-        FROM publications u
-        WHERE u.publication_id = p.publication_id
-        OFFSET 0
-    ) AS publication
-    CROSS JOIN LATERAL (SELECT {source_id} AS id OFFSET 0) AS source
-    LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id
-    CROSS JOIN LATERAL (SELECT {reason} AS why OFFSET 0) AS reason{condition}
-    ORDER BY p.product_id"""
-_ONCE: Final[Mapping[str, sql.Composable]] = {
-    "partner_id": _id("partners.partner_id", "ptn"),
-    "guarded_name": _guarded(sql.SQL("partners.partner_name")),
-    "feed_id": _id("u.feed_id", "feed"),
-    "updated_at": _moment(sql.SQL("u.published_at")),
-    "source_id": _id("p.source_id", "src"),
-}
-_COPY_CSV: Final = "COPY (SELECT {shown}" + _FROM + ") TO STDOUT (FORMAT csv)"
-# There are no control characters in JSON, so nothing is ever quoted.
-_COPY_NDJSON: Final = (
-    "COPY (SELECT concat({shown})"
-    + _FROM
-    + ") TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
-)
+_COPY_CSV: Final = """
+    COPY (SELECT {shown} FROM products p{condition} ORDER BY {order}) TO STDOUT (FORMAT csv)"""
+# There are no control characters in JSON, so nothing is ever quoted. The reason is told twice, and
+# found once (OFFSET 0 makes the planner do so).
+_COPY_NDJSON: Final = """
+    COPY (
+        SELECT concat({shown})
+        FROM products p
+        LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id
+        CROSS JOIN LATERAL (SELECT {reason} AS why OFFSET 0) AS reason{condition}
+        ORDER BY {order}
+    ) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"""
 
 
 def export(db: Connection, query: ProductQuery, form: ExportForm) -> Iterator[bytes]:
     """The file in blocks; until the last one the connection is taken."""
-    condition, params = where(conditions(db, query))
+    leg = by_id(db, query, None)
+    condition, params = where(leg.conditions)
+    parts = {"condition": condition, "order": ordered(leg.order)}
     if form == "csv":
         yield f"{written(HEADER, ',')}\n".encode()
-        copy, shown, reason = _COPY_CSV, _row(), "NULL"
+        text = sql.SQL(_COPY_CSV).format(shown=_row(), **parts)
     else:
-        copy, shown, reason = _COPY_NDJSON, _object(), _REASON
-    text = sql.SQL(copy).format(shown=shown, reason=sql.SQL(reason), condition=condition, **_ONCE)
-    with db.cursor() as cursor, cursor.copy(text, params) as rows:
+        text = sql.SQL(_COPY_NDJSON).format(shown=_object(), reason=sql.SQL(_REASON), **parts)
+    with (
+        walking(db) if is_walk(query) else nullcontext(),
+        db.cursor() as cursor,
+        cursor.copy(text, params) as rows,
+    ):
         yield from _blocks(rows.read)
 
 

@@ -71,30 +71,31 @@ def legs(db: Connection, query: ProductQuery, after: Position | None) -> Iterato
         yield _by_time(db, query, after)
         return
     if query.sort_by == "product_id":
-        yield _by_id(db, query, after)
+        yield by_id(db, query, after)
         return
     own = conditions(db, query)
     by: LiteralString = _SORTED_BY[query.sort_by]
     if after is None or value is not None:
         beyond = _beyond(by, value, after, descending=descending) if after else []
         there: list[Condition] = [(by + " IS NOT NULL", ())] if query.sort_by in NULLABLE else []
-        yield _Leg([*own, *there, *beyond], (by, _ID), descending)
+        yield LegAlong([*own, *there, *beyond], (by, _ID), descending)
         after = None
     if query.sort_by in NULLABLE:
         nothing: Condition = (by + " IS NULL", ())
         lacking = [*own, nothing, *_beyond_id(after, descending=descending)]
-        yield _Leg(lacking, (_ID,), descending)
+        yield LegAlong(lacking, (_ID,), descending)
 
 
-def _by_id(db: Connection, query: ProductQuery, after: Position | None) -> "_Leg":
+def by_id(db: Connection, query: ProductQuery, after: Position | None) -> "LegAlong":
+    """The only leg of a list by id."""
     descending = query.order == "desc"
-    if query.partner_id is None or not _is_walk(query):
+    if query.partner_id is None or not is_walk(query):
         rest = _beyond_id(after, descending=descending)
-        return _Leg([*conditions(db, query), *rest], (_ID,), descending)
+        return LegAlong([*conditions(db, query), *rest], (_ID,), descending)
     own = conditions(db, evolve(query, partner_id=None))
     partner, nothing_yet = digits(query.partner_id), ("f" if descending else "0") * 32
     place = [partner, digits(after.id) if after else nothing_yet, partner]
-    return _Leg([(_OF_PARTNER[query.order], place), *own], _BY_PARTNER, descending)
+    return LegAlong([(_OF_PARTNER[query.order], place), *own], _BY_PARTNER, descending)
 
 
 # As a range: where a partner is equated the order of all partners' ids is as good to the planner,
@@ -119,7 +120,7 @@ def _beyond(
 
 
 @frozen
-class _Leg:
+class LegAlong:
     """The rows that meet the conditions, in the order of columns, all in one direction."""
 
     conditions: Sequence[Condition]
@@ -127,7 +128,8 @@ class _Leg:
     descending: bool
 
     def query(self, limit: int) -> Query:
-        order = _order(self.order, descending=self.descending)
+        """The query of its first rows."""
+        order = ordered(self.order, descending=self.descending)
         condition, params = where(self.conditions)
         rows = sql.SQL(_ROWS).format(condition=condition, order=order)
         return _selected(rows, order), [*params, limit]
@@ -176,12 +178,12 @@ class _LegByTime:
 
     def query(self, limit: int) -> Query:
         own, params = where([_OF_THAT_PUBLICATION, *self.conditions])
-        by_ordinal = _order(("p.ordinal",), descending=self.descending)
+        by_ordinal = ordered(("p.ordinal",), descending=self.descending)
         rows = sql.SQL(_ROWS).format(condition=own, order=by_ordinal)
         walked, more = where(self.publications)
-        order = _order(("each.number", "p.ordinal"), descending=self.descending)
+        order = ordered(("each.number", "p.ordinal"), descending=self.descending)
         rows = sql.SQL(_OF_EACH_PUBLICATION).format(rows=rows, walked=walked, order=order)
-        shown = _order(("u.number", "p.ordinal"), descending=self.descending)
+        shown = ordered(("u.number", "p.ordinal"), descending=self.descending)
         return _selected(rows, shown), [*params, limit, *more, limit]
 
 
@@ -199,7 +201,8 @@ def _selected(rows: sql.Composable, order: sql.Composable) -> sql.Composed:
     return sql.SQL(SELECT + " ORDER BY {order}").format(products=rows, order=order)
 
 
-def _order(columns: Sequence[LiteralString], *, descending: bool) -> sql.Composed:
+def ordered(columns: Sequence[LiteralString], *, descending: bool = False) -> sql.Composed:
+    """An order by these columns, all in one direction."""
     direction: LiteralString = " DESC" if descending else ""
     return sql.SQL(", ").join(sql.SQL(column + direction) for column in columns)
 
@@ -214,12 +217,13 @@ _PASSED: Final = (
 
 def reading(db: Connection, query: ProductQuery) -> AbstractContextManager[None]:
     """How a page is read: walked along an index, or for no longer than a list may take."""
-    if _is_walk(query):
+    if is_walk(query):
         return walking(db, in_groups=query.sort_by == "updated_at")
     return bounded(db, query) if _may_take_long(query) else nullcontext()
 
 
-def _is_walk(query: ProductQuery) -> bool:
+def is_walk(query: ProductQuery) -> bool:
+    """Whether its list is walked along an index, and passes over nothing."""
     # What is found by sku or feed isn't in the order of ids, and is sorted.
     looked_up = query.skus or (query.feed_id is not None and query.sort_by == "product_id")
     return not (looked_up or _may_take_long(query))
