@@ -44,7 +44,12 @@ def entries(connect: Connect, source: Source, *, copied: bool) -> list[tuple[obj
 
 
 def told(found: Entries) -> list[tuple[object, ...]]:
-    return [(entry["id"].tobytes(), *entry.item()[1:]) for entry in found]
+    columns = (found.upper.tolist(), found.lower.tolist(), found.state.tolist())
+    return list(zip(ids_of(found), *columns, strict=True))
+
+
+def ids_of(found: Entries) -> list[bytes]:
+    return [one.tobytes() for one in found.ids]
 
 
 def last_feed_of(store: PostgresStore, partner_id: str) -> Publication | None:
@@ -106,9 +111,8 @@ def test_a_copy_of_several_parts_is_read_as_one(store: PostgresStore, connect: C
     assert copy_of(connect, shop.source) == (3, 1)
     with connect() as db:
         found = current_entries(db, shop.source.partner_id, shop.source.source_id)
-    ids = [entry["id"].tobytes() for entry in found]
-    assert ids == sorted(ids)
-    assert [int(state) for state in found["state"]] == [1] + [2] * 600
+    assert ids_of(found) == sorted(ids_of(found))
+    assert found.state.tolist() == [1] + [2] * 600
     assert shop.take("full", numbered(601)).unchanged == 601
 
 

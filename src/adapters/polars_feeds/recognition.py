@@ -65,7 +65,7 @@ class Recognition:
         numbers = self._in_order(marked, self._columns)
         others = numbers.is_null()
         if others.any():
-            found = self._looked_up(marked.filter(others))
+            found = self._looked_up(marked.filter(others), self._columns)
             numbers = numbers.scatter(others.arg_true(), found)
         last = numbers.is_not_null().arg_true().tail(1)
         if len(last):
@@ -82,19 +82,21 @@ class Recognition:
         numbers = same.to_frame("same").select(pl.when("same").then(number)).to_series()
         return numbers.extend_constant(None, len(marked) - len(here))
 
-    def _looked_up(self, marked: pl.DataFrame) -> pl.Series:
-        known = self._sorted
-        if known.is_empty():
+    def _looked_up(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+        by_upper = self._by_upper
+        if by_upper.is_empty():
             return pl.repeat(None, len(marked), dtype=pl.UInt32, eager=True)
-        places = known["upper"].search_sorted(marked["upper"]).clip(0, len(known) - 1)
-        found = known[places]
-        same = (found["upper"] == marked["upper"]) & (found["lower"] == marked["lower"])
+        places = by_upper["upper"].search_sorted(marked["upper"]).clip(0, len(by_upper) - 1)
+        found = by_upper[places]
+        lower = known["lower"].gather(found["number"])
+        same = (found["upper"] == marked["upper"]) & (lower == marked["lower"])
         return found.select(pl.when(same).then("number")).to_series()
 
     @cached_property
-    def _sorted(self) -> pl.DataFrame:
-        columns = pl.DataFrame(schema=_KNOWN) if self._columns is None else self._columns
-        return columns.with_row_index("number").drop_nulls().sort("upper")
+    def _by_upper(self) -> pl.DataFrame:
+        """The numbers of what is known, sorted by the upper halves of their fingerprints."""
+        known = pl.DataFrame(schema=_KNOWN) if self._columns is None else self._columns
+        return known.select("upper").with_row_index("number").drop_nulls().sort("upper")
 
 
 def _signed(text: pl.Expr, seed: bytes) -> pl.Expr:

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from adapters.postgres.columns import ROWS_OF_BLOCK, frame_of, text_of
 from adapters.postgres.copying import copying
-from adapters.postgres.packing import ID, entries_of, keep
+from adapters.postgres.packing import ID, entries_of, keep, parts_of
 from adapters.postgres.rows import Connection, digits, fetch
 from commerce_core.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.feed_engine import Batch
@@ -55,7 +55,7 @@ def load(
                 for block in rows.of(batches):
                     sender.put(block)
             rows.check_rejected()
-            keep(db, incoming.source_id, publication.publication_id, rows.packed)
+            keep(db, incoming.source_id, publication.publication_id, parts_of(rows.packed))
     except (_NotNew, psycopg.errors.UniqueViolation):
         return None
     return Plan(
@@ -122,7 +122,7 @@ class _NewRows:
         self._taken.append(frame["sku"].hash())
         first, self.created = self.created, self.created + len(frame)
         ids = _ids(self._stem, first, len(frame))
-        self.packed += entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).tobytes()
+        self.packed += entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).packed()
         fields = (pl.col(n) if n in frame.columns else pl.lit(None).alias(n) for n in self._names)
         return _in_currency(frame, self._incoming.currency).select(
             pl.lit(digits(self._incoming.partner_id)).alias("partner_id"),

@@ -8,72 +8,120 @@ of a product names a later publication, so it is told by the index along which c
 copy is made anew where that has become much.
 """
 
-from collections.abc import Sequence
-from typing import Final, LiteralString
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import numpy as np
 import polars as pl
+from attrs import field, frozen
 from numpy.typing import NDArray
 from psycopg import sql
 
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.stock import OWN_STOCK, sold_out
 
-Entries = NDArray[np.void]
-"""Products as ENTRY has them: a fingerprint of 0 and 0 is none."""
 ID: Final = np.dtype([("high", np.int64), ("low", np.int64)])
-ENTRY: Final = np.dtype([("id", ID), ("upper", ">i8"), ("lower", ">i8"), ("state", "u1")])
+_ENTRY: Final = np.dtype([("id", ID), ("upper", ">i8"), ("lower", ">i8"), ("state", "u1")])
+_OF_PART: Final = 240
+"""So many entries fit into a page beside their keys."""
+_BYTES_OF_PART: Final = _OF_PART * _ENTRY.itemsize
+_CHANGED_OF_ALL: Final = 16
+"""The copy is made anew when one of so many entries has changed since."""
 GONE: Final = 0
 SOLD_OUT: Final = 1
 IN_STOCK: Final = 2
-_BYTES_OF_PART: Final = 240 * ENTRY.itemsize
-"""So many entries fit into a page beside their keys."""
-_CHANGED_OF_ALL: Final = 16
-"""The copy is made anew when one of so many entries has changed since."""
+
+
+@frozen(eq=False)
+class Entries:
+    """Products, by column; a fingerprint of 0 and 0 is none."""
+
+    ids: NDArray[np.void] = field(repr=False)
+    upper: NDArray[np.int64] = field(repr=False)
+    lower: NDArray[np.int64] = field(repr=False)
+    state: NDArray[np.uint8] = field(repr=False)
+
+    @classmethod
+    def room_for(cls, count: int) -> "Entries":
+        """Room for so many."""
+        return cls(
+            np.empty(count, ID),
+            np.empty(count, np.int64),
+            np.empty(count, np.int64),
+            np.empty(count, np.uint8),
+        )
+
+    @classmethod
+    def of(cls, packed: bytes) -> "Entries":
+        """Those that are packed in some bytes."""
+        entries = cls.room_for(len(packed) // _ENTRY.itemsize)
+        entries.put(0, packed)
+        return entries
+
+    def put(self, at: int, packed: bytes) -> None:
+        """Takes packed ones in, from that place on."""
+        some = np.frombuffer(packed, _ENTRY)
+        here = slice(at, at + len(some))
+        self.ids[here], self.state[here] = some["id"], some["state"]
+        self.upper[here], self.lower[here] = some["upper"], some["lower"]
+
+    def packed(self) -> bytes:
+        """Their bytes."""
+        some = np.empty(len(self), _ENTRY)
+        some["id"], some["state"] = self.ids, self.state
+        some["upper"], some["lower"] = self.upper, self.lower
+        return some.tobytes()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, places: slice | NDArray[Any]) -> "Entries":
+        return Entries(self.ids[places], self.upper[places], self.lower[places], self.state[places])
+
+    def with_changes(self, changed: "Entries") -> "Entries":
+        """The same, in their order, of which these have changed, are gone, or are new."""
+        if not len(changed):
+            return self
+        places, of_changed = same_ids(self.ids, changed.ids)
+        for column, other in zip(self.columns, changed.columns, strict=True):
+            column[places] = other[of_changed]
+        is_new = np.ones(len(changed), np.bool_)
+        is_new[of_changed] = False
+        there = self.state != GONE
+        kept = self if there.all() else self[there]
+        new = changed[is_new & (changed.state != GONE)]
+        if not len(new):
+            return kept
+        pairs = zip(kept.columns, new.columns, strict=True)
+        return Entries(*(np.concatenate(pair) for pair in pairs))
+
+    @property
+    def in_stock(self) -> int:
+        """How many aren't sold out."""
+        return int(np.count_nonzero(self.state == IN_STOCK))
+
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """What there is of each."""
+        return self.ids, self.upper, self.lower, self.state
 
 
 def entries_of(
     ids: NDArray[np.void], upper: pl.Series, lower: pl.Series, sold_out: pl.Series
 ) -> Entries:
-    """Entries of products that are active."""
-    entries = np.empty(len(ids), ENTRY)
-    entries["id"] = ids
-    entries["upper"] = upper.fill_null(0).to_numpy()
-    entries["lower"] = lower.fill_null(0).to_numpy()
-    entries["state"] = np.where(sold_out.to_numpy(), SOLD_OUT, IN_STOCK)
-    return entries
+    """Those of products that are active."""
+    return Entries(
+        ids,
+        upper.fill_null(0).to_numpy(),
+        lower.fill_null(0).to_numpy(),
+        np.where(sold_out.to_numpy(), np.uint8(SOLD_OUT), np.uint8(IN_STOCK)),
+    )
 
 
-def current_entries(db: Connection, partner_id: str, source_id: str) -> Entries:
-    """The entries of a source's active products, by the copy where there is one."""
-    copied = _copied(db, source_id)
-    if copied is None:
-        entries, changed = _all(db, partner_id, source_id), None
-    else:
-        entries, number = copied
-        changed = _changed(db, partner_id, source_id, number)
-        entries = with_changes(entries, changed)
-    if changed is None or len(changed) * _CHANGED_OF_ALL > len(entries):
-        _keep_current(db, partner_id, source_id, entries)
-    return entries
-
-
-def with_changes(entries: Entries, changed: Entries) -> Entries:
-    """The entries, in their order, of which these have changed, are gone, or are new."""
-    if not len(changed):
-        return entries
-    rows, changed_rows = same_ids(entries["id"], changed["id"])
-    entries[rows] = changed[changed_rows]
-    is_new = np.ones(len(changed), np.bool_)
-    is_new[changed_rows] = False
-    if is_new.any():
-        entries = np.concatenate([entries, changed[is_new]])
-    there = entries["state"] != GONE
-    return entries if there.all() else entries[there]
-
-
-def same_ids(many: Entries, few: Entries) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def same_ids(
+    many: NDArray[np.void], few: NDArray[np.void]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where the same ids stand in two arrays: the places in the one and in the other."""
     maybe = np.flatnonzero(pl.Series(_half(many, "low")).is_in(_half(few, "low")))
     one, other = (
@@ -84,12 +132,26 @@ def same_ids(many: Entries, few: Entries) -> tuple[NDArray[np.int64], NDArray[np
     return maybe[both["place"].to_numpy()], both["place_right"].to_numpy()
 
 
-def _half(ids: Entries, half: str) -> NDArray[np.int64]:
+def _half(ids: NDArray[np.void], half: str) -> NDArray[np.int64]:
     return np.ascontiguousarray(ids[half])
 
 
-def keep(db: Connection, source_id: str, publication_id: str, packed: bytes | bytearray) -> None:
-    """Makes the copy anew from the bytes of entries, as of that publication."""
+def current_entries(db: Connection, partner_id: str, source_id: str) -> Entries:
+    """The entries of a source's active products, by the copy where there is one."""
+    copied = _copied(db, source_id)
+    if copied is None:
+        entries, changed = _all(db, partner_id, source_id), None
+    else:
+        entries, number = copied
+        changed = _changed(db, partner_id, source_id, number)
+        entries = entries.with_changes(changed)
+    if changed is None or len(changed) * _CHANGED_OF_ALL > len(entries):
+        _keep_current(db, partner_id, source_id, entries)
+    return entries
+
+
+def keep(db: Connection, source_id: str, publication_id: str, parts: Iterable[bytes]) -> None:
+    """Makes the copy anew, as of that publication."""
     source, publication = UUID(digits(source_id)), UUID(digits(publication_id))
     db.execute("DELETE FROM known_products WHERE source_id = %s", [source])
     statement = """
@@ -98,8 +160,13 @@ def keep(db: Connection, source_id: str, publication_id: str, packed: bytes | by
         """
     with db.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["uuid", "int4", "uuid", "bytea"])
-        for part, at in enumerate(range(0, len(packed), _BYTES_OF_PART)):
-            copy.write_row((source, part, publication, packed[at : at + _BYTES_OF_PART]))
+        for number, part in enumerate(parts):
+            copy.write_row((source, number, publication, part))
+
+
+def parts_of(packed: bytearray) -> Iterator[bytes]:
+    """The parts of a copy that has these bytes."""
+    return (bytes(packed[at : at + _BYTES_OF_PART]) for at in range(0, len(packed), _BYTES_OF_PART))
 
 
 def _keep_current(db: Connection, partner_id: str, source_id: str, entries: Entries) -> None:
@@ -115,34 +182,36 @@ def _keep_current(db: Connection, partner_id: str, source_id: str, entries: Entr
         [digits(partner_id)],
     ).fetchone()
     if row:
-        keep(db, source_id, row[0].hex, entries.tobytes())
+        starts = range(0, len(entries), _OF_PART)
+        keep(db, source_id, row[0].hex, (entries[at : at + _OF_PART].packed() for at in starts))
 
 
 def _copied(db: Connection, source_id: str) -> tuple[Entries, int] | None:
     """The copy, and the number of the publication as of which it is; None if there is none."""
     row = db.execute(
         """
-        SELECT u.number, sum(octet_length(k.entries))
+        SELECT k.part, octet_length(k.entries), u.number
         FROM known_products k
         JOIN publications u ON u.publication_id = k.publication_id
         WHERE k.source_id = %s
-        GROUP BY u.number
+        ORDER BY k.part DESC
+        LIMIT 1
         """,
         [digits(source_id)],
     ).fetchone()
     if row is None:
         return None
-    packed = np.empty(int(row[1]), np.uint8)
+    last, size, number = row
+    entries = Entries.room_for(last * _OF_PART + size // _ENTRY.itemsize)
     statement = """
         COPY (SELECT part, entries FROM known_products WHERE source_id = %s)
         TO STDOUT (FORMAT BINARY)
         """
     with db.cursor() as cursor, cursor.copy(statement, [digits(source_id)]) as copy:
         copy.set_types(["int4", "bytea"])
-        for part, some in copy.rows():
-            at = part * _BYTES_OF_PART
-            packed[at : at + len(some)] = np.frombuffer(some, np.uint8)
-    return packed.view(ENTRY), row[0]
+        for part, packed in copy.rows():
+            entries.put(part * _OF_PART, packed)
+    return entries, number
 
 
 _STATE: Final = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
@@ -193,4 +262,4 @@ def _changed(db: Connection, partner_id: str, source_id: str, number: int) -> En
 def _entries(db: Connection, query: sql.Composed, params: Sequence[object]) -> Entries:
     with db.cursor(binary=True) as cursor:
         (packed,) = cursor.execute(query, params).fetchone() or (None,)
-    return np.frombuffer(packed or b"", ENTRY)
+    return Entries.of(packed or b"")

@@ -13,7 +13,7 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
-from adapters.postgres.packing import ID, IN_STOCK, Entries, current_entries, same_ids
+from adapters.postgres.packing import ID, current_entries, same_ids
 from adapters.postgres.rows import Connection
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
@@ -25,24 +25,21 @@ _COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ID)])
 
 @frozen(eq=False, slots=False)
 class KnownProducts:
-    """Implements `commerce_core.fingerprints.Known` for the active products of a source."""
+    """Implements `commerce_core.fingerprints.Known` for the active products of a source.
 
-    entries: Entries = field(repr=False)
+    `in_stock` are those of them that aren't sold out.
+    """
+
+    ids: NDArray[np.void] = field(repr=False)
+    fingerprints: pl.DataFrame = field(repr=False)
+    in_stock: int
 
     def __len__(self) -> int:
-        return len(self.entries)
-
-    @property
-    def in_stock(self) -> int:
-        """How many aren't sold out."""
-        return int(np.count_nonzero(self.entries["state"] == IN_STOCK))
+        return len(self.ids)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The fingerprints as columns, in the order of their numbers."""
-        halves = {half: self.entries[half].astype(np.int64) for half in ("upper", "lower")}
-        some = pl.col("upper").ne(0) | pl.col("lower").ne(0)
-        frame = pl.DataFrame(halves).select(pl.when(some).then(pl.all()))
-        return frame.__arrow_c_stream__(requested_schema)
+        return self.fingerprints.__arrow_c_stream__(requested_schema)
 
     def number_of(self, fingerprint: Fingerprint) -> int | None:
         """The number of a fingerprint; for engines that ask one by one."""
@@ -50,25 +47,29 @@ class KnownProducts:
 
     @cached_property
     def _numbers(self) -> dict[Fingerprint, int]:
-        rows = pl.DataFrame(self).with_row_index("number").drop_nulls().rows()
+        rows = self.fingerprints.with_row_index("number").drop_nulls().rows()
         return {(upper, lower): number for number, upper, lower in rows}
 
     def without(self, numbers: Collection[int]) -> "KnownProducts":
         """The same numbers, of which these have no fingerprint any more."""
-        entries = self.entries.copy()
-        for half in ("upper", "lower"):
-            entries[half][list(numbers)] = 0
-        return evolve(self, entries=entries)
+        kept = ~pl.int_range(pl.len()).is_in(list(numbers))
+        forgotten = self.fingerprints.with_columns(pl.when(kept).then(pl.all()))
+        return evolve(self, fingerprints=forgotten)
 
     def numbers_of(self, ids: Collection[bytes]) -> tuple[int, ...]:
         """The numbers of some products."""
-        places, _ = same_ids(self.entries["id"], np.frombuffer(b"".join(ids), ID))
+        places, _ = same_ids(self.ids, np.frombuffer(b"".join(ids), ID))
         return tuple(places.tolist())
 
 
 def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProducts:
     """What the source's active products are recognised by."""
-    return KnownProducts(current_entries(db, partner_id, source_id))
+    entries = current_entries(db, partner_id, source_id)
+    fingerprints = pl.DataFrame({"upper": entries.upper, "lower": entries.lower})
+    none = pl.col("upper").eq(0) & pl.col("lower").eq(0)
+    if fingerprints.select(none.any()).item():
+        fingerprints = fingerprints.select(pl.when(~none).then(pl.all()))
+    return KnownProducts(entries.ids, fingerprints, entries.in_stock)
 
 
 @define
@@ -104,7 +105,7 @@ class Recognised:
         """Makes the table of the products that weren't, `unmatched (product_id)`."""
         db.execute("DROP TABLE IF EXISTS pg_temp.unmatched")
         db.execute("CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP")
-        ids = self.known.entries["id"][~self._seen]
+        ids = self.known.ids[~self._seen]
         rows = np.empty(len(ids), _COPIED_ID)
         rows["fields"], rows["length"], rows["id"] = 1, ID.itemsize, ids
         with (
