@@ -31,7 +31,8 @@ class Opening:
 
     `text` knows the encoding; `delimiter` is None for JSONL; `mends` is the feed that a mended
     report of rejected records says it came from. A file is `ours` where we wrote it, a report or an
-    export: then its records aren't what stands in it, but what is left of that.
+    export: then its records aren't what stands in it, but what is left of that. `terms` are those
+    by which they are read, with the profile in full.
     """
 
     text: Text
@@ -39,6 +40,7 @@ class Opening:
     mends: str | None
     ours: bool
     header: RawRecord
+    terms: Terms
     layout: Layout
     prepared: Iterator[Prepared]
     read: RecordReader
@@ -95,7 +97,7 @@ def begin(stream: BinaryIO, terms: Terms) -> Opening:
     prepared = Grouping(layout, terms.profile)(records)
     read = RecordReader(layout, terms)
     ours = exported or mends is not None
-    return Opening(text, opened.delimiter, mends, ours, header, layout, prepared, read)
+    return Opening(text, opened.delimiter, mends, ours, header, terms, layout, prepared, read)
 
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> Layout:

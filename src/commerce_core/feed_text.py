@@ -48,6 +48,12 @@ class RawRecord:
     sent: str = field(default="", eq=False, repr=False)
     aside: bool = False
 
+    def saying(self, cells: list[str]) -> "RawRecord":
+        """The same record with these cells."""
+        return RawRecord(
+            self.line, cells, self.text, self.lines, self.delimiter, self.sent, self.aside
+        )
+
 
 Accepts = Callable[[Sequence[str]], bool]
 """Whether a header read with some delimiter is one that can be used."""
@@ -120,7 +126,8 @@ def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
         if made is None and line.strip(BLANKS):
             yield RawRecord(number, None, line[:_BROKEN_TEXT_KEPT], delimiter="", sent=line)
         else:
-            cells = [_cell((made or {}).get(key)) for key in header]
+            values = map((made or {}).get, header)
+            cells = [value if type(value) is str else _cell(value) for value in values]
             yield RawRecord(number, cells, delimiter="", sent=line)
 
 
@@ -161,7 +168,7 @@ def _first(items: Iterator[tuple[int, str]], count: int) -> list[tuple[int, str]
 def _object(line: str) -> dict[str, Any] | None:
     """The object of a line; None where it is none, or repeats a key."""
     try:
-        made: object = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_pairs)
+        made: object = _AS_WRITTEN.decode(line)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", made) if isinstance(made, dict) else None
@@ -172,6 +179,10 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError("a key comes twice")
     return made
+
+
+_AS_WRITTEN: Final = json.JSONDecoder(parse_float=str, parse_int=str, object_pairs_hook=_pairs)
+"""Reads JSON with its numbers as they are written; making one for each line would cost as much."""
 
 
 def _cell(value: object) -> str:

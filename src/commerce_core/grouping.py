@@ -67,15 +67,15 @@ class Grouping:
             return
         yield from self._grouped(records, self._group)
 
-    def alone(self, raw: RawRecord) -> Prepared:
-        """A record by itself, whatever its neighbours are."""
+    def alone(self, raw: RawRecord, head: RawRecord | None = None) -> Prepared:
+        """A record by itself, whatever its neighbours are; what it takes of the head it has."""
         cells = raw.cells
         if cells is None:
-            return Prepared(raw)
+            return Prepared(raw, head=head)
         if not any(cell.strip(BLANKS) for cell in cells):
-            return Prepared(raw, "blank")
+            return Prepared(raw, "blank", head=head)
         reason = _ASIDE if raw.aside else self._reason_to_skip(cells)
-        return Prepared(raw) if reason is None else Prepared(raw, "skipped", reason)
+        return Prepared(raw, None if reason is None else "skipped", reason, head=head)
 
     def _reason_to_skip(self, cells: Sequence[str]) -> str | None:
         if len(cells) < self._width:
@@ -96,8 +96,7 @@ class Grouping:
                     waiting = _with_picture(waiting, group.picture(cells))
                     folded.append(Prepared(raw, "folded"))
                     continue
-                completed = evolve(raw, cells=group.completed(first, cells))
-                ready = evolve(self.alone(completed), head=head)
+                ready = self.alone(raw.saying(group.completed(first, cells)), head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)

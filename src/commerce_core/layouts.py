@@ -156,11 +156,18 @@ class _Finder:
     def feeding(self, wanted: Field) -> Feeding | None:
         """What feeds a field; None where nothing does."""
         column = self._profile.columns.get(wanted.name)
-        if column is not None:
-            return self._by_profile(wanted, column)
+        found = None if column is None else self._by_profile(wanted, column)
         group = self._profile.group
-        if wanted.name == PICTURES and group and group.append and self.all(group.append):
+        if (
+            found is None
+            and wanted.name == PICTURES
+            and group
+            and group.append
+            and self.all(group.append)
+        ):
             return Feeding(wanted, Column(), (), Constant(""))
+        if column is not None:
+            return found
         if isinstance(wanted.kind, Attributes) and self._profile.attributes:
             return self._of_attributes(wanted)
         constant = self._profile.constants.get(wanted.name)

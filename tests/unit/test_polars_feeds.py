@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from itertools import product
 from random import Random
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -13,19 +14,20 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 from attrs import evolve, frozen
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from adapters.polars_feeds import PolarsEngine, chunks, keeping
+from adapters.polars_feeds import PolarsEngine, chunks, keeping, prepared
 from adapters.polars_feeds.tables import Table
 from commerce_core import feed_text
 from commerce_core.errors import FileRefused
+from commerce_core.exported import EXPORT_COLUMNS
 from commerce_core.feed_engine import FeedEngine, ReferenceEngine
 from commerce_core.feed_reader import Terms
 from commerce_core.feed_schema import BY_NAME, Problem
 from commerce_core.fingerprints import NOTHING_KNOWN, KnownFingerprints
 from commerce_core.partners import Mode
-from commerce_core.profiles import Column, DecimalMark, Delimiter, Profile, Skip
+from commerce_core.profiles import Column, DecimalMark, Delimiter, Group, Profile, Skip
 from commerce_core.rejects import RejectReport
 from tests.engines import read, told
 from tests.strategies import CELLS, MODES, FeedFile, SentFile, feed_files, sent_files
@@ -141,6 +143,17 @@ def columns(draw: st.DrawFn, name: str) -> Column:
     return Column(from_=headers, **column)
 
 
+FOUND = st.sampled_from(
+    [
+        Problem.of("duplicate_sku", line=0, column="SKU", field="sku", value="A"),
+        Problem.of("unknown_sku", line=0, column="=SKU", field="sku", value='=A,"'),
+        Problem.of("too_many_decimals", line=0, column=None, field="price", value=None),
+        Problem.of("price_leap", line=0, column="PRICE", field="price", value="5"),
+    ]
+)
+"""What a comparison may find."""
+
+
 @frozen
 class ProfiledFile:
     """A file and the profile that it is read by."""
@@ -151,7 +164,7 @@ class ProfiledFile:
 
 @st.composite
 def profiled_files(draw: st.DrawFn) -> ProfiledFile:
-    """Files under a profile that uses all that one can say but groups."""
+    """Files under a profile that uses all that one can say."""
     mapped = draw(st.lists(st.sampled_from(sorted(OF_FIELD)), unique=True, max_size=5))
     by_name = {name: draw(columns(name)) for name in mapped}
     if draw(st.booleans()):
@@ -165,23 +178,40 @@ def profiled_files(draw: st.DrawFn) -> ProfiledFile:
         identity=identity,
         attributes=draw(st.sampled_from([(), ("Size", "Z")])),
         skip=draw(st.sampled_from([(), (Skip("Z", ("no", "draft"), "no offers"),)])),
+        group=draw(st.none() | groups()),
     )
     own = [header for column in by_name.values() for header in column.from_]
     names = ["sku", "product_name", "currency", *own, "Z", "Size", "N", "V", "Handle"]
     names = draw(st.permutations(names))[: draw(st.integers(8, len(names)))]
-    names = list(dict.fromkeys([*names, "sku", "product_name"]))
-    records = draw(st.lists(st.tuples(*map(profiled_cells, names)), min_size=1, max_size=8))
+    grouped = ["Handle", "Size", "Picture"] if profile.group else []
+    names = list(dict.fromkeys([*names, "sku", "product_name", *grouped]))
+    whole = st.tuples(*map(profiled_cells, names))
+    cut = st.tuples(whole, st.integers(0, len(names) + 2)).map(lambda r: (*r[0], "", "x")[: r[1]])
+    odd = st.sampled_from([('a"b', "c"), ("\0",) * len(names), ("", "")])
+    records = draw(st.lists(whole | whole | whole | cut | odd, min_size=1, max_size=8))
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([names, *records])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([names, *(record for record in records if record)])
+    if draw(st.integers(0, 4)) == 0:
+        text.write('"a"b,c\n')
     mode: Mode = draw(st.sampled_from(MODES))
     currency = draw(st.sampled_from(["EUR", None, "KWD"]))
     return ProfiledFile(text.getvalue().encode(), Terms(mode, currency, ROME, profile))
 
 
+def groups() -> st.SearchStrategy[Group]:
+    """How records may belong together."""
+    columns = st.sampled_from([(), ("Size",), ("product_name", "Z", "X price"), ("Size", "sku")])
+    append = st.sampled_from(["Picture", "Picture", None])
+    return st.builds(Group, st.just("Handle"), columns, columns, append)
+
+
 def profiled_cells(header: str) -> st.SearchStrategy[str]:
     """Cells of a column of such a file."""
     name = header[2:]
+    pictures = ("", "", "http://a/1", "http://a/2.png ", "none", "http://a/3,http://a/4")
     usual = {"Z": ("yes", "", "no", "draft, x", "Wert"), "Handle": ("h", "", "h 2", " ")}
+    usual["Picture"] = pictures
     known = OF_FIELD.get(name) or CELLS.get(header) or usual.get(header) or ("Size", "", "42", " x")
     return st.sampled_from(("A", "B", "C", "")) if header == "sku" else st.sampled_from(known)
 
@@ -189,6 +219,71 @@ def profiled_cells(header: str) -> st.SearchStrategy[str]:
 @given(profiled_files(), st.sampled_from(CHUNKS))
 def test_profiles_mean_the_same(file: ProfiledFile, chunk: int):
     assert_alike(file.body, file.terms, chunk)
+
+
+@given(profiled_files(), st.sampled_from(CHUNKS), st.dictionaries(st.integers(2, 10), FOUND))
+def test_reports_under_any_profile_are_the_same(
+    file: ProfiledFile, chunk: int, found: dict[int, Problem]
+):
+    """With the records that rejected ones take something from, and those folded into them."""
+    found = {line: evolve(problem, line=line) for line, problem in found.items()}
+    told = report(PolarsEngine(chunk), file.body, file.terms, found)
+    assert told == report(ReferenceEngine(), file.body, file.terms, found)
+
+
+@given(sent_files(), st.sampled_from(MODES))
+def test_a_report_of_ours_reads_alike(file: SentFile, mode: Mode):
+    """Mended or not; its own report too."""
+    profile = Profile(encoding="cp1252", delimiter=cast("Delimiter | None", file.delimiter))
+    terms = Terms(mode, file.currency, ROME, profile)
+    told = report(ReferenceEngine(), file.body, terms, {})
+    assume(isinstance(told, tuple))
+    assert isinstance(told, tuple)
+    assert_alike(told[1], terms)
+    again = report(PolarsEngine(), told[1], terms, {})
+    assert again == report(ReferenceEngine(), told[1], terms, {})
+
+
+def test_pictures_of_folded_records_join_those_of_their_product_alike():
+    """Whatever is in its own cell, and whatever the others have."""
+    own = ("", "http://a/0", "bad", ",".join(f"http://a/{n}" for n in range(20)), "http://a/0 x")
+    others = ((), ("http://a/1",), ("bad",), ("http://a/1", "http://a/2 ", ""), ("http://a/1,x",))
+    rows = [["Handle", "sku", "product_name", "price", "More", "Picture"]]
+    for (n, cell), (m, pictures) in product(enumerate(own), enumerate(others)):
+        rows.append([f"h{n}{m}", f"S-{n}{m}", "Lamp", "5", cell, "http://a/main"])
+        rows += [[f"h{n}{m}", "", "", "", "", picture] for picture in pictures]
+        rows += [
+            [f"h{n}{m}", f"T-{n}{m}", "", "x", cell, ""],
+            [f"h{n}{m}", "", "", "", "", "http://b"],
+        ]
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    body, group = text.getvalue().encode(), Group("Handle", ("product_name",), ("sku",), "Picture")
+    for columns in ({}, {"additional_image_urls": Column(("More",))}):
+        for mode in MODES:
+            terms = Terms(mode, "EUR", ROME, Profile(columns=columns, group=group))
+            assert_alike(body, terms)
+            reports = [report(e, body, terms, {}) for e in (PolarsEngine(), ReferenceEngine())]
+            assert reports[0] == reports[1]
+
+
+def test_what_an_export_says_together_is_doubted_by_neither():
+    ours = ",".join(EXPORT_COLUMNS)
+    body = f"{ours},sku,product_name,price,sale_price\n{'x,' * 6}A,Lamp,5,6\n".encode()
+    assert_alike(body, TERMS)
+    (batch,) = PolarsEngine().open(io.BytesIO(body), TERMS)
+    assert [record.values["sale_price"] for record in batch] == [Decimal(6)]
+
+
+@given(feed_files())
+def test_an_export_reads_alike(file: FeedFile):
+    """What its cells say together is doubted by neither."""
+    assume(b'"a"b' not in file.body)
+    header, *records = csv.reader(io.StringIO(file.body.decode("utf-8-sig"), newline=""))
+    text = io.StringIO()
+    rows = ([*EXPORT_COLUMNS, *header], *(["x"] * len(EXPORT_COLUMNS) + row for row in records))
+    csv.writer(text).writerows(rows)
+    assert_alike(text.getvalue().encode(), Terms(file.mode, file.currency, ROME))
 
 
 @pytest.mark.parametrize("name", sorted(set(CELLS) | set(OF_FIELD)))
@@ -245,17 +340,6 @@ def test_columns_have_the_types_that_are_promised():
     assert schema.pop("additional_image_urls") == pl.List(pl.String)
     assert {schema[name] for name in BY_NAME if name in schema} == {pl.String()}
     assert "deleted" not in schema
-
-
-FOUND = st.sampled_from(
-    [
-        Problem.of("duplicate_sku", line=0, column="SKU", field="sku", value="A"),
-        Problem.of("unknown_sku", line=0, column="=SKU", field="sku", value='=A,"'),
-        Problem.of("too_many_decimals", line=0, column=None, field="price", value=None),
-        Problem.of("price_leap", line=0, column="PRICE", field="price", value="5"),
-    ]
-)
-"""What a comparison may find."""
 
 
 @given(sent_files(), st.sampled_from(CHUNKS), st.dictionaries(st.integers(2, 14), FOUND))
@@ -349,6 +433,44 @@ def test_what_is_recognised_is_what_would_have_been_read(
     assert left == [told(r) for r in records if r.fingerprint not in listed or not r.fingerprint]
     recognised = Counter(listed[number] for batch in batches for number in batch.recognised)
     assert recognised == Counter(r.fingerprint for r in records if r.fingerprint in prints)
+
+
+def test_known_lines_of_json_are_recognised():
+    """All but those that have changed, and those with a problem or nothing in them."""
+    lines = [f'{{"sku": "A{n}", "product_name": "Lamp", "price": {n % 3}.50}}' for n in range(9)]
+    lines[3:4] = ["{}", "", '{"sku": "B", "price": "x"}']
+    body = "\n".join(lines).encode()
+    records = [r for batch in PolarsEngine().open(io.BytesIO(body), TERMS) for r in batch]
+    prints = [record.fingerprint for record in records]
+    assert [record.line for record in records if record.fingerprint is None] == [6]
+    known = KnownFingerprints.of(prints)
+    for again, left in ((body, [6]), (body.replace(b"A8", b"A9"), [6, 11])):
+        (batch,) = PolarsEngine().open(io.BytesIO(again), TERMS, known)
+        assert [record.line for record in batch] == left
+        assert (batch.records_read, batch.fates) == (11, {"blank": 2})
+
+
+SHOPIFY = Profile(preset="shopify")
+SPLIT_ONE_BY_ONE = (
+    (b'{"sku": "A", "product_name": "One"}\n' * 3, Profile(), "they are lines of JSON"),
+    (b"_feed,sku,product_name\nx,A,One\nx,B,Two\nx,C,Three\n", Profile(),
+     "the file is a report or an export"),
+    (b"Handle,Title\na,One\nb,Two\nc,Three\n", SHOPIFY, "some belong together"),
+    (b"sku,product_name\nA,One\nB,Two\nC,Three\n", Profile(encoding="utf-7"),
+     "utf-7 can write half characters"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "profile", "why"), SPLIT_ONE_BY_ONE)
+def test_what_has_to_be_split_one_by_one_is_told(
+    body: bytes, profile: Profile, why: str, monkeypatch: pytest.MonkeyPatch
+):
+    """If there is much of it."""
+    for most, notes in ((3, ()), (2, (f"3 records were split one by one, since {why}.",))):
+        monkeypatch.setattr(prepared, "MOST_UNTOLD", most)
+        reading = PolarsEngine().open(io.BytesIO(body), Terms("full", "EUR", ROME, profile))
+        deque(reading, 0)
+        assert reading.notes == notes
 
 
 def test_a_fingerprint_is_of_all_that_decides_what_a_record_means():

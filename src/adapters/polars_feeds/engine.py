@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import BinaryIO, Final
 
 import polars as pl
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
@@ -17,6 +17,7 @@ from adapters.polars_feeds.keeping import Kept
 from adapters.polars_feeds.oddities import Oddities, OddReader
 from adapters.polars_feeds.offers import offers_in
 from adapters.polars_feeds.parsing import lead, parse
+from adapters.polars_feeds.prepared import MOST_UNTOLD, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.recognition import ENGINE, Recognition, unmarked
 from adapters.polars_feeds.report_rows import ColumnWriter, in_order
@@ -34,7 +35,6 @@ from commerce_core.feed_engine import (
     RECORDS_OF_BATCH,
     OpenRaw,
     Reading,
-    ReferenceReading,
     fingerprinting,
 )
 from commerce_core.feed_reader import Opening, begin
@@ -42,12 +42,9 @@ from commerce_core.feed_text import LONGEST_RECORD, RawRecord, read_delimited
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.grouping import Grouping, Skipping
 from commerce_core.layouts import Layout
-from commerce_core.presets import in_full
 from commerce_core.records import Terms
 from commerce_core.reject_rows import Delimited, Rows, RowWriter
 
-_MOST_UNTOLD: Final = 10_000
-"""Records read one by one of which nobody needs to be told."""
 _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
@@ -59,7 +56,7 @@ _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 class PolarsEngine:
     """Implements `FeedEngine`. `chunk` are the bytes of text that are read at a time.
 
-    JSONL, what we wrote (reports and exports), and files whose records belong together are read by
+    JSONL, what we wrote (reports and exports), and files whose records belong together are split by
     the reference.
     """
 
@@ -68,15 +65,26 @@ class PolarsEngine:
     def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
         """Reads the header."""
         opening, stream = _begun(stream, terms)
-        whole = evolve(terms, profile=in_full(terms.profile))
-        encoding = whole.profile.encoding
-        halves = encoding is not None and codecs.lookup(encoding).name in _OF_HALF_CHARACTERS
-        if opening.delimiter is None or opening.ours or whole.profile.group or halves:
-            by = fingerprinting("reference", opening, terms)
-            return ReferenceReading(opening, terms, known, by)
         by = fingerprinting(ENGINE, opening, terms)
-        chunks = Chunks(stream, opening, encoding, self.chunk)
-        return PolarsReading(opening, whole, chunks, Recognition(by, known) if by else unmarked)
+        mark = Recognition(by, known) if by else unmarked
+        if why := _why_one_by_one(opening):
+            return PreparedReading(opening, terms, mark, why)
+        chunks = Chunks(stream, opening, opening.terms.profile.encoding, self.chunk)
+        return PolarsReading(opening, opening.terms, chunks, mark)
+
+
+def _why_one_by_one(opening: Opening) -> str | None:
+    """Why the reference has to split the file, if it has to."""
+    profile = opening.terms.profile
+    if opening.delimiter is None:
+        return "they are lines of JSON"
+    if opening.ours:
+        return "the file is a report or an export"
+    if profile.group:
+        return "some belong together"
+    if profile.encoding and codecs.lookup(profile.encoding).name in _OF_HALF_CHARACTERS:
+        return f"{profile.encoding} can write half characters"
+    return None
 
 
 def _begun(stream: BinaryIO, terms: Terms) -> tuple[Opening, BinaryIO]:
@@ -141,7 +149,7 @@ class PolarsReading:
     @property
     def notes(self) -> tuple[str, ...]:
         """That many records had to be read one by one, which takes longer."""
-        if self._one_by_one <= _MOST_UNTOLD:
+        if self._one_by_one <= MOST_UNTOLD:
             return ()
         return (f"{self._one_by_one:,} records were read one by one, since they are odd.",)
 
@@ -238,8 +246,8 @@ class PolarsReading:
             return
         if len(unknown):
             self._waiting.append(unknown)
-        if len(known):
-            yield ColumnBatch(self.layout, (), known, Counter(), Counter())
+        # Of none too, so that whoever takes them knows that it goes on.
+        yield ColumnBatch(self.layout, (), known, Counter(), Counter())
         if self._are_enough():
             yield from self._unknown_ones()
 

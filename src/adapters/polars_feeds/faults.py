@@ -2,11 +2,11 @@
 """What is wrong with the cells of many records: numbered faults, and where each was found."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import polars as pl
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from commerce_core.cells import Misread, Warned
 from commerce_core.feed_engine import Noted
@@ -69,11 +69,13 @@ class Faults:
 class Slot:
     """One thing that can be wrong with a record, and the rows in which it is.
 
-    `name` is the field whose cell is shown. `places` has the columns `row` and `fault`.
+    `name` is the field whose cell is shown; if texts are to be `shown` that stand in no one cell,
+    no column is named. `places` has the columns `row` and `fault`.
     """
 
     name: str
     places: pl.DataFrame = _NOWHERE
+    shown: pl.Series | None = None
 
     @classmethod
     def where(cls, name: str, mask: pl.Series, fault: int) -> "Slot":
@@ -94,7 +96,7 @@ class Slot:
 
     def without(self, rows: pl.Series) -> "Slot":
         """Less those in these rows."""
-        return Slot(self.name, self.places.filter(~pl.col("row").is_in(rows.implode())))
+        return evolve(self, places=self.places.filter(~pl.col("row").is_in(rows.implode())))
 
     def errors(self, faults: Faults) -> pl.DataFrame:
         """Its places where it rejects a record."""
@@ -102,17 +104,17 @@ class Slot:
 
     def within(self, rows: pl.Series) -> "Slot":
         """Those in these rows alone."""
-        return Slot(self.name, self.places.filter(pl.col("row").is_in(rows.implode())))
+        return evolve(self, places=self.places.filter(pl.col("row").is_in(rows.implode())))
 
 
 def noted(
-    slots: Iterable[Slot], faults: Faults, columns: Mapping[str, str | None]
+    slots: Iterable[Slot], faults: Faults, column_of: Callable[[Slot], str | None]
 ) -> Counter[Noted]:
     """The problems, counted by code and column."""
     counted: Counter[Noted] = Counter()
     for slot in slots:
         for code, times in faults.codes(slot.places["fault"]).items():
-            counted[code, columns[slot.name], PROBLEMS[code][0]] += times
+            counted[code, column_of(slot), PROBLEMS[code][0]] += times
     return counted
 
 

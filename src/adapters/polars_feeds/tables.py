@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from adapters.polars_feeds.amounts import Settling
 from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
@@ -16,12 +16,14 @@ from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.report_rows import shown, summed_up
 from adapters.polars_feeds.texts import behind, nulls, told_of
-from commerce_core.cells import Misread
+from commerce_core.cells import Misread, Reading, reader_of
 from commerce_core.feed_engine import Noted
-from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Value
-from commerce_core.layouts import Layout
+from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Urls, Value
+from commerce_core.layouts import PICTURES, Layout
 from commerce_core.records import FieldReader, Terms, sku_reader
 
+PICTURES_OF_OTHERS: Final = "pictures"
+"""The column for the pictures of records that were folded into these, where some have any."""
 _MOST_DECIMALS: Final = 4
 _SKU: Final = pl.col("sku").str
 _PLAIN_SKU: Final = _SKU.len_bytes().is_between(1, LONGEST_SKU) & ~_SKU.starts_with("'")
@@ -37,11 +39,13 @@ class TableReader:
     _fields: dict[str, ColumnReader] = field(init=False)
     _settling: Settling = field(init=False)
     _read_sku: Callable[[str], str | Misread] = field(init=False)
+    _read_urls: Callable[[str], Reading] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepares a reader for each field that the file has."""
         self._settling = Settling(self.layout, self.terms, self.faults)
         self._read_sku = sku_reader(self.layout.feedings["sku"], self.terms)
+        self._read_urls = reader_of(Urls(), self.terms.zone)
         self._fields = {
             name: ColumnReader.of(
                 FieldReader.of(feeding, self.terms), self.faults, self.terms.style.decimal
@@ -60,6 +64,8 @@ class TableReader:
         absent = {n: found.misread for n, found in readings.items() if found.misread is not None}
         faults = {"sku": sku_faults, **{name: found.faults for name, found in readings.items()}}
         slots = [Slot.of(name, column) for name, column in faults.items() if column is not None]
+        if PICTURES_OF_OTHERS in cells.columns:
+            slots += self._add_pictures(cells[PICTURES_OF_OTHERS], values, absent)
         deletes = values["deleted"].fill_null(value=False) if "deleted" in values else None
         slots += self._missing_names(readings, deletes)
         settled = self._settling(readings, count)
@@ -93,6 +99,31 @@ class TableReader:
         sku = self._read_sku(text)
         return (None, self.faults.number(sku)) if isinstance(sku, Misread) else (sku, None)
 
+    def _add_pictures(
+        self,
+        pictures: pl.Series,
+        values: dict[str, pl.Series],
+        absent: dict[str, pl.Series],
+    ) -> Iterator[Slot]:
+        """The pictures of the records that were folded into these join their own."""
+        own = values[PICTURES].list.join(" ").fill_null("")
+        urls = pl.select(pl.concat_str(own, pl.lit(" "), pictures).str.strip_chars(" ")).to_series()
+        told, place = told_of(urls, pictures != "", self._told_urls)
+        fault = behind(nulls(len(urls), pl.UInt32), [fault for _, fault in told], place)
+        found = [found for found, _ in told]
+        read = (pictures != "") & fault.is_null()
+        joined = behind(values[PICTURES], found, place)
+        values[PICTURES] = joined.zip_with(read, values[PICTURES])
+        if PICTURES in absent:
+            absent[PICTURES] &= ~read
+        yield evolve(Slot.of(PICTURES, fault), shown=urls)
+
+    def _told_urls(self, text: str) -> tuple[object, int | None]:
+        urls = self._read_urls(text)
+        if isinstance(urls, Misread):
+            return None, self.faults.number(urls)
+        return urls, None
+
     def _missing_names(
         self, readings: Mapping[str, Readings], deletes: pl.Series | None
     ) -> Sequence[Slot]:
@@ -109,7 +140,7 @@ class TableReader:
     def _odd_sales(self, values: dict[str, pl.Series]) -> Iterator[Slot]:
         """Takes sale prices away that are none, or whose window ends before it starts."""
         sale = values.get("sale_price")
-        if sale is None:
+        if sale is None or self.terms.exported:
             return
         none = nulls(len(sale))
         price, starts, ends = (
@@ -161,8 +192,7 @@ class Table:
 
     def noted(self) -> Counter[Noted]:
         """The problems, counted."""
-        columns = {slot.name: self._by.layout.column_of(slot.name) for slot in self.slots}
-        return noted(self.slots, self._by.faults, columns)
+        return noted(self.slots, self._by.faults, self._column_of)
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The records as columns."""
@@ -196,8 +226,8 @@ class Table:
     def _errors(self, slot: Slot) -> pl.DataFrame:
         """The errors of a slot, as they are told."""
         errors = slot.errors(self._by.faults)
-        texts = self._shown(slot.name).gather(errors["row"]).to_frame("value")
-        column = pl.lit(self._by.layout.column_of(slot.name), pl.String)
+        texts = self._shown(slot).gather(errors["row"]).to_frame("value")
+        column = pl.lit(self._column_of(slot), pl.String)
         told = self._by.faults.told(errors["fault"])
         return pl.concat([errors.select("row"), told, texts], how="horizontal").select(
             "row", "code", column.alias("column"), shown(pl.col("value")), "hint"
@@ -229,21 +259,26 @@ class Table:
             here = slot.places if len(rows) == len(self) else slot.within(rows).places
             places = here["row"]
             lines = self.cells["line"].gather(places)
-            texts = self._shown(slot.name).gather(places)
-            tell = self._problem_of(slot.name)
+            texts = self._shown(slot).gather(places)
+            tell = self._problem_of(slot)
             for row, fault, line, text in zip(places, here["fault"], lines, texts, strict=True):
                 found.setdefault(row, []).append(tell(fault, line, text))
         return dict(sorted(found.items()))
 
-    def _shown(self, name: str) -> pl.Series:
+    def _column_of(self, slot: Slot) -> str | None:
+        return None if slot.shown is not None else self._by.layout.column_of(slot.name)
+
+    def _shown(self, slot: Slot) -> pl.Series:
         """The one cell of each record as it stands, or its text put together."""
-        feeding = self._by.layout.feedings[name]
+        if slot.shown is not None:
+            return slot.shown
+        feeding = self._by.layout.feedings[slot.name]
         if len(feeding.indexes) == 1 and not self._by.terms.profile.identity:
             return self.cells[cell(feeding.indexes[0])]
-        return self.texts[name]
+        return self.texts[slot.name]
 
-    def _problem_of(self, name: str) -> Callable[[int, int, str], Problem]:
-        column, listed = self._by.layout.column_of(name), self._by.faults.listed
+    def _problem_of(self, slot: Slot) -> Callable[[int, int, str], Problem]:
+        name, column, listed = slot.name, self._column_of(slot), self._by.faults.listed
 
         def tell(fault: int, line: int, text: str) -> Problem:
             code, hint = listed[fault]

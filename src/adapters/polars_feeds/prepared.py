@@ -1,0 +1,175 @@
+# pyright: reportUnknownMemberType=false
+"""Files that the reference has to split: it prepares their records, and their cells become columns.
+
+Lines of JSON, what we wrote ourselves, and records that belong together are taken apart one by one.
+Reading their cells would take several times as long as that, and is done for many at once.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import compress, islice
+from typing import Final
+
+import polars as pl
+from attrs import define, evolve, field
+
+from adapters.polars_feeds.batches import ColumnBatch, Part
+from adapters.polars_feeds.oddities import Oddities
+from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.splitting import Mark
+from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
+from commerce_core.feed_bytes import Text
+from commerce_core.feed_engine import RECORDS_OF_BATCH, OpenRaw
+from commerce_core.feed_reader import Opening, begin
+from commerce_core.feed_schema import BLANKS, Problem, Record
+from commerce_core.feed_text import RawRecord
+from commerce_core.grouping import Prepared
+from commerce_core.layouts import Layout
+from commerce_core.mending import without_end
+from commerce_core.records import Terms
+from commerce_core.reject_rows import Reread, Rows, RowWriter
+
+MOST_UNTOLD: Final = 10_000
+"""Records taken one by one of which nobody needs to be told."""
+_ALL: Final = 1 << 62
+_SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
+
+
+@define
+class PreparedReading:
+    """Implements `Reading`, some thousand records at a time. `why` they are split one by one."""
+
+    _opening: Opening
+    _terms: Terms
+    _mark: Mark
+    _why: str
+    _records: int = 0
+    _read: TableReader = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Prepares what reads."""
+        self._read = TableReader(self.layout, self._opening.terms)
+
+    @property
+    def header(self) -> RawRecord:
+        """The header as it came."""
+        return self._opening.header
+
+    @property
+    def layout(self) -> Layout:
+        """Which column feeds which field."""
+        return self._opening.layout
+
+    @property
+    def delimiter(self) -> str | None:
+        """What stands between cells."""
+        return self._opening.delimiter
+
+    @property
+    def mends(self) -> str | None:
+        """The feed that the file mends."""
+        return self._opening.mends
+
+    @property
+    def text(self) -> Text:
+        """How its bytes are decoded."""
+        return self._opening.text
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That many records had to be split one by one, which takes longer."""
+        if self._records <= MOST_UNTOLD:
+            return ()
+        return (f"{self._records:,} records were split one by one, since {self._why}.",)
+
+    def __iter__(self) -> Iterator[ColumnBatch]:
+        while some := list(islice(self._opening.prepared, RECORDS_OF_BATCH)):
+            self._records += len(some)
+            yield self._batch(some)
+
+    def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
+        """All records are read again, since nothing is kept of them."""
+        with again() as raw:
+            yield from write(self._told(begin(raw, self._terms).prepared))
+
+    def _told(self, records: Iterator[Prepared]) -> Iterator[Reread]:
+        """The records as they came, with their problems."""
+        while some := list(islice(records, RECORDS_OF_BATCH)):
+            problems: defaultdict[int, list[Problem]] = defaultdict(list)
+            for problem in self._batch(some).problems(_ALL):
+                problems[problem.line].append(problem)
+            for prepared in some:
+                yield prepared, tuple(problems.get(prepared.raw.line, ()))
+
+    def _batch(self, some: Sequence[Prepared]) -> ColumnBatch:
+        fates = Counter(prepared.fate for prepared in some if prepared.fate is not None)
+        reasons = Counter(prepared.reason for prepared in some if prepared.reason is not None)
+        offers = [prepared for prepared in some if prepared.fate is None]
+        try:
+            known, parts = self._in_columns(offers)
+        except UnicodeEncodeError:
+            # No column of text has half a character in it.
+            known = pl.Series(dtype=pl.UInt32)
+            parts = [Oddities([(prepared, self._opening.read(prepared)) for prepared in offers])]
+        return ColumnBatch(self.layout, parts, known, fates, reasons)
+
+    def _in_columns(self, offers: Sequence[Prepared]) -> tuple[pl.Series, Sequence[Part]]:
+        """The numbers of those that are known, and the others, read."""
+        lines = [prepared.raw.line for prepared in offers]
+        texts = [without_end(prepared.raw.sent) for prepared in offers]
+        marked = self._mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
+        known = marked["number"].drop_nulls()
+        if len(known):
+            unknown = marked["number"].is_null()
+            offers = _those(offers, unknown)
+            marked = marked.filter(unknown)
+        fits = pl.Series([self._fits(prepared.raw.cells) for prepared in offers], dtype=pl.Boolean)
+        table = self._cells(_those(offers, fits), marked.filter(fits))
+        nul = table.select(
+            pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=True))
+        ).to_series()
+        if nul.any():
+            fits = fits.scatter(fits.arg_true().filter(nul), False)  # noqa: FBT003 - a value
+            table = table.filter(~nul)
+        odd = self._odd(_those(offers, ~fits), marked.filter(~fits))
+        return known, [self._read(table), Oddities(odd)]
+
+    def _fits(self, cells: Sequence[str] | None) -> bool:
+        """Whether these are cells for the header, be it that blank ones follow."""
+        if cells is None:
+            return False
+        width = len(self.layout.header)
+        return len(cells) == width or (
+            len(cells) > width and not any(cell.strip(BLANKS) for cell in cells[width:])
+        )
+
+    def _cells(self, fitting: Sequence[Prepared], marked: pl.DataFrame) -> pl.DataFrame:
+        """The cells of records as columns."""
+        names = list(map(cell, range(len(self.layout.header))))
+        columns = zip(*(prepared.raw.cells or () for prepared in fitting), strict=False)
+        found = dict(zip(names, columns, strict=False)) or dict.fromkeys(names, ())
+        made = [pl.Series(name, texts, pl.String) for name, texts in found.items()]
+        if any(prepared.pictures for prepared in fitting):
+            pictures = [" ".join(prepared.pictures) for prepared in fitting]
+            made.append(pl.Series(PICTURES_OF_OTHERS, pictures, pl.String))
+        return marked.hstack(made)
+
+    def _odd(
+        self, odd: Sequence[Prepared], marked: pl.DataFrame
+    ) -> Sequence[tuple[Prepared, Record]]:
+        """Records read by the reference."""
+        prints = marked.select("upper", "lower").iter_rows()
+        return [
+            (prepared, self._one(prepared, *found))
+            for prepared, found in zip(odd, prints, strict=True)
+        ]
+
+    def _one(self, prepared: Prepared, upper: int | None, lower: int | None) -> Record:
+        record = self._opening.read(prepared)
+        if record.problems or upper is None or lower is None:
+            return record
+        return evolve(record, fingerprint=(upper, lower))
+
+
+def _those(records: Sequence[Prepared], mask: pl.Series) -> Sequence[Prepared]:
+    return list(compress(records, mask))
