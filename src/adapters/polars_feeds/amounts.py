@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Amounts and their currency, for many records at once: `RecordReader._settle_amounts` as columns.
 
 What the file says of the currency, a cell or the text beside a number, comes before what a header,

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """The batches of the vectorised engine: records as columns, the odd ones beside them."""
 
 import heapq

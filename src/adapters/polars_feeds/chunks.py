@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """The lines of a feed behind its header, some megabytes of whole lines at a time, as UTF-8."""
 
 import re

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """The vectorised engine: reads whole columns at a time, and what is odd as the reference does."""
 
 import codecs

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """What is wrong with the cells of many records: numbered faults, and where each was found."""
 
 from collections import Counter

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Gathering for many records at once: `commerce_core.gathering`, case by case."""
 
 from collections.abc import Mapping, Sequence

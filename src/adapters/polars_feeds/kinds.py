@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Reading one column: plainly fine cells by the grammar of their kind, all others by the reference.
 
 Laid out like `commerce_core.cells.reader_of`. An expression knows the canonical form of a kind and

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Records that the reference reads one by one, and what they are as columns."""
 
 from collections import Counter

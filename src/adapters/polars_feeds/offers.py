@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Which records are offers: `Grouping.alone` for many records at once."""
 
 from collections import Counter

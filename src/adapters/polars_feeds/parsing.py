@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """From records to cells: those that polars' reader reads as the reference does, and the others.
 
 Only records whose quotes all stand around cells are given to it. How many cells it found is then

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Files that the reference has to split: it prepares their records, and their cells become columns.
 
 Lines of JSON, what we wrote ourselves, and records that belong together are taken apart one by one.

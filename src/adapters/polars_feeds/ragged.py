@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Records with too few or too many cells, as columns: `RecordReader._ragged` for many at once."""
 
 from collections import Counter

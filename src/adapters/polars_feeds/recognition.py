@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Recognition: the fingerprints of many records at once, and which of them are known.
 
 polars' hash has 64 bits, and nothing says that two seeds make two hashes that don't depend on each

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """From lines to records: which lines belong together, found for all lines at once.
 
 What a line leaves open depends on the line before it: a quoted cell goes on, or it doesn't. So a

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Records read as columns: `commerce_core.records.RecordReader` for many records at once."""
 
 from collections import Counter

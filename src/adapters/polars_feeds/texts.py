@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Columns of text of which each different one is looked at once, in Python."""
 
 from collections.abc import Callable, Sequence
