@@ -1,6 +1,7 @@
 """The vectorised engine finds in every file what the reference finds, in the same order."""
 
 import csv
+import gzip
 import io
 from collections import Counter, deque
 from collections.abc import Callable
@@ -143,6 +144,8 @@ def columns(draw: st.DrawFn, name: str) -> Column:
     return Column(from_=headers, **column)
 
 
+SHOPIFY = Profile(preset="shopify")
+UTF_7 = Profile(encoding="utf-7")
 FOUND = st.sampled_from(
     [
         Problem.of("duplicate_sku", line=0, column="SKU", field="sku", value="A"),
@@ -450,7 +453,22 @@ def test_known_lines_of_json_are_recognised():
         assert (batch.records_read, batch.fates) == (11, {"blank": 2})
 
 
-SHOPIFY = Profile(preset="shopify")
+def test_long_files_that_are_split_one_by_one_read_alike():
+    """Far beyond what is looked at for the header, packed or not."""
+    names = [f"Lamp {n} {'x' * 200}" for n in range(6_000)]
+    lines = [f'{{"sku": "A{n}", "product_name": "{name}"}}' for n, name in enumerate(names)]
+    plain = [f"A{n},{name}" for n, name in enumerate(names)]
+    for records, profile in (
+        (lines, Profile()),
+        (["_feed,sku,product_name", *(f"x,{record}" for record in plain)], Profile()),
+        (["Handle,Variant SKU,Title", *(f"h{n // 3},{r}" for n, r in enumerate(plain))], SHOPIFY),
+        (["sku,product_name", *plain], UTF_7),
+    ):
+        body, terms = "\n".join(records).encode(), Terms("full", "EUR", ROME, profile)
+        assert_alike(body, terms)
+        assert_alike(gzip.compress(body), terms)
+
+
 SPLIT_ONE_BY_ONE = (
     (b'{"sku": "A", "product_name": "One"}\n' * 3, Profile(), "they are lines of JSON"),
     (b"_feed,sku,product_name\nx,A,One\nx,B,Two\nx,C,Three\n", Profile(),

@@ -37,6 +37,10 @@ class Replayed:
             self._seen.append(block)
         return block
 
+    def forget(self) -> None:
+        """From now on it remembers nothing, and goes on where it is."""
+        self._seen = None
+
     def rewind(self) -> BinaryIO:
         """The stream from its start; from now on it remembers nothing."""
         self._again = [block for block in reversed(self._seen or ()) if block]

@@ -63,12 +63,13 @@ class PolarsEngine:
 
     def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
         """Reads the header."""
-        opening, stream = _begun(stream, terms)
+        opening, replayed = _begun(stream, terms)
         by = fingerprinting(ENGINE, opening, terms)
         mark = Recognition(by, known) if by else unmarked
         if why := _why_one_by_one(opening):
+            replayed.forget()
             return PreparedReading(opening, terms, mark, why)
-        chunks = Chunks(stream, opening, opening.terms.profile.encoding, self.chunk)
+        chunks = Chunks(replayed.rewind(), opening, opening.terms.profile.encoding, self.chunk)
         return PolarsReading(opening, opening.terms, chunks, mark)
 
 
@@ -86,11 +87,10 @@ def _why_one_by_one(opening: Opening) -> str | None:
     return None
 
 
-def _begun(stream: BinaryIO, terms: Terms) -> tuple[Opening, BinaryIO]:
-    """The header, and the stream from its start."""
+def _begun(stream: BinaryIO, terms: Terms) -> tuple[Opening, Replayed]:
+    """The header, and the stream, which goes on behind it or from its start."""
     replayed = Replayed(stream)
-    opening = begin(replayed, terms)  # type: ignore[arg-type] - reading is all it does
-    return opening, replayed.rewind()
+    return begin(replayed, terms), replayed  # type: ignore[arg-type] - reading is all it does
 
 
 @define
@@ -174,8 +174,8 @@ class PolarsReading:
             return
         only = None if lost else pl.col("line").is_in(asked.implode())
         with again() as raw:
-            opening, stream = _begun(raw, self._terms)
-            chunks = Chunks(stream, opening, self._terms.profile.encoding)
+            opening, replayed = _begun(raw, self._terms)
+            chunks = Chunks(replayed.rewind(), opening, self._terms.profile.encoding)
             for batch in PolarsReading(opening, self._terms, chunks, unmarked, only).batches():
                 alive()
                 yield batch.rejects(asked).filter(pl.col("code").is_null() | pl.lit(lost))
