@@ -16,13 +16,23 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from adapters.postgres.columns import ROWS_OF_BLOCK, frame_of, text_of
+from adapters.postgres.binary import (
+    BEGINS,
+    CELLS,
+    ENDS,
+    Cells,
+    NotPlain,
+    block_of,
+    whole,
+)
+from adapters.postgres.columns import ROWS_OF_BLOCK, frame_of
 from adapters.postgres.copying import copying
 from adapters.postgres.packing import ID, entries_of, keep, parts_of
 from adapters.postgres.rows import Connection, digits, fetch
+from adapters.postgres.staging import sql_type
 from commerce_core.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.feed_engine import Batch
-from commerce_core.feed_schema import AMOUNTS, PRODUCT_FIELDS, Value
+from commerce_core.feed_schema import AMOUNTS, BY_NAME, PRODUCT_FIELDS, Value
 from commerce_core.money import find_currency
 from commerce_core.plans import Incoming, Plan
 from commerce_core.publications import Publication
@@ -48,7 +58,7 @@ def load(
     names = tuple(n for n in PRODUCT_FIELDS if n in incoming.columns or n == "currency")
     rows = _NewRows(incoming, names, publication, stem)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_FIXED, *names)))
-    copy = sql.SQL("COPY products ({}) FROM STDIN").format(columns)
+    copy = sql.SQL("COPY products ({}) FROM STDIN (FORMAT BINARY)").format(columns)
     try:
         with db.transaction():
             with copying(db, copy) as sender:
@@ -56,7 +66,7 @@ def load(
                     sender.put(block)
             rows.check_rejected()
             keep(db, incoming.source_id, publication.publication_id, parts_of(rows.packed))
-    except (_NotNew, psycopg.errors.UniqueViolation):
+    except (_NotNew, NotPlain, psycopg.errors.UniqueViolation):
         return None
     return Plan(
         incoming,
@@ -89,7 +99,8 @@ class _NewRows:
     _refused: list[pl.Series] = field(factory=list[pl.Series])
 
     def of(self, batches: Iterable[Batch]) -> Iterator[bytes]:
-        """The rows of these batches; _NotNew where one of them is something else."""
+        """The rows of these batches; _NotNew or NotPlain where one of them is something else."""
+        yield BEGINS
         for batch in batches:
             frame = frame_of(batch)
             if frame is None:
@@ -97,7 +108,8 @@ class _NewRows:
             self._note_rejected(frame.filter("rejected"))
             taken = frame.filter(~pl.col("rejected"))
             for part in taken.iter_slices(ROWS_OF_BLOCK):
-                yield text_of(self._rows(part))
+                yield self._block(part)
+        yield ENDS
 
     def _note_rejected(self, frame: pl.DataFrame) -> None:
         self.rejected += len(frame)
@@ -110,7 +122,7 @@ class _NewRows:
         if refused.is_duplicated().any() or any(s.is_in(refused).any() for s in self._taken):
             raise _NotNew
 
-    def _rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def _block(self, frame: pl.DataFrame) -> bytes:
         if (
             frame["deletes"].any()
             or "product_name" not in frame
@@ -122,20 +134,35 @@ class _NewRows:
         self._taken.append(frame["sku"].hash())
         first, self.created = self.created, self.created + len(frame)
         ids = _ids(self._stem, first, len(frame))
-        self.packed += entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).packed()
-        fields = (pl.col(n) if n in frame.columns else pl.lit(None).alias(n) for n in self._names)
-        return _in_currency(frame, self._incoming.currency).select(
-            pl.lit(digits(self._incoming.partner_id)).alias("partner_id"),
-            pl.lit(digits(self._incoming.source_id)).alias("source_id"),
-            pl.lit(digits(self._publication.publication_id)).alias("publication_id"),
-            pl.Series("product_id", _as_text(ids)),
-            pl.int_range(first + 1, self.created + 1).alias("ordinal"),
-            "line",
-            "sku",
-            "upper",
-            "lower",
-            *fields,
-        )
+        packed = entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).packed()
+        self.packed += packed
+        owners = {
+            name: np.full(len(frame), np.void(bytes.fromhex(digits(owner))))
+            for name, owner in self._owners.items()
+        }
+        numbers = {
+            "product_id": ids,
+            "ordinal": np.arange(first + 1, self.created + 1, dtype=">i4"),
+            "line": frame["line"].to_numpy().astype(">i4"),
+        }
+        return block_of(owners | numbers, list(self._cells(frame)))
+
+    @property
+    def _owners(self) -> Mapping[str, str]:
+        publication = self._publication
+        return {name: getattr(publication, name) for name in _FIXED[:3]}
+
+    def _cells(self, frame: pl.DataFrame) -> Iterator[Cells]:
+        yield Cells(frame["sku"])
+        yield whole(frame["upper"])
+        yield whole(frame["lower"])
+        settled = _in_currency(frame, self._incoming.currency)
+        nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
+        for name in self._names:
+            if name in settled.columns:
+                yield CELLS[sql_type(BY_NAME[name].kind)](settled[name])
+            else:
+                yield Cells(nothing)
 
 
 def _ids(stem: str, first: int, count: int) -> NDArray[np.void]:
@@ -144,11 +171,6 @@ def _ids(stem: str, first: int, count: int) -> NDArray[np.void]:
     ids["stem"] = np.void(bytes.fromhex(stem))
     ids["number"] = np.arange(first, first + count)
     return ids.view(ID)
-
-
-def _as_text(ids: NDArray[np.void]) -> list[str]:
-    text, size = ids.tobytes().hex(), 2 * ID.itemsize
-    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 def _sold_out(frame: pl.DataFrame) -> pl.Series:
