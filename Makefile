@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench faults test-postgres fuzz fuzz-api real-feeds check docs fmt lock clean
+.PHONY: help install demo test bench bench-reading faults test-postgres fuzz fuzz-api real-feeds check docs fmt lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ test-postgres: .venv/.test  ## the tests of the store on PostgreSQL 15 (if insta
 bench: .venv/.test .venv/.dlt  ## measures us and the rivals side by side; ROWS=1000000 ROUNDS=3 RIVALS=floor,dlt
 	@PYTHONPATH=. $(BIN)/python -m bench.run --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
 		$(if $(RIVALS),--rivals "$(RIVALS)")
+
+bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
+	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)
 
 check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
 	@$(call quietly,$(BIN)/ruff format --check .)

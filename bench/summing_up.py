@@ -36,7 +36,7 @@ def write_down(kept: Mapping[str, Any]) -> None:
     parts: list[str] = []
     for rows in sorted(kept, key=int):
         told = kept[rows]
-        parts.append(f"### {int(rows):,} rows\n\n{_machine(told['machine'])}\n\n")
+        parts.append(f"### {int(rows):,} rows\n\n{machine_line(told['machine'])}\n\n")
         parts.append(_table(told["seconds"]) + "\n" + _memory(told["peak_bytes"]) + "\n")
     parts.append(_growth(kept))
     text = "\n".join(filter(None, parts))
@@ -81,7 +81,8 @@ def _memory(peaks: Mapping[str, int]) -> str:
     return f"The most memory that the worker had: {most / 1e6:,.0f} MB.\n"
 
 
-def _machine(machine: Mapping[str, object]) -> str:
+def machine_line(machine: Mapping[str, object]) -> str:
+    """Where and with what it was measured."""
     return (
         f"{machine['at']}, {machine['cores']} cores of {machine['cpu']}, "
         f"Python {machine['python']}, PostgreSQL {machine['postgresql']}, "

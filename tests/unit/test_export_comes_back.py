@@ -140,6 +140,18 @@ def test_it_is_read_as_what_it_is_whatever_the_source_sends(commerce: Commerce):
     check_unchanged(commerce, export(commerce), "full")
 
 
+def test_no_guard_holds_it_back(commerce: Commerce):
+    """A catalog so large that guards judge it comes back too, to a source of its own profile."""
+    columns = {"sku": Column(("Artikel",)), "product_name": Column(("Name",))}
+    columns |= {"price": Column(("Preis",), unit="minor", currency="EUR")}
+    profile = Profile(delimiter=";", columns=columns, attributes=("Farbe",))
+    commerce.sourcing.set_profile(profile, partner="Acme")
+    rows = "".join(f"{n};Nr {n};{n}99;rot\n" for n in range(60))
+    job = load(commerce, f"Artikel;Name;Preis;Farbe\n{rows}".encode())
+    assert (job.outcome, job.status) == ("clean", "completed")
+    check_unchanged(commerce, export(commerce), "full")
+
+
 def test_it_does_not_doubt_what_feeds_have_brought_about(commerce: Commerce):
     """A price feed may have put a price below the sale price; that is how it stands then."""
     load(commerce, b"sku,product_name,price,sale_price\nA,Lamp,20,10\n")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commerce_core import history as commerce_history
 from commerce_core.errors import Malformed
 from commerce_core.pricing import price
 from commerce_core.products import Product
@@ -22,6 +24,8 @@ from commerce_core.timelines import (
     price_history,
     prices,
 )
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
 from tests.contracts.samples import DAY, T0
 
 OFFER = Product(
@@ -193,3 +197,18 @@ def test_periods_say_of_every_moment_what_a_sale_would_have_cost(told: list[tupl
 def cost_at(versions: Sequence[Product], at: datetime) -> Decimal | None:
     then = [one for one in versions if one.updated_at <= at][-1]
     return None if then.status == "removed" or then.price is None else price(then, at).unit_price
+
+
+def test_a_timeline_is_made_of_the_newest_versions(monkeypatch: pytest.MonkeyPatch):
+    """As many as there may be, and not one more, however many a product has had."""
+    monkeypatch.setattr(commerce_history, "MOST_VERSIONS", 4)
+    monkeypatch.setattr(commerce_history, "LARGEST_LIMIT", 2)
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        commerce.intake.add_partner("Acme", currency="EUR")
+        for number in range(1, 7):
+            feed = f"sku,product_name,price,quantity\nA,Lamp,9,{number % 2}\n".encode()
+            commerce.intake.load(BytesIO(feed), partner="Acme")
+            product = next(commerce.catalog.list())
+            periods = commerce.history.availability(product.product_id)
+            assert len(periods) == min(number, 4)
+            assert periods[0].since == product.updated_at

@@ -53,15 +53,15 @@ def walking(db: Connection, *, in_groups: bool = False) -> Generator[None]:
     yet, takes a partner's million products for ten, and would rather read and sort all of them.
     `in_groups`: rows that come in groups may still be sorted, each group by itself.
     """
-    db.execute(_WALKING if in_groups else _WALKING + _NO_GROUPS)
+    db.execute(WALKING_IN_GROUPS if in_groups else WALKING)
     yield
     db.execute(_AS_BEFORE)
 
 
-_WALKING: Final = """
+WALKING_IN_GROUPS: Final = """
     SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off;
-    SET LOCAL jit = off;"""
-_NO_GROUPS: Final = "SET LOCAL enable_incremental_sort = off"
+    SET LOCAL jit = off"""
+WALKING: Final = WALKING_IN_GROUPS + "; SET LOCAL enable_incremental_sort = off"
 _AS_BEFORE: Final = """
     SET LOCAL enable_sort TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT;
     SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL jit TO DEFAULT;

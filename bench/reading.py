@@ -1,0 +1,131 @@
+"""Measures what is read of a catalog: pages, changes, exports; and writes down how they compare.
+
+    make bench-reading              a million products; a few minutes
+    make bench-reading ROWS=100000
+
+One file is loaded, and everything is asked twice: right after the load, when PostgreSQL has no
+statistics of the products yet, and once it has. Requests over HTTP take turns with those to a bare
+handler that runs the same SQL, exports with psql's own; ratios are of one run on one machine.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from adapters.postgres.store import PostgresStore
+from bench.house import House, house
+from bench.reading_cases import PAGE, Case, cases_of, check, typical
+from bench.reading_figures import write_down
+from bench.reading_requests import requests
+from bench.run import machine
+from commerce_core.paging import Position
+from commerce_core.versions import LARGEST_CHANGES, ChangeQuery
+from tests.servers.platform import COMMERCE
+
+RESULTS: Final = Path("bench/reading.json")
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Does what the command line asks for."""
+    asked = argparse.ArgumentParser(description="Measures what is read of a catalog.")
+    asked.add_argument("--rows", type=int, default=1_000_000)
+    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--results", type=Path, default=RESULTS)
+    told = asked.parse_args()
+    figures: Figures = {"machine": machine()}
+    with house(told.rows) as server:
+        url = loaded(server)
+        figures["without"] = measured(server, url, told.rounds)
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute("VACUUM ANALYZE")
+        figures["with"] = measured(server, url, told.rounds)
+    kept = json.loads(told.results.read_text()) if told.results.exists() else {}
+    kept[str(told.rows)] = figures
+    told.results.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    write_down(kept)
+
+
+def loaded(server: House) -> str:
+    """A database with one file in it, of which nobody makes statistics unasked."""
+    url = server.migrated("reading")
+    with psycopg.connect(url, autocommit=True) as db:
+        for table in ("products", "publications", "partners"):
+            db.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
+    script = Path(__file__).with_name("load_with_us.py")
+    command = [sys.executable, script, url, server.folder / "raw", server.file("first")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return url
+
+
+def measured(server: House, url: str, rounds: int) -> Figures:
+    """All figures of the catalog as it is."""
+    with closing(PostgresStore(url)) as store:
+        cases = list(cases_of(store, server.rows))
+        return {
+            "pages": pages(store, cases),
+            "requests": requests(url, store, cases),
+            "changes": changes(store, server.rows),
+            "exports": exports(server, url, rounds),
+        }
+
+
+def pages(store: PostgresStore, cases: Sequence[Case]) -> Mapping[str, float]:
+    """The seconds of each page in this process, with its transaction."""
+
+    def page(case: Case) -> None:
+        with store.begin() as unit:
+            check(len(unit.products.page(case.query, case.after, PAGE).items), PAGE)
+
+    return {case.name: typical(lambda case=case: page(case)) for case in cases}
+
+
+def changes(store: PostgresStore, rows: int) -> Mapping[str, float]:
+    """The seconds of a page of a thousand changes at several cursors."""
+    places = {"first": 0, "middle": rows // 2, "last": rows - LARGEST_CHANGES}
+
+    def page(ordinal: int) -> None:
+        with store.begin() as unit:
+            after = Position("1", str(ordinal))
+            found = unit.versions.changes(ChangeQuery(), after, LARGEST_CHANGES)
+            check(len(found.items), LARGEST_CHANGES)
+
+    return {name: typical(lambda at=at: page(at)) for name, at in places.items()}
+
+
+def exports(server: House, url: str, rounds: int) -> Mapping[str, list[float]]:
+    """The seconds of writing all products into a file, in turn, each from a process's start."""
+    file = server.folder / "exported"
+    environ = {**os.environ, "COMMERCE_DATABASE_URL": url, "COMMERCE_FILES_URL": f"file:{file}s"}
+
+    def ours(form: str) -> None:
+        command = [COMMERCE, "products", "export", "--format", form, "--output", str(file)]
+        file.unlink(missing_ok=True)
+        subprocess.run(command, check=True, env=environ, capture_output=True)  # noqa: S603
+
+    copy = "\\copy (SELECT * FROM products ORDER BY product_id) TO '{file}' CSV HEADER\n"
+    ways = {
+        "copy": lambda: server.psql("reading", copy.format(file=file)),
+        "csv": lambda: ours("csv"),
+        "ndjson": lambda: ours("ndjson"),
+    }
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for _, (way, act) in product(range(rounds), ways.items()):
+        begun = time.perf_counter()
+        act()
+        times[way].append(time.perf_counter() - begun)
+    return times
+
+
+if __name__ == "__main__":
+    main()

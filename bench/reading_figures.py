@@ -1,0 +1,75 @@
+"""What measurements of reading come to: tables for the documentation."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from bench.summing_up import BEGINS, ENDS, machine_line
+
+PAGE: Final = Path("docs/concepts/reading-a-large-catalog.md")
+STATES: Final = (("without", "right after a load"), ("with", "with statistics"))
+BARE_BAR: Final = 0.6
+"""At least so much of the bare handler's requests a second, where a list is walked."""
+COPY_BAR: Final = 0.5
+"""At least so much of the rate of psql's copy."""
+
+
+def write_down(kept: Mapping[str, Any]) -> None:
+    """Prints the tables of each size, and writes them into the documentation."""
+    text = "\n".join(_of_size(int(rows), kept[rows]) for rows in sorted(kept, key=int))
+    print(text)
+    page = PAGE.read_text("utf-8")
+    before, _, rest = page.partition(BEGINS)
+    after = rest.partition(ENDS)[2]
+    PAGE.write_text(f"{before}{BEGINS}\n{text}\n{ENDS}{after}", "utf-8")
+
+
+def _of_size(rows: int, told: Mapping[str, Any]) -> str:
+    parts = [
+        f"### {rows:,} products\n\n{machine_line(told['machine'])}\n",
+        "".join(_pages(told)),
+        "".join(_changes(told)),
+        "".join(_exports(told)),
+    ]
+    return "\n".join(parts)
+
+
+def _pages(told: Mapping[str, Any]) -> Iterator[str]:
+    yield "| a page of 100 products | " + " | | | ".join(name for _, name in STATES) + " | | |\n"
+    yield "|---|--:|--:|--:|--:|--:|--:|\n"
+    yield "| | in process | request | of the bare | in process | request | of the bare |\n"
+    for name in told["with"]["pages"]:
+        cells: list[str] = []
+        for state, _ in STATES:
+            request = told[state]["requests"][name]
+            cells += [_ms(told[state]["pages"][name]), _ms(request["ours"])]
+            cells.append(f"{request['bare'] / request['ours']:.2f}")
+        yield f"| {name} | {' | '.join(cells)} |\n"
+
+
+def _changes(told: Mapping[str, Any]) -> Iterator[str]:
+    yield "| a page of 1,000 changes | " + " | ".join(name for _, name in STATES) + " |\n"
+    yield "|---|--:|--:|\n"
+    for place in ("first", "middle", "last"):
+        cells = (_ms(told[state]["changes"][place]) for state, _ in STATES)
+        yield f"| {place} | {' | '.join(cells)} |\n"
+
+
+def _exports(told: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "| an export of all, from a process's start | " + " | ".join(n for _, n in STATES) + " |\n"
+    )
+    yield "|---|--:|--:|\n"
+    for form in ("csv", "ndjson"):
+        cells: list[str] = []
+        for state, _ in STATES:
+            times = told[state]["exports"]
+            pairs = zip(times["copy"], times[form], strict=True)
+            rate = median(copy / own for copy, own in pairs)
+            cells.append(f"{rate:.2f} of `\\copy`, {median(times[form]):.1f} s")
+        yield f"| {form} | {' | '.join(cells)} |\n"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004
