@@ -132,7 +132,9 @@ class Tally:
             unused_columns=reader.layout.unused,
             notes=(*told, *lacking, *reader.notes),
         )
-        return summary if summary.accepted else evolve(summary, removed=0, notes=tuple(told))
+        if summary.accepted:
+            return summary
+        return evolve(summary, removed=0, notes=(*told, *reader.notes))
 
     def timed(self, summary: Summary) -> Summary:
         """The summary with the stages of this run."""

@@ -16,6 +16,7 @@ from adapters.memory import MemoryFiles
 from commerce_core import planning
 from commerce_core.context import Context
 from commerce_core.errors import NotFound
+from commerce_core.feed_engine import FeedEngine, ReferenceEngine
 from commerce_core.feed_schema import Problem
 from commerce_core.jobs import Job
 from commerce_core.layouts import REPORT_COLUMNS
@@ -77,7 +78,13 @@ FAILURES = (
 
 
 @pytest.fixture
-def commerce(store: Store) -> Commerce:
+def engine() -> FeedEngine:
+    """What reads the feeds."""
+    return ReferenceEngine()
+
+
+@pytest.fixture
+def commerce(store: Store, engine: FeedEngine) -> Commerce:
     return Commerce(
         Context(
             store=store,
@@ -86,6 +93,7 @@ def commerce(store: Store) -> Commerce:
             entropy=secrets.token_bytes,
             keep_lease=no_lease,
             open_path=lambda path: nullcontext(io.BytesIO(path.encode())),
+            engine=engine,
         )
     )
 

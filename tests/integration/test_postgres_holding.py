@@ -4,24 +4,48 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from adapters.memory import MemoryStore
+from adapters.polars_feeds import PolarsEngine, prepared
 from adapters.polars_feeds.batches import ColumnBatch
 from adapters.postgres import PostgresStore
+from commerce_core.usecases import Commerce
 from tests.contracts.holding_contract import *  # noqa: F403 - every test of it
 from tests.contracts.holding_contract import Desk, catalog, each, written
 from tests.contracts.holding_machine import agree
 
 
-def test_validating_makes_no_object_of_a_record(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def quick(desk: Desk) -> Desk:
+    """The desk, whose feeds are read in columns."""
+    return Desk(Commerce(evolve(desk.commerce.context, engine=PolarsEngine())), desk.partner)
+
+
+def test_validating_makes_no_object_of_a_record(quick: Desk, monkeypatch: pytest.MonkeyPatch):
     """It counts columns, so that it costs no more than reading them."""
     monkeypatch.delattr(ColumnBatch, "__iter__")
     body = written([*catalog(60), *each(catalog(20), price="cheap")])
-    receipt = desk.commerce.intake.upload(
-        io.BytesIO(body), partner=desk.partner, mode="full", kind="validate"
+    receipt = quick.commerce.intake.upload(
+        io.BytesIO(body), partner=quick.partner, mode="full", kind="validate"
     )
-    job = desk.commerce.intake.run(receipt.job_id)
+    job = quick.commerce.intake.run(receipt.job_id)
     assert (job.status, job.summary and job.summary.rejected) == ("completed", 20)
+
+
+@pytest.mark.parametrize("price", ["5", "cheap"])
+def test_a_summary_says_that_much_was_split_one_by_one(
+    quick: Desk, price: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a file that is only validated too, and where no record can be accepted."""
+    monkeypatch.setattr(prepared, "MOST_UNTOLD", 2)
+    line = f'{{"sku": "A", "product_name": "Lamp", "price": "{price}"}}\n'
+    receipt = quick.commerce.intake.upload(
+        io.BytesIO(line.encode() * 3), partner=quick.partner, kind="validate"
+    )
+    summary = quick.commerce.intake.run(receipt.job_id).summary
+    assert summary
+    assert summary.notes == ("3 records were split one by one, since they are lines of JSON.",)
 
 
 @pytest.mark.slow
