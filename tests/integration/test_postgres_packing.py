@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
-from adapters.postgres.packing import Entries, current_entries
+from adapters.postgres.entries import Entries
+from adapters.postgres.packing import current_entries
 from commerce_core.publications import Publication
 from commerce_core.sources import Source
 from tests.contracts import samples

@@ -27,7 +27,8 @@ from adapters.postgres.binary import (
 )
 from adapters.postgres.columns import ROWS_OF_BLOCK, frame_of
 from adapters.postgres.copying import copying
-from adapters.postgres.packing import ID, entries_of, keep, parts_of
+from adapters.postgres.entries import ID, entries_of
+from adapters.postgres.packing import keep, parts_of
 from adapters.postgres.rows import Connection, digits, fetch
 from adapters.postgres.staging import sql_type
 from commerce_core.changes import SAMPLES_OF_KIND, Sample

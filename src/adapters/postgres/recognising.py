@@ -13,7 +13,8 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
-from adapters.postgres.packing import ID, current_entries, same_ids
+from adapters.postgres.entries import ID, same_ids
+from adapters.postgres.packing import current_entries
 from adapters.postgres.rows import Connection
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
