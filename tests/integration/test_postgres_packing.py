@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,10 +12,12 @@ from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
 from adapters.postgres.entries import Entries
 from adapters.postgres.packing import current_entries
+from commerce_core.feed_engine import FeedEngine, ReferenceEngine
+from commerce_core.plans import Plan
 from commerce_core.publications import Publication
 from commerce_core.sources import Source
 from tests.contracts import samples
-from tests.contracts.recognition_contract import HEADER, ROWS, Shop
+from tests.contracts.recognition_contract import HEADER, ROWS, Shop, told
 from tests.contracts.reverts_contract import undo
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 
@@ -23,6 +26,7 @@ DONE = st.lists(
     st.one_of(
         st.tuples(
             st.sampled_from(["full", "delta"]),
+            st.sampled_from(["", ",note"]),
             st.sampled_from([0, 1]),
             st.lists(st.sampled_from(ROWS), max_size=6),
         ),
@@ -34,19 +38,14 @@ DONE = st.lists(
 """Feeds of two sources that claim the same products, reverts, and copies that are lost."""
 
 
-def entries(connect: Connect, source: Source, *, copied: bool) -> list[tuple[object, ...]]:
-    """The source's entries by id, from the copy and what changed since or from the products."""
+def active(connect: Connect, source: Source, *, copied: bool) -> list[tuple[bytes, int]]:
+    """The source's products and their stock, from the copy and what changed or from themselves."""
     with connect() as db:
         if not copied:
             db.execute("DELETE FROM known_products")
         found = current_entries(db, source.partner_id, source.source_id)
         db.rollback()
-    return sorted(told(found))
-
-
-def told(found: Entries) -> list[tuple[object, ...]]:
-    columns = (found.upper.tolist(), found.lower.tolist(), found.state.tolist())
-    return list(zip(ids_of(found), *columns, strict=True))
+    return sorted(zip(ids_of(found), found.state.tolist(), strict=True))
 
 
 def ids_of(found: Entries) -> list[bytes]:
@@ -59,29 +58,45 @@ def last_feed_of(store: PostgresStore, partner_id: str) -> Publication | None:
     return made[-1] if made and made[-1].kind == "feed" else None
 
 
+def two_sources(store: PostgresStore, engine: FeedEngine, *, recognises: bool) -> list[Shop]:
+    """A partner's sources, which claim the same products."""
+    partner, one = samples.settled(store)
+    other = samples.source(partner, "other")
+    with store.begin() as unit:
+        unit.sources.add(other)
+    return [Shop(store, source, engine, recognises) for source in (one, other)]
+
+
+def of_nobody(plan: Plan) -> Plan:
+    """What a plan says, without whose products it is about."""
+    problems = tuple(evolve(problem, hint=None) for problem in plan.problems)
+    return evolve(told(plan), problems=problems)
+
+
 @settings(max_examples=40, suppress_health_check=ONE_STORE_AND_ANOTHER)
 @given(done=DONE)
 def test_a_copy_and_what_changed_since_are_what_the_products_say(
     store: PostgresStore, connect: Connect, done: list[object]
 ):
-    """After any feeds and reverts, whoever of two sources has a product, whenever it was made."""
-    partner, one = samples.settled(store)
-    other = samples.source(partner, "other")
-    with store.begin() as unit:
-        unit.sources.add(other)
-    shops = [Shop(store, source, PolarsEngine(chunk=64)) for source in (one, other)]
+    """Recognising changes nothing after any feeds and reverts, whoever has a product by then."""
+    quick = two_sources(store, PolarsEngine(chunk=64), recognises=True)
+    plain = two_sources(store, ReferenceEngine(), recognises=False)
     for step in done:
         match step:
-            case (mode, number, rows):
-                shops[number].take(mode, "\n".join((HEADER, *rows, "")))
+            case (mode, more, number, rows):
+                text = "\n".join(line and line + more for line in (HEADER, *rows, ""))
+                plans = [of_nobody(shops[number].take(mode, text)) for shops in (quick, plain)]
+                assert plans[0] == plans[1]
             case "revert the last feed":
-                if last := last_feed_of(store, partner.partner_id):
-                    undo(store, last)
+                for shops in (quick, plain):
+                    if last := last_feed_of(store, shops[0].source.partner_id):
+                        undo(store, last)
             case _:
                 with connect() as db:
                     db.execute("DELETE FROM known_products")
-        for shop in shops:
-            copied, there = (entries(connect, shop.source, copied=c) for c in (True, False))
+        for one, other in zip(quick, plain, strict=True):
+            assert one.catalog() == other.catalog()
+            copied, there = (active(connect, one.source, copied=c) for c in (True, False))
             assert copied == there
 
 
@@ -149,3 +164,15 @@ def test_a_source_that_is_removed_leaves_no_copy(store: PostgresStore, connect: 
     with store.begin() as unit:
         unit.sources.remove(shop.source.source_id)
     assert copy_of(connect, shop.source) == (0, 0)
+
+
+def test_what_was_read_under_another_header_is_recognised_from_then_on(store: PostgresStore):
+    """Though it changed nothing, and wrote nothing."""
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop.take("full", numbered(40))
+    wider = "\n".join(line and f"{line},x" for line in numbered(40).split("\n"))
+    assert shop.take("full", wider).unchanged == 40
+    with store.begin() as unit:
+        known = unit.products.known(shop.source.partner_id, shop.source.source_id)
+        body = wider.encode()
+        assert sum(len(batch.recognised) for batch in shop._open(body, "full", known)) == 40

@@ -10,6 +10,8 @@ from psycopg.abc import Params
 
 from adapters.postgres.comparing import Comparison
 from adapters.postgres.deciding import AMONG_CHANGED, settled_value
+from adapters.postgres.packing import is_much, keep_also
+from adapters.postgres.recognising import reread
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged, by_sets
 from commerce_core.feed_schema import PRODUCT_FIELDS
@@ -42,6 +44,9 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
     }
     after = plan.before
     with by_sets(db):
+        if is_much(comparison.reread, plan.before):
+            again = reread(db, plan.incoming, staged)
+            keep_also(db, plan.incoming.partner_id, plan.incoming.source_id, again)
         if params["before_new"]:
             _keep_history(db, params)
             if plan.updated + plan.restored:

@@ -44,10 +44,14 @@ from commerce_core.rekeying import NONE_REKEYED
 
 @frozen
 class Comparison:
-    """A plan, and what applying it needs besides the temporary tables."""
+    """A plan, and what applying it needs besides the temporary tables.
+
+    `reread` are the records that were read, and say what their products say already.
+    """
 
     plan: Plan
     staged: Staged
+    reread: int = 0
 
 
 def compare(
@@ -69,7 +73,8 @@ def compare(
             if contested := recognised.contested(db):
                 return Comparison(Plan(incoming, contested=contested), staged)
         decide(db, incoming, staged)
-        return Comparison(_plan(db, incoming, staged, problem_limit, recognised), staged)
+        plan = _plan(db, incoming, staged, problem_limit, recognised)
+    return Comparison(plan, staged, plan.unchanged - (recognised.count if recognised else 0))
 
 
 def begin_feeding(db: Connection, partner_id: str) -> None:

@@ -10,10 +10,11 @@ What isn't decided is unchanged, so a feed that changes little writes little. Th
 order, and what is settled of prices and currencies, are those of `commerce_core.plans`.
 """
 
-from typing import Final, LiteralString
+from typing import Final
 
 from psycopg import sql
 
+from adapters.postgres.meeting import of_met
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged
 from adapters.postgres.stock import OWN_STOCK, sold_out
@@ -101,7 +102,7 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
         sale_price_bit=_bit("sale_price"),
         currency_bit=_bit("currency"),
         sold_out_bit=sql.Literal(1 << SOLD_OUT),
-        of_catalog=sql.SQL(_OF_FEW if staged.are_few else _OF_PARTNER),
+        of_catalog=of_met(staged),
     )
     known = currencies()
     db.execute(
@@ -118,8 +119,6 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
     )
 
 
-_OF_FEW: Final[LiteralString] = "p.ctid = ANY(ARRAY(SELECT place FROM met))"
-_OF_PARTNER: Final[LiteralString] = "p.partner_id = %(partner_id)s"
 # OFFSET 0 keeps what is built on from being computed anew for each time that it is named.
 _DECIDE: Final = """
     INSERT INTO decided (line, fate, product_id, place, changed, price, sale_price, currency, field,

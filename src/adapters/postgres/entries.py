@@ -106,7 +106,8 @@ def same_ids(
     many: NDArray[np.void], few: NDArray[np.void]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where the same ids stand in two arrays: the places in the one and in the other."""
-    maybe = np.flatnonzero(pl.Series(_half(many, "low")).is_in(_half(few, "low")))
+    lows = pl.Series(_half(few, "low")).implode()
+    maybe = np.flatnonzero(pl.Series(_half(many, "low")).is_in(lows))
     one, other = (
         pl.DataFrame({half: _half(ids, half) for half in ("high", "low")}).with_row_index("place")
         for ids in (many[maybe], few)

@@ -29,6 +29,13 @@ def meet(db: Connection, incoming: Incoming, staged: Staged) -> None:
     db.execute(query, owner(incoming))
 
 
+def of_met(staged: Staged) -> sql.SQL:
+    """The condition on the rows `p` of products that were met, which may name others too."""
+    if staged.are_few:
+        return sql.SQL("p.ctid = ANY(ARRAY(SELECT place FROM met))")
+    return sql.SQL("p.partner_id = %(partner_id)s")
+
+
 def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None:
     """Makes the table of the source's active products that the file doesn't contain.
 

@@ -5,14 +5,16 @@
 A million products are 33 MB in the pages of a few thousand rows, read in a sixth of the time
 that a pass over the products themselves takes. Nobody has to keep the copy up to date: each change
 of a product names a later publication, so it is told by the index along which changes are read. The
-copy is made anew where that has become much.
+copy is made anew where that has become much, or where many records were read in another form that
+say what their products say already: then the copy alone has their fingerprints.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final, LiteralString
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.abc import Params
 
 from adapters.postgres.entries import (
     ENTRY,
@@ -25,8 +27,8 @@ from adapters.postgres.entries import (
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.stock import OWN_STOCK, sold_out
 
-_CHANGED_OF_ALL: Final = 16
-"""The copy is made anew when one of so many entries has changed since."""
+_MUCH: Final = 16
+"""The copy is made anew for one of so many entries."""
 _BYTES: Final = MOST_OF_PART * ENTRY.itemsize
 """Of a part that is full."""
 
@@ -40,9 +42,20 @@ def current_entries(db: Connection, partner_id: str, source_id: str) -> Entries:
         entries, number = copied
         changed = _changed(db, partner_id, source_id, number)
         entries = entries.with_changes(changed)
-    if changed is None or len(changed) * _CHANGED_OF_ALL > len(entries):
+    if changed is None or is_much(len(changed), len(entries)):
         _keep_current(db, partner_id, source_id, entries)
     return entries
+
+
+def is_much(some: int, entries: int) -> bool:
+    """Whether it is worth making the copy anew for some of its entries."""
+    return some * _MUCH > entries
+
+
+def keep_also(db: Connection, partner_id: str, source_id: str, entries: Entries) -> None:
+    """Makes the copy anew, with these in it; their products haven't changed."""
+    current = current_entries(db, partner_id, source_id)
+    _keep_current(db, partner_id, source_id, current.with_changes(entries))
 
 
 def keep(db: Connection, source_id: str, publication_id: str, parts: Iterable[bytes]) -> None:
@@ -109,9 +122,10 @@ def _copied(db: Connection, source_id: str) -> tuple[Entries, int] | None:
     return entries, number
 
 
-_STATE: Final = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+STATE: Final = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
     sold_out(*OWN_STOCK), *(sql.Literal(bytes([state])) for state in (SOLD_OUT, IN_STOCK))
 )
+"""Of a product `p` that is active."""
 _PACKED: Final[LiteralString] = """
     SELECT string_agg(uuid_send(p.product_id) || int8send(coalesce(p.fingerprint_upper, 0))
                       || int8send(coalesce(p.fingerprint_lower, 0)) || {state}, '')
@@ -126,8 +140,8 @@ def _all(db: Connection, partner_id: str, source_id: str) -> Entries:
         "SET LOCAL enable_indexscan = off; SET LOCAL parallel_setup_cost = 0; SET LOCAL jit = off"
     )
     where = "WHERE p.partner_id = %s AND p.source_id = %s AND p.status = 'active'"
-    query = sql.SQL(_PACKED + where).format(state=_STATE)
-    entries = _entries(db, query, [digits(partner_id), digits(source_id)])
+    query = sql.SQL(_PACKED + where).format(state=STATE)
+    entries = fetch_entries(db, query, [digits(partner_id), digits(source_id)])
     db.execute(
         "SET LOCAL enable_indexscan TO DEFAULT; SET LOCAL parallel_setup_cost TO DEFAULT;"
         "SET LOCAL jit TO DEFAULT"
@@ -142,7 +156,7 @@ def _changed(db: Connection, partner_id: str, source_id: str, number: int) -> En
     """
     state = sql.SQL(
         "CASE WHEN p.source_id = %s AND p.status = 'active' THEN {} ELSE {} END"
-    ).format(_STATE, sql.Literal(bytes([GONE])))
+    ).format(STATE, sql.Literal(bytes([GONE])))
     where = """
         WHERE p.publication_id = ANY(ARRAY(
             SELECT u.publication_id
@@ -151,10 +165,11 @@ def _changed(db: Connection, partner_id: str, source_id: str, number: int) -> En
         ))
         """
     query = sql.SQL(_PACKED + where).format(state=state)
-    return _entries(db, query, [digits(source_id), digits(partner_id), number])
+    return fetch_entries(db, query, [digits(source_id), digits(partner_id), number])
 
 
-def _entries(db: Connection, query: sql.Composed, params: Sequence[object]) -> Entries:
+def fetch_entries(db: Connection, query: sql.Composed, params: Params) -> Entries:
+    """The entries of a query that gives their bytes."""
     with db.cursor(binary=True) as cursor:
         (packed,) = cursor.execute(query, params).fetchone() or (None,)
     return Entries.of(packed or b"")

@@ -12,12 +12,16 @@ import numpy as np
 import polars as pl
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
+from psycopg import sql
 
-from adapters.postgres.entries import ID, same_ids
-from adapters.postgres.packing import current_entries
+from adapters.postgres.entries import ID, Entries, same_ids
+from adapters.postgres.meeting import of_met, owner
+from adapters.postgres.packing import STATE, current_entries, fetch_entries
 from adapters.postgres.rows import Connection
+from adapters.postgres.staging import Staged
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
+from commerce_core.plans import Incoming
 
 _COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_ENDS: Final = b"\xff\xff"
@@ -127,3 +131,25 @@ class Recognised:
         )
         again = self.known.numbers_of({product_id.bytes for (product_id,) in rows})
         return tuple(sorted({*again, *self._twice}))
+
+
+def reread(db: Connection, incoming: Incoming, staged: Staged) -> Entries:
+    """The entries of the products of which a staged record says what they say already.
+
+    Such a record is recognised by its fingerprint from now on, though it wrote nothing.
+    """
+    query = sql.SQL(
+        """
+        SELECT string_agg(
+            uuid_send(p.product_id) || int8send(s.upper) || int8send(s.lower) || {state}, ''
+        )
+        FROM staged s
+        JOIN met m ON m.line = s.line
+        JOIN products p ON {of_catalog} AND p.ctid = m.place
+        WHERE NOT s.rejected AND NOT s.deletes AND s.upper IS NOT NULL
+          AND p.source_id = %(source_id)s AND p.status = 'active'
+          AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
+          AND NOT EXISTS (SELECT FROM decided d WHERE d.line = s.line)
+        """
+    ).format(state=STATE, of_catalog=of_met(staged))
+    return fetch_entries(db, query, owner(incoming))
