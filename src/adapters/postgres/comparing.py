@@ -23,6 +23,7 @@ from adapters.postgres.deciding import (
 from adapters.postgres.locks import hold_feeds_of
 from adapters.postgres.measuring import price_moves, rekeyed, samples
 from adapters.postgres.meeting import find_absent, meet, owner, remove_absent
+from adapters.postgres.patience import bear_stalls
 from adapters.postgres.recognising import KnownProducts, Recognised
 from adapters.postgres.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.staging import Staged, by_sets, stage
@@ -81,6 +82,7 @@ def begin_feeding(db: Connection, partner_id: str) -> None:
     """Waits until no other unit feeds the partner; from then on this one alone does."""
     # Work on a feed takes as long as its file is long, and the lease watches over it.
     db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+    bear_stalls(db)
     hold_feeds_of(db, UUID(digits(partner_id)))
 
 

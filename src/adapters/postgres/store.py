@@ -25,6 +25,7 @@ from adapters.postgres.migrations import migrate
 from adapters.postgres.orders import Orders
 from adapters.postgres.outages import severed, told, translated
 from adapters.postgres.partners import Keys, Partners
+from adapters.postgres.patience import as_before
 from adapters.postgres.products import Products
 from adapters.postgres.publications import Publications
 from adapters.postgres.reverting import Reverts
@@ -52,7 +53,8 @@ CONNECTING: Final[Mapping[str, Any]] = {
     "application_name": "commerce",
     "client_encoding": "UTF8",
     "connect_timeout": CONNECT_TIMEOUT,
-    # A server that is cut off, not down, answers nothing at all: notice that within seconds.
+    # A server that is cut off, not down, answers nothing at all: notice that within seconds. Work
+    # on a feed has more patience.
     "tcp_user_timeout": 4_000,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
@@ -214,7 +216,8 @@ class PostgresStore:
                 "Try again in a moment; if it goes on, run more processes.",
             ) from error
         try:
-            yield db
+            with as_before(db):
+                yield db
         finally:
             self._pool.putconn(db)
 
