@@ -7,8 +7,10 @@ import psycopg
 import pytest
 
 from adapters.postgres import PostgresStore
+from adapters.postgres.exporting import MOST_SHARED
 from adapters.postgres.store import MOST_EXPORTS
 from commerce_core.errors import Unavailable
+from commerce_core.exports import ExportForm
 from commerce_core.products import ProductQuery
 from tests.contracts import samples
 from tests.contracts.samples import record
@@ -22,6 +24,54 @@ def large(store: PostgresStore) -> None:
     _, source = samples.settled(store)
     offers = (record(n + 2, f"S-{n}", description="x" * 500) for n in range(OFFERS))
     samples.publish(store, source, *offers)
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_an_export_is_the_same_however_much_was_published_since(
+    store: PostgresStore, connect: Callable[[], psycopg.Connection], form: ExportForm
+):
+    """Also what lies behind the publications and partners that are written once for all rows."""
+    _, source = samples.settled(store)
+    samples.publish(store, source, record(2, "A-1"))
+    before = exported(store, form)
+    with connect() as db:
+        publish_for_others(db, MOST_SHARED - 1)
+        assert exported(store, form) == before
+        publish_for_others(db, 1)
+    assert exported(store, form) == before
+
+
+def exported(store: PostgresStore, form: ExportForm) -> bytes:
+    with store.exporting(ProductQuery(), form) as blocks:
+        return b"".join(blocks)
+
+
+def publish_for_others(db: psycopg.Connection, count: int) -> None:
+    """So many publications and partners more, which come first in any order."""
+    db.execute(
+        """
+        INSERT INTO publications
+        SELECT (jsonb_populate_record(u, jsonb_build_object(
+            'publication_id', gen_random_uuid(), 'feed_id', gen_random_uuid(),
+            'number', u.number + n, 'published_at', u.published_at + interval '1 day'
+        ))).*
+        FROM publications u, generate_series(1, %s) AS n
+        WHERE u.number = (SELECT max(number) FROM publications)
+        """,
+        [count],
+    )
+    db.execute(
+        """
+        INSERT INTO partners
+        SELECT (jsonb_populate_record(partner, jsonb_build_object(
+            'partner_id', overlay(gen_random_uuid()::text PLACING '00000000' FROM 1),
+            'partner_name', gen_random_uuid(), 'name_key', gen_random_uuid()
+        ))).*
+        FROM partners partner, generate_series(1, %s) AS n
+        WHERE partner.partner_id = (SELECT partner_id FROM products)
+        """,
+        [count],
+    )
 
 
 def test_a_slow_export_takes_no_connection_from_others(database: str, large: None):

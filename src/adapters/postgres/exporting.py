@@ -2,7 +2,8 @@
 
 One COPY is one statement, and so sees one moment. Here the rows are bytes that pass by. What many
 products share, the name of a partner, the time of a publication, is written once, into an object in
-which each product looks it up: a join may lose the order, and sort everything once more.
+which each product looks it up: a join may lose the order, and sort everything once more. What isn't
+among so many is looked up along its key.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -71,18 +72,29 @@ def _id(uuid: LiteralString, prefix: LiteralString) -> sql.Composable:
     return sql.SQL("'" + prefix + "_' || replace((" + uuid + ")::text, '-', '')")
 
 
+MOST_SHARED: Final = 10_000
+"""Partners, and latest publications, that are written once; any others are, product by product."""
 _OF_PARTNER: Final = """
-    ((SELECT jsonb_object_agg(partner_id, {text}) FROM partners) ->> p.partner_id::text)"""
+    coalesce(
+        (SELECT jsonb_object_agg(partner_id, {text})
+         FROM (SELECT * FROM partners LIMIT {most}) AS shared) ->> p.partner_id::text,
+        (SELECT {text} FROM partners WHERE partner_id = p.partner_id)
+    )"""
 _OF_PUBLICATION: Final = """
-    ((SELECT jsonb_object_agg(publication_id, {text}) FROM publications) ->> {of}::text)"""
+    coalesce(
+        (SELECT jsonb_object_agg(publication_id, {text})
+         FROM (SELECT * FROM publications ORDER BY number DESC LIMIT {most}) AS shared)
+            ->> {of}::text,
+        (SELECT {text} FROM publications WHERE publication_id = {of})
+    )"""
 
 
 def _of_partner(text: sql.Composable) -> sql.Composable:
-    return sql.SQL(_OF_PARTNER).format(text=text)
+    return sql.SQL(_OF_PARTNER).format(text=text, most=sql.Literal(MOST_SHARED))
 
 
 def _of_publication(text: sql.Composable, of: LiteralString) -> sql.Composable:
-    return sql.SQL(_OF_PUBLICATION).format(text=text, of=sql.SQL(of))
+    return sql.SQL(_OF_PUBLICATION).format(text=text, of=sql.SQL(of), most=sql.Literal(MOST_SHARED))
 
 
 _IDS: Final[Mapping[str, sql.Composable]] = {
