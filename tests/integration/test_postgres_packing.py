@@ -172,7 +172,20 @@ def test_what_was_read_under_another_header_is_recognised_from_then_on(store: Po
     shop.take("full", numbered(40))
     wider = "\n".join(line and f"{line},x" for line in numbered(40).split("\n"))
     assert shop.take("full", wider).unchanged == 40
-    with store.begin() as unit:
+    assert recognised(shop, wider) == 40
+
+
+def test_what_was_read_without_a_look_at_what_is_known_takes_nothing_from_it(store: PostgresStore):
+    """As a small delta is, between two full feeds: its records won't be looked for either."""
+    source = samples.settled(store)[1]
+    shop, hasty = (Shop(store, source, PolarsEngine(), recognises=r) for r in (True, False))
+    shop.take("full", numbered(40))
+    assert hasty.take("delta", numbered(40)).unchanged == 40
+    assert recognised(shop, numbered(40)) == 40
+
+
+def recognised(shop: Shop, text: str) -> int:
+    """How many records of a full feed would be."""
+    with shop.store.begin() as unit:
         known = unit.products.known(shop.source.partner_id, shop.source.source_id)
-        body = wider.encode()
-        assert sum(len(batch.recognised) for batch in shop._open(body, "full", known)) == 40
+        return sum(len(b.recognised) for b in shop._open(text.encode(), "full", known))

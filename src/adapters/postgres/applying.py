@@ -43,10 +43,11 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
         "before_new": plan.updated + plan.restored + plan.removed,
     }
     after = plan.before
-    with by_sets(db):
-        if is_much(comparison.reread, plan.before):
+    if is_much(comparison.reread, plan.before):
+        with by_sets(db):
             again = reread(db, plan.incoming, staged)
-            keep_also(db, plan.incoming.partner_id, plan.incoming.source_id, again)
+        keep_also(db, plan.incoming.partner_id, plan.incoming.source_id, again)
+    with by_sets(db):
         if params["before_new"]:
             _keep_history(db, params)
             if plan.updated + plan.restored:

@@ -47,7 +47,7 @@ from commerce_core.rekeying import NONE_REKEYED
 class Comparison:
     """A plan, and what applying it needs besides the temporary tables.
 
-    `reread` are the records that were read, and say what their products say already.
+    `reread` are the records that could have been recognised, and say what their products say.
     """
 
     plan: Plan
@@ -75,7 +75,8 @@ def compare(
                 return Comparison(Plan(incoming, contested=contested), staged)
         decide(db, incoming, staged)
         plan = _plan(db, incoming, staged, problem_limit, recognised)
-    return Comparison(plan, staged, plan.unchanged - (recognised.count if recognised else 0))
+    # Who reads without a look at what is known, a small delta, will do so the next time too.
+    return Comparison(plan, staged, plan.unchanged - recognised.count if recognised else 0)
 
 
 def begin_feeding(db: Connection, partner_id: str) -> None:
