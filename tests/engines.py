@@ -32,8 +32,9 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
         batches = list(reading)
     except FileRefused as refused:
         return {"refused": (refused.code, str(refused), refused.line)}
+    opening = reading.opening
     return {
-        "header": (reading.layout, reading.delimiter, reading.mends),
+        "header": (opening.layout, opening.delimiter, opening.mends),
         "encoding": (reading.text.encoding, reading.text.mark),
         "records": [told(record) for batch in batches for record in batch],
         "read": sum(batch.records_read for batch in batches),

@@ -19,10 +19,8 @@ from attrs import evolve, frozen
 from commerce_core.feed_bytes import Text
 from commerce_core.feed_reader import Opening, begin
 from commerce_core.feed_schema import Problem, Record, Severity
-from commerce_core.feed_text import RawRecord
 from commerce_core.fingerprints import NOTHING_KNOWN, Fingerprinting, Known
 from commerce_core.grouping import Prepared
-from commerce_core.layouts import Layout
 from commerce_core.presets import in_full
 from commerce_core.records import Terms
 from commerce_core.reject_rows import Rows, RowWriter
@@ -95,28 +93,12 @@ class Batch(Protocol):
 class Reading(Protocol):
     """A feed whose header has been understood, its records still to come.
 
-    `delimiter` is None for JSONL. `mends` is the feed that a mended report of rejected records says
-    it came from. `text` knows the encoding, for sure at the end.
+    `text` knows the encoding, for sure at the end.
     """
 
     @property
-    def header(self) -> RawRecord:
-        """The header as it came."""
-        ...
-
-    @property
-    def layout(self) -> Layout:
-        """Which column feeds which field."""
-        ...
-
-    @property
-    def delimiter(self) -> str | None:
-        """What stands between cells."""
-        ...
-
-    @property
-    def mends(self) -> str | None:
-        """The feed that the file mends."""
+    def opening(self) -> Opening:
+        """What its header tells."""
         ...
 
     @property
@@ -212,26 +194,6 @@ class ReferenceReading:
         """Of a file just opened."""
         opening = begin(stream, terms)
         return cls(opening, terms, known, fingerprinting("reference", opening, terms))
-
-    @property
-    def header(self) -> RawRecord:
-        """The header as it came."""
-        return self.opening.header
-
-    @property
-    def layout(self) -> Layout:
-        """Which column feeds which field."""
-        return self.opening.layout
-
-    @property
-    def delimiter(self) -> str | None:
-        """What stands between cells."""
-        return self.opening.delimiter
-
-    @property
-    def mends(self) -> str | None:
-        """The feed that the file mends."""
-        return self.opening.mends
 
     @property
     def text(self) -> Text:

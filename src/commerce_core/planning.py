@@ -192,7 +192,7 @@ class Planning:
         tally = Tally(self.clock, run.feed.bytes)
         with run.open_raw() as raw:
             reading = self.engine.open(tally.metered(raw), run.terms, known)
-            yield tally, reading, _incoming(run, reading.layout)
+            yield tally, reading, _incoming(run, reading.opening.layout)
 
     def _known(self, unit: UnitOfWork, run: Run) -> Known:
         """What records are recognised by; nothing where that isn't worth it."""

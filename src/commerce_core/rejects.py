@@ -48,8 +48,9 @@ class RejectReport:
 
         `found` is what the comparison found, by line. `alive` is called often.
         """
-        header, width = reading.header, len(reading.layout.header)
-        write = RowWriter(feed_id, reading.delimiter, header, width, found, alive)
+        opening = reading.opening
+        width = len(opening.layout.header)
+        write = RowWriter(feed_id, opening.delimiter, opening.header, width, found, alive)
         return cls(reading, write, again)
 
     def stream(self) -> BinaryIO:

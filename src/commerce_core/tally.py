@@ -100,9 +100,9 @@ class Tally:
 
     def summary(self, plan: Plan, reader: Reading) -> Summary:
         """What becomes of every record; where none is accepted, nothing is removed either."""
-        told = list(_told(self._reasons))
+        layout, told = reader.opening.layout, list(_told(self._reasons))
         # A mended report isn't meant to be the whole catalog, so it lacks nothing.
-        lacking = () if reader.mends else _notes(plan)
+        lacking = () if reader.opening.mends else _notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
         told += _more_than_kept(by_code.total())
         summary = Summary(
@@ -122,14 +122,14 @@ class Tally:
             removed=plan.removed,
             warnings=self._warnings + sum(plan.problems_by_code.get(c, 0) for c in COMPARED),
             problems_by_code=dict(sorted(by_code.items())),
-            columns=reader.layout.header,
+            columns=layout.header,
             mapping={
                 name: column
-                for name in reader.layout.feedings
-                if (column := reader.layout.column_of(name)) is not None
+                for name in layout.feedings
+                if (column := layout.column_of(name)) is not None
             },
             errors_by_column=dict(self._by_column),
-            unused_columns=reader.layout.unused,
+            unused_columns=layout.unused,
             notes=(*told, *lacking, *reader.notes),
         )
         if summary.accepted:

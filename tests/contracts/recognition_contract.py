@@ -110,7 +110,7 @@ class Shop:
 
 
 def incoming(feed: Feed, reading: Reading) -> Incoming:
-    named = {name: reading.layout.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
+    named = {name: reading.opening.layout.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
     columns = {name: column for name, column in named.items() if column}
     return evolve(samples.incoming(feed, "EUR"), columns=columns)
 

@@ -37,10 +37,9 @@ from commerce_core.feed_engine import (
     fingerprinting,
 )
 from commerce_core.feed_reader import Opening, begin
-from commerce_core.feed_text import LONGEST_RECORD, RawRecord, read_delimited
+from commerce_core.feed_text import LONGEST_RECORD, read_delimited
 from commerce_core.fingerprints import NOTHING_KNOWN, Known
 from commerce_core.grouping import Grouping, Skipping
-from commerce_core.layouts import Layout
 from commerce_core.records import Terms
 from commerce_core.reject_rows import Delimited, Rows, RowWriter
 
@@ -97,7 +96,7 @@ def _begun(stream: BinaryIO, terms: Terms) -> tuple[Opening, Replayed]:
 class PolarsReading:
     """Implements `Reading`, some megabytes at a time; where it is told so, `only` some records."""
 
-    _opening: Opening
+    opening: Opening
     _terms: Terms
     _chunks: Chunks
     _mark: Mark
@@ -113,32 +112,12 @@ class PolarsReading:
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
-        delimiter = self._opening.delimiter or ","
+        delimiter = self.opening.delimiter or ","
         self._dialect = Dialect.of(delimiter)
-        self._lead = lead(len(self.layout.header), delimiter)
-        self._read = TableReader(self.layout, self._terms)
-        self._read_odd = OddReader.of(self.layout, self._terms, delimiter)
-        self._skips = Grouping(self.layout, self._terms.profile).skips
-
-    @property
-    def header(self) -> RawRecord:
-        """The header as it came."""
-        return self._opening.header
-
-    @property
-    def layout(self) -> Layout:
-        """Which column feeds which field."""
-        return self._opening.layout
-
-    @property
-    def delimiter(self) -> str | None:
-        """What stands between cells."""
-        return self._opening.delimiter
-
-    @property
-    def mends(self) -> str | None:
-        """The feed that the file mends: none, since the reference reads mended reports."""
-        return self._opening.mends
+        self._lead = lead(len(self.opening.layout.header), delimiter)
+        self._read = TableReader(self.opening.layout, self._terms)
+        self._read_odd = OddReader.of(self.opening.layout, self._terms, delimiter)
+        self._skips = Grouping(self.opening.layout, self._terms.profile).skips
 
     @property
     def text(self) -> Text:
@@ -159,7 +138,7 @@ class PolarsReading:
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """Of what was kept; only what the comparison found elsewhere is read again."""
-        rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.header))
+        rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.opening.header))
         kept = map(rows.told, self._kept)
         for told in in_order(kept, map(rows.told, self._reread(again, rows.asked, write.alive))):
             write.alive()
@@ -246,7 +225,7 @@ class PolarsReading:
         if len(unknown):
             self._waiting.append(unknown)
         # Of none too, so that whoever takes them knows that it goes on.
-        yield ColumnBatch(self.layout, (), known, Counter(), Counter())
+        yield ColumnBatch(self.opening.layout, (), known, Counter(), Counter())
         if self._are_enough():
             yield from self._unknown_ones()
 
@@ -264,14 +243,14 @@ class PolarsReading:
 
     def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
         """Reads records; `as_csv` is their text, if it is there."""
-        width = len(self.layout.header)
+        width = len(self.opening.layout.header)
         parsed = parse(asked, width, self._dialect.delimiter, as_csv)
         offers = offers_in(parsed, width, self._skips)
         parts: list[Part] = []
         if len(offers.fitting):
             parts.append(self._read(offers.fitting))
         if len(offers.ragged):
-            parts.append(Ragged.of(offers.ragged, self.layout, self._dialect.delimiter))
+            parts.append(Ragged.of(offers.ragged, self.opening.layout, self._dialect.delimiter))
         odd = self._read_odd(parsed.odd)
         self._one_by_one += len(odd)
         if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
@@ -279,5 +258,5 @@ class PolarsReading:
         fates = Counter(record.fate for _, record in odd if record.fate is not None)
         reasons = Counter(record.reason for _, record in odd if record.reason is not None)
         return ColumnBatch(
-            self.layout, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
+            self.opening.layout, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
         )

@@ -21,9 +21,7 @@ from commerce_core.feed_bytes import Text
 from commerce_core.feed_engine import RECORDS_OF_BATCH, OpenRaw
 from commerce_core.feed_reader import Opening, begin
 from commerce_core.feed_schema import BLANKS, Problem, Record
-from commerce_core.feed_text import RawRecord
 from commerce_core.grouping import Prepared
-from commerce_core.layouts import Layout
 from commerce_core.mending import without_end
 from commerce_core.records import Terms
 from commerce_core.reject_rows import Reread, Rows, RowWriter
@@ -38,7 +36,7 @@ _SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
 class PreparedReading:
     """Implements `Reading`, some thousand records at a time. `why` they are split one by one."""
 
-    _opening: Opening
+    opening: Opening
     _terms: Terms
     _mark: Mark
     _why: str
@@ -47,32 +45,12 @@ class PreparedReading:
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
-        self._read = TableReader(self.layout, self._opening.terms)
-
-    @property
-    def header(self) -> RawRecord:
-        """The header as it came."""
-        return self._opening.header
-
-    @property
-    def layout(self) -> Layout:
-        """Which column feeds which field."""
-        return self._opening.layout
-
-    @property
-    def delimiter(self) -> str | None:
-        """What stands between cells."""
-        return self._opening.delimiter
-
-    @property
-    def mends(self) -> str | None:
-        """The feed that the file mends."""
-        return self._opening.mends
+        self._read = TableReader(self.opening.layout, self.opening.terms)
 
     @property
     def text(self) -> Text:
         """How its bytes are decoded."""
-        return self._opening.text
+        return self.opening.text
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -82,7 +60,7 @@ class PreparedReading:
         return (f"{self._records:,} records were split one by one, since {self._why}.",)
 
     def __iter__(self) -> Iterator[ColumnBatch]:
-        while some := list(islice(self._opening.prepared, RECORDS_OF_BATCH)):
+        while some := list(islice(self.opening.prepared, RECORDS_OF_BATCH)):
             self._records += len(some)
             yield self._batch(some)
 
@@ -109,8 +87,8 @@ class PreparedReading:
         except UnicodeEncodeError:
             # No column of text has half a character in it.
             known = pl.Series(dtype=pl.UInt32)
-            parts = [Oddities([(prepared, self._opening.read(prepared)) for prepared in offers])]
-        return ColumnBatch(self.layout, parts, known, fates, reasons)
+            parts = [Oddities([(prepared, self.opening.read(prepared)) for prepared in offers])]
+        return ColumnBatch(self.opening.layout, parts, known, fates, reasons)
 
     def _in_columns(self, offers: Sequence[Prepared]) -> tuple[pl.Series, Sequence[Part]]:
         """The numbers of those that are known, and the others, read."""
@@ -137,14 +115,14 @@ class PreparedReading:
         """Whether these are cells for the header, be it that blank ones follow."""
         if cells is None:
             return False
-        width = len(self.layout.header)
+        width = len(self.opening.layout.header)
         return len(cells) == width or (
             len(cells) > width and not any(cell.strip(BLANKS) for cell in cells[width:])
         )
 
     def _cells(self, fitting: Sequence[Prepared], marked: pl.DataFrame) -> pl.DataFrame:
         """The cells of records as columns."""
-        names = list(map(cell, range(len(self.layout.header))))
+        names = list(map(cell, range(len(self.opening.layout.header))))
         columns = zip(*(prepared.raw.cells or () for prepared in fitting), strict=False)
         found = dict(zip(names, columns, strict=False)) or dict.fromkeys(names, ())
         made = [pl.Series(name, texts, pl.String) for name, texts in found.items()]
@@ -164,7 +142,7 @@ class PreparedReading:
         ]
 
     def _one(self, prepared: Prepared, upper: int | None, lower: int | None) -> Record:
-        record = self._opening.read(prepared)
+        record = self.opening.read(prepared)
         if record.problems or upper is None or lower is None:
             return record
         return evolve(record, fingerprint=(upper, lower))
