@@ -1,6 +1,8 @@
 """`commerce doctor`: what it says in words and as JSON, what it saves, how it exits."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,16 @@ def test_a_clean_file_is_taken_as_it_is(cli: Cli):
     assert answer.out.startswith("This file would be taken as it is.\n")
     assert "2: 2 accepted" in answer.out
     assert "Profile" not in answer.out
+
+
+def test_a_pipe_is_looked_at_as_a_file_is(cli: Cli, tmp_path: Path):
+    """As of `commerce doctor <(zcat shop.csv.gz)`: it is read more than once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(pipe.write_bytes, CLEAN)
+        answer = cli.fine("doctor", str(pipe))
+    assert "2: 2 accepted" in answer.out
 
 
 def test_what_is_found_is_told_in_words(cli: Cli, german: str):

@@ -1,17 +1,14 @@
 """`commerce doctor`: what a file is, how it would be read, what would be wrong; offline."""
 
-import shutil
-import sys
-import tempfile
 import textwrap
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from commerce_core.profiles import PRESETS
+from entrypoints.cli.files import opened, rewindable
 from entrypoints.cli.verbs import Session, verb
 
 if TYPE_CHECKING:
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from commerce_core.profiles import Preset, Profile
     from entrypoints.cli.output import Output
 
-_MOST_IN_MEMORY: Final = 16 * 1024**2
 _NARROWEST: Final = 40
 _FATES: Final = ("accepted", "rejected", "duplicate", "folded", "skipped", "blank")
 
@@ -72,7 +68,7 @@ def doctor(
         currency=known_currency(currency).code if currency else None,
         currency_is_of_file=currency is not None,
     )
-    with _opened(file) as stream:
+    with rewindable(file) as stream:
         diagnosis = examine(stream, asked)
     if session.out.as_json:
         session.out.document(diagnosis)
@@ -87,20 +83,7 @@ def doctor(
         session.end(EXIT_REFUSED)
 
 
-def _opened(file: str) -> AbstractContextManager[BinaryIO]:
-    """The file, or a copy of stdin, since it is read several times."""
-    from entrypoints.cli.feeds import opened
-
-    if file != "-":
-        return opened(file)
-    copy = tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY)  # noqa: SIM115 - whoever asked closes it
-    shutil.copyfileobj(sys.stdin.buffer, copy)
-    copy.seek(0)
-    return cast("AbstractContextManager[BinaryIO]", copy)
-
-
 def _profile(file: str) -> "Profile":
-    from entrypoints.cli.feeds import opened
     from entrypoints.profile_files import LONGEST_PROFILE, read_profile
 
     with opened(file) as stream:

@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from entrypoints.cli import past, reverts
+from entrypoints.cli.files import opened, target
 from entrypoints.cli.plans import plan_file, plan_options
 from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
@@ -111,20 +111,6 @@ def upload(
         session.out.one(receipt, lambda: _receipt_fields(receipt))
         if not session.out.as_json:
             session.out.line(_next_step(session, receipt))
-
-
-def opened(file: str) -> AbstractContextManager[BinaryIO]:
-    """The file of that name, or stdin for -; NotFound or InvalidInput where it can't be read."""
-    from commerce_core.errors import InvalidInput, NotFound
-
-    if file == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return Path(file).open("rb")
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {file}.", code="no_file") from error
-    except OSError as error:
-        raise InvalidInput(f"{file} can't be read: {error.strerror}.", code="no_file") from error
 
 
 def _receipt_fields(receipt: "Receipt") -> Iterator[tuple[str, str]]:
@@ -268,16 +254,3 @@ def report(session: Session, feed_or_job: str, output: str | None) -> None:
     with intake.report(latest.job_id if latest else feed_or_job) as stream, target(output) as file:
         while block := stream.read(_BLOCK):
             file.write(block)
-
-
-def target(output: str | None) -> AbstractContextManager[BinaryIO]:
-    """The file of that name, or stdout; InvalidInput where it can't be written."""
-    from commerce_core.errors import InvalidInput
-
-    if output in (None, "-"):
-        return nullcontext(sys.stdout.buffer)
-    try:
-        return Path(output or "").open("wb")
-    except OSError as error:
-        detail = f"{output} can't be written: {error.strerror}."
-        raise InvalidInput(detail, code="no_file") from error

@@ -1,15 +1,12 @@
 """`commerce feeds plan, approve, reject`: what a feed would do, and decisions about a held one."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from entrypoints.cli.files import rewindable
 from entrypoints.cli.output import Output, plural
 from entrypoints.cli.tables import Column
 from entrypoints.cli.verbs import Moment, Session, partner_option
@@ -27,7 +24,6 @@ _COUNTS: Final = (
     "created", "updated", "restored", "unchanged", "deleted", "folded", "skipped", "rejected",
     "duplicate", "overtaken", "blank",
 )  # fmt: skip
-_IN_MEMORY: Final = 1 << 24
 _SAMPLES_SHOWN: Final = 3
 
 
@@ -73,7 +69,7 @@ def plan_file(
         snapshot_at = snapshot_at.replace(tzinfo=UTC)
     from entrypoints.cli.profiles import named_profile
 
-    with _rewindable(file) as stream:
+    with rewindable(file) as stream:
         plan = session.commerce.intake.plan(
             stream,
             partner=partner,
@@ -89,20 +85,6 @@ def plan_file(
         show_plan(session.out, plan)
     if plan.holds:
         session.end(EXIT_HELD)
-
-
-@contextmanager
-def _rewindable(file: str) -> Generator[BinaryIO]:
-    """The file as a stream that can be read again; stdin is kept aside meanwhile."""
-    from entrypoints.cli.feeds import opened
-
-    with opened(file) as stream:
-        if file != "-" and stream.seekable() and Path(file).is_file():
-            yield stream
-            return
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as aside:
-            shutil.copyfileobj(stream, aside)
-            yield aside  # type: ignore[misc] - it is one in all that is asked of it
 
 
 def show_plan(out: Output, plan: "KeptPlan") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from entrypoints.cli import past
+from entrypoints.cli.files import target
 from entrypoints.cli.product_filters import SORTS, product_filters, wanted
 from entrypoints.cli.verbs import Moment, Session, limit_option, noun, partner_option
 
@@ -71,8 +72,6 @@ def export(
 
     As CSV it is a feed: what was exported of one source changes nothing when it is loaded again.
     """
-    from entrypoints.cli.feeds import target
-
     query = wanted(**filters)
     form = form or ("ndjson" if session.out.as_json else "csv")
     opened = session.commerce.catalog.export(query, form=form, partner=partner)
