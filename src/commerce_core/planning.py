@@ -165,9 +165,13 @@ class Planning:
         return evolve(planned, kept=self._judge(unit, run, planned))
 
     def _compared(self, unit: UnitOfWork, run: Run, load: Load | None) -> Planned:
-        """Reads the feed straight into the catalog, or else compares it with what is there."""
+        """Reads the feed straight into the catalog, or else compares it with what is there.
+
+        Guards are asked afterwards, so it is read straight only where none can object: in an empty
+        catalog, and with no earlier full feed to be held against.
+        """
         known = self._known(unit, run)
-        fresh = load is not None and not len(known) and not run.overtaken
+        fresh = not len(known) and not run.overtaken and not self._last_full(unit, run)
         loaded = self._load(run, load) if load and fresh else None
         return loaded or self._compare(unit, run, known)
 
@@ -213,7 +217,7 @@ class Planning:
 
     def _judge(self, unit: UnitOfWork, run: Run, planned: Planned) -> KeptPlan:
         """What is kept of the plan, with what the source's guards say of it."""
-        last = unit.feeds.last_full(run.feed.source_id) if run.feed.mode == "full" else None
+        last = self._last_full(unit, run)
         before = summary_of(unit, last.feed_id) if last else None
         plan, summary = planned.plan, planned.summary
         return KeptPlan.of(
@@ -224,6 +228,10 @@ class Planning:
             problems=planned.tally.problems_with(plan),
             at=self.clock(),
         )
+
+    def _last_full(self, unit: UnitOfWork, run: Run) -> Feed | None:
+        """The full feed that a full one is held against: the last one applied."""
+        return unit.feeds.last_full(run.feed.source_id) if run.feed.mode == "full" else None
 
 
 MOST_RERUNS: Final = 10

@@ -126,6 +126,20 @@ def test_growing_columns_hold_nothing(desk: Desk):
     assert desk.plan(job).updated_by_field == {"category": 100}
 
 
+def test_a_first_product_waits_too_where_a_feed_came_before(desk: Desk):
+    """A file of deletions alone was taken, and left no product; the next one lacks its column."""
+    hold_first_products(desk)
+
+
+def hold_first_products(desk: Desk) -> None:
+    assert desk.send(each(catalog(), deleted="yes")).outcome == "nothing_changed"
+    held = desk.send(catalog())
+    assert desk.state(held) == ("held", "held")
+    assert desk.products() == {}
+    assert desk.commerce.intake.approve(held.feed_id).status == "completed"
+    assert len(desk.products()) == len(catalog())
+
+
 def test_an_exclusion_by_accident_is_held_and_nothing_of_it_lands(desk: Desk):
     """A quarter of the catalog is missing: held, with the numbers; the catalog stays as it was."""
     rows = catalog()

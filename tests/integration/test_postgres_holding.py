@@ -12,7 +12,7 @@ from adapters.polars_feeds.batches import ColumnBatch
 from adapters.postgres import PostgresStore
 from commerce_core.usecases import Commerce
 from tests.contracts.holding_contract import *  # noqa: F403 - every test of it
-from tests.contracts.holding_contract import Desk, catalog, each, written
+from tests.contracts.holding_contract import Desk, catalog, each, hold_first_products, written
 from tests.contracts.holding_machine import agree
 
 
@@ -20,6 +20,10 @@ from tests.contracts.holding_machine import agree
 def quick(desk: Desk) -> Desk:
     """The desk, whose feeds are read in columns."""
     return Desk(Commerce(evolve(desk.commerce.context, engine=PolarsEngine())), desk.partner)
+
+
+def test_first_products_wait_too_where_they_could_be_loaded(quick: Desk):
+    hold_first_products(quick)
 
 
 def test_validating_makes_no_object_of_a_record(quick: Desk, monkeypatch: pytest.MonkeyPatch):
