@@ -15,7 +15,7 @@ from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.ports import UnitOfWork
 from commerce_core.product_queries import tidied
 from commerce_core.products import Product, ProductQuery
-from commerce_core.versions import PastQuery, check_as_of, past_query
+from commerce_core.versions import check_as_of, past_query
 
 _ALL_ACTIVE: Final = ProductQuery()
 
@@ -74,7 +74,8 @@ class Catalog:
         `as_of` a moment they are what they were then, by id.
         """
         if as_of is not None:
-            past = self._past(query, partner, as_of)
+            with self._context.store.begin() as unit:
+                past = past_query(self._own_in(unit, query, partner), _number_at(unit, as_of))
             return self._context.walk(lambda unit: unit.past_products, past)
         return self._context.walk(lambda unit: unit.products, self._own(query, partner))
 
@@ -89,18 +90,12 @@ class Catalog:
         as_of: datetime | None = None,
     ) -> Listed[Product]:
         """A page of the products that fit, in the query's order; `as_of` a moment by id."""
-        if as_of is not None:
-            past = self._past(query, partner, as_of)
-            with self._context.store.begin() as unit:
-                return self._context.listed(unit.past_products, past, cursor, limit, count=count)
-        query = self._own(query, partner)
         with self._context.store.begin() as unit:
-            return self._context.listed(unit.products, query, cursor, limit, count=count)
-
-    def _past(self, query: ProductQuery, partner: str | None, at: datetime) -> PastQuery:
-        own = self._own(query, partner)
-        with self._context.store.begin() as unit:
-            return past_query(own, _number_at(unit, at))
+            own = self._own_in(unit, query, partner)
+            if as_of is None:
+                return self._context.listed(unit.products, own, cursor, limit, count=count)
+            past = past_query(own, _number_at(unit, as_of))
+            return self._context.listed(unit.past_products, past, cursor, limit, count=count)
 
     def export(
         self,
@@ -116,7 +111,11 @@ class Catalog:
         return self._context.store.exporting(self._own(query, partner), form)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
-        return tidied(self._context.own(query, partner))
+        with self._context.store.begin() as unit:
+            return self._own_in(unit, query, partner)
+
+    def _own_in(self, unit: UnitOfWork, query: ProductQuery, partner: str | None) -> ProductQuery:
+        return tidied(self._context.own_in(unit, query, partner))
 
 
 def _number_at(unit: UnitOfWork, at: datetime) -> int:
