@@ -90,19 +90,17 @@ class Product:
     @property
     def not_sellable_reason(self) -> NotSellable | None:
         """Why it can't be bought now: the first reason that holds; None where it can."""
-        reasons: tuple[tuple[bool, NotSellable], ...] = (
-            (self.status == "removed", "removed"),
-            (self.availability == "discontinued", "discontinued"),
-            (self.price is None, "unpriced"),
-            (self.price == 0, "zero_price"),
-            (
-                self.availability == "out_of_stock"
-                or (self.availability is None and self.quantity == 0),
-                "out_of_stock",
-            ),
-            (self.available == 0 and not self.sells_without_stock, "no_stock"),
-        )
-        return next((reason for holds, reason in reasons if holds), None)
+        if self.status == "removed":
+            return "removed"
+        if self.availability == "discontinued":
+            return "discontinued"
+        if not self.price:
+            return "unpriced" if self.price is None else "zero_price"
+        if self.availability == "out_of_stock" or (
+            self.availability is None and self.quantity == 0
+        ):
+            return "out_of_stock"
+        return "no_stock" if self.available == 0 and not self.sells_without_stock else None
 
     @property
     def sellable(self) -> bool:

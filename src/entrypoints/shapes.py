@@ -7,7 +7,7 @@ value hides or adds stands in two tables here.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -64,6 +64,7 @@ def _shown(value: object) -> dict[str, Any]:
     return _object(shown_names(type(value)), value)
 
 
+@lru_cache(maxsize=1024)  # What one publication wrote has the same times.
 def _moment(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
