@@ -8,8 +8,8 @@ is made from the same signature.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final, TypeVar, get_type_hints
 
 from attrs import frozen
@@ -25,7 +25,7 @@ from entrypoints.http import etags
 from entrypoints.http.errors import UnsupportedMedia
 from entrypoints.http.forms import read_content, read_parts, whole
 from entrypoints.http.reading import read_form, read_id, read_json, read_query
-from entrypoints.http.security import platform
+from entrypoints.http.security import OPENS, enter, platform
 from entrypoints.http.watching import note
 from entrypoints.shapes import shape
 
@@ -85,30 +85,50 @@ class Endpoint:
         """Whether it has a body of any kind, so that faults aren't the query's."""
         return not self.hints.keys().isdisjoint(("body", "form", "content"))
 
+    @property
+    def at_once(self) -> bool:
+        """Whether nothing is waited for but the use case, so that one thread can do it all."""
+        return not (self.takes_input or inspect.iscoroutinefunction(self.function))
+
     async def serve(self, request: Asked) -> Response[Any]:
-        """Reads what it takes, calls the function, and answers what that returns."""
+        """Reads what it takes, calls the function, and answers what that returns.
+
+        Use cases block, so they run in threads; only what waits long is a coroutine.
+        """
+        if self.at_once:
+            return await sync_to_thread(self._serve_at_once, request)
         async with AsyncExitStack() as stack:
-            arguments = await self._arguments(request, stack)
-            try:
-                value = await self._call(arguments)
-            except InvalidInput as error:
-                if self.takes_input or isinstance(error, Malformed):
-                    raise
-                raise Malformed(
-                    error.detail, error.remedy, faults=error.faults, code=error.code
-                ) from error
-        note(request.scope, value)
-        if self.tagged:
-            return etags.tagged(shape(value), request.headers.get("if-none-match"))
-        return self._response(value, arguments.get("key"))
+            arguments = {**self._said(request), **await self._sent(request, stack)}
+            if inspect.iscoroutinefunction(self.function):
+                with self._faults_placed():
+                    value = await self.function(**arguments)
+                return self._answer(request, arguments, value)
+            return await sync_to_thread(self._call, request, arguments)
 
-    async def _call(self, arguments: dict[str, Any]) -> object:
-        """Use cases block, so they run in threads; only what waits long is a coroutine."""
-        if inspect.iscoroutinefunction(self.function):
-            return await self.function(**arguments)
-        return await sync_to_thread(self.function, **arguments)
+    def _serve_at_once(self, request: Asked) -> Response[Any]:
+        enter(request, self.scope)
+        return self._call(request, self._said(request))
 
-    async def _arguments(self, request: Asked, stack: AsyncExitStack) -> dict[str, Any]:
+    def _call(self, request: Asked, arguments: dict[str, Any]) -> Response[Any]:
+        with self._faults_placed():
+            value = self.function(**arguments)
+        # Made here too: what was made in this thread is at hand in it, and others go on meanwhile.
+        return self._answer(request, arguments, value)
+
+    @contextmanager
+    def _faults_placed(self) -> Generator[None]:
+        """Where there is no input, what is at fault is the query."""
+        try:
+            yield
+        except InvalidInput as error:
+            if self.takes_input or isinstance(error, Malformed):
+                raise
+            raise Malformed(
+                error.detail, error.remedy, faults=error.faults, code=error.code
+            ) from error
+
+    def _said(self, request: Asked) -> dict[str, Any]:
+        """What address and headers say."""
         query = read_query(self.query, request.query_params.multi_items())
         found: dict[str, Any] = {
             name: read_id(kind, request.path_params[name]) for name, kind in self.path_ids.items()
@@ -120,6 +140,11 @@ class Endpoint:
             "key": lambda: _idempotency_key(request),
         }
         found.update({name: read() for name, read in readers.items() if name in self.hints})
+        return found
+
+    async def _sent(self, request: Asked, stack: AsyncExitStack) -> dict[str, Any]:
+        """What the body says."""
+        found: dict[str, Any] = {}
         if "body" in self.hints:
             found["body"] = await _body(self.hints["body"], request)
         if "content" in self.hints:
@@ -127,6 +152,12 @@ class Endpoint:
         if "form" in self.hints:
             found["form"] = await _form(self.hints["form"], request, stack)
         return found
+
+    def _answer(self, request: Asked, arguments: Mapping[str, Any], value: object) -> Response[Any]:
+        note(request.scope, value)
+        if self.tagged:
+            return etags.tagged(shape(value), request.headers.get("if-none-match"))
+        return self._response(value, arguments.get("key"))
 
     def _response(self, value: object, key: IdempotencyKey | None) -> Response[Any]:
         if isinstance(value, Response):
@@ -174,7 +205,7 @@ def route(
             path,
             http_method=HttpMethod(method),
             name=function.__name__,
-            opt={OPT: endpoint, "scope": scope},
+            opt={OPT: endpoint, "scope": scope, OPENS: endpoint.at_once},
             status_code=statuses[0],
         )
         return declared(handle)

@@ -13,12 +13,15 @@ from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Scope
 
 from commerce_core.partners import Principal
+from commerce_core.partners import Scope as KeyScope
 from commerce_core.usecases import Commerce
 
 REQUEST_ID: Final = "X-Request-Id"
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 STATUS: Final = "status"
 """Under this name a request's state has the status of its answer."""
+OPENS: Final = "opens"
+"""Under this name a handler's `opt` tells whether it lets in by itself who may call it."""
 _PLATFORM: Final = "platform"
 _CALLER: Final = "caller"
 
@@ -43,17 +46,24 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     """Lets in who has the route's scope, before a body is read; a route without scope is a fault.
 
-    From here on the request acts as the holder of its key. Raises Unauthenticated, Forbidden.
+    A route that has no body to read `opens` by itself, in the thread in which it does the rest.
     """
-    if cast("Any", connection.scope)["method"] == "OPTIONS":
-        return
-    scope = handler.opt["scope"]
+    if cast("Any", connection.scope)["method"] != "OPTIONS" and not handler.opt.get(OPENS):
+        await sync_to_thread(enter, connection, handler.opt["scope"])
+
+
+def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
+    """The platform as the holder of the request's key sees it, if that one has the scope.
+
+    From here on the request acts as that holder. Raises Unauthenticated, Forbidden.
+    """
     commerce: Commerce = connection.app.state.commerce
     if scope is not None:
-        commerce = await sync_to_thread(commerce.authenticated, _secret(connection))
+        commerce = commerce.authenticated(_secret(connection))
         connection.state[_CALLER] = commerce.context.principal
         commerce.context.principal.require(scope)
     connection.state[_PLATFORM] = commerce
+    return commerce
 
 
 def platform(connection: Connection) -> Commerce:
