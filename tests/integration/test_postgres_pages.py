@@ -20,12 +20,12 @@ from tests.contracts.samples import record
 from tests.shelf import Shelf, rows_read
 
 Order = Literal["asc", "desc"]
-LARGE, SMALL, CHANGED, LIMIT = 3_000, 40, 30, 50
+LARGE, SMALL, CHANGED, LATER, LIMIT = 3_000, 40, 30, 400, 50
 
 
 @frozen
 class Catalog:
-    """A large partner's products beside a small one's, and a feed that changed a few of them."""
+    """A large partner's products beside a small one's, and feeds that changed few, or none."""
 
     store: PostgresStore
     large: str
@@ -49,6 +49,8 @@ def catalog(shelf: Shelf) -> Catalog:
     all_of_large = samples.publish(store, source, *offers(LARGE))
     changed = (evolve(r, values={**r.values, "brand": "B"}) for r in offers(CHANGED))
     few = samples.publish(store, source, *changed, mode="delta")
+    for _ in range(LATER):
+        samples.publish(store, source, mode="delta")
     shelf.filled()
     return Catalog(store, large.partner_id, small.partner_id, all_of_large.feed_id, few.feed_id)
 
@@ -90,6 +92,19 @@ def test_a_page_reads_what_it_shows(
     most = LIMIT + 1 + SMALL if sort_by == "product_id" else (LIMIT + 1) * 3
     for after in (None, middle(catalog.store, query)):
         assert products_read(catalog.store, query, after, small=True) <= most
+
+
+@pytest.mark.parametrize("whose", [None, "large"])
+def test_a_page_by_time_reads_no_publication_that_lies_beyond_it(
+    catalog: Catalog, whose: str | None
+):
+    """But those of what it shows, each time that they are looked up."""
+    partner_id = getattr(catalog, whose) if whose else None
+    query = ProductQuery(partner_id, sort_by="updated_at")
+    with catalog.store.begin() as unit:
+        db = cast("Unit", unit).products._db
+        read = rows_read(db, lambda: unit.products.page(query, None, LIMIT))
+    assert read["publications"] <= 2 * (LIMIT + 1) + 3
 
 
 def test_the_products_of_a_small_feed_are_found_at_once(catalog: Catalog):

@@ -142,7 +142,8 @@ def _by_time(db: Connection, query: ProductQuery, after: Position | None) -> "_L
     descending = query.order == "desc"
     # Time and partner are asked of publications, so that no other index looks like a way.
     own = conditions(db, evolve(query, updated_since=None, partner_id=None))
-    publications = [
+    publications: list[Condition] = [
+        ("each.changes IS DISTINCT FROM 0", ()),
         *asked("each.partner_id = %s", maybe_digits(query.partner_id)),
         # What a revert brought back is of the feed that it came from.
         *asked("(each.feed_id = %s OR each.kind <> 'feed')", maybe_digits(query.feed_id)),
@@ -183,12 +184,13 @@ class _LegByTime:
         walked, more = where(self.publications)
         order = ordered(("each.number", "p.ordinal"), descending=self.descending)
         rows = sql.SQL(_OF_EACH_PUBLICATION).format(rows=rows, walked=walked, order=order)
-        shown = ordered(("u.number", "p.ordinal"), descending=self.descending)
+        # Not by the number of `u`: whoever may not sort would walk all publications for it.
+        shown = ordered(("p.number", "p.ordinal"), descending=self.descending)
         return _selected(rows, shown), [*params, limit, *more, limit]
 
 
 _OF_EACH_PUBLICATION: Final = """(
-    SELECT p.*
+    SELECT p.*, each.number
     FROM publications AS each
     CROSS JOIN LATERAL {rows} AS p{walked}
     ORDER BY {order}
