@@ -158,6 +158,15 @@ def test_a_copy_of_a_publication_that_never_was_counts_for_nothing(
     assert shop.take("full", numbered(10, 1)).updated == 1
 
 
+def test_a_copy_that_lacks_a_part_counts_for_nothing(store: PostgresStore, connect: Connect):
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop.take("full", numbered(601))
+    with connect() as db:
+        db.execute("DELETE FROM known_products WHERE part = 1")
+    copied, there = (active(connect, shop.source, copied=c) for c in (True, False))
+    assert copied == there
+
+
 def test_a_source_that_is_removed_leaves_no_copy(store: PostgresStore, connect: Connect):
     shop = Shop(store, samples.settled(store)[1], PolarsEngine())
     shop.take("full", numbered(10))

@@ -27,7 +27,7 @@ class Entries:
 
     @classmethod
     def room_for(cls, count: int) -> "Entries":
-        """Room for so many."""
+        """Room for so many, that are anything as yet."""
         return cls(
             np.empty(count, ID),
             np.empty(count, np.int64),
@@ -63,7 +63,10 @@ class Entries:
         return Entries(self.ids[places], self.upper[places], self.lower[places], self.state[places])
 
     def with_changes(self, changed: "Entries") -> "Entries":
-        """The same, in their order, of which these have changed, are gone, or are new."""
+        """The same, in their order, of which these have changed, are gone, or are new.
+
+        What has changed is written over, so these are no longer what they were.
+        """
         if not len(changed):
             return self
         places, of_changed = same_ids(self.ids, changed.ids)

@@ -95,7 +95,10 @@ def _keep_current(db: Connection, partner_id: str, source_id: str, entries: Entr
 
 
 def _copied(db: Connection, source_id: str) -> tuple[Entries, int] | None:
-    """The copy, and the number of the publication as of which it is; None if there is none."""
+    """The copy, and the number of the publication as of which it is; None if there is no whole one.
+
+    Whoever removes a source takes its copy away, and asks nobody.
+    """
     row = db.execute(
         """
         SELECT k.part, octet_length(k.entries), u.number
@@ -117,9 +120,11 @@ def _copied(db: Connection, source_id: str) -> tuple[Entries, int] | None:
         """
     with db.cursor() as cursor, cursor.copy(statement, [digits(source_id)]) as copy:
         copy.set_types(["int4", "bytea"])
+        lacking = len(entries)
         for part, packed in copy.rows():
             entries.put(part * MOST_OF_PART, packed)
-    return entries, number
+            lacking -= len(packed) // ENTRY.itemsize
+    return None if lacking else (entries, number)
 
 
 STATE: Final = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
