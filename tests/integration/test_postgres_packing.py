@@ -132,16 +132,20 @@ def test_a_copy_of_several_parts_is_read_as_one(store: PostgresStore, connect: C
     assert shop.take("full", numbered(601)).unchanged == 601
 
 
-@pytest.mark.parametrize(("changed", "made_anew"), [(3, False), (90, True)])
+@pytest.mark.parametrize(
+    ("changed", "times", "made_anew"), [(3, 1, False), (90, 1, True), (3, 20, True)]
+)
 def test_a_copy_is_made_anew_where_much_has_changed(
-    store: PostgresStore, connect: Connect, changed: int, made_anew: bool
+    store: PostgresStore, connect: Connect, changed: int, times: int, made_anew: bool
 ):
+    """Many products, or few of them again and again."""
     shop = Shop(store, samples.settled(store)[1], PolarsEngine())
     shop.take("full", numbered(300))
     with connect() as db:
         before = db.execute("SELECT min(publication_id::text) FROM known_products").fetchone()
-    assert shop.take("full", numbered(300, changed)).updated == changed
-    shop.take("full", numbered(300, changed))
+    for time in range(times):
+        assert shop.take("full", numbered(300, 0 if time % 2 else changed)).updated == changed
+    shop.take("full", numbered(300, 0 if times % 2 == 0 else changed))
     with connect() as db:
         after = db.execute("SELECT min(publication_id::text) FROM known_products").fetchone()
     assert (after != before) is made_anew

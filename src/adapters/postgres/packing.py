@@ -37,18 +37,21 @@ def current_entries(db: Connection, partner_id: str, source_id: str) -> Entries:
     """The entries of a source's active products, by the copy where there is one."""
     copied = _copied(db, source_id)
     if copied is None:
-        entries, changed = _all(db, partner_id, source_id), None
-    else:
-        entries, number = copied
-        changed = _changed(db, partner_id, source_id, number)
-        entries = entries.with_changes(changed)
-    if changed is None or is_much(len(changed), len(entries)):
+        entries = _all(db, partner_id, source_id)
+        _keep_current(db, partner_id, source_id, entries)
+        return entries
+    entries, number = copied
+    since = _publications_since(db, partner_id, number)
+    changed = _changed(db, source_id, since)
+    entries = entries.with_changes(changed)
+    # Few products may have been changed often, and each publication is looked into.
+    if is_much(max(len(changed), len(since)), len(entries)):
         _keep_current(db, partner_id, source_id, entries)
     return entries
 
 
 def is_much(some: int, entries: int) -> bool:
-    """Whether it is worth making the copy anew for some of its entries."""
+    """Whether it is worth making the copy anew for some of its entries, or so many looks."""
     return some * _MUCH > entries
 
 
@@ -154,23 +157,29 @@ def _all(db: Connection, partner_id: str, source_id: str) -> Entries:
     return entries
 
 
-def _changed(db: Connection, partner_id: str, source_id: str, number: int) -> Entries:
-    """The entries of the partner's products that were changed behind that publication.
+def _publications_since(db: Connection, partner_id: str, number: int) -> list[UUID]:
+    """The partner's publications behind that number that changed something."""
+    rows = db.execute(
+        """
+        SELECT publication_id
+        FROM publications
+        WHERE partner_id = %s AND number > %s AND changes IS DISTINCT FROM 0
+        """,
+        [digits(partner_id), number],
+    )
+    return [publication_id for (publication_id,) in rows]
+
+
+def _changed(db: Connection, source_id: str, since: list[UUID]) -> Entries:
+    """The entries of the products that these publications have changed.
 
     Those that aren't active, or of another source by now, are gone.
     """
     state = sql.SQL(
         "CASE WHEN p.source_id = %s AND p.status = 'active' THEN {} ELSE {} END"
     ).format(STATE, sql.Literal(bytes([GONE])))
-    where = """
-        WHERE p.publication_id = ANY(ARRAY(
-            SELECT u.publication_id
-            FROM publications u
-            WHERE u.partner_id = %s AND u.number > %s AND u.changes IS DISTINCT FROM 0
-        ))
-        """
-    query = sql.SQL(_PACKED + where).format(state=state)
-    return fetch_entries(db, query, [digits(source_id), digits(partner_id), number])
+    query = sql.SQL(_PACKED + "WHERE p.publication_id = ANY(%s)").format(state=state)
+    return fetch_entries(db, query, [digits(source_id), since])
 
 
 def fetch_entries(db: Connection, query: sql.Composed, params: Params) -> Entries:
