@@ -14,7 +14,7 @@ from psycopg import sql
 
 from adapters.postgres.documents import document
 from adapters.postgres.pages import Condition, asked, where
-from adapters.postgres.rows import Connection, digits, fetch, maybe_digits, rows_as
+from adapters.postgres.rows import Connection, digits, fetch, maybe_digits, named, rows_as
 from commerce_core.events import Event, EventPage, EventQuery, cursor_expired
 
 MOST_NUMBERED: Final = 10_000
@@ -23,9 +23,10 @@ MOST_NUMBERED: Final = 10_000
 
 def _numbered(row: dict[str, Any]) -> tuple[int, Event]:
     number, partners = row.pop("number"), row.pop("partner_ids")
-    return number, Event(**row, partner_ids=tuple(f"ptn_{each.hex}" for each in partners))
+    return number, Event(**row, partner_ids=tuple(map(_partner_id, partners)))
 
 
+_partner_id: Final = named("ptn")
 _EVENTS: Final = rows_as(_numbered)
 _SELECT: Final = """
     SELECT event_id, number, kind, occurred_at, partner_ids, data

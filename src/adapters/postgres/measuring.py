@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from adapters.postgres.deciding import AMONG_CHANGED, settled_value
 from adapters.postgres.meeting import owner
-from adapters.postgres.rows import Connection, fetch, prefixed
+from adapters.postgres.rows import Connection, fetch, named
 from adapters.postgres.staging import Staged
 from commerce_core.changes import CHANGE_KINDS, SAMPLES_OF_KIND, ChangeKind, Sample
 from commerce_core.feed_schema import PRODUCT_FIELDS, Value
@@ -29,7 +29,7 @@ from commerce_core.price_moves import (
 )
 from commerce_core.rekeying import DROPPED, MOST_PAIRS_LISTED, Pair, Rekeyed
 
-_product_id: Final = prefixed("prod")
+_product_id: Final = named("prod")
 # Whole hundredths of a percent, cut towards zero as in `price_moves`: a quotient with decimals
 # would be rounded differently from one database and language to another.
 _HUNDREDTHS: Final = "div((moved_to - moved_from) * 10000, moved_from)"

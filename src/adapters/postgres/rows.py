@@ -14,6 +14,7 @@ import attrs
 import psycopg
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import RowFactory, TupleRow
+from psycopg.types.string import TextLoader
 
 from commerce_core import ids
 from commerce_core.errors import NotFound
@@ -100,7 +101,7 @@ def rows_as(make: Callable[[dict[str, Any]], T], **converts: Convert) -> RowFact
 
 def _convert(name: str, converts: Mapping[str, Convert]) -> Convert | None:
     kind = PREFIXES.get(name)
-    return converts.get(name) or (prefixed(kind) if kind else None)
+    return converts.get(name) or (named(kind) if kind else None)
 
 
 def prefixed(kind: ids.Kind) -> Callable[[UUID], str]:
@@ -108,11 +109,16 @@ def prefixed(kind: ids.Kind) -> Callable[[UUID], str]:
     return lambda uuid: f"{kind}_{uuid.hex}"
 
 
+def named(kind: ids.Kind) -> Callable[[str], str]:
+    """The same of uuids that came as text."""
+    return lambda text: f"{kind}_{text.replace('-', '')}"
+
+
 def fetch(
     db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
 ) -> list[T]:
     """All rows of a query."""
-    with db.cursor(row_factory=rows) as cursor:
+    with _cursor(db, rows) as cursor:
         return cursor.execute(query, params).fetchall()
 
 
@@ -120,8 +126,15 @@ def fetch_one(
     db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
 ) -> T | None:
     """The first row of a query, if it has any."""
-    with db.cursor(row_factory=rows) as cursor:
+    with _cursor(db, rows) as cursor:
         return cursor.execute(query, params).fetchone()
+
+
+def _cursor(db: Connection, rows: RowFactory[T]) -> psycopg.Cursor[T]:
+    cursor = db.cursor(row_factory=rows)
+    # Values have ids, which are sooner made of a uuid's text.
+    cursor.adapters.register_loader("uuid", TextLoader)
+    return cursor
 
 
 def found(row: T | None, noun: str, id_: str) -> T:
