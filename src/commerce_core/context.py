@@ -147,7 +147,7 @@ class Context:
 
     def own(self, query: W, partner: str | None) -> W:
         """The query for what this principal may see, of the partner named where one is."""
-        with self.store.begin() as unit:
+        with self.store.looking() as unit:
             return self.own_in(unit, query, partner)
 
     def own_in(self, unit: UnitOfWork, query: W, partner: str | None) -> W:

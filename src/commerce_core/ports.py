@@ -631,6 +631,10 @@ class Store(Protocol):
         """A new unit: commits on a clean exit, rolls back on an error or on `dry_run`."""
         ...
 
+    def looking(self) -> AbstractContextManager[UnitOfWork]:
+        """A unit in which nothing is written or locked, so that nothing has to end it."""
+        ...
+
     def exporting(
         self, query: ProductQuery, form: ExportForm
     ) -> AbstractContextManager[Iterator[bytes]]:

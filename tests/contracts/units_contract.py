@@ -182,6 +182,24 @@ class TestUnits:
         assert write().result(PATIENCE) in ((0,) if fails else (0, 1))
         assert count() == (0 if fails else 1)
 
+    def test_a_look_sees_what_was_committed_before(self, store: Store):
+        """Each of its questions is answered from what has been written by then."""
+        someone = samples.partner()
+        with store.looking() as unit:
+            assert unit.partners.find(someone.partner_name) is None
+        with store.begin() as unit:
+            unit.partners.add(someone)
+        with store.looking() as unit:
+            assert unit.partners.get(someone.partner_id) == someone
+            assert unit.partners.find(someone.partner_name) == someone
+
+    def test_a_look_that_fails_is_in_nobodys_way(self, store: Store, before: dict[str, Any]):
+        """What was looked for and not found ends the look and nothing else."""
+        for _ in range(20):
+            with pytest.raises(NotFound), store.looking() as unit:
+                unit.partners.get(samples.partner().partner_id)
+        assert everything(store) == before
+
     def test_a_unit_names_its_session(self, store: Store):
         """Every unit has a session, so that a takeover can name it."""
         with store.begin() as unit:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from attrs import frozen
 
@@ -56,6 +56,10 @@ class MemoryStore:
         if written:
             for wake in tuple(self._ears):
                 wake()
+
+    def looking(self) -> AbstractContextManager[UnitOfWork]:
+        """A unit like any other."""
+        return self.begin(dry_run=True)
 
     @contextmanager
     def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:

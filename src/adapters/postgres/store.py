@@ -143,6 +143,7 @@ class PostgresStore:
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=_Session,
+            kwargs={"autocommit": True},
             min_size=0,
             max_size=most_connections,
             open=True,
@@ -178,13 +179,19 @@ class PostgresStore:
     @contextmanager
     def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
         """A new unit; it sees what was committed before each of its statements."""
-        with (
-            translated(),
-            self._connection() as db,
-            severed(db),
-            db.transaction(force_rollback=dry_run),
-        ):
+        with self._connected() as db, db.transaction(force_rollback=dry_run):
             yield Unit.on(db, db.session_name)
+
+    @contextmanager
+    def looking(self) -> Generator[UnitOfWork]:
+        """Each statement is a transaction of its own, which spares the round trips around it."""
+        with self._connected() as db:
+            yield Unit.on(db, db.session_name)
+
+    @contextmanager
+    def _connected(self) -> Generator[_Session]:
+        with translated(), self._connection() as db, severed(db):
+            yield db
 
     @contextmanager
     def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
@@ -286,4 +293,3 @@ def _configure(db: _Session, *, before_each: Callable[[], None] | None = None) -
         WHERE pid = pg_backend_pid()
         """
     ).fetchone() or ("",)
-    db.commit()
