@@ -120,7 +120,8 @@ class _NewRows:
     def check_rejected(self) -> None:
         """_NotNew where a rejected record has the sku of another one."""
         refused = pl.concat(self._refused) if self._refused else pl.Series(dtype=pl.UInt64)
-        if refused.is_duplicated().any() or any(s.is_in(refused).any() for s in self._taken):
+        them = refused.implode()
+        if refused.is_duplicated().any() or any(some.is_in(them).any() for some in self._taken):
             raise _NotNew
 
     def _block(self, frame: pl.DataFrame) -> bytes:
