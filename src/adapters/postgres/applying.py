@@ -45,7 +45,7 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
     after = plan.before
     if is_much(comparison.reread, plan.before):
         with by_sets(db):
-            again = reread(db, plan.incoming, staged)
+            again = reread(db, plan.incoming)
         keep_also(db, plan.incoming.partner_id, plan.incoming.source_id, again)
     with by_sets(db):
         if params["before_new"]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from psycopg import sql
 
-from adapters.postgres.meeting import of_met
+from adapters.postgres.meeting import AT_PLACE
 from adapters.postgres.rows import Connection, digits
 from adapters.postgres.staging import Staged
 from adapters.postgres.stock import OWN_STOCK, sold_out
@@ -102,7 +102,7 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
         sale_price_bit=_bit("sale_price"),
         currency_bit=_bit("currency"),
         sold_out_bit=sql.Literal(1 << SOLD_OUT),
-        of_catalog=of_met(staged),
+        product=sql.SQL(AT_PLACE),
     )
     known = currencies()
     db.execute(
@@ -139,7 +139,7 @@ _DECIDE: Final = """
                {sells_out} AS sells_out
         FROM staged s
         LEFT JOIN met m ON m.line = s.line
-        LEFT JOIN products p ON {of_catalog} AND p.ctid = m.place
+        LEFT JOIN {product} AS p ON TRUE
         WHERE NOT s.rejected AND s.sku IS NOT NULL
           AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
     ),

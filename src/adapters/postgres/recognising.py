@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from adapters.postgres.entries import ID, Entries, same_ids
-from adapters.postgres.meeting import of_met, owner
+from adapters.postgres.meeting import AT_PLACE, owner
 from adapters.postgres.packing import STATE, current_entries, fetch_entries
 from adapters.postgres.rows import Connection
-from adapters.postgres.staging import Staged
 from commerce_core.feed_engine import Batch
 from commerce_core.fingerprints import Fingerprint
 from commerce_core.plans import Incoming
@@ -133,7 +132,7 @@ class Recognised:
         return tuple(sorted({*again, *self._twice}))
 
 
-def reread(db: Connection, incoming: Incoming, staged: Staged) -> Entries:
+def reread(db: Connection, incoming: Incoming) -> Entries:
     """The entries of the products of which a staged record says what they say already.
 
     Such a record is recognised by its fingerprint from now on, though it wrote nothing.
@@ -145,11 +144,11 @@ def reread(db: Connection, incoming: Incoming, staged: Staged) -> Entries:
         )
         FROM staged s
         JOIN met m ON m.line = s.line
-        JOIN products p ON {of_catalog} AND p.ctid = m.place
+        JOIN {product} AS p ON TRUE
         WHERE NOT s.rejected AND NOT s.deletes AND s.upper IS NOT NULL
           AND p.source_id = %(source_id)s AND p.status = 'active'
           AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
           AND NOT EXISTS (SELECT FROM decided d WHERE d.line = s.line)
         """
-    ).format(state=STATE, of_catalog=of_met(staged))
+    ).format(state=STATE, product=sql.SQL(AT_PLACE))
     return fetch_entries(db, query, owner(incoming))

@@ -83,16 +83,11 @@ class Staged:
     records: int
 
     @property
-    def are_few(self) -> bool:
-        """Whether it is worth fetching their products one by one."""
-        return self.records <= FEW
-
-    @property
     def of_catalog(self) -> sql.Composable:
         """The condition on products `p` that `s` may meet: a few are fetched along the key."""
         condition = (
             "p.partner_id = %(partner_id)s AND p.sku = ANY(ARRAY(SELECT sku FROM staged))"
-            if self.are_few
+            if self.records <= FEW
             else "p.partner_id = %(partner_id)s"
         )
         return sql.SQL(condition)
