@@ -37,8 +37,7 @@ _FOLD: Final = """
     (moved_to > 0),
     CASE WHEN moved_to > 0
          THEN div(greatest(moved_from, moved_to) * 100, least(moved_from, moved_to))
-    END DESC,
-    s.sku"""
+    END DESC"""
 
 
 def price_moves(db: Connection) -> PriceMoves:
@@ -65,8 +64,8 @@ def price_moves(db: Connection) -> PriceMoves:
         WHERE moved_from IS NOT NULL
         """  # noqa: S608 - a literal of ours
     ).fetchone() or (0,)
-    largest = _moves(db, "d.moved_from IS NOT NULL", _FOLD, MOST_MOVES_LISTED)
-    leaps = _moves(db, "d.leaps", "d.line", MOST_LEAPS_LISTED) if kept else ()
+    largest = _moves(db, "moved_from IS NOT NULL", _FOLD, MOST_MOVES_LISTED)
+    leaps = _moves(db, "leaps", "line", MOST_LEAPS_LISTED) if kept else ()
     return PriceMoves(
         sum(counts), percent_of(int(median)), ranges_of(counts), tuple(largest), kept, tuple(leaps)
     )
@@ -75,17 +74,22 @@ def price_moves(db: Connection) -> PriceMoves:
 def _moves(
     db: Connection, which: LiteralString, order: LiteralString, limit: int
 ) -> Iterator[PriceMove]:
-    """The first moves in an order."""
+    """The first moves in an order, those that are alike by sku."""
     rows = db.execute(
         f"""
         SELECT s.sku, d.line, d.currency, d.moved_from, d.moved_to, d.leaps
-        FROM decided d
+        FROM (
+            SELECT *
+            FROM decided
+            WHERE {which}
+            ORDER BY {order}
+            FETCH FIRST (%(limit)s) ROWS WITH TIES
+        ) AS d
         JOIN staged s ON s.line = d.line
-        WHERE {which}
-        ORDER BY {order}
-        LIMIT %s
+        ORDER BY {order}, s.sku
+        LIMIT %(limit)s
         """,  # noqa: S608 - literals of ours
-        [limit],
+        {"limit": limit},
     )
     for sku, line, currency, before, after, leaps in rows:
         yield PriceMove.of(sku, line, currency, before=before, after=after, kept=leaps)

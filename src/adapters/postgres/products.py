@@ -117,6 +117,10 @@ class Products:
             FROM held_units h
             JOIN products p ON p.product_id = h.product_id
             WHERE h.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
+              -- Of few products units are held, and the publication may have written many.
+              AND p.product_id = ANY(ARRAY(
+                  SELECT product_id FROM held_units WHERE partner_id = %(partner_id)s
+              ))
               AND p.status = 'active' AND p.quantity < h.units
             ORDER BY p.sku
             LIMIT %(limit)s
