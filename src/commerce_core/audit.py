@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from attrs import AttrsInstance, asdict, frozen
 
@@ -54,6 +54,10 @@ class AuditEntry:
 class AuditQuery:
     """Which entries: all that fit every filter given, newest first."""
 
+    IDENTITY: ClassVar = (
+        "AuditQuery(partner_id={0.partner_id!r}, actor={0.actor!r}, action={0.action!r}, "
+        "subject={0.subject!r}, since={0.since!r}, until={0.until!r})"
+    )
     partner_id: str | None = None
     actor: str | None = None
     action: Action | None = None

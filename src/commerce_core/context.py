@@ -14,6 +14,7 @@ from commerce_core.errors import Fault, NotFound, refuse_if
 from commerce_core.events import Told
 from commerce_core.feed_engine import FeedEngine, ReferenceEngine
 from commerce_core.feeds import Feed
+from commerce_core.identity import identity_or_text
 from commerce_core.ids import Entropy, Kind, looks_like, mint, parse
 from commerce_core.jobs import LEASE
 from commerce_core.paging import (
@@ -191,6 +192,8 @@ class Context:
         request: Sequence[object],
         make: Callable[[], T],
         keep: Callable[[T], T] = lambda value: value,
+        *,
+        answer: type[T],
     ) -> T:
         """Makes something, or answers what was made when the same request came under the same key.
 
@@ -208,8 +211,8 @@ class Context:
             ),
         )
         owner = self.principal.partner_id or "operator"
-        digest = hashlib.sha256(json.dumps(request, default=str).encode()).hexdigest()
-        kept = unit.idempotency.claim(owner, key.text, digest)
+        digest = hashlib.sha256(json.dumps(request, default=identity_or_text).encode()).hexdigest()
+        kept = unit.idempotency.claim(owner, key.text, digest, answer)
         if kept is not None:
             key.replayed = True
             return kept

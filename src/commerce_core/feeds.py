@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from attrs import evolve, frozen
 
@@ -66,6 +66,11 @@ class Feed:
 class FeedQuery:
     """Which feeds: all that fit every filter given, newest first."""
 
+    IDENTITY: ClassVar = (
+        "FeedQuery(partner_id={0.partner_id!r}, source_id={0.source_id!r}, "
+        "status={0.status!r}, received_from={0.received_from!r}, "
+        "received_to={0.received_to!r})"
+    )
     partner_id: str | None = None
     source_id: str | None = None
     status: FeedStatus | None = None

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from commerce_core.records import Terms
 
-ALGORITHM: Final = 1
+ALGORITHM: Final = 2
 """Goes up whenever reading changes what a record means: then nothing is recognised once."""
 
 Fingerprint = tuple[int, int]
@@ -93,9 +93,8 @@ class Fingerprinting:
             terms.mode,
             terms.currency,
             str(terms.zone),
-            terms.profile,
+            terms.profile.spelled_out(),
         )
-        # Attrs values print all their fields, so two profiles print alike only if they are alike.
         return cls(hashlib.blake2b(repr(meaning).encode(), digest_size=32).digest())
 
     def __call__(self, sent: str) -> Fingerprint:

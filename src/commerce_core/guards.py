@@ -7,7 +7,7 @@ says what it saw. Whatever the guard, a higher value is a worse one.
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from attrs import fields, frozen
 
@@ -42,6 +42,13 @@ class GuardSettings:
     a price may move at once, `columns_gone` whether a full file has to bring every column that the
     last one had, and counts are judged from `judged_from` on.
     """
+
+    IDENTITY: ClassVar = (
+        "GuardSettings(removals={0.removals!r}, file_size={0.file_size!r}, "
+        "columns_gone={0.columns_gone!r}, rekeyed={0.rekeyed!r}, price_median={0.price_median!r}, "
+        "price_leap={0.price_leap!r}, out_of_stock={0.out_of_stock!r}, "
+        "judged_from={0.judged_from!r})"
+    )
 
     removals: int | None = 20
     file_size: int | None = 50

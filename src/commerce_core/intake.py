@@ -87,7 +87,9 @@ class Intake:
         }
         with self._context.store.begin() as unit:
             request = ("add_partner", details)
-            return self._context.once(unit, key, request, lambda: self._add_partner(unit, details))
+            return self._context.once(
+                unit, key, request, lambda: self._add_partner(unit, details), answer=Partner
+            )
 
     def _add_partner(self, unit: UnitOfWork, details: dict[str, str | None]) -> Partner:
         now, mint_ = self._context.clock(), self._context.mint
@@ -188,7 +190,11 @@ class Intake:
             )  # fmt: skip
             with context.store.begin() as unit:
                 receipt = context.once(
-                    unit, key, request, lambda: self._receive(unit, feed, kind, run=run)
+                    unit,
+                    key,
+                    request,
+                    lambda: self._receive(unit, feed, kind, run=run),
+                    answer=Receipt,
                 )
         except Exception:
             context.files.delete(feed.file_key)
@@ -299,7 +305,7 @@ class Intake:
             feed = self._context.feed(unit, feed_id)
             request = ("start", feed.feed_id, run, kind)
             return self._context.once(
-                unit, key, request, lambda: self._start(unit, feed, kind, run=run)
+                unit, key, request, lambda: self._start(unit, feed, kind, run=run), answer=Job
             )
 
     def revert(
@@ -330,7 +336,9 @@ class Intake:
                 )  # fmt: skip
                 return job
 
-            return self._context.once(unit, key, ("revert", feed.feed_id, undo, run), make)
+            return self._context.once(
+                unit, key, ("revert", feed.feed_id, undo, run), make, answer=Job
+            )
 
     def plan_revert(self, feed_id: str, *, undo: bool = False) -> RevertPlan:
         """What going back to before a feed would do now, or undoing that; nothing is written.

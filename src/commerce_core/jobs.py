@@ -9,7 +9,7 @@ run commits checks that number in the same transaction: a run that was taken ove
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from attrs import evolve, field, frozen
 
@@ -302,6 +302,10 @@ class Backlog:
 class JobQuery:
     """Which jobs: all that fit every filter given, newest first."""
 
+    IDENTITY: ClassVar = (
+        "JobQuery(feed_id={0.feed_id!r}, partner_id={0.partner_id!r}, status={0.status!r}, "
+        "kind={0.kind!r})"
+    )
     feed_id: str | None = None
     partner_id: str | None = None
     status: JobStatus | None = None

@@ -57,7 +57,7 @@ class Operations:
                 return IssuedKey(issued, secret)
 
             request = ("issue_key", owner, granted)
-            return self._context.once(unit, key, request, make, _without_secret)
+            return self._context.once(unit, key, request, make, _without_secret, answer=IssuedKey)
 
     def ensure_operator_key(self, secret: str) -> None:
         """Makes an operator's key of a secret minted outside, unless it is known already."""

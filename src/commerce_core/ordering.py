@@ -49,7 +49,11 @@ class Ordering:
         request = ("place", [asdict(item) for item in wanted], reference, dict(metadata or {}))
         with self._context.store.begin() as unit:
             return self._context.once(
-                unit, key, request, lambda: self._place(unit, wanted, reference, metadata or {})
+                unit,
+                key,
+                request,
+                lambda: self._place(unit, wanted, reference, metadata or {}),
+                answer=Order,
             )
 
     def _place(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from attrs import evolve, frozen
 
@@ -102,6 +102,11 @@ class Order:
 class OrderQuery:
     """Which orders: all that fit every filter given, newest first; `partner_id` has a line."""
 
+    IDENTITY: ClassVar = (
+        "OrderQuery(partner_id={0.partner_id!r}, status={0.status!r}, "
+        "customer_reference={0.customer_reference!r}, created_from={0.created_from!r}, "
+        "created_to={0.created_to!r})"
+    )
     partner_id: str | None = None
     status: OrderStatus | None = None
     customer_reference: str | None = None

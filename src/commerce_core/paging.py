@@ -2,7 +2,8 @@
 
 A list is walked by key, not by offset, so a page costs the same wherever it lies and nothing is
 seen twice or lost while the list changes. A cursor is bound to the question it continues: with
-other filters or another sort it is refused.
+other filters or another sort it is refused. Clients keep cursors, some for months, so what they are
+bound to is the query's `identity`, which never follows the names of classes and fields.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 from attrs import frozen
 
 from commerce_core.errors import InvalidInput, Malformed
+from commerce_core.identity import identity
 
 DEFAULT_LIMIT: Final = 50
 LARGEST_LIMIT: Final = 200
@@ -111,8 +113,7 @@ def _decode(cursor: str) -> tuple[Any, Position]:
 
 
 def _fingerprint(query: object) -> str:
-    """Attrs values print all their fields, so two queries print alike only if they are alike."""
-    return hashlib.sha256(repr(query).encode()).hexdigest()[:16]
+    return hashlib.sha256(identity(query).encode()).hexdigest()[:16]
 
 
 def bad_cursor(what: str) -> InvalidInput:

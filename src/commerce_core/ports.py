@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO, Final, Protocol, TypeVar
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -513,8 +513,8 @@ class Audit(Listing[AuditQuery, AuditEntry], Protocol):
 class Idempotency(Protocol):
     """What was answered under which key, so that a request sent twice has one effect."""
 
-    def claim(self, owner: str, key: str, digest: str) -> Any | None:  # noqa: ANN401 - whoever kept it knows
-        """None if the key is now ours to answer, else the value kept under it.
+    def claim(self, owner: str, key: str, digest: str, answer: type[T]) -> T | None:
+        """None if the key is now ours to answer, else the value kept under it, read as `answer`.
 
         A unit that claims a key which another unit has claimed waits for that one's end. Conflict
         `idempotency_key_reused` if the key belongs to a request with another digest.

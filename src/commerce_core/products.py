@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
 from attrs import frozen
 
@@ -131,6 +131,14 @@ class ProductQuery:
     each filter asks, and sorts; what lacks the value sorted by is last in either order.
     """
 
+    IDENTITY: ClassVar = (
+        "ProductQuery(partner_id={0.partner_id!r}, source_id={0.source_id!r}, "
+        "feed_id={0.feed_id!r}, skus={0.skus!r}, currency={0.currency!r}, "
+        "status={0.status!r}, sort_by={0.sort_by!r}, order={0.order!r}, brand={0.brand!r}, "
+        "category={0.category!r}, availability={0.availability!r}, "
+        "sellable={0.sellable!r}, price_min={0.price_min!r}, price_max={0.price_max!r}, "
+        "updated_since={0.updated_since!r}, q={0.q!r})"
+    )
     partner_id: str | None = None
     source_id: str | None = None
     feed_id: str | None = None

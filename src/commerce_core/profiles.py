@@ -12,12 +12,13 @@ then means, the schema decides; a profile adds no kind and no check.
     group       records that continue the one before: variants and images of one handle
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
-from attrs import evolve, field, fields, frozen
+from attrs import Attribute, Factory, asdict, evolve, field, fields, frozen
 
 from commerce_core.errors import Conflict, Fault, InvalidInput
 from commerce_core.feed_schema import BY_NAME
@@ -146,6 +147,14 @@ class Profile:
                 detail = "Name columns in braces, as in {Handle}/{Size}."
                 yield Fault(f"/identity/{index}", "bad_identity", detail)
 
+    def spelled_out(self) -> str:
+        """All that it declares beyond the defaults, as JSON: two profiles are equal if these are.
+
+        Fingerprints hash it, so a default that changes needs another `fingerprints.ALGORITHM`.
+        """
+        declared = asdict(self, filter=lambda attribute, value: value != _default_of(attribute))
+        return json.dumps(declared, sort_keys=True)
+
     def over(self, preset: "Profile") -> "Profile":
         """This profile, with what it leaves at its default taken from the preset."""
         unsaid = {
@@ -158,6 +167,11 @@ class Profile:
             "constants": {**preset.constants, **self.constants},
         }
         return evolve(self, **{**unsaid, **merged})
+
+
+def _default_of(attribute: "Attribute[Any]") -> object:
+    default = cast("Any", attribute.default)
+    return default.factory() if isinstance(default, cast("type", Factory)) else default
 
 
 def is_encoding(name: str) -> bool:

@@ -7,7 +7,7 @@ of the partner may change them. How its files are read is its profile, kept besi
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from attrs import evolve, frozen
 
@@ -33,6 +33,8 @@ class OnError:
     The others land as long as no more than `count` records were rejected, nor a larger `share` of
     those that aren't blank; where neither is said, whatever was rejected.
     """
+
+    IDENTITY: ClassVar = "OnError(share={0.share!r}, count={0.count!r})"
 
     share: Decimal | None = None
     count: int | None = None

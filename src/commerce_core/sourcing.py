@@ -90,7 +90,7 @@ class Sourcing:
                 "add_source", source.partner_id, source.source_name, mode, run, on_error,
                 source.guards, snapshot_pattern,
             )  # fmt: skip
-            return self._context.once(unit, key, request, make)
+            return self._context.once(unit, key, request, make, answer=Source)
 
     def change(self, source: str, *, partner: str | None = None, **changes: Any) -> Source:  # noqa: ANN401 - each setting has its own type
         """Changes `source_name, mode, run, on_error, guards` or `snapshot_pattern`.

@@ -10,7 +10,7 @@ it. What kind of change it was follows from the version before, so nothing more 
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from attrs import evolve, frozen
 
@@ -115,6 +115,10 @@ class ChangeQuery:
     are its source's, but not its own. `kinds` empty means any kind.
     """
 
+    IDENTITY: ClassVar = (
+        "ChangeQuery(partner_id={0.partner_id!r}, source_id={0.source_id!r}, "
+        "feed_id={0.feed_id!r}, kinds={0.kinds!r})"
+    )
     partner_id: str | None = None
     source_id: str | None = None
     feed_id: str | None = None
@@ -128,6 +132,10 @@ class PastQuery:
     Those that fit every filter, `skus` empty meaning any. Units on open orders aren't part of it.
     """
 
+    IDENTITY: ClassVar = (
+        "PastQuery(number={0.number!r}, partner_id={0.partner_id!r}, "
+        "source_id={0.source_id!r}, skus={0.skus!r}, status={0.status!r})"
+    )
     number: int
     partner_id: str | None = None
     source_id: str | None = None

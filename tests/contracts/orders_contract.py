@@ -14,6 +14,7 @@ from commerce_core import sales
 from commerce_core.errors import Conflict
 from commerce_core.jobs import Summary
 from commerce_core.orders import Order, OrderQuery
+from commerce_core.partners import Partner
 from commerce_core.ports import Store
 from commerce_core.pricing import Adjustment
 from commerce_core.sales import Grain, SalesEntry, SalesQuestion
@@ -188,7 +189,7 @@ class TestIdempotency:
     def test_a_new_key_is_ours(self, store: Store):
         """`claim` gives None for a key that nobody has used."""
         with store.begin() as unit:
-            assert unit.idempotency.claim("me", "key", "digest") is None
+            assert unit.idempotency.claim("me", "key", "digest", Order) is None
 
     @pytest.mark.parametrize("kind", ["order", "job", "feed", "partner", "key"])
     def test_the_answer_is_kept(self, store: Store, kind: str):
@@ -204,48 +205,48 @@ class TestIdempotency:
             "key": samples.key(someone),
         }  # fmt: skip
         with store.begin() as unit:
-            unit.idempotency.claim("me", "key", "digest")
+            unit.idempotency.claim("me", "key", "digest", Order)
             unit.idempotency.keep("me", "key", values[kind])
         with store.begin() as unit:
-            found = unit.idempotency.claim("me", "key", "digest")
+            found = unit.idempotency.claim("me", "key", "digest", type(values[kind]))
             assert found == values[kind]
             assert type(found) is type(values[kind])
 
     def test_a_key_belongs_to_one_request(self, store: Store):
         """A key that comes with another digest is a Conflict `idempotency_key_reused`."""
         with store.begin() as unit:
-            unit.idempotency.claim("me", "key", "digest")
+            unit.idempotency.claim("me", "key", "digest", Order)
             unit.idempotency.keep("me", "key", samples.partner())
         with pytest.raises(Conflict) as refused, store.begin() as unit:
-            unit.idempotency.claim("me", "key", "other")
+            unit.idempotency.claim("me", "key", "other", Order)
         assert refused.value.code == "idempotency_key_reused"
 
     def test_owners_have_keys_of_their_own(self, store: Store):
         """The same key of another owner is another key."""
         someone = samples.partner()
         with store.begin() as unit:
-            unit.idempotency.claim("me", "key", "digest")
+            unit.idempotency.claim("me", "key", "digest", Order)
             unit.idempotency.keep("me", "key", someone)
         with store.begin() as unit:
-            assert unit.idempotency.claim("you", "key", "other") is None
-            assert unit.idempotency.claim("me", "key ", "other") is None
-            assert unit.idempotency.claim("me", "KEY", "other") is None
-            assert unit.idempotency.claim("me", "key", "digest") == someone
+            assert unit.idempotency.claim("you", "key", "other", Order) is None
+            assert unit.idempotency.claim("me", "key ", "other", Order) is None
+            assert unit.idempotency.claim("me", "KEY", "other", Order) is None
+            assert unit.idempotency.claim("me", "key", "digest", Partner) == someone
 
     def test_a_key_whose_request_failed_is_free(self, store: Store):
         """A claim that was rolled back leaves the key to the next, with any digest."""
         with store.begin(dry_run=True) as unit:
-            unit.idempotency.claim("me", "key", "digest")
+            unit.idempotency.claim("me", "key", "digest", Order)
             unit.idempotency.keep("me", "key", samples.partner())
         with store.begin() as unit:
-            assert unit.idempotency.claim("me", "key", "other") is None
+            assert unit.idempotency.claim("me", "key", "other", Order) is None
 
     def test_a_request_sent_eight_times_has_one_effect(self, store: Store):
         """Of units that claim a key at once, one does the work; the others wait for its answer."""
 
         def place() -> str:
             with store.begin() as unit:
-                answered = unit.idempotency.claim("me", "key", "digest")
+                answered = unit.idempotency.claim("me", "key", "digest", Order)
                 if answered is not None:
                     return answered.order_id
                 order = samples.order(line())
@@ -264,10 +265,10 @@ class TestIdempotency:
 
         def claim() -> object:
             with store.begin() as unit:
-                return unit.idempotency.claim("me", "key", "digest")
+                return unit.idempotency.claim("me", "key", "digest", Order)
 
         with store.begin(dry_run=True) as unit:
-            unit.idempotency.claim("me", "key", "digest")
+            unit.idempotency.claim("me", "key", "digest", Order)
             unit.idempotency.keep("me", "key", samples.partner())
             waiting = meanwhile(claim)
             time.sleep(0.02)

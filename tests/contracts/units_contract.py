@@ -11,7 +11,8 @@ import pytest
 from commerce_core.errors import Conflict, NotFound
 from commerce_core.feeds import FeedQuery
 from commerce_core.jobs import JobQuery, Progress
-from commerce_core.orders import OrderQuery
+from commerce_core.orders import Order, OrderQuery
+from commerce_core.partners import Partner
 from commerce_core.ports import Store, UnitOfWork
 from commerce_core.products import ProductQuery
 from commerce_core.sales import SalesQuestion
@@ -73,7 +74,7 @@ def write_everything(unit: UnitOfWork) -> None:
     order = samples.order(line)
     unit.orders.add(order)
     unit.sales.add([samples.entry(order, line)])
-    unit.idempotency.claim("me", "the key", "digest")
+    unit.idempotency.claim("me", "the key", "digest", Order)
     unit.idempotency.keep("me", "the key", order)
     unit.feeds.put(feed.became("applied", T0))
     unit.publications.add(publication, T0)
@@ -138,7 +139,7 @@ class TestUnits:
         with store.begin(dry_run=True) as unit:
             write_everything(unit)
         with store.begin() as unit:
-            assert unit.idempotency.claim("me", "the key", "another digest") is None
+            assert unit.idempotency.claim("me", "the key", "another digest", Partner) is None
             assert unit.sales.first_at() is None
 
     def test_each_unit_begins_anew(self, store: Store):

@@ -6,6 +6,7 @@ Units never meet here, so an event has its number at once, and numbers have the 
 import heapq
 from collections.abc import Iterable, MutableMapping
 from datetime import datetime
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -13,6 +14,8 @@ from commerce_core.audit import AuditEntry, AuditQuery
 from commerce_core.events import Event, EventPage, EventQuery, cursor_expired
 from commerce_core.paging import Page, Position
 from commerce_core.ports import key_reused
+
+T = TypeVar("T")
 
 
 @frozen
@@ -103,11 +106,13 @@ class Idempotency:
 
     _answers: MutableMapping[tuple[str, str], tuple[str, object]]
 
-    def claim(self, owner: str, key: str, digest: str) -> object | None:
+    def claim(self, owner: str, key: str, digest: str, answer: type[T]) -> T | None:
         """None if the key is now ours to answer, else the value kept under it."""
         known, value = self._answers.get((owner, key), (digest, None))
         if known != digest:
             raise key_reused(key)
+        if not isinstance(value, answer | None):
+            raise TypeError(f"the answer kept under {key!r} is no {answer.__name__}")
         self._answers[owner, key] = (digest, value)
         return value
 

@@ -4,13 +4,11 @@ A number never becomes a text nor a text a number unnoticed: amounts are text, a
 type declared is refused. What a newer version has added is skipped, so that both can be live.
 """
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-import attrs
 import cattrs
 from psycopg.types.json import Jsonb
 
@@ -61,19 +59,3 @@ def document(value: object) -> Jsonb | None:
 def read_as(kind: type[T]) -> Callable[[object], T]:
     """Makes values of that type of what a jsonb column gives."""
     return lambda content: _CONVERTER.structure(content, kind)
-
-
-def kind_of(value: object) -> str:
-    """The name under which a value's class is found again."""
-    return type(value).__name__
-
-
-def kind_named(name: str) -> type[Any]:
-    """The attrs class of the core that has this name, whichever module it stands in by now."""
-    return next(kind for kind in _classes_of_the_core() if kind.__name__ == name)
-
-
-def _classes_of_the_core() -> Iterator[type[Any]]:
-    for name, module in tuple(sys.modules.items()):
-        if name.partition(".")[0] == "commerce_core":
-            yield from (v for v in vars(module).values() if isinstance(v, type) and attrs.has(v))

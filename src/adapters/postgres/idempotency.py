@@ -1,10 +1,14 @@
 """What was answered under which key, in PostgreSQL."""
 
+from typing import TypeVar
+
 from attrs import frozen
 
-from adapters.postgres.documents import document, kind_named, kind_of, read_as
+from adapters.postgres.documents import document, read_as
 from adapters.postgres.rows import Connection
 from commerce_core.ports import key_reused
+
+T = TypeVar("T")
 
 
 @frozen
@@ -13,7 +17,7 @@ class Idempotency:
 
     _db: Connection
 
-    def claim(self, owner: str, key: str, digest: str) -> object | None:
+    def claim(self, owner: str, key: str, digest: str, answer: type[T]) -> T | None:
         """None if the key is now ours to answer, else the value kept under it."""
         # Where another unit has claimed the key and not ended yet, this INSERT waits for its end.
         claimed = self._db.execute(
@@ -33,7 +37,7 @@ class Idempotency:
         ).fetchone() or (digest, None, None)
         if known != digest:
             raise key_reused(key)
-        return None if kind is None else read_as(kind_named(kind))(value)
+        return None if kind is None else read_as(answer)(value)
 
     def keep(self, owner: str, key: str, value: object) -> None:
         """Keeps the answer of a key claimed in this unit."""
@@ -43,5 +47,6 @@ class Idempotency:
             SET kind = %s, value = %s
             WHERE owner = %s AND key = %s
             """,
-            [kind_of(value), document(value), owner, key],
+            # The kind is read by versions up to 0.1 alone, which may run beside this one.
+            [type(value).__name__, document(value), owner, key],
         )

@@ -1,0 +1,111 @@
+"""What is hashed into cursors and idempotency keys stays as it was, whatever is renamed."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from attrs import frozen
+
+from commerce_core.audit import AuditQuery
+from commerce_core.feeds import FeedQuery
+from commerce_core.guards import DEFAULT_GUARDS
+from commerce_core.identity import identity
+from commerce_core.jobs import JobQuery
+from commerce_core.orders import OrderQuery
+from commerce_core.paging import Position, read_cursor, write_cursor
+from commerce_core.products import ProductQuery
+from commerce_core.profiles import Column, Profile, Skip
+from commerce_core.sources import OnError
+from commerce_core.versions import ChangeQuery, PastQuery
+
+T0 = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+T0_TEXT = "datetime.datetime(2026, 11, 23, 9, 30, tzinfo=datetime.timezone.utc)"
+
+KEPT = [
+    (
+        FeedQuery("ptn_1", status="held", received_from=T0),
+        (
+            "FeedQuery(partner_id='ptn_1', source_id=None, status='held', "
+            f"received_from={T0_TEXT}, received_to=None)"
+        ),
+    ),
+    (
+        JobQuery(feed_id="feed_1", kind="plan"),
+        "JobQuery(feed_id='feed_1', partner_id=None, status=None, kind='plan')",
+    ),
+    (
+        ProductQuery(skus=("A", "B"), sellable=True, price_min=Decimal("1.50")),
+        (
+            "ProductQuery(partner_id=None, source_id=None, feed_id=None, skus=('A', 'B'), "
+            "currency=None, status='active', sort_by='product_id', order='asc', brand=None, "
+            "category=None, availability=None, sellable=True, price_min=Decimal('1.50'), "
+            "price_max=None, updated_since=None, q=None)"
+        ),
+    ),
+    (
+        OrderQuery(customer_reference="it's"),
+        (
+            'OrderQuery(partner_id=None, status=None, customer_reference="it\'s", '
+            "created_from=None, created_to=None)"
+        ),
+    ),
+    (
+        AuditQuery(actor="operator"),
+        (
+            "AuditQuery(partner_id=None, actor='operator', action=None, subject=None, since=None, "
+            "until=None)"
+        ),
+    ),
+    (
+        ChangeQuery(partner_id="ptn_1", kinds=("created",)),
+        "ChangeQuery(partner_id='ptn_1', source_id=None, feed_id=None, kinds=('created',))",
+    ),
+    (
+        PastQuery(7, skus=("A",)),
+        "PastQuery(number=7, partner_id=None, source_id=None, skus=('A',), status='active')",
+    ),
+    (OnError(share=Decimal("0.1")), "OnError(share=Decimal('0.1'), count=None)"),
+    (
+        DEFAULT_GUARDS,
+        (
+            "GuardSettings(removals=20, file_size=50, columns_gone=True, rekeyed=20, "
+            "price_median=20, price_leap=5, out_of_stock=20, judged_from=50)"
+        ),
+    ),
+    ("prod_1", "'prod_1'"),
+    (None, "None"),
+    (("events", None, ("feed.held",)), "('events', None, ('feed.held',))"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), KEPT, ids=lambda case: type(case).__name__)
+def test_an_identity_is_the_one_that_earlier_versions_hashed(value: object, text: str) -> None:
+    assert identity(value) == text
+
+
+def test_a_cursor_from_an_earlier_version_goes_on() -> None:
+    query = ChangeQuery(partner_id="ptn_1")
+    earlier = "WyJlZjdkODRlNDY3YWY2ZjU1IiwiMTIiLCI0Il0"
+    assert write_cursor(query, Position("12", "4")) == earlier
+    assert read_cursor(query, earlier) == Position("12", "4")
+
+
+def test_a_value_that_spells_no_identity_out_is_refused() -> None:
+    @frozen
+    class Nameless:
+        x: int
+
+    with pytest.raises(AttributeError):
+        identity(Nameless(1))
+
+
+def test_profiles_spell_out_what_they_declare() -> None:
+    columns = {"price": Column(("VK",), decimal=","), "brand": Column(("Marke",))}
+    profile = Profile(columns=columns, skip=(Skip("Status", ("draft",), "a draft"),))
+    assert profile.spelled_out() == (
+        '{"columns": {"brand": {"from_": ["Marke"]}, "price": {"decimal": ",", '
+        '"from_": ["VK"]}}, "skip": [{"column": "Status", "reason": "a draft", '
+        '"words": ["draft"]}]}'
+    )
+    assert Profile().spelled_out() == "{}"
+    assert Profile(columns=dict(reversed(columns.items())), skip=profile.skip) == profile
