@@ -23,10 +23,10 @@ from attrs import evolve
 
 from adapters.embedded_postgres import running_postgres
 from adapters.postgres import PostgresStore
-from commerce_core.feed_schema import Record
-from commerce_core.paging import Position
-from commerce_core.partners import Partner
-from commerce_core.versions import START, ChangeQuery, behind
+from commerce_core.base.paging import Position
+from commerce_core.history.versions import START, ChangeQuery, behind
+from commerce_core.partners.partner import Partner
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 
 PAGE: Final = 1_000

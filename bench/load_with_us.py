@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import commerce_core
-from commerce_core.errors import Conflict
+from commerce_core.base.errors import Conflict
 
 PARTNER = "Measured"
 
@@ -24,16 +24,16 @@ def main() -> None:
     url, folder, *files = sys.argv[1:]
     with commerce_core.connect(url, f"file:{folder}") as commerce:
         with suppress(Conflict):
-            commerce.intake.add_partner(PARTNER, currency="EUR")
+            commerce.partners.add(PARTNER, currency="EUR")
         for asked in files:
             kind, _, name = asked.rpartition(":")
             begun = time.perf_counter()
             with Path(name).open("rb") as stream:
-                receipt = commerce.intake.upload(
+                receipt = commerce.feeds.upload(
                     stream, partner=PARTNER, mode="full", kind="plan" if kind else "ingest"
                 )
             kept = time.perf_counter()
-            job = commerce.intake.run(receipt.job_id)
+            job = commerce.jobs.run(receipt.job_id)
             told = {
                 "file": name,
                 "keeping": kept - begun,

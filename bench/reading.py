@@ -28,8 +28,8 @@ from bench.reading_cases import PAGE, Case, cases_of, check, typical
 from bench.reading_figures import write_down
 from bench.reading_requests import requests
 from bench.run import machine
-from commerce_core.paging import Position
-from commerce_core.versions import LARGEST_CHANGES, ChangeQuery
+from commerce_core.base.paging import Position
+from commerce_core.history.versions import LARGEST_CHANGES, ChangeQuery
 from tests.servers.platform import COMMERCE
 
 RESULTS: Final = Path("bench/reading.json")

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from attrs import frozen
 
 from adapters.postgres.store import PostgresStore, Unit
-from commerce_core.paging import Position, write_cursor
-from commerce_core.product_lists import position_of
-from commerce_core.products import ProductQuery, SortBy
+from commerce_core.base.paging import Position, write_cursor
+from commerce_core.catalog.product import ProductQuery, SortBy
+from commerce_core.catalog.sorting import position_of
 
 PAGE: Final = 100
 DEEP: Final = 10_000

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from adapters.postgres.pages import WALKING, WALKING_IN_GROUPS
-from adapters.postgres.product_pages import is_walk, legs
+from adapters.postgres.catalog.pages import is_walk, legs
+from adapters.postgres.collections.listing import WALKING, WALKING_IN_GROUPS
 from adapters.postgres.store import PostgresStore, Unit
 from bench.reading_cases import PAGE, Case, check, typical
-from commerce_core.products import ProductQuery
+from commerce_core.catalog.product import ProductQuery
 from tests.servers.platform import Platform, until
 from tests.servers.postgres import free_port
 
@@ -26,7 +26,7 @@ def requests(url: str, store: PostgresStore, cases: Sequence[Case]) -> dict[str,
     with tempfile.TemporaryDirectory() as home, ExitStack() as running:
         platform = Platform(url, Path(home))
         with platform.opened() as commerce:
-            secret = commerce.operations.issue_key().secret or ""
+            secret = commerce.keys.add().secret or ""
         ours = urlsplit(running.enter_context(platform.server()).address).netloc
         bare = running.enter_context(bare_handler(url, Path(home), store, cases))
         found: dict[str, Any] = {}

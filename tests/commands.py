@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 from click.testing import CliRunner
 
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
 from entrypoints.cli import main
 
 COMMERCE = str(Path(sys.executable).with_name("commerce"))

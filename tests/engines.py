@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from commerce_core.errors import FileRefused
-from commerce_core.feed_engine import FeedEngine
-from commerce_core.feed_reader import Terms
-from commerce_core.feed_schema import Record
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.ports.engine import FeedEngine
+from commerce_core.schema.record import Record
 
 
 def spelled(value: object) -> object:

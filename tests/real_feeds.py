@@ -26,15 +26,16 @@ from rich.table import Table
 import commerce_core
 from adapters.polars_feeds import PolarsEngine
 from adapters.polars_feeds.chunks import CHUNK
+from commerce_core.base.errors import FileRefused
+from commerce_core.commerce import Commerce
 from commerce_core.doctor import Asked, Diagnosis, examine
-from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import read_text
-from commerce_core.feed_engine import ReferenceEngine
-from commerce_core.feed_reader import Terms
-from commerce_core.jobs import Job, Summary
-from commerce_core.partners import Mode
-from commerce_core.profiles import CANONICAL, Profile
-from commerce_core.usecases import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.feeds.summary import Summary
+from commerce_core.parsing.decoding import read_text
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.profiles.profile import CANONICAL, Profile
+from commerce_core.schema.fields import Mode
 from entrypoints.profile_files import read_profile
 from tests.engines import read
 
@@ -136,11 +137,11 @@ def _compared(body: bytes, reading: Reading) -> str:
 
 def _sent(commerce: Commerce, name: str, file: Path, reading: Reading) -> Job:
     """What became of the file, sent by a partner that may have sent others before."""
-    known = {partner.partner_name for partner in commerce.intake.partners()}
+    known = {partner.partner_name for partner in commerce.partners.list()}
     if name not in known:
-        commerce.intake.add_partner(name, currency=reading.currency)
-    commerce.sourcing.set_profile(reading.profile, partner=name)
-    return commerce.intake.load(str(file), partner=name, mode=reading.mode)
+        commerce.partners.add(name, currency=reading.currency)
+    commerce.sources.set_profile(reading.profile, partner=name)
+    return commerce.feeds.load(str(file), partner=name, mode=reading.mode)
 
 
 def _encoding(file: Path, profile: Profile) -> str:

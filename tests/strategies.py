@@ -13,11 +13,12 @@ from attrs import evolve, frozen
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from commerce_core.errors import FileRefused
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feed_schema import LONGEST_SKU, PRODUCT_FIELDS, Record
-from commerce_core.partners import Mode
-from commerce_core.sales import SalesEntry, SalesQuestion
+from commerce_core.analytics.ledger import SalesEntry, SalesQuestion
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.schema.fields import LONGEST_SKU, PRODUCT_FIELDS, Mode
+from commerce_core.schema.record import Record
 
 # --- feeds ----------------------------------------------------------------------------------------
 

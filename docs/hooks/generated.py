@@ -21,7 +21,9 @@ import attrs
 import adapters
 import commerce_core
 import entrypoints
-from commerce_core import errors, feed_schema, guards
+from commerce_core.base import errors
+from commerce_core.feeds import guards
+from commerce_core.schema import fields
 from entrypoints import http, problems, settings
 from entrypoints.http.app import api_description
 from entrypoints.http.errors import _OF_HTTP as OF_HTTP
@@ -107,17 +109,15 @@ def _codes(names: Iterable[str]) -> str:
 
 def columns() -> str:
     """Every field of a feed."""
-    rows = [
-        (f"`{f.name}`", _kind(f.kind), f.meaning, _codes(f.aliases)) for f in feed_schema.FIELDS
-    ]
+    rows = [(f"`{f.name}`", _kind(f.kind), f.meaning, _codes(f.aliases)) for f in fields.FIELDS]
     return table(("field", "kind", "what it is", "also understood as"), rows)
 
 
-def _kind(kind: feed_schema.Kind) -> str:
+def _kind(kind: fields.Kind) -> str:
     """A kind's name, linked to what is said about it."""
     name = _words(type(kind))
     return f"[{name}](#kinds)" + (
-        f", up to {kind.longest:,}" if isinstance(kind, feed_schema.Text) else ""
+        f", up to {kind.longest:,}" if isinstance(kind, fields.Text) else ""
     )
 
 
@@ -127,7 +127,7 @@ def _words(kind: type) -> str:
 
 def kinds() -> str:
     """How the cells of each kind are read."""
-    met = dict.fromkeys(type(f.kind) for f in feed_schema.FIELDS)
+    met = dict.fromkeys(type(f.kind) for f in fields.FIELDS)
     return table(
         ("kind", "how a cell is read"), [(_words(kind), inspect.getdoc(kind) or "") for kind in met]
     )
@@ -137,8 +137,8 @@ def words() -> str:
     """What is understood where one of a few words is wanted."""
     rows = [
         (f"`{f.name}`", f"`{meant}`", _codes(s for s, m in f.kind.spellings.items() if m == meant))
-        for f in feed_schema.FIELDS
-        if isinstance(f.kind, feed_schema.Word)
+        for f in fields.FIELDS
+        if isinstance(f.kind, fields.Word)
         for meant in dict.fromkeys(f.kind.spellings.values())
     ]
     return table(("field", "value", "understood from"), rows)
@@ -175,9 +175,7 @@ def _limit(value: object) -> str:
 
 def record_problems() -> str:
     """What can be wrong with a record."""
-    rows = [
-        (f"`{code}`", severity, hint) for code, (severity, hint) in feed_schema.PROBLEMS.items()
-    ]
+    rows = [(f"`{code}`", severity, hint) for code, (severity, hint) in fields.PROBLEMS.items()]
     return table(("code", "severity", "what to do"), rows)
 
 

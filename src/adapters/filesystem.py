@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from commerce_core.errors import NotFound, TooLarge, Unavailable
-from commerce_core.ports import FILE_KEY, StoredFile, check_file_key
+from commerce_core.base.errors import NotFound, TooLarge, Unavailable
+from commerce_core.ports.files import FILE_KEY, StoredFile, check_file_key
 
 BLOCK: Final = 1 << 18
 """Bytes that are read and written at a time."""
@@ -41,7 +41,7 @@ _TROUBLES: Final = {
 
 
 class DiskFiles:
-    """Implements `commerce_core.ports.Files` under one folder, which is made when it is needed."""
+    """Implements `commerce_core.ports.files.Files` under one folder, created on first use."""
 
     def __init__(self, root: Path | str) -> None:
         """Touches nothing yet."""

@@ -34,7 +34,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 )
 from urllib3.exceptions import HTTPError  # what botocore reads with; some errors come as they are
 
-from commerce_core.errors import (
+from commerce_core.base.errors import (
     CommerceError,
     Conflict,
     InvalidInput,
@@ -42,7 +42,7 @@ from commerce_core.errors import (
     TooLarge,
     Unavailable,
 )
-from commerce_core.ports import FILE_KEY, StoredFile, check_file_key
+from commerce_core.ports.files import FILE_KEY, StoredFile, check_file_key
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -110,7 +110,7 @@ class _Cut(Unavailable):
 
 
 class S3Files:
-    """Implements `commerce_core.ports.Files` in one bucket, under one prefix; threads share it."""
+    """Implements `ports.files.Files` in one bucket, under one prefix; threads share it."""
 
     def __init__(
         self, bucket: str, prefix: str = "", *, part_bytes: int = PART, page: int = PAGE

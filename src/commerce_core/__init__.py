@@ -1,6 +1,6 @@
 """Open commerce integration: partners' feeds become a catalog, orders and figures.
 
-`connect` opens the platform as a library; everything it does is in `usecases`, everything it needs
+`connect` opens the platform as a library; everything it does is in `commerce`, everything it needs
 from outside in `ports`.
 """
 
@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from commerce_core.usecases import Commerce
+    from commerce_core.commerce import Commerce
 
 __all__ = ["connect"]
 

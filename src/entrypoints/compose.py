@@ -13,13 +13,15 @@ from attrs import frozen
 import adapters
 import commerce_core
 import entrypoints
-from commerce_core.context import Context
-from commerce_core.feed_engine import Reading, ReferenceEngine
-from commerce_core.feed_reader import Terms
-from commerce_core.fingerprints import NOTHING_KNOWN, Known
-from commerce_core.partners import new_secret
-from commerce_core.ports import Files, Store
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.partners.access import new_secret
+from commerce_core.ports.engine import Reading
+from commerce_core.ports.files import Files
+from commerce_core.ports.store import Store
+from commerce_core.usecases.context import Context
 from entrypoints.fail_points import FailPoint
 from entrypoints.metrics import Connections
 from entrypoints.settings import Settings, load_settings
@@ -63,7 +65,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
-            commerce.operations.ensure_operator_key(_operator_secret(settings.operator_key_file))
+            commerce.keys.ensure_operator(_operator_secret(settings.operator_key_file))
         yield commerce
 
 

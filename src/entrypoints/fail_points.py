@@ -26,10 +26,11 @@ from typing import Any, BinaryIO, Final, cast
 
 from attrs import define, evolve, field, frozen
 
-from commerce_core.context import Context
-from commerce_core.errors import InvalidInput, Unavailable
-from commerce_core.feed_engine import FeedEngine
-from commerce_core.ports import Files, Store, UnitOfWork
+from commerce_core.base.errors import InvalidInput, Unavailable
+from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.files import Files
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.usecases.context import Context
 
 VARIABLE: Final = "COMMERCE_FAIL_AT"
 _MOMENT: Final = 0.2

@@ -5,8 +5,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from time import monotonic
 
-from commerce_core.errors import CommerceError, RunLost, Unavailable
-from commerce_core.jobs import Job
+from commerce_core.base.errors import CommerceError, RunLost, Unavailable
+from commerce_core.feeds.job import Job
 from entrypoints import logs
 from entrypoints.metrics import FATES, metrics
 

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from commerce_core.jobs import Job
+from commerce_core.feeds.job import Job
 from entrypoints import logs
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from commerce_core.errors import (
+from commerce_core.base.errors import (
     CommerceError,
     Conflict,
     FileRefused,

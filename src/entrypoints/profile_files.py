@@ -6,8 +6,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from commerce_core.errors import InvalidInput
-from commerce_core.profiles import Profile
+from commerce_core.base.errors import InvalidInput
+from commerce_core.profiles.profile import Profile
 from entrypoints.shapes import shape
 
 LONGEST_PROFILE: Final = 1 << 20

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
-from commerce_core.errors import Unavailable
-from commerce_core.jobs import Backlog
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Unavailable
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Backlog
 from entrypoints import logs
 from entrypoints.compose import connections
 from entrypoints.metrics import CONTENT_TYPE, metrics, watch_connections
@@ -73,7 +73,7 @@ class Watch:
         return self._parts.get()
 
     def _look_at_parts(self) -> Mapping[str, str]:
-        found = self._commerce.operations.check()
+        found = self._commerce.health.check()
         for name, error in found.items():
             self._tell_change(name, error)
         return {name: error.publicly if error else "ok" for name, error in found.items()}
@@ -89,7 +89,7 @@ class Watch:
 
     def _look_at_queue(self) -> Backlog | None:
         try:
-            return self._commerce.operations.backlog()
+            return self._commerce.queue.backlog()
         except Unavailable:
             return None
 

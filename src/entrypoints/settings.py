@@ -10,9 +10,9 @@ from typing import Any, Final
 from attrs import Attribute, converters, field, fields, frozen
 from attrs.validators import ge, le, optional
 
-from commerce_core.context import MOST_UPLOAD_BYTES
-from commerce_core.errors import Fault, InvalidInput
-from commerce_core.jobs import LEASE
+from commerce_core.base.errors import Fault, InvalidInput
+from commerce_core.feeds.job import LEASE
+from commerce_core.usecases.context import MOST_UPLOAD_BYTES
 
 PREFIX: Final = "COMMERCE_"
 FILE: Final = "commerce.toml"

@@ -13,15 +13,15 @@ from typing import Any, Final, cast
 
 from attrs import Attribute, Factory, fields, has
 
-from commerce_core.context import Listed
-from commerce_core.intake import Receipt
-from commerce_core.jobs import Job
-from commerce_core.operations import IssuedKey
-from commerce_core.partners import ApiKey
-from commerce_core.products import Product
-from commerce_core.profiles import Column, Group, Profile, Skip
-from commerce_core.sales import Report
-from commerce_core.sources import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.analytics.reports import Report
+from commerce_core.catalog.product import Product
+from commerce_core.feeds.job import Job
+from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.partners.access import ApiKey
+from commerce_core.profiles.profile import Column, Group, Profile, Skip
+from commerce_core.usecases.context import Listed
+from commerce_core.usecases.feeds import Receipt
+from commerce_core.usecases.keys import IssuedKey
 
 SPARSE: Final = (Profile, Column, Skip, Group)
 """Values that are shown without what is at its default."""

@@ -9,10 +9,11 @@ from typing import Final
 
 from attrs import define, field
 
-from commerce_core.errors import CommerceError, RunLost, Severed, Unavailable
-from commerce_core.jobs import LEASE, Job, Progress
-from commerce_core.ports import KeepLease, Store
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import CommerceError, RunLost, Severed, Unavailable
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import LEASE, Job, Progress
+from commerce_core.ports.runtime import KeepLease
+from commerce_core.ports.store import Store
 from entrypoints import job_story
 
 MOST_BETWEEN_RENEWALS: Final = timedelta(seconds=1)
@@ -75,7 +76,7 @@ class Worker:
         if job is None:
             return
         try:
-            self._commerce.intake.give_back(job)
+            self._commerce.queue.give_back(job)
             job_story.given_back(job, "the worker ends")
         except CommerceError as error:
             job_story.not_given_back(job, error)
@@ -94,7 +95,7 @@ class Worker:
 
     def _work_once(self) -> None:
         """Runs the next job, or waits for one. A fault of one job ends no worker."""
-        job = self._commerce.intake.claim()
+        job = self._commerce.queue.claim()
         if job is None:
             self._forget_old()
             self._wake.wait(self._poll_every.total_seconds())
@@ -112,7 +113,7 @@ class Worker:
         if now >= self._forgets_at:
             self._forgets_at = now + FORGET_EVERY.total_seconds()
             self._commerce.history.forget_old()
-            self._commerce.chronicle.forget_old()
+            self._commerce.events.forget_old()
 
     def _pause_after(self, error: Exception) -> None:
         job_story.cant_claim(error)
@@ -122,7 +123,7 @@ class Worker:
         """Runs a job. After a fault of ours its lease runs out, and after three it is set aside."""
         begun = time.monotonic()
         try:
-            job_story.ended(self._commerce.intake.execute(job), begun)
+            job_story.ended(self._commerce.queue.execute(job), begun)
         except Exception as error:  # noqa: BLE001 - whatever one job brings, the others are to be run
             job_story.broken_off(job, error)
             if isinstance(error, Unavailable):
@@ -139,7 +140,7 @@ class Worker:
         pause = PAUSE_AFTER_FAILURE * 2 ** min(job.attempts - 1, MOST_DOUBLINGS)
         while True:
             try:
-                self._commerce.intake.give_back(job, pause, severed=severed)
+                self._commerce.queue.give_back(job, pause, severed=severed)
             except RunLost:
                 return
             except Unavailable:

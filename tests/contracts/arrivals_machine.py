@@ -26,11 +26,11 @@ from hypothesis.stateful import (
 )
 
 from adapters.memory import MemoryFiles
-from commerce_core.context import Context
-from commerce_core.partners import Mode
-from commerce_core.ports import Store
-from commerce_core.products import ProductQuery
-from commerce_core.usecases import Commerce
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
+from commerce_core.ports.store import Store
+from commerce_core.schema.fields import Mode
+from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts.samples import MINUTE, T0
 
@@ -66,25 +66,25 @@ class Desk:
 
     def receive(self, sent: Sent) -> str:
         """Sends a feed whose job waits for a worker; the id of its job."""
-        return self.commerce.intake.upload(
+        return self.commerce.feeds.upload(
             BytesIO(sent.body), partner=self.partner, source=sent.source, mode=sent.mode,
             snapshot_at=sent.at, run=True,
         ).job_id  # fmt: skip
 
     def work(self) -> bool:
         """Runs the next job, if one waits."""
-        job = self.commerce.intake.claim()
-        return job is not None and bool(self.commerce.intake.execute(job))
+        job = self.commerce.queue.claim()
+        return job is not None and bool(self.commerce.queue.execute(job))
 
     def state(self, job_id: str) -> object:
         """What has become of a job and its feed."""
-        job = self.commerce.intake.get_job(job_id)
-        feed = self.commerce.intake.get_feed(job.feed_id)
+        job = self.commerce.jobs.get(job_id)
+        feed = self.commerce.feeds.get(job.feed_id)
         return job.status, job.outcome, job.error and job.error.code, feed.status
 
     def prices(self) -> dict[str, str]:
         """What the catalog shows."""
-        found = self.commerce.catalog.list(ProductQuery(self.partner))
+        found = self.commerce.products.list(ProductQuery(self.partner))
         return {product.sku: f"{product.price:f}" for product in found}
 
 
@@ -96,8 +96,8 @@ def desk_on(store: Store) -> Desk:
     )  # fmt: skip
     commerce = Commerce(context)
     name = f"Two doors {secrets.token_hex(8)}"
-    partner = commerce.intake.add_partner(name, currency="EUR").partner_id
-    commerce.sourcing.add(partner, "outlet")
+    partner = commerce.partners.add(name, currency="EUR").partner_id
+    commerce.sources.add(partner, "outlet")
     return Desk(commerce, partner)
 
 

@@ -11,15 +11,16 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 
-from commerce_core import plans
-from commerce_core.errors import NotFound
-from commerce_core.feed_schema import Record
-from commerce_core.feeds import Feed
-from commerce_core.ids import Block
-from commerce_core.plans import Change, Incoming
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.products import Oversold, Product, ProductQuery
-from commerce_core.publications import TICK, Publication
+from commerce_core.base.errors import NotFound
+from commerce_core.base.ids import Block
+from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.publication import TICK, Publication
+from commerce_core.feeds.feed import Feed
+from commerce_core.plans import comparison
+from commerce_core.plans.changes import Change
+from commerce_core.plans.comparison import Incoming
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, ONE_STORE_AND_ANOTHER, SECOND, T0, record
 from tests.contracts.threads import PATIENCE, meanwhile, together
@@ -67,7 +68,7 @@ class TestCatalog:
     def test_plans_and_what_becomes_of_them_are_those_of_the_reference(
         self, store: Store, files: Sequence[FeedFile]
     ):
-        """Feed after feed: the plan is that of `plans.compare`, and applying it does just that.
+        """Feed after feed: the plan is that of `comparison.compare`, and `apply` does just that.
 
         Every changed product has the values, the version, the line, the ordinal and the id that it
         has to have; every other is untouched; the number of active products is as told.
@@ -98,7 +99,7 @@ class TestCatalog:
             for product in before.values()
             if product.source_id == feed.source_id and product.status == "active"
         ]
-        plan, changes = plans.compare(incoming, records, before.get, active, PROBLEM_LIMIT)
+        plan, changes = comparison.compare(incoming, records, before.get, active, PROBLEM_LIMIT)
         assert unit.products.compare(incoming, samples.batches(records), PROBLEM_LIMIT) == plan
         assert of_partner(unit, feed.partner_id) == before
 
@@ -153,7 +154,7 @@ class TestCatalog:
         feed = samples.received(store, source)
         publication, incoming = samples.publication(feed), samples.incoming(feed)
 
-        def refused(unit: UnitOfWork, plan: plans.Plan) -> None:
+        def refused(unit: UnitOfWork, plan: comparison.Plan) -> None:
             with pytest.raises(ValueError, match="last plan"):
                 unit.products.apply(plan, publication, samples.new_stem())
 
@@ -536,7 +537,7 @@ class TestCatalog:
         assert waiting.result(PATIENCE) == 0
 
 
-def plan_of(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -> plans.Plan:
+def plan_of(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -> comparison.Plan:
     """The plan of the same comparison, made once more: a comparison changes nothing."""
     return unit.products.compare(incoming, samples.batches(records), PROBLEM_LIMIT)
 

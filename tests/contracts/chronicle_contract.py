@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from commerce_core.audit import AuditEntry, AuditQuery
-from commerce_core.errors import Malformed
-from commerce_core.events import Event, EventKind, EventPage, EventQuery
-from commerce_core.paging import every
-from commerce_core.ports import Store
+from commerce_core.activity.audit import AuditEntry, AuditQuery
+from commerce_core.activity.events import Event, EventKind, EventPage, EventQuery
+from commerce_core.base.errors import Malformed
+from commerce_core.base.paging import every
+from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, SECOND, T0
 from tests.contracts.threads import PATIENCE, meanwhile, together

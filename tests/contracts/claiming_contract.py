@@ -7,12 +7,13 @@ import pytest
 from attrs import evolve
 
 from adapters.memory import MemoryFiles
-from commerce_core.claiming import Claiming
-from commerce_core.events import Told
-from commerce_core.jobs import Job, Summary
-from commerce_core.partners import Mode
-from commerce_core.ports import Store
-from commerce_core.sources import Source
+from commerce_core.activity.events import Told
+from commerce_core.feeds.job import Job
+from commerce_core.feeds.source import Source
+from commerce_core.feeds.summary import Summary
+from commerce_core.ingestion.claim import Claiming
+from commerce_core.ports.store import Store
+from commerce_core.schema.fields import Mode
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
 from tests.contracts.threads import PATIENCE, meanwhile, together

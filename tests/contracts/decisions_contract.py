@@ -4,14 +4,15 @@ from decimal import Decimal
 
 from attrs import evolve
 
-from commerce_core.changes import Sample, SampledField
-from commerce_core.guards import DEFAULT_GUARDS, Figures, judge
-from commerce_core.jobs import Decision, Summary
-from commerce_core.kept_plans import KeptPlan
-from commerce_core.plans import Plan, Stock
-from commerce_core.ports import Store
-from commerce_core.price_moves import PriceMove, price_moves
-from commerce_core.rekeying import Pair, Rekeyed
+from commerce_core.feeds.guards import DEFAULT_GUARDS, Figures, judge
+from commerce_core.feeds.job import Decision
+from commerce_core.feeds.summary import Summary
+from commerce_core.plans.changes import Sample, SampledField
+from commerce_core.plans.comparison import Plan, Stock
+from commerce_core.plans.price_moves import PriceMove, price_moves
+from commerce_core.plans.rekeying import Pair, Rekeyed
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
 

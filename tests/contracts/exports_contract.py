@@ -10,10 +10,10 @@ from typing import Any, get_args
 
 import pytest
 
-from commerce_core.exports import HEADER, ExportForm, blocks_of
-from commerce_core.feed_schema import Record
-from commerce_core.ports import Store
-from commerce_core.products import Product, ProductQuery
+from commerce_core.catalog.export import HEADER, ExportForm, blocks_of
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.ports.store import Store
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import T0, record
 

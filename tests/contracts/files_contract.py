@@ -1,4 +1,4 @@
-"""The whole contract of a place for files: one promise of `commerce_core.ports.Files` per test.
+"""The whole contract of a place for files: one promise of `ports.files.Files` per test.
 
 A test module takes it in, and provides the fixture `files`: an empty place for each test.
 
@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from commerce_core.errors import NotFound, TooLarge
-from commerce_core.ports import LONGEST_FILE_KEY, Files, StoredFile
+from commerce_core.base.errors import NotFound, TooLarge
+from commerce_core.ports.files import LONGEST_FILE_KEY, Files, StoredFile
 from tests.contracts.threads import together
 
 __all__ = ["TestFiles"]

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from commerce_core.products import Product, ProductQuery
-from commerce_core.usecases import Commerce
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.commerce import Commerce
 
 SKUS = "ABCDEF"
 PRICES = ("10.00", "12.00", "15.00", "20.00", "30.00")
@@ -124,14 +124,14 @@ class HistoryMachine(RuleBasedStateMachine):
     @initialize(told=rows)
     def settle(self, told: Sequence[Row]) -> None:
         for platform in self.platforms:
-            platform.intake.add_partner(self.partner, currency="EUR")
+            platform.partners.add(self.partner, currency="EUR")
         self.send("full", told)
 
     @rule(mode=st.sampled_from(["full", "delta", "delta"]), told=rows)
     def send(self, mode: Literal["full", "delta"], told: Sequence[Row]) -> None:
         """A feed; where its bytes are those that were published last it publishes nothing."""
         jobs = [
-            platform.intake.load(io.BytesIO(content(told)), partner=self.partner, mode=mode)
+            platform.feeds.load(io.BytesIO(content(told)), partner=self.partner, mode=mode)
             for platform in self.platforms
         ]
         assert jobs[0].outcome == jobs[1].outcome is not None, jobs
@@ -164,8 +164,8 @@ class HistoryMachine(RuleBasedStateMachine):
         """Plans and does it on both; the job tells what the plan had said."""
         told: list[object] = []
         for platform, id_ in zip(self.platforms, feed, strict=True):
-            plan = platform.intake.plan_revert(id_, undo=undo)
-            job = platform.intake.run(platform.intake.revert(id_, undo=undo).job_id)
+            plan = platform.reverts.plan(id_, undo=undo)
+            job = platform.jobs.run(platform.reverts.start(id_, undo=undo).job_id)
             assert job.summary is not None, job
             found = (plan.updated, plan.restored, plan.removed, plan.unchanged, plan.kept)
             told.append((*found, [kept.sku for kept in plan.listed]))
@@ -230,7 +230,7 @@ def published(platform: Commerce, feed_id: str) -> int:
 
 
 def catalog(platform: Commerce, partner: str) -> dict[str, Product]:
-    found = platform.catalog.list(ProductQuery(status="all"), partner=partner)
+    found = platform.products.list(ProductQuery(status="all"), partner=partner)
     return {product.sku: product for product in found}
 
 

@@ -18,16 +18,16 @@ import pytest
 from attrs import define, evolve, field
 
 from adapters.memory import MemoryFiles
-from commerce_core import tally
-from commerce_core.approvals import decision, take_up
-from commerce_core.context import Context
-from commerce_core.errors import Conflict, FileRefused, InvalidInput, NotFound
-from commerce_core.jobs import Job
-from commerce_core.kept_plans import KeptPlan
-from commerce_core.partners import Mode
-from commerce_core.ports import Store
-from commerce_core.products import Product
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Conflict, FileRefused, InvalidInput, NotFound
+from commerce_core.catalog.product import Product
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.ingestion import tally
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.store import Store
+from commerce_core.schema.fields import Mode
+from commerce_core.usecases.context import Context
+from commerce_core.usecases.plans import decision, take_up
 from entrypoints.worker import no_lease
 from tests.contracts.threads import together
 
@@ -77,7 +77,7 @@ class Desk:
 
     def send(self, rows: Sequence[Row], mode: Mode = "full", at: datetime | None = None) -> Job:
         self.at += timedelta(minutes=19)
-        return self.commerce.intake.load(
+        return self.commerce.feeds.load(
             io.BytesIO(written(rows)), partner=self.partner, mode=mode, snapshot_at=at or self.at
         )
 
@@ -87,15 +87,15 @@ class Desk:
         return job
 
     def products(self) -> dict[str, Product]:
-        return {p.sku: p for p in self.commerce.catalog.list(partner=self.partner)}
+        return {p.sku: p for p in self.commerce.products.list(partner=self.partner)}
 
     def plan(self, job: Job) -> KeptPlan:
-        return self.commerce.intake.plan_of(job.job_id)
+        return self.commerce.plans.get(job.job_id)
 
     def state(self, job: Job) -> tuple[str, str]:
         """What has become of the feed, and of the job."""
-        intake = self.commerce.intake
-        return intake.get_feed(job.feed_id).status, intake.get_job(job.job_id).status
+        commerce = self.commerce
+        return commerce.feeds.get(job.feed_id).status, commerce.jobs.get(job.job_id).status
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def desk(store: Store) -> Desk:
         lambda _: nullcontext(io.BytesIO()),
     )  # fmt: skip
     commerce = Commerce(context)
-    return Desk(commerce, commerce.intake.add_partner("Campers", currency="GBP").partner_id)
+    return Desk(commerce, commerce.partners.add("Campers", currency="GBP").partner_id)
 
 
 def tripped(plan: KeptPlan) -> list[str]:
@@ -136,7 +136,7 @@ def hold_first_products(desk: Desk) -> None:
     held = desk.send(catalog())
     assert desk.state(held) == ("held", "held")
     assert desk.products() == {}
-    assert desk.commerce.intake.approve(held.feed_id).status == "completed"
+    assert desk.commerce.plans.approve(held.feed_id).status == "completed"
     assert len(desk.products()) == len(catalog())
 
 
@@ -157,7 +157,7 @@ def test_an_exclusion_by_accident_is_held_and_nothing_of_it_lands(desk: Desk):
     assert (job.summary.removed, job.summary.created) == (26, 2)
     assert [s.sku for s in plan.samples if s.change == "removed"][:2] == ["V-074", "V-075"]
     assert desk.products() == before
-    assert desk.commerce.intake.get_feed(job.feed_id).latest_job is not None
+    assert desk.commerce.feeds.get(job.feed_id).latest_job is not None
 
 
 def test_it_is_approved_without_its_removals_and_the_next_feed_supersedes_none(desk: Desk):
@@ -165,7 +165,7 @@ def test_it_is_approved_without_its_removals_and_the_next_feed_supersedes_none(d
     rows = catalog()
     desk.settle(rows)
     held = desk.send(each(rows[:74], quantity="2"))
-    job = desk.commerce.intake.approve(held.feed_id, without=["removals"], note="an accident")
+    job = desk.commerce.plans.approve(held.feed_id, without=["removals"], note="an accident")
     assert (job.job_id, job.status, job.outcome) == (held.job_id, "completed", "clean")
     assert job.summary is not None
     assert (job.summary.updated, job.summary.removed, job.summary.absent) == (74, 0, 26)
@@ -184,7 +184,7 @@ def test_deletes_stay_too_where_it_is_approved_without_removals(desk: Desk):
     desk.settle(rows)
     held = desk.send(each(without(rows[:40], "price"), deleted="yes"), mode="delta")
     assert desk.state(held) == ("held", "held")
-    job = desk.commerce.intake.approve(held.feed_id, without=["removals"])
+    job = desk.commerce.plans.approve(held.feed_id, without=["removals"])
     assert job.summary is not None
     assert (job.summary.deleted, job.summary.removed, job.summary.unchanged) == (0, 0, 40)
     assert desk.plan(job).withheld == 40
@@ -200,10 +200,10 @@ def test_the_next_whole_feed_supersedes_what_is_held(desk: Desk):
     assert desk.state(held) == ("held", "held")
     desk.settle(each(rows, quantity="4"))
     assert desk.state(held) == ("superseded", "completed")
-    ended = desk.commerce.intake.get_job(held.job_id)
+    ended = desk.commerce.jobs.get(held.job_id)
     assert ended.outcome == "superseded"
     with pytest.raises(Conflict) as refused:
-        desk.commerce.intake.approve(held.feed_id)
+        desk.commerce.plans.approve(held.feed_id)
     assert refused.value.code == "feed_not_held"
 
 
@@ -215,7 +215,7 @@ def test_an_older_whole_feed_doesn_t_supersede_what_is_held(desk: Desk):
     held = desk.send(rows[:50])
     assert desk.send(each(rows, quantity="4"), at=early).status == "completed"
     assert desk.state(held) == ("held", "held")
-    assert desk.commerce.intake.approve(held.feed_id).status == "completed"
+    assert desk.commerce.plans.approve(held.feed_id).status == "completed"
     assert len(desk.products()) == 50
 
 
@@ -287,7 +287,7 @@ def test_a_whole_feed_that_lost_a_column_is_held_and_leaves_the_field_alone_if_a
     (gone,) = desk.plan(held).holds
     assert (gone.guard, gone.value) == ("columns_gone", Decimal(1))
     assert "image_url" in gone.detail
-    assert desk.commerce.intake.approve(held.feed_id).status == "completed"
+    assert desk.commerce.plans.approve(held.feed_id).status == "completed"
     assert desk.products()["V-000"].image_url == "https://img.example/0.jpg"
     assert desk.products()["V-000"].quantity == 9
 
@@ -341,11 +341,11 @@ def test_an_approved_feed_applies_as_its_job_and_as_who_approved_it(desk: Desk):
     desk.settle(rows)
     held = desk.send(rows[:50])
     assert held.attempts == 1
-    job = desk.commerce.intake.approve(held.feed_id, note="half of them are sold")
+    job = desk.commerce.plans.approve(held.feed_id, note="half of them are sold")
     assert (job.job_id, job.attempts, job.outcome) == (held.job_id, 2, "clean")
     assert desk.state(job) == ("applied", "completed")
     assert len(desk.products()) == 50
-    assert desk.commerce.intake.get_job(job.job_id) == job
+    assert desk.commerce.jobs.get(job.job_id) == job
 
 
 def test_an_approval_outlives_the_process_that_gave_it(desk: Desk, store: Store):
@@ -357,10 +357,10 @@ def test_an_approval_outlives_the_process_that_gave_it(desk: Desk, store: Store)
     with store.begin() as unit:
         approved = decision(gone, approves=True, note=None, without=["removals"])
         take_up(gone, unit, unit.feeds.get(held.feed_id), approved)
-    job = desk.commerce.intake.claim()
+    job = desk.commerce.queue.claim()
     assert job is not None
     assert (job.job_id, job.attempts, job.silent_ends) == (held.job_id, 3, 1)
-    assert desk.commerce.intake.execute(job).status == "completed"
+    assert desk.commerce.queue.execute(job).status == "completed"
     assert desk.state(held) == ("applied", "completed")
     assert len(desk.products()) == 100
 
@@ -369,7 +369,7 @@ def test_of_those_who_decide_at_the_same_moment_one_is_right(desk: Desk):
     """The others are told that it isn't held any more; the feed is applied once, or not at all."""
     rows = catalog()
     desk.settle(rows)
-    held, intake = desk.send(rows[:50]), desk.commerce.intake
+    held, commerce = desk.send(rows[:50]), desk.commerce
 
     def decided(decide: Callable[[str], object]) -> str:
         try:
@@ -378,7 +378,7 @@ def test_of_those_who_decide_at_the_same_moment_one_is_right(desk: Desk):
             return refused.code
         return "decided"
 
-    deciders = (intake.approve, intake.approve, intake.reject)
+    deciders = (commerce.plans.approve, commerce.plans.approve, commerce.plans.reject)
     told = together(*(partial(decided, decide) for decide in deciders))
     assert sorted(told) == ["decided", "feed_not_held", "feed_not_held"]
     assert desk.state(held) in (("applied", "completed"), ("rejected", "cancelled"))
@@ -395,16 +395,16 @@ def test_an_approval_doesn_t_cover_more_than_was_seen(desk: Desk):
     before = desk.at - timedelta(minutes=1)
     assert desk.send(more, mode="delta", at=before).outcome == "clean"
     with pytest.raises(Conflict) as refused:
-        desk.commerce.intake.approve(held.feed_id)
+        desk.commerce.plans.approve(held.feed_id)
     assert refused.value.code == "plan_worse"
     plan = refused.value.shown["plan"]
     assert isinstance(plan, KeptPlan)
     assert (plan.removed, plan.before) == (66, 140)
     assert desk.state(held) == ("held", "held")
-    assert desk.commerce.intake.get_job(held.job_id).decision is None
+    assert desk.commerce.jobs.get(held.job_id).decision is None
     assert desk.plan(held) == plan
     assert len(desk.products()) == 140
-    assert desk.commerce.intake.approve(held.feed_id).status == "completed"
+    assert desk.commerce.plans.approve(held.feed_id).status == "completed"
     assert len(desk.products()) == 74
 
 
@@ -415,7 +415,7 @@ def test_an_approval_covers_less_than_was_seen(desk: Desk):
     held = desk.send(rows[:70])
     gone = each(without(rows[95:], "price"), deleted="yes")
     assert desk.send(gone, mode="delta").outcome == "clean"
-    assert desk.commerce.intake.approve(held.feed_id).status == "completed"
+    assert desk.commerce.plans.approve(held.feed_id).status == "completed"
     assert len(desk.products()) == 70
 
 
@@ -424,15 +424,15 @@ def test_a_rejected_feed_is_over_for_good(desk: Desk):
     rows = catalog()
     desk.settle(rows)
     held = desk.send(rows[:50])
-    feed = desk.commerce.intake.reject(held.feed_id, note=" wrong export ")
+    feed = desk.commerce.plans.reject(held.feed_id, note=" wrong export ")
     assert feed.status == "rejected"
-    job = desk.commerce.intake.get_job(held.job_id)
+    job = desk.commerce.jobs.get(held.job_id)
     assert (job.status, desk.state(held)) == ("cancelled", ("rejected", "cancelled"))
     assert job.decision is not None
     assert (job.decision.verdict, job.decision.actor, job.decision.note) == (
         "rejected", "operator", "wrong export",
     )  # fmt: skip
-    for decide in (desk.commerce.intake.approve, desk.commerce.intake.reject):
+    for decide in (desk.commerce.plans.approve, desk.commerce.plans.reject):
         with pytest.raises(Conflict) as refused:
             decide(held.feed_id)
         assert refused.value.code == "feed_not_held"
@@ -442,20 +442,20 @@ def test_who_decided_and_why_is_in_the_audit_and_a_rejection_is_announced(desk: 
     """Each decision is noted in the transaction that takes it."""
     rows = catalog()
     desk.settle(rows)
-    approved, intake = desk.send(rows[:70]), desk.commerce.intake
-    intake.approve(approved.feed_id, without=["removals"], note="an accident")
+    approved, commerce = desk.send(rows[:70]), desk.commerce
+    commerce.plans.approve(approved.feed_id, without=["removals"], note="an accident")
     rejected = desk.send(rows[:60])
-    intake.reject(rejected.feed_id, note="another one")
+    commerce.plans.reject(rejected.feed_id, note="another one")
     entries = [
         entry
-        for entry in desk.commerce.chronicle.audit(partner=desk.partner)
+        for entry in desk.commerce.audit.list(partner=desk.partner)
         if entry.action in ("feed.approved", "feed.rejected")
     ]
     assert [(entry.action, entry.actor, entry.note, entry.subjects) for entry in entries] == [
         ("feed.rejected", "operator", "another one", (rejected.feed_id, rejected.job_id)),
         ("feed.approved", "operator", "an accident", (approved.feed_id, approved.job_id)),
     ]
-    told = list(desk.commerce.chronicle.events(kinds=("feed.rejected",), partner=desk.partner))
+    told = list(desk.commerce.events.list(kinds=("feed.rejected",), partner=desk.partner))
     assert [event.data["feed_id"] for event in told] == [rejected.feed_id]
     assert told[0].data["error"] == {"code": "rejected", "message": "another one"}
 
@@ -465,25 +465,25 @@ def test_a_held_feed_is_neither_run_nor_cancelled_nor_ingested_anew(desk: Desk):
     rows = catalog()
     desk.settle(rows)
     held = desk.send(rows[:50])
-    intake = desk.commerce.intake
-    for act in (intake.run, intake.release, intake.cancel):
+    commerce = desk.commerce
+    for act in (commerce.jobs.run, commerce.jobs.release, commerce.jobs.cancel):
         with pytest.raises(Conflict, match="held"):
             act(held.job_id)
     with pytest.raises(Conflict, match="held"):
-        intake.start(held.feed_id)
-    again = intake.run(intake.start(held.feed_id, kind="plan").job_id)
+        commerce.jobs.start(held.feed_id)
+    again = commerce.jobs.run(commerce.jobs.start(held.feed_id, kind="plan").job_id)
     assert (again.status, tripped(desk.plan(again))) == ("completed", ["removals"])
     assert desk.state(held) == ("held", "held")
-    assert intake.approve(held.feed_id).status == "completed"
+    assert commerce.plans.approve(held.feed_id).status == "completed"
 
 
 def test_a_paused_partner_s_feed_isn_t_approved(desk: Desk):
     rows = catalog()
     desk.settle(rows)
     held = desk.send(rows[:50])
-    desk.commerce.intake.change_partner(desk.partner, status="paused")
+    desk.commerce.partners.change(desk.partner, status="paused")
     with pytest.raises(Conflict, match="paused"):
-        desk.commerce.intake.approve(held.feed_id)
+        desk.commerce.plans.approve(held.feed_id)
     assert desk.state(held) == ("held", "held")
 
 
@@ -492,7 +492,7 @@ def test_a_decision_that_makes_no_sense_is_refused_before_anything_happens(desk:
     desk.settle(rows)
     held = desk.send(rows[:50])
     with pytest.raises(InvalidInput) as refused:
-        desk.commerce.intake.approve(held.feed_id, without=["prices"], note="x" * 1_001)
+        desk.commerce.plans.approve(held.feed_id, without=["prices"], note="x" * 1_001)
     assert [fault.pointer for fault in refused.value.faults] == ["/without", "/note"]
     assert desk.state(held) == ("held", "held")
 
@@ -501,10 +501,10 @@ def test_problems_of_a_held_feed_are_told_once_when_it_is_approved(desk: Desk):
     rows = catalog()
     desk.settle(rows)
     held = desk.send([*each(rows[:1], price="cheap"), *rows[1:50]])
-    told = list(desk.commerce.intake.problems(held.job_id))
+    told = list(desk.commerce.jobs.problems(held.job_id))
     assert [problem.code for problem in told] == ["not_a_number"]
-    desk.commerce.intake.approve(held.feed_id)
-    assert list(desk.commerce.intake.problems(held.job_id)) == told
+    desk.commerce.plans.approve(held.feed_id)
+    assert list(desk.commerce.jobs.problems(held.job_id)) == told
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -516,11 +516,11 @@ def test_a_file_is_looked_at_before_it_is_sent_and_nothing_stays(desk: Desk):
     desk.settle(rows)
     before = desk.products()
     stream = io.BytesIO(written(rows[:74]))
-    plan = desk.commerce.intake.plan(stream, partner=desk.partner, mode="full")
+    plan = desk.commerce.plans.preview(stream, partner=desk.partner, mode="full")
     assert tripped(plan) == ["removals"]
     assert desk.products() == before
-    assert len(list(desk.commerce.intake.feeds(partner=desk.partner))) == 1
-    assert len(list(desk.commerce.intake.jobs(partner=desk.partner))) == 1
+    assert len(list(desk.commerce.feeds.list(partner=desk.partner))) == 1
+    assert len(list(desk.commerce.jobs.list(partner=desk.partner))) == 1
     sent = desk.plan(desk.send(rows[:74]))
     assert evolve(sent, feed_id="", planned_at=DAWN) == evolve(plan, feed_id="", planned_at=DAWN)
 
@@ -529,16 +529,16 @@ def test_a_file_that_is_looked_at_is_as_large_as_it_is(desk: Desk, monkeypatch: 
     """What is bounded by the bytes of a feed is bounded by those of the file."""
     monkeypatch.setattr(tally, "RECORDS_BESIDE_BYTES", 0)
     stream = io.BytesIO(written(catalog(60)))
-    assert desk.commerce.intake.plan(stream, partner=desk.partner).created == 60
+    assert desk.commerce.plans.preview(stream, partner=desk.partner).created == 60
 
 
 def test_a_file_that_can_t_be_taken_is_refused_when_it_is_looked_at(desk: Desk):
     desk.settle(catalog(3))
     with pytest.raises(FileRefused):
-        desk.commerce.intake.plan(io.BytesIO(b"a,b\n1,2\n"), partner=desk.partner)
+        desk.commerce.plans.preview(io.BytesIO(b"a,b\n1,2\n"), partner=desk.partner)
     late = DAWN - timedelta(days=1)
     with pytest.raises(Conflict) as refused:
-        desk.commerce.intake.plan(
+        desk.commerce.plans.preview(
             io.BytesIO(written(catalog(3))), partner=desk.partner, mode="full", snapshot_at=late
         )
     assert refused.value.code == "superseded"
@@ -550,17 +550,17 @@ def test_a_job_that_only_looks_changes_nothing(desk: Desk, kind: str):
     rows = catalog(60)
     desk.settle(rows)
     before = desk.products()
-    intake = desk.commerce.intake
+    commerce = desk.commerce
     body = written([*each(rows[:30], quantity="8"), *each(rows[30:31], price="cheap")])
-    receipt = intake.upload(
+    receipt = commerce.feeds.upload(
         io.BytesIO(body), partner=desk.partner, mode="full", kind=kind,  # type: ignore[arg-type]
     )  # fmt: skip
-    job = intake.run(receipt.job_id)
+    job = commerce.jobs.run(receipt.job_id)
     assert (job.status, job.outcome, job.kind) == ("completed", "with_rejects", kind)
-    assert [problem.code for problem in intake.problems(job.job_id)] == ["not_a_number"]
-    with intake.report(job.job_id) as report:
+    assert [problem.code for problem in commerce.jobs.problems(job.job_id)] == ["not_a_number"]
+    with commerce.jobs.report(job.job_id) as report:
         assert b"cheap" in report.read()
-    assert intake.get_feed(job.feed_id).status == "received"
+    assert commerce.feeds.get(job.feed_id).status == "received"
     assert desk.products() == before
     if kind == "plan":
         assert tripped(desk.plan(job)) == ["removals"]
@@ -568,7 +568,10 @@ def test_a_job_that_only_looks_changes_nothing(desk: Desk, kind: str):
         with pytest.raises(NotFound) as refused:
             desk.plan(job)
         assert refused.value.code == "no_plan"
-    assert desk.state(intake.run(intake.start(job.feed_id).job_id)) == ("held", "held")
+    assert desk.state(commerce.jobs.run(commerce.jobs.start(job.feed_id).job_id)) == (
+        "held",
+        "held",
+    )
 
 
 def test_validating_counts_what_ingesting_would_count(desk: Desk):
@@ -577,11 +580,11 @@ def test_validating_counts_what_ingesting_would_count(desk: Desk):
         'sku,product_name,price\nA,Lamp,5\n,Desk,5\nB,"On"e,5\nC,Chair\n,,\nD,Bed,x\nE,,"x"\n'
         'F,Shelf,-1\n"",\nG,"Two\nlines",6\n'
     )
-    receipt = desk.commerce.intake.upload(
+    receipt = desk.commerce.feeds.upload(
         io.BytesIO(text.encode()), partner=desk.partner, mode="full", kind="validate"
     )
-    validated = desk.commerce.intake.run(receipt.job_id).summary
-    ingested = desk.commerce.intake.run(desk.commerce.intake.start(receipt.feed_id).job_id).summary
+    validated = desk.commerce.jobs.run(receipt.job_id).summary
+    ingested = desk.commerce.jobs.run(desk.commerce.jobs.start(receipt.feed_id).job_id).summary
     assert validated
     assert ingested
     for name in ("records_read", "rejected", "blank", "warnings", "problems_by_code"):
@@ -595,10 +598,10 @@ def test_a_job_that_only_looks_fails_as_an_ingest_would_and_leaves_its_feed_alon
     desk: Desk, kind: str
 ):
     for body, code in ((b"a,b\n1,2\n", "no_header"), (b"sku,price\nA,x\n", "nothing_accepted")):
-        receipt = desk.commerce.intake.upload(
+        receipt = desk.commerce.feeds.upload(
             io.BytesIO(body), partner=desk.partner, kind=kind,  # type: ignore[arg-type]
         )  # fmt: skip
-        job = desk.commerce.intake.run(receipt.job_id)
+        job = desk.commerce.jobs.run(receipt.job_id)
         assert job.error is not None
         assert (job.status, job.error.code) == ("failed", code)
-        assert desk.commerce.intake.get_feed(job.feed_id).status == "received"
+        assert desk.commerce.feeds.get(job.feed_id).status == "received"

@@ -25,14 +25,14 @@ from hypothesis.stateful import (
 )
 
 from adapters.memory import MemoryFiles
-from commerce_core.context import Context
-from commerce_core.errors import CommerceError
-from commerce_core.jobs import Job
-from commerce_core.kept_plans import KeptPlan
-from commerce_core.partners import Mode
-from commerce_core.ports import Store
-from commerce_core.products import Product
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import CommerceError
+from commerce_core.catalog.product import Product
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.store import Store
+from commerce_core.schema.fields import Mode
+from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts.holding_contract import DAWN, Desk, Row, catalog, each, without, written
 
@@ -71,8 +71,8 @@ def desk_on(store: Store) -> Desk:
     )  # fmt: skip
     commerce = Commerce(context)
     name = f"Campers {secrets.token_hex(8)}"
-    partner = commerce.intake.add_partner(name, currency="GBP").partner_id
-    commerce.sourcing.change("main", partner=partner, guards={"judged_from": 4})
+    partner = commerce.partners.add(name, currency="GBP").partner_id
+    commerce.sources.change("main", partner=partner, guards={"judged_from": 4})
     return Desk(commerce, partner)
 
 
@@ -134,7 +134,7 @@ class HoldingMachine(RuleBasedStateMachine):
         """Sends it at both desks; a held one changes nothing."""
         before = self.catalog(self.desks[0])
         jobs = [
-            desk.commerce.intake.load(
+            desk.commerce.feeds.load(
                 BytesIO(written(rows)), partner=desk.partner, mode=mode, snapshot_at=at
             )
             for desk in self.desks
@@ -152,7 +152,7 @@ class HoldingMachine(RuleBasedStateMachine):
         before = self.catalog(self.desks[0])
         answer = self.both(
             lambda desk, n: timeless(
-                desk.commerce.intake.approve(self.feed(number, n), without=without)
+                desk.commerce.plans.approve(self.feed(number, n), without=without)
             )
         )
         after = self.catalog(self.desks[0])
@@ -165,7 +165,7 @@ class HoldingMachine(RuleBasedStateMachine):
     @rule(number=feeds)
     def reject(self, number: int) -> None:
         before = self.catalog(self.desks[0])
-        self.both(lambda desk, n: desk.commerce.intake.reject(self.feed(number, n)).status)
+        self.both(lambda desk, n: desk.commerce.plans.reject(self.feed(number, n)).status)
         assert self.catalog(self.desks[0]) == before
 
     @rule(number=feeds, undo=st.booleans())
@@ -173,8 +173,10 @@ class HoldingMachine(RuleBasedStateMachine):
         """Goes back to before an applied feed, or forward to it again."""
 
         def step(desk: Desk, n: int) -> object:
-            intake = desk.commerce.intake
-            return timeless(intake.run(intake.revert(self.feed(number, n), undo=undo).job_id))
+            commerce = desk.commerce
+            return timeless(
+                commerce.jobs.run(commerce.reverts.start(self.feed(number, n), undo=undo).job_id)
+            )
 
         self.both(step)
 
@@ -184,8 +186,8 @@ class HoldingMachine(RuleBasedStateMachine):
         before = self.catalog(self.desks[0])
 
         def step(desk: Desk, n: int) -> object:
-            intake = desk.commerce.intake
-            job = intake.run(intake.start(self.feed(number, n), kind="plan").job_id)
+            commerce = desk.commerce
+            job = commerce.jobs.run(commerce.jobs.start(self.feed(number, n), kind="plan").job_id)
             return timeless(job), job.outcome == "superseded" or told(desk.plan(job))
 
         self.both(step)

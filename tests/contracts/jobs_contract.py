@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from commerce_core.coalescing import UnderWay
-from commerce_core.errors import NotFound, RunLost
-from commerce_core.feeds import Feed, FeedQuery, LatestJob
-from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress, Stage, Summary
-from commerce_core.paging import Position, every
-from commerce_core.ports import Store
+from commerce_core.base.errors import NotFound, RunLost
+from commerce_core.base.paging import Position, every
+from commerce_core.feeds.coalescing import UnderWay
+from commerce_core.feeds.feed import Feed, FeedQuery, LatestJob
+from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.feeds.summary import Stage, Summary
+from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, T0
 from tests.contracts.threads import PATIENCE, meanwhile, together

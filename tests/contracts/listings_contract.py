@@ -7,13 +7,14 @@ from typing import Any, Literal
 import pytest
 from attrs import frozen
 
-from commerce_core.errors import Malformed
-from commerce_core.feeds import FeedQuery
-from commerce_core.jobs import JobQuery
-from commerce_core.orders import OrderQuery
-from commerce_core.paging import Page, Position, every
-from commerce_core.ports import Listing, Store, UnitOfWork
-from commerce_core.products import Product, ProductQuery
+from commerce_core.base.errors import Malformed
+from commerce_core.base.paging import Page, Position, every
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.feeds.feed import FeedQuery
+from commerce_core.feeds.job import JobQuery
+from commerce_core.orders.order import OrderQuery
+from commerce_core.ports.listing import Listing
+from commerce_core.ports.store import Store, UnitOfWork
 from tests.contracts import samples
 
 

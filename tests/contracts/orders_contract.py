@@ -10,14 +10,15 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 
-from commerce_core import sales
-from commerce_core.errors import Conflict
-from commerce_core.jobs import Summary
-from commerce_core.orders import Order, OrderQuery
-from commerce_core.partners import Partner
-from commerce_core.ports import Store
-from commerce_core.pricing import Adjustment
-from commerce_core.sales import Grain, SalesEntry, SalesQuestion
+from commerce_core.analytics import ledger
+from commerce_core.analytics.ledger import SalesEntry, SalesQuestion
+from commerce_core.base.calendar import Grain
+from commerce_core.base.errors import Conflict
+from commerce_core.feeds.summary import Summary
+from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.partners.partner import Partner
+from commerce_core.ports.store import Store
+from commerce_core.pricing.price import Adjustment
 from tests import strategies
 from tests.contracts import samples
 from tests.contracts.samples import DAY, ONE_STORE_AND_ANOTHER, SECOND, T0, line
@@ -129,10 +130,10 @@ class TestSales:
     def test_totals_are_those_of_the_reference(
         self, store: Store, history: Sequence[SalesEntry], question: SalesQuestion
     ):
-        """`totals` gives exactly what `sales.fold` gives: same rows, same order, same figures."""
+        """`totals` gives exactly what `ledger.fold` gives: same rows, same order, same figures."""
         with store.begin(dry_run=True) as unit:
             unit.sales.add(history)
-            assert list(unit.sales.totals(question)) == sales.fold(history, question)
+            assert list(unit.sales.totals(question)) == ledger.fold(history, question)
 
     @pytest.mark.parametrize("grain", ["hour", "day", "week", "month"])
     def test_periods_where_the_clocks_change(self, store: Store, grain: Grain):
@@ -149,7 +150,7 @@ class TestSales:
             unit.sales.add(history)
             for zone in strategies.ZONES:
                 question = evolve(whole, zone=zone)
-                assert list(unit.sales.totals(question)) == sales.fold(history, question), zone
+                assert list(unit.sales.totals(question)) == ledger.fold(history, question), zone
 
     def test_without_entries_there_are_no_totals(self, store: Store):
         """Nothing sold is an empty report, and no first moment."""

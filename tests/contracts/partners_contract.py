@@ -7,12 +7,20 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
-from commerce_core.coalescing import UnderWay
-from commerce_core.errors import Conflict, NotFound
-from commerce_core.paging import every
-from commerce_core.ports import Store
-from commerce_core.profiles import CANONICAL, UNPROFILED, Column, Group, Profile, SavedProfile, Skip
-from commerce_core.sources import OnError
+from commerce_core.base.errors import Conflict, NotFound
+from commerce_core.base.paging import every
+from commerce_core.feeds.coalescing import UnderWay
+from commerce_core.feeds.source import OnError
+from commerce_core.ports.store import Store
+from commerce_core.profiles.profile import (
+    CANONICAL,
+    UNPROFILED,
+    Column,
+    Group,
+    Profile,
+    SavedProfile,
+    Skip,
+)
 from tests.contracts import samples
 from tests.contracts.samples import DAY, T0
 from tests.contracts.threads import PATIENCE, meanwhile, together

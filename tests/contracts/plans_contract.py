@@ -9,14 +9,15 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core import plans
-from commerce_core.changes import SAMPLES_OF_KIND
-from commerce_core.feed_schema import Record, Value
-from commerce_core.plans import Incoming, Plan
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.price_moves import MOST_MOVES_LISTED
-from commerce_core.products import ProductQuery
-from commerce_core.rekeying import MOST_PAIRS_LISTED, Pair
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.plans import comparison
+from commerce_core.plans.changes import SAMPLES_OF_KIND
+from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.plans.price_moves import MOST_MOVES_LISTED
+from commerce_core.plans.rekeying import MOST_PAIRS_LISTED, Pair
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.schema.fields import Value
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
 
@@ -78,7 +79,7 @@ def reference(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -
     query = ProductQuery(partner_id=incoming.partner_id, status="all")
     known = {product.sku: product for product in unit.products.page(query, None, 1000).items}
     active = [product for product in known.values() if product.status == "active"]
-    return plans.compare(incoming, records, known.get, active, MOST_PROBLEMS)[0]
+    return comparison.compare(incoming, records, known.get, active, MOST_PROBLEMS)[0]
 
 
 class TestPlans:

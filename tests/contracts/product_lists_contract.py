@@ -10,15 +10,15 @@ from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core.errors import Malformed
-from commerce_core.feed_schema import Record
-from commerce_core.paging import Page, Position, every
-from commerce_core.partners import Mode
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.product_lists import SORTED_CHARACTERS, place_of, position_of
-from commerce_core.product_queries import fitting
-from commerce_core.products import Product, ProductQuery, SortBy
-from commerce_core.sources import Source
+from commerce_core.base.errors import Malformed
+from commerce_core.base.paging import Page, Position, every
+from commerce_core.catalog.product import Product, ProductQuery, SortBy
+from commerce_core.catalog.query import fitting
+from commerce_core.catalog.sorting import SORTED_CHARACTERS, place_of, position_of
+from commerce_core.feeds.source import Source
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.schema.fields import Mode
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, SECOND, T0, record
 

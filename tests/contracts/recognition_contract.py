@@ -9,15 +9,15 @@ from attrs import evolve, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core.feed_engine import FeedEngine, Reading, ReferenceEngine
-from commerce_core.feed_schema import PRODUCT_FIELDS
-from commerce_core.feeds import Feed
-from commerce_core.fingerprints import NOTHING_KNOWN, Known
-from commerce_core.partners import Mode
-from commerce_core.plans import Incoming, Plan
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.records import Terms
-from commerce_core.sources import Source
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.source import Source
+from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.ports.engine import FeedEngine, Reading
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.schema.fields import PRODUCT_FIELDS, Mode
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
 

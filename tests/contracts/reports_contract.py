@@ -13,17 +13,18 @@ from attrs import evolve, frozen
 from hypothesis import assume, given, settings
 
 from adapters.memory import MemoryFiles
-from commerce_core import planning
-from commerce_core.context import Context
-from commerce_core.errors import NotFound
-from commerce_core.feed_engine import FeedEngine, ReferenceEngine
-from commerce_core.feed_schema import Problem
-from commerce_core.jobs import Job
-from commerce_core.layouts import REPORT_COLUMNS
-from commerce_core.partners import Mode
-from commerce_core.ports import Store
-from commerce_core.profiles import Profile
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import NotFound
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.ingestion import plan
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.store import Store
+from commerce_core.profiles.mapping import REPORT_COLUMNS
+from commerce_core.profiles.profile import Profile
+from commerce_core.schema.fields import Mode
+from commerce_core.schema.problems import Problem
+from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
@@ -43,7 +44,7 @@ class Desk:
 
     def load(self, body: bytes, mode: Mode = "delta", name: str = "feed.csv") -> Job:
         stream = io.BytesIO(body)
-        job = self.commerce.intake.load(
+        job = self.commerce.feeds.load(
             stream,
             partner=self.partner,
             mode=mode,
@@ -53,13 +54,13 @@ class Desk:
         return job
 
     def report(self, job: Job) -> bytes:
-        with self.commerce.intake.report(job.job_id) as stream:
+        with self.commerce.jobs.report(job.job_id) as stream:
             return stream.read()
 
     def rejects(self, job: Job) -> list[Told]:
         """Why each rejected record is one, by its first error."""
         first: dict[int, Problem] = {}
-        problems = list(self.commerce.intake.problems(job.job_id))
+        problems = list(self.commerce.jobs.problems(job.job_id))
         overridden = {p.line for p in problems if p.code == "duplicate_sku"}
         for problem in problems:
             if problem.severity == "error" and problem.line not in overridden:
@@ -67,7 +68,7 @@ class Desk:
         return [(p.code, p.column, p.value) for p in first.values()]
 
     def names(self) -> dict[str, str]:
-        found = self.commerce.catalog.list(partner=self.partner)
+        found = self.commerce.products.list(partner=self.partner)
         return {product.sku: product.product_name for product in found}
 
 
@@ -100,9 +101,9 @@ def commerce(store: Store, engine: FeedEngine) -> Commerce:
 
 def desk_of(commerce: Commerce, currency: str | None = "EUR", **profile: object) -> Desk:
     name = f"Partner {samples.new_id('ptn')}"
-    commerce.intake.add_partner(name, currency=currency)
+    commerce.partners.add(name, currency=currency)
     if profile:
-        commerce.sourcing.set_profile(evolve(Profile(), **profile), partner=name)
+        commerce.sources.set_profile(evolve(Profile(), **profile), partner=name)
     return Desk(commerce, name)
 
 
@@ -242,10 +243,10 @@ class TestReports:
         mended = report.replace(b",ten,", b",11,").replace(b",cheap,", b",5,")
         done = desk.load(mended.replace(b"S-1,10", b"S-1,99"))
         assert (done.outcome, done.summary and done.summary.created) == ("clean", 2)
-        product = desk.commerce.catalog.get(partner=desk.partner, sku="S-2")
+        product = desk.commerce.products.get(partner=desk.partner, sku="S-2")
         assert product.product_name == "Shirt"
         assert product.additional_image_urls == ("https://a.example/2.png",)
-        untouched = desk.commerce.catalog.get(partner=desk.partner, sku="S-1")
+        untouched = desk.commerce.products.get(partner=desk.partner, sku="S-1")
         assert (str(untouched.price), untouched.version) == ("10.00", 1)
 
     def test_jsonl_stays_jsonl(self, desk: Desk):
@@ -281,7 +282,7 @@ class TestReports:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ):
         """The report says in the summary how many it lacks."""
-        monkeypatch.setattr(planning, "MOST_COMPARED_KEPT", 2)
+        monkeypatch.setattr(plan, "MOST_COMPARED_KEPT", 2)
         job = desk.load(b"sku,price\nA,1\nB,1\nC,1\nD,x\n")
         assert [row["sku"] for row in rows_of(desk.report(job))] == ["A", "B", "D"]
         assert job.summary
@@ -290,28 +291,28 @@ class TestReports:
     def test_a_mended_report_shows_the_state_of_the_feed_it_mends(self, desk: Desk):
         """It is a delta as of that feed; one that names no feed of the source is as of now."""
         job = desk.load(b"sku,product_name,price\nA,Lamp,5\nB,Desk,x\n", "full")
-        first = desk.commerce.intake.get_feed(job.feed_id)
+        first = desk.commerce.feeds.get(job.feed_id)
         report = desk.report(job).replace(b"x\r\n", b"6\n").replace(b",x\n", b",6\n")
-        mended = desk.commerce.intake.get_feed(desk.load(report, "full").feed_id)
+        mended = desk.commerce.feeds.get(desk.load(report, "full").feed_id)
         assert (mended.mode, mended.snapshot_at) == ("delta", first.snapshot_at)
         assert desk.names().keys() == {"A", "B"}
         lost = report.replace(job.feed_id.encode(), b"feed_" + b"0" * 32)
-        other = desk.commerce.intake.get_feed(desk.load(lost, "full").feed_id)
+        other = desk.commerce.feeds.get(desk.load(lost, "full").feed_id)
         assert (other.mode, other.snapshot_at > first.snapshot_at) == ("delta", True)
 
     def test_there_is_none_where_nothing_was_rejected_and_it_says_why(self, desk: Desk):
         """NotFound tells whether to wait, or that there is nothing to mend."""
-        receipt = desk.commerce.intake.upload(io.BytesIO(b"sku\n"), partner=desk.partner)
+        receipt = desk.commerce.feeds.upload(io.BytesIO(b"sku\n"), partner=desk.partner)
         clean = desk.load(b"sku,product_name\nA,Lamp\n")
         refused = desk.load(b"\n")
         whys = {receipt.job_id: "queued", clean.job_id: "rejected no", refused.job_id: "blank"}
         for job_id, why in whys.items():
             with pytest.raises(NotFound, match=why):
-                desk.commerce.intake.report(job_id)
+                desk.commerce.jobs.report(job_id)
 
     def test_an_attempt_that_ended_without_a_word_leaves_no_report(self, desk: Desk):
         """Each attempt writes a file of its own; the one that commits removes the others'."""
-        receipt = desk.commerce.intake.upload(
+        receipt = desk.commerce.feeds.upload(
             io.BytesIO(b"sku,product_name,price\nA,Lamp,x\n"), partner=desk.partner
         )
         files, store = desk.commerce.context.files, desk.commerce.context.store
@@ -319,7 +320,7 @@ class TestReports:
             job = unit.jobs.get(receipt.job_id)
             unit.jobs.put(evolve(job, attempts=1))
         files.put(f"{job.reports}/1", io.BytesIO(b"half"), 9)
-        done = desk.commerce.intake.run(receipt.job_id)
+        done = desk.commerce.jobs.run(receipt.job_id)
         assert done.attempts == 2
         assert list(files.list(job.reports)) == [done.report_key]
         assert b"not_a_number" in desk.report(done)

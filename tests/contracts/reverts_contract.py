@@ -5,12 +5,12 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
-from commerce_core.ports import Store
-from commerce_core.products import Product
-from commerce_core.publications import Publication
-from commerce_core.reverts import MOST_KEPT, RevertPlan
-from commerce_core.sources import Source
-from commerce_core.versions import START, ChangeQuery
+from commerce_core.catalog.product import Product
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.source import Source
+from commerce_core.history.versions import START, ChangeQuery
+from commerce_core.plans.revert import MOST_KEPT, RevertPlan
+from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import T0, record
 

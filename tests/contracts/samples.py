@@ -8,19 +8,22 @@ from decimal import Decimal
 from attrs import evolve
 from hypothesis import HealthCheck
 
-from commerce_core.feed_engine import RecordBatch
-from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record, Value
-from commerce_core.feeds import Feed
-from commerce_core.ids import Kind
-from commerce_core.jobs import Job
-from commerce_core.orders import Order, OrderItem
-from commerce_core.partners import ApiKey, Mode, Partner
-from commerce_core.plans import Incoming
-from commerce_core.ports import Store
-from commerce_core.products import Product, ProductQuery
-from commerce_core.publications import Publication
-from commerce_core.sales import SalesEntry
-from commerce_core.sources import Source
+from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.base.ids import Kind
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import Job
+from commerce_core.feeds.source import Source
+from commerce_core.orders.order import Order, OrderItem
+from commerce_core.parsing.reference import RecordBatch
+from commerce_core.partners.access import ApiKey
+from commerce_core.partners.partner import Partner
+from commerce_core.plans.comparison import Incoming
+from commerce_core.ports.store import Store
+from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The whole contract of a store: one promise of `commerce_core.ports` per test.
+"""The whole contract of a store: one promise of `commerce_core.ports.store` per test.
 
 A test module takes it in, and provides the fixture `store`: an empty one for each test, whose own
 clock is the real one, and that has room for ten units at once.

@@ -29,15 +29,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from commerce_core.errors import CommerceError, Fault, InvalidInput
-from commerce_core.feeds import Feed, FeedQuery, FeedStatus
-from commerce_core.jobs import Job, JobQuery, Progress, Summary
-from commerce_core.orders import Order, OrderQuery, Wanted, freeze_line, judge_items, new_order
-from commerce_core.paging import Page, Position, every
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.products import Product, ProductQuery
-from commerce_core.publications import Publication
-from commerce_core.sales import EntryKind, SalesEntry, SalesQuestion
+from commerce_core.analytics.ledger import EntryKind, SalesEntry, SalesQuestion
+from commerce_core.base.errors import CommerceError, Fault, InvalidInput
+from commerce_core.base.paging import Page, Position, every
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.feed import Feed, FeedQuery, FeedStatus
+from commerce_core.feeds.job import Job, JobQuery, Progress
+from commerce_core.feeds.summary import Summary
+from commerce_core.orders.order import (
+    Order,
+    OrderQuery,
+    Wanted,
+    freeze_line,
+    judge_items,
+    new_order,
+)
+from commerce_core.ports.store import Store, UnitOfWork
 from tests.contracts import samples
 from tests.contracts.samples import SECOND, T0
 from tests.strategies import SKUS, FeedFile, feed_files, moments, offers, sales_questions

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from commerce_core.errors import Conflict, NotFound
-from commerce_core.feeds import FeedQuery
-from commerce_core.jobs import JobQuery, Progress
-from commerce_core.orders import Order, OrderQuery
-from commerce_core.partners import Partner
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.products import ProductQuery
-from commerce_core.sales import SalesQuestion
+from commerce_core.analytics.ledger import SalesQuestion
+from commerce_core.base.errors import Conflict, NotFound
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.feeds.feed import FeedQuery
+from commerce_core.feeds.job import JobQuery, Progress
+from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.partners.partner import Partner
+from commerce_core.ports.store import Store, UnitOfWork
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, T0
 from tests.contracts.threads import PATIENCE, meanwhile, together

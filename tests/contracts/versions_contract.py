@@ -10,14 +10,14 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core.errors import Malformed, NotFound
-from commerce_core.feed_schema import Record
-from commerce_core.paging import Page, Position
-from commerce_core.plans import ChangeKind
-from commerce_core.ports import Store, UnitOfWork
-from commerce_core.products import Product
-from commerce_core.sources import Source
-from commerce_core.versions import START, ChangeQuery, PastQuery, Version, behind, place
+from commerce_core.base.errors import Malformed, NotFound
+from commerce_core.base.paging import Page, Position
+from commerce_core.catalog.product import Product
+from commerce_core.catalog.publication import ChangeKind
+from commerce_core.feeds.source import Source
+from commerce_core.history.versions import START, ChangeQuery, PastQuery, Version, behind, place
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
 from tests.contracts.threads import PATIENCE, meanwhile

@@ -16,9 +16,9 @@ import boto3
 import pytest
 from attrs import evolve
 
-from commerce_core.errors import Unavailable
-from commerce_core.jobs import Job
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Unavailable
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
 from tests.faults.house import House, feed_of, house, is_root, load, working
 from tests.faults.places import places_of
 from tests.servers.platform import Platform, finished, until
@@ -34,7 +34,7 @@ import sys
 from commerce_core import connect
 database, files, partner, key = sys.argv[1:]
 with connect(database, files) as commerce:
-    commerce.intake.upload(sys.stdin.buffer, partner=partner, mode="full", run=True, key=key)
+    commerce.feeds.upload(sys.stdin.buffer, partner=partner, mode="full", run=True, key=key)
 """
 
 
@@ -77,11 +77,11 @@ def _prepared(home: House, commerce: Commerce, partner: str, point: str = "") ->
         code = _send(home, partner, COMMERCE_FAIL_AT=point)
         assert code == -signal.SIGKILL, f"{point} was never passed: {code}"
         assert _send(home, partner) == 0
-        jobs = list(commerce.intake.jobs(partner=partner))
+        jobs = list(commerce.jobs.list(partner=partner))
         assert len(jobs) == 2, f"{len(jobs)} jobs after an upload that was sent twice"
         return jobs[0].job_id
     stream = io.BytesIO(AFTER)
-    receipt = commerce.intake.upload(stream, partner=partner, mode="full", run=True)
+    receipt = commerce.feeds.upload(stream, partner=partner, mode="full", run=True)
     return receipt.job_id
 
 
@@ -143,24 +143,24 @@ def killed_everywhere(
 
 def _places_of_an_upload(home: House, commerce: Commerce) -> tuple[str, ...]:
     """What one passes; its job is cancelled."""
-    commerce.intake.add_partner("Uploading")
+    commerce.partners.add("Uploading")
     places = places_of(
         home.platform,
-        lambda watched: watched.intake.upload(
+        lambda watched: watched.feeds.upload(
             io.BytesIO(AFTER), partner="Uploading", mode="full", run=True, key="watched"
         ),
     )
-    for job in commerce.intake.jobs(partner="Uploading"):
-        commerce.intake.cancel(job.job_id)
+    for job in commerce.jobs.list(partner="Uploading"):
+        commerce.jobs.cancel(job.job_id)
     return places
 
 
 def _run(commerce: Commerce, job_id: str) -> None:
     """Runs that job as a worker does."""
-    job = commerce.intake.claim()
+    job = commerce.queue.claim()
     assert job
     assert job.job_id == job_id
-    assert commerce.intake.execute(job).outcome == "clean"
+    assert commerce.queue.execute(job).outcome == "clean"
 
 
 def _killed_run(home: House, commerce: Commerce, job_id: str, point: str, length: float) -> None:
@@ -173,12 +173,12 @@ def _killed_run(home: House, commerce: Commerce, job_id: str, point: str, length
                 worker.wait(10)
             assert worker.poll() == -signal.SIGKILL, f"{point} was never passed"
             return
-        until(lambda: commerce.intake.get_job(job_id).status != "queued")
+        until(lambda: commerce.jobs.get(job_id).status != "queued")
         time.sleep(random.uniform(0, length))
 
 
 def _is_over(commerce: Commerce, job_id: str) -> bool:
-    return commerce.intake.get_job(job_id).is_finished
+    return commerce.jobs.get(job_id).is_finished
 
 
 def stopped_past_its_lease(folder: Path) -> str:
@@ -200,7 +200,7 @@ def stopped_past_its_lease(folder: Path) -> str:
                 time.sleep(2)
                 assert zombie.poll() is None
             assert (job.status, job.attempts) == ("completed", 2)
-            assert commerce.intake.get_job(job_id) == job
+            assert commerce.jobs.get(job_id) == job
             assert catalog(home, point) == before
         numbers = home.ask("SELECT count(*), max(number) FROM publications")
         assert numbers == [(6, 6)], numbers
@@ -238,12 +238,12 @@ def wrong_clock(folder: Path) -> str:
                 "LD_PRELOAD": str(found[0]), "FAKETIME": days, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             }  # fmt: skip
             job_id = _prepared(home, commerce, f"Off {days}")
-            job = Commerce(evolve(commerce.context, lease=timedelta(seconds=6))).intake.claim()
+            job = Commerce(evolve(commerce.context, lease=timedelta(seconds=6))).queue.claim()
             assert job
             with home.platform.worker(**fake):
                 time.sleep(4)
-                assert commerce.intake.get_job(job_id).attempts == 1, "taken over early"
-                waited.append(4 + until(lambda j=job_id: commerce.intake.get_job(j).attempts == 2))
+                assert commerce.jobs.get(job_id).attempts == 1, "taken over early"
+                waited.append(4 + until(lambda j=job_id: commerce.jobs.get(j).attempts == 2))
                 assert finished(commerce, job_id).status == "completed"
         assert max(waited) < 15, waited
     return f"libfaketime, +10 and -10 days: taken over after {max(waited):.1f} s of a lease of 6 s"
@@ -269,7 +269,7 @@ def files_far_away(folder: Path) -> str:
                 _trouble(wire, fault)
                 with working(commerce):
                     if fault == "away":
-                        until(lambda j=job_id: commerce.intake.get_job(j).attempts > 0)
+                        until(lambda j=job_id: commerce.jobs.get(j).attempts > 0)
                         time.sleep(1)
                         wire.refuses = False
                     job = finished(commerce, job_id, 180)
@@ -337,7 +337,7 @@ def _database_full(folder: Path) -> Job:
             load(commerce, "Shop", BEFORE, mode="full")
             before = catalog(home, "Shop")
             big = io.BytesIO(feed_of(400_000))
-            job_id = commerce.intake.upload(big, partner="Shop", mode="full", run=True).job_id
+            job_id = commerce.feeds.upload(big, partner="Shop", mode="full", run=True).job_id
             with working(commerce):
                 until(lambda: _state(commerce, job_id) == "running", 120)
                 until(lambda: _state(commerce, job_id) != "running", 120)
@@ -347,14 +347,14 @@ def _database_full(folder: Path) -> Job:
                 until(lambda: _state(commerce, job_id) != "away")
                 assert catalog(home, "Shop") == before
                 until(lambda: _state(commerce, job_id) in ("completed", "failed"), 300)
-            job = commerce.intake.get_job(job_id)
+            job = commerce.jobs.get(job_id)
             assert (job.status, job.silent_ends) == ("completed", 0), job
             return job
 
 
 def _state(commerce: Commerce, job_id: str) -> str:
     try:
-        return commerce.intake.get_job(job_id).status
+        return commerce.jobs.get(job_id).status
     except Unavailable:
         return "away"
 

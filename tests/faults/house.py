@@ -14,9 +14,9 @@ import httpx
 import psycopg
 from attrs import define, field, frozen
 
-from commerce_core.jobs import Job
-from commerce_core.products import ProductQuery
-from commerce_core.usecases import Commerce
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
 from entrypoints.worker import Worker
 from tests.servers.platform import Platform
 from tests.servers.postgres import Postgres, running_server
@@ -64,9 +64,9 @@ def feed_of(
 
 def load(commerce: Commerce, partner: str, feed: bytes, **how: str) -> Job:
     """Applies a feed of that partner here and now."""
-    if partner not in {known.partner_name for known in commerce.intake.partners()}:
-        commerce.intake.add_partner(partner)
-    return commerce.intake.load(io.BytesIO(feed), partner=partner, **how)  # type: ignore[arg-type]
+    if partner not in {known.partner_name for known in commerce.partners.list()}:
+        commerce.partners.add(partner)
+    return commerce.feeds.load(io.BytesIO(feed), partner=partner, **how)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -169,7 +169,7 @@ def check_orders(house: House, clients: Clients) -> int:
 
 def product_ids(commerce: Commerce, partner: str) -> list[str]:
     """The products of a partner."""
-    return [p.product_id for p in commerce.catalog.page(ProductQuery(), partner=partner).items]
+    return [p.product_id for p in commerce.products.page(ProductQuery(), partner=partner).items]
 
 
 def is_root() -> bool:

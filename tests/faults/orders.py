@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from commerce_core.errors import CommerceError, Unavailable
+from commerce_core.base.errors import CommerceError, Unavailable
 from entrypoints.compose import connect
 from tests.faults.house import Clients, House, check_orders, feed_of, house, load, product_ids
 from tests.servers.platform import kill_all, until
@@ -24,7 +24,7 @@ def _stocked(home: House, port: int, count: int = 20, quantity: int = 1_000_000)
     """Clients of a server at that port, and something for them to order."""
     with home.platform.opened() as commerce:
         load(commerce, "Shop", feed_of(count, quantity=quantity))
-        secret = commerce.operations.issue_key().secret or ""
+        secret = commerce.keys.add().secret or ""
         return Clients(f"http://127.0.0.1:{port}", secret, product_ids(commerce, "Shop"))
 
 
@@ -86,7 +86,7 @@ def answer_to_commit_cut(folder: Path, cuts: int = 120) -> str:
             product = product_ids(direct, "Shop")[0]
 
             def order(key: str) -> str:
-                return commerce.ordering.place([(product, 1)], reference=key, key=key).order_id
+                return commerce.orders.place([(product, 1)], reference=key, key=key).order_id
 
             order("warm")
             before = wire.answered

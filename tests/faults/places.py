@@ -7,7 +7,7 @@ from contextlib import closing
 from attrs import define, evolve, field
 
 from adapters.postgres import PostgresStore
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
 from entrypoints.fail_points import FailPoint
 from entrypoints.worker import lease_keeper
 from tests.servers.platform import Platform

@@ -12,21 +12,23 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import commerce_core
-from commerce_core import ids
-from commerce_core.cells import Misread, Warned, read_sku, reader_of
+from commerce_core.base import ids
+from commerce_core.base.errors import FileRefused, InvalidInput, NotFound
+from commerce_core.base.paging import Position, read_cursor, write_cursor
+from commerce_core.base.text import BLANKS
+from commerce_core.commerce import Commerce
 from commerce_core.doctor import Asked, examine
-from commerce_core.errors import FileRefused, InvalidInput, NotFound
-from commerce_core.feed_bytes import read_text, unpacked
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feed_schema import BLANKS, FIELDS, PROBLEMS
-from commerce_core.feed_text import open_records
-from commerce_core.jobs import MOST_PROBLEMS_KEPT
-from commerce_core.paging import Position, read_cursor, write_cursor
-from commerce_core.partners import Mode
-from commerce_core.presets import PRESET_PROFILES
-from commerce_core.profiles import DELIMITERS, Column, Preset, Profile
-from commerce_core.translate import Style, translation
-from commerce_core.usecases import Commerce
+from commerce_core.feeds.job import MOST_PROBLEMS_KEPT
+from commerce_core.parsing.decoding import read_text, unpacked
+from commerce_core.parsing.formats import open_records
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.normalise import Style, translation
+from commerce_core.profiles.presets import PRESET_PROFILES
+from commerce_core.profiles.profile import DELIMITERS, Column, Preset, Profile
+from commerce_core.schema.cells import Misread, Warned, read_sku, reader_of
+from commerce_core.schema.fields import FIELDS, Mode
+from commerce_core.schema.problems import PROBLEMS
 from entrypoints.profile_files import read_profile, write_json, write_toml
 
 Outcome = tuple[object, ...]
@@ -189,17 +191,17 @@ def fuzz_intake(data: bytes) -> Outcome:
     if not data:
         return ("refused at upload",)
     with commerce_core.connect("memory:") as commerce:
-        commerce.intake.add_partner("Aroma", currency="EUR")
-        commerce.sourcing.set_profile(Profile(preset=preset), partner="Aroma")
+        commerce.partners.add("Aroma", currency="EUR")
+        commerce.sources.set_profile(Profile(preset=preset), partner="Aroma")
         ended = [_ended(commerce, data, mode) for _ in range(2)]
     return tuple(ended)
 
 
 def _ended(commerce: Commerce, data: bytes, mode: Mode) -> Outcome:
     """How the job of a feed ended; what it says of the catalog is what stands there."""
-    before = commerce.catalog.page(partner="Aroma", count=True).count or 0
-    job = commerce.intake.load(io.BytesIO(data), partner="Aroma", mode=mode)
-    after = commerce.catalog.page(partner="Aroma", count=True).count or 0
+    before = commerce.products.page(partner="Aroma", count=True).count or 0
+    job = commerce.feeds.load(io.BytesIO(data), partner="Aroma", mode=mode)
+    after = commerce.products.page(partner="Aroma", count=True).count or 0
     if job.status == "failed":
         assert job.error is not None
         assert job.error.code in FILE_CODES | {"nothing_accepted"}, job.error
@@ -207,7 +209,7 @@ def _ended(commerce: Commerce, data: bytes, mode: Mode) -> Outcome:
         return ("failed", job.error.code)
     assert job.summary is not None
     job.summary.check(before, after)
-    listed = list(commerce.intake.problems(job.job_id))
+    listed = list(commerce.jobs.problems(job.job_id))
     assert len(listed) == min(sum(job.summary.problems_by_code.values()), MOST_PROBLEMS_KEPT)
     return (job.outcome, *sorted(job.summary.problems_by_code))
 

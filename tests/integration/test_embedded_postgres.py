@@ -17,7 +17,7 @@ import pytest
 
 from adapters import embedded_postgres
 from adapters.embedded_postgres import running_postgres, supervisor
-from commerce_core.errors import Unavailable
+from commerce_core.base.errors import Unavailable
 
 # A user of its own: says its address, and stays until its standard input ends, or it is killed.
 USER = """

@@ -16,11 +16,11 @@ import pytest
 from attrs import evolve, frozen
 
 from adapters.postgres import PostgresStore
-from commerce_core.errors import Severed, Unavailable
-from commerce_core.ids import parse
-from commerce_core.jobs import MOST_SEVERED_ENDS, Job
-from commerce_core.ports import Files
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Severed, Unavailable
+from commerce_core.base.ids import parse
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import MOST_SEVERED_ENDS, Job
+from commerce_core.ports.files import Files
 from entrypoints import worker
 from entrypoints.worker import Worker
 from tests.servers.platform import Platform, until
@@ -50,13 +50,13 @@ def commerce(platform: Platform) -> Generator[Commerce]:
     """It, in this process, with two partners."""
     with platform.opened() as opened:
         for name in ("Aroma", "Bouquet"):
-            opened.intake.add_partner(name)
+            opened.partners.add(name)
         yield opened
 
 
 def send(commerce: Commerce, partner: str) -> str:
     """The released job of a feed."""
-    return commerce.intake.upload(io.BytesIO(FEED), partner=partner, run=True).job_id
+    return commerce.feeds.upload(io.BytesIO(FEED), partner=partner, run=True).job_id
 
 
 def settled(commerce: Commerce, job_id: str) -> Job:
@@ -65,7 +65,7 @@ def settled(commerce: Commerce, job_id: str) -> Job:
 
     def is_over() -> bool:
         with suppress(Unavailable):
-            found[:] = [commerce.intake.get_job(job_id)]
+            found[:] = [commerce.jobs.get(job_id)]
         return bool(found) and found[0].is_finished
 
     until(is_over, 120, 0.05)
@@ -104,7 +104,7 @@ class _Hooked:
 
 def hooked(commerce: Commerce, job_id: str, hook: Callable[[], object]) -> Commerce:
     """The platform, which calls this when that job's file is read."""
-    key = commerce.intake.get_feed(commerce.intake.get_job(job_id).feed_id).file_key
+    key = commerce.feeds.get(commerce.jobs.get(job_id).feed_id).file_key
     files = cast("Files", _Hooked(commerce.context.files, key, hook))
     return Commerce(evolve(commerce.context, files=files))
 
@@ -175,10 +175,10 @@ def test_a_lease_that_ran_out_while_the_database_was_down_is_no_silent_end(
     """Nobody could renew it, so the takeover counts a severed one, though the worker is gone."""
     job_id = send(commerce, "Aroma")
     brief = Commerce(evolve(commerce.context, lease=timedelta(milliseconds=10)))
-    assert brief.intake.claim()
+    assert brief.queue.claim()
     server.stop(signal.SIGKILL)
     server.start()
-    job = commerce.intake.claim()
+    job = commerce.queue.claim()
     assert job
     assert (job.job_id, job.silent_ends, job.severed_ends) == (job_id, 0, 1)
 

@@ -12,9 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres import PostgresStore, migrations
 from adapters.postgres.migrations import Migration, all_migrations, migrate
-from commerce_core.errors import Unavailable
-from commerce_core.products import ProductQuery
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Unavailable
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
 from tests.contracts.threads import PATIENCE, meanwhile, together
 from tests.servers.migration_lint import faults
 from tests.servers.platform import Platform, until
@@ -92,7 +92,7 @@ def test_an_older_version_reads_and_writes_a_newer_schema(new_database: str, tmp
     name = parts.pop("dbname")
     platform = Platform(f"postgresql:///{name}?{urlencode(parts)}", tmp_path)
     with platform.opened() as running:
-        running.intake.add_partner("Aroma", currency="EUR")
+        running.partners.add("Aroma", currency="EUR")
         for price in range(1, 8):  # often enough for the driver to prepare its statements
             trade(running, price)
         migrate(new_database, [*all_migrations(), *NEWER])
@@ -100,7 +100,7 @@ def test_an_older_version_reads_and_writes_a_newer_schema(new_database: str, tmp
             trade(running, price)
     with platform.opened() as started:
         trade(started, 10)
-        job = started.intake.load(io.BytesIO(b"sku,deleted\nA,yes\n"), partner="Aroma")
+        job = started.feeds.load(io.BytesIO(b"sku,deleted\nA,yes\n"), partner="Aroma")
         assert job.summary
         assert job.summary.deleted == 1
     with psycopg.connect(new_database) as db:
@@ -113,17 +113,17 @@ def test_an_older_version_reads_and_writes_a_newer_schema(new_database: str, tmp
 def trade(commerce: Commerce, price: int) -> None:
     """Loads, reads, orders, cancels and reports."""
     feed = f"sku,product_name,price,quantity\nA,Lamp,{price}.00,9\nB,Chair,3,9\n".encode()
-    job = commerce.intake.load(io.BytesIO(feed), partner="Aroma")
+    job = commerce.feeds.load(io.BytesIO(feed), partner="Aroma")
     assert job.outcome == "clean", job
-    lamp = commerce.catalog.page(ProductQuery(), partner="Aroma").items[0]
+    lamp = commerce.products.page(ProductQuery(), partner="Aroma").items[0]
     assert (lamp.version, lamp.price) == (price, price)
     key = f"order {price}"
-    order = commerce.ordering.place([(lamp.product_id, 2)], key=key)
-    assert commerce.ordering.place([(lamp.product_id, 2)], key=key) == order
-    assert commerce.ordering.get(order.order_id).items[0].sku == "A"
-    assert commerce.ordering.cancel(order.order_id).status == "cancelled"
-    assert commerce.intake.get_feed(job.feed_id).status == "applied"
-    assert commerce.reporting.sales_by_partner(currency="EUR").results
+    order = commerce.orders.place([(lamp.product_id, 2)], key=key)
+    assert commerce.orders.place([(lamp.product_id, 2)], key=key) == order
+    assert commerce.orders.get(order.order_id).items[0].sku == "A"
+    assert commerce.orders.cancel(order.order_id).status == "cancelled"
+    assert commerce.feeds.get(job.feed_id).status == "applied"
+    assert commerce.analytics.sales_by_partner(currency="EUR").results
 
 
 # --- others that start ----------------------------------------------------------------------------

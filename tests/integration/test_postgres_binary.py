@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.postgres.binary import (
+from adapters.postgres.ingest.copy_binary import (
     BEGINS,
     CELLS,
     ENDS,
@@ -24,8 +24,8 @@ from adapters.postgres.binary import (
     numeric,
     texts,
 )
-from adapters.postgres.staging import sql_type
-from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS
+from adapters.postgres.ingest.staging import sql_type
+from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS
 
 Connect = Callable[[], psycopg.Connection]
 WORDS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=300)

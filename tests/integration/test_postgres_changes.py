@@ -6,10 +6,10 @@ from typing import cast
 import pytest
 from attrs import evolve
 
-from adapters.postgres import versions
+from adapters.postgres.catalog import versions
 from adapters.postgres.store import Unit
-from commerce_core.paging import Position
-from commerce_core.versions import START, ChangeQuery, behind
+from commerce_core.base.paging import Position
+from commerce_core.history.versions import START, ChangeQuery, behind
 from tests.contracts import samples
 from tests.contracts.samples import record
 from tests.shelf import Shelf, rows_read

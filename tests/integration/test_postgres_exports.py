@@ -7,11 +7,11 @@ import psycopg
 import pytest
 
 from adapters.postgres import PostgresStore
-from adapters.postgres.exporting import MOST_SHARED
+from adapters.postgres.catalog.export import MOST_SHARED
 from adapters.postgres.store import MOST_EXPORTS
-from commerce_core.errors import Unavailable
-from commerce_core.exports import ExportForm
-from commerce_core.products import ProductQuery
+from commerce_core.base.errors import Unavailable
+from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.product import ProductQuery
 from tests.contracts import samples
 from tests.contracts.samples import record
 

@@ -11,13 +11,14 @@ import psycopg
 import pytest
 from attrs import evolve
 
-from adapters.postgres import PostgresStore, staging
+from adapters.postgres import PostgresStore
+from adapters.postgres.ingest import staging
 from adapters.postgres.store import Unit
-from commerce_core.feed_schema import Record
-from commerce_core.feeds import Feed
-from commerce_core.ports import UnitOfWork
-from commerce_core.products import Product
-from commerce_core.sources import Source
+from commerce_core.catalog.product import Product
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.source import Source
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import T0, record
 from tests.contracts.threads import PATIENCE, meanwhile

@@ -9,9 +9,9 @@ import pytest
 
 from adapters.memory import MemoryFiles, MemoryStore
 from adapters.postgres import PostgresStore
-from commerce_core.context import Context
-from commerce_core.ports import Store
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.ports.store import Store
+from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts.history_machine import drive
 

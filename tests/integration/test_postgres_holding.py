@@ -10,7 +10,7 @@ from adapters.memory import MemoryStore
 from adapters.polars_feeds import PolarsEngine, prepared
 from adapters.polars_feeds.batches import ColumnBatch
 from adapters.postgres import PostgresStore
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
 from tests.contracts.holding_contract import *  # noqa: F403 - every test of it
 from tests.contracts.holding_contract import Desk, catalog, each, hold_first_products, written
 from tests.contracts.holding_machine import agree
@@ -30,10 +30,10 @@ def test_validating_makes_no_object_of_a_record(quick: Desk, monkeypatch: pytest
     """It counts columns, so that it costs no more than reading them."""
     monkeypatch.delattr(ColumnBatch, "__iter__")
     body = written([*catalog(60), *each(catalog(20), price="cheap")])
-    receipt = quick.commerce.intake.upload(
+    receipt = quick.commerce.feeds.upload(
         io.BytesIO(body), partner=quick.partner, mode="full", kind="validate"
     )
-    job = quick.commerce.intake.run(receipt.job_id)
+    job = quick.commerce.jobs.run(receipt.job_id)
     assert (job.status, job.summary and job.summary.rejected) == ("completed", 20)
 
 
@@ -44,10 +44,10 @@ def test_a_summary_says_that_much_was_split_one_by_one(
     """Of a file that is only validated too, and where no record can be accepted."""
     monkeypatch.setattr(prepared, "MOST_UNTOLD", 2)
     line = f'{{"sku": "A", "product_name": "Lamp", "price": "{price}"}}\n'
-    receipt = quick.commerce.intake.upload(
+    receipt = quick.commerce.feeds.upload(
         io.BytesIO(line.encode() * 3), partner=quick.partner, kind="validate"
     )
-    summary = quick.commerce.intake.run(receipt.job_id).summary
+    summary = quick.commerce.jobs.run(receipt.job_id).summary
     assert summary
     assert summary.notes == ("3 records were split one by one, since they are lines of JSON.",)
 

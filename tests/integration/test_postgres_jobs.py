@@ -7,10 +7,11 @@ import psycopg
 import pytest
 
 from adapters.postgres import PostgresStore
-from commerce_core.errors import RunLost, Unavailable
-from commerce_core.feeds import Feed
-from commerce_core.jobs import Job, Progress, Summary
-from commerce_core.sources import Source
+from commerce_core.base.errors import RunLost, Unavailable
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import Job, Progress
+from commerce_core.feeds.source import Source
+from commerce_core.feeds.summary import Summary
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
 from tests.contracts.threads import together

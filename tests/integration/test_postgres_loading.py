@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from adapters.memory import MemoryStore
 from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
-from commerce_core.feed_engine import FeedEngine
-from commerce_core.ports import Store
+from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.store import Store
 from tests.contracts import recognition_contract, samples
 from tests.contracts.recognition_contract import Shop
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER

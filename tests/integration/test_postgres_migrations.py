@@ -10,11 +10,11 @@ import pytest
 from attrs import evolve
 
 from adapters.postgres import migrations
-from adapters.postgres.locks import try_migrating
+from adapters.postgres.connection.locks import try_migrating
+from adapters.postgres.ingest.staging import sql_type
 from adapters.postgres.migrations import Migration, all_migrations, migrate
-from adapters.postgres.staging import sql_type
-from commerce_core.errors import Unavailable
-from commerce_core.feed_schema import BY_NAME, PRODUCT_FIELDS
+from commerce_core.base.errors import Unavailable
+from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS
 from tests.contracts.threads import PATIENCE, meanwhile, together
 
 STEPS = [

@@ -13,10 +13,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres import PostgresStore
-from adapters.postgres.outages import translated
+from adapters.postgres.connection.errors import translated
 from adapters.postgres.store import Unit
-from commerce_core.errors import InvalidInput, Unavailable
-from commerce_core.ports import UnitOfWork
+from commerce_core.base.errors import InvalidInput, Unavailable
+from commerce_core.ports.store import UnitOfWork
 from tests.contracts import samples
 from tests.contracts.threads import PATIENCE, meanwhile
 

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
-from adapters.postgres.entries import Entries
-from adapters.postgres.packing import current_entries
-from commerce_core.feed_engine import FeedEngine, ReferenceEngine
-from commerce_core.plans import Plan
-from commerce_core.publications import Publication
-from commerce_core.sources import Source
+from adapters.postgres.ingest.fingerprint_entries import Entries
+from adapters.postgres.ingest.known_packed import current_entries
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.source import Source
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.plans.comparison import Plan
+from commerce_core.ports.engine import FeedEngine
 from tests.contracts import samples
 from tests.contracts.recognition_contract import HEADER, ROWS, Shop, told
 from tests.contracts.reverts_contract import undo

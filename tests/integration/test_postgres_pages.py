@@ -7,14 +7,15 @@ from typing import Final, Literal, cast
 import pytest
 from attrs import evolve, frozen
 
-from adapters.postgres import PostgresStore, product_filters
+from adapters.postgres import PostgresStore
+from adapters.postgres.catalog import filters
 from adapters.postgres.store import Unit
-from commerce_core.errors import InvalidInput
-from commerce_core.feed_schema import Record
-from commerce_core.paging import Position, every
-from commerce_core.product_lists import position_of
-from commerce_core.products import Product, ProductQuery, SortBy
-from commerce_core.versions import PastQuery
+from commerce_core.base.errors import InvalidInput
+from commerce_core.base.paging import Position, every
+from commerce_core.catalog.product import Product, ProductQuery, SortBy
+from commerce_core.catalog.sorting import position_of
+from commerce_core.history.versions import PastQuery
+from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import record
 from tests.shelf import Shelf, rows_read
@@ -163,7 +164,7 @@ def test_a_page_of_what_a_feed_wrote_reads_what_it_shows(catalog: Catalog):
 
 def test_a_list_that_takes_too_long_is_refused(catalog: Catalog, monkeypatch: pytest.MonkeyPatch):
     """It is told how to narrow it; a walk along an index isn't bounded, and goes on working."""
-    monkeypatch.setattr(product_filters, "SLOWEST", "1ms")
+    monkeypatch.setattr(filters, "SLOWEST", "1ms")
     broad = ProductQuery(sort_by="product_name", q="s k u p r o d c t")
     with catalog.store.begin() as unit, pytest.raises(InvalidInput) as refused:
         unit.products.page(broad, None, LIMIT)

@@ -12,11 +12,11 @@ import pytest
 
 from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
-from adapters.postgres.patience import OF_FEEDS, bear_stalls, milliseconds_of
+from adapters.postgres.connection.timeouts import OF_FEEDS, bear_stalls, milliseconds_of
 from adapters.postgres.store import CONNECTING, Unit
-from commerce_core.feed_engine import Batch, Reading
-from commerce_core.fingerprints import NOTHING_KNOWN
-from commerce_core.ports import UnitOfWork
+from commerce_core.parsing.fingerprints import NOTHING_KNOWN
+from commerce_core.ports.engine import Batch, Reading
+from commerce_core.ports.store import UnitOfWork
 from tests.contracts import samples
 from tests.contracts.recognition_contract import HEADER, Shop, incoming
 from tests.servers.postgres import running_server

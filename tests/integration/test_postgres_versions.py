@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from adapters.memory import MemoryStore
 from adapters.postgres import PostgresStore
-from commerce_core.products import ProductQuery
+from commerce_core.catalog.product import ProductQuery
 from tests.contracts.store_machine import agree
 from tests.servers.platform import Platform
 from tests.servers.postgres import Postgres, running_server
@@ -27,17 +27,17 @@ def other_version(request: pytest.FixtureRequest) -> Generator[Postgres]:
 def test_the_whole_way_of_a_feed_works_on_it(other_version: Postgres, tmp_path: Path):
     """Load, change, order, cancel and report, as everywhere."""
     with Platform(other_version.url(), tmp_path).opened() as commerce:
-        commerce.intake.add_partner("Aroma", currency="EUR")
+        commerce.partners.add("Aroma", currency="EUR")
         for price in (b"1.00", b"2.50"):
             feed = b"sku,product_name,price,quantity\nA,Lamp," + price + b",9\nB,Chair,3,9\n"
-            job = commerce.intake.load(io.BytesIO(feed), partner="Aroma")
+            job = commerce.feeds.load(io.BytesIO(feed), partner="Aroma")
             assert job.outcome == "clean", job
-        lamp = commerce.catalog.page(ProductQuery(), partner="Aroma").items[0]
+        lamp = commerce.products.page(ProductQuery(), partner="Aroma").items[0]
         assert lamp.version == 2
-        order = commerce.ordering.place([(lamp.product_id, 2)], key="k")
-        assert commerce.ordering.place([(lamp.product_id, 2)], key="k") == order
-        assert commerce.ordering.cancel(order.order_id).status == "cancelled"
-        assert commerce.operations.health()["database"] == "ok"
+        order = commerce.orders.place([(lamp.product_id, 2)], key="k")
+        assert commerce.orders.place([(lamp.product_id, 2)], key="k") == order
+        assert commerce.orders.cancel(order.order_id).status == "cancelled"
+        assert commerce.health.parts()["database"] == "ok"
 
 
 @pytest.mark.slow

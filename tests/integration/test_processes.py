@@ -22,12 +22,13 @@ from attrs import define, evolve, frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres import PostgresStore
-from commerce_core.errors import RunLost
-from commerce_core.intake import Receipt
-from commerce_core.jobs import MOST_SILENT_ENDS
-from commerce_core.ports import Files, Store
-from commerce_core.products import ProductQuery
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import RunLost
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import MOST_SILENT_ENDS
+from commerce_core.ports.files import Files
+from commerce_core.ports.store import Store
+from commerce_core.usecases.feeds import Receipt
 from entrypoints.worker import Worker
 from tests.servers.platform import LEASE, Platform, finished, until
 
@@ -52,9 +53,9 @@ def commerce(platform: Platform) -> Generator[Commerce]:
 
 def send(commerce: Commerce, partner: str, feed: bytes = FEED, *, run: bool = True) -> Receipt:
     """A feed of that partner, who is new unless known."""
-    if partner not in {known.partner_name for known in commerce.intake.partners()}:
-        commerce.intake.add_partner(partner)
-    return commerce.intake.upload(io.BytesIO(feed), partner=partner, run=run)
+    if partner not in {known.partner_name for known in commerce.partners.list()}:
+        commerce.partners.add(partner)
+    return commerce.feeds.upload(io.BytesIO(feed), partner=partner, run=run)
 
 
 def stopped(pid: int) -> bool:
@@ -105,7 +106,7 @@ def test_a_released_job_wakes_an_idle_worker(commerce: Commerce):
         time.sleep(0.5)
         held = send(commerce, "Aroma", run=False)
         began = time.monotonic()
-        commerce.intake.release(held.job_id)
+        commerce.jobs.release(held.job_id)
         assert finished(commerce, held.job_id).status == "completed"
         assert time.monotonic() - began < 10
 
@@ -119,10 +120,10 @@ def test_without_a_hint_a_worker_finds_the_job_by_looking(commerce: Commerce):
 
 def test_a_first_feed_needs_no_prices(commerce: Commerce):
     """It is copied straight into the catalog all the same."""
-    commerce.intake.add_partner("Aroma")
-    job = commerce.intake.load(io.BytesIO(b"sku,product_name\nA,Lamp\nB,Chair\n"), partner="Aroma")
+    commerce.partners.add("Aroma")
+    job = commerce.feeds.load(io.BytesIO(b"sku,product_name\nA,Lamp\nB,Chair\n"), partner="Aroma")
     assert (job.status, job.outcome, job.attempts) == ("completed", "clean", 1)
-    assert [p.price for p in commerce.catalog.page(ProductQuery(), partner="Aroma").items] == [
+    assert [p.price for p in commerce.products.page(ProductQuery(), partner="Aroma").items] == [
         None
     ] * 2
 
@@ -148,7 +149,7 @@ def test_a_stopped_worker_is_taken_over_and_commits_nothing_when_it_goes_on(
         assert finished(commerce, last.job_id).attempts == 1
     numbers = connect().execute("SELECT array_agg(number ORDER BY number) FROM publications")
     assert numbers.fetchone() == ([1, 2, 3],)
-    assert commerce.intake.get_job(receipt.job_id) == job
+    assert commerce.jobs.get(receipt.job_id) == job
 
 
 def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
@@ -165,13 +166,13 @@ def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
         assert finished(commerce, other.job_id).status == "completed"
     assert job.error
     assert (job.status, job.error.code, job.attempts) == ("failed", "set_aside", 4)
-    assert commerce.intake.get_feed(deadly.feed_id).status == "failed"
-    assert not commerce.catalog.page(ProductQuery(), partner="Aroma").items
+    assert commerce.feeds.get(deadly.feed_id).status == "failed"
+    assert not commerce.products.page(ProductQuery(), partner="Aroma").items
 
 
 def died_of(worker: "subprocess.Popen[str]", commerce: Commerce, job_id: str) -> bool:
     """Whether the worker was killed by the job; an error if it can't be any more."""
-    job = commerce.intake.get_job(job_id)
+    job = commerce.jobs.get(job_id)
     assert not job.is_finished, job
     assert worker.poll() in (None, KILLED)
     return worker.poll() == KILLED
@@ -195,11 +196,11 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_and_takes_no_other(
     long = send(commerce, "Aroma", FEED + lines)
     short = send(commerce, "Bouquet")
     with platform.worker() as worker:
-        until(lambda: commerce.intake.get_job(long.job_id).status == "running")
+        until(lambda: commerce.jobs.get(long.job_id).status == "running")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(30) == 0
-    assert commerce.intake.get_job(long.job_id).status == "completed"
-    assert commerce.intake.get_job(short.job_id).status == "queued"
+    assert commerce.jobs.get(long.job_id).status == "completed"
+    assert commerce.jobs.get(short.job_id).status == "queued"
 
 
 @frozen
@@ -243,11 +244,11 @@ def test_a_job_that_takes_too_long_is_given_back(platform: Platform, commerce: C
     receipt = send(commerce, "Aroma")
     worker = Worker(Commerce(evolve(commerce.context, files=endless)), grace=timedelta(seconds=0.5))
     worker.start()
-    until(lambda: commerce.intake.get_job(receipt.job_id).progress.stage == "read")
+    until(lambda: commerce.jobs.get(receipt.job_id).progress.stage == "read")
     began = time.monotonic()
     worker.stop()
     assert time.monotonic() - began < 10
-    job = commerce.intake.get_job(receipt.job_id)
+    job = commerce.jobs.get(receipt.job_id)
     assert (job.status, job.released, job.attempts, job.silent_ends) == ("queued", True, 1, 0)
     over.set()
     with platform.worker():
@@ -262,10 +263,10 @@ def test_a_run_that_failed_leaves_its_session_to_others(store: PostgresStore, co
     receipt = send(commerce, "Aroma")
     brief = Commerce(evolve(commerce.context, lease=timedelta(milliseconds=1)))
     broken = Commerce(evolve(brief.context, files=cast("Files", _Broken(commerce.context.files))))
-    job = broken.intake.claim()
+    job = broken.queue.claim()
     assert job
     with pytest.raises(ZeroDivisionError):
-        broken.intake.execute(job)
+        broken.queue.execute(job)
     with commerce.context.store.begin() as unit:  # the same connection, as the pool gives it again
         time.sleep(LEASE.total_seconds())
         with store.begin() as other:
@@ -292,11 +293,11 @@ class _Broken:
 
 def test_a_server_that_is_told_to_end_answers_whoever_waits(platform: Platform, commerce: Commerce):
     """A request that waits for a job is answered with how far it is, and the server ends at 0."""
-    secret = commerce.operations.issue_key().secret
+    secret = commerce.keys.add().secret
     send(commerce, "Aroma")
     held = send(commerce, "Aroma", run=False)
     answers: list[httpx.Response] = []
-    assert Commerce(evolve(commerce.context, lease=timedelta(minutes=1))).intake.claim()
+    assert Commerce(evolve(commerce.context, lease=timedelta(minutes=1))).queue.claim()
     with platform.server() as server:
 
         def wait() -> None:
@@ -333,13 +334,13 @@ def _is_free(port: int) -> bool:
 def test_a_job_that_was_given_back_is_claimed_when_its_pause_is_over(commerce: Commerce):
     """Nobody claims it before; whoever had it can't give it back twice."""
     receipt = send(commerce, "Aroma")
-    job = commerce.intake.claim()
+    job = commerce.queue.claim()
     assert job
-    commerce.intake.give_back(job, timedelta(seconds=0.5))
-    assert commerce.intake.claim() is None
+    commerce.queue.give_back(job, timedelta(seconds=0.5))
+    assert commerce.queue.claim() is None
     with pytest.raises(RunLost):
-        commerce.intake.give_back(job)
+        commerce.queue.give_back(job)
     time.sleep(0.5)
-    again = commerce.intake.claim()
+    again = commerce.queue.claim()
     assert again
     assert (again.job_id, again.attempts, again.silent_ends) == (receipt.job_id, 2, 0)

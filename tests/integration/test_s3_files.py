@@ -24,8 +24,8 @@ from boto3.session import Session
 import commerce_core
 from adapters import s3
 from adapters.s3 import S3Files
-from commerce_core.errors import CommerceError, Conflict, InvalidInput, TooLarge, Unavailable
-from commerce_core.ports import Files
+from commerce_core.base.errors import CommerceError, Conflict, InvalidInput, TooLarge, Unavailable
+from commerce_core.ports.files import Files
 from tests.contracts.files_contract import TestFiles as FilesContract
 from tests.contracts.files_contract import Upload, content, put
 from tests.contracts.threads import together
@@ -416,9 +416,9 @@ class TestSettings:
         """`s3://BUCKET/PREFIX` as the files URL is all it takes."""
         url = f"s3://{BUCKET}/{prefix}{end}"
         with commerce_core.connect("memory:", url) as commerce:
-            assert commerce.operations.health()["files"] == "ok"
-            commerce.intake.add_partner("Acme", currency="USD")
-            commerce.intake.load(io.BytesIO(b"sku,product_name\n1,Tea\n"), partner="Acme")
+            assert commerce.health.parts()["files"] == "ok"
+            commerce.partners.add("Acme", currency="USD")
+            commerce.feeds.load(io.BytesIO(b"sku,product_name\n1,Tea\n"), partner="Acme")
         found = behind.list_objects_v2(Bucket=BUCKET, Prefix=f"{prefix}/")["Contents"]
         assert [thing["Size"] for thing in found] == [23]
 

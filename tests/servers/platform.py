@@ -13,8 +13,8 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from commerce_core.jobs import Job
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.servers.postgres import children, ending_with_us, free_port
@@ -137,5 +137,5 @@ def until(true: Callable[[], object], patience: float = PATIENCE, every: float =
 
 def finished(commerce: Commerce, job_id: str, patience: float = PATIENCE) -> Job:
     """The job, once it is finished."""
-    until(lambda: commerce.intake.get_job(job_id).is_finished, patience, 0.05)
-    return commerce.intake.get_job(job_id)
+    until(lambda: commerce.jobs.get(job_id).is_finished, patience, 0.05)
+    return commerce.jobs.get(job_id)

@@ -5,7 +5,8 @@ from collections import Counter
 from zoneinfo import ZoneInfo
 
 from bench.generate import KINDS, Kind, feed
-from commerce_core.feed_reader import Terms, open_feed
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
 
 ROWS = 5_000
 

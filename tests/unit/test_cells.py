@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core import cells
-from commerce_core.cells import Misread, Reading, Warned, gtin_fits, read_sku, reader_of
-from commerce_core.feed_schema import (
+from commerce_core.base.money import LARGEST_AMOUNT
+from commerce_core.base.text import BLANKS
+from commerce_core.schema import cells
+from commerce_core.schema.cells import Misread, Reading, Warned, gtin_fits, read_sku, reader_of
+from commerce_core.schema.fields import (
     AVAILABILITIES,
-    BLANKS,
     CONDITIONS,
     FIELDS,
     LARGEST_WHOLE,
@@ -23,7 +24,6 @@ from commerce_core.feed_schema import (
     LONGEST_SKU,
     LONGEST_URL,
     MOST_URLS,
-    PROBLEMS,
     Amount,
     Attributes,
     Category,
@@ -40,7 +40,7 @@ from commerce_core.feed_schema import (
     Word,
     YesNo,
 )
-from commerce_core.money import LARGEST_AMOUNT
+from commerce_core.schema.problems import PROBLEMS
 
 ROME = ZoneInfo("Europe/Rome")
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Rome")

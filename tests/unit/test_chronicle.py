@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from commerce_core.audit import AuditQuery
-from commerce_core.errors import Malformed
-from commerce_core.events import EVENTS_KEPT, Event
-from commerce_core.orders import Wanted
-from commerce_core.profiles import Profile
-from commerce_core.usecases import Commerce
+from commerce_core.activity.audit import AuditQuery
+from commerce_core.activity.events import EVENTS_KEPT, Event
+from commerce_core.base.errors import Malformed
+from commerce_core.commerce import Commerce
+from commerce_core.orders.order import Wanted
+from commerce_core.profiles.profile import Profile
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 
@@ -23,17 +23,17 @@ CATALOG = "sku,title,price,quantity\nA,Lamp,5,9\nB,Chair,6,9\n"
 @pytest.fixture
 def commerce() -> Iterator[Commerce]:
     with open_platform(Settings(database_url="memory:")) as made:
-        made.intake.add_partner("Acme", currency="EUR")
-        made.intake.add_partner("Bloom", currency="EUR")
+        made.partners.add("Acme", currency="EUR")
+        made.partners.add("Bloom", currency="EUR")
         yield made
 
 
 def load(commerce: Commerce, body: str = CATALOG, partner: str = "Acme") -> str:
-    return commerce.intake.load(io.BytesIO(body.encode()), partner=partner).feed_id
+    return commerce.feeds.load(io.BytesIO(body.encode()), partner=partner).feed_id
 
 
 def key_of(commerce: Commerce, partner: str | None, *scopes: str) -> Commerce:
-    issued = commerce.operations.issue_key(partner=partner, scopes=list(scopes) or None)
+    issued = commerce.keys.add(partner=partner, scopes=list(scopes) or None)
     return commerce.authenticated(issued.secret)
 
 
@@ -42,10 +42,10 @@ def kinds(events: Iterator[Event]) -> list[str]:
 
 
 def test_an_upload_is_announced_with_what_it_is(commerce: Commerce):
-    receipt = commerce.intake.upload(
+    receipt = commerce.feeds.upload(
         io.BytesIO(b"sku\n"), partner="Acme", file_name="a.csv", mode="full"
     )
-    (told,) = commerce.chronicle.events(kinds=("feed.received",))
+    (told,) = commerce.events.list(kinds=("feed.received",))
     assert told.partner_ids == (receipt.partner_id,)
     assert told.data["feed_id"] == receipt.feed_id
     assert told.data["job_id"] == receipt.job_id
@@ -56,50 +56,50 @@ def test_a_refused_upload_and_one_that_is_sent_twice_under_a_key_announce_nothin
     commerce: Commerce,
 ):
     for _ in range(2):
-        commerce.intake.upload(io.BytesIO(b"sku\n"), partner="Acme", key="one")
-    assert len(list(commerce.chronicle.events())) == 1
+        commerce.feeds.upload(io.BytesIO(b"sku\n"), partner="Acme", key="one")
+    assert len(list(commerce.events.list())) == 1
 
 
 def test_orders_are_announced_to_each_partner_without_the_others(commerce: Commerce):
-    acme, bloom = (commerce.intake.get_partner(name).partner_id for name in ("Acme", "Bloom"))
+    acme, bloom = (commerce.partners.get(name).partner_id for name in ("Acme", "Bloom"))
     load(commerce)
     load(commerce, partner="Bloom")
     items = [Wanted(1, partner_id=partner, sku="A") for partner in (acme, bloom)]
-    both = commerce.ordering.place(items)
-    commerce.ordering.cancel(both.order_id)
-    told = list(commerce.chronicle.events(kinds=("order.created", "order.cancelled")))
+    both = commerce.orders.place(items)
+    commerce.orders.cancel(both.order_id)
+    told = list(commerce.events.list(kinds=("order.created", "order.cancelled")))
     assert [event.data["status"] for event in told] == ["created", "cancelled"]
     assert {event.partner_ids for event in told} == {(acme, bloom)}
-    (seen, _) = key_of(commerce, "Bloom").chronicle.events(kinds=("order.created",)), None
+    (seen, _) = key_of(commerce, "Bloom").events.list(kinds=("order.created",)), None
     (event,) = seen
     assert event.partner_ids == (bloom,)
     assert event.data["order_id"] == both.order_id
 
 
 def test_a_key_is_told_of_what_it_may_read(commerce: Commerce):
-    acme = commerce.intake.get_partner("Acme").partner_id
+    acme = commerce.partners.get("Acme").partner_id
     load(commerce)
-    commerce.ordering.place([Wanted(1, partner_id=acme, sku="A")])
-    told = kinds(key_of(commerce, "Acme", "feeds:read").chronicle.events())
+    commerce.orders.place([Wanted(1, partner_id=acme, sku="A")])
+    told = kinds(key_of(commerce, "Acme", "feeds:read").events.list())
     assert "feed.received" in told
     assert "order.created" not in told
-    assert kinds(key_of(commerce, "Bloom").chronicle.events()) == []
+    assert kinds(key_of(commerce, "Bloom").events.list()) == []
 
 
 def test_a_cursor_goes_on_where_the_page_ended_and_belongs_to_its_question(commerce: Commerce):
     load(commerce)
-    first = commerce.chronicle.page_events(limit=1)
-    rest = commerce.chronicle.page_events(first.next_cursor, 1_000)
+    first = commerce.events.page(limit=1)
+    rest = commerce.events.page(first.next_cursor, 1_000)
     assert not {e.event_id for e in first.items} & {e.event_id for e in rest.items}
-    caught_up = commerce.chronicle.page_events(rest.next_cursor)
+    caught_up = commerce.events.page(rest.next_cursor)
     assert (caught_up.items, caught_up.next_cursor) == ((), rest.next_cursor)
-    latest = commerce.chronicle.page_events("latest")
+    latest = commerce.events.page("latest")
     assert (latest.items, latest.next_cursor) == ((), rest.next_cursor)
     for refused in (
-        lambda: commerce.chronicle.page_events(rest.next_cursor, kinds=("feed.failed",)),
-        lambda: commerce.chronicle.page_events(rest.next_cursor, partner="Acme"),
-        lambda: commerce.chronicle.page_events("nonsense"),
-        lambda: commerce.chronicle.page_events(limit=1_001),
+        lambda: commerce.events.page(rest.next_cursor, kinds=("feed.failed",)),
+        lambda: commerce.events.page(rest.next_cursor, partner="Acme"),
+        lambda: commerce.events.page("nonsense"),
+        lambda: commerce.events.page(limit=1_001),
     ):
         with pytest.raises(Malformed):
             refused()
@@ -108,33 +108,33 @@ def test_a_cursor_goes_on_where_the_page_ended_and_belongs_to_its_question(comme
 def test_what_was_announced_long_ago_is_forgotten(commerce: Commerce):
     load(commerce)
     load(commerce)
-    first = commerce.chronicle.page_events(limit=1).next_cursor
+    first = commerce.events.page(limit=1).next_cursor
     clock = commerce.context.clock
     later = Commerce(
         evolve(commerce.context, clock=lambda: clock() + EVENTS_KEPT + timedelta(hours=1))
     )
-    kept = len(list(commerce.chronicle.events()))
-    assert commerce.chronicle.forget_old() == 0
-    assert later.chronicle.forget_old() == kept
-    assert list(later.chronicle.events()) == []
+    kept = len(list(commerce.events.list()))
+    assert commerce.events.forget_old() == 0
+    assert later.events.forget_old() == kept
+    assert list(later.events.list()) == []
     with pytest.raises(Malformed, match="kept for 90 days"):
-        later.chronicle.page_events(first)
+        later.events.page(first)
 
 
 # --- the audit ------------------------------------------------------------------------------------
 
 
 def entries(commerce: Commerce, **filters: Any) -> list[tuple[str, Any, Any]]:  # noqa: ANN401 - whatever was changed
-    found = commerce.chronicle.audit(AuditQuery(**filters))
+    found = commerce.audit.list(AuditQuery(**filters))
     return [(entry.action, entry.before, entry.after) for entry in found]
 
 
 def test_changes_are_remembered_with_what_was_before(commerce: Commerce):
-    commerce.intake.change_partner("Acme", currency="USD")
-    source = commerce.sourcing.change("main", partner="Acme", mode="full", guards={"removals": 30})
-    commerce.sourcing.set_profile(Profile(preset="shopify"), partner="Acme")
-    acme = commerce.intake.get_partner("Acme").partner_id
-    profile, changed, partner, added = commerce.chronicle.audit(partner="Acme")
+    commerce.partners.change("Acme", currency="USD")
+    source = commerce.sources.change("main", partner="Acme", mode="full", guards={"removals": 30})
+    commerce.sources.set_profile(Profile(preset="shopify"), partner="Acme")
+    acme = commerce.partners.get("Acme").partner_id
+    profile, changed, partner, added = commerce.audit.list(partner="Acme")
     assert (partner.action, partner.before, partner.after) == (
         "partner.changed",
         {"currency": "EUR"},
@@ -153,15 +153,15 @@ def test_changes_are_remembered_with_what_was_before(commerce: Commerce):
 
 def test_what_changes_nothing_is_not_remembered(commerce: Commerce):
     before = len(entries(commerce))
-    commerce.sourcing.change("main", partner="Acme", mode="delta")
-    commerce.sourcing.set_profile(Profile(), partner="Acme")
+    commerce.sources.change("main", partner="Acme", mode="delta")
+    commerce.sources.set_profile(Profile(), partner="Acme")
     assert len(entries(commerce)) == before
 
 
 def test_sources_come_and_go_in_the_audit(commerce: Commerce):
-    commerce.sourcing.add("Acme", "web", key="one")
-    made = commerce.sourcing.add("Acme", "web", key="one")
-    commerce.sourcing.remove("web", partner="Acme")
+    commerce.sources.add("Acme", "web", key="one")
+    made = commerce.sources.add("Acme", "web", key="one")
+    commerce.sources.remove("web", partner="Acme")
     told = entries(commerce, subject=made.source_id)
     assert [action for action, *_ in told] == ["source.removed", "source.added"]
     assert told[0][1]["source_name"] == "web"
@@ -169,15 +169,15 @@ def test_sources_come_and_go_in_the_audit(commerce: Commerce):
 
 
 def test_keys_are_remembered_and_their_secrets_nowhere(commerce: Commerce):
-    issued = commerce.operations.issue_key(partner="Acme")
+    issued = commerce.keys.add(partner="Acme")
     asking = key_of(commerce, None)
-    asking.operations.revoke_key(issued.key.key_id)
-    asking.operations.revoke_key(issued.key.key_id)
-    revoked, made = commerce.chronicle.audit(AuditQuery(subject=issued.key.key_id))
+    asking.keys.revoke(issued.key.key_id)
+    asking.keys.revoke(issued.key.key_id)
+    revoked, made = commerce.audit.list(AuditQuery(subject=issued.key.key_id))
     assert (made.action, made.actor) == ("key.issued", "operator")
     assert (revoked.action, revoked.actor) == ("key.revoked", asking.context.principal.name)
     assert revoked.before == {"revoked_at": None}
-    whole = repr(list(commerce.chronicle.audit()))
+    whole = repr(list(commerce.audit.list()))
     assert issued.secret is not None
     assert issued.secret not in whole
     assert "digest" not in whole
@@ -187,7 +187,7 @@ def test_keys_are_remembered_and_their_secrets_nowhere(commerce: Commerce):
 
 
 def told_of(commerce: Commerce, feed_id: str) -> list[Event]:
-    return [e for e in commerce.chronicle.events() if e.data.get("feed_id") == feed_id]
+    return [e for e in commerce.events.list() if e.data.get("feed_id") == feed_id]
 
 
 def test_an_applied_feed_is_announced_with_figures_and_the_cursor_to_its_changes(
@@ -205,7 +205,7 @@ def test_an_applied_feed_is_announced_with_figures_and_the_cursor_to_its_changes
     changes = commerce.history.page_changes(cursor=changed.data["changes_cursor"])
     assert {change.product.feed_id for change in changes.items} == {feed_id}
     theirs = key_of(commerce, "Acme")
-    (seen,) = theirs.chronicle.events(kinds=("catalog.changed",))
+    (seen,) = theirs.events.list(kinds=("catalog.changed",))
     assert theirs.history.page_changes(cursor=seen.data["changes_cursor"]).items
 
 
@@ -241,23 +241,23 @@ def test_a_held_feed_is_announced_and_what_is_decided_is_remembered(commerce: Co
 
     def send(body: str) -> str:
         stream = io.BytesIO(body.encode())
-        return commerce.intake.load(stream, partner="Acme", mode="full").feed_id
+        return commerce.feeds.load(stream, partner="Acme", mode="full").feed_id
 
     send(head + "".join(rows))
     held = send(head + "".join(rows[:30]))
     event = told_of(commerce, held)[-1]
     assert event.kind == "feed.held"
     assert {guard["guard"] for guard in event.data["guards"]} >= {"removals"}
-    commerce.intake.reject(held, note="An accident.")
+    commerce.plans.reject(held, note="An accident.")
     event = told_of(commerce, held)[-1]
     assert (event.kind, event.data["error"]["message"]) == ("feed.rejected", "An accident.")
     again = send(head + "".join(rows[:29]))
-    commerce.intake.approve(again, note="It is right.")
+    commerce.plans.approve(again, note="It is right.")
     assert [event.kind for event in told_of(commerce, again)] == [
         "feed.received", "feed.held", "feed.applied", "catalog.changed",
     ]  # fmt: skip
     approved, rejected = (
-        next(commerce.chronicle.audit(AuditQuery(subject=feed_id))) for feed_id in (again, held)
+        next(commerce.audit.list(AuditQuery(subject=feed_id))) for feed_id in (again, held)
     )
     assert (rejected.action, rejected.note) == ("feed.rejected", "An accident.")
     assert (approved.action, approved.note) == ("feed.approved", "It is right.")
@@ -267,38 +267,38 @@ def test_a_held_feed_that_a_newer_one_ends_is_announced_as_superseded(commerce: 
     rows = [f"P{number},Product {number},5\n" for number in range(60)]
     for count in (60, 30, 59):
         body = "sku,title,price\n" + "".join(rows[:count])
-        commerce.intake.load(io.BytesIO(body.encode()), partner="Acme", mode="full")
-    (event,) = commerce.chronicle.events(kinds=("feed.superseded",))
+        commerce.feeds.load(io.BytesIO(body.encode()), partner="Acme", mode="full")
+    (event,) = commerce.events.list(kinds=("feed.superseded",))
     assert event.data["by"] != event.data["feed_id"]
 
 
 def test_a_revert_and_its_undoing_are_announced_and_remembered(commerce: Commerce):
     load(commerce)
     feed_id = load(commerce, CATALOG.replace("5", "7"))
-    commerce.intake.run(commerce.intake.revert(feed_id).job_id)
-    commerce.intake.run(commerce.intake.revert(feed_id, undo=True).job_id)
+    commerce.jobs.run(commerce.reverts.start(feed_id).job_id)
+    commerce.jobs.run(commerce.reverts.start(feed_id, undo=True).job_id)
     assert [event.kind for event in told_of(commerce, feed_id)][1:] == [
         "feed.applied", "catalog.changed", "feed.reverted", "catalog.changed", "feed.applied",
         "catalog.changed",
     ]  # fmt: skip
-    undone, reverted = commerce.chronicle.audit(AuditQuery(subject=feed_id))
+    undone, reverted = commerce.audit.list(AuditQuery(subject=feed_id))
     assert {undone.action, reverted.action} == {"feed.reverted"}
     assert (undone.note, reverted.note) == ("Undoes the revert of it.", None)
 
 
 def test_stock_that_orders_hold_and_a_feed_denies_is_announced(commerce: Commerce):
-    acme = commerce.intake.get_partner("Acme").partner_id
+    acme = commerce.partners.get("Acme").partner_id
     load(commerce)
-    commerce.ordering.place([Wanted(5, partner_id=acme, sku="A")])
+    commerce.orders.place([Wanted(5, partner_id=acme, sku="A")])
     feed_id = load(commerce, "sku,quantity\nA,3\nB,1\n")
-    (event,) = commerce.chronicle.events(kinds=("stock.oversold",))
+    (event,) = commerce.events.list(kinds=("stock.oversold",))
     (product,) = event.data["products"]
     assert (event.data["feed_id"], product["sku"]) == (feed_id, "A")
     assert (product["quantity"], product["held"]) == (3, 5)
 
 
 def test_a_cancelled_job_is_remembered(commerce: Commerce):
-    receipt = commerce.intake.upload(io.BytesIO(b"sku\n"), partner="Acme")
-    commerce.intake.cancel(receipt.job_id)
-    (entry,) = commerce.chronicle.audit(AuditQuery(subject=receipt.feed_id))
+    receipt = commerce.feeds.upload(io.BytesIO(b"sku\n"), partner="Acme")
+    commerce.jobs.cancel(receipt.job_id)
+    (entry,) = commerce.audit.list(AuditQuery(subject=receipt.feed_id))
     assert entry.action == "job.cancelled"

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from commerce_core.products import Availability, SortBy
-from entrypoints.cli.product_filters import AVAILABILITIES, SORTS
+from commerce_core.catalog.product import Availability, SortBy
+from entrypoints.cli.kit.product_filters import AVAILABILITIES, SORTS
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Answer, Cli

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from commerce_core.errors import Conflict, InvalidInput
-from entrypoints.cli import demo_home
-from entrypoints.cli.demo_home import emptied
+from commerce_core.base.errors import Conflict, InvalidInput
+from entrypoints.cli.demo import home
+from entrypoints.cli.demo.home import emptied
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Answer, Cli
@@ -137,7 +137,7 @@ def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_home, "_PATIENCE", 0.2)
+    monkeypatch.setattr(home, "_PATIENCE", 0.2)
     emptied(tmp_path)
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "server.lock").touch()

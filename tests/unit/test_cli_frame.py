@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from commerce_core.context import Context
-from commerce_core.partners import OPERATOR_SCOPES, Principal
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.partners.access import OPERATOR_SCOPES, Principal
+from commerce_core.usecases.context import Context
 from entrypoints.cli import COMMANDS, main
-from entrypoints.cli.verbs import Verb
+from entrypoints.cli.kit.verbs import Verb
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Cli

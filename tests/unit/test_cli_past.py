@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from entrypoints.cli import past
+from entrypoints.cli.commands import history
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Cli
@@ -88,7 +88,7 @@ def test_changes_are_followed(cli: Cli, monkeypatch: pytest.MonkeyPatch):
         waits.append(seconds)
         send(cli, f"sku,price\nA-1,{10 + len(waits)}\n".encode())
 
-    monkeypatch.setattr(past.time, "sleep", sleep)
+    monkeypatch.setattr(history.time, "sleep", sleep)
     words = ("products", "changes", "--follow", "--cursor", "latest", "--limit", "3")
     lines = cli.fine(*words, "--json").lines
     assert [line["product"]["price"] for line in lines] == ["11.00", "12.00", "13.00"]

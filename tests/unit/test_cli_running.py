@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
-from commerce_core.errors import Conflict, RunLost, Unavailable
-from commerce_core.jobs import Job, Progress, Summary
-from commerce_core.usecases import Commerce
-from entrypoints.cli import running
-from entrypoints.cli.running import exit_code, run_or_watch
+from commerce_core.base.errors import Conflict, RunLost, Unavailable
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job, Progress
+from commerce_core.feeds.summary import Summary
+from entrypoints.cli.kit import running
+from entrypoints.cli.kit.running import exit_code, run_or_watch
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Cli
@@ -25,7 +26,7 @@ DONE = evolve(QUEUED, status="completed", outcome="clean", summary=Summary())
 
 
 @define
-class Intake:
+class Jobs:
     """Answers runs and looks from two scripts; the last word of each is repeated."""
 
     runs: list[Job | Exception]
@@ -37,12 +38,12 @@ class Intake:
             raise said
         return said
 
-    def get_job(self, _: str) -> Job:
+    def get(self, _: str) -> Job:
         return self.looks.pop(0) if self.looks[1:] else self.looks[0]
 
 
 def scripted(runs: list[Job | Exception], looks: list[Job]) -> Commerce:
-    platform: Any = SimpleNamespace(intake=Intake(runs, looks))
+    platform: Any = SimpleNamespace(jobs=Jobs(runs, looks))
     return platform
 
 
@@ -142,7 +143,7 @@ def test_ctrl_c_ends_a_run_with_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch
         raise KeyboardInterrupt
 
     cli.fine("partners", "add", "Acme")
-    monkeypatch.setattr("commerce_core.intake.Intake.run", interrupted)
+    monkeypatch.setattr("commerce_core.usecases.jobs.Jobs.run", interrupted)
     answer = cli("feeds", "upload", "-", "--partner", "Acme", "--run", "--wait", text=b"sku\n1\n")
     assert answer.code == 130
     assert "is not finished" in answer.err

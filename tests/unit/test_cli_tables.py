@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.cli.narration import Narration
-from entrypoints.cli.output import Output, duration, moment, money, plural, size
-from entrypoints.cli.tables import Column, fitted, text_width, tidy, whole
+from entrypoints.cli.kit.console import Narration
+from entrypoints.cli.kit.output import Output, duration, moment, money, plural, size
+from entrypoints.cli.kit.tables import Column, fitted, text_width, tidy, whole
 
 Row = tuple[str, str, str]
 COLUMNS: Sequence[Column[Row]] = [

@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.coalescing import UnderWay, coalesce
-from commerce_core.partners import Mode
+from commerce_core.feeds.coalescing import UnderWay, coalesce
+from commerce_core.schema.fields import Mode
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

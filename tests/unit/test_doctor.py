@@ -16,8 +16,9 @@ from commerce_core.doctor import Asked, Diagnosis, examine
 from commerce_core.doctor.diagnosis import Note, Question
 from commerce_core.doctor.encodings import guess_encodings
 from commerce_core.doctor.styles import day_of, written
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.profiles import Column, Profile
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.profile import Column, Profile
 from entrypoints.profile_files import read_profile, write_toml
 from entrypoints.shapes import shape
 from tests.strategies import FeedFile, feed_files

@@ -2,8 +2,8 @@
 
 import pytest
 
-from commerce_core.drift import drift_between
-from commerce_core.jobs import Summary
+from commerce_core.feeds.drift import drift_between
+from commerce_core.feeds.summary import Summary
 
 
 def summary(records: int = 100, errors: int = 0, **mapping: str) -> Summary:

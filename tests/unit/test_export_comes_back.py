@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.polars_feeds import PolarsEngine
-from commerce_core.exports import HEADER
-from commerce_core.feed_engine import ReferenceEngine
-from commerce_core.jobs import Job
-from commerce_core.partners import Mode
-from commerce_core.products import ProductQuery
-from commerce_core.profiles import Column, Profile
-from commerce_core.records import Terms
-from commerce_core.usecases import Commerce
+from commerce_core.catalog.export import HEADER
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.profiles.profile import Column, Profile
+from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.contracts.exports_contract import NASTY
@@ -34,7 +34,7 @@ FIELDS: tuple[str, ...] = (
 @pytest.fixture
 def commerce() -> Generator[Commerce]:
     with open_platform(Settings(database_url="memory:")) as commerce:
-        commerce.intake.add_partner("Acme", currency="EUR")
+        commerce.partners.add("Acme", currency="EUR")
         yield commerce
 
 
@@ -60,14 +60,14 @@ def nasty_row(text: str) -> dict[str, str]:
 
 
 def load(commerce: Commerce, content: bytes, mode: Mode = "full") -> Job:
-    job = commerce.intake.load(io.BytesIO(content), partner="Acme", mode=mode)
+    job = commerce.feeds.load(io.BytesIO(content), partner="Acme", mode=mode)
     assert job.summary, job
     return job
 
 
 def export(commerce: Commerce, status: Literal["active", "all"] = "all", **filters: Any) -> bytes:  # noqa: ANN401
     query = ProductQuery(status=status, **filters)
-    with commerce.catalog.export(query, partner="Acme") as blocks:
+    with commerce.products.export(query, partner="Acme") as blocks:
         return b"".join(blocks)
 
 
@@ -131,11 +131,11 @@ def test_it_is_read_as_what_it_is_whatever_the_source_sends(commerce: Commerce):
         },
         attributes=("Farbe",),
     )
-    commerce.sourcing.set_profile(profile, partner="Acme")
+    commerce.sources.set_profile(profile, partner="Acme")
     own = "Artikel;Bezeichnung;Preis;Farbe\n=1;Größe;1299;rot\n'2;Zwei;50;\n"
     job = load(commerce, own.encode("windows-1252"), "delta")
     assert job.outcome == "clean", job
-    assert next(commerce.catalog.list()).attributes == {"Farbe": "rot"}
+    assert next(commerce.products.list()).attributes == {"Farbe": "rot"}
     check_unchanged(commerce, export(commerce), "delta")
     check_unchanged(commerce, export(commerce), "full")
 
@@ -145,7 +145,7 @@ def test_no_guard_holds_it_back(commerce: Commerce):
     columns = {"sku": Column(("Artikel",)), "product_name": Column(("Name",))}
     columns |= {"price": Column(("Preis",), unit="minor", currency="EUR")}
     profile = Profile(delimiter=";", columns=columns, attributes=("Farbe",))
-    commerce.sourcing.set_profile(profile, partner="Acme")
+    commerce.sources.set_profile(profile, partner="Acme")
     rows = "".join(f"{n};Nr {n};{n}99;rot\n" for n in range(60))
     job = load(commerce, f"Artikel;Name;Preis;Farbe\n{rows}".encode())
     assert (job.outcome, job.status) == ("clean", "completed")
@@ -167,13 +167,13 @@ def test_what_is_changed_in_it_is_taken_over(commerce: Commerce, nasty: None):
     job = load(commerce, "".join([before, *kept]).encode())
     assert job.summary
     assert (job.summary.updated, job.summary.removed) == (1, 1)
-    assert commerce.catalog.get(partner="Acme", sku="bare").product_name == "=Dressed"
+    assert commerce.products.get(partner="Acme", sku="bare").product_name == "=Dressed"
 
 
 def test_other_files_keep_their_apostrophes(commerce: Commerce):
     """Only in what we wrote an apostrophe before a formula is ours."""
     load(commerce, b"sku,product_name,_product_id\nA,'=1+1,x\n")
-    assert commerce.catalog.get(partner="Acme", sku="A").product_name == "'=1+1"
+    assert commerce.products.get(partner="Acme", sku="A").product_name == "'=1+1"
 
 
 def test_the_fast_engine_leaves_it_to_the_reference(commerce: Commerce, nasty: None):

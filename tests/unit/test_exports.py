@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feed_schema import Record
-from commerce_core.partners import Mode
-from commerce_core.profiles import PRESETS, Preset, Profile
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.profile import PRESETS, Preset, Profile
+from commerce_core.schema.fields import Mode
+from commerce_core.schema.record import Record
 
 GERMAN = (
     "ID,Typ,Artikelnummer,Name,Übergeordnetes Produkt,Bestand,Attribut 1 Name,Attribut 1 Wert(e),"

@@ -11,9 +11,9 @@ from time import process_time
 
 import pytest
 
-from commerce_core import feed_bytes
-from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import HIGHEST_RATIO, read_text
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing import decoding
+from commerce_core.parsing.decoding import HIGHEST_RATIO, read_text
 
 BLOCKS = (1, 2, 3, 5, 64, 1 << 18)
 FEED = "sku,name\r\nA,Stuhl\r\n"
@@ -22,8 +22,8 @@ FEED = "sku,name\r\nA,Stuhl\r\n"
 @pytest.fixture(params=BLOCKS)
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Blocks of some size, and a look at no more than a few bytes ahead."""
-    monkeypatch.setattr(feed_bytes, "BLOCK", request.param)
-    monkeypatch.setattr(feed_bytes, "_HEAD", 4)
+    monkeypatch.setattr(decoding, "BLOCK", request.param)
+    monkeypatch.setattr(decoding, "_HEAD", 4)
     return request.param
 
 

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from commerce_core.errors import FileRefused
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feed_schema import LONGEST_CELL, LONGEST_SHOWN_VALUE, PROBLEMS, Record
-from commerce_core.partners import Mode
-from commerce_core.profiles import Column, Profile
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.profile import Column, Profile
+from commerce_core.schema.fields import LONGEST_CELL, Mode
+from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, PROBLEMS
+from commerce_core.schema.record import Record
 from tests.strategies import FeedFile, feed_files
 
 UTC_ZONE = ZoneInfo("UTC")

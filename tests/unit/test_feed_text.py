@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commerce_core import feed_bytes, feed_text
-from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import read_text
-from commerce_core.feed_text import LONGEST_RECORD, RawRecord, read_delimited
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing import decoding, formats
+from commerce_core.parsing.decoding import read_text
+from commerce_core.parsing.formats import LONGEST_RECORD, RawRecord, read_delimited
 
 
 def read_records(stream: BinaryIO) -> Iterator[RawRecord]:
@@ -30,7 +30,7 @@ BLOCKS = (1, 2, 3, 4, 5, 6, 7, 64, 1 << 18)
 
 @pytest.fixture
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(feed_bytes, "BLOCK", request.param)
+    monkeypatch.setattr(decoding, "BLOCK", request.param)
     return request.param
 
 
@@ -336,7 +336,7 @@ def test_the_size_of_the_blocks_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, data: str, size: int
 ):
     with monkeypatch.context() as patched:
-        patched.setattr(feed_bytes, "BLOCK", size)
+        patched.setattr(decoding, "BLOCK", size)
         in_blocks = outcome(data)
     assert in_blocks == outcome(data)
 
@@ -406,7 +406,7 @@ def test_records_that_were_read_are_not_kept():
 @pytest.fixture
 def two_megabytes(monkeypatch: pytest.MonkeyPatch) -> int:
     """The length of the longest record, which memory is measured by."""
-    monkeypatch.setattr(feed_text, "LONGEST_RECORD", 2_000_000)
+    monkeypatch.setattr(formats, "LONGEST_RECORD", 2_000_000)
     return 2_000_000
 
 
@@ -424,7 +424,7 @@ def test_a_line_without_end_takes_the_memory_of_a_record(two_megabytes: int):
 
 @pytest.fixture
 def short_records(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(feed_text, "LONGEST_RECORD", 100)
+    monkeypatch.setattr(formats, "LONGEST_RECORD", 100)
     return 100
 
 

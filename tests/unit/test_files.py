@@ -13,8 +13,8 @@ import pytest
 from adapters import filesystem
 from adapters.filesystem import DiskFiles
 from adapters.memory import MemoryFiles
-from commerce_core.errors import Unavailable
-from commerce_core.ports import Files
+from commerce_core.base.errors import Unavailable
+from commerce_core.ports.files import Files
 from tests.contracts.files_contract import *  # noqa: F403 - every class of it, those to come too
 from tests.contracts.files_contract import Zeros, content, put
 

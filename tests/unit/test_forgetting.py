@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from commerce_core.errors import Conflict, InvalidInput, Malformed
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Conflict, InvalidInput, Malformed
+from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 def commerce() -> Iterator[Commerce]:
     """Three feeds of Acme, each of which changes a price."""
     with open_platform(Settings(database_url="memory:")) as commerce:
-        commerce.intake.add_partner("Acme", currency="EUR")
+        commerce.partners.add("Acme", currency="EUR")
         for price in (10, 11, 12):
             send(commerce, price)
         yield commerce
@@ -28,7 +28,7 @@ def commerce() -> Iterator[Commerce]:
 
 def send(commerce: Commerce, price: int) -> str:
     content = f"sku,product_name,price\nA,Lamp,{price}\n".encode()
-    return commerce.intake.load(io.BytesIO(content), partner="Acme").feed_id
+    return commerce.feeds.load(io.BytesIO(content), partner="Acme").feed_id
 
 
 def keeping(commerce: Commerce, kept: timedelta | None, later: timedelta) -> Commerce:
@@ -38,7 +38,7 @@ def keeping(commerce: Commerce, kept: timedelta | None, later: timedelta) -> Com
 
 
 def versions(commerce: Commerce) -> list[int]:
-    product = commerce.catalog.get(partner="Acme", sku="A")
+    product = commerce.products.get(partner="Acme", sku="A")
     return [revision.version for revision in commerce.history.revisions(product.product_id)]
 
 
@@ -77,13 +77,13 @@ def test_moments_from_before_are_refused(commerce: Commerce):
     send(commerce, 15)
     keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
     for ask in (
-        lambda: commerce.catalog.get(partner="Acme", sku="A", as_of=before),
-        lambda: commerce.catalog.page(as_of=before),
+        lambda: commerce.products.get(partner="Acme", sku="A", as_of=before),
+        lambda: commerce.products.page(as_of=before),
     ):
         with pytest.raises(InvalidInput) as refused:
             ask()
         assert refused.value.code == "history_forgotten"
-    assert len(commerce.catalog.page(as_of=datetime.now(UTC)).items) == 1
+    assert len(commerce.products.page(as_of=datetime.now(UTC)).items) == 1
 
 
 def test_nobody_goes_back_to_what_is_forgotten(commerce: Commerce):
@@ -91,10 +91,10 @@ def test_nobody_goes_back_to_what_is_forgotten(commerce: Commerce):
     old = send(commerce, 16)
     keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
     with pytest.raises(Conflict) as refused:
-        commerce.intake.plan_revert(old)
+        commerce.reverts.plan(old)
     assert refused.value.code == "history_forgotten"
     new = send(commerce, 17)
-    assert commerce.intake.plan_revert(new).updated == 1
+    assert commerce.reverts.plan(new).updated == 1
 
 
 def test_an_idle_worker_forgets_now_and_then(commerce: Commerce):

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.feed_text import RawRecord
-from commerce_core.grouping import Grouping
-from commerce_core.layouts import lay_out
-from commerce_core.profiles import Column, Group, Profile, Skip
+from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.grouping import Grouping
+from commerce_core.profiles.mapping import lay_out
+from commerce_core.profiles.profile import Column, Group, Profile, Skip
 
 HEADER = ["key", "title", "sku", "picture", "status"]
 PROFILE = Profile(

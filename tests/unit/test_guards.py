@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
-from commerce_core.errors import InvalidInput
-from commerce_core.guards import (
+from commerce_core.base.errors import InvalidInput
+from commerce_core.feeds.guards import (
     DEFAULT_GUARDS,
     OFF,
     Figures,

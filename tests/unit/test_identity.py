@@ -6,17 +6,17 @@ from decimal import Decimal
 import pytest
 from attrs import frozen
 
-from commerce_core.audit import AuditQuery
-from commerce_core.feeds import FeedQuery
-from commerce_core.guards import DEFAULT_GUARDS
-from commerce_core.identity import identity
-from commerce_core.jobs import JobQuery
-from commerce_core.orders import OrderQuery
-from commerce_core.paging import Position, read_cursor, write_cursor
-from commerce_core.products import ProductQuery
-from commerce_core.profiles import Column, Profile, Skip
-from commerce_core.sources import OnError
-from commerce_core.versions import ChangeQuery, PastQuery
+from commerce_core.activity.audit import AuditQuery
+from commerce_core.base.identity import identity
+from commerce_core.base.paging import Position, read_cursor, write_cursor
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.feeds.feed import FeedQuery
+from commerce_core.feeds.guards import DEFAULT_GUARDS
+from commerce_core.feeds.job import JobQuery
+from commerce_core.feeds.source import OnError
+from commerce_core.history.versions import ChangeQuery, PastQuery
+from commerce_core.orders.order import OrderQuery
+from commerce_core.profiles.profile import Column, Profile, Skip
 
 T0 = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 T0_TEXT = "datetime.datetime(2026, 11, 23, 9, 30, tzinfo=datetime.timezone.utc)"

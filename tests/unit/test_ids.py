@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import NotFound
-from commerce_core.ids import Kind, looks_like, mint, mint_block, parse
+from commerce_core.base.errors import NotFound
+from commerce_core.base.ids import Kind, looks_like, mint, mint_block, parse
 
 KINDS = get_args(Kind)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

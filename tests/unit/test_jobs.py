@@ -7,18 +7,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import Conflict
-from commerce_core.jobs import (
-    FINISHED,
-    Decision,
-    Job,
-    JobError,
-    JobStatus,
-    Outcome,
-    Pace,
-    Progress,
-    Summary,
-)
+from commerce_core.base.errors import Conflict
+from commerce_core.feeds.job import FINISHED, Decision, Job, JobError, JobStatus, Pace, Progress
+from commerce_core.feeds.summary import Outcome, Summary
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from commerce_core.jobs import Job
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 
@@ -17,20 +17,20 @@ EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def commerce() -> Iterator[Commerce]:
     with open_platform(Settings(database_url="memory:")) as made:
-        made.intake.add_partner("Acme", currency="EUR")
+        made.partners.add("Acme", currency="EUR")
         yield made
 
 
 def load(commerce: Commerce, body: str, days: int = 0, mode: str = "delta") -> Job:
     at = EARLIER + timedelta(days=days)
     stream = io.BytesIO(body.encode())
-    return commerce.intake.load(
+    return commerce.feeds.load(
         stream, partner="Acme", mode="full" if mode == "full" else "delta", snapshot_at=at
     )
 
 
 def prices(commerce: Commerce) -> dict[str, str]:
-    return {product.sku: str(product.price) for product in commerce.catalog.list()}
+    return {product.sku: str(product.price) for product in commerce.products.list()}
 
 
 def test_a_late_record_is_overtaken_also_by_a_feed_that_left_its_product_unchanged(

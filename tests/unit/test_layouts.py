@@ -7,12 +7,12 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from commerce_core.errors import FileRefused
-from commerce_core.feed_schema import FIELDS, squash
-from commerce_core.layouts import MOST_COLUMNS, Layout
-from commerce_core.layouts import lay_out as lay_out_by
-from commerce_core.partners import Mode
-from commerce_core.profiles import Profile
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.text import squash
+from commerce_core.profiles.mapping import MOST_COLUMNS, Layout
+from commerce_core.profiles.mapping import lay_out as lay_out_by
+from commerce_core.profiles.profile import Profile
+from commerce_core.schema.fields import FIELDS, Mode
 
 SPELLINGS = [(field.name, name) for field in FIELDS for name in (field.name, *field.aliases)]
 

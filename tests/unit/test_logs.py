@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from commerce_core.errors import InvalidInput, RunLost, Unavailable
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import InvalidInput, RunLost, Unavailable
+from commerce_core.commerce import Commerce
 from entrypoints import job_story, logs
 from entrypoints.compose import open_platform
 from entrypoints.settings import load_settings
@@ -91,7 +91,7 @@ def test_of_an_error_it_says_where_it_came_from_and_not_its_words(log: io.String
     logs.error("oh", raised())
     (line,) = lines(log)
     causes = [cause["type"] for cause in line["error"]]
-    assert causes == ["commerce_core.errors.Unavailable", "builtins.KeyError"]
+    assert causes == ["commerce_core.base.errors.Unavailable", "builtins.KeyError"]
     assert line["error"][0]["at"][-1].endswith(" raised")
     assert "secret" not in log.getvalue()
     assert "john" not in log.getvalue()
@@ -165,16 +165,16 @@ def commerce() -> Generator[Commerce]:
 
 
 def test_a_jobs_story_is_told_under_its_id(log: io.StringIO, commerce: Commerce):
-    partner = commerce.intake.add_partner(
+    partner = commerce.partners.add(
         "Private Partner", currency="USD", contact_email="john@example.org"
     )
     receipts = [
-        commerce.intake.upload(io.BytesIO(content), partner=partner.partner_id, run=True)
+        commerce.feeds.upload(io.BytesIO(content), partner=partner.partner_id, run=True)
         for content in (FEED, b"\n")
     ]
     worker = Worker(commerce)
     worker.start()
-    until(lambda: all(commerce.intake.get_job(r.job_id).is_finished for r in receipts))
+    until(lambda: all(commerce.jobs.get(r.job_id).is_finished for r in receipts))
     worker.stop()
     told = [[line for line in lines(log) if line["job_id"] == r.job_id] for r in receipts]
     assert [[line["event"] for line in story] for story in told] == [
@@ -206,9 +206,9 @@ def test_a_jobs_story_is_told_under_its_id(log: io.StringIO, commerce: Commerce)
 def test_how_an_attempt_broke_off_is_told(
     log: io.StringIO, commerce: Commerce, error: Exception, event: str
 ):
-    partner = commerce.intake.add_partner("P", currency="USD").partner_id
-    receipt = commerce.intake.upload(io.BytesIO(FEED), partner=partner, run=True)
-    job = commerce.intake.claim()
+    partner = commerce.partners.add("P", currency="USD").partner_id
+    receipt = commerce.feeds.upload(io.BytesIO(FEED), partner=partner, run=True)
+    job = commerce.queue.claim()
     assert job
     with job_story.attempt(job):
         job_story.broken_off(job, error)

@@ -11,10 +11,12 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.feed_engine import ReferenceEngine
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feeds import report_name
-from commerce_core.mending import (
+from commerce_core.feeds.feed import report_name
+from commerce_core.ingestion.reject_report import RejectReport
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.parsing.returned_reports import (
     guarded,
     guarded_text,
     may_run,
@@ -22,8 +24,7 @@ from commerce_core.mending import (
     unguarded_text,
     written,
 )
-from commerce_core.profiles import Profile
-from commerce_core.rejects import RejectReport
+from commerce_core.profiles.profile import Profile
 from tests.strategies import FORMULAS
 
 UTC_ZONE = ZoneInfo("UTC")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import InvalidInput
-from commerce_core.money import (
+from commerce_core.base.errors import InvalidInput
+from commerce_core.base.money import (
     LARGEST_AMOUNT,
     Currency,
     apportion,

@@ -8,9 +8,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import Conflict, Fault, InvalidInput
-from commerce_core.money import LARGEST_AMOUNT
-from commerce_core.orders import (
+from commerce_core.base.errors import Conflict, Fault, InvalidInput
+from commerce_core.base.money import LARGEST_AMOUNT
+from commerce_core.catalog.product import Product
+from commerce_core.orders.order import (
     LARGEST_QUANTITY,
     LONGEST_METADATA,
     LONGEST_REFERENCE,
@@ -25,8 +26,7 @@ from commerce_core.orders import (
     judge_items,
     new_order,
 )
-from commerce_core.partners import OPERATOR, Principal
-from commerce_core.products import Product
+from commerce_core.partners.access import OPERATOR, Principal
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

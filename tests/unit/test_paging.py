@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import Malformed
-from commerce_core.paging import (
+from commerce_core.base.errors import Malformed
+from commerce_core.base.paging import (
     DEFAULT_LIMIT,
     LARGEST_LIMIT,
     Page,
@@ -18,7 +18,7 @@ from commerce_core.paging import (
     read_cursor,
     write_cursor,
 )
-from commerce_core.products import ProductQuery
+from commerce_core.catalog.product import ProductQuery
 
 QUERY = ProductQuery()
 storable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)

@@ -6,22 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import Conflict, Forbidden, InvalidInput
-from commerce_core.partners import (
-    LONGEST_EMAIL,
-    LONGEST_NAME,
+from commerce_core.base.errors import Conflict, Forbidden, InvalidInput
+from commerce_core.base.text import tidy_name
+from commerce_core.partners.access import (
     OPERATOR,
     OPERATOR_SCOPES,
     PARTNER_SCOPES,
     ApiKey,
-    Partner,
-    PartnerStatus,
     Principal,
     checked_scopes,
     digest_of,
     new_secret,
+)
+from commerce_core.partners.partner import (
+    LONGEST_EMAIL,
+    LONGEST_NAME,
+    Partner,
+    PartnerStatus,
     tidy_details,
-    tidy_name,
 )
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

@@ -9,20 +9,14 @@ from attrs import evolve, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core.feed_schema import PRODUCT_FIELDS, Problem, Record, Value
-from commerce_core.jobs import Summary
-from commerce_core.money import find_currency
-from commerce_core.partners import Mode
-from commerce_core.plans import (
-    Change,
-    Incoming,
-    Plan,
-    changed_fields,
-    compare,
-    removes_absent,
-    settle,
-)
-from commerce_core.products import Product
+from commerce_core.base.money import find_currency
+from commerce_core.catalog.product import Product
+from commerce_core.feeds.summary import Summary
+from commerce_core.plans.changes import Change, changed_fields
+from commerce_core.plans.comparison import Incoming, Plan, compare, removes_absent, settle
+from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
 from tests.strategies import SKUS, FeedFile, feed_files, feed_series
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)

@@ -18,18 +18,19 @@ from attrs import evolve, frozen
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from adapters.polars_feeds import PolarsEngine, chunks, keeping, prepared
+from adapters.polars_feeds import PolarsEngine, chunks, prepared, reject_buffer
 from adapters.polars_feeds.tables import Table
-from commerce_core import feed_text
-from commerce_core.errors import FileRefused
-from commerce_core.exported import EXPORT_COLUMNS
-from commerce_core.feed_engine import FeedEngine, ReferenceEngine
-from commerce_core.feed_reader import Terms
-from commerce_core.feed_schema import BY_NAME, Problem
-from commerce_core.fingerprints import NOTHING_KNOWN, KnownFingerprints
-from commerce_core.partners import Mode
-from commerce_core.profiles import Column, DecimalMark, Delimiter, Group, Profile, Skip
-from commerce_core.rejects import RejectReport
+from commerce_core.base.errors import FileRefused
+from commerce_core.ingestion.reject_report import RejectReport
+from commerce_core.parsing import formats
+from commerce_core.parsing.fingerprints import NOTHING_KNOWN, KnownFingerprints
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
+from commerce_core.ports.engine import FeedEngine
+from commerce_core.profiles.profile import Column, DecimalMark, Delimiter, Group, Profile, Skip
+from commerce_core.schema.fields import BY_NAME, Mode
+from commerce_core.schema.problems import Problem
 from tests.engines import read, told
 from tests.strategies import CELLS, MODES, FeedFile, SentFile, feed_files, sent_files
 
@@ -357,7 +358,7 @@ def test_reports_are_the_same_where_there_is_no_place_for_rejected_records(
 ):
     """What can't be kept is read again."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keeping, "_IN_MEMORY", 1_500)
+        patched.setattr(reject_buffer, "_IN_MEMORY", 1_500)
         patched.setattr("tempfile.TemporaryFile", no_place)
         assert_reports_alike(file, chunk, found)
 
@@ -393,7 +394,7 @@ def test_a_long_report_is_the_same_whether_there_is_a_place_for_it_or_not(
     place: bool, monkeypatch: pytest.MonkeyPatch
 ):
     """Thousands of rejected records, some for several reasons, some ragged, broken or formulas."""
-    monkeypatch.setattr(keeping, "_IN_MEMORY", 10_000)
+    monkeypatch.setattr(reject_buffer, "_IN_MEMORY", 10_000)
     if not place:
         monkeypatch.setattr("tempfile.TemporaryFile", no_place)
     ends = ("x", "5", "5,1", '"=1+1"', '"5,0"', "-4", '"a"b', "", "5", "@x")
@@ -548,7 +549,7 @@ def test_half_a_character_reads_alike(encoding: str):
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records may have fifty characters only."""
-    for module in ("commerce_core.feed_text", "adapters.polars_feeds.chunks",
+    for module in ("commerce_core.parsing.formats", "adapters.polars_feeds.chunks",
                    "adapters.polars_feeds.engine"):  # fmt: skip
         monkeypatch.setattr(f"{module}.LONGEST_RECORD", 50)
 
@@ -562,7 +563,7 @@ def test_records_beyond_any_length_are_refused_alike(short: None, length: int, s
 
 
 def test_a_longest_record_reads_alike():
-    body = b"sku,product_name\nA," + b"x" * feed_text.LONGEST_RECORD + b"\nB,Two\n"
+    body = b"sku,product_name\nA," + b"x" * formats.LONGEST_RECORD + b"\nB,Two\n"
     assert_alike(body, TERMS)
     assert_alike(body.replace(b"xx\n", b"\n"), TERMS)
 

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from attrs import evolve
 
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feed_schema import Record
-from commerce_core.presets import PRESET_PROFILES
-from commerce_core.profiles import Preset, Profile
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.presets import PRESET_PROFILES
+from commerce_core.profiles.profile import Preset, Profile
+from commerce_core.schema.record import Record
 from tests.unit.test_feed_reader import UTC_ZONE
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from commerce_core.price_moves import (
+from commerce_core.plans.price_moves import (
     EDGES,
     MOST_LEAPS_LISTED,
     MOST_MOVES_LISTED,

@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.pricing import FEED_RULES, Adjustment, Price, Rule, price
-from commerce_core.products import Product
+from commerce_core.catalog.product import Product
+from commerce_core.pricing.price import FEED_RULES, Adjustment, Price, Rule, price
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 MOMENT = timedelta.resolution

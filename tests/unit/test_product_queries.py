@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from commerce_core.errors import InvalidInput
-from commerce_core.product_queries import (
+from commerce_core.base.errors import InvalidInput
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.catalog.query import (
     LONGEST_SEARCH,
     MOST_SKUS,
     MOST_WORDS,
@@ -15,7 +16,6 @@ from commerce_core.product_queries import (
     tidied,
     too_broad,
 )
-from commerce_core.products import Product, ProductQuery
 from tests.contracts.samples import SECOND, T0
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.errors import InvalidInput
-from commerce_core.feed_schema import BY_NAME
-from commerce_core.presets import PRESET_PROFILES
-from commerce_core.profiles import DELIMITERS, PRESETS, Column, Group, Profile, Skip
+from commerce_core.base.errors import InvalidInput
+from commerce_core.profiles.presets import PRESET_PROFILES
+from commerce_core.profiles.profile import DELIMITERS, PRESETS, Column, Group, Profile, Skip
+from commerce_core.schema.fields import BY_NAME
 from entrypoints.profile_files import LONGEST_PROFILE, read_profile, write_json, write_toml
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from commerce_core.errors import InvalidInput
-from commerce_core.profiles import LONGEST_MATCHED, Column, Profile, Skip, why_unsafe
+from commerce_core.base.errors import InvalidInput
+from commerce_core.profiles.profile import LONGEST_MATCHED, Column, Profile, Skip, why_unsafe
 
 HOSTILE_CELLS = tuple(
     (part * LONGEST_MATCHED)[: LONGEST_MATCHED - 1] + end

@@ -9,11 +9,11 @@ from typing import BinaryIO
 import pytest
 from attrs import evolve
 
-from commerce_core.jobs import Job
-from commerce_core.partners import Mode
-from commerce_core.ports import Files, StoredFile
-from commerce_core.profiles import Profile
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.ports.files import Files, StoredFile
+from commerce_core.profiles.profile import Profile
+from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 
@@ -54,7 +54,7 @@ class ReadFiles:
 @pytest.fixture
 def commerce() -> Iterator[Commerce]:
     with open_platform(Settings(database_url="memory:")) as made:
-        made.intake.add_partner("Acme", currency="EUR")
+        made.partners.add("Acme", currency="EUR")
         yield Commerce(evolve(made.context, files=ReadFiles(made.context.files)))
 
 
@@ -66,7 +66,7 @@ def load(
     snapshot_at: datetime | None = None,
     expected_rows: int | None = None,
 ) -> Job:
-    return commerce.intake.load(
+    return commerce.feeds.load(
         io.BytesIO(body.encode()), partner="Acme", mode=mode, source=source,
         snapshot_at=snapshot_at, expected_rows=expected_rows,
     )  # fmt: skip
@@ -79,7 +79,7 @@ def reads(commerce: Commerce) -> int:
 
 
 def publications(commerce: Commerce) -> int:
-    source = commerce.sourcing.get("main", partner="Acme")
+    source = commerce.sources.get("main", partner="Acme")
     with commerce.context.store.begin() as unit:
         latest = unit.publications.latest(source.source_id)
     return latest.number or 0 if latest else 0
@@ -97,7 +97,7 @@ def test_bytes_sent_again_change_nothing_and_are_not_even_opened(commerce: Comme
     assert "nothing was read" in note
     assert reads(commerce) == before
     assert publications(commerce) == 1
-    assert commerce.intake.get_feed(again.feed_id).status == "applied"
+    assert commerce.feeds.get(again.feed_id).status == "applied"
 
 
 def test_the_bytes_of_an_earlier_feed_are_news_and_roll_back(commerce: Commerce):
@@ -105,17 +105,17 @@ def test_the_bytes_of_an_earlier_feed_are_news_and_roll_back(commerce: Commerce)
     load(commerce, OTHER)
     back = load(commerce, CATALOG)
     assert (back.outcome, publications(commerce)) == ("clean", 3)
-    assert commerce.catalog.get(partner="Acme", sku="A").price == 5
+    assert commerce.products.get(partner="Acme", sku="A").price == 5
     assert load(commerce, CATALOG).outcome == "nothing_changed"
     assert publications(commerce) == 3
 
 
 def changed_profile(commerce: Commerce) -> None:
-    commerce.sourcing.set_profile(Profile(currency="USD"), partner="Acme")
+    commerce.sources.set_profile(Profile(currency="USD"), partner="Acme")
 
 
 def changed_partner(commerce: Commerce) -> None:
-    commerce.intake.change_partner("Acme", currency="USD")
+    commerce.partners.change("Acme", currency="USD")
 
 
 @pytest.mark.parametrize("change", [changed_profile, changed_partner])
@@ -125,7 +125,7 @@ def test_what_is_read_otherwise_by_now_is_read(
     load(commerce, CATALOG)
     change(commerce)
     assert load(commerce, CATALOG).outcome == "clean"
-    assert {product.currency for product in commerce.catalog.list()} == {"USD"}
+    assert {product.currency for product in commerce.products.list()} == {"USD"}
 
 
 def test_another_mode_is_another_feed(commerce: Commerce):
@@ -140,7 +140,7 @@ def test_a_feed_with_rejected_records_is_read_again_and_so_is_its_report(commerc
     load(commerce, BROKEN)
     again = load(commerce, BROKEN)
     assert again.outcome == "with_rejects"
-    with commerce.intake.report(again.job_id) as report:
+    with commerce.jobs.report(again.job_id) as report:
         assert b"free" in report.read()
 
 
@@ -154,13 +154,13 @@ def test_a_count_that_is_not_met_is_refused_as_ever(commerce: Commerce):
 def test_a_feed_that_is_run_again_is_read_again(commerce: Commerce):
     first = load(commerce, CATALOG)
     before = reads(commerce)
-    commerce.intake.run(commerce.intake.start(first.feed_id).job_id)
+    commerce.jobs.run(commerce.jobs.start(first.feed_id).job_id)
     assert reads(commerce) > before
 
 
 def test_the_bytes_of_another_source_are_news(commerce: Commerce):
     load(commerce, CATALOG)
-    commerce.sourcing.add("Acme", "web", mode="full")
+    commerce.sources.add("Acme", "web", mode="full")
     told = load(commerce, CATALOG, source="web")
     assert told.error is not None
     assert told.error.code == "nothing_accepted"
@@ -172,7 +172,7 @@ def test_an_older_one_than_the_last_full_feed_is_superseded(commerce: Commerce):
     assert load(commerce, CATALOG, snapshot_at=now).outcome == "nothing_changed"
     late = load(commerce, CATALOG, snapshot_at=now - timedelta(hours=1))
     assert late.outcome == "superseded"
-    assert commerce.intake.get_feed(late.feed_id).status == "superseded"
+    assert commerce.feeds.get(late.feed_id).status == "superseded"
 
 
 def test_what_was_recognised_counts_as_applied_when_older_feeds_arrive(commerce: Commerce):

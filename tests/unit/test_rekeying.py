@@ -2,8 +2,8 @@
 
 import pytest
 
-from commerce_core.feed_schema import Value
-from commerce_core.rekeying import MOST_PAIRS_LISTED, Pair, Trait, rekeyed
+from commerce_core.plans.rekeying import MOST_PAIRS_LISTED, Pair, Trait, rekeyed
+from commerce_core.schema.fields import Value
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from commerce_core.jobs import Job
-from commerce_core.partners import Mode
-from commerce_core.profiles import Profile
-from commerce_core.replaying import Replay
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.ingestion.replay import Replay
+from commerce_core.profiles.profile import Profile
+from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.commands import Cli
@@ -23,13 +23,13 @@ FULL = b"sku,product_name,price\nA-1,Lamp,12.50\nA-2,Chair,80\nA-3,Table,200\n"
 @pytest.fixture
 def commerce() -> Iterator[Commerce]:
     with open_platform(Settings(database_url="memory:")) as commerce:
-        commerce.intake.add_partner("Acme", currency="EUR")
+        commerce.partners.add("Acme", currency="EUR")
         yield commerce
 
 
 def send(commerce: Commerce, content: bytes, mode: Mode = "delta", days_ago: int = 0) -> Job:
     at = datetime.now(UTC) - timedelta(days=days_ago)
-    job = commerce.intake.load(io.BytesIO(content), partner="Acme", mode=mode, snapshot_at=at)
+    job = commerce.feeds.load(io.BytesIO(content), partner="Acme", mode=mode, snapshot_at=at)
     assert job.status == "completed", job
     return job
 
@@ -43,13 +43,13 @@ def replayed(commerce: Commerce) -> Replay:
 def test_feeds_are_folded_under_what_they_were_read_under(commerce: Commerce):
     """Each under its profile, currency, mode and guards of then, whatever holds now."""
     send(commerce, FULL, "full")
-    commerce.intake.change_partner("Acme", currency="USD")
+    commerce.partners.change("Acme", currency="USD")
     send(commerce, b"sku,product_name,price\nB-1,Rug,30\n")
-    commerce.sourcing.set_profile(Profile(decimal=","), partner="Acme")
+    commerce.sources.set_profile(Profile(decimal=","), partner="Acme")
     send(commerce, b'sku,price\nA-1,"11,25"\n')
-    commerce.intake.change_partner("Acme", currency="GBP", time_zone="Europe/Rome")
-    commerce.sourcing.set_profile(Profile(), partner="Acme")
-    assert commerce.catalog.get(partner="Acme", sku="B-1").currency == "USD"
+    commerce.partners.change("Acme", currency="GBP", time_zone="Europe/Rome")
+    commerce.sources.set_profile(Profile(), partner="Acme")
+    assert commerce.products.get(partner="Acme", sku="B-1").currency == "USD"
     found = replayed(commerce)
     assert (found.feeds, found.reverts, found.products) == (3, 0, 4)
 
@@ -58,8 +58,8 @@ def test_a_price_that_leapt_is_kept_in_the_replay_too(commerce: Commerce):
     """By the guard of then; the one of now may be another."""
     send(commerce, FULL, "full")
     send(commerce, b"sku,price\nA-1,1\nA-2,81\n")
-    assert str(commerce.catalog.get(partner="Acme", sku="A-1").price) == "12.50"
-    partner_id = commerce.intake.get_partner("Acme").partner_id
+    assert str(commerce.products.get(partner="Acme", sku="A-1").price) == "12.50"
+    partner_id = commerce.partners.get("Acme").partner_id
     with commerce.context.store.begin() as unit:
         (source,) = unit.sources.of(partner_id)
         unit.sources.put(evolve(source, guards=evolve(source.guards, price_leap=None)))
@@ -73,8 +73,8 @@ def test_late_feeds_are_late_in_the_replay_too(commerce: Commerce):
     send(commerce, b"sku,price\nA-1,20\n", days_ago=5)
     send(commerce, b"sku,price\nA-2,70\n", days_ago=1)
     send(commerce, b"sku,price\nA-2,75\n", days_ago=2)
-    assert str(commerce.catalog.get(partner="Acme", sku="A-1").price) == "12.50"
-    assert str(commerce.catalog.get(partner="Acme", sku="A-2").price) == "70.00"
+    assert str(commerce.products.get(partner="Acme", sku="A-1").price) == "12.50"
+    assert str(commerce.products.get(partner="Acme", sku="A-2").price) == "70.00"
     replayed(commerce)
 
 
@@ -84,7 +84,7 @@ def test_reverts_are_folded_in_their_place(commerce: Commerce):
     bad = send(commerce, b"sku,product_name,price\nA-1,Lamp,13\nX,Ghost,1\n", "full").feed_id
     send(commerce, b"sku,price\nX,2\n")
     for undo in (False, True, False):
-        commerce.intake.run(commerce.intake.revert(bad, undo=undo).job_id)
+        commerce.jobs.run(commerce.reverts.start(bad, undo=undo).job_id)
     found = replayed(commerce)
     assert (found.feeds, found.reverts, found.products) == (3, 3, 4)
 
@@ -92,7 +92,7 @@ def test_reverts_are_folded_in_their_place(commerce: Commerce):
 def test_a_catalog_that_was_tampered_with_is_found_out(commerce: Commerce):
     """Every field that differs is told with both values; the command exits with 65."""
     send(commerce, FULL, "full")
-    lamp = commerce.catalog.get(partner="Acme", sku="A-1")
+    lamp = commerce.products.get(partner="Acme", sku="A-1")
     store = commerce.context.store
     kept = store._tables.products  # type: ignore[attr-defined] - behind its back
     kept[lamp.product_id] = evolve(lamp, brand="Forged", quantity=9)
@@ -110,7 +110,7 @@ def test_a_file_that_was_tampered_with_is_found_out(commerce: Commerce):
     """Products that one side lacks are told as such."""
     feed_id = send(commerce, FULL, "full").feed_id
     files = commerce.context.files
-    key = commerce.intake.get_feed(feed_id).file_key
+    key = commerce.feeds.get(feed_id).file_key
     files.delete(key)
     files.put(key, io.BytesIO(FULL.replace(b"A-3", b"A-9")), 1000)
     found = commerce.history.replay("Acme")

@@ -13,22 +13,12 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core.errors import InvalidInput
-from commerce_core.orders import OrderItem
-from commerce_core.pricing import Adjustment
-from commerce_core.sales import (
-    MOST_PERIODS,
-    EntryKind,
-    Grain,
-    SalesEntry,
-    SalesQuestion,
-    SalesTotal,
-    fold,
-    period_start,
-    periods,
-    shares,
-    show_period,
-)
+from commerce_core.analytics.ledger import EntryKind, SalesEntry, SalesQuestion, SalesTotal, fold
+from commerce_core.analytics.reports import shares
+from commerce_core.base.calendar import MOST_PERIODS, Grain, period_start, show_period
+from commerce_core.base.errors import InvalidInput
+from commerce_core.orders.order import OrderItem
+from commerce_core.pricing.price import Adjustment
 
 GRAINS = get_args(Grain)
 ZONES = (
@@ -218,7 +208,7 @@ def test_periods_add_up_to_the_whole_and_each_is_one_of_the_questions(
     begin, end = (utc("2025-03-27") + timedelta(minutes=minutes) for minutes in span)
     question = SalesQuestion(begin, end, grain=grain, zone=zone)
     by_period, whole = fold(entries, question), fold(entries, evolve(question, grain=None))
-    assert {total.period for total in by_period} <= set(periods(question))
+    assert {total.period for total in by_period} <= set(question.periods())
     for name in ("units", "gross", "net"):
         assert summed(by_period, name) == summed(whole, name)
     counted = {e.item_id for e in entries if begin <= e.at < end}
@@ -286,7 +276,7 @@ def test_a_period_begins_with_its_first_moment(zone: str, grain: Grain, at: str,
 
 def listed(grain: Grain, since: str, until: str, zone: str = "UTC") -> Iterator[str]:
     question = SalesQuestion(utc(since), utc(until), grain=grain, zone=zone)
-    return (show_period(at, grain, zone) for at in periods(question))
+    return (show_period(at, grain, zone) for at in question.periods())
 
 
 @pytest.mark.parametrize(
@@ -349,7 +339,7 @@ def test_every_moment_lies_in_exactly_one_of_the_periods(
     zone: str, grain: Grain, since: datetime, minutes: int
 ):
     at = since + timedelta(minutes=minutes)
-    found = list(periods(SalesQuestion(since, at + timedelta.resolution, grain=grain, zone=zone)))
+    found = list(SalesQuestion(since, at + timedelta.resolution, grain=grain, zone=zone).periods())
     assert found[0] <= since
     assert all(one < other for one, other in pairwise(found))
     assert period_start(at, grain, zone) == found[-1]
@@ -384,7 +374,7 @@ def test_around_every_change_of_clocks_periods_join_without_gap(zone: str):
         for grain in ("hour", "day"):
             begin, end = change - timedelta(hours=30), change + timedelta(hours=30)
             question = SalesQuestion(begin, end, grain=grain, zone=zone)
-            starts = list(periods(question))
+            starts = list(question.periods())
             for minutes in range(-29 * 60, 29 * 60, 5):
                 at = change + timedelta(minutes=minutes)
                 assert period_start(at, grain, zone) == max(s for s in starts if s <= at)
@@ -393,9 +383,9 @@ def test_around_every_change_of_clocks_periods_join_without_gap(zone: str):
 def test_a_range_has_a_number_of_periods_at_most():
     until = utc("2026-01-01") + timedelta(hours=MOST_PERIODS)
     question = SalesQuestion(utc("2026-01-01"), until, grain="hour")
-    assert sum(1 for _ in periods(question)) == MOST_PERIODS
+    assert sum(1 for _ in question.periods()) == MOST_PERIODS
     with pytest.raises(InvalidInput) as refused:
-        list(periods(evolve(question, until=until + timedelta.resolution)))
+        list(evolve(question, until=until + timedelta.resolution).periods())
     assert refused.value.code == "too_many_periods"
 
 

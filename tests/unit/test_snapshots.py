@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.snapshots import LONGEST_PATTERN, moment_named, pattern_fault
+from commerce_core.feeds.file_name_time import LONGEST_PATTERN, moment_named, pattern_fault
 
 JUNE = datetime(2026, 6, 17, 14, 30, tzinfo=UTC)
 

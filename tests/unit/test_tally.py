@@ -8,12 +8,12 @@ from io import BytesIO
 import pytest
 from attrs import field, frozen
 
-from commerce_core import tally
-from commerce_core.errors import FileRefused
-from commerce_core.feed_engine import Noted
-from commerce_core.feed_schema import Problem, Record
-from commerce_core.jobs import MOST_PROBLEMS_KEPT, Progress
-from commerce_core.tally import RECORDS_BESIDE_BYTES, Tally
+from commerce_core.base.errors import FileRefused
+from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Progress
+from commerce_core.ingestion import tally
+from commerce_core.ingestion.tally import RECORDS_BESIDE_BYTES, Tally
+from commerce_core.schema.problems import Noted, Problem
+from commerce_core.schema.record import Record
 
 T0 = datetime(2026, 11, 25, tzinfo=UTC)
 WARNED: Noted = ("negative_quantity", "stock", "warning")

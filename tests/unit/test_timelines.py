@@ -12,11 +12,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core import history as commerce_history
-from commerce_core.errors import Malformed
-from commerce_core.pricing import price
-from commerce_core.products import Product
-from commerce_core.timelines import (
+from commerce_core.base.errors import Malformed
+from commerce_core.catalog.product import Product
+from commerce_core.history.timelines import (
     MOST_DAYS,
     PriceHistory,
     availabilities,
@@ -24,6 +22,8 @@ from commerce_core.timelines import (
     price_history,
     prices,
 )
+from commerce_core.pricing.price import price
+from commerce_core.usecases import history as commerce_history
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.contracts.samples import DAY, T0
@@ -204,11 +204,11 @@ def test_a_timeline_is_made_of_the_newest_versions(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(commerce_history, "MOST_VERSIONS", 4)
     monkeypatch.setattr(commerce_history, "LARGEST_LIMIT", 2)
     with open_platform(Settings(database_url="memory:")) as commerce:
-        commerce.intake.add_partner("Acme", currency="EUR")
+        commerce.partners.add("Acme", currency="EUR")
         for number in range(1, 7):
             feed = f"sku,product_name,price,quantity\nA,Lamp,9,{number % 2}\n".encode()
-            commerce.intake.load(BytesIO(feed), partner="Acme")
-            product = next(commerce.catalog.list())
+            commerce.feeds.load(BytesIO(feed), partner="Acme")
+            product = next(commerce.products.list())
             periods = commerce.history.availability(product.product_id)
             assert len(periods) == min(number, 4)
             assert periods[0].since == product.updated_at

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce_core.cells import Misread, Warned, reader_of
-from commerce_core.feed_schema import Amount, Category, Grams, Instant, Kind, Text, Urls, Whole
-from commerce_core.profiles import Column, DecimalMark
-from commerce_core.translate import Style, translation
+from commerce_core.profiles.normalise import Style, translation
+from commerce_core.profiles.profile import Column, DecimalMark
+from commerce_core.schema.cells import Misread, Warned, reader_of
+from commerce_core.schema.fields import Amount, Category, Grams, Instant, Kind, Text, Urls, Whole
 from tests.unit.test_feed_reader import UTC_ZONE
 
 MARKS: tuple[DecimalMark | None, ...] = (None, ".", ",")

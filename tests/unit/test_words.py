@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.feed_schema import BLANKS
-from commerce_core.words import fold, spellings, words_of
+from commerce_core.base.text import BLANKS, fold, spellings, words_of
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from adapters.embedded_postgres import supervisor
 from adapters.embedded_postgres.supervisor import MAJOR, PORT, ROLE, Home, is_ready
-from commerce_core.errors import Unavailable
+from commerce_core.base.errors import Unavailable
 
 LINGER = 5.0  # seconds without a user after which the server ends
 PATIENCE = 600.0  # seconds a server may take to answer: recovery replays up to max_wal_size

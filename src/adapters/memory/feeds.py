@@ -7,13 +7,13 @@ from attrs import evolve, frozen
 
 from adapters.memory.pages import agrees, by_id, page_of, within
 from adapters.memory.tables import Tables, found
-from commerce_core.feeds import Feed, FeedQuery, LatestJob
-from commerce_core.paging import Page, Position
+from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.feed import Feed, FeedQuery, LatestJob
 
 
 @frozen
 class Feeds:
-    """Implements `commerce_core.ports.Feeds`."""
+    """Implements `commerce_core.ports.feeds.Feeds`."""
 
     _kept: Tables
 

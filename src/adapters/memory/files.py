@@ -6,14 +6,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
-from commerce_core.errors import NotFound, TooLarge
-from commerce_core.ports import StoredFile, check_file_key
+from commerce_core.base.errors import NotFound, TooLarge
+from commerce_core.ports.files import StoredFile, check_file_key
 
 _BLOCK: Final = 1 << 16
 
 
 class MemoryFiles:
-    """Implements `commerce_core.ports.Files`; what it keeps is gone with the process."""
+    """Implements `commerce_core.ports.files.Files`; what it keeps is gone with the process."""
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}

@@ -7,18 +7,18 @@ from attrs import evolve, frozen
 
 from adapters.memory.pages import agrees, by_id, page_of
 from adapters.memory.tables import Tables, found
-from commerce_core.coalescing import UnderWay
-from commerce_core.errors import RunLost
-from commerce_core.feed_schema import Problem
-from commerce_core.jobs import Backlog, Job, JobError, JobQuery, Progress
-from commerce_core.kept_plans import KeptPlan
-from commerce_core.paging import Page, Position
-from commerce_core.ports import Clock
+from commerce_core.base.errors import RunLost
+from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.coalescing import UnderWay
+from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.runtime import Clock
+from commerce_core.schema.problems import Problem
 
 
 @frozen
 class Jobs:
-    """Implements `commerce_core.ports.Jobs`."""
+    """Implements `commerce_core.ports.feeds.Jobs`."""
 
     _kept: Tables
     _clock: Clock

@@ -7,15 +7,15 @@ from attrs import frozen
 
 from adapters.memory.pages import agrees, by_id, page_of, within
 from adapters.memory.tables import Tables, found
-from commerce_core import sales
-from commerce_core.orders import Order, OrderQuery
-from commerce_core.paging import Page, Position
-from commerce_core.sales import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.analytics import ledger
+from commerce_core.analytics.ledger import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.base.paging import Page, Position
+from commerce_core.orders.order import Order, OrderQuery
 
 
 @frozen
 class Orders:
-    """Implements `commerce_core.ports.Orders`."""
+    """Implements `commerce_core.ports.orders.Orders`."""
 
     _kept: Tables
 
@@ -55,7 +55,7 @@ class Orders:
 
 @frozen
 class Sales:
-    """Implements `commerce_core.ports.Sales`."""
+    """Implements `commerce_core.ports.orders.Sales`."""
 
     _kept: Tables
 
@@ -65,8 +65,8 @@ class Sales:
             self._kept.entries[entry.entry_id] = entry
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
-        """The figures exactly as `sales.fold` gives them."""
-        return sales.fold(self._kept.entries.values(), question)
+        """The figures exactly as `ledger.fold` gives them."""
+        return ledger.fold(self._kept.entries.values(), question)
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
         """When the first entry happened; of that partner, where one is given."""

@@ -8,7 +8,7 @@ from operator import gt, lt
 from typing import Any, Final
 
 from adapters.memory.tables import T
-from commerce_core.paging import Page, Position
+from commerce_core.base.paging import Page, Position
 
 _ZERO: Final = Decimal(0)
 

@@ -6,13 +6,14 @@ from attrs import frozen
 
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import Tables, found
-from commerce_core.paging import Page, Position
-from commerce_core.partners import ApiKey, Partner, name_taken
+from commerce_core.base.paging import Page, Position
+from commerce_core.partners.access import ApiKey
+from commerce_core.partners.partner import Partner, name_taken
 
 
 @frozen
 class Partners:
-    """Implements `commerce_core.ports.Partners`."""
+    """Implements `commerce_core.ports.partners.Partners`."""
 
     _kept: Tables
 
@@ -59,7 +60,7 @@ class Partners:
 
 @frozen
 class Keys:
-    """Implements `commerce_core.ports.Keys`."""
+    """Implements `commerce_core.ports.partners.Keys`."""
 
     _kept: Tables
 

@@ -1,4 +1,4 @@
-"""The live catalog in memory: what `plans.compare` says of it, and what it then becomes."""
+"""The live catalog in memory: what `comparison.compare` says of it, and what it then becomes."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,21 +9,22 @@ from attrs import evolve
 
 from adapters.memory.pages import page_of
 from adapters.memory.tables import Tables, found
-from commerce_core.feed_engine import Batch
-from commerce_core.feed_schema import Record
-from commerce_core.fingerprints import Fingerprint, Known, KnownFingerprints
-from commerce_core.ids import Block
-from commerce_core.paging import Page, Position
-from commerce_core.plans import Change, Incoming, Plan, compare
-from commerce_core.ports import Clock
-from commerce_core.product_lists import place_of, position_of
-from commerce_core.product_queries import fitting
-from commerce_core.products import Oversold, Product, ProductQuery
-from commerce_core.publications import Publication
+from commerce_core.base.ids import Block
+from commerce_core.base.paging import Page, Position
+from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.publication import Publication
+from commerce_core.catalog.query import fitting
+from commerce_core.catalog.sorting import place_of, position_of
+from commerce_core.parsing.fingerprints import Fingerprint, Known, KnownFingerprints
+from commerce_core.plans.changes import Change
+from commerce_core.plans.comparison import Incoming, Plan, compare
+from commerce_core.ports.engine import Batch
+from commerce_core.ports.runtime import Clock
+from commerce_core.schema.record import Record
 
 
 class Products:
-    """Implements `commerce_core.ports.Products`."""
+    """Implements `commerce_core.ports.catalog.Products`."""
 
     def __init__(self, kept: Tables, clock: Clock) -> None:
         self._kept = kept

@@ -6,12 +6,12 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from adapters.memory.tables import Tables, found
-from commerce_core.publications import TICK, Publication
+from commerce_core.catalog.publication import TICK, Publication
 
 
 @frozen
 class Publications:
-    """Implements `commerce_core.ports.Publications`."""
+    """Implements `commerce_core.ports.catalog.Publications`."""
 
     _kept: Tables
 

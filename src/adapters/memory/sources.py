@@ -6,14 +6,14 @@ from attrs import frozen
 
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import Tables, found
-from commerce_core.paging import Page, Position
-from commerce_core.profiles import UNPROFILED, SavedProfile, version_taken
-from commerce_core.sources import Source, name_taken
+from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.source import Source, name_taken
+from commerce_core.profiles.profile import UNPROFILED, SavedProfile, version_taken
 
 
 @frozen
 class Sources:
-    """Implements `commerce_core.ports.Sources`."""
+    """Implements `commerce_core.ports.partners.Sources`."""
 
     _kept: Tables
 

@@ -6,25 +6,26 @@ from contextlib import AbstractContextManager, contextmanager
 
 from attrs import frozen
 
-from adapters.memory.chronicle import Audit, Events, Idempotency
+from adapters.memory.activity import Audit, Events, Idempotency
 from adapters.memory.feeds import Feeds
 from adapters.memory.jobs import Jobs
 from adapters.memory.orders import Orders, Sales
 from adapters.memory.partners import Keys, Partners
 from adapters.memory.products import Products, as_shown
 from adapters.memory.publications import Publications
-from adapters.memory.reverting import Reverts
+from adapters.memory.reverts import Reverts
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
-from commerce_core.exports import ExportForm, blocks_of
-from commerce_core.ports import Clock, UnitOfWork
-from commerce_core.product_queries import fitting
-from commerce_core.products import ProductQuery
+from commerce_core.catalog.export import ExportForm, blocks_of
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.catalog.query import fitting
+from commerce_core.ports.runtime import Clock
+from commerce_core.ports.store import UnitOfWork
 
 
 class MemoryStore:
-    """Implements `commerce_core.ports.Store`; what it keeps is gone with the process."""
+    """Implements `commerce_core.ports.store.Store`; what it keeps is gone with the process."""
 
     def __init__(self, clock: Clock) -> None:
         """Leases, and the times of products, run by `clock`."""
@@ -84,7 +85,7 @@ class MemoryStore:
 
 @frozen
 class _Unit:
-    """One transaction; `commerce_core.ports` says what each collection promises."""
+    """One transaction; `commerce_core.ports.store` says what each collection promises."""
 
     partners: Partners
     sources: Sources

@@ -5,21 +5,22 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from commerce_core.audit import AuditEntry
-from commerce_core.errors import NotFound
-from commerce_core.events import Event
-from commerce_core.feed_schema import Problem
-from commerce_core.feeds import Feed
-from commerce_core.fingerprints import Fingerprint
-from commerce_core.jobs import Job
-from commerce_core.kept_plans import KeptPlan
-from commerce_core.orders import Order
-from commerce_core.partners import ApiKey, Partner
-from commerce_core.products import Product
-from commerce_core.profiles import SavedProfile
-from commerce_core.publications import Publication
-from commerce_core.sales import SalesEntry
-from commerce_core.sources import Source
+from commerce_core.activity.audit import AuditEntry
+from commerce_core.activity.events import Event
+from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.base.errors import NotFound
+from commerce_core.catalog.product import Product
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import Job
+from commerce_core.feeds.source import Source
+from commerce_core.orders.order import Order
+from commerce_core.parsing.fingerprints import Fingerprint
+from commerce_core.partners.access import ApiKey
+from commerce_core.partners.partner import Partner
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.profiles.profile import SavedProfile
+from commerce_core.schema.problems import Problem
 
 K = TypeVar("K")
 T = TypeVar("T")

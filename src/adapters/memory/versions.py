@@ -7,14 +7,14 @@ from attrs import frozen
 from adapters.memory.pages import agrees, by_id, page_of
 from adapters.memory.products import as_shown
 from adapters.memory.tables import Tables, found
-from commerce_core.paging import Page, Position
-from commerce_core.products import Product
-from commerce_core.versions import ChangeQuery, PastQuery, Version, first_changes, place
+from commerce_core.base.paging import Page, Position
+from commerce_core.catalog.product import Product
+from commerce_core.history.versions import ChangeQuery, PastQuery, Version, first_changes, place
 
 
 @frozen
 class Versions:
-    """Implements `commerce_core.ports.Versions`."""
+    """Implements `commerce_core.ports.catalog.Versions`."""
 
     _kept: Tables
 
@@ -80,7 +80,7 @@ class Versions:
 
 @frozen
 class FeedProducts:
-    """Implements `commerce_core.ports.FeedProducts`."""
+    """Implements `commerce_core.ports.catalog.FeedProducts`."""
 
     _kept: Tables
 
@@ -104,7 +104,7 @@ class FeedProducts:
 
 @frozen
 class PastProducts:
-    """Implements `commerce_core.ports.PastProducts`."""
+    """Implements `commerce_core.ports.catalog.PastProducts`."""
 
     _kept: Tables
 

@@ -14,11 +14,11 @@ from attrs import frozen
 from adapters.polars_feeds.faults import Faults, Slot
 from adapters.polars_feeds.kinds import Readings
 from adapters.polars_feeds.texts import behind, nulls, place_behind
-from commerce_core.cells import Misread
-from commerce_core.feed_schema import AMOUNTS
-from commerce_core.layouts import Layout
-from commerce_core.money import find_currency
-from commerce_core.records import Terms, fit
+from commerce_core.base.money import find_currency
+from commerce_core.parsing.record_reader import Terms, fit
+from commerce_core.profiles.mapping import Layout
+from commerce_core.schema.cells import Misread
+from commerce_core.schema.fields import AMOUNTS
 
 
 @frozen

@@ -11,11 +11,12 @@ from typing import Final, Protocol
 import polars as pl
 from attrs import frozen
 
-from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.kinds import type_of
-from commerce_core.feed_engine import Noted
-from commerce_core.feed_schema import BY_NAME, Problem, Record
-from commerce_core.layouts import Layout
+from adapters.polars_feeds.reject_buffer import REJECTS
+from commerce_core.profiles.mapping import Layout
+from commerce_core.schema.fields import BY_NAME
+from commerce_core.schema.problems import Noted, Problem
+from commerce_core.schema.record import Record
 
 _FIXED: Final = {
     "line": pl.Int64, "sku": pl.String, "rejected": pl.Boolean, "deletes": pl.Boolean,

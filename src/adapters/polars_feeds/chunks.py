@@ -7,9 +7,9 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from commerce_core.feed_bytes import Text, read_text, unpacked
-from commerce_core.feed_reader import Opening
-from commerce_core.feed_text import LONGEST_RECORD, RawRecord
+from commerce_core.parsing.decoding import Text, read_text, unpacked
+from commerce_core.parsing.formats import LONGEST_RECORD, RawRecord
+from commerce_core.parsing.reader import Opening
 
 CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""

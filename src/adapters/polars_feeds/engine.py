@@ -12,14 +12,13 @@ from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, MOST_LINES, Chunks, Replayed
-from adapters.polars_feeds.keeping import Kept
-from adapters.polars_feeds.oddities import Oddities, OddReader
-from adapters.polars_feeds.offers import offers_in
+from adapters.polars_feeds.fallback import Oddities, OddReader
 from adapters.polars_feeds.parsing import lead, parse
 from adapters.polars_feeds.prepared import MOST_UNTOLD, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
-from adapters.polars_feeds.recognition import ENGINE, Recognition, unmarked
+from adapters.polars_feeds.reject_buffer import Kept
 from adapters.polars_feeds.report_rows import ColumnWriter, in_order
+from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splitting import (
     Dialect,
     Mark,
@@ -29,19 +28,16 @@ from adapters.polars_feeds.splitting import (
     split_lines,
 )
 from adapters.polars_feeds.tables import TableReader
-from commerce_core.feed_bytes import Text
-from commerce_core.feed_engine import (
-    RECORDS_OF_BATCH,
-    OpenRaw,
-    Reading,
-    fingerprinting,
-)
-from commerce_core.feed_reader import Opening, begin
-from commerce_core.feed_text import LONGEST_RECORD, read_delimited
-from commerce_core.fingerprints import NOTHING_KNOWN, Known
-from commerce_core.grouping import Grouping, Skipping
-from commerce_core.records import Terms
-from commerce_core.reject_rows import Delimited, Rows, RowWriter
+from adapters.polars_feeds.unchanged import ENGINE, Recognition, unmarked
+from commerce_core.parsing.decoding import OpenRaw, Text
+from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.formats import LONGEST_RECORD, read_delimited
+from commerce_core.parsing.grouping import Grouping, Skipping
+from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
+from commerce_core.parsing.reject_rows import Delimited, Rows, RowWriter
+from commerce_core.ports.engine import Reading
 
 _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""

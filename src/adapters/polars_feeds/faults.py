@@ -7,9 +7,8 @@ from typing import Final
 import polars as pl
 from attrs import define, evolve, field, frozen
 
-from commerce_core.cells import Misread, Warned
-from commerce_core.feed_engine import Noted
-from commerce_core.feed_schema import PROBLEMS
+from commerce_core.schema.cells import Misread, Warned
+from commerce_core.schema.problems import PROBLEMS, Noted
 
 ROW: Final = pl.UInt32
 _NOWHERE: Final = pl.DataFrame(schema={"row": ROW, "fault": pl.UInt32})

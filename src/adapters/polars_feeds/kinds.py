@@ -1,6 +1,6 @@
 """Reading one column: plainly fine cells by the grammar of their kind, all others by the reference.
 
-Laid out like `commerce_core.cells.reader_of`. An expression knows the canonical form of a kind and
+Laid out like `schema.cells.reader_of`. An expression knows the canonical form of a kind and
 some others that are frequent; what it doesn't know is read once for each different text by the
 reference itself, so the two can't differ there.
 """
@@ -16,13 +16,14 @@ from attrs import define, field, frozen
 
 from adapters.polars_feeds.faults import Faults
 from adapters.polars_feeds.texts import behind, nulls, told_of
-from commerce_core import feed_schema as schema
-from commerce_core.cells import Misread, Warned
-from commerce_core.feed_schema import BLANKS, Kind, Value
-from commerce_core.money import currencies
-from commerce_core.profiles import Column, DecimalMark
-from commerce_core.records import FieldReader
-from commerce_core.translate import currencies_meant
+from commerce_core.base.money import currencies
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.record_reader import FieldReader
+from commerce_core.profiles.normalise import currencies_meant
+from commerce_core.profiles.profile import Column, DecimalMark
+from commerce_core.schema import fields as schema
+from commerce_core.schema.cells import Misread, Warned
+from commerce_core.schema.fields import Kind, Value
 
 _T: Final = pl.col("t")
 _WHOLE: Final = "(?:0|[1-9][0-9]{0,11})"

@@ -11,8 +11,8 @@ import polars as pl
 from attrs import frozen
 from polars.exceptions import PolarsError
 
-from commerce_core.feed_schema import BLANKS
-from commerce_core.feed_text import read_delimited
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.formats import read_delimited
 
 _TEXT: Final = pl.col("text")
 _CELLS: Final = pl.col("count")

@@ -13,18 +13,20 @@ import polars as pl
 from attrs import define, evolve, field
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
-from adapters.polars_feeds.oddities import Oddities
+from adapters.polars_feeds.fallback import Oddities
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
-from commerce_core.feed_bytes import Text
-from commerce_core.feed_engine import RECORDS_OF_BATCH, OpenRaw
-from commerce_core.feed_reader import Opening, begin
-from commerce_core.feed_schema import BLANKS, Problem, Record
-from commerce_core.grouping import Prepared
-from commerce_core.mending import without_end
-from commerce_core.records import Terms
-from commerce_core.reject_rows import Reread, Rows, RowWriter
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.decoding import OpenRaw, Text
+from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import RECORDS_OF_BATCH
+from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
+from commerce_core.parsing.returned_reports import without_end
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
 
 MOST_UNTOLD: Final = 10_000
 """Records taken one by one of which nobody needs to be told."""

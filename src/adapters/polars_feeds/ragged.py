@@ -6,16 +6,16 @@ from collections.abc import Iterator
 import polars as pl
 from attrs import frozen
 
-from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.parsing import MORE, cell
+from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import cut
 from adapters.polars_feeds.texts import behind, nulls, told_of
-from commerce_core.cells import read_sku
-from commerce_core.feed_engine import Noted
-from commerce_core.feed_schema import Problem, Record
-from commerce_core.feed_text import RawRecord
-from commerce_core.layouts import Layout
-from commerce_core.records import ragged
+from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.record_reader import ragged
+from commerce_core.profiles.mapping import Layout
+from commerce_core.schema.cells import read_sku
+from commerce_core.schema.problems import Noted, Problem
+from commerce_core.schema.record import Record
 
 _CODE = "ragged_record"
 

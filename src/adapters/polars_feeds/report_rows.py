@@ -1,4 +1,4 @@
-"""Rows of a report for many records at once: `commerce_core.reject_rows.RowWriter` as columns.
+"""Rows of a report for many records at once: `parsing.reject_rows.RowWriter` as columns.
 
 What a spreadsheet may run, and broken text, is left to the reference, row by row.
 """
@@ -10,11 +10,12 @@ from typing import Any, Final
 import polars as pl
 from attrs import define, field
 
-from adapters.polars_feeds.keeping import REJECTS
-from commerce_core.feed_schema import BLANKS, LONGEST_SHOWN_VALUE, Problem
-from commerce_core.feed_text import RawRecord
-from commerce_core.mending import BEGINNINGS, guarded, may_run_pattern, written
-from commerce_core.reject_rows import Delimited, Rows, RowWriter, also, overridden
+from adapters.polars_feeds.reject_buffer import REJECTS
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.reject_rows import Delimited, Rows, RowWriter, also, overridden
+from commerce_core.parsing.returned_reports import BEGINNINGS, guarded, may_run_pattern, written
+from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, Problem
 
 _ERROR: Final = pl.Schema({
     "row": pl.UInt32, "code": pl.String, "column": pl.String, "value": pl.String, "hint": pl.String,

@@ -13,10 +13,10 @@ from typing import Final
 import polars as pl
 from attrs import frozen
 
-from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import count_line_ends
-from commerce_core.feed_text import RawRecord, read_delimited
-from commerce_core.mending import without_end
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.decoding import count_line_ends
+from commerce_core.parsing.formats import RawRecord, read_delimited
+from commerce_core.parsing.returned_reports import without_end
 
 Mark = Callable[[pl.DataFrame], pl.DataFrame]
 """Adds to records of which product each is known to be: `upper`, `lower`, `number`."""

@@ -1,4 +1,4 @@
-"""Records read as columns: `commerce_core.records.RecordReader` for many records at once."""
+"""Records read as columns: `parsing.record_reader.RecordReader` for many records at once."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,18 +8,20 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 
 from adapters.polars_feeds.amounts import Settling
+from adapters.polars_feeds.extractors import gathered
 from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
-from adapters.polars_feeds.gathered import gathered
-from adapters.polars_feeds.keeping import REJECTS
 from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import shown, summed_up
 from adapters.polars_feeds.texts import behind, nulls, told_of
-from commerce_core.cells import Misread, Reading, reader_of
-from commerce_core.feed_engine import Noted
-from commerce_core.feed_schema import BLANKS, BY_NAME, LONGEST_SKU, Problem, Record, Urls, Value
-from commerce_core.layouts import PICTURES, Layout
-from commerce_core.records import FieldReader, Terms, sku_reader
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.record_reader import FieldReader, Terms, sku_reader
+from commerce_core.profiles.mapping import PICTURES, Layout
+from commerce_core.schema.cells import Misread, Reading, reader_of
+from commerce_core.schema.fields import BY_NAME, LONGEST_SKU, Urls, Value
+from commerce_core.schema.problems import Noted, Problem
+from commerce_core.schema.record import Record
 
 PICTURES_OF_OTHERS: Final = "pictures"
 """The column for the pictures of records that were folded into these, where some have any."""

@@ -1,21 +1,11 @@
-"""Keeps everything in PostgreSQL 15 or newer: `commerce_core.ports.Store`, durable and shared.
+"""Keeps everything in PostgreSQL 15 or newer: `ports.store.Store`, durable and shared.
 
-    store         the pool of connections, units of work, which outage is told how
-    migrations    brings a database's schema up to date, whoever else is starting
-    rows          between rows and the core's values: ids, arrays, keyset pages
-    documents     the values that are kept as jsonb
-    pages         conditions, and lists that are walked along an id
-    partners, sources, feeds, jobs, products, publications, versions, reverting, orders, sales,
-    events, audit, idempotency
-                  the collections of the unit of work, by noun
-    queue, hints  which job is run next, and who is told that there is one
-    product_filters, product_pages, exporting
-                  which products fit, their pages, and all of them as a file
-    recognising, columns, copying
-                  fingerprints out, rows in: a million of each without an object for any
-    staging, deciding, comparing, measuring, applying
-                  a feed against the catalog, by set operations: `plans.compare` in SQL
-    loading       a partner's first feed, straight into the catalog
+    store         the pool of connections, and units of work
+    migrations    brings a database's schema up to date, also when several processes start at once
+    connection/   what every statement stands on: errors, timeouts, locks, rows, documents
+    collections/  the collections of a unit of work by noun, and the queue of jobs
+    ingest/       a feed against the catalog by set operations: `comparison.compare` in SQL
+    catalog/      products: pages, filters, versions, reverts, publications, exports
 
 The SQL uses core features alone. No statement is sent per row, and none locks rows of two partners.
 """

@@ -19,9 +19,9 @@ from typing import Final, LiteralString, cast
 import psycopg
 from attrs import frozen
 
-from adapters.postgres.locks import try_migrating
-from adapters.postgres.rows import Connection
-from commerce_core.errors import Unavailable
+from adapters.postgres.connection.locks import try_migrating
+from adapters.postgres.connection.rows import Connection
+from commerce_core.base.errors import Unavailable
 
 PATIENCE: Final = 120.0
 """Seconds to wait for another process that migrates, and for others to let go of a table."""

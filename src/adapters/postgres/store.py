@@ -14,29 +14,29 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from adapters.postgres.audit import Audit
-from adapters.postgres.events import Events
-from adapters.postgres.exporting import export
-from adapters.postgres.feeds import Feeds
-from adapters.postgres.hints import listening
-from adapters.postgres.idempotency import Idempotency
-from adapters.postgres.jobs import Jobs
+from adapters.postgres.catalog.export import export
+from adapters.postgres.catalog.products import Products
+from adapters.postgres.catalog.publications import Publications
+from adapters.postgres.catalog.revert import Reverts
+from adapters.postgres.catalog.versions import FeedProducts, PastProducts, Versions
+from adapters.postgres.collections.audit import Audit
+from adapters.postgres.collections.events import Events
+from adapters.postgres.collections.feeds import Feeds
+from adapters.postgres.collections.idempotency import Idempotency
+from adapters.postgres.collections.jobs import Jobs
+from adapters.postgres.collections.ledger import Sales
+from adapters.postgres.collections.orders import Orders
+from adapters.postgres.collections.partners import Keys, Partners
+from adapters.postgres.collections.sources import Sources
+from adapters.postgres.connection.errors import severed, told, translated
+from adapters.postgres.connection.notifications import listening
+from adapters.postgres.connection.rows import Connection
+from adapters.postgres.connection.timeouts import as_before
 from adapters.postgres.migrations import migrate
-from adapters.postgres.orders import Orders
-from adapters.postgres.outages import severed, told, translated
-from adapters.postgres.partners import Keys, Partners
-from adapters.postgres.patience import as_before
-from adapters.postgres.products import Products
-from adapters.postgres.publications import Publications
-from adapters.postgres.reverting import Reverts
-from adapters.postgres.rows import Connection
-from adapters.postgres.sales import Sales
-from adapters.postgres.sources import Sources
-from adapters.postgres.versions import FeedProducts, PastProducts, Versions
-from commerce_core.errors import Unavailable
-from commerce_core.exports import ExportForm
-from commerce_core.ports import UnitOfWork
-from commerce_core.products import ProductQuery
+from commerce_core.base.errors import Unavailable
+from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.ports.store import UnitOfWork
 
 MOST_CONNECTIONS: Final = 10
 """Units that can be under way at once in one process; the next one waits."""
@@ -80,7 +80,7 @@ class _Session(psycopg.Connection[TupleRow]):
 
 @frozen
 class Unit:
-    """Implements `commerce_core.ports.UnitOfWork`, which says what each collection promises."""
+    """Implements `ports.store.UnitOfWork`, which states what each collection promises."""
 
     session: str
     partners: Partners
@@ -125,7 +125,7 @@ class Unit:
 
 
 class PostgresStore:
-    """Implements `commerce_core.ports.Store`. Safe to share between threads."""
+    """Implements `commerce_core.ports.store.Store`. Safe to share between threads."""
 
     def __init__(
         self,

@@ -7,14 +7,14 @@ from typing import Final
 
 from attrs import Factory, define
 
-from commerce_core.cells import EXPONENT, GTIN, INSTANT, gtin_fits
+from commerce_core.base.money import find_currency
+from commerce_core.base.text import BLANKS, UNSTORABLE, squash
 from commerce_core.doctor.diagnosis import ColumnLook, Note
 from commerce_core.doctor.styles import day_of, style_of, written
-from commerce_core.feed_schema import AVAILABILITIES, BLANKS, squash
-from commerce_core.feed_text import RawRecord
-from commerce_core.money import find_currency
-from commerce_core.partners import UNSTORABLE
-from commerce_core.translate import currencies_meant
+from commerce_core.parsing.formats import RawRecord
+from commerce_core.profiles.normalise import currencies_meant
+from commerce_core.schema.cells import EXPONENT, GTIN, INSTANT, gtin_fits
+from commerce_core.schema.fields import AVAILABILITIES
 
 LOOKED_AT_CLOSELY: Final = 5_000
 """Cells of a column whose style is looked at; the others are only counted."""

@@ -5,9 +5,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from commerce_core.feed_schema import Problem
-from commerce_core.partners import Mode
-from commerce_core.profiles import Profile
+from commerce_core.profiles.profile import Profile
+from commerce_core.schema.fields import Mode
+from commerce_core.schema.problems import Problem
 
 Verdict = Literal["taken", "with_profile", "refused"]
 """Taken as it is; or with the proposed profile only, or only then read as what it is; or by

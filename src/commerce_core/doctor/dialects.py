@@ -8,10 +8,11 @@ from typing import Final
 
 from attrs import frozen
 
-from commerce_core.feed_schema import BLANKS, FIELDS, squash
-from commerce_core.feed_text import first_cells
-from commerce_core.presets import PRESET_PROFILES
-from commerce_core.profiles import DELIMITERS, Column
+from commerce_core.base.text import BLANKS, squash
+from commerce_core.parsing.formats import first_cells
+from commerce_core.profiles.presets import PRESET_PROFILES
+from commerce_core.profiles.profile import DELIMITERS, Column
+from commerce_core.schema.fields import FIELDS
 
 ROWS_COMPARED: Final = 200
 _NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

@@ -12,9 +12,9 @@ from typing import BinaryIO, Final, Literal
 
 from attrs import define, field
 
+from commerce_core.base.errors import FileRefused
 from commerce_core.doctor.diagnosis import Encoding, EncodingGuess
-from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import unpacked
+from commerce_core.parsing.decoding import unpacked
 
 Container = Literal["gz", "zip", "none"]
 

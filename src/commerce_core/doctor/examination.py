@@ -7,6 +7,9 @@ from typing import BinaryIO, Final
 
 from attrs import define, evolve, field, frozen
 
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.money import find_currency
+from commerce_core.base.text import BLANKS, UNSTORABLE, squash
 from commerce_core.doctor.columns import Tally, tally_columns
 from commerce_core.doctor.diagnosis import (
     Diagnosis,
@@ -28,16 +31,15 @@ from commerce_core.doctor.encodings import container_of, not_text, survey_encodi
 from commerce_core.doctor.mapping import choose_preset, suggest, understood
 from commerce_core.doctor.proposal import Finding, amended, fed_fields, findings
 from commerce_core.doctor.reading import Reading, gtin_notes
-from commerce_core.errors import FileRefused
-from commerce_core.feed_bytes import read_text
-from commerce_core.feed_reader import Terms, open_feed
-from commerce_core.feed_schema import AMOUNTS, BLANKS, PROBLEMS, squash
-from commerce_core.feed_text import LONGEST_HEADER, RawRecord, open_records
-from commerce_core.layouts import Layout, lay_out, rivals_of, tidy_header
-from commerce_core.money import find_currency
-from commerce_core.partners import UNSTORABLE, Mode
-from commerce_core.presets import in_full
-from commerce_core.profiles import CANONICAL, Column, Preset, Profile
+from commerce_core.parsing.decoding import read_text
+from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.mapping import Layout, lay_out, rivals_of, tidy_header
+from commerce_core.profiles.presets import in_full
+from commerce_core.profiles.profile import CANONICAL, Column, Preset, Profile
+from commerce_core.schema.fields import AMOUNTS, Mode
+from commerce_core.schema.problems import PROBLEMS
 
 MOST_RECORDS: Final = 20_000
 MOST_BYTES: Final = 64 * 1024**2

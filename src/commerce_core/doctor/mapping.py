@@ -7,14 +7,15 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.text import squash
 from commerce_core.doctor.columns import Tally
 from commerce_core.doctor.diagnosis import Option, Question, Suggestion
 from commerce_core.doctor.words import HEADERS, field_by_part, speaks_against
-from commerce_core.errors import FileRefused
-from commerce_core.feed_schema import FIELDS, squash
-from commerce_core.layouts import Layout, lay_out, rivals_of
-from commerce_core.presets import PRESET_PROFILES, in_full
-from commerce_core.profiles import PRESETS, TEMPLATE_PART, Column, Preset, Profile
+from commerce_core.profiles.mapping import Layout, lay_out, rivals_of
+from commerce_core.profiles.presets import PRESET_PROFILES, in_full
+from commerce_core.profiles.profile import PRESETS, TEMPLATE_PART, Column, Preset, Profile
+from commerce_core.schema.fields import FIELDS
 
 _SIMILAR: Final = 0.84
 _LEAST_SIMILAR_LENGTH: Final = 4

@@ -6,16 +6,17 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from commerce_core import feed_schema as schema
-from commerce_core.cells import YES_NO
+from commerce_core.base.text import squash
 from commerce_core.doctor.columns import Tally
 from commerce_core.doctor.diagnosis import Note, Option, Question
 from commerce_core.doctor.styles import decimal_marks, is_ambiguous, wants_mark
 from commerce_core.doctor.words import MINOR, WORDS, parts_of
-from commerce_core.feed_schema import AMOUNTS, Kind, squash
-from commerce_core.layouts import Feeding, Layout
-from commerce_core.profiles import Column, DecimalMark, Profile
-from commerce_core.translate import currencies_meant
+from commerce_core.profiles.mapping import Feeding, Layout
+from commerce_core.profiles.normalise import currencies_meant
+from commerce_core.profiles.profile import Column, DecimalMark, Profile
+from commerce_core.schema import fields as schema
+from commerce_core.schema.cells import YES_NO
+from commerce_core.schema.fields import AMOUNTS, Kind
 
 NUMBER_IN_WORDS: Final = "[^0-9]{0,20}([0-9]+)[^0-9]{0,40}"
 """The pattern of a whole number with words around it, as in `5 new`."""

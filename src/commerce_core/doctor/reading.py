@@ -10,7 +10,8 @@ from attrs import Factory, define
 
 from commerce_core.doctor.columns import Tally
 from commerce_core.doctor.diagnosis import DryRead, Note
-from commerce_core.feed_schema import Problem, Record
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
 
 EXAMPLES_OF_EACH: Final = 3
 MOST_EXAMPLES: Final = 40

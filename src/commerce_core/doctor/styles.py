@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import frozen
 
-from commerce_core.feed_schema import BLANKS
-from commerce_core.profiles import DecimalMark
+from commerce_core.base.text import BLANKS
+from commerce_core.profiles.profile import DecimalMark
 
 _SPACES: Final = " \u00a0\u202f\u2009'\u2019"
 _LONGEST: Final = 48

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from commerce_core.feed_schema import squash
+from commerce_core.base.text import squash
 
 
 def _table(rows: Mapping[str, str]) -> dict[str, str]:

@@ -8,31 +8,37 @@ from typing import Final, NoReturn, cast
 
 import click
 
-from entrypoints.cli.verbs import Titled, shared_options
+from entrypoints.cli.kit.verbs import Titled, shared_options
 
 COMMANDS: Final = {
-    "demo": ("demo", "the whole way of a feed on example files, narrated"),
-    "serve": ("serve", "answers HTTP, and works on jobs"),
-    "worker": ("serve", "works on jobs, and answers nobody"),
-    "migrate": ("serve", "brings the database to this version"),
-    "health": ("serve", "tells whether every part is up"),
-    "openapi": ("serve", "prints the description of the HTTP interface"),
-    "doctor": ("doctor", "looks at a file, offline: how it would be read, and what is wrong"),
-    "partners": ("partners", "who sends feeds: add, list, show, set"),
-    "keys": ("keys", "keys to the HTTP interface: add, list, revoke"),
-    "sources": ("sources", "where their feeds come from: add, list, show, set, remove"),
-    "profiles": ("profiles", "how a partner's files are read: show, set, test"),
+    "demo": ("demo.command", "the whole way of a feed on example files, narrated"),
+    "serve": ("commands.serve", "answers HTTP, and works on jobs"),
+    "worker": ("commands.serve", "works on jobs, and answers nobody"),
+    "migrate": ("commands.serve", "brings the database to this version"),
+    "health": ("commands.serve", "tells whether every part is up"),
+    "openapi": ("commands.serve", "prints the description of the HTTP interface"),
+    "doctor": (
+        "commands.doctor",
+        "looks at a file, offline: how it would be read, and what is wrong",
+    ),
+    "partners": ("commands.partners", "who sends feeds: add, list, show, set"),
+    "keys": ("commands.keys", "keys to the HTTP interface: add, list, revoke"),
+    "sources": ("commands.sources", "where their feeds come from: add, list, show, set, remove"),
+    "profiles": ("commands.profiles", "how a partner's files are read: show, set, test"),
     "feeds": (
-        "feeds",
+        "commands.feeds",
         "partners' files: upload, list, show, changes, plan, approve, reject, revert, raw, report",
     ),
-    "jobs": ("jobs", "what becomes of a feed: run, list, show, watch, cancel, problems, plan"),
-    "products": ("products", "the catalog: list, show, history, explain, changes, export"),
-    "replay": ("replay", "whether the catalog is what its raw files say"),
-    "orders": ("orders", "orders: create, list, show, cancel"),
-    "events": ("chronicle", "what was announced, in order"),
-    "audit": ("chronicle", "who did what"),
-    "analytics": ("analytics", "what was sold: by-partner, over-time, share"),
+    "jobs": (
+        "commands.jobs",
+        "what becomes of a feed: run, list, show, watch, cancel, problems, plan",
+    ),
+    "products": ("commands.products", "the catalog: list, show, history, explain, changes, export"),
+    "replay": ("commands.replay", "whether the catalog is what its raw files say"),
+    "orders": ("commands.orders", "orders: create, list, show, cancel"),
+    "events": ("commands.events", "what was announced, in order"),
+    "audit": ("commands.events", "who did what"),
+    "analytics": ("commands.analytics", "what was sold: by-partner, over-time, share"),
 }
 """Each command with its module and what it is for, so that a list of them imports none."""
 
@@ -81,7 +87,7 @@ class Root(Titled, click.Group):
         try:
             code: object = super().main(words, name, complete_var, standalone_mode=False, **extra)
         except Exception as error:  # noqa: BLE001 - here every error becomes words and an exit code
-            from entrypoints.cli.refusals import tell
+            from entrypoints.cli.kit.refusals import tell
 
             code = tell(error, as_json="--json" in words)
         return code if isinstance(code, int) else 0

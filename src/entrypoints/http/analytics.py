@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from commerce_core.sales import Grain, Report
-from commerce_core.usecases import Commerce
+from commerce_core.analytics.reports import Report
+from commerce_core.base.calendar import Grain
+from commerce_core.commerce import Commerce
 from entrypoints.http.queries import SpanQuery, WhoseQuery, instant
 from entrypoints.http.routing import route
 from entrypoints.http.values import said
@@ -73,19 +74,19 @@ def _zone(name: str) -> tzinfo:
 @route("GET", "/analytics/sales-by-partner", scope="analytics:read")
 def sales_by_partner(commerce: Commerce, query: ReportQuery) -> Report:
     """Reports orders, units, gross and net by partner and currency."""
-    return commerce.reporting.sales_by_partner(**query.range)
+    return commerce.analytics.sales_by_partner(**query.range)
 
 
 @route("GET", "/analytics/sales-over-time", scope="analytics:read")
 def sales_over_time(commerce: Commerce, query: PeriodQuery) -> Report:
     """Reports the same by period; periods in which nothing happened are there too."""
-    return commerce.reporting.sales_over_time(grain=_GRAINS[query.grain], **query.range)
+    return commerce.analytics.sales_over_time(grain=_GRAINS[query.grain], **query.range)
 
 
 @route("GET", "/analytics/revenue-share", scope="analytics:read")
 def revenue_share(commerce: Commerce, query: ReportQuery) -> Report:
     """Reports each partner's net, and its percentage of all."""
-    return commerce.reporting.revenue_share(**query.range)
+    return commerce.analytics.revenue_share(**query.range)
 
 
 ROUTES = (sales_by_partner, sales_over_time, revenue_share)

@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifespanHook
 
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
 from entrypoints.http import (
     analytics,
     chronicle,

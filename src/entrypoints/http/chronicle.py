@@ -2,11 +2,11 @@
 
 from attrs import frozen
 
-from commerce_core.audit import Action, AuditEntry, AuditQuery
-from commerce_core.context import Listed
-from commerce_core.events import LARGEST_EVENTS, Event, EventKind
-from commerce_core.paging import DEFAULT_LIMIT
-from commerce_core.usecases import Commerce
+from commerce_core.activity.audit import Action, AuditEntry, AuditQuery
+from commerce_core.activity.events import LARGEST_EVENTS, Event, EventKind
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.commerce import Commerce
+from commerce_core.usecases.context import Listed
 from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.http.routing import route
 from entrypoints.http.values import said
@@ -36,9 +36,7 @@ def list_events(commerce: Commerce, query: EventFilters) -> Listed[Event]:
 
     An empty page means that one has caught up: ask again later with its `next_cursor`.
     """
-    return commerce.chronicle.page_events(
-        query.cursor, query.limit, kinds=query.kind, partner=query.partner
-    )
+    return commerce.events.page(query.cursor, query.limit, kinds=query.kind, partner=query.partner)
 
 
 @route("GET", "/audit", scope="keys:write")
@@ -51,7 +49,7 @@ def list_audit(commerce: Commerce, query: AuditFilters) -> Listed[AuditEntry]:
         since=instant(query.from_),
         until=instant(query.to),
     )
-    return commerce.chronicle.page_audit(
+    return commerce.audit.page(
         wanted, query.cursor, query.limit, partner=query.partner, count=query.count
     )
 

@@ -4,10 +4,10 @@ from typing import Final
 
 from attrs import frozen
 
-from commerce_core.feeds import Feed
-from commerce_core.jobs import Job, Without
-from commerce_core.kept_plans import KeptPlan
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import Job, Without
+from commerce_core.plans.saved_plan import KeptPlan
 from entrypoints.http.routing import route
 from entrypoints.http.values import FeedId, JobId, said
 
@@ -29,7 +29,7 @@ class Approval(Rejection):
 @route("GET", "/jobs/{job_id:str}/plan", scope="feeds:read")
 def get_plan(commerce: Commerce, job_id: JobId) -> KeptPlan:
     """Shows what a job would do to the catalog, or did, and what the guards said of it."""
-    return commerce.intake.plan_of(job_id)
+    return commerce.plans.get(job_id)
 
 
 @route("POST", "/feeds/{feed_id:str}/approve", scope="feeds:write", refuses=[409])
@@ -38,13 +38,13 @@ def approve_feed(commerce: Commerce, feed_id: FeedId, body: Approval) -> Job:
 
     If it would now do more than was approved, the refusal shows the new `plan`.
     """
-    return commerce.intake.approve(feed_id, without=body.without, note=body.note)
+    return commerce.plans.approve(feed_id, without=body.without, note=body.note)
 
 
 @route("POST", "/feeds/{feed_id:str}/reject", scope="feeds:write", refuses=[409])
 def reject_feed(commerce: Commerce, feed_id: FeedId, body: Rejection) -> Feed:
     """Turns a held feed down for good."""
-    return commerce.intake.reject(feed_id, note=body.note)
+    return commerce.plans.reject(feed_id, note=body.note)
 
 
 ROUTES: Final = (get_plan, approve_feed, reject_feed)

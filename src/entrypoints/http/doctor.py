@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 from litestar.datastructures import UploadFile
 
+from commerce_core.base.money import currency
+from commerce_core.commerce import Commerce
 from commerce_core.doctor import MOST_BYTES, Asked, Diagnosis, examine
-from commerce_core.money import currency
-from commerce_core.partners import Mode
-from commerce_core.profiles import Preset
-from commerce_core.usecases import Commerce
+from commerce_core.profiles.profile import Preset
+from commerce_core.schema.fields import Mode
 from entrypoints.http.routing import route
 from entrypoints.http.values import PartnerId, needed, said
 
@@ -32,7 +32,7 @@ class ExaminedFile:
 @route("POST", "/doctor", scope="feeds:read", refuses=[404])
 def examine_file(commerce: Commerce, form: ExaminedFile) -> Diagnosis:
     """Looks at a file: what it is, how it would be read, what would be wrong; nothing is kept."""
-    partner = commerce.intake.get_partner(form.partner_id) if form.partner_id else None
+    partner = commerce.partners.get(form.partner_id) if form.partner_id else None
     own = currency(form.currency).code if form.currency else None
     asked = Asked(
         preset=form.preset,

@@ -8,7 +8,7 @@ from attrs import evolve
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from commerce_core.errors import CommerceError, Unauthenticated, Unavailable
+from commerce_core.base.errors import CommerceError, Unauthenticated, Unavailable
 from entrypoints import logs
 from entrypoints.http.security import request_id
 from entrypoints.problems import Problem, problem_of, problem_type

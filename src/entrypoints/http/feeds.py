@@ -8,12 +8,12 @@ from attrs import frozen
 from litestar import Response
 from litestar.datastructures import UploadFile
 
-from commerce_core.context import IdempotencyKey, Listed
-from commerce_core.feeds import Feed, FeedQuery, FeedStatus
-from commerce_core.intake import Receipt
-from commerce_core.jobs import FeedJobKind, Job
-from commerce_core.partners import Mode
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.feed import Feed, FeedQuery, FeedStatus
+from commerce_core.feeds.job import FeedJobKind, Job
+from commerce_core.schema.fields import Mode
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from commerce_core.usecases.feeds import Receipt
 from entrypoints.http.downloads import download
 from entrypoints.http.etags import is_known
 from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant, named_once
@@ -59,7 +59,7 @@ class UploadTerms:
         key: IdempotencyKey | None,
     ) -> Receipt:
         """Uploads the file on these terms."""
-        return commerce.intake.upload(
+        return commerce.feeds.upload(
             file,
             partner=named_once(commerce, self.partner_id, self.partner_name),
             file_name=name,
@@ -149,7 +149,7 @@ def list_feeds(commerce: Commerce, query: FeedFilters) -> Listed[Feed]:
         received_from=instant(query.from_),
         received_to=instant(query.to),
     )
-    return commerce.intake.page_feeds(
+    return commerce.feeds.page(
         wanted, query.cursor, query.limit, partner=query.partner, count=query.count
     )
 
@@ -157,19 +157,19 @@ def list_feeds(commerce: Commerce, query: FeedFilters) -> Listed[Feed]:
 @route("GET", "/feeds/{feed_id:str}", scope="feeds:read")
 def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
     """Shows a feed."""
-    return commerce.intake.get_feed(feed_id)
+    return commerce.feeds.get(feed_id)
 
 
 @route("GET", "/feeds/{feed_id:str}/raw", scope="feeds:read", status=(200, 304))
 def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any]:
     """Gives the file exactly as it was received; its ETag is its SHA-256."""
-    feed = commerce.intake.get_feed(feed_id)
+    feed = commerce.feeds.get(feed_id)
     etag = f'"{feed.sha256}"'
     if is_known(request.headers.get("if-none-match"), etag):
         return Response(None, status_code=304, headers={"ETag": etag})
     told = {"ETag": etag, "Content-Length": str(feed.bytes)}
     media_type = _media_type(feed.content_type)
-    return download(commerce.intake.raw(feed_id), feed.file_name, media_type, **told)
+    return download(commerce.feeds.raw(feed_id), feed.file_name, media_type, **told)
 
 
 def _media_type(said_at_upload: str) -> str:
@@ -187,7 +187,7 @@ def _media_type(said_at_upload: str) -> str:
 )
 def start_job(commerce: Commerce, feed_id: FeedId, body: NewJob, key: IdempotencyKey | None) -> Job:
     """Makes a new job for a feed that was received, whose last job has ended."""
-    return commerce.intake.start(feed_id, kind=body.kind, run=body.run, key=key)
+    return commerce.jobs.start(feed_id, kind=body.kind, run=body.run, key=key)
 
 
 ROUTES = (list_feeds, get_feed, get_raw, start_job)

@@ -17,7 +17,7 @@ from multipart import (  # pyright: ignore[reportMissingTypeStubs] it has its ty
     PushMultipartParser,
 )
 
-from commerce_core.errors import InvalidInput, Malformed
+from commerce_core.base.errors import InvalidInput, Malformed
 
 MOST_PARTS: Final = 50
 LONGEST_FIELD: Final = 10_000

@@ -4,13 +4,13 @@ from typing import Literal
 
 from attrs import frozen
 
-from commerce_core.context import Listed
-from commerce_core.lineage import Lineage
-from commerce_core.paging import DEFAULT_LIMIT
-from commerce_core.products import Product
-from commerce_core.timelines import MOST_DAYS, USUAL_DAYS, AvailabilityPeriod, PriceHistory
-from commerce_core.usecases import Commerce
-from commerce_core.versions import LARGEST_CHANGES, ChangeQuery, Revision, Version
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.catalog.product import Product
+from commerce_core.commerce import Commerce
+from commerce_core.history.lineage import Lineage
+from commerce_core.history.timelines import MOST_DAYS, USUAL_DAYS, AvailabilityPeriod, PriceHistory
+from commerce_core.history.versions import LARGEST_CHANGES, ChangeQuery, Revision, Version
+from commerce_core.usecases.context import Listed
 from entrypoints.http.queries import Moment, Page, Part, WhoseQuery, instant
 from entrypoints.http.routing import route
 from entrypoints.http.values import FeedId, ProductId, SourceId, said
@@ -99,23 +99,19 @@ def list_changes(commerce: Commerce, query: ChangeFilters) -> Listed[Version]:
 @route("GET", "/feeds/{feed_id:str}/changes", scope="catalog:read")
 def list_feed_changes(commerce: Commerce, feed_id: FeedId, query: ChangePart) -> Listed[Version]:
     """Lists what a feed changed, whatever later feeds did."""
-    return commerce.history.page_feed_changes(feed_id, query.cursor, query.limit, kinds=query.kind)
+    return commerce.feeds.page_changes(feed_id, query.cursor, query.limit, kinds=query.kind)
 
 
 @route("GET", "/feeds/{feed_id:str}/products", scope="catalog:read")
 def list_feed_products(commerce: Commerce, feed_id: FeedId, query: Page) -> Listed[Product]:
     """Lists the products that a feed created, updated or restored, as it wrote them."""
-    return commerce.history.page_feed_products(
-        feed_id, query.cursor, query.limit, count=query.count
-    )
+    return commerce.feeds.page_products(feed_id, query.cursor, query.limit, count=query.count)
 
 
 @route("GET", "/products/by-feed/{feed_id:str}", scope="catalog:read")
 def list_products_of_feed(commerce: Commerce, feed_id: FeedId, query: Page) -> Listed[Product]:
     """Lists the products that a feed created, updated or restored, as it wrote them."""
-    return commerce.history.page_feed_products(
-        feed_id, query.cursor, query.limit, count=query.count
-    )
+    return commerce.feeds.page_products(feed_id, query.cursor, query.limit, count=query.count)
 
 
 ROUTES = (

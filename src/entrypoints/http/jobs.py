@@ -9,12 +9,12 @@ from attrs import frozen
 from litestar import Request, Response
 from litestar.concurrency import sync_to_thread
 
-from commerce_core.context import Listed
-from commerce_core.errors import Malformed
-from commerce_core.feed_schema import Problem
-from commerce_core.feeds import report_name
-from commerce_core.jobs import Job, JobKind, JobQuery, JobStatus
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import Malformed
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.feed import report_name
+from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
+from commerce_core.schema.problems import Problem
+from commerce_core.usecases.context import Listed
 from entrypoints.http.downloads import download
 from entrypoints.http.queries import Page, WhoseQuery
 from entrypoints.http.routing import Answer, route
@@ -61,7 +61,7 @@ class Waiting:
 def list_jobs(commerce: Commerce, query: JobFilters) -> Listed[Job]:
     """Lists jobs, newest first."""
     wanted = JobQuery(feed_id=query.feed_id, status=query.status, kind=query.kind)
-    return commerce.intake.page_jobs(
+    return commerce.jobs.page(
         wanted, query.cursor, query.limit, partner=query.partner, count=query.count
     )
 
@@ -69,7 +69,7 @@ def list_jobs(commerce: Commerce, query: JobFilters) -> Listed[Job]:
 @route("GET", "/jobs/{job_id:str}", scope="feeds:read")
 def get_job(commerce: Commerce, job_id: JobId) -> Job:
     """Shows a job: how far it is, and what became of every record."""
-    return commerce.intake.get_job(job_id)
+    return commerce.jobs.get(job_id)
 
 
 @route("POST", "/jobs/{job_id:str}/run", scope="feeds:write", status=(200, 202), refuses=[409])
@@ -82,25 +82,25 @@ async def run_job(
     """
     until = monotonic() + query.wait
     ending = request.app.state.get("ending", _NEVER)
-    job = await sync_to_thread(commerce.intake.release, job_id)
+    job = await sync_to_thread(commerce.jobs.release, job_id)
     pause = _FIRST_PAUSE
     while not job.is_finished and not ending.is_set() and (left := until - monotonic()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-        job = await sync_to_thread(commerce.intake.get_job, job_id)
+        job = await sync_to_thread(commerce.jobs.get, job_id)
     return job if job.is_finished else Answer(job, 202)
 
 
 @route("POST", "/jobs/{job_id:str}/cancel", scope="feeds:write", refuses=[409])
 def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
     """Cancels a job that hasn't begun."""
-    return commerce.intake.cancel(job_id)
+    return commerce.jobs.cancel(job_id)
 
 
 @route("GET", "/jobs/{job_id:str}/problems", scope="feeds:read")
 def list_problems(commerce: Commerce, job_id: JobId, query: Page) -> Listed[Problem]:
     """Lists what was wrong with the records of a job, by line; the first thousand of it."""
-    return commerce.intake.page_problems(job_id, query.cursor, query.limit, count=query.count)
+    return commerce.jobs.page_problems(job_id, query.cursor, query.limit, count=query.count)
 
 
 @route("GET", "/jobs/{job_id:str}/report", scope="feeds:read")
@@ -109,8 +109,8 @@ def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
 
     In front of their own columns stand those that say what is wrong; intake ignores these.
     """
-    report = commerce.intake.report(job_id)
-    name = report_name(commerce.intake.get_feed(commerce.intake.get_job(job_id).feed_id).file_name)
+    report = commerce.jobs.report(job_id)
+    name = report_name(commerce.feeds.get(commerce.jobs.get(job_id).feed_id).file_name)
     return download(report, name, _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"))
 
 

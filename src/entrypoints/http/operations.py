@@ -6,7 +6,7 @@ from typing import Any, Literal
 from attrs import frozen
 from litestar import Response
 
-from commerce_core.errors import NotFound
+from commerce_core.base.errors import NotFound
 from entrypoints.http.routing import Answer, Asked, route
 from entrypoints.metrics import MEDIA_TYPE
 from entrypoints.scraping import Watch

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from commerce_core.context import IdempotencyKey, Listed
-from commerce_core.orders import Order, OrderQuery, OrderStatus, Wanted
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.orders.order import Order, OrderQuery, OrderStatus, Wanted
+from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.http.routing import route
 from entrypoints.http.values import OrderId, needed, said
@@ -52,7 +52,7 @@ def place_order(commerce: Commerce, body: NewOrder, key: IdempotencyKey | None) 
     wanted = [
         Wanted(item.quantity, item.product_id, item.partner_id, item.sku) for item in body.items
     ]
-    return commerce.ordering.place(
+    return commerce.orders.place(
         wanted, reference=body.customer_reference, metadata=body.metadata, key=key
     )
 
@@ -66,7 +66,7 @@ def list_orders(commerce: Commerce, query: OrderFilters) -> Listed[Order]:
         created_from=instant(query.from_),
         created_to=instant(query.to),
     )
-    return commerce.ordering.page(
+    return commerce.orders.page(
         wanted, query.cursor, query.limit, partner=query.partner, count=query.count
     )
 
@@ -74,13 +74,13 @@ def list_orders(commerce: Commerce, query: OrderFilters) -> Listed[Order]:
 @route("GET", "/orders/{order_id:str}", scope="orders:read")
 def get_order(commerce: Commerce, order_id: OrderId) -> Order:
     """Shows an order; a partner sees its own lines."""
-    return commerce.ordering.get(order_id)
+    return commerce.orders.get(order_id)
 
 
 @route("POST", "/orders/{order_id:str}/cancel", scope="orders:write", refuses=[409])
 def cancel_order(commerce: Commerce, order_id: OrderId) -> Order:
     """Cancels an open order; its units can be sold again."""
-    return commerce.ordering.cancel(order_id)
+    return commerce.orders.cancel(order_id)
 
 
 ROUTES = (place_order, list_orders, get_order, cancel_order)

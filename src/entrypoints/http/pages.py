@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from litestar import Response
 
-from commerce_core.errors import NotFound
+from commerce_core.base.errors import NotFound
 from entrypoints.http.operations import watch_of
 from entrypoints.http.routing import Asked, route
 from entrypoints.http.security import PAGE_POLICY

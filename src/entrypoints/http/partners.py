@@ -2,10 +2,11 @@
 
 from attrs import frozen
 
-from commerce_core.context import IdempotencyKey, Listed
-from commerce_core.operations import IssuedKey
-from commerce_core.partners import ApiKey, Partner, PartnerStatus
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.partners.access import ApiKey
+from commerce_core.partners.partner import Partner, PartnerStatus
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from commerce_core.usecases.keys import IssuedKey
 from entrypoints.http.queries import Page
 from entrypoints.http.reading import sent
 from entrypoints.http.routing import route
@@ -52,7 +53,7 @@ class NewKey:
 )
 def add_partner(commerce: Commerce, body: NewPartner, key: IdempotencyKey | None) -> Partner:
     """Adds a partner with its source `main`."""
-    return commerce.intake.add_partner(
+    return commerce.partners.add(
         body.partner_name,
         currency=body.currency,
         time_zone=body.time_zone,
@@ -64,19 +65,19 @@ def add_partner(commerce: Commerce, body: NewPartner, key: IdempotencyKey | None
 @route("GET", "/partners", scope="partners:read")
 def list_partners(commerce: Commerce, query: Page) -> Listed[Partner]:
     """Lists partners, oldest first."""
-    return commerce.intake.page_partners(query.cursor, query.limit, count=query.count)
+    return commerce.partners.page(query.cursor, query.limit, count=query.count)
 
 
 @route("GET", "/partners/{partner_id:str}", scope="partners:read")
 def get_partner(commerce: Commerce, partner_id: PartnerId) -> Partner:
     """Shows a partner."""
-    return commerce.intake.get_partner(partner_id)
+    return commerce.partners.get(partner_id)
 
 
 @route("PATCH", "/partners/{partner_id:str}", scope="partners:write", refuses=[409])
 def change_partner(commerce: Commerce, partner_id: PartnerId, body: PartnerChange) -> Partner:
     """Changes the details of a partner that are sent."""
-    return commerce.intake.change_partner(partner_id, **sent(body))
+    return commerce.partners.change(partner_id, **sent(body))
 
 
 @route("POST", "/partners/{partner_id:str}/keys", scope="keys:write", status=201)
@@ -85,21 +86,19 @@ def issue_key(
 ) -> IssuedKey:
     """Makes an API key for a partner; its secret is in this answer only, in no replayed one."""
     scopes = None if body.scopes is None else list(body.scopes)
-    return commerce.operations.issue_key(partner=partner_id, scopes=scopes, key=key)
+    return commerce.keys.add(partner=partner_id, scopes=scopes, key=key)
 
 
 @route("GET", "/partners/{partner_id:str}/keys", scope="keys:write")
 def list_keys(commerce: Commerce, partner_id: PartnerId, query: Page) -> Listed[ApiKey]:
     """Lists a partner's keys, newest first, without their secrets."""
-    return commerce.operations.page_keys(
-        query.cursor, query.limit, partner=partner_id, count=query.count
-    )
+    return commerce.keys.page(query.cursor, query.limit, partner=partner_id, count=query.count)
 
 
 @route("DELETE", "/keys/{key_id:str}", scope="keys:write")
 def revoke_key(commerce: Commerce, key_id: KeyId) -> ApiKey:
     """Ends a key for good; one that is ended stays as it is."""
-    return commerce.operations.revoke_key(key_id)
+    return commerce.keys.revoke(key_id)
 
 
 ROUTES = (

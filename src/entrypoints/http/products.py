@@ -7,12 +7,12 @@ from typing import Any, Final, Literal
 from attrs import frozen
 from litestar import Response
 
-from commerce_core.context import Listed
-from commerce_core.exports import ExportForm
-from commerce_core.history import LATEST
-from commerce_core.product_queries import LONGEST_SEARCH, MOST_SKUS, SEARCHED
-from commerce_core.products import Availability, Product, ProductQuery, SortBy
-from commerce_core.usecases import Commerce
+from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.product import Availability, Product, ProductQuery, SortBy
+from commerce_core.catalog.query import LONGEST_SEARCH, MOST_SKUS, SEARCHED
+from commerce_core.commerce import Commerce
+from commerce_core.usecases.context import Listed
+from commerce_core.usecases.history import LATEST
 from entrypoints.http.downloads import streamed
 from entrypoints.http.queries import Moment, Page, WhoseQuery, instant
 from entrypoints.http.routing import route
@@ -95,7 +95,7 @@ class ProductListing(ProductFilters, Page):
 def list_products(commerce: Commerce, query: ProductListing) -> Listed[Product]:
     """Lists products; those without what they are sorted by come last in either order."""
     wanted = query.asked(query.sort_by, query.order)
-    return commerce.catalog.page(
+    return commerce.products.page(
         wanted,
         query.cursor,
         query.limit,
@@ -120,7 +120,7 @@ def export_products(commerce: Commerce, query: ExportTerms) -> Response[Any]:
     Some of what comes from there on may be in the file already.
     """
     wanted = query.asked("product_id", "asc")
-    opened = commerce.catalog.export(wanted, form=query.format, partner=query.partner)
+    opened = commerce.products.export(wanted, form=query.format, partner=query.partner)
     # Taken before the moment of the file: rather twice than not at all.
     latest = commerce.history.page_changes(cursor=LATEST, partner=query.partner).next_cursor
     answer = streamed(opened, f"products.{query.format}", _MEDIA_TYPES[query.format])
@@ -131,7 +131,7 @@ def export_products(commerce: Commerce, query: ExportTerms) -> Response[Any]:
 @route("GET", "/products/{product_id:str}", scope="catalog:read", tagged=True)
 def get_product(commerce: Commerce, product_id: ProductId, query: AsOf) -> Product:
     """Shows a product, a removed one too; `as_of` a moment as it was then."""
-    return commerce.catalog.get(product_id, as_of=instant(query.as_of))
+    return commerce.products.get(product_id, as_of=instant(query.as_of))
 
 
 ROUTES = (list_products, export_products, get_product)

@@ -12,8 +12,8 @@ from litestar import Request, Response
 from litestar.concurrency import sync_to_thread
 from litestar.response import Stream
 
-from commerce_core.jobs import Job
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
 from entrypoints.http.routing import route
 from entrypoints.http.values import JobId
 from entrypoints.shapes import shape
@@ -33,7 +33,7 @@ async def job_events(
     `progress` comes whenever something has changed: stage, bytes, records, records a second and
     seconds left. `job` is the last one, with the job as it ended, or as it waits for its start.
     """
-    job = await sync_to_thread(commerce.intake.get_job, job_id)
+    job = await sync_to_thread(commerce.jobs.get, job_id)
     ending = request.app.state.get("ending", _NEVER)
     events = _events(commerce, job, ending)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -48,7 +48,7 @@ async def _events(commerce: Commerce, job: Job, ending: Event) -> AsyncIterator[
             told = now
             yield told
         await asyncio.sleep(BETWEEN_LOOKS)
-        job = await sync_to_thread(commerce.intake.get_job, job.job_id)
+        job = await sync_to_thread(commerce.jobs.get, job.job_id)
     if not _goes_on(job):
         yield _event("job", shape(job))
 

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, time, tzinfo
 
 from attrs import frozen
 
-from commerce_core.errors import InvalidInput, Malformed
-from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
-from commerce_core.usecases import Commerce
+from commerce_core.base.errors import InvalidInput, Malformed
+from commerce_core.base.paging import DEFAULT_LIMIT, LARGEST_LIMIT
+from commerce_core.commerce import Commerce
 from entrypoints.http.values import PartnerId, said
 
 Moment = datetime | date

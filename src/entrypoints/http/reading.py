@@ -19,7 +19,7 @@ from cattrs.errors import (
 )
 from litestar.datastructures import UploadFile
 
-from commerce_core.errors import CommerceError, Fault, InvalidInput, Malformed
+from commerce_core.base.errors import CommerceError, Fault, InvalidInput, Malformed
 from entrypoints.http.values import UNSAID, Hint, Unfit, converter, is_list, name_of
 
 LONGEST_NUMBER: Final = 100

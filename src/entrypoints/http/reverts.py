@@ -2,10 +2,10 @@
 
 from attrs import frozen
 
-from commerce_core.context import IdempotencyKey
-from commerce_core.jobs import Job
-from commerce_core.reverts import RevertPlan
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.plans.revert import RevertPlan
+from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.http.routing import route
 from entrypoints.http.values import FeedId, said
 
@@ -28,7 +28,7 @@ class NewRevert:
 @route("GET", "/feeds/{feed_id:str}/revert", scope="feeds:read", refuses=[409])
 def plan_revert(commerce: Commerce, feed_id: FeedId, query: WhichWay) -> RevertPlan:
     """Shows what going back to before a feed would do now; nothing is written."""
-    return commerce.intake.plan_revert(feed_id, undo=query.undo)
+    return commerce.reverts.plan(feed_id, undo=query.undo)
 
 
 @route(
@@ -46,7 +46,7 @@ def revert_feed(
 
     What it kept, and why, are the problems of the job.
     """
-    return commerce.intake.revert(feed_id, undo=body.undo, run=body.run, key=key)
+    return commerce.reverts.start(feed_id, undo=body.undo, run=body.run, key=key)
 
 
 ROUTES = (plan_revert, revert_feed)

@@ -18,9 +18,9 @@ from litestar.concurrency import sync_to_thread
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-from commerce_core.context import IdempotencyKey
-from commerce_core.errors import InvalidInput, Malformed
-from commerce_core.partners import Scope
+from commerce_core.base.errors import InvalidInput, Malformed
+from commerce_core.partners.access import Scope
+from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.http import etags
 from entrypoints.http.errors import UnsupportedMedia
 from entrypoints.http.forms import read_content, read_parts, whole

@@ -11,13 +11,13 @@ import attrs
 from litestar import Response
 from litestar.datastructures import UploadFile
 
-from commerce_core.context import Listed
-from commerce_core.intake import Receipt
-from commerce_core.operations import IssuedKey
-from commerce_core.partners import ApiKey
-from commerce_core.profiles import Column, Profile
-from commerce_core.sales import Report
-from commerce_core.sources import OnError
+from commerce_core.analytics.reports import Report
+from commerce_core.feeds.source import OnError
+from commerce_core.partners.access import ApiKey
+from commerce_core.profiles.profile import Column, Profile
+from commerce_core.usecases.context import Listed
+from commerce_core.usecases.feeds import Receipt
+from commerce_core.usecases.keys import IssuedKey
 from entrypoints.http.routing import Answer
 from entrypoints.http.values import ID_KINDS, UNSAID, Hint, is_list, is_map, name_of
 from entrypoints.shapes import SPARSE, shown_names

@@ -12,9 +12,9 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Scope
 
-from commerce_core.partners import Principal
-from commerce_core.partners import Scope as KeyScope
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.partners.access import Principal
+from commerce_core.partners.access import Scope as KeyScope
 
 REQUEST_ID: Final = "X-Request-Id"
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)

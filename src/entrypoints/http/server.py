@@ -23,7 +23,7 @@ from granian.log import LogLevels
 from granian.server import Server
 from litestar import Litestar
 
-from commerce_core.errors import InvalidInput, Unavailable
+from commerce_core.base.errors import InvalidInput, Unavailable
 from entrypoints import logs
 from entrypoints.compose import open_platform
 from entrypoints.http.app import create_app

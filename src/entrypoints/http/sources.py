@@ -5,12 +5,12 @@ from typing import Any, BinaryIO, cast
 from attrs import frozen
 from litestar.datastructures import UploadFile
 
-from commerce_core.context import IdempotencyKey, Listed
-from commerce_core.partners import Mode
-from commerce_core.profiles import Profile, SavedProfile
-from commerce_core.sources import OnError, Source, SourceKind
-from commerce_core.sourcing import Trial
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.source import OnError, Source, SourceKind
+from commerce_core.profiles.profile import Profile, SavedProfile
+from commerce_core.schema.fields import Mode
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from commerce_core.usecases.sources import Trial
 from entrypoints.http.queries import Page, WhoseQuery, named_once
 from entrypoints.http.reading import sent
 from entrypoints.http.routing import route
@@ -89,13 +89,13 @@ def add_source(commerce: Commerce, body: NewSource, key: IdempotencyKey | None) 
     for name in ("partner_id", "partner_name", "source_name", "kind"):
         del said_of_it[name]
     partner = named_once(commerce, body.partner_id, body.partner_name)
-    return commerce.sourcing.add(partner, body.source_name, **said_of_it, key=key)
+    return commerce.sources.add(partner, body.source_name, **said_of_it, key=key)
 
 
 @route("GET", "/sources", scope="feeds:read")
 def list_sources(commerce: Commerce, query: SourceFilters) -> Listed[Source]:
     """Lists sources, oldest first."""
-    return commerce.sourcing.page(
+    return commerce.sources.page(
         query.cursor, query.limit, partner=query.partner, count=query.count
     )
 
@@ -103,13 +103,13 @@ def list_sources(commerce: Commerce, query: SourceFilters) -> Listed[Source]:
 @route("GET", "/sources/{source_id:str}", scope="feeds:read")
 def get_source(commerce: Commerce, source_id: SourceId) -> Source:
     """Shows a source."""
-    return commerce.sourcing.get(source_id)
+    return commerce.sources.get(source_id)
 
 
 @route("PATCH", "/sources/{source_id:str}", scope="feeds:write", refuses=[409])
 def change_source(commerce: Commerce, source_id: SourceId, body: SourceChange) -> Source:
     """Changes the settings of a source that are sent."""
-    return commerce.sourcing.change(source_id, **_said(body))
+    return commerce.sources.change(source_id, **_said(body))
 
 
 def _said(body: SourceSettings) -> dict[str, Any]:
@@ -121,19 +121,19 @@ def _said(body: SourceSettings) -> dict[str, Any]:
 @route("DELETE", "/sources/{source_id:str}", scope="feeds:write", refuses=[409])
 def remove_source(commerce: Commerce, source_id: SourceId) -> Source:
     """Removes a source that owns no active product and has no feed under way."""
-    return commerce.sourcing.remove(source_id)
+    return commerce.sources.remove(source_id)
 
 
 @route("GET", "/sources/{source_id:str}/profile", scope="feeds:read")
 def get_profile(commerce: Commerce, source_id: SourceId) -> SavedProfile:
     """Shows the profile by which the source's files are read, in its latest version."""
-    return commerce.sourcing.profile(source_id)
+    return commerce.sources.profile(source_id)
 
 
 @route("PUT", "/sources/{source_id:str}/profile", scope="feeds:write", refuses=[409])
 def set_profile(commerce: Commerce, source_id: SourceId, body: Profile) -> SavedProfile:
     """Reads the source's files by this profile from now on; a new version, if it differs."""
-    return commerce.sourcing.set_profile(body, source_id)
+    return commerce.sources.set_profile(body, source_id)
 
 
 TRIED_BYTES = 64 * 1024**2
@@ -143,8 +143,8 @@ TRIED_BYTES = 64 * 1024**2
 @route("POST", "/sources/{source_id:str}/profile/test", scope="feeds:read")
 def try_profile(commerce: Commerce, source_id: SourceId, form: TriedFile) -> Trial:
     """Reads a file's first records by the source's profile; nothing is kept."""
-    source = commerce.sourcing.get(source_id)
-    return commerce.sourcing.try_profile(
+    source = commerce.sources.get(source_id)
+    return commerce.sources.try_profile(
         cast("BinaryIO", form.file.file),
         partner=source.partner_id,
         source=source.source_id,

@@ -17,9 +17,9 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 from litestar.datastructures import UploadFile
 
-from commerce_core.ids import Kind, parse
-from commerce_core.profiles import Column, Profile
-from commerce_core.sources import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.base.ids import Kind, parse
+from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.profiles.profile import Column, Profile
 
 PartnerId = NewType("PartnerId", str)
 SourceId = NewType("SourceId", str)

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from litestar import Litestar
 from litestar.types import Receive, Scope, Send
 
-from commerce_core.ids import Kind, looks_like
+from commerce_core.base.ids import Kind, looks_like
 from entrypoints import logs
 from entrypoints.http.security import STATUS, caller, request_id
 from entrypoints.metrics import metrics

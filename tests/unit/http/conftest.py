@@ -10,7 +10,7 @@ from attrs import define, field
 from httpx import Response
 from litestar.testing import TestClient
 
-from commerce_core.usecases import Commerce
+from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.http.app import api_description, create_app
 from entrypoints.settings import Settings
@@ -83,10 +83,10 @@ class Api:
     # What tests begin from, made without HTTP.
 
     def partner(self, name: str = "Acme", currency: str = "USD") -> str:
-        return self.commerce.intake.add_partner(name, currency=currency).partner_id
+        return self.commerce.partners.add(name, currency=currency).partner_id
 
     def key(self, partner: str | None = None, *scopes: str) -> str:
-        issued = self.commerce.operations.issue_key(partner=partner, scopes=list(scopes) or None)
+        issued = self.commerce.keys.add(partner=partner, scopes=list(scopes) or None)
         assert issued.secret is not None
         return issued.secret
 
@@ -94,12 +94,12 @@ class Api:
         """Loads a feed; returns its id."""
         from io import BytesIO
 
-        job = self.commerce.intake.load(BytesIO(content), partner=partner)
+        job = self.commerce.feeds.load(BytesIO(content), partner=partner)
         assert job.status == "completed", job
         return job.feed_id
 
     def product(self, sku: str = "A-1", partner: str = "Acme") -> str:
-        return self.commerce.catalog.get(partner=partner, sku=sku).product_id
+        return self.commerce.products.get(partner=partner, sku=sku).product_id
 
 
 def check_described(method: str, path: str, answer: Response) -> None:

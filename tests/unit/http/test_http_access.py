@@ -7,7 +7,7 @@ import pytest
 from attrs import fields, frozen
 from litestar.routes import HTTPRoute
 
-from commerce_core.partners import OPERATOR_SCOPES, PARTNER_SCOPES
+from commerce_core.partners.access import OPERATOR_SCOPES, PARTNER_SCOPES
 from entrypoints.http.app import create_app, described_routes
 from entrypoints.http.routing import OPT, Endpoint
 from entrypoints.http.values import ID_KINDS
@@ -61,7 +61,7 @@ def acmes(api: Api) -> dict[str, str]:
     """Something of each kind that belongs to Acme."""
     acme = api.partner()
     feed_id = api.ingest("Acme")
-    feed = api.commerce.intake.get_feed(feed_id)
+    feed = api.commerce.feeds.get(feed_id)
     assert feed.latest_job
     product_id = api.product()
     return {
@@ -69,8 +69,8 @@ def acmes(api: Api) -> dict[str, str]:
         "feed_id": feed_id,
         "job_id": feed.latest_job.job_id,
         "product_id": product_id,
-        "order_id": api.commerce.ordering.place([(product_id, 1)]).order_id,
-        "key_id": api.commerce.operations.issue_key(partner="Acme").key.key_id,
+        "order_id": api.commerce.orders.place([(product_id, 1)]).order_id,
+        "key_id": api.commerce.keys.add(partner="Acme").key.key_id,
         "source_id": feed.source_id,
     }
 
@@ -162,7 +162,7 @@ def test_nothing_is_uploaded_or_ordered_in_another_partners_name(other: Api, acm
     answer = other.post("/v1/orders", {"items": items})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "unknown_product"
-    product = other.commerce.catalog.get(acmes["product_id"])
+    product = other.commerce.products.get(acmes["product_id"])
     assert product.held == 1
 
 

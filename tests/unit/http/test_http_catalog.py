@@ -28,7 +28,7 @@ def test_a_product_shows_the_decimals_of_its_currency_and_why_it_cannot_be_bough
 
 
 def test_products_are_found_by_every_filter(api: Api, catalog: str):
-    acme = api.commerce.intake.get_partner("Acme").partner_id
+    acme = api.commerce.partners.get("Acme").partner_id
     source = api.get(f"/v1/feeds/{catalog}").json()["source_id"]
     for query, skus in [
         ("limit=5", ["A-1", "A-1", "A-2", "A-3"]),
@@ -209,7 +209,7 @@ def test_an_order_freezes_its_lines_and_can_be_cancelled_once(api: Api):
 
 
 def test_a_product_is_ordered_by_partner_and_sku_too(api: Api):
-    acme = api.commerce.intake.get_partner("Acme").partner_id
+    acme = api.commerce.partners.get("Acme").partner_id
     item = {"partner_id": acme, "sku": "A-2", "quantity": 1}
     assert api.post("/v1/orders", {"items": [item]}).json()["total_amount"] == "80.00"
 

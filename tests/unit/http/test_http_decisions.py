@@ -16,9 +16,9 @@ def catalog(count: int, quantity: int = 1) -> bytes:
 @pytest.fixture
 def held(api: Api, acme: str) -> dict[str, Any]:
     """The receipt of a feed that lacks half of the catalog, after its run."""
-    api.commerce.intake.load(BytesIO(catalog(100)), partner=acme, mode="full")
+    api.commerce.feeds.load(BytesIO(catalog(100)), partner=acme, mode="full")
     receipt = api.upload(catalog(50), partner_id=acme, mode="full").json()
-    api.commerce.intake.run(receipt["job_id"])
+    api.commerce.jobs.run(receipt["job_id"])
     return receipt
 
 
@@ -52,7 +52,7 @@ def test_it_is_approved_without_its_removals(api: Api, held: dict[str, Any]):
 
 def test_what_became_worse_is_refused_with_the_new_plan(api: Api, acme: str, held: dict[str, Any]):
     gone = "".join(f"A-{n},yes\n" for n in range(10))
-    api.commerce.intake.load(BytesIO(f"sku,deleted\n{gone}".encode()), partner=acme)
+    api.commerce.feeds.load(BytesIO(f"sku,deleted\n{gone}".encode()), partner=acme)
     answer = api.post(f"/v1/feeds/{held['feed_id']}/approve", {})
     assert (answer.status_code, answer.json()["code"]) == (409, "plan_worse")
     plan = answer.json()["plan"]
@@ -96,7 +96,7 @@ def test_a_partner_sees_and_decides_its_own_alone(api: Api, acme: str, held: dic
 @pytest.mark.parametrize("kind", ["plan", "validate"])
 def test_a_first_job_may_only_look(api: Api, acme: str, kind: str):
     receipt = api.upload(partner_id=acme, kind=kind).json()
-    job = api.commerce.intake.run(receipt["job_id"])
+    job = api.commerce.jobs.run(receipt["job_id"])
     assert (job.kind, job.status) == (kind, "completed")
     feed = api.get(f"/v1/feeds/{receipt['feed_id']}").json()
     assert (feed["status"], feed["latest_job"]["kind"]) == ("received", kind)

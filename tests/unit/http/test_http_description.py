@@ -10,8 +10,8 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from commerce_core.errors import Unavailable
-from commerce_core.operations import Operations
+from commerce_core.base.errors import Unavailable
+from commerce_core.usecases.health import Health
 from entrypoints import scraping
 from entrypoints.http import pages
 from entrypoints.http.app import api_description
@@ -102,7 +102,7 @@ def test_pages_load_nothing_from_elsewhere_and_all_that_they_name(nobody: Api, p
 
 def test_the_status_page_shows_what_is_wrong_as_text(nobody: Api, monkeypatch: pytest.MonkeyPatch):
     down = {"database": Unavailable("<b>down</b>")}
-    monkeypatch.setattr(Operations, "check", lambda _: down)
+    monkeypatch.setattr(Health, "check", lambda _: down)
     text = nobody.get("/").text
     assert "&lt;b&gt;down&lt;/b&gt;" in text
 

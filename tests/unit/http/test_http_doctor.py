@@ -36,7 +36,7 @@ def test_the_proposed_profile_is_one_that_a_source_takes(api: Api, acme: str):
     assert answer.status_code == 200
     assert answer.json()["profile"] == told["profile"]
     feed = api.ingest("Acme", GERMAN)
-    assert str(api.commerce.catalog.get(partner="Acme", sku="A").price) == "1299.00"
+    assert str(api.commerce.products.get(partner="Acme", sku="A").price) == "1299.00"
     assert feed
 
 
@@ -73,7 +73,7 @@ def test_what_is_said_wrongly_is_refused(api: Api, form: dict[str, str], status:
 
 
 def test_a_stranger_is_not_told_of_a_partner(api: Api, acme: str):
-    other = api.commerce.intake.add_partner("Other").partner_id
+    other = api.commerce.partners.add("Other").partner_id
     stranger = api.asking(api.key(other))
     assert doctor(stranger, GERMAN).status_code == 200
     assert doctor(stranger, GERMAN, partner_id=acme).status_code == 404

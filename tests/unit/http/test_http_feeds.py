@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from commerce_core.errors import InvalidInput
+from commerce_core.base.errors import InvalidInput
 from entrypoints.http.forms import read_parts
 from tests.unit.http.conftest import FEED, Api
 

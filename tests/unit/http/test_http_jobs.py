@@ -96,7 +96,7 @@ def test_a_job_is_cancelled_once_and_does_not_run(api: Api, acme: str):
 
 def test_problems_are_listed_by_line_and_page(api: Api, acme: str):
     receipt = api.upload(DIRTY, partner_name="Acme").json()
-    api.commerce.intake.run(receipt["job_id"])
+    api.commerce.jobs.run(receipt["job_id"])
     address = f"/v1/jobs/{receipt['job_id']}/problems"
     first = api.get(f"{address}?limit=2&count=true").json()
     assert first["count"] == 3
@@ -110,7 +110,7 @@ def test_problems_are_listed_by_line_and_page(api: Api, acme: str):
 def test_more_problems_than_are_listed_are_noted(api: Api, acme: str):
     rows = b"".join(b"B-%d,Lamp,cheap,USD\n" % number for number in range(1001))
     receipt = api.upload(DIRTY + rows, partner_name="Acme").json()
-    job = api.commerce.intake.run(receipt["job_id"])
+    job = api.commerce.jobs.run(receipt["job_id"])
     assert job.summary
     (note,) = (note for note in job.summary.notes if "problems" in note)
     assert note.startswith("The first 1,000 of 1,004 problems are listed")
@@ -120,7 +120,7 @@ def test_more_problems_than_are_listed_are_noted(api: Api, acme: str):
 
 def test_a_file_that_fails_as_a_whole_shows_its_bytes(api: Api, acme: str):
     receipt = api.upload(b"%PDF-1.7", partner_name="Acme").json()
-    api.commerce.intake.run(receipt["job_id"])
+    api.commerce.jobs.run(receipt["job_id"])
     job = api.get(f"/v1/jobs/{receipt['job_id']}").json()
     assert (job["error"]["code"], job["progress"]["bytes_total"]) == ("not_text", 8)
 
@@ -145,7 +145,7 @@ def test_rejected_records_are_given_back_to_be_mended(api: Api, acme: str):
     assert (queued.status_code, queued.json()["code"]) == (404, "no_report")
     body = b"sku\tproduct_name\tprice\nA-1\t=Lamp\tcheap\nA-2\tDesk\t5\n"
     receipt = api.upload(body, name="größe.tsv.gz", partner_name="Acme").json()
-    assert api.commerce.intake.run(receipt["job_id"]).outcome == "with_rejects"
+    assert api.commerce.jobs.run(receipt["job_id"]).outcome == "with_rejects"
     assert api.get(receipt["links"]["job"]).json()["summary"]["report_records"] == 1
     report = api.get(receipt["links"]["report"])
     assert report.headers["Content-Type"] == "text/tab-separated-values"
@@ -154,7 +154,7 @@ def test_rejected_records_are_given_back_to_be_mended(api: Api, acme: str):
     assert header.startswith(b"_feed\t_line\t_code\t_column\t_value\t_hint\tsku\t")
     assert row.endswith(b"\tA-1\t'=Lamp\tcheap")
     mended = api.upload(report.content.replace(b"cheap", b"5"), partner_name="Acme").json()
-    assert api.commerce.intake.run(mended["job_id"]).outcome == "clean"
+    assert api.commerce.jobs.run(mended["job_id"]).outcome == "clean"
     refused = api.get(f"/v1/jobs/{mended['job_id']}/report")
     assert (refused.status_code, refused.json()["code"]) == (404, "no_report")
     assert "rejected no record" in refused.json()["detail"]
@@ -162,7 +162,7 @@ def test_rejected_records_are_given_back_to_be_mended(api: Api, acme: str):
 
 def test_a_report_is_for_those_who_may_see_its_feed(api: Api, acme: str):
     receipt = api.upload(b"sku,product_name,price\nA,Lamp,x\n", partner_name="Acme").json()
-    api.commerce.intake.run(receipt["job_id"])
+    api.commerce.jobs.run(receipt["job_id"])
     other = api.partner("Other")
     address = receipt["links"]["report"]
     assert api.asking(api.key(acme, "feeds:read")).get(address).status_code == 200

@@ -20,12 +20,12 @@ STOCK = b"sku,quantity\nA-1,2\n"
 def feeds(api: Api) -> list[str]:
     """A catalog feed with decimal commas, then prices, then stock, then a stock feed again."""
     api.partner(currency="EUR")
-    api.commerce.sourcing.set_profile(decimal_comma(), partner="Acme")
+    api.commerce.sources.set_profile(decimal_comma(), partner="Acme")
     return [api.ingest("Acme", content) for content in (FIRST, PRICES, STOCK)]
 
 
 def decimal_comma() -> Any:  # noqa: ANN401 - a profile
-    from commerce_core.profiles import Profile
+    from commerce_core.profiles.profile import Profile
 
     return Profile(decimal=",")
 
@@ -84,7 +84,7 @@ def test_lineage_follows_an_orders_line(api: Api, feeds: list[str]):
 def test_a_revert_leads_back_to_the_first_who_said_it(api: Api, feeds: list[str]):
     """What a revert brought back is of the feed that had set it, and the revert is told too."""
     bad = api.ingest("Acme", b"sku,price\nA-1,5\n")
-    api.commerce.intake.run(api.commerce.intake.revert(bad).job_id)
+    api.commerce.jobs.run(api.commerce.reverts.start(bad).job_id)
     told = lineage(api)
     assert (told["written_by"]["kind"], values(told)["price"]["feed_id"]) == ("revert", feeds[1])
     assert values(told)["price"]["cells"] == [{"column": "price", "cell": "11"}]
@@ -92,13 +92,13 @@ def test_a_revert_leads_back_to_the_first_who_said_it(api: Api, feeds: list[str]
 
 def test_a_product_that_is_gone_says_why_there_is_no_record(api: Api, feeds: list[str]):
     """Removed for being absent, or by a revert; its values are still those of its feeds."""
-    api.commerce.intake.load(BytesIO(b"sku,product_name\nA-2,Chair\n"), partner="Acme", mode="full")
+    api.commerce.feeds.load(BytesIO(b"sku,product_name\nA-2,Chair\n"), partner="Acme", mode="full")
     told = lineage(api)
     assert (told["status"], told["written_by"]["line"]) == ("removed", 0)
     assert "didn't contain it" in told["written_by"]["note"]
     assert values(told)["price"]["feed_id"] == feeds[1]
     ghost = api.ingest("Acme", b"sku,product_name\nA-9,Ghost\n")
-    api.commerce.intake.run(api.commerce.intake.revert(ghost).job_id)
+    api.commerce.jobs.run(api.commerce.reverts.start(ghost).job_id)
     assert "A revert removed it" in lineage(api, "A-9")["written_by"]["note"]
 
 

@@ -18,7 +18,7 @@ import pytest
 from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from commerce_core.errors import Unavailable
+from commerce_core.base.errors import Unavailable
 from entrypoints import logs, scraping
 from entrypoints.compose import open_platform
 from entrypoints.http.app import create_app
@@ -60,7 +60,7 @@ def test_requests_are_counted_by_the_template_of_their_route(api: Api, nobody: A
 
 def test_the_queue_and_the_parts_are_shown(api: Api, nobody: Api, acme: str):
     job = api.upload(FEED, partner_id=acme).json()["job_id"]
-    api.commerce.intake.release(job)
+    api.commerce.jobs.release(job)
     found = figures(nobody)
     assert found["commerce_queue_jobs",] == 1
     assert found["commerce_queue_oldest_seconds",] >= 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from commerce_core.jobs import Progress
+from commerce_core.feeds.job import Progress
 from entrypoints.worker import Worker
 from tests.unit.http.conftest import Api
 
@@ -51,14 +51,14 @@ def test_a_run_tells_its_pace(api: Api, acme: str):
     """While it reads, how far and how fast; the stream ends when the job does."""
     receipt = api.upload(partner_name="Acme", run="true").json()
     commerce = api.commerce
-    job = commerce.intake.claim()
+    job = commerce.queue.claim()
     assert job is not None
     reading = Progress("read", 50, 100, 1_000)
     with commerce.context.store.begin() as unit:
         unit.jobs.renew(job, reading, commerce.context.lease)
 
     def end() -> None:
-        commerce.intake.execute(evolve(job, progress=reading))
+        commerce.queue.execute(evolve(job, progress=reading))
 
     ending = threading.Timer(0.7, end)
     ending.start()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from commerce_core import errors
-from commerce_core.catalog import Catalog
+from commerce_core.base import errors
+from commerce_core.usecases.products import Products
 from tests.unit.http.conftest import Api
 
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "errors", "request_id"}
@@ -17,7 +17,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def page(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(Catalog, "page", page)
+    monkeypatch.setattr(Products, "page", page)
 
 
 @pytest.mark.parametrize(

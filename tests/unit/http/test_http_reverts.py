@@ -2,7 +2,7 @@
 
 import pytest
 
-from commerce_core.errors import Conflict
+from commerce_core.base.errors import Conflict
 from tests.commands import Cli
 from tests.unit.http.conftest import Api
 
@@ -25,7 +25,7 @@ def run(api: Api, feed_id: str, **body: object) -> dict[str, object]:
     made = api.post(f"/v1/feeds/{feed_id}/revert", {"run": False, **body})
     assert made.status_code == 201, made.text
     assert (made.json()["kind"], made.json()["released"]) == ("revert", False)
-    job = api.commerce.intake.run(made.json()["job_id"])
+    job = api.commerce.jobs.run(made.json()["job_id"])
     return api.get(f"/v1/jobs/{job.job_id}").json()
 
 
@@ -95,10 +95,10 @@ def test_a_feed_with_a_job_under_way_is_not_reverted(api: Api, bad: str):
 
 def test_a_job_whose_feed_cannot_be_reverted_any_more_fails(api: Api, bad: str):
     """Somebody may have changed the feed by the time that the job runs."""
-    job = api.commerce.intake.revert(bad)
+    job = api.commerce.reverts.start(bad)
     with api.commerce.context.store.begin() as unit:
         unit.feeds.put(unit.feeds.get(bad).became("failed"))
-    done = api.commerce.intake.run(job.job_id)
+    done = api.commerce.jobs.run(job.job_id)
     assert (done.status, done.error and done.error.code) == ("failed", "feed_not_applied")
 
 
@@ -127,7 +127,7 @@ def test_the_command_plans_and_reverts(api: Api, bad: str):
 
 def test_a_revert_needs_a_feed_in_its_state(api: Api, bad: str):
     with pytest.raises(Conflict):
-        api.commerce.intake.revert(bad, undo=True)
+        api.commerce.reverts.start(bad, undo=True)
 
 
 def test_a_revert_stands_in_the_audit(api: Api, bad: str):

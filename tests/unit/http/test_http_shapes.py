@@ -45,9 +45,9 @@ def shapes(api: Api, acme: str) -> dict[str, Any]:
     """One of each."""
     upload = api.upload(b"sku,product_name,price\nA-1,Lamp,12.5\nA-2,Chair,x\n", partner_id=acme)
     receipt = upload.json()
-    api.commerce.intake.run(receipt["job_id"])
+    api.commerce.jobs.run(receipt["job_id"])
     empty = api.upload(b"\n", partner_id=acme).json()
-    api.commerce.intake.run(empty["job_id"])
+    api.commerce.jobs.run(empty["job_id"])
     job = api.get(f"/v1/jobs/{receipt['job_id']}").json()
     items = [{"product_id": api.product(), "quantity": 1}]
     order = api.post("/v1/orders", {"items": items}).json()

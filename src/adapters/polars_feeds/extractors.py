@@ -1,0 +1,85 @@
+"""Gathering for many records at once: `commerce_core.profiles.extractors`, case by case."""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import polars as pl
+
+from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.texts import behind, holds, place_behind
+from commerce_core.base.text import BLANKS
+from commerce_core.profiles import extractors
+from commerce_core.profiles.extractors import Constant, Gathering, Identified, agrees
+
+
+def gathered(hows: Mapping[str, Gathering], cells: pl.DataFrame) -> dict[str, pl.Series]:
+    """The text of each field in each record."""
+    places = {how.index for how in hows.values() if isinstance(how, extractors.Cell)}
+    trimmed = cells.select(pl.col(list(map(cell, places))).str.strip_chars(BLANKS))
+    return {
+        name: trimmed[cell(how.index)] if isinstance(how, extractors.Cell) else _one(how, cells)
+        for name, how in hows.items()
+    }
+
+
+def _one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
+    match how:
+        case extractors.Constant(text):
+            return pl.repeat(text, len(cells), dtype=pl.String, eager=True)
+        case extractors.Cell(index):
+            return cells[cell(index)].str.strip_chars(BLANKS)
+        case extractors.FirstOf(indexes):
+            return _or_blank(pl.coalesce([*map(_said, indexes), pl.lit("")]), cells)
+        case extractors.Joined(indexes, between):
+            return _or_blank(_joined([_said(index) for index in indexes], between), cells)
+        case extractors.Paired(pairs):
+            return _or_blank(
+                _joined([_option(n, i) for n, i in pairs if i is not None], "; "), cells
+            )
+        case extractors.Needing(needs, within):
+            text = _one(within, cells)
+            agreed = pl.all_horizontal(holds(cells[cell(index)], agrees) for index in needs)
+            return pl.select(pl.when(agreed).then(text).otherwise(pl.lit(""))).to_series()
+        case extractors.Identified(within):
+            return _identified(how, _one(within, cells), cells)
+        case extractors.Attributed() | extractors.Template():
+            return _one_by_one(how, cells)
+        case _:
+            assert_never(how)
+
+
+def _said(index: int) -> pl.Expr:
+    """A cell, trimmed; null where it is blank."""
+    text = pl.col(cell(index)).str.strip_chars(BLANKS)
+    return pl.when(text != "").then(text)
+
+
+def _joined(parts: Sequence[pl.Expr], between: str) -> pl.Expr:
+    return pl.concat_str(parts, separator=between, ignore_nulls=True) if parts else pl.lit("")
+
+
+def _option(name: Constant | extractors.Cell, index: int) -> pl.Expr:
+    if isinstance(name, Constant):
+        named = pl.lit(name.text or None, pl.String)
+    else:
+        named = _said(name.index)
+    return pl.concat_str(named, pl.lit(": "), _said(index))
+
+
+def _or_blank(text: pl.Expr, cells: pl.DataFrame) -> pl.Series:
+    made = cells.select(pl.lit("").alias("blank"), text.fill_null("").alias("text"))["text"]
+    return made if len(made) == len(cells) else made.new_from_index(0, len(cells))
+
+
+def _identified(how: Identified, text: pl.Series, cells: pl.DataFrame) -> pl.Series:
+    """The skus, and what stands in for those that are blank."""
+    blank = text == ""
+    if not blank.any():
+        return text
+    made = _one_by_one(how, cells.filter(blank))
+    return behind(text, made.to_list(), place_behind(blank, pl.int_range(len(made), eager=True)))
+
+
+def _one_by_one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
+    names = [name for name in cells.columns if name[0] == "c" and name[1:].isdigit()]
+    return pl.Series(list(map(how, cells.select(names).iter_rows())), dtype=pl.String)

@@ -1,0 +1,107 @@
+"""Records that the reference reads one by one, and what they are as columns."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import polars as pl
+from attrs import evolve, frozen
+
+from adapters.polars_feeds.kinds import canonical
+from adapters.polars_feeds.reject_buffer import REJECTS
+from commerce_core.parsing.formats import RawRecord, read_delimited
+from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.record_reader import RecordReader, Terms
+from commerce_core.parsing.reject_rows import summed_up
+from commerce_core.parsing.returned_reports import without_end
+from commerce_core.profiles.mapping import Layout
+from commerce_core.schema.problems import Noted, Problem
+from commerce_core.schema.record import Record
+
+
+@frozen
+class Oddities:
+    """Implements `Part` for records that were read one by one, with what they were before."""
+
+    read: Sequence[tuple[Prepared, Record]]
+
+    def __len__(self) -> int:
+        return len(self.read)
+
+    def __iter__(self) -> Iterator[Record]:
+        return (record for _, record in self.read)
+
+    def noted(self) -> Counter[Noted]:
+        """Their problems, counted."""
+        return Counter((p.code, p.column, p.severity) for record in self for p in record.problems)
+
+    def problems(self, limit: int) -> Iterator[Problem]:
+        """Their first problems."""
+        return islice((problem for record in self for problem in record.problems), limit)
+
+    def columns(self, schema: pl.Schema) -> pl.DataFrame:
+        """The offers as columns."""
+        names = schema.names()
+        return pl.DataFrame([_row(record, names) for record in self], schema, orient="row")
+
+    def rejected(self) -> int:
+        """How many have an error."""
+        return sum(record.rejected for record in self)
+
+    def skus_unreadable(self) -> int:
+        """How many have no sku that can be read."""
+        return sum(record.sku is None for record in self)
+
+    def rejects(self, asked: pl.Series) -> pl.DataFrame:
+        """Those that have an error, and those on the lines asked for, as a report needs them."""
+        lines = frozenset(asked)
+        some = (_reject(*one) for one in self.read if one[1].rejected or one[1].line in lines)
+        return pl.DataFrame(some, REJECTS, orient="row")
+
+
+@frozen
+class OddReader:
+    """Reads odd records of one layout."""
+
+    _grouping: Grouping
+    _read: RecordReader
+    _delimiter: str
+
+    @classmethod
+    def of(cls, layout: Layout, terms: Terms, delimiter: str) -> "OddReader":
+        """For the records of one file."""
+        return cls(Grouping(layout, terms.profile), RecordReader(layout, terms), delimiter)
+
+    def __call__(self, odd: pl.DataFrame) -> Sequence[tuple[Prepared, Record]]:
+        """The records, which stand somewhere in the file each; offers and others."""
+        if odd.is_empty():
+            return ()
+        text = odd.select(pl.concat_str("text", "end").str.join("")).item()
+        raws = read_delimited(iter((text,)), self._delimiter)
+        about = odd.select("line", "upper", "lower").iter_rows()
+        return [self._one(raw, *at) for raw, at in zip(raws, about, strict=True)]
+
+    def _one(
+        self, raw: RawRecord, line: int, upper: int | None, lower: int | None
+    ) -> tuple[Prepared, Record]:
+        prepared = self._grouping.alone(
+            RawRecord(line, raw.cells, raw.text, raw.lines, raw.delimiter, raw.sent)
+        )
+        record = self._read(prepared)
+        no_print = record.problems or record.fate or raw.cells is None
+        if no_print or upper is None or lower is None:
+            return prepared, record
+        return prepared, evolve(record, fingerprint=(upper, lower))
+
+
+def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:
+    errors = [problem for problem in record.problems if problem.severity == "error"]
+    told = summed_up(errors) if errors else (None,) * 4
+    raw, text = prepared.raw, without_end(prepared.raw.sent)
+    return (raw.line, *told, text, raw.sent[len(text) :], raw.cells is None)
+
+
+def _row(record: Record, names: Sequence[str]) -> tuple[object, ...]:
+    upper, lower = record.fingerprint or (None, None)
+    own = (record.line, record.sku, record.rejected, record.deletes, upper, lower)
+    return (*own, *(canonical(record.values.get(name)) for name in names[len(own) :]))

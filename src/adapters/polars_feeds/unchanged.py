@@ -1,0 +1,102 @@
+"""Recognition: the fingerprints of many records at once, and which of them are known.
+
+polars' hash has 64 bits, and nothing says that two seeds make two hashes that don't depend on each
+other. So the second is of another text: the record behind a salt. The key gives salt and seeds.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+from attrs import define, field
+
+from commerce_core.parsing.fingerprints import Fingerprinting, Known
+
+ENGINE = f"polars {pl.__version__}"
+"""Whose fingerprints they are; another version may hash in another way."""
+_KNOWN = {"upper": pl.Int64, "lower": pl.Int64}
+_UNKNOWN = pl.lit(None, pl.UInt32).alias("number")
+
+
+def unmarked(records: pl.DataFrame) -> pl.DataFrame:
+    """Records that have no fingerprint, none of which is known."""
+    return records.with_columns(
+        pl.lit(None, pl.Int64).alias("upper"), pl.lit(None, pl.Int64).alias("lower"), _UNKNOWN
+    )
+
+
+@define
+class Recognition:
+    """Marks the records of one file by which product they are known to be, if any.
+
+    Most files come in the order of the one before. So a record is first compared with the product
+    behind that of the record before it, and looked up only where it isn't that one.
+    """
+
+    _fingerprinting: Fingerprinting
+    _known: Known
+    _columns: pl.DataFrame | None = field(init=False)
+    _next: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Takes what is known as columns, if it comes so."""
+        self._columns = None
+        known: Any = self._known
+        if hasattr(known, "__arrow_c_stream__"):
+            self._columns = pl.DataFrame(known).select(*_KNOWN)
+
+    def __call__(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records with their fingerprints, and the number of each that is known."""
+        key = self._fingerprinting.key
+        text, salt = pl.col("text"), key[16:].hex()
+        marked = records.with_columns(
+            _signed(text, key[:8]).alias("upper"),
+            _signed(pl.concat_str(pl.lit(salt), text), key[8:16]).alias("lower"),
+        )
+        if not len(self._known):
+            return marked.with_columns(_UNKNOWN)
+        return marked.with_columns(self._numbers(marked).alias("number"))
+
+    def _numbers(self, marked: pl.DataFrame) -> pl.Series:
+        if self._columns is None:
+            pairs = marked.select("upper", "lower").iter_rows()
+            return pl.Series([self._known.number_of(pair) for pair in pairs], dtype=pl.UInt32)
+        numbers = self._in_order(marked, self._columns)
+        others = numbers.is_null()
+        if others.any():
+            found = self._looked_up(marked.filter(others), self._columns)
+            numbers = numbers.scatter(others.arg_true(), found)
+        last = numbers.is_not_null().arg_true().tail(1)
+        if len(last):
+            self._next = int(numbers[last[0]]) + len(numbers) - last[0]
+        return numbers
+
+    def _in_order(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+        """The numbers of those that are where they would be if all came as they did before."""
+        first = self._next
+        expected = known.slice(first, len(marked))
+        here = marked.head(len(expected))
+        same = (here["upper"] == expected["upper"]) & (here["lower"] == expected["lower"])
+        number = pl.int_range(first, first + pl.len(), dtype=pl.UInt32)
+        numbers = same.to_frame("same").select(pl.when("same").then(number)).to_series()
+        return numbers.extend_constant(None, len(marked) - len(here))
+
+    def _looked_up(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+        by_upper = self._by_upper
+        if by_upper.is_empty():
+            return pl.repeat(None, len(marked), dtype=pl.UInt32, eager=True)
+        places = by_upper["upper"].search_sorted(marked["upper"]).clip(0, len(by_upper) - 1)
+        found = by_upper[places]
+        lower = known["lower"].gather(found["number"])
+        same = (found["upper"] == marked["upper"]) & (lower == marked["lower"])
+        return found.select(pl.when(same).then("number")).to_series()
+
+    @cached_property
+    def _by_upper(self) -> pl.DataFrame:
+        """The numbers of what is known, sorted by the upper halves of their fingerprints."""
+        known = pl.DataFrame(schema=_KNOWN) if self._columns is None else self._columns
+        return known.select("upper").with_row_index("number").drop_nulls().sort("upper")
+
+
+def _signed(text: pl.Expr, seed: bytes) -> pl.Expr:
+    return text.hash(int.from_bytes(seed)).reinterpret(signed=True)

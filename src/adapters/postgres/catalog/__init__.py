@@ -1,0 +1,1 @@
+"""Products: lists, pages, versions, reverts, publications and exports."""

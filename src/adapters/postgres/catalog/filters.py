@@ -1,0 +1,115 @@
+"""Filters of products in SQL: exactly the products that `commerce_core.catalog.query` has fit."""
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Final, LiteralString
+
+import psycopg
+
+from adapters.postgres.collections.listing import Condition, asked
+from adapters.postgres.connection.rows import Connection, digits, maybe_digits
+from commerce_core.base.text import spellings, words_of
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.catalog.query import too_broad
+from commerce_core.schema.cells import PATH
+
+# As in `Product.not_sellable_reason`. What is unknown of a product decides nothing, hence IS TRUE.
+_SELLABLE: Final = """
+    (p.status = 'active' AND p.price > 0
+     AND p.availability IS DISTINCT FROM 'discontinued'
+     AND p.availability IS DISTINCT FROM 'out_of_stock'
+     AND (p.availability IS NOT NULL OR p.quantity IS DISTINCT FROM 0)
+     AND (p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
+          OR p.quantity > coalesce((
+              SELECT units
+              FROM held_units h
+              WHERE h.partner_id = p.partner_id AND h.product_id = p.product_id
+          ), 0)))"""
+# No pattern matches a blank, so none goes from one field into the next.
+_SEARCHED: Final = """
+    concat_ws(' ', p.sku, p.product_name, p.brand, p.category, p.options, p.gtin, p.mpn)
+    COLLATE "C" ~ %s"""
+SLOWEST: Final = "10s"
+"""How long a list may look for what fits, and a count count it, before they are too broad."""
+_SPECIAL: Final = re.compile(r"[][\\.*+?{}()|^$]")
+
+
+def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
+    """What the filters of a query ask of a row `p`."""
+    # Where it isn't said whose sku it is, the primary key is asked for it once per partner.
+    by_sku: LiteralString = "p.sku = ANY(%s)"
+    if query.partner_id is None:
+        by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
+    return [
+        *asked("p.partner_id = %s", maybe_digits(query.partner_id)),
+        *asked("p.source_id = %s", maybe_digits(query.source_id)),
+        *([] if query.feed_id is None else [_of_feed(db, query.feed_id)]),
+        *asked(by_sku, list(query.skus) or None),
+        *asked("p.currency = %s", query.currency),
+        *asked("p.status = %s", None if query.status == "all" else query.status),
+        *asked("p.brand = %s", query.brand),
+        *([] if query.category is None else [_below(query.category)]),
+        *asked("p.availability = %s", query.availability),
+        *([] if query.sellable is None else [_sellable(wanted=query.sellable)]),
+        *asked("p.price >= %s", query.price_min),
+        *asked("p.price <= %s", query.price_max),
+        *asked(_UPDATED_SINCE, query.updated_since),
+        *_having(query.q or ""),
+    ]
+
+
+_UPDATED_SINCE: Final = """
+    p.publication_id IN (SELECT publication_id FROM publications WHERE published_at >= %s)"""
+
+
+def _below(path: str) -> Condition:
+    return "(p.category = %s OR starts_with(p.category, %s))", [path, path + PATH]
+
+
+def _sellable(*, wanted: bool) -> Condition:
+    return (_SELLABLE + " IS TRUE" if wanted else _SELLABLE + " IS NOT TRUE"), ()
+
+
+def _having(text: str) -> Iterator[Condition]:
+    for word in words_of(text):
+        yield _SEARCHED, ["".join(map(_any_of, spellings(word)))]
+
+
+def _any_of(characters: str) -> str:
+    """A pattern of these; one that has several spellings is a letter, which isn't special."""
+    return f"[{characters}]" if len(characters) > 1 else _SPECIAL.sub(r"\\\g<0>", characters)
+
+
+def _of_feed(db: Connection, feed_id: str) -> Condition:
+    """The condition that the row's values came from a feed, be it that a revert brought them."""
+    rows = db.execute(
+        """
+        SELECT publication_id, EXISTS (SELECT FROM products WHERE origin_id = u.publication_id)
+        FROM publications u
+        WHERE feed_id = %s
+        """,
+        [digits(feed_id)],
+    ).fetchall()
+    published = [row[0] for row in rows]
+    if any(brought_back for _, brought_back in rows):
+        either: LiteralString = """
+            (p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL
+             OR p.origin_id = ANY(%s::uuid[]))"""
+        return either, [published, published]
+    # Looked up beforehand: a planner that sees which one it is knows whether it is large or small.
+    if len(published) == 1:
+        return "p.publication_id = %s AND p.origin_id IS NULL", published
+    return "p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL", [published]
+
+
+@contextmanager
+def bounded(db: Connection, query: ProductQuery, what: str = "list") -> Generator[None]:
+    """Each statement inside takes no longer than `SLOWEST`; InvalidInput `too_broad` otherwise."""
+    read = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, TRUE)"
+    before = db.execute(read, [SLOWEST]).fetchone() or ("",)
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        raise too_broad(query, what) from error
+    db.execute("SELECT set_config('statement_timeout', %s, TRUE)", [before[0]])

@@ -1,0 +1,164 @@
+"""The catalog in PostgreSQL: products as they now stand, and the units held of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+from uuid import UUID
+
+from attrs import define
+from psycopg import sql
+
+from adapters.postgres.catalog.filters import bounded, conditions
+from adapters.postgres.catalog.pages import SELECT, legs, reading
+from adapters.postgres.collections.listing import count
+from adapters.postgres.connection.rows import (
+    Connection,
+    digits,
+    fetch,
+    fetch_one,
+    found,
+    params_of,
+    prefixed,
+    rows_of,
+)
+from adapters.postgres.ingest.apply import apply
+from adapters.postgres.ingest.compare import Comparison, begin_feeding, compare
+from adapters.postgres.ingest.known_fingerprints import KnownProducts, fetch_known
+from adapters.postgres.ingest.load import load
+from commerce_core.base.paging import Page, Position
+from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.publication import Publication
+from commerce_core.catalog.sorting import position_of
+from commerce_core.parsing.fingerprints import Known
+from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.ports.engine import Batch
+
+_PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
+_OVERSOLD: Final = rows_of(Oversold)
+_product_id: Final = prefixed("prod")
+_partner_id: Final = prefixed("ptn")
+
+
+@define
+class Products:
+    """Implements `commerce_core.ports.catalog.Products`."""
+
+    _db: Connection
+    _comparison: Comparison | None = None
+    _known: KnownProducts | None = None
+
+    def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
+        """Pages of products."""
+        rows: list[Product] = []
+        with reading(self._db, query):
+            for leg in legs(self._db, query, after):
+                if len(rows) <= limit:
+                    rows += fetch(self._db, _PRODUCTS, *leg.query(limit + 1 - len(rows)))
+        return Page[Product].cut(rows, limit, partial(position_of, query))
+
+    def count(self, query: ProductQuery) -> int:
+        """How many products fit."""
+        with bounded(self._db, query, "count"):
+            return count(self._db, "products p", conditions(self._db, query))
+
+    def known(self, partner_id: str, source_id: str) -> Known:
+        """The fingerprints of the source's active products."""
+        begin_feeding(self._db, partner_id)
+        self._known = fetch_known(self._db, partner_id, source_id)
+        return self._known
+
+    def load(
+        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+    ) -> Plan | None:
+        """Loads the first feed of a partner."""
+        begin_feeding(self._db, incoming.partner_id)
+        return load(self._db, incoming, batches, publication, stem)
+
+    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+        """What the feed would do."""
+        self._comparison = compare(self._db, incoming, batches, problem_limit, self._known)
+        return self._comparison.plan
+
+    def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
+        """Does what the last plan says."""
+        comparison, self._comparison = self._comparison, None
+        if comparison is None or comparison.plan is not plan or plan.contested:
+            raise ValueError("only the last plan of this unit can be applied")
+        return apply(self._db, comparison, publication, stem)
+
+    def get(self, product_id: str) -> Product:
+        """The product."""
+        query = sql.SQL(SELECT + " WHERE p.product_id = %s").format(products=sql.SQL("products"))
+        row = fetch_one(self._db, _PRODUCTS, query, [digits(product_id)])
+        return found(row, "product", product_id)
+
+    def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The product ids of these pairs of partner id and sku."""
+        pairs = set(keys)
+        rows = self._db.execute(
+            """
+            SELECT partner_id, sku, product_id
+            FROM unnest(%s::uuid[], %s::text[]) AS wanted (partner_id, sku)
+            JOIN products USING (partner_id, sku)
+            """,
+            [[digits(partner_id) for partner_id, _ in pairs], [sku for _, sku in pairs]],
+        )
+        return {(_partner_id(row[0]), row[1]): _product_id(row[2]) for row in rows}
+
+    def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
+        """The first oversold products of a publication."""
+        return fetch(
+            self._db,
+            _OVERSOLD,
+            """
+            SELECT p.product_id, p.sku, p.quantity, h.units AS held
+            FROM held_units h
+            JOIN products p ON p.product_id = h.product_id
+            WHERE h.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
+              -- Of few products units are held, and the publication may have written many.
+              AND p.product_id = ANY(ARRAY(
+                  SELECT product_id FROM held_units WHERE partner_id = %(partner_id)s
+              ))
+              AND p.status = 'active' AND p.quantity < h.units
+            ORDER BY p.sku
+            LIMIT %(limit)s
+            """,
+            params_of(publication) | {"limit": limit},
+        )
+
+    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+        """Adds units to those held on open orders."""
+        wanted = {digits(product_id): number for product_id, number in units.items()}
+        rows = self._db.execute(
+            """
+            SELECT partner_id, product_id
+            FROM products
+            WHERE product_id = ANY(%s::uuid[])
+            ORDER BY partner_id, product_id
+            """,
+            [list(wanted)],
+        ).fetchall()
+        # Everybody locks in this order, partner by partner and product by product: no deadlocks.
+        for partner_id, group in groupby(rows, key=itemgetter(0)):
+            self._hold_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
+        query = sql.SQL(SELECT + " WHERE p.product_id = ANY(%s::uuid[])")
+        # Read only now, so that it shows what whoever held the locks before has done.
+        products = fetch(
+            self._db, _PRODUCTS, query.format(products=sql.SQL("products")), [list(wanted)]
+        )
+        return {product.product_id: product for product in products}
+
+    def _hold_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
+        self._db.execute(
+            """
+            INSERT INTO held_units AS held (partner_id, product_id, units)
+            SELECT %s, product_id, units
+            FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (product_id, units)
+            ORDER BY product_id
+            ON CONFLICT (partner_id, product_id)
+            DO UPDATE SET units = held.units + excluded.units
+            """,
+            [partner_id, list(units), list(units.values())],
+        )

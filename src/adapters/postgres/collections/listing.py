@@ -1,0 +1,90 @@
+"""Conditions, and lists that are walked along an id."""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Generic, LiteralString, TypeAlias, TypeVar
+
+from attrs import frozen
+from psycopg import sql
+from psycopg.rows import RowFactory
+
+from adapters.postgres.connection.rows import Connection, digits, fetch, maybe_digits
+from commerce_core.base.paging import Page, Position
+
+T = TypeVar("T")
+Condition: TypeAlias = tuple[LiteralString, Sequence[Any]]
+"""A part of a WHERE, and the values of its placeholders."""
+
+
+def asked(condition: LiteralString, value: object) -> list[Condition]:
+    """The condition on one value, if there is one: a filter that is None asks for nothing."""
+    return [] if value is None else [(condition, [value])]
+
+
+def own(partner_id: str | None) -> list[Condition]:
+    """The condition of a query that names the only partner whose rows to see, or none."""
+    return asked("partner_id = %s", maybe_digits(partner_id))
+
+
+def where(conditions: Iterable[Condition]) -> tuple[sql.Composed, list[Any]]:
+    """The WHERE of these conditions, empty if there are none, and its parameters."""
+    texts: list[LiteralString] = []
+    params: list[Any] = []
+    for condition, values in conditions:
+        texts.append(condition)
+        params += values
+    joined = sql.SQL(" AND ").join(sql.SQL(text) for text in texts)
+    return sql.SQL(" WHERE " if texts else "") + joined, params
+
+
+def count(db: Connection, table: LiteralString, conditions: Sequence[Condition]) -> int:
+    """How many rows of a table fit."""
+    condition, params = where(conditions)
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(table)) + condition
+    (counted,) = db.execute(query, params).fetchone() or (0,)
+    return counted
+
+
+@contextmanager
+def walking(db: Connection, *, in_groups: bool = False) -> Generator[None]:
+    """Makes the planner read in the order of an index meanwhile, and stop where the page ends.
+
+    Whatever it believes the tables to hold: of a catalog that has just been loaded it knows nothing
+    yet, takes a partner's million products for ten, and would rather read and sort all of them.
+    `in_groups`: rows that come in groups may still be sorted, each group by itself.
+    """
+    db.execute(WALKING_IN_GROUPS if in_groups else WALKING)
+    yield
+    db.execute(_AS_BEFORE)
+
+
+WALKING_IN_GROUPS: Final = """
+    SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off;
+    SET LOCAL jit = off"""
+WALKING: Final = WALKING_IN_GROUPS + "; SET LOCAL enable_incremental_sort = off"
+_AS_BEFORE: Final = """
+    SET LOCAL enable_sort TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT;
+    SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL jit TO DEFAULT;
+    SET LOCAL enable_incremental_sort TO DEFAULT"""
+
+
+@frozen
+class ListById(Generic[T]):
+    """What `select` gives, as values, in the order of `id_column`; `id_of` has it of a value."""
+
+    rows: RowFactory[T]
+    select: LiteralString
+    id_column: LiteralString
+    id_of: Callable[[T], str]
+    newest_first: bool = True
+
+    def page(
+        self, db: Connection, conditions: Sequence[Condition], after: Position | None, limit: int
+    ) -> Page[T]:
+        """The page after that position."""
+        beyond, direction = (" < %s", " DESC") if self.newest_first else (" > %s", "")
+        rest = asked(self.id_column + beyond, digits(after.id) if after else None)
+        condition, params = where([*conditions, *rest])
+        order = sql.SQL(" ORDER BY " + self.id_column + direction + " LIMIT %s")
+        rows = fetch(db, self.rows, sql.SQL(self.select) + condition + order, [*params, limit + 1])
+        return Page[T].cut(rows, limit, lambda row: Position(None, self.id_of(row)))

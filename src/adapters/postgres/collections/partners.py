@@ -1,0 +1,157 @@
+"""Partners and API keys in PostgreSQL."""
+
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from typing import Any, Final
+
+import psycopg
+from attrs import frozen
+
+from adapters.postgres.collections.listing import ListById, count, own
+from adapters.postgres.connection.rows import (
+    Connection,
+    digits,
+    fetch,
+    fetch_one,
+    found,
+    params_of,
+    rows_of,
+)
+from commerce_core.base.paging import Page, Position
+from commerce_core.partners.access import ApiKey
+from commerce_core.partners.partner import Partner, name_taken
+
+_PARTNERS: Final = rows_of(Partner)
+_KEYS: Final = rows_of(ApiKey, scopes=tuple)
+
+_SELECT_PARTNERS: Final = """
+    SELECT partner_id, partner_name, status, currency, time_zone, contact_email, created_at,
+           updated_at
+    FROM partners"""
+_SELECT_KEYS: Final = """
+    SELECT key_id, partner_id, scopes, created_at, revoked_at, digest
+    FROM api_keys"""
+
+_PARTNER_LIST: Final = ListById(
+    _PARTNERS, _SELECT_PARTNERS, "partner_id", attrgetter("partner_id"), newest_first=False
+)
+_KEY_LIST: Final = ListById(_KEYS, _SELECT_KEYS, "key_id", attrgetter("key_id"))
+
+
+@frozen
+class Partners:
+    """Implements `commerce_core.ports.partners.Partners`."""
+
+    _db: Connection
+
+    def page(self, query: str | None, after: Position | None, limit: int) -> Page[Partner]:
+        """Pages of partners."""
+        return _PARTNER_LIST.page(self._db, own(query), after, limit)
+
+    def count(self, query: str | None) -> int:
+        """How many partners there are to see."""
+        return count(self._db, "partners", own(query))
+
+    def add(self, partner: Partner) -> None:
+        """Keeps a new partner."""
+        added = self._db.execute(
+            """
+            INSERT INTO partners (partner_id, partner_name, name_key, status, currency, time_zone,
+                                  contact_email, created_at, updated_at)
+            VALUES (%(partner_id)s, %(partner_name)s, %(name_key)s, %(status)s, %(currency)s,
+                    %(time_zone)s, %(contact_email)s, %(created_at)s, %(updated_at)s)
+            ON CONFLICT (name_key) DO NOTHING
+            """,
+            _partner_params(partner),
+        )
+        if not added.rowcount:
+            raise name_taken(partner)
+
+    def put(self, partner: Partner) -> None:
+        """Replaces a partner."""
+        try:
+            with self._db.transaction():
+                changed = self._db.execute(
+                    """
+                    UPDATE partners
+                    SET partner_name = %(partner_name)s, name_key = %(name_key)s,
+                        status = %(status)s, currency = %(currency)s, time_zone = %(time_zone)s,
+                        contact_email = %(contact_email)s, updated_at = %(updated_at)s
+                    WHERE partner_id = %(partner_id)s
+                    RETURNING partner_id
+                    """,
+                    _partner_params(partner),
+                ).fetchone()
+        except psycopg.errors.UniqueViolation as error:
+            raise name_taken(partner) from error
+        found(changed, "partner", partner.partner_id)
+
+    def get(self, partner_id: str) -> Partner:
+        """The partner."""
+        query = f"{_SELECT_PARTNERS} WHERE partner_id = %s"
+        row = fetch_one(self._db, _PARTNERS, query, [digits(partner_id)])
+        return found(row, "partner", partner_id)
+
+    def find(self, partner_name: str) -> Partner | None:
+        """The partner of that name."""
+        query = f"{_SELECT_PARTNERS} WHERE name_key = %s"
+        return fetch_one(self._db, _PARTNERS, query, [partner_name.casefold()])
+
+    def names(self, partner_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of these partners."""
+        query = f"{_SELECT_PARTNERS} WHERE partner_id = ANY(%s::uuid[])"
+        rows = fetch(self._db, _PARTNERS, query, [[digits(id_) for id_ in partner_ids]])
+        return {partner.partner_id: partner.partner_name for partner in rows}
+
+
+def _partner_params(partner: Partner) -> dict[str, Any]:
+    # Folded here, since lower() of PostgreSQL depends on its locale and folds fewer letters.
+    return params_of(partner) | {"name_key": partner.partner_name.casefold()}
+
+
+@frozen
+class Keys:
+    """Implements `commerce_core.ports.partners.Keys`."""
+
+    _db: Connection
+
+    def page(self, query: str | None, after: Position | None, limit: int) -> Page[ApiKey]:
+        """Pages of keys."""
+        return _KEY_LIST.page(self._db, own(query), after, limit)
+
+    def count(self, query: str | None) -> int:
+        """How many keys there are to see."""
+        return count(self._db, "api_keys", own(query))
+
+    def add(self, key: ApiKey) -> None:
+        """Keeps a new key."""
+        self._db.execute(
+            """
+            INSERT INTO api_keys (key_id, partner_id, scopes, created_at, revoked_at, digest)
+            VALUES (%(key_id)s, %(partner_id)s, %(scopes)s, %(created_at)s, %(revoked_at)s,
+                    %(digest)s)
+            """,
+            params_of(key),
+        )
+
+    def put(self, key: ApiKey) -> None:
+        """Replaces a key."""
+        changed = self._db.execute(
+            """
+            UPDATE api_keys
+            SET scopes = %(scopes)s, revoked_at = %(revoked_at)s
+            WHERE key_id = %(key_id)s
+            RETURNING key_id
+            """,
+            params_of(key),
+        ).fetchone()
+        found(changed, "key", key.key_id)
+
+    def get(self, key_id: str) -> ApiKey:
+        """The key."""
+        query = f"{_SELECT_KEYS} WHERE key_id = %s"
+        return found(fetch_one(self._db, _KEYS, query, [digits(key_id)]), "key", key_id)
+
+    def find(self, digest: bytes) -> ApiKey | None:
+        """The key with this digest."""
+        return fetch_one(self._db, _KEYS, f"{_SELECT_KEYS} WHERE digest = %s", [digest])

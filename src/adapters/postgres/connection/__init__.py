@@ -1,0 +1,1 @@
+"""What every statement stands on: connections, errors, timeouts, locks, rows, documents."""

@@ -1,0 +1,90 @@
+"""What PostgreSQL and the way to it can be out of, and what we say then."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from commerce_core.base.errors import InvalidInput, Severed, Unavailable
+
+_BUSY: Final = ("The database is busy with other work.", "Try again in a moment.")
+_GONE: Final = ("The connection to the database was lost.", "Try again in a moment.")
+
+_OUTAGES: Final = {
+    "25006": (
+        "The database takes no writes: it is a standby, or set to read only.",
+        "Point the connection at the primary.",
+    ),
+    "25P03": ("The database ended a transaction that had stood still.", "Try again."),
+    "40001": _BUSY,
+    "40P01": _BUSY,
+    "53100": ("The database's disk is full.", "Free some space there, and try again."),
+    "53200": ("The database is out of memory.", "Try again in a moment."),
+    "53300": (
+        "The database takes no more connections.",
+        "Lower the connections of each process, or raise max_connections there.",
+    ),
+    "55P03": _BUSY,
+    "57014": ("The database took too long over this.", "Ask for less at once, or try again."),
+    "57P01": _GONE,
+    "57P02": _GONE,
+    "57P03": ("The database is starting up or shutting down.", "Try again in a moment."),
+}
+"""What a driver's error means by its SQLSTATE, and what to do about it."""
+_ENDED_ON_PURPOSE: Final = ("57P01", "25P03")
+"""An administrator, a shutdown or a takeover ended the session, or it had stood still for long."""
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turns the driver's word for an outage into Unavailable; a fault of ours stays what it is.
+
+    A text that no database takes (the core refuses it where it may be kept) is InvalidInput.
+    """
+    try:
+        yield
+    except (psycopg.DataError, UnicodeEncodeError) as error:
+        if getattr(error, "sqlstate", None) is not None:
+            raise
+        raise _unstorable() from error  # The driver refused it, not the server.
+    except psycopg.Error as error:
+        outage = _outage(error)
+        if outage is None:
+            raise
+        raise outage from error
+
+
+@contextmanager
+def severed(db: psycopg.Connection) -> Generator[None]:
+    """Tells of a connection that ended unasked: the server fell over, or the wire broke."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if db.broken and error.sqlstate not in _ENDED_ON_PURPOSE:
+            raise Severed(*_GONE) from error
+        raise
+
+
+def _unstorable() -> InvalidInput:
+    return InvalidInput(
+        "A text has a NUL or half a character in it.", "Leave it out.", code="unstorable_text"
+    )
+
+
+def told(sqlstate: str) -> Unavailable:
+    """What we say of a state in which PostgreSQL is out of something."""
+    return Unavailable(*_OUTAGES[sqlstate])
+
+
+def _outage(error: psycopg.Error) -> Unavailable | None:
+    if error.sqlstate in _OUTAGES:
+        return told(error.sqlstate)
+    if isinstance(error, psycopg.OperationalError):
+        reason = str(error).strip().partition("\n")[0]
+        return Unavailable(
+            f"The database can't be reached: {reason}.",
+            "See whether it runs, and whether the address is right.",
+            "The database can't be reached.",
+        )
+    return None

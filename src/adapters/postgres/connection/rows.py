@@ -1,0 +1,144 @@
+"""Between rows and values: ids and their uuids, rows that become attrs values.
+
+In the database an identifier is the 16 bytes of its 32 digits; its prefix follows from the name of
+the column. Parameters take the digits as text, which PostgreSQL reads as a uuid.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+import attrs
+import psycopg
+from psycopg.abc import Params, QueryNoTemplate
+from psycopg.rows import RowFactory, TupleRow
+from psycopg.types.string import TextLoader
+
+from commerce_core.base import ids
+from commerce_core.base.errors import NotFound
+
+T = TypeVar("T")
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+Convert: TypeAlias = Callable[[Any], Any]
+
+PREFIXES: Final[Mapping[str, ids.Kind]] = {
+    "partner_id": "ptn",
+    "source_id": "src",
+    "feed_id": "feed",
+    "job_id": "job",
+    "product_id": "prod",
+    "publication_id": "pub",
+    "origin_id": "pub",
+    "reverts": "pub",
+    "order_id": "ord",
+    "item_id": "item",
+    "key_id": "key",
+    "entry_id": "sale",
+    "event_id": "evt",
+    "audit_id": "aud",
+}
+_BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NOBODY: Final = "f" * 32
+
+
+def digits(id_: str) -> str:
+    """The 32 digits of an id, for a lookup; those of nobody where the text is no id at all."""
+    body = id_.rpartition("_")[2]
+    return body if _BODY.fullmatch(body) else _NOBODY
+
+
+def maybe_digits(id_: str | None) -> str | None:
+    """The digits of an id, if there is one."""
+    return None if id_ is None else digits(id_)
+
+
+def params_of(value: attrs.AttrsInstance) -> dict[str, Any]:
+    """The attributes of a value, by name, as parameters of its table's columns."""
+    return {a.name: _param(a.name, getattr(value, a.name)) for a in attrs.fields(type(value))}
+
+
+def _param(name: str, value: object) -> object:
+    if isinstance(value, tuple):
+        # psycopg takes a list for an array, and a tuple for a composite.
+        return list(cast("tuple[object, ...]", value))
+    if name not in PREFIXES or not isinstance(value, str):
+        return value
+    body = value.rpartition("_")[2]
+    if not _BODY.fullmatch(body):
+        raise ValueError(f"{value!r} can't be kept as the id in {name}")
+    return body
+
+
+def rows_of(kind: Callable[..., T], **converts: Convert) -> RowFactory[T]:
+    """Makes a value of each row, its columns being the arguments; `converts` changes some first."""
+    return rows_as(lambda row: kind(**row), **converts)
+
+
+def rows_as(make: Callable[[dict[str, Any]], T], **converts: Convert) -> RowFactory[T]:
+    """The same for a value that takes more than calling its class with the columns."""
+
+    def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], T]:
+        # Interned, they are the very names of the arguments. Of dozens each is then found at once,
+        # and not by comparing texts, which would take most of the time that a value takes.
+        names = [sys.intern(column.name) for column in cursor.description or ()]
+        changed = [
+            (n, convert) for n, name in enumerate(names) if (convert := _convert(name, converts))
+        ]
+
+        def value_of(row: Sequence[Any]) -> T:
+            cells = list(row)
+            for n, convert in changed:
+                if cells[n] is not None:
+                    cells[n] = convert(cells[n])
+            return make(dict(zip(names, cells, strict=True)))
+
+        return value_of
+
+    return factory
+
+
+def _convert(name: str, converts: Mapping[str, Convert]) -> Convert | None:
+    kind = PREFIXES.get(name)
+    return converts.get(name) or (named(kind) if kind else None)
+
+
+def prefixed(kind: ids.Kind) -> Callable[[UUID], str]:
+    """Makes ids of that kind of uuids."""
+    return lambda uuid: f"{kind}_{uuid.hex}"
+
+
+def named(kind: ids.Kind) -> Callable[[str], str]:
+    """The same of uuids that came as text."""
+    return lambda text: f"{kind}_{text.replace('-', '')}"
+
+
+def fetch(
+    db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
+) -> list[T]:
+    """All rows of a query."""
+    with _cursor(db, rows) as cursor:
+        return cursor.execute(query, params).fetchall()
+
+
+def fetch_one(
+    db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
+) -> T | None:
+    """The first row of a query, if it has any."""
+    with _cursor(db, rows) as cursor:
+        return cursor.execute(query, params).fetchone()
+
+
+def _cursor(db: Connection, rows: RowFactory[T]) -> psycopg.Cursor[T]:
+    cursor = db.cursor(row_factory=rows)
+    # Values have ids, which are sooner made of a uuid's text.
+    cursor.adapters.register_loader("uuid", TextLoader)
+    return cursor
+
+
+def found(row: T | None, noun: str, id_: str) -> T:
+    """The row, or NotFound if there is none."""
+    if row is None:
+        raise NotFound(f"There is no {noun} {id_}.")
+    return row

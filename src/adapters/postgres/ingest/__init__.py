@@ -1,0 +1,1 @@
+"""A feed against the catalog, by COPY and set operations: match, stage, decide, apply."""

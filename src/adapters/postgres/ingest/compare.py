@@ -1,0 +1,250 @@
+"""A feed against the catalog by set operations: `commerce_core.plans.comparison.compare` in SQL.
+
+Whatever the planner is asked here costs one pass over the records or the partner's products, never
+one for each. A property runs this and the reference on the same feeds.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from attrs import frozen
+from psycopg import sql
+from psycopg.abc import Params, QueryNoTemplate
+from psycopg.rows import dict_row
+
+from adapters.postgres.connection.locks import hold_feeds_of
+from adapters.postgres.connection.rows import Connection, digits, fetch_one, prefixed
+from adapters.postgres.connection.timeouts import bear_stalls
+from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
+from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
+from adapters.postgres.ingest.known_fingerprints import KnownProducts, Recognised
+from adapters.postgres.ingest.match import find_absent, meet, owner, remove_absent
+from adapters.postgres.ingest.staging import Staged, by_sets, stage
+from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
+from commerce_core.plans.comparison import (
+    Incoming,
+    Plan,
+    Stock,
+    duplicate_hint,
+    leap_problem,
+    other_source_hint,
+    removes_absent,
+)
+from commerce_core.plans.price_moves import PriceMove
+from commerce_core.plans.rekeying import NONE_REKEYED
+from commerce_core.ports.engine import Batch
+from commerce_core.schema.fields import PRODUCT_FIELDS
+from commerce_core.schema.problems import Problem
+
+
+@frozen
+class Comparison:
+    """A plan, and what applying it needs besides the temporary tables.
+
+    `reread` are the records that could have been recognised, and say what their products say.
+    """
+
+    plan: Plan
+    staged: Staged
+    reread: int = 0
+
+
+def compare(
+    db: Connection,
+    incoming: Incoming,
+    batches: Iterable[Batch],
+    problem_limit: int,
+    known: KnownProducts | None,
+) -> Comparison:
+    """Stages the records and decides their fates; from now on this unit alone feeds the partner."""
+    begin_feeding(db, incoming.partner_id)
+    recognised = Recognised(known) if known else None
+    passing = recognised.watched(batches) if recognised else batches
+    staged = stage(db, incoming.columns, passing)
+    with by_sets(db):
+        meet(db, incoming, staged)
+        if recognised and recognised.count:
+            recognised.keep_unmatched(db)
+            if contested := recognised.contested(db):
+                return Comparison(Plan(incoming, contested=contested), staged)
+        decide(db, incoming, staged)
+        plan = _plan(db, incoming, staged, problem_limit, recognised)
+    # Who reads without a look at what is known, a small delta, will do so the next time too.
+    return Comparison(plan, staged, plan.unchanged - recognised.count if recognised else 0)
+
+
+def begin_feeding(db: Connection, partner_id: str) -> None:
+    """Waits until no other unit feeds the partner; from then on this one alone does."""
+    # Work on a feed takes as long as its file is long, and the lease watches over it.
+    db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+    bear_stalls(db)
+    hold_feeds_of(db, UUID(digits(partner_id)))
+
+
+def _plan(
+    db: Connection,
+    incoming: Incoming,
+    staged: Staged,
+    problem_limit: int,
+    recognised: Recognised | None,
+) -> Plan:
+    """What was decided, in figures."""
+    met = recognised.count if recognised else 0
+    find_absent(db, incoming, recognised=met > 0)
+    read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming, recognised)
+    vanished = 0
+    if removes_absent(incoming, read["skus_unreadable"]):
+        vanished = remove_absent(db)
+    updates = _count_updates(db) if fates["updated"] else Counter[str]()
+    moves = price_moves(db)
+    found = {
+        "duplicate_sku": read["duplicate"],
+        "price_leap": moves.kept,
+        **{code: fates[code] for code in PROBLEMS},
+    }
+    return Plan(
+        incoming,
+        created=fates["created"],
+        updated=fates["updated"],
+        restored=fates["restored"],
+        unchanged=(met + read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"]),
+        deleted=fates["removed"],
+        rejected=read["rejected"] + sum(fates[code] for code in PROBLEMS),
+        duplicate=read["duplicate"],
+        absent=owned["absent"],
+        removed=fates["removed"] + vanished,
+        before=owned["before"],
+        skus_unreadable=read["skus_unreadable"],
+        updated_by_field={name: n for name, n in updates.items() if name != _SOLD_OUT},
+        problems_by_code=+Counter(found),
+        problems=tuple(_problems(db, incoming, staged, problem_limit)),
+        withheld=fates["withheld"],
+        price_moves=moves,
+        stock=Stock(owned["in_stock"], updates[_SOLD_OUT]),
+        rekeyed=rekeyed(db, incoming, staged) if vanished and fates["created"] else NONE_REKEYED,
+        samples=samples(db, incoming, staged),
+    )
+
+
+_SOLD_OUT: Final = "sold out"
+"""What is counted of updated products beside their fields; no field is called so."""
+
+
+def _count_read(db: Connection) -> Mapping[str, int]:
+    """What became of the records as such; `judged` are those whose fate was to be decided."""
+    return _counts(
+        db,
+        """
+        SELECT count(*) FILTER (WHERE sku IS NULL) AS skus_unreadable,
+               count(*) FILTER (
+                   WHERE sku IS NULL OR (rejected AND r.line IS NULL)
+               ) AS rejected,
+               count(r.line) AS duplicate,
+               count(*) FILTER (
+                   WHERE sku IS NOT NULL AND NOT rejected AND r.line IS NULL
+               ) AS judged
+        FROM staged s
+        LEFT JOIN repeated r ON r.line = s.line
+        """,
+    )
+
+
+def _count_fates(db: Connection) -> Counter[str]:
+    return Counter(dict(db.execute("SELECT fate, count(*) FROM decided GROUP BY fate").fetchall()))
+
+
+def _count_owned(
+    db: Connection, incoming: Incoming, recognised: Recognised | None
+) -> Mapping[str, int]:
+    """The active products of the source, and how many of them the file doesn't contain."""
+    absent = _counts(db, "SELECT count(*) AS absent FROM missing")
+    if recognised:
+        known = recognised.known
+        return {**absent, "before": len(known), "in_stock": known.in_stock}
+    query = sql.SQL(
+        """
+        SELECT count(*) AS before, count(*) FILTER (WHERE NOT {}) AS in_stock
+        FROM products p
+        WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
+          AND p.status = 'active'
+        """
+    ).format(sold_out(*OWN_STOCK))
+    return {**absent, **_counts(db, query, owner(incoming))}
+
+
+def _count_updates(db: Connection) -> Counter[str]:
+    """How many updated products get another value, by field; and how many sell out."""
+    bits = {name: bit for bit, name in enumerate(PRODUCT_FIELDS)} | {_SOLD_OUT: SOLD_OUT}
+    counts = sql.SQL(", ").join(
+        sql.SQL("count(*) FILTER (WHERE changed & {} <> 0) AS {}").format(
+            sql.Literal(1 << bit), sql.Identifier(name)
+        )
+        for name, bit in bits.items()
+    )
+    query = sql.SQL("SELECT {} FROM decided WHERE fate = 'updated'").format(counts)
+    return +Counter(_counts(db, query))
+
+
+def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) -> Iterator[Problem]:
+    """The first problems by line."""
+    differing = sql.SQL(", ").join(
+        sql.SQL("CASE WHEN s.{0} IS DISTINCT FROM other.{0} THEN {1} END").format(
+            sql.Identifier(name), sql.Literal(name)
+        )
+        for name in staged.fields
+    )
+    query = sql.SQL(
+        """
+        WITH told AS (
+            SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
+                   NULL::numeric AS amount,
+                   NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
+            FROM repeated
+            UNION ALL
+            SELECT line, NULL, product_id, fate, field, amount, moved_from, moved_to, currency
+            FROM decided
+            WHERE fate = ANY(%(codes)s) OR leaps
+            ORDER BY line
+            LIMIT %(limit)s
+        )
+        SELECT told.line, told.fate, told.field, told.amount, s.sku, told.later,
+               array_remove(ARRAY[{differing}], NULL), p.source_id, moved_from, moved_to,
+               told.currency
+        FROM told
+        JOIN staged s ON s.line = told.line
+        LEFT JOIN staged other ON other.line = told.later
+        LEFT JOIN products p
+               ON told.fate = 'sku_of_other_source' AND p.product_id = told.product_id
+        ORDER BY told.line
+        """
+    ).format(differing=differing)
+    for line, fate, name, amount, sku, later, fields, owner_id, *moved in db.execute(
+        query, {"codes": list(PROBLEMS), "limit": limit}
+    ):
+        if later is None and fate not in PROBLEMS:
+            yield leap_problem(incoming, _leap(sku, line, *moved))
+            continue
+        at, value = (name, str(amount)) if name else ("sku", sku)
+        hint = duplicate_hint(line, later, fields) if later is not None else None
+        if owner_id is not None:
+            hint = other_source_hint(incoming, prefixed("src")(owner_id))
+        yield Problem.of(
+            fate or "duplicate_sku",
+            line=line,
+            column=incoming.columns.get(at),
+            field=at,
+            value=value,
+            hint=hint,
+        )
+
+
+def _leap(sku: str, line: int, before: Decimal, after: Decimal, currency: str) -> PriceMove:
+    return PriceMove.of(sku, line, currency, before=before, after=after, kept=True)
+
+
+def _counts(db: Connection, query: QueryNoTemplate, params: Params = ()) -> Mapping[str, int]:
+    """The one row of a query that counts, by column."""
+    return fetch_one(db, dict_row, query, params) or {}

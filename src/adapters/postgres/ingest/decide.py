@@ -1,0 +1,264 @@
+"""The fate of every record of a feed, decided by one statement over all of them.
+
+    staged     the records as read, and the products that they met
+    repeated   those that a later record of the same sku overrides
+    decided    every record that changes a product or has a problem that only the comparison finds,
+               with the fields that get another value, and the price from and to which it asks
+               that product's to be moved
+
+What isn't decided is unchanged, so a feed that changes little writes little. The fates and their
+order, and what is settled of prices and currencies, are those of `commerce_core.plans.comparison`.
+"""
+
+from typing import Final
+
+from psycopg import sql
+
+from adapters.postgres.connection.rows import Connection, digits
+from adapters.postgres.ingest.match import AT_PLACE
+from adapters.postgres.ingest.staging import Staged
+from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
+from commerce_core.base.money import currencies
+from commerce_core.plans.comparison import MONEY, Incoming
+from commerce_core.schema.fields import PRODUCT_FIELDS
+
+PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
+"""The fates that reject a record, which are codes of problems."""
+AMONG_CHANGED: Final = """
+    p.ctid = ANY(ARRAY(
+        SELECT place FROM decided WHERE fate IN ('updated', 'restored', 'removed', 'absent')
+    ))"""
+SOLD_OUT: Final = len(PRODUCT_FIELDS)
+"""The bit of `changed` behind those of the fields: the product sells out."""
+
+
+def decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
+    """Decides the fate of each staged record that counts."""
+    _find_repeated(db)
+    _decide(db, incoming, staged)
+
+
+def _find_repeated(db: Connection) -> None:
+    """Keeps each record that a later one overrides, with that one's line."""
+    # Grouping is a hash in one pass; the window, which sorts, sees only what is there twice.
+    db.execute(
+        """
+        CREATE TEMPORARY TABLE repeated ON COMMIT DROP AS
+        SELECT line, later
+        FROM (
+            SELECT line, lead(line) OVER (PARTITION BY sku ORDER BY line) AS later
+            FROM staged
+            WHERE sku IN (
+                SELECT sku
+                FROM staged
+                WHERE sku IS NOT NULL
+                GROUP BY sku
+                HAVING count(*) > 1
+            )
+        ) AS records
+        WHERE later IS NOT NULL
+        """
+    )
+
+
+def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
+    """Decides the fate of each record that counts, and keeps it unless it is `unchanged`."""
+    db.execute(
+        """
+        CREATE TEMPORARY TABLE decided (
+            line int4,
+            fate text,
+            product_id uuid,
+            place tid,
+            changed int8,
+            price numeric,
+            sale_price numeric,
+            currency text,
+            field text,
+            amount numeric,
+            moved_from numeric,
+            moved_to numeric,
+            leaps boolean
+        ) ON COMMIT DROP
+        """
+    )
+    own_first = incoming.mode == "delta"
+    assumed = (
+        "coalesce(own_currency, %(assumed)s)"
+        if own_first
+        else "coalesce(%(assumed)s, own_currency)"
+    )
+    query = sql.SQL(_DECIDE).format(
+        assumed=sql.SQL(assumed),
+        product_name=staged.said("product_name"),
+        currency=staged.said("currency"),
+        says_currency=staged.says("currency"),
+        says_money=staged.says(*MONEY),
+        price=staged.value("price"),
+        sale_price=staged.value("sale_price"),
+        differing=_differing(staged),
+        sells_out=_sells_out(staged),
+        price_bit=_bit("price"),
+        sale_price_bit=_bit("sale_price"),
+        currency_bit=_bit("currency"),
+        sold_out_bit=sql.Literal(1 << SOLD_OUT),
+        product=sql.SQL(AT_PLACE),
+    )
+    known = currencies()
+    db.execute(
+        query,
+        {
+            "partner_id": digits(incoming.partner_id),
+            "source_id": digits(incoming.source_id),
+            "assumed": incoming.currency,
+            "codes": list(known),
+            "exponents": list(known.values()),
+            "price_leap": incoming.price_leap,
+            "without_removals": incoming.without_removals,
+        },
+    )
+
+
+# OFFSET 0 keeps what is built on from being computed anew for each time that it is named.
+_DECIDE: Final = """
+    INSERT INTO decided (line, fate, product_id, place, changed, price, sale_price, currency, field,
+                         amount, moved_from, moved_to, leaps)
+    WITH judged_by AS (
+        SELECT s.line, s.deletes, p.product_id, p.source_id, p.ctid AS place,
+               (p.product_id IS NULL OR p.status = 'removed') AS gone,
+               (coalesce({product_name}, '') = '') AS nameless,
+               {says_money} AS says_money,
+               {says_currency} AS says_currency,
+               {currency} AS said_currency,
+               p.currency AS own_currency,
+               {price} AS price,
+               {sale_price} AS sale_price,
+               p.price AS own_price,
+               p.sale_price AS own_sale_price,
+               {differing} AS differing,
+               {sells_out} AS sells_out
+        FROM staged s
+        LEFT JOIN met m ON m.line = s.line
+        LEFT JOIN {product} AS p ON TRUE
+        WHERE NOT s.rejected AND s.sku IS NOT NULL
+          AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
+    ),
+    -- A price that names no currency takes one; without any price a blank currency clears it.
+    named AS (
+        SELECT judged_by.*,
+               CASE
+                   WHEN NOT says_money THEN own_currency
+                   WHEN said_currency IS NOT NULL THEN said_currency
+                   WHEN price IS NOT NULL OR sale_price IS NOT NULL THEN {assumed}
+                   WHEN NOT says_currency THEN own_currency
+               END AS currency
+        FROM judged_by
+        OFFSET 0
+    ),
+    -- Amounts in the decimals of their currency, as far as money is spoken of at all.
+    settled AS (
+        SELECT named.*,
+               CASE WHEN says_money THEN round(price, known.exponent) END AS round_price,
+               CASE WHEN says_money THEN round(sale_price, known.exponent) END AS round_sale_price
+        FROM named
+        LEFT JOIN unnest(%(codes)s::text[], %(exponents)s::int[]) AS known (code, exponent)
+               ON known.code = named.currency
+        OFFSET 0
+    ),
+    -- A price moves within its currency, from something to something else.
+    moving AS (
+        SELECT settled.*,
+               (says_money AND NOT gone AND own_price > 0 AND round_price <> own_price
+                AND currency = own_currency) IS TRUE AS moves
+        FROM settled
+    ),
+    leaping AS (
+        SELECT moving.*,
+               (moves AND round_price > 0 AND (round_price >= own_price * %(price_leap)s::int
+                OR round_price * %(price_leap)s::int <= own_price)) IS TRUE AS leaps
+        FROM moving
+        OFFSET 0
+    ),
+    -- A price that leaps stays as it is, and its sale price with it.
+    changing AS (
+        SELECT leaping.*,
+               differing
+               + CASE WHEN NOT leaps AND price IS DISTINCT FROM own_price
+                      THEN {price_bit} ELSE 0 END
+               + CASE WHEN NOT leaps AND sale_price IS DISTINCT FROM own_sale_price
+                      THEN {sale_price_bit} ELSE 0 END
+               + CASE WHEN currency IS DISTINCT FROM own_currency
+                      THEN {currency_bit} ELSE 0 END AS changed
+        FROM leaping
+    ),
+    judged AS (
+        SELECT changing.*,
+               CASE
+                   WHEN deletes AND gone THEN 'unchanged'
+                   WHEN NOT gone AND source_id <> %(source_id)s THEN 'sku_of_other_source'
+                   WHEN deletes AND %(without_removals)s THEN 'withheld'
+                   WHEN deletes THEN 'removed'
+                   WHEN product_id IS NULL AND nameless THEN 'unknown_sku'
+                   WHEN says_money AND currency IS NULL
+                        AND (price IS NOT NULL OR sale_price IS NOT NULL) THEN 'missing_currency'
+                   WHEN price <> round_price OR sale_price <> round_sale_price
+                       THEN 'too_many_decimals'
+                   WHEN product_id IS NULL THEN 'created'
+                   WHEN gone THEN 'restored'
+                   WHEN changed <> 0 THEN 'updated'
+                   ELSE 'unchanged'
+               END AS fate
+        FROM changing
+        OFFSET 0
+    )
+    SELECT line, fate, product_id, place,
+           changed + CASE WHEN sells_out THEN {sold_out_bit} ELSE 0 END,
+           CASE WHEN leaps THEN own_price ELSE coalesce(round_price, price) END,
+           CASE WHEN leaps THEN own_sale_price ELSE coalesce(round_sale_price, sale_price) END,
+           currency,
+           CASE fate
+               WHEN 'missing_currency'
+                   THEN CASE WHEN price IS NULL THEN 'sale_price' ELSE 'price' END
+               WHEN 'too_many_decimals'
+                   THEN CASE WHEN price <> round_price THEN 'price' ELSE 'sale_price' END
+           END,
+           CASE fate
+               WHEN 'missing_currency' THEN coalesce(price, sale_price)
+               WHEN 'too_many_decimals'
+                   THEN CASE WHEN price <> round_price THEN price ELSE sale_price END
+           END,
+           CASE WHEN moves AND fate IN ('updated', 'unchanged') THEN own_price END,
+           CASE WHEN moves AND fate IN ('updated', 'unchanged') THEN round_price END,
+           leaps AND fate IN ('updated', 'unchanged')
+    FROM judged
+    WHERE fate <> 'unchanged' OR leaps"""
+
+
+def _bit(name: str) -> sql.Literal:
+    """The bit of a field in `changed`."""
+    return sql.Literal(1 << PRODUCT_FIELDS.index(name))
+
+
+def _differing(staged: Staged) -> sql.Composable:
+    """The bits of the fields of which a staged record says something else, money left aside."""
+    return sql.SQL(" + ").join([
+        sql.SQL("0::int8"),
+        *(
+            sql.SQL("CASE WHEN {} IS DISTINCT FROM p.{} THEN {} ELSE 0 END").format(
+                staged.value(name), sql.Identifier(name), _bit(name)
+            )
+            for name in staged.fields
+            if name not in MONEY
+        ),
+    ])  # fmt: skip
+
+
+def _sells_out(staged: Staged) -> sql.Composable:
+    """Whether a product that was in stock isn't any more."""
+    stock = staged.value("availability"), staged.value("quantity")
+    return sql.SQL("({} AND NOT {})").format(sold_out(*stock), sold_out(*OWN_STOCK))
+
+
+def settled_value(staged: Staged, name: str) -> sql.Composable:
+    """The SQL of what a field becomes: money as decided in `d`, the rest as staged in `s`."""
+    return sql.SQL("d.{}").format(sql.Identifier(name)) if name in MONEY else staged.value(name)

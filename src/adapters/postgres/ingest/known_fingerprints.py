@@ -1,0 +1,154 @@
+"""What records are recognised by, and which of the products a file brings again.
+
+What a file didn't bring goes back to the server as the table `unmatched`: only among those is
+anything to be removed.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import polars as pl
+from attrs import define, evolve, field, frozen
+from numpy.typing import NDArray
+from psycopg import sql
+
+from adapters.postgres.connection.rows import Connection
+from adapters.postgres.ingest.fingerprint_entries import ID, Entries, same_ids
+from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
+from adapters.postgres.ingest.match import AT_PLACE, owner
+from commerce_core.parsing.fingerprints import Fingerprint
+from commerce_core.plans.comparison import Incoming
+from commerce_core.ports.engine import Batch
+
+_COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_ENDS: Final = b"\xff\xff"
+_COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ID)])
+
+
+@frozen(eq=False, slots=False)
+class KnownProducts:
+    """Implements `commerce_core.parsing.fingerprints.Known` for the active products of a source.
+
+    `in_stock` are those of them that aren't sold out.
+    """
+
+    ids: NDArray[np.void] = field(repr=False)
+    fingerprints: pl.DataFrame = field(repr=False)
+    in_stock: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The fingerprints as columns, in the order of their numbers."""
+        return self.fingerprints.__arrow_c_stream__(requested_schema)
+
+    def number_of(self, fingerprint: Fingerprint) -> int | None:
+        """The number of a fingerprint; for engines that ask one by one."""
+        return self._numbers.get(fingerprint)
+
+    @cached_property
+    def _numbers(self) -> dict[Fingerprint, int]:
+        rows = self.fingerprints.with_row_index("number").drop_nulls().rows()
+        return {(upper, lower): number for number, upper, lower in rows}
+
+    def without(self, numbers: Collection[int]) -> "KnownProducts":
+        """The same numbers, of which these have no fingerprint any more."""
+        kept = ~pl.int_range(pl.len()).is_in(list(numbers))
+        forgotten = self.fingerprints.with_columns(pl.when(kept).then(pl.all()))
+        return evolve(self, fingerprints=forgotten)
+
+    def numbers_of(self, ids: Collection[bytes]) -> tuple[int, ...]:
+        """The numbers of some products."""
+        places, _ = same_ids(self.ids, np.frombuffer(b"".join(ids), ID))
+        return tuple(places.tolist())
+
+
+def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProducts:
+    """What the source's active products are recognised by."""
+    entries = current_entries(db, partner_id, source_id)
+    fingerprints = pl.DataFrame({"upper": entries.upper, "lower": entries.lower})
+    none = pl.col("upper").eq(0) & pl.col("lower").eq(0)
+    if fingerprints.select(none.any()).item():
+        fingerprints = fingerprints.select(pl.when(~none).then(pl.all()))
+    return KnownProducts(entries.ids, fingerprints, entries.in_stock)
+
+
+@define
+class Recognised:
+    """Which of the known products a file brings again, as its batches pass."""
+
+    known: KnownProducts
+    _seen: NDArray[np.bool_] = field(init=False)
+    _twice: set[int] = field(factory=set[int], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._seen = np.zeros(len(self.known), np.bool_)
+
+    def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; what they recognise is noted."""
+        for batch in batches:
+            if len(batch.recognised):
+                self._note(np.asarray(batch.recognised, np.int64))
+            yield batch
+
+    def _note(self, numbers: NDArray[np.int64]) -> None:
+        once, times = np.unique(numbers, return_counts=True)
+        again = once[self._seen[once] | (times > 1)]
+        self._twice.update(again.tolist())
+        self._seen[once] = True
+
+    @property
+    def count(self) -> int:
+        """How many products were recognised."""
+        return int(self._seen.sum())
+
+    def keep_unmatched(self, db: Connection) -> None:
+        """Makes the table of the products that weren't, `unmatched (product_id)`."""
+        db.execute("DROP TABLE IF EXISTS pg_temp.unmatched")
+        db.execute("CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP")
+        ids = self.known.ids[~self._seen]
+        rows = np.empty(len(ids), _COPIED_ID)
+        rows["fields"], rows["length"], rows["id"] = 1, ID.itemsize, ids
+        with (
+            db.cursor() as cursor,
+            cursor.copy("COPY unmatched FROM STDIN (FORMAT BINARY)") as copy,
+        ):
+            copy.write(_COPY_BEGINS + rows.tobytes() + _COPY_ENDS)
+        db.execute("ANALYZE unmatched")
+
+    def contested(self, db: Connection) -> tuple[int, ...]:
+        """The numbers of those that the file brings more than once, whatever it says of them."""
+        rows = db.execute(
+            """
+            SELECT m.product_id
+            FROM met m
+            WHERE NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = m.product_id)
+            """
+        )
+        again = self.known.numbers_of({product_id.bytes for (product_id,) in rows})
+        return tuple(sorted({*again, *self._twice}))
+
+
+def reread(db: Connection, incoming: Incoming) -> Entries:
+    """The entries of the products of which a staged record says what they say already.
+
+    Such a record is recognised by its fingerprint from now on, though it wrote nothing.
+    """
+    query = sql.SQL(
+        """
+        SELECT string_agg(
+            uuid_send(p.product_id) || int8send(s.upper) || int8send(s.lower) || {state}, ''
+        )
+        FROM staged s
+        JOIN met m ON m.line = s.line
+        JOIN {product} AS p ON TRUE
+        WHERE NOT s.rejected AND NOT s.deletes AND s.upper IS NOT NULL
+          AND p.source_id = %(source_id)s AND p.status = 'active'
+          AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
+          AND NOT EXISTS (SELECT FROM decided d WHERE d.line = s.line)
+        """
+    ).format(state=STATE, product=sql.SQL(AT_PLACE))
+    return fetch_entries(db, query, owner(incoming))

@@ -1,0 +1,242 @@
+"""The first load of a partner: its records by COPY straight into the catalog, while they are read.
+
+That is right only where every record becomes a new product, so whatever else turns up (a sku that
+comes twice, a record that deletes, a price without a currency) undoes it, and the feed is compared
+instead. The result is that of `plans.comparison.compare` against an empty catalog.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+import numpy as np
+import polars as pl
+import psycopg
+from attrs import define, field
+from numpy.typing import NDArray
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from adapters.postgres.connection.rows import Connection, digits, fetch
+from adapters.postgres.ingest.copy import copying
+from adapters.postgres.ingest.copy_binary import (
+    BEGINS,
+    CELLS,
+    ENDS,
+    Cells,
+    NotPlain,
+    block_of,
+    whole,
+)
+from adapters.postgres.ingest.copy_columns import ROWS_OF_BLOCK, frame_of
+from adapters.postgres.ingest.fingerprint_entries import ID, entries_of
+from adapters.postgres.ingest.known_packed import keep, parts_of
+from adapters.postgres.ingest.staging import sql_type
+from commerce_core.base.money import find_currency
+from commerce_core.catalog.publication import Publication
+from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
+from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.ports.engine import Batch
+from commerce_core.schema.fields import AMOUNTS, BY_NAME, PRODUCT_FIELDS, Value
+
+
+class _NotNew(Exception):
+    """Something else is to be done with a record than to create a product."""
+
+
+def load(
+    db: Connection,
+    incoming: Incoming,
+    batches: Iterable[Batch],
+    publication: Publication,
+    stem: str,
+) -> Plan | None:
+    """Loads the batches of a partner that has no product yet; None where that can't be done so."""
+    (there,) = db.execute(
+        "SELECT EXISTS (SELECT FROM products WHERE partner_id = %s)", [digits(incoming.partner_id)]
+    ).fetchone() or (True,)
+    if there:
+        return None
+    names = tuple(n for n in PRODUCT_FIELDS if n in incoming.columns or n == "currency")
+    rows = _NewRows(incoming, names, publication, stem)
+    columns = sql.SQL(", ").join(map(sql.Identifier, (*_FIXED, *names)))
+    copy = sql.SQL("COPY products ({}) FROM STDIN (FORMAT BINARY)").format(columns)
+    try:
+        with db.transaction():
+            with copying(db, copy) as sender:
+                for block in rows.of(batches):
+                    sender.put(block)
+            rows.check_rejected()
+            keep(db, incoming.source_id, publication.publication_id, parts_of(rows.packed))
+    except (_NotNew, NotPlain, psycopg.errors.UniqueViolation):
+        return None
+    return Plan(
+        incoming,
+        created=sender.rows,
+        rejected=rows.rejected,
+        skus_unreadable=rows.skus_unreadable,
+        samples=tuple(_samples(db, publication)),
+    )
+
+
+_FIXED: Final = (
+    "partner_id", "source_id", "publication_id", "product_id", "ordinal", "line", "sku",
+    "fingerprint_upper", "fingerprint_lower",
+)  # fmt: skip
+
+
+@define
+class _NewRows:
+    """The rows of new products, numbered in the order of the file."""
+
+    _incoming: Incoming
+    _names: Sequence[str]
+    _publication: Publication
+    _stem: str
+    created: int = 0
+    rejected: int = 0
+    skus_unreadable: int = 0
+    packed: bytearray = field(factory=bytearray)
+    _taken: list[pl.Series] = field(factory=list[pl.Series])
+    _refused: list[pl.Series] = field(factory=list[pl.Series])
+
+    def of(self, batches: Iterable[Batch]) -> Iterator[bytes]:
+        """The rows of these batches; _NotNew or NotPlain where one of them is something else."""
+        yield BEGINS
+        for batch in batches:
+            frame = frame_of(batch)
+            if frame is None:
+                raise _NotNew
+            self._note_rejected(frame.filter("rejected"))
+            taken = frame.filter(~pl.col("rejected"))
+            for part in taken.iter_slices(ROWS_OF_BLOCK):
+                yield self._block(part)
+        yield ENDS
+
+    def _note_rejected(self, frame: pl.DataFrame) -> None:
+        self.rejected += len(frame)
+        self.skus_unreadable += frame["sku"].null_count()
+        self._refused.append(frame["sku"].drop_nulls().hash())
+
+    def check_rejected(self) -> None:
+        """_NotNew where a rejected record has the sku of another one."""
+        refused = pl.concat(self._refused) if self._refused else pl.Series(dtype=pl.UInt64)
+        them = refused.implode()
+        if refused.is_duplicated().any() or any(some.is_in(them).any() for some in self._taken):
+            raise _NotNew
+
+    def _block(self, frame: pl.DataFrame) -> bytes:
+        if (
+            frame["deletes"].any()
+            or "product_name" not in frame
+            or frame["product_name"].null_count()
+        ):
+            raise _NotNew
+        if frame["sku"].is_duplicated().any():
+            raise _NotNew
+        self._taken.append(frame["sku"].hash())
+        first, self.created = self.created, self.created + len(frame)
+        ids = _ids(self._stem, first, len(frame))
+        packed = entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).packed()
+        self.packed += packed
+        owners = {
+            name: np.full(len(frame), np.void(bytes.fromhex(digits(owner))))
+            for name, owner in self._owners.items()
+        }
+        numbers = {
+            "product_id": ids,
+            "ordinal": np.arange(first + 1, self.created + 1, dtype=">i4"),
+            "line": frame["line"].to_numpy().astype(">i4"),
+        }
+        return block_of(owners | numbers, list(self._cells(frame)))
+
+    @property
+    def _owners(self) -> Mapping[str, str]:
+        publication = self._publication
+        return {name: getattr(publication, name) for name in _FIXED[:3]}
+
+    def _cells(self, frame: pl.DataFrame) -> Iterator[Cells]:
+        yield Cells(frame["sku"])
+        yield whole(frame["upper"])
+        yield whole(frame["lower"])
+        settled = _in_currency(frame, self._incoming.currency)
+        nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
+        for name in self._names:
+            if name in settled.columns:
+                yield CELLS[sql_type(BY_NAME[name].kind)](settled[name])
+            else:
+                yield Cells(nothing)
+
+
+def _ids(stem: str, first: int, count: int) -> NDArray[np.void]:
+    """The ids of `ids.Block("prod", stem)` from that number on, as the database keeps them."""
+    ids = np.empty(count, [("stem", f"V{len(stem) // 2}"), ("number", ">u4")])
+    ids["stem"] = np.void(bytes.fromhex(stem))
+    ids["number"] = np.arange(first, first + count)
+    return ids.view(ID)
+
+
+def _sold_out(frame: pl.DataFrame) -> pl.Series:
+    """Which records have nothing left: `commerce_core.catalog.product.is_sold_out`."""
+    availability, quantity = (
+        pl.col(name) if name in frame.columns else pl.lit(None)
+        for name in ("availability", "quantity")
+    )
+    state = availability.cast(pl.String).fill_null("in_stock")
+    empty = quantity.cast(pl.Int64).fill_null(1) == 0
+    sold_out = (state == "out_of_stock") | ((state == "in_stock") & empty)
+    return frame.with_columns(sold_out=sold_out)["sold_out"]
+
+
+def _in_currency(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+    """The records, with the partner's currency for amounts that name none, in its decimals."""
+    amounts = [name for name in AMOUNTS if name in frame.columns]
+    if not amounts:
+        return frame
+    priced = pl.any_horizontal(pl.col(name).is_not_null() for name in amounts)
+    bare = pl.col("currency").is_null() & priced
+    if not frame.select(bare.any()).item():
+        return frame
+    known = find_currency(currency) if currency else None
+    if known is None:
+        raise _NotNew
+    decimals = {
+        name: pl.col(name).str.extract(r"\.([0-9]*)$").fill_null("").str.strip_chars_end("0")
+        for name in amounts
+    }
+    exact = pl.all_horizontal(text.str.len_chars() <= known.exponent for text in decimals.values())
+    if not frame.filter(bare).select(exact.all()).item():
+        raise _NotNew
+    point = "." if known.exponent else ""
+    rounded = (
+        pl.when(bare & pl.col(name).is_not_null())
+        .then(
+            pl.col(name).str.extract(r"^([0-9]+)") + point + text.str.pad_end(known.exponent, "0")
+        )
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, text in decimals.items()
+    )
+    named = pl.when(bare).then(pl.lit(known.code)).otherwise("currency").alias("currency")
+    return frame.with_columns(*rounded, named)
+
+
+def _samples(db: Connection, publication: Publication) -> Iterator[Sample]:
+    """The first products that a publication wrote, all of them new."""
+    fields = sql.SQL(", ").join(map(sql.Identifier, ("sku", "line", *PRODUCT_FIELDS)))
+    query = sql.SQL(
+        """
+        SELECT {}
+        FROM products
+        WHERE publication_id = %s
+        ORDER BY ordinal
+        LIMIT %s
+        """
+    ).format(fields)
+    params = [digits(publication.publication_id), SAMPLES_OF_KIND]
+    for row in fetch(db, dict_row, query, params):
+        values: Mapping[str, Value] = {name: _value(row[name]) for name in PRODUCT_FIELDS}
+        yield Sample.of("created", row["sku"], row["line"], None, before={}, values=values)
+
+
+def _value(column: Any) -> Value:  # noqa: ANN401 - whatever a column gives
+    return tuple(cast("list[str]", column)) if isinstance(column, list) else column

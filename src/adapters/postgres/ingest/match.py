@@ -1,0 +1,84 @@
+"""Which products the records of a file meet, and which products it lacks.
+
+    met        the product of each staged record, and the place where its row stands
+    missing    the source's active products that the file doesn't contain
+
+Rows are looked for by their keys once, here. Later statements take them from their places, which
+they keep: while this unit holds the feeds of the partner, nobody else writes to its products.
+"""
+
+from typing import Any, Final, LiteralString
+
+from psycopg import sql
+
+from adapters.postgres.connection.rows import Connection, digits
+from adapters.postgres.ingest.staging import FEW, Staged
+from commerce_core.plans.comparison import Incoming
+
+
+def meet(db: Connection, incoming: Incoming, staged: Staged) -> None:
+    """Finds the product of each staged record, if there is one."""
+    query = sql.SQL(
+        """
+        CREATE TEMPORARY TABLE met ON COMMIT DROP AS
+        SELECT s.line, p.product_id, p.ctid AS place
+        FROM staged s
+        JOIN products p ON {of_catalog} AND p.sku = s.sku
+        """
+    ).format(of_catalog=staged.of_catalog)
+    db.execute(query, owner(incoming))
+    if staged.records > FEW:
+        # Otherwise the planner hashes the records, and not these.
+        db.execute("ANALYZE met (line)")
+
+
+AT_PLACE: Final = "LATERAL (SELECT ctid, * FROM products WHERE ctid = m.place OFFSET 0)"
+"""The product that `m`, of `met`, stands for, taken from its place.
+
+OFFSET 0 keeps the planner from hashing whole products for it, which wouldn't fit into memory.
+"""
+
+
+def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None:
+    """Makes the table of the source's active products that the file doesn't contain.
+
+    Records that are rejected or overridden count as present. What was recognised is, and then only
+    those that weren't have to be looked at.
+    """
+    db.execute("DROP TABLE IF EXISTS pg_temp.missing")
+    among: LiteralString = """p.product_id = ANY(ARRAY(
+        SELECT u.product_id
+        FROM unmatched u
+        WHERE NOT EXISTS (SELECT FROM met m WHERE m.product_id = u.product_id)
+    ))"""
+    query = sql.SQL(
+        """
+        CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
+        SELECT p.product_id, p.ctid AS place
+        FROM products p
+        WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
+          AND p.status = 'active' AND {among}
+          AND NOT EXISTS (SELECT FROM met m WHERE m.product_id = p.product_id)
+          AND p.sku <> ALL(%(overtaken)s::text[])
+        """
+    ).format(among=sql.SQL(among if recognised else "TRUE"))
+    db.execute(query, owner(incoming) | {"overtaken": list(incoming.overtaken)})
+
+
+def remove_absent(db: Connection) -> int:
+    """Decides that what isn't in the file is removed; how many products that is."""
+    return db.execute(
+        """
+        INSERT INTO decided (line, fate, product_id, place)
+        SELECT 0, 'absent', product_id, place
+        FROM missing
+        """
+    ).rowcount
+
+
+def owner(incoming: Incoming) -> dict[str, Any]:
+    """The parameters that name whose products a feed may change."""
+    return {
+        "partner_id": digits(incoming.partner_id),
+        "source_id": digits(incoming.source_id),
+    }

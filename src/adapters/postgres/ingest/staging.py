@@ -1,0 +1,145 @@
+"""The records of a feed on their way in: a temporary table of this transaction, filled by COPY.
+
+    staged (line, shape, rejected, deletes, sku, upper, lower, one column per field)
+
+What was recognised isn't there. A record's `shape` numbers the set of fields that it says something
+of. Nearly always a file has one or two, so "left alone or cleared?" costs nothing: it is answered
+when the SQL is written.
+"""
+
+from collections.abc import Collection, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Final, LiteralString, assert_never
+
+from attrs import frozen
+from psycopg import sql
+
+from adapters.postgres.connection.rows import Connection
+from adapters.postgres.ingest.copy import copying
+from adapters.postgres.ingest.copy_columns import FIXED, Shapes, rows_of
+from commerce_core.ports.engine import Batch
+from commerce_core.schema import fields as schema
+from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Kind
+
+FEW: Final = 200_000
+"""Up to so many records it is worth fetching their products one by one, not all of the partner."""
+
+_FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
+    "int4",
+    "int4",
+    "bool",
+    "bool",
+    "text",
+    "int8",
+    "int8",
+)
+
+
+def sql_type(kind: Kind) -> LiteralString:
+    """The type of the column that keeps values of a kind."""
+    match kind:
+        case (
+            schema.Text() | schema.Word() | schema.CurrencyCode() | schema.Gtin()
+            | schema.Category() | schema.Options() | schema.Url()
+        ):  # fmt: skip
+            return "text"
+        case schema.Amount() | schema.Grams():
+            return "numeric"
+        case schema.Whole():
+            return "int8"
+        case schema.Instant():
+            return "timestamptz"
+        case schema.Urls():
+            return "text[]"
+        case schema.YesNo():
+            return "bool"
+        case schema.Attributes():
+            return "jsonb"
+        case _:
+            assert_never(kind)
+
+
+@contextmanager
+def by_sets(db: Connection) -> Generator[None]:
+    """Makes the planner join by hashing meanwhile, whatever it believes the tables to hold.
+
+    A catalog that has just been loaded has no statistics yet. The planner then takes a partner's
+    million products for one, and walks the staged records for each of them.
+    """
+    db.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+    yield
+    db.execute(
+        "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT;"
+        "SET LOCAL work_mem TO DEFAULT"
+    )
+
+
+@frozen
+class Staged:
+    """What has been staged: which fields the table has, and which of them each shape says."""
+
+    fields: tuple[str, ...]
+    shapes: tuple[frozenset[str], ...]
+    records: int
+
+    @property
+    def of_catalog(self) -> sql.Composable:
+        """The condition on products `p` that `s` may meet: a few are fetched along the key."""
+        condition = (
+            "p.partner_id = %(partner_id)s AND p.sku = ANY(ARRAY(SELECT sku FROM staged))"
+            if self.records <= FEW
+            else "p.partner_id = %(partner_id)s"
+        )
+        return sql.SQL(condition)
+
+    def says(self, *names: str) -> sql.Composed:
+        """The SQL condition that a staged record `s` says any of these fields."""
+        saying = [n for n, said in enumerate(self.shapes) if not said.isdisjoint(names)]
+        if len(saying) in (0, len(self.shapes)):
+            return sql.SQL("TRUE" if saying else "FALSE").format()
+        return sql.SQL("s.shape = ANY({})").format(sql.Literal(saying))
+
+    def said(self, name: str) -> sql.Composed:
+        """The SQL of a field as `s` says it, NULL where it doesn't."""
+        if name not in self.fields:
+            return sql.SQL("NULL::text").format()
+        return sql.SQL("s.{}").format(sql.Identifier(name))
+
+    def value(self, name: str) -> sql.Composed:
+        """The SQL of a field as `s` says it, or else as the product `p` has it."""
+        if name not in self.fields:
+            return sql.SQL("p.{}").format(sql.Identifier(name))
+        return sql.SQL("CASE WHEN {} THEN s.{} ELSE p.{} END").format(
+            self.says(name), sql.Identifier(name), sql.Identifier(name)
+        )
+
+
+def stage(db: Connection, columns: Collection[str], batches: Iterable[Batch]) -> Staged:
+    """Stages the offers of a file with these columns; making them can't use this connection."""
+    wanted = {*columns, "currency"}
+    names = tuple(name for name in PRODUCT_FIELDS if name in wanted)
+    _create(db, names)
+    shapes = Shapes(names)
+    says_currency = "currency" in columns
+    with copying(db, sql.SQL("COPY staged FROM STDIN")) as sender:
+        for block in rows_of(batches, names, shapes, says_currency=says_currency):
+            sender.put(block)
+    # Without it the planner takes every record for the same sku. The other columns it needn't know.
+    db.execute("ANALYZE staged (line, sku)")
+    return Staged(names, tuple(frozenset(said) for said in shapes.numbers), sender.rows)
+
+
+def _create(db: Connection, names: Sequence[str]) -> None:
+    own_types: list[LiteralString] = [sql_type(BY_NAME[name].kind) for name in names]
+    types = (*_FIXED_TYPES, *own_types)
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(name), sql.SQL(type_), sql.SQL(' COLLATE "C"' if name == "sku" else "")
+        )
+        for name, type_ in zip((*FIXED, *names), types, strict=True)
+    )
+    # A unit may compare twice; the second plan is the one that counts.
+    db.execute(
+        "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.met, pg_temp.repeated, pg_temp.decided"
+    )
+    db.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))

@@ -1,0 +1,1 @@
+"""What the platform announces, and who did what."""

@@ -1,0 +1,1 @@
+"""The ledger of sales, and the reports folded from it."""

@@ -1,0 +1,83 @@
+"""Periods of a report: hours, days, weeks and months by the clocks of a time zone."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from commerce_core.base.errors import InvalidInput
+
+Grain = Literal["hour", "day", "week", "month"]
+MOST_PERIODS: Final = 10_000
+
+
+def period_start(at: datetime, grain: Grain, zone: str) -> datetime:
+    """The first moment (UTC) of the period in which a moment lies, by the clocks of the zone."""
+    clocks = ZoneInfo(zone)
+    local = at.astimezone(clocks)
+    if grain == "hour":
+        into = timedelta(0, local.second, local.microsecond, minutes=local.minute)
+        start = at.astimezone(UTC) - into
+        same = start.astimezone(clocks).utcoffset() == local.utcoffset()
+        return start if same else _clock_change(start, at.astimezone(UTC), clocks)
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+    if grain == "week":
+        day -= timedelta(days=day.weekday())
+    if grain == "month":
+        day = day.replace(day=1)
+    return _first_moment(day, clocks)
+
+
+def _first_moment(day: datetime, clocks: ZoneInfo) -> datetime:
+    """When the clocks first show that midnight or, where they skip it, what comes after it."""
+    first, other = (day.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1))
+    shown = first.astimezone(clocks).replace(tzinfo=None) == day
+    return first if shown else _clock_change(other, first, clocks)
+
+
+def _clock_change(before: datetime, after: datetime, clocks: ZoneInfo) -> datetime:
+    """The whole second, of those after `before`, from which on the offset is that of `after`."""
+    offset = after.astimezone(clocks).utcoffset()
+    low, high = 0, (after - before) // timedelta(seconds=1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        there = (before + timedelta(seconds=middle)).astimezone(clocks).utcoffset() == offset
+        low, high = (low, middle) if there else (middle, high)
+    return before + timedelta(seconds=high)
+
+
+def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterator[datetime]:
+    """The first moment of each period that begins before `until`, from the one of `since` on.
+
+    InvalidInput where there are too many, or where one begins or ends outside of the calendar.
+    """
+    try:
+        at = period_start(since, grain, zone)
+        for _ in range(MOST_PERIODS + 1):
+            if at >= until:
+                return
+            yield at
+            at = _next_period(at, grain, zone)
+    except OverflowError as error:
+        detail = "The range reaches to where the calendar ends."
+        raise InvalidInput.at("/from", "bad_range", detail) from error
+    detail = f"The range has over {MOST_PERIODS:,} periods; take a coarser grain."
+    raise InvalidInput.at("/grain", "too_many_periods", detail)
+
+
+def _next_period(at: datetime, grain: Grain, zone: str) -> datetime:
+    if grain == "hour":
+        # Clocks that are set back or forward by half an hour make one that is shorter.
+        beyond = period_start(at + timedelta(hours=1), grain, zone)
+        between = period_start(beyond - datetime.resolution, grain, zone)
+        return between if between > at else beyond
+    # A step that surely ends within the next period, whatever the clocks do in between.
+    days = {"day": 1, "week": 7, "month": 31}[grain]
+    local = at.astimezone(ZoneInfo(zone)).replace(hour=12)
+    return period_start(local + timedelta(days=days), grain, zone)
+
+
+def show_period(at: datetime, grain: Grain, zone: str) -> str:
+    """The local start of a period: a date, or for hours a time with its offset."""
+    local = at.astimezone(ZoneInfo(zone))
+    return local.isoformat(timespec="seconds") if grain == "hour" else local.date().isoformat()

@@ -1,0 +1,119 @@
+"""Money: decimal amounts beside an ISO 4217 currency, never a float, rounded in one place.
+
+An amount stands beside its currency everywhere: in a feed, a column, a JSON object, an order. So
+there is no wrapper around the pair; there is `Currency`, which knows how many decimals an amount
+has, and through which every amount passes that is read or computed. What has passed shows exactly
+those decimals: `80.00` in USD, `80` in JPY, `80.000` in KWD.
+"""
+
+import math
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.base.errors import InvalidInput
+
+LARGEST_AMOUNT: Final = Decimal("999999999999.9999")
+"""No price and no line may be above it; sums have room to spare in `numeric` and in Decimal."""
+
+# Source: ISO 4217 lists one and three, as published for 2026. Historic codes are included, since
+# partners go on sending them; metals, funds of account and test codes are not: nobody pays in them.
+_DECIMALS: Final[dict[int, str]] = {
+    0: """BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
+          ADP BEF BYB BYR ESP GRD ITL LUF MGF PTE ROL TPE TRL""",
+    2: """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
+          CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP
+          GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK
+          LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO
+          NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS
+          SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST
+          XAD XCD XCG YER ZAR ZMW ZWG
+          AFA ANG ATS AZM BGL BGN CSD CUC CYP DEM EEK FIM FRF GHC HRK IEP LTL LVL MRO MTL MZM NLG
+          RUR SDD SIT SKK SLL SRG STD TMM USS VEB VEF XEU ZMK ZWD ZWL ZWR""",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_EXPONENTS: Final = {code: digits for digits, codes in _DECIMALS.items() for code in codes.split()}
+
+# Wide enough for any amount there can be, and the same whatever context the caller computes in.
+_ROUNDING: Final = Context(prec=100)
+
+
+@frozen
+class Currency:
+    """An ISO 4217 currency: its code and the number of decimals its amounts have."""
+
+    code: str
+    exponent: int
+
+    @property
+    def zero(self) -> Decimal:
+        """Nothing, shown with this currency's decimals."""
+        return Decimal(0).scaleb(-self.exponent)
+
+    def is_exact(self, amount: Decimal) -> bool:
+        """Whether the amount has no digits beyond this currency's decimals."""
+        return amount == self.round(amount)
+
+    def round(self, amount: Decimal) -> Decimal:
+        """The amount in this currency's decimals, halves away from zero: our only rounding."""
+        return amount.quantize(self.zero, ROUND_HALF_UP, _ROUNDING)
+
+    def allocate(self, total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+        """Splits `total` in proportion to `weights` so that the parts add up to it exactly.
+
+        By largest remainder: each part is rounded down to the smallest unit, and the units left
+        over go to the parts that lost most, the earlier first. Weights that are all zero count as
+        equal.
+        """
+        return apportion(self.round(total), weights, self.exponent)
+
+
+def apportion(total: Decimal, weights: Sequence[Decimal], decimals: int) -> list[Decimal]:
+    """Splits a total of so many decimals in proportion to weights, by largest remainder.
+
+    Weights that add up to zero or less can't be shared by, and count as equal.
+    """
+    if not weights:
+        return []
+    # In fractions, since sums of decimals are rounded to 28 digits and then wouldn't add up.
+    exact_weights = [Fraction(weight) for weight in weights]
+    whole, units = sum(exact_weights), int(Fraction(total) * 10**decimals)
+    shares = [weight / whole for weight in exact_weights] if whole > 0 else _equal(len(weights))
+    exact = [units * share for share in shares]
+    parts = [math.floor(part) for part in exact]
+    by_loss = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    for index in by_loss[: units - sum(parts)]:
+        parts[index] += 1
+    return [Decimal(f"{part}E-{decimals}") for part in parts]
+
+
+def _equal(count: int) -> list[Fraction]:
+    return [Fraction(1, count)] * count
+
+
+def find_currency(code: str) -> Currency | None:
+    """The currency of that code, current or historic, in any case; None where there is none."""
+    # Capitals of other scripts can be ASCII: those of the ligature in "\ufb01m" are FI.
+    return _CURRENCIES.get(code.strip().upper()) if code.isascii() else None
+
+
+_CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENTS.items()}
+
+
+def currency(code: str) -> Currency:
+    """The currency of that code; InvalidInput where there is none."""
+    found = find_currency(code)
+    if found is None:
+        raise InvalidInput.at(
+            "/currency", "unknown_currency", f"{code[:20]!r} is no ISO 4217 currency code."
+        )
+    return found
+
+
+def currencies() -> dict[str, int]:
+    """Every code that is understood, with its number of decimals."""
+    return dict(_EXPONENTS)

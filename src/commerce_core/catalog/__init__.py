@@ -1,0 +1,1 @@
+"""Products, the queries over them, the publications that change them, and their export."""

@@ -1,0 +1,157 @@
+"""Products: a partner's offers of the smallest things to buy, and whether they can be bought."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from attrs import frozen
+
+from commerce_core.schema.fields import PRODUCT_FIELDS, Value
+
+ProductStatus = Literal["active", "removed"]
+Availability = Literal["in_stock", "out_of_stock", "preorder", "backorder", "discontinued"]
+NotSellable = Literal[
+    "removed", "discontinued", "unpriced", "zero_price", "out_of_stock", "no_stock"
+]
+
+
+@frozen
+class Oversold:
+    """A product of which open orders hold more units than its partner says are there."""
+
+    product_id: str
+    sku: str
+    quantity: int
+    held: int
+
+
+@frozen(kw_only=True)
+class Product:
+    """A product as it now stands: what its partner's feeds said last.
+
+    Its `product_id` never changes, not when it is removed and restored either. `version` counts its
+    changes from 1; `feed_id` and `line` are where its values came from, `origin_id` the publication
+    that first had them where a revert brought them back; `held` are its units on open orders.
+    Amounts are in major units of `currency`, weight is in grams.
+    """
+
+    product_id: str
+    partner_id: str
+    partner_name: str
+    source_id: str
+    sku: str
+    product_name: str
+    group_id: str | None = None
+    options: str | None = None
+    description: str | None = None
+    brand: str | None = None
+    condition: str | None = None
+    category: str | None = None
+    gtin: str | None = None
+    mpn: str | None = None
+    price: Decimal | None = None
+    currency: str | None = None
+    sale_price: Decimal | None = None
+    sale_starts_at: datetime | None = None
+    sale_ends_at: datetime | None = None
+    availability: Availability | None = None
+    quantity: int | None = None
+    weight: Decimal | None = None
+    product_url: str | None = None
+    image_url: str | None = None
+    additional_image_urls: tuple[str, ...] | None = None
+    attributes: Mapping[str, str] | None = None
+    status: ProductStatus = "active"
+    feed_id: str
+    line: int
+    version: int = 1
+    publication_id: str
+    ordinal: int = 0
+    origin_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    held: int = 0
+
+    def values(self) -> dict[str, Value]:
+        """What the feeds said of it, by field."""
+        return {name: getattr(self, name) for name in PRODUCT_FIELDS}
+
+    @property
+    def available(self) -> int | None:
+        """Units that can still be sold; None where the quantity isn't tracked."""
+        return None if self.quantity is None else max(0, self.quantity - self.held)
+
+    @property
+    def sells_without_stock(self) -> bool:
+        """Whether it is sold before it is there."""
+        return self.availability in ("preorder", "backorder")
+
+    @property
+    def not_sellable_reason(self) -> NotSellable | None:
+        """Why it can't be bought now: the first reason that holds; None where it can."""
+        if self.status == "removed":
+            return "removed"
+        if self.availability == "discontinued":
+            return "discontinued"
+        if not self.price:
+            return "unpriced" if self.price is None else "zero_price"
+        if self.availability == "out_of_stock" or (
+            self.availability is None and self.quantity == 0
+        ):
+            return "out_of_stock"
+        return "no_stock" if self.available == 0 and not self.sells_without_stock else None
+
+    @property
+    def sellable(self) -> bool:
+        """Whether an order for one unit would be taken."""
+        return self.not_sellable_reason is None
+
+    def can_supply(self, units: int) -> bool:
+        """Whether that many more units can be sold, given those already on open orders."""
+        return self.sells_without_stock or self.available is None or units <= self.available
+
+
+def is_sold_out(availability: object, quantity: object) -> bool:
+    """Whether a feed says so; what sells without stock isn't, nor is what was discontinued."""
+    return availability == "out_of_stock" or (availability in (None, "in_stock") and quantity == 0)
+
+
+SortBy = Literal[
+    "product_id", "price", "product_name", "brand", "category", "created_at", "updated_at"
+]
+
+
+@frozen
+class ProductQuery:
+    """Which products, in which order: all that fit every filter given; ties are broken by id.
+
+    `skus` empty means any sku. `category` is a path, and stands for all that is below it too. `q`
+    are words, all of which have to be in what is searched of a product. `query` says what
+    each filter asks, and sorts; what lacks the value sorted by is last in either order.
+    """
+
+    IDENTITY: ClassVar = (
+        "ProductQuery(partner_id={0.partner_id!r}, source_id={0.source_id!r}, "
+        "feed_id={0.feed_id!r}, skus={0.skus!r}, currency={0.currency!r}, "
+        "status={0.status!r}, sort_by={0.sort_by!r}, order={0.order!r}, brand={0.brand!r}, "
+        "category={0.category!r}, availability={0.availability!r}, "
+        "sellable={0.sellable!r}, price_min={0.price_min!r}, price_max={0.price_max!r}, "
+        "updated_since={0.updated_since!r}, q={0.q!r})"
+    )
+    partner_id: str | None = None
+    source_id: str | None = None
+    feed_id: str | None = None
+    skus: tuple[str, ...] = ()
+    currency: str | None = None
+    status: Literal["active", "removed", "all"] = "active"
+    sort_by: SortBy = "product_id"
+    order: Literal["asc", "desc"] = "asc"
+    brand: str | None = None
+    category: str | None = None
+    availability: Availability | None = None
+    sellable: bool | None = None
+    price_min: Decimal | None = None
+    price_max: Decimal | None = None
+    updated_since: datetime | None = None
+    q: str | None = None

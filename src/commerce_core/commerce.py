@@ -1,0 +1,133 @@
+"""Everything the system does, noun by noun. Each public method of a noun is one use case.
+
+    partners    who sends feeds                     products    the catalog as it is
+    sources     standing feeds, their profiles      history     what it was, and why
+    keys        who may call, and what they may do  orders      sales at frozen prices
+    feeds       files as they came                  analytics   what was sold
+    jobs        what is done with feeds             events      what is announced
+    plans       what a feed would do; decisions     audit       who did what
+    reverts     going back to before a feed         health      whether every part is up
+    queue       jobs, as workers see them
+
+    upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
+                                               │         │               └> hold ──> a decision
+                                      records, problems plan
+    publication ──> products, versions ──> changes, history, lineage, revert, replay, export
+    products ──> order: reserve units, price, freeze lines, ledger entries ──> figures
+
+A use case looks, decides with the pure core, and writes once: one `with store.begin()` is one
+transaction. Entry points translate to these and back, and decide nothing. What a product costs is
+decided in `pricing`, whether it can be sold in `catalog`, what a record means in `parsing`, what
+becomes of it in `plans`, whether that waits for a person in `feeds.guards`. `ingestion` runs the
+jobs. Events and audit entries are written in the transaction of what they report.
+"""
+
+from attrs import frozen
+
+from commerce_core.partners.access import Principal
+from commerce_core.usecases.analytics import Analytics
+from commerce_core.usecases.audit import Audit
+from commerce_core.usecases.context import Context
+from commerce_core.usecases.events import Events
+from commerce_core.usecases.feeds import Feeds
+from commerce_core.usecases.health import Health
+from commerce_core.usecases.history import History
+from commerce_core.usecases.jobs import Jobs
+from commerce_core.usecases.keys import Keys
+from commerce_core.usecases.orders import Orders
+from commerce_core.usecases.partners import Partners
+from commerce_core.usecases.plans import Plans
+from commerce_core.usecases.products import Products
+from commerce_core.usecases.queue import Queue
+from commerce_core.usecases.reverts import Reverts
+from commerce_core.usecases.sources import Sources
+
+
+@frozen
+class Commerce:
+    """The platform as one principal sees it. Safe to share between threads."""
+
+    context: Context
+
+    @property
+    def partners(self) -> Partners:
+        """Who sends feeds."""
+        return Partners(self.context)
+
+    @property
+    def keys(self) -> Keys:
+        """API keys."""
+        return Keys(self.context)
+
+    @property
+    def sources(self) -> Sources:
+        """Standing feeds of partners, and the profiles that read them."""
+        return Sources(self.context)
+
+    @property
+    def feeds(self) -> Feeds:
+        """Files received."""
+        return Feeds(self.context)
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is done with feeds."""
+        return Jobs(self.context)
+
+    @property
+    def plans(self) -> Plans:
+        """What a feed would do, and decisions about feeds that are held."""
+        return Plans(self.context)
+
+    @property
+    def reverts(self) -> Reverts:
+        """Going back to before a feed."""
+        return Reverts(self.context)
+
+    @property
+    def products(self) -> Products:
+        """The catalog."""
+        return Products(self.context)
+
+    @property
+    def history(self) -> History:
+        """The catalog through time."""
+        return History(self.context)
+
+    @property
+    def orders(self) -> Orders:
+        """Orders."""
+        return Orders(self.context)
+
+    @property
+    def analytics(self) -> Analytics:
+        """What was sold."""
+        return Analytics(self.context)
+
+    @property
+    def events(self) -> Events:
+        """What is announced."""
+        return Events(self.context)
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
+        return Audit(self.context)
+
+    @property
+    def health(self) -> Health:
+        """Whether every part is up."""
+        return Health(self.context)
+
+    @property
+    def queue(self) -> Queue:
+        """Jobs, as workers see them."""
+        return Queue(self.context)
+
+    def acting_as(self, principal: Principal) -> "Commerce":
+        """The same platform as another principal sees it."""
+        return Commerce(self.context.acting_as(principal))
+
+    def authenticated(self, secret: str | None) -> "Commerce":
+        """The platform as the holder of an API key sees it; Unauthenticated without a valid one."""
+        return self.acting_as(self.keys.authenticate(secret))

@@ -1,0 +1,1 @@
+"""Feeds, their sources and jobs, and the guards that judge them."""

@@ -1,0 +1,226 @@
+"""Jobs: what is to be done with a feed, how far it is, and what became of every record.
+
+    queued <─> running ──> completed | failed | held
+       └─────> cancelled              approved: queued again <──┘──> rejected: cancelled
+
+A worker claims a released job under a lease. Each claim is an attempt with a number, and whatever a
+run commits checks that number in the same transaction: a run that was taken over commits nothing.
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, Final, Literal
+
+from attrs import evolve, frozen
+
+from commerce_core.base.errors import Conflict
+from commerce_core.feeds.summary import Outcome, Summary
+
+MOST_SILENT_ENDS: Final = 3
+"""After so many attempts that ended without a word a feed is set aside."""
+MOST_SEVERED_ENDS: Final = 5
+"""After so many attempts under which the store fell over, too."""
+LEASE: Final = timedelta(seconds=30)
+"""How long a claim holds without being renewed, by the store's clock."""
+_MOMENT: Final = 0.001
+"""Seconds; in less nothing is said to have gone on."""
+MOST_PROBLEMS_KEPT: Final = 1_000
+"""Problems of one job that can be listed; all of them are counted."""
+FeedJobKind = Literal["ingest", "validate", "plan"]
+"""What can be done with a feed that was received."""
+JobKind = Literal["ingest", "validate", "plan", "revert"]
+JobStatus = Literal["queued", "running", "completed", "failed", "held", "cancelled"]
+FINISHED: Final = ("completed", "failed", "held", "cancelled")
+LONGEST_NOTE: Final = 1_000
+Without = Literal["removals"]
+"""What an approval may leave out."""
+
+
+@frozen
+class Decision:
+    """What a person has decided about a held feed: who, when, why; and what to leave out of it."""
+
+    verdict: Literal["approved", "rejected"]
+    actor: str
+    at: datetime
+    note: str | None = None
+    without: tuple[Without, ...] = ()
+
+
+@frozen
+class Progress:
+    """How far a run is: its stage, the bytes and records read so far."""
+
+    stage: str = "queued"
+    bytes_read: int = 0
+    bytes_total: int = 0
+    records: int = 0
+
+
+@frozen
+class Pace:
+    """How fast a run goes: records a second so far, and seconds until it has read everything.
+
+    Both are None where that can't be told: before it has begun, and once all has been read.
+    """
+
+    records_per_second: int | None = None
+    seconds_left: float | None = None
+
+
+@frozen
+class JobError:
+    """Why a job failed: a stable code, and a message for a person."""
+
+    code: str
+    message: str
+
+
+@frozen
+class Job:
+    """What is to be done with a feed. A finished job never runs again.
+
+    `attempts` counts its claims, `silent_ends` those that nobody finished or gave back, and
+    `severed_ends` those under which the store fell over, or the way to it was cut. `decision` is
+    what was decided when it was held.
+    """
+
+    job_id: str
+    feed_id: str
+    partner_id: str
+    kind: JobKind
+    status: JobStatus
+    released: bool
+    created_at: datetime
+    outcome: Outcome | None = None
+    attempts: int = 0
+    silent_ends: int = 0
+    severed_ends: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress = Progress()
+    summary: Summary | None = None
+    error: JobError | None = None
+    decision: Decision | None = None
+
+    @property
+    def reports(self) -> str:
+        """Where the reports of its attempts lie among the files."""
+        return f"reports/{self.partner_id}/{self.job_id}"
+
+    @property
+    def report_key(self) -> str:
+        """Where the report of this attempt lies, if there is one."""
+        return f"{self.reports}/{self.attempts}"
+
+    @property
+    def why_set_aside(self) -> str | None:
+        """Why no further attempt at it is made, if so."""
+        if self.silent_ends >= MOST_SILENT_ENDS:
+            return f"{self.silent_ends} attempts ended without a word; the feed is set aside."
+        if self.severed_ends >= MOST_SEVERED_ENDS:
+            return (
+                f"In {self.severed_ends} attempts the database fell over or was cut off; the feed "
+                "is set aside."
+            )
+        return None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will happen to it any more, or not before somebody decides."""
+        return self.status in FINISHED
+
+    def leaves_out(self, what: Without) -> bool:
+        """Whether it was approved without that."""
+        return self.decision is not None and what in self.decision.without
+
+    def pace(self, now: datetime) -> Pace:
+        """How fast it goes, as of now."""
+        done = self.progress
+        if self.status != "running" or self.started_at is None or not done.bytes_read:
+            return Pace()
+        gone = max((now - self.started_at).total_seconds(), _MOMENT)
+        left = gone * (done.bytes_total - done.bytes_read) / done.bytes_read
+        return Pace(int(done.records / gone), round(left, 1) if left > 0 else None)
+
+    def release(self) -> "Job":
+        """Ready for a worker; a running job stays as it is. Conflict if it is finished."""
+        self._check_unfinished("run")
+        return evolve(self, released=True)
+
+    def cancel(self, at: datetime) -> "Job":
+        """Cancelled, if it hasn't begun; Conflict otherwise."""
+        self._check_unfinished("be cancelled")
+        if self.status == "running":
+            raise Conflict(
+                f"Job {self.job_id} is running and can't be cancelled any more.",
+                "Wait for its end.",
+                code="job_running",
+            )
+        return evolve(self, status="cancelled", finished_at=at)
+
+    def complete(self, at: datetime, summary: Summary, outcome: Outcome) -> "Job":
+        """Done, with what became of every record."""
+        return self._finish("completed", at, summary=summary, outcome=outcome)
+
+    def fail(self, at: datetime, error: JobError, summary: Summary | None = None) -> "Job":
+        """Failed as a whole: no record of its feed landed."""
+        return self._finish("failed", at, error=error, summary=summary)
+
+    def hold(self, at: datetime, summary: Summary) -> "Job":
+        """Held, with what would become of every record; no decision covers it."""
+        return self._finish("held", at, summary=summary, decision=None)
+
+    def decided(self, decision: Decision) -> "Job":
+        """Approved, and ready to be claimed once more; or rejected, and so cancelled.
+
+        Conflict `feed_not_held` if it isn't held.
+        """
+        if self.status != "held":
+            raise Conflict(
+                f"Job {self.job_id} is {self.status}; only a held one is approved or rejected.",
+                code="feed_not_held",
+            )
+        if decision.verdict == "rejected":
+            return evolve(self, status="cancelled", decision=decision)
+        return evolve(self, status="queued", released=False, finished_at=None, decision=decision)
+
+    def _finish(self, status: JobStatus, at: datetime, **changes: object) -> "Job":
+        progress = evolve(self.progress, stage=status)
+        return evolve(self, status=status, finished_at=at, progress=progress, **changes)
+
+    def _check_unfinished(self, verb: str) -> None:
+        if self.status == "held":
+            raise Conflict(
+                f"Job {self.job_id} is held; it can't {verb} before somebody decides.",
+                f"Look at its plan, and approve or reject feed {self.feed_id}.",
+                code="job_held",
+            )
+        if self.is_finished:
+            raise Conflict(
+                f"Job {self.job_id} is {self.status}; it can't {verb} any more.",
+                f"Make a new job for the same feed: `commerce jobs run {self.feed_id}`, or "
+                f"POST /v1/feeds/{self.feed_id}/jobs.",
+                code="job_finished",
+            )
+
+
+@frozen
+class Backlog:
+    """The released jobs that wait for a worker: how many, and when the oldest was made."""
+
+    waiting: int
+    oldest: datetime | None
+
+
+@frozen
+class JobQuery:
+    """Which jobs: all that fit every filter given, newest first."""
+
+    IDENTITY: ClassVar = (
+        "JobQuery(feed_id={0.feed_id!r}, partner_id={0.partner_id!r}, status={0.status!r}, "
+        "kind={0.kind!r})"
+    )
+    feed_id: str | None = None
+    partner_id: str | None = None
+    status: JobStatus | None = None
+    kind: JobKind | None = None

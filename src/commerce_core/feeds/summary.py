@@ -1,0 +1,92 @@
+"""The summary of a run: what became of each record, and the identities that must hold."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from attrs import field, frozen
+
+Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
+
+
+@frozen
+class Stage:
+    """One stage of a run: how long it took, and how many records went through."""
+
+    name: str
+    seconds: float
+    records: int
+
+
+@frozen
+class Drift:
+    """A column that came, went, or that could be read before and can't now."""
+
+    kind: Literal["column_added", "column_gone", "column_unreadable"]
+    column: str
+    field: str | None
+    detail: str
+
+
+@frozen
+class Summary:
+    """What became of every record of a feed; the identities that `check` asserts always hold.
+
+    `columns` are the header, `mapping` is each field's column in it; `drift` is how this file
+    differs in form from the one that was applied before. `report_records` are the rejected records
+    that stand in the report, for the partner to mend.
+    """
+
+    records_read: int = 0
+    created: int = 0
+    updated: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    folded: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    overtaken: int = 0
+    blank: int = 0
+    absent: int = 0
+    removed: int = 0
+    warnings: int = 0
+    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
+    columns: tuple[str, ...] = ()
+    mapping: Mapping[str, str] = field(factory=dict[str, str])
+    errors_by_column: Mapping[str, int] = field(factory=dict[str, int])
+    drift: tuple[Drift, ...] = ()
+    unused_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    report_records: int = 0
+
+    @property
+    def accepted(self) -> int:
+        """Records that the catalog now agrees with."""
+        return (
+            self.created + self.updated + self.restored + self.unchanged + self.deleted
+            + self.overtaken
+        )  # fmt: skip
+
+    @property
+    def changes(self) -> int:
+        """Products that are not as they were."""
+        return self.created + self.updated + self.restored + self.removed
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of a completed ingest with these figures."""
+        if self.rejected:
+            return "with_rejects"
+        return "clean" if self.changes else "nothing_changed"
+
+    def check(self, before: int, after: int) -> None:
+        """Asserts that no record was lost, and that the catalog grew by just what is told here."""
+        fates = (
+            self.accepted + self.folded + self.skipped + self.rejected + self.duplicate + self.blank
+        )
+        if fates != self.records_read:
+            raise AssertionError(f"{self.records_read} records read, {fates} accounted for: {self}")
+        if after != before + self.created + self.restored - self.removed:
+            raise AssertionError(f"{before} products before, {after} after: {self}")

@@ -1,0 +1,231 @@
+"""Lineage: where each value of a product came from, down to the cell that said it.
+
+    value ──> the version that set it ──> publication ──> feed, its sha256 ──> line ──> cells
+
+A value was set by the first of the versions that have had it without a break. Where a revert
+brought it back, that is the version that the revert went back to.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import BinaryIO
+
+from attrs import evolve, frozen
+
+from commerce_core.catalog.product import Product, ProductStatus
+from commerce_core.catalog.publication import Publication, PublicationKind
+from commerce_core.feeds.feed import Feed
+from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.mapping import PICTURES, Feeding
+from commerce_core.profiles.normalise import translation
+from commerce_core.profiles.presets import in_full
+from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
+
+
+@frozen
+class CellSaid:
+    """A cell of a record, under its header as the partner wrote it."""
+
+    column: str
+    cell: str
+
+
+@frozen
+class Witness:
+    """A record that set values of a product, and the feed and publication that it came with.
+
+    `text` is the record as it stands in the raw file, `cells` are its cells; both are empty where
+    there is none, `note` then says why: the product was absent, or the file can't be read any more.
+    """
+
+    version: int
+    publication: int
+    kind: PublicationKind
+    published_at: datetime
+    actor: str
+    feed_id: str
+    file_name: str
+    sha256: str
+    mode: Mode
+    profile_version: int
+    line: int
+    text: str = ""
+    cells: tuple[CellSaid, ...] = ()
+    note: str | None = None
+
+
+@frozen
+class ValueSaid:
+    """One value of a product: the version that set it, the cells that said it, how they are read.
+
+    `cells` are empty where no cell said it: `reading` tells what did.
+    """
+
+    field: str
+    value: Value
+    version: int
+    feed_id: str
+    line: int
+    cells: tuple[CellSaid, ...]
+    reading: str
+
+
+@frozen
+class Lineage:
+    """Where a version of a product came from: who wrote it, and the origin of every value."""
+
+    product_id: str
+    partner_name: str
+    sku: str
+    version: int
+    status: ProductStatus
+    written_by: Witness
+    witnesses: tuple[Witness, ...]
+    values: tuple[ValueSaid, ...]
+
+
+@frozen
+class Origins:
+    """The versions of a product up to the one that is asked about, and what set each value."""
+
+    versions: Mapping[int, Product]
+    asked: int
+
+    @classmethod
+    def of(cls, versions: Sequence[Product], asked: int) -> "Origins":
+        """From versions in any order; `asked` is among them."""
+        return cls({version.version: version for version in versions}, asked)
+
+    def set_by(self, field: str) -> Product:
+        """The version that set the value which the asked one has."""
+        version = self.origin_of(self.versions[self.asked])
+        while (before := self.versions.get(version.version - 1)) is not None:
+            if getattr(before, field) != getattr(version, field):
+                break
+            version = self.origin_of(before)
+        return version
+
+    def origin_of(self, version: Product) -> Product:
+        """The version itself, or the one whose values a revert brought back with it."""
+        if version.origin_id is None:
+            return version
+        first = (
+            earlier
+            for earlier in self.versions.values()
+            if earlier.publication_id == version.origin_id and earlier.version < version.version
+        )
+        return next(first, version)
+
+    def fields(self) -> Iterator[tuple[str, Product]]:
+        """Each field that has a value, with the version that set it."""
+        product = self.versions[self.asked]
+        return (
+            (name, self.set_by(name))
+            for name in PRODUCT_FIELDS
+            if getattr(product, name) is not None
+        )
+
+
+@frozen
+class Testimony:
+    """One record of a raw file, and how the file is read."""
+
+    opening: Opening
+    terms: Terms
+    prepared: Prepared
+
+    @property
+    def cells(self) -> tuple[CellSaid, ...]:
+        """All its cells, those that it took from the record before it included."""
+        header = self.opening.layout.header
+        return tuple(
+            CellSaid(column, cell)
+            for column, cell in zip(header, self.prepared.raw.cells or (), strict=False)
+        )
+
+    def said(self, field: str, value: Value) -> tuple[tuple[CellSaid, ...], str]:
+        """The cells that said a field, and how they are read."""
+        feeding = self.opening.layout.feedings.get(field)
+        cells = self.prepared.raw.cells
+        if feeding is None or cells is None:
+            return (), self._assumed(field)
+        header = self.opening.layout.header
+        used = tuple(CellSaid(header[i], cells[i]) for i in feeding.indexes if i < len(cells))
+        if not any(cell.cell for cell in used):
+            return (), self._assumed(field) if field == "currency" else "set by the profile"
+        return used, "; ".join(self._steps(field, feeding, cells, value))
+
+    def _assumed(self, field: str) -> str:
+        if field == "currency":
+            feedings = (self.opening.layout.feedings.get(n) for n in ("price", "sale_price"))
+            if any(feeding and feeding.currency for feeding in feedings):
+                return "said by the header of the price, or beside its number"
+            where = "the profile's" if self.terms.profile.currency else "the partner's"
+            return f"beside the price, or {where} currency"
+        if field == PICTURES and self.prepared.pictures:
+            return "said by the records that were folded into this one"
+        return "the file has no column for it"
+
+    def _steps(
+        self, field: str, feeding: Feeding, cells: Sequence[str], value: Value
+    ) -> Iterator[str]:
+        """What was done to the cells, step by step."""
+        text = feeding.gather(cells)
+        if len(feeding.indexes) > 1:
+            yield f"put together: {text}"
+        translated = translation(feeding.column, feeding.field.kind, self.terms.style)(text)
+        read = translated if isinstance(translated, str) else text
+        if read != text:
+            yield f"read by the profile as {read}"
+        if feeding.column.unit == "minor":
+            yield "in minor units"
+        if field == PICTURES and self.prepared.pictures:
+            yield f"with {len(self.prepared.pictures)} of the records folded into it"
+        if _shown(value) != read:
+            yield f"kept as {_shown(value)}"
+        elif read == text:
+            whole = [cells[index] for index in feeding.indexes]
+            yield "as it stands" if whole == [read] else "trimmed"
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def testimonies(raw: BinaryIO, terms: Terms, lines: Sequence[int]) -> dict[int, Testimony]:
+    """The records that begin on these lines, by line; reads no further than the last of them."""
+    wanted, found = set(lines), dict[int, Testimony]()
+    opening = begin(raw, terms)
+    terms = evolve(terms, profile=in_full(terms.profile))
+    for prepared in opening.prepared:
+        if prepared.raw.line in wanted:
+            found[prepared.raw.line] = Testimony(opening, terms, prepared)
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def witness(
+    version: Product, publication: Publication, feed: Feed, told: Testimony | None, note: str | None
+) -> Witness:
+    """The record that wrote a version, as far as it can be shown."""
+    return Witness(
+        version.version,
+        publication.number or 0,
+        publication.kind,
+        version.updated_at,
+        publication.actor,
+        feed.feed_id,
+        feed.file_name,
+        feed.sha256,
+        publication.mode,
+        publication.profile_version,
+        version.line,
+        told.prepared.raw.sent.rstrip("\r\n") if told else "",
+        told.cells if told else (),
+        note,
+    )

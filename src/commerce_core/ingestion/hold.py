@@ -1,0 +1,59 @@
+"""Holding: which feeds wait for a decision, what a decision covers, and what overtakes the wait."""
+
+from datetime import datetime
+from typing import Final
+
+from attrs import evolve
+
+from commerce_core.feeds.feed import Feed, FeedQuery
+from commerce_core.feeds.guards import holds, worse
+from commerce_core.feeds.job import Job, JobQuery
+from commerce_core.feeds.summary import Summary
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.store import UnitOfWork
+
+MOST_LOOKED_AT: Final = 200
+"""Held feeds that are looked at together."""
+
+
+def is_held(unit: UnitOfWork, job: Job, plan: KeptPlan | None) -> bool:
+    """Whether guards keep the feed from the catalog, since no approval covers what they say.
+
+    An approval covers the plan that was kept when it was given, and none that is worse.
+    """
+    if plan is None or not holds(plan.guards):
+        return False
+    approved = unit.jobs.plan(job.job_id) if job.decision else None
+    return approved is None or worse(plan.guards, approved.guards)
+
+
+def held_job(unit: UnitOfWork, feed: Feed) -> Job | None:
+    """The feed's job that waits for a decision, if one does."""
+    query = JobQuery(feed_id=feed.feed_id, status="held")
+    return next(iter(unit.jobs.page(query, None, 1).items), None)
+
+
+def supersede_held(unit: UnitOfWork, applied: Feed, at: datetime) -> list[Feed]:
+    """Ends the wait of the source's held feeds that show no later moment than a full one applied.
+
+    Their jobs are completed as `superseded`, as they would be if somebody approved them now.
+    Returns these feeds.
+    """
+    ended: list[Feed] = []
+    query = FeedQuery(source_id=applied.source_id, status="held")
+    for feed in unit.feeds.page(query, None, MOST_LOOKED_AT).items:
+        job = held_job(unit, feed)
+        if job is None or feed.snapshot_at > applied.snapshot_at:
+            continue
+        # Somebody may just have decided on it; whoever locks the job first is right.
+        job = unit.jobs.lock(job.job_id)
+        if job.status == "held":
+            note = (
+                f"Feed {applied.feed_id}, applied meanwhile, shows the whole catalog as of later."
+            )
+            summary = job.summary or Summary()
+            summary = evolve(summary, notes=(*summary.notes, note))
+            unit.jobs.put(job.complete(at, summary, "superseded"))
+            unit.feeds.put(feed.became("superseded"))
+            ended.append(feed)
+    return ended

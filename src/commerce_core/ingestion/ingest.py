@@ -1,0 +1,315 @@
+"""One run of a feed's job: from its raw bytes to a publication, in one transaction.
+
+    raw file ──> read records ──> compare with the catalog ──> apply ──> summary, publication
+                     │                    │          └──> hold, for somebody to decide
+                  validate              plan
+
+Nothing of a run is seen until all of it is, and a run that lost its lease commits nothing. Jobs
+that only validate or plan write what they found, and leave the state of their feed alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from commerce_core.activity.events import MOST_OVERSOLD, Event, Told, announced
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.ids import Entropy, mint, mint_block
+from commerce_core.catalog.product import Oversold
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import Job, JobError, Progress
+from commerce_core.feeds.summary import Outcome, Summary
+from commerce_core.ingestion.hold import is_held, supersede_held
+from commerce_core.ingestion.plan import Planned, Planning, Run, newer_full_snapshot
+from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport
+from commerce_core.ingestion.unchanged import recognised
+from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.engine import Batch, FeedEngine
+from commerce_core.ports.files import Files
+from commerce_core.ports.runtime import Clock, KeepLease
+from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.schema.problems import PROBLEMS, Problem
+
+
+@frozen
+class Ingest:
+    """Runs jobs that have been claimed."""
+
+    store: Store
+    files: Files
+    clock: Clock
+    entropy: Entropy
+    keep_lease: KeepLease
+    engine: FeedEngine
+    actor: str
+
+    def run(self, job: Job) -> Job:
+        """The finished job, also where its file was refused as a whole.
+
+        Raises RunLost if another attempt took over, and Unavailable if a part is out of reach; then
+        nothing of this run has happened, and the job is taken again once it was given back or its
+        lease is over.
+        """
+        if why := job.why_set_aside:
+            return self._fail(job, FileRefused("set_aside", why, "Look at the file and the logs."))
+        try:
+            with self.store.begin() as unit:
+                return self._ingest(unit, job)
+        except FileRefused as refusal:
+            return self._fail(job, refusal)
+
+    def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
+        feed = unit.feeds.get(job.feed_id)
+        same = self._recognised(unit, job, feed)
+        if same is not None:
+            return self._recognise(unit, job, feed, same)
+        # The lease is renewed from a unit of its own. That would wait for this one if this one had
+        # written to the job, so nothing is written to it before the keeper has ended.
+        with self.keep_lease(job, unit.session) as tell:
+            planning = Planning(self.files, self.clock, self.engine)
+            open_raw = partial(self.files.open, feed.file_key)
+            without_removals = job.leaves_out("removals")
+            run = planning.begin(
+                unit, feed, job.kind, open_raw, tell, without_removals=without_removals
+            )
+            landed = newer_full_snapshot(unit, run.feed) or self._land(unit, job, planning, run)
+        if isinstance(landed, datetime):
+            return self._supersede(unit, job, run.feed, landed)
+        job = evolve(job, progress=landed.progress)
+        return self._finish(unit, job, run.feed, landed)
+
+    def _recognised(self, unit: UnitOfWork, job: Job, feed: Feed) -> Summary | None:
+        """What becomes of the records of a feed whose bytes the source published last."""
+        if job.kind != "ingest" or job.decision or newer_full_snapshot(unit, feed):
+            return None
+        version = unit.sources.profile(feed.source_id).version
+        return recognised(unit, feed, unit.partners.get(feed.partner_id), version)
+
+    def _recognise(self, unit: UnitOfWork, job: Job, feed: Feed, summary: Summary) -> Job:
+        """Writes that the catalog shows the feed already. Nothing is read, nothing published."""
+        now = self.clock()
+        summary.check(0, 0)
+        self._applied(unit, feed, now)
+        unit.events.add([self._told().applied(feed, job.job_id, summary)])
+        return _finished(unit, job.complete(now, summary, summary.outcome))
+
+    def _applied(self, unit: UnitOfWork, feed: Feed, at: datetime) -> None:
+        """The catalog shows the feed; a whole one ends the wait of those that are held."""
+        unit.feeds.put(feed.became("applied", at))
+        if feed.mode == "full":
+            ended = supersede_held(unit, feed, at)
+            unit.events.add(
+                self._told().of_feed("feed.superseded", held, by=feed.feed_id) for held in ended
+            )
+
+    def _told(self) -> Told:
+        now = self.clock()
+        return Told(mint("evt", now, self.entropy), now)
+
+    def _land(self, unit: UnitOfWork, job: Job, planning: Planning, run: Run) -> "_Landed":
+        """Applies what the feed changes, if any is accepted and no guard holds it."""
+        publication = self._publication(job, run)
+
+        def load(incoming: Incoming, batches: Iterable[Batch]) -> Plan | None:
+            return unit.products.load(incoming, batches, publication, self._stem())
+
+        lands = job.kind == "ingest" and not run.may_be_refused
+        planned = planning.plan(unit, run, load if lands else None)
+        tally, plan, summary = planned.tally, planned.plan, planned.summary
+        if plan.rejected:
+            summary = _with_report(summary, self._report(unit, job, run, planned))
+            tally.stage("report", plan.rejected)
+        refused = run.refusal(summary) if job.kind == "ingest" else None
+        held = job.kind == "ingest" and not refused and is_held(unit, job, planned.kept)
+        if summary.accepted and job.kind == "ingest" and not held and not refused:
+            after = plan.created
+            if not planned.loaded:
+                after = unit.products.apply(plan, publication, self._stem())
+            summary.check(plan.before, after)
+            tally.stage("apply", summary.created + summary.updated + summary.restored)
+        return _Landed(
+            publication,
+            tally.timed(summary),
+            tally.problems_with(plan),
+            tally.progress("apply"),
+            planned.kept,
+            refused,
+            held=held,
+        )
+
+    def _stem(self) -> str:
+        return mint_block("prod", self.clock(), self.entropy).stem
+
+    def _report(self, unit: UnitOfWork, job: Job, run: Run, planned: Planned) -> int:
+        """Keeps the rejected records as a file that the partner can mend; how many it has.
+
+        It is made before anything is changed, so that nobody waits for it. Whatever becomes of this
+        attempt, another one writes a file of its own: some stores never replace one.
+        """
+
+        def alive() -> None:
+            run.tell(planned.tally.progress("report"))
+            # A session that is idle within its unit for long is taken for a dead one.
+            unit.jobs.get(job.job_id)
+
+        if job.attempts > 1:
+            for key in list(self.files.list(f"{job.reports}/")):
+                self.files.delete(key)
+        found = {problem.line: problem for problem in planned.plan.problems}
+        feed_id, reading = run.feed.feed_id, planned.reading
+        report = RejectReport.of(feed_id, reading, run.open_raw, found, alive)
+        self.files.put(job.report_key, report.stream(), MOST_REPORT_BYTES)
+        return report.records
+
+    def _finish(self, unit: UnitOfWork, job: Job, feed: Feed, landed: "_Landed") -> Job:
+        """Writes how it ended. The publication comes last, since all others wait for its number."""
+        now, summary = self.clock(), landed.summary
+        unit.jobs.add_problems(job.job_id, landed.problems)
+        if landed.kept is not None:
+            decides = job.kind == "plan" or landed.held
+            unit.jobs.keep_plan(job.job_id, landed.kept if decides else landed.kept.briefly)
+        if not landed.accepted(job):
+            error = JobError("nothing_accepted", _nothing_accepted(summary))
+            return self._refuse(unit, job, feed, error, summary)
+        if landed.refused:
+            return self._refuse(unit, job, feed, landed.refused, summary)
+        if job.kind == "validate":
+            outcome: Outcome = "with_rejects" if summary.rejected else "clean"
+            return _finished(unit, job.complete(now, summary, outcome))
+        if job.kind == "plan":
+            return _finished(unit, job.complete(now, summary, summary.outcome))
+        if landed.held:
+            unit.feeds.put(feed.became("held"))
+            guards = landed.kept.holds if landed.kept else ()
+            held = self._told().held(feed, job.job_id, guards)
+            unit.events.add([held, *self._drifted(job, feed, summary)])
+            return _finished(unit, job.hold(now, summary))
+        self._applied(unit, feed, now)
+        done = _finished(unit, job.complete(now, summary, summary.outcome))
+        oversold = unit.products.oversold(landed.publication, MOST_OVERSOLD)
+        changed = evolve(landed.publication, changes=summary.changes)
+        published = unit.publications.add(changed, now)
+        unit.events.add(self._news(job, feed, summary, published, oversold))
+        return done
+
+    def _news(
+        self,
+        job: Job,
+        feed: Feed,
+        summary: Summary,
+        published: Publication,
+        oversold: Sequence[Oversold],
+    ) -> Iterator[Event]:
+        """What there is to announce of a feed that has been applied."""
+        yield self._told().applied(feed, job.job_id, summary)
+        yield from self._drifted(job, feed, summary)
+        yield from announced(self._told, published, summary, oversold)
+
+    def _drifted(self, job: Job, feed: Feed, summary: Summary) -> Iterator[Event]:
+        if summary.drift:
+            yield self._told().drifted(feed, job.job_id, summary.drift)
+
+    def _refuse(
+        self, unit: UnitOfWork, job: Job, feed: Feed, error: JobError, summary: Summary | None
+    ) -> Job:
+        """Nothing of the feed lands. One that its source rejects could have been taken."""
+        rejected = error.code == "too_many_rejected"
+        _put(unit, job, _failed(feed, "rejected" if rejected else "failed"))
+        if job.kind == "ingest":
+            kind = "feed.rejected" if rejected else "feed.failed"
+            unit.events.add([self._told().failed(kind, feed, job.job_id, error)])
+        return _finished(unit, job.fail(self.clock(), error, summary))
+
+    def _supersede(self, unit: UnitOfWork, job: Job, feed: Feed, latest: datetime) -> Job:
+        note = f"A newer full feed, as of {latest.isoformat()}, has been applied already."
+        _put(unit, job, feed if feed.status == "applied" else feed.became("superseded"))
+        if job.kind == "ingest":
+            unit.events.add([self._told().of_feed("feed.superseded", feed, job_id=job.job_id)])
+        return _finished(unit, job.complete(self.clock(), Summary(notes=(note,)), "superseded"))
+
+    def _fail(self, job: Job, refusal: FileRefused) -> Job:
+        error = JobError(refusal.code, str(refusal))
+        with self.store.begin() as unit:
+            feed, shown = unit.feeds.get(job.feed_id), unit.jobs.get(job.job_id).progress
+            # How far it came, as far as that was shown.
+            job = evolve(job, progress=evolve(shown, bytes_total=feed.bytes))
+            return self._refuse(unit, job, feed, error, None)
+
+    def _publication(self, job: Job, run: Run) -> Publication:
+        feed, decision = run.feed, job.decision
+        return Publication(
+            publication_id=mint("pub", self.clock(), self.entropy),
+            partner_id=feed.partner_id,
+            source_id=feed.source_id,
+            feed_id=feed.feed_id,
+            mode=feed.mode,
+            actor=decision.actor if decision else self.actor,
+            profile_version=run.profile_version,
+            currency=run.partner.currency,
+            time_zone=run.partner.time_zone,
+            price_leap=run.guards.price_leap,
+            without_removals=run.without_removals,
+        )
+
+
+@frozen
+class _Landed:
+    """What a run has done to the catalog, before it is written how it ended."""
+
+    publication: Publication
+    summary: Summary
+    problems: list[Problem]
+    progress: Progress
+    kept: KeptPlan | None
+    refused: JobError | None
+    held: bool
+
+    def accepted(self, job: Job) -> bool:
+        """Whether any record of the feed could be taken."""
+        summary = self.summary
+        if job.kind != "validate":
+            return summary.accepted > 0
+        left_out = summary.rejected + summary.folded + summary.skipped + summary.blank
+        return summary.records_read > left_out
+
+
+def _put(unit: UnitOfWork, job: Job, feed: Feed) -> None:
+    """Keeps what the feed has become of an ingest; other jobs change nothing of it."""
+    if job.kind == "ingest":
+        unit.feeds.put(feed)
+
+
+def _finished(unit: UnitOfWork, job: Job) -> Job:
+    unit.jobs.finish(job)
+    return job
+
+
+def _failed(feed: Feed, status: Literal["failed", "rejected"]) -> Feed:
+    """The feed in that state, unless an earlier job has already applied it."""
+    return feed if feed.status == "applied" else feed.became(status)
+
+
+def _with_report(summary: Summary, records: int) -> Summary:
+    """The summary, which says how many records the report has, and whether that isn't all."""
+    summary = evolve(summary, report_records=records)
+    if records == summary.rejected:
+        return summary
+    note = f"The report has {records:,} of {summary.rejected:,} rejected records."
+    return evolve(summary, notes=(*summary.notes, note))
+
+
+def _nothing_accepted(summary: Summary) -> str:
+    """Why nothing landed. A fault that every record shares is told here, once."""
+    records = summary.records_read - summary.blank
+    if not records:
+        return "The file has a header and no records. Send at least one."
+    shared = [code for code, times in summary.problems_by_code.items() if times >= records]
+    if shared:
+        _, hint = PROBLEMS[shared[0]]
+        return f"None of {records:,} records could be accepted: all have {shared[0]}. {hint}"
+    return f"None of {records:,} records could be accepted. See the job's problems."

@@ -1,0 +1,182 @@
+"""What is measured, counted and kept of a feed while it is read: its progress and its summary."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import BinaryIO, Final
+
+from attrs import Factory, define, evolve
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Progress
+from commerce_core.feeds.summary import Stage, Summary
+from commerce_core.plans.comparison import Plan, removes_absent
+from commerce_core.ports.engine import Batch, Reading
+from commerce_core.ports.runtime import Clock
+from commerce_core.schema.problems import Problem
+
+MOST_RECORDS: Final = 100_000_000
+"""Records that a feed may have."""
+RECORDS_BESIDE_BYTES: Final = 100_000
+"""A feed may have so many records, and another for each byte that was sent.
+
+What isn't packed has two bytes a record at least; packed product feeds have several. Beyond that
+somebody sends little and has us read for hours.
+"""
+COMPARED: Final = ("duplicate_sku", "price_leap")
+"""The warnings that only a comparison finds."""
+
+Tell = Callable[[Progress], None]
+
+
+@define
+class Tally:
+    """What is measured and counted while a feed is read."""
+
+    _clock: Clock
+    _bytes_total: int
+    records_read: int = 0
+    fates: Counter[str] = Factory(Counter[str])
+    _reasons: Counter[str] = Factory(Counter[str])
+    _bytes_read: int = 0
+    _warnings: int = 0
+    _kept: list[Problem] = Factory(list[Problem])
+    _by_column: Counter[str] = Factory(Counter[str])
+    _by_code: Counter[str] = Factory(Counter[str])
+    _stages: list[Stage] = Factory(list[Stage])
+    _since: datetime = Factory(lambda self: self._clock(), takes_self=True)
+
+    def metered(self, stream: BinaryIO) -> BinaryIO:
+        """The stream, whose reading moves the progress."""
+        return _Metered(stream, self._add_bytes)  # type: ignore[return-value]
+
+    def _add_bytes(self, count: int) -> None:
+        self._bytes_read += count
+
+    def counted(self, batches: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
+        """The batches; their records are counted, and problems noted, as they pass.
+
+        FileRefused `too_large` where there are too many for a feed, or for the bytes that came.
+        """
+        tell(self.progress("read"))
+        for batch in batches:
+            self.records_read += batch.records_read
+            self._check_number()
+            self.fates += batch.fates
+            self._reasons += batch.reasons
+            self._note(batch)
+            tell(self.progress("read"))
+            yield batch
+        self.stage("read", self.records_read)
+        tell(self.progress("compare"))
+
+    def _check_number(self) -> None:
+        most = min(MOST_RECORDS, RECORDS_BESIDE_BYTES + self._bytes_total)
+        if self.records_read > most:
+            detail = f"The file has more than {most:,} records in its {self._bytes_total:,} bytes."
+            raise FileRefused("too_large", detail, "Send it in parts, and not packed.")
+
+    def _note(self, batch: Batch) -> None:
+        for (code, column, severity), times in batch.noted.items():
+            self._by_code[code] += times
+            self._warnings += times if severity == "warning" else 0
+            if column is not None and severity == "error":
+                self._by_column[column] += times
+        self._kept += batch.problems(MOST_PROBLEMS_KEPT - len(self._kept))
+
+    def progress(self, stage: str) -> Progress:
+        """How far the run is, in that stage."""
+        return Progress(stage, self._bytes_read, self._bytes_total, self.records_read)
+
+    def stage(self, name: str, records: int) -> None:
+        """A stage has ended."""
+        now = self._clock()
+        self._stages.append(Stage(name, (now - self._since).total_seconds(), records))
+        self._since = now
+
+    def problems_with(self, plan: Plan) -> list[Problem]:
+        """The first problems by line, of those found in reading and those found in comparing."""
+        found = sorted((*self._kept, *plan.problems), key=lambda problem: problem.line)
+        return found[:MOST_PROBLEMS_KEPT]
+
+    def summary(self, plan: Plan, reader: Reading) -> Summary:
+        """What becomes of every record; where none is accepted, nothing is removed either."""
+        layout, told = reader.opening.layout, list(_told(self._reasons))
+        # A mended report isn't meant to be the whole catalog, so it lacks nothing.
+        lacking = () if reader.opening.mends else _notes(plan)
+        by_code = self._by_code + Counter(plan.problems_by_code)
+        told += _more_than_kept(by_code.total())
+        summary = Summary(
+            records_read=self.records_read,
+            created=plan.created,
+            updated=plan.updated,
+            restored=plan.restored,
+            unchanged=plan.unchanged,
+            deleted=plan.deleted,
+            rejected=plan.rejected,
+            duplicate=plan.duplicate,
+            folded=self.fates["folded"],
+            skipped=self.fates["skipped"],
+            overtaken=self.fates["overtaken"],
+            blank=self.fates["blank"],
+            absent=plan.absent,
+            removed=plan.removed,
+            warnings=self._warnings + sum(plan.problems_by_code.get(c, 0) for c in COMPARED),
+            problems_by_code=dict(sorted(by_code.items())),
+            columns=layout.header,
+            mapping={
+                name: column
+                for name in layout.feedings
+                if (column := layout.column_of(name)) is not None
+            },
+            errors_by_column=dict(self._by_column),
+            unused_columns=layout.unused,
+            notes=(*told, *lacking, *reader.notes),
+        )
+        if summary.accepted:
+            return summary
+        return evolve(summary, removed=0, notes=(*told, *reader.notes))
+
+    def timed(self, summary: Summary) -> Summary:
+        """The summary with the stages of this run."""
+        return evolve(summary, stages=tuple(self._stages))
+
+
+def _told(reasons: Counter[str]) -> Iterator[str]:
+    """Why records were left out as no offers."""
+    return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
+
+
+def _more_than_kept(problems: int) -> list[str]:
+    """That not all problems can be listed, where that is so."""
+    if problems <= MOST_PROBLEMS_KEPT:
+        return []
+    listed = f"The first {MOST_PROBLEMS_KEPT:,} of {problems:,} problems are listed"
+    return [f"{listed}; the report has the rejected records."]
+
+
+def _notes(plan: Plan) -> tuple[str, ...]:
+    """What a partner should be told of the products that aren't in the file."""
+    if plan.incoming.without_removals:
+        stay = plan.withheld + (plan.absent if plan.incoming.mode == "full" else 0)
+        return (f"{stay} products would be removed and stay: approved without removals.",)
+    if not plan.absent or removes_absent(plan.incoming, plan.skus_unreadable):
+        return ()
+    if plan.incoming.mode == "full":
+        records = f"{plan.skus_unreadable} records have no readable sku"
+        return (f"{plan.absent} products are not in this file and stay, because {records}.",)
+    stay = f"{plan.absent} products are not in this file and stay"
+    return (f"{stay}; send mode=full if it is the whole catalog.",)
+
+
+class _Metered:
+    """A stream that counts the bytes read from it."""
+
+    def __init__(self, stream: BinaryIO, add: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._add = add
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self._add(len(block))
+        return block

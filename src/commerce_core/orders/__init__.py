@@ -1,0 +1,1 @@
+"""Orders: lines frozen at the price of their moment."""

@@ -1,0 +1,281 @@
+"""Orders: what was bought, at which frozen price, and every reason why an order can't be taken.
+
+Lines are copies. Whatever later becomes of a product, its name, sku and price on an order stay.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, Final, Literal
+
+from attrs import evolve, frozen
+
+from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
+from commerce_core.base.money import LARGEST_AMOUNT, currency
+from commerce_core.base.text import UNSTORABLE
+from commerce_core.catalog.product import NotSellable, Product
+from commerce_core.partners.access import Principal
+from commerce_core.pricing.price import Adjustment, price
+
+MOST_ITEMS: Final = 200
+LARGEST_QUANTITY: Final = 1_000_000
+LONGEST_REFERENCE: Final = 255
+MOST_METADATA: Final = 50
+LONGEST_METADATA: Final = 500
+
+OrderStatus = Literal["created", "confirmed", "fulfilled", "cancelled", "refunded"]
+OPEN: Final = ("created", "confirmed")
+"""The states in which an order's units are deducted from stock."""
+
+
+@frozen
+class Wanted:
+    """One item as asked for: a product by its id, or by partner and sku; and how many of it."""
+
+    quantity: int
+    product_id: str | None = None
+    partner_id: str | None = None
+    sku: str | None = None
+
+    @property
+    def units(self) -> int:
+        """The quantity, or 0 where it is none that can be ordered."""
+        return self.quantity if 1 <= self.quantity <= LARGEST_QUANTITY else 0
+
+
+@frozen
+class OrderItem:
+    """A line of an order, frozen: `line_total` is quantity times `unit_price`."""
+
+    item_id: str
+    product_id: str
+    product_version: int
+    partner_id: str
+    sku: str
+    product_name: str
+    quantity: int
+    list_price: Decimal
+    unit_price: Decimal
+    line_total: Decimal
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+@frozen
+class Order:
+    """An order in one currency; `total_amount` is the sum of its lines."""
+
+    order_id: str
+    status: OrderStatus
+    customer_reference: str | None
+    currency: str
+    total_amount: Decimal
+    refunded_amount: Decimal
+    items: tuple[OrderItem, ...]
+    metadata: Mapping[str, str]
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def units_by_product(self) -> dict[str, int]:
+        """How many units of each product it has."""
+        return _units_by_product((item.product_id, item.quantity) for item in self.items)
+
+    def cancel(self, at: datetime) -> "Order":
+        """Cancelled; Conflict where it already is, or where its goods have left."""
+        if self.status not in OPEN:
+            raise Conflict(
+                f"Order {self.order_id} is {self.status} and can't be cancelled.",
+                code=f"order_{self.status}",
+            )
+        return evolve(self, status="cancelled", updated_at=at)
+
+    def seen_by(self, principal: Principal) -> "Order | None":
+        """The order with the lines that are this principal's to see; None where none is."""
+        items = tuple(item for item in self.items if principal.may_see(item.partner_id))
+        if len(items) == len(self.items):
+            return self
+        total = sum((item.line_total for item in items), currency(self.currency).zero)
+        return evolve(self, items=items, total_amount=total) if items else None
+
+
+@frozen
+class OrderQuery:
+    """Which orders: all that fit every filter given, newest first; `partner_id` has a line."""
+
+    IDENTITY: ClassVar = (
+        "OrderQuery(partner_id={0.partner_id!r}, status={0.status!r}, "
+        "customer_reference={0.customer_reference!r}, created_from={0.created_from!r}, "
+        "created_to={0.created_to!r})"
+    )
+    partner_id: str | None = None
+    status: OrderStatus | None = None
+    customer_reference: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+
+def check_request(
+    items: Sequence[Wanted], reference: str | None, metadata: Mapping[str, str]
+) -> None:
+    """InvalidInput with everything that is wrong with an order before any product is looked at.
+
+    A quantity alone doesn't raise: `judge_items` tells it beside what is wrong with the products.
+    """
+    judgements = (
+        (not 1 <= len(items) <= MOST_ITEMS, _BAD_ITEMS),
+        *(judgement for index, item in enumerate(items) for judgement in _check_item(index, item)),
+        (reference is not None and not _is_text(reference, 1, LONGEST_REFERENCE), _BAD_REFERENCE),
+        (
+            len(metadata) > MOST_METADATA
+            or not all(_is_text(t, 0, LONGEST_METADATA) for pair in metadata.items() for t in pair),
+            _BAD_METADATA,
+        ),
+    )
+    if any(wrong and fault.code != _BAD_QUANTITY for wrong, fault in judgements):
+        refuse_if("The order can't be read so.", *judgements)
+
+
+_BAD_QUANTITY: Final = "bad_quantity"
+_BAD_ITEMS: Final = Fault("/items", "bad_items", f"An order has 1 to {MOST_ITEMS} items.")
+_BAD_REFERENCE: Final = Fault(
+    "/customer_reference",
+    "bad_reference",
+    f"A reference has 1 to {LONGEST_REFERENCE} characters, none of them NUL.",
+)
+_BAD_METADATA: Final = Fault(
+    "/metadata",
+    "bad_metadata",
+    f"Metadata has up to {MOST_METADATA} pairs of texts of up to {LONGEST_METADATA} characters.",
+)
+
+
+def _check_item(index: int, item: Wanted) -> Iterator[tuple[bool, Fault]]:
+    pointer = f"/items/{index}"
+    named = "An item names its product by product_id, or by partner_id and sku."
+    yield not item.units, _quantity_fault(pointer)
+    yield not (item.product_id or item.sku), Fault(pointer, "unnamed_product", named)
+    for name in ("product_id", "partner_id", "sku"):
+        text: str | None = getattr(item, name)
+        detail = "No product is named with NUL or half a character."
+        fault = Fault(f"{pointer}/{name}", "unknown_product", detail)
+        yield text is not None and bool(UNSTORABLE.search(text)), fault
+
+
+def _quantity_fault(pointer: str) -> Fault:
+    detail = f"A quantity is 1 to {LARGEST_QUANTITY:,}."
+    return Fault(f"{pointer}/quantity", _BAD_QUANTITY, detail)
+
+
+def _is_text(text: str, shortest: int, longest: int) -> bool:
+    return shortest <= len(text) <= longest and not UNSTORABLE.search(text)
+
+
+def judge_items(
+    items: Sequence[Wanted], products: Sequence[Product | None], at: datetime
+) -> list[Fault]:
+    """Every reason why these products can't be sold in these quantities, each at its item.
+
+    `products` stand in the order of the items; their `held` already includes this order's units.
+    """
+    pairs = list(zip(items, products, strict=True))
+    wanted = _units_by_product(
+        (product.product_id, item.units) for item, product in pairs if product
+    )
+    faults: list[Fault] = []
+    for index, (item, product) in enumerate(pairs):
+        pointer = f"/items/{index}"
+        if fault := _judge_item(pointer, item, product, wanted, at):
+            faults.append(fault)
+        if not item.units:
+            faults.append(_quantity_fault(pointer))
+    codes = sorted({product.currency for product in products if product and product.currency})
+    if len(codes) > 1:
+        detail = f"An order has one currency; these items have {', '.join(codes)}."
+        faults.append(Fault("/items", "mixed_currencies", detail))
+    return faults
+
+
+def _judge_item(
+    pointer: str, item: Wanted, product: Product | None, wanted: Mapping[str, int], at: datetime
+) -> Fault | None:
+    named = f"{pointer}/{'product_id' if item.product_id else 'sku'}"
+    if product is None:
+        name = item.product_id or item.sku
+        return Fault(named, "unknown_product", f"There is no product {name!r}.")
+    units = wanted[product.product_id]
+    others = evolve(product, held=product.held - units)
+    # Nothing is given away: a sale at 0 is most often a column that means "no sale".
+    free = others.sellable and not price(others, at).unit_price
+    reason = "zero_price" if free else others.not_sellable_reason
+    if reason is not None:
+        detail = f"{product.sku} can't be sold: {_REASONS[reason]}."
+        return Fault(named, "not_sellable", detail)
+    if not others.can_supply(units):
+        detail = f"{units} of {product.sku} are wanted, {others.available} can be sold."
+        return Fault(f"{pointer}/quantity", "insufficient_stock", detail)
+    return None
+
+
+_REASONS: Final[Mapping[NotSellable, str]] = {
+    "removed": "it was removed from the catalog",
+    "discontinued": "it is discontinued",
+    "unpriced": "it has no price",
+    "zero_price": "its price is 0",
+    "out_of_stock": "it is out of stock",
+    "no_stock": "no unit is left",
+}
+
+
+def freeze_line(item_id: str, product: Product, quantity: int, at: datetime) -> OrderItem:
+    """The line of an order for so many units of a product, at the price of the moment."""
+    priced = price(product, at)
+    return OrderItem(
+        item_id=item_id,
+        product_id=product.product_id,
+        product_version=product.version,
+        partner_id=product.partner_id,
+        sku=product.sku,
+        product_name=product.product_name,
+        quantity=quantity,
+        list_price=priced.list_price,
+        unit_price=priced.unit_price,
+        line_total=priced.unit_price * quantity,
+        adjustments=priced.adjustments,
+    )
+
+
+def new_order(
+    order_id: str,
+    items: Sequence[OrderItem],
+    code: str,
+    at: datetime,
+    *,
+    reference: str | None,
+    metadata: Mapping[str, str],
+) -> Order:
+    """An order of these lines; InvalidInput where its total is beyond what money can be here."""
+    zero = currency(code).zero
+    total = sum((item.line_total for item in items), zero)
+    if total > LARGEST_AMOUNT:
+        detail = f"The order comes to {total} {code}, which is too much."
+        raise InvalidInput.at("/items", "too_large_total", detail)
+    return Order(
+        order_id,
+        "created",
+        reference,
+        code,
+        total,
+        zero,
+        tuple(items),
+        dict(metadata),
+        at,
+        at,
+    )
+
+
+def _units_by_product(units: Iterator[tuple[str, int]]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for product_id, quantity in units:
+        counted[product_id] += quantity
+    return dict(counted)

@@ -1,0 +1,1 @@
+"""From the bytes of a raw file to records: the reference that every engine equals."""

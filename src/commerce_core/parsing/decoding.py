@@ -1,0 +1,348 @@
+"""From the bytes of a raw file to text: unpacked (gz, zip), decoded, and refused if it is neither.
+
+Everything is a stream of blocks, so memory stays flat, and what expands has limits on its size and
+on its ratio to what was sent.
+"""
+
+import codecs
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final
+
+from attrs import frozen
+
+from commerce_core.base.errors import FileRefused
+
+OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens the bytes of a feed, from their beginning each time."""
+
+BLOCK: Final = 1 << 18
+"""Bytes that are read, and at most expanded, at a time."""
+MOST_EXPANDED: Final = 50 * 1024**3
+"""Bytes that an archive may expand to."""
+HIGHEST_RATIO: Final = 250
+"""How many times its size an archive may expand to; product feeds stay below a tenth of it."""
+_RATIO_COUNTS_FROM: Final = 2 * 1024**2
+_HEAD: Final = 4096
+"""Bytes by which a file is known to be text."""
+
+_GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
+_ZIP_CENTRAL: Final = b"PK\x01\x02"
+_ZIP_DESCRIPTOR: Final = b"PK\x07\x08"
+_OF_SPREADSHEETS: Final = (b"[Content_Types].xml", b"_rels/.rels", b"mimetype", b"content.xml")
+_MARKS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SIGNATURES: Final = {
+    b"%PDF-": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"BZh91AY&SY": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"Rar!": "a RAR archive",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"\x7fELF": "a program",
+    _GZIP: "an archive within an archive",
+    _ZIP: "an archive within an archive",
+}
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MOST_CONTROLS: Final = 0.1
+
+
+def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
+    """The text of a raw file, in blocks, without a byte order mark.
+
+    Its encoding is what its mark says, else UTF-8 wherever that is valid, else the declared one.
+    Raises FileRefused for an archive that is broken, too large or of several files, for what isn't
+    text, and for bytes that aren't of the encoding; it names the line.
+    """
+    blocks = unpacked(stream)
+    first = next(blocks, b"")
+    mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
+    return Text(_preceded(first, blocks), mark, encoding)
+
+
+def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a raw file, out of their archive; FileRefused if that can't be text."""
+    return _checked(_unpacked(_Source(stream)))
+
+
+class _Source:
+    """The bytes of a stream, some at a time, with a look at what comes next."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ahead = b""
+        self.taken = 0
+
+    def peek(self, count: int) -> bytes:
+        """Up to `count` bytes that come next, without taking them."""
+        while len(self._ahead) < count and (block := self._stream.read(BLOCK)):
+            self._ahead += block
+        return self._ahead[:count]
+
+    def take(self, count: int) -> bytes:
+        """The next bytes, `count` of them; fewer at the end."""
+        taken = self.peek(count)
+        self._ahead = self._ahead[len(taken) :]
+        self.taken += len(taken)
+        return taken
+
+    def block(self) -> bytes:
+        """A block of what comes next; empty at the end."""
+        return self.take(BLOCK)
+
+    def give_back(self, rest: bytes) -> None:
+        """Returns what was taken too much."""
+        self._ahead = rest + self._ahead
+        self.taken -= len(rest)
+
+
+def _unpacked(source: _Source) -> Iterator[bytes]:
+    head = source.peek(4)
+    if head.startswith(_GZIP):
+        return _gunzipped(source)
+    if head == _ZIP:
+        return _unzipped(source)
+    return iter(source.block, b"")
+
+
+def _gunzipped(source: _Source) -> Iterator[bytes]:
+    """All members of a gzip file, one after the other."""
+    while source.peek(2) == _GZIP:
+        yield from _inflated(source, zlib.MAX_WBITS | 16)
+    while rest := source.block():  # Some pad the end with zeros.
+        if rest.strip(b"\0"):
+            raise _broken_archive("gzip")
+
+
+def _inflated(source: _Source, window: int) -> Iterator[bytes]:
+    """What a compressed stream expands to; the source then stands right behind it."""
+    inflate, expanded = zlib.decompressobj(window), 0
+    while not inflate.eof:
+        packed = inflate.unconsumed_tail or source.block()
+        if not packed:
+            raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip")
+        try:
+            block = inflate.decompress(packed, BLOCK)
+        except zlib.error as error:
+            raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip") from error
+        expanded += len(block)
+        _check_expansion(expanded, source.taken - len(inflate.unconsumed_tail))
+        if block:
+            yield block
+    source.give_back(inflate.unused_data)
+
+
+def _unzipped(source: _Source) -> Iterator[bytes]:
+    """The one file of a zip archive; folders, and what macOS puts beside it, don't count."""
+    found = False
+    while source.peek(4) == _ZIP:
+        entry = _zip_entry(source)
+        if entry.is_beside:
+            for _ in _zip_content(source, entry):
+                pass
+        elif found:
+            raise FileRefused("not_text", "The zip archive has several files.", "Send one file.")
+        else:
+            found = True
+            yield from _zip_content(source, entry)
+    if source.peek(4) != _ZIP_CENTRAL:
+        raise _broken_archive("zip")
+
+
+def _zip_content(source: _Source, entry: "_ZipEntry") -> Iterator[bytes]:
+    checksum = 0
+    packed = _inflated(source, -zlib.MAX_WBITS) if entry.deflated else _stored(source, entry.size)
+    for block in packed:
+        checksum = zlib.crc32(block, checksum)
+        yield block
+    if checksum != (_zip_descriptor(source) if entry.described else entry.crc):
+        raise _broken_archive("zip")
+
+
+@frozen
+class _ZipEntry:
+    """A file in a zip archive; its checksum follows it where it is `described`."""
+
+    name: bytes
+    deflated: bool
+    described: bool
+    crc: int
+    size: int
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is a folder, or nothing, or what macOS keeps of a file."""
+        nothing = not self.size and not self.described
+        return nothing or self.name.endswith(b"/") or self.name.startswith(b"__MACOSX/")
+
+
+def _zip_entry(source: _Source) -> _ZipEntry:
+    """The file that begins here (APPNOTE.TXT, 4.3.7)."""
+    head = source.take(30)
+    if len(head) < 30 or head[:4] != _ZIP:  # noqa: PLR2004 the length of a local file header
+        raise _broken_archive("zip")
+    number = [int.from_bytes(head[a:b], "little") for a, b in ((6, 8), (8, 10), (14, 18), (18, 22))]
+    name = source.take(int.from_bytes(head[26:28], "little"))
+    source.take(int.from_bytes(head[28:30], "little"))
+    flags, method, crc, size = number
+    if name in _OF_SPREADSHEETS or name.startswith((b"xl/", b"docProps/")):
+        raise FileRefused("not_text", "The file is a spreadsheet.", "Save it as CSV in UTF-8.")
+    if flags & 1 or method not in (0, 8) or (not method and flags & 8):
+        detail = "The zip archive is encrypted, or packed in a way that isn't read."
+        raise FileRefused("not_text", detail, "Pack it with deflate, or send it as gz.")
+    return _ZipEntry(name, bool(method), bool(flags & 8), crc, size)
+
+
+def _stored(source: _Source, size: int) -> Iterator[bytes]:
+    while size:
+        block = source.take(min(size, BLOCK))
+        if not block:
+            raise _broken_archive("zip")
+        size -= len(block)
+        yield block
+
+
+def _zip_descriptor(source: _Source) -> int:
+    """The checksum that follows the data where the header didn't know it yet."""
+    if source.peek(4) == _ZIP_DESCRIPTOR:
+        source.take(4)
+    crc = int.from_bytes(source.take(4), "little")
+    for width in (8, 16):
+        if source.peek(width + 4)[width:] in (_ZIP, _ZIP_CENTRAL):
+            source.take(width)
+            return crc
+    raise _broken_archive("zip")
+
+
+def _check_expansion(expanded: int, packed: int) -> None:
+    ratio_counts = expanded > _RATIO_COUNTS_FROM
+    if expanded > MOST_EXPANDED or (ratio_counts and expanded > HIGHEST_RATIO * packed):
+        raise FileRefused(
+            "too_large",
+            f"The archive expands to over {expanded:,} bytes from {packed:,}.",
+            f"At most {HIGHEST_RATIO} times its size is read; send the file as it is.",
+        )
+
+
+def _broken_archive(kind: str) -> FileRefused:
+    return FileRefused(
+        "undecodable", f"The {kind} archive is cut off or damaged.", "Send it again."
+    )
+
+
+def _checked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks, of which the first is long enough to see whether the file is text."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= _HEAD:
+            break
+    _check_is_text(head)
+    if head:
+        yield head
+    yield from blocks
+
+
+def _preceded(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from blocks
+    yield b""
+
+
+def _check_is_text(head: bytes) -> None:
+    known = (what for signature, what in _SIGNATURES.items() if head.startswith(signature))
+    marked = head.startswith(tuple(_MARKS)) and not head.startswith(codecs.BOM_UTF32_LE)
+    controls = 0 if marked else len(_CONTROLS.findall(head[:_HEAD]))
+    binary = "binary" if controls > _MOST_CONTROLS * len(head[:_HEAD]) else None
+    what = next(known, binary)
+    if what:
+        detail = f"The file is {what}, not delimited text."
+        raise FileRefused("not_text", detail, "Send CSV in UTF-8.", line=1)
+
+
+class Text:
+    """Text, by the mark or as UTF-8; as the declared encoding from the first byte that isn't.
+
+    Until then everything has to have been ASCII: a file that has both encodings is refused, since
+    one of them reads it wrongly. `encoding` is the one in which it has been read so far; `mark` are
+    the bytes of a byte order mark.
+    """
+
+    def __init__(
+        self, blocks: Iterator[bytes], mark: bytes, declared: str | None, *,
+        line: int = 1, ascii_so_far: bool = True,
+    ) -> None:  # fmt: skip
+        """The blocks end with an empty one.
+
+        They may begin further on in a file, on that line, all before having been UTF-8.
+        """
+        self.mark = mark
+        self.encoding = _MARKS.get(mark, "utf-8")
+        self._text = self._decoded(blocks, declared, line, ascii_so_far=ascii_so_far)
+
+    def __iter__(self) -> Iterator[str]:
+        """The blocks still to come."""
+        return self._text
+
+    def __next__(self) -> str:
+        """The next block."""
+        return next(self._text)
+
+    def _decoded(
+        self, blocks: Iterator[bytes], declared: str | None, line: int, *, ascii_so_far: bool
+    ) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+        after_return = False
+        for block in blocks:
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                good, name = error.object[: error.start], self.encoding
+                may_fall_back = declared and name != declared and not self.mark
+                if not (may_fall_back and ascii_so_far and good.isascii()):
+                    before = good.decode(name, "ignore")
+                    line += count_line_ends(before) - (after_return and before.startswith("\n"))
+                    raise _undecodable(error.object[error.start], line, name) from error
+                self.encoding = declared or name
+                decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+                text = _fallen_back(decoder, error.object, line, final=not block)
+            ascii_so_far = ascii_so_far and text.isascii()
+            line += count_line_ends(text) - (after_return and text.startswith("\n"))
+            if text:
+                after_return = text.endswith("\r")
+                yield text
+
+
+def _fallen_back(
+    decoder: codecs.IncrementalDecoder, block: bytes, line: int, *, final: bool
+) -> str:
+    try:
+        return decoder.decode(block, final=final)
+    except UnicodeDecodeError as error:
+        line += block[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
+        raise _undecodable(block[error.start], line, "of the declared encoding") from error
+
+
+def count_line_ends(text: str) -> int:
+    """How many lines end in a text: LF, CRLF or CR."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def _undecodable(byte: int, line: int, name: str) -> FileRefused:
+    encoding = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}.get(name, name)
+    return FileRefused(
+        "undecodable",
+        f"Line {line} has the byte 0x{byte:02x}, which is not {encoding}.",
+        "Save the file as UTF-8, or declare its encoding in the source's profile.",
+        line=line,
+    )

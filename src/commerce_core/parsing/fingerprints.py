@@ -1,0 +1,107 @@
+"""Fingerprints: by which a record is recognised that was read before and changes nothing.
+
+A fingerprint is 128 bits of a record's text and of all that decides what the text means. A product
+keeps that of the record that wrote it last. Where a file brings it again, under the same header,
+profile and mode, reading the record would give what the catalog says already, so it isn't read.
+What the platform does is the same without; that is only slower.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, Protocol
+
+from attrs import evolve, field, frozen
+
+from commerce_core.parsing.record_reader import Terms
+
+ALGORITHM: Final = 2
+"""Goes up whenever reading changes what a record means: then nothing is recognised once."""
+
+Fingerprint = tuple[int, int]
+"""The upper and the lower 64 bits, each as a signed number, as a database keeps them."""
+
+
+class Known(Protocol):
+    """The fingerprints of a source's active products, numbered from 0; some may be unknown.
+
+    What can do more gives them as two columns of 64 bits, `upper` and `lower`, in the order of
+    their numbers, through the Arrow C stream protocol (`__arrow_c_stream__`).
+    """
+
+    def __len__(self) -> int:
+        """How many numbers there are."""
+        ...
+
+    def number_of(self, fingerprint: Fingerprint) -> int | None:
+        """The number of a fingerprint; None where no product has it."""
+        ...
+
+    def without(self, numbers: Collection[int]) -> "Known":
+        """The same numbers, of which these have no fingerprint any more."""
+        ...
+
+
+@frozen
+class KnownFingerprints:
+    """The simplest `Known`: by number, None where a product has no fingerprint."""
+
+    _numbers: dict[Fingerprint, int]
+    _length: int
+
+    @classmethod
+    def of(cls, fingerprints: Iterable[Fingerprint | None]) -> "KnownFingerprints":
+        """Numbers them as they come."""
+        listed = list(fingerprints)
+        return cls({found: n for n, found in enumerate(listed) if found is not None}, len(listed))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def number_of(self, fingerprint: Fingerprint) -> int | None:
+        """The number of a fingerprint."""
+        return self._numbers.get(fingerprint)
+
+    def without(self, numbers: Collection[int]) -> "KnownFingerprints":
+        """The same numbers, of which these have no fingerprint any more."""
+        kept = {found: n for found, n in self._numbers.items() if n not in numbers}
+        return evolve(self, numbers=kept)
+
+
+NOTHING_KNOWN: Final = KnownFingerprints.of(())
+
+
+@frozen
+class Fingerprinting:
+    """Makes the fingerprints of one file's records.
+
+    `key` stands for all that decides what a record's text means. Engines that hash in another way
+    begin with their own name, so that none takes another's for its own.
+    """
+
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, engine: str, header: Sequence[str], delimiter: str | None, terms: Terms
+    ) -> "Fingerprinting":
+        """For the records under that header, read under these terms (their profile in full)."""
+        meaning = (
+            engine,
+            ALGORITHM,
+            tuple(header),
+            delimiter,
+            terms.mode,
+            terms.currency,
+            str(terms.zone),
+            terms.profile.spelled_out(),
+        )
+        return cls(hashlib.blake2b(repr(meaning).encode(), digest_size=32).digest())
+
+    def __call__(self, sent: str) -> Fingerprint:
+        """The fingerprint of a record's text, the end of its last line not included."""
+        text = sent.rstrip("\r\n").encode(errors="surrogatepass")
+        digest = hashlib.blake2b(text, digest_size=16, key=self.key).digest()
+        return (
+            int.from_bytes(digest[:8], signed=True),
+            int.from_bytes(digest[8:], signed=True),
+        )

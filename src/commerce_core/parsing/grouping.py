@@ -1,0 +1,156 @@
+"""Records that belong together, and those that are no offers, before any cell is read.
+
+A platform's export may spread a product over several records: the first one has the title, the
+next ones their variant alone, others nothing but one more picture.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.formats import RawRecord
+from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.profile import Group, Profile
+from commerce_core.schema.record import Fate
+
+_NO_PICTURES: Final[tuple[str, ...]] = ()
+_ASIDE: Final = "there for the records after it"
+
+
+@frozen
+class Prepared:
+    """A record ready to be read: its cells completed, or its fate where it is no offer.
+
+    `pictures` are those of the records that were folded into it; `reason` is why it was skipped;
+    `head` is the first record of its group, where it isn't that itself.
+    """
+
+    raw: RawRecord
+    fate: Fate | None = None
+    reason: str | None = None
+    pictures: tuple[str, ...] = _NO_PICTURES
+    head: RawRecord | None = None
+
+
+@frozen
+class Skipping:
+    """A rule by which records of one file are no offers, and in which cell it looks."""
+
+    index: int
+    reason: str
+    words: frozenset[str]
+
+    def fits(self, cell: str) -> bool:
+        """Whether one of the cell's words, which commas separate, is among those of the rule."""
+        return any(_plain(word) in self.words for word in cell.split(","))
+
+
+class Grouping:
+    """Prepares the records of one layout, by a profile in full."""
+
+    def __init__(self, layout: Layout, profile: Profile) -> None:
+        """Looks the columns up once."""
+        self._width = len(layout.header)
+        self.skips = tuple(
+            Skipping(index, rule.reason, frozenset(map(_plain, rule.words)))
+            for rule in profile.skip
+            if (index := layout.index_of(rule.column)) is not None
+        )
+        self._group = _GroupColumns.of(layout, profile.group) if profile.group else None
+
+    def __call__(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
+        """The records in the order of the file, each with what it takes from its neighbours."""
+        if self._group is None:
+            for raw in records:
+                yield self.alone(raw)
+            return
+        yield from self._grouped(records, self._group)
+
+    def alone(self, raw: RawRecord, head: RawRecord | None = None) -> Prepared:
+        """A record by itself, whatever its neighbours are; what it takes of the head it has."""
+        cells = raw.cells
+        if cells is None:
+            return Prepared(raw, head=head)
+        if not any(cell.strip(BLANKS) for cell in cells):
+            return Prepared(raw, "blank", head=head)
+        reason = _ASIDE if raw.aside else self._reason_to_skip(cells)
+        return Prepared(raw, None if reason is None else "skipped", reason, head=head)
+
+    def _reason_to_skip(self, cells: Sequence[str]) -> str | None:
+        if len(cells) < self._width:
+            return None
+        return next((rule.reason for rule in self.skips if rule.fits(cells[rule.index])), None)
+
+    def _grouped(self, records: Iterable[RawRecord], group: "_GroupColumns") -> Iterator[Prepared]:
+        """Each record waits for the one after it, which may be folded into it."""
+        head: RawRecord | None = None
+        waiting: Prepared | None = None
+        folded: list[Prepared] = []
+        for raw in records:
+            cells, first = raw.cells, head.cells if head else None
+            whole = cells is not None and len(cells) >= self._width
+            ready = None
+            if cells is not None and first and whole and group.continues(first, cells):
+                if waiting is not None and not group.offers(cells):
+                    waiting = _with_picture(waiting, group.picture(cells))
+                    folded.append(Prepared(raw, "folded"))
+                    continue
+                ready = self.alone(raw.saying(group.completed(first, cells)), head)
+            elif cells is not None and whole and group.has_key(cells):
+                head = raw
+            yield from () if waiting is None else (waiting, *folded)
+            waiting, folded = ready or self.alone(raw), []
+        yield from () if waiting is None else (waiting, *folded)
+
+
+def _plain(word: str) -> str:
+    return word.strip(BLANKS).lower()
+
+
+def _with_picture(record: Prepared, picture: str) -> Prepared:
+    return evolve(record, pictures=(*record.pictures, picture)) if picture else record
+
+
+@frozen
+class _GroupColumns:
+    """Where a group's columns are in one layout; those that the file lacks play no part."""
+
+    key: int | None
+    carry: tuple[int, ...]
+    offer: tuple[int, ...]
+    append: int | None
+
+    @classmethod
+    def of(cls, layout: Layout, group: Group) -> "_GroupColumns":
+        found = [layout.index_of(name) for name in group.carry]
+        offers = [layout.index_of(name) for name in group.offer]
+        return cls(
+            layout.index_of(group.key),
+            tuple(index for index in found if index is not None),
+            tuple(index for index in offers if index is not None),
+            layout.index_of(group.append) if group.append else None,
+        )
+
+    def has_key(self, cells: Sequence[str]) -> bool:
+        return self.key is not None and bool(cells[self.key].strip(BLANKS))
+
+    def continues(self, head: Sequence[str], cells: Sequence[str]) -> bool:
+        """Whether the record is of the same group as the head, and not a head itself."""
+        return self.has_key(cells) and head[self.key or 0] == cells[self.key or 0]
+
+    def offers(self, cells: Sequence[str]) -> bool:
+        """Whether the record is a variant; without any such column every one is."""
+        return not self.offer or any(cells[index].strip(BLANKS) for index in self.offer)
+
+    def picture(self, cells: Sequence[str]) -> str:
+        return "" if self.append is None else cells[self.append].strip(BLANKS)
+
+    def completed(self, head: Sequence[str], cells: Sequence[str]) -> list[str]:
+        """The record's cells, blank ones to carry taken from the head of its group."""
+        whole = list(cells)
+        for index in self.carry:
+            if not whole[index].strip(BLANKS):
+                whole[index] = head[index]
+        return whole

@@ -1,0 +1,323 @@
+"""The reference reading of one record: texts become values, then rules span fields."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from attrs import frozen
+
+from commerce_core.base.money import Currency, find_currency
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.grouping import Prepared
+from commerce_core.partners.partner import Partner
+from commerce_core.profiles.mapping import PICTURES, Feeding, Layout
+from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
+from commerce_core.profiles.profile import CANONICAL, Profile, Unit
+from commerce_core.schema.cells import Misread, Reading, Warned, read_sku, reader_of, unkept
+from commerce_core.schema.fields import (
+    AMOUNTS,
+    LONGEST_CELL,
+    Amount,
+    CurrencyCode,
+    Mode,
+    Urls,
+    Value,
+)
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
+
+_CODE: Final = 4
+"""The length of ` EUR`, as canonical amounts may end."""
+
+
+@frozen
+class Terms:
+    """What a file alone doesn't say: mode, profile, the partner's currency and time zone.
+
+    What was `exported` shows products as they are, so nothing that records say together is doubted.
+    """
+
+    mode: Mode
+    currency: str | None
+    zone: tzinfo
+    profile: Profile = CANONICAL
+    exported: bool = False
+
+    @classmethod
+    def of(cls, partner: Partner, mode: Mode, profile: Profile) -> "Terms":
+        """What is to be known of a partner to read its files."""
+        return cls(mode, partner.currency, ZoneInfo(partner.time_zone), profile)
+
+    @property
+    def assumed_currency(self) -> str | None:
+        """The currency of a price that names none. In delta mode it is the product's."""
+        return self.profile.currency or (self.currency if self.mode == "full" else None)
+
+    @property
+    def style(self) -> Style:
+        """How the file's numbers are written, and which currency a mere symbol stands for."""
+        return Style(self.profile.decimal, self.profile.currency or self.currency)
+
+
+@frozen
+class FieldReader:
+    """Reads one field: puts its text together, translates it, reads it by its kind."""
+
+    name: str
+    feeding: Feeding
+    translate: Translation
+    read: Callable[[str], Reading]
+    is_amount: bool
+
+    @classmethod
+    def of(cls, feeding: Feeding, terms: Terms) -> "FieldReader":
+        """For one field of a file, read under these terms."""
+        kind = feeding.field.kind
+        translate = translation(feeding.column, kind, terms.style)
+        read, name = reader_of(kind, terms.zone), feeding.field.name
+        if isinstance(kind, CurrencyCode):
+            read = _knowing_words(read)
+        return cls(name, feeding, translate, read, isinstance(kind, Amount))
+
+    def __call__(self, text: str) -> tuple[Reading, str | None]:
+        """What the text says, and the currency that an amount states beside its number."""
+        if not text:
+            return None, None
+        if (refused := unkept(text)) is not None:
+            return refused, None
+        if len(text) > LONGEST_CELL:
+            return Misread("oversized_cell"), None
+        translated, stated = self.translate(text), None
+        if isinstance(translated, Misread):
+            return translated, None
+        if self.is_amount and translated[-_CODE:-3] == " " and translated[-3:].isalpha():
+            stated = translated[-3:].upper()
+            translated = translated[:-_CODE]
+        return self.read(translated) if translated else None, stated
+
+
+def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
+    """Reads a currency, and hints at the code of a word or symbol that can only mean one."""
+
+    def knowing(text: str) -> Reading:
+        reading = read(text)
+        meant = currencies_meant(text) if isinstance(reading, Misread) else ()
+        return Misread("unknown_currency", f"Write {meant[0]}.") if len(meant) == 1 else reading
+
+    return knowing
+
+
+def sku_reader(feeding: Feeding, terms: Terms) -> Callable[[str], str | Misread]:
+    """The function that reads a trimmed text as a sku."""
+    translate = translation(feeding.column, feeding.field.kind, terms.style)
+
+    def read(text: str) -> str | Misread:
+        translated = translate(text) if text else text
+        sku = None if isinstance(translated, Misread) else read_sku(translated)
+        if sku is not None:
+            return sku
+        blank = not text.strip(BLANKS + "'")
+        return Misread("missing_value") if blank else unkept(text) or Misread("too_long")
+
+    return read
+
+
+def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decimal | Misread:
+    """The amount with the decimals of the currency, if that is told; minor units need to be."""
+    if unit == "minor":
+        if currency is None:
+            # The product's would decide and isn't known here; the partner's is a guess.
+            hint = "Minor units mean nothing without a currency; name it in the profile."
+            return Misread("missing_currency", hint)
+        amount = amount.scaleb(-currency.exponent)
+    if currency is None:
+        return amount
+    if currency.is_exact(amount):
+        return currency.round(amount)
+    hint = f"{currency.code} has {currency.exponent} decimals; round the amount."
+    return Misread("too_many_decimals", hint)
+
+
+def ragged(raw: RawRecord, cells: Sequence[str], width: int) -> Problem:
+    """What is wrong with a record that has more or fewer cells than the header."""
+    hint = (
+        f"The header has {width} cells, this record {len(cells)}. "
+        "Quote cells that contain the delimiter or a line break."
+    )
+    text = raw.delimiter.join(cells)
+    return Problem.of("ragged_record", line=raw.line, value=text, hint=hint)
+
+
+class RecordReader:
+    """Reads the records of one layout."""
+
+    def __init__(self, layout: Layout, terms: Terms) -> None:
+        """Prepares a reader for each field that the file has."""
+        self._layout = layout
+        self._terms = terms
+        self._width = len(layout.header)
+        self._sku = layout.feedings["sku"]
+        self._read_sku = sku_reader(self._sku, terms)
+        self._read_urls = reader_of(Urls(), terms.zone)
+        self._fields = [
+            FieldReader.of(feeding, terms)
+            for name, feeding in layout.feedings.items()
+            if name != "sku"
+        ]
+
+    def __call__(self, prepared: Prepared) -> Record:
+        """The record with its values and every problem it has, in the order of the fields."""
+        raw, cells = prepared.raw, prepared.raw.cells
+        if prepared.fate is not None:
+            return Record(raw.line, None, {}, fate=prepared.fate, reason=prepared.reason)
+        if cells is None:
+            return self._misquoted(raw)
+        if len(cells) != self._width and (
+            len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
+        ):
+            return self._ragged(raw, cells)
+        return self._read(raw.line, cells, prepared.pictures)
+
+    def _read(self, line: int, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
+        sku, problems = self._read_sku(self._sku.gather(cells)), list[Problem]()
+        if isinstance(sku, Misread):
+            problems.append(self._problem(line, "sku", cells, sku))
+            sku = None
+        values: dict[str, Value] = {}
+        stated: dict[str, str] = {}
+        for reader in self._fields:
+            reading, code = reader(reader.feeding.gather(cells))
+            if code is not None:
+                stated[reader.name] = code
+            if isinstance(reading, Misread | Warned):
+                problems.append(self._problem(line, reader.name, cells, reading))
+                if isinstance(reading, Misread):
+                    continue
+                reading = reading.value
+            values[reader.name] = reading
+        if pictures:
+            problems += self._add_pictures(line, values, pictures)
+        problems += self._judge(line, values, cells, stated)
+        if values.get("deleted") is True:
+            # What the other cells of a product say no longer matters.
+            problems = [problem for problem in problems if problem.field in ("sku", "deleted")]
+        return Record(line, sku, values, tuple(problems))
+
+    def _add_pictures(
+        self, line: int, values: dict[str, Value], pictures: tuple[str, ...]
+    ) -> Iterator[Problem]:
+        """The pictures of the records that were folded into this one join its own."""
+        own = values.get(PICTURES)
+        urls = " ".join((*(own if isinstance(own, tuple) else ()), *pictures))
+        reading = self._read_urls(urls)
+        if isinstance(reading, Misread):
+            yield Problem.of(reading.code, line=line, field=PICTURES, value=urls, hint=reading.hint)
+        elif not isinstance(reading, Warned):
+            values[PICTURES] = reading
+
+    def _judge(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
+    ) -> Iterator[Problem]:
+        """The rules that span fields; each is satisfied if an operand is missing or unreadable."""
+        if values.get("product_name", "") is None and values.get("deleted") is not True:
+            yield self._problem(line, "product_name", cells, Misread("missing_value"))
+        yield from self._settle_amounts(line, values, cells, stated)
+        yield from self._ignore_odd_sale(line, values, cells)
+
+    def _settle_amounts(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
+    ) -> Iterator[Problem]:
+        """Gives amounts their currency and its decimals, as far as the file tells the currency."""
+        if "currency" in self._layout.feedings and "currency" not in values:
+            return  # The cell has a problem of its own.
+        named = values.get("currency")
+        said = {*stated.values(), *([named] if isinstance(named, str) else [])}
+        if len(said) > 1:
+            yield self._problem(line, next(iter(stated)), cells, Misread("currency_conflict"))
+            return
+        code = next(iter(said), None) or self._currency_of_columns(values)
+        amounts = [name for name in AMOUNTS if values.get(name) is not None]
+        if code is not None and (amounts or named):
+            values["currency"] = code
+        elif amounts and self._terms.mode == "full":
+            yield self._problem(line, amounts[0], cells, Misread("missing_currency"))
+        currency = find_currency(code) if code else None
+        for name in amounts:
+            yield from self._fit(line, values, cells, name, currency)
+
+    def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
+        """The currency that a header or the profile says, else the one that is assumed."""
+        feedings = (self._layout.feedings.get(n) for n in AMOUNTS if values.get(n) is not None)
+        said = next((f.currency for f in feedings if f and f.currency), None)
+        return said or self._terms.assumed_currency
+
+    def _fit(
+        self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
+        currency: Currency | None,
+    ) -> Iterator[Problem]:  # fmt: skip
+        """Gives one amount the decimals of the currency."""
+        amount = values[name]
+        if not isinstance(amount, Decimal):
+            return
+        fitted = fit(amount, currency, self._layout.feedings[name].column.unit)
+        if isinstance(fitted, Misread):
+            del values[name]
+            yield self._problem(line, name, cells, fitted)
+        else:
+            values[name] = fitted
+
+    def _ignore_odd_sale(
+        self, line: int, values: dict[str, Value], cells: Sequence[str]
+    ) -> Iterator[Problem]:
+        price, sale = values.get("price"), values.get("sale_price")
+        starts, ends = values.get("sale_starts_at"), values.get("sale_ends_at")
+        if not isinstance(sale, Decimal) or self._terms.exported:
+            return
+        if isinstance(price, Decimal) and sale >= price:
+            values["sale_price"] = None
+            yield self._problem(line, "sale_price", cells, Misread("sale_not_below_price"))
+        elif isinstance(starts, datetime) and isinstance(ends, datetime) and ends <= starts:
+            values["sale_price"] = None
+            yield self._problem(line, "sale_ends_at", cells, Misread("sale_ends_before_start"))
+
+    def _ragged(self, raw: RawRecord, cells: Sequence[str]) -> Record:
+        return self._broken(raw, ragged(raw, cells, self._width), cells[0])
+
+    def _misquoted(self, raw: RawRecord) -> Record:
+        text = raw.text.rstrip("\r\n")
+        if not raw.delimiter:
+            told = Problem.of("malformed_json", line=raw.line, value=text)
+            return self._broken(raw, told, "")
+        first = raw.text.partition(raw.delimiter)[0]
+        readable = "" if '"' in first else first
+        told = Problem.of("malformed_quotes", line=raw.line, value=text)
+        return self._broken(raw, told, readable)
+
+    def _broken(self, raw: RawRecord, problem: Problem, first: str) -> Record:
+        """A record whose cells may have shifted: only a sku in the first cell can't have.
+
+        One that covers several lines may have swallowed other records, whose skus nobody knows;
+        its own is then no better than unreadable, and nothing is removed for being absent.
+        """
+        alone = self._sku.indexes == (0,) and raw.lines == 1
+        sku = read_sku(first) if alone else None
+        return Record(raw.line, sku, {}, (problem,))
+
+    def _problem(
+        self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned
+    ) -> Problem:
+        """The problem of a field, with its one cell as it stands, or its text put together."""
+        feeding = self._layout.feedings[name]
+        alone = len(feeding.indexes) == 1 and not self._terms.profile.identity
+        text = cells[feeding.indexes[0]] if alone else feeding.gather(cells)
+        return Problem.of(
+            reading.code,
+            line=line,
+            column=self._layout.column_of(name),
+            field=name,
+            value=text if text.strip(BLANKS) else None,
+            hint=reading.hint if isinstance(reading, Misread) else None,
+        )

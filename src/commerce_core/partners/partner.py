@@ -1,0 +1,118 @@
+"""Partners who send feeds, and principals: who may do what."""
+
+import re
+from datetime import datetime
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from attrs import evolve, frozen
+
+from commerce_core.base.errors import Conflict, Fault, refuse_if
+from commerce_core.base.money import find_currency
+from commerce_core.base.text import UNSTORABLE, tidy_name
+
+LONGEST_NAME: Final = 200
+LONGEST_EMAIL: Final = 320
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PartnerStatus = Literal["active", "paused", "offboarded"]
+
+
+@frozen
+class Partner:
+    """A retailer who sends feeds. Its name is unique without regard to case.
+
+    `currency` is the default for prices that name none (None: every price must name its own);
+    `time_zone` is the one of its schedules and local times.
+    """
+
+    partner_id: str
+    partner_name: str
+    status: PartnerStatus
+    currency: str | None
+    time_zone: str
+    contact_email: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    def __attrs_post_init__(self) -> None:
+        """A partner that exists is valid; InvalidInput lists every fault at once."""
+        name, email = self.partner_name, self.contact_email
+        refuse_if(
+            "The partner can't be described so.",
+            (
+                name != tidy_name(name) or not 1 <= len(name) <= LONGEST_NAME,
+                Fault("/partner_name", "bad_name", f"A name has 1 to {LONGEST_NAME} characters."),
+            ),
+            (
+                self.status not in ("active", "paused", "offboarded"),
+                Fault("/status", "bad_status", "A status is active, paused or offboarded."),
+            ),
+            (
+                self.currency is not None and _is_unknown_currency(self.currency),
+                Fault("/currency", "unknown_currency", "An ISO 4217 code is wanted, as USD."),
+            ),
+            (
+                not _is_time_zone(self.time_zone),
+                Fault("/time_zone", "unknown_time_zone", "An IANA name is wanted, as Europe/Rome."),
+            ),
+            (
+                email is not None and not _is_email(email),
+                Fault("/contact_email", "bad_email", "This is no e-mail address."),
+            ),
+        )
+
+    def changed(self, at: datetime, **changes: str | None) -> "Partner":
+        """The partner with some of its details changed; the result is checked as a new one is.
+
+        Where nothing becomes another it is itself, `updated_at` too.
+        """
+        new = evolve(self, **tidy_details(changes))
+        return self if new == self else evolve(new, updated_at=at)
+
+    def check_may_send(self) -> None:
+        """Conflict unless the partner is active: nobody else sends feeds."""
+        if self.status != "active":
+            raise Conflict(
+                f"Partner {self.partner_name!r} is {self.status}; only an active one sends feeds.",
+                "Set its status to active first.",
+                code="partner_not_active",
+            )
+
+
+def name_taken(partner: Partner) -> Conflict:
+    """The refusal of a partner whose name another one has, case folded."""
+    return Conflict(
+        f"There already is a partner named {partner.partner_name!r}.",
+        "Names are unique without regard to case; choose another.",
+        code="partner_name_taken",
+    )
+
+
+def tidy_details(details: dict[str, str | None]) -> dict[str, str | None]:
+    """Details of a partner in their one spelling: names tidied, currencies in capitals.
+
+    A null where there has to be something becomes a blank text, which the partner then refuses.
+    """
+    tidied = dict(details)
+    for needed in {"partner_name", "status", "time_zone"} & details.keys():
+        tidied[needed] = tidy_name(details[needed] or "")
+    if (code := details.get("currency")) is not None:
+        tidied["currency"] = code.strip().upper()
+    return tidied
+
+
+def _is_unknown_currency(code: str) -> bool:
+    return find_currency(code) is None or code != code.strip().upper()
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_email(text: str) -> bool:
+    well_formed = len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text)
+    return bool(well_formed) and not UNSTORABLE.search(text)

@@ -1,0 +1,1 @@
+"""What a feed would do to the catalog, and what undoing one would."""

@@ -1,0 +1,335 @@
+"""A feed against the catalog: the reference comparison, which every store's faster one must equal.
+
+Each record of the file meets the product that has its sku, and one fate. What isn't in the file is
+absent, and in full mode removed. A comparison writes nothing; its plan is what applying it will do.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, Literal
+
+from attrs import evolve, field, frozen
+
+from commerce_core.base.money import find_currency
+from commerce_core.catalog.product import Product, is_sold_out
+from commerce_core.catalog.publication import ChangeKind
+from commerce_core.plans.changes import Change, Sample, changed_fields, order_of_change, samples
+from commerce_core.plans.price_moves import NO_MOVES, PriceMove, PriceMoves, move_of, price_moves
+from commerce_core.plans.rekeying import NONE_REKEYED, Rekeyed, rekeyed
+from commerce_core.schema.fields import AMOUNTS, PRODUCT_FIELDS, Mode, Value
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
+
+MONEY: Final = (*AMOUNTS, "currency")
+"""What stays or changes together."""
+
+
+@frozen
+class Incoming:
+    """What a comparison has to know of a feed besides its records.
+
+    `columns` are the fields that the file has, each with the partner's name for it; a field whose
+    column the file lacks is left alone. `currency` is the partner's default. A price that moves
+    `price_leap` fold at once is kept (None: none is). `without_removals` keeps every product that
+    would go. `source_names` are those of the partner's sources, by id. Of `overtaken` skus newer
+    feeds have spoken already: that the file lacks them means nothing.
+    """
+
+    partner_id: str
+    source_id: str
+    feed_id: str
+    mode: Mode
+    columns: Mapping[str, str]
+    currency: str | None
+    price_leap: int | None = None
+    without_removals: bool = False
+    source_names: Mapping[str, str] = field(factory=dict[str, str])
+    overtaken: frozenset[str] = frozenset()
+
+
+@frozen
+class Stock:
+    """Products of the source that are in stock, and how many of them a plan sells out."""
+
+    in_stock: int = 0
+    sold_out: int = 0
+
+
+@frozen
+class Plan:
+    """What a feed would do to the catalog. Nothing has been written.
+
+    `before` are the active products of the source now. `contested` are the numbers of recognised
+    records whose sku the file brings once more, so that no fingerprint can decide: then the file
+    has to be compared anew without them, and this plan is none. `problems` are those that only the
+    comparison can find, in the order of lines, as many as were asked for; all are counted.
+    `withheld` are the deletes that an approval without removals left out. `price_moves` is how
+    far prices move, `stock` what sells out, `rekeyed` which ids seem to have changed, and `samples`
+    are the first changes of each kind.
+    """
+
+    incoming: Incoming
+    created: int = 0
+    updated: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    absent: int = 0
+    removed: int = 0
+    before: int = 0
+    skus_unreadable: int = 0
+    contested: tuple[int, ...] = ()
+    updated_by_field: Mapping[str, int] = field(factory=dict[str, int])
+    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
+    problems: tuple[Problem, ...] = ()
+    withheld: int = 0
+    price_moves: PriceMoves = NO_MOVES
+    stock: Stock = Stock()
+    rekeyed: Rekeyed = NONE_REKEYED
+    samples: tuple[Sample, ...] = ()
+
+
+@frozen
+class _Verdict:
+    """What becomes of a record that counts; `move` is how it would move the product's price."""
+
+    fate: ChangeKind | Literal["unchanged", "withheld", "rejected"]
+    change: Change | None = None
+    problem: Problem | None = None
+    move: PriceMove | None = None
+
+
+def compare(
+    incoming: Incoming,
+    records: Iterable[Record],
+    find: Callable[[str], Product | None],
+    active: Iterable[Product],
+    problem_limit: int,
+    *,
+    recognised: Sequence[Product] = (),
+) -> tuple[Plan, list[Change]]:
+    """The plan of a feed and the changes it consists of, updated products first, new ones by line.
+
+    `find` gives the partner's product of a sku, removed ones too; `active` are the active products
+    of the feed's source, and `recognised` those whose records weren't read, since they say what
+    the catalog says already.
+    """
+    tally: Counter[str] = Counter()
+    problems: list[Problem] = []
+    last = _last_of_each_sku(incoming, records, tally, problems)
+    verdicts = [_decide(incoming, record, find) for record in last.values()]
+    problems += [verdict.problem for verdict in verdicts if verdict.problem]
+    fates = Counter(verdict.fate for verdict in verdicts)
+    changes = [verdict.change for verdict in verdicts if verdict.change]
+    owned, seen = list(active), {product.sku for product in recognised}
+    present = (last.keys(), seen, incoming.overtaken)
+    absent = [product for product in owned if not any(product.sku in skus for skus in present)]
+    vanished = absent if removes_absent(incoming, tally["skus_unreadable"]) else []
+    changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
+    plan = Plan(
+        incoming,
+        created=fates["created"],
+        updated=fates["updated"],
+        restored=fates["restored"],
+        unchanged=fates["unchanged"] + fates["withheld"] + len(recognised),
+        deleted=fates["removed"],
+        rejected=tally["rejected"] + fates["rejected"],
+        duplicate=tally["duplicate"],
+        absent=len(absent),
+        removed=fates["removed"] + len(vanished),
+        before=len(owned),
+        skus_unreadable=tally["skus_unreadable"],
+        updated_by_field=_fields_of(changes),
+        problems_by_code=Counter(problem.code for problem in problems),
+        problems=tuple(sorted(problems, key=lambda problem: problem.line)[:problem_limit]),
+        withheld=fates["withheld"],
+        price_moves=price_moves([verdict.move for verdict in verdicts if verdict.move]),
+        stock=_stock(owned, changes),
+        rekeyed=_rekeyed(vanished, changes),
+        samples=samples(changes),
+    )
+    return plan, sorted(changes, key=order_of_change)
+
+
+def _stock(owned: Iterable[Product], changes: Iterable[Change]) -> Stock:
+    in_stock = sum(not is_sold_out(p.availability, p.quantity) for p in owned)
+    return Stock(in_stock, sum(_sells_out(c) for c in changes if c.kind == "updated"))
+
+
+def _sells_out(change: Change) -> bool:
+    before = change.before.values() if change.before else {}
+    after = {**before, **change.values}
+    was, is_ = ((v.get("availability"), v.get("quantity")) for v in (before, after))
+    return is_sold_out(*is_) and not is_sold_out(*was)
+
+
+def _rekeyed(vanished: Iterable[Product], changes: Iterable[Change]) -> Rekeyed:
+    newcomers = [(c.sku, c.values) for c in changes if c.kind == "created"]
+    return rekeyed([(product.sku, product.values()) for product in vanished], newcomers)
+
+
+def removes_absent(incoming: Incoming, skus_unreadable: int) -> bool:
+    """Whether what isn't in the file is removed: never while some record's sku can't be read."""
+    return incoming.mode == "full" and not skus_unreadable and not incoming.without_removals
+
+
+def _last_of_each_sku(
+    incoming: Incoming, records: Iterable[Record], tally: Counter[str], problems: list[Problem]
+) -> dict[str, Record]:
+    """The records that count. The last one of a sku wins, even when it is itself rejected."""
+    last: dict[str, Record] = {}
+    for record in records:
+        if record.sku is None:
+            tally["rejected"] += 1
+            tally["skus_unreadable"] += 1
+        else:
+            earlier = last.pop(record.sku, None)
+            if earlier is not None:
+                tally["duplicate"] += 1
+                problems.append(duplicate_problem(incoming, earlier, record))
+            last[record.sku] = record
+    return last
+
+
+def duplicate_problem(incoming: Incoming, earlier: Record, later: Record) -> Problem:
+    """The warning about a sku that comes again: both lines, and the fields that differ."""
+    differing = [
+        name for name in PRODUCT_FIELDS if earlier.values.get(name) != later.values.get(name)
+    ]
+    hint = duplicate_hint(earlier.line, later.line, differing)
+    column = incoming.columns.get("sku")
+    return Problem.of(
+        "duplicate_sku", line=earlier.line, column=column, field="sku", value=earlier.sku, hint=hint
+    )
+
+
+def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
+    """Says which of the two lines counts, and how they differ."""
+    fields = ", ".join(differing) or "nothing"
+    counts = f"Line {later} has the same sku and counts; line {earlier} doesn't."
+    return f"{counts} They differ in: {fields}."
+
+
+def _decide(incoming: Incoming, record: Record, find: Callable[[str], Product | None]) -> _Verdict:
+    """The fate of a record that counts."""
+    if record.rejected or record.sku is None:
+        return _Verdict("rejected")
+    product = find(record.sku)
+    gone = product is None or product.status == "removed"
+    if record.deletes and gone:
+        return _Verdict("unchanged")
+    if product and not gone and product.source_id != incoming.source_id:
+        problem = _problem(incoming, record, "sku_of_other_source", "sku", record.sku)
+        return _refused(evolve(problem, hint=other_source_hint(incoming, product.source_id)))
+    if record.deletes and incoming.without_removals:
+        return _Verdict("withheld")
+    if record.deletes:
+        return _Verdict("removed", Change("removed", record.sku, record.line, product, {}))
+    if product is None and not record.values.get("product_name"):
+        return _refused(_problem(incoming, record, "unknown_sku", "sku", record.sku))
+    values = settle(incoming, record, product)
+    if isinstance(values, Problem):
+        return _refused(values)
+    if product is None:
+        made = Change("created", record.sku, record.line, None, values, record.fingerprint)
+        return _Verdict("created", made)
+    if gone:
+        back = Change("restored", record.sku, record.line, product, values, record.fingerprint)
+        return _Verdict("restored", back)
+    return _update(incoming, record, product, values)
+
+
+def _refused(problem: Problem) -> _Verdict:
+    return _Verdict("rejected", problem=problem)
+
+
+def _update(
+    incoming: Incoming, record: Record, product: Product, values: Mapping[str, Value]
+) -> _Verdict:
+    """What becomes of a product that is there; a price that leaps stays, with all that is money."""
+    move = move_of(product, product.sku, record.line, values, incoming.price_leap)
+    problem, fingerprint = None, record.fingerprint
+    if move and move.kept:
+        values = {**values, **{name: getattr(product, name) for name in MONEY}}
+        problem, fingerprint = leap_problem(incoming, move), None
+    verdict = _Verdict("unchanged", None, problem, move)
+    if not changed_fields(product, values):
+        return verdict
+    change = Change("updated", product.sku, record.line, product, values, fingerprint)
+    return evolve(verdict, fate="updated", change=change)
+
+
+def leap_problem(incoming: Incoming, move: PriceMove) -> Problem:
+    """The warning about a price that leaps, with both prices."""
+    hint = (
+        f"{move.after:f} is at least {incoming.price_leap} fold from {move.before:f} "
+        f"{move.currency}, so the old price is kept. If it is right, raise the guard of the source."
+    )
+    return Problem.of(
+        "price_leap",
+        line=move.line,
+        column=incoming.columns.get("price"),
+        field="price",
+        value=f"{move.after:f}",
+        hint=hint,
+    )
+
+
+def settle(
+    incoming: Incoming, record: Record, product: Product | None
+) -> dict[str, Value] | Problem:
+    """The record's values with the currency found and every amount in its decimals.
+
+    A price that names no currency takes, in delta mode, the product's, then the partner's; in full
+    mode the partner's first. An amount already in the catalog has to fit a currency that changes.
+    """
+    values = {name: record.values[name] for name in PRODUCT_FIELDS if name in record.values}
+    if values.keys().isdisjoint((*AMOUNTS, "currency")):
+        return values
+    amounts = {name: values.get(name, getattr(product, name, None)) for name in AMOUNTS}
+    code = values.get("currency")
+    if code is None and any(amount is not None for amount in amounts.values()):
+        own = product.currency if product else None
+        code = (
+            (own or incoming.currency) if incoming.mode == "delta" else (incoming.currency or own)
+        )
+        if code is None:
+            name = "price" if amounts["price"] is not None else "sale_price"
+            return _problem(incoming, record, "missing_currency", name, str(amounts[name]))
+        values["currency"] = code
+    currency = find_currency(code) if isinstance(code, str) else None
+    for name, amount in amounts.items():
+        if currency is None or not isinstance(amount, Decimal):
+            continue
+        if not currency.is_exact(amount):
+            return _problem(incoming, record, "too_many_decimals", name, str(amount))
+        values[name] = currency.round(amount)
+    return values
+
+
+def other_source_hint(incoming: Incoming, owner_id: str) -> str:
+    """Says which source owns the product, which one claims it, and what to do about it."""
+    owner, claimant = (
+        repr(incoming.source_names.get(id_, id_)) for id_ in (owner_id, incoming.source_id)
+    )
+    return (
+        f"The source {owner} owns this sku, so {claimant} can't change it. Send it from {owner}, "
+        "or delete it there first."
+    )
+
+
+def _problem(incoming: Incoming, record: Record, code: str, name: str, value: str) -> Problem:
+    column = incoming.columns.get(name)
+    return Problem.of(code, line=record.line, column=column, field=name, value=value)
+
+
+def _fields_of(changes: Iterable[Change]) -> Counter[str]:
+    return Counter(
+        name
+        for change in changes
+        if change.kind == "updated" and change.before
+        for name in changed_fields(change.before, change.values)
+    )

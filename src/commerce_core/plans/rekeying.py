@@ -1,0 +1,90 @@
+"""Re-keying: products that vanish while as many appear that are the same in all but the id."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+from attrs import frozen
+
+from commerce_core.schema.fields import Value
+
+Trait = Literal["gtin", "product_name", "product_url"]
+TRAITS: Final[tuple[Trait, ...]] = ("gtin", "product_name", "product_url")
+"""By what two are taken for the same, the surest first."""
+MOST_PAIRS_LISTED: Final = 10
+DROPPED: Final = " -_.,:;/()'\""
+"""What names are compared without, besides case in ASCII: more no two databases fold alike."""
+_FOLDED: Final = {
+    **dict.fromkeys(map(ord, DROPPED)),
+    **{upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)},
+}
+_LOWERED: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_SCHEME: Final = re.compile(r"^https?://(?:www\.)?")
+
+
+@frozen
+class Pair:
+    """A sku that vanishes, the new one that takes its place, and what both have in common."""
+
+    vanished: str
+    newcomer: str
+    by: Trait
+
+
+@frozen
+class Rekeyed:
+    """How many ids vanish with a newcomer each, and the first of these pairs by sku."""
+
+    count: int = 0
+    pairs: tuple[Pair, ...] = ()
+
+
+NONE_REKEYED: Final = Rekeyed()
+
+
+def rekeyed(
+    vanished: Iterable[tuple[str, Mapping[str, Value]]],
+    newcomers: Iterable[tuple[str, Mapping[str, Value]]],
+) -> Rekeyed:
+    """Each vanished product with the newcomer that has its GTIN, name or address; the reference.
+
+    Both are pairs of sku and values. What several of one side share tells none of them apart.
+    """
+    old, new = _single(vanished), _single(newcomers)
+    pairs: dict[str, Pair] = {}
+    for trait in TRAITS:
+        for key in old[trait].keys() & new[trait].keys():
+            sku = old[trait][key]
+            pairs.setdefault(sku, Pair(sku, new[trait][key], trait))
+    ordered = sorted(pairs.values(), key=lambda pair: pair.vanished)
+    return Rekeyed(len(ordered), tuple(ordered[:MOST_PAIRS_LISTED]))
+
+
+def _single(
+    products: Iterable[tuple[str, Mapping[str, Value]]],
+) -> dict[Trait, dict[str, str]]:
+    """By each trait, the skus of those that alone have their key."""
+    keyed: list[tuple[Trait, str, str]] = [
+        (trait, key_of(trait, values), sku) for sku, values in products for trait in TRAITS
+    ]
+    times = Counter((trait, key) for trait, key, _ in keyed)
+    found: dict[Trait, dict[str, str]] = {trait: {} for trait in TRAITS}
+    for trait, key, sku in keyed:
+        if key and times[trait, key] == 1:
+            found[trait][key] = sku
+    return found
+
+
+def key_of(trait: Trait, values: Mapping[str, Value]) -> str:
+    """What has to be equal for two to be near-equal by a trait; blank where it isn't there."""
+    text = values.get(trait)
+    if not isinstance(text, str):
+        return ""
+    match trait:
+        case "gtin":
+            return text.rjust(14, "0")
+        case "product_name":
+            return text.translate(_FOLDED)
+        case "product_url":
+            return _SCHEME.sub("", text.translate(_LOWERED)).rstrip("/")

@@ -1,0 +1,144 @@
+"""Kept plans: what a job would do, or did, as it is shown to people and judged by guards.
+
+A plan itself lives for as long as its unit. This is what is kept of it: figures, samples, and what
+each guard said; never more than named limits allow, whatever the size of the feed.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.guards import Figures, GuardResult, GuardSettings, holds, judge
+from commerce_core.feeds.summary import Summary
+from commerce_core.plans.changes import Sample
+from commerce_core.plans.comparison import Plan, Stock
+from commerce_core.plans.price_moves import PriceMoves
+from commerce_core.plans.rekeying import Rekeyed
+from commerce_core.schema.fields import Mode
+from commerce_core.schema.problems import Problem
+
+PROBLEMS_SHOWN: Final = 10
+
+
+@frozen
+class KeptPlan:
+    """What a feed would do to the catalog as it was at that moment.
+
+    The counts are those of a summary. `before` are the source's active products, `withheld` the
+    deletes that an approval without removals leaves out; `samples` are the first changes of each
+    kind, `problems` the first by line. Both are left out of what has been applied.
+    """
+
+    feed_id: str
+    mode: Mode
+    planned_at: datetime
+    records_read: int
+    created: int
+    updated: int
+    restored: int
+    unchanged: int
+    deleted: int
+    folded: int
+    skipped: int
+    rejected: int
+    duplicate: int
+    overtaken: int
+    blank: int
+    absent: int
+    removed: int
+    warnings: int
+    before: int
+    withheld: int
+    guards: tuple[GuardResult, ...]
+    price_moves: PriceMoves
+    stock: Stock
+    rekeyed: Rekeyed
+    samples: tuple[Sample, ...]
+    updated_by_field: Mapping[str, int] = field(factory=dict[str, int])
+    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        feed: Feed,
+        plan: Plan,
+        summary: Summary,
+        *,
+        guards: tuple[GuardResult, ...],
+        problems: Iterable[Problem],
+        at: datetime,
+    ) -> "KeptPlan":
+        """What is kept of a plan; the counts are those of the summary."""
+        return cls(
+            feed_id=feed.feed_id,
+            mode=feed.mode,
+            planned_at=at,
+            records_read=summary.records_read,
+            created=summary.created,
+            updated=summary.updated,
+            restored=summary.restored,
+            unchanged=summary.unchanged,
+            deleted=summary.deleted,
+            folded=summary.folded,
+            skipped=summary.skipped,
+            rejected=summary.rejected,
+            duplicate=summary.duplicate,
+            overtaken=summary.overtaken,
+            blank=summary.blank,
+            absent=summary.absent,
+            removed=summary.removed,
+            warnings=summary.warnings,
+            before=plan.before,
+            withheld=plan.withheld,
+            guards=guards,
+            price_moves=plan.price_moves,
+            stock=plan.stock,
+            rekeyed=plan.rekeyed,
+            samples=plan.samples,
+            updated_by_field=plan.updated_by_field,
+            problems_by_code=summary.problems_by_code,
+            problems=tuple(islice(problems, PROBLEMS_SHOWN)),
+            notes=summary.notes,
+        )
+
+    @property
+    def briefly(self) -> "KeptPlan":
+        """What is kept where nobody has to decide; the stream of changes tells what changed."""
+        return evolve(self, samples=(), problems=())
+
+    @property
+    def holds(self) -> tuple[GuardResult, ...]:
+        """The guards for which it is held."""
+        return holds(self.guards)
+
+
+def judged(
+    plan: Plan, summary: Summary, last_full: Summary | None, settings: GuardSettings
+) -> tuple[GuardResult, ...]:
+    """What the guards say of a plan, next to the summary of the source's last applied full feed."""
+    full = plan.incoming.mode == "full"
+    last = last_full if full else None
+    moves = plan.price_moves
+    return judge(
+        Figures(
+            before=plan.before,
+            removed=summary.removed,
+            records=summary.records_read - summary.blank,
+            last_records=last.records_read - last.blank if last else None,
+            columns_gone=tuple(n for n in last.mapping if n not in summary.mapping) if last else (),
+            rekeyed=plan.rekeyed.count,
+            met=plan.updated + plan.unchanged,
+            moved=moves.moved,
+            median_move=moves.median_hundredths,
+            leaps=moves.kept,
+            in_stock=plan.stock.in_stock,
+            sold_out=plan.stock.sold_out,
+        ),
+        settings,
+    )

@@ -1,0 +1,184 @@
+"""Ports: products and their publications, versions, past states and reverts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from commerce_core.base.paging import Page, Position
+from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.publication import Publication
+from commerce_core.history.versions import ChangeQuery, PastQuery, Version
+from commerce_core.parsing.fingerprints import Known
+from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.plans.revert import RevertPlan
+from commerce_core.ports.engine import Batch
+from commerce_core.ports.listing import Listing
+
+
+class Products(Listing[ProductQuery, Product], Protocol):
+    """The catalog. Its products are read with their partner's name and the units held of them.
+
+    Which products fit a query is defined by `query.fitting`, in which order they are by
+    `sorting`. Listing and counting may raise InvalidInput `too_broad` where too many products
+    would have to be looked at; by id and by time without further filters they never do.
+    """
+
+    def known(self, partner_id: str, source_id: str) -> Known:
+        """The fingerprints of the source's active products, for an engine to recognise records by.
+
+        From now until the unit ends no other feed of the partner is compared or applied.
+        """
+        ...
+
+    def load(
+        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+    ) -> Plan | None:
+        """Compares and applies at once the first feed of a partner; the plan is what was done.
+
+        None where the partner has products, or where a record is more than a new product or a
+        rejected record; then nothing has been done, and the feed has to be compared. Only for
+        feeds that no guard can object to. Otherwise as `compare` and `apply`.
+        """
+        ...
+
+    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+        """What the feed would do, exactly as `comparison.compare` says; no live row is touched.
+
+        What a batch recognises are numbers of this unit's last `known`. From now until the unit
+        ends no other feed of the partner is compared or applied.
+        """
+        ...
+
+    def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
+        """Does what this unit's last plan says; returns the source's active products afterwards.
+
+        ValueError for any other plan. Changed products get the publication, their line, the next
+        version and an ordinal from 1 (those that were there by id, then new ones by line), and are
+        the feed's source's; what they were before is kept as history. The n-th new product, from 0,
+        has the id `ids.Block("prod", stem)[n]`, and is created now by the store's own clock. What
+        they are can be read once this unit has added the publication, since their feed and
+        `updated_at` are that one's.
+        """
+        ...
+
+    def get(self, product_id: str) -> Product:
+        """The product, removed ones too; NotFound if there never was one."""
+        ...
+
+    def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The ids, removed products' too, of these pairs of partner id and sku, where known."""
+        ...
+
+    def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
+        """The active products that this unit has written for a publication, and that are oversold.
+
+        The first ones by sku, whether or not the publication itself has been added yet.
+        """
+        ...
+
+    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+        """Adds units (below zero: gives back) to those held on open orders.
+
+        Returns the products as they then are, without unknown ids. Other units that hold the same
+        products wait until this one ends, so what was decided on stays true.
+        """
+        ...
+
+
+class Publications(Protocol):
+    """The one clock: everything that changed the catalog, numbered without gaps."""
+
+    def add(self, publication: Publication, at: datetime) -> Publication:
+        """Keeps it with the next number, and `at` or the first moment after its predecessor's time.
+
+        Has to be the unit's last write, but for the events that tell of it: from here to the commit
+        all other publications wait.
+        """
+        ...
+
+    def get(self, publication_id: str) -> Publication:
+        """The publication, or NotFound."""
+        ...
+
+    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+        """These publications, by id, as far as there are any."""
+        ...
+
+    def of_feed(self, feed_id: str) -> Sequence[Publication]:
+        """All that applied this feed or reverted it, by number."""
+        ...
+
+    def of_partner(self, partner_id: str, after: int, limit: int) -> Sequence[Publication]:
+        """The partner's first publications behind that number, by number."""
+        ...
+
+    def number_at(self, at: datetime | None = None) -> int:
+        """The number of the last publication not after that moment, or of the last one; 0: none."""
+        ...
+
+    def latest(self, source_id: str) -> Publication | None:
+        """The source's last publication."""
+        ...
+
+
+class Versions(Protocol):
+    """Everything that products ever were, the live ones being their own latest versions."""
+
+    def changes(self, query: ChangeQuery, after: Position, limit: int) -> Page[Version]:
+        """The first versions that fit behind that position of the stream, by number and ordinal.
+
+        The page's `after` is never None: with fewer than `limit` it is behind all that was there.
+        Nothing that is published later stands before a position that was given.
+        """
+        ...
+
+    def history(self, product_id: str, after: Position | None, limit: int) -> Page[Version]:
+        """Every version of a product, newest first; NotFound if there never was one."""
+        ...
+
+    def as_of(self, product_id: str, number: int) -> Product | None:
+        """The product as it was once that publication had been made; None before its first one."""
+        ...
+
+    def forget(self, number: int, at: datetime) -> int:
+        """Forgets the versions that were no longer live by that publication; how many it were."""
+        ...
+
+    def forgotten(self) -> int:
+        """The number of the last publication by which versions were forgotten; 0 if none were.
+
+        As of it, and from it on, everything is known.
+        """
+        ...
+
+
+class PastProducts(Listing[PastQuery, Product], Protocol):
+    """The catalog as it was once a publication had been made, by product id ascending."""
+
+
+class Reverts(Protocol):
+    """Undoing what publications wrote."""
+
+    def plan(self, partner_id: str, undone: Sequence[str], most_kept: int) -> RevertPlan:
+        """What undoing these publications would do, as `revert.plan_revert` says.
+
+        From now until the unit ends no other feed of the partner is compared or applied.
+        """
+        ...
+
+    def apply(self, plan: RevertPlan, publication: Publication) -> int:
+        """Does what this unit's last plan says; returns the partner's active products afterwards.
+
+        ValueError for any other plan. Changed products get the publication, the next version and an
+        ordinal from 1, by id; what they were is kept as history. Nothing is recognised by a
+        fingerprint of theirs.
+        """
+        ...
+
+
+class FeedProducts(Listing[str, Product], Protocol):
+    """What feeds wrote; the query is a feed's id.
+
+    Each product that the feed created, updated or restored, as it wrote it last, in the order of
+    the stream; whatever later feeds do, they stay.
+    """

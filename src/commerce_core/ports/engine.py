@@ -1,0 +1,121 @@
+"""The port of feed engines: how a raw file becomes batches of records.
+
+    FeedEngine.open(raw, terms, known) ──> Reading ──> Batch, Batch, ...
+
+A batch is a run of records in the order of the file. Iterating it yields its offers one by one;
+that is the reference. A batch that can do more gives the same as columns through the Arrow C stream
+protocol, and a store that understands them makes no Python object per record. A record whose
+fingerprint matches isn't read at all: the batch has only its number.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, Protocol
+
+from commerce_core.parsing.decoding import OpenRaw, Text
+from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.reader import Opening
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.schema.problems import Noted, Problem
+from commerce_core.schema.record import Record
+
+
+class Batch(Protocol):
+    """Some records of a feed, in the order of the file.
+
+    Where it has `__arrow_c_stream__`, that gives its offers as columns: `line` (int64), `sku`
+    (text, null where unreadable), `rejected` and `deletes` (bool), `upper` and `lower` (int64, null
+    where the record has no fingerprint), and one column for each field that the file says: text in
+    the form in which PostgreSQL reads it and the core prints it, but `quantity` int64, `deleted`
+    not at all, and `additional_image_urls` a list of texts. `currency` is always there; a record
+    says something of it if it isn't null or the file has a column for it.
+    """
+
+    @property
+    def records_read(self) -> int:
+        """The records of the file that it stands for, whatever became of them."""
+        ...
+
+    @property
+    def recognised(self) -> Sequence[int]:
+        """The numbers of the known fingerprints that it met, one for each such record."""
+        ...
+
+    @property
+    def fates(self) -> Counter[str]:
+        """Of the records that are no offers, how many have which fate."""
+        ...
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why records were skipped, and how many for each reason."""
+        ...
+
+    @property
+    def rejected(self) -> int:
+        """How many of its offers have an error."""
+        ...
+
+    @property
+    def skus_unreadable(self) -> int:
+        """How many of its offers have no sku that can be read."""
+        ...
+
+    @property
+    def noted(self) -> Counter[Noted]:
+        """The problems of its offers, counted."""
+        ...
+
+    def problems(self, limit: int) -> Iterable[Problem]:
+        """The first of its problems, in the order of the file."""
+        ...
+
+    def __iter__(self) -> Iterator[Record]:
+        """Its offers that weren't recognised, rejected ones too."""
+        ...
+
+
+class Reading(Protocol):
+    """A feed whose header has been understood, its records still to come.
+
+    `text` knows the encoding, for sure at the end.
+    """
+
+    @property
+    def opening(self) -> Opening:
+        """What its header tells."""
+        ...
+
+    @property
+    def text(self) -> Text:
+        """How its bytes are decoded."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should be told of how it was read, at its end."""
+        ...
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches, once; FileRefused where the file as a whole turns out to be unreadable."""
+        ...
+
+    def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
+        """The rows of the report of its rejected records, once all batches have been taken.
+
+        They are what `write` would make of all its records, one by one. What wasn't kept of them is
+        read again.
+        """
+        ...
+
+
+class FeedEngine(Protocol):
+    """Reads feeds. All engines find the same records, problems and order in the same file."""
+
+    def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
+        """Reads the header; FileRefused if there is no usable one.
+
+        A record whose fingerprint is known isn't read, but told by its number.
+        """
+        ...

@@ -1,0 +1,128 @@
+"""Ports: feeds and jobs, and the queue of jobs."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.coalescing import UnderWay
+from commerce_core.feeds.feed import Feed, FeedQuery
+from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ports.listing import Listing
+from commerce_core.schema.problems import Problem
+
+
+class Feeds(Listing[FeedQuery, Feed], Protocol):
+    """Feeds, newest first. Each is read with its partner's name and its newest job in brief."""
+
+    def add(self, feed: Feed) -> None:
+        """Keeps a new feed."""
+        ...
+
+    def put(self, feed: Feed) -> None:
+        """Replaces a feed's status, mode and times; NotFound if there is none."""
+        ...
+
+    def get(self, feed_id: str) -> Feed:
+        """The feed, or NotFound."""
+        ...
+
+    def supersede(self, feed_ids: Iterable[str]) -> None:
+        """Those of these feeds that were never applied are superseded."""
+        ...
+
+    def last_full_snapshot(self, source_id: str) -> datetime | None:
+        """The `snapshot_at` of the source's last applied full feed."""
+        ...
+
+    def last_full(self, source_id: str) -> Feed | None:
+        """The source's applied full feed whose snapshot is newest, of several the last received."""
+        ...
+
+
+class Jobs(Listing[JobQuery, Job], Protocol):
+    """Jobs, newest first, and the queue they make. Leases run by the store's own clock."""
+
+    def add(self, job: Job) -> None:
+        """Keeps a new job."""
+        ...
+
+    def get(self, job_id: str) -> Job:
+        """The job, or NotFound."""
+        ...
+
+    def lock(self, job_id: str) -> Job:
+        """The job, which nobody else changes until this unit ends; NotFound if there is none."""
+        ...
+
+    def put(self, job: Job) -> None:
+        """Replaces a job that is not running, or is about to stop being queued."""
+        ...
+
+    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+        """The next job to run (or this one, released or not): running now, its attempts one higher.
+
+        That is the oldest released one whose partner has no other job running, or one whose lease
+        ran out: that is a silent end, and the former run's session is ended first; it is a severed
+        one if the lease ran out while the store was down. Of the jobs that have severed ends only
+        one runs at a time, so none is blamed for another. None where there is nothing to claim.
+        """
+        ...
+
+    def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
+        """Cancels those of these jobs that are still queued; gives the ids of their feeds."""
+        ...
+
+    def under_way(self, source_id: str) -> Sequence[UnderWay]:
+        """The queued and running jobs of a source's feeds, oldest first."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """What waits for a worker, those whose pause isn't over among them."""
+        ...
+
+    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
+        """Ends this attempt, and its session, undone; the job is queued and released again.
+
+        It isn't claimed before that pause is over, and no silent end is counted; a severed one is,
+        if it was that. RunLost if this attempt was taken over, or has finished.
+        """
+        ...
+
+    def renew(
+        self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
+    ) -> None:
+        """Extends this attempt's lease and shows its progress; RunLost if it was taken over.
+
+        `session` names the one that now works on it; an empty one says that none does any more.
+        """
+        ...
+
+    def finish(self, job: Job) -> None:
+        """Replaces the running job by its finished self; RunLost if this attempt was taken over."""
+        ...
+
+    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+        """Keeps what a job would do, in the place of what was kept of it before."""
+        ...
+
+    def plan(self, job_id: str) -> KeptPlan | None:
+        """What a job would do, or did, as last kept."""
+        ...
+
+    def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
+        """Keeps problems of a job, in this order."""
+        ...
+
+    def forget_problems(self, job_id: str) -> None:
+        """Forgets the kept problems of a job, which is about to run once more."""
+        ...
+
+    def count_problems(self, job_id: str) -> int:
+        """How many problems of the job are kept."""
+        ...
+
+    def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
+        """The job's kept problems by line, those of one line in the order they were added."""
+        ...

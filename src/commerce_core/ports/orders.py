@@ -1,0 +1,45 @@
+"""Ports: orders, and the ledger of sales."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from commerce_core.analytics.ledger import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.ports.listing import Listing
+
+
+class Orders(Listing[OrderQuery, Order], Protocol):
+    """Orders with their lines, newest first."""
+
+    def add(self, order: Order) -> None:
+        """Keeps a new order."""
+        ...
+
+    def get(self, order_id: str) -> Order:
+        """The order, or NotFound."""
+        ...
+
+    def lock(self, order_id: str) -> Order:
+        """The order, which nobody else changes until this unit ends; NotFound if there is none."""
+        ...
+
+    def put(self, order: Order) -> None:
+        """Replaces an order's status, refunded amount and time; its lines never change."""
+        ...
+
+
+class Sales(Protocol):
+    """The ledger of sales."""
+
+    def add(self, entries: Iterable[SalesEntry]) -> None:
+        """Keeps entries for good."""
+        ...
+
+    def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
+        """The figures exactly as `ledger.fold` gives them."""
+        ...
+
+    def first_at(self, partner_id: str | None = None) -> datetime | None:
+        """When the first entry happened; of that partner, where one is given."""
+        ...

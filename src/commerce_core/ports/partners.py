@@ -1,0 +1,98 @@
+"""Ports: partners, their sources, and API keys."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from commerce_core.feeds.source import Source
+from commerce_core.partners.access import ApiKey
+from commerce_core.partners.partner import Partner
+from commerce_core.ports.listing import Listing
+from commerce_core.profiles.profile import SavedProfile
+
+
+class Partners(Listing[str | None, Partner], Protocol):
+    """Partners, by id ascending; the query is the only partner to see, or None for all."""
+
+    def add(self, partner: Partner) -> None:
+        """Keeps a new partner. Conflict `partner_name_taken` if the name, case folded, is taken."""
+        ...
+
+    def put(self, partner: Partner) -> None:
+        """Replaces a partner. Conflict as in `add`, NotFound if there is none."""
+        ...
+
+    def get(self, partner_id: str) -> Partner:
+        """The partner, or NotFound."""
+        ...
+
+    def find(self, partner_name: str) -> Partner | None:
+        """The partner of that name, without regard to case."""
+        ...
+
+    def names(self, partner_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of these partners."""
+        ...
+
+
+class Sources(Listing[str | None, Source], Protocol):
+    """Sources, by id ascending; the query is the only partner whose to see, or None for all."""
+
+    def add(self, source: Source) -> None:
+        """Keeps a new source. Conflict `source_name_taken` if the partner has one of that name."""
+        ...
+
+    def put(self, source: Source) -> None:
+        """Replaces a source. Conflict as in `add`, NotFound if there is none."""
+        ...
+
+    def hold(self, source_id: str) -> Source:
+        """The source, which nobody removes until this unit ends; NotFound if there is none."""
+        ...
+
+    def lock(self, source_id: str) -> Source:
+        """The source, which nobody else holds or changes until this unit ends; or NotFound."""
+        ...
+
+    def remove(self, source_id: str) -> None:
+        """Forgets a source; NotFound if there is none. Its feeds and profiles stay."""
+        ...
+
+    def get(self, source_id: str) -> Source:
+        """The source, or NotFound."""
+        ...
+
+    def find(self, partner_id: str, source_name: str) -> Source | None:
+        """The partner's source of that name."""
+        ...
+
+    def of(self, partner_id: str) -> Sequence[Source]:
+        """All sources of a partner, by name."""
+        ...
+
+    def profile(self, source_id: str, version: int | None = None) -> SavedProfile:
+        """That version of the source's profile, or the latest; `UNPROFILED` if there is none."""
+        ...
+
+    def save_profile(self, source_id: str, saved: SavedProfile) -> None:
+        """Keeps a new version. Conflict `profile_changed` if that version is taken already."""
+        ...
+
+
+class Keys(Listing[str | None, ApiKey], Protocol):
+    """API keys, newest first; the query is the only partner whose keys to see, or None for all."""
+
+    def add(self, key: ApiKey) -> None:
+        """Keeps a new key."""
+        ...
+
+    def put(self, key: ApiKey) -> None:
+        """Replaces a key; NotFound if there is none."""
+        ...
+
+    def get(self, key_id: str) -> ApiKey:
+        """The key, or NotFound."""
+        ...
+
+    def find(self, digest: bytes) -> ApiKey | None:
+        """The key with this digest, revoked or not."""
+        ...

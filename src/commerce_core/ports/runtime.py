@@ -1,0 +1,15 @@
+"""Functions that the core is given: the clock, and what keeps a lease."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from commerce_core.feeds.job import Job, Progress
+
+Clock = Callable[[], datetime]
+"""The present moment, aware, in UTC."""
+KeepLease = Callable[[Job, str], AbstractContextManager[Callable[[Progress], None]]]
+"""Keeps the lease of a job whose run works in that session alive for as long as the context lasts.
+
+Gives a function that takes the latest progress; it raises RunLost once the job was taken over.
+"""

@@ -1,0 +1,70 @@
+"""What a product costs: the feed price is the partner's, rules make the selling price of it.
+
+One function decides prices, for quotes and orders alike, and explains each. So far the one rule is
+the partner's own sale; a `Rule` is a condition and a benefit, and others join it in the same list.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.base.money import currency
+from commerce_core.catalog.product import Product
+
+
+@frozen
+class Adjustment:
+    """One step from list price to unit price: `amount` a unit, below zero for a discount."""
+
+    reason: str
+    label: str
+    amount: Decimal
+
+
+@frozen
+class Price:
+    """What one unit costs, from what, and why. Amounts have the decimals of the currency."""
+
+    currency: str
+    list_price: Decimal
+    unit_price: Decimal
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+@frozen
+class Rule:
+    """Changes the price of a unit where it applies: gives the new one, or None to leave it."""
+
+    reason: str
+    label: str
+    benefit: Callable[[Product, Decimal, datetime], Decimal | None]
+
+
+def _sale(product: Product, price: Decimal, at: datetime) -> Decimal | None:
+    sale, starts, ends = product.sale_price, product.sale_starts_at, product.sale_ends_at
+    runs = (starts is None or starts <= at) and (ends is None or at < ends)
+    return sale if runs and sale is not None and sale < price else None
+
+
+FEED_RULES: Final = (Rule("sale", "Partner's sale price", _sale),)
+
+
+def price(product: Product, at: datetime, rules: Sequence[Rule] = FEED_RULES) -> Price:
+    """The price of one unit at a moment: each rule in turn, applied to what the one before left.
+
+    The product must have a price; whoever sells asks `sellable` first.
+    """
+    if product.price is None or product.currency is None:
+        raise ValueError(f"{product.product_id} has no price")
+    money = currency(product.currency)
+    listed = unit = money.round(product.price)
+    adjustments: list[Adjustment] = []
+    for rule in rules:
+        changed = rule.benefit(product, unit, at)
+        if changed is not None:
+            adjustments.append(Adjustment(rule.reason, rule.label, money.round(changed) - unit))
+            unit = money.round(changed)
+    return Price(money.code, listed, unit, tuple(adjustments))

@@ -1,0 +1,307 @@
+"""Layouts: the header of a file understood by a profile; which column feeds which field."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import attrs
+from attrs import evolve, frozen
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.money import find_currency
+from commerce_core.base.text import BLANKS, UNSTORABLE, squash
+from commerce_core.profiles.extractors import (
+    Attributed,
+    Cell,
+    Constant,
+    FirstOf,
+    Gathering,
+    Identified,
+    Joined,
+    Needing,
+    Paired,
+    Template,
+)
+from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
+from commerce_core.schema.fields import FIELDS, Amount, Attributes, Field, Grams, Mode
+
+MOST_COLUMNS: Final = 1_000
+"""Columns that a file may have; a header with more is refused."""
+PICTURES: Final = "additional_image_urls"
+"""The field that gets the pictures of records that are folded into the one before."""
+REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint")
+"""What a report of rejected records puts in front of the partner's columns; intake ignores them."""
+_MOST_HEADERS_SHOWN: Final = 20
+_LONGEST_HEADER: Final = 200
+_WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,4})\s*[)\]]", re.ASCII)
+_WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "oz": "oz"}
+
+
+@frozen
+class Feeding:
+    """How one field is fed: from which columns, and how their text is put together and read.
+
+    `currency` is that of the amounts, where the header or the profile says it.
+    """
+
+    field: Field
+    column: Column
+    indexes: tuple[int, ...]
+    gather: Gathering = attrs.field(repr=False, eq=False)
+    currency: str | None = None
+
+
+@frozen
+class Layout:
+    """The header of a file, understood: what feeds each field, and the columns nobody asked for."""
+
+    header: tuple[str, ...]
+    feedings: Mapping[str, Feeding]
+    unused: tuple[str, ...]
+
+    def column_of(self, name: str) -> str | None:
+        """What the partner calls the field: its first column; None where the file has none."""
+        feeding = self.feedings.get(name)
+        return self.header[feeding.indexes[0]] if feeding and feeding.indexes else None
+
+    def index_of(self, header: str) -> int | None:
+        """Where the column with that header is, if the file has it."""
+        wanted = squash(header)
+        return next((i for i, name in enumerate(self.header) if squash(name) == wanted), None)
+
+
+def lay_out(
+    header: Sequence[str], mode: Mode, profile: Profile, currency: str | None, line: int = 1
+) -> Layout:
+    """Finds what feeds each field: the profile's columns, else the field's own name, else an alias.
+
+    `profile` is in full, `currency` that of the source, `line` where the header stands. Raises
+    FileRefused where two columns could be one field (never a guess), where a column that the mode
+    requires is missing, and where no cell names a field at all.
+    """
+    if len(header) > MOST_COLUMNS:
+        detail = f"The header has {len(header):,} columns; at most {MOST_COLUMNS:,} are read."
+        raise FileRefused("too_large", detail, "Send fewer columns.", line=line)
+    names = [tidy_header(name) for name in header]
+    finder = _Finder(names, profile, currency, line)
+    feedings = {f.name: feeding for f in FIELDS if (feeding := finder.feeding(f))}
+    _check_required(names, feedings, mode, profile, line)
+    used = {index for feeding in feedings.values() for index in feeding.indexes}
+    used |= finder.named_elsewhere()
+    unused = tuple(name for i, name in enumerate(names) if i not in used and name)
+    return Layout(tuple(names), feedings, unused)
+
+
+def rivals_of(
+    header: Sequence[str], profile: Profile, currency: str | None
+) -> dict[str, tuple[str, ...]]:
+    """For each field whose column nobody can know, the columns that it could be."""
+    names = [tidy_header(name) for name in header]
+    finder = _Finder(names, profile, currency, 1)
+    found = {wanted.name: finder.rivals(wanted) for wanted in FIELDS}
+    return {name: tuple(names[i] for i in several) for name, several in found.items() if several}
+
+
+def tidy_header(name: str) -> str:
+    """The name as we show and store it: trimmed, cut, without what no database takes."""
+    return UNSTORABLE.sub("\ufffd", name.strip(BLANKS)[:_LONGEST_HEADER])
+
+
+class _Finder:
+    """Finds columns in one header."""
+
+    def __init__(
+        self, names: Sequence[str], profile: Profile, currency: str | None, line: int
+    ) -> None:
+        self._names = names
+        self._profile = profile
+        self._currency = currency
+        self._line = line
+        self._places: dict[str, list[int]] = {}
+        self._units: dict[int, str] = {}
+        for index, name in enumerate(names):
+            self._places.setdefault(squash(name), []).append(index)
+            if matched := _WITH_UNIT.fullmatch(name):
+                self._note_unit(index, matched[1], matched[2])
+        self._taken = {
+            i for column in profile.columns.values() for h in _headers(column) for i in self.all(h)
+        }
+
+    def _note_unit(self, index: int, name: str, unit: str) -> None:
+        """`Price (INR)` is also found as `Price`, `Weight (kg)` as `Weight`."""
+        if find_currency(unit) or unit.lower() in _WEIGHTS:
+            self._places.setdefault(squash(name), []).append(index)
+            self._units[index] = unit
+
+    def all(self, header: str) -> list[int]:
+        """The columns of that name; `{currency}` in it is the source's."""
+        if "{currency}" in header:
+            header = header.replace("{currency}", self._currency or "")
+        return self._places.get(squash(header), [])
+
+    def first(self, header: str) -> int | None:
+        """The first column of that name."""
+        return next(iter(self.all(header)), None)
+
+    def named_elsewhere(self) -> set[int]:
+        """Columns that the profile uses other than to feed a field."""
+        group, skip = self._profile.group, self._profile.skip
+        names = [rule.column for rule in skip]
+        names += (group.key, *group.carry, group.append or "") if group else ()
+        names += [n for column in self._profile.columns.values() for n in column.needs]
+        names += [n for template in self._profile.identity for n in TEMPLATE_PART.findall(template)]
+        own = {i for i, name in enumerate(self._names) if name in REPORT_COLUMNS}
+        return own | {i for name in names if name for i in self.all(name)}
+
+    def feeding(self, wanted: Field) -> Feeding | None:
+        """What feeds a field; None where nothing does."""
+        column = self._profile.columns.get(wanted.name)
+        found = None if column is None else self._by_profile(wanted, column)
+        group = self._profile.group
+        if (
+            found is None
+            and wanted.name == PICTURES
+            and group
+            and group.append
+            and self.all(group.append)
+        ):
+            return Feeding(wanted, Column(), (), Constant(""))
+        if column is not None:
+            return found
+        if isinstance(wanted.kind, Attributes) and self._profile.attributes:
+            return self._of_attributes(wanted)
+        constant = self._profile.constants.get(wanted.name)
+        if constant is not None:
+            return Feeding(wanted, Column(), (), Constant(constant))
+        identified = wanted.name == "sku" and self._profile.identity
+        if self._profile.aliases:
+            found = self._by_name(wanted)
+            if found is not None:
+                return self._made(wanted, Column((self._names[found],)), [found])
+        return self._made(wanted, Column(), []) if identified else None
+
+    def _of_attributes(self, wanted: Field) -> Feeding | None:
+        """The columns that the profile keeps by their own names, as many as the file has."""
+        names = self._profile.attributes
+        found = {name: i for name in names if (i := self.first(name)) is not None}
+        if not found:
+            return None
+        gather = Attributed(tuple(found.items()))
+        return Feeding(wanted, Column(names), tuple(found.values()), gather)
+
+    def _by_name(self, wanted: Field) -> int | None:
+        found = self._named_so(wanted)
+        if len(found) > 1:
+            raise self._ambiguous(wanted.name, found)
+        return next(iter(found), None)
+
+    def _named_so(self, wanted: Field) -> list[int]:
+        """The columns that have the field's own name, else those that have one of its aliases."""
+        for spellings in ((wanted.name,), wanted.aliases):
+            found = sorted({i for name in spellings for i in self.all(name)} - self._taken)
+            if found:
+                return found
+        return []
+
+    def rivals(self, wanted: Field) -> list[int]:
+        """The columns that could each be the field, where there are several."""
+        column = self._profile.columns.get(wanted.name)
+        if column is not None:
+            named = [self.all(header) for header in column.from_]
+            return next((found for found in named if len(found) > 1), list[int]())
+        constant = wanted.name in self._profile.constants
+        found = self._named_so(wanted) if self._profile.aliases and not constant else []
+        return found if len(found) > 1 else []
+
+    def _by_profile(self, wanted: Field, column: Column) -> Feeding | None:
+        for header in column.from_:
+            if len(found := self.all(header)) > 1:
+                raise self._ambiguous(wanted.name, found)
+        indexes = [i for header in column.from_ if (i := self.first(header)) is not None]
+        paired = [i for pair in column.pairs for h in pair if (i := self.first(h)) is not None]
+        identified = wanted.name == "sku" and self._profile.identity
+        if not indexes and not paired and not identified:
+            return None
+        return self._made(wanted, column, indexes or paired)
+
+    def _made(self, wanted: Field, column: Column, indexes: Sequence[int]) -> Feeding:
+        unit = next((self._units[i] for i in indexes if i in self._units), None)
+        currency = column.currency
+        if unit and isinstance(wanted.kind, Amount) and find_currency(unit):
+            currency = currency or unit.upper()
+        if unit and isinstance(wanted.kind, Grams) and column.unit is None:
+            column = evolve(column, unit=_WEIGHTS.get(unit.lower()))
+        if any("{currency}" in header for header in column.from_):
+            currency = currency or self._currency
+        gather = self._gather(column, indexes)
+        if wanted.name == "sku" and self._profile.identity:
+            gather = self._identified(gather)
+        return Feeding(wanted, column, tuple(indexes), gather, currency)
+
+    def _gather(self, column: Column, indexes: Sequence[int]) -> Gathering:
+        """How the texts of several columns become one."""
+        if column.pairs:
+            gather = Paired(tuple((self._named(name), self.first(v)) for name, v in column.pairs))
+        elif column.join is not None:
+            gather = Joined(tuple(indexes), column.join)
+        else:
+            gather = Cell(indexes[0]) if len(indexes) == 1 else FirstOf(tuple(indexes))
+        needs = tuple(i for header in column.needs if (i := self.first(header)) is not None)
+        return Needing(needs, gather) if needs else gather
+
+    def _named(self, name: str) -> Constant | Cell:
+        """The name of an option: `=Size` is one itself, else it stands in a column."""
+        index = None if name.startswith("=") else self.first(name)
+        return Constant(name[1:] if name.startswith("=") else "") if index is None else Cell(index)
+
+    def _identified(self, gather: Gathering) -> Gathering:
+        """The sku, or what stands in for it where it is blank."""
+        return Identified(gather, tuple(map(self._template, self._profile.identity)))
+
+    def _template(self, text: str) -> Template:
+        pieces = TEMPLATE_PART.split(text)
+        return Template(tuple(pieces[0::2]), tuple(self.first(name) for name in pieces[1::2]))
+
+    def _ambiguous(self, name: str, found: Iterable[int]) -> FileRefused:
+        named = " and ".join(repr(self._names[i]) for i in list(found)[:_MOST_HEADERS_SHOWN])
+        return FileRefused(
+            "ambiguous_column",
+            f"{named} could each be {name}.",
+            f"Name the right one {name}, send only one of them, or say which in the profile.",
+            line=self._line,
+        )
+
+
+def _headers(column: Column) -> Iterator[str]:
+    yield from column.from_
+    for pair in column.pairs:
+        yield from pair
+
+
+def _check_required(
+    header: Sequence[str], found: Mapping[str, Feeding], mode: Mode, profile: Profile, line: int
+) -> None:
+    if not any(feeding.indexes for feeding in found.values()):
+        raise FileRefused(
+            "no_header",
+            f"The first record names no field that we know. It reads: {_shown(header)}.",
+            "Put a header first, with at least a sku column, or map its columns in a profile.",
+            line=line,
+        )
+    required = ("sku", "product_name") if mode == "full" else ("sku",)
+    missing = [name for name in required if name not in found]
+    if missing:
+        mapped = [h for name in missing for h in profile.columns.get(name, Column()).from_]
+        said = f" (the profile says {' or '.join(mapped)})" if mapped else ""
+        raise FileRefused(
+            "missing_column",
+            f"There is no column for {' and '.join(missing)}{said}. It has: {_shown(header)}.",
+            "Add the column, name it as the field or one of its aliases, or map it in a profile.",
+            line=line,
+        )
+
+
+def _shown(header: Sequence[str]) -> str:
+    names = ", ".join(name[:60] or "(blank)" for name in header[:_MOST_HEADERS_SHOWN])
+    rest = len(header) - _MOST_HEADERS_SHOWN
+    return f"{names} and {rest} more" if rest > 0 else names

@@ -1,0 +1,265 @@
+"""From a partner's text to canonical text: patterns, words, number styles, units, dates, lists.
+
+Every translation is text to text and declared in the profile; what the text then means is up to
+the kind of its field. So an engine needs the same few regular expressions, and no guess is made:
+text that a declared style doesn't describe is a problem of its record.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.base.money import find_currency
+from commerce_core.base.text import BLANKS, squash
+from commerce_core.profiles.profile import LONGEST_MATCHED, Column, DecimalMark
+from commerce_core.schema import fields as schema
+from commerce_core.schema.cells import Misread
+from commerce_core.schema.fields import Kind
+
+Translation = Callable[[str], "str | Misread"]
+
+# Groups of thousands: by blanks and apostrophes in any style, by the other mark in a declared one.
+_GROUPS: Final = r"[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+"
+_DASHES: Final = "-\u2013\u2014"
+"""What stands in place of decimals where there are none: `490,-`."""
+_PLAIN: Final = re.compile(rf"([+-]?)({_GROUPS}|[0-9]*)(?:\.([0-9]+))?", re.ASCII)
+_STYLES: Final[Mapping[DecimalMark | None, re.Pattern[str]]] = {
+    None: _PLAIN,
+    ".": re.compile(
+        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:,[0-9]{{2,3}})*,[0-9]{{3}}|[0-9]*)(?:\.([0-9]+|[{_DASHES}]))?",
+        re.ASCII,
+    ),
+    ",": re.compile(
+        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,([0-9]+|[{_DASHES}]))?",
+        re.ASCII,
+    ),
+}
+_NOT_DIGITS: Final = re.compile(r"[^0-9]", re.ASCII)
+# A point after a letter belongs to the word: Rs.500 is no half rupee.
+_AMOUNT: Final = re.compile(
+    rf"((?:[^0-9+\-.,]*[A-Za-z]\.)?[^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9{_DASHES}]|[+-]?[0-9])"
+    rf"((?:[^0-9.,{_DASHES}][^0-9]*)?)",
+    re.ASCII,
+)
+_DATE_PARTS: Final = {"YYYY": 4, "MM": 2, "DD": 2, "hh": 2, "mm": 2, "ss": 2}
+_DATE_TOKEN: Final = re.compile("|".join(_DATE_PARTS))
+_CODE_LENGTH: Final = 3
+
+# What partners write for currencies. Where one text stands for several, the source's own decides.
+_SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "ARS", "CLP", "COP", "TWD"),
+    "us$": ("USD",),
+    "c$": ("CAD",),
+    "ca$": ("CAD",),
+    "a$": ("AUD",),
+    "au$": ("AUD",),
+    "r$": ("BRL",),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "rs": ("INR", "PKR", "LKR", "NPR", "MUR"),
+    "rs.": ("INR", "PKR", "LKR", "NPR", "MUR"),
+    "₩": ("KRW",),
+    "₪": ("ILS",),
+    "₫": ("VND",),
+    "₦": ("NGN",),
+    "₱": ("PHP",),
+    "฿": ("THB",),
+    "₺": ("TRY",),
+    "tl": ("TRY",),
+    "₽": ("RUB",),
+    "₴": ("UAH",),
+    "zł": ("PLN",),
+    "kč": ("CZK",),
+    "ft": ("HUF",),
+    "lei": ("RON",),
+    "лв": ("BGN",),
+    "kr": ("SEK", "NOK", "DKK", "ISK"),
+    "kr.": ("DKK", "SEK", "NOK", "ISK"),
+    "fr.": ("CHF",),
+    "fcfa": ("XOF", "XAF"),
+    "cfa": ("XOF", "XAF"),
+    "dh": ("MAD", "AED"),
+    "dhs": ("AED", "MAD"),
+    "euro": ("EUR",),
+    "eur.": ("EUR",),
+    "ksh": ("KES",),
+    "rp": ("IDR",),
+    "rm": ("MYR",),
+    "r": ("ZAR",),
+}
+
+
+@frozen
+class Style:
+    """What holds for a whole file: the mark before decimals, and the currency that is meant."""
+
+    decimal: DecimalMark | None = None
+    currency: str | None = None
+
+
+def currencies_meant(text: str) -> tuple[str, ...]:
+    """The currencies that a code, word or symbol beside a number can stand for."""
+    named = text.strip(BLANKS)
+    if (candidates := _SYMBOLS.get(named.lower())) is not None:
+        return candidates
+    found = find_currency(named) if len(named) == _CODE_LENGTH else None
+    return (found.code,) if found else ()
+
+
+def translation(column: Column, kind: Kind, style: Style) -> Translation:
+    """The function that makes a partner's trimmed, non-blank text canonical text of a kind."""
+    steps: list[Translation] = []
+    if column.pattern is not None:
+        steps.append(_by_pattern(re.compile(column.pattern, re.ASCII), column.otherwise))
+    if column.values:
+        steps.append(_by_words({squash(key): value for key, value in column.values.items()}))
+    if column.separator is not None and column.part is not None:
+        steps.append(_part_of(column.separator, column.part))
+    steps += _of_kind(column, kind, style)
+    return _in_turn(steps)
+
+
+def _of_kind(column: Column, kind: Kind, style: Style) -> list[Translation]:
+    decimal = column.decimal or style.decimal
+    match kind:
+        case schema.Amount():
+            return [lambda text: _amount(text, decimal, column.currency or style.currency)]
+        case schema.Whole():
+            return [lambda text: _number(text, decimal) or text]
+        case schema.Grams():
+            return [lambda text: _weight(text, decimal, column.unit or "g")]
+        case schema.Instant() if column.dates is not None:
+            return [_by_dates(column.dates)]
+        case schema.Urls() if column.separator is not None:
+            return [_by_separator(column.separator, " ")]
+        case schema.Category() if column.separator is not None:
+            return [_by_separator(column.separator, " > ")]
+        case _:
+            return []
+
+
+def _in_turn(steps: list[Translation]) -> Translation:
+    def translate(text: str) -> str | Misread:
+        translated: str | Misread = text
+        for step in steps:
+            if isinstance(translated, Misread) or not translated:
+                break
+            translated = step(translated)
+        return translated
+
+    return translate
+
+
+def _by_pattern(pattern: re.Pattern[str], otherwise: str) -> Translation:
+    def translate(text: str) -> str | Misread:
+        matched = pattern.fullmatch(text) if len(text) <= LONGEST_MATCHED else None
+        if matched is None and otherwise == "blank":
+            return ""
+        if matched is None:
+            return Misread("pattern_mismatch", f"The profile expects {pattern.pattern}.")
+        return (matched[1] or "").strip(BLANKS)
+
+    return translate
+
+
+def _by_words(values: Mapping[str, str]) -> Translation:
+    """The partner's words become ours; others stay as they are."""
+
+    def translate(text: str) -> str | Misread:
+        return values.get(squash(text), text)
+
+    return translate
+
+
+def _number(text: str, decimal: DecimalMark | None) -> str | None:
+    """Digits with a point before the decimals; None where the style doesn't describe the text."""
+    matched = _STYLES[decimal].fullmatch(text)
+    if matched is None or not (matched[2] or matched[3]):
+        return None
+    sign, whole, decimals = matched[1], _NOT_DIGITS.sub("", matched[2]), matched[3] or "-"
+    return f"{sign}{whole or '0'}" + ("" if decimals in _DASHES else f".{decimals}")
+
+
+def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str | Misread:
+    """`1.299,00 €` becomes `1299.00 EUR`, a number stays one, the rest is left to the kind."""
+    if (number := _number(text, decimal)) is not None:
+        return number
+    matched = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_MATCHED else None
+    if matched is None:
+        return text
+    named, digits = (matched[1] + matched[3]).strip(BLANKS), matched[2].strip(BLANKS)
+    number = _number(digits, decimal)
+    if number is None and decimal == "," and _number(digits, None) is not None:
+        # The kind would take its point for that of decimals, where 1.250 is a thousand and more.
+        return Misread("not_a_number", "The profile says that a comma stands before decimals.")
+    if number is None or not named:
+        return text
+    code = _code_of(named, currency)
+    return code if isinstance(code, Misread) else f"{number} {code}"
+
+
+def _code_of(named: str, currency: str | None) -> str | Misread:
+    """The currency that a symbol, word or code beside a number stands for."""
+    candidates = currencies_meant(named)
+    if not candidates:
+        return Misread("unknown_currency", f"{named[:20]!r} is unknown.")
+    if currency is not None and currency in candidates:
+        return currency
+    if len(candidates) == 1:
+        return candidates[0]
+    hint = f"{named} can be {', '.join(candidates[:4])}: name the currency in the profile."
+    return Misread("ambiguous_currency", hint)
+
+
+def _weight(text: str, decimal: DecimalMark | None, unit: str) -> str:
+    """A bare number gets the column's unit; one with a unit of its own keeps it."""
+    number = _number(text, decimal)
+    if number is not None:
+        return f"{number} {unit}"
+    bare = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.")
+    own = text[len(bare) :].rstrip(".").lower()
+    number = _number(bare.strip(BLANKS), decimal)
+    return text if number is None else f"{number} {_WEIGHT_WORDS.get(own, own)}"
+
+
+_WEIGHT_WORDS: Final = {
+    "gr": "g", "gram": "g", "grams": "g", "kgs": "kg", "kilo": "kg", "kilogram": "kg",
+    "kilograms": "kg", "lbs": "lb", "pound": "lb", "pounds": "lb", "ounce": "oz", "ounces": "oz",
+}  # fmt: skip
+
+
+def _by_dates(wanted: str) -> Translation:
+    """A declared format becomes ISO 8601; text in another format stays, and is judged as it is."""
+    parts = _DATE_TOKEN.findall(wanted)
+    escaped = _DATE_TOKEN.sub(lambda m: rf"([0-9]{{{_DATE_PARTS[m[0]]}}})", re.escape(wanted))
+    pattern = re.compile(escaped.replace("\\ ", " "), re.ASCII)
+
+    def translate(text: str) -> str | Misread:
+        matched = pattern.fullmatch(text)
+        if matched is None:
+            return Misread("not_a_time", f"The profile expects {wanted}.")
+        found = {"hh": "00", "mm": "00", "ss": "00"} | dict(
+            zip(parts, matched.groups(), strict=True)
+        )
+        return "{YYYY}-{MM}-{DD}T{hh}:{mm}:{ss}".format(**found)
+
+    return translate
+
+
+def _by_separator(separator: str, ours: str) -> Translation:
+    def translate(text: str) -> str:
+        return ours.join(filter(None, (part.strip(BLANKS) for part in text.split(separator))))
+
+    return translate
+
+
+def _part_of(separator: str, part: str) -> Translation:
+    def translate(text: str) -> str:
+        first, _, rest = text.partition(separator)
+        return (first if part == "first" else rest).strip(BLANKS)
+
+    return translate

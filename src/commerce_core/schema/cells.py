@@ -1,0 +1,305 @@
+"""The reference reading of one cell: text in, value out, or the one problem that it has.
+
+The grammar of each kind is a regular expression of ASCII classes, anchored, applied before any
+conversion; so every engine can use the very same one, and none takes `1_000`, full-width digits,
+`NaN` or `inf` for a number because its conversion happens to.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Final, assert_never, cast
+
+from attrs import frozen
+
+from commerce_core.base.money import LARGEST_AMOUNT, find_currency
+from commerce_core.base.text import BLANKS, squash
+from commerce_core.schema import fields as schema
+from commerce_core.schema.fields import Kind, Value
+
+NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})", re.ASCII)
+EXPONENT: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?[eE][+-]?[0-9]{1,2}", re.ASCII)
+WHOLE: Final = re.compile(r"([+-]?)([0-9]{1,40})(?:\.0{1,40})?", re.ASCII)
+GRAMS: Final = re.compile(
+    r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(g|kg|lb|oz)?", re.ASCII | re.IGNORECASE
+)
+CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
+GTIN: Final = re.compile(r"(?:[0-9]{8}|[0-9]{12,14})", re.ASCII)
+INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?",
+    re.ASCII,
+)
+_NOT_IN_URL: Final = rf"{BLANKS}\x00-\x20\x7f\"<>\\^`{{|}}"
+URL: Final = re.compile(
+    rf"https?://[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*", re.ASCII | re.IGNORECASE
+)
+_OPTION: Final = r"[^:;\x00]{1,100}: ?[^;\x00]{1,500}"
+OPTIONS: Final = re.compile(rf"{_OPTION}(?:; ?{_OPTION}){{0,9}};?", re.ASCII)
+PATH: Final = " > "
+"""What stands between the parts of a category."""
+YES_NO: Final = {
+    "yes": True,
+    "true": True,
+    "1": True,
+    "y": True,
+    "no": False,
+    "false": False,
+    "0": False,
+    "n": False,
+}
+
+_UNKEPT: Final = re.compile("[\0\ud800-\udfff]")
+_COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
+_COMMA_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,2}", re.ASCII)
+_ZEROS_LOST: Final = re.compile(r"[0-9]{7}|[0-9]{9,11}", re.ASCII)
+# Looking behind, a run of blanks is tried from its first one only; from each it would take n*n.
+_BETWEEN_URLS: Final = re.compile(
+    rf"(?<![{BLANKS},])[{BLANKS},]+(?=https?://)", re.ASCII | re.IGNORECASE
+)
+_UNITS: Final = {
+    "g": Decimal(1),
+    "kg": Decimal(1000),
+    "lb": Decimal("453.59237"),
+    "oz": Decimal("28.349523125"),
+}
+_GRAM_DECIMALS: Final = Decimal("0.001")
+_TOO_HEAVY: Final = Decimal(10**12)
+_DECIMAL_PLACES: Final = 4
+# Wide enough for any product of a weight and a unit, so that it is rounded just once.
+_EXACT: Final = Context(prec=50)
+
+
+@frozen
+class Misread:
+    """Why a cell can't be taken as it is: a problem's code, and a hint if a better one is known."""
+
+    code: str
+    hint: str | None = None
+
+
+@frozen
+class Warned:
+    """A value that was read, and what is doubtful about it."""
+
+    value: Value
+    code: str
+
+
+Reading = Value | Misread | Warned
+
+
+def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
+    """The function that reads a trimmed, non-blank cell of this kind; local times are in `zone`."""
+    match kind:
+        case schema.Text(longest):
+            return lambda text: _read_text(text, longest)
+        case schema.Word(spellings):
+            return lambda text: _read_word(text, spellings)
+        case schema.Amount():
+            return _read_amount
+        case schema.Whole():
+            return _read_whole
+        case schema.Grams():
+            return _read_grams
+        case schema.CurrencyCode():
+            return _read_currency
+        case schema.Gtin():
+            return _read_gtin
+        case schema.Category():
+            return _read_category
+        case schema.Options():
+            return _read_options
+        case schema.Instant():
+            return lambda text: _read_instant(text, zone)
+        case schema.Url():
+            return _read_url
+        case schema.Urls():
+            return _read_urls
+        case schema.YesNo():
+            return _read_yes_no
+        case schema.Attributes():
+            return _read_attributes
+        case _:
+            assert_never(kind)
+
+
+def read_sku(cell: str) -> str | None:
+    """The sku in a cell, less the apostrophe a spreadsheet put before it; None if unreadable."""
+    sku = cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
+    return sku if 1 <= len(sku) <= schema.LONGEST_SKU and unkept(sku) is None else None
+
+
+def unkept(text: str) -> Misread | None:
+    """Why no database takes a text: a NUL in it, or half a character, which JSON can spell."""
+    found = _UNKEPT.search(text)
+    if found is None:
+        return None
+    return Misread("nul_character" if found[0] == "\0" else "half_character")
+
+
+def _read_text(text: str, longest: int) -> Reading:
+    if len(text) > longest:
+        return Misread("too_long", f"At most {longest:,} characters fit; this has {len(text):,}.")
+    return text
+
+
+def _read_word(text: str, spellings: Mapping[str, str]) -> Reading:
+    value = spellings.get(squash(text))
+    if value is None:
+        return Misread(
+            "unknown_word", f"Use one of: {', '.join(dict.fromkeys(spellings.values()))}."
+        )
+    return value
+
+
+def _read_amount(text: str) -> Reading:
+    if matched := NUMBER.fullmatch(text):
+        amount = Decimal(matched[2])
+        if matched[1] == "-" and amount:
+            return Misread("negative_number")
+        return _bounded(amount)
+    if EXPONENT.fullmatch(text):
+        amount = Decimal(text)
+        if amount < 0:
+            return Misread("negative_number")
+        bounded = _bounded(_plain(amount.copy_abs()))
+        return bounded if isinstance(bounded, Misread) else Warned(bounded, "exponent_number")
+    return Misread("not_a_number", _number_hint(text))
+
+
+def _bounded(amount: Decimal) -> Decimal | Misread:
+    """The amount with at most four decimals shown, which is as many as any currency has."""
+    if amount > LARGEST_AMOUNT:
+        return Misread("too_large_number")
+    shown = _plain(amount) if _decimals(amount) > _DECIMAL_PLACES else amount
+    return Misread("too_many_decimals") if _decimals(shown) > _DECIMAL_PLACES else shown
+
+
+def _plain(number: Decimal) -> Decimal:
+    """The same number without an exponent, and without zeros after the decimals that count."""
+    # By its text: normalize() would round to 28 digits, and 19.990...01 would pass for 19.99.
+    whole, _, decimals = f"{number:f}".partition(".")
+    return Decimal(f"{whole}.{decimals.rstrip('0')}")
+
+
+def _decimals(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _number_hint(text: str) -> str | None:
+    if _COMMA_DECIMALS.fullmatch(text):
+        return f"A comma before the decimals? Write {text.replace('.', '').replace(',', '.')}."
+    if _COMMA_THOUSANDS.fullmatch(text):
+        return f"Commas between thousands? Write {text.replace(',', '')}."
+    return None
+
+
+def _read_whole(text: str) -> Reading:
+    matched = WHOLE.fullmatch(text)
+    if matched is None:
+        return Misread("not_a_whole_number")
+    number = int(matched[2])
+    if number > schema.LARGEST_WHOLE:
+        return Misread("too_large_number")
+    return Warned(0, "negative_quantity") if matched[1] == "-" and number else number
+
+
+def _read_grams(text: str) -> Reading:
+    matched = GRAMS.fullmatch(text)
+    if matched is None:
+        return Misread("not_a_weight")
+    grams = _EXACT.multiply(Decimal(matched[1]), _UNITS[(matched[2] or "g").lower()])
+    rounded = grams.quantize(_GRAM_DECIMALS, ROUND_HALF_UP, _EXACT)
+    return _plain(rounded) if rounded < _TOO_HEAVY else Misread("too_large_number")
+
+
+def _read_currency(text: str) -> Reading:
+    found = find_currency(text) if CURRENCY.fullmatch(text) else None
+    return Misread("unknown_currency") if found is None else found.code
+
+
+def _read_gtin(text: str) -> Reading:
+    digits = text.removeprefix("'").strip(BLANKS)
+    if EXPONENT.fullmatch(digits):
+        return Misread("not_a_gtin", "A spreadsheet rounded this number; send its digits as text.")
+    if _ZEROS_LOST.fullmatch(digits) and gtin_fits(digits):
+        whole = digits.zfill(8 if len(digits) < 8 else 12)  # noqa: PLR2004 lengths of GTINs
+        return Misread("not_a_gtin", f"A spreadsheet dropped zeros in front; write {whole}.")
+    if not GTIN.fullmatch(digits):
+        return Misread("not_a_gtin")
+    return digits if gtin_fits(digits) else Warned(digits, "gtin_check_digit")
+
+
+def gtin_fits(digits: str) -> bool:
+    """Whether the last digit is the check digit of the others (GS1: modulo 10, weights 3 and 1)."""
+    weighed = sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(digits[-2::-1]))
+    return (weighed + int(digits[-1])) % 10 == 0
+
+
+def _read_category(text: str) -> Reading:
+    path = category_path(text)
+    return _read_text(path, schema.LONGEST_SHORT_TEXT) if path else None
+
+
+def category_path(text: str) -> str:
+    """A path as we write it, without blank parts: `A > B > C`."""
+    parts = (part.strip(BLANKS) for part in text.split(">"))
+    return PATH.join(filter(None, parts))
+
+
+def _read_options(text: str) -> Reading:
+    if not OPTIONS.fullmatch(text):
+        return Misread("not_options")
+    pairs = [option.partition(":") for option in text.rstrip(";").split(";")]
+    trimmed = [(name.strip(BLANKS), value.strip(BLANKS)) for name, _, value in pairs]
+    if not all(name and value for name, value in trimmed):
+        return Misread("not_options")
+    return "; ".join(f"{name}: {value}" for name, value in trimmed)
+
+
+def _read_instant(text: str, zone: tzinfo) -> Reading:
+    if not INSTANT.fullmatch(text):
+        return Misread("not_a_time")
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Misread("not_a_time", "There is no such day or time.")
+
+
+def _read_url(text: str) -> Reading:
+    if len(text) > schema.LONGEST_URL:
+        return Misread("too_long", f"An address has at most {schema.LONGEST_URL:,} characters.")
+    return text if URL.fullmatch(text) else Misread("not_a_url")
+
+
+def _read_urls(text: str) -> Reading:
+    urls = _BETWEEN_URLS.split(text.strip(BLANKS + ","))
+    if len(urls) > schema.MOST_URLS:
+        return Misread("too_many_urls")
+    faults = [reading for reading in map(_read_url, urls) if isinstance(reading, Misread)]
+    return faults[0] if faults else tuple(urls)
+
+
+def _read_yes_no(text: str) -> Reading:
+    value = YES_NO.get(squash(text))
+    return Misread("not_yes_or_no") if value is None else value
+
+
+def _read_attributes(text: str) -> Reading:
+    try:
+        made: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return Misread("not_attributes")
+    if not isinstance(made, dict):
+        return Misread("not_attributes")
+    told = cast("dict[str, object]", made)
+    texts = [text for pair in told.items() for text in pair if isinstance(text, str)]
+    if len(texts) < 2 * len(told) or any(map(unkept, texts)):
+        return Misread("not_attributes")
+    return {name: str(value) for name, value in told.items()}

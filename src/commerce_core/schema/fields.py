@@ -1,0 +1,181 @@
+"""What a feed may say: its fields, the kind of each, and the problems a record can have.
+
+All of it is data. `cells` reads one cell by it, a vectorised engine can be compiled from it, the
+documentation lists it. The union of kinds is closed: whoever reads kinds matches them all.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+from attrs import field, frozen
+
+Mode = Literal["full", "delta"]
+
+
+LONGEST_CELL: Final = 100_000
+"""Characters in one cell; a longer one is a problem of its record."""
+LONGEST_SKU: Final = 255
+LONGEST_SHORT_TEXT: Final = 1_000
+LONGEST_URL: Final = 2_048
+MOST_URLS: Final = 20
+LARGEST_WHOLE: Final = 2**63 - 1
+Value = str | int | bool | Decimal | datetime | tuple[str, ...] | Mapping[str, str] | None
+"""What a cell means: None where it is blank."""
+
+
+@frozen
+class Text:
+    """Characters, kept as sent but for the blanks around them."""
+
+    longest: int
+
+
+@frozen
+class Word:
+    """One of a few values; each is understood in several spellings (`squash` makes them equal)."""
+
+    spellings: Mapping[str, str] = field(hash=False)
+
+
+@frozen
+class Amount:
+    """A price: a decimal in major units, zero or more, with no more decimals than its currency."""
+
+
+@frozen
+class Whole:
+    """A whole number; a negative one reads as 0, with a warning."""
+
+
+@frozen
+class Grams:
+    """A weight; a unit in the cell (g, kg, lb, oz) is converted."""
+
+
+@frozen
+class CurrencyCode:
+    """An ISO 4217 code, current or historic."""
+
+
+@frozen
+class Gtin:
+    """8, 12, 13 or 14 digits with a check digit, as text."""
+
+
+@frozen
+class Category:
+    """A path from the general to the special, `A > B > C`."""
+
+
+@frozen
+class Options:
+    """What tells a variant from its siblings, in order: `Colour: Red; Size: 42`."""
+
+
+@frozen
+class Instant:
+    """A moment: ISO 8601, a date alone being its first moment; the partner's time zone if none."""
+
+
+@frozen
+class Url:
+    """One http or https address."""
+
+
+@frozen
+class Urls:
+    """Up to twenty addresses, separated by commas or blanks."""
+
+
+@frozen
+class YesNo:
+    """yes or no, true or false, 1 or 0."""
+
+
+@frozen
+class Attributes:
+    """What a profile keeps by the partner's own names: a JSON object of texts."""
+
+
+Kind = (
+    Text | Word | Amount | Whole | Grams | CurrencyCode | Gtin | Category | Options | Instant | Url
+    | Urls | YesNo | Attributes
+)  # fmt: skip
+
+
+@frozen
+class Field:
+    """A field of the canonical feed: its name, how its cells read, what partners also call it."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    aliases: tuple[str, ...] = ()
+
+
+CONDITIONS: Final = {
+    "new": "new",
+    "used": "used",
+    "secondhand": "used",
+    "preowned": "used",
+    "refurbished": "refurbished",
+    "renewed": "refurbished",
+}
+AVAILABILITIES: Final = {
+    "instock": "in_stock",
+    "available": "in_stock",
+    "outofstock": "out_of_stock",
+    "soldout": "out_of_stock",
+    "unavailable": "out_of_stock",
+    "preorder": "preorder",
+    "backorder": "backorder",
+    "onbackorder": "backorder",
+    "discontinued": "discontinued",
+    "endoflife": "discontinued",
+}
+FIELDS: Final = (
+    Field("sku", Text(LONGEST_SKU), "the partner's stable key of the product",
+          ("id", "item_id", "offer_id", "product_id", "product_sku", "seller_sku")),
+    Field("product_name", Text(LONGEST_SHORT_TEXT), "what it is called",
+          ("title", "name", "product_title")),
+    Field("group_id", Text(LONGEST_SKU), "the family of variants it belongs to",
+          ("item_group_id", "parent_sku")),
+    Field("options", Options(), "what tells it from its siblings, in order"),
+    Field("description", Text(LONGEST_CELL), "kept as sent, escaped where shown",
+          ("product_description", "long_description", "body")),
+    Field("brand", Text(LONGEST_SHORT_TEXT), "who makes it",
+          ("manufacturer", "brand_name", "vendor")),
+    Field("condition", Word(CONDITIONS), "new, used or refurbished"),
+    Field("category", Category(), "a path `A > B > C`",
+          ("product_type", "product_category", "category_path")),
+    Field("gtin", Gtin(), "8, 12, 13 or 14 digits", ("ean", "upc", "barcode", "ean13", "gtin13")),
+    Field("mpn", Text(LONGEST_SHORT_TEXT), "the maker's part number",
+          ("manufacturer_part_number", "part_number")),
+    Field("price", Amount(), "the regular price, in major units",
+          ("regular_price", "list_price", "unit_price")),
+    Field("currency", CurrencyCode(), "ISO 4217", ("currency_code", "price_currency")),
+    Field("sale_price", Amount(), "the price within the sale's window",
+          ("special_price", "discounted_price")),
+    Field("sale_starts_at", Instant(), "from then on the sale price counts",
+          ("sale_start", "sale_start_date")),
+    Field("sale_ends_at", Instant(), "from then on it no longer does",
+          ("sale_end", "sale_end_date")),
+    Field("availability", Word(AVAILABILITIES),
+          "in_stock, out_of_stock, preorder, backorder or discontinued", ("stock_status",)),
+    Field("quantity", Whole(), "units in stock; blank is untracked",
+          ("stock", "qty", "stock_quantity", "inventory", "inventory_quantity")),
+    Field("weight", Grams(), "in grams, or with its unit", ("shipping_weight", "weight_grams")),
+    Field("product_url", Url(), "the product's page", ("link", "url", "product_link")),
+    Field("image_url", Url(), "the main picture", ("image_link", "image", "picture")),
+    Field("additional_image_urls", Urls(), "up to twenty more pictures",
+          ("additional_image_link", "additional_images")),
+    Field("attributes", Attributes(), "columns that the profile keeps by their own names"),
+    Field("deleted", YesNo(), "yes removes the product", ("delete", "is_deleted")),
+)  # fmt: skip
+BY_NAME: Final[Mapping[str, Field]] = {field.name: field for field in FIELDS}
+PRODUCT_FIELDS: Final = tuple(f.name for f in FIELDS if f.name not in ("sku", "deleted"))
+"""The fields that a product keeps, in order; `sku` is its key and `deleted` an instruction."""
+AMOUNTS: Final = tuple(f.name for f in FIELDS if isinstance(f.kind, Amount))
+"""The fields that have the decimals of the record's currency."""

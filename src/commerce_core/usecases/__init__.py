@@ -1,0 +1,1 @@
+"""Everything that the platform does, one module a noun; `commerce.Commerce` lists them."""

@@ -1,0 +1,226 @@
+"""What every use case stands on: the outside world, who asks, and what that one may see."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import BinaryIO, Final, Generic, Protocol, TypeVar
+
+from attrs import AttrsInstance, define, evolve, field, frozen
+
+from commerce_core.activity.audit import Action, AuditEntry, difference
+from commerce_core.activity.events import Told
+from commerce_core.base.errors import Fault, NotFound, refuse_if
+from commerce_core.base.identity import identity_or_text
+from commerce_core.base.ids import Entropy, Kind, looks_like, mint, parse
+from commerce_core.base.paging import (
+    DEFAULT_LIMIT,
+    Page,
+    Position,
+    check_limit,
+    every,
+    read_cursor,
+    write_cursor,
+)
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import LEASE
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.partners.access import OPERATOR, Principal
+from commerce_core.partners.partner import Partner
+from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.files import Files
+from commerce_core.ports.listing import Listing
+from commerce_core.ports.runtime import Clock, KeepLease
+from commerce_core.ports.store import Store, UnitOfWork
+
+MOST_UPLOAD_BYTES: Final = 5 * 1024**3
+"""How large a raw file may be, where a setting says nothing else."""
+LONGEST_IDEMPOTENCY_KEY: Final = 255
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+
+
+class _OfPartner(AttrsInstance, Protocol):
+    """A query that can be for one partner alone."""
+
+    @property
+    def partner_id(self) -> str | None: ...
+
+
+W = TypeVar("W", bound=_OfPartner)
+
+
+@define
+class IdempotencyKey:
+    """A key under which a request has one effect, however often it is sent.
+
+    `replayed` tells afterwards whether the answer is the one kept from the first time.
+    """
+
+    text: str
+    replayed: bool = False
+
+
+@frozen
+class Listed(Generic[T]):
+    """A page of a list as clients see it: `next_cursor` is None at its end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None
+    count: int | None = None
+
+
+@frozen
+class Context:
+    """A store, files, a clock, dice, a way to keep leases; and the principal who asks.
+
+    What belongs to somebody else doesn't exist for a principal that is a partner. `scratch` makes
+    an empty store for what nobody keeps; without it nothing can be replayed. `history_kept` is for
+    how long versions are kept once they were replaced; None is for ever.
+    """
+
+    store: Store
+    files: Files
+    clock: Clock
+    entropy: Entropy
+    keep_lease: KeepLease
+    open_path: Callable[[str], AbstractContextManager[BinaryIO]]
+    engine: FeedEngine = field(factory=ReferenceEngine)
+    principal: Principal = OPERATOR
+    most_upload_bytes: int = MOST_UPLOAD_BYTES
+    lease: timedelta = LEASE
+    scratch: Callable[[], Store] | None = None
+    history_kept: timedelta | None = None
+
+    def acting_as(self, principal: Principal) -> "Context":
+        """The same outside world, seen by somebody else."""
+        return evolve(self, principal=principal)
+
+    def opened(self, file: str | BinaryIO) -> AbstractContextManager[BinaryIO]:
+        """A file given by its path or as a stream, as a stream; a stream stays open afterwards."""
+        return self.open_path(file) if isinstance(file, str) else nullcontext(file)
+
+    def mint(self, kind: Kind) -> str:
+        """A new identifier."""
+        return mint(kind, self.clock(), self.entropy)
+
+    def told(self) -> Told:
+        """An event about to be told, now."""
+        return Told(self.mint("evt"), self.clock())
+
+    def note(
+        self,
+        unit: UnitOfWork,
+        action: Action,
+        *subjects: str,
+        partner_id: str | None = None,
+        note: str | None = None,
+        before: AttrsInstance | None = None,
+        after: AttrsInstance | None = None,
+    ) -> None:
+        """Notes in the audit what this principal does, and how the thing differs from before."""
+        one, other = difference(before, after)
+        entry = AuditEntry(
+            self.mint("aud"), self.clock(), self.principal.name, action, partner_id, subjects,
+            note, one, other,
+        )  # fmt: skip
+        unit.audit.add(entry)
+
+    def check_visible(self, noun: str, id_: str, partner_id: str | None) -> None:
+        """NotFound if the thing belongs to somebody whom this principal doesn't see."""
+        if not self.principal.may_see(partner_id):
+            raise NotFound(f"There is no {noun} {id_}.")
+
+    def partner(self, unit: UnitOfWork, name_or_id: str) -> Partner:
+        """The partner of that id or name; NotFound if there is none to see."""
+        if looks_like("ptn", name_or_id):
+            partner = unit.partners.get(parse("ptn", name_or_id))
+        else:
+            found = unit.partners.find(name_or_id)
+            if found is None:
+                raise NotFound(f"There is no partner {name_or_id[:80]!r}.")
+            partner = found
+        self.check_visible("partner", partner.partner_id, partner.partner_id)
+        return partner
+
+    def partner_filter(self, unit: UnitOfWork, name_or_id: str | None) -> str | None:
+        """The partner to filter by: the one named, else the principal's own, else None for all."""
+        if name_or_id is not None:
+            return self.partner(unit, name_or_id).partner_id
+        return self.principal.partner_id
+
+    def own(self, query: W, partner: str | None) -> W:
+        """The query for what this principal may see, of the partner named where one is."""
+        with self.store.looking() as unit:
+            return self.own_in(unit, query, partner)
+
+    def own_in(self, unit: UnitOfWork, query: W, partner: str | None) -> W:
+        """The same within a unit that is under way."""
+        named = query.partner_id if partner is None else partner
+        return evolve(query, partner_id=self.partner_filter(unit, named))
+
+    def feed(self, unit: UnitOfWork, feed_id: str) -> Feed:
+        """The feed; NotFound if there is none to see."""
+        feed = unit.feeds.get(parse("feed", feed_id))
+        self.check_visible("feed", feed_id, feed.partner_id)
+        return feed
+
+    def listed(
+        self,
+        collection: Listing[Q, T],
+        query: Q,
+        cursor: str | None,
+        limit: int,
+        *,
+        count: bool,
+    ) -> Listed[T]:
+        """One page of a collection, as clients see it."""
+        page = collection.page(query, read_cursor(query, cursor), check_limit(limit))
+        counted = collection.count(query) if count else None
+        return Listed(page.items, write_cursor(query, page.after), counted)
+
+    def walk(self, listing: Callable[[UnitOfWork], Listing[Q, T]], query: Q) -> Iterator[T]:
+        """All items of a collection; each page is read in a unit of its own."""
+
+        def fetch(after: Position | None) -> Page[T]:
+            with self.store.begin() as unit:
+                return listing(unit).page(query, after, DEFAULT_LIMIT)
+
+        return every(fetch)
+
+    def once(
+        self,
+        unit: UnitOfWork,
+        key: IdempotencyKey | str | None,
+        request: Sequence[object],
+        make: Callable[[], T],
+        keep: Callable[[T], T] = lambda value: value,
+        *,
+        answer: type[T],
+    ) -> T:
+        """Makes something, or answers what was made when the same request came under the same key.
+
+        `keep` gives what to keep of the answer. Conflict if the key came with another request.
+        """
+        if key is None:
+            return make()
+        if isinstance(key, str):
+            key = IdempotencyKey(key)
+        refuse_if(
+            "The idempotency key can't be used.",
+            (
+                not (1 <= len(key.text) <= LONGEST_IDEMPOTENCY_KEY and key.text.isprintable()),
+                Fault("/Idempotency-Key", "bad_idempotency_key", "It has 1 to 255 characters."),
+            ),
+        )
+        owner = self.principal.partner_id or "operator"
+        digest = hashlib.sha256(json.dumps(request, default=identity_or_text).encode()).hexdigest()
+        kept = unit.idempotency.claim(owner, key.text, digest, answer)
+        if kept is not None:
+            key.replayed = True
+            return kept
+        value = make()
+        unit.idempotency.keep(owner, key.text, keep(value))
+        return value

@@ -1,0 +1,291 @@
+"""History: what the catalog was, how it came to be what it is, and what feeds did to it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.base.errors import FileRefused, NotFound
+from commerce_core.base.ids import parse
+from commerce_core.base.paging import (
+    DEFAULT_LIMIT,
+    LARGEST_LIMIT,
+    Page,
+    Position,
+    check_limit,
+    every,
+    read_cursor,
+    write_cursor,
+)
+from commerce_core.catalog.product import Product
+from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.feed import Feed
+from commerce_core.history.lineage import (
+    Lineage,
+    Origins,
+    Testimony,
+    ValueSaid,
+    Witness,
+    testimonies,
+    witness,
+)
+from commerce_core.history.timelines import (
+    USUAL_DAYS,
+    AvailabilityPeriod,
+    PriceHistory,
+    availabilities,
+    check_days,
+    price_history,
+    prices,
+)
+from commerce_core.history.versions import (
+    LARGEST_CHANGES,
+    START,
+    ChangeQuery,
+    Revision,
+    Version,
+    behind,
+    check_known,
+)
+from commerce_core.ingestion.replay import Replay, Replaying
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.schema.fields import Value
+from commerce_core.usecases.context import Context, Listed
+
+LATEST: Final = "latest"
+"""The cursor behind everything that is published now."""
+ALL_CHANGES: Final = ChangeQuery()
+MOST_VERSIONS: Final = 5_000
+"""Versions of one product that a timeline is made of, the newest."""
+
+
+@frozen
+class History:
+    """The catalog through time."""
+
+    _context: Context
+
+    def forget_old(self) -> int:
+        """Forgets versions that were replaced longer ago than they are to be kept; how many."""
+        kept, now = self._context.history_kept, self._context.clock()
+        if kept is None:
+            return 0
+        with self._context.store.begin() as unit:
+            number = unit.publications.number_at(now - kept)
+            if number <= unit.versions.forgotten():
+                return 0
+            return unit.versions.forget(number, now)
+
+    # The past of a product
+
+    def revisions(self, product_id: str) -> Iterator[Revision]:
+        """Every version of a product, newest first, with what it changed."""
+
+        def fetch(after: Position | None) -> Page[Revision]:
+            return self._revisions(product_id, after, DEFAULT_LIMIT)
+
+        return every(fetch)
+
+    def page_revisions(
+        self, product_id: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Listed[Revision]:
+        """A page of the versions of a product, newest first."""
+        query = ("revisions", parse("prod", product_id))
+        page = self._revisions(product_id, read_cursor(query, cursor), check_limit(limit))
+        return Listed(page.items, write_cursor(query, page.after))
+
+    def _revisions(self, product_id: str, after: Position | None, limit: int) -> Page[Revision]:
+        with self._context.store.begin() as unit:
+            self._product(unit, product_id)
+            # One more, since each tells how it differs from the one before it.
+            page = unit.versions.history(parse("prod", product_id), after, limit + 1)
+            by_whom = unit.publications.those(v.product.publication_id for v in page.items)
+            revisions = [
+                Revision.of(
+                    version,
+                    before and before.product,
+                    by_whom[version.product.publication_id],
+                )
+                for version, before in pairwise([*page.items, None])
+                if version is not None
+            ]
+            return Page[Revision].cut(
+                revisions, limit, lambda r: Position(str(r.version), parse("prod", product_id))
+            )
+
+    def prices(
+        self, product_id: str, *, before: datetime | None = None, days: int = USUAL_DAYS
+    ) -> PriceHistory:
+        """What a product cost in the days before a moment, and the lowest price in them."""
+        now = self._context.clock()
+        since = (before or now) - timedelta(days=check_days(days))
+        # The present price may have begun long ago; then the days before that moment count.
+        versions = self._versions_since(product_id, since if before else None)
+        return price_history(parse("prod", product_id), prices(versions), before, days, now)
+
+    def availability(self, product_id: str) -> Sequence[AvailabilityPeriod]:
+        """The periods in which a product could be bought or not, newest first."""
+        return availabilities(self._versions_since(product_id, None))[::-1]
+
+    def _versions_since(self, product_id: str, since: datetime | None) -> list[Product]:
+        """The versions of a product that held at that moment or later, in their order."""
+        found: list[Product] = []
+        after: Position | None = None
+        while True:
+            with self._context.store.begin() as unit:
+                self._product(unit, product_id)
+                page = unit.versions.history(parse("prod", product_id), after, LARGEST_LIMIT)
+            found += [version.product for version in page.items]
+            after, oldest = page.after, found[-1].updated_at
+            if after is None or len(found) >= MOST_VERSIONS or (since and oldest <= since):
+                return found[::-1]
+
+    def _product(self, unit: UnitOfWork, product_id: str) -> Product:
+        product = unit.products.get(parse("prod", product_id))
+        self._context.check_visible("product", product_id, product.partner_id)
+        return product
+
+    # Where it came from
+
+    def lineage(self, product_id: str, version: int | None = None) -> Lineage:
+        """Where every value of a product came from, as it is now or was in a version.
+
+        NotFound if it has no such version. A raw file that can't be read any more is told as such.
+        """
+        found = self._versions_since(product_id, None)
+        wanted = found[-1].version if version is None else version
+        asked = next((v for v in found if v.version == wanted), None)
+        if asked is None:
+            detail = f"Product {product_id} has no version {version}, or none that is kept."
+            raise NotFound(detail, code="no_version")
+        origins = Origins.of(found, asked.version)
+        set_by = dict(origins.fields())
+        first = origins.origin_of(asked)
+        told = self._told([first, *set_by.values()])
+        witnesses = {
+            by.version: witness(by, *told[by.version])
+            for by in sorted(set_by.values(), key=lambda by: -by.version)
+        }
+        values = tuple(
+            _value_said(asked, name, by, told[by.version][2]) for name, by in set_by.items()
+        )
+        return Lineage(
+            asked.product_id, asked.partner_name, asked.sku, asked.version, asked.status,
+            self._written_by(asked, first, told), tuple(witnesses.values()), values,
+        )  # fmt: skip
+
+    def _written_by(self, asked: Product, first: Product, told: "_Told") -> Witness:
+        """Who wrote the version itself; of a revert the record is that of what it brought back."""
+        _, feed, record, note = told[first.version]
+        with self._context.store.begin() as unit:
+            publication = unit.publications.get(asked.publication_id)
+        return witness(asked, publication, feed, record, note)
+
+    def _told(self, versions: Sequence[Product]) -> "_Told":
+        """For each version, by number, its publication, feed and record; or why there is none."""
+        by_number = {version.version: version for version in versions}
+        places: dict[str, list[Product]] = {}
+        for version in by_number.values():
+            places.setdefault(version.publication_id, []).append(version)
+        told: _Told = {}
+        for publication_id, wrote in places.items():
+            with self._context.store.begin() as unit:
+                publication = unit.publications.get(publication_id)
+                feed = unit.feeds.get(publication.feed_id)
+                saved = unit.sources.profile(publication.source_id, publication.profile_version)
+                terms = Terms.of(
+                    unit.partners.get(feed.partner_id), publication.mode, saved.profile
+                )
+            records, note = self._read(feed, publication, terms, [v.line for v in wrote if v.line])
+            for version in wrote:
+                record = records.get(version.line)
+                why = note or (None if record else _why_no_record(publication))
+                told[version.version] = (publication, feed, record, why)
+        return told
+
+    def _read(
+        self, feed: Feed, publication: Publication, terms: Terms, lines: Sequence[int]
+    ) -> tuple[dict[int, Testimony], str | None]:
+        """The records on these lines of a feed's raw file, or why it can't be read."""
+        if publication.kind != "feed" or not lines:
+            return {}, None
+        try:
+            with self._context.files.open(feed.file_key) as raw:
+                return testimonies(raw, terms, lines), None
+        except NotFound:
+            return {}, "The raw file is no longer kept."
+        except FileRefused as refusal:
+            return {}, f"The raw file can't be read as it was: {refusal}"
+
+    def replay(self, partner: str) -> Replay:
+        """The partner's publications folded anew from raw files, compared with the live catalog.
+
+        Nothing is written. It takes as long as all its feeds took, and memory for its products.
+        """
+        c = self._context
+        if c.scratch is None:
+            raise RuntimeError("there is no scratch store to replay in")
+        with c.store.begin() as unit:
+            owner = c.partner(unit, partner)
+        return Replaying(c.store, c.files, c.clock, c.entropy, c.scratch()).run(owner)
+
+    # The stream of changes
+
+    def changes(
+        self,
+        query: ChangeQuery = ALL_CHANGES,
+        cursor: str | None = None,
+        *,
+        partner: str | None = None,
+    ) -> Iterator[Version]:
+        """All changes that fit behind the cursor, until there are no more."""
+        while (listed := self.page_changes(query, cursor, LARGEST_LIMIT, partner=partner)).items:
+            yield from listed.items
+            cursor = listed.next_cursor
+
+    def page_changes(
+        self,
+        query: ChangeQuery = ALL_CHANGES,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+    ) -> Listed[Version]:
+        """The next changes that fit; an empty page is for whoever has caught up.
+
+        There always is a cursor to go on with. `latest` is behind all that is published now.
+        Malformed `cursor_expired` where changes behind the cursor have been forgotten.
+        """
+        limit = check_limit(limit, LARGEST_CHANGES)
+        with self._context.store.begin() as unit:
+            query = self._context.own_in(unit, query, partner)
+            if cursor == LATEST:
+                return Listed((), write_cursor(query, behind(unit.publications.number_at())))
+            after = check_known(unit.versions.forgotten(), read_cursor(query, cursor) or START)
+            page = unit.versions.changes(query, after, limit)
+            return Listed(page.items, write_cursor(query, page.after))
+
+    def cursor_behind(
+        self, version: Version, query: ChangeQuery = ALL_CHANGES, *, partner: str | None = None
+    ) -> str:
+        """The cursor with which the stream of that query goes on behind a change."""
+        with self._context.store.begin() as unit:
+            return write_cursor(self._context.own_in(unit, query, partner), version.position) or ""
+
+
+_Told = dict[int, tuple[Publication, Feed, Testimony | None, str | None]]
+
+
+def _why_no_record(publication: Publication) -> str:
+    if publication.kind == "revert":
+        return "A revert removed it: the feed that it undid had created it."
+    return "The file didn't contain it, so it was removed."
+
+
+def _value_said(asked: Product, name: str, by: Product, record: Testimony | None) -> ValueSaid:
+    value: Value = getattr(asked, name)
+    cells, reading = record.said(name, value) if record else ((), "")
+    return ValueSaid(name, value, by.version, by.feed_id, by.line, cells, reading)

@@ -1,0 +1,219 @@
+"""Jobs: what is done with a feed, run here or left to a worker."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import BinaryIO, Final
+
+from attrs import frozen
+
+from commerce_core.activity.audit import Action
+from commerce_core.base.errors import Conflict, NotFound
+from commerce_core.base.ids import parse
+from commerce_core.base.paging import (
+    DEFAULT_LIMIT,
+    Page,
+    Position,
+    check_limit,
+    every,
+    read_cursor,
+    write_cursor,
+)
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import FeedJobKind, Job, JobQuery
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.schema.problems import Problem
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.queue import Queue, claiming
+
+_ANY_JOB: Final = JobQuery()
+
+
+@frozen
+class Jobs:
+    """What is done with feeds: jobs, their progress, their problems and their reports."""
+
+    _context: Context
+
+    def start(
+        self,
+        feed_id: str,
+        *,
+        kind: FeedJobKind = "ingest",
+        run: bool = False,
+        key: IdempotencyKey | str | None = None,
+    ) -> Job:
+        """A new job for a feed that has been received.
+
+        Conflict while it has one unfinished; a held feed is approved or rejected, not run anew.
+        """
+        with self._context.store.begin() as unit:
+            feed = self._context.feed(unit, feed_id)
+            request = ("start", feed.feed_id, run, kind)
+            return self._context.once(
+                unit, key, request, lambda: self._start(unit, feed, kind, run=run), answer=Job
+            )
+
+    def _start(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
+        check_idle(unit, feed)
+        if feed.status == "held" and kind == "ingest":
+            raise Conflict(
+                f"Feed {feed.feed_id} is held.", "Approve or reject it.", code="feed_held"
+            )
+        unit.partners.get(feed.partner_id).check_may_send()
+        check_source(unit, feed)
+        return new_job(self._context, unit, feed, kind, run=run)
+
+    def get(self, job_id: str) -> Job:
+        """The job as it now stands."""
+        with self._context.store.begin() as unit:
+            job = unit.jobs.get(parse("job", job_id))
+        self._context.check_visible("job", job_id, job.partner_id)
+        return job
+
+    def list(self, query: JobQuery = _ANY_JOB, *, partner: str | None = None) -> Iterator[Job]:
+        """All jobs that fit, newest first."""
+        return self._context.walk(lambda unit: unit.jobs, self._context.own(query, partner))
+
+    def page(
+        self,
+        query: JobQuery = _ANY_JOB,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Job]:
+        """A page of the jobs that fit, newest first."""
+        query = self._context.own(query, partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.jobs, query, cursor, limit, count=count)
+
+    def release(self, job_id: str) -> Job:
+        """Hands a queued job to the workers; a running one goes on. Conflict if it is finished."""
+        return self._change(job_id, Job.release)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancels a job that hasn't begun; Conflict if it has."""
+        return self._change(job_id, lambda job: job.cancel(self._context.clock()), "job.cancelled")
+
+    def _change(
+        self, job_id: str, change: Callable[[Job], Job], action: Action | None = None
+    ) -> Job:
+        self.get(job_id)
+        with self._context.store.begin() as unit:
+            old = unit.jobs.lock(parse("job", job_id))
+            new = change(old)
+            if new != old:
+                unit.jobs.put(new)
+            if action is not None:
+                self._context.note(unit, action, new.job_id, new.feed_id, partner_id=new.partner_id)
+            return new
+
+    def run(self, job_id: str) -> Job:
+        """Runs a queued job here and now, and returns it finished; Conflict if it can't be run.
+
+        It ends as cancelled where a newer full feed of its source waits to be read instead.
+        """
+        self.get(job_id).release()
+        with self._context.store.begin() as unit:
+            job = claiming(self._context, unit).one(parse("job", job_id))
+        if job is None:
+            raise self._busy(job_id)
+        return job if job.is_finished else Queue(self._context).execute(job)
+
+    def _busy(self, job_id: str) -> Conflict:
+        """Why a job can't be run just now: it is running, or another one of its partner is."""
+        if self.get(job_id).status == "queued":
+            detail = f"Job {job_id} waits: another feed has to be read first."
+        else:
+            detail = f"Job {job_id} is already running."
+        return Conflict(detail, "Wait for it.", code="job_running")
+
+    def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:
+        """What was wrong with the records of a job, by line; at most `limit` of them."""
+        self.get(job_id)
+
+        def fetch(after: Position | None) -> Page[Problem]:
+            with self._context.store.begin() as unit:
+                return unit.jobs.problems(parse("job", job_id), after, DEFAULT_LIMIT)
+
+        return islice(every(fetch), limit)
+
+    def page_problems(
+        self,
+        job_id: str,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        count: bool = False,
+    ) -> Listed[Problem]:
+        """A page of a job's problems, by line; the count is of those that can be listed."""
+        job = self.get(job_id)
+        query = ("problems", job.job_id)
+        with self._context.store.begin() as unit:
+            page = unit.jobs.problems(job.job_id, read_cursor(query, cursor), check_limit(limit))
+            total = unit.jobs.count_problems(job.job_id) if count else None
+        return Listed(page.items, write_cursor(query, page.after), total)
+
+    def report(self, job_id: str) -> AbstractContextManager[BinaryIO]:
+        """The rejected records of a job as a file to mend and to send again.
+
+        It has the partner's own columns, and in front of them what is wrong with each record.
+        NotFound `no_report` if there is none; it says why.
+        """
+        job = self.get(job_id)
+        if job.summary is None or not job.summary.report_records:
+            raise NotFound(_why_no_report(job), code="no_report")
+        return self._context.files.open(job.report_key)
+
+
+def new_job(context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
+    """A queued job for a feed, which starts by itself if `run`."""
+    job = Job(
+        job_id=context.mint("job"),
+        feed_id=feed.feed_id,
+        partner_id=feed.partner_id,
+        kind=kind,
+        status="queued",
+        released=run,
+        created_at=context.clock(),
+    )
+    unit.jobs.add(job)
+    return job
+
+
+def check_source(unit: UnitOfWork, feed: Feed) -> None:
+    """Conflict if the feed's source was removed: then nobody can own what it would publish."""
+    try:
+        unit.sources.hold(feed.source_id)
+    except NotFound as error:
+        raise Conflict(
+            f"The source of feed {feed.feed_id} was removed.",
+            "Send the file again, from another source.",
+            code="source_removed",
+        ) from error
+
+
+def check_idle(unit: UnitOfWork, feed: Feed) -> None:
+    """Conflict while the feed has a job that is not finished."""
+    latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
+    if latest is not None and not latest.is_finished:
+        raise Conflict(
+            f"Job {latest.job_id} of this feed is {latest.status}.",
+            "Run it, or cancel it first.",
+            code="job_unfinished",
+        )
+
+
+def _why_no_report(job: Job) -> str:
+    if not job.is_finished:
+        return (
+            f"Job {job.job_id} is {job.status}; what it rejects is reported when it has finished."
+        )
+    if job.summary is None:
+        why = job.error.message if job.error else f"It is {job.status}."
+        return f"Job {job.job_id} came to no record, so there is none to mend. {why}"
+    if not job.summary.rejected:
+        return f"Job {job.job_id} rejected no record, so there is none to mend."
+    return f"No report was kept of job {job.job_id}; run its feed again to have one."

@@ -1,0 +1,131 @@
+"""Keys: API keys, and who a request comes from."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import evolve, frozen
+
+from commerce_core.activity.audit import Action
+from commerce_core.base.errors import NotFound, Unauthenticated
+from commerce_core.base.ids import parse
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.partners.access import ApiKey, Principal, checked_scopes, digest_of, new_secret
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+
+_NO_KEY: Final = "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`."
+
+
+@frozen
+class IssuedKey:
+    """A new key with its secret, which is shown this once (None when the answer is replayed)."""
+
+    key: ApiKey
+    secret: str | None
+
+
+@frozen
+class Keys:
+    """API keys, and who holds them."""
+
+    _context: Context
+
+    def add(
+        self,
+        *,
+        partner: str | None = None,
+        scopes: list[str] | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> IssuedKey:
+        """A new key for the partner, or for the operator where none is named."""
+        with self._context.store.begin() as unit:
+            owner = None if partner is None else self._context.partner(unit, partner).partner_id
+            granted = checked_scopes(scopes, operator=owner is None)
+            secret = new_secret(self._context.entropy)
+            issued = ApiKey(
+                self._context.mint("key"),
+                owner,
+                granted,
+                self._context.clock(),
+                digest=digest_of(secret),
+            )
+
+            def make() -> IssuedKey:
+                unit.keys.add(issued)
+                self._note(unit, "key.issued", None, issued)
+                return IssuedKey(issued, secret)
+
+            request = ("issue_key", owner, granted)
+            return self._context.once(unit, key, request, make, _without_secret, answer=IssuedKey)
+
+    def ensure_operator(self, secret: str) -> None:
+        """Makes an operator's key of a secret minted outside, unless it is known already."""
+        with self._context.store.begin() as unit:
+            if unit.keys.find(digest_of(secret)) is None:
+                key = self._operator_key(secret)
+                unit.keys.add(key)
+                self._note(unit, "key.issued", None, key)
+
+    def _operator_key(self, secret: str) -> ApiKey:
+        now = self._context.clock()
+        scopes = checked_scopes(None, operator=True)
+        return ApiKey(self._context.mint("key"), None, scopes, now, digest=digest_of(secret))
+
+    def list(self, partner: str | None = None) -> Iterator[ApiKey]:
+        """All keys to see, newest first, without their secrets."""
+        own = self._own(partner)
+        return self._context.walk(lambda unit: unit.keys, own)
+
+    def page(
+        self,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[ApiKey]:
+        """A page of the keys, newest first."""
+        own = self._own(partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.keys, own, cursor, limit, count=count)
+
+    def _own(self, partner: str | None) -> str | None:
+        with self._context.store.begin() as unit:
+            return self._context.partner_filter(unit, partner)
+
+    def revoke(self, key_id: str) -> ApiKey:
+        """Ends a key; one that is ended stays as it is."""
+        with self._context.store.begin() as unit:
+            key = self._key(unit, key_id)
+            if key.revoked_at is None:
+                revoked = evolve(key, revoked_at=self._context.clock())
+                unit.keys.put(revoked)
+                self._note(unit, "key.revoked", key, revoked)
+                return revoked
+            return key
+
+    def _note(self, unit: UnitOfWork, action: Action, before: ApiKey | None, after: ApiKey) -> None:
+        self._context.note(
+            unit, action, after.key_id, partner_id=after.partner_id, before=before, after=after
+        )
+
+    def _key(self, unit: UnitOfWork, key_id: str) -> ApiKey:
+        key = unit.keys.get(parse("key", key_id))
+        if not self._context.principal.may_see(key.partner_id):
+            raise NotFound(f"There is no key {key_id}.")
+        return key
+
+    def authenticate(self, secret: str | None) -> Principal:
+        """Who holds this secret; Unauthenticated if nobody does, or no longer."""
+        if not secret:
+            raise Unauthenticated("The request has no API key.", _NO_KEY)
+        with self._context.store.looking() as unit:
+            key = unit.keys.find(digest_of(secret))
+        if key is None or key.revoked_at is not None:
+            raise Unauthenticated("The API key is unknown or was revoked.", _NO_KEY)
+        return key.principal()
+
+
+def _without_secret(issued: IssuedKey) -> IssuedKey:
+    """What is kept of a new key for a replay: a secret is nowhere in the database."""
+    return evolve(issued, secret=None, key=evolve(issued.key, digest=b""))

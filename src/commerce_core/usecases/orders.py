@@ -1,0 +1,171 @@
+"""Ordering: orders of catalog products, at frozen prices, from stock that is there."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import asdict, evolve, frozen
+
+from commerce_core.analytics.ledger import EntryKind, SalesEntry
+from commerce_core.base.errors import Forbidden, InvalidInput, NotFound
+from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.catalog.product import Product
+from commerce_core.orders.order import (
+    Order,
+    OrderQuery,
+    Wanted,
+    check_request,
+    freeze_line,
+    judge_items,
+    new_order,
+)
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+
+_ANY_ORDER: Final = OrderQuery()
+
+
+@frozen
+class Orders:
+    """Orders: placed in one transaction with their stock and their ledger entries."""
+
+    _context: Context
+
+    def place(
+        self,
+        items: Iterable[Wanted | tuple[str, int]],
+        *,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Order:
+        """A new order of these items; a pair is a product id and a quantity.
+
+        InvalidInput lists every reason why it can't be taken; then nothing is held or written.
+        """
+        wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
+        check_request(wanted, reference, metadata or {})
+        request = ("place", [asdict(item) for item in wanted], reference, dict(metadata or {}))
+        with self._context.store.begin() as unit:
+            return self._context.once(
+                unit,
+                key,
+                request,
+                lambda: self._place(unit, wanted, reference, metadata or {}),
+                answer=Order,
+            )
+
+    def _place(
+        self,
+        unit: UnitOfWork,
+        wanted: Sequence[Wanted],
+        reference: str | None,
+        metadata: Mapping[str, str],
+    ) -> Order:
+        now = self._context.clock()
+        products = self._hold(unit, wanted)
+        faults = judge_items(wanted, products, now)
+        if faults:
+            raise InvalidInput("The order can't be taken.", faults=faults, code="order_refused")
+        lines = [
+            freeze_line(self._context.mint("item"), product, item.quantity, now)
+            for item, product in zip(wanted, products, strict=True)
+            if product
+        ]
+        code = next(product.currency for product in products if product and product.currency)
+        order = new_order(
+            self._context.mint("ord"), lines, code, now, reference=reference, metadata=metadata
+        )
+        unit.orders.add(order)
+        unit.sales.add(self._entries(order, "placed"))
+        unit.events.add([self._context.told().of_order("order.created", order)])
+        return order
+
+    def _hold(self, unit: UnitOfWork, wanted: Sequence[Wanted]) -> list[Product | None]:
+        """The product of each item, with its units held; None where there is none to see."""
+        named = unit.products.resolve(
+            (item.partner_id or "", item.sku or "") for item in wanted if item.product_id is None
+        )
+        ids = [
+            _product_id(item.product_id)
+            if item.product_id
+            else named.get((item.partner_id or "", item.sku or ""))
+            for item in wanted
+        ]
+        units = Counter[str]()
+        for id_, item in zip(ids, wanted, strict=True):
+            if id_ is not None:
+                units[id_] += item.units
+        held = unit.products.hold(units)
+        products = [held.get(id_) if id_ else None for id_ in ids]
+        return [
+            p if p and self._context.principal.may_see(p.partner_id) else None for p in products
+        ]
+
+    def _entries(self, order: Order, kind: EntryKind) -> list[SalesEntry]:
+        return [
+            SalesEntry.of(
+                self._context.mint("sale"),
+                kind,
+                order.updated_at,
+                order.order_id,
+                order.currency,
+                item,
+            )
+            for item in order.items
+        ]
+
+    def get(self, order_id: str) -> Order:
+        """The order, with the lines that are one's own."""
+        with self._context.store.begin() as unit:
+            return self._seen(unit.orders.get(parse("ord", order_id)))
+
+    def _seen(self, order: Order) -> Order:
+        seen = order.seen_by(self._context.principal)
+        if seen is None:
+            raise NotFound(f"There is no order {order.order_id}.")
+        return seen
+
+    def list(
+        self, query: OrderQuery = _ANY_ORDER, *, partner: str | None = None
+    ) -> Iterator[Order]:
+        """All orders that fit, newest first."""
+        found = self._context.walk(lambda unit: unit.orders, self._context.own(query, partner))
+        return (self._seen(order) for order in found)
+
+    def page(
+        self,
+        query: OrderQuery = _ANY_ORDER,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Order]:
+        """A page of the orders that fit, newest first."""
+        query = self._context.own(query, partner)
+        with self._context.store.begin() as unit:
+            page = self._context.listed(unit.orders, query, cursor, limit, count=count)
+        return evolve(page, items=tuple(self._seen(order) for order in page.items))
+
+    def cancel(self, order_id: str) -> Order:
+        """Cancels an open order: its units can be sold again, the ledger says so."""
+        with self._context.store.begin() as unit:
+            order = unit.orders.lock(parse("ord", order_id))
+            if self._seen(order) != order:
+                raise Forbidden(
+                    "The order has lines of other partners too, so it isn't yours to cancel.",
+                    code="not_all_yours",
+                )
+            cancelled = order.cancel(self._context.clock())
+            unit.orders.put(cancelled)
+            unit.products.hold({id_: -n for id_, n in order.units_by_product.items()})
+            unit.sales.add(self._entries(cancelled, "cancelled"))
+            unit.events.add([self._context.told().of_order("order.cancelled", cancelled)])
+            return cancelled
+
+
+def _product_id(text: str) -> str | None:
+    """The id in its one spelling; a text that can't be one names no product."""
+    return parse("prod", text) if looks_like("prod", text) else None

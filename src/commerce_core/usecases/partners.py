@@ -1,0 +1,96 @@
+"""Partners: who sends feeds."""
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from commerce_core.activity.audit import Action
+from commerce_core.base.paging import (
+    DEFAULT_LIMIT,
+)
+from commerce_core.feeds.source import MAIN_SOURCE, Source
+from commerce_core.partners.partner import Partner, tidy_details
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+
+
+@frozen
+class Partners:
+    """Partners, each with its source `main`."""
+
+    _context: Context
+
+    def add(
+        self,
+        partner_name: str,
+        *,
+        currency: str | None = None,
+        time_zone: str | None = None,
+        contact_email: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Partner:
+        """A new active partner with its source `main`; Conflict if the name is taken."""
+        details = {
+            "partner_name": partner_name,
+            "currency": currency,
+            "time_zone": time_zone or "UTC",
+            "contact_email": contact_email,
+        }
+        with self._context.store.begin() as unit:
+            request = ("add_partner", details)
+            return self._context.once(
+                unit, key, request, lambda: self._new(unit, details), answer=Partner
+            )
+
+    def _new(self, unit: UnitOfWork, details: dict[str, str | None]) -> Partner:
+        now, mint_ = self._context.clock(), self._context.mint
+        tidy = tidy_details(details)
+        partner = Partner(
+            partner_id=mint_("ptn"),
+            partner_name=tidy["partner_name"] or "",
+            status="active",
+            currency=tidy["currency"],
+            time_zone=tidy["time_zone"] or "UTC",
+            contact_email=tidy["contact_email"],
+            created_at=now,
+            updated_at=now,
+        )
+        unit.partners.add(partner)
+        main = Source(mint_("src"), partner.partner_id, MAIN_SOURCE, "delta", now)
+        unit.sources.add(main)
+        self._note(unit, "partner.added", None, partner)
+        return partner
+
+    def _note(
+        self, unit: UnitOfWork, action: Action, before: Partner | None, after: Partner
+    ) -> None:
+        partner_id = after.partner_id
+        self._context.note(
+            unit, action, partner_id, partner_id=partner_id, before=before, after=after
+        )
+
+    def get(self, partner: str) -> Partner:
+        """The partner of that id or name."""
+        with self._context.store.begin() as unit:
+            return self._context.partner(unit, partner)
+
+    def change(self, partner: str, **changes: str | None) -> Partner:
+        """Changes `partner_name, status, currency, time_zone` or `contact_email`."""
+        with self._context.store.begin() as unit:
+            old = self._context.partner(unit, partner)
+            new = old.changed(self._context.clock(), **changes)
+            unit.partners.put(new)
+            self._note(unit, "partner.changed", old, new)
+            return new
+
+    def list(self) -> Iterator[Partner]:
+        """All partners to see, oldest first."""
+        return self._context.walk(lambda unit: unit.partners, self._context.principal.partner_id)
+
+    def page(
+        self, cursor: str | None = None, limit: int = DEFAULT_LIMIT, *, count: bool = False
+    ) -> Listed[Partner]:
+        """A page of the partners, oldest first."""
+        own = self._context.principal.partner_id
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.partners, own, cursor, limit, count=count)

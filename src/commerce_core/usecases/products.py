@@ -1,0 +1,123 @@
+"""Catalog: the products as they now stand."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.base.errors import InvalidInput, NotFound
+from commerce_core.base.ids import parse
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.catalog.query import tidied
+from commerce_core.history.versions import check_as_of, past_query
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.usecases.context import Context, Listed
+
+_ALL_ACTIVE: Final = ProductQuery()
+
+
+@frozen
+class Products:
+    """The products of all partners, or of the one who asks."""
+
+    _context: Context
+
+    def get(
+        self,
+        product_id: str | None = None,
+        *,
+        partner: str | None = None,
+        sku: str | None = None,
+        as_of: datetime | None = None,
+    ) -> Product:
+        """The product of that id, or the partner's of that sku; removed ones too.
+
+        `as_of` a moment it is what it was then, units on open orders left aside; NotFound before
+        its first version.
+        """
+        with self._context.store.looking() as unit:
+            if product_id is None:
+                if partner is None or sku is None:
+                    raise InvalidInput("Name a product by its id, or by partner and sku.")
+                key = (self._context.partner(unit, partner).partner_id, sku)
+                product_id = unit.products.resolve([key]).get(key)
+                if product_id is None:
+                    raise NotFound(f"Partner {partner!r} has no product {sku[:255]!r}.")
+            product = unit.products.get(parse("prod", product_id))
+            self._context.check_visible("product", product_id, product.partner_id)
+            return product if as_of is None else self._as_of(unit, product, as_of)
+
+    def _as_of(self, unit: UnitOfWork, product: Product, at: datetime) -> Product:
+        number = _number_at(unit, at)
+        then = unit.versions.as_of(product.product_id, number)
+        if then is None:
+            raise NotFound(
+                f"There was no product {product.product_id} at {at.isoformat()}.",
+                "Its history tells when it was first published.",
+                code="not_yet",
+            )
+        return then
+
+    def list(
+        self,
+        query: ProductQuery = _ALL_ACTIVE,
+        *,
+        partner: str | None = None,
+        as_of: datetime | None = None,
+    ) -> Iterator[Product]:
+        """All products that fit, in the query's order, fetched page by page.
+
+        `as_of` a moment they are what they were then, by id.
+        """
+        if as_of is not None:
+            with self._context.store.begin() as unit:
+                past = past_query(self._own_in(unit, query, partner), _number_at(unit, as_of))
+            return self._context.walk(lambda unit: unit.past_products, past)
+        return self._context.walk(lambda unit: unit.products, self._own(query, partner))
+
+    def page(
+        self,
+        query: ProductQuery = _ALL_ACTIVE,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+        as_of: datetime | None = None,
+    ) -> Listed[Product]:
+        """A page of the products that fit, in the query's order; `as_of` a moment by id."""
+        with self._context.store.begin() as unit:
+            own = self._own_in(unit, query, partner)
+            if as_of is None:
+                return self._context.listed(unit.products, own, cursor, limit, count=count)
+            past = past_query(own, _number_at(unit, as_of))
+            return self._context.listed(unit.past_products, past, cursor, limit, count=count)
+
+    def export(
+        self,
+        query: ProductQuery = _ALL_ACTIVE,
+        *,
+        form: ExportForm = "csv",
+        partner: str | None = None,
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """All products that fit, by id, as a file in blocks of bytes, all as of one moment.
+
+        As CSV the file is a feed. That of one source changes nothing when it is loaded again.
+        """
+        return self._context.store.exporting(self._own(query, partner), form)
+
+    def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
+        with self._context.store.looking() as unit:
+            return self._own_in(unit, query, partner)
+
+    def _own_in(self, unit: UnitOfWork, query: ProductQuery, partner: str | None) -> ProductQuery:
+        return tidied(self._context.own_in(unit, query, partner))
+
+
+def _number_at(unit: UnitOfWork, at: datetime) -> int:
+    """The number of the last publication not after that moment, if all is known as of it."""
+    return check_as_of(unit.versions.forgotten(), unit.publications.number_at(at))

@@ -1,0 +1,63 @@
+"""Reverts: undoing what a feed wrote, and undoing that."""
+
+from attrs import frozen
+
+from commerce_core.feeds.job import Job
+from commerce_core.ingestion.revert import (
+    check_can_revert,
+    plan_of,
+    revert_job,
+    undone_by,
+)
+from commerce_core.plans.revert import RevertPlan
+from commerce_core.usecases.context import Context, IdempotencyKey
+from commerce_core.usecases.jobs import check_idle
+
+
+@frozen
+class Reverts:
+    """Going back to before a feed, and forward again."""
+
+    _context: Context
+
+    def plan(self, feed_id: str, *, undo: bool = False) -> RevertPlan:
+        """What going back to before a feed would do now, or undoing that; nothing is written.
+
+        Conflict if the feed isn't in the state for it.
+        """
+        with self._context.store.begin(dry_run=True) as unit:
+            feed = self._context.feed(unit, feed_id)
+            check_can_revert(feed, undo=undo)
+            return plan_of(unit, feed, undone_by(unit, feed))
+
+    def start(
+        self,
+        feed_id: str,
+        *,
+        undo: bool = False,
+        run: bool = False,
+        key: IdempotencyKey | str | None = None,
+    ) -> Job:
+        """A new job that goes back to before an applied feed; to `undo` that, forward again.
+
+        Conflict while the feed has a job unfinished, or isn't in the state to be reverted.
+        """
+        with self._context.store.begin() as unit:
+            feed = self._context.feed(unit, feed_id)
+
+            def make() -> Job:
+                check_can_revert(feed, undo=undo)
+                undone_by(unit, feed)
+                check_idle(unit, feed)
+                job = revert_job(feed, self._context.mint("job"), self._context.clock(), run=run)
+                unit.jobs.add(job)
+                note = "Undoes the revert of it." if undo else None
+                self._context.note(
+                    unit, "feed.reverted", feed.feed_id, job.job_id, partner_id=feed.partner_id,
+                    note=note,
+                )  # fmt: skip
+                return job
+
+            return self._context.once(
+                unit, key, ("revert", feed.feed_id, undo, run), make, answer=Job
+            )

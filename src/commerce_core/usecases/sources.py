@@ -1,0 +1,276 @@
+"""Sourcing: the sources that partners send from, and the profiles by which their files are read."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, BinaryIO, Final
+
+from attrs import frozen
+
+from commerce_core.activity.audit import Action
+from commerce_core.base.errors import Conflict, NotFound
+from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.base.text import tidy_name
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.feeds.feed import FeedQuery
+from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
+from commerce_core.feeds.source import MAIN_SOURCE, REJECT_RECORDS, OnError, Source
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.profiles.profile import Profile, SavedProfile
+from commerce_core.schema.fields import Mode, Value
+from commerce_core.schema.problems import Problem
+from commerce_core.schema.record import Record
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+
+MOST_TRIED: Final = 10_000
+"""Records that are read when a profile is tried on a file."""
+_SHOWN: Final = 20
+
+
+@frozen
+class Trial:
+    """What a file looks like read by a profile, without a trace anywhere.
+
+    `mapping` is each field's column as the partner names it; `samples` are the values of the first
+    records that are offers, `problems` the first ones; `complete` says whether that was all.
+    """
+
+    records_read: int
+    offers: int
+    rejected: int
+    folded: int
+    skipped: int
+    blank: int
+    complete: bool
+    mapping: Mapping[str, str | None]
+    unused_columns: tuple[str, ...]
+    problems_by_code: Mapping[str, int]
+    problems: tuple[Problem, ...]
+    samples: tuple[Mapping[str, Value], ...]
+
+
+@frozen
+class Sources:
+    """Sources and their profiles."""
+
+    _context: Context
+
+    def add(
+        self,
+        partner: str,
+        source_name: str,
+        *,
+        mode: Mode = "delta",
+        run: bool = False,
+        on_error: OnError = REJECT_RECORDS,
+        guards: GuardSettings | Mapping[str, Any] = DEFAULT_GUARDS,
+        snapshot_pattern: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Source:
+        """A new source of the partner; Conflict if it has one of that name."""
+        with self._context.store.begin() as unit:
+            source = Source(
+                source_id=self._context.mint("src"),
+                partner_id=self._context.partner(unit, partner).partner_id,
+                source_name=tidy_name(source_name),
+                mode=mode,
+                created_at=self._context.clock(),
+                run=run,
+                on_error=on_error,
+                snapshot_pattern=snapshot_pattern,
+            ).changed(guards=guards)
+
+            def make() -> Source:
+                unit.sources.add(source)
+                self._note(unit, "source.added", None, source)
+                return source
+
+            request = (
+                "add_source", source.partner_id, source.source_name, mode, run, on_error,
+                source.guards, snapshot_pattern,
+            )  # fmt: skip
+            return self._context.once(unit, key, request, make, answer=Source)
+
+    def change(self, source: str, *, partner: str | None = None, **changes: Any) -> Source:  # noqa: ANN401 - each setting has its own type
+        """Changes `source_name, mode, run, on_error, guards` or `snapshot_pattern`.
+
+        Conflict if the name is taken, or the source is `main`, which keeps its name.
+        """
+        with self._context.store.begin() as unit:
+            found = self._get(unit, source, partner)
+            new = found.changed(**changes)
+            if found.source_name == MAIN_SOURCE != new.source_name:
+                raise _stays("keeps its name")
+            if new != found:
+                unit.sources.put(new)
+                self._note(unit, "source.changed", found, new)
+            return new
+
+    def remove(self, source: str, *, partner: str | None = None) -> Source:
+        """Removes a source that owns no active product and has no feed under way; else Conflict.
+
+        Its feeds can still be listed. `main` stays.
+        """
+        with self._context.store.begin() as unit:
+            found = unit.sources.lock(self._get(unit, source, partner).source_id)
+            if found.source_name == MAIN_SOURCE:
+                raise _stays("can't be removed")
+            _check_unused(unit, found)
+            unit.sources.remove(found.source_id)
+            self._note(unit, "source.removed", found, None)
+            return found
+
+    def _note(
+        self, unit: UnitOfWork, action: Action, before: Source | None, after: Source | None
+    ) -> None:
+        source = after or before
+        if source is not None:
+            self._context.note(
+                unit, action, source.source_id, partner_id=source.partner_id, before=before,
+                after=after,
+            )  # fmt: skip
+
+    def list(self, partner: str | None = None) -> Iterator[Source]:
+        """All sources to see, oldest first; of that partner, where one is named."""
+        return self._context.walk(lambda unit: unit.sources, self._whose(partner))
+
+    def page(
+        self,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[Source]:
+        """A page of the sources, oldest first."""
+        whose = self._whose(partner)
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.sources, whose, cursor, limit, count=count)
+
+    def _whose(self, partner: str | None) -> str | None:
+        with self._context.store.begin() as unit:
+            return self._context.partner_filter(unit, partner)
+
+    def get(self, source: str, *, partner: str | None = None) -> Source:
+        """The source of that id, or a partner's of that name."""
+        with self._context.store.begin() as unit:
+            return self._get(unit, source, partner)
+
+    def of(self, partner: str) -> Sequence[Source]:
+        """All sources of a partner, by name."""
+        with self._context.store.begin() as unit:
+            return unit.sources.of(self._context.partner(unit, partner).partner_id)
+
+    def profile(self, source: str = MAIN_SOURCE, *, partner: str | None = None) -> SavedProfile:
+        """The profile by which the source's files are read, in its latest version."""
+        with self._context.store.begin() as unit:
+            return unit.sources.profile(self._get(unit, source, partner).source_id)
+
+    def set_profile(
+        self, profile: Profile, source: str = MAIN_SOURCE, *, partner: str | None = None
+    ) -> SavedProfile:
+        """Reads the source's files by this profile from now on: a new version, if it differs."""
+        with self._context.store.begin() as unit:
+            found = self._get(unit, source, partner)
+            old = unit.sources.profile(found.source_id)
+            if old.profile == profile:
+                return old
+            author, now = self._context.principal.name, self._context.clock()
+            saved = SavedProfile(old.version + 1, profile, author, now)
+            unit.sources.save_profile(found.source_id, saved)
+            note = f"Version {saved.version} of the profile, after version {old.version}."
+            self._context.note(
+                unit, "profile.saved", found.source_id, partner_id=found.partner_id, note=note
+            )
+            return saved
+
+    def try_profile(
+        self,
+        file: str | BinaryIO,
+        *,
+        partner: str,
+        source: str = MAIN_SOURCE,
+        profile: Profile | None = None,
+        mode: Mode | None = None,
+    ) -> Trial:
+        """Reads a file's first records by the source's profile, or another; nothing is kept.
+
+        Raises FileRefused where the file as a whole can't be taken.
+        """
+        with self._context.store.begin() as unit:
+            owner = self._context.partner(unit, partner)
+            origin = self._get(unit, source, partner)
+            tried = profile or unit.sources.profile(origin.source_id).profile
+        with self._context.opened(file) as stream:
+            return try_file(stream, Terms.of(owner, mode or origin.mode, tried))
+
+    def _get(self, unit: UnitOfWork, source: str, partner: str | None) -> Source:
+        owner = None if partner is None else self._context.partner(unit, partner)
+        if looks_like("src", source):
+            found = unit.sources.get(parse("src", source))
+            self._context.check_visible("source", source, found.partner_id)
+        else:
+            found = unit.sources.find(owner.partner_id, source) if owner else None
+        if found is None or (owner and found.partner_id != owner.partner_id):
+            whose = f"Partner {owner.partner_name!r} has" if owner else "There is"
+            raise NotFound(f"{whose} no source {source[:80]!r}.")
+        return found
+
+
+def _check_unused(unit: UnitOfWork, source: Source) -> None:
+    """Conflict while anything still hangs on the source; it says what to do."""
+    name = repr(source.source_name)
+    under_way = [job.feed_id for job in unit.jobs.under_way(source.source_id)]
+    held = unit.feeds.page(FeedQuery(source_id=source.source_id, status="held"), None, 1).items
+    if unfinished := [*under_way, *(feed.feed_id for feed in held)]:
+        raise Conflict(
+            f"Source {name} has a feed that isn't finished: {unfinished[0]}.",
+            "Wait for its job, or cancel it; approve or reject a held one.",
+            code="source_in_use",
+        )
+    owned = unit.products.count(ProductQuery(source.partner_id, source_id=source.source_id))
+    if owned:
+        raise Conflict(
+            f"Source {name} still owns active products: {owned:,}.",
+            "Remove them first, by a feed of it that says deleted=yes for each.",
+            code="source_owns_products",
+        )
+
+
+def _stays(how: str) -> Conflict:
+    return Conflict(
+        f"The source {MAIN_SOURCE!r} {how}: every partner has it.",
+        "Add another source beside it.",
+        code="main_source",
+    )
+
+
+def try_file(stream: BinaryIO, terms: Terms) -> Trial:
+    """What the first records of a file look like under these terms."""
+    reader = open_feed(stream, terms)
+    records = iter(reader)
+    read = list(islice(records, MOST_TRIED))
+    fates = Counter(record.fate or "offer" for record in read)
+    problems = [problem for record in read for problem in record.problems]
+    rejected = sum(record.rejected for record in read)
+    return Trial(
+        records_read=len(read),
+        offers=fates["offer"] - rejected,
+        rejected=rejected,
+        folded=fates["folded"],
+        skipped=fates["skipped"],
+        blank=fates["blank"],
+        complete=next(records, None) is None,
+        mapping={name: reader.layout.column_of(name) for name in reader.layout.feedings},
+        unused_columns=reader.layout.unused,
+        problems_by_code=dict(Counter(problem.code for problem in problems)),
+        problems=tuple(problems[:_SHOWN]),
+        samples=tuple(_sample(r) for r in read if not r.rejected and r.fate is None)[:_SHOWN],
+    )
+
+
+def _sample(record: Record) -> Mapping[str, Value]:
+    return {"sku": record.sku, **{k: v for k, v in record.values.items() if v is not None}}

@@ -1,0 +1,157 @@
+"""`commerce analytics`: what was sold, per currency, never converted."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from entrypoints.cli.kit.output import say
+from entrypoints.cli.kit.verbs import Moment, Session, noun, partner_option
+
+if TYPE_CHECKING:
+    from commerce_core.analytics.reports import Report
+    from commerce_core.base.calendar import Grain
+    from entrypoints.cli.kit.output import Output
+    from entrypoints.cli.kit.tables import Column
+
+analytics: Final = noun("analytics", "What was sold, per currency, never converted.")
+
+
+class GrainName(click.Choice[str]):
+    """How long a period is, by either of its names."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name that the core knows."""
+        return super().convert(_ADVERBS.get(value, value), param, ctx)
+
+
+_ADVERBS: Final = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month"}
+
+
+class Question(TypedDict):
+    """What all reports are asked."""
+
+    since: datetime | None
+    until: datetime | None
+    partner: str | None
+    currency: str | None
+    tz: str
+
+
+def _range_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that all reports have."""
+    options = (
+        click.option(
+            "--from", "since", type=Moment(), help="Included; unless said, the first sale."
+        ),
+        click.option("--to", "until", type=Moment(), help="Not included; unless said, now."),
+        partner_option("Of this partner alone."),
+        click.option("--currency", metavar="CODE", help="In this currency alone."),
+        click.option(
+            "--tz", default="UTC", show_default=True, metavar="ZONE", help="Whose days and hours."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@analytics.verb("by-partner", scope="analytics:read")
+@_range_options
+def by_partner(session: Session, **question: Unpack[Question]) -> None:
+    """Orders, units and sales of each partner."""
+    report = session.commerce.analytics.sales_by_partner(**_placed(question))
+    _show(session.out, report, [_partner(), *figures()])
+
+
+@analytics.verb("over-time", scope="analytics:read")
+@click.option(
+    "--grain",
+    type=GrainName(["hour", "day", "week", "month"]),
+    default="day",
+    show_default=True,
+    help="Also as hourly, daily, weekly, monthly.",
+)
+@_range_options
+def over_time(session: Session, *, grain: "Grain", **question: Unpack[Question]) -> None:
+    """The same by hour, day, week or month."""
+    report = session.commerce.analytics.sales_over_time(grain=grain, **_placed(question))
+    _show(session.out, report, [period(), _partner(), *figures()])
+
+
+@analytics.verb("share", scope="analytics:read")
+@_range_options
+def share(session: Session, **question: Unpack[Question]) -> None:
+    """Each partner's share of the revenue in its currency."""
+    report = session.commerce.analytics.revenue_share(**_placed(question))
+    _show(session.out, report, [_partner(), *shares()])
+
+
+def _placed(question: Question) -> Question:
+    """The question, its times without an offset being those of its time zone."""
+    since, until, zone = question["since"], question["until"], question["tz"]
+    return {**question, "since": _in_zone(since, zone), "until": _in_zone(until, zone)}
+
+
+def _in_zone(at: datetime | None, zone: str) -> datetime | None:
+    if at is None or at.tzinfo is not None:
+        return at
+    try:
+        return at.replace(tzinfo=ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(
+            f"{zone!r} is no IANA name, as Europe/Rome.", param_hint="--tz"
+        ) from None
+
+
+def _show(out: "Output", report: "Report", columns: "Sequence[Column[Any]]") -> None:
+    from entrypoints.cli.kit.output import moment_utc
+
+    if out.as_json:
+        out.document(report)
+    elif not report.results:
+        say("Nothing was sold then.")
+    else:
+        out.table(report.results, columns)
+        out.line()
+        since, until = moment_utc(report.since), moment_utc(report.until)
+        out.line(f"From {since} to {until}, by the clocks of {report.tz}.")
+
+
+def _partner() -> "Column[Any]":
+    from entrypoints.cli.kit.tables import Column
+
+    return Column("partner", lambda row: row.partner_name, crops=True)
+
+
+def period() -> "Column[Any]":
+    """The column of a report over time that names the period."""
+    from entrypoints.cli.kit.tables import Column
+
+    return Column("period", lambda row: row.sales_period)
+
+
+def figures() -> "list[Column[Any]]":
+    """The columns that sales by partner and over time share."""
+    from entrypoints.cli.kit.output import money
+    from entrypoints.cli.kit.tables import Column
+
+    return [
+        Column("orders", lambda row: f"{row.orders:,}", right=True),
+        Column("units", lambda row: f"{row.units_sold:,}", right=True),
+        Column("gross", lambda row: money(row.gross_sales, row.currency), right=True),
+        Column("net", lambda row: money(row.total_sales, row.currency), right=True),
+    ]
+
+
+def shares() -> "list[Column[Any]]":
+    """The columns of the revenue share."""
+    from entrypoints.cli.kit.output import money
+    from entrypoints.cli.kit.tables import Column
+
+    return [
+        Column("revenue", lambda row: money(row.total_revenue, row.currency), right=True),
+        Column("share", lambda row: f"{row.revenue_pct} %", right=True),
+    ]

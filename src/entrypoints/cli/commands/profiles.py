@@ -1,0 +1,138 @@
+"""`commerce profiles`: how the files of a partner's source are read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from entrypoints.cli.kit.verbs import Session, noun
+
+if TYPE_CHECKING:
+    from commerce_core.profiles.profile import Profile, SavedProfile
+    from commerce_core.schema.fields import Mode, Value
+    from commerce_core.usecases.sources import Trial
+
+profiles: Final = noun("profiles", "How a partner's files are read. PARTNER is an id or a name.")
+_SHOWN_SAMPLES: Final = 3
+_source = click.option("--source", metavar="SOURCE", default="main", show_default=True)
+
+
+@profiles.verb("show", scope="feeds:read")
+@click.argument("partner")
+@_source
+def show(session: Session, partner: str, source: str) -> None:
+    """Shows the profile in force, as a file that `profiles set` takes."""
+    saved = session.commerce.sources.profile(source, partner=partner)
+    if session.out.as_json:
+        session.out.document(saved)
+    else:
+        session.out.line(_told(saved))
+
+
+@profiles.verb("set", scope="feeds:write")
+@click.argument("partner")
+@click.argument("profile", metavar="PRESET_OR_FILE")
+@_source
+def set_(session: Session, partner: str, profile: str, source: str) -> None:
+    """Reads the source's files by a preset, or by a profile in a TOML or JSON file, from now on."""
+    wanted = named_profile(profile)
+    saved = session.commerce.sources.set_profile(wanted, source, partner=partner)
+    session.out.one(saved, lambda: _fields(saved))
+
+
+@profiles.verb("test", scope="feeds:read")
+@click.argument("file", metavar="FILE")
+@click.option("--partner", metavar="PARTNER", required=True, help="Whose file it is.")
+@_source
+@click.option("--profile", metavar="PRESET_OR_FILE", help="Another than the one in force.")
+@click.option("--mode", type=click.Choice(["full", "delta"]), help="The source's unless said.")
+def test(
+    session: Session,
+    *,
+    file: str,
+    partner: str,
+    source: str,
+    profile: str | None,
+    mode: "Mode | None",
+) -> None:
+    """Reads a file's first records by the profile, and keeps nothing.
+
+    Exits with 65 when a record would be rejected.
+    """
+    from entrypoints.problems import EXIT_REFUSED
+
+    trial = session.commerce.sources.try_profile(
+        file,
+        partner=partner,
+        source=source,
+        profile=None if profile is None else named_profile(profile),
+        mode=mode,
+    )
+    session.out.one(trial, lambda: _trial_fields(trial))
+    if not session.out.as_json:
+        _show_samples(session, trial)
+    if trial.rejected:
+        session.end(EXIT_REFUSED)
+
+
+def named_profile(name: str) -> "Profile":
+    """The profile that a word on the command line names: a preset, else a file."""
+    from commerce_core.base.errors import NotFound
+    from commerce_core.profiles.profile import PRESETS, Profile
+    from entrypoints.profile_files import read_profile
+
+    for preset in PRESETS:
+        if name == preset:
+            return Profile(preset=preset)
+    try:
+        return read_profile(Path(name).read_bytes())
+    except FileNotFoundError as error:
+        presets = ", ".join(PRESETS)
+        detail = f"{name} is neither a file nor a preset ({presets})."
+        raise NotFound(detail, code="no_file") from error
+
+
+def _told(saved: "SavedProfile") -> str:
+    from entrypoints.cli.kit.output import moment_utc
+    from entrypoints.profile_files import write_toml
+
+    if saved.saved_at is None:
+        return "# Nobody has set a profile: files are read by the canonical one.\n"
+    when = moment_utc(saved.saved_at)
+    return f"# version {saved.version}, by {saved.author}, {when}\n{write_toml(saved.profile)}"
+
+
+def _fields(saved: "SavedProfile") -> Iterator[tuple[str, str]]:
+    from entrypoints.cli.kit.output import moment_utc
+
+    yield "version", str(saved.version)
+    yield "preset", saved.profile.preset
+    yield "columns", ", ".join(saved.profile.columns)
+    yield "author", saved.author
+    yield "since", moment_utc(saved.saved_at) if saved.saved_at else ""
+
+
+def _trial_fields(trial: "Trial") -> Iterator[tuple[str, str]]:
+    yield "records", f"{trial.records_read:,}{'' if trial.complete else ' (the first ones)'}"
+    for name in ("offers", "rejected", "folded", "skipped", "blank"):
+        count: int = getattr(trial, name)
+        yield name, f"{count:,}" if count or name == "offers" else ""
+    for name, column in trial.mapping.items():
+        yield name, f"from {column}" if column else "from the profile"
+    yield "columns not used", ", ".join(trial.unused_columns)
+
+
+def _told_value(value: "Value") -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _show_samples(session: Session, trial: "Trial") -> None:
+    from entrypoints.cli.kit.running import problem_columns
+
+    for sample in trial.samples[:_SHOWN_SAMPLES]:
+        session.out.line()
+        session.out.fields((name, _told_value(value)) for name, value in sample.items())
+    if trial.problems:
+        session.out.line()
+        session.out.table(list(trial.problems), problem_columns())

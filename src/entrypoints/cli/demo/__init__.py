@@ -1,0 +1,1 @@
+"""`commerce demo`: the whole way of a feed, narrated."""

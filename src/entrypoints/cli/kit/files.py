@@ -1,0 +1,52 @@
+"""The files that a command reads and writes, stdin and stdout among them."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, Final
+
+_IN_MEMORY: Final = 1 << 24
+"""Bytes of what can be read only once that are kept in memory; more go to the disk."""
+
+
+def opened(file: str) -> AbstractContextManager[BinaryIO]:
+    """The file of that name, or stdin for -; NotFound or InvalidInput where it can't be read."""
+    from commerce_core.base.errors import InvalidInput, NotFound
+
+    if file == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return Path(file).open("rb")
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {file}.", code="no_file") from error
+    except OSError as error:
+        raise InvalidInput(f"{file} can't be read: {error.strerror}.", code="no_file") from error
+
+
+@contextmanager
+def rewindable(file: str) -> Generator[BinaryIO]:
+    """The file as a stream that can be read again; stdin, or a pipe, is kept aside meanwhile."""
+    with opened(file) as stream:
+        if file != "-" and stream.seekable() and Path(file).is_file():
+            yield stream
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as aside:
+            shutil.copyfileobj(stream, aside)
+            aside.seek(0)
+            yield aside  # type: ignore[misc] - it is one in all that is asked of it
+
+
+def target(output: str | None) -> AbstractContextManager[BinaryIO]:
+    """The file of that name, or stdout; InvalidInput where it can't be written."""
+    from commerce_core.base.errors import InvalidInput
+
+    if output in (None, "-"):
+        return nullcontext(sys.stdout.buffer)
+    try:
+        return Path(output or "").open("wb")
+    except OSError as error:
+        detail = f"{output} can't be written: {error.strerror}."
+        raise InvalidInput(detail, code="no_file") from error
