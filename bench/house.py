@@ -13,7 +13,7 @@ from attrs import define
 from adapters.postgres import PostgresStore
 from bench.generate import Kind
 from bench.generate import write as write_feed
-from tests.servers.postgres import BINARIES, Postgres, free_port
+from tests.support.servers.postgres import BINARIES, Postgres, free_port
 
 MAJOR: Final = 18
 SETTINGS: Final = """

@@ -30,7 +30,7 @@ from bench.reading_requests import requests
 from bench.run import machine
 from commerce_core.base.paging import Position
 from commerce_core.history.versions import LARGEST_CHANGES, ChangeQuery
-from tests.servers.platform import COMMERCE
+from tests.support.servers.platform import COMMERCE
 
 RESULTS: Final = Path("bench/reading.json")
 Figures = dict[str, Any]

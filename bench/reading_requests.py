@@ -17,8 +17,8 @@ from adapters.postgres.collections.listing import WALKING, WALKING_IN_GROUPS
 from adapters.postgres.store import PostgresStore, Unit
 from bench.reading_cases import PAGE, Case, check, typical
 from commerce_core.catalog.product import ProductQuery
-from tests.servers.platform import Platform, until
-from tests.servers.postgres import free_port
+from tests.support.servers.platform import Platform, until
+from tests.support.servers.postgres import free_port
 
 
 def requests(url: str, store: PostgresStore, cases: Sequence[Case]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The promises, as tests. A package, so that what they share has a name: `tests.strategies`."""
+"""Tests, laid out as the code is. `contracts` hold what all adapters promise, `support` helps."""

@@ -37,7 +37,7 @@ from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import CANONICAL, Profile
 from commerce_core.schema.fields import Mode
 from entrypoints.profile_files import read_profile
-from tests.engines import read
+from tests.support.engines import read
 
 SMALL_CHUNK: Final = 1_000
 """Bytes at a time, so that records lie across the ends of chunks."""

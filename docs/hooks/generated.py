@@ -24,6 +24,7 @@ import entrypoints
 from commerce_core.base import errors
 from commerce_core.feeds import guards
 from commerce_core.schema import fields
+from commerce_core.schema.problems import PROBLEMS
 from entrypoints import http, problems, settings
 from entrypoints.http.app import api_description
 from entrypoints.http.errors import _OF_HTTP as OF_HTTP
@@ -175,7 +176,7 @@ def _limit(value: object) -> str:
 
 def record_problems() -> str:
     """What can be wrong with a record."""
-    rows = [(f"`{code}`", severity, hint) for code, (severity, hint) in fields.PROBLEMS.items()]
+    rows = [(f"`{code}`", severity, hint) for code, (severity, hint) in PROBLEMS.items()]
     return table(("code", "severity", "what to do"), rows)
 
 
@@ -236,7 +237,7 @@ def _codes_by_error() -> Mapping[str, set[str]]:
 
 def _calls() -> Iterator[ast.Call]:
     """All calls in the core and in what answers HTTP."""
-    for module in sorted((*CORE.glob("*.py"), *HTTP.glob("*.py"))):
+    for module in sorted((*CORE.rglob("*.py"), *HTTP.rglob("*.py"))):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 yield node
@@ -305,38 +306,48 @@ def settings_() -> str:
 
 
 def core() -> str:
-    """The core's modules, in the order in which they may use each other."""
+    """The core's packages and their modules, from what uses all others down to what uses none."""
     house = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))
     contracts = house["tool"]["importlinter"]["contracts"]
     layers = next(c["layers"] for c in contracts if c["id"] == "core")
-    modules = re.findall(r"\w+", " ".join(reversed(layers)))
-    return _modules(CORE / f"{module}.py" for module in modules)
+    names = re.findall(r"\w+", " ".join(layers))
+    return _modules(CORE, (path for name in names for path in _of_layer(CORE / name)))
+
+
+def _of_layer(path: Path) -> list[Path]:
+    """The module of that name, or the package and its modules."""
+    if not path.is_dir():
+        return [path.with_suffix(".py")]
+    return [path / "__init__.py", *sorted(set(path.glob("*.py")) - {path / "__init__.py"})]
 
 
 def adapters_() -> str:
     """The adapters."""
-    return _modules(_inside(Path(adapters.__file__).parent))
+    root = Path(adapters.__file__).parent
+    return _modules(root, _inside(root))
 
 
 def entrypoints_() -> str:
     """The entry points."""
-    return _modules(_inside(Path(entrypoints.__file__).parent))
+    root = Path(entrypoints.__file__).parent
+    return _modules(root, _inside(root))
 
 
-def _inside(package: Path) -> list[Path]:
-    """The modules and packages in a package."""
-    found = (*package.glob("*.py"), *package.glob("*/__init__.py"))
-    return sorted(path for path in found if path != package / "__init__.py")
+def _inside(root: Path) -> list[Path]:
+    """The modules and packages in a package, and the packages in those."""
+    found = (*root.glob("*.py"), *root.glob("*/__init__.py"), *root.glob("*/*/__init__.py"))
+    return sorted(path for path in found if path != root / "__init__.py")
 
 
-def _modules(paths: Iterable[Path]) -> str:
-    """Modules with the first sentence of what each says of itself."""
+def _modules(root: Path, paths: Iterable[Path]) -> str:
+    """Modules by their place under the root, each with the first sentence of its docstring."""
     rows = []
     for path in paths:
         if path.exists():
-            name = path.parent.name if path.stem == "__init__" else path.stem
-            said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-            rows.append((f"`{name}`", said.partition("\n\n")[0]))
+            place = path.relative_to(root)
+            name = f"{place.parent}/" if path.stem == "__init__" else str(place.with_suffix(""))
+            docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+            rows.append((f"`{name}`", docstring.partition("\n\n")[0].replace("\n", " ")))
     return table(("module", "what it knows"), rows)
 
 

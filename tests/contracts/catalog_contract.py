@@ -24,7 +24,7 @@ from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, ONE_STORE_AND_ANOTHER, SECOND, T0, record
 from tests.contracts.threads import PATIENCE, meanwhile, together
-from tests.strategies import FeedFile, feed_series
+from tests.support.strategies import FeedFile, feed_series
 
 PROBLEM_LIMIT = 5
 

@@ -19,10 +19,10 @@ from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import Store
 from commerce_core.pricing.price import Adjustment
-from tests import strategies
 from tests.contracts import samples
 from tests.contracts.samples import DAY, ONE_STORE_AND_ANOTHER, SECOND, T0, line
 from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.support import strategies
 
 
 def kept(store: Store, order: Order) -> Order:

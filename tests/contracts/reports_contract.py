@@ -28,7 +28,7 @@ from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
-from tests.strategies import MARKS, MODES, SentFile, sent_files
+from tests.support.strategies import MARKS, MODES, SentFile, sent_files
 
 OF_CURRENCIES = {"too_many_decimals", "missing_currency"}
 """In a delta a price that names no currency first takes its product's, in a full feed never."""

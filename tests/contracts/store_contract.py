@@ -9,8 +9,8 @@ clock is the real one, and that has room for ten units at once.
     def store(): ...
 """
 
+from tests.contracts.activity_contract import TestAudit, TestEvents
 from tests.contracts.catalog_contract import TestCatalog, TestPublications
-from tests.contracts.chronicle_contract import TestAudit, TestEvents
 from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.exports_contract import TestExports
@@ -19,9 +19,9 @@ from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
-from tests.contracts.product_lists_contract import TestProductLists
-from tests.contracts.recognition_contract import TestRecognition
 from tests.contracts.reverts_contract import TestReverts
+from tests.contracts.sorting_contract import TestProductLists
+from tests.contracts.unchanged_contract import TestRecognition
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 

@@ -48,7 +48,7 @@ from commerce_core.orders.order import (
 from commerce_core.ports.store import Store, UnitOfWork
 from tests.contracts import samples
 from tests.contracts.samples import SECOND, T0
-from tests.strategies import SKUS, FeedFile, feed_files, moments, offers, sales_questions
+from tests.support.strategies import SKUS, FeedFile, feed_files, moments, offers, sales_questions
 
 PROBLEM_LIMIT = 4
 MOST_SKUS = 7

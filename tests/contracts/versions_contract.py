@@ -21,7 +21,7 @@ from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
 from tests.contracts.threads import PATIENCE, meanwhile
-from tests.strategies import FeedFile, feed_series
+from tests.support.strategies import FeedFile, feed_series
 
 
 def changes(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import COMMERCE, Answer, commerce
+from tests.support.commands import COMMERCE, Answer, commerce
 
 FEEDS = Path(__file__).parents[2] / "examples" / "feeds"
 

@@ -21,10 +21,10 @@ from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from tests.faults.house import House, feed_of, house, is_root, load, working
 from tests.faults.places import places_of
-from tests.servers.platform import Platform, finished, until
-from tests.servers.postgres import running_server
-from tests.servers.proxy import Proxy, proxy_before
-from tests.servers.swift import running_swift
+from tests.support.servers.platform import Platform, finished, until
+from tests.support.servers.postgres import running_server
+from tests.support.servers.proxy import Proxy, proxy_before
+from tests.support.servers.swift import running_swift
 
 BEFORE = feed_of(1500)
 AFTER = feed_of(1900, price="1.10", without_each=10)

@@ -18,8 +18,8 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from entrypoints.worker import Worker
-from tests.servers.platform import Platform
-from tests.servers.postgres import Postgres, running_server
+from tests.support.servers.platform import Platform
+from tests.support.servers.postgres import Postgres, running_server
 
 HEADER = b"sku,product_name,price,currency,quantity\n"
 PLENTY = 1_000_000

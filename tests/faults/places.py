@@ -10,7 +10,7 @@ from adapters.postgres import PostgresStore
 from commerce_core.commerce import Commerce
 from entrypoints.fail_points import FailPoint
 from entrypoints.worker import lease_keeper
-from tests.servers.platform import Platform
+from tests.support.servers.platform import Platform
 
 
 @define

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from adapters.embedded_postgres import running_postgres
 from adapters.postgres import PostgresStore
 from adapters.postgres.migrations import migrate
-from tests.shelf import Shelf
+from tests.support.shelf import Shelf
 
 # As in production: C.UTF-8 sorts as COLLATE "C" does, and would hide a missing one. Where the
 # machine lacks this locale the server's own has to do.

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.postgres.migrations import Migration, all_migrations
-from tests.servers.migration_lint import faults
+from tests.support.servers.migration_lint import faults
 
 STEPS = all_migrations()
 KNOWN = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands import Cli
+from tests.support.commands import Cli
 from tests.unit.http.conftest import Api
 
 FIRST = b"""ID,Title,Price,Stock

@@ -25,9 +25,9 @@ from entrypoints.http.app import create_app
 from entrypoints.metrics import CONTENT_TYPE
 from entrypoints.scraping import Kept, answering, observed
 from entrypoints.settings import Settings
-from tests.servers.postgres import free_port
+from tests.support.servers.postgres import free_port
+from tests.unit.entrypoints.test_logs import lines, undone
 from tests.unit.http.conftest import FEED, Api
-from tests.unit.test_logs import lines, undone
 
 __all__ = ["undone"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from commerce_core.base.errors import Conflict
-from tests.commands import Cli
+from tests.support.commands import Cli
 from tests.unit.http.conftest import Api
 
 BAD = b"""sku,product_name,price,currency,quantity

@@ -1,0 +1,346 @@
+"""Several processes on one database: who runs a job, who takes it over, and how they end."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlencode
+
+import httpx
+import psycopg
+import pytest
+from attrs import define, evolve, frozen
+from psycopg.conninfo import conninfo_to_dict
+
+from adapters.postgres import PostgresStore
+from commerce_core.base.errors import RunLost
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import MOST_SILENT_ENDS
+from commerce_core.ports.files import Files
+from commerce_core.ports.store import Store
+from commerce_core.usecases.feeds import Receipt
+from entrypoints.worker import Worker
+from tests.support.servers.platform import LEASE, Platform, finished, until
+
+FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,7.00,USD\n"
+KILLED = -signal.SIGKILL
+
+
+@pytest.fixture
+def platform(database: str, tmp_path: Path) -> Platform:
+    """Nobody runs on it yet."""
+    parts = conninfo_to_dict(database)
+    name = parts.pop("dbname")
+    return Platform(f"postgresql:///{name}?{urlencode(parts)}", tmp_path)
+
+
+@pytest.fixture
+def commerce(platform: Platform) -> Generator[Commerce]:
+    """The platform in this process, in which no worker runs."""
+    with platform.opened() as opened:
+        yield opened
+
+
+def send(commerce: Commerce, partner: str, feed: bytes = FEED, *, run: bool = True) -> Receipt:
+    """A feed of that partner, who is new unless known."""
+    if partner not in {known.partner_name for known in commerce.partners.list()}:
+        commerce.partners.add(partner)
+    return commerce.feeds.upload(io.BytesIO(feed), partner=partner, run=run)
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process is stopped, as by SIGSTOP."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(") ")[2].startswith("T")
+
+
+# --- one after the other, and beside each other ---------------------------------------------------
+
+
+def test_several_workers_run_each_job_once(platform: Platform, commerce: Commerce):
+    """With three workers on two dozen jobs each job has one attempt, and all are completed."""
+    jobs = [send(commerce, f"Partner {number % 6}").job_id for number in range(24)]
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(platform.worker())
+        ended = [finished(commerce, job_id) for job_id in jobs]
+    assert {(job.status, job.attempts, job.silent_ends) for job in ended} == {("completed", 1, 0)}
+
+
+@frozen
+class _Deaf:
+    """A store that gives no hints."""
+
+    store: Store
+
+    def listening(self, _: Callable[[], None]) -> AbstractContextManager[Any]:
+        return ExitStack()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+
+@contextmanager
+def working(commerce: Commerce, poll_every: timedelta) -> Generator[Worker]:
+    worker = Worker(commerce, poll_every=poll_every)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def test_a_released_job_wakes_an_idle_worker(commerce: Commerce):
+    """A worker that looks by itself once a minute takes a job at once when it is released."""
+    with working(commerce, poll_every=timedelta(minutes=1)):
+        time.sleep(0.5)
+        held = send(commerce, "Aroma", run=False)
+        began = time.monotonic()
+        commerce.jobs.release(held.job_id)
+        assert finished(commerce, held.job_id).status == "completed"
+        assert time.monotonic() - began < 10
+
+
+def test_without_a_hint_a_worker_finds_the_job_by_looking(commerce: Commerce):
+    """Where no notification comes through, jobs are run all the same."""
+    deaf = Commerce(evolve(commerce.context, store=cast("Store", _Deaf(commerce.context.store))))
+    with working(deaf, poll_every=timedelta(milliseconds=50)):
+        assert finished(commerce, send(commerce, "Aroma").job_id).status == "completed"
+
+
+def test_a_first_feed_needs_no_prices(commerce: Commerce):
+    """It is copied straight into the catalog all the same."""
+    commerce.partners.add("Aroma")
+    job = commerce.feeds.load(io.BytesIO(b"sku,product_name\nA,Lamp\nB,Chair\n"), partner="Aroma")
+    assert (job.status, job.outcome, job.attempts) == ("completed", "clean", 1)
+    assert [p.price for p in commerce.products.page(ProductQuery(), partner="Aroma").items] == [
+        None
+    ] * 2
+
+
+# --- hard ends ------------------------------------------------------------------------------------
+
+
+def test_a_stopped_worker_is_taken_over_and_commits_nothing_when_it_goes_on(
+    platform: Platform, commerce: Commerce, connect: Callable[[], psycopg.Connection]
+):
+    """A worker stopped just before its commit holds the locks of all; its session is ended."""
+    receipt = send(commerce, "Aroma")
+    with platform.worker(COMMERCE_FAIL_AT="publications.add.after:stop") as zombie:
+        until(lambda: stopped(zombie.pid))
+        with platform.worker():
+            job = finished(commerce, receipt.job_id)
+            assert (job.status, job.outcome, job.attempts) == ("completed", "clean", 2)
+            zombie.send_signal(signal.SIGCONT)
+            # It is of use again.
+            other = send(commerce, "Bouquet")
+            assert finished(commerce, other.job_id).status == "completed"
+        last = send(commerce, "Aroma", FEED.replace(b"Lamp", b"Light"))
+        assert finished(commerce, last.job_id).attempts == 1
+    numbers = connect().execute("SELECT array_agg(number ORDER BY number) FROM publications")
+    assert numbers.fetchone() == ([1, 2, 3],)
+    assert commerce.jobs.get(receipt.job_id) == job
+
+
+def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
+    platform: Platform, commerce: Commerce
+):
+    """After three silent ends feed and job are failed with `set_aside`; no other feed is."""
+    deadly = send(commerce, "Aroma")
+    for _ in range(MOST_SILENT_ENDS):
+        with platform.worker(COMMERCE_FAIL_AT="publications.add.before") as worker:
+            until(partial(died_of, worker, commerce, deadly.job_id))
+    other = send(commerce, "Bouquet")
+    with platform.worker():
+        job = finished(commerce, deadly.job_id)
+        assert finished(commerce, other.job_id).status == "completed"
+    assert job.error
+    assert (job.status, job.error.code, job.attempts) == ("failed", "set_aside", 4)
+    assert commerce.feeds.get(deadly.feed_id).status == "failed"
+    assert not commerce.products.page(ProductQuery(), partner="Aroma").items
+
+
+def died_of(worker: "subprocess.Popen[str]", commerce: Commerce, job_id: str) -> bool:
+    """Whether the worker was killed by the job; an error if it can't be any more."""
+    job = commerce.jobs.get(job_id)
+    assert not job.is_finished, job
+    assert worker.poll() in (None, KILLED)
+    return worker.poll() == KILLED
+
+
+def test_an_outage_counts_against_no_feed(platform: Platform, commerce: Commerce):
+    """A run that an outage ends is given back at once, and is run again after a pause."""
+    with platform.worker(COMMERCE_FAIL_AT="files.open.before:outage"):
+        job = finished(commerce, send(commerce, "Aroma").job_id)
+    assert (job.status, job.attempts, job.silent_ends) == ("completed", 2, 0)
+
+
+# --- ends in order --------------------------------------------------------------------------------
+
+
+def test_a_worker_that_is_told_to_end_finishes_its_job_and_takes_no_other(
+    platform: Platform, commerce: Commerce
+):
+    """SIGTERM in the middle of a feed: that feed is applied, the next one is left to others."""
+    lines = b"".join(b"B-%d,Lamp,1.00,USD\n" % number for number in range(60_000))
+    long = send(commerce, "Aroma", FEED + lines)
+    short = send(commerce, "Bouquet")
+    with platform.worker() as worker:
+        until(lambda: commerce.jobs.get(long.job_id).status == "running")
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+    assert commerce.jobs.get(long.job_id).status == "completed"
+    assert commerce.jobs.get(short.job_id).status == "queued"
+
+
+@frozen
+class _Endless:
+    """Files whose end doesn't come until the test is over: they trickle."""
+
+    files: Files
+    over: threading.Event
+
+    @contextmanager
+    def open(self, key: str) -> Generator[BinaryIO]:
+        with self.files.open(key) as stream:
+            yield cast("BinaryIO", _Trickle(stream, self.over))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.files, name)
+
+
+@define
+class _Trickle:
+    """Enough to see what it is, and then hardly anything."""
+
+    stream: BinaryIO
+    over: threading.Event
+    blocks: int = 20
+
+    def read(self, _: int = -1) -> bytes:
+        time.sleep(0.05)
+        self.blocks -= 1
+        more = b"" if self.over.is_set() else b"\nA-2,Chair,7.00,USD"
+        return self.stream.read(1 << 16) or more * (1000 if self.blocks > 0 else 1)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+def test_a_job_that_takes_too_long_is_given_back(platform: Platform, commerce: Commerce):
+    """A worker told to end gives back what it can't finish; that is no silent end, and undone."""
+    over = threading.Event()
+    endless = cast("Files", _Endless(commerce.context.files, over))
+    receipt = send(commerce, "Aroma")
+    worker = Worker(Commerce(evolve(commerce.context, files=endless)), grace=timedelta(seconds=0.5))
+    worker.start()
+    until(lambda: commerce.jobs.get(receipt.job_id).progress.stage == "read")
+    began = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - began < 10
+    job = commerce.jobs.get(receipt.job_id)
+    assert (job.status, job.released, job.attempts, job.silent_ends) == ("queued", True, 1, 0)
+    over.set()
+    with platform.worker():
+        job = finished(commerce, receipt.job_id)
+    assert (job.status, job.attempts, job.silent_ends) == ("completed", 2, 0)
+    assert job.summary
+    assert job.summary.records_read == 2
+
+
+def test_a_run_that_failed_leaves_its_session_to_others(store: PostgresStore, commerce: Commerce):
+    """The takeover of a run that failed ends no session: its connection has other work by then."""
+    receipt = send(commerce, "Aroma")
+    brief = Commerce(evolve(commerce.context, lease=timedelta(milliseconds=1)))
+    broken = Commerce(evolve(brief.context, files=cast("Files", _Broken(commerce.context.files))))
+    job = broken.queue.claim()
+    assert job
+    with pytest.raises(ZeroDivisionError):
+        broken.queue.execute(job)
+    with commerce.context.store.begin() as unit:  # the same connection, as the pool gives it again
+        time.sleep(LEASE.total_seconds())
+        with store.begin() as other:
+            taken = other.jobs.claim(job.created_at, LEASE)
+        assert taken
+        assert unit.jobs.get(receipt.job_id).attempts == 2
+
+
+@frozen
+class _Broken:
+    """Files with a fault of ours in them."""
+
+    files: Files
+
+    def open(self, _: str) -> BinaryIO:
+        raise ZeroDivisionError
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.files, name)
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_told_to_end_answers_whoever_waits(platform: Platform, commerce: Commerce):
+    """A request that waits for a job is answered with how far it is, and the server ends at 0."""
+    secret = commerce.keys.add().secret
+    send(commerce, "Aroma")
+    held = send(commerce, "Aroma", run=False)
+    answers: list[httpx.Response] = []
+    assert Commerce(evolve(commerce.context, lease=timedelta(minutes=1))).queue.claim()
+    with platform.server() as server:
+
+        def wait() -> None:
+            url = f"{server.address}/v1/jobs/{held.job_id}/run?wait=60"
+            answers.append(httpx.post(url, headers={"X-API-Key": secret or ""}, timeout=90))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(1)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == 0
+        thread.join(30)
+    assert [answer.status_code for answer in answers] == [202]
+
+
+def test_nothing_of_a_killed_server_is_left(platform: Platform, commerce: Commerce):
+    """When the parent is killed its processes end too, and the address is free again."""
+    with platform.server(workers=2) as server:
+        os.kill(server.process.pid, signal.SIGKILL)
+        port = int(server.address.rpartition(":")[2])
+        until(lambda: _is_free(port), 30)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def test_a_job_that_was_given_back_is_claimed_when_its_pause_is_over(commerce: Commerce):
+    """Nobody claims it before; whoever had it can't give it back twice."""
+    receipt = send(commerce, "Aroma")
+    job = commerce.queue.claim()
+    assert job
+    commerce.queue.give_back(job, timedelta(seconds=0.5))
+    assert commerce.queue.claim() is None
+    with pytest.raises(RunLost):
+        commerce.queue.give_back(job)
+    time.sleep(0.5)
+    again = commerce.queue.claim()
+    assert again
+    assert (again.job_id, again.attempts, again.silent_ends) == (receipt.job_id, 2, 0)

@@ -1,0 +1,72 @@
+"""Sources on the command line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+from tests.support.commands import Cli
+
+
+@pytest.fixture
+def cli() -> Iterator[Cli]:
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        made = Cli(commerce)
+        made.fine("partners", "add", "Acme")
+        yield made
+
+
+def test_a_source_is_added_listed_shown_set_and_removed(cli: Cli):
+    made = cli.fine(
+        "sources", "add", "stock", "--partner", "Acme", "--mode", "full", "--run",
+        "--on-error", "2.5%", "--snapshot-pattern", "stock-{YYYY}{MM}{DD}.csv", "--json",
+    ).json  # fmt: skip
+    assert made["on_error"] == {"threshold": {"share": "0.025"}}
+    assert (made["mode"], made["run"]) == ("full", True)
+    listed = cli.fine("sources", "list", "--json").lines
+    assert [source["source_name"] for source in listed] == ["main", "stock"]
+    assert "stock" in cli.fine("sources", "list", "--partner", "Acme").out
+    shown = cli.fine("sources", "show", "stock", "--partner", "Acme").out
+    assert "the feed beyond 2.5%" in shown
+    assert "begin by themselves" in shown
+    words = (
+        "sources", "set", made["source_id"], "--no-run", "--name", "web", "--guard", "removals=40",
+        "--guard", "price_leap=off", "--guard", "columns_gone=off",
+    )  # fmt: skip
+    changed = cli.fine(*words, "--on-error", "20", "--snapshot-pattern", "", "--json").json
+    assert changed["on_error"] == {"threshold": {"count": 20}}
+    assert (changed["run"], changed["snapshot_pattern"]) == (False, None)
+    limits = [changed["guards"][name] for name in ("removals", "price_leap", "columns_gone")]
+    assert limits == [40, None, False]
+    shown = cli.fine("sources", "show", "web", "--partner", "Acme").out
+    assert "removals 40, columns_gone off, price_leap off" in shown
+    assert cli.fine("sources", "remove", "web", "--partner", "Acme", "--json").json == changed
+    assert cli("sources", "show", "web", "--partner", "Acme").code == 66
+
+
+@pytest.mark.parametrize("wrong", ["some", "101%", "-3", "5 %"])
+def test_a_threshold_that_is_none_is_refused(cli: Cli, wrong: str):
+    answer = cli("sources", "set", "main", "--partner", "Acme", f"--on-error={wrong}")
+    assert answer.code in (2, 65)
+
+
+@pytest.mark.parametrize("wrong", ["colour=1", "removals", "removals=on", "columns_gone=1"])
+def test_a_guard_that_is_none_is_refused(cli: Cli, wrong: str):
+    assert cli("sources", "set", "main", "--partner", "Acme", "--guard", wrong).code == 2
+
+
+def test_what_is_to_change_has_to_be_said(cli: Cli):
+    assert cli("sources", "set", "main", "--partner", "Acme").code == 2
+    assert cli("sources", "remove", "main", "--partner", "Acme").code == 73
+
+
+def test_a_source_whose_jobs_begin_by_themselves_says_so_at_upload(cli: Cli, tmp_path: Path):
+    cli.fine("sources", "set", "main", "--partner", "Acme", "--run")
+    file = tmp_path / "feed.csv"
+    file.write_text("sku,title\nA,Lamp\n")
+    assert (
+        "A worker takes it from here"
+        in cli.fine("feeds", "upload", str(file), "--partner", "Acme").out
+    )

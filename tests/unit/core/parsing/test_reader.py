@@ -1,0 +1,448 @@
+"""Whole records: the rules that span cells, and records that aren't as they should be."""
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from time import process_time
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.profiles.profile import Column, Profile
+from commerce_core.schema.fields import LONGEST_CELL, Mode
+from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, PROBLEMS
+from commerce_core.schema.record import Record
+from tests.support.strategies import FeedFile, feed_files
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def read(text: str, mode: Mode = "delta", currency: str | None = "EUR") -> list[Record]:
+    stream = io.BytesIO(text.encode())
+    return list(open_feed(stream, Terms(mode, currency, UTC_ZONE)))
+
+
+def one(text: str, mode: Mode = "delta", currency: str | None = "EUR") -> Record:
+    (record,) = read(text, mode, currency)
+    return record
+
+
+def codes(record: Record) -> list[str]:
+    return [problem.code for problem in record.problems]
+
+
+def refusal(text: str, mode: Mode = "delta") -> FileRefused:
+    with pytest.raises(FileRefused) as refused:
+        read(text, mode)
+    return refused.value
+
+
+# --- the header -----------------------------------------------------------------------------------
+
+
+def test_a_header_may_follow_blank_lines_and_keeps_its_line():
+    assert one("\n , \nsku,quantity\nA,1\n") == Record(4, "A", {"quantity": 1})
+    refused = refusal("\n\nprice\n1\n")
+    assert (refused.code, refused.line) == ("missing_column", 3)
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\xa0\n,,\n", "\ufeff", '""\n'])
+def test_a_file_of_blank_lines_is_empty(text: str):
+    assert refusal(text).code == "empty"
+
+
+def test_a_header_alone_has_no_records():
+    assert read("sku,product_name\n", "full") == []
+
+
+def test_a_header_with_broken_quotes_is_none():
+    refused = refusal('\n"sku"x,name\nA,1\n')
+    assert (refused.code, refused.line) == ("no_header", 2)
+
+
+def test_a_refusal_comes_when_its_line_is_reached():
+    records = iter(open_feed(io.BytesIO(b'sku\nA\n"B\n'), Terms("delta", None, UTC_ZONE)))
+    assert next(records).sku == "A"
+    with pytest.raises(FileRefused):
+        next(records)
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def test_a_record_has_the_fields_whose_columns_the_file_has():
+    record = one("SKU,Title,Qty,whatever\n 'A-1 , Chair ,5,x\n")
+    assert record == Record(2, "A-1", {"product_name": "Chair", "quantity": 5})
+
+
+def test_a_blank_cell_is_missing_and_a_column_that_is_not_there_says_nothing():
+    record = one("sku,product_name,brand,quantity\nA,Chair,\u200b ,\n")
+    assert record.values == {"product_name": "Chair", "brand": None, "quantity": None}
+
+
+def test_each_unreadable_cell_is_one_problem_in_the_order_of_the_schema():
+    record = one("quantity,GTIN code,gtin,sku,image_url\n1.5,x,12,A,ftp://x\n")
+    assert [(p.field, p.column, p.code, p.value) for p in record.problems] == [
+        ("gtin", "gtin", "not_a_gtin", "12"),
+        ("quantity", "quantity", "not_a_whole_number", "1.5"),
+        ("image_url", "image_url", "not_a_url", "ftp://x"),
+    ]
+    assert record.rejected
+    assert record.values == {}
+
+
+def test_a_warning_rejects_nothing():
+    record = one("sku,quantity,gtin\nA,-3,4006381333930\n")
+    assert codes(record) == ["gtin_check_digit", "negative_quantity"]
+    assert not record.rejected
+    assert record.values == {"quantity": 0, "gtin": "4006381333930"}
+
+
+def test_what_is_shown_of_a_cell_is_cut_and_has_no_nul():
+    (problem,) = one(f"sku,price\nA,{'x' * 500}\n").problems
+    assert problem.value == "x" * LONGEST_SHOWN_VALUE
+    (problem,) = one("sku,product_name\nA," + "B" * 60 + "\0\n").problems
+    assert (problem.code, problem.value) == ("nul_character", "B" * 60 + "\ufffd")
+
+
+def test_a_cell_has_a_length():
+    assert one(f"sku,description\nA,{'x' * LONGEST_CELL}\n").problems == ()
+    assert codes(one(f"sku,description\nA,{'x' * (LONGEST_CELL + 1)}\n")) == ["oversized_cell"]
+    assert one(f"sku,other\nA,{'x' * (LONGEST_CELL + 1)}\n").problems == ()
+
+
+# --- skus -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "code", "value"),
+    [
+        ("", "missing_value", None),
+        (" \xa0", "missing_value", None),
+        ("'", "missing_value", "'"),
+        ("x" * 256, "too_long", "x" * 200),
+        ("A" * 60 + "\0", "nul_character", "A" * 60 + "\ufffd"),
+    ],
+)
+def test_a_sku_that_cannot_be_read_rejects_its_record(cell: str, code: str, value: str | None):
+    record = one(f"sku,product_name\n{cell},Chair\n")
+    assert record.sku is None
+    assert record.rejected
+    (problem,) = record.problems
+    assert (problem.code, problem.field, problem.column) == (code, "sku", "sku")
+    assert problem.value == value
+
+
+def test_a_leading_apostrophe_is_the_spreadsheets():
+    assert [r.sku for r in read("sku,x\n'007,\n007,\n''7,\n")] == ["007", "007", "'7"]
+
+
+# --- blank, ragged, broken ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", ["", " ", ",", " ,\xa0", ",,,,,", '""', '"\n"'])
+def test_a_record_of_nothing_is_blank_whatever_its_width(row: str):
+    assert one(f"sku,price\n{row}\n") == Record(2, None, {}, fate="blank")
+
+
+def test_blank_cells_beyond_the_header_are_no_fault():
+    assert one("sku,quantity\nA,1,, ,\n") == Record(2, "A", {"quantity": 1})
+
+
+@pytest.mark.parametrize("row", ["A", "A,1,2", "A,1,,2", "'A,1,2"])
+def test_a_ragged_record_keeps_a_sku_in_the_first_column(row: str):
+    record = one(f"sku,price\n{row}\n")
+    assert (record.sku, codes(record), record.values) == ("A", ["ragged_record"], {})
+    (problem,) = record.problems
+    assert problem.value == row
+    assert "2 cells" in problem.hint
+    assert f"{row.count(',') + 1}" in problem.hint
+
+
+@pytest.mark.parametrize(
+    "row", ["1,A,2", "A", ",1,2", "\0" + "x" * 50 + ",1,2"], ids=["shifted", "short", "none", "NUL"]
+)
+def test_a_ragged_record_has_no_sku_anywhere_else(row: str):
+    header = "sku,price" if row.startswith((",", "\0")) else "price,sku"
+    record = one(f"{header}\n{row}\n")
+    assert (record.sku, codes(record)) == (None, ["ragged_record"])
+
+
+@pytest.mark.parametrize(
+    ("row", "sku"),
+    [
+        ('A,"12" TV"', "A"),
+        ('\'A ,"12" TV"', "A"),
+        ('"A"x,1', None),
+        ('A"x,"b"c', None),
+        (',"b"c', None),
+        ("x" * 256 + ',"b"c', None),
+    ],
+)
+def test_broken_quotes_leave_the_sku_where_nothing_before_the_first_comma_is_quoted(
+    row: str, sku: str | None
+):
+    record, following = read(f"sku,product_name\n{row}\nB,Table\n")
+    assert (record.sku, codes(record), record.line) == (sku, ["malformed_quotes"], 2)
+    assert following.sku == "B"
+
+
+def test_broken_quotes_leave_no_sku_in_another_column():
+    (record,) = read('product_name,sku\nA,"b"c\n')
+    assert record.sku is None
+
+
+@pytest.mark.parametrize(
+    "swallowing",
+    ['A,"open,1\nB,2,3\nC,"q"\n', 'A,"open\nB,2\nC,closed",4,5\n', 'A,"open\nB,2\n",\'x\'",3,4\n'],
+    ids=["broken", "ragged", "ragged too"],
+)
+def test_a_broken_record_of_several_lines_may_have_swallowed_skus_and_has_none(swallowing: str):
+    record = read(f"sku,product_name,price\n{swallowing}")[0]
+    assert record.rejected
+    assert record.sku is None
+
+
+# --- currencies -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "default", "row", "price", "currency", "found"),
+    [
+        ("full", "EUR", "10,USD", "10.00", "USD", []),
+        ("full", "EUR", "10,", "10.00", "EUR", []),
+        ("full", "JPY", "10,", "10", "JPY", []),
+        ("full", "JPY", "10.5,", "absent", "JPY", ["too_many_decimals"]),
+        ("full", "JPY", "10.50,usd", "10.50", "USD", []),
+        ("full", "KWD", "10.5,", "10.500", "KWD", []),
+        ("full", None, "10,", "10", None, ["missing_currency"]),
+        ("full", None, "10,USD", "10.00", "USD", []),
+        ("full", "EUR", "10,ZZZ", "10", "absent", ["unknown_currency"]),
+        ("full", "EUR", "x,", "absent", None, ["not_a_number"]),
+        ("full", None, ",", None, None, []),
+        ("full", "EUR", ",USD", None, "USD", []),
+        ("delta", "EUR", "10,USD", "10.00", "USD", []),
+        ("delta", "EUR", "10,", "10", None, []),
+        ("delta", None, "10,", "10", None, []),
+        ("delta", "JPY", "10.5,", "10.5", None, []),
+        ("delta", "EUR", "10.999,USD", "absent", "USD", ["too_many_decimals"]),
+        ("delta", "EUR", "10,ZZZ", "10", "absent", ["unknown_currency"]),
+        ("delta", "EUR", "10.0000,JPY", "10", "JPY", []),
+        ("delta", "EUR", "10.0000,KWD", "10.000", "KWD", []),
+    ],
+)
+def test_a_price_has_the_currency_of_its_cell_then_in_full_mode_the_partners(
+    mode: Mode,
+    default: str | None,
+    row: str,
+    price: str | None,
+    currency: str | None,
+    found: list[str],
+):
+    record = one(f"sku,product_name,price,currency\nA,Chair,{row}\n", mode, default)
+    assert codes(record) == found
+    assert str(record.values.get("price", "absent")) == str(price)
+    assert record.values.get("currency", "absent") == currency
+
+
+@pytest.mark.parametrize(("mode", "currency"), [("full", "EUR"), ("delta", None)])
+def test_without_a_currency_column_only_full_mode_knows_the_currency(
+    mode: Mode, currency: str | None
+):
+    record = one("sku,product_name,price\nA,Chair,10\n", mode)
+    assert record.values.get("currency") == currency
+
+
+def test_an_amount_with_too_many_decimals_tells_the_currency_and_the_cell():
+    (problem,) = one("sku,Sale Price,price,currency\nA, 9.999 ,10,EUR\n").problems
+    assert problem.code == "too_many_decimals"
+    assert (problem.column, problem.value) == ("Sale Price", " 9.999 ")
+    assert "EUR has 2 decimals" in problem.hint
+
+
+def test_a_price_of_nothing_is_loaded():
+    assert one("sku,price,currency\nA,0,EUR\n").values["price"] == Decimal("0.00")
+
+
+# --- sales ----------------------------------------------------------------------------------------
+
+SALE = "sku,product_name,price,currency,sale_price,sale_starts_at,sale_ends_at\nA,Chair,"
+IN_JANUARY = ("2026-01-01", "2026-02-01")
+
+
+@pytest.mark.parametrize(
+    ("cells", "sale_price", "found"),
+    [
+        (("10", "EUR", "9.99", *IN_JANUARY), Decimal("9.99"), []),
+        (("10", "EUR", "9.99", "", ""), Decimal("9.99"), []),
+        (("10", "EUR", "10.00", "", ""), None, ["sale_not_below_price"]),
+        (("10", "EUR", "11", *IN_JANUARY), None, ["sale_not_below_price"]),
+        (("10", "EUR", "9", "2026-02-01", "2026-01-01"), None, ["sale_ends_before_start"]),
+        (("10", "EUR", "9", "2026-02-01", "2026-02-01"), None, ["sale_ends_before_start"]),
+        (("10", "EUR", "11", "2026-02-01", "2026-01-01"), None, ["sale_not_below_price"]),
+        (("10", "EUR", "", "2026-02-01", "2026-01-01"), None, []),
+        (("", "EUR", "9", "", ""), Decimal("9.00"), []),
+        (("", "EUR", "9", "2026-02-01", ""), Decimal("9.00"), []),
+        (("x", "EUR", "9", "", ""), Decimal("9.00"), ["not_a_number"]),
+        (("10", "EUR", "9", "soon", "2026-01-01"), Decimal("9.00"), ["not_a_time"]),
+    ],
+)
+def test_a_sale_that_makes_no_sense_is_ignored_with_a_warning(
+    cells: tuple[str, ...], sale_price: Decimal | None, found: list[str]
+):
+    record = one(SALE + ",".join(cells) + "\n")
+    assert codes(record) == found
+    assert record.values["sale_price"] == sale_price
+
+
+def test_a_sale_that_is_ignored_is_told_in_the_partners_own_words():
+    (problem,) = one(SALE + "10,EUR,010.50,,\n").problems
+    assert (problem.column, problem.value) == ("sale_price", "010.50")
+    (problem,) = one(SALE + "10,EUR,9,2026-02-01,2026-01-01\n").problems
+    assert (problem.column, problem.value) == ("sale_ends_at", "2026-01-01")
+
+
+def test_a_window_without_a_sale_price_leaves_the_sale_price_alone():
+    record = one("sku,sale_starts_at,sale_ends_at\nA,2026-02-01,2026-01-01\n")
+    assert record == Record(
+        2,
+        "A",
+        {
+            "sale_starts_at": datetime(2026, 2, 1, tzinfo=UTC),
+            "sale_ends_at": datetime(2026, 1, 1, tzinfo=UTC),
+        },
+    )
+
+
+# --- names and deletes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+def test_a_blank_name_is_an_error_but_for_a_delete(mode: Mode):
+    kept, gone, left = read("sku,product_name,deleted\nA,,\nB,,yes\nC,,no\n", mode)
+    assert codes(kept) == ["missing_value"]
+    assert (kept.rejected, gone.rejected, left.rejected) == (True, False, True)
+    (problem,) = kept.problems
+    assert (problem.column, problem.value) == ("product_name", None)
+
+
+def test_without_a_name_column_a_delta_record_needs_none():
+    assert one("sku,quantity\nA,1\n").problems == ()
+
+
+def test_a_delete_is_told_from_its_opposite():
+    records = read("sku,deleted\nA,yes\nB,no\nC,\nD,perhaps\n")
+    assert [record.deletes for record in records] == [True, False, False, False]
+    assert [record.rejected for record in records] == [False, False, False, True]
+
+
+def test_of_a_delete_only_its_key_and_its_instruction_matter():
+    """Whatever else stands in the row: nobody will read it again."""
+    text = (
+        "sku,product_name,price,gtin,currency,deleted\nA,,x,12,EURO,yes\n,Lamp,x,,,yes\nC,,x,,,no\n"
+    )
+    gone, nameless, kept = read(text)
+    assert (gone.deletes, gone.problems) == (True, ())
+    assert [(p.field, p.code) for p in nameless.problems] == [("sku", "missing_value")]
+    assert codes(kept) == ["not_a_number", "missing_value"]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "right"),
+    [
+        ("price", '"6,90"', "Write 6.90."),
+        ("price", '"1.299,00"', "Write 1299.00."),
+        ("price", '"1,299.00"', "Write 1299.00."),
+        ("currency", "EURO", "Write EUR."),
+        ("currency", "€", "Write EUR."),
+        ("currency", "kr", None),
+        ("currency", "EURX", None),
+        ("gtin", "36000291452", "write 036000291452."),
+        ("gtin", "36000291453", None),
+        ("gtin", "1234", None),
+    ],
+)
+def test_where_the_right_value_is_certain_the_hint_has_it(
+    column: str, cell: str, right: str | None
+):
+    (problem,) = one(f"sku,{column}\nA,{cell}\n").problems
+    usual = PROBLEMS[problem.code][1]
+    assert problem.hint == usual if right is None else problem.hint.endswith(right)
+
+
+# --- properties -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(feed_files())
+def test_any_file_reads_to_records_that_hold_together(file: FeedFile):
+    columns, records = file.read()
+    begins = [record.line for record in records]
+    assert begins == sorted(set(begins))
+    for record in records:
+        assert record.sku is not None or record.blank or record.rejected
+        assert not (record.blank and (record.values or record.problems))
+        assert record.values.keys() <= {*columns, "currency", "deleted"}
+        for problem in record.problems:
+            assert problem.line == record.line
+            assert problem.severity == PROBLEMS[problem.code][0]
+            assert problem.hint
+
+
+def test_five_thousand_records_of_eleven_columns_are_read_in_a_second():
+    header = "sku,product_name,description,brand,category,gtin,price,currency,quantity,link,image"
+    row = (
+        'S-{0},Name {0},"long, quoted {0}",Brand,A > B,4006381333931,9.99,EUR,5,'
+        "https://example.com/{0},https://example.com/{0}.jpg"
+    )
+    text = "\n".join([header, *(row.format(number) for number in range(5_000))])
+    begin = process_time()
+    assert not any(record.problems for record in read(text, "full"))
+    assert process_time() - begin < 3
+
+
+def test_half_a_character_that_json_spells_is_a_problem_of_its_record():
+    lines = b'{"sku": "A", "title": "x\\ud800y"}\n{"sku": "\\udfff", "title": "z"}\n'
+    terms = Terms("delta", None, ZoneInfo("UTC"))
+    first, second = open_feed(io.BytesIO(lines), terms)
+    assert [problem.code for problem in first.problems] == ["half_character"]
+    assert (second.sku, [problem.code for problem in second.problems]) == (None, ["half_character"])
+    assert all(p.value and p.value.encode() for p in (*first.problems, *second.problems))
+
+
+@pytest.mark.parametrize("line", ["{nothing}", "[1]", '{"sku": "B", "sku": "C"}', '{"sku": "B"'])
+def test_a_line_that_is_no_object_is_a_problem_of_json(line: str):
+    lines = f'{{"sku": "A", "title": "Lamp"}}\n{line}\n{{"sku": "D", "title": "Chair"}}\n'
+    first, broken, last = open_feed(
+        io.BytesIO(lines.encode()), Terms("delta", None, ZoneInfo("UTC"))
+    )
+    (problem,) = broken.problems
+    assert (problem.code, problem.line, problem.value) == ("malformed_json", 2, line)
+    assert (first.sku, broken.sku, last.sku) == ("A", None, "D")
+
+
+def test_minor_units_are_read_in_a_currency_that_is_told_and_never_in_a_guessed_one():
+    profile = Profile(columns={"price": Column(("price",), unit="minor")})
+    header, record = b"sku,product_name,price,currency\n", b"A,Lamp,1999,%b\n"
+
+    def read(code: bytes, mode: Mode) -> Record:
+        terms = Terms(mode, "JPY", ZoneInfo("UTC"), profile)
+        return next(iter(open_feed(io.BytesIO(header + record % code), terms)))
+
+    assert str(read(b"USD", "delta").values["price"]) == "19.99"
+    assert str(read(b"KWD", "full").values["price"]) == "1.999"
+    assert str(read(b"", "full").values["price"]) == "1999"
+    assert [problem.code for problem in read(b"", "delta").problems] == ["missing_currency"]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_a_spreadsheets_line_that_names_the_delimiter_is_no_record(mark: str):
+    text = f"sep={mark}\r\nsku{mark}price\r\nA{mark}5\r\n"
+    reader = open_feed(io.BytesIO(text.encode()), Terms("delta", None, ZoneInfo("UTC")))
+    (record,) = reader
+    assert (reader.delimiter, record.line, record.sku) == (mark, 3, "A")
+    assert str(record.values["price"]) == "5"

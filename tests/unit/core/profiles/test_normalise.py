@@ -1,0 +1,188 @@
+"""From a partner's text to canonical text: the declared is understood, and nothing is guessed."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commerce_core.profiles.normalise import Style, translation
+from commerce_core.profiles.profile import Column, DecimalMark
+from commerce_core.schema.cells import Misread, Warned, reader_of
+from commerce_core.schema.fields import Amount, Category, Grams, Instant, Kind, Text, Urls, Whole
+from tests.unit.core.parsing.test_reader import UTC_ZONE
+
+MARKS: tuple[DecimalMark | None, ...] = (None, ".", ",")
+BLANKS = (" ", "\u00a0", "\u202f", "\u2009", "'", "\u2019")
+
+
+def told(
+    text: str, kind: Kind, column: Column | None = None, decimal: DecimalMark | None = None,
+    currency: str | None = None,
+) -> str:  # fmt: skip
+    """The canonical text, or the code of the problem."""
+    translated = translation(column or Column(), kind, Style(decimal, currency))(text)
+    return translated.code if isinstance(translated, Misread) else translated
+
+
+def value(text: str, decimal: DecimalMark | None) -> Decimal | None:
+    """What an amount is read as; None where it is refused."""
+    read = reader_of(Amount(), UTC_ZONE)(told(text, Amount(), decimal=decimal))
+    read = read.value if isinstance(read, Warned) else read
+    return read if isinstance(read, Decimal) else None
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("1299.00", None, "1299.00"), ("1 299.00", None, "1299.00"), ("1'299.00", None, "1299.00"),
+        ("1,299.00", None, None), ("1.299,00", None, None), ("12,50", None, None),
+        ("1,299.00", ".", "1299.00"), ("1,23,456.50", ".", "123456.50"), ("12,50", ".", None),
+        ("1,299", ".", "1299"), ("1.299,00", ".", None), ("5.-", ".", "5"),
+        ("1.299,00", ",", "1299.00"), ("1.299", ",", "1299"), ("12,50", ",", "12.50"),
+        ("1 299,5", ",", "1299.5"), ("12.50", ",", None), ("1,299.00", ",", None),
+        ("5,-", ",", "5"),
+        ("1.29.00", ",", None), ("12.99.000", ",", None), ("1.2345", ",", None), (",5", ",", "0.5"),
+        ("", None, None), ("-", ",", None), (".", ".", None), ("1 23", None, None),
+    ],
+)  # fmt: skip
+def test_a_number_is_what_the_style_says_or_refused(
+    text: str, decimal: DecimalMark | None, number: str | None
+):
+    assert value(text, decimal) == (number and Decimal(number))
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[str, Decimal, DecimalMark]:
+    """A number in some style: its text, what it is, and the mark before its decimals."""
+    whole, places = draw(st.integers(0, 10**9)), draw(st.integers(0, 2))
+    cents = draw(st.integers(0, 10**places - 1))
+    decimal: DecimalMark = draw(st.sampled_from([".", ","]))
+    group = draw(st.sampled_from(["", ".,".replace(decimal, ""), *BLANKS]))
+    text = f"{whole:,}".replace(",", group)
+    if places:
+        text += f"{decimal}{cents:0{places}d}"
+    return text, Decimal(whole) + Decimal(cents).scaleb(-places), decimal
+
+
+@settings(max_examples=400)
+@given(written())
+def test_a_number_in_the_declared_style_reads_back_equal(made: tuple[str, Decimal, DecimalMark]):
+    text, number, decimal = made
+    assert value(text, decimal) == number
+
+
+@settings(max_examples=400)
+@given(written())
+def test_without_a_style_a_number_is_equal_or_refused_and_never_another(
+    made: tuple[str, Decimal, DecimalMark],
+):
+    """A lone group of three is the one text that two styles read: `1.299` is a number as it is."""
+    text, number, decimal = made
+    lone_group = decimal == "," and text.count(".") == 1 and "," not in text
+    if not lone_group:
+        assert value(text, None) in (number, None)
+
+
+@settings(max_examples=400)
+@given(written())
+def test_in_the_other_style_a_number_with_one_or_two_decimals_is_never_another(
+    made: tuple[str, Decimal, DecimalMark],
+):
+    text, number, decimal = made
+    other: DecimalMark = "," if decimal == "." else "."
+    if decimal in text:
+        assert value(text, other) in (number, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "canonical"),
+    [("1.000", ",", "1000"), ("1,000", ".", "1000"), ("7", None, "7"), ("1,5", None, "1,5")],
+)
+def test_whole_numbers_have_the_style_too(text: str, decimal: DecimalMark | None, canonical: str):
+    assert told(text, Whole(), decimal=decimal) == canonical
+
+
+# --- currencies -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "currency", "canonical"),
+    [
+        ("15.00 USD", None, None, "15.00 USD"), ("USD15.00", None, None, "15.00 USD"),
+        ("1.299,00 €", ",", None, "1299.00 EUR"), ("€ 5", None, None, "5 EUR"),
+        ("15 000 Fcfa", None, "XOF", "15000 XOF"), ("15 000 Fcfa", None, "XAF", "15000 XAF"),
+        ("352 AED", None, "EUR", "352 AED"), ("11995 GBP", None, None, "11995 GBP"),
+        ("$15", None, "CAD", "15 CAD"), ("$15", None, None, "ambiguous_currency"),
+        ("$15", None, "EUR", "ambiguous_currency"),
+        ("15 000 Fcfa", None, None, "ambiguous_currency"),
+        ("15 blobs", None, None, "unknown_currency"), ("₹\u00a01,23,456", ".", None, "123456 INR"),
+        ("5,- €", ",", None, "5 EUR"), ("12,50 €", None, None, "12,50 €"),
+        ("12 zł", None, None, "12 PLN"),
+        ("1e5", None, None, "1e5"), ("free", None, None, "free"),
+    ],
+)  # fmt: skip
+def test_the_text_beside_a_number_is_its_currency(
+    text: str, decimal: DecimalMark | None, currency: str | None, canonical: str
+):
+    assert told(text, Amount(), decimal=decimal, currency=currency) == canonical
+
+
+# --- weights, dates, patterns, words, lists -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "decimal", "canonical"),
+    [
+        ("5", None, None, "5 g"), ("5", "kg", None, "5 kg"), ("0,2", "kg", ",", "0.2 kg"),
+        ("1,5 kg", "g", ",", "1.5 kg"), ("2 Lbs.", None, None, "2 lb"),
+        ("3 ounces", "kg", None, "3 oz"),
+        ("250gr", None, None, "250 g"), ("1.000 g", None, ",", "1000 g"),
+        ("heavy", "kg", None, "heavy"),
+    ],
+)  # fmt: skip
+def test_a_bare_weight_has_the_unit_of_its_column_and_another_its_own(
+    text: str, unit: str | None, decimal: DecimalMark | None, canonical: str
+):
+    column = Column(unit=unit)  # type: ignore[arg-type]
+    assert told(text, Grams(), column, decimal) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "canonical"),
+    [
+        ("31.03.2026", "DD.MM.YYYY", "2026-03-31T00:00:00"),
+        ("03/31/2026 18:05", "MM/DD/YYYY hh:mm", "2026-03-31T18:05:00"),
+        ("20260331180509", "YYYYMMDDhhmmss", "2026-03-31T18:05:09"),
+        ("2026-03-31", "DD.MM.YYYY", "not_a_time"), ("31.3.2026", "DD.MM.YYYY", "not_a_time"),
+        ("31x03x2026", "DD.MM.YYYY", "not_a_time"), ("٣١.03.2026", "DD.MM.YYYY", "not_a_time"),
+    ],
+)  # fmt: skip
+def test_a_date_has_the_declared_format_or_is_refused(text: str, dates: str, canonical: str):
+    assert told(text, Instant(), Column(dates=dates)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "otherwise", "canonical"),
+    [("5 new", "problem", "5"), ("new", "problem", "pattern_mismatch"), ("new", "blank", ""),
+     ("5" * 3000, "problem", "pattern_mismatch")],
+)  # fmt: skip
+def test_of_a_pattern_its_group_counts(text: str, otherwise: str, canonical: str):
+    column = Column(pattern="([0-9]+)(?: new)?", otherwise=otherwise)  # type: ignore[arg-type]
+    assert told(text, Whole(), column) == canonical
+
+
+def test_words_are_understood_however_they_are_spelled_and_others_stay():
+    column = Column(values={"auf Lager": "in_stock"})
+    assert told("AUF_LAGER", Text(99), column) == "in_stock"
+    assert told("weg", Text(99), column) == "weg"
+
+
+def test_a_separator_makes_lists_and_paths_or_takes_a_part():
+    assert told("a; b;;c", Urls(), Column(separator=";")) == "a b c"
+    assert told("A / B", Category(), Column(separator="/")) == "A > B"
+    assert told("A, B, C", Text(99), Column(separator=",", part="first")) == "A"
+    assert told("A, B, C", Text(99), Column(separator=",", part="rest")) == "B, C"
