@@ -79,7 +79,7 @@ def _fill(store: PostgresStore, products: int) -> Partner:
             feed = samples.feed(source, mode="delta")
             unit.feeds.add(feed)
             records = samples.batches(_record(n, turn) for n in changed)
-            plan = unit.products.compare(samples.incoming(feed), records, 0)
+            plan = unit.products.compare(samples.feed_context(feed), records, 0)
             made = evolve(samples.publication(feed), changes=len(changed))
             unit.products.apply(plan, made, samples.new_stem())
             unit.publications.add(made, datetime.now(UTC))

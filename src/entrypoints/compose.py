@@ -14,7 +14,7 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core.commerce import Commerce
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import new_secret
@@ -84,7 +84,9 @@ def now() -> datetime:
 class _Vectorised:
     """The engine that reads whole columns; polars is imported when the first feed is read."""
 
-    def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
+    def open(
+        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
+    ) -> Reading:
         from adapters.polars_feeds import PolarsEngine
 
         return PolarsEngine().open(stream, terms, known)

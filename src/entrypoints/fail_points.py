@@ -148,11 +148,11 @@ class _Port:
 class _Products(_Port):
     """The catalog, to which records go batch by batch."""
 
-    def compare(self, incoming: object, batches: Iterable[object], *rest: object) -> object:
-        return self.__getattr__("compare")(incoming, self._passing(batches), *rest)
+    def compare(self, feed_context: object, batches: Iterable[object], *rest: object) -> object:
+        return self.__getattr__("compare")(feed_context, self._passing(batches), *rest)
 
-    def load(self, incoming: object, batches: Iterable[object], *rest: object) -> object:
-        return self.__getattr__("load")(incoming, self._passing(batches), *rest)
+    def load(self, feed_context: object, batches: Iterable[object], *rest: object) -> object:
+        return self.__getattr__("load")(feed_context, self._passing(batches), *rest)
 
     def _passing(self, batches: Iterable[object]) -> Iterator[object]:
         for batch in batches:

@@ -16,9 +16,14 @@ def attempt(job: Job) -> Generator[None]:
     """Names the job in every event of the block, which is an attempt at it."""
     ids = {"job_id": job.job_id, "feed_id": job.feed_id, "partner_id": job.partner_id}
     with logs.around(**ids, attempt=job.attempts, pid=os.getpid()):
-        silent, severed = job.silent_ends, job.severed_ends
-        if silent or severed:
-            logs.warning("job.claimed", kind=job.kind, silent_ends=silent, severed_ends=severed)
+        silent, disconnected = job.crashed_attempts, job.disconnected_attempts
+        if silent or disconnected:
+            logs.warning(
+                "job.claimed",
+                kind=job.kind,
+                crashed_attempts=silent,
+                disconnected_attempts=disconnected,
+            )
         else:
             logs.info("job.claimed", kind=job.kind)
         yield

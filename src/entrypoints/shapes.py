@@ -29,7 +29,7 @@ SPARSE: Final = (Profile, Column, Skip, Group)
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
-    Job: frozenset({"silent_ends", "severed_ends"}),
+    Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
     Product: frozenset({"publication_id", "ordinal", "origin_id", "held"}),
     ApiKey: frozenset({"digest"}),
 }

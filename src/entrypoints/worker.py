@@ -83,7 +83,7 @@ class Worker:
 
     def work_until_stopped(self) -> None:
         """Works in this thread."""
-        with self._commerce.context.store.listening(self._wake.set):
+        with self._commerce.context.store.subscribe(self._wake.set):
             while True:
                 self._wake.clear()
                 if self._stopping.is_set():
@@ -127,11 +127,11 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever one job brings, the others are to be run
             job_story.broken_off(job, error)
             if isinstance(error, Unavailable):
-                self._give_back_when_possible(job, severed=isinstance(error, Severed))
+                self._give_back_when_possible(job, disconnected=isinstance(error, Severed))
             elif not isinstance(error, RunLost):
                 self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
 
-    def _give_back_when_possible(self, job: Job, *, severed: bool) -> None:
+    def _give_back_when_possible(self, job: Job, *, disconnected: bool) -> None:
         """Gives back what an outage interrupted, however long that lasts.
 
         Meanwhile there is nothing else to do; only if somebody else is quicker to take the job
@@ -140,14 +140,14 @@ class Worker:
         pause = PAUSE_AFTER_FAILURE * 2 ** min(job.attempts - 1, MOST_DOUBLINGS)
         while True:
             try:
-                self._commerce.queue.give_back(job, pause, severed=severed)
+                self._commerce.queue.give_back(job, pause, disconnected=disconnected)
             except RunLost:
                 return
             except Unavailable:
                 if self._stopping.wait(GIVE_BACK_EVERY.total_seconds()):
                     return
             else:
-                why = "the database fell over" if severed else "a part is out of reach"
+                why = "the database fell over" if disconnected else "a part is out of reach"
                 job_story.given_back(job, why)
                 return
 

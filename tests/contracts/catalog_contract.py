@@ -18,7 +18,7 @@ from commerce_core.catalog.publication import TICK, Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.plans import comparison
 from commerce_core.plans.changes import Change
-from commerce_core.plans.comparison import Incoming
+from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.record import Record
 from tests.contracts import samples
@@ -35,7 +35,7 @@ def of_partner(unit: UnitOfWork, partner_id: str) -> dict[str, Product]:
 
 
 def expected(
-    change: Change, ordinal: int, new_id: str, incoming: Incoming, publication: Publication
+    change: Change, ordinal: int, new_id: str, feed_context: FeedContext, publication: Publication
 ) -> Product:
     """What a change makes of a product; when it was created is of no account."""
     before = change.before
@@ -49,11 +49,11 @@ def expected(
     }
     return Product(
         **kept,
-        partner_id=incoming.partner_id,
-        source_id=incoming.source_id,
+        partner_id=feed_context.partner_id,
+        source_id=feed_context.source_id,
         sku=change.sku,
         status="removed" if change.kind == "removed" else "active",
-        feed_id=incoming.feed_id,
+        feed_id=feed_context.feed_id,
         line=change.line,
         publication_id=publication.publication_id,
         ordinal=ordinal,
@@ -87,8 +87,8 @@ class TestCatalog:
     def check_feed(self, unit: UnitOfWork, feed: Feed, file: FeedFile) -> None:
         columns, everything = file.read()
         records = [record for record in everything if record.fate is None]
-        incoming = evolve(
-            samples.incoming(feed, file.currency),
+        feed_context = evolve(
+            samples.feed_context(feed, file.currency),
             columns=columns,
             price_leap=(5, None, 2)[len(file.body) % 3],
             without_removals=len(file.body) % 4 == 0,
@@ -99,12 +99,12 @@ class TestCatalog:
             for product in before.values()
             if product.source_id == feed.source_id and product.status == "active"
         ]
-        plan, changes = comparison.compare(incoming, records, before.get, active, PROBLEM_LIMIT)
-        assert unit.products.compare(incoming, samples.batches(records), PROBLEM_LIMIT) == plan
+        plan, changes = comparison.compare(feed_context, records, before.get, active, PROBLEM_LIMIT)
+        assert unit.products.compare(feed_context, samples.batches(records), PROBLEM_LIMIT) == plan
         assert of_partner(unit, feed.partner_id) == before
 
         publication, stem = samples.publication(feed), samples.new_stem()
-        after = unit.products.apply(plan_of(unit, incoming, records), publication, stem)
+        after = unit.products.apply(plan_of(unit, feed_context, records), publication, stem)
         assert after == plan.before + plan.created + plan.restored - plan.removed
         publication = unit.publications.add(publication, T0)
         wanted = dict(before)
@@ -112,7 +112,7 @@ class TestCatalog:
         name = unit.partners.get(feed.partner_id).partner_name
         for ordinal, change in enumerate(changes, start=1):
             new_id = "" if change.before else next(new_ids)
-            made = expected(change, ordinal, new_id, incoming, publication)
+            made = expected(change, ordinal, new_id, feed_context, publication)
             wanted[change.sku] = evolve(made, partner_name=name)
         found = of_partner(unit, feed.partner_id)
         for sku in found.keys() - before.keys():
@@ -127,7 +127,7 @@ class TestCatalog:
         feed = samples.received(store, source)
         with store.begin() as unit:
             plan = unit.products.compare(
-                samples.incoming(feed), samples.batches([record(2, "C")]), 9
+                samples.feed_context(feed), samples.batches([record(2, "C")]), 9
             )
         assert (plan.created, plan.removed) == (1, 2)
         assert samples.catalog(store) == before
@@ -138,10 +138,10 @@ class TestCatalog:
         feed = samples.received(store, source)
         with store.begin() as unit:
             unit.products.compare(
-                samples.incoming(feed), samples.batches([record(2, "A"), record(3, "B")]), 9
+                samples.feed_context(feed), samples.batches([record(2, "A"), record(3, "B")]), 9
             )
             plan = unit.products.compare(
-                samples.incoming(feed), samples.batches([record(2, "C")]), 9
+                samples.feed_context(feed), samples.batches([record(2, "C")]), 9
             )
             publication = samples.publication(feed)
             assert unit.products.apply(plan, publication, samples.new_stem()) == 1
@@ -152,21 +152,21 @@ class TestCatalog:
         """A plan that isn't the unit's last, or was applied already, is a ValueError."""
         _, source = samples.settled(store)
         feed = samples.received(store, source)
-        publication, incoming = samples.publication(feed), samples.incoming(feed)
+        publication, feed_context = samples.publication(feed), samples.feed_context(feed)
 
         def refused(unit: UnitOfWork, plan: comparison.Plan) -> None:
             with pytest.raises(ValueError, match="last plan"):
                 unit.products.apply(plan, publication, samples.new_stem())
 
         with store.begin(dry_run=True) as unit:
-            former = unit.products.compare(incoming, samples.batches([record(2, "A")]), 9)
+            former = unit.products.compare(feed_context, samples.batches([record(2, "A")]), 9)
         with store.begin(dry_run=True) as unit:
             refused(unit, former)
         with store.begin(dry_run=True) as unit:
-            unit.products.compare(incoming, samples.batches([record(2, "B")]), 9)
+            unit.products.compare(feed_context, samples.batches([record(2, "B")]), 9)
             refused(unit, former)
         with store.begin(dry_run=True) as unit:
-            last = unit.products.compare(incoming, samples.batches([record(2, "C")]), 9)
+            last = unit.products.compare(feed_context, samples.batches([record(2, "C")]), 9)
             unit.products.apply(last, publication, samples.new_stem())
             refused(unit, last)
 
@@ -192,10 +192,10 @@ class TestCatalog:
         samples.publish(store, main, record(2, "A"))
         feed = samples.received(store, second)
         names = {main.source_id: "main", second.source_id: "Lager"}
-        incoming = evolve(samples.incoming(feed), source_names=names)
+        feed_context = evolve(samples.feed_context(feed), source_names=names)
         with store.begin() as unit:
             records = samples.batches([record(2, "A"), record(3, "B")])
-            (problem,) = unit.products.compare(incoming, records, 10).problems
+            (problem,) = unit.products.compare(feed_context, records, 10).problems
         assert (problem.code, problem.line) == ("sku_of_other_source", 2)
         assert "The source 'main' owns this sku, so 'Lager' can't change it." in problem.hint
 
@@ -205,9 +205,9 @@ class TestCatalog:
         records = [record(line, sku) for line, sku in enumerate("ABCD", start=2)]
         samples.publish(store, source, *records)
         feed = samples.received(store, source)
-        incoming = evolve(samples.incoming(feed), overtaken=frozenset({"B", "Z"}))
+        feed_context = evolve(samples.feed_context(feed), overtaken=frozenset({"B", "Z"}))
         with store.begin() as unit:
-            plan = unit.products.compare(incoming, samples.batches(records[:1]), 10)
+            plan = unit.products.compare(feed_context, samples.batches(records[:1]), 10)
             made = samples.publication(feed)
             assert (plan.absent, plan.removed, plan.before) == (2, 2, 4)
             assert unit.products.apply(plan, made, samples.new_stem()) == 2
@@ -223,15 +223,15 @@ class TestCatalog:
         samples.publish(store, source, *stocked)
         catalog = samples.catalog(store)
         with store.begin() as unit:
-            unit.products.hold({catalog[sku].product_id: 5 for sku in "ABCE"})
+            unit.products.reserve({catalog[sku].product_id: 5 for sku in "ABCE"})
         feed = samples.received(store, source, mode="delta")
         lower = [
             record(2, "A", quantity=4), record(3, "B", quantity=0), record(4, "C", quantity=5),
             record(5, "D", quantity=1), record(6, "E", quantity=None),
         ]  # fmt: skip
         with store.begin() as unit:
-            incoming = evolve(samples.incoming(feed), mode="delta")
-            plan = unit.products.compare(incoming, samples.batches(lower), 10)
+            feed_context = evolve(samples.feed_context(feed), mode="delta")
+            plan = unit.products.compare(feed_context, samples.batches(lower), 10)
             made = samples.publication(feed)
             unit.products.apply(plan, made, samples.new_stem())
             told = [
@@ -249,10 +249,10 @@ class TestCatalog:
         _, source = samples.settled(store)
         feed = samples.received(store, source, mode="delta")
         records = [Record(line, f"sku {line}", {"price": None}) for line in range(2, 12)]
-        incoming = evolve(samples.incoming(feed), mode="delta")
+        feed_context = evolve(samples.feed_context(feed), mode="delta")
         with store.begin() as unit:
             for limit in (0, 1, 3, 100):
-                plan = unit.products.compare(incoming, samples.batches(records), limit)
+                plan = unit.products.compare(feed_context, samples.batches(records), limit)
                 assert [problem.line for problem in plan.problems] == list(range(2, 12))[:limit]
                 assert plan.problems_by_code == {"unknown_sku": 10}
                 assert plan.rejected == 10
@@ -264,7 +264,7 @@ class TestCatalog:
         many = 12_345
         with store.begin(dry_run=True) as unit:
             records = (record(number + 2, f"sku {number % (many - 5)}") for number in range(many))
-            plan = unit.products.compare(samples.incoming(feed), samples.batches(records), 3)
+            plan = unit.products.compare(samples.feed_context(feed), samples.batches(records), 3)
             assert (plan.created, plan.duplicate, len(plan.problems)) == (many - 5, 5, 3)
             publication = samples.publication(feed)
             assert unit.products.apply(plan, publication, samples.new_stem()) == many - 5
@@ -282,7 +282,7 @@ class TestCatalog:
         _, source = samples.settled(store)
         feed = samples.received(store, source)
         with pytest.raises(Broken), store.begin() as unit:
-            unit.products.compare(samples.incoming(feed), samples.batches(records()), 9)
+            unit.products.compare(samples.feed_context(feed), samples.batches(records()), 9)
         assert samples.catalog(store) == {}
 
     def test_a_product_keeps_its_id(self, store: Store):
@@ -370,7 +370,7 @@ class TestCatalog:
             unit.partners.put(someone.changed(T0, partner_name="Bouquet"))
         product = samples.catalog(store)["A"]
         with store.begin() as unit:
-            held = unit.products.hold({product.product_id: 1})
+            held = unit.products.reserve({product.product_id: 1})
             names = [product, unit.products.get(product.product_id), *held.values()]
             assert [each.partner_name for each in names] == ["Bouquet"] * 3
 
@@ -438,33 +438,33 @@ class TestCatalog:
         """`hold` adds to the units held, or takes away, and gives the products as they then are."""
         product_id = last_unit.product_id
         with store.begin() as unit:
-            assert unit.products.hold({product_id: 5}) == {product_id: evolve(last_unit, held=5)}
-            assert unit.products.hold({product_id: -2})[product_id].held == 3
-            assert unit.products.hold({product_id: 0})[product_id].held == 3
+            assert unit.products.reserve({product_id: 5}) == {product_id: evolve(last_unit, held=5)}
+            assert unit.products.reserve({product_id: -2})[product_id].held == 3
+            assert unit.products.reserve({product_id: 0})[product_id].held == 3
         assert samples.catalog(store)["A"].held == 3
         assert samples.catalog(store)["A"].available == 0
 
     def test_holding_is_no_version(self, store: Store, last_unit: Product):
         """A product of which units are held is otherwise as it was."""
         with store.begin() as unit:
-            unit.products.hold({last_unit.product_id: 2})
+            unit.products.reserve({last_unit.product_id: 2})
         assert samples.catalog(store)["A"] == evolve(last_unit, held=2)
 
     def test_unknown_products_cant_be_held(self, store: Store, last_unit: Product):
         """Unknown ids are missing from the answer; the known ones are held."""
         unknown = samples.new_id("prod")
         with store.begin() as unit:
-            assert unit.products.hold({unknown: 1, last_unit.product_id: 1}).keys() == {
+            assert unit.products.reserve({unknown: 1, last_unit.product_id: 1}).keys() == {
                 last_unit.product_id
             }
-            assert unit.products.hold({unknown: 1}) == {}
-            assert unit.products.hold({}) == {}
+            assert unit.products.reserve({unknown: 1}) == {}
+            assert unit.products.reserve({}) == {}
 
     def test_held_units_survive_feeds(self, store: Store, last_unit: Product):
         """An update, a removal and a restoration leave the units held as they are."""
         with store.begin() as unit:
             source = unit.sources.get(last_unit.source_id)
-            unit.products.hold({last_unit.product_id: 4})
+            unit.products.reserve({last_unit.product_id: 4})
         for records in ([record(2, "A", brand="New")], [record(2, "B")], [record(2, "A")]):
             samples.publish(store, source, *records)
             assert samples.catalog(store)["A"].held == 4
@@ -475,7 +475,7 @@ class TestCatalog:
             source = unit.sources.get(last_unit.source_id)
         samples.publish(store, source, record(2, "B"))
         with store.begin() as unit:
-            held = unit.products.hold({last_unit.product_id: 1})
+            held = unit.products.reserve({last_unit.product_id: 1})
         assert held[last_unit.product_id].status == "removed"
 
     def test_the_last_unit_is_sold_once(self, store: Store, last_unit: Product):
@@ -486,7 +486,7 @@ class TestCatalog:
 
         def buy() -> bool:
             with contextlib.suppress(SoldOut), store.begin() as unit:
-                product = unit.products.hold({last_unit.product_id: 1})[last_unit.product_id]
+                product = unit.products.reserve({last_unit.product_id: 1})[last_unit.product_id]
                 time.sleep(0.005)
                 if product.quantity is not None and product.held > product.quantity:
                     raise SoldOut
@@ -505,7 +505,7 @@ class TestCatalog:
         def hold(order: Sequence[str]) -> None:
             for _ in range(5):
                 with store.begin() as unit:
-                    unit.products.hold(dict.fromkeys(order, 1))
+                    unit.products.reserve(dict.fromkeys(order, 1))
 
         orders = (ids, ids[::-1], ids[5:] + ids[:5], ids[::-2] + ids[::2])
         together(*(lambda order=order: hold(order) for order in orders))
@@ -520,13 +520,13 @@ class TestCatalog:
         def compare() -> int:
             with store.begin() as unit:
                 plan = unit.products.compare(
-                    samples.incoming(second), samples.batches([record(2, "A")]), 9
+                    samples.feed_context(second), samples.batches([record(2, "A")]), 9
                 )
                 return plan.created
 
         with store.begin() as unit:
             plan = unit.products.compare(
-                samples.incoming(first), samples.batches([record(2, "A")]), 9
+                samples.feed_context(first), samples.batches([record(2, "A")]), 9
             )
             waiting = meanwhile(compare)
             time.sleep(0.02)
@@ -537,9 +537,11 @@ class TestCatalog:
         assert waiting.result(PATIENCE) == 0
 
 
-def plan_of(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -> comparison.Plan:
+def plan_of(
+    unit: UnitOfWork, feed_context: FeedContext, records: Sequence[Record]
+) -> comparison.Plan:
     """The plan of the same comparison, made once more: a comparison changes nothing."""
-    return unit.products.compare(incoming, samples.batches(records), PROBLEM_LIMIT)
+    return unit.products.compare(feed_context, samples.batches(records), PROBLEM_LIMIT)
 
 
 class TestPublications:
@@ -621,7 +623,7 @@ class TestPublications:
             found = unit.publications
             assert found.get(made[1].publication_id) == made[1]
             ids = [made[0].publication_id, made[2].publication_id, samples.new_id("pub")]
-            assert found.those(ids) == {ids[0]: made[0], ids[1]: made[2]}
+            assert found.get_many(ids) == {ids[0]: made[0], ids[1]: made[2]}
             assert list(found.of_feed(feed.feed_id)) == made[:2]
             assert list(found.of_partner(someone.partner_id, 0, 9)) == made
             assert list(found.of_partner(someone.partner_id, 1, 1)) == made[1:2]

@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from adapters.memory import MemoryFiles
-from commerce_core.activity.events import Told
+from commerce_core.activity.events import NewEvent
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import Source
 from commerce_core.feeds.summary import Summary
@@ -50,7 +50,9 @@ class TestClaiming:
 
     def claim(self, store: Store, files: MemoryFiles, job_id: str | None = None) -> Job | None:
         with store.begin() as unit:
-            claiming = Claiming(unit, files, T0, MINUTE, lambda: Told(samples.new_id("evt"), T0))
+            claiming = Claiming(
+                unit, files, T0, MINUTE, lambda: NewEvent(samples.new_id("evt"), T0)
+            )
             return claiming.next() if job_id is None else claiming.one(job_id)
 
     def states(self, store: Store, *jobs: Job) -> list[tuple[str, str]]:

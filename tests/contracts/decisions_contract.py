@@ -11,15 +11,15 @@ from commerce_core.plans.changes import Sample, SampledField
 from commerce_core.plans.comparison import Plan, Stock
 from commerce_core.plans.price_moves import PriceMove, price_moves
 from commerce_core.plans.rekeying import Pair, Rekeyed
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
 
-KEPT = KeptPlan.of(
+KEPT = SavedPlan.of(
     samples.feed(samples.source(samples.partner())),
     Plan(
-        samples.incoming(samples.feed(samples.source(samples.partner()))),
+        samples.feed_context(samples.feed(samples.source(samples.partner()))),
         before=9,
         price_moves=price_moves(
             [PriceMove.of("A", 2, "EUR", before=Decimal("1.00"), after=Decimal("9.50"), kept=True)]

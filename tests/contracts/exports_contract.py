@@ -50,7 +50,7 @@ def nasty_records() -> list[Record]:
 
 
 def exported(store: Store, form: ExportForm, **filters: Any) -> bytes:  # noqa: ANN401
-    with store.exporting(ProductQuery(**filters), form) as blocks:
+    with store.export(ProductQuery(**filters), form) as blocks:
         return b"".join(blocks)
 
 
@@ -70,7 +70,7 @@ class TestExports:
         samples.publish(store, other, record(2, "A", price=Decimal(0), currency="EUR"))
         with store.begin() as unit:
             found = unit.products.page(ProductQuery(), None, 200).items
-            unit.products.hold({product.product_id: 7 for product in found[::2]})
+            unit.products.reserve({product.product_id: 7 for product in found[::2]})
 
     @pytest.mark.parametrize("status", ["active", "removed", "all"])
     def test_a_csv_is_written_as_the_core_does(self, store: Store, nasty: None, status: str):
@@ -116,7 +116,7 @@ class TestExports:
             record(n + 2, f"S-{n}", brand="before", description="x" * 500) for n in range(900)
         ]
         samples.publish(store, source, *offers)
-        with store.exporting(ProductQuery(), form) as blocks:
+        with store.export(ProductQuery(), form) as blocks:
             first = next(blocks)
             if form == "csv":
                 first += next(blocks)
@@ -128,6 +128,6 @@ class TestExports:
     def test_an_export_may_be_left_early(self, store: Store, nasty: None):
         """Whoever takes a few blocks only disturbs nobody."""
         for _ in range(6):
-            with store.exporting(ProductQuery(), "csv") as blocks:
+            with store.export(ProductQuery(), "csv") as blocks:
                 next(blocks)
         assert exported(store, "csv")

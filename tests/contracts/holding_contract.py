@@ -23,7 +23,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from commerce_core.ingestion import tally
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
@@ -89,7 +89,7 @@ class Desk:
     def products(self) -> dict[str, Product]:
         return {p.sku: p for p in self.commerce.products.list(partner=self.partner)}
 
-    def plan(self, job: Job) -> KeptPlan:
+    def plan(self, job: Job) -> SavedPlan:
         return self.commerce.plans.get(job.job_id)
 
     def state(self, job: Job) -> tuple[str, str]:
@@ -108,7 +108,7 @@ def desk(store: Store) -> Desk:
     return Desk(commerce, commerce.partners.add("Campers", currency="GBP").partner_id)
 
 
-def tripped(plan: KeptPlan) -> list[str]:
+def tripped(plan: SavedPlan) -> list[str]:
     return [result.guard for result in plan.guards if result.tripped]
 
 
@@ -359,7 +359,7 @@ def test_an_approval_outlives_the_process_that_gave_it(desk: Desk, store: Store)
         take_up(gone, unit, unit.feeds.get(held.feed_id), approved)
     job = desk.commerce.queue.claim()
     assert job is not None
-    assert (job.job_id, job.attempts, job.silent_ends) == (held.job_id, 3, 1)
+    assert (job.job_id, job.attempts, job.crashed_attempts) == (held.job_id, 3, 1)
     assert desk.commerce.queue.execute(job).status == "completed"
     assert desk.state(held) == ("applied", "completed")
     assert len(desk.products()) == 100
@@ -398,7 +398,7 @@ def test_an_approval_doesn_t_cover_more_than_was_seen(desk: Desk):
         desk.commerce.plans.approve(held.feed_id)
     assert refused.value.code == "plan_worse"
     plan = refused.value.shown["plan"]
-    assert isinstance(plan, KeptPlan)
+    assert isinstance(plan, SavedPlan)
     assert (plan.removed, plan.before) == (66, 140)
     assert desk.state(held) == ("held", "held")
     assert desk.commerce.jobs.get(held.job_id).decision is None

@@ -29,7 +29,7 @@ from commerce_core.base.errors import CommerceError
 from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
@@ -83,7 +83,7 @@ def timeless(job: Job) -> object:
     return job.status, job.outcome, job.error and job.error.code, summary, verdict
 
 
-def told(plan: KeptPlan) -> object:
+def told(plan: SavedPlan) -> object:
     """A plan without ids and times."""
     samples = tuple(evolve(sample, product_id=None) for sample in plan.samples)
     return evolve(plan, feed_id="", planned_at=DAWN, samples=samples, notes=())

@@ -385,7 +385,7 @@ class TestJobs:
         second = claimed(store)
         assert second.job_id == first.job_id
         assert (first.attempts, second.attempts) == (1, 2)
-        assert (first.silent_ends, second.silent_ends) == (0, 1)
+        assert (first.crashed_attempts, second.crashed_attempts) == (0, 1)
         assert claim(store) is None
 
     def test_an_expired_lease_is_taken_over_by_id(self, store: Store, feed: Feed):
@@ -448,7 +448,7 @@ class TestJobs:
             unit.jobs.give_back(first, timedelta())
         assert kept(store, job) == evolve(first, status="queued", released=True)
         second = claimed(store)
-        assert (second.attempts, second.silent_ends) == (2, 0)
+        assert (second.attempts, second.crashed_attempts) == (2, 0)
 
     def test_a_severed_end_is_counted_apart(self, store: Store, feed: Feed):
         """`give_back` counts one if told so; it is no silent end, nor the other way round."""
@@ -456,12 +456,12 @@ class TestJobs:
         for severed in (True, False, True):
             job = claimed(store)
             with store.begin() as unit:
-                unit.jobs.give_back(job, timedelta(), severed=severed)
+                unit.jobs.give_back(job, timedelta(), disconnected=severed)
         last = claimed(store, SHORT)
-        assert (last.attempts, last.silent_ends, last.severed_ends) == (4, 0, 2)
+        assert (last.attempts, last.crashed_attempts, last.disconnected_attempts) == (4, 0, 2)
         outlive(SHORT)
         again = claimed(store)
-        assert (again.attempts, again.silent_ends, again.severed_ends) == (5, 1, 2)
+        assert (again.attempts, again.crashed_attempts, again.disconnected_attempts) == (5, 1, 2)
 
     def test_of_jobs_with_severed_ends_one_runs_at_a_time(
         self, store: Store, feed: Feed, feed_of_other: Feed
@@ -471,7 +471,7 @@ class TestJobs:
         running = [claimed(store), claimed(store)]
         for job in running:
             with store.begin() as unit:
-                unit.jobs.give_back(job, timedelta(), severed=True)
+                unit.jobs.give_back(job, timedelta(), disconnected=True)
         first = claimed(store)
         assert first.job_id == jobs[0].job_id
         assert claim(store) is None
@@ -546,7 +546,7 @@ class TestJobs:
             woken.clear()
             return came
 
-        with store.listening(woken.set):
+        with store.subscribe(woken.set):
             time.sleep(0.3)  # a listener may hear something when it begins
             woken.clear()
             job = samples.queued(store, feed, released=False)

@@ -46,7 +46,7 @@ def add_product(unit: UnitOfWork) -> None:
     add_feed(unit)
     (feed,) = unit.feeds.page(FeedQuery(), None, 1).items
     records = [samples.record(2, feed.feed_id)]
-    delta = samples.evolve(samples.incoming(feed), mode="delta")
+    delta = samples.evolve(samples.feed_context(feed), mode="delta")
     plan = unit.products.compare(delta, samples.batches(records), 0)
     publication = samples.publication(feed)
     unit.products.apply(plan, publication, samples.new_stem())

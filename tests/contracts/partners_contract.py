@@ -198,7 +198,7 @@ class TestSources:
             unit.sources.put(new)
         with store.begin() as unit:
             assert unit.sources.get(main.source_id) == new
-            assert unit.sources.hold(main.source_id) == new
+            assert unit.sources.lock_shared(main.source_id) == new
             assert unit.sources.lock(main.source_id) == new
 
     def test_put_cant_take_the_name_of_another_source(self, store: Store):
@@ -239,7 +239,7 @@ class TestSources:
             unit.sources.remove(main.source_id)
         with store.begin() as unit:
             assert unit.sources.find(someone.partner_id, "main") is None
-            for look in (unit.sources.get, unit.sources.hold, unit.sources.lock):
+            for look in (unit.sources.get, unit.sources.lock_shared, unit.sources.lock):
                 with pytest.raises(NotFound):
                     look(main.source_id)
             with pytest.raises(NotFound):
@@ -257,13 +257,13 @@ class TestSources:
                 return unit.jobs.under_way(main.source_id)
 
         with store.begin() as unit:
-            unit.sources.hold(main.source_id)
-            looking = meanwhile(look)
+            unit.sources.lock_shared(main.source_id)
+            read_only = meanwhile(look)
             unit.feeds.add(feed)
             unit.jobs.add(samples.job(feed))
             time.sleep(0.02)
-            assert not looking.done()
-        assert [job.feed_id for job in looking.result(PATIENCE)] == [feed.feed_id]
+            assert not read_only.done()
+        assert [job.feed_id for job in read_only.result(PATIENCE)] == [feed.feed_id]
 
     def test_a_source_begins_without_a_profile(self, store: Store):
         """`profile` is `UNPROFILED` before any was saved."""

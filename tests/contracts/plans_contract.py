@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.plans import comparison
 from commerce_core.plans.changes import SAMPLES_OF_KIND
-from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.plans.price_moves import MOST_MOVES_LISTED
 from commerce_core.plans.rekeying import MOST_PAIRS_LISTED, Pair
 from commerce_core.ports.store import Store, UnitOfWork
@@ -75,11 +75,11 @@ def _changed(dice: Random, record: Record, fate: float) -> Record | None:
     return evolve(record, values=values)
 
 
-def reference(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -> Plan:
-    query = ProductQuery(partner_id=incoming.partner_id, status="all")
+def reference(unit: UnitOfWork, feed_context: FeedContext, records: Sequence[Record]) -> Plan:
+    query = ProductQuery(partner_id=feed_context.partner_id, status="all")
     known = {product.sku: product for product in unit.products.page(query, None, 1000).items}
     active = [product for product in known.values() if product.status == "active"]
-    return comparison.compare(incoming, records, known.get, active, MOST_PROBLEMS)[0]
+    return comparison.compare(feed_context, records, known.get, active, MOST_PROBLEMS)[0]
 
 
 class TestPlans:
@@ -105,13 +105,13 @@ class TestPlans:
             for number in range(3):
                 feed = samples.feed(source)
                 unit.feeds.add(feed)
-                incoming = evolve(samples.incoming(feed), price_leap=leap)
+                feed_context = evolve(samples.feed_context(feed), price_leap=leap)
                 if number:
-                    records, incoming = changed(dice, records), evolve(incoming, **terms)
-                wanted = reference(unit, incoming, records)
-                plan = unit.products.compare(incoming, samples.batches(records), MOST_PROBLEMS)
+                    records, feed_context = changed(dice, records), evolve(feed_context, **terms)
+                wanted = reference(unit, feed_context, records)
+                plan = unit.products.compare(feed_context, samples.batches(records), MOST_PROBLEMS)
                 assert plan == wanted
-                assert incoming.without_removals <= (not plan.removed)
+                assert feed_context.without_removals <= (not plan.removed)
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
                 unit.publications.add(publication, T0)
@@ -125,10 +125,10 @@ class TestPlans:
         samples.publish(store, source, samples.record(2, "A", **money, brand="X"))
         leaping = {"price": Decimal("50.00"), "sale_price": Decimal("49.00"), "currency": "EUR"}
         feed = samples.received(store, source)
-        incoming = evolve(samples.incoming(feed), price_leap=5)
+        feed_context = evolve(samples.feed_context(feed), price_leap=5)
         with store.begin() as unit:
             record = samples.record(7, "A", **leaping, brand="Y")
-            plan = unit.products.compare(incoming, samples.batches([record]), MOST_PROBLEMS)
+            plan = unit.products.compare(feed_context, samples.batches([record]), MOST_PROBLEMS)
             publication = samples.publication(feed)
             unit.products.apply(plan, publication, samples.new_stem())
             unit.publications.add(publication, T0)
@@ -154,9 +154,9 @@ class TestPlans:
         samples.publish(store, source, *before)
         after = ("50.00", "2.00", "49.99", "0.00")
         told = [evolve_price(record, price) for record, price in zip(before, after, strict=True)]
-        incoming = evolve(samples.incoming(samples.received(store, source)), price_leap=5)
+        feed_context = evolve(samples.feed_context(samples.received(store, source)), price_leap=5)
         with store.begin(dry_run=True) as unit:
-            plan = unit.products.compare(incoming, samples.batches(told), MOST_PROBLEMS)
+            plan = unit.products.compare(feed_context, samples.batches(told), MOST_PROBLEMS)
         assert (plan.unchanged, plan.updated) == (2, 2)
         assert [leap.sku for leap in plan.price_moves.leaps] == ["up", "down"]
         assert plan.price_moves.largest[0].sku == "nothing"
@@ -175,9 +175,11 @@ class TestPlans:
         samples.publish(store, source, *before, *renamed)
         moved = [evolve_price(record, "11.00") for record in before]
         anew = [evolve(record, sku=f"new {record.sku}") for record in renamed]
-        incoming = samples.incoming(samples.received(store, source))
+        feed_context = samples.feed_context(samples.received(store, source))
         with store.begin(dry_run=True) as unit:
-            plan = unit.products.compare(incoming, samples.batches([*moved, *anew]), MOST_PROBLEMS)
+            plan = unit.products.compare(
+                feed_context, samples.batches([*moved, *anew]), MOST_PROBLEMS
+            )
         assert (plan.price_moves.moved, plan.rekeyed.count) == (count, count)
         assert len(plan.price_moves.largest) == MOST_MOVES_LISTED
         assert len(plan.rekeyed.pairs) == MOST_PAIRS_LISTED

@@ -206,7 +206,7 @@ class TestReverts:
 
         def known() -> list[bool]:
             with store.begin() as unit:
-                found = unit.products.known(source.partner_id, source.source_id)
+                found = unit.products.fingerprints(source.partner_id, source.source_id)
                 return [found.number_of(one) is not None for one in ((2, 2), (3, 3), (7, 7))]
 
         assert known() == [False, True, True]
@@ -219,7 +219,7 @@ class TestReverts:
         samples.publish(store, other, record(2, "A"))
         held = samples.catalog(store, partner_id=bad.partner_id)["A"]
         with store.begin() as unit:
-            unit.products.hold({held.product_id: 2})
+            unit.products.reserve({held.product_id: 2})
         theirs = samples.catalog(store, partner_id=someone.partner_id)
         undo(store, bad)
         assert samples.catalog(store, partner_id=someone.partner_id) == theirs

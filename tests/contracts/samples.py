@@ -19,7 +19,7 @@ from commerce_core.orders.order import Order, OrderItem
 from commerce_core.parsing.reference import RecordBatch
 from commerce_core.partners.access import ApiKey
 from commerce_core.partners.partner import Partner
-from commerce_core.plans.comparison import Incoming
+from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.store import Store
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 from commerce_core.schema.problems import Problem
@@ -87,8 +87,8 @@ def record(line: int, sku: str | None, **values: Value) -> Record:
     return Record(line, sku, {"product_name": f"Product {sku}", **values})
 
 
-def incoming(of: Feed, currency: str | None = "EUR") -> Incoming:
-    return Incoming(of.partner_id, of.source_id, of.feed_id, of.mode, ALL_COLUMNS, currency)
+def feed_context(of: Feed, currency: str | None = "EUR") -> FeedContext:
+    return FeedContext(of.partner_id, of.source_id, of.feed_id, of.mode, ALL_COLUMNS, currency)
 
 
 def line(partner_id: str | None = None, **changes: object) -> OrderItem:
@@ -147,7 +147,7 @@ def publish(store: Store, of: Source, *records: Record, **changes: object) -> Pu
     """Applies these records as a feed of the source, and gives the publication, numbered."""
     got = received(store, of, **changes)
     with store.begin() as unit:
-        plan = unit.products.compare(incoming(got), batches(records), 1000)
+        plan = unit.products.compare(feed_context(got), batches(records), 1000)
         made = publication(got)
         unit.products.apply(plan, made, new_stem())
         return unit.publications.add(made, T0)

@@ -95,7 +95,7 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @frozen
-class Told:
+class NewEvent:
     """A feed, how the units on open orders change after it, and what is asked then."""
 
     records: list[Record]
@@ -104,10 +104,10 @@ class Told:
     queries: Sequence[dict[str, Any]]
 
 
-def told() -> st.SearchStrategy[list[Told]]:
+def told() -> st.SearchStrategy[list[NewEvent]]:
     held = st.lists(choice([0, 1, 2, 5]), min_size=3, max_size=3)
     asked = st.lists(queries(), min_size=2, max_size=6)
-    one = st.builds(Told, records(), choice(["full", "delta", "delta"]), held, asked)
+    one = st.builds(NewEvent, records(), choice(["full", "delta", "delta"]), held, asked)
     return st.lists(one, min_size=1, max_size=3)
 
 
@@ -116,8 +116,8 @@ def publish(
 ) -> None:
     feed = samples.feed(source, mode=mode)
     unit.feeds.add(feed)
-    incoming = evolve(samples.incoming(feed), columns=COLUMNS)
-    plan = unit.products.compare(incoming, samples.batches(made), 0)
+    feed_context = evolve(samples.feed_context(feed), columns=COLUMNS)
+    plan = unit.products.compare(feed_context, samples.batches(made), 0)
     publication = samples.publication(feed)
     unit.products.apply(plan, publication, samples.new_stem())
     unit.publications.add(publication, at)
@@ -140,7 +140,7 @@ class TestProductLists:
     @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, deadline=None, max_examples=40)
     @given(told(), st.integers(1, 4))
     def test_a_list_is_what_fits_in_its_order(
-        self, store: Store, feeds: Sequence[Told], limit: int
+        self, store: Store, feeds: Sequence[NewEvent], limit: int
     ):
         """Every filter with every other, every sort, both directions: as the core defines it."""
         owners = [samples.partner(), samples.partner()]
@@ -157,7 +157,7 @@ class TestProductLists:
                     for owner in owners
                     for product in pages(unit, ProductQuery(owner.partner_id, status="all"), 200)
                 ]
-                unit.products.hold(
+                unit.products.reserve(
                     {p.product_id: units for p, units in zip(own, feed.held, strict=False)}
                 )
                 for asked in feed.queries:

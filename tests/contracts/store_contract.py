@@ -21,7 +21,7 @@ from tests.contracts.partners_contract import TestKeys, TestPartners, TestSource
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.sorting_contract import TestProductLists
-from tests.contracts.unchanged_contract import TestRecognition
+from tests.contracts.unchanged_contract import TestMatching
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 
@@ -37,13 +37,13 @@ __all__ = [
     "TestJobs",
     "TestKeys",
     "TestListings",
+    "TestMatching",
     "TestOrders",
     "TestPartners",
     "TestPlans",
     "TestProductListings",
     "TestProductLists",
     "TestPublications",
-    "TestRecognition",
     "TestReverts",
     "TestSales",
     "TestSources",

@@ -131,7 +131,7 @@ def place(unit: UnitOfWork, wanted: Sequence[Wanted], ids: Sequence[str], at: da
     for key, item in zip(keys, wanted, strict=True):
         if key in known:
             units[known[key]] += item.quantity
-    held = unit.products.hold(units)
+    held = unit.products.reserve(units)
     found = [held.get(known.get(key, "")) for key in keys]
     faults = judge_items(wanted, found, at)
     sold = [product for product in found if product]
@@ -150,7 +150,7 @@ def place(unit: UnitOfWork, wanted: Sequence[Wanted], ids: Sequence[str], at: da
 def cancel(unit: UnitOfWork, order_id: str, ids: Sequence[str], at: datetime) -> Order:
     """Cancels an order and gives back its units; Conflict if that was done before."""
     order = unit.orders.lock(order_id).cancel(at)
-    unit.products.hold({product: -units for product, units in order.units_by_product.items()})
+    unit.products.reserve({product: -units for product, units in order.units_by_product.items()})
     unit.orders.put(order)
     unit.sales.add(entries(order, "cancelled", at, ids))
     return order
@@ -207,13 +207,15 @@ class StoreMachine(RuleBasedStateMachine):
         feed = samples.feed(self.sources[source], mode=file.mode, snapshot_at=at - 2 * late)
         job = samples.job(feed)
         columns, records = file.read()
-        incoming = evolve(samples.incoming(feed, file.currency), columns=columns)
+        feed_context = evolve(samples.feed_context(feed, file.currency), columns=columns)
         publication, stem = samples.publication(feed), samples.new_stem()
         claimed = self.both(lambda unit: receive(unit, feed, job, at))
         assert isinstance(claimed, Job)
 
         def run(unit: UnitOfWork) -> object:
-            plan = unit.products.compare(incoming, samples.batches(iter(records)), PROBLEM_LIMIT)
+            plan = unit.products.compare(
+                feed_context, samples.batches(iter(records)), PROBLEM_LIMIT
+            )
             after = unit.products.apply(plan, publication, stem)
             unit.jobs.add_problems(job.job_id, plan.problems)
             unit.feeds.put(feed.became("applied", at))

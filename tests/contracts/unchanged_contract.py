@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.source import Source
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
-from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import FeedEngine, Reading
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode
@@ -75,20 +75,20 @@ class Shop:
     def _load(self, unit: UnitOfWork, feed: Feed, body: bytes) -> Plan | None:
         if not self.recognises:
             return None
-        reading = self._open(body, feed.mode, NOTHING_KNOWN)
+        reading = self._open(body, feed.mode, NO_FINGERPRINTS)
         publication, stem = samples.publication(feed), samples.new_stem()
-        plan = unit.products.load(incoming(feed, reading), reading, publication, stem)
+        plan = unit.products.load(feed_context(feed, reading), reading, publication, stem)
         if plan is not None:
             unit.publications.add(publication, T0)
         return plan
 
     def _compare(self, unit: UnitOfWork, feed: Feed, body: bytes) -> Plan:
-        known: Known = NOTHING_KNOWN
+        known: FingerprintIndex = NO_FINGERPRINTS
         if self.recognises:
-            known = unit.products.known(feed.partner_id, feed.source_id)
+            known = unit.products.fingerprints(feed.partner_id, feed.source_id)
         while True:
             reading = self._open(body, feed.mode, known)
-            plan = unit.products.compare(incoming(feed, reading), reading, LIMIT)
+            plan = unit.products.compare(feed_context(feed, reading), reading, LIMIT)
             if not plan.contested:
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
@@ -96,7 +96,7 @@ class Shop:
                 return plan
             known = known.without(plan.contested)
 
-    def _open(self, body: bytes, mode: Mode, known: Known) -> Reading:
+    def _open(self, body: bytes, mode: Mode, known: FingerprintIndex) -> Reading:
         terms = Terms(mode, "EUR", ZoneInfo("UTC"))
         return self.engine.open(io.BytesIO(body), terms, known)
 
@@ -109,19 +109,19 @@ class Shop:
         }
 
 
-def incoming(feed: Feed, reading: Reading) -> Incoming:
-    named = {name: reading.opening.layout.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
+def feed_context(feed: Feed, reading: Reading) -> FeedContext:
+    named = {name: reading.opening.mapping.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
     columns = {name: column for name, column in named.items() if column}
-    return evolve(samples.incoming(feed, "EUR"), columns=columns)
+    return evolve(samples.feed_context(feed, "EUR"), columns=columns)
 
 
 def told(plan: Plan) -> Plan:
     """What a plan says, less what belongs to one feed alone."""
     some = [evolve(sample, product_id=None) for sample in plan.samples]
-    return evolve(plan, incoming=None, samples=tuple(some))
+    return evolve(plan, feed_context=None, samples=tuple(some))
 
 
-class TestRecognition:
+class TestMatching:
     @pytest.fixture
     def engine(self) -> FeedEngine:
         return ReferenceEngine()
@@ -143,22 +143,22 @@ class TestRecognition:
         """But for records with a problem, wherever in the file they stand."""
         shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
         shop.feed("full", ROWS[2:4] + ROWS[7:8])
-        assert self.recognised(shop, [*ROWS[3:4], *ROWS[7:8], *ROWS[2:3]]) == 2
-        assert self.recognised(shop, ROWS[:1]) == 0
+        assert self.matched(shop, [*ROWS[3:4], *ROWS[7:8], *ROWS[2:3]]) == 2
+        assert self.matched(shop, ROWS[:1]) == 0
 
     def test_who_writes_a_product_replaces_its_fingerprint(self, store: Store, engine: FeedEngine):
         shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
         shop.feed("full", ROWS[1:2])
         shop.feed("full", ROWS[2:3])
-        assert (self.recognised(shop, ROWS[1:2]), self.recognised(shop, ROWS[2:3])) == (0, 1)
+        assert (self.matched(shop, ROWS[1:2]), self.matched(shop, ROWS[2:3])) == (0, 1)
         samples.publish(store, shop.source, samples.record(2, "A", brand="Other"))
-        assert self.recognised(shop, ROWS[2:3]) == 0
+        assert self.matched(shop, ROWS[2:3]) == 0
 
     def test_nothing_is_recognised_of_another_mode(self, store: Store, engine: FeedEngine):
         """A blank or missing column means something else there."""
         shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
         shop.feed("full", ROWS[2:4])
-        assert (self.recognised(shop, ROWS[2:4]), self.recognised(shop, ROWS[2:4], "delta")) == (
+        assert (self.matched(shop, ROWS[2:4]), self.matched(shop, ROWS[2:4], "delta")) == (
             2,
             0,
         )
@@ -170,10 +170,10 @@ class TestRecognition:
         shop.feed("full", ROWS[1:2])
         feed = samples.received(store, shop.source, mode="full")
         with store.begin(dry_run=True) as unit:
-            known = unit.products.known(feed.partner_id, feed.source_id)
+            known = unit.products.fingerprints(feed.partner_id, feed.source_id)
             body = "\n".join((HEADER, ROWS[1], ROWS[2], "")).encode()
             reading = shop._open(body, "full", known)
-            plan = unit.products.compare(incoming(feed, reading), reading, LIMIT)
+            plan = unit.products.compare(feed_context(feed, reading), reading, LIMIT)
             assert plan.contested == (0,)
             with pytest.raises(ValueError, match="plan"):
                 unit.products.apply(plan, samples.publication(feed), samples.new_stem())
@@ -190,9 +190,9 @@ class TestRecognition:
         with store.begin(dry_run=True) as unit:
             assert shop._load(unit, feed, b"sku,product_name\nA,Lamp\n") is None
 
-    def recognised(self, shop: Shop, rows: Sequence[str], mode: Mode = "full") -> int:
+    def matched(self, shop: Shop, rows: Sequence[str], mode: Mode = "full") -> int:
         """How many of these records would be recognised."""
         body = "\n".join((HEADER, *rows, "")).encode()
         with shop.store.begin(dry_run=True) as unit:
-            known = unit.products.known(shop.source.partner_id, shop.source.source_id)
-            return sum(len(batch.recognised) for batch in shop._open(body, mode, known))
+            known = unit.products.fingerprints(shop.source.partner_id, shop.source.source_id)
+            return sum(len(batch.matched) for batch in shop._open(body, mode, known))

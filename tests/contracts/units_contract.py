@@ -51,7 +51,7 @@ def write_everything(unit: UnitOfWork) -> None:
     for partner in unit.partners.page(None, None, 100).items:
         unit.partners.put(partner.changed(T0, currency="USD"))
     for product in unit.products.page(ProductQuery(), None, 100).items:
-        unit.products.hold({product.product_id: 3})
+        unit.products.reserve({product.product_id: 3})
     someone = samples.partner()
     source = samples.source(someone)
     feed = samples.feed(source)
@@ -66,7 +66,7 @@ def write_everything(unit: UnitOfWork) -> None:
     unit.jobs.renew(claimed, Progress("read", 1, 2, 3), MINUTE)
     unit.jobs.add_problems(job.job_id, [samples.problem(2)])
     plan = unit.products.compare(
-        samples.incoming(feed), samples.batches([samples.record(2, "A")]), 10
+        samples.feed_context(feed), samples.batches([samples.record(2, "A")]), 10
     )
     publication = samples.publication(feed)
     unit.products.apply(plan, publication, samples.new_stem())
@@ -186,18 +186,18 @@ class TestUnits:
     def test_a_look_sees_what_was_committed_before(self, store: Store):
         """Each of its questions is answered from what has been written by then."""
         someone = samples.partner()
-        with store.looking() as unit:
+        with store.read_only() as unit:
             assert unit.partners.find(someone.partner_name) is None
         with store.begin() as unit:
             unit.partners.add(someone)
-        with store.looking() as unit:
+        with store.read_only() as unit:
             assert unit.partners.get(someone.partner_id) == someone
             assert unit.partners.find(someone.partner_name) == someone
 
     def test_a_look_that_fails_is_in_nobodys_way(self, store: Store, before: dict[str, Any]):
         """What was looked for and not found ends the look and nothing else."""
         for _ in range(20):
-            with pytest.raises(NotFound), store.looking() as unit:
+            with pytest.raises(NotFound), store.read_only() as unit:
                 unit.partners.get(samples.partner().partner_id)
         assert everything(store) == before
 

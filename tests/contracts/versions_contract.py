@@ -139,7 +139,7 @@ class TestVersions:
         """Every version of a product, newest first, page by page, the live one among them."""
         product = samples.catalog(store)["B"]
         with store.begin() as unit:
-            unit.products.hold({product.product_id: 2})
+            unit.products.reserve({product.product_id: 2})
             page = unit.versions.history(product.product_id, None, 9)
             parts: list[Version] = []
             after = None
@@ -181,7 +181,7 @@ class TestVersions:
 
         product = samples.catalog(store)["A"]
         with store.begin() as unit:
-            unit.products.hold({product.product_id: 1})
+            unit.products.reserve({product.product_id: 1})
         assert then(0) == []
         assert then(1) == [("A", 1), ("B", 1), ("C", 1)]
         assert then(2) == [("A", 2), ("C", 1)]
@@ -320,8 +320,8 @@ class TestVersions:
                 feed = samples.feed(source, mode=file.mode)
                 unit.feeds.add(feed)
                 columns, records = file.read()
-                incoming = evolve(samples.incoming(feed, file.currency), columns=columns)
-                plan = unit.products.compare(incoming, samples.batches(records), 5)
+                feed_context = evolve(samples.feed_context(feed, file.currency), columns=columns)
+                plan = unit.products.compare(feed_context, samples.batches(records), 5)
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
                 unit.publications.add(publication, samples.T0)
@@ -339,7 +339,7 @@ def everything(store: Store) -> Sequence[Product]:
 def apply(unit: UnitOfWork, *, feed_id: str, source: Source, brand: str) -> None:
     feed = unit.feeds.get(feed_id)
     records = [record(line, sku, brand=brand) for line, sku in enumerate("ABC", start=2)]
-    plan = unit.products.compare(samples.incoming(feed), samples.batches(records), 9)
+    plan = unit.products.compare(samples.feed_context(feed), samples.batches(records), 9)
     publication = samples.publication(feed)
     unit.products.apply(plan, publication, samples.new_stem())
     unit.publications.add(publication, samples.T0)

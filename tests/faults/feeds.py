@@ -273,7 +273,7 @@ def files_far_away(folder: Path) -> str:
                         time.sleep(1)
                         wire.refuses = False
                     job = finished(commerce, job_id, 180)
-                assert (job.status, job.silent_ends) == ("completed", 0), job
+                assert (job.status, job.crashed_attempts) == ("completed", 0), job
                 assert catalog(home, fault) == new, fault
                 told.append(f"{fault} {job.attempts}")
                 wire.stall = 0.0
@@ -348,7 +348,7 @@ def _database_full(folder: Path) -> Job:
                 assert catalog(home, "Shop") == before
                 until(lambda: _state(commerce, job_id) in ("completed", "failed"), 300)
             job = commerce.jobs.get(job_id)
-            assert (job.status, job.silent_ends) == ("completed", 0), job
+            assert (job.status, job.crashed_attempts) == ("completed", 0), job
             return job
 
 

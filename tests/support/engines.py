@@ -34,7 +34,7 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
         return {"refused": (refused.code, str(refused), refused.line)}
     opening = reading.opening
     return {
-        "header": (opening.layout, opening.delimiter, opening.mends),
+        "header": (opening.mapping, opening.delimiter, opening.mends),
         "encoding": (reading.text.encoding, reading.text.mark),
         "records": [told(record) for batch in batches for record in batch],
         "read": sum(batch.records_read for batch in batches),

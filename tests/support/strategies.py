@@ -80,7 +80,7 @@ class FeedFile:
         """The columns by field, and all records, as the reference reads them."""
         zone = ZoneInfo("Europe/Rome")
         reader = open_feed(io.BytesIO(self.body), Terms(self.mode, self.currency, zone))
-        named = {name: reader.layout.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
+        named = {name: reader.mapping.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
         return {name: column for name, column in named.items() if column}, list(reader)
 
 

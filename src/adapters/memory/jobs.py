@@ -11,7 +11,7 @@ from commerce_core.base.errors import RunLost
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.runtime import Clock
 from commerce_core.schema.problems import Problem
 
@@ -82,14 +82,14 @@ class Jobs:
         running = [job for job in self._kept.jobs.values() if job.status == "running"]
         alive = [job for job in running if self._kept.leases[job.job_id] > now]
         busy = {job.partner_id for job in alive}
-        suspect = any(job.severed_ends for job in alive)
+        suspect = any(job.disconnected_attempts for job in alive)
         waiting = [
             job
             for job in self._kept.jobs.values()
             if (job.status == "queued" and (job.released or job_id) and self._is_due(job, now))
             or job in running
             if job_id in (None, job.job_id) and job.partner_id not in busy
-            if not (job.severed_ends and suspect)
+            if not (job.disconnected_attempts and suspect)
         ]
         if not waiting:
             return None
@@ -98,7 +98,7 @@ class Jobs:
             oldest,
             status="running",
             attempts=oldest.attempts + 1,
-            silent_ends=oldest.silent_ends + (oldest.status == "running"),
+            crashed_attempts=oldest.crashed_attempts + (oldest.status == "running"),
             started_at=at,
         )
         self._kept.jobs[job.job_id] = job
@@ -110,14 +110,14 @@ class Jobs:
         due = self._kept.leases.get(job.job_id)
         return due is None or due <= now
 
-    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
+    def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
         """Queues the job again."""
         current = self._current(job)
         self._kept.jobs[job.job_id] = evolve(
             current,
             status="queued",
             released=True,
-            severed_ends=current.severed_ends + severed,
+            disconnected_attempts=current.disconnected_attempts + disconnected,
         )
         self._kept.leases[job.job_id] = self._clock() + pause
 
@@ -146,11 +146,11 @@ class Jobs:
             raise RunLost(f"Job {job.job_id} is no longer run by attempt {job.attempts}.")
         return kept
 
-    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+    def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
         """Keeps what a job would do."""
         self._kept.plans[job_id] = plan
 
-    def plan(self, job_id: str) -> KeptPlan | None:
+    def plan(self, job_id: str) -> SavedPlan | None:
         """What a job would do, as last kept."""
         return self._kept.plans.get(job_id)
 

@@ -15,9 +15,9 @@ from commerce_core.catalog.product import Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.catalog.query import fitting
 from commerce_core.catalog.sorting import place_of, position_of
-from commerce_core.parsing.fingerprints import Fingerprint, Known, KnownFingerprints
+from commerce_core.parsing.fingerprints import Fingerprint, FingerprintIndex, IndexedFingerprints
 from commerce_core.plans.changes import Change
-from commerce_core.plans.comparison import Incoming, Plan, compare
+from commerce_core.plans.comparison import FeedContext, Plan, compare
 from commerce_core.ports.engine import Batch
 from commerce_core.ports.runtime import Clock
 from commerce_core.schema.record import Record
@@ -56,46 +56,52 @@ class Products:
             if row.source_id == source_id and row.status == "active"
         ]
 
-    def known(self, partner_id: str, source_id: str) -> Known:  # noqa: ARG002 a source is enough
+    def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:  # noqa: ARG002 a source is enough
         """The fingerprints of the source's active products."""
         self._numbered = self._active(source_id)
         kept = self._kept.fingerprints
-        return KnownFingerprints.of(kept.get(row.product_id) for row in self._numbered)
+        return IndexedFingerprints.of(kept.get(row.product_id) for row in self._numbered)
 
     def load(
-        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+        self,
+        feed_context: FeedContext,
+        batches: Iterable[Batch],
+        publication: Publication,
+        stem: str,
     ) -> Plan | None:
         """Loads the first feed of a partner."""
-        if any(partner_id == incoming.partner_id for partner_id, _ in self._kept.skus):
+        if any(partner_id == feed_context.partner_id for partner_id, _ in self._kept.skus):
             return None
-        plan = self.compare(incoming, batches, 0)
+        plan = self.compare(feed_context, batches, 0)
         if plan.problems_by_code or plan.unchanged:
             return None
         self.apply(plan, publication, stem)
         return plan
 
-    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+    def compare(
+        self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
+    ) -> Plan:
         """The plan of a feed."""
 
         def find(sku: str) -> Product | None:
-            product_id = self._kept.skus.get((incoming.partner_id, sku))
+            product_id = self._kept.skus.get((feed_context.partner_id, sku))
             return self._kept.products[product_id] if product_id else None
 
-        active = self._active(incoming.source_id)
+        active = self._active(feed_context.source_id)
         numbers: list[int] = []
         records: list[Record] = []
         for batch in batches:
-            numbers += batch.recognised
+            numbers += batch.matched
             records += batch
         contested = self._contested(numbers, records)
-        recognised = [self._numbered[number] for number in numbers]
+        matched = [self._numbered[number] for number in numbers]
         plan, self._changes = compare(
-            incoming,
+            feed_context,
             records,
             find,
             active,
             problem_limit,
-            recognised=[] if contested else recognised,
+            matched=[] if contested else matched,
         )
         self._plan = evolve(plan, contested=contested)
         return self._plan
@@ -115,14 +121,14 @@ class Products:
             raise ValueError("only the last plan of this unit can be applied")
         now, new_ids = self._clock(), iter(Block("prod", stem))
         for ordinal, change in enumerate(self._changes, start=1):
-            product = change.before or _created(plan.incoming, change, next(new_ids), now)
+            product = change.before or _created(plan.feed_context, change, next(new_ids), now)
             self._keep(
                 evolve(
                     product,
                     **change.values,
-                    source_id=plan.incoming.source_id,
+                    source_id=plan.feed_context.source_id,
                     status="removed" if change.kind == "removed" else "active",
-                    feed_id=plan.incoming.feed_id,
+                    feed_id=plan.feed_context.feed_id,
                     line=change.line,
                     version=product.version + 1,
                     publication_id=publication.publication_id,
@@ -132,7 +138,7 @@ class Products:
                 change.fingerprint,
             )
         self._plan = None
-        return len(self._active(plan.incoming.source_id))
+        return len(self._active(plan.feed_context.source_id))
 
     def _keep(self, product: Product, fingerprint: Fingerprint | None) -> None:
         self._kept.fingerprints[product.product_id] = fingerprint
@@ -164,7 +170,7 @@ class Products:
         ]
         return sorted(short, key=lambda product: product.sku)[:limit]
 
-    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+    def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds units to those held on open orders."""
         known = [product_id for product_id in units if product_id in self._kept.products]
         for product_id in known:
@@ -182,16 +188,16 @@ def as_shown(kept: Tables, row: Product) -> Product:
     )
 
 
-def _created(incoming: Incoming, change: Change, product_id: str, now: datetime) -> Product:
+def _created(feed_context: FeedContext, change: Change, product_id: str, now: datetime) -> Product:
     """A new product before its first version: what it will be for good."""
     return Product(
         product_id=product_id,
-        partner_id=incoming.partner_id,
+        partner_id=feed_context.partner_id,
         partner_name="",
-        source_id=incoming.source_id,
+        source_id=feed_context.source_id,
         sku=change.sku,
         product_name="",
-        feed_id=incoming.feed_id,
+        feed_id=feed_context.feed_id,
         line=change.line,
         version=0,
         publication_id="",

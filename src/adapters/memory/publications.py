@@ -34,7 +34,7 @@ class Publications:
         """The publication."""
         return found(self._kept.publications, publication_id, "publication")
 
-    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+    def get_many(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
         """These publications, by id."""
         kept = self._kept.publications
         return {id_: kept[id_] for id_ in publication_ids if id_ in kept}

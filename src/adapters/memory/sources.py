@@ -43,7 +43,7 @@ class Sources:
         if self.find(source.partner_id, source.source_name) not in (None, before):
             raise name_taken(source)
 
-    def hold(self, source_id: str) -> Source:
+    def lock_shared(self, source_id: str) -> Source:
         """The source; no other unit is about."""
         return self.get(source_id)
 

@@ -58,12 +58,12 @@ class MemoryStore:
             for wake in tuple(self._ears):
                 wake()
 
-    def looking(self) -> AbstractContextManager[UnitOfWork]:
+    def read_only(self) -> AbstractContextManager[UnitOfWork]:
         """A unit like any other."""
         return self.begin(dry_run=True)
 
     @contextmanager
-    def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
+    def export(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
         """Values never change, so what is kept now is what the file has."""
         with self.begin():
             shown = [as_shown(self._tables, row) for row in self._tables.products.values()]
@@ -74,7 +74,7 @@ class MemoryStore:
         """Memory is always there."""
 
     @contextmanager
-    def listening(self, wake: Callable[[], None]) -> Generator[None]:
+    def subscribe(self, wake: Callable[[], None]) -> Generator[None]:
         """Calls `wake` after whatever was written."""
         self._ears.append(wake)
         try:

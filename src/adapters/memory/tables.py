@@ -18,7 +18,7 @@ from commerce_core.orders.order import Order
 from commerce_core.parsing.fingerprints import Fingerprint
 from commerce_core.partners.access import ApiKey
 from commerce_core.partners.partner import Partner
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
 
@@ -61,7 +61,7 @@ class Tables:
         self.jobs = Table[str, Job](self.journal)
         self.leases = Table[str, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)
-        self.plans = Table[str, KeptPlan](self.journal)
+        self.plans = Table[str, SavedPlan](self.journal)
         self.products = Table[str, Product](self.journal)
         self.skus = Table[tuple[str, str], str](self.journal)
         self.history = Table[tuple[str, int], Product](self.journal)

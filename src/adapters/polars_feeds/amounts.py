@@ -16,7 +16,7 @@ from adapters.polars_feeds.kinds import Readings
 from adapters.polars_feeds.texts import behind, nulls, place_behind
 from commerce_core.base.money import find_currency
 from commerce_core.parsing.record_reader import Terms, fit
-from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.cells import Misread
 from commerce_core.schema.fields import AMOUNTS
 
@@ -38,7 +38,7 @@ class Settled:
 class Settling:
     """Settles the amounts of one file."""
 
-    layout: Layout
+    mapping: HeaderMapping
     terms: Terms
     faults: Faults
 
@@ -98,7 +98,7 @@ class Settling:
     def _of_columns(self, amounts: Sequence[str]) -> Iterator[pl.Expr]:
         """The currency that a header or the profile says, else the one that is assumed."""
         for name in amounts:
-            if code := self.layout.feedings[name].currency:
+            if code := self.mapping.field_mappings[name].currency:
                 yield pl.when(pl.col(name).is_not_null()).then(pl.lit(code))
         yield pl.lit(self.terms.assumed_currency, pl.String)
 
@@ -116,7 +116,7 @@ class Settling:
         self, name: str, amount: pl.Series, code: pl.Series, open_to_us: pl.Series
     ) -> tuple[pl.Series, pl.Series | None]:
         """The amounts with the decimals of their currencies, and the faults of those that can't."""
-        unit = self.layout.feedings[name].column.unit
+        unit = self.mapping.field_mappings[name].column.unit
         count = len(amount)
         if unit == "minor":
             asked = open_to_us & amount.is_not_null()

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from adapters.polars_feeds.kinds import type_of
 from adapters.polars_feeds.reject_buffer import REJECTS
-from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.fields import BY_NAME
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
@@ -65,7 +65,7 @@ class Part(Protocol):
 class ColumnBatch:
     """Implements `Batch`, with columns."""
 
-    layout: Layout
+    mapping: HeaderMapping
     parts: Sequence[Part]
     known: pl.Series
     fates: Counter[str]
@@ -77,7 +77,7 @@ class ColumnBatch:
         return sum(map(len, self.parts)) + len(self.known) + self.fates.total()
 
     @property
-    def recognised(self) -> Sequence[int]:
+    def matched(self) -> Sequence[int]:
         """The numbers of the known fingerprints."""
         return self.known.to_list()
 
@@ -106,7 +106,7 @@ class ColumnBatch:
 
     def columns(self) -> pl.DataFrame:
         """Its offers as columns, in the order of the file."""
-        schema = schema_of(self.layout)
+        schema = schema_of(self.mapping)
         return _in_order([part.columns(schema) for part in self.parts], schema)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -122,8 +122,8 @@ def _in_order(tables: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame
     return reduce(lambda one, other: one.merge_sorted(other, "line"), tables, schema.to_frame())
 
 
-def schema_of(layout: Layout) -> pl.Schema:
+def schema_of(mapping: HeaderMapping) -> pl.Schema:
     """The columns of a batch."""
-    names = [n for n in layout.feedings if n not in ("sku", "deleted", "currency")]
+    names = [n for n in mapping.field_mappings if n not in ("sku", "deleted", "currency")]
     fields = {name: type_of(BY_NAME[name].kind) for name in (*names, "currency")}
     return pl.Schema({**_FIXED, **fields})

@@ -28,9 +28,9 @@ from adapters.polars_feeds.splitting import (
     split_lines,
 )
 from adapters.polars_feeds.tables import TableReader
-from adapters.polars_feeds.unchanged import ENGINE, Recognition, unmarked
+from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.formats import LONGEST_RECORD, read_delimited
 from commerce_core.parsing.grouping import Grouping, Skipping
 from commerce_core.parsing.reader import Opening, begin
@@ -56,11 +56,13 @@ class PolarsEngine:
 
     chunk: int = CHUNK
 
-    def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
+    def open(
+        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
+    ) -> Reading:
         """Reads the header."""
         opening, replayed = _begun(stream, terms)
         by = fingerprinting(ENGINE, opening, terms)
-        mark = Recognition(by, known) if by else unmarked
+        mark = Matcher(by, known) if by else unmarked
         if why := _why_one_by_one(opening):
             replayed.forget()
             return PreparedReading(opening, terms, mark, why)
@@ -110,10 +112,10 @@ class PolarsReading:
         """Prepares what reads."""
         delimiter = self.opening.delimiter or ","
         self._dialect = Dialect.of(delimiter)
-        self._lead = lead(len(self.opening.layout.header), delimiter)
-        self._read = TableReader(self.opening.layout, self._terms)
-        self._read_odd = OddReader.of(self.opening.layout, self._terms, delimiter)
-        self._skips = Grouping(self.opening.layout, self._terms.profile).skips
+        self._lead = lead(len(self.opening.mapping.header), delimiter)
+        self._read = TableReader(self.opening.mapping, self._terms)
+        self._read_odd = OddReader.of(self.opening.mapping, self._terms, delimiter)
+        self._skips = Grouping(self.opening.mapping, self._terms.profile).skips
 
     @property
     def text(self) -> Text:
@@ -221,7 +223,7 @@ class PolarsReading:
         if len(unknown):
             self._waiting.append(unknown)
         # Of none too, so that whoever takes them knows that it goes on.
-        yield ColumnBatch(self.opening.layout, (), known, Counter(), Counter())
+        yield ColumnBatch(self.opening.mapping, (), known, Counter(), Counter())
         if self._are_enough():
             yield from self._unknown_ones()
 
@@ -239,14 +241,14 @@ class PolarsReading:
 
     def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
         """Reads records; `as_csv` is their text, if it is there."""
-        width = len(self.opening.layout.header)
+        width = len(self.opening.mapping.header)
         parsed = parse(asked, width, self._dialect.delimiter, as_csv)
         offers = offers_in(parsed, width, self._skips)
         parts: list[Part] = []
         if len(offers.fitting):
             parts.append(self._read(offers.fitting))
         if len(offers.ragged):
-            parts.append(Ragged.of(offers.ragged, self.opening.layout, self._dialect.delimiter))
+            parts.append(Ragged.of(offers.ragged, self.opening.mapping, self._dialect.delimiter))
         odd = self._read_odd(parsed.odd)
         self._one_by_one += len(odd)
         if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
@@ -254,5 +256,5 @@ class PolarsReading:
         fates = Counter(record.fate for _, record in odd if record.fate is not None)
         reasons = Counter(record.reason for _, record in odd if record.reason is not None)
         return ColumnBatch(
-            self.opening.layout, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
+            self.opening.mapping, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
         )

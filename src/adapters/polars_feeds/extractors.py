@@ -9,10 +9,10 @@ from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.texts import behind, holds, place_behind
 from commerce_core.base.text import BLANKS
 from commerce_core.profiles import extractors
-from commerce_core.profiles.extractors import Constant, Gathering, Identified, agrees
+from commerce_core.profiles.extractors import Constant, Extractor, SkuOrTemplate, agrees
 
 
-def gathered(hows: Mapping[str, Gathering], cells: pl.DataFrame) -> dict[str, pl.Series]:
+def gathered(hows: Mapping[str, Extractor], cells: pl.DataFrame) -> dict[str, pl.Series]:
     """The text of each field in each record."""
     places = {how.index for how in hows.values() if isinstance(how, extractors.Cell)}
     trimmed = cells.select(pl.col(list(map(cell, places))).str.strip_chars(BLANKS))
@@ -22,7 +22,7 @@ def gathered(hows: Mapping[str, Gathering], cells: pl.DataFrame) -> dict[str, pl
     }
 
 
-def _one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
+def _one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
     match how:
         case extractors.Constant(text):
             return pl.repeat(text, len(cells), dtype=pl.String, eager=True)
@@ -32,17 +32,17 @@ def _one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
             return _or_blank(pl.coalesce([*map(_said, indexes), pl.lit("")]), cells)
         case extractors.Joined(indexes, between):
             return _or_blank(_joined([_said(index) for index in indexes], between), cells)
-        case extractors.Paired(pairs):
+        case extractors.OptionPairs(pairs):
             return _or_blank(
                 _joined([_option(n, i) for n, i in pairs if i is not None], "; "), cells
             )
-        case extractors.Needing(needs, within):
+        case extractors.RequireColumns(needs, within):
             text = _one(within, cells)
             agreed = pl.all_horizontal(holds(cells[cell(index)], agrees) for index in needs)
             return pl.select(pl.when(agreed).then(text).otherwise(pl.lit(""))).to_series()
-        case extractors.Identified(within):
+        case extractors.SkuOrTemplate(within):
             return _identified(how, _one(within, cells), cells)
-        case extractors.Attributed() | extractors.Template():
+        case extractors.AttributeMap() | extractors.Template():
             return _one_by_one(how, cells)
         case _:
             assert_never(how)
@@ -71,7 +71,7 @@ def _or_blank(text: pl.Expr, cells: pl.DataFrame) -> pl.Series:
     return made if len(made) == len(cells) else made.new_from_index(0, len(cells))
 
 
-def _identified(how: Identified, text: pl.Series, cells: pl.DataFrame) -> pl.Series:
+def _identified(how: SkuOrTemplate, text: pl.Series, cells: pl.DataFrame) -> pl.Series:
     """The skus, and what stands in for those that are blank."""
     blank = text == ""
     if not blank.any():
@@ -80,6 +80,6 @@ def _identified(how: Identified, text: pl.Series, cells: pl.DataFrame) -> pl.Ser
     return behind(text, made.to_list(), place_behind(blank, pl.int_range(len(made), eager=True)))
 
 
-def _one_by_one(how: Gathering, cells: pl.DataFrame) -> pl.Series:
+def _one_by_one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
     names = [name for name in cells.columns if name[0] == "c" and name[1:].isdigit()]
     return pl.Series(list(map(how, cells.select(names).iter_rows())), dtype=pl.String)

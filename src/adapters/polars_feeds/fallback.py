@@ -14,7 +14,7 @@ from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.reject_rows import summed_up
 from commerce_core.parsing.returned_reports import without_end
-from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -68,9 +68,9 @@ class OddReader:
     _delimiter: str
 
     @classmethod
-    def of(cls, layout: Layout, terms: Terms, delimiter: str) -> "OddReader":
+    def of(cls, mapping: HeaderMapping, terms: Terms, delimiter: str) -> "OddReader":
         """For the records of one file."""
-        return cls(Grouping(layout, terms.profile), RecordReader(layout, terms), delimiter)
+        return cls(Grouping(mapping, terms.profile), RecordReader(mapping, terms), delimiter)
 
     def __call__(self, odd: pl.DataFrame) -> Sequence[tuple[Prepared, Record]]:
         """The records, which stand somewhere in the file each; offers and others."""

@@ -47,7 +47,7 @@ class PreparedReading:
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
-        self._read = TableReader(self.opening.layout, self.opening.terms)
+        self._read = TableReader(self.opening.mapping, self.opening.terms)
 
     @property
     def text(self) -> Text:
@@ -90,7 +90,7 @@ class PreparedReading:
             # No column of text has half a character in it.
             known = pl.Series(dtype=pl.UInt32)
             parts = [Oddities([(prepared, self.opening.read(prepared)) for prepared in offers])]
-        return ColumnBatch(self.opening.layout, parts, known, fates, reasons)
+        return ColumnBatch(self.opening.mapping, parts, known, fates, reasons)
 
     def _in_columns(self, offers: Sequence[Prepared]) -> tuple[pl.Series, Sequence[Part]]:
         """The numbers of those that are known, and the others, read."""
@@ -117,14 +117,14 @@ class PreparedReading:
         """Whether these are cells for the header, be it that blank ones follow."""
         if cells is None:
             return False
-        width = len(self.opening.layout.header)
+        width = len(self.opening.mapping.header)
         return len(cells) == width or (
             len(cells) > width and not any(cell.strip(BLANKS) for cell in cells[width:])
         )
 
     def _cells(self, fitting: Sequence[Prepared], marked: pl.DataFrame) -> pl.DataFrame:
         """The cells of records as columns."""
-        names = list(map(cell, range(len(self.opening.layout.header))))
+        names = list(map(cell, range(len(self.opening.mapping.header))))
         columns = zip(*(prepared.raw.cells or () for prepared in fitting), strict=False)
         found = dict(zip(names, columns, strict=False)) or dict.fromkeys(names, ())
         made = [pl.Series(name, texts, pl.String) for name, texts in found.items()]

@@ -12,7 +12,7 @@ from adapters.polars_feeds.report_rows import cut
 from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.record_reader import ragged
-from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.cells import read_sku
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
@@ -30,16 +30,16 @@ class Ragged:
     delimiter: str
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, layout: Layout, delimiter: str) -> "Ragged":
+    def of(cls, rows: pl.DataFrame, mapping: HeaderMapping, delimiter: str) -> "Ragged":
         """The records of one file."""
         skus = nulls(len(rows))
-        if layout.feedings["sku"].indexes == (0,):
+        if mapping.field_mappings["sku"].indexes == (0,):
             # Only a sku in the first cell of a single line can't have shifted.
             alone = rows["lines"] == 1
             if alone.any():
                 told, place = told_of(rows[cell(0)], alone, read_sku)
                 skus = behind(skus, told, place)
-        return cls(rows, skus, len(layout.header), delimiter)
+        return cls(rows, skus, len(mapping.header), delimiter)
 
     def __len__(self) -> int:
         return len(self.rows)

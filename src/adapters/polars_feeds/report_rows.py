@@ -14,7 +14,12 @@ from adapters.polars_feeds.reject_buffer import REJECTS
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.reject_rows import Delimited, Rows, RowWriter, also, overridden
-from commerce_core.parsing.returned_reports import BEGINNINGS, guarded, may_run_pattern, written
+from commerce_core.parsing.returned_reports import (
+    BEGINNINGS,
+    escape_formula,
+    needs_escaping_pattern,
+    written,
+)
 from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, Problem
 
 _ERROR: Final = pl.Schema({
@@ -116,7 +121,7 @@ class ColumnWriter:
         begins = pl.any_horizontal(
             pl.col(name).str.head(1).is_in(list(BEGINNINGS)).fill_null(value=False) for name in _OWN
         )
-        runs = pl.col("text").str.contains(may_run_pattern(self._form.delimiter))
+        runs = pl.col("text").str.contains(needs_escaping_pattern(self._form.delimiter))
         return pl.col("broken") | begins | runs
 
     def _by_reference(self, one: Mapping[str, Any]) -> str:
@@ -129,7 +134,7 @@ class ColumnWriter:
 
     def _row(self) -> pl.Expr:
         form = self._form
-        feed = written([guarded(self._by.feed_id)], form.delimiter, quoted=form.quoted)
+        feed = written([escape_formula(self._by.feed_id)], form.delimiter, quoted=form.quoted)
         own = [self._cell(name) for name in ("line", "code", *_OWN)]
         row = pl.concat_str(pl.lit(feed), *own, "text", separator=form.delimiter)
         return pl.concat_str(row, pl.lit(form.end))

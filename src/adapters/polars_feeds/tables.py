@@ -17,7 +17,7 @@ from adapters.polars_feeds.report_rows import shown, summed_up
 from adapters.polars_feeds.texts import behind, nulls, told_of
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.record_reader import FieldReader, Terms, sku_reader
-from commerce_core.profiles.mapping import PICTURES, Layout
+from commerce_core.profiles.mapping import PICTURES, HeaderMapping
 from commerce_core.schema.cells import Misread, Reading, reader_of
 from commerce_core.schema.fields import BY_NAME, LONGEST_SKU, Urls, Value
 from commerce_core.schema.problems import Noted, Problem
@@ -34,7 +34,7 @@ _PLAIN_SKU: Final = _SKU.len_bytes().is_between(1, LONGEST_SKU) & ~_SKU.starts_w
 class TableReader:
     """Reads the records of one layout."""
 
-    layout: Layout
+    mapping: HeaderMapping
     terms: Terms
     faults: Faults = field(factory=Faults)
     _fields: dict[str, ColumnReader] = field(init=False)
@@ -44,21 +44,21 @@ class TableReader:
 
     def __attrs_post_init__(self) -> None:
         """Prepares a reader for each field that the file has."""
-        self._settling = Settling(self.layout, self.terms, self.faults)
-        self._read_sku = sku_reader(self.layout.feedings["sku"], self.terms)
+        self._settling = Settling(self.mapping, self.terms, self.faults)
+        self._read_sku = sku_reader(self.mapping.field_mappings["sku"], self.terms)
         self._read_urls = reader_of(Urls(), self.terms.zone)
         self._fields = {
             name: ColumnReader.of(
                 FieldReader.of(feeding, self.terms), self.faults, self.terms.style.decimal
             )
-            for name, feeding in self.layout.feedings.items()
+            for name, feeding in self.mapping.field_mappings.items()
             if name != "sku"
         }
 
     def __call__(self, cells: pl.DataFrame) -> "Table":
         """The records with what their cells say, and every problem they have."""
         count = len(cells)
-        texts = gathered({n: f.gather for n, f in self.layout.feedings.items()}, cells)
+        texts = gathered({n: f.gather for n, f in self.mapping.field_mappings.items()}, cells)
         skus, sku_faults = self._skus(texts["sku"])
         readings = {name: read(texts[name]) for name, read in self._fields.items()}
         values = {name: found.values for name, found in readings.items()}
@@ -85,7 +85,7 @@ class TableReader:
 
     def _skus(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         """The skus, null where unreadable, and what is wrong with those."""
-        column = self.layout.feedings["sku"].column
+        column = self.mapping.field_mappings["sku"].column
         none = nulls(len(texts), pl.UInt32)
         plain = none.is_not_null()
         if column.pattern is None and not column.values and column.part is None:
@@ -267,13 +267,13 @@ class Table:
         return dict(sorted(found.items()))
 
     def _column_of(self, slot: Slot) -> str | None:
-        return None if slot.shown is not None else self._by.layout.column_of(slot.name)
+        return None if slot.shown is not None else self._by.mapping.column_of(slot.name)
 
     def _shown(self, slot: Slot) -> pl.Series:
         """The one cell of each record as it stands, or its text put together."""
         if slot.shown is not None:
             return slot.shown
-        feeding = self._by.layout.feedings[slot.name]
+        feeding = self._by.mapping.field_mappings[slot.name]
         if len(feeding.indexes) == 1 and not self._by.terms.profile.identity:
             return self.cells[cell(feeding.indexes[0])]
         return self.texts[slot.name]
@@ -302,7 +302,7 @@ class Table:
 
     def _absent_in(self, rows: pl.Series) -> dict[str, pl.Series]:
         absent = {name: column.gather(rows) for name, column in self.absent.items()}
-        if "currency" not in self._by.layout.feedings:
+        if "currency" not in self._by.mapping.field_mappings:
             # The record says something of it where it is known.
             absent["currency"] = self.values["currency"].gather(rows).is_null()
         return absent

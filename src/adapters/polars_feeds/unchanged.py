@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from attrs import define, field
 
-from commerce_core.parsing.fingerprints import Fingerprinting, Known
+from commerce_core.parsing.fingerprints import FingerprintIndex, Fingerprinting
 
 ENGINE = f"polars {pl.__version__}"
 """Whose fingerprints they are; another version may hash in another way."""
@@ -26,7 +26,7 @@ def unmarked(records: pl.DataFrame) -> pl.DataFrame:
 
 
 @define
-class Recognition:
+class Matcher:
     """Marks the records of one file by which product they are known to be, if any.
 
     Most files come in the order of the one before. So a record is first compared with the product
@@ -34,7 +34,7 @@ class Recognition:
     """
 
     _fingerprinting: Fingerprinting
-    _known: Known
+    _known: FingerprintIndex
     _columns: pl.DataFrame | None = field(init=False)
     _next: int = field(default=0, init=False)
 

@@ -29,7 +29,7 @@ from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.connection.errors import severed, told, translated
-from adapters.postgres.connection.notifications import listening
+from adapters.postgres.connection.notifications import subscribe
 from adapters.postgres.connection.rows import Connection
 from adapters.postgres.connection.timeouts import as_before
 from adapters.postgres.migrations import migrate
@@ -183,7 +183,7 @@ class PostgresStore:
             yield Unit.on(db, db.session_name)
 
     @contextmanager
-    def looking(self) -> Generator[UnitOfWork]:
+    def read_only(self) -> Generator[UnitOfWork]:
         """Each statement is a transaction of its own, which spares the round trips around it."""
         with self._connected() as db:
             yield Unit.on(db, db.session_name)
@@ -194,7 +194,7 @@ class PostgresStore:
             yield db
 
     @contextmanager
-    def exporting(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
+    def export(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
         """The products that fit, as a file, over a connection of its own.
 
         Whoever takes the file may be slow, and nobody else should wait for a connection then.
@@ -245,9 +245,9 @@ class PostgresStore:
             "waiting": told.get("requests_waiting", 0),
         }
 
-    def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+    def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls `wake` when a job was released, given back or finished; needs a connection more."""
-        return listening(self._conninfo, wake)
+        return subscribe(self._conninfo, wake)
 
     def _check_idle(self, db: _Session) -> None:
         """Refuses a connection whose server has gone while it lay in the pool.

@@ -118,7 +118,7 @@ def scope_of(kind: EventKind) -> Scope:
 
 
 @frozen
-class Told:
+class NewEvent:
     """The id and the moment of an event that is about to be told."""
 
     event_id: str
@@ -208,7 +208,7 @@ class Told:
 
 
 def announced(
-    told: Callable[[], Told],
+    told: Callable[[], NewEvent],
     publication: Publication,
     summary: Summary,
     oversold: Sequence[Oversold],

@@ -16,7 +16,7 @@ from attrs import fields_dict
 
 from commerce_core.catalog.product import Product
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
-from commerce_core.parsing.returned_reports import guarded, written
+from commerce_core.parsing.returned_reports import escape_formula, written
 from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 
 ExportForm = Literal["csv", "ndjson"]
@@ -50,7 +50,7 @@ def csv_line(product: Product) -> str:
     cells = [
         product.product_id,
         product.partner_id,
-        guarded(product.partner_name),
+        escape_formula(product.partner_name),
         product.source_id,
         str(product.version),
         moment(product.updated_at),
@@ -63,7 +63,7 @@ def csv_line(product: Product) -> str:
 
 def sku_cell(sku: str) -> str:
     """A sku as a cell: reading takes off one apostrophe, whosever it is."""
-    return guarded(f"'{sku}" if sku.startswith("'") else sku)
+    return escape_formula(f"'{sku}" if sku.startswith("'") else sku)
 
 
 def _cell(name: str, value: Value) -> str:
@@ -72,7 +72,7 @@ def _cell(name: str, value: Value) -> str:
         case None:
             return ""
         case str():
-            return guarded(value) if name in GUARDED else value
+            return escape_formula(value) if name in GUARDED else value
         case Decimal():
             return f"{value:f}"
         case datetime():

@@ -35,7 +35,7 @@ from commerce_core.parsing.decoding import read_text
 from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.profiles.mapping import Layout, lay_out, rivals_of, tidy_header
+from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of, tidy_header
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL, Column, Preset, Profile
 from commerce_core.schema.fields import AMOUNTS, Mode
@@ -97,7 +97,7 @@ class _Examination:
     tallies: list[Tally] = field(factory=list[Tally])
     extent: Extent = field(factory=lambda: Extent(0, 0, complete=True))
     profile: Profile = CANONICAL
-    layout: Layout | None = None
+    mapping: HeaderMapping | None = None
     mode: Mode = "full"
     refusal: Refusal | None = None
     refusal_as_it_is: Refusal | None = None
@@ -211,15 +211,15 @@ class _Examination:
         if self._asked.profile is None:
             self._propose_preset()
         self._ask_about_rivals()
-        self.layout = understood(self.header, self.profile, self._currency)
+        self.mapping = understood(self.header, self.profile, self._currency)
         if self._asked.profile is None:
             self._suggest()
         if self._asked.mode is None and self._is_update():
             self.mode = "delta"
             detail = "it has prices or stock alone: read as a delta, for products that are there"
             self.notes.append(Note("delta", None, detail))
-        if self.layout is not None:
-            self._look_at_fields(self.layout)
+        if self.mapping is not None:
+            self._look_at_fields(self.mapping)
         self._ask_for_identity()
 
     @property
@@ -277,16 +277,16 @@ class _Examination:
 
     def _fed(self) -> tuple[str, ...]:
         """The fields that the header feeds, and those whose column is in question."""
-        if self.layout is None:
+        if self.mapping is None:
             return tuple(self._rivals())
-        has_sku = self.layout.feedings["sku"].indexes or in_full(self.profile).identity
-        fed = (name for name in self.layout.feedings if name != "sku" or has_sku)
+        has_sku = self.mapping.field_mappings["sku"].indexes or in_full(self.profile).identity
+        fed = (name for name in self.mapping.field_mappings if name != "sku" or has_sku)
         return (*fed, *self._rivals())
 
     def _suggest(self) -> None:
         if self.profile.preset not in ("canonical", "google-merchant"):
             return
-        unused = self.layout.unused if self.layout else tuple(self.header)
+        unused = self.mapping.unused if self.mapping else tuple(self.header)
         columns = dict(self.profile.columns)
         for found in suggest(self.tallies, unused, self._fed()):
             if isinstance(found, Question):
@@ -296,19 +296,19 @@ class _Examination:
                 join = " " if len(found.columns) > 1 else None
                 columns[found.field] = Column(found.columns, join=join)
         self.profile = evolve(self.profile, columns=columns)
-        self.layout = understood(self.header, self.profile, self._currency)
+        self.mapping = understood(self.header, self.profile, self._currency)
 
     def _is_update(self) -> bool:
         fed = set(self._fed())
         return "sku" in fed and len(fed) > 1 and fed <= _UPDATES
 
-    def _look_at_fields(self, layout: Layout) -> None:
-        fed = list(fed_fields(layout, self.tallies))
+    def _look_at_fields(self, mapping: HeaderMapping) -> None:
+        fed = list(fed_fields(mapping, self.tallies))
         found = list(findings(fed, self._currency))
         for finding in found:
             self._keep(finding)
         if self._asked.profile is None:
-            self.profile = amended(self.profile, found, layout)
+            self.profile = amended(self.profile, found, mapping)
         for each in fed:
             if each.name == "gtin":
                 self.notes += gtin_notes(each.tally)
@@ -325,7 +325,7 @@ class _Examination:
     def _ask_for_identity(self) -> None:
         if "sku" in self._fed() or any(" sku" in q.question for q in self.questions):
             return
-        free = (t for t in self.tallies if set(_feeds(t, self.layout)) <= {"gtin", "mpn"})
+        free = (t for t in self.tallies if set(_feeds(t, self.mapping)) <= {"gtin", "mpn"})
         keys = [tally for tally in free if tally.is_key][:_MOST_KEYS]
         options = tuple(
             Option(tally.header, f"never blank, never twice, as in {next(iter(tally.samples))!r}")
@@ -375,7 +375,7 @@ class _Examination:
         try:
             reader = open_feed(self._rewound(), self._terms(profile))
             if reader.mends is None:
-                lay_out(self.header, self.mode, in_full(profile), self._currency)
+                map_header(self.header, self.mode, in_full(profile), self._currency)
             else:
                 reading.mended = True
             reading.read(reader, max(self.extent.records, 1))
@@ -393,8 +393,8 @@ class _Examination:
 
     def _diagnosis(self) -> Diagnosis:
         told = self.reading.told() if self.header else DryRead()
-        layout = self.layout
-        mapping = tuple(_mapping(layout, self._fed())) if layout else ()
+        mapping = self.mapping
+        mapped = tuple(_mapping(mapping, self._fed())) if mapping else ()
         return Diagnosis(
             verdict=self._verdict(),
             refusal=self.refusal,
@@ -406,11 +406,11 @@ class _Examination:
             encoding=self.encoding,
             dialect=self.dialect,
             preset=self.profile.preset,
-            mapping=mapping,
-            missing=self._missing(mapping),
+            mapping=mapped,
+            missing=self._missing(mapped),
             suggestions=tuple(self.suggestions),
-            unused_columns=layout.unused if layout else tuple(filter(None, self.header)),
-            columns=tuple(t.look(_feeds(t, layout), ()) for t in self.tallies),
+            unused_columns=mapping.unused if mapping else tuple(filter(None, self.header)),
+            columns=tuple(t.look(_feeds(t, mapping), ()) for t in self.tallies),
             notes=(*self.notes, *self.reading.notes()),
             dry_read=told,
             questions=tuple(self.questions),
@@ -430,16 +430,18 @@ class _Examination:
         return tuple(n for n in wanted if n not in {m.field for m in mapping})
 
 
-def _mapping(layout: Layout, fed: Sequence[str]) -> Iterator[Mapped]:
-    for name, feeding in layout.feedings.items():
+def _mapping(mapping: HeaderMapping, fed: Sequence[str]) -> Iterator[Mapped]:
+    for name, feeding in mapping.field_mappings.items():
         if name in fed:
-            yield Mapped(name, tuple(layout.header[i] for i in feeding.indexes))
+            yield Mapped(name, tuple(mapping.header[i] for i in feeding.indexes))
 
 
-def _feeds(tally: Tally, layout: Layout | None) -> tuple[str, ...]:
-    if layout is None:
+def _feeds(tally: Tally, mapping: HeaderMapping | None) -> tuple[str, ...]:
+    if mapping is None:
         return ()
-    return tuple(n for n, feeding in layout.feedings.items() if tally.index in feeding.indexes)
+    return tuple(
+        n for n, feeding in mapping.field_mappings.items() if tally.index in feeding.indexes
+    )
 
 
 def _nothing_accepted(reading: Reading) -> Refusal:

@@ -12,7 +12,7 @@ from commerce_core.base.text import squash
 from commerce_core.doctor.columns import Tally
 from commerce_core.doctor.diagnosis import Option, Question, Suggestion
 from commerce_core.doctor.words import HEADERS, field_by_part, speaks_against
-from commerce_core.profiles.mapping import Layout, lay_out, rivals_of
+from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import PRESETS, TEMPLATE_PART, Column, Preset, Profile
 from commerce_core.schema.fields import FIELDS
@@ -39,10 +39,10 @@ def _score(header: Sequence[str], preset: Preset, currency: str | None) -> int:
     if not _is_of_kind(header, profile):
         return 0
     try:
-        layout = lay_out(header, "delta", unrivalled(header, profile, currency), currency)
+        mapping = map_header(header, "delta", unrivalled(header, profile, currency), currency)
     except FileRefused:
         return 0
-    return len(layout.header) - len(layout.unused)
+    return len(mapping.header) - len(mapping.unused)
 
 
 def _is_of_kind(header: Sequence[str], profile: Profile) -> bool:
@@ -69,18 +69,20 @@ def unrivalled(header: Sequence[str], profile: Profile, currency: str | None) ->
     return evolve(profile, columns={**profile.columns, **pinned})
 
 
-def understood(header: Sequence[str], profile: Profile, currency: str | None) -> Layout | None:
+def understood(
+    header: Sequence[str], profile: Profile, currency: str | None
+) -> HeaderMapping | None:
     """The layout as far as it goes, without fields that are unclear or missing.
 
     None where not even that goes, as no cell names a field or there are too many.
     """
     plain = unrivalled(header, in_full(profile), currency)
     with suppress(FileRefused):
-        return lay_out(header, "delta", plain, currency)
+        return map_header(header, "delta", plain, currency)
     columns = {name: column for name, column in plain.columns.items() if name != "sku"}
     without_sku = evolve(plain, columns=columns, constants={**plain.constants, "sku": "-"})
     with suppress(FileRefused):
-        return lay_out(header, "delta", without_sku, currency)
+        return map_header(header, "delta", without_sku, currency)
     return None
 
 

@@ -11,7 +11,7 @@ from commerce_core.doctor.columns import Tally
 from commerce_core.doctor.diagnosis import Note, Option, Question
 from commerce_core.doctor.styles import decimal_marks, is_ambiguous, wants_mark
 from commerce_core.doctor.words import MINOR, WORDS, parts_of
-from commerce_core.profiles.mapping import Feeding, Layout
+from commerce_core.profiles.mapping import FieldMapping, HeaderMapping
 from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.profiles.profile import Column, DecimalMark, Profile
 from commerce_core.schema import fields as schema
@@ -45,13 +45,13 @@ class Fed:
 
     name: str
     kind: Kind
-    feeding: Feeding
+    feeding: FieldMapping
     tally: Tally
 
 
-def fed_fields(layout: Layout, tallies: Sequence[Tally]) -> Iterator[Fed]:
+def fed_fields(mapping: HeaderMapping, tallies: Sequence[Tally]) -> Iterator[Fed]:
     """Each field that one column feeds by itself, or first."""
-    for name, feeding in layout.feedings.items():
+    for name, feeding in mapping.field_mappings.items():
         if feeding.indexes and feeding.column.join is None and not feeding.column.pairs:
             yield Fed(name, feeding.field.kind, feeding, tallies[feeding.indexes[0]])
 
@@ -243,7 +243,7 @@ def _unclear_symbols(
             yield Finding(fed.name, question=Question("currency", fed.tally.header, asked, options))
 
 
-def amended(profile: Profile, found: Sequence[Finding], layout: Layout) -> Profile:
+def amended(profile: Profile, found: Sequence[Finding], mapping: HeaderMapping) -> Profile:
     """The profile with every change; a mark before decimals that all share is said once."""
     changes: dict[str, dict[str, object]] = {}
     for finding in found:
@@ -257,13 +257,13 @@ def amended(profile: Profile, found: Sequence[Finding], layout: Layout) -> Profi
     columns = dict(profile.columns)
     for name, change in changes.items():
         if change:
-            columns[name] = evolve(_column(profile, layout, name), **change)
+            columns[name] = evolve(_column(profile, mapping, name), **change)
     return evolve(profile, columns=columns)
 
 
-def _column(profile: Profile, layout: Layout, name: str) -> Column:
+def _column(profile: Profile, mapping: HeaderMapping, name: str) -> Column:
     """The column as the profile has it; of several headers those that the file has."""
     if name in profile.columns:
         return profile.columns[name]
-    feeding = layout.feedings[name]
-    return evolve(feeding.column, from_=tuple(layout.header[i] for i in feeding.indexes))
+    feeding = mapping.field_mappings[name]
+    return evolve(feeding.column, from_=tuple(mapping.header[i] for i in feeding.indexes))

@@ -15,9 +15,9 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import Conflict
 from commerce_core.feeds.summary import Outcome, Summary
 
-MOST_SILENT_ENDS: Final = 3
+MOST_CRASHED_ATTEMPTS: Final = 3
 """After so many attempts that ended without a word a feed is set aside."""
-MOST_SEVERED_ENDS: Final = 5
+MOST_DISCONNECTED_ATTEMPTS: Final = 5
 """After so many attempts under which the store fell over, too."""
 LEASE: Final = timedelta(seconds=30)
 """How long a claim holds without being renewed, by the store's clock."""
@@ -79,9 +79,9 @@ class JobError:
 class Job:
     """What is to be done with a feed. A finished job never runs again.
 
-    `attempts` counts its claims, `silent_ends` those that nobody finished or gave back, and
-    `severed_ends` those under which the store fell over, or the way to it was cut. `decision` is
-    what was decided when it was held.
+    `attempts` counts its claims, `crashed_attempts` the ones that were neither finished nor given
+    back, `disconnected_attempts` those that lost the store or the connection to it. `decision` is
+    the one taken when it was held.
     """
 
     job_id: str
@@ -93,8 +93,8 @@ class Job:
     created_at: datetime
     outcome: Outcome | None = None
     attempts: int = 0
-    silent_ends: int = 0
-    severed_ends: int = 0
+    crashed_attempts: int = 0
+    disconnected_attempts: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress = Progress()
@@ -115,12 +115,12 @@ class Job:
     @property
     def why_set_aside(self) -> str | None:
         """Why no further attempt at it is made, if so."""
-        if self.silent_ends >= MOST_SILENT_ENDS:
-            return f"{self.silent_ends} attempts ended without a word; the feed is set aside."
-        if self.severed_ends >= MOST_SEVERED_ENDS:
+        if self.crashed_attempts >= MOST_CRASHED_ATTEMPTS:
+            return f"{self.crashed_attempts} attempts ended without a word; the feed is set aside."
+        if self.disconnected_attempts >= MOST_DISCONNECTED_ATTEMPTS:
             return (
-                f"In {self.severed_ends} attempts the database fell over or was cut off; the feed "
-                "is set aside."
+                f"In {self.disconnected_attempts} attempts the database fell over or was cut off; "
+                "the feed is set aside."
             )
         return None
 

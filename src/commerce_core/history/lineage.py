@@ -18,14 +18,14 @@ from commerce_core.feeds.feed import Feed
 from commerce_core.parsing.grouping import Prepared
 from commerce_core.parsing.reader import Opening, begin
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.profiles.mapping import PICTURES, Feeding
+from commerce_core.profiles.mapping import PICTURES, FieldMapping
 from commerce_core.profiles.normalise import translation
 from commerce_core.profiles.presets import in_full
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 
 
 @frozen
-class CellSaid:
+class CellRef:
     """A cell of a record, under its header as the partner wrote it."""
 
     column: str
@@ -33,7 +33,7 @@ class CellSaid:
 
 
 @frozen
-class Witness:
+class SourceRecord:
     """A record that set values of a product, and the feed and publication that it came with.
 
     `text` is the record as it stands in the raw file, `cells` are its cells; both are empty where
@@ -52,12 +52,12 @@ class Witness:
     profile_version: int
     line: int
     text: str = ""
-    cells: tuple[CellSaid, ...] = ()
+    cells: tuple[CellRef, ...] = ()
     note: str | None = None
 
 
 @frozen
-class ValueSaid:
+class ValueOrigin:
     """One value of a product: the version that set it, the cells that said it, how they are read.
 
     `cells` are empty where no cell said it: `reading` tells what did.
@@ -68,7 +68,7 @@ class ValueSaid:
     version: int
     feed_id: str
     line: int
-    cells: tuple[CellSaid, ...]
+    cells: tuple[CellRef, ...]
     reading: str
 
 
@@ -81,9 +81,9 @@ class Lineage:
     sku: str
     version: int
     status: ProductStatus
-    written_by: Witness
-    witnesses: tuple[Witness, ...]
-    values: tuple[ValueSaid, ...]
+    written_by: SourceRecord
+    witnesses: tuple[SourceRecord, ...]
+    values: tuple[ValueOrigin, ...]
 
 
 @frozen
@@ -129,7 +129,7 @@ class Origins:
 
 
 @frozen
-class Testimony:
+class RecordReading:
     """One record of a raw file, and how the file is read."""
 
     opening: Opening
@@ -137,30 +137,32 @@ class Testimony:
     prepared: Prepared
 
     @property
-    def cells(self) -> tuple[CellSaid, ...]:
+    def cells(self) -> tuple[CellRef, ...]:
         """All its cells, those that it took from the record before it included."""
-        header = self.opening.layout.header
+        header = self.opening.mapping.header
         return tuple(
-            CellSaid(column, cell)
+            CellRef(column, cell)
             for column, cell in zip(header, self.prepared.raw.cells or (), strict=False)
         )
 
-    def said(self, field: str, value: Value) -> tuple[tuple[CellSaid, ...], str]:
+    def said(self, field: str, value: Value) -> tuple[tuple[CellRef, ...], str]:
         """The cells that said a field, and how they are read."""
-        feeding = self.opening.layout.feedings.get(field)
+        feeding = self.opening.mapping.field_mappings.get(field)
         cells = self.prepared.raw.cells
         if feeding is None or cells is None:
             return (), self._assumed(field)
-        header = self.opening.layout.header
-        used = tuple(CellSaid(header[i], cells[i]) for i in feeding.indexes if i < len(cells))
+        header = self.opening.mapping.header
+        used = tuple(CellRef(header[i], cells[i]) for i in feeding.indexes if i < len(cells))
         if not any(cell.cell for cell in used):
             return (), self._assumed(field) if field == "currency" else "set by the profile"
         return used, "; ".join(self._steps(field, feeding, cells, value))
 
     def _assumed(self, field: str) -> str:
         if field == "currency":
-            feedings = (self.opening.layout.feedings.get(n) for n in ("price", "sale_price"))
-            if any(feeding and feeding.currency for feeding in feedings):
+            field_mappings = (
+                self.opening.mapping.field_mappings.get(n) for n in ("price", "sale_price")
+            )
+            if any(feeding and feeding.currency for feeding in field_mappings):
                 return "said by the header of the price, or beside its number"
             where = "the profile's" if self.terms.profile.currency else "the partner's"
             return f"beside the price, or {where} currency"
@@ -169,7 +171,7 @@ class Testimony:
         return "the file has no column for it"
 
     def _steps(
-        self, field: str, feeding: Feeding, cells: Sequence[str], value: Value
+        self, field: str, feeding: FieldMapping, cells: Sequence[str], value: Value
     ) -> Iterator[str]:
         """What was done to the cells, step by step."""
         text = feeding.gather(cells)
@@ -196,24 +198,28 @@ def _shown(value: Value) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def testimonies(raw: BinaryIO, terms: Terms, lines: Sequence[int]) -> dict[int, Testimony]:
+def record_readings(raw: BinaryIO, terms: Terms, lines: Sequence[int]) -> dict[int, RecordReading]:
     """The records that begin on these lines, by line; reads no further than the last of them."""
-    wanted, found = set(lines), dict[int, Testimony]()
+    wanted, found = set(lines), dict[int, RecordReading]()
     opening = begin(raw, terms)
     terms = evolve(terms, profile=in_full(terms.profile))
     for prepared in opening.prepared:
         if prepared.raw.line in wanted:
-            found[prepared.raw.line] = Testimony(opening, terms, prepared)
+            found[prepared.raw.line] = RecordReading(opening, terms, prepared)
         if len(found) == len(wanted):
             break
     return found
 
 
-def witness(
-    version: Product, publication: Publication, feed: Feed, told: Testimony | None, note: str | None
-) -> Witness:
+def source_record(
+    version: Product,
+    publication: Publication,
+    feed: Feed,
+    told: RecordReading | None,
+    note: str | None,
+) -> SourceRecord:
     """The record that wrote a version, as far as it can be shown."""
-    return Witness(
+    return SourceRecord(
         version.version,
         publication.number or 0,
         publication.kind,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from commerce_core.activity.events import Told
+from commerce_core.activity.events import NewEvent
 from commerce_core.base.errors import FileRefused, NotFound
 from commerce_core.feeds.coalescing import Coalesced, UnderWay, coalesce
 from commerce_core.feeds.job import Job
@@ -24,7 +24,7 @@ class Claiming:
     files: Files
     at: datetime
     lease: timedelta
-    told: Callable[[], Told]
+    told: Callable[[], NewEvent]
 
     def next(self) -> Job | None:
         """The next released job, running now; None where there is nothing to claim."""

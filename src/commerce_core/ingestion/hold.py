@@ -9,14 +9,14 @@ from commerce_core.feeds.feed import Feed, FeedQuery
 from commerce_core.feeds.guards import holds, worse
 from commerce_core.feeds.job import Job, JobQuery
 from commerce_core.feeds.summary import Summary
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import UnitOfWork
 
 MOST_LOOKED_AT: Final = 200
 """Held feeds that are looked at together."""
 
 
-def is_held(unit: UnitOfWork, job: Job, plan: KeptPlan | None) -> bool:
+def is_held(unit: UnitOfWork, job: Job, plan: SavedPlan | None) -> bool:
     """Whether guards keep the feed from the catalog, since no approval covers what they say.
 
     An approval covers the plan that was kept when it was given, and none that is worse.

@@ -15,7 +15,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from commerce_core.activity.events import MOST_OVERSOLD, Event, Told, announced
+from commerce_core.activity.events import MOST_OVERSOLD, Event, NewEvent, announced
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.ids import Entropy, mint, mint_block
 from commerce_core.catalog.product import Oversold
@@ -26,9 +26,9 @@ from commerce_core.feeds.summary import Outcome, Summary
 from commerce_core.ingestion.hold import is_held, supersede_held
 from commerce_core.ingestion.plan import Planned, Planning, Run, newer_full_snapshot
 from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport
-from commerce_core.ingestion.unchanged import recognised
-from commerce_core.plans.comparison import Incoming, Plan
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.ingestion.unchanged import same_bytes
+from commerce_core.plans.comparison import FeedContext, Plan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.engine import Batch, FeedEngine
 from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock, KeepLease
@@ -65,7 +65,7 @@ class Ingest:
 
     def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
         feed = unit.feeds.get(job.feed_id)
-        same = self._recognised(unit, job, feed)
+        same = self._same_bytes(unit, job, feed)
         if same is not None:
             return self._recognise(unit, job, feed, same)
         # The lease is renewed from a unit of its own. That would wait for this one if this one had
@@ -83,12 +83,12 @@ class Ingest:
         job = evolve(job, progress=landed.progress)
         return self._finish(unit, job, run.feed, landed)
 
-    def _recognised(self, unit: UnitOfWork, job: Job, feed: Feed) -> Summary | None:
+    def _same_bytes(self, unit: UnitOfWork, job: Job, feed: Feed) -> Summary | None:
         """What becomes of the records of a feed whose bytes the source published last."""
         if job.kind != "ingest" or job.decision or newer_full_snapshot(unit, feed):
             return None
         version = unit.sources.profile(feed.source_id).version
-        return recognised(unit, feed, unit.partners.get(feed.partner_id), version)
+        return same_bytes(unit, feed, unit.partners.get(feed.partner_id), version)
 
     def _recognise(self, unit: UnitOfWork, job: Job, feed: Feed, summary: Summary) -> Job:
         """Writes that the catalog shows the feed already. Nothing is read, nothing published."""
@@ -107,16 +107,16 @@ class Ingest:
                 self._told().of_feed("feed.superseded", held, by=feed.feed_id) for held in ended
             )
 
-    def _told(self) -> Told:
+    def _told(self) -> NewEvent:
         now = self.clock()
-        return Told(mint("evt", now, self.entropy), now)
+        return NewEvent(mint("evt", now, self.entropy), now)
 
     def _land(self, unit: UnitOfWork, job: Job, planning: Planning, run: Run) -> "_Landed":
         """Applies what the feed changes, if any is accepted and no guard holds it."""
         publication = self._publication(job, run)
 
-        def load(incoming: Incoming, batches: Iterable[Batch]) -> Plan | None:
-            return unit.products.load(incoming, batches, publication, self._stem())
+        def load(feed_context: FeedContext, batches: Iterable[Batch]) -> Plan | None:
+            return unit.products.load(feed_context, batches, publication, self._stem())
 
         lands = job.kind == "ingest" and not run.may_be_refused
         planned = planning.plan(unit, run, load if lands else None)
@@ -265,7 +265,7 @@ class _Landed:
     summary: Summary
     problems: list[Problem]
     progress: Progress
-    kept: KeptPlan | None
+    kept: SavedPlan | None
     refused: JobError | None
     held: bool
 

@@ -65,7 +65,7 @@ class _Marked(RecordBatch):
             evolve(r, fate="overtaken") if r.sku in overtaken and not r.rejected else r
             for r in batch
         )
-        return cls(tuple(late), batch.recognised, of_batch=batch)
+        return cls(tuple(late), batch.matched, of_batch=batch)
 
     @property
     def records_read(self) -> int:

@@ -23,20 +23,20 @@ from commerce_core.ingestion.late import overtaken_skus, without_overtaken
 from commerce_core.ingestion.reject_report import MOST_COMPARED_KEPT
 from commerce_core.ingestion.tally import Tally, Tell
 from commerce_core.parsing.decoding import OpenRaw
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.reader import begin
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.partners.partner import Partner
-from commerce_core.plans.comparison import Incoming, Plan
-from commerce_core.plans.saved_plan import KeptPlan, judged
+from commerce_core.plans.comparison import FeedContext, Plan
+from commerce_core.plans.saved_plan import SavedPlan, judged
 from commerce_core.ports.engine import Batch, FeedEngine, Reading
 from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
-Load = Callable[[Incoming, Iterable[Batch]], Plan | None]
+Load = Callable[[FeedContext, Iterable[Batch]], Plan | None]
 """Reads a feed straight into an empty catalog; None where that can't be done so."""
 _LEAST_RECOGNISED: Final = 1 << 20
 """Bytes of a delta from which on it is worth to fetch what its records are recognised by."""
@@ -105,7 +105,7 @@ class Planned:
     reading: Reading
     loaded: bool = False
     summary: Summary = NO_SUMMARY
-    kept: KeptPlan | None = None
+    kept: SavedPlan | None = None
 
 
 @frozen
@@ -181,51 +181,53 @@ class Planning:
         return loaded or self._compare(unit, run, known)
 
     def _load(self, run: Run, load: Load) -> Planned | None:
-        with self._reading(run, NOTHING_KNOWN) as (tally, reading, incoming):
-            plan = load(incoming, tally.counted(reading, run.tell))
+        with self._reading(run, NO_FINGERPRINTS) as (tally, reading, feed_context):
+            plan = load(feed_context, tally.counted(reading, run.tell))
         return None if plan is None else Planned(plan, tally, reading, loaded=True)
 
-    def _compare(self, unit: UnitOfWork, run: Run, known: Known) -> Planned:
+    def _compare(self, unit: UnitOfWork, run: Run, known: FingerprintIndex) -> Planned:
         """Reads the feed, less what is recognised, and compares it with the catalog."""
         while True:
-            with self._reading(run, known) as (tally, reading, incoming):
+            with self._reading(run, known) as (tally, reading, feed_context):
                 batches = tally.counted(without_overtaken(reading, run.overtaken), run.tell)
-                plan = unit.products.compare(incoming, batches, MOST_COMPARED_KEPT)
+                plan = unit.products.compare(feed_context, batches, MOST_COMPARED_KEPT)
             if not plan.contested:
                 return Planned(plan, tally, reading)
             known = known.without(plan.contested)
 
     @contextmanager
-    def _reading(self, run: Run, known: Known) -> Generator[tuple[Tally, Reading, Incoming]]:
+    def _reading(
+        self, run: Run, known: FingerprintIndex
+    ) -> Generator[tuple[Tally, Reading, FeedContext]]:
         """The feed opened from its beginning, with what counts it."""
         tally = Tally(self.clock, run.feed.bytes)
         with run.open_raw() as raw:
             reading = self.engine.open(tally.metered(raw), run.terms, known)
-            yield tally, reading, _incoming(run, reading.opening.layout)
+            yield tally, reading, _incoming(run, reading.opening.mapping)
 
-    def _known(self, unit: UnitOfWork, run: Run) -> Known:
+    def _known(self, unit: UnitOfWork, run: Run) -> FingerprintIndex:
         """What records are recognised by; nothing where that isn't worth it."""
         small = run.feed.mode == "delta" and run.feed.bytes < _LEAST_RECOGNISED
         if run.overtaken or small:
-            return NOTHING_KNOWN
-        return unit.products.known(run.feed.partner_id, run.feed.source_id)
+            return NO_FINGERPRINTS
+        return unit.products.fingerprints(run.feed.partner_id, run.feed.source_id)
 
     def _validate(self, run: Run) -> Planned:
         """Reads the feed to its end, and compares it with nothing."""
         rejected = unreadable = 0
-        with self._reading(run, NOTHING_KNOWN) as (tally, reading, incoming):
+        with self._reading(run, NO_FINGERPRINTS) as (tally, reading, feed_context):
             for batch in tally.counted(reading, run.tell):
                 rejected += batch.rejected
                 unreadable += batch.skus_unreadable
-        plan = Plan(incoming, rejected=rejected, skus_unreadable=unreadable)
+        plan = Plan(feed_context, rejected=rejected, skus_unreadable=unreadable)
         return Planned(plan, tally, reading)
 
-    def _judge(self, unit: UnitOfWork, run: Run, planned: Planned) -> KeptPlan:
+    def _judge(self, unit: UnitOfWork, run: Run, planned: Planned) -> SavedPlan:
         """What is kept of the plan, with what the source's guards say of it."""
         last = self._last_full(unit, run)
         before = summary_of(unit, last.feed_id) if last else None
         plan, summary = planned.plan, planned.summary
-        return KeptPlan.of(
+        return SavedPlan.of(
             run.feed,
             plan,
             summary,
@@ -268,15 +270,15 @@ def _mending(unit: UnitOfWork, feed: Feed, mended: str | None) -> Feed:
     return evolve(feed, mode="delta", snapshot_at=as_of)
 
 
-def _incoming(run: Run, layout: Layout) -> Incoming:
+def _incoming(run: Run, mapping: HeaderMapping) -> FeedContext:
     """What the comparison has to know. A price column brings a currency with it, named or not."""
     columns = {
-        name: layout.column_of(name) or name
-        for name in layout.feedings
+        name: mapping.column_of(name) or name
+        for name in mapping.field_mappings
         if name in PRODUCT_FIELDS or name == "sku"
     }
     feed = run.feed
-    return Incoming(
+    return FeedContext(
         feed.partner_id,
         feed.source_id,
         feed.feed_id,

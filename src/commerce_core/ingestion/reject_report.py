@@ -50,7 +50,7 @@ class RejectReport:
         `found` is what the comparison found, by line. `alive` is called often.
         """
         opening = reading.opening
-        width = len(opening.layout.header)
+        width = len(opening.mapping.header)
         write = RowWriter(feed_id, opening.delimiter, opening.header, width, found, alive)
         return cls(reading, write, again)
 

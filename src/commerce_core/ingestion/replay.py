@@ -100,7 +100,7 @@ class Replaying:
 
     def _fold_from(self, partner: Partner, number: int) -> Iterator[Publication]:
         """Folds the publications behind that number, and gives each that was folded."""
-        recognised = self._recognised(partner)
+        matched = self._same_bytes(partner)
         while True:
             with self.store.begin() as unit:
                 some = unit.publications.of_partner(partner.partner_id, number, LARGEST_LIMIT)
@@ -108,7 +108,7 @@ class Replaying:
                 return
             for publication in some:
                 with self.scratch.begin() as unit:
-                    for feed in recognised:
+                    for feed in matched:
                         if _was_applied_before(feed, publication):
                             _keep(unit, feed)
                 self._fold(partner, publication)
@@ -180,7 +180,7 @@ class Replaying:
         id_, owner = publication.source_id, publication.partner_id
         return found or Source(id_, owner, f"removed {id_}", publication.mode, at)
 
-    def _recognised(self, partner: Partner) -> list[Feed]:
+    def _same_bytes(self, partner: Partner) -> list[Feed]:
         """Feeds that were recognised: they published nothing, but others are late by them."""
         with self.store.begin() as unit:
             query = FeedQuery(partner_id=partner.partner_id, status="applied")

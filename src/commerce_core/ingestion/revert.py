@@ -11,7 +11,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from commerce_core.activity.events import MOST_OVERSOLD, Event, Told, announced
+from commerce_core.activity.events import MOST_OVERSOLD, Event, NewEvent, announced
 from commerce_core.base.errors import Conflict
 from commerce_core.base.ids import Entropy, mint
 from commerce_core.catalog.product import Oversold
@@ -83,9 +83,9 @@ class Reverting:
             yield self._told().applied(feed, job.job_id, summary)
         yield from announced(self._told, published, summary, oversold)
 
-    def _told(self) -> Told:
+    def _told(self) -> NewEvent:
         now = self.clock()
-        return Told(mint("evt", now, self.entropy), now)
+        return NewEvent(mint("evt", now, self.entropy), now)
 
     def _publication(self, feed: Feed, last: Publication, plan: RevertPlan) -> Publication:
         return Publication(

@@ -101,7 +101,7 @@ class Tally:
 
     def summary(self, plan: Plan, reader: Reading) -> Summary:
         """What becomes of every record; where none is accepted, nothing is removed either."""
-        layout, told = reader.opening.layout, list(_told(self._reasons))
+        mapping, told = reader.opening.mapping, list(_told(self._reasons))
         # A mended report isn't meant to be the whole catalog, so it lacks nothing.
         lacking = () if reader.opening.mends else _notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
@@ -123,14 +123,14 @@ class Tally:
             removed=plan.removed,
             warnings=self._warnings + sum(plan.problems_by_code.get(c, 0) for c in COMPARED),
             problems_by_code=dict(sorted(by_code.items())),
-            columns=layout.header,
+            columns=mapping.header,
             mapping={
                 name: column
-                for name in layout.feedings
-                if (column := layout.column_of(name)) is not None
+                for name in mapping.field_mappings
+                if (column := mapping.column_of(name)) is not None
             },
             errors_by_column=dict(self._by_column),
-            unused_columns=layout.unused,
+            unused_columns=mapping.unused,
             notes=(*told, *lacking, *reader.notes),
         )
         if summary.accepted:
@@ -157,12 +157,12 @@ def _more_than_kept(problems: int) -> list[str]:
 
 def _notes(plan: Plan) -> tuple[str, ...]:
     """What a partner should be told of the products that aren't in the file."""
-    if plan.incoming.without_removals:
-        stay = plan.withheld + (plan.absent if plan.incoming.mode == "full" else 0)
+    if plan.feed_context.without_removals:
+        stay = plan.withheld + (plan.absent if plan.feed_context.mode == "full" else 0)
         return (f"{stay} products would be removed and stay: approved without removals.",)
-    if not plan.absent or removes_absent(plan.incoming, plan.skus_unreadable):
+    if not plan.absent or removes_absent(plan.feed_context, plan.skus_unreadable):
         return ()
-    if plan.incoming.mode == "full":
+    if plan.feed_context.mode == "full":
         records = f"{plan.skus_unreadable} records have no readable sku"
         return (f"{plan.absent} products are not in this file and stay, because {records}.",)
     stay = f"{plan.absent} products are not in this file and stay"

@@ -16,7 +16,7 @@ from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
 
 
-def recognised(
+def same_bytes(
     unit: UnitOfWork, feed: Feed, partner: Partner, profile_version: int
 ) -> Summary | None:
     """What becomes of the feed's records if the source published these very bytes last; else None.

@@ -21,7 +21,7 @@ Fingerprint = tuple[int, int]
 """The upper and the lower 64 bits, each as a signed number, as a database keeps them."""
 
 
-class Known(Protocol):
+class FingerprintIndex(Protocol):
     """The fingerprints of a source's active products, numbered from 0; some may be unknown.
 
     What can do more gives them as two columns of 64 bits, `upper` and `lower`, in the order of
@@ -36,20 +36,20 @@ class Known(Protocol):
         """The number of a fingerprint; None where no product has it."""
         ...
 
-    def without(self, numbers: Collection[int]) -> "Known":
+    def without(self, numbers: Collection[int]) -> "FingerprintIndex":
         """The same numbers, of which these have no fingerprint any more."""
         ...
 
 
 @frozen
-class KnownFingerprints:
-    """The simplest `Known`: by number, None where a product has no fingerprint."""
+class IndexedFingerprints:
+    """The simplest `FingerprintIndex`: by number, None where a product has no fingerprint."""
 
     _numbers: dict[Fingerprint, int]
     _length: int
 
     @classmethod
-    def of(cls, fingerprints: Iterable[Fingerprint | None]) -> "KnownFingerprints":
+    def of(cls, fingerprints: Iterable[Fingerprint | None]) -> "IndexedFingerprints":
         """Numbers them as they come."""
         listed = list(fingerprints)
         return cls({found: n for n, found in enumerate(listed) if found is not None}, len(listed))
@@ -61,13 +61,13 @@ class KnownFingerprints:
         """The number of a fingerprint."""
         return self._numbers.get(fingerprint)
 
-    def without(self, numbers: Collection[int]) -> "KnownFingerprints":
+    def without(self, numbers: Collection[int]) -> "IndexedFingerprints":
         """The same numbers, of which these have no fingerprint any more."""
         kept = {found: n for found, n in self._numbers.items() if n not in numbers}
         return evolve(self, numbers=kept)
 
 
-NOTHING_KNOWN: Final = KnownFingerprints.of(())
+NO_FINGERPRINTS: Final = IndexedFingerprints.of(())
 
 
 @frozen

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.formats import RawRecord
-from commerce_core.profiles.mapping import Layout
+from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Group, Profile
 from commerce_core.schema.record import Fate
 
@@ -50,15 +50,15 @@ class Skipping:
 class Grouping:
     """Prepares the records of one layout, by a profile in full."""
 
-    def __init__(self, layout: Layout, profile: Profile) -> None:
+    def __init__(self, mapping: HeaderMapping, profile: Profile) -> None:
         """Looks the columns up once."""
-        self._width = len(layout.header)
+        self._width = len(mapping.header)
         self.skips = tuple(
             Skipping(index, rule.reason, frozenset(map(_plain, rule.words)))
             for rule in profile.skip
-            if (index := layout.index_of(rule.column)) is not None
+            if (index := mapping.index_of(rule.column)) is not None
         )
-        self._group = _GroupColumns.of(layout, profile.group) if profile.group else None
+        self._group = _GroupColumns.of(mapping, profile.group) if profile.group else None
 
     def __call__(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
         """The records in the order of the file, each with what it takes from its neighbours."""
@@ -123,14 +123,14 @@ class _GroupColumns:
     append: int | None
 
     @classmethod
-    def of(cls, layout: Layout, group: Group) -> "_GroupColumns":
-        found = [layout.index_of(name) for name in group.carry]
-        offers = [layout.index_of(name) for name in group.offer]
+    def of(cls, mapping: HeaderMapping, group: Group) -> "_GroupColumns":
+        found = [mapping.index_of(name) for name in group.carry]
+        offers = [mapping.index_of(name) for name in group.offer]
         return cls(
-            layout.index_of(group.key),
+            mapping.index_of(group.key),
             tuple(index for index in found if index is not None),
             tuple(index for index in offers if index is not None),
-            layout.index_of(group.append) if group.append else None,
+            mapping.index_of(group.append) if group.append else None,
         )
 
     def has_key(self, cells: Sequence[str]) -> bool:

@@ -16,9 +16,9 @@ from commerce_core.parsing.decoding import Text, read_text
 from commerce_core.parsing.formats import Accepts, RawRecord, open_records
 from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.record_reader import RecordReader, Terms
-from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, Exported, begins_export
-from commerce_core.parsing.returned_reports import MendedReport
-from commerce_core.profiles.mapping import REPORT_COLUMNS, Layout, lay_out
+from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
+from commerce_core.parsing.returned_reports import ReturnedReport
+from commerce_core.profiles.mapping import REPORT_COLUMNS, HeaderMapping, map_header
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL
 from commerce_core.schema.record import Record
@@ -42,7 +42,7 @@ class Opening:
     ours: bool
     header: RawRecord
     terms: Terms
-    layout: Layout
+    mapping: HeaderMapping
     prepared: Iterator[Prepared]
     read: RecordReader
 
@@ -56,7 +56,7 @@ class Reader:
     the file as a whole turns out to be unreadable.
     """
 
-    layout: Layout
+    mapping: HeaderMapping
     delimiter: str | None
     mends: str | None
     text: Text
@@ -71,7 +71,7 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     """Reads the header, and is ready for the records; FileRefused if there is no usable header."""
     begun = begin(stream, terms)
     records = map(begun.read, begun.prepared)
-    return Reader(begun.layout, begun.delimiter, begun.mends, begun.text, records)
+    return Reader(begun.mapping, begun.delimiter, begun.mends, begun.text, records)
 
 
 def begin(stream: BinaryIO, terms: Terms) -> Opening:
@@ -86,24 +86,24 @@ def begin(stream: BinaryIO, terms: Terms) -> Opening:
     opened = open_records(chain((head,), blocks), terms.profile.delimiter, _accepts(terms))
     header, records, mends = _header(opened.records), opened.records, None
     if exported:
-        export = Exported.in_header(header.cells or (), opened.delimiter)
-        header, records = export.taken_off(header), map(export.taken_off, records)
-    mended = MendedReport.in_header(header.cells or (), opened.delimiter)
+        export = ReturnedExport.in_header(header.cells or (), opened.delimiter)
+        header, records = export.strip(header), map(export.strip, records)
+    mended = ReturnedReport.in_header(header.cells or (), opened.delimiter)
     if mended is not None:
-        terms, header = evolve(terms, mode="delta"), mended.taken_off(header)
+        terms, header = evolve(terms, mode="delta"), mended.strip(header)
         first = next(records, None)
         mends = mended.feed_of(first)
-        records = map(mended.taken_off, records if first is None else chain((first,), records))
-    layout = _understood(terms, header.cells or (), header.line)
-    prepared = Grouping(layout, terms.profile)(records)
-    read = RecordReader(layout, terms)
+        records = map(mended.strip, records if first is None else chain((first,), records))
+    mapping = _understood(terms, header.cells or (), header.line)
+    prepared = Grouping(mapping, terms.profile)(records)
+    read = RecordReader(mapping, terms)
     ours = exported or mends is not None
-    return Opening(text, opened.delimiter, mends, ours, header, terms, layout, prepared, read)
+    return Opening(text, opened.delimiter, mends, ours, header, terms, mapping, prepared, read)
 
 
-def _understood(terms: Terms, header: Sequence[str], line: int) -> Layout:
+def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping:
     currency = terms.profile.currency or terms.currency
-    return lay_out(header, terms.mode, terms.profile, currency, line)
+    return map_header(header, terms.mode, terms.profile, currency, line)
 
 
 _OURS: Final = (*REPORT_COLUMNS, *EXPORT_COLUMNS)

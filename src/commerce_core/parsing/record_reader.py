@@ -13,7 +13,7 @@ from commerce_core.base.text import BLANKS
 from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.grouping import Prepared
 from commerce_core.partners.partner import Partner
-from commerce_core.profiles.mapping import PICTURES, Feeding, Layout
+from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
 from commerce_core.profiles.profile import CANONICAL, Profile, Unit
 from commerce_core.schema.cells import Misread, Reading, Warned, read_sku, reader_of, unkept
@@ -67,13 +67,13 @@ class FieldReader:
     """Reads one field: puts its text together, translates it, reads it by its kind."""
 
     name: str
-    feeding: Feeding
+    feeding: FieldMapping
     translate: Translation
     read: Callable[[str], Reading]
     is_amount: bool
 
     @classmethod
-    def of(cls, feeding: Feeding, terms: Terms) -> "FieldReader":
+    def of(cls, feeding: FieldMapping, terms: Terms) -> "FieldReader":
         """For one field of a file, read under these terms."""
         kind = feeding.field.kind
         translate = translation(feeding.column, kind, terms.style)
@@ -110,7 +110,7 @@ def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
     return knowing
 
 
-def sku_reader(feeding: Feeding, terms: Terms) -> Callable[[str], str | Misread]:
+def sku_reader(feeding: FieldMapping, terms: Terms) -> Callable[[str], str | Misread]:
     """The function that reads a trimmed text as a sku."""
     translate = translation(feeding.column, feeding.field.kind, terms.style)
 
@@ -154,17 +154,17 @@ def ragged(raw: RawRecord, cells: Sequence[str], width: int) -> Problem:
 class RecordReader:
     """Reads the records of one layout."""
 
-    def __init__(self, layout: Layout, terms: Terms) -> None:
+    def __init__(self, mapping: HeaderMapping, terms: Terms) -> None:
         """Prepares a reader for each field that the file has."""
-        self._layout = layout
+        self._layout = mapping
         self._terms = terms
-        self._width = len(layout.header)
-        self._sku = layout.feedings["sku"]
+        self._width = len(mapping.header)
+        self._sku = mapping.field_mappings["sku"]
         self._read_sku = sku_reader(self._sku, terms)
         self._read_urls = reader_of(Urls(), terms.zone)
         self._fields = [
             FieldReader.of(feeding, terms)
-            for name, feeding in layout.feedings.items()
+            for name, feeding in mapping.field_mappings.items()
             if name != "sku"
         ]
 
@@ -231,7 +231,7 @@ class RecordReader:
         self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
     ) -> Iterator[Problem]:
         """Gives amounts their currency and its decimals, as far as the file tells the currency."""
-        if "currency" in self._layout.feedings and "currency" not in values:
+        if "currency" in self._layout.field_mappings and "currency" not in values:
             return  # The cell has a problem of its own.
         named = values.get("currency")
         said = {*stated.values(), *([named] if isinstance(named, str) else [])}
@@ -250,8 +250,10 @@ class RecordReader:
 
     def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
         """The currency that a header or the profile says, else the one that is assumed."""
-        feedings = (self._layout.feedings.get(n) for n in AMOUNTS if values.get(n) is not None)
-        said = next((f.currency for f in feedings if f and f.currency), None)
+        field_mappings = (
+            self._layout.field_mappings.get(n) for n in AMOUNTS if values.get(n) is not None
+        )
+        said = next((f.currency for f in field_mappings if f and f.currency), None)
         return said or self._terms.assumed_currency
 
     def _fit(
@@ -262,7 +264,7 @@ class RecordReader:
         amount = values[name]
         if not isinstance(amount, Decimal):
             return
-        fitted = fit(amount, currency, self._layout.feedings[name].column.unit)
+        fitted = fit(amount, currency, self._layout.field_mappings[name].column.unit)
         if isinstance(fitted, Misread):
             del values[name]
             yield self._problem(line, name, cells, fitted)
@@ -310,7 +312,7 @@ class RecordReader:
         self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned
     ) -> Problem:
         """The problem of a field, with its one cell as it stands, or its text put together."""
-        feeding = self._layout.feedings[name]
+        feeding = self._layout.field_mappings[name]
         alone = len(feeding.indexes) == 1 and not self._terms.profile.identity
         text = cells[feeding.indexes[0]] if alone else feeding.gather(cells)
         return Problem.of(

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from attrs import evolve, frozen
 
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Fingerprinting, Known
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
 from commerce_core.parsing.grouping import Prepared
 from commerce_core.parsing.reader import Opening, begin
 from commerce_core.parsing.record_reader import Terms
@@ -26,12 +26,12 @@ class RecordBatch:
     """Records as they are, those that are no offers among them: the batch of the reference."""
 
     records: Sequence[Record]
-    recognised: Sequence[int] = ()
+    matched: Sequence[int] = ()
 
     @property
     def records_read(self) -> int:
         """All of them, the recognised too."""
-        return len(self.records) + len(self.recognised)
+        return len(self.records) + len(self.matched)
 
     @property
     def fates(self) -> Counter[str]:
@@ -72,11 +72,11 @@ class ReferenceReading:
 
     opening: Opening
     _terms: Terms
-    _known: Known = NOTHING_KNOWN
+    _known: FingerprintIndex = NO_FINGERPRINTS
     _fingerprint: Fingerprinting | None = None
 
     @classmethod
-    def of(cls, stream: BinaryIO, terms: Terms, known: Known) -> "ReferenceReading":
+    def of(cls, stream: BinaryIO, terms: Terms, known: FingerprintIndex) -> "ReferenceReading":
         """Of a file just opened."""
         opening = begin(stream, terms)
         return cls(opening, terms, known, fingerprinting("reference", opening, terms))
@@ -104,14 +104,14 @@ class ReferenceReading:
 
     def _batch(self, some: Iterable[Prepared]) -> RecordBatch:
         records: list[Record] = []
-        recognised: list[int] = []
+        matched: list[int] = []
         for prepared in some:
             read = self._read(prepared)
             if isinstance(read, Record):
                 records.append(read)
             else:
-                recognised.append(read)
-        return RecordBatch(records, recognised)
+                matched.append(read)
+        return RecordBatch(records, matched)
 
     def _read(self, prepared: Prepared) -> Record | int:
         """The record, or the number by which it is known."""
@@ -130,7 +130,7 @@ class ReferenceEngine:
     """Implements `FeedEngine` record by record, in plain Python."""
 
     def open(
-        self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN
+        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
     ) -> ReferenceReading:
         """Reads the header."""
         return ReferenceReading.of(stream, terms, known)

@@ -14,9 +14,9 @@ from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.grouping import Prepared
 from commerce_core.parsing.returned_reports import (
     GOES_ALONG,
-    guarded,
-    guarded_text,
-    may_run,
+    escape_formula,
+    escape_formulas,
+    needs_escaping,
     sent_cells,
     without_end,
     written,
@@ -160,17 +160,17 @@ class Delimited:
         return self._line(["" if part is None else str(part) for part in reason], raw)
 
     def _line(self, own: Sequence[str], raw: RawRecord) -> str:
-        front = self._written([guarded(cell) for cell in own])
+        front = self._written([escape_formula(cell) for cell in own])
         return f"{front}{self.delimiter}{self._as_sent(raw)}{self.end}"
 
     def _as_sent(self, raw: RawRecord) -> str:
         text = without_end(raw.sent)
         if raw.cells is None:
-            return guarded_text(text, self.delimiter)
-        if not may_run(text, self.delimiter):
+            return escape_formulas(text, self.delimiter)
+        if not needs_escaping(text, self.delimiter):
             return text
         cells = sent_cells(raw)
-        safe = [guarded(cell) for cell in cells]
+        safe = [escape_formula(cell) for cell in cells]
         return text if safe == cells else self._written(safe)
 
     def _written(self, cells: Sequence[str]) -> str:

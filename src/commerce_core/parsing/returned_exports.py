@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.formats import RawRecord
-from commerce_core.parsing.returned_reports import unguarded, written
+from commerce_core.parsing.returned_reports import unescape_formula, written
 
 EXPORT_COLUMNS: Final = (
     "_product_id", "_partner_id", "_partner_name", "_source_id", "_version", "_updated_at",
@@ -28,23 +28,23 @@ def begins_export(head: str) -> bool:
 
 
 @frozen
-class Exported:
+class ReturnedExport:
     """Where an export's own columns are in one file."""
 
     _places: frozenset[int]
     _delimiter: str
 
     @classmethod
-    def in_header(cls, header: Sequence[str], delimiter: str | None) -> "Exported":
+    def in_header(cls, header: Sequence[str], delimiter: str | None) -> "ReturnedExport":
         """The columns of an export whose header this is."""
         names = [name.strip(BLANKS) for name in header]
         places = (index for index, name in enumerate(names) if name in EXPORT_COLUMNS)
         return cls(frozenset(places), delimiter or ",")
 
-    def taken_off(self, raw: RawRecord) -> RawRecord:
+    def strip(self, raw: RawRecord) -> RawRecord:
         """The record without what the export put around it; a broken one stays as it is."""
         if raw.cells is None:
             return raw
         own = (cell for index, cell in enumerate(raw.cells) if index not in self._places)
-        plain = [unguarded(cell) for cell in own]
+        plain = [unescape_formula(cell) for cell in own]
         return evolve(raw, cells=plain, sent=written(plain, self._delimiter))

@@ -40,7 +40,7 @@ _JSON_FRONT: Final = re.compile(
 )
 
 
-def guarded(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell, which no spreadsheet takes for a formula; numbers stay as they are.
 
     One that has an apostrophe already gets another, so that just one is taken off again.
@@ -48,17 +48,17 @@ def guarded(cell: str) -> str:
     return _TO_GUARD.sub("'", cell) if cell[:1] in _FIRST else cell
 
 
-def unguarded(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """The cell as it was before it was guarded."""
     return _GUARDED.sub("", cell)
 
 
-def guarded_text(text: str, delimiter: str) -> str:
+def escape_formulas(text: str, delimiter: str) -> str:
     """The text of a record whose quoting is broken, with a guard wherever a cell may begin."""
     return _broken(delimiter)[0].sub(r"\1'", text)
 
 
-def unguarded_text(text: str, delimiter: str) -> str:
+def unescape_formulas(text: str, delimiter: str) -> str:
     """The broken text as it was before it was guarded."""
     return _broken(delimiter)[1].sub(r"\1", text)
 
@@ -75,7 +75,7 @@ def _broken(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(bare + number, re.ASCII), re.compile(held, re.ASCII)
 
 
-def may_run(text: str, delimiter: str) -> bool:
+def needs_escaping(text: str, delimiter: str) -> bool:
     """Whether a cell of this text may have to be guarded; where it hasn't, none has."""
     # Of all that runs texts are full of hyphens alone, and to look for a character costs little.
     begins = ("-", '"-')
@@ -86,15 +86,15 @@ def may_run(text: str, delimiter: str) -> bool:
         or f'{delimiter}"-' in text
         or "\n" in text
         or "\r" in text
-    ) and _may_run(delimiter).search(text) is not None
+    ) and _needs_escaping(delimiter).search(text) is not None
 
 
 @cache
-def _may_run(delimiter: str) -> re.Pattern[str]:
-    return re.compile(may_run_pattern(delimiter))
+def _needs_escaping(delimiter: str) -> re.Pattern[str]:
+    return re.compile(needs_escaping_pattern(delimiter))
 
 
-def may_run_pattern(delimiter: str) -> str:
+def needs_escaping_pattern(delimiter: str) -> str:
     """Where a cell may begin, quoted or not, with what one to guard begins with."""
     plain = "".join(c for c in BEGINNINGS if c not in "\r\n" and c != delimiter)
     begins = rf"(?:\A|[{re.escape(delimiter)}\r\n])"
@@ -133,7 +133,7 @@ def without_end(text: str) -> str:
 
 
 @frozen
-class MendedReport:
+class ReturnedReport:
     """Where a report's own columns are in one file. `front` of them stand in front of all others.
 
     `delimiter` is None for JSONL.
@@ -146,7 +146,7 @@ class MendedReport:
     _delimiter: str | None
 
     @classmethod
-    def in_header(cls, header: Sequence[str], delimiter: str | None) -> "MendedReport | None":
+    def in_header(cls, header: Sequence[str], delimiter: str | None) -> "ReturnedReport | None":
         """The columns of a mended report; None where the header is that of any other feed."""
         names = [name.strip(BLANKS) for name in header]
         places = [index for index, name in enumerate(names) if name in REPORT_COLUMNS]
@@ -166,7 +166,7 @@ class MendedReport:
         named = cells[self._feed].strip(BLANKS) if cells and self._feed < len(cells) else ""
         return named or "unknown"
 
-    def taken_off(self, raw: RawRecord) -> RawRecord:
+    def strip(self, raw: RawRecord) -> RawRecord:
         """The record as the partner's own file would have it."""
         sent = self._sent(raw)
         if raw.cells is None:
@@ -175,7 +175,7 @@ class MendedReport:
         aside = self._code is not None and raw.cells[self._code : self._code + 1] == [GOES_ALONG]
         if self._delimiter is None:
             return evolve(raw, cells=own, sent=sent, aside=aside)
-        plain = [unguarded(cell) for cell in own]
+        plain = [unescape_formula(cell) for cell in own]
         if plain != own or not self._front:
             sent = written(plain, self._delimiter)
         return evolve(raw, cells=plain, sent=sent, aside=aside)
@@ -185,7 +185,7 @@ class MendedReport:
         if self._delimiter is None:
             return _behind_keys(raw.sent)
         behind = raw.sent[self._end_of_front(raw.sent) :]
-        return unguarded_text(behind, self._delimiter) if raw.cells is None else behind
+        return unescape_formulas(behind, self._delimiter) if raw.cells is None else behind
 
     def _end_of_front(self, sent: str) -> int:
         """Where the text behind the columns in front begins."""

@@ -26,7 +26,7 @@ MONEY: Final = (*AMOUNTS, "currency")
 
 
 @frozen
-class Incoming:
+class FeedContext:
     """What a comparison has to know of a feed besides its records.
 
     `columns` are the fields that the file has, each with the partner's name for it; a field whose
@@ -69,7 +69,7 @@ class Plan:
     are the first changes of each kind.
     """
 
-    incoming: Incoming
+    feed_context: FeedContext
     created: int = 0
     updated: int = 0
     restored: int = 0
@@ -103,38 +103,38 @@ class _Verdict:
 
 
 def compare(
-    incoming: Incoming,
+    feed_context: FeedContext,
     records: Iterable[Record],
     find: Callable[[str], Product | None],
     active: Iterable[Product],
     problem_limit: int,
     *,
-    recognised: Sequence[Product] = (),
+    matched: Sequence[Product] = (),
 ) -> tuple[Plan, list[Change]]:
     """The plan of a feed and the changes it consists of, updated products first, new ones by line.
 
     `find` gives the partner's product of a sku, removed ones too; `active` are the active products
-    of the feed's source, and `recognised` those whose records weren't read, since they say what
+    of the feed's source, and `matched` those whose records weren't read, since they say what
     the catalog says already.
     """
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
-    last = _last_of_each_sku(incoming, records, tally, problems)
-    verdicts = [_decide(incoming, record, find) for record in last.values()]
+    last = _last_of_each_sku(feed_context, records, tally, problems)
+    verdicts = [_decide(feed_context, record, find) for record in last.values()]
     problems += [verdict.problem for verdict in verdicts if verdict.problem]
     fates = Counter(verdict.fate for verdict in verdicts)
     changes = [verdict.change for verdict in verdicts if verdict.change]
-    owned, seen = list(active), {product.sku for product in recognised}
-    present = (last.keys(), seen, incoming.overtaken)
+    owned, seen = list(active), {product.sku for product in matched}
+    present = (last.keys(), seen, feed_context.overtaken)
     absent = [product for product in owned if not any(product.sku in skus for skus in present)]
-    vanished = absent if removes_absent(incoming, tally["skus_unreadable"]) else []
+    vanished = absent if removes_absent(feed_context, tally["skus_unreadable"]) else []
     changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
     plan = Plan(
-        incoming,
+        feed_context,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],
-        unchanged=fates["unchanged"] + fates["withheld"] + len(recognised),
+        unchanged=fates["unchanged"] + fates["withheld"] + len(matched),
         deleted=fates["removed"],
         rejected=tally["rejected"] + fates["rejected"],
         duplicate=tally["duplicate"],
@@ -171,13 +171,16 @@ def _rekeyed(vanished: Iterable[Product], changes: Iterable[Change]) -> Rekeyed:
     return rekeyed([(product.sku, product.values()) for product in vanished], newcomers)
 
 
-def removes_absent(incoming: Incoming, skus_unreadable: int) -> bool:
+def removes_absent(feed_context: FeedContext, skus_unreadable: int) -> bool:
     """Whether what isn't in the file is removed: never while some record's sku can't be read."""
-    return incoming.mode == "full" and not skus_unreadable and not incoming.without_removals
+    return feed_context.mode == "full" and not skus_unreadable and not feed_context.without_removals
 
 
 def _last_of_each_sku(
-    incoming: Incoming, records: Iterable[Record], tally: Counter[str], problems: list[Problem]
+    feed_context: FeedContext,
+    records: Iterable[Record],
+    tally: Counter[str],
+    problems: list[Problem],
 ) -> dict[str, Record]:
     """The records that count. The last one of a sku wins, even when it is itself rejected."""
     last: dict[str, Record] = {}
@@ -189,18 +192,18 @@ def _last_of_each_sku(
             earlier = last.pop(record.sku, None)
             if earlier is not None:
                 tally["duplicate"] += 1
-                problems.append(duplicate_problem(incoming, earlier, record))
+                problems.append(duplicate_problem(feed_context, earlier, record))
             last[record.sku] = record
     return last
 
 
-def duplicate_problem(incoming: Incoming, earlier: Record, later: Record) -> Problem:
+def duplicate_problem(feed_context: FeedContext, earlier: Record, later: Record) -> Problem:
     """The warning about a sku that comes again: both lines, and the fields that differ."""
     differing = [
         name for name in PRODUCT_FIELDS if earlier.values.get(name) != later.values.get(name)
     ]
     hint = duplicate_hint(earlier.line, later.line, differing)
-    column = incoming.columns.get("sku")
+    column = feed_context.columns.get("sku")
     return Problem.of(
         "duplicate_sku", line=earlier.line, column=column, field="sku", value=earlier.sku, hint=hint
     )
@@ -213,7 +216,9 @@ def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
     return f"{counts} They differ in: {fields}."
 
 
-def _decide(incoming: Incoming, record: Record, find: Callable[[str], Product | None]) -> _Verdict:
+def _decide(
+    feed_context: FeedContext, record: Record, find: Callable[[str], Product | None]
+) -> _Verdict:
     """The fate of a record that counts."""
     if record.rejected or record.sku is None:
         return _Verdict("rejected")
@@ -221,16 +226,16 @@ def _decide(incoming: Incoming, record: Record, find: Callable[[str], Product | 
     gone = product is None or product.status == "removed"
     if record.deletes and gone:
         return _Verdict("unchanged")
-    if product and not gone and product.source_id != incoming.source_id:
-        problem = _problem(incoming, record, "sku_of_other_source", "sku", record.sku)
-        return _refused(evolve(problem, hint=other_source_hint(incoming, product.source_id)))
-    if record.deletes and incoming.without_removals:
+    if product and not gone and product.source_id != feed_context.source_id:
+        problem = _problem(feed_context, record, "sku_of_other_source", "sku", record.sku)
+        return _refused(evolve(problem, hint=other_source_hint(feed_context, product.source_id)))
+    if record.deletes and feed_context.without_removals:
         return _Verdict("withheld")
     if record.deletes:
         return _Verdict("removed", Change("removed", record.sku, record.line, product, {}))
     if product is None and not record.values.get("product_name"):
-        return _refused(_problem(incoming, record, "unknown_sku", "sku", record.sku))
-    values = settle(incoming, record, product)
+        return _refused(_problem(feed_context, record, "unknown_sku", "sku", record.sku))
+    values = settle(feed_context, record, product)
     if isinstance(values, Problem):
         return _refused(values)
     if product is None:
@@ -239,7 +244,7 @@ def _decide(incoming: Incoming, record: Record, find: Callable[[str], Product | 
     if gone:
         back = Change("restored", record.sku, record.line, product, values, record.fingerprint)
         return _Verdict("restored", back)
-    return _update(incoming, record, product, values)
+    return _update(feed_context, record, product, values)
 
 
 def _refused(problem: Problem) -> _Verdict:
@@ -247,14 +252,14 @@ def _refused(problem: Problem) -> _Verdict:
 
 
 def _update(
-    incoming: Incoming, record: Record, product: Product, values: Mapping[str, Value]
+    feed_context: FeedContext, record: Record, product: Product, values: Mapping[str, Value]
 ) -> _Verdict:
     """What becomes of a product that is there; a price that leaps stays, with all that is money."""
-    move = move_of(product, product.sku, record.line, values, incoming.price_leap)
+    move = move_of(product, product.sku, record.line, values, feed_context.price_leap)
     problem, fingerprint = None, record.fingerprint
     if move and move.kept:
         values = {**values, **{name: getattr(product, name) for name in MONEY}}
-        problem, fingerprint = leap_problem(incoming, move), None
+        problem, fingerprint = leap_problem(feed_context, move), None
     verdict = _Verdict("unchanged", None, problem, move)
     if not changed_fields(product, values):
         return verdict
@@ -262,16 +267,16 @@ def _update(
     return evolve(verdict, fate="updated", change=change)
 
 
-def leap_problem(incoming: Incoming, move: PriceMove) -> Problem:
+def leap_problem(feed_context: FeedContext, move: PriceMove) -> Problem:
     """The warning about a price that leaps, with both prices."""
     hint = (
-        f"{move.after:f} is at least {incoming.price_leap} fold from {move.before:f} "
+        f"{move.after:f} is at least {feed_context.price_leap} fold from {move.before:f} "
         f"{move.currency}, so the old price is kept. If it is right, raise the guard of the source."
     )
     return Problem.of(
         "price_leap",
         line=move.line,
-        column=incoming.columns.get("price"),
+        column=feed_context.columns.get("price"),
         field="price",
         value=f"{move.after:f}",
         hint=hint,
@@ -279,7 +284,7 @@ def leap_problem(incoming: Incoming, move: PriceMove) -> Problem:
 
 
 def settle(
-    incoming: Incoming, record: Record, product: Product | None
+    feed_context: FeedContext, record: Record, product: Product | None
 ) -> dict[str, Value] | Problem:
     """The record's values with the currency found and every amount in its decimals.
 
@@ -294,26 +299,28 @@ def settle(
     if code is None and any(amount is not None for amount in amounts.values()):
         own = product.currency if product else None
         code = (
-            (own or incoming.currency) if incoming.mode == "delta" else (incoming.currency or own)
+            (own or feed_context.currency)
+            if feed_context.mode == "delta"
+            else (feed_context.currency or own)
         )
         if code is None:
             name = "price" if amounts["price"] is not None else "sale_price"
-            return _problem(incoming, record, "missing_currency", name, str(amounts[name]))
+            return _problem(feed_context, record, "missing_currency", name, str(amounts[name]))
         values["currency"] = code
     currency = find_currency(code) if isinstance(code, str) else None
     for name, amount in amounts.items():
         if currency is None or not isinstance(amount, Decimal):
             continue
         if not currency.is_exact(amount):
-            return _problem(incoming, record, "too_many_decimals", name, str(amount))
+            return _problem(feed_context, record, "too_many_decimals", name, str(amount))
         values[name] = currency.round(amount)
     return values
 
 
-def other_source_hint(incoming: Incoming, owner_id: str) -> str:
+def other_source_hint(feed_context: FeedContext, owner_id: str) -> str:
     """Says which source owns the product, which one claims it, and what to do about it."""
     owner, claimant = (
-        repr(incoming.source_names.get(id_, id_)) for id_ in (owner_id, incoming.source_id)
+        repr(feed_context.source_names.get(id_, id_)) for id_ in (owner_id, feed_context.source_id)
     )
     return (
         f"The source {owner} owns this sku, so {claimant} can't change it. Send it from {owner}, "
@@ -321,8 +328,10 @@ def other_source_hint(incoming: Incoming, owner_id: str) -> str:
     )
 
 
-def _problem(incoming: Incoming, record: Record, code: str, name: str, value: str) -> Problem:
-    column = incoming.columns.get(name)
+def _problem(
+    feed_context: FeedContext, record: Record, code: str, name: str, value: str
+) -> Problem:
+    column = feed_context.columns.get(name)
     return Problem.of(code, line=record.line, column=column, field=name, value=value)
 
 

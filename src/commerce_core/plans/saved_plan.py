@@ -25,7 +25,7 @@ PROBLEMS_SHOWN: Final = 10
 
 
 @frozen
-class KeptPlan:
+class SavedPlan:
     """What a feed would do to the catalog as it was at that moment.
 
     The counts are those of a summary. `before` are the source's active products, `withheld` the
@@ -73,7 +73,7 @@ class KeptPlan:
         guards: tuple[GuardResult, ...],
         problems: Iterable[Problem],
         at: datetime,
-    ) -> "KeptPlan":
+    ) -> "SavedPlan":
         """What is kept of a plan; the counts are those of the summary."""
         return cls(
             feed_id=feed.feed_id,
@@ -108,7 +108,7 @@ class KeptPlan:
         )
 
     @property
-    def briefly(self) -> "KeptPlan":
+    def briefly(self) -> "SavedPlan":
         """What is kept where nobody has to decide; the stream of changes tells what changed."""
         return evolve(self, samples=(), problems=())
 
@@ -122,7 +122,7 @@ def judged(
     plan: Plan, summary: Summary, last_full: Summary | None, settings: GuardSettings
 ) -> tuple[GuardResult, ...]:
     """What the guards say of a plan, next to the summary of the source's last applied full feed."""
-    full = plan.incoming.mode == "full"
+    full = plan.feed_context.mode == "full"
     last = last_full if full else None
     moves = plan.price_moves
     return judge(

@@ -8,8 +8,8 @@ from commerce_core.base.paging import Page, Position
 from commerce_core.catalog.product import Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.history.versions import ChangeQuery, PastQuery, Version
-from commerce_core.parsing.fingerprints import Known
-from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.parsing.fingerprints import FingerprintIndex
+from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.plans.revert import RevertPlan
 from commerce_core.ports.engine import Batch
 from commerce_core.ports.listing import Listing
@@ -23,7 +23,7 @@ class Products(Listing[ProductQuery, Product], Protocol):
     would have to be looked at; by id and by time without further filters they never do.
     """
 
-    def known(self, partner_id: str, source_id: str) -> Known:
+    def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
         """The fingerprints of the source's active products, for an engine to recognise records by.
 
         From now until the unit ends no other feed of the partner is compared or applied.
@@ -31,7 +31,11 @@ class Products(Listing[ProductQuery, Product], Protocol):
         ...
 
     def load(
-        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+        self,
+        feed_context: FeedContext,
+        batches: Iterable[Batch],
+        publication: Publication,
+        stem: str,
     ) -> Plan | None:
         """Compares and applies at once the first feed of a partner; the plan is what was done.
 
@@ -41,7 +45,9 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """
         ...
 
-    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+    def compare(
+        self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
+    ) -> Plan:
         """What the feed would do, exactly as `comparison.compare` says; no live row is touched.
 
         What a batch recognises are numbers of this unit's last `known`. From now until the unit
@@ -76,7 +82,7 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """
         ...
 
-    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+    def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds units (below zero: gives back) to those held on open orders.
 
         Returns the products as they then are, without unknown ids. Other units that hold the same
@@ -100,7 +106,7 @@ class Publications(Protocol):
         """The publication, or NotFound."""
         ...
 
-    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+    def get_many(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
         """These publications, by id, as far as there are any."""
         ...
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, Known
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.reader import Opening
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
@@ -38,7 +38,7 @@ class Batch(Protocol):
         ...
 
     @property
-    def recognised(self) -> Sequence[int]:
+    def matched(self) -> Sequence[int]:
         """The numbers of the known fingerprints that it met, one for each such record."""
         ...
 
@@ -113,7 +113,9 @@ class Reading(Protocol):
 class FeedEngine(Protocol):
     """Reads feeds. All engines find the same records, problems and order in the same file."""
 
-    def open(self, stream: BinaryIO, terms: Terms, known: Known = NOTHING_KNOWN) -> Reading:
+    def open(
+        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
+    ) -> Reading:
         """Reads the header; FileRefused if there is no usable one.
 
         A record whose fingerprint is known isn't read, but told by its number.

@@ -8,7 +8,7 @@ from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.feed import Feed, FeedQuery
 from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.listing import Listing
 from commerce_core.schema.problems import Problem
 
@@ -64,9 +64,10 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """The next job to run (or this one, released or not): running now, its attempts one higher.
 
         That is the oldest released one whose partner has no other job running, or one whose lease
-        ran out: that is a silent end, and the former run's session is ended first; it is a severed
-        one if the lease ran out while the store was down. Of the jobs that have severed ends only
-        one runs at a time, so none is blamed for another. None where there is nothing to claim.
+        ran out. The latter counts as a crashed attempt, or as a disconnected one if the store was
+        down when the lease ran out; the former run's session is ended first. Of the jobs with
+        disconnected attempts only one runs at a time, so none is blamed for another. None where
+        there is nothing to claim.
         """
         ...
 
@@ -82,11 +83,11 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """What waits for a worker, those whose pause isn't over among them."""
         ...
 
-    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
+    def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
         """Ends this attempt, and its session, undone; the job is queued and released again.
 
-        It isn't claimed before that pause is over, and no silent end is counted; a severed one is,
-        if it was that. RunLost if this attempt was taken over, or has finished.
+        It isn't claimed before that pause is over. That counts as no crashed attempt, but as a
+        disconnected one if it was that. RunLost if this attempt was taken over, or has finished.
         """
         ...
 
@@ -103,11 +104,11 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         """Replaces the running job by its finished self; RunLost if this attempt was taken over."""
         ...
 
-    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+    def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
         """Keeps what a job would do, in the place of what was kept of it before."""
         ...
 
-    def plan(self, job_id: str) -> KeptPlan | None:
+    def plan(self, job_id: str) -> SavedPlan | None:
         """What a job would do, or did, as last kept."""
         ...
 

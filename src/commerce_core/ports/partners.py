@@ -45,7 +45,7 @@ class Sources(Listing[str | None, Source], Protocol):
         """Replaces a source. Conflict as in `add`, NotFound if there is none."""
         ...
 
-    def hold(self, source_id: str) -> Source:
+    def lock_shared(self, source_id: str) -> Source:
         """The source, which nobody removes until this unit ends; NotFound if there is none."""
         ...
 

@@ -129,11 +129,11 @@ class Store(Protocol):
         """A new unit: commits on a clean exit, rolls back on an error or on `dry_run`."""
         ...
 
-    def looking(self) -> AbstractContextManager[UnitOfWork]:
+    def read_only(self) -> AbstractContextManager[UnitOfWork]:
         """A unit in which nothing is written or locked, so that nothing has to end it."""
         ...
 
-    def exporting(
+    def export(
         self, query: ProductQuery, form: ExportForm
     ) -> AbstractContextManager[Iterator[bytes]]:
         """All products that fit, as one file in blocks: what `export.blocks_of` makes, by id.
@@ -147,7 +147,7 @@ class Store(Protocol):
         """Returns if the store can be used now; Unavailable otherwise, within five seconds."""
         ...
 
-    def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+    def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls `wake`, from any thread, when there may be a job to claim, while the context lasts.
 
         It is a hint: it may come late, for nothing or not at all, so whoever listens looks by

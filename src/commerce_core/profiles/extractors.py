@@ -64,7 +64,7 @@ class Joined:
 
 
 @frozen
-class Paired:
+class OptionPairs:
     """Names and values as options, `Colour: Red; Size: 42`, where neither is blank."""
 
     pairs: tuple[tuple[Constant | Cell, int | None], ...]
@@ -80,7 +80,7 @@ class Paired:
 
 
 @frozen
-class Attributed:
+class AttributeMap:
     """Cells under the names of their columns, as a JSON object of those that aren't blank."""
 
     places: tuple[tuple[str, int], ...]
@@ -92,11 +92,11 @@ class Attributed:
 
 
 @frozen
-class Needing:
+class RequireColumns:
     """Blank wherever a cell that it needs is, or says no."""
 
     needs: tuple[int, ...]
-    gather: "Gathering"
+    gather: "Extractor"
 
     def __call__(self, cells: Sequence[str]) -> str:
         """What is gathered, if all cells that it needs agree."""
@@ -124,10 +124,10 @@ class Template:
 
 
 @frozen
-class Identified:
+class SkuOrTemplate:
     """A sku, or what the first template that fits makes where it is blank."""
 
-    gather: "Gathering"
+    gather: "Extractor"
     templates: tuple[Template, ...]
 
     def __call__(self, cells: Sequence[str]) -> str:
@@ -136,6 +136,14 @@ class Identified:
         return self.gather(cells) or next(made, "")
 
 
-Gathering = (
-    Constant | Cell | FirstOf | Joined | Paired | Attributed | Needing | Template | Identified
+Extractor = (
+    Constant
+    | Cell
+    | FirstOf
+    | Joined
+    | OptionPairs
+    | AttributeMap
+    | RequireColumns
+    | Template
+    | SkuOrTemplate
 )

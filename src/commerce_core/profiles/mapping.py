@@ -11,15 +11,15 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.base.money import find_currency
 from commerce_core.base.text import BLANKS, UNSTORABLE, squash
 from commerce_core.profiles.extractors import (
-    Attributed,
+    AttributeMap,
     Cell,
     Constant,
+    Extractor,
     FirstOf,
-    Gathering,
-    Identified,
     Joined,
-    Needing,
-    Paired,
+    OptionPairs,
+    RequireColumns,
+    SkuOrTemplate,
     Template,
 )
 from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
@@ -38,7 +38,7 @@ _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "
 
 
 @frozen
-class Feeding:
+class FieldMapping:
     """How one field is fed: from which columns, and how their text is put together and read.
 
     `currency` is that of the amounts, where the header or the profile says it.
@@ -47,21 +47,21 @@ class Feeding:
     field: Field
     column: Column
     indexes: tuple[int, ...]
-    gather: Gathering = attrs.field(repr=False, eq=False)
+    gather: Extractor = attrs.field(repr=False, eq=False)
     currency: str | None = None
 
 
 @frozen
-class Layout:
+class HeaderMapping:
     """The header of a file, understood: what feeds each field, and the columns nobody asked for."""
 
     header: tuple[str, ...]
-    feedings: Mapping[str, Feeding]
+    field_mappings: Mapping[str, FieldMapping]
     unused: tuple[str, ...]
 
     def column_of(self, name: str) -> str | None:
         """What the partner calls the field: its first column; None where the file has none."""
-        feeding = self.feedings.get(name)
+        feeding = self.field_mappings.get(name)
         return self.header[feeding.indexes[0]] if feeding and feeding.indexes else None
 
     def index_of(self, header: str) -> int | None:
@@ -70,9 +70,9 @@ class Layout:
         return next((i for i, name in enumerate(self.header) if squash(name) == wanted), None)
 
 
-def lay_out(
+def map_header(
     header: Sequence[str], mode: Mode, profile: Profile, currency: str | None, line: int = 1
-) -> Layout:
+) -> HeaderMapping:
     """Finds what feeds each field: the profile's columns, else the field's own name, else an alias.
 
     `profile` is in full, `currency` that of the source, `line` where the header stands. Raises
@@ -84,12 +84,12 @@ def lay_out(
         raise FileRefused("too_large", detail, "Send fewer columns.", line=line)
     names = [tidy_header(name) for name in header]
     finder = _Finder(names, profile, currency, line)
-    feedings = {f.name: feeding for f in FIELDS if (feeding := finder.feeding(f))}
-    _check_required(names, feedings, mode, profile, line)
-    used = {index for feeding in feedings.values() for index in feeding.indexes}
+    field_mappings = {f.name: feeding for f in FIELDS if (feeding := finder.feeding(f))}
+    _check_required(names, field_mappings, mode, profile, line)
+    used = {index for feeding in field_mappings.values() for index in feeding.indexes}
     used |= finder.named_elsewhere()
     unused = tuple(name for i, name in enumerate(names) if i not in used and name)
-    return Layout(tuple(names), feedings, unused)
+    return HeaderMapping(tuple(names), field_mappings, unused)
 
 
 def rivals_of(
@@ -153,7 +153,7 @@ class _Finder:
         own = {i for i, name in enumerate(self._names) if name in REPORT_COLUMNS}
         return own | {i for name in names if name for i in self.all(name)}
 
-    def feeding(self, wanted: Field) -> Feeding | None:
+    def feeding(self, wanted: Field) -> FieldMapping | None:
         """What feeds a field; None where nothing does."""
         column = self._profile.columns.get(wanted.name)
         found = None if column is None else self._by_profile(wanted, column)
@@ -165,14 +165,14 @@ class _Finder:
             and group.append
             and self.all(group.append)
         ):
-            return Feeding(wanted, Column(), (), Constant(""))
+            return FieldMapping(wanted, Column(), (), Constant(""))
         if column is not None:
             return found
         if isinstance(wanted.kind, Attributes) and self._profile.attributes:
             return self._of_attributes(wanted)
         constant = self._profile.constants.get(wanted.name)
         if constant is not None:
-            return Feeding(wanted, Column(), (), Constant(constant))
+            return FieldMapping(wanted, Column(), (), Constant(constant))
         identified = wanted.name == "sku" and self._profile.identity
         if self._profile.aliases:
             found = self._by_name(wanted)
@@ -180,14 +180,14 @@ class _Finder:
                 return self._made(wanted, Column((self._names[found],)), [found])
         return self._made(wanted, Column(), []) if identified else None
 
-    def _of_attributes(self, wanted: Field) -> Feeding | None:
+    def _of_attributes(self, wanted: Field) -> FieldMapping | None:
         """The columns that the profile keeps by their own names, as many as the file has."""
         names = self._profile.attributes
         found = {name: i for name in names if (i := self.first(name)) is not None}
         if not found:
             return None
-        gather = Attributed(tuple(found.items()))
-        return Feeding(wanted, Column(names), tuple(found.values()), gather)
+        gather = AttributeMap(tuple(found.items()))
+        return FieldMapping(wanted, Column(names), tuple(found.values()), gather)
 
     def _by_name(self, wanted: Field) -> int | None:
         found = self._named_so(wanted)
@@ -213,7 +213,7 @@ class _Finder:
         found = self._named_so(wanted) if self._profile.aliases and not constant else []
         return found if len(found) > 1 else []
 
-    def _by_profile(self, wanted: Field, column: Column) -> Feeding | None:
+    def _by_profile(self, wanted: Field, column: Column) -> FieldMapping | None:
         for header in column.from_:
             if len(found := self.all(header)) > 1:
                 raise self._ambiguous(wanted.name, found)
@@ -224,7 +224,7 @@ class _Finder:
             return None
         return self._made(wanted, column, indexes or paired)
 
-    def _made(self, wanted: Field, column: Column, indexes: Sequence[int]) -> Feeding:
+    def _made(self, wanted: Field, column: Column, indexes: Sequence[int]) -> FieldMapping:
         unit = next((self._units[i] for i in indexes if i in self._units), None)
         currency = column.currency
         if unit and isinstance(wanted.kind, Amount) and find_currency(unit):
@@ -236,27 +236,29 @@ class _Finder:
         gather = self._gather(column, indexes)
         if wanted.name == "sku" and self._profile.identity:
             gather = self._identified(gather)
-        return Feeding(wanted, column, tuple(indexes), gather, currency)
+        return FieldMapping(wanted, column, tuple(indexes), gather, currency)
 
-    def _gather(self, column: Column, indexes: Sequence[int]) -> Gathering:
+    def _gather(self, column: Column, indexes: Sequence[int]) -> Extractor:
         """How the texts of several columns become one."""
         if column.pairs:
-            gather = Paired(tuple((self._named(name), self.first(v)) for name, v in column.pairs))
+            gather = OptionPairs(
+                tuple((self._named(name), self.first(v)) for name, v in column.pairs)
+            )
         elif column.join is not None:
             gather = Joined(tuple(indexes), column.join)
         else:
             gather = Cell(indexes[0]) if len(indexes) == 1 else FirstOf(tuple(indexes))
         needs = tuple(i for header in column.needs if (i := self.first(header)) is not None)
-        return Needing(needs, gather) if needs else gather
+        return RequireColumns(needs, gather) if needs else gather
 
     def _named(self, name: str) -> Constant | Cell:
         """The name of an option: `=Size` is one itself, else it stands in a column."""
         index = None if name.startswith("=") else self.first(name)
         return Constant(name[1:] if name.startswith("=") else "") if index is None else Cell(index)
 
-    def _identified(self, gather: Gathering) -> Gathering:
+    def _identified(self, gather: Extractor) -> Extractor:
         """The sku, or what stands in for it where it is blank."""
-        return Identified(gather, tuple(map(self._template, self._profile.identity)))
+        return SkuOrTemplate(gather, tuple(map(self._template, self._profile.identity)))
 
     def _template(self, text: str) -> Template:
         pieces = TEMPLATE_PART.split(text)
@@ -279,7 +281,11 @@ def _headers(column: Column) -> Iterator[str]:
 
 
 def _check_required(
-    header: Sequence[str], found: Mapping[str, Feeding], mode: Mode, profile: Profile, line: int
+    header: Sequence[str],
+    found: Mapping[str, FieldMapping],
+    mode: Mode,
+    profile: Profile,
+    line: int,
 ) -> None:
     if not any(feeding.indexes for feeding in found.values()):
         raise FileRefused(

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, Generic, Protocol, TypeVar
 from attrs import AttrsInstance, define, evolve, field, frozen
 
 from commerce_core.activity.audit import Action, AuditEntry, difference
-from commerce_core.activity.events import Told
+from commerce_core.activity.events import NewEvent
 from commerce_core.base.errors import Fault, NotFound, refuse_if
 from commerce_core.base.identity import identity_or_text
 from commerce_core.base.ids import Entropy, Kind, looks_like, mint, parse
@@ -106,9 +106,9 @@ class Context:
         """A new identifier."""
         return mint(kind, self.clock(), self.entropy)
 
-    def told(self) -> Told:
+    def told(self) -> NewEvent:
         """An event about to be told, now."""
-        return Told(self.mint("evt"), self.clock())
+        return NewEvent(self.mint("evt"), self.clock())
 
     def note(
         self,
@@ -153,7 +153,7 @@ class Context:
 
     def own(self, query: W, partner: str | None) -> W:
         """The query for what this principal may see, of the partner named where one is."""
-        with self.store.looking() as unit:
+        with self.store.read_only() as unit:
             return self.own_in(unit, query, partner)
 
     def own_in(self, unit: UnitOfWork, query: W, partner: str | None) -> W:

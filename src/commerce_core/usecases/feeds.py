@@ -201,7 +201,7 @@ class Feeds:
         return receipt
 
     def _receive(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Receipt:
-        unit.sources.hold(feed.source_id)
+        unit.sources.lock_shared(feed.source_id)
         unit.feeds.add(feed)
         job = new_job(self._context, unit, feed, kind, run=run)
         told = self._context.told()

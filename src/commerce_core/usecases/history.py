@@ -25,11 +25,11 @@ from commerce_core.feeds.feed import Feed
 from commerce_core.history.lineage import (
     Lineage,
     Origins,
-    Testimony,
-    ValueSaid,
-    Witness,
-    testimonies,
-    witness,
+    RecordReading,
+    SourceRecord,
+    ValueOrigin,
+    record_readings,
+    source_record,
 )
 from commerce_core.history.timelines import (
     USUAL_DAYS,
@@ -102,7 +102,7 @@ class History:
             self._product(unit, product_id)
             # One more, since each tells how it differs from the one before it.
             page = unit.versions.history(parse("prod", product_id), after, limit + 1)
-            by_whom = unit.publications.those(v.product.publication_id for v in page.items)
+            by_whom = unit.publications.get_many(v.product.publication_id for v in page.items)
             revisions = [
                 Revision.of(
                     version,
@@ -166,7 +166,7 @@ class History:
         first = origins.origin_of(asked)
         told = self._told([first, *set_by.values()])
         witnesses = {
-            by.version: witness(by, *told[by.version])
+            by.version: source_record(by, *told[by.version])
             for by in sorted(set_by.values(), key=lambda by: -by.version)
         }
         values = tuple(
@@ -177,12 +177,12 @@ class History:
             self._written_by(asked, first, told), tuple(witnesses.values()), values,
         )  # fmt: skip
 
-    def _written_by(self, asked: Product, first: Product, told: "_Told") -> Witness:
+    def _written_by(self, asked: Product, first: Product, told: "_Told") -> SourceRecord:
         """Who wrote the version itself; of a revert the record is that of what it brought back."""
         _, feed, record, note = told[first.version]
         with self._context.store.begin() as unit:
             publication = unit.publications.get(asked.publication_id)
-        return witness(asked, publication, feed, record, note)
+        return source_record(asked, publication, feed, record, note)
 
     def _told(self, versions: Sequence[Product]) -> "_Told":
         """For each version, by number, its publication, feed and record; or why there is none."""
@@ -208,13 +208,13 @@ class History:
 
     def _read(
         self, feed: Feed, publication: Publication, terms: Terms, lines: Sequence[int]
-    ) -> tuple[dict[int, Testimony], str | None]:
+    ) -> tuple[dict[int, RecordReading], str | None]:
         """The records on these lines of a feed's raw file, or why it can't be read."""
         if publication.kind != "feed" or not lines:
             return {}, None
         try:
             with self._context.files.open(feed.file_key) as raw:
-                return testimonies(raw, terms, lines), None
+                return record_readings(raw, terms, lines), None
         except NotFound:
             return {}, "The raw file is no longer kept."
         except FileRefused as refusal:
@@ -276,7 +276,7 @@ class History:
             return write_cursor(self._context.own_in(unit, query, partner), version.position) or ""
 
 
-_Told = dict[int, tuple[Publication, Feed, Testimony | None, str | None]]
+_Told = dict[int, tuple[Publication, Feed, RecordReading | None, str | None]]
 
 
 def _why_no_record(publication: Publication) -> str:
@@ -285,7 +285,9 @@ def _why_no_record(publication: Publication) -> str:
     return "The file didn't contain it, so it was removed."
 
 
-def _value_said(asked: Product, name: str, by: Product, record: Testimony | None) -> ValueSaid:
+def _value_said(
+    asked: Product, name: str, by: Product, record: RecordReading | None
+) -> ValueOrigin:
     value: Value = getattr(asked, name)
     cells, reading = record.said(name, value) if record else ((), "")
-    return ValueSaid(name, value, by.version, by.feed_id, by.line, cells, reading)
+    return ValueOrigin(name, value, by.version, by.feed_id, by.line, cells, reading)

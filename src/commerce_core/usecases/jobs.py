@@ -186,7 +186,7 @@ def new_job(context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *
 def check_source(unit: UnitOfWork, feed: Feed) -> None:
     """Conflict if the feed's source was removed: then nobody can own what it would publish."""
     try:
-        unit.sources.hold(feed.source_id)
+        unit.sources.lock_shared(feed.source_id)
     except NotFound as error:
         raise Conflict(
             f"The source of feed {feed.feed_id} was removed.",

@@ -119,7 +119,7 @@ class Keys:
         """Who holds this secret; Unauthenticated if nobody does, or no longer."""
         if not secret:
             raise Unauthenticated("The request has no API key.", _NO_KEY)
-        with self._context.store.looking() as unit:
+        with self._context.store.read_only() as unit:
             key = unit.keys.find(digest_of(secret))
         if key is None or key.revoked_at is not None:
             raise Unauthenticated("The API key is unknown or was revoked.", _NO_KEY)

@@ -97,7 +97,7 @@ class Orders:
         for id_, item in zip(ids, wanted, strict=True):
             if id_ is not None:
                 units[id_] += item.units
-        held = unit.products.hold(units)
+        held = unit.products.reserve(units)
         products = [held.get(id_) if id_ else None for id_ in ids]
         return [
             p if p and self._context.principal.may_see(p.partner_id) else None for p in products
@@ -160,7 +160,7 @@ class Orders:
                 )
             cancelled = order.cancel(self._context.clock())
             unit.orders.put(cancelled)
-            unit.products.hold({id_: -n for id_, n in order.units_by_product.items()})
+            unit.products.reserve({id_: -n for id_, n in order.units_by_product.items()})
             unit.sales.add(self._entries(cancelled, "cancelled"))
             unit.events.add([self._context.told().of_order("order.cancelled", cancelled)])
             return cancelled

@@ -22,7 +22,7 @@ from commerce_core.feeds.job import (
 )
 from commerce_core.ingestion.hold import held_job
 from commerce_core.ingestion.plan import Planning, newer_full_snapshot
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode
@@ -51,7 +51,7 @@ class Plans:
         profile: Profile | None = None,
         snapshot_at: datetime | None = None,
         expected_rows: int | None = None,
-    ) -> KeptPlan:
+    ) -> SavedPlan:
         """What a file would do if it were sent now, and what the guards would say; nothing is kept.
 
         It is read by the source's profile, or by another. Raises FileRefused where the file can't
@@ -64,11 +64,11 @@ class Plans:
         with self._context.opened(file) as stream:
             return rehearsed(self._context, arrival, stream, profile)
 
-    def get(self, job_id: str) -> KeptPlan:
+    def get(self, job_id: str) -> SavedPlan:
         """What a job would do to the catalog, or did; NotFound `no_plan` if it came to none."""
         job = Jobs(self._context).get(job_id)
         with self._context.store.begin() as unit:
-            return kept_plan(unit, job)
+            return saved_plan(unit, job)
 
     def approve(self, feed_id: str, *, without: Iterable[str] = (), note: str | None = None) -> Job:
         """Applies a held feed, `without` its removals if so said; returns its finished job.
@@ -94,7 +94,7 @@ class Plans:
 
 def rehearsed(
     context: Context, arrival: Arrival, stream: BinaryIO, profile: Profile | None
-) -> KeptPlan:
+) -> SavedPlan:
     """What a file that isn't sent would do if it were; read by another `profile` if so.
 
     Of the file and of the looking nothing stays behind. Raises FileRefused where the file can't be
@@ -219,7 +219,7 @@ def check_applied(unit: UnitOfWork, job: Job) -> None:
     )
 
 
-def kept_plan(unit: UnitOfWork, job: Job) -> KeptPlan:
+def saved_plan(unit: UnitOfWork, job: Job) -> SavedPlan:
     """The plan that was kept of a job; NotFound `no_plan` says why there is none."""
     plan = unit.jobs.plan(job.job_id)
     if plan is not None:

@@ -39,7 +39,7 @@ class Products:
         `as_of` a moment it is what it was then, units on open orders left aside; NotFound before
         its first version.
         """
-        with self._context.store.looking() as unit:
+        with self._context.store.read_only() as unit:
             if product_id is None:
                 if partner is None or sku is None:
                     raise InvalidInput("Name a product by its id, or by partner and sku.")
@@ -108,10 +108,10 @@ class Products:
 
         As CSV the file is a feed. That of one source changes nothing when it is loaded again.
         """
-        return self._context.store.exporting(self._own(query, partner), form)
+        return self._context.store.export(self._own(query, partner), form)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
-        with self._context.store.looking() as unit:
+        with self._context.store.read_only() as unit:
             return self._own_in(unit, query, partner)
 
     def _own_in(self, unit: UnitOfWork, query: ProductQuery, partner: str | None) -> ProductQuery:

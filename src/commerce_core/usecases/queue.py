@@ -25,14 +25,16 @@ class Queue:
         with self._context.store.begin() as unit:
             return claiming(self._context, unit).next()
 
-    def give_back(self, job: Job, pause: timedelta = timedelta(), *, severed: bool = False) -> None:
+    def give_back(
+        self, job: Job, pause: timedelta = timedelta(), *, disconnected: bool = False
+    ) -> None:
         """Puts a claimed job back, for anybody to claim after that pause; what it did is undone.
 
-        `severed` says that the store fell over under it. RunLost if another worker took it over, or
-        if it has finished.
+        `disconnected`: the run lost the store. RunLost if another worker took it over, or if it
+        has finished.
         """
         with self._context.store.begin() as unit:
-            unit.jobs.give_back(job, pause, severed=severed)
+            unit.jobs.give_back(job, pause, disconnected=disconnected)
 
     def execute(self, job: Job) -> Job:
         """Runs a claimed job, and returns it finished.

@@ -7,7 +7,7 @@ from attrs import frozen
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job, Without
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from entrypoints.http.routing import route
 from entrypoints.http.values import FeedId, JobId, said
 
@@ -27,7 +27,7 @@ class Approval(Rejection):
 
 
 @route("GET", "/jobs/{job_id:str}/plan", scope="feeds:read")
-def get_plan(commerce: Commerce, job_id: JobId) -> KeptPlan:
+def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
     """Shows what a job would do to the catalog, or did, and what the guards said of it."""
     return commerce.plans.get(job_id)
 

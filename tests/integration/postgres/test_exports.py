@@ -42,7 +42,7 @@ def test_an_export_is_the_same_however_much_was_published_since(
 
 
 def exported(store: PostgresStore, form: ExportForm) -> bytes:
-    with store.exporting(ProductQuery(), form) as blocks:
+    with store.export(ProductQuery(), form) as blocks:
         return b"".join(blocks)
 
 
@@ -78,7 +78,7 @@ def test_a_slow_export_takes_no_connection_from_others(database: str, large: Non
     """While one stands still, units go on, be it that the process has one connection for them."""
     with (
         closing(PostgresStore(database, most_connections=1)) as single,
-        single.exporting(ProductQuery(), "csv") as blocks,
+        single.export(ProductQuery(), "csv") as blocks,
     ):
         next(blocks)
         with single.begin() as unit:
@@ -90,10 +90,10 @@ def test_so_many_exports_are_under_way_at_once(store: PostgresStore, large: None
     """One more is refused, and taken when another has ended."""
     with ExitStack() as stack:
         for _ in range(MOST_EXPORTS):
-            next(stack.enter_context(store.exporting(ProductQuery(), "ndjson")))
-        with pytest.raises(Unavailable), store.exporting(ProductQuery(), "csv"):
+            next(stack.enter_context(store.export(ProductQuery(), "ndjson")))
+        with pytest.raises(Unavailable), store.export(ProductQuery(), "csv"):
             pass
-    with store.exporting(ProductQuery(), "csv") as blocks:
+    with store.export(ProductQuery(), "csv") as blocks:
         assert next(blocks)
 
 
@@ -103,13 +103,13 @@ def test_an_export_whose_connection_ends_breaks_off(
     """It is Unavailable, never a file that ends as if it were whole."""
     with pytest.raises(Unavailable):
         take_cut_off(store, connect())
-    with store.exporting(ProductQuery(), "csv") as blocks:
+    with store.export(ProductQuery(), "csv") as blocks:
         assert next(blocks)
 
 
 def take_cut_off(store: PostgresStore, db: psycopg.Connection) -> None:
     """Takes an export whose connection is ended after its first blocks."""
-    with store.exporting(ProductQuery(), "csv") as blocks:
+    with store.export(ProductQuery(), "csv") as blocks:
         next(blocks)
         next(blocks)
         db.execute(

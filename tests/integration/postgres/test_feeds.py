@@ -39,7 +39,7 @@ def products(numbers: range, **values: object) -> Iterator[Record]:
 
 def applied(unit: UnitOfWork, feed: Feed, *records: Record) -> None:
     """Compares and applies a feed, and leaves its publication to be added."""
-    plan = unit.products.compare(samples.incoming(feed), samples.batches(records), 10)
+    plan = unit.products.compare(samples.feed_context(feed), samples.batches(records), 10)
     unit.products.apply(plan, samples.publication(feed), samples.new_stem())
 
 
@@ -81,7 +81,7 @@ def test_few_and_many_records_give_the_same(
     feed = samples.received(store, source)
     with store.begin() as unit:
         records = [*products(range(20)), *products(range(20, 25), brand="B"), record(99, "new")]
-        plan = unit.products.compare(samples.incoming(feed), samples.batches(records), 10)
+        plan = unit.products.compare(samples.feed_context(feed), samples.batches(records), 10)
     figures = (plan.unchanged, plan.updated, plan.created, plan.removed, plan.before)
     assert figures == (20, 5, 1, 5, 30)
 
@@ -97,7 +97,7 @@ def test_a_catalog_without_statistics_is_no_trap(store: PostgresStore, source: S
     def compare() -> tuple[int, int]:
         with store.begin() as unit:
             plan = unit.products.compare(
-                samples.incoming(feed), samples.batches(products(range(39_999))), 10
+                samples.feed_context(feed), samples.batches(products(range(39_999))), 10
             )
             return plan.unchanged, plan.absent
 
@@ -132,7 +132,7 @@ def test_orders_dont_wait_for_a_feed(store: PostgresStore, source: Source):
 
     def hold() -> Product:
         with store.begin() as unit:
-            return unit.products.hold({held.product_id: 2})[held.product_id]
+            return unit.products.reserve({held.product_id: 2})[held.product_id]
 
     with store.begin(dry_run=True) as unit:
         applied(unit, feed, record(2, "A", quantity=1))
@@ -145,7 +145,7 @@ def test_a_feed_doesnt_wait_for_orders(store: PostgresStore, source: Source):
     samples.publish(store, source, record(2, "A", quantity=5))
     product = samples.catalog(store)["A"]
     with store.begin() as unit:
-        unit.products.hold({product.product_id: 2})
+        unit.products.reserve({product.product_id: 2})
         publishing = meanwhile(lambda: samples.publish(store, source, record(2, "A", quantity=1)))
         publishing.result(PATIENCE)
     after = samples.catalog(store)["A"]
@@ -176,7 +176,7 @@ def test_a_feed_may_wait_longer_than_other_units(
             with single.begin() as unit:
                 db = cast("Unit", unit).products._db
                 before = db.execute(shown).fetchone()
-                unit.products.compare(samples.incoming(feed), samples.batches([]), 10)
+                unit.products.compare(samples.feed_context(feed), samples.batches([]), 10)
                 during = db.execute(shown).fetchone()
             assert before == ("30s", "10s", "on")
             assert during == ("0", "0", "on")
@@ -185,9 +185,9 @@ def test_a_feed_may_wait_longer_than_other_units(
 def test_a_record_says_what_its_feed_has_columns_for(store: PostgresStore, source: Source):
     """A record that says more is a fault of ours, and told as one."""
     feed = samples.received(store, source)
-    incoming = evolve(samples.incoming(feed), columns={"sku": "SKU"})
+    feed_context = evolve(samples.feed_context(feed), columns={"sku": "SKU"})
     with store.begin() as unit, pytest.raises(ValueError, match="says more"):
-        unit.products.compare(incoming, samples.batches([record(2, "A")]), 10)
+        unit.products.compare(feed_context, samples.batches([record(2, "A")]), 10)
 
 
 def test_shapes_of_records_mix(store: PostgresStore, source: Source):
@@ -219,7 +219,9 @@ def test_two_comparisons_leave_nothing_behind(store: PostgresStore, source: Sour
         with store.begin() as unit:
             for size in (3, 1):
                 records = products(range(size))
-                plan = unit.products.compare(samples.incoming(feed), samples.batches(records), 10)
+                plan = unit.products.compare(
+                    samples.feed_context(feed), samples.batches(records), 10
+                )
                 assert plan.created == size
 
 

@@ -62,7 +62,7 @@ def test_a_takeover_ends_the_former_runs_session(
         with store.begin() as stopped:
             run_of(store, first, stopped.session)
             plan = stopped.products.compare(
-                samples.incoming(feed), samples.batches([samples.record(2, "A")]), 10
+                samples.feed_context(feed), samples.batches([samples.record(2, "A")]), 10
             )
             publication = samples.publication(feed)
             stopped.products.apply(plan, publication, samples.new_stem())
@@ -98,7 +98,7 @@ def test_any_claim_ends_the_sessions_of_runs_that_are_over(
     def stand_still() -> None:
         with store.begin() as stopped:
             run_of(store, first, stopped.session)
-            stopped.products.compare(samples.incoming(feed), samples.batches([]), 10)
+            stopped.products.compare(samples.feed_context(feed), samples.batches([]), 10)
             with store.begin() as unit:
                 assert unit.jobs.claim(T0, MINUTE, other.job_id)
             assert not is_alive(connect, stopped.session)
@@ -144,7 +144,7 @@ def test_a_lost_run_commits_nothing(store: PostgresStore, feed: Feed):
     def go_on() -> None:
         with store.begin() as unit:
             plan = unit.products.compare(
-                samples.incoming(feed), samples.batches([samples.record(2, "A")]), 10
+                samples.feed_context(feed), samples.batches([samples.record(2, "A")]), 10
             )
             unit.products.apply(plan, samples.publication(feed), samples.new_stem())
             unit.jobs.finish(lost.complete(T0, Summary(), "clean"))

@@ -186,7 +186,7 @@ def test_what_was_read_under_another_header_is_recognised_from_then_on(store: Po
     shop.take("full", numbered(40))
     wider = "\n".join(line and f"{line},x" for line in numbered(40).split("\n"))
     assert shop.take("full", wider).unchanged == 40
-    assert recognised(shop, wider) == 40
+    assert matched(shop, wider) == 40
 
 
 def test_what_was_read_without_a_look_at_what_is_known_takes_nothing_from_it(store: PostgresStore):
@@ -195,11 +195,11 @@ def test_what_was_read_without_a_look_at_what_is_known_takes_nothing_from_it(sto
     shop, hasty = (Shop(store, source, PolarsEngine(), recognises=r) for r in (True, False))
     shop.take("full", numbered(40))
     assert hasty.take("delta", numbered(40)).unchanged == 40
-    assert recognised(shop, numbered(40)) == 40
+    assert matched(shop, numbered(40)) == 40
 
 
-def recognised(shop: Shop, text: str) -> int:
+def matched(shop: Shop, text: str) -> int:
     """How many records of a full feed would be."""
     with shop.store.begin() as unit:
-        known = unit.products.known(shop.source.partner_id, shop.source.source_id)
-        return sum(len(b.recognised) for b in shop._open(text.encode(), "full", known))
+        known = unit.products.fingerprints(shop.source.partner_id, shop.source.source_id)
+        return sum(len(b.matched) for b in shop._open(text.encode(), "full", known))

@@ -23,7 +23,7 @@ lines","{""brace"",\\""}",,2,,2026-03-01T10:00:00+01:00,4006381333931
 '''
 
 
-class TestRecognitionOfColumns(unchanged_contract.TestRecognition):
+class TestRecognitionOfColumns(unchanged_contract.TestMatching):
     """The same promises, for columns, with borders between records everywhere."""
 
     @pytest.fixture

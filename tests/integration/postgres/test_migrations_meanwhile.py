@@ -79,7 +79,7 @@ def test_migrations_go_forward_with_rows_in_the_tables(new_database: str):
         assert unit.publications.latest(source.source_id)
         job = unit.jobs.claim(datetime.now(UTC), partner.created_at - partner.created_at)
         assert job
-        assert (job.attempts, job.silent_ends) == (3, 0)
+        assert (job.attempts, job.crashed_attempts) == (3, 0)
 
 
 # --- an older version -----------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
 from adapters.postgres.connection.timeouts import OF_FEEDS, bear_stalls, milliseconds_of
 from adapters.postgres.store import CONNECTING, Unit
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS
 from commerce_core.ports.engine import Batch, Reading
 from commerce_core.ports.store import UnitOfWork
 from tests.contracts import samples
-from tests.contracts.unchanged_contract import HEADER, Shop, incoming
+from tests.contracts.unchanged_contract import HEADER, Shop, feed_context
 from tests.support.servers.postgres import running_server
 
 STALL: Final[float] = 1.5 * CONNECTING["tcp_user_timeout"] / 1000
@@ -54,11 +54,11 @@ def test_a_first_load_outlives_a_server_that_stands_still(far: PostgresStore):
     shop = Shop(far, samples.settled(far)[1], PolarsEngine(chunk=1 << 20))
     feed = samples.received(far, shop.source, mode="full")
     rows = (f"S{n},{'t' * 300},1.00,1,," for n in range(ROWS))
-    reading = shop._open("\n".join((HEADER, *rows, "")).encode(), "full", NOTHING_KNOWN)
+    reading = shop._open("\n".join((HEADER, *rows, "")).encode(), "full", NO_FINGERPRINTS)
     with far.begin() as unit:
         batches = stalling(reading, connection_of(unit).info.backend_pid)
         publication, stem = samples.publication(feed), samples.new_stem()
-        plan = unit.products.load(incoming(feed, reading), batches, publication, stem)
+        plan = unit.products.load(feed_context(feed, reading), batches, publication, stem)
     assert plan is not None
     assert plan.created == ROWS
 

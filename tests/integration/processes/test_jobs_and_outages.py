@@ -19,7 +19,7 @@ from adapters.postgres import PostgresStore
 from commerce_core.base.errors import Severed, Unavailable
 from commerce_core.base.ids import parse
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.job import MOST_SEVERED_ENDS, Job
+from commerce_core.feeds.job import MOST_DISCONNECTED_ATTEMPTS, Job
 from commerce_core.ports.files import Files
 from entrypoints import worker
 from entrypoints.worker import Worker
@@ -142,10 +142,10 @@ def test_a_feed_that_fells_the_database_is_set_aside_and_no_other(
         job, done = settled(commerce, deadly), settled(commerce, innocent)
     assert job.error
     assert (job.status, job.error.code) == ("failed", "set_aside")
-    assert (job.silent_ends, job.severed_ends) == (0, MOST_SEVERED_ENDS)
+    assert (job.crashed_attempts, job.disconnected_attempts) == (0, MOST_DISCONNECTED_ATTEMPTS)
     assert "fell over" in job.error.message
-    assert (done.status, done.silent_ends) == ("completed", 0)
-    assert done.severed_ends < MOST_SEVERED_ENDS
+    assert (done.status, done.crashed_attempts) == ("completed", 0)
+    assert done.disconnected_attempts < MOST_DISCONNECTED_ATTEMPTS
 
 
 def test_an_outage_longer_than_the_lease_is_no_silent_end(
@@ -166,7 +166,7 @@ def test_an_outage_longer_than_the_lease_is_no_silent_end(
         time.sleep(3)
         server.start()
         job = settled(commerce, job_id)
-    assert (job.status, job.attempts, job.silent_ends) == ("completed", 2, 0)
+    assert (job.status, job.attempts, job.crashed_attempts) == ("completed", 2, 0)
 
 
 def test_a_lease_that_ran_out_while_the_database_was_down_is_no_silent_end(
@@ -180,7 +180,7 @@ def test_a_lease_that_ran_out_while_the_database_was_down_is_no_silent_end(
     server.start()
     job = commerce.queue.claim()
     assert job
-    assert (job.job_id, job.silent_ends, job.severed_ends) == (job_id, 0, 1)
+    assert (job.job_id, job.crashed_attempts, job.disconnected_attempts) == (job_id, 0, 1)
 
 
 def test_a_server_that_fell_over_severs_its_units(server: Postgres, platform: Platform):

@@ -25,7 +25,7 @@ from adapters.postgres import PostgresStore
 from commerce_core.base.errors import RunLost
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.job import MOST_SILENT_ENDS
+from commerce_core.feeds.job import MOST_CRASHED_ATTEMPTS
 from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store
 from commerce_core.usecases.feeds import Receipt
@@ -74,7 +74,9 @@ def test_several_workers_run_each_job_once(platform: Platform, commerce: Commerc
         for _ in range(3):
             stack.enter_context(platform.worker())
         ended = [finished(commerce, job_id) for job_id in jobs]
-    assert {(job.status, job.attempts, job.silent_ends) for job in ended} == {("completed", 1, 0)}
+    assert {(job.status, job.attempts, job.crashed_attempts) for job in ended} == {
+        ("completed", 1, 0)
+    }
 
 
 @frozen
@@ -83,7 +85,7 @@ class _Deaf:
 
     store: Store
 
-    def listening(self, _: Callable[[], None]) -> AbstractContextManager[Any]:
+    def subscribe(self, _: Callable[[], None]) -> AbstractContextManager[Any]:
         return ExitStack()
 
     def __getattr__(self, name: str) -> object:
@@ -157,7 +159,7 @@ def test_a_feed_that_kills_its_workers_is_set_aside_and_others_go_on(
 ):
     """After three silent ends feed and job are failed with `set_aside`; no other feed is."""
     deadly = send(commerce, "Aroma")
-    for _ in range(MOST_SILENT_ENDS):
+    for _ in range(MOST_CRASHED_ATTEMPTS):
         with platform.worker(COMMERCE_FAIL_AT="publications.add.before") as worker:
             until(partial(died_of, worker, commerce, deadly.job_id))
     other = send(commerce, "Bouquet")
@@ -182,7 +184,7 @@ def test_an_outage_counts_against_no_feed(platform: Platform, commerce: Commerce
     """A run that an outage ends is given back at once, and is run again after a pause."""
     with platform.worker(COMMERCE_FAIL_AT="files.open.before:outage"):
         job = finished(commerce, send(commerce, "Aroma").job_id)
-    assert (job.status, job.attempts, job.silent_ends) == ("completed", 2, 0)
+    assert (job.status, job.attempts, job.crashed_attempts) == ("completed", 2, 0)
 
 
 # --- ends in order --------------------------------------------------------------------------------
@@ -249,11 +251,11 @@ def test_a_job_that_takes_too_long_is_given_back(platform: Platform, commerce: C
     worker.stop()
     assert time.monotonic() - began < 10
     job = commerce.jobs.get(receipt.job_id)
-    assert (job.status, job.released, job.attempts, job.silent_ends) == ("queued", True, 1, 0)
+    assert (job.status, job.released, job.attempts, job.crashed_attempts) == ("queued", True, 1, 0)
     over.set()
     with platform.worker():
         job = finished(commerce, receipt.job_id)
-    assert (job.status, job.attempts, job.silent_ends) == ("completed", 2, 0)
+    assert (job.status, job.attempts, job.crashed_attempts) == ("completed", 2, 0)
     assert job.summary
     assert job.summary.records_read == 2
 
@@ -343,4 +345,4 @@ def test_a_job_that_was_given_back_is_claimed_when_its_pause_is_over(commerce: C
     time.sleep(0.5)
     again = commerce.queue.claim()
     assert again
-    assert (again.job_id, again.attempts, again.silent_ends) == (receipt.job_id, 2, 0)
+    assert (again.job_id, again.attempts, again.crashed_attempts) == (receipt.job_id, 2, 0)

@@ -23,7 +23,7 @@ from adapters.polars_feeds.tables import Table
 from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.reject_report import RejectReport
 from commerce_core.parsing import formats
-from commerce_core.parsing.fingerprints import NOTHING_KNOWN, KnownFingerprints
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, IndexedFingerprints
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
@@ -431,12 +431,12 @@ def test_what_is_recognised_is_what_would_have_been_read(
                if record.fate is None)  # fmt: skip
     prints = [r.fingerprint for r in records if r.fingerprint and random.random() < 0.7]
     listed = [*dict.fromkeys(prints), None]
-    known: Any = InColumns(listed) if in_columns else KnownFingerprints.of(listed)
+    known: Any = InColumns(listed) if in_columns else IndexedFingerprints.of(listed)
     batches = list(engine.open(io.BytesIO(file.body), terms, known))
     left = [told(record) for batch in batches for record in batch]
     assert left == [told(r) for r in records if r.fingerprint not in listed or not r.fingerprint]
-    recognised = Counter(listed[number] for batch in batches for number in batch.recognised)
-    assert recognised == Counter(r.fingerprint for r in records if r.fingerprint in prints)
+    matched = Counter(listed[number] for batch in batches for number in batch.matched)
+    assert matched == Counter(r.fingerprint for r in records if r.fingerprint in prints)
 
 
 def test_known_lines_of_json_are_recognised():
@@ -447,7 +447,7 @@ def test_known_lines_of_json_are_recognised():
     records = [r for batch in PolarsEngine().open(io.BytesIO(body), TERMS) for r in batch]
     prints = [record.fingerprint for record in records]
     assert [record.line for record in records if record.fingerprint is None] == [6]
-    known = KnownFingerprints.of(prints)
+    known = IndexedFingerprints.of(prints)
     for again, left in ((body, [6]), (body.replace(b"A8", b"A9"), [6, 11])):
         (batch,) = PolarsEngine().open(io.BytesIO(again), TERMS, known)
         assert [record.line for record in batch] == left
@@ -586,6 +586,6 @@ def test_odd_files_read_alike(body: bytes):
 
 def test_nothing_is_known_of_nothing():
     reading = PolarsEngine().open(
-        io.BytesIO(b"sku\nA\n"), Terms("delta", None, ROME), NOTHING_KNOWN
+        io.BytesIO(b"sku\nA\n"), Terms("delta", None, ROME), NO_FINGERPRINTS
     )
-    assert [list(batch.recognised) for batch in reading] == [[]]
+    assert [list(batch.matched) for batch in reading] == [[]]

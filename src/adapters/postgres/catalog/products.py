@@ -25,14 +25,14 @@ from adapters.postgres.connection.rows import (
 )
 from adapters.postgres.ingest.apply import apply
 from adapters.postgres.ingest.compare import Comparison, begin_feeding, compare
-from adapters.postgres.ingest.known_fingerprints import KnownProducts, fetch_known
+from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
 from adapters.postgres.ingest.load import load
 from commerce_core.base.paging import Page, Position
 from commerce_core.catalog.product import Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.catalog.sorting import position_of
-from commerce_core.parsing.fingerprints import Known
-from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.parsing.fingerprints import FingerprintIndex
+from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import Batch
 
 _PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
@@ -47,7 +47,7 @@ class Products:
 
     _db: Connection
     _comparison: Comparison | None = None
-    _known: KnownProducts | None = None
+    _known: ProductFingerprints | None = None
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         """Pages of products."""
@@ -63,22 +63,28 @@ class Products:
         with bounded(self._db, query, "count"):
             return count(self._db, "products p", conditions(self._db, query))
 
-    def known(self, partner_id: str, source_id: str) -> Known:
+    def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
         """The fingerprints of the source's active products."""
         begin_feeding(self._db, partner_id)
-        self._known = fetch_known(self._db, partner_id, source_id)
+        self._known = fetch_fingerprints(self._db, partner_id, source_id)
         return self._known
 
     def load(
-        self, incoming: Incoming, batches: Iterable[Batch], publication: Publication, stem: str
+        self,
+        feed_context: FeedContext,
+        batches: Iterable[Batch],
+        publication: Publication,
+        stem: str,
     ) -> Plan | None:
         """Loads the first feed of a partner."""
-        begin_feeding(self._db, incoming.partner_id)
-        return load(self._db, incoming, batches, publication, stem)
+        begin_feeding(self._db, feed_context.partner_id)
+        return load(self._db, feed_context, batches, publication, stem)
 
-    def compare(self, incoming: Incoming, batches: Iterable[Batch], problem_limit: int) -> Plan:
+    def compare(
+        self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
+    ) -> Plan:
         """What the feed would do."""
-        self._comparison = compare(self._db, incoming, batches, problem_limit, self._known)
+        self._comparison = compare(self._db, feed_context, batches, problem_limit, self._known)
         return self._comparison.plan
 
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
@@ -128,7 +134,7 @@ class Products:
             params_of(publication) | {"limit": limit},
         )
 
-    def hold(self, units: Mapping[str, int]) -> Mapping[str, Product]:
+    def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds units to those held on open orders."""
         wanted = {digits(product_id): number for product_id, number in units.items()}
         rows = self._db.execute(

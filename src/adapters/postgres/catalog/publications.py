@@ -69,7 +69,7 @@ class Publications:
         row = fetch_one(self._db, _PUBLICATIONS, query, [digits(publication_id)])
         return found(row, "publication", publication_id)
 
-    def those(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
+    def get_many(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
         """These publications, by id."""
         wanted = [digits(publication_id) for publication_id in publication_ids]
         query = _SELECT + " WHERE publication_id = ANY(%s::uuid[])"

@@ -28,7 +28,7 @@ from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.job import Backlog, Decision, Job, JobError, JobQuery, Progress
 from commerce_core.feeds.summary import Summary
-from commerce_core.plans.saved_plan import KeptPlan
+from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.schema.problems import Problem
 
 _JOBS: Final = rows_of(
@@ -40,11 +40,12 @@ _JOBS: Final = rows_of(
 )
 _UNDER_WAY: Final = rows_of(UnderWay)
 _FEED_IDS: Final = rows_as(lambda row: str(row["feed_id"]))
-_kept_plan: Final = read_as(KeptPlan)
+_kept_plan: Final = read_as(SavedPlan)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SELECT: Final = """
     SELECT job_id, feed_id, partner_id, kind, status, released, created_at, outcome, attempts,
-           silent_ends, severed_ends, started_at, finished_at, progress, summary, error, decision
+           silent_ends AS crashed_attempts, severed_ends AS disconnected_attempts,
+           started_at, finished_at, progress, summary, error, decision
     FROM jobs"""
 
 _LIST: Final = ListById(_JOBS, _SELECT, "job_id", attrgetter("job_id"))
@@ -72,8 +73,9 @@ class Jobs:
                               outcome, attempts, silent_ends, severed_ends, started_at,
                               finished_at, progress, summary, error, decision)
             VALUES (%(job_id)s, %(feed_id)s, %(partner_id)s, %(kind)s, %(status)s, %(released)s,
-                    %(created_at)s, %(outcome)s, %(attempts)s, %(silent_ends)s,
-                    %(severed_ends)s, %(started_at)s, %(finished_at)s, %(progress)s, %(summary)s,
+                    %(created_at)s, %(outcome)s, %(attempts)s, %(crashed_attempts)s,
+                    %(disconnected_attempts)s, %(started_at)s, %(finished_at)s, %(progress)s,
+                    %(summary)s,
                     %(error)s, %(decision)s)
             """,
             _params(job),
@@ -148,9 +150,11 @@ class Jobs:
         """What waits for a worker."""
         return queue.backlog(self._db)
 
-    def give_back(self, job: Job, pause: timedelta, *, severed: bool = False) -> None:
+    def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
         """Queues the job again, and ends the session of its run."""
-        if not queue.give_back(self._db, digits(job.job_id), job.attempts, pause, severed=severed):
+        if not queue.give_back(
+            self._db, digits(job.job_id), job.attempts, pause, disconnected=disconnected
+        ):
             raise _lost(job)
         hint(self._db)
 
@@ -186,7 +190,7 @@ class Jobs:
             raise _lost(job)
         hint(self._db)  # The partner's next job can be claimed now.
 
-    def keep_plan(self, job_id: str, plan: KeptPlan) -> None:
+    def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
         """Keeps what a job would do."""
         self._db.execute(
             """
@@ -197,7 +201,7 @@ class Jobs:
             [digits(job_id), document(plan)],
         )
 
-    def plan(self, job_id: str) -> KeptPlan | None:
+    def plan(self, job_id: str) -> SavedPlan | None:
         """What a job would do, as last kept."""
         row = self._db.execute(
             "SELECT plan FROM job_plans WHERE job_id = %s", [digits(job_id)]

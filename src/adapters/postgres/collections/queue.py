@@ -31,7 +31,7 @@ def claim(db: Connection, at: datetime, lease: timedelta, job_id: str | None = N
 
 
 def give_back(
-    db: Connection, job_id: str, attempt: int, pause: timedelta, *, severed: bool
+    db: Connection, job_id: str, attempt: int, pause: timedelta, *, disconnected: bool
 ) -> bool:
     """Queues the job again and ends the session of its run; False if that isn't this attempt's."""
     # Before the row is written to, since the run may hold it locked.
@@ -53,7 +53,7 @@ def give_back(
             severed_ends = severed_ends + %s, lease_expires_at = clock_timestamp() + %s
         WHERE job_id = %s AND status = 'running' AND attempts = %s
         """,
-        [int(severed), pause, job_id, attempt],
+        [int(disconnected), pause, job_id, attempt],
     )
     return given.rowcount == 1
 
@@ -88,7 +88,7 @@ def _end_former_sessions(db: Connection) -> None:
 def _candidate(
     db: Connection, job_id: str | None, contested: list[UUID]
 ) -> tuple[UUID, UUID, bool] | None:
-    """The oldest job that can be claimed, locked; its partner, and whether it has severed ends."""
+    """The oldest job that can be claimed, locked; its partner, whether it was ever disconnected."""
     return db.execute(
         """
         SELECT j.job_id, j.partner_id, j.severed_ends > 0

@@ -86,7 +86,7 @@ class Sources:
         query = f"{_SELECT} WHERE source_id = %s"
         return found(fetch_one(self._db, _SOURCES, query, [digits(source_id)]), "source", source_id)
 
-    def hold(self, source_id: str) -> Source:
+    def lock_shared(self, source_id: str) -> Source:
         """The source, which can't be removed until this unit ends."""
         query = f"{_SELECT} WHERE source_id = %s FOR KEY SHARE"
         return found(fetch_one(self._db, _SOURCES, query, [digits(source_id)]), "source", source_id)

@@ -24,7 +24,7 @@ def hint(db: Connection) -> None:
 
 
 @contextmanager
-def listening(conninfo: str, wake: Callable[[], None]) -> Generator[None]:
+def subscribe(conninfo: str, wake: Callable[[], None]) -> Generator[None]:
     """Calls `wake` from a thread of its own after each hint, while the context lasts."""
     over = threading.Event()
     thread = threading.Thread(

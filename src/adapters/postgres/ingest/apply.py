@@ -36,8 +36,8 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
     """Does what was decided; returns the source's active products afterwards."""
     plan, staged = comparison.plan, comparison.staged
     params = {
-        "partner_id": digits(plan.incoming.partner_id),
-        "source_id": digits(plan.incoming.source_id),
+        "partner_id": digits(plan.feed_context.partner_id),
+        "source_id": digits(plan.feed_context.source_id),
         "publication_id": digits(publication.publication_id),
         "stem": stem,
         "before_new": plan.updated + plan.restored + plan.removed,
@@ -45,8 +45,8 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
     after = plan.before
     if is_much(comparison.reread, plan.before):
         with by_sets(db):
-            again = reread(db, plan.incoming)
-        keep_also(db, plan.incoming.partner_id, plan.incoming.source_id, again)
+            again = reread(db, plan.feed_context)
+        keep_also(db, plan.feed_context.partner_id, plan.feed_context.source_id, again)
     with by_sets(db):
         if params["before_new"]:
             _keep_history(db, params)

@@ -20,12 +20,12 @@ from adapters.postgres.connection.rows import Connection, digits, fetch_one, pre
 from adapters.postgres.connection.timeouts import bear_stalls
 from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
 from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
-from adapters.postgres.ingest.known_fingerprints import KnownProducts, Recognised
+from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
 from adapters.postgres.ingest.match import find_absent, meet, owner, remove_absent
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.plans.comparison import (
-    Incoming,
+    FeedContext,
     Plan,
     Stock,
     duplicate_hint,
@@ -54,26 +54,26 @@ class Comparison:
 
 def compare(
     db: Connection,
-    incoming: Incoming,
+    feed_context: FeedContext,
     batches: Iterable[Batch],
     problem_limit: int,
-    known: KnownProducts | None,
+    known: ProductFingerprints | None,
 ) -> Comparison:
     """Stages the records and decides their fates; from now on this unit alone feeds the partner."""
-    begin_feeding(db, incoming.partner_id)
-    recognised = Recognised(known) if known else None
-    passing = recognised.watched(batches) if recognised else batches
-    staged = stage(db, incoming.columns, passing)
+    begin_feeding(db, feed_context.partner_id)
+    matched = Matched(known) if known else None
+    passing = matched.watched(batches) if matched else batches
+    staged = stage(db, feed_context.columns, passing)
     with by_sets(db):
-        meet(db, incoming, staged)
-        if recognised and recognised.count:
-            recognised.keep_unmatched(db)
-            if contested := recognised.contested(db):
-                return Comparison(Plan(incoming, contested=contested), staged)
-        decide(db, incoming, staged)
-        plan = _plan(db, incoming, staged, problem_limit, recognised)
+        meet(db, feed_context, staged)
+        if matched and matched.count:
+            matched.keep_unmatched(db)
+            if contested := matched.contested(db):
+                return Comparison(Plan(feed_context, contested=contested), staged)
+        decide(db, feed_context, staged)
+        plan = _plan(db, feed_context, staged, problem_limit, matched)
     # Who reads without a look at what is known, a small delta, will do so the next time too.
-    return Comparison(plan, staged, plan.unchanged - recognised.count if recognised else 0)
+    return Comparison(plan, staged, plan.unchanged - matched.count if matched else 0)
 
 
 def begin_feeding(db: Connection, partner_id: str) -> None:
@@ -86,17 +86,17 @@ def begin_feeding(db: Connection, partner_id: str) -> None:
 
 def _plan(
     db: Connection,
-    incoming: Incoming,
+    feed_context: FeedContext,
     staged: Staged,
     problem_limit: int,
-    recognised: Recognised | None,
+    matched: Matched | None,
 ) -> Plan:
     """What was decided, in figures."""
-    met = recognised.count if recognised else 0
-    find_absent(db, incoming, recognised=met > 0)
-    read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, incoming, recognised)
+    met = matched.count if matched else 0
+    find_absent(db, feed_context, matched=met > 0)
+    read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)
     vanished = 0
-    if removes_absent(incoming, read["skus_unreadable"]):
+    if removes_absent(feed_context, read["skus_unreadable"]):
         vanished = remove_absent(db)
     updates = _count_updates(db) if fates["updated"] else Counter[str]()
     moves = price_moves(db)
@@ -106,7 +106,7 @@ def _plan(
         **{code: fates[code] for code in PROBLEMS},
     }
     return Plan(
-        incoming,
+        feed_context,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],
@@ -120,12 +120,14 @@ def _plan(
         skus_unreadable=read["skus_unreadable"],
         updated_by_field={name: n for name, n in updates.items() if name != _SOLD_OUT},
         problems_by_code=+Counter(found),
-        problems=tuple(_problems(db, incoming, staged, problem_limit)),
+        problems=tuple(_problems(db, feed_context, staged, problem_limit)),
         withheld=fates["withheld"],
         price_moves=moves,
         stock=Stock(owned["in_stock"], updates[_SOLD_OUT]),
-        rekeyed=rekeyed(db, incoming, staged) if vanished and fates["created"] else NONE_REKEYED,
-        samples=samples(db, incoming, staged),
+        rekeyed=rekeyed(db, feed_context, staged)
+        if vanished and fates["created"]
+        else NONE_REKEYED,
+        samples=samples(db, feed_context, staged),
     )
 
 
@@ -157,12 +159,12 @@ def _count_fates(db: Connection) -> Counter[str]:
 
 
 def _count_owned(
-    db: Connection, incoming: Incoming, recognised: Recognised | None
+    db: Connection, feed_context: FeedContext, matched: Matched | None
 ) -> Mapping[str, int]:
     """The active products of the source, and how many of them the file doesn't contain."""
     absent = _counts(db, "SELECT count(*) AS absent FROM missing")
-    if recognised:
-        known = recognised.known
+    if matched:
+        known = matched.known
         return {**absent, "before": len(known), "in_stock": known.in_stock}
     query = sql.SQL(
         """
@@ -172,7 +174,7 @@ def _count_owned(
           AND p.status = 'active'
         """
     ).format(sold_out(*OWN_STOCK))
-    return {**absent, **_counts(db, query, owner(incoming))}
+    return {**absent, **_counts(db, query, owner(feed_context))}
 
 
 def _count_updates(db: Connection) -> Counter[str]:
@@ -188,7 +190,9 @@ def _count_updates(db: Connection) -> Counter[str]:
     return +Counter(_counts(db, query))
 
 
-def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) -> Iterator[Problem]:
+def _problems(
+    db: Connection, feed_context: FeedContext, staged: Staged, limit: int
+) -> Iterator[Problem]:
     """The first problems by line."""
     differing = sql.SQL(", ").join(
         sql.SQL("CASE WHEN s.{0} IS DISTINCT FROM other.{0} THEN {1} END").format(
@@ -225,16 +229,16 @@ def _problems(db: Connection, incoming: Incoming, staged: Staged, limit: int) ->
         query, {"codes": list(PROBLEMS), "limit": limit}
     ):
         if later is None and fate not in PROBLEMS:
-            yield leap_problem(incoming, _leap(sku, line, *moved))
+            yield leap_problem(feed_context, _leap(sku, line, *moved))
             continue
         at, value = (name, str(amount)) if name else ("sku", sku)
         hint = duplicate_hint(line, later, fields) if later is not None else None
         if owner_id is not None:
-            hint = other_source_hint(incoming, prefixed("src")(owner_id))
+            hint = other_source_hint(feed_context, prefixed("src")(owner_id))
         yield Problem.of(
             fate or "duplicate_sku",
             line=line,
-            column=incoming.columns.get(at),
+            column=feed_context.columns.get(at),
             field=at,
             value=value,
             hint=hint,

@@ -19,7 +19,7 @@ from adapters.postgres.ingest.match import AT_PLACE
 from adapters.postgres.ingest.staging import Staged
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.base.money import currencies
-from commerce_core.plans.comparison import MONEY, Incoming
+from commerce_core.plans.comparison import MONEY, FeedContext
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
 PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
@@ -32,10 +32,10 @@ SOLD_OUT: Final = len(PRODUCT_FIELDS)
 """The bit of `changed` behind those of the fields: the product sells out."""
 
 
-def decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
+def decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Decides the fate of each staged record that counts."""
     _find_repeated(db)
-    _decide(db, incoming, staged)
+    _decide(db, feed_context, staged)
 
 
 def _find_repeated(db: Connection) -> None:
@@ -61,7 +61,7 @@ def _find_repeated(db: Connection) -> None:
     )
 
 
-def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
+def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Decides the fate of each record that counts, and keeps it unless it is `unchanged`."""
     db.execute(
         """
@@ -82,7 +82,7 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
         ) ON COMMIT DROP
         """
     )
-    own_first = incoming.mode == "delta"
+    own_first = feed_context.mode == "delta"
     assumed = (
         "coalesce(own_currency, %(assumed)s)"
         if own_first
@@ -108,13 +108,13 @@ def _decide(db: Connection, incoming: Incoming, staged: Staged) -> None:
     db.execute(
         query,
         {
-            "partner_id": digits(incoming.partner_id),
-            "source_id": digits(incoming.source_id),
-            "assumed": incoming.currency,
+            "partner_id": digits(feed_context.partner_id),
+            "source_id": digits(feed_context.source_id),
+            "assumed": feed_context.currency,
             "codes": list(known),
             "exponents": list(known.values()),
-            "price_leap": incoming.price_leap,
-            "without_removals": incoming.without_removals,
+            "price_leap": feed_context.price_leap,
+            "without_removals": feed_context.without_removals,
         },
     )
 

@@ -16,7 +16,7 @@ from adapters.postgres.ingest.match import owner
 from adapters.postgres.ingest.staging import Staged
 from commerce_core.catalog.publication import CHANGE_KINDS, ChangeKind
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
-from commerce_core.plans.comparison import MONEY, Incoming
+from commerce_core.plans.comparison import MONEY, FeedContext
 from commerce_core.plans.price_moves import (
     EDGES,
     MOST_LEAPS_LISTED,
@@ -96,7 +96,7 @@ def _moves(
         yield PriceMove.of(sku, line, currency, before=before, after=after, kept=leaps)
 
 
-def rekeyed(db: Connection, incoming: Incoming, staged: Staged) -> Rekeyed:
+def rekeyed(db: Connection, feed_context: FeedContext, staged: Staged) -> Rekeyed:
     """Which vanished ids have a newcomer each that is the same product."""
     query = sql.SQL(
         """
@@ -135,7 +135,7 @@ def rekeyed(db: Connection, incoming: Incoming, staged: Staged) -> Rekeyed:
         old_keys=_keys({name: sql.Identifier("p", name) for name in _TRAITS}),
         new_keys=_keys({name: staged.said(name) for name in _TRAITS}),
     )
-    params = owner(incoming) | {"limit": MOST_PAIRS_LISTED, "traits": list(_TRAITS)}
+    params = owner(feed_context) | {"limit": MOST_PAIRS_LISTED, "traits": list(_TRAITS)}
     rows = db.execute(query, params).fetchall()
     pairs = tuple(Pair(vanished, newcomer, by) for vanished, newcomer, by, _ in rows)
     return Rekeyed(rows[0][3] if rows else 0, pairs)
@@ -160,9 +160,11 @@ def _keys(column: Mapping[str, sql.Composable]) -> sql.Composable:
     )
 
 
-def samples(db: Connection, incoming: Incoming, staged: Staged) -> tuple[Sample, ...]:
+def samples(db: Connection, feed_context: FeedContext, staged: Staged) -> tuple[Sample, ...]:
     """The first changes of each kind."""
-    return tuple(sample for kind in CHANGE_KINDS for sample in _samples(db, incoming, staged, kind))
+    return tuple(
+        sample for kind in CHANGE_KINDS for sample in _samples(db, feed_context, staged, kind)
+    )
 
 
 _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
@@ -174,7 +176,7 @@ _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
 
 
 def _samples(
-    db: Connection, incoming: Incoming, staged: Staged, kind: ChangeKind
+    db: Connection, feed_context: FeedContext, staged: Staged, kind: ChangeKind
 ) -> Iterator[Sample]:
     # A kind that isn't there costs one look at `decided`, and no join.
     names = [name for name in PRODUCT_FIELDS if name in (*staged.fields, *MONEY)]
@@ -206,7 +208,7 @@ def _samples(
         ORDER BY d.product_id, d.line
         """
     ).format(values=sql.SQL(", ").join([*after, *before]))
-    params = owner(incoming) | {"fates": list(_FATES[kind]), "limit": SAMPLES_OF_KIND}
+    params = owner(feed_context) | {"fates": list(_FATES[kind]), "limit": SAMPLES_OF_KIND}
     for row in fetch(db, dict_row, query, params):
         known = {name: _value(row[f"before_{name}"]) for name in PRODUCT_FIELDS}
         values = {name: _value(row[f"after_{name}"]) for name in names} if kind != "removed" else {}

@@ -19,7 +19,7 @@ from adapters.postgres.ingest.fingerprint_entries import ID, Entries, same_ids
 from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
 from adapters.postgres.ingest.match import AT_PLACE, owner
 from commerce_core.parsing.fingerprints import Fingerprint
-from commerce_core.plans.comparison import Incoming
+from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.engine import Batch
 
 _COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -28,8 +28,8 @@ _COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ID)])
 
 
 @frozen(eq=False, slots=False)
-class KnownProducts:
-    """Implements `commerce_core.parsing.fingerprints.Known` for the active products of a source.
+class ProductFingerprints:
+    """Implements `parsing.fingerprints.FingerprintIndex` for the active products of a source.
 
     `in_stock` are those of them that aren't sold out.
     """
@@ -54,7 +54,7 @@ class KnownProducts:
         rows = self.fingerprints.with_row_index("number").drop_nulls().rows()
         return {(upper, lower): number for number, upper, lower in rows}
 
-    def without(self, numbers: Collection[int]) -> "KnownProducts":
+    def without(self, numbers: Collection[int]) -> "ProductFingerprints":
         """The same numbers, of which these have no fingerprint any more."""
         kept = ~pl.int_range(pl.len()).is_in(list(numbers))
         forgotten = self.fingerprints.with_columns(pl.when(kept).then(pl.all()))
@@ -66,21 +66,21 @@ class KnownProducts:
         return tuple(places.tolist())
 
 
-def fetch_known(db: Connection, partner_id: str, source_id: str) -> KnownProducts:
+def fetch_fingerprints(db: Connection, partner_id: str, source_id: str) -> ProductFingerprints:
     """What the source's active products are recognised by."""
     entries = current_entries(db, partner_id, source_id)
     fingerprints = pl.DataFrame({"upper": entries.upper, "lower": entries.lower})
     none = pl.col("upper").eq(0) & pl.col("lower").eq(0)
     if fingerprints.select(none.any()).item():
         fingerprints = fingerprints.select(pl.when(~none).then(pl.all()))
-    return KnownProducts(entries.ids, fingerprints, entries.in_stock)
+    return ProductFingerprints(entries.ids, fingerprints, entries.in_stock)
 
 
 @define
-class Recognised:
+class Matched:
     """Which of the known products a file brings again, as its batches pass."""
 
-    known: KnownProducts
+    known: ProductFingerprints
     _seen: NDArray[np.bool_] = field(init=False)
     _twice: set[int] = field(factory=set[int], init=False)
 
@@ -90,8 +90,8 @@ class Recognised:
     def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches; what they recognise is noted."""
         for batch in batches:
-            if len(batch.recognised):
-                self._note(np.asarray(batch.recognised, np.int64))
+            if len(batch.matched):
+                self._note(np.asarray(batch.matched, np.int64))
             yield batch
 
     def _note(self, numbers: NDArray[np.int64]) -> None:
@@ -132,7 +132,7 @@ class Recognised:
         return tuple(sorted({*again, *self._twice}))
 
 
-def reread(db: Connection, incoming: Incoming) -> Entries:
+def reread(db: Connection, feed_context: FeedContext) -> Entries:
     """The entries of the products of which a staged record says what they say already.
 
     Such a record is recognised by its fingerprint from now on, though it wrote nothing.
@@ -151,4 +151,4 @@ def reread(db: Connection, incoming: Incoming) -> Entries:
           AND NOT EXISTS (SELECT FROM decided d WHERE d.line = s.line)
         """
     ).format(state=STATE, product=sql.SQL(AT_PLACE))
-    return fetch_entries(db, query, owner(incoming))
+    return fetch_entries(db, query, owner(feed_context))

@@ -34,7 +34,7 @@ from adapters.postgres.ingest.staging import sql_type
 from commerce_core.base.money import find_currency
 from commerce_core.catalog.publication import Publication
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
-from commerce_core.plans.comparison import Incoming, Plan
+from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import Batch
 from commerce_core.schema.fields import AMOUNTS, BY_NAME, PRODUCT_FIELDS, Value
 
@@ -45,19 +45,20 @@ class _NotNew(Exception):
 
 def load(
     db: Connection,
-    incoming: Incoming,
+    feed_context: FeedContext,
     batches: Iterable[Batch],
     publication: Publication,
     stem: str,
 ) -> Plan | None:
     """Loads the batches of a partner that has no product yet; None where that can't be done so."""
     (there,) = db.execute(
-        "SELECT EXISTS (SELECT FROM products WHERE partner_id = %s)", [digits(incoming.partner_id)]
+        "SELECT EXISTS (SELECT FROM products WHERE partner_id = %s)",
+        [digits(feed_context.partner_id)],
     ).fetchone() or (True,)
     if there:
         return None
-    names = tuple(n for n in PRODUCT_FIELDS if n in incoming.columns or n == "currency")
-    rows = _NewRows(incoming, names, publication, stem)
+    names = tuple(n for n in PRODUCT_FIELDS if n in feed_context.columns or n == "currency")
+    rows = _NewRows(feed_context, names, publication, stem)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_FIXED, *names)))
     copy = sql.SQL("COPY products ({}) FROM STDIN (FORMAT BINARY)").format(columns)
     try:
@@ -66,11 +67,11 @@ def load(
                 for block in rows.of(batches):
                     sender.put(block)
             rows.check_rejected()
-            keep(db, incoming.source_id, publication.publication_id, parts_of(rows.packed))
+            keep(db, feed_context.source_id, publication.publication_id, parts_of(rows.packed))
     except (_NotNew, NotPlain, psycopg.errors.UniqueViolation):
         return None
     return Plan(
-        incoming,
+        feed_context,
         created=sender.rows,
         rejected=rows.rejected,
         skus_unreadable=rows.skus_unreadable,
@@ -88,7 +89,7 @@ _FIXED: Final = (
 class _NewRows:
     """The rows of new products, numbered in the order of the file."""
 
-    _incoming: Incoming
+    _incoming: FeedContext
     _names: Sequence[str]
     _publication: Publication
     _stem: str

@@ -13,10 +13,10 @@ from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection, digits
 from adapters.postgres.ingest.staging import FEW, Staged
-from commerce_core.plans.comparison import Incoming
+from commerce_core.plans.comparison import FeedContext
 
 
-def meet(db: Connection, incoming: Incoming, staged: Staged) -> None:
+def meet(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Finds the product of each staged record, if there is one."""
     query = sql.SQL(
         """
@@ -26,7 +26,7 @@ def meet(db: Connection, incoming: Incoming, staged: Staged) -> None:
         JOIN products p ON {of_catalog} AND p.sku = s.sku
         """
     ).format(of_catalog=staged.of_catalog)
-    db.execute(query, owner(incoming))
+    db.execute(query, owner(feed_context))
     if staged.records > FEW:
         # Otherwise the planner hashes the records, and not these.
         db.execute("ANALYZE met (line)")
@@ -39,7 +39,7 @@ OFFSET 0 keeps the planner from hashing whole products for it, which wouldn't fi
 """
 
 
-def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None:
+def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> None:
     """Makes the table of the source's active products that the file doesn't contain.
 
     Records that are rejected or overridden count as present. What was recognised is, and then only
@@ -61,8 +61,8 @@ def find_absent(db: Connection, incoming: Incoming, *, recognised: bool) -> None
           AND NOT EXISTS (SELECT FROM met m WHERE m.product_id = p.product_id)
           AND p.sku <> ALL(%(overtaken)s::text[])
         """
-    ).format(among=sql.SQL(among if recognised else "TRUE"))
-    db.execute(query, owner(incoming) | {"overtaken": list(incoming.overtaken)})
+    ).format(among=sql.SQL(among if matched else "TRUE"))
+    db.execute(query, owner(feed_context) | {"overtaken": list(feed_context.overtaken)})
 
 
 def remove_absent(db: Connection) -> int:
@@ -76,9 +76,9 @@ def remove_absent(db: Connection) -> int:
     ).rowcount
 
 
-def owner(incoming: Incoming) -> dict[str, Any]:
+def owner(feed_context: FeedContext) -> dict[str, Any]:
     """The parameters that name whose products a feed may change."""
     return {
-        "partner_id": digits(incoming.partner_id),
-        "source_id": digits(incoming.source_id),
+        "partner_id": digits(feed_context.partner_id),
+        "source_id": digits(feed_context.source_id),
     }

@@ -13,7 +13,7 @@ from entrypoints.cli.kit.verbs import Moment, Session, limit_option, partner_opt
 
 if TYPE_CHECKING:
     from commerce_core.catalog.product import Product
-    from commerce_core.history.lineage import Lineage, ValueSaid, Witness
+    from commerce_core.history.lineage import Lineage, SourceRecord, ValueOrigin
     from commerce_core.history.timelines import AvailabilityPeriod, PriceHistory, PricePeriod
     from commerce_core.history.versions import ChangeQuery, Revision, Version
     from entrypoints.cli.kit.output import Output
@@ -168,9 +168,9 @@ def _explain(out: "Output", found: "Lineage") -> None:
     out.fields(_story_of(found))
     if by.note:
         out.line(by.note)
-    for witness in found.witnesses:
+    for source_record in found.witnesses:
         out.line()
-        out.fields(_testimony(witness))
+        out.fields(_testimony(source_record))
     out.line()
     out.table(found.values, _value_columns())
 
@@ -184,18 +184,18 @@ def _story_of(found: "Lineage") -> Iterator[tuple[str, str]]:
     yield "written by", f"{'a revert of ' if by.kind == 'revert' else ''}{by.feed_id}"
 
 
-def _testimony(witness: "Witness") -> Iterator[tuple[str, str]]:
+def _testimony(source_record: "SourceRecord") -> Iterator[tuple[str, str]]:
     from entrypoints.cli.kit.output import moment_utc
 
-    yield "feed", f"{witness.feed_id} ({witness.file_name}, {witness.mode})"
-    yield "sha256", witness.sha256
-    yield "published", moment_utc(witness.published_at)
-    yield "line", f"{witness.line:,}" if witness.line else ""
-    yield "record", witness.text
-    yield "note", witness.note or ""
+    yield "feed", f"{source_record.feed_id} ({source_record.file_name}, {source_record.mode})"
+    yield "sha256", source_record.sha256
+    yield "published", moment_utc(source_record.published_at)
+    yield "line", f"{source_record.line:,}" if source_record.line else ""
+    yield "record", source_record.text
+    yield "note", source_record.note or ""
 
 
-def _value_columns() -> "list[Column[ValueSaid]]":
+def _value_columns() -> "list[Column[ValueOrigin]]":
     from entrypoints.cli.kit.tables import Column
     from entrypoints.shapes import shape
 

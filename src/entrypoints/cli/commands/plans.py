@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from commerce_core.plans.changes import Sample
     from commerce_core.plans.price_moves import PriceMove
     from commerce_core.plans.rekeying import Pair
-    from commerce_core.plans.saved_plan import KeptPlan
+    from commerce_core.plans.saved_plan import SavedPlan
     from commerce_core.schema.fields import Mode
 
 _COUNTS: Final = (
@@ -87,7 +87,7 @@ def plan_file(
         session.end(EXIT_HELD)
 
 
-def show_plan(out: Output, plan: "KeptPlan") -> None:
+def show_plan(out: Output, plan: "SavedPlan") -> None:
     """A plan as people read it: counts, what the guards say, the largest moves, samples."""
     out.fields(_fields(plan))
     tripped = [result for result in plan.guards if result.tripped]
@@ -106,7 +106,7 @@ def show_plan(out: Output, plan: "KeptPlan") -> None:
         out.table(shown, _sample_columns())
 
 
-def _fields(plan: "KeptPlan") -> Iterator[tuple[str, str]]:
+def _fields(plan: "SavedPlan") -> Iterator[tuple[str, str]]:
     counted = ((getattr(plan, name), name) for name in _COUNTS)
     told = ", ".join(f"{count:,} {name}" for count, name in counted if count)
     moves = plan.price_moves

@@ -26,7 +26,7 @@ class Pieces:
 
     records_read: int
     noted: Counter[Noted] = field(factory=Counter)
-    recognised: Sequence[int] = ()
+    matched: Sequence[int] = ()
     fates: Counter[str] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)
     rejected: int = 0

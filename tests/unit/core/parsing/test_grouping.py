@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.grouping import Grouping
-from commerce_core.profiles.mapping import lay_out
+from commerce_core.profiles.mapping import map_header
 from commerce_core.profiles.profile import Column, Group, Profile, Skip
 
 HEADER = ["key", "title", "sku", "picture", "status"]
@@ -18,7 +18,7 @@ PROFILE = Profile(
 
 def prepared(*rows: list[str] | None):
     raws = [RawRecord(line, row) for line, row in enumerate(rows, start=2)]
-    return list(Grouping(lay_out(HEADER, "full", PROFILE, None), PROFILE)(raws))
+    return list(Grouping(map_header(HEADER, "full", PROFILE, None), PROFILE)(raws))
 
 
 def test_a_variant_takes_what_it_leaves_blank_from_the_first_and_keeps_what_it_says():

@@ -17,11 +17,11 @@ from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.parsing.returned_reports import (
-    guarded,
-    guarded_text,
-    may_run,
-    unguarded,
-    unguarded_text,
+    escape_formula,
+    escape_formulas,
+    needs_escaping,
+    unescape_formula,
+    unescape_formulas,
     written,
 )
 from commerce_core.profiles.profile import Profile
@@ -37,8 +37,8 @@ DELIMITERS = (",", ";", "\t", "|")
 
 @given(st.one_of(ODD, st.sampled_from(FORMULAS), st.text()))
 def test_a_guarded_cell_is_no_formula_and_becomes_itself_again(cell: str):
-    safe = guarded(cell)
-    assert unguarded(safe) == cell
+    safe = escape_formula(cell)
+    assert unescape_formula(safe) == cell
     assert safe in {cell, f"'{cell}"}
     if safe.startswith(STARTS):
         assert safe[0] in "+-"
@@ -47,22 +47,22 @@ def test_a_guarded_cell_is_no_formula_and_becomes_itself_again(cell: str):
 
 @pytest.mark.parametrize("number", ["-12.50", "+5", "-1,299.00", "-.5", "+1e5", "-3E-2"])
 def test_numbers_stay_as_they_are(number: str):
-    assert guarded(number) == number
+    assert escape_formula(number) == number
 
 
 @pytest.mark.parametrize("formula", ["-1-1", "+1+cmd|' /C calc'!A0", "-", "+a", "-1\n", "-١"])
 def test_what_only_begins_like_a_number_is_guarded(formula: str):
-    assert guarded(formula) == f"'{formula}"
+    assert escape_formula(formula) == f"'{formula}"
 
 
 @given(ODD, st.sampled_from(DELIMITERS))
 def test_broken_text_is_guarded_and_becomes_itself_again(text: str, delimiter: str):
-    assert unguarded_text(guarded_text(text, delimiter), delimiter) == text
+    assert unescape_formulas(escape_formulas(text, delimiter), delimiter) == text
 
 
 def test_broken_text_has_a_guard_wherever_a_cell_may_begin():
     text = '=A,"a"b,"=B",-1,-x,\'=C\n@D'
-    assert guarded_text(text, ",") == "'=A,\"a\"b,\"'=B\",-1,'-x,''=C\n'@D"
+    assert escape_formulas(text, ",") == "'=A,\"a\"b,\"'=B\",-1,'-x,''=C\n'@D"
 
 
 @given(st.lists(st.lists(ODD, min_size=2, max_size=3), min_size=1), st.sampled_from(DELIMITERS))
@@ -72,7 +72,7 @@ def test_no_cell_of_a_report_is_a_formula(records: Sequence[Sequence[str]], deli
     body = f"sku{delimiter}quantity\n{text.getvalue()}".encode()
     for row in csv.reader(io.StringIO(report_of(body).decode(), newline=""), delimiter=delimiter):
         for cell in row:
-            assert cell == guarded(unguarded(cell)) or not cell.startswith(STARTS)
+            assert cell == escape_formula(unescape_formula(cell)) or not cell.startswith(STARTS)
 
 
 def report_of(body: bytes, terms: Terms = TERMS) -> bytes:
@@ -91,7 +91,7 @@ def test_columns_in_another_place_are_ignored_as_well():
     """Somebody has moved them, or deleted some."""
     report = "sku,_hint,quantity,_feed\nA,x,'=5,feed_1\n"
     reader = open_feed(io.BytesIO(report.encode()), TERMS)
-    assert (reader.mends, reader.layout.header) == ("feed_1", ("sku", "quantity"))
+    assert (reader.mends, reader.mapping.header) == ("feed_1", ("sku", "quantity"))
     (record,) = reader
     assert [(p.column, p.value) for p in record.problems] == [("quantity", "=5")]
     again = report_of(report.encode()).decode().splitlines()
@@ -156,7 +156,7 @@ def test_where_nothing_may_run_no_cell_needs_a_guard(
 ):
     """However the cells are quoted, so that most records needn't be taken apart."""
     text = written(cells, delimiter, quoted=quoted)
-    assert may_run(text, delimiter) or [guarded(cell) for cell in cells] == cells
+    assert needs_escaping(text, delimiter) or [escape_formula(cell) for cell in cells] == cells
 
 
 @given(st.lists(ODD, min_size=1, max_size=4), st.sampled_from(DELIMITERS))

@@ -13,7 +13,7 @@ from commerce_core.base.money import find_currency
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.summary import Summary
 from commerce_core.plans.changes import Change, changed_fields
-from commerce_core.plans.comparison import Incoming, Plan, compare, removes_absent, settle
+from commerce_core.plans.comparison import FeedContext, Plan, compare, removes_absent, settle
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
@@ -45,8 +45,10 @@ def product(sku: str = "A", **changes: object) -> Product:
     return evolve(made, **changes)
 
 
-def incoming(mode: Mode = "full", currency: str | None = "EUR", source: str = "main") -> Incoming:
-    return Incoming("partner", source, "feed", mode, COLUMNS, currency)
+def feed_context(
+    mode: Mode = "full", currency: str | None = "EUR", source: str = "main"
+) -> FeedContext:
+    return FeedContext("partner", source, "feed", mode, COLUMNS, currency)
 
 
 def record(sku: str | None = "A", line: int = 2, *, bad: bool = False, **values: Value) -> Record:
@@ -57,10 +59,10 @@ def record(sku: str | None = "A", line: int = 2, *, bad: bool = False, **values:
 def weigh(
     records: Sequence[Record],
     catalog: Sequence[Product] = (),
-    feed: Incoming | None = None,
+    feed: FeedContext | None = None,
     most: int = MOST,
 ) -> tuple[Plan, list[Change]]:
-    feed = feed or incoming()
+    feed = feed or feed_context()
     by_sku = {each.sku: each for each in catalog}
     active = [p for p in catalog if p.status == "active" and p.source_id == feed.source_id]
     return compare(feed, records, by_sku.get, active, most)
@@ -85,7 +87,7 @@ def test_an_unknown_sku_with_a_name_is_created():
 
 @pytest.mark.parametrize("values", [{}, {"product_name": None}, {"quantity": 3}])
 def test_an_unknown_sku_without_a_name_is_rejected(values: dict[str, Value]):
-    plan, changes = weigh([Record(2, "A", values)], feed=incoming("delta"))
+    plan, changes = weigh([Record(2, "A", values)], feed=feed_context("delta"))
     assert (fates(plan), changes) == ({"rejected": 1}, [])
     (problem,) = plan.problems
     assert (problem.code, problem.column, problem.field) == ("unknown_sku", "Artikel", "sku")
@@ -108,7 +110,9 @@ def test_a_change_tells_the_product_before_and_is_counted_by_field():
 
 
 def test_a_field_whose_column_the_file_lacks_is_left_alone():
-    plan, changes = weigh([record(quantity=4)], [product(quantity=1, brand="X")], incoming("delta"))
+    plan, changes = weigh(
+        [record(quantity=4)], [product(quantity=1, brand="X")], feed_context("delta")
+    )
     assert changes[0].values == {"quantity": 4}
     assert plan.updated_by_field == {"quantity": 1}
 
@@ -133,7 +137,7 @@ def test_a_removed_product_is_restored_also_by_a_record_that_says_the_same():
 def test_a_delete_removes_what_is_there_and_else_changes_nothing(
     mode: Mode, catalog: list[Product], fate: dict[str, int]
 ):
-    plan, changes = weigh([record(deleted=True)], catalog, incoming(mode))
+    plan, changes = weigh([record(deleted=True)], catalog, feed_context(mode))
     assert fates(plan) == fate
     assert len(changes) == fate.get("removed", 0)
 
@@ -146,7 +150,7 @@ def test_a_sku_of_another_source_is_a_problem_and_its_product_stays(values: dict
 
 
 def test_a_sku_that_two_sources_claim_is_a_problem_that_names_both():
-    feed = evolve(incoming(), source_names={"main": "Shop", "other": "Lager"})
+    feed = evolve(feed_context(), source_names={"main": "Shop", "other": "Lager"})
     plan, _ = weigh([record(product_name="Chair")], [product(source_id="other")], feed)
     (problem,) = plan.problems
     assert problem.hint == (
@@ -216,7 +220,7 @@ def test_a_full_feed_removes_what_it_does_not_contain():
 
 
 def test_a_delta_only_tells_what_it_does_not_contain():
-    plan, changes = weigh([record("B")], THREE, incoming("delta"))
+    plan, changes = weigh([record("B")], THREE, feed_context("delta"))
     assert (fates(plan), changes) == ({"unchanged": 1, "absent": 2}, [])
 
 
@@ -254,7 +258,7 @@ def test_products_of_other_sources_and_removed_ones_are_not_absent():
 def test_absence_removes_in_full_mode_while_every_sku_is_read(
     mode: Mode, unreadable: int, removes: bool
 ):
-    assert removes_absent(incoming(mode), unreadable) is removes
+    assert removes_absent(feed_context(mode), unreadable) is removes
 
 
 # --- the plan -------------------------------------------------------------------------------------
@@ -267,7 +271,7 @@ def test_problems_are_in_the_order_of_lines_as_many_as_asked_for_and_all_counted
         record("A", 4, product_name="y"),
         record("C", 5),
     ]
-    plan, _ = weigh(records, feed=incoming("delta"), most=2)
+    plan, _ = weigh(records, feed=feed_context("delta"), most=2)
     assert [(problem.line, problem.code) for problem in plan.problems] == [
         (2, "duplicate_sku"),
         (3, "unknown_sku"),
@@ -345,7 +349,7 @@ def test_an_amount_finds_its_currency_and_what_is_there_has_to_fit(
         name: Decimal(value) if name.endswith("price") and value is not None else value
         for name, value in values.items()
     }
-    got = settle(incoming(mode, default), Record(2, "A", read), before)
+    got = settle(feed_context(mode, default), Record(2, "A", read), before)
     if isinstance(settled, str):
         assert isinstance(got, Problem)
         assert got.code == settled
@@ -356,14 +360,14 @@ def test_an_amount_finds_its_currency_and_what_is_there_has_to_fit(
 
 
 def test_a_problem_with_a_price_that_stays_is_told_at_the_price():
-    got = settle(incoming("delta"), record(currency="JPY"), EUR_PRODUCT)
+    got = settle(feed_context("delta"), record(currency="JPY"), EUR_PRODUCT)
     assert isinstance(got, Problem)
     assert (got.field, got.column, got.value, got.line) == ("price", "Preis", "10.50", 2)
 
 
 def test_the_largest_amounts_settle_in_any_currency():
     largest = Decimal("999999999999.9999")
-    got = settle(incoming("delta"), record(price=largest, currency="CLF"), None)
+    got = settle(feed_context("delta"), record(price=largest, currency="CLF"), None)
     assert isinstance(got, dict)
     assert got["price"] == largest
 
@@ -387,7 +391,7 @@ class Catalog:
 
     def weigh(self, file: FeedFile, source: str) -> tuple[Plan, list[Change], list[Record]]:
         columns, records = file.read()
-        feed = Incoming("partner", source, "feed", file.mode, columns, file.currency)
+        feed = FeedContext("partner", source, "feed", file.mode, columns, file.currency)
         plan, changes = compare(feed, iter(records), self.products.get, self.active(source), MOST)
         return plan, changes, records
 

@@ -9,29 +9,29 @@ from hypothesis import strategies as st
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import squash
-from commerce_core.profiles.mapping import MOST_COLUMNS, Layout
-from commerce_core.profiles.mapping import lay_out as lay_out_by
+from commerce_core.profiles.mapping import MOST_COLUMNS, HeaderMapping
+from commerce_core.profiles.mapping import map_header as lay_out_by
 from commerce_core.profiles.profile import Profile
 from commerce_core.schema.fields import FIELDS, Mode
 
 SPELLINGS = [(field.name, name) for field in FIELDS for name in (field.name, *field.aliases)]
 
 
-def lay_out(header: Sequence[str], mode: Mode, line: int = 1) -> Layout:
+def map_header(header: Sequence[str], mode: Mode, line: int = 1) -> HeaderMapping:
     return lay_out_by(header, mode, Profile(), None, line)
 
 
-def fed(layout: Layout) -> dict[str, int]:
-    return {name: feeding.indexes[0] for name, feeding in layout.feedings.items()}
+def fed(mapping: HeaderMapping) -> dict[str, int]:
+    return {name: feeding.indexes[0] for name, feeding in mapping.field_mappings.items()}
 
 
-def lay(header: str, mode: Mode = "delta") -> Layout:
-    return lay_out(header.split(","), mode)
+def lay(header: str, mode: Mode = "delta") -> HeaderMapping:
+    return map_header(header.split(","), mode)
 
 
 def refusal(cells: list[str], mode: Mode = "delta", line: int = 1) -> FileRefused:
     with pytest.raises(FileRefused) as refused:
-        lay_out(cells, mode, line)
+        map_header(cells, mode, line)
     assert refused.value.line == line
     return refused.value
 
@@ -44,10 +44,10 @@ def test_no_spelling_belongs_to_two_fields():
 @pytest.mark.parametrize(("field", "spelling"), SPELLINGS, ids=[name for _, name in SPELLINGS])
 def test_a_field_is_found_by_its_name_and_by_each_alias(field: str, spelling: str):
     header = [spelling] if field == "sku" else ["sku", spelling]
-    layout = lay_out(header, "delta")
-    assert layout.feedings[field].indexes[0] == len(header) - 1
-    assert layout.column_of(field) == spelling
-    assert layout.unused == ()
+    mapping = map_header(header, "delta")
+    assert mapping.field_mappings[field].indexes[0] == len(header) - 1
+    assert mapping.column_of(field) == spelling
+    assert mapping.unused == ()
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_a_field_is_found_by_its_name_and_by_each_alias(field: str, spelling: st
     ],
 )
 def test_headers_match_without_case_blanks_underscores_and_hyphens(spelling: str):
-    assert lay_out(["sku", spelling], "full").feedings["product_name"].indexes[0] == 1
+    assert map_header(["sku", spelling], "full").field_mappings["product_name"].indexes[0] == 1
 
 
 def test_the_column_is_named_as_the_partner_wrote_it_but_for_blanks_around():
-    layout = lay_out([" SKU ", "Product  Name\u200b"], "full")
-    assert layout.header == ("SKU", "Product  Name")
-    assert layout.column_of("product_name") == "Product  Name"
-    assert layout.column_of("price") is None
+    mapping = map_header([" SKU ", "Product  Name\u200b"], "full")
+    assert mapping.header == ("SKU", "Product  Name")
+    assert mapping.column_of("product_name") == "Product  Name"
+    assert mapping.column_of("price") is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_column_is_named_as_the_partner_wrote_it_but_for_blanks_around():
     ],
 )
 def test_the_own_name_wins_over_aliases(header: str, index: int, unused: tuple[str, ...]):
-    assert lay(header).feedings["sku"].indexes[0] == index
+    assert lay(header).field_mappings["sku"].indexes[0] == index
     assert lay(header).unused == unused
 
 
@@ -140,7 +140,7 @@ def test_columns_that_no_mapping_names_are_listed_and_blank_ones_are_not():
 
 def test_a_header_has_up_to_a_thousand_columns():
     header = ["sku", *(f"c{number}" for number in range(MOST_COLUMNS - 1))]
-    assert len(lay_out(header, "delta").unused) == MOST_COLUMNS - 1
+    assert len(map_header(header, "delta").unused) == MOST_COLUMNS - 1
     refused = refusal([*header, "one more"])
     assert refused.code == "too_large"
     assert "1,001" in refused.detail
@@ -148,9 +148,9 @@ def test_a_header_has_up_to_a_thousand_columns():
 
 @pytest.mark.parametrize("cell", ["x" * 10_000_000, "a\0b" * 1_000], ids=["long", "NUL"])
 def test_what_we_tell_and_store_of_odd_headers_is_short_and_has_no_nul(cell: str):
-    layout = lay_out(["sku", cell], "delta")
+    mapping = map_header(["sku", cell], "delta")
     refusals = [refusal([cell]), refusal(["title", cell]), refusal(["sku" + "_" * 10_000, "SKU"])]
-    for text in (*layout.header, *layout.unused, *map(str, refusals)):
+    for text in (*mapping.header, *mapping.unused, *map(str, refusals)):
         assert "\0" not in text
         assert len(text) < 1_000
 
@@ -160,30 +160,30 @@ def test_what_we_tell_and_store_of_odd_headers_is_short_and_has_no_nul(cell: str
 )
 def test_any_header_is_laid_out_or_refused(header: list[str]):
     try:
-        layout = lay_out(header, "delta")
+        mapping = map_header(header, "delta")
     except FileRefused as refused:
         event(refused.code)
         return
-    assert "sku" in layout.feedings
-    used = [index for feeding in layout.feedings.values() for index in feeding.indexes]
+    assert "sku" in mapping.field_mappings
+    used = [index for feeding in mapping.field_mappings.values() for index in feeding.indexes]
     assert len(set(used)) == len(used)
-    assert len(layout.header) == len(header)
+    assert len(mapping.header) == len(header)
 
 
 def test_attributes_are_kept_by_the_names_that_the_profile_gives_them():
     profile = Profile(attributes=("colour", "Size (EU)", "gone"))
-    layout = lay_out_by(["sku", "Colour", "size_(eu)", "x"], "delta", profile, None)
-    gathered = layout.feedings["attributes"].gather(["A", ' "red"; or so ', "", "1"])
+    mapping = lay_out_by(["sku", "Colour", "size_(eu)", "x"], "delta", profile, None)
+    gathered = mapping.field_mappings["attributes"].gather(["A", ' "red"; or so ', "", "1"])
     assert gathered == '{"colour": "\\"red\\"; or so"}'
-    assert layout.feedings["attributes"].gather(["A", "", " ", "1"]) == ""
-    assert layout.unused == ("x",)
-    assert "attributes" not in lay_out_by(["sku", "x"], "delta", profile, None).feedings
+    assert mapping.field_mappings["attributes"].gather(["A", "", " ", "1"]) == ""
+    assert mapping.unused == ("x",)
+    assert "attributes" not in lay_out_by(["sku", "x"], "delta", profile, None).field_mappings
 
 
 def test_a_parent_alone_stands_in_for_no_variants_sku():
     profile = Profile(identity=("{Parent}/{Colour}", "{No}"))
     header = ["No", "Parent", "Colour", "title"]
-    gather = lay_out_by(header, "delta", profile, None).feedings["sku"].gather
+    gather = lay_out_by(header, "delta", profile, None).field_mappings["sku"].gather
     assert [gather(cells) for cells in (["7", "P", "red"], ["8", "P", ""], ["9", "", "red"])] == [
         "P/red",
         "8",
