@@ -69,8 +69,15 @@ def kind_of(value: object) -> str:
 
 
 def kind_named(name: str) -> type[Any]:
-    """The attrs class of the core that has this name, whichever module it stands in by now."""
-    return next(kind for kind in _classes_of_the_core() if kind.__name__ == name)
+    """The attrs class of the core that has this name, whichever module it stands in by now.
+
+    LookupError if there is none: another version has kept something that this one doesn't know.
+    """
+    # Never a bare next(): a StopIteration can't leave a thread, so who waits would wait for ever.
+    found = next((kind for kind in _classes_of_the_core() if kind.__name__ == name), None)
+    if found is None:
+        raise LookupError(f"the core has no class {name!r}")
+    return found
 
 
 def _classes_of_the_core() -> Iterator[type[Any]]:
