@@ -47,9 +47,10 @@ faults: .venv/.test  ## breaks it in every way it is to survive, and prints what
 # Some lines only: make faults ARGS="1 6"
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-test-postgres: .venv/.test  ## the tests of the store on PostgreSQL 15 (if installed) and 16
+test-postgres: .venv/.test  ## the tests of the store and of upgrades on PostgreSQL 15 (if installed) and 16
 	@for major in 15 16; do $(BIN)/python -m tests.support.servers.on_postgres $$major \
-		$(BIN)/pytest -n 2 -q tests/integration/postgres/test_store.py $(ARGS) || exit 1; done
+		$(BIN)/pytest -n 2 -q tests/integration/postgres/test_store.py \
+		tests/integration/postgres/test_upgrade.py $(ARGS) || exit 1; done
 
 bench: .venv/.test .venv/.dlt  ## measures us and the rivals side by side; ROWS=1000000 ROUNDS=3 RIVALS=floor,dlt
 	@PYTHONPATH=. $(BIN)/python -m bench.run --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \

@@ -272,7 +272,7 @@ PROBLEM: Final[Schema] = {
                 "required": ["pointer", "code", "detail"],
             },
         },
-        "plan": {"$ref": "#/components/schemas/KeptPlan"},
+        "plan": {"$ref": "#/components/schemas/SavedPlan"},
         "request_id": {"type": "string", "description": "As in X-Request-Id."},
     },
     "required": ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],

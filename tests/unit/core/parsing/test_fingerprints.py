@@ -1,0 +1,59 @@
+"""Fingerprints stand in databases, so they stay what they are from version to version."""
+
+import io
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from commerce_core.parsing.fingerprints import Fingerprint
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.profiles.profile import Column, Profile, Skip
+
+FILE = b"sku,product_name,price\nA-1,Lamp,12.50\n"
+SHOP = Profile(
+    decimal=",",
+    currency="EUR",
+    columns={
+        "product_name": Column(("Titel", "Farbe"), join=" - "),
+        "price": Column(("Preis",), pattern="([0-9,]+) EUR", otherwise="blank"),
+        "options": Column(pairs=(("=Farbe", "Farbe"),)),
+        "availability": Column(("Lager",), values={"ja": "in_stock"}, needs=("Lager",)),
+    },
+    constants={"condition": "new"},
+    identity=("{sku}/{Farbe}",),
+    attributes=("Farbe",),
+    skip=(Skip("Status", ("Entwurf",), "drafts"),),
+)
+SHOP_FILE = b"sku;Titel;Farbe;Preis;Lager;Status\nA-1;Lampe;rot;12,50 EUR;ja;\n"
+
+
+def fingerprint(file: bytes, terms: Terms) -> Fingerprint | None:
+    (batch,) = ReferenceEngine().open(io.BytesIO(file), terms)
+    (record,) = batch
+    assert not record.problems
+    return record.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("file", "terms", "known"),
+    [
+        (
+            FILE,
+            Terms("full", "EUR", ZoneInfo("Europe/Rome")),
+            (3328283160197763307, -7649776282266767793),
+        ),
+        (FILE, Terms("delta", None, ZoneInfo("UTC")), (1928988932620624144, 4047146479254182442)),
+        (
+            SHOP_FILE,
+            Terms("full", "EUR", ZoneInfo("UTC"), SHOP),
+            (-461636336356308052, 9193606556305666081),
+        ),
+    ],
+    ids=["canonical", "delta without a currency", "by a profile"],
+)
+def test_a_record_is_recognised_by_what_an_earlier_version_kept(
+    file: bytes, terms: Terms, known: Fingerprint
+):
+    """Whatever is renamed or moved meanwhile. These change only together with `ALGORITHM`."""
+    assert fingerprint(file, terms) == known
