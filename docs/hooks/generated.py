@@ -24,7 +24,7 @@ import entrypoints
 from commerce_core import errors, feed_schema, guards
 from entrypoints import http, problems, settings
 from entrypoints.http.app import api_description
-from entrypoints.http.errors import _OF_HTTP as OF_HTTP
+from entrypoints.http.kit.problems import _OF_HTTP as OF_HTTP
 
 DOCS: Final = Path(__file__).parents[1]
 CORE: Final = Path(commerce_core.__file__).parent
@@ -238,7 +238,7 @@ def _codes_by_error() -> Mapping[str, set[str]]:
 
 def _calls() -> Iterator[ast.Call]:
     """All calls in the core and in what answers HTTP."""
-    for module in sorted((*CORE.glob("*.py"), *HTTP.glob("*.py"))):
+    for module in sorted((*CORE.glob("*.py"), *HTTP.rglob("*.py"))):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 yield node

@@ -26,7 +26,7 @@ def read_profile(content: bytes) -> Profile:
     if len(content) > LONGEST_PROFILE:
         raise InvalidInput.at("", "too_long", f"A profile has at most {LONGEST_PROFILE:,} bytes.")
     # Imported late: it knows HTTP's values too, and writing a profile needs nothing of it.
-    from entrypoints.http.reading import read_json, read_value
+    from entrypoints.http.kit.reading import read_json, read_value
 
     if content.lstrip().startswith(b"{"):
         return read_json(Profile, content)

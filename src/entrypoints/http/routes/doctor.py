@@ -11,8 +11,8 @@ from commerce_core.money import currency
 from commerce_core.partners import Mode
 from commerce_core.profiles import Preset
 from commerce_core.usecases import Commerce
-from entrypoints.http.routing import route
-from entrypoints.http.values import PartnerId, needed, said
+from entrypoints.http.kit.handlers import post
+from entrypoints.http.kit.values import PartnerId, optional, required
 
 EXAMINED_BYTES: Final = MOST_BYTES
 """How large a request may be whose file is only looked at."""
@@ -22,14 +22,14 @@ EXAMINED_BYTES: Final = MOST_BYTES
 class ExaminedFile:
     """A file to be looked at, and what is known of it."""
 
-    file: UploadFile = needed("The file; nothing of it is kept.")
-    partner_id: PartnerId | None = said(None, "Whose it is: currency and time zone are theirs.")
-    preset: Preset | None = said(None, "Whose export it is; what fits best unless said.")
-    mode: Mode | None = said(None, "full or delta; full unless it has stock or prices alone.")
-    currency: str | None = said(None, "The currency of its prices, unless they say.")
+    file: UploadFile = required("The file; nothing of it is kept.")
+    partner_id: PartnerId | None = optional(None, "Whose it is: currency and time zone are theirs.")
+    preset: Preset | None = optional(None, "Whose export it is; what fits best unless said.")
+    mode: Mode | None = optional(None, "full or delta; full unless it has stock or prices alone.")
+    currency: str | None = optional(None, "The currency of its prices, unless they say.")
 
 
-@route("POST", "/doctor", scope="feeds:read", refuses=[404])
+@post("/doctor", scope="feeds:read", refuses=[404])
 def examine_file(commerce: Commerce, form: ExaminedFile) -> Diagnosis:
     """Looks at a file: what it is, how it would be read, what would be wrong; nothing is kept."""
     partner = commerce.intake.get_partner(form.partner_id) if form.partner_id else None

@@ -13,10 +13,10 @@ from commerce_core.history import LATEST
 from commerce_core.product_queries import LONGEST_SEARCH, MOST_SKUS, SEARCHED
 from commerce_core.products import Availability, Product, ProductQuery, SortBy
 from commerce_core.usecases import Commerce
-from entrypoints.http.downloads import streamed
-from entrypoints.http.queries import Moment, Page, WhoseQuery, instant
-from entrypoints.http.routing import route
-from entrypoints.http.values import FeedId, ProductId, SourceId, said
+from entrypoints.http.kit.downloads import download
+from entrypoints.http.kit.handlers import get
+from entrypoints.http.kit.queries import Page, WhoseQuery, instant
+from entrypoints.http.kit.values import FeedId, Moment, ProductId, SourceId, optional
 
 _MEDIA_TYPES: Final[Mapping[ExportForm, str]] = {
     "csv": "text/csv; charset=utf-8",
@@ -30,23 +30,25 @@ CHANGES_CURSOR: Final = "X-Changes-Cursor"
 class ProductFilters(WhoseQuery):
     """Which products."""
 
-    source_id: SourceId | None = said(None, "The source that published them.")
-    feed_id: FeedId | None = said(None, "The feed that their present version came from.")
-    sku: tuple[str, ...] = said(
+    source_id: SourceId | None = optional(None, "The source that published them.")
+    feed_id: FeedId | None = optional(None, "The feed that their present version came from.")
+    sku: tuple[str, ...] = optional(
         (), "Their sku; any of several if it is repeated.", maxItems=MOST_SKUS
     )
-    brand: str | None = said(None, "Their brand, exactly.")
-    category: str | None = said(None, "Their category `A > B`, and all that is below it.")
-    availability: Availability | None = said(None, "What their partner says of it.")
-    sellable: bool | None = said(None, "Whether an order for one unit would be taken.")
-    status: Literal["active", "removed", "all"] = said("active", "Whether they are in the catalog.")
-    currency: str | None = said(None, "The currency of their price.")
-    price_min: Decimal | None = said(None, "They cost at least so much; name the currency.")
-    price_max: Decimal | None = said(None, "They cost at most so much; name the currency.")
-    updated_since: Moment | None = said(
+    brand: str | None = optional(None, "Their brand, exactly.")
+    category: str | None = optional(None, "Their category `A > B`, and all that is below it.")
+    availability: Availability | None = optional(None, "What their partner says of it.")
+    sellable: bool | None = optional(None, "Whether an order for one unit would be taken.")
+    status: Literal["active", "removed", "all"] = optional(
+        "active", "Whether they are in the catalog."
+    )
+    currency: str | None = optional(None, "The currency of their price.")
+    price_min: Decimal | None = optional(None, "They cost at least so much; name the currency.")
+    price_max: Decimal | None = optional(None, "They cost at most so much; name the currency.")
+    updated_since: Moment | None = optional(
         None, "Changed at this time or later; a day is its first moment in UTC."
     )
-    q: str | None = said(
+    q: str | None = optional(
         None,
         f"Words that they all have in {', '.join(SEARCHED[:-1])} or {SEARCHED[-1]}, in any case.",
         maxLength=LONGEST_SEARCH,
@@ -77,31 +79,33 @@ class ProductFilters(WhoseQuery):
 class ExportTerms(ProductFilters):
     """Which products, and in which form."""
 
-    format: ExportForm = said("csv", "A feed as CSV, or a JSON object a line.")
+    format: ExportForm = optional("csv", "A feed as CSV, or a JSON object a line.")
 
 
 @frozen(kw_only=True)
 class ProductListing(ProductFilters, Page):
     """Which products, in which order."""
 
-    sort_by: SortBy = said("product_id", "What to sort by; by price, name a currency or a partner.")
-    order: Literal["asc", "desc"] = said("asc", "Ascending or descending.")
-    as_of: Moment | None = said(
+    sort_by: SortBy = optional(
+        "product_id", "What to sort by; by price, name a currency or a partner."
+    )
+    order: Literal["asc", "desc"] = optional("asc", "Ascending or descending.")
+    as_of: Moment | None = optional(
         None, "What they were at this moment; then only by id, partner, source, sku and status."
     )
 
 
-@route("GET", "/products", scope="catalog:read", tagged=True)
-def list_products(commerce: Commerce, query: ProductListing) -> Listed[Product]:
+@get("/products", scope="catalog:read", etag=True)
+def list_products(commerce: Commerce, parameters: ProductListing) -> Listed[Product]:
     """Lists products; those without what they are sorted by come last in either order."""
-    wanted = query.asked(query.sort_by, query.order)
+    wanted = parameters.asked(parameters.sort_by, parameters.order)
     return commerce.catalog.page(
         wanted,
-        query.cursor,
-        query.limit,
-        partner=query.partner,
-        count=query.count,
-        as_of=instant(query.as_of),
+        parameters.cursor,
+        parameters.limit,
+        partner=parameters.partner,
+        count=parameters.count,
+        as_of=instant(parameters.as_of),
     )
 
 
@@ -109,29 +113,29 @@ def list_products(commerce: Commerce, query: ProductListing) -> Listed[Product]:
 class AsOf:
     """When."""
 
-    as_of: Moment | None = said(None, "What it was at this moment; what it is now unless said.")
+    as_of: Moment | None = optional(None, "What it was at this moment; what it is now unless said.")
 
 
-@route("GET", "/products/export", scope="catalog:read")
-def export_products(commerce: Commerce, query: ExportTerms) -> Response[Any]:
+@get("/products/export", scope="catalog:read")
+def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any]:
     """Gives all products that fit as one file, as of one moment; as CSV it is a feed again.
 
     `X-Changes-Cursor` is where to go on from in `/products/changes`, of that partner or of all.
     Some of what comes from there on may be in the file already.
     """
-    wanted = query.asked("product_id", "asc")
-    opened = commerce.catalog.export(wanted, form=query.format, partner=query.partner)
+    wanted = parameters.asked("product_id", "asc")
+    opened = commerce.catalog.export(wanted, form=parameters.format, partner=parameters.partner)
     # Taken before the moment of the file: rather twice than not at all.
-    latest = commerce.history.page_changes(cursor=LATEST, partner=query.partner).next_cursor
-    answer = streamed(opened, f"products.{query.format}", _MEDIA_TYPES[query.format])
+    latest = commerce.history.page_changes(cursor=LATEST, partner=parameters.partner).next_cursor
+    answer = download(opened, f"products.{parameters.format}", _MEDIA_TYPES[parameters.format])
     answer.headers[CHANGES_CURSOR] = latest or ""
     return answer
 
 
-@route("GET", "/products/{product_id:str}", scope="catalog:read", tagged=True)
-def get_product(commerce: Commerce, product_id: ProductId, query: AsOf) -> Product:
+@get("/products/{product_id:str}", scope="catalog:read", etag=True)
+def get_product(commerce: Commerce, product_id: ProductId, parameters: AsOf) -> Product:
     """Shows a product, a removed one too; `as_of` a moment as it was then."""
-    return commerce.catalog.get(product_id, as_of=instant(query.as_of))
+    return commerce.catalog.get(product_id, as_of=instant(parameters.as_of))
 
 
 ROUTES = (list_products, export_products, get_product)

@@ -8,7 +8,7 @@ from litestar.types import Receive, Scope, Send
 
 from commerce_core.ids import Kind, looks_like
 from entrypoints import logs
-from entrypoints.http.security import STATUS, caller, request_id
+from entrypoints.http.kit.security import STATUS, caller, request_id
 from entrypoints.metrics import metrics
 
 IDS: Final = "ids"

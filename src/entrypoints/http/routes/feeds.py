@@ -14,11 +14,10 @@ from commerce_core.intake import Receipt
 from commerce_core.jobs import FeedJobKind, Job
 from commerce_core.partners import Mode
 from commerce_core.usecases import Commerce
-from entrypoints.http.downloads import download
-from entrypoints.http.etags import is_known
-from entrypoints.http.queries import Page, SpanQuery, WhoseQuery, instant, named_once
-from entrypoints.http.routing import Asked, route
-from entrypoints.http.values import FeedId, PartnerId, SourceId, needed, said
+from entrypoints.http.kit.downloads import download, is_known
+from entrypoints.http.kit.handlers import Asked, get, post, put
+from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant, named_once
+from entrypoints.http.kit.values import FeedId, PartnerId, SourceId, optional, required
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
@@ -28,27 +27,29 @@ _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.
 class UploadTerms:
     """What is said of a feed that is uploaded; the partner is named by id or by name, or asks."""
 
-    partner_id: PartnerId | None = said(None, "The partner, by id.")
-    partner_name: str | None = said(None, "The partner, by name, in any case.")
-    source: str | None = said(None, "The partner's source, by id or name; `main` unless said.")
-    mode: Mode | None = said(
+    partner_id: PartnerId | None = optional(None, "The partner, by id.")
+    partner_name: str | None = optional(None, "The partner, by name, in any case.")
+    source: str | None = optional(None, "The partner's source, by id or name; `main` unless said.")
+    mode: Mode | None = optional(
         None, "full: what the file lacks is removed; delta: it stays. The source's unless said."
     )
-    kind: FeedJobKind = said(
+    kind: FeedJobKind = optional(
         "ingest",
         "What its first job does: ingest brings it into the catalog, plan compares it with the "
         "catalog, validate only reads and checks it.",
     )
-    run: bool | None = said(
+    run: bool | None = optional(
         None, "Whether the job begins by itself; as the source has it unless said."
     )
-    snapshot_at: datetime | None = said(
+    snapshot_at: datetime | None = optional(
         None,
         "The moment whose state the file shows. Unless said, what its name tells by the source's "
         "pattern, else the time of receipt.",
     )
-    expected_rows: int | None = said(None, "How many records there are, blank ones not counted.")
-    sha256: str | None = said(None, "The SHA-256 of the file, in hexadecimal.")
+    expected_rows: int | None = optional(
+        None, "How many records there are, blank ones not counted."
+    )
+    sha256: str | None = optional(None, "The SHA-256 of the file, in hexadecimal.")
 
     def receive(
         self,
@@ -79,39 +80,38 @@ class UploadTerms:
 class FeedUpload(UploadTerms):
     """A feed as it is uploaded by a form."""
 
-    file: UploadFile = needed("The feed's file, exactly as it is to be kept.")
+    file: UploadFile = required("The feed's file, exactly as it is to be kept.")
 
 
 @frozen(kw_only=True)
 class ContentTerms(UploadTerms):
     """A feed whose file is the body itself."""
 
-    filename: str = said("feed.csv", "What the file is called.")
+    filename: str = optional("feed.csv", "What the file is called.")
 
 
 @frozen(kw_only=True)
 class FeedFilters(WhoseQuery, SpanQuery, Page):
     """Which feeds; the times are those of receipt."""
 
-    source_id: SourceId | None = said(None, "The source they were received from.")
-    status: FeedStatus | None = said(None, "The state they are in.")
+    source_id: SourceId | None = optional(None, "The source they were received from.")
+    status: FeedStatus | None = optional(None, "The state they are in.")
 
 
 @frozen(kw_only=True)
 class NewJob:
     """A job as it is made for a feed."""
 
-    kind: FeedJobKind = said("ingest", "What is to be done; a held feed isn't ingested anew.")
-    run: bool = said(default=False, meaning="Whether it begins by itself.")
+    kind: FeedJobKind = optional("ingest", "What is to be done; a held feed isn't ingested anew.")
+    run: bool = optional(default=False, meaning="Whether it begins by itself.")
 
 
-@route(
-    "POST",
+@post(
     "/feeds/upload",
     scope="feeds:write",
     status=201,
     refuses=[404, 409],
-    location="/v1/feeds/{feed_id}",
+    location="/v1/feeds/{.feed_id}",
 )
 def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None) -> Receipt:
     """Keeps a feed's file and makes a job for it; all about the content ends in that job."""
@@ -121,46 +121,49 @@ def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None
     )
 
 
-@route(
-    "PUT",
+@put(
     "/feeds/content",
     scope="feeds:write",
     status=201,
     refuses=[404, 409],
-    location="/v1/feeds/{feed_id}",
+    location="/v1/feeds/{.feed_id}",
 )
 def put_content(
     commerce: Commerce,
-    query: ContentTerms,
+    parameters: ContentTerms,
     content: BinaryIO,
     request: Asked,
     key: IdempotencyKey | None,
 ) -> Receipt:
     """Keeps the body as a feed's file and makes a job for it, as the upload by form does."""
-    return query.receive(commerce, content, query.filename, request.content_type[0], key)
+    return parameters.receive(commerce, content, parameters.filename, request.content_type[0], key)
 
 
-@route("GET", "/feeds", scope="feeds:read")
-def list_feeds(commerce: Commerce, query: FeedFilters) -> Listed[Feed]:
+@get("/feeds", scope="feeds:read")
+def list_feeds(commerce: Commerce, parameters: FeedFilters) -> Listed[Feed]:
     """Lists feeds, newest first."""
     wanted = FeedQuery(
-        source_id=query.source_id,
-        status=query.status,
-        received_from=instant(query.from_),
-        received_to=instant(query.to),
+        source_id=parameters.source_id,
+        status=parameters.status,
+        received_from=instant(parameters.from_),
+        received_to=instant(parameters.to),
     )
     return commerce.intake.page_feeds(
-        wanted, query.cursor, query.limit, partner=query.partner, count=query.count
+        wanted,
+        parameters.cursor,
+        parameters.limit,
+        partner=parameters.partner,
+        count=parameters.count,
     )
 
 
-@route("GET", "/feeds/{feed_id:str}", scope="feeds:read")
+@get("/feeds/{feed_id:str}", scope="feeds:read")
 def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
     """Shows a feed."""
     return commerce.intake.get_feed(feed_id)
 
 
-@route("GET", "/feeds/{feed_id:str}/raw", scope="feeds:read", status=(200, 304))
+@get("/feeds/{feed_id:str}/raw", scope="feeds:read", status=(200, 304))
 def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any]:
     """Gives the file exactly as it was received; its ETag is its SHA-256."""
     feed = commerce.intake.get_feed(feed_id)
@@ -177,17 +180,18 @@ def _media_type(said_at_upload: str) -> str:
     return said_at_upload if _MEDIA_TYPE.fullmatch(said_at_upload) else UNKNOWN_TYPE
 
 
-@route(
-    "POST",
+@post(
     "/feeds/{feed_id:str}/jobs",
     scope="feeds:write",
     status=201,
     refuses=[409],
-    location="/v1/jobs/{job_id}",
+    location="/v1/jobs/{.job_id}",
 )
-def start_job(commerce: Commerce, feed_id: FeedId, body: NewJob, key: IdempotencyKey | None) -> Job:
+def start_job(
+    commerce: Commerce, feed_id: FeedId, payload: NewJob, key: IdempotencyKey | None
+) -> Job:
     """Makes a new job for a feed that was received, whose last job has ended."""
-    return commerce.intake.start(feed_id, kind=body.kind, run=body.run, key=key)
+    return commerce.intake.start(feed_id, kind=payload.kind, run=payload.run, key=key)
 
 
 ROUTES = (list_feeds, get_feed, get_raw, start_job)

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from commerce_core.sales import Grain, Report
 from commerce_core.usecases import Commerce
-from entrypoints.http.queries import SpanQuery, WhoseQuery, instant
-from entrypoints.http.routing import route
-from entrypoints.http.values import said
+from entrypoints.http.kit.handlers import get
+from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
+from entrypoints.http.kit.values import optional
 
 _GRAINS: Final[Mapping[str, Grain]] = {
     "hour": "hour",
@@ -37,8 +37,8 @@ class _Range(TypedDict):
 class ReportQuery(WhoseQuery, SpanQuery):
     """Which sales; from the first one until now unless said."""
 
-    currency: str | None = said(None, "Sales in this currency only.")
-    tz: str = said("UTC", "IANA name of the time zone in whose days to reckon.")
+    currency: str | None = optional(None, "Sales in this currency only.")
+    tz: str = optional("UTC", "IANA name of the time zone in whose days to reckon.")
 
     @property
     def range(self) -> _Range:
@@ -57,8 +57,8 @@ class ReportQuery(WhoseQuery, SpanQuery):
 class PeriodQuery(ReportQuery):
     """Which sales, told apart by period."""
 
-    grain: Literal["hour", "day", "week", "month", "hourly", "daily", "weekly", "monthly"] = said(
-        "day", "How long a period is."
+    grain: Literal["hour", "day", "week", "month", "hourly", "daily", "weekly", "monthly"] = (
+        optional("day", "How long a period is.")
     )
 
 
@@ -70,22 +70,22 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-@route("GET", "/analytics/sales-by-partner", scope="analytics:read")
-def sales_by_partner(commerce: Commerce, query: ReportQuery) -> Report:
+@get("/analytics/sales-by-partner", scope="analytics:read")
+def sales_by_partner(commerce: Commerce, parameters: ReportQuery) -> Report:
     """Reports orders, units, gross and net by partner and currency."""
-    return commerce.reporting.sales_by_partner(**query.range)
+    return commerce.reporting.sales_by_partner(**parameters.range)
 
 
-@route("GET", "/analytics/sales-over-time", scope="analytics:read")
-def sales_over_time(commerce: Commerce, query: PeriodQuery) -> Report:
+@get("/analytics/sales-over-time", scope="analytics:read")
+def sales_over_time(commerce: Commerce, parameters: PeriodQuery) -> Report:
     """Reports the same by period; periods in which nothing happened are there too."""
-    return commerce.reporting.sales_over_time(grain=_GRAINS[query.grain], **query.range)
+    return commerce.reporting.sales_over_time(grain=_GRAINS[parameters.grain], **parameters.range)
 
 
-@route("GET", "/analytics/revenue-share", scope="analytics:read")
-def revenue_share(commerce: Commerce, query: ReportQuery) -> Report:
+@get("/analytics/revenue-share", scope="analytics:read")
+def revenue_share(commerce: Commerce, parameters: ReportQuery) -> Report:
     """Reports each partner's net, and its percentage of all."""
-    return commerce.reporting.revenue_share(**query.range)
+    return commerce.reporting.revenue_share(**parameters.range)
 
 
 ROUTES = (sales_by_partner, sales_over_time, revenue_share)

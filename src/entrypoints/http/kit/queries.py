@@ -3,40 +3,39 @@
 Routes combine these classes, so they have no slots: those of several bases don't go together.
 """
 
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 
 from attrs import frozen
 
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from commerce_core.usecases import Commerce
-from entrypoints.http.values import PartnerId, said
-
-Moment = datetime | date
-"""A time, or a day, which stands for its first moment."""
+from entrypoints.http.kit.values import Moment, PartnerId, optional
 
 
 @frozen(kw_only=True, slots=False)
 class Part:
     """A part of a list."""
 
-    limit: int = said(DEFAULT_LIMIT, "How many items.", minimum=1, maximum=LARGEST_LIMIT)
-    cursor: str | None = said(None, "`next_cursor` of the page before; nothing else may change.")
+    limit: int = optional(DEFAULT_LIMIT, "How many items.", minimum=1, maximum=LARGEST_LIMIT)
+    cursor: str | None = optional(
+        None, "`next_cursor` of the page before; nothing else may change."
+    )
 
 
 @frozen(kw_only=True, slots=False)
 class Page(Part):
     """A page of a list, and its length if wanted."""
 
-    count: bool = said(default=False, meaning="Whether to count all that fit.")
+    count: bool = optional(default=False, meaning="Whether to count all that fit.")
 
 
 @frozen(kw_only=True, slots=False)
 class WhoseQuery:
     """Whose things: those of one partner, by id or by name."""
 
-    partner_id: PartnerId | None = said(None, "The partner, by id.")
-    partner_name: str | None = said(None, "The partner, by name, in any case.")
+    partner_id: PartnerId | None = optional(None, "The partner, by id.")
+    partner_name: str | None = optional(None, "The partner, by name, in any case.")
 
     def __attrs_post_init__(self) -> None:
         """Malformed where a partner is named twice."""
@@ -54,8 +53,10 @@ class WhoseQuery:
 class SpanQuery:
     """From when (included) to when (not)."""
 
-    from_: Moment | None = said(None, "From this time on, or from the first moment of this day.")
-    to: Moment | None = said(None, "Before this time, or before the first moment of this day.")
+    from_: Moment | None = optional(
+        None, "From this time on, or from the first moment of this day."
+    )
+    to: Moment | None = optional(None, "Before this time, or before the first moment of this day.")
 
 
 def named_once(commerce: Commerce, partner_id: str | None, partner_name: str | None) -> str:

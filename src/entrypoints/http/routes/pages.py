@@ -10,11 +10,11 @@ from typing import Any, Final
 from litestar import Response
 
 from commerce_core.errors import NotFound
-from entrypoints.http.operations import watch_of
-from entrypoints.http.routing import Asked, route
-from entrypoints.http.security import PAGE_POLICY
+from entrypoints.http.kit.handlers import Asked, get
+from entrypoints.http.kit.security import PAGE_POLICY
+from entrypoints.http.routes.health import watch_of
 
-STATIC: Final = Path(__file__).parent / "static"
+STATIC: Final = Path(__file__).parents[1] / "static"
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -42,7 +42,7 @@ _HOME: Final = """<main>
 </main>"""
 
 
-@route("GET", "/", scope=None)
+@get("/", scope=None)
 def show_home(request: Asked) -> Response[Any]:
     """Shows whether every part is up, and where to go on."""
     rows = "\n".join(
@@ -57,7 +57,7 @@ def _class(state: str) -> str:
     return "ok" if state == "ok" else "down"
 
 
-@route("GET", "/docs", scope=None)
+@get("/docs", scope=None)
 def show_docs() -> Response[Any]:
     """Shows the API's description to people."""
     head = (
@@ -68,7 +68,7 @@ def show_docs() -> Response[Any]:
     return _page("Open Commerce API", head, '<div id="docs"></div>')
 
 
-def _page(title: str, head: str, body: str) -> Response[Any]:
+def _page(title: str, head: str, payload: str) -> Response[Any]:
     return Response(
         _PAGE.format(title=title, head=head, body=body),
         media_type="text/html",
@@ -76,7 +76,7 @@ def _page(title: str, head: str, body: str) -> Response[Any]:
     )
 
 
-@route("GET", "/static/{name:str}", scope=None)
+@get("/static/{name:str}", scope=None)
 def get_static(name: str) -> Response[Any]:
     """Gives a file that our pages load."""
     file = next((file for file in STATIC.iterdir() if file.name == name), None)
@@ -89,7 +89,7 @@ def get_static(name: str) -> Response[Any]:
     )
 
 
-@route("GET", "/openapi.json", scope=None)
+@get("/openapi.json", scope=None)
 def get_description(request: Asked) -> Response[Any]:
     """Gives the API's description, OpenAPI 3.1."""
     return Response(request.app.state.description, media_type="application/json")

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import MutableMapping
 from typing import Any, Final, cast
 
+from litestar import Request
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
@@ -12,16 +13,16 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Scope
 
+from commerce_core.ids import parse
 from commerce_core.partners import Principal
 from commerce_core.partners import Scope as KeyScope
 from commerce_core.usecases import Commerce
+from entrypoints.http.kit.values import ID_KINDS
 
 REQUEST_ID: Final = "X-Request-Id"
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 STATUS: Final = "status"
 """Under this name a request's state has the status of its answer."""
-OPENS: Final = "opens"
-"""Under this name a handler's `opt` tells whether it lets in by itself who may call it."""
 _PLATFORM: Final = "platform"
 _CALLER: Final = "caller"
 
@@ -44,12 +45,15 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Lets in who has the route's scope, before a body is read; a route without scope is a fault.
+    """A guard that admits callers who have the route's scope, before anything else is read.
 
-    A route that has no body to read `opens` by itself, in the thread in which it does the rest.
+    An address with a malformed id is NotFound.
     """
-    if cast("Any", connection.scope)["method"] != "OPTIONS" and not handler.opt.get(OPENS):
+    if cast("Any", connection.scope)["method"] != "OPTIONS":
         await sync_to_thread(enter, connection, handler.opt["scope"])
+        for name, kind in handler.opt["operation"].path_ids.items():
+            if kind in ID_KINDS:
+                parse(ID_KINDS[kind], connection.path_params[name])
 
 
 def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
@@ -66,9 +70,9 @@ def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
     return commerce
 
 
-def platform(connection: Connection) -> Commerce:
+def platform(request: Request[Any, Any, Any]) -> Commerce:
     """The platform as the holder of the request's key sees it."""
-    return connection.state[_PLATFORM]
+    return request.state[_PLATFORM]
 
 
 def caller(scope: Scope) -> Principal | None:

@@ -7,7 +7,7 @@ from attrs import frozen
 from litestar import Response
 
 from commerce_core.errors import NotFound
-from entrypoints.http.routing import Answer, Asked, route
+from entrypoints.http.kit.handlers import Answer, Asked, get
 from entrypoints.metrics import MEDIA_TYPE
 from entrypoints.scraping import Watch
 
@@ -32,32 +32,32 @@ def watch_of(request: Asked) -> Watch:
     return request.app.state.watch
 
 
-def _health(request: Asked) -> Health | Answer:
+def _health(request: Asked) -> Answer[Health]:
     parts = watch_of(request).parts()
     if all(state == "ok" for state in parts.values()):
-        return Health("ok", parts)
+        return Answer(Health("ok", parts), 200)
     return Answer(Health("down", parts), 503)
 
 
-@route("GET", "/health", scope=None, status=(200, 503))
-def get_health(request: Asked) -> Health | Answer:
+@get("/health", scope=None, status=(200, 503))
+def get_health(request: Asked) -> Answer[Health]:
     """Shows the state of each part, at most a second old; 503 when one is down."""
     return _health(request)
 
 
-@route("GET", "/health/live", scope=None)
+@get("/health/live", scope=None)
 def get_live() -> Alive:
     """Answers as long as the process does; looks at no other part."""
     return Alive("ok")
 
 
-@route("GET", "/health/ready", scope=None, status=(200, 503))
-def get_ready(request: Asked) -> Health | Answer:
+@get("/health/ready", scope=None, status=(200, 503))
+def get_ready(request: Asked) -> Answer[Health]:
     """Answers 200 when requests can be served, 503 while a part is down."""
     return _health(request)
 
 
-@route("GET", "/metrics", scope=None, refuses=[404])
+@get("/metrics", scope=None, refuses=[404])
 def get_metrics(request: Asked) -> Response[Any]:
     """Gives the figures of all processes of this server, for Prometheus; 404 where switched off."""
     if not request.app.state.shows_metrics:

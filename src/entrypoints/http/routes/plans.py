@@ -8,43 +8,45 @@ from commerce_core.feeds import Feed
 from commerce_core.jobs import Job, Without
 from commerce_core.kept_plans import KeptPlan
 from commerce_core.usecases import Commerce
-from entrypoints.http.routing import route
-from entrypoints.http.values import FeedId, JobId, said
+from entrypoints.http.kit.handlers import get, post
+from entrypoints.http.kit.values import FeedId, JobId, optional
 
 
 @frozen(kw_only=True)
 class Rejection:
     """Why a held feed is rejected."""
 
-    note: str | None = said(None, "Why, for whoever looks at it later; at most 1,000 characters.")
+    note: str | None = optional(
+        None, "Why, for whoever looks at it later; at most 1,000 characters."
+    )
 
 
 @frozen(kw_only=True)
 class Approval(Rejection):
     """How a held feed is approved, and why."""
 
-    without: tuple[Without, ...] = said((), "What to leave out of it.")
+    without: tuple[Without, ...] = optional((), "What to leave out of it.")
 
 
-@route("GET", "/jobs/{job_id:str}/plan", scope="feeds:read")
+@get("/jobs/{job_id:str}/plan", scope="feeds:read")
 def get_plan(commerce: Commerce, job_id: JobId) -> KeptPlan:
     """Shows what a job would do to the catalog, or did, and what the guards said of it."""
     return commerce.intake.plan_of(job_id)
 
 
-@route("POST", "/feeds/{feed_id:str}/approve", scope="feeds:write", refuses=[409])
-def approve_feed(commerce: Commerce, feed_id: FeedId, body: Approval) -> Job:
+@post("/feeds/{feed_id:str}/approve", scope="feeds:write", refuses=[409])
+def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
     """Applies a held feed, which is planned anew for it; returns its finished job.
 
     If it would now do more than was approved, the refusal shows the new `plan`.
     """
-    return commerce.intake.approve(feed_id, without=body.without, note=body.note)
+    return commerce.intake.approve(feed_id, without=payload.without, note=payload.note)
 
 
-@route("POST", "/feeds/{feed_id:str}/reject", scope="feeds:write", refuses=[409])
-def reject_feed(commerce: Commerce, feed_id: FeedId, body: Rejection) -> Feed:
+@post("/feeds/{feed_id:str}/reject", scope="feeds:write", refuses=[409])
+def reject_feed(commerce: Commerce, feed_id: FeedId, payload: Rejection) -> Feed:
     """Turns a held feed down for good."""
-    return commerce.intake.reject(feed_id, note=body.note)
+    return commerce.intake.reject(feed_id, note=payload.note)
 
 
 ROUTES: Final = (get_plan, approve_feed, reject_feed)

@@ -8,9 +8,15 @@ from attrs import evolve
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from commerce_core.errors import CommerceError, Unauthenticated, Unavailable
+from commerce_core.errors import (
+    CommerceError,
+    InvalidInput,
+    Malformed,
+    Unauthenticated,
+    Unavailable,
+)
 from entrypoints import logs
-from entrypoints.http.security import request_id
+from entrypoints.http.kit.security import request_id
 from entrypoints.problems import Problem, problem_of, problem_type
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -37,6 +43,8 @@ _OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
 
 def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
     """The answer to what the core refuses."""
+    if isinstance(error, InvalidInput) and not _takes_input(request):
+        error = Malformed(error.detail, error.remedy, faults=error.faults, code=error.code)
     problem = problem_of(error)
     if problem.status >= 500 and not isinstance(error, Unavailable):  # noqa: PLR2004 HTTP's own
         return refuse_fault(request, error)
@@ -44,6 +52,11 @@ def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
         logs.warning("part.unavailable", error, reason=error.detail)
         problem = evolve(problem, detail=f"{error.publicly} {error.remedy}".rstrip())
     return _answer(request, problem, _headers_of(error))
+
+
+def _takes_input(request: Asked) -> bool:
+    """Whether the request may have a body; where there is none, what is at fault is the query."""
+    return request.route_handler.opt["operation"].takes_input
 
 
 def _headers_of(error: CommerceError) -> dict[str, str]:

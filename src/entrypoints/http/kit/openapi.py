@@ -1,0 +1,204 @@
+"""The API's description, OpenAPI 3.1, made from the routes themselves."""
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, Final, get_type_hints
+
+import attrs
+from litestar.handlers import HTTPRouteHandler
+
+from entrypoints.http.kit.handlers import (
+    FORM_TYPE,
+    IDEMPOTENCY_KEY,
+    JSON_TYPES,
+    OPERATION,
+    REPLAYED,
+    Operation,
+)
+from entrypoints.http.kit.problems import MEDIA_TYPE
+from entrypoints.http.kit.queries import WhoseQuery
+from entrypoints.http.kit.schemas import (
+    PROBLEM,
+    Components,
+    Schema,
+    field_schema,
+    first_sentence,
+    is_raw,
+    schema_of,
+)
+from entrypoints.http.kit.security import REQUEST_ID
+from entrypoints.http.kit.values import Hint, name_of
+
+_ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
+sales are reported. Every list is read page by page, every refusal is a problem (RFC 9457), every
+answer carries an `X-Request-Id`."""
+_TEXT: Final = {"type": "string"}
+_HEADERS: Final = {
+    REQUEST_ID: (
+        "Names the request in our log; the client's own if it sent a sane one.",
+        _TEXT,
+    ),
+    REPLAYED: (
+        "`true` where the answer is the one kept from the first time.",
+        {**_TEXT, "enum": ["true"]},
+    ),
+    "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
+    "ETag": ("Changes with the answer; sent as `If-None-Match`, it is 304 until then.", _TEXT),
+    "Location": ("Where it is.", _TEXT),
+}
+_SCHEMES: Final = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+
+
+def describe(routes: Iterable[tuple[str, HTTPRouteHandler]]) -> dict[str, Any]:
+    """The description of these routes, each with the prefix of its address."""
+    components: Components = {"ProblemDetails": PROBLEM}
+    paths: dict[str, dict[str, Any]] = {}
+    for prefix, handler in routes:
+        described = _operation(handler.opt[OPERATION], components)
+        for path in handler.paths:
+            address = prefix + re.sub(r":\w+}", "}", path)
+            for method in handler.http_methods:
+                paths.setdefault(address, {})[method.lower()] = described
+    headers = {n: {"description": about, "schema": s} for n, (about, s) in _HEADERS.items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Open Commerce",
+            "version": version("open-commerce"),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "headers": headers,
+            "securitySchemes": _SCHEMES,
+        },
+    }
+
+
+def _operation(operation: Operation, components: Components) -> dict[str, Any]:
+    function, scope = operation.function, operation.scope
+    needs = f"Needs the scope `{scope}`." if scope else "Needs no key."
+    body = _body(operation, components)
+    return {
+        "operationId": function.__name__,
+        "tags": [function.__module__.rpartition(".")[2]],
+        "summary": first_sentence(function),
+        "description": f"{inspect.getdoc(function) or ''}\n\n{needs}",
+        "parameters": [*_parameters(operation, components)],
+        "responses": _responses(operation, components),
+        "security": [{"apiKey": []}, {"bearer": []}] if scope else [],
+        **({"requestBody": body} if body else {}),
+    }
+
+
+def _parameters(operation: Operation, components: Components) -> Iterable[Schema]:
+    for name, kind in operation.path_ids.items():
+        schema = schema_of(kind, components)
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    hints = get_type_hints(operation.parameters)
+    for field in attrs.fields(operation.parameters):
+        yield _query_parameter(field, hints[field.name], components)
+    if "key" in operation.hints:
+        about = "However often the request is sent under this key, it has one effect."
+        yield _header_parameter(IDEMPOTENCY_KEY, about, minLength=1, maxLength=255)
+    if operation.etag:
+        about = "The ETag of what the client has; the answer is 304 where it is still so."
+        yield _header_parameter("If-None-Match", about)
+
+
+def _header_parameter(name: str, about: str, **limits: int) -> Schema:
+    schema = {**_TEXT, **limits}
+    return {"name": name, "in": "header", "required": False, "description": about, "schema": schema}
+
+
+def _query_parameter(
+    field: "attrs.Attribute[Any]", hint: Hint, components: Components
+) -> dict[str, Any]:
+    schema = field_schema(field, hint, components)
+    parameter: Schema = {
+        "name": name_of(field),
+        "in": "query",
+        "required": field.default is attrs.NOTHING,
+        "description": schema.pop("description"),
+        "schema": _without_null(schema),
+    }
+    return {**parameter, "explode": True} if schema.get("type") == "array" else parameter
+
+
+def _without_null(schema: Schema) -> Schema:
+    """The schema without null, which no query can express."""
+    if isinstance(schema.get("type"), list):
+        return {**schema, "type": schema["type"][0]}
+    if "anyOf" in schema:
+        rest = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
+        others = {name: value for name, value in schema.items() if name != "anyOf"}
+        return {**rest[0], **others} if len(rest) == 1 else {**others, "anyOf": rest}
+    return schema
+
+
+def _body(operation: Operation, components: Components) -> dict[str, Any] | None:
+    for name, media_type in (("form", FORM_TYPE), ("payload", JSON_TYPES[0])):
+        if kind := operation.hints.get(name):
+            required = any(field.default is attrs.NOTHING for field in attrs.fields(kind))
+            content = {media_type: {"schema": schema_of(kind, components)}}
+            return {"required": required, "content": content}
+    if "content" in operation.hints:
+        return {"required": True, "content": _files(["application/octet-stream"])}
+    return None
+
+
+def _files(media_types: Iterable[str]) -> dict[str, Any]:
+    return {media_type: {"schema": {**_TEXT, "format": "binary"}} for media_type in media_types}
+
+
+def _responses(operation: Operation, components: Components) -> dict[str, Any]:
+    problems = {str(status): _problem(status) for status in problem_statuses(operation)}
+    answers = {str(each): _answer(operation, each, components) for each in operation.statuses}
+    return {**problems, **answers}
+
+
+def _answer(operation: Operation, status: int, components: Components) -> dict[str, Any]:
+    declared = {
+        REPLAYED: "key" in operation.hints,
+        "Location": operation.location,
+        "ETag": operation.etag,
+    }
+    answer = _response(status, REQUEST_ID, *[name for name, applies in declared.items() if applies])
+    if status == HTTPStatus.NOT_MODIFIED:
+        return answer
+    kind = operation.returns
+    json = {} if is_raw(kind) else {JSON_TYPES[0]: {"schema": schema_of(kind, components)}}
+    return {**answer, "content": {**json, **_files(operation.media)}}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    later = ["Retry-After"] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {**_response(status, REQUEST_ID, *later), "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _response(status: int, *headers: str) -> dict[str, Any]:
+    references = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return {"description": HTTPStatus(status).phrase, "headers": references}
+
+
+def problem_statuses(operation: Operation) -> list[int]:
+    """With which statuses a route may refuse: its own, and those that follow from what it takes."""
+    follow: Mapping[tuple[int, ...], bool] = {
+        (400, 500, 503): True,
+        (401, 403): operation.scope is not None,
+        (404,): bool(operation.path_ids) or issubclass(operation.parameters, WhoseQuery),
+        (409,): "key" in operation.hints,
+        (413, 415, 422): operation.takes_input,
+    }
+    found = {status for statuses, applies in follow.items() if applies for status in statuses}
+    return sorted({*found, *operation.refuses} - set(operation.statuses))
