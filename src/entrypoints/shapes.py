@@ -77,12 +77,12 @@ def _viewer(kind: type) -> Callable[[Any], View]:
 def _viewer_of_object(kind: type) -> Callable[[Any], View]:
     paths = shown(kind)
     made = msgspec.defstruct(kind.__name__, paths)
-    members = attrgetter(*paths.values())
+    members = attrgetter(*paths.values(), "__class__")  # of one name it would give no tuple
     # What is plain by its type, which is most, isn't looked at again in each value.
     others = [n for n, path in enumerate(paths.values()) if not _is_plain(hint_at(kind, path))]
 
     def viewed(value: object) -> View:
-        parts = list(members(value))
+        parts = list(members(value)[:-1])
         for number in others:
             parts[number] = view(parts[number])
         return made(*parts)

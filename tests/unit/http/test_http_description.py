@@ -13,8 +13,8 @@ import schemathesis
 from commerce_core.errors import Unavailable
 from commerce_core.operations import Operations
 from entrypoints import scraping
-from entrypoints.http.routes import pages
 from entrypoints.http.app import api_description
+from entrypoints.http.routes import pages
 from tests.unit.http.conftest import Api
 
 STATIC = pages.STATIC

@@ -3,7 +3,7 @@
 `commerce` is the platform as the caller sees it; `parameters`, `payload` and `form` are attrs
 classes by which the query and the body are read, strictly; `content` is a body that is a file;
 `key` is the idempotency key. These are dependencies. Every other name but `request` is an
-identifier in the path. What the function returns is encoded, in the thread in which it ran. The
+identifier in the path. What the function returns is encoded in the thread in which it ran. The
 API's description is made from the same signature.
 """
 
@@ -11,9 +11,19 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, BinaryIO, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    BinaryIO,
+    Final,
+    Generic,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 from litestar import Request, Response
 from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
@@ -27,8 +37,8 @@ from entrypoints.http.kit.access_log import note
 from entrypoints.http.kit.downloads import KEPT, etag_of, is_known
 from entrypoints.http.kit.forms import read_content, read_parts, whole
 from entrypoints.http.kit.problems import UnsupportedMedia
-from entrypoints.http.kit.reading import read_form, read_json, read_query
 from entrypoints.http.kit.security import platform
+from entrypoints.http.kit.values import read_body, read_form, read_query
 from entrypoints.shapes import encoded
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -57,21 +67,37 @@ class NoParameters:
 
 @frozen
 class Operation:
-    """A function and the terms of its route; `statuses` are those of answers that aren't problems.
+    """The terms of a route; a decorator that makes a function its handler.
 
-    `refuses` are its own problems, besides those that follow from what it takes. `location` is the
-    address of what it creates, with attributes of the answer in braces. What has an `etag` isn't sent to
-    a client that has it already. `media` are the types of an answer that isn't JSON.
+    Callers need the `scope` (None: no key). `status` are those of answers that aren't problems,
+    `refuses` its own problems, besides those that follow from what it takes. `location` is the
+    address of what it creates, with attributes of the answer in braces. What has an `etag` isn't
+    sent to a client that has it already. `media` are the types of an answer that isn't JSON.
     """
 
-    function: Callable[..., Any]
-    scope: Scope | None
-    statuses: Sequence[int]
-    refuses: Sequence[int]
-    location: str | None
-    etag: bool
-    media: Sequence[str]
-    hints: Mapping[str, Any]
+    method: HttpMethod
+    path: str
+    scope: Scope | None = field(kw_only=True)
+    status: Sequence[int] = field(default=(200,), kw_only=True)
+    refuses: Sequence[int] = field(default=(), kw_only=True)
+    location: str | None = field(default=None, kw_only=True)
+    etag: bool = field(default=False, kw_only=True)
+    media: Sequence[str] = field(default=(), kw_only=True)
+    function: Callable[..., Any] = field(default=NoParameters, kw_only=True)
+    hints: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True)
+
+    def __call__(self, function: Callable[..., Any]) -> HTTPRouteHandler:
+        """The handler that calls the function: use cases block, so they run in threads."""
+        declared = evolve(self, function=function, hints=get_type_hints(function))
+        is_async = inspect.iscoroutinefunction(function)
+        return HTTPRouteHandler(
+            self.path,
+            http_method=self.method,
+            name=function.__name__,
+            opt={OPERATION: declared, "scope": self.scope},
+            status_code=self.status[0],
+            sync_to_thread=None if is_async else True,
+        )(declared.handling(is_async=is_async))
 
     @property
     def parameters(self) -> type[Any]:
@@ -95,14 +121,40 @@ class Operation:
         """Whether it has a body of any kind, so that faults aren't the query's."""
         return not self.hints.keys().isdisjoint(("payload", "form", "content"))
 
-    def answer(self, request: Asked, value: Any, key: IdempotencyKey | None) -> Response[Any]:
-        """The response that has this value; it is encoded here, in the thread of the use case."""
-        if isinstance(value, Response):
-            return value  # pyright: ignore[reportUnknownVariableType] it is finished already
-        status = self.statuses[0]
+    def handling(self, *, is_async: bool) -> Callable[..., Any]:
+        """The function as Litestar calls it; parameters are read even if it takes none."""
+
+        def handle(request: Asked, **given: Any) -> Response[Any]:  # noqa: ANN401 as declared
+            value = self.function(**self._taken(request, given))
+            return self._answer(request, value, given.get("key"))
+
+        async def wait(request: Asked, **given: Any) -> Response[Any]:  # noqa: ANN401 as declared
+            value = await self.function(**self._taken(request, given))
+            return self._answer(request, value, given.get("key"))
+
+        # What is read has its type already: Litestar is to pass it on as it is.
+        names = [name for name in self.hints if name in DEPENDENCIES]
+        types = dict.fromkeys([*names, "parameters"], NamedDependency[Any])
+        types |= dict.fromkeys(self.path_ids, FromPath[str]) | {"request": Asked}
+        handling: Any = wait if is_async else handle
+        handling.__name__ = self.function.__name__
+        handling.__annotations__ = {**types, "return": Response[Any]}
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [inspect.Parameter(n, keyword, annotation=t) for n, t in types.items()]
+        handling.__signature__ = inspect.Signature(parameters, return_annotation=Response[Any])
+        return handling
+
+    def _taken(self, request: Asked, given: Mapping[str, Any]) -> dict[str, Any]:
+        offered = {**given, "request": request}
+        return {name: value for name, value in offered.items() if name in self.hints}
+
+    def _answer(self, request: Asked, value: object, key: IdempotencyKey | None) -> Response[Any]:
+        status = self.status[0]
         if isinstance(value, Answer):
-            value, status = value.value, value.status
+            value, status = cast("Answer[object]", value).value, value.status
         note(request.scope, value)
+        if isinstance(value, Response):
+            return cast("Response[Any]", value)
         body, headers = encoded(value), dict[str, str]()
         if self.location:
             headers["Location"] = self.location.format(value)
@@ -115,80 +167,11 @@ class Operation:
         return Response(body, status_code=status, headers=headers, media_type=JSON_TYPES[0])
 
 
-def route(
-    method: str,
-    path: str,
-    *,
-    scope: Scope | None,
-    status: int | Sequence[int] = 200,
-    refuses: Sequence[int] = (),
-    location: str | None = None,
-    etag: bool = False,
-    media: Sequence[str] = (),
-) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Makes a function a handler that callers with the scope may reach (None: every caller)."""
-    statuses = (status,) if isinstance(status, int) else tuple(status)
-
-    def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
-        operation = Operation(
-            function,
-            scope,
-            (*statuses, 304) if etag else statuses,
-            refuses,
-            location,
-            etag,
-            media,
-            get_type_hints(function),
-        )
-        is_async = inspect.iscoroutinefunction(function)
-        declared = HTTPRouteHandler(
-            path,
-            http_method=HttpMethod(method),
-            name=function.__name__,
-            opt={OPERATION: operation, "scope": scope},
-            status_code=statuses[0],
-            sync_to_thread=None if is_async else True,
-        )
-        return declared(_handling(operation, is_async=is_async))
-
-    return declare
-
-
-get, post, put, patch, delete = (
-    partial(route, method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-)
-
-
-def _handling(operation: Operation, *, is_async: bool) -> Callable[..., Any]:
-    """The function as Litestar calls it: use cases block and run in threads, waiting doesn't."""
-    function, hints = operation.function, operation.hints
-
-    def arguments(request: Asked, taken: dict[str, Any]) -> dict[str, Any]:
-        return {**taken, "request": request} if "request" in hints else taken
-
-    def handle(request: Asked, **taken: Any) -> Response[Any]:
-        value = function(**arguments(request, taken))
-        return operation.answer(request, value, taken.get("key"))
-
-    async def wait(request: Asked, **taken: Any) -> Response[Any]:
-        value = await function(**arguments(request, taken))
-        return operation.answer(request, value, taken.get("key"))
-
-    handling: Any = wait if is_async else handle
-    handling.__name__ = function.__name__
-    # What is read has its type already: Litestar is to pass it on as it is.
-    kinds = {n: NamedDependency[Any] if n in DEPENDENCIES else FromPath[str] for n in hints}
-    types = {**kinds, "request": Asked, "return": Response[Any]}
-    handling.__annotations__ = types
-    handling.__signature__ = inspect.Signature(
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
-            for name, kind in types.items()
-            if name != "return"
-        ],
-        return_annotation=types["return"],
-    )
-    return handling
+get = partial(Operation, HttpMethod.GET)
+post = partial(Operation, HttpMethod.POST)
+put = partial(Operation, HttpMethod.PUT)
+patch = partial(Operation, HttpMethod.PATCH)
+delete = partial(Operation, HttpMethod.DELETE)
 
 
 def operation_of(request: Asked) -> Operation:
@@ -200,15 +183,18 @@ def _parameters(request: Asked) -> Any:  # noqa: ANN401 each route has its own c
     return read_query(operation_of(request).parameters, request.query_params.multi_items())
 
 
-async def _payload(request: Asked) -> Any:  # noqa: ANN401 each route has its own class
+# The query is read before a body, so a fault of it is reported without waiting for one.
+
+
+async def _payload(request: Asked, parameters: NamedDependency[Any]) -> Any:  # noqa: ANN401, ARG001
     """The body; one that isn't there is an empty object, since some bodies may be left out."""
     content = b"".join([chunk async for chunk in whole(request.stream())])
     if content and request.content_type[0] not in JSON_TYPES:
         raise UnsupportedMedia(f"Send the body as {JSON_TYPES[0]}, declared in Content-Type.")
-    return read_json(operation_of(request).hints["payload"], content or b"{}")
+    return read_body(operation_of(request).hints["payload"], content or b"{}")
 
 
-async def _form(request: Asked) -> AsyncGenerator[Any]:
+async def _form(request: Asked, parameters: NamedDependency[Any]) -> AsyncGenerator[Any]:  # noqa: ARG001
     content_type, options = request.content_type
     if content_type != FORM_TYPE:
         raise UnsupportedMedia(f"Send a form as {FORM_TYPE}.")
@@ -219,7 +205,7 @@ async def _form(request: Asked) -> AsyncGenerator[Any]:
         yield read_form(operation_of(request).hints["form"], parts)
 
 
-async def _content(request: Asked) -> AsyncGenerator[BinaryIO]:
+async def _content(request: Asked, parameters: NamedDependency[Any]) -> AsyncGenerator[BinaryIO]:  # noqa: ARG001
     async with AsyncExitStack() as stack:
         yield await read_content(whole(request.stream()), stack)
 

@@ -30,7 +30,7 @@ from entrypoints.http.kit.schemas import (
     schema_of,
 )
 from entrypoints.http.kit.security import REQUEST_ID
-from entrypoints.http.kit.values import Hint, name_of
+from entrypoints.reading import Hint, name_of
 
 _ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
 sales are reported. Every list is read page by page, every refusal is a problem (RFC 9457), every
@@ -162,7 +162,8 @@ def _files(media_types: Iterable[str]) -> dict[str, Any]:
 
 def _responses(operation: Operation, components: Components) -> dict[str, Any]:
     problems = {str(status): _problem(status) for status in problem_statuses(operation)}
-    answers = {str(each): _answer(operation, each, components) for each in operation.statuses}
+    statuses = (*operation.status, 304) if operation.etag else operation.status
+    answers = {str(each): _answer(operation, each, components) for each in statuses}
     return {**problems, **answers}
 
 
@@ -201,4 +202,4 @@ def problem_statuses(operation: Operation) -> list[int]:
         (413, 415, 422): operation.takes_input,
     }
     found = {status for statuses, applies in follow.items() if applies for status in statuses}
-    return sorted({*found, *operation.refuses} - set(operation.statuses))
+    return sorted({*found, *operation.refuses} - set(operation.status))

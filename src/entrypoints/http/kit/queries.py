@@ -10,7 +10,8 @@ from attrs import frozen
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from commerce_core.usecases import Commerce
-from entrypoints.http.kit.values import Moment, PartnerId, optional
+from entrypoints.http.kit.values import PartnerId, optional
+from entrypoints.reading import Moment
 
 
 @frozen(kw_only=True, slots=False)

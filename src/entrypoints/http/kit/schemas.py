@@ -15,7 +15,8 @@ from commerce_core.context import Listed
 from commerce_core.intake import Receipt
 from commerce_core.profiles import Column, Profile
 from commerce_core.sources import OnError
-from entrypoints.http.kit.values import ID_KINDS, MISSING, Hint, name_of
+from entrypoints.http.kit.values import ID_KINDS
+from entrypoints.reading import MISSING, Hint, name_of
 from entrypoints.shapes import SPARSE, hint_at, shown
 
 Schema = dict[str, Any]

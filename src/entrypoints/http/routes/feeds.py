@@ -109,7 +109,7 @@ class NewJob:
 @post(
     "/feeds/upload",
     scope="feeds:write",
-    status=201,
+    status=(201,),
     refuses=[404, 409],
     location="/v1/feeds/{.feed_id}",
 )
@@ -124,7 +124,7 @@ def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None
 @put(
     "/feeds/content",
     scope="feeds:write",
-    status=201,
+    status=(201,),
     refuses=[404, 409],
     location="/v1/feeds/{.feed_id}",
 )
@@ -183,7 +183,7 @@ def _media_type(said_at_upload: str) -> str:
 @post(
     "/feeds/{feed_id:str}/jobs",
     scope="feeds:write",
-    status=201,
+    status=(201,),
     refuses=[409],
     location="/v1/jobs/{.job_id}",
 )

@@ -13,7 +13,8 @@ from commerce_core.usecases import Commerce
 from commerce_core.versions import LARGEST_CHANGES, ChangeQuery, Revision, Version
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, Part, WhoseQuery, instant
-from entrypoints.http.kit.values import FeedId, Moment, ProductId, SourceId, optional
+from entrypoints.http.kit.values import FeedId, ProductId, SourceId, optional
+from entrypoints.reading import Moment
 
 Kind = Literal["created", "updated", "removed", "restored"]
 

@@ -42,7 +42,7 @@ class OrderFilters(WhoseQuery, SpanQuery, Page):
 @post(
     "/orders",
     scope="orders:write",
-    status=201,
+    status=(201,),
     refuses=[409],
     location="/v1/orders/{.order_id}",
 )

@@ -68,7 +68,7 @@ def show_docs() -> Response[Any]:
     return _page("Open Commerce API", head, '<div id="docs"></div>')
 
 
-def _page(title: str, head: str, payload: str) -> Response[Any]:
+def _page(title: str, head: str, body: str) -> Response[Any]:
     return Response(
         _PAGE.format(title=title, head=head, body=body),
         media_type="text/html",

@@ -7,7 +7,8 @@ from commerce_core.partners import Partner, PartnerStatus
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get, patch, post
 from entrypoints.http.kit.queries import Page
-from entrypoints.http.kit.values import MISSING, PartnerId, optional, required, sent
+from entrypoints.http.kit.values import PartnerId, optional, required, sent
+from entrypoints.reading import MISSING
 
 
 @frozen(kw_only=True)
@@ -34,7 +35,7 @@ class PartnerChange:
 @post(
     "/partners",
     scope="partners:write",
-    status=201,
+    status=(201,),
     refuses=[409],
     location="/v1/partners/{.partner_id}",
 )

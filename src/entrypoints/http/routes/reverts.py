@@ -38,7 +38,7 @@ def plan_revert(commerce: Commerce, feed_id: FeedId, parameters: WhichWay) -> Re
 @post(
     "/feeds/{feed_id:str}/revert",
     scope="feeds:write",
-    status=201,
+    status=(201,),
     refuses=[409],
     location="/v1/jobs/{.job_id}",
 )

@@ -13,7 +13,8 @@ from commerce_core.sourcing import Trial
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import delete, get, patch, post, put
 from entrypoints.http.kit.queries import Page, WhoseQuery, named_once
-from entrypoints.http.kit.values import MISSING, PartnerId, SourceId, optional, required, sent
+from entrypoints.http.kit.values import PartnerId, SourceId, optional, required, sent
+from entrypoints.reading import MISSING
 
 
 @frozen(kw_only=True)
@@ -81,7 +82,7 @@ class SourceFilters(WhoseQuery, Page):
 @post(
     "/sources",
     scope="feeds:write",
-    status=201,
+    status=(201,),
     refuses=[404, 409],
     location="/v1/sources/{.source_id}",
 )
@@ -114,7 +115,7 @@ def change_source(commerce: Commerce, source_id: SourceId, payload: SourceChange
     return commerce.sourcing.change(source_id, **_settings(payload))
 
 
-def _said(payload: SourceSettings) -> dict[str, Any]:
+def _settings(payload: SourceSettings) -> dict[str, Any]:
     """The settings that were sent, the guards among them as a mapping of theirs."""
     settings = sent(payload)
     return {**settings, "guards": sent(settings["guards"])} if "guards" in settings else settings
