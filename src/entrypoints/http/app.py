@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifespanHook
 
 from commerce_core.usecases import Commerce
-from entrypoints.http.kit.access_log import Watched
+from entrypoints.http.kit.access_log import Observed
 from entrypoints.http.kit.handlers import DEPENDENCIES
 from entrypoints.http.kit.openapi import describe
 from entrypoints.http.kit.problems import HANDLERS
@@ -77,7 +77,7 @@ def create_app(
         "watch": Watch(commerce),
         "shows_metrics": settings.metrics == "on",
     }
-    return Watched(
+    return Observed(
         [
             Router(V1, route_handlers=_V1_ROUTES),
             Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import BinaryIO, Final, cast
 
-from attrs import define, field
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException
 from multipart import (  # pyright: ignore[reportMissingTypeStubs] it has its types inside
@@ -22,6 +21,7 @@ from commerce_core.errors import InvalidInput, Malformed
 MOST_PARTS: Final = 50
 LONGEST_FIELD: Final = 10_000
 """Bytes of a part that isn't a file."""
+_BYTES: Final = "application/octet-stream"
 
 Part = tuple[str, str | UploadFile]
 
@@ -33,22 +33,52 @@ async def read_parts(
 
     Malformed if it isn't a form, or was cut off.
     """
-    form = _Form(stack)
+    parts: list[Part] = []
+    name, content = "", _file("", _BYTES, stack)
     try:
         with PushMultipartParser(boundary, max_segment_count=MOST_PARTS) as parser:
             async for chunk in chunks:
                 for event in parser.parse(chunk):
-                    await form.take(event)
+                    if isinstance(event, MultipartSegment):
+                        name, kind = event.name or "", event.content_type or _BYTES
+                        content = _file(event.filename or "", kind, stack)
+                    elif event is None:
+                        parts.append((name, await _ended(name, content)))
+                    else:
+                        await content.write(event)
+                        await _check_length(name, content)
     except MultipartError as error:
         detail = f"The form can't be read, or was cut off: {error}."
         raise Malformed.at("", "bad_form", detail) from error
-    return form.parts
+    return parts
+
+
+def _file(name: str, media_type: str, stack: AsyncExitStack) -> UploadFile:
+    file = UploadFile(content_type=media_type, filename=name)
+    stack.push_async_callback(file.close)
+    return file
+
+
+async def _check_length(name: str, content: UploadFile) -> None:
+    if not content.filename and content.file.tell() > LONGEST_FIELD:
+        detail = f"A field that isn't a file has at most {LONGEST_FIELD:,} bytes."
+        raise InvalidInput.at(f"/{name[:80]}", "too_long", detail)
+
+
+async def _ended(name: str, content: UploadFile) -> str | UploadFile:
+    """A file ready to be read, or the text of a field."""
+    await content.seek(0)
+    if content.filename:
+        return content
+    try:
+        return (await content.read()).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput.at(f"/{name[:80]}", "bad_text", "The field is not UTF-8.") from error
 
 
 async def read_content(chunks: AsyncIterator[bytes], stack: AsyncExitStack) -> BinaryIO:
     """A body that is a file, kept on disk and ready to be read; closed when the stack is."""
-    kept = UploadFile(content_type="application/octet-stream", filename="content")
-    stack.push_async_callback(kept.close)
+    kept = _file("content", _BYTES, stack)
     async for chunk in chunks:
         await kept.write(chunk)
     await kept.seek(0)
@@ -65,49 +95,3 @@ async def whole(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         raise
     except Exception as error:
         raise Malformed("The request was cut off.", code="cut_off") from error
-
-
-@define
-class _Form:
-    """What has been read of a form so far."""
-
-    stack: AsyncExitStack
-    parts: list[Part] = field(factory=list[Part])
-    _name: str = ""
-    _file: UploadFile | None = None
-    _text: bytearray = field(factory=bytearray)
-
-    async def take(self, event: MultipartSegment | bytearray | bytes | None) -> None:
-        """A part's head, some bytes of its content, or None at its end."""
-        if isinstance(event, MultipartSegment):
-            self._begin(event)
-        elif event is None:
-            await self._end()
-        elif self._file is not None:
-            await self._file.write(event)
-        else:
-            self._text.extend(event)
-            if len(self._text) > LONGEST_FIELD:
-                detail = f"A field that isn't a file has at most {LONGEST_FIELD:,} bytes."
-                raise InvalidInput.at(f"/{self._name[:80]}", "too_long", detail)
-
-    def _begin(self, head: MultipartSegment) -> None:
-        self._name = head.name or ""
-        self._text = bytearray()
-        self._file = None
-        if head.filename:
-            kind = head.content_type or "application/octet-stream"
-            self._file = UploadFile(content_type=kind, filename=head.filename)
-            self.stack.push_async_callback(self._file.close)
-
-    async def _end(self) -> None:
-        if self._file is not None:
-            await self._file.seek(0)
-            self.parts.append((self._name, self._file))
-            return
-        try:
-            self.parts.append((self._name, self._text.decode("utf-8")))
-        except UnicodeDecodeError as error:
-            raise InvalidInput.at(
-                f"/{self._name[:80]}", "bad_text", "The field is not UTF-8."
-            ) from error

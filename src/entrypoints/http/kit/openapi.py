@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Final, get_type_hints
+from types import NoneType
+from typing import Any, Final, Union, get_args, get_type_hints
 
 import attrs
 from litestar.handlers import HTTPRouteHandler
@@ -123,26 +124,19 @@ def _header_parameter(name: str, about: str, **limits: int) -> Schema:
 def _query_parameter(
     field: "attrs.Attribute[Any]", hint: Hint, components: Components
 ) -> dict[str, Any]:
-    schema = field_schema(field, hint, components)
-    parameter: Schema = {
+    # No query can express null.
+    kinds = tuple(kind for kind in get_args(hint) if kind is not NoneType)
+    optional = NoneType in get_args(hint)
+    schema = field_schema(field, Union[kinds] if optional else hint, components)  # noqa: UP007
+    several = {"explode": True} if schema.get("type") == "array" else {}
+    return {
         "name": name_of(field),
         "in": "query",
         "required": field.default is attrs.NOTHING,
         "description": schema.pop("description"),
-        "schema": _without_null(schema),
+        "schema": schema,
+        **several,
     }
-    return {**parameter, "explode": True} if schema.get("type") == "array" else parameter
-
-
-def _without_null(schema: Schema) -> Schema:
-    """The schema without null, which no query can express."""
-    if isinstance(schema.get("type"), list):
-        return {**schema, "type": schema["type"][0]}
-    if "anyOf" in schema:
-        rest = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
-        others = {name: value for name, value in schema.items() if name != "anyOf"}
-        return {**rest[0], **others} if len(rest) == 1 else {**others, "anyOf": rest}
-    return schema
 
 
 def _body(operation: Operation, components: Components) -> dict[str, Any] | None:
@@ -157,7 +151,8 @@ def _body(operation: Operation, components: Components) -> dict[str, Any] | None
 
 
 def _files(media_types: Iterable[str]) -> dict[str, Any]:
-    return {media_type: {"schema": {**_TEXT, "format": "binary"}} for media_type in media_types}
+    binary = {**_TEXT, "format": "binary"}
+    return {m: {"schema": _TEXT if m.startswith("text/") else binary} for m in media_types}
 
 
 def _responses(operation: Operation, components: Components) -> dict[str, Any]:
@@ -178,7 +173,7 @@ def _answer(operation: Operation, status: int, components: Components) -> dict[s
         return answer
     kind = operation.returns
     json = {} if is_raw(kind) else {JSON_TYPES[0]: {"schema": schema_of(kind, components)}}
-    return {**answer, "content": {**json, **_files(operation.media)}}
+    return {**answer, "content": json or _files(operation.media)}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -43,30 +43,20 @@ _OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
 
 def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
     """The answer to what the core refuses."""
-    if isinstance(error, InvalidInput) and not _takes_input(request):
+    if isinstance(error, InvalidInput) and not request.route_handler.opt["operation"].takes_input:
+        # Where there is no input, what is at fault is the query.
         error = Malformed(error.detail, error.remedy, faults=error.faults, code=error.code)
     problem = problem_of(error)
     if problem.status >= 500 and not isinstance(error, Unavailable):  # noqa: PLR2004 HTTP's own
         return refuse_fault(request, error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="commerce", ApiKey header="X-API-Key"'
     if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         logs.warning("part.unavailable", error, reason=error.detail)
         problem = evolve(problem, detail=f"{error.publicly} {error.remedy}".rstrip())
-    return _answer(request, problem, _headers_of(error))
-
-
-def _takes_input(request: Asked) -> bool:
-    """Whether the request may have a body; where there is none, what is at fault is the query."""
-    return request.route_handler.opt["operation"].takes_input
-
-
-def _headers_of(error: CommerceError) -> dict[str, str]:
-    match error:
-        case Unauthenticated():
-            return {"WWW-Authenticate": 'Bearer realm="commerce", ApiKey header="X-API-Key"'}
-        case Unavailable():
-            return {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        case _:
-            return {}
+    return _answer(request, problem, headers)
 
 
 def refuse_http(request: Asked, error: HTTPException) -> Response[dict[str, Any]]:

@@ -77,13 +77,15 @@ def schema_of(kind: Hint, components: Components) -> Schema:
     if name not in components:
         components[name] = {}  # classes may refer to each other
         components[name] = _class(kind, components)
+    return _reference(name)
+
+
+def _reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _any_of(kinds: tuple[Hint, ...], components: Components) -> Schema:
     schemas = [schema_of(kind, components) for kind in kinds if kind is not NoneType]
-    if len(schemas) == len(kinds) == 1:
-        return schemas[0]
     if len(schemas) == len(kinds):
         return {"anyOf": schemas}
     only = schemas[0]
@@ -96,9 +98,11 @@ def _class(kind: Hint, components: Components) -> Schema:
     if get_origin(kind) is Listed:
         return _page(get_args(kind)[0], components)
     if kind is OnError:
-        beyond = _object("", {"threshold": _THRESHOLD}, ["threshold"], closed=True)
+        components["RejectionThreshold"] = _THRESHOLD
         words: Schema = {"type": "string", "enum": ["records", "feed"]}
-        return {"description": first_sentence(kind), "anyOf": [words, beyond]}
+        beyond = {"threshold": _reference("RejectionThreshold")}
+        components["RejectBeyond"] = _object("", beyond, ["threshold"], closed=True)
+        return {"description": first_sentence(kind), "anyOf": [words, _reference("RejectBeyond")]}
     if kind in SPARSE or any("meaning" in each.metadata for each in attrs.fields(kind)):
         return _sent(kind, components)
     properties = {n: schema_of(hint_at(kind, path), components) for n, path in shown(kind).items()}
@@ -124,8 +128,10 @@ def _sent(kind: Hint, components: Components) -> Schema:
         scalar: Schema = {"type": ["string", "integer", "boolean"]}
         properties["constants"] = {"type": "object", "additionalProperties": scalar}
     table = _object(first_sentence(kind), properties, required, closed=True)
-    headers = {"type": "array", "items": _TEXT}
-    return {"anyOf": [table, _TEXT, headers]} if kind is Column else table
+    if kind is not Column:
+        return table
+    components["ColumnTable"] = table
+    return {"anyOf": [_reference("ColumnTable"), _TEXT, {"type": "array", "items": _TEXT}]}
 
 
 def field_schema(field: "attrs.Attribute[Any]", hint: Hint, components: Components) -> Schema:

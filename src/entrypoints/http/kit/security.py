@@ -26,11 +26,6 @@ STATUS: Final = "status"
 _PLATFORM: Final = "platform"
 _CALLER: Final = "caller"
 
-PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What our own pages may load: what this server serves, nothing else."""
 _DEFAULTS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",

@@ -163,7 +163,12 @@ def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
     return commerce.intake.get_feed(feed_id)
 
 
-@get("/feeds/{feed_id:str}/raw", scope="feeds:read", status=(200, 304))
+@get(
+    "/feeds/{feed_id:str}/raw",
+    scope="feeds:read",
+    status=(200, 304),
+    media=[UNKNOWN_TYPE, "*/*"],
+)
 def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any]:
     """Gives the file exactly as it was received; its ETag is its SHA-256."""
     feed = commerce.intake.get_feed(feed_id)

@@ -57,7 +57,7 @@ def get_ready(request: Asked) -> Answer[Health]:
     return _health(request)
 
 
-@get("/metrics", scope=None, refuses=[404])
+@get("/metrics", scope=None, refuses=[404], media=["text/plain"])
 def get_metrics(request: Asked) -> Response[Any]:
     """Gives the figures of all processes of this server, for Prometheus; 404 where switched off."""
     if not request.app.state.shows_metrics:

@@ -114,7 +114,11 @@ def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed
     )
 
 
-@get("/jobs/{job_id:str}/report", scope="feeds:read")
+@get(
+    "/jobs/{job_id:str}/report",
+    scope="feeds:read",
+    media=["text/csv", *_MEDIA_TYPES.values()],
+)
 def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
     """Gives the rejected records of a job, in the partner's own format, to mend and send again.
 
@@ -125,7 +129,7 @@ def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
     return download(report, name, _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"))
 
 
-@get("/jobs/{job_id:str}/events", scope="feeds:read")
+@get("/jobs/{job_id:str}/events", scope="feeds:read", media=["text/event-stream"])
 async def job_events(commerce: Commerce, job_id: JobId, request: Asked) -> Response[Any]:
     """Tells how far a job is, as server-sent events, until it ends or for a minute.
 

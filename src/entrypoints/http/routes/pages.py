@@ -11,11 +11,15 @@ from litestar import Response
 
 from commerce_core.errors import NotFound
 from entrypoints.http.kit.handlers import Asked, get
-from entrypoints.http.kit.security import PAGE_POLICY
 from entrypoints.http.routes.health import watch_of
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What our own pages may load: what this server serves, nothing else."""
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -72,7 +76,7 @@ def _page(title: str, head: str, body: str) -> Response[Any]:
     return Response(
         _PAGE.format(title=title, head=head, body=body),
         media_type="text/html",
-        headers={"Content-Security-Policy": PAGE_POLICY},
+        headers={"Content-Security-Policy": _POLICY},
     )
 
 

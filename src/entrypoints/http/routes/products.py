@@ -117,7 +117,7 @@ class AsOf:
     as_of: Moment | None = optional(None, "What it was at this moment; what it is now unless said.")
 
 
-@get("/products/export", scope="catalog:read")
+@get("/products/export", scope="catalog:read", media=["text/csv", "application/x-ndjson"])
 def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any]:
     """Gives all products that fit as one file, as of one moment; as CSV it is a feed again.
 
