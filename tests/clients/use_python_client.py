@@ -22,7 +22,7 @@ def main() -> None:
     types: Any = import_module("client.types")
     client = import_module("client").AuthenticatedClient(address, secret)
 
-    def call(module: str, *arguments: Any, **named: Any) -> Any:
+    def call(module: str, *arguments: object, **named: object) -> Any:  # noqa: ANN401 generated
         return import_module(f"client.api.{module}").sync(*arguments, client=client, **named)
 
     partner = call("partners.add_partner", body=models.NewPartner(partner_name="Acme"))
@@ -43,7 +43,7 @@ def main() -> None:
         "total": order.total_amount,
         "refused": [fault.pointer for fault in refused.errors],
     }
-    print(json.dumps(seen))
+    sys.stdout.write(json.dumps(seen))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ class Operation:
     Callers need the `scope` (None: no key). `status` are those of answers that aren't problems,
     `refuses` its own problems, besides those that follow from what it takes. `location` is the
     address of what it creates, with attributes of the answer in braces. What has an `etag` isn't
-    sent to a client that has it already. `media` are the types of an answer that isn't JSON.
+    sent to a client that has it already. `media` are the types of an answer that isn't JSON,
+    `example` is a payload that pages for trying the API begin with.
     """
 
     method: HttpMethod
@@ -83,6 +84,7 @@ class Operation:
     location: str | None = field(default=None, kw_only=True)
     etag: bool = field(default=False, kw_only=True)
     media: Sequence[str] = field(default=(), kw_only=True)
+    example: Mapping[str, object] | None = field(default=None, kw_only=True)
     function: Callable[..., Any] = field(default=NoParameters, kw_only=True)
     hints: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True)
 

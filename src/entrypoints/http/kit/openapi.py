@@ -31,6 +31,7 @@ from entrypoints.http.kit.schemas import (
     schema_of,
 )
 from entrypoints.http.kit.security import REQUEST_ID
+from entrypoints.http.kit.values import ID_KINDS
 from entrypoints.reading import Hint, name_of
 
 _ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
@@ -103,7 +104,8 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
 
 def _parameters(operation: Operation, components: Components) -> Iterable[Schema]:
     for name, kind in operation.path_ids.items():
-        schema = schema_of(kind, components)
+        example = {"examples": [f"{ID_KINDS[kind]}_0199c2f4a1b07e3d8c215f60a9d2b4c7"]}
+        schema = {**schema_of(kind, components), **example}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     hints = get_type_hints(operation.parameters)
     for field in attrs.fields(operation.parameters):
@@ -143,7 +145,8 @@ def _body(operation: Operation, components: Components) -> dict[str, Any] | None
     for name, media_type in (("form", FORM_TYPE), ("payload", JSON_TYPES[0])):
         if kind := operation.hints.get(name):
             required = any(field.default is attrs.NOTHING for field in attrs.fields(kind))
-            content = {media_type: {"schema": schema_of(kind, components)}}
+            example = {"example": operation.example} if operation.example is not None else {}
+            content = {media_type: {"schema": schema_of(kind, components), **example}}
             return {"required": required, "content": content}
     if "content" in operation.hints:
         return {"required": True, "content": _files(["application/octet-stream"])}

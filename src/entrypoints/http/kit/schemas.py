@@ -53,10 +53,7 @@ _LEAVES: Final[Mapping[Hint, Schema]] = {
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     UploadFile: _FILE,
-    **{
-        hint: {**_TEXT, "examples": [f"{kind}_0199c2f4a1b07e3d8c215f60a9d2b4c7"]}
-        for hint, kind in ID_KINDS.items()
-    },
+    **dict.fromkeys(ID_KINDS, _TEXT),
 }
 
 

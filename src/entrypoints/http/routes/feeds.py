@@ -191,6 +191,7 @@ def _media_type(said_at_upload: str) -> str:
     status=(201,),
     refuses=[409],
     location="/v1/jobs/{.job_id}",
+    example={"kind": "validate", "run": True},
 )
 def start_job(
     commerce: Commerce, feed_id: FeedId, payload: NewJob, key: IdempotencyKey | None

@@ -20,7 +20,12 @@ class NewKey:
     )
 
 
-@post("/partners/{partner_id:str}/keys", scope="keys:write", status=(201,))
+@post(
+    "/partners/{partner_id:str}/keys",
+    scope="keys:write",
+    status=(201,),
+    example={"scopes": ["catalog:read"]},
+)
 def issue_key(
     commerce: Commerce, partner_id: PartnerId, payload: NewKey, key: IdempotencyKey | None
 ) -> IssuedKey:

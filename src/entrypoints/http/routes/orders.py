@@ -1,6 +1,7 @@
 """Routes of orders."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from attrs import frozen
 
@@ -10,6 +11,9 @@ from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get, post
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.http.kit.values import OrderId, optional, required
+
+_ITEM: Final = {"product_id": "prod_0199c2f4a1b07e3d8c215f60a9d2b4c7", "quantity": 1}
+_ORDER: Final = {"items": [_ITEM], "customer_reference": "web-1"}
 
 
 @frozen(kw_only=True)
@@ -45,6 +49,7 @@ class OrderFilters(WhoseQuery, SpanQuery, Page):
     status=(201,),
     refuses=[409],
     location="/v1/orders/{.order_id}",
+    example=_ORDER,
 )
 def place_order(commerce: Commerce, payload: NewOrder, key: IdempotencyKey | None) -> Order:
     """Places an order: holds the units and freezes the prices, or lists every reason why not."""

@@ -38,6 +38,7 @@ class PartnerChange:
     status=(201,),
     refuses=[409],
     location="/v1/partners/{.partner_id}",
+    example={"partner_name": "Acme", "currency": "EUR"},
 )
 def add_partner(commerce: Commerce, payload: NewPartner, key: IdempotencyKey | None) -> Partner:
     """Adds a partner with its source `main`."""
@@ -64,7 +65,12 @@ def get_partner(commerce: Commerce, partner_id: PartnerId) -> Partner:
     return commerce.intake.get_partner(partner_id)
 
 
-@patch("/partners/{partner_id:str}", scope="partners:write", refuses=[409])
+@patch(
+    "/partners/{partner_id:str}",
+    scope="partners:write",
+    refuses=[409],
+    example={"contact_email": "feeds@acme.example"},
+)
 def change_partner(commerce: Commerce, partner_id: PartnerId, payload: PartnerChange) -> Partner:
     """Changes the details of a partner that are sent."""
     return commerce.intake.change_partner(partner_id, **sent(payload))

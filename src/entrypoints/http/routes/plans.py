@@ -34,7 +34,12 @@ def get_plan(commerce: Commerce, job_id: JobId) -> KeptPlan:
     return commerce.intake.plan_of(job_id)
 
 
-@post("/feeds/{feed_id:str}/approve", scope="feeds:write", refuses=[409])
+@post(
+    "/feeds/{feed_id:str}/approve",
+    scope="feeds:write",
+    refuses=[409],
+    example={"note": "The season is over."},
+)
 def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
     """Applies a held feed, which is planned anew for it; returns its finished job.
 
@@ -43,7 +48,12 @@ def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
     return commerce.intake.approve(feed_id, without=payload.without, note=payload.note)
 
 
-@post("/feeds/{feed_id:str}/reject", scope="feeds:write", refuses=[409])
+@post(
+    "/feeds/{feed_id:str}/reject",
+    scope="feeds:write",
+    refuses=[409],
+    example={"note": "Half of it is missing."},
+)
 def reject_feed(commerce: Commerce, feed_id: FeedId, payload: Rejection) -> Feed:
     """Turns a held feed down for good."""
     return commerce.intake.reject(feed_id, note=payload.note)

@@ -41,6 +41,7 @@ def plan_revert(commerce: Commerce, feed_id: FeedId, parameters: WhichWay) -> Re
     status=(201,),
     refuses=[409],
     location="/v1/jobs/{.job_id}",
+    example={"run": True},
 )
 def revert_feed(
     commerce: Commerce, feed_id: FeedId, payload: NewRevert, key: IdempotencyKey | None

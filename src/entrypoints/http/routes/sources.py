@@ -85,6 +85,7 @@ class SourceFilters(WhoseQuery, Page):
     status=(201,),
     refuses=[404, 409],
     location="/v1/sources/{.source_id}",
+    example={"partner_name": "Acme", "source_name": "stock", "mode": "delta"},
 )
 def add_source(commerce: Commerce, payload: NewSource, key: IdempotencyKey | None) -> Source:
     """Adds a source to a partner."""
@@ -109,7 +110,12 @@ def get_source(commerce: Commerce, source_id: SourceId) -> Source:
     return commerce.sourcing.get(source_id)
 
 
-@patch("/sources/{source_id:str}", scope="feeds:write", refuses=[409])
+@patch(
+    "/sources/{source_id:str}",
+    scope="feeds:write",
+    refuses=[409],
+    example={"guards": {"removals": 20}},
+)
 def change_source(commerce: Commerce, source_id: SourceId, payload: SourceChange) -> Source:
     """Changes the settings of a source that are sent."""
     return commerce.sourcing.change(source_id, **_settings(payload))
@@ -133,7 +139,12 @@ def get_profile(commerce: Commerce, source_id: SourceId) -> SavedProfile:
     return commerce.sourcing.profile(source_id)
 
 
-@put("/sources/{source_id:str}/profile", scope="feeds:write", refuses=[409])
+@put(
+    "/sources/{source_id:str}/profile",
+    scope="feeds:write",
+    refuses=[409],
+    example={"columns": {"sku": "Article", "price": {"from": "Price", "decimal": ","}}},
+)
 def set_profile(commerce: Commerce, source_id: SourceId, payload: Profile) -> SavedProfile:
     """Reads the source's files by this profile from now on; a new version, if it differs."""
     return commerce.sourcing.set_profile(payload, source_id)
