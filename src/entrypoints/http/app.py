@@ -13,10 +13,10 @@ from litestar.types import LifespanHook
 
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.access_log import Observed
-from entrypoints.http.kit.handlers import DEPENDENCIES
+from entrypoints.http.kit.handlers import DEPENDENCIES, admit
 from entrypoints.http.kit.openapi import describe
 from entrypoints.http.kit.problems import HANDLERS
-from entrypoints.http.kit.security import add_headers, admit
+from entrypoints.http.kit.security import add_headers
 from entrypoints.http.routes import (
     analytics,
     audit,

@@ -2,9 +2,9 @@
 
 `commerce` is the platform as the caller sees it; `parameters`, `payload` and `form` are attrs
 classes by which the query and the body are read, strictly; `content` is a body that is a file;
-`key` is the idempotency key. These are dependencies. Every other name but `request` is an
-identifier in the path. What the function returns is encoded in the thread in which it ran. The
-API's description is made from the same signature.
+`key` is the idempotency key, `request` the request. Every other name is an identifier in the path.
+What the function returns is encoded in the thread in which it ran. The API's description is made
+from the same signature.
 """
 
 import inspect
@@ -25,10 +25,10 @@ from typing import (
 
 from attrs import evolve, field, frozen
 from litestar import Request, Response
+from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from commerce_core.context import IdempotencyKey
 from commerce_core.errors import Malformed
@@ -37,8 +37,8 @@ from entrypoints.http.kit.access_log import note
 from entrypoints.http.kit.downloads import KEPT, etag_of, is_known
 from entrypoints.http.kit.forms import read_content, read_parts, whole
 from entrypoints.http.kit.problems import UnsupportedMedia
-from entrypoints.http.kit.security import platform
-from entrypoints.http.kit.values import read_body, read_form, read_query
+from entrypoints.http.kit.security import Connection, enter
+from entrypoints.http.kit.values import read_body, read_form, read_id, read_query
 from entrypoints.shapes import encoded
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -47,6 +47,7 @@ JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 FORM_TYPE: Final = "multipart/form-data"
 OPERATION: Final = "operation"
 """Under this name a handler's `opt` has its Operation."""
+_BEGUN: Final = "begun"
 
 Asked = Request[Any, Any, Any]
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class Operation:
     @property
     def path_ids(self) -> dict[str, Any]:
         """The identifiers in its path, and the type of each."""
-        special = (*DEPENDENCIES, "request", "return")
+        special = (*DEPENDENCIES, "commerce", "parameters", "key", "request", "return")
         return {name: hint for name, hint in self.hints.items() if name not in special}
 
     @property
@@ -124,21 +125,22 @@ class Operation:
         return not self.hints.keys().isdisjoint(("payload", "form", "content"))
 
     def handling(self, *, is_async: bool) -> Callable[..., Any]:
-        """The function as Litestar calls it; parameters are read even if it takes none."""
+        """The function as Litestar calls it, with the body it takes, if any, as a dependency."""
 
-        def handle(request: Asked, **given: Any) -> Response[Any]:  # noqa: ANN401 as declared
-            value = self.function(**self._taken(request, given))
-            return self._answer(request, value, given.get("key"))
+        def handle(request: Asked, **body: Any) -> Response[Any]:  # noqa: ANN401 as declared
+            # All in this thread: others go on meanwhile, and what was made in it is at hand.
+            taken = self.begin(request) | body
+            return self._answer(request, self.function(**self._wanted(taken)), taken.get("key"))
 
-        async def wait(request: Asked, **given: Any) -> Response[Any]:  # noqa: ANN401 as declared
-            value = await self.function(**self._taken(request, given))
-            return self._answer(request, value, given.get("key"))
+        async def wait(request: Asked, **body: Any) -> Response[Any]:  # noqa: ANN401 as declared
+            taken = self.begin(request) | body
+            value = await self.function(**self._wanted(taken))
+            return self._answer(request, value, taken.get("key"))
 
-        # What is read has its type already: Litestar is to pass it on as it is.
-        names = [name for name in self.hints if name in DEPENDENCIES]
-        types = dict.fromkeys([*names, "parameters"], NamedDependency[Any])
-        types |= dict.fromkeys(self.path_ids, FromPath[str]) | {"request": Asked}
         handling: Any = wait if is_async else handle
+        # What is read has its type already: Litestar is to pass it on as it is.
+        types = {name: NamedDependency[Any] for name in self.hints if name in DEPENDENCIES}
+        types = {"request": Asked, **types}
         handling.__name__ = self.function.__name__
         handling.__annotations__ = {**types, "return": Response[Any]}
         keyword = inspect.Parameter.KEYWORD_ONLY
@@ -146,9 +148,25 @@ class Operation:
         handling.__signature__ = inspect.Signature(parameters, return_annotation=Response[Any])
         return handling
 
-    def _taken(self, request: Asked, given: Mapping[str, Any]) -> dict[str, Any]:
-        offered = {**given, "request": request}
-        return {name: value for name, value in offered.items() if name in self.hints}
+    def begin(self, request: Connection) -> dict[str, Any]:
+        """All that the request has but its body; the first time, it has to come from who may ask.
+
+        Raises Unauthenticated, Forbidden, NotFound for an id that can't be one, Malformed.
+        """
+        if _BEGUN not in request.state:
+            commerce = enter(request, self.scope)
+            key = request.headers.get(IDEMPOTENCY_KEY) if "key" in self.hints else None
+            request.state[_BEGUN] = {
+                "request": request,
+                "commerce": commerce,
+                "parameters": read_query(self.parameters, request.query_params.multi_items()),
+                **{n: read_id(kind, request.path_params[n]) for n, kind in self.path_ids.items()},
+                "key": None if key is None else IdempotencyKey(key),
+            }
+        return request.state[_BEGUN]
+
+    def _wanted(self, taken: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in taken.items() if name in self.hints}
 
     def _answer(self, request: Asked, value: object, key: IdempotencyKey | None) -> Response[Any]:
         status = self.status[0]
@@ -176,27 +194,25 @@ patch = partial(Operation, HttpMethod.PATCH)
 delete = partial(Operation, HttpMethod.DELETE)
 
 
-def operation_of(request: Asked) -> Operation:
-    """The operation of the handler that the request is for."""
-    return request.route_handler.opt[OPERATION]
+async def admit(request: Connection, handler: BaseRouteHandler) -> None:
+    """A guard: before a body is read, or anything waited for, the request is held to be sound.
+
+    Where there is no body, a handler does it itself, in the thread in which it does the rest.
+    """
+    operation = handler.opt.get(OPERATION)
+    if operation and (operation.takes_input or inspect.iscoroutinefunction(operation.function)):
+        await sync_to_thread(operation.begin, request)
 
 
-def _parameters(request: Asked) -> Any:  # noqa: ANN401 each route has its own class
-    return read_query(operation_of(request).parameters, request.query_params.multi_items())
-
-
-# The query is read before a body, so a fault of it is reported without waiting for one.
-
-
-async def _payload(request: Asked, parameters: NamedDependency[Any]) -> Any:  # noqa: ANN401, ARG001
+async def _payload(request: Asked) -> Any:  # noqa: ANN401 each route has its own class
     """The body; one that isn't there is an empty object, since some bodies may be left out."""
     content = b"".join([chunk async for chunk in whole(request.stream())])
     if content and request.content_type[0] not in JSON_TYPES:
         raise UnsupportedMedia(f"Send the body as {JSON_TYPES[0]}, declared in Content-Type.")
-    return read_body(operation_of(request).hints["payload"], content or b"{}")
+    return read_body(_kind(request, "payload"), content or b"{}")
 
 
-async def _form(request: Asked, parameters: NamedDependency[Any]) -> AsyncGenerator[Any]:  # noqa: ARG001
+async def _form(request: Asked) -> AsyncGenerator[Any]:
     content_type, options = request.content_type
     if content_type != FORM_TYPE:
         raise UnsupportedMedia(f"Send a form as {FORM_TYPE}.")
@@ -204,25 +220,21 @@ async def _form(request: Asked, parameters: NamedDependency[Any]) -> AsyncGenera
         raise Malformed.at("", "bad_form", "The Content-Type names no boundary.")
     async with AsyncExitStack() as stack:
         parts = await read_parts(whole(request.stream()), boundary, stack)
-        yield read_form(operation_of(request).hints["form"], parts)
+        yield read_form(_kind(request, "form"), parts)
 
 
-async def _content(request: Asked, parameters: NamedDependency[Any]) -> AsyncGenerator[BinaryIO]:  # noqa: ARG001
+async def _content(request: Asked) -> AsyncGenerator[BinaryIO]:
     async with AsyncExitStack() as stack:
         yield await read_content(whole(request.stream()), stack)
 
 
-def _key(request: Asked) -> IdempotencyKey | None:
-    text = request.headers.get(IDEMPOTENCY_KEY)
-    return None if text is None else IdempotencyKey(text)
+def _kind(request: Asked, name: str) -> type[Any]:
+    return request.route_handler.opt[OPERATION].hints[name]
 
 
 DEPENDENCIES: Final[Mapping[str, Provide]] = {
-    "commerce": Provide(platform, sync_to_thread=False),
-    "parameters": Provide(_parameters, sync_to_thread=False),
     "payload": Provide(_payload),
     "form": Provide(_form),
     "content": Provide(_content),
-    "key": Provide(_key, sync_to_thread=False),
 }
-"""What handlers take by name, as the application provides it."""
+"""The bodies that handlers take by name, as the application provides them."""

@@ -5,25 +5,19 @@ import secrets
 from collections.abc import MutableMapping
 from typing import Any, Final, cast
 
-from litestar import Request
-from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
-from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Scope
 
-from commerce_core.ids import parse
 from commerce_core.partners import Principal
 from commerce_core.partners import Scope as KeyScope
 from commerce_core.usecases import Commerce
-from entrypoints.http.kit.values import ID_KINDS
 
 REQUEST_ID: Final = "X-Request-Id"
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 STATUS: Final = "status"
 """Under this name a request's state has the status of its answer."""
-_PLATFORM: Final = "platform"
 _CALLER: Final = "caller"
 
 _DEFAULTS: Final = {
@@ -39,18 +33,6 @@ _DEFAULTS: Final = {
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
-    """A guard that admits callers who have the route's scope, before anything else is read.
-
-    An address with a malformed id is NotFound.
-    """
-    if cast("Any", connection.scope)["method"] != "OPTIONS":
-        await sync_to_thread(enter, connection, handler.opt["scope"])
-        for name, kind in handler.opt["operation"].path_ids.items():
-            if kind in ID_KINDS:
-                parse(ID_KINDS[kind], connection.path_params[name])
-
-
 def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
     """The platform as the holder of the request's key sees it, if that one has the scope.
 
@@ -61,13 +43,7 @@ def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
         commerce = commerce.authenticated(_secret(connection))
         connection.state[_CALLER] = commerce.context.principal
         commerce.context.principal.require(scope)
-    connection.state[_PLATFORM] = commerce
     return commerce
-
-
-def platform(request: Request[Any, Any, Any]) -> Commerce:
-    """The platform as the holder of the request's key sees it."""
-    return request.state[_PLATFORM]
 
 
 def caller(scope: Scope) -> Principal | None:

@@ -56,6 +56,11 @@ def sent(change: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not MISSING}
 
 
+def read_id(kind: Hint, text: str) -> str:
+    """An identifier in a path; NotFound if it can't be one of its kind."""
+    return _TEXTS[kind](text)
+
+
 def read_body(kind: type[T], content: bytes) -> T:
     """A JSON body; Malformed if it isn't JSON, InvalidInput if it breaks a rule."""
     return read_json(kind, content, _BODIES)
