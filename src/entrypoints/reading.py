@@ -63,9 +63,7 @@ def read_json(kind: type[T], content: bytes, leaves: Mapping[Hint, Read] | None 
             object_pairs_hook=_object_of,
         )
     except (ValueError, RecursionError) as error:
-        why = {UnicodeDecodeError: "it is not UTF-8", RecursionError: "it is nested too deeply"}
-        detail = f"The body is not JSON: {why.get(type(error), str(error))}."
-        raise Malformed.at("", "not_json", detail) from error
+        raise Malformed.at("", "not_json", f"The body is not JSON: {_why(error)}.") from error
     return read_value(kind, parsed, "The body isn't as it has to be.", leaves=leaves)
 
 
@@ -83,6 +81,12 @@ def read_value(
     if reading.faults:
         raise refusal(detail, faults=reading.faults)
     return read
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _no_number(constant: str) -> None:

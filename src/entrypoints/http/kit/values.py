@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, NewType, TypeVar, get_origin
+from typing import Any, Final, NewType, TypeVar, cast, get_origin
 
 import attrs
 from litestar.datastructures import UploadFile
@@ -32,10 +32,9 @@ JobId = NewType("JobId", str)
 ProductId = NewType("ProductId", str)
 OrderId = NewType("OrderId", str)
 KeyId = NewType("KeyId", str)
-_KINDS: Final = (PartnerId, "ptn"), (SourceId, "src"), (FeedId, "feed"), (JobId, "job")
-ID_KINDS: Final[Mapping[Any, Kind]] = MappingProxyType(
-    dict((*_KINDS, (ProductId, "prod"), (OrderId, "ord"), (KeyId, "key")))
-)
+_IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, KeyId)
+_KINDS: Final[tuple[Kind, ...]] = ("ptn", "src", "feed", "job", "prod", "ord", "key")
+ID_KINDS: Final[Mapping[Any, Kind]] = MappingProxyType(dict(zip(_IDS, _KINDS, strict=True)))
 """Identifiers in paths and filters; a text that can't be one of its kind is NotFound."""
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ def required(meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.fi
 
 def sent(change: object) -> dict[str, Any]:
     """The fields of a change that were sent, with their values."""
-    values = attrs.asdict(change, recurse=False)  # pyright: ignore[reportArgumentType] any attrs
+    values = attrs.asdict(cast("Any", change), recurse=False)
     return {name: value for name, value in values.items() if value is not MISSING}
 
 
@@ -106,6 +105,10 @@ def _file(value: object) -> UploadFile:
     return value
 
 
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
 def _id(kind: Kind, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidValue("not_a_text", "A text is wanted.")
@@ -120,7 +123,7 @@ _TEXTS: Final[Mapping[Hint, Read]] = {
     **_BODIES,
     int: partial(matching, r"-?[0-9]{1,18}", int, *WHOLE_NUMBER),
     # Clients in Python send `True`.
-    bool: partial(matching, "(?i:true|false)", lambda found: found.lower() == "true", *YES_NO),
+    bool: partial(matching, "(?i:true|false)", _is_true, *YES_NO),
     UploadFile: _file,
 }
 """How values of queries and forms are read."""
