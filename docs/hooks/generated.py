@@ -22,7 +22,7 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core import errors, feed_schema, guards
-from entrypoints import http, problems, settings
+from entrypoints import http, problems, reading, settings
 from entrypoints.http.app import api_description
 from entrypoints.http.kit.problems import _OF_HTTP as OF_HTTP
 
@@ -238,7 +238,7 @@ def _codes_by_error() -> Mapping[str, set[str]]:
 
 def _calls() -> Iterator[ast.Call]:
     """All calls in the core and in what answers HTTP."""
-    for module in sorted((*CORE.glob("*.py"), *HTTP.rglob("*.py"))):
+    for module in sorted((*CORE.glob("*.py"), *HTTP.rglob("*.py"), Path(reading.__file__))):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 yield node
