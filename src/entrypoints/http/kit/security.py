@@ -2,11 +2,9 @@
 
 import re
 import secrets
-from collections.abc import MutableMapping
 from typing import Any, Final, cast
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import MutableScopeHeaders
 from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Scope
 
@@ -21,14 +19,14 @@ STATUS: Final = "status"
 _CALLER: Final = "caller"
 
 _DEFAULTS: Final = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
 }
-"""Headers of every answer that says nothing else."""
+"""Headers of every answer that has none of its own by that name."""
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -72,12 +70,11 @@ async def add_headers(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start" or scope["type"] != "http":
         return
     cast("Any", scope)["state"][STATUS] = message["status"]
-    headers = cast("MutableMapping[str, str]", MutableScopeHeaders.from_message(message))
-    headers[REQUEST_ID] = request_id(scope)
-    for name, value in _DEFAULTS.items():
-        headers.setdefault(name, value)
+    headers = _DEFAULTS | {name.lower(): value for name, value in message["headers"]}
+    headers[b"x-request-id"] = request_id(scope).encode()
     if scope["method"] == "OPTIONS" and "path_template" in scope:
-        headers["Allow"] = ", ".join(sorted(_methods_at(scope)))
+        headers[b"allow"] = ", ".join(sorted(_methods_at(scope))).encode()
+    message["headers"] = list(headers.items())
 
 
 def _methods_at(scope: HTTPScope) -> set[str]:
