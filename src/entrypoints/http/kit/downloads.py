@@ -74,7 +74,7 @@ async def _sent(first: bytes, blocks: Generator[bytes]) -> AsyncGenerator[bytes]
             yield block
             block = await sync_to_thread(take)
     finally:
-        # Not awaited, since whoever was cancelled can't wait for anything.
+        # Not awaited, since a cancelled task can't wait for anything.
         asyncio.get_running_loop().run_in_executor(None, close)
 
 

@@ -1,4 +1,4 @@
-"""How a request is refused: every error becomes a problem (RFC 9457), none tells what is inside."""
+"""How a request is refused: every error becomes a problem (RFC 9457), without internal details."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,7 +38,7 @@ _OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
     413: ("too_large", "Too large", "The body is larger than this address takes."),
     415: ("unsupported_media_type", "Not of a type that is read here", ""),
 }
-"""Code, title and, where the framework's own words help nobody, the detail."""
+"""Code, title and, where the framework's own words don't help, the detail."""
 
 
 def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:

@@ -111,9 +111,9 @@ def _class(kind: Hint, components: Components) -> Schema:
 def _object(
     description: str, properties: Mapping[str, Schema], required: list[str], *, closed: bool = False
 ) -> Schema:
-    told = {"description": description} if description else {}
+    about = {"description": description} if description else {}
     open_ = {"additionalProperties": False} if closed else {}
-    return {"type": "object", **told, "properties": properties, "required": required, **open_}
+    return {"type": "object", **about, "properties": properties, "required": required, **open_}
 
 
 def _sent(kind: Hint, components: Components) -> Schema:

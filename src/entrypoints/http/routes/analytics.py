@@ -35,7 +35,7 @@ class _Range(TypedDict):
 
 @frozen(kw_only=True)
 class ReportQuery(WhoseQuery, SpanQuery):
-    """Which sales; from the first one until now unless said."""
+    """Which sales (default: from the first one until now)."""
 
     currency: str | None = optional(None, "Sales in this currency only.")
     tz: str = optional("UTC", "IANA name of the time zone in whose days to reckon.")
@@ -55,7 +55,7 @@ class ReportQuery(WhoseQuery, SpanQuery):
 
 @frozen(kw_only=True)
 class PeriodQuery(ReportQuery):
-    """Which sales, told apart by period."""
+    """Which sales, by period."""
 
     grain: Literal["hour", "day", "week", "month", "hourly", "daily", "weekly", "monthly"] = (
         optional("day", "How long a period is.")

@@ -24,7 +24,9 @@ class ExaminedFile:
 
     file: UploadFile = required("The file; nothing of it is kept.")
     partner_id: PartnerId | None = optional(None, "Whose it is: currency and time zone are theirs.")
-    preset: Preset | None = optional(None, "Whose export it is; what fits best unless said.")
+    preset: Preset | None = optional(
+        None, "The platform that exported it (default: what fits best)."
+    )
     mode: Mode | None = optional(None, "full or delta; full unless it has stock or prices alone.")
     currency: str | None = optional(None, "The currency of its prices, unless they say.")
 

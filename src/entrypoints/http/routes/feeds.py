@@ -25,13 +25,13 @@ _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.
 
 @frozen(kw_only=True)
 class UploadTerms:
-    """What is said of a feed that is uploaded; the partner is named by id or by name, or asks."""
+    """What an upload declares; the partner is named by id or by name, or uploads it itself."""
 
     partner_id: PartnerId | None = optional(None, "The partner, by id.")
     partner_name: str | None = optional(None, "The partner, by name, in any case.")
-    source: str | None = optional(None, "The partner's source, by id or name; `main` unless said.")
+    source: str | None = optional(None, "The partner's source, by id or name (default: `main`).")
     mode: Mode | None = optional(
-        None, "full: what the file lacks is removed; delta: it stays. The source's unless said."
+        None, "full: what the file lacks is removed; delta: it stays (default: the source's mode)."
     )
     kind: FeedJobKind = optional(
         "ingest",
@@ -39,12 +39,12 @@ class UploadTerms:
         "catalog, validate only reads and checks it.",
     )
     run: bool | None = optional(
-        None, "Whether the job begins by itself; as the source has it unless said."
+        None, "Whether the job begins by itself (default: as set for the source)."
     )
     snapshot_at: datetime | None = optional(
         None,
-        "The moment whose state the file shows. Unless said, what its name tells by the source's "
-        "pattern, else the time of receipt.",
+        "The moment whose state the file shows (default: the one in its name by the source's "
+        "pattern, else the time of receipt).",
     )
     expected_rows: int | None = optional(
         None, "How many records there are, blank ones not counted."
@@ -175,14 +175,14 @@ def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any
     etag = f'"{feed.sha256}"'
     if is_known(request.headers.get("if-none-match"), etag):
         return Response(None, status_code=304, headers={"ETag": etag})
-    told = {"ETag": etag, "Content-Length": str(feed.bytes)}
+    headers = {"ETag": etag, "Content-Length": str(feed.bytes)}
     media_type = _media_type(feed.content_type)
-    return download(commerce.intake.raw(feed_id), feed.file_name, media_type, **told)
+    return download(commerce.intake.raw(feed_id), feed.file_name, media_type, **headers)
 
 
-def _media_type(said_at_upload: str) -> str:
-    """What the sender said it is, as far as that can stand in a header."""
-    return said_at_upload if _MEDIA_TYPE.fullmatch(said_at_upload) else UNKNOWN_TYPE
+def _media_type(declared: str) -> str:
+    """The type that the sender declared, if it can stand in a header."""
+    return declared if _MEDIA_TYPE.fullmatch(declared) else UNKNOWN_TYPE
 
 
 @post(

@@ -1,4 +1,4 @@
-"""Routes that tell whether the platform works, and how much it does; they need no key."""
+"""Routes that report whether the platform works, and how much it does; they need no key."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

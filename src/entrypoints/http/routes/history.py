@@ -42,7 +42,7 @@ class PriceFilters:
     """Which part of a product's prices."""
 
     before: Moment | None = optional(
-        None, "The moment up to which to look; that at which the present price began, unless said."
+        None, "The moment up to which to look (default: when the present price began)."
     )
     days: int = optional(USUAL_DAYS, "How many days to look back.", minimum=1, maximum=MOST_DAYS)
 
@@ -79,7 +79,7 @@ class WhichVersion:
     """Which version of a product."""
 
     version: int | None = optional(
-        None, "The version, as orders' items name it; the live one unless said."
+        None, "The version, as orders' items name it (default: the live one)."
     )
 
 

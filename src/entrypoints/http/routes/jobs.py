@@ -37,7 +37,7 @@ _MEDIA_TYPES: Final = {
     "ndjson": "application/x-ndjson",
 }
 _NEVER: Final = Event()
-"""For an application that nobody tells when its process is to end."""
+"""For an application without a server that reports when its process is to end."""
 
 
 @frozen(kw_only=True)
@@ -56,7 +56,7 @@ class Waiting:
     wait: int = optional(0, "Seconds to wait for its end.", minimum=0, maximum=LONGEST_WAIT)
 
     def __attrs_post_init__(self) -> None:
-        """Malformed for a time that nobody waits."""
+        """Malformed for a time out of bounds."""
         if not 0 <= self.wait <= LONGEST_WAIT:
             detail = f"wait is {self.wait}; it may be 0 to {LONGEST_WAIT} seconds."
             raise Malformed.at("/wait", "bad_wait", detail)
@@ -131,7 +131,7 @@ def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
 
 @get("/jobs/{job_id:str}/events", scope="feeds:read", media=["text/event-stream"])
 async def job_events(commerce: Commerce, job_id: JobId, request: Asked) -> Response[Any]:
-    """Tells how far a job is, as server-sent events, until it ends or for a minute.
+    """Reports how far a job is, as server-sent events, until it ends or for a minute.
 
     `progress` comes whenever something has changed: stage, bytes, records, records a second and
     seconds left. `job` is the last one, with the job as it ended, or as it waits for its start.
@@ -144,12 +144,12 @@ async def job_events(commerce: Commerce, job_id: JobId, request: Asked) -> Respo
 
 
 async def _events(commerce: Commerce, job: Job, ending: Event) -> AsyncIterator[str]:
-    until, told = monotonic() + LONGEST_STREAM, ""
+    until, last = monotonic() + LONGEST_STREAM, ""
     while _goes_on(job) and not ending.is_set() and monotonic() < until:
         now = _progress(commerce, job)
-        if now != told:
-            told = now
-            yield told
+        if now != last:
+            last = now
+            yield last
         await asyncio.sleep(_BETWEEN_LOOKS)
         job = await sync_to_thread(commerce.intake.get_job, job.job_id)
     if not _goes_on(job):

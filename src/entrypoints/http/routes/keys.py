@@ -16,7 +16,7 @@ class NewKey:
     """A key as it is made."""
 
     scopes: tuple[str, ...] | None = optional(
-        None, "What it may do; all that a partner's key has by default unless said."
+        None, "What it may do (default: all that a partner's key may do by default)."
     )
 
 

@@ -17,7 +17,7 @@ class NewPartner:
 
     partner_name: str = required("Its name, unique without regard to case.")
     currency: str | None = optional(None, "ISO 4217 code for prices that name none.")
-    time_zone: str | None = optional(None, "IANA name; UTC unless said.")
+    time_zone: str | None = optional(None, "IANA name (default: UTC).")
     contact_email: str | None = optional(None, "Whom to write to.")
 
 

@@ -16,9 +16,7 @@ from entrypoints.http.kit.values import FeedId, JobId, optional
 class Rejection:
     """Why a held feed is rejected."""
 
-    note: str | None = optional(
-        None, "Why, for whoever looks at it later; at most 1,000 characters."
-    )
+    note: str | None = optional(None, "The reason, kept for the record; at most 1,000 characters.")
 
 
 @frozen(kw_only=True)
@@ -30,7 +28,7 @@ class Approval(Rejection):
 
 @get("/jobs/{job_id:str}/plan", scope="feeds:read")
 def get_plan(commerce: Commerce, job_id: JobId) -> KeptPlan:
-    """Shows what a job would do to the catalog, or did, and what the guards said of it."""
+    """Shows what a job would do to the catalog, or did, and what the guards found."""
     return commerce.intake.plan_of(job_id)
 
 

@@ -38,7 +38,7 @@ class ProductFilters(WhoseQuery):
     )
     brand: str | None = optional(None, "Their brand, exactly.")
     category: str | None = optional(None, "Their category `A > B`, and all that is below it.")
-    availability: Availability | None = optional(None, "What their partner says of it.")
+    availability: Availability | None = optional(None, "What their partner states.")
     sellable: bool | None = optional(None, "Whether an order for one unit would be taken.")
     status: Literal["active", "removed", "all"] = optional(
         "active", "Whether they are in the catalog."
@@ -114,7 +114,7 @@ def list_products(commerce: Commerce, parameters: ProductListing) -> Listed[Prod
 class AsOf:
     """When."""
 
-    as_of: Moment | None = optional(None, "What it was at this moment; what it is now unless said.")
+    as_of: Moment | None = optional(None, "What it was at this moment (default: now).")
 
 
 @get("/products/export", scope="catalog:read", media=["text/csv", "application/x-ndjson"])

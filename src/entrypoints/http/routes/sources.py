@@ -22,7 +22,7 @@ class TriedFile:
     """A file on which a profile is tried."""
 
     file: UploadFile = required("The file; nothing of it is kept.")
-    mode: Mode | None = optional(None, "full or delta; the source's unless said.")
+    mode: Mode | None = optional(None, "full or delta (default: the source's mode).")
 
 
 @frozen(kw_only=True)
@@ -51,7 +51,7 @@ class SourceSettings:
     on_error: OnError = optional(MISSING, "What rejected records mean for their feed.")
     guards: Guards = optional(MISSING, "How far its feeds may go; what isn't named stays as it is.")
     snapshot_pattern: str | None = optional(
-        MISSING, "How a file's name tells the moment it shows, as catalog-{YYYY}{MM}{DD}.csv."
+        MISSING, "How a file's name contains the moment it shows, as catalog-{YYYY}{MM}{DD}.csv."
     )
 
 
@@ -62,7 +62,7 @@ class NewSource(SourceSettings):
     partner_id: PartnerId | None = optional(None, "The partner, by id.")
     partner_name: str | None = optional(None, "The partner, by name, in any case.")
     source_name: str = required("Its name, unique among those of the partner.")
-    mode: Mode = optional("delta", "The mode of its feeds where an upload says none.")
+    mode: Mode = optional("delta", "The mode of its feeds where an upload declares none.")
     kind: SourceKind = optional("upload", "How its files come.")
 
 
@@ -71,7 +71,7 @@ class SourceChange(SourceSettings):
     """What is to change of a source; what isn't sent stays."""
 
     source_name: str = optional(MISSING, "Its name, unique among those of the partner.")
-    mode: Mode = optional(MISSING, "The mode of its feeds where an upload says none.")
+    mode: Mode = optional(MISSING, "The mode of its feeds where an upload declares none.")
 
 
 @frozen(kw_only=True)
