@@ -5,13 +5,10 @@ pointer of its place. HTTP and the files of profiles are read by this.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from types import NoneType
-from typing import Any, Final, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
 
 import attrs
@@ -20,37 +17,30 @@ from attrs import define, field
 from commerce_core.errors import Fault, InvalidInput, Malformed
 from commerce_core.profiles import Column, Profile
 from commerce_core.sources import REJECT_FEED, REJECT_RECORDS, OnError
+from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, word
 
 LONGEST_NUMBER: Final = 100
 """Digits of a number in JSON."""
-YEARS: Final = range(1900, 3000)
-"""Times outside can't be expressed in every time zone."""
 MISSING: Final[Any] = object()
 """What stands for a value that wasn't sent, or that has a fault."""
 
-Moment = datetime | date
-"""A time, or a day, which stands for its first moment."""
-Share = NewType("Share", Decimal)
-Hint = Any
-"""A type as annotations have it: a class, a union, a literal."""
-Read = Callable[[Any], Any]
-"""Reads a value of one type, or raises InvalidValue."""
 T = TypeVar("T")
 
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
-_TIME: Final = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
+
+def optional(default: object, meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.field
+    """A field with a default, and what the API's description states about it."""
+    return attrs.field(default=default, metadata={"meaning": meaning, "schema": schema})
 
 
-class InvalidValue(ValueError):
-    """A value that isn't of its field's type; `detail` is what is wanted."""
+def required(meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.field
+    """A field that has to be sent, and what the API's description states about it."""
+    return attrs.field(metadata={"meaning": meaning, "schema": schema})
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
+
+def sent(change: object) -> dict[str, Any]:
+    """The fields of a change that were sent, with their values."""
+    values = attrs.asdict(cast("Any", change), recurse=False)
+    return {name: value for name, value in values.items() if value is not MISSING}
 
 
 def read_json(kind: type[T], content: bytes, leaves: Mapping[Hint, Read] | None = None) -> T:
@@ -149,9 +139,9 @@ class Reading:
             rest = tuple(each for each in arguments if each is not NoneType)
             return None if value is None else self._read(Union[rest], value, at)  # noqa: UP007
         if origin is Literal:
-            return _word(arguments, value)
+            return word(arguments, value)
         if origin is tuple:
-            members = enumerate(_only(list, "not_a_list", "A list", value))
+            members = enumerate(only(list, "not_a_list", "A list", value))
             return tuple([self.read(arguments[0], each, pointer(at, n)) for n, each in members])
         if origin is Mapping:
             places = {name: pointer(at, name) for name in _table(value)}
@@ -176,95 +166,26 @@ class Reading:
         return MISSING if self.faults else kind(**found)
 
 
-# Values of one type
-
-
-def text(value: object) -> str:
-    """A text that a database can store."""
-    if _UNSTORABLE.search(_only(str, "not_a_text", "A text", value)):
-        raise InvalidValue("bad_text", "A text has no NUL, and no half of a surrogate pair.")
-    return cast("str", value)
-
-
-def matching(pattern: str, make: Read, code: str, wanted: str, value: object) -> Any:  # noqa: ANN401
-    """What is made of a text of that form."""
-    if not re.fullmatch(pattern, text(value), re.ASCII):
-        raise InvalidValue(code, f"{wanted} is wanted.")
-    return make(value)
-
-
-def _only(kind: type, code: str, wanted: str, value: object) -> Any:  # noqa: ANN401 of that type
-    if type(value) is not kind:
-        raise InvalidValue(code, f"{wanted} is wanted.")
-    return value
-
-
 def _table(value: object) -> dict[str, Any]:
-    return _only(dict, "not_an_object", "An object", value)
-
-
-def _word(words: tuple[str, ...], value: object) -> str:
-    if (found := text(value)) not in words:
-        raise InvalidValue("not_one_of", f"One of {', '.join(words)} is wanted.")
-    return found
-
-
-def _checked_time(found: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(found.upper())
-    except ValueError as error:
-        raise InvalidValue("not_a_time", f"There is no such time: {error}.") from error
-    if time.year not in YEARS:
-        raise InvalidValue("not_a_time", f"Years are {YEARS[0]} to {YEARS[-1]}.")
-    return time
-
-
-def _instant(value: object) -> datetime:
-    # A `+` that wasn't escaped in a query arrives as a blank.
-    found = re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", text(value), flags=re.ASCII)
-    wanted = "A time as 2026-06-17T14:00:00Z"
-    return matching(_TIME, _checked_time, "not_a_time", wanted, found).astimezone(UTC)
-
-
-def _moment(value: object) -> Moment:
-    is_day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", found := text(value), re.ASCII)
-    return _checked_time(found).date() if is_day else _instant(found)
-
-
-def _share(value: object) -> Decimal:
-    """A share as a number or as decimal text."""
-    found = str(value) if type(value) in (int, float, str) else ""
-    wanted = "A share of 0 to 1, as 0.05,"
-    return matching(r"[01]|0\.[0-9]{1,12}|1\.0{1,12}", Decimal, "bad_share", wanted, found)
-
-
-WHOLE_NUMBER: Final = ("not_a_whole_number", "A whole number")
-YES_NO: Final = ("not_a_boolean", "true or false")
-_AMOUNT: Final = (r"[0-9]{1,12}(\.[0-9]{1,4})?", Decimal, "not_an_amount")
-LEAVES: Final[Mapping[Hint, Read]] = {
-    str: text,
-    int: partial(_only, int, *WHOLE_NUMBER),
-    bool: partial(_only, bool, *YES_NO),
-    Decimal: partial(matching, *_AMOUNT, "A decimal number as 79.90"),
-    datetime: _instant,
-    Moment: _moment,
-    Share: _share,
-}
-"""How values that have a type already are read."""
+    return only(dict, "not_an_object", "An object", value)
 
 
 # What may be written shorter than its class has it
 
 
 @attrs.frozen
-class _Threshold:
-    share: Share | None = None
-    count: int | None = None
+class RejectionThreshold:
+    """The feed is rejected beyond this number, or this share, of rejected records."""
+
+    share: Share | None = optional(None, "0 to 1, shown as text.")
+    count: int | None = optional(None, "From 0.", minimum=0)
 
 
 @attrs.frozen
-class _Beyond:
-    threshold: _Threshold
+class RejectBeyond:
+    """A feed is rejected beyond a threshold."""
+
+    threshold: RejectionThreshold = required("Share, count, or both.", minProperties=1)
 
 
 def _on_error(reading: Reading, value: object, at: str) -> OnError:
@@ -272,10 +193,10 @@ def _on_error(reading: Reading, value: object, at: str) -> OnError:
     if value in ("records", "feed"):
         return REJECT_RECORDS if value == "records" else REJECT_FEED
     wanted = "records, feed, or an object with a threshold"
-    beyond = reading.fields(_Beyond, _only(dict, "not_one_of", wanted, value), at)
+    beyond = reading.fields(RejectBeyond, only(dict, "not_one_of", wanted, value), at)
     if beyond is MISSING:
         return MISSING
-    if beyond.threshold == _Threshold():
+    if beyond.threshold == RejectionThreshold():
         raise InvalidValue("no_threshold", "A threshold has a share, a count, or both.")
     return OnError(beyond.threshold.share, beyond.threshold.count)
 

@@ -32,7 +32,8 @@ from entrypoints.http.kit.schemas import (
 )
 from entrypoints.http.kit.security import REQUEST_ID
 from entrypoints.http.kit.values import ID_KINDS
-from entrypoints.reading import Hint, name_of
+from entrypoints.reading import name_of
+from entrypoints.scalars import Hint
 
 _ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
 sales are reported. Every list is read page by page, every refusal is a problem (RFC 9457), every

@@ -10,8 +10,9 @@ from attrs import frozen
 from commerce_core.errors import InvalidInput, Malformed
 from commerce_core.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from commerce_core.usecases import Commerce
-from entrypoints.http.kit.values import PartnerId, optional
-from entrypoints.reading import Moment
+from entrypoints.http.kit.values import PartnerId
+from entrypoints.reading import optional
+from entrypoints.scalars import Moment
 
 
 @frozen(kw_only=True, slots=False)

@@ -16,7 +16,8 @@ from commerce_core.intake import Receipt
 from commerce_core.profiles import Column, Profile
 from commerce_core.sources import OnError
 from entrypoints.http.kit.values import ID_KINDS
-from entrypoints.reading import MISSING, Hint, name_of
+from entrypoints.reading import MISSING, RejectBeyond, name_of
+from entrypoints.scalars import Hint, Share
 from entrypoints.shapes import SPARSE, hint_at, shown
 
 Schema = dict[str, Any]
@@ -33,16 +34,6 @@ _AMOUNT: Final[Schema] = {
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
     "description": "A decimal number as text; an amount of money has its currency's decimals.",
 }
-_THRESHOLD: Final[Schema] = {
-    "type": "object",
-    "description": "The feed is rejected beyond this number, or this share, of rejected records.",
-    "properties": {
-        "share": {"type": ["string", "number"], "description": "0 to 1, shown as text."},
-        "count": {"type": "integer", "minimum": 0},
-    },
-    "minProperties": 1,
-    "additionalProperties": False,
-}
 _LEAVES: Final[Mapping[Hint, Schema]] = {
     Any: {},
     str: _TEXT,
@@ -50,6 +41,7 @@ _LEAVES: Final[Mapping[Hint, Schema]] = {
     float: {"type": "number"},
     bool: {"type": "boolean"},
     Decimal: _AMOUNT,
+    Share: {"type": ["string", "number"]},
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     UploadFile: _FILE,
@@ -87,7 +79,8 @@ def _any_of(kinds: tuple[Hint, ...], components: Components) -> Schema:
         return {"anyOf": schemas}
     only = schemas[0]
     if len(schemas) == 1 and "type" in only and "enum" not in only:
-        return {**only, "type": [only["type"], "null"]}
+        known: Any = only["type"]
+        return {**only, "type": [*([known] if isinstance(known, str) else known), "null"]}
     return {"anyOf": [*schemas, {"type": "null"}]}
 
 
@@ -95,11 +88,11 @@ def _class(kind: Hint, components: Components) -> Schema:
     if get_origin(kind) is Listed:
         return _page(get_args(kind)[0], components)
     if kind is OnError:
-        components["RejectionThreshold"] = _THRESHOLD
-        words: Schema = {"type": "string", "enum": ["records", "feed"]}
-        beyond = {"threshold": _reference("RejectionThreshold")}
-        components["RejectBeyond"] = _object("", beyond, ["threshold"], closed=True)
-        return {"description": first_sentence(kind), "anyOf": [words, _reference("RejectBeyond")]}
+        forms = [
+            schema_of(Literal["records", "feed"], components),
+            schema_of(RejectBeyond, components),
+        ]
+        return {"description": first_sentence(kind), "anyOf": forms}
     if kind in SPARSE or any("meaning" in each.metadata for each in attrs.fields(kind)):
         return _sent(kind, components)
     properties = {n: schema_of(hint_at(kind, path), components) for n, path in shown(kind).items()}

@@ -1,29 +1,16 @@
-"""What requests are made of: identifiers, files, values that come as text; and their meanings."""
+"""What requests are made of: identifiers, files, and values that come as text."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, NewType, TypeVar, cast, get_origin
+from typing import Any, Final, NewType, TypeVar, get_origin
 
-import attrs
 from litestar.datastructures import UploadFile
 
 from commerce_core.errors import Fault, InvalidInput, Malformed
 from commerce_core.ids import Kind, parse
-from entrypoints.reading import (
-    LEAVES,
-    MISSING,
-    WHOLE_NUMBER,
-    YES_NO,
-    Hint,
-    InvalidValue,
-    Read,
-    fields_of,
-    matching,
-    pointer,
-    read_json,
-    read_value,
-)
+from entrypoints.reading import fields_of, pointer, read_json, read_value
+from entrypoints.scalars import LEAVES, WHOLE_NUMBER, YES_NO, Hint, InvalidValue, Read, matching
 
 PartnerId = NewType("PartnerId", str)
 SourceId = NewType("SourceId", str)
@@ -37,22 +24,6 @@ _KINDS: Final[tuple[Kind, ...]] = ("ptn", "src", "feed", "job", "prod", "ord", "
 ID_KINDS: Final[Mapping[Any, Kind]] = MappingProxyType(dict(zip(_IDS, _KINDS, strict=True)))
 """Identifiers in paths and filters; a text that can't be one of its kind is NotFound."""
 T = TypeVar("T")
-
-
-def optional(default: object, meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.field
-    """A field with a default, and what the API's description states about it."""
-    return attrs.field(default=default, metadata={"meaning": meaning, "schema": schema})
-
-
-def required(meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.field
-    """A field that has to be sent, and what the API's description states about it."""
-    return attrs.field(metadata={"meaning": meaning, "schema": schema})
-
-
-def sent(change: object) -> dict[str, Any]:
-    """The fields of a change that were sent, with their values."""
-    values = attrs.asdict(cast("Any", change), recurse=False)
-    return {name: value for name, value in values.items() if value is not MISSING}
 
 
 def read_id(kind: Hint, text: str) -> str:

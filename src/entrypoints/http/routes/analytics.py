@@ -11,7 +11,7 @@ from commerce_core.sales import Grain, Report
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
-from entrypoints.http.kit.values import optional
+from entrypoints.reading import optional
 
 _GRAINS: Final[Mapping[str, Grain]] = {
     "hour": "hour",

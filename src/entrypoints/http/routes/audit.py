@@ -7,7 +7,7 @@ from commerce_core.context import Listed
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
-from entrypoints.http.kit.values import optional
+from entrypoints.reading import optional
 
 
 @frozen(kw_only=True)

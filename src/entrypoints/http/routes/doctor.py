@@ -12,7 +12,8 @@ from commerce_core.partners import Mode
 from commerce_core.profiles import Preset
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import post
-from entrypoints.http.kit.values import PartnerId, optional, required
+from entrypoints.http.kit.values import PartnerId
+from entrypoints.reading import optional, required
 
 EXAMINED_BYTES: Final = MOST_BYTES
 """How large a request may be whose file is only looked at."""

@@ -8,7 +8,7 @@ from commerce_core.paging import DEFAULT_LIMIT
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import WhoseQuery
-from entrypoints.http.kit.values import optional
+from entrypoints.reading import optional
 
 
 @frozen(kw_only=True)

@@ -17,7 +17,8 @@ from commerce_core.usecases import Commerce
 from entrypoints.http.kit.downloads import download, is_known
 from entrypoints.http.kit.handlers import Asked, get, post, put
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant, named_once
-from entrypoints.http.kit.values import FeedId, PartnerId, SourceId, optional, required
+from entrypoints.http.kit.values import FeedId, PartnerId, SourceId
+from entrypoints.reading import optional, required
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)

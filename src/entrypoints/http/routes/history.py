@@ -13,8 +13,9 @@ from commerce_core.usecases import Commerce
 from commerce_core.versions import LARGEST_CHANGES, ChangeQuery, Revision, Version
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, Part, WhoseQuery, instant
-from entrypoints.http.kit.values import FeedId, ProductId, SourceId, optional
-from entrypoints.reading import Moment
+from entrypoints.http.kit.values import FeedId, ProductId, SourceId
+from entrypoints.reading import optional
+from entrypoints.scalars import Moment
 
 Kind = Literal["created", "updated", "removed", "restored"]
 

@@ -21,7 +21,8 @@ from commerce_core.usecases import Commerce
 from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import Answer, Asked, get, post
 from entrypoints.http.kit.queries import Page, WhoseQuery
-from entrypoints.http.kit.values import FeedId, JobId, optional
+from entrypoints.http.kit.values import FeedId, JobId
+from entrypoints.reading import optional
 from entrypoints.shapes import shape
 
 LONGEST_WAIT: Final = 60

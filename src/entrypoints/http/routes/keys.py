@@ -8,7 +8,8 @@ from commerce_core.partners import ApiKey
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import delete, get, post
 from entrypoints.http.kit.queries import Page
-from entrypoints.http.kit.values import KeyId, PartnerId, optional
+from entrypoints.http.kit.values import KeyId, PartnerId
+from entrypoints.reading import optional
 
 
 @frozen(kw_only=True)

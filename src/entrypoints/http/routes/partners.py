@@ -7,8 +7,8 @@ from commerce_core.partners import Partner, PartnerStatus
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get, patch, post
 from entrypoints.http.kit.queries import Page
-from entrypoints.http.kit.values import PartnerId, optional, required, sent
-from entrypoints.reading import MISSING
+from entrypoints.http.kit.values import PartnerId
+from entrypoints.reading import MISSING, optional, required, sent
 
 
 @frozen(kw_only=True)

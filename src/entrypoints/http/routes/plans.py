@@ -9,7 +9,8 @@ from commerce_core.jobs import Job, Without
 from commerce_core.kept_plans import KeptPlan
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get, post
-from entrypoints.http.kit.values import FeedId, JobId, optional
+from entrypoints.http.kit.values import FeedId, JobId
+from entrypoints.reading import optional
 
 
 @frozen(kw_only=True)

@@ -16,8 +16,9 @@ from commerce_core.usecases import Commerce
 from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, WhoseQuery, instant
-from entrypoints.http.kit.values import FeedId, ProductId, SourceId, optional
-from entrypoints.reading import Moment
+from entrypoints.http.kit.values import FeedId, ProductId, SourceId
+from entrypoints.reading import optional
+from entrypoints.scalars import Moment
 
 _MEDIA_TYPES: Final[Mapping[ExportForm, str]] = {
     "csv": "text/csv; charset=utf-8",

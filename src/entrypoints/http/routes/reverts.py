@@ -7,7 +7,8 @@ from commerce_core.jobs import Job
 from commerce_core.reverts import RevertPlan
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import get, post
-from entrypoints.http.kit.values import FeedId, optional
+from entrypoints.http.kit.values import FeedId
+from entrypoints.reading import optional
 
 
 @frozen(kw_only=True)

@@ -13,8 +13,8 @@ from commerce_core.sourcing import Trial
 from commerce_core.usecases import Commerce
 from entrypoints.http.kit.handlers import delete, get, patch, post, put
 from entrypoints.http.kit.queries import Page, WhoseQuery, named_once
-from entrypoints.http.kit.values import PartnerId, SourceId, optional, required, sent
-from entrypoints.reading import MISSING
+from entrypoints.http.kit.values import PartnerId, SourceId
+from entrypoints.reading import MISSING, optional, required, sent
 
 
 @frozen(kw_only=True)
