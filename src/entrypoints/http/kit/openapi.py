@@ -156,7 +156,9 @@ def _body(operation: Operation, components: Components) -> dict[str, Any] | None
 
 def _files(media_types: Iterable[str]) -> dict[str, Any]:
     binary = {**_TEXT, "format": "binary"}
-    return {m: {"schema": _TEXT if m.startswith("text/") else binary} for m in media_types}
+    # A schema beside a stream of events would be that of each event.
+    schemas = {m: _TEXT if m.startswith("text/") else binary for m in media_types}
+    return {m: {} if m == "text/event-stream" else {"schema": s} for m, s in schemas.items()}
 
 
 def _responses(operation: Operation, components: Components) -> dict[str, Any]:
