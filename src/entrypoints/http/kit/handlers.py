@@ -199,8 +199,10 @@ async def admit(request: Connection, handler: BaseRouteHandler) -> None:
 
     Where there is no body, a handler does it itself, in the thread in which it does the rest.
     """
-    operation = handler.opt.get(OPERATION)
-    if operation and (operation.takes_input or inspect.iscoroutinefunction(operation.function)):
+    if cast("Any", request.scope)["method"] == "OPTIONS":
+        return
+    operation: Operation = handler.opt[OPERATION]  # a route without terms is a fault
+    if operation.takes_input or inspect.iscoroutinefunction(operation.function):
         await sync_to_thread(operation.begin, request)
 
 
