@@ -84,7 +84,8 @@ def _viewer_of_object(kind: type) -> Callable[[Any], View]:
     def viewed(value: object) -> View:
         parts = list(members(value)[:-1])
         for number in others:
-            parts[number] = view(parts[number])
+            if parts[number] is not None:
+                parts[number] = view(parts[number])
         return made(*parts)
 
     return viewed
