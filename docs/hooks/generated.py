@@ -25,9 +25,9 @@ from commerce_core.base import errors
 from commerce_core.feeds import guards
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
-from entrypoints import http, problems, settings
+from entrypoints import http, problems, reading, settings
 from entrypoints.http.app import api_description
-from entrypoints.http.errors import _OF_HTTP as OF_HTTP
+from entrypoints.http.kit.problems import _OF_HTTP as OF_HTTP
 
 DOCS: Final = Path(__file__).parents[1]
 CORE: Final = Path(commerce_core.__file__).parent
@@ -237,7 +237,7 @@ def _codes_by_error() -> Mapping[str, set[str]]:
 
 def _calls() -> Iterator[ast.Call]:
     """All calls in the core and in what answers HTTP."""
-    for module in sorted((*CORE.rglob("*.py"), *HTTP.rglob("*.py"))):
+    for module in sorted((*CORE.glob("*.py"), *HTTP.rglob("*.py"), Path(reading.__file__))):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 yield node

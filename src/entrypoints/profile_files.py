@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from commerce_core.base.errors import InvalidInput
 from commerce_core.profiles.profile import Profile
+from entrypoints.reading import read_json, read_value
 from entrypoints.shapes import shape
 
 LONGEST_PROFILE: Final = 1 << 20
@@ -25,9 +26,6 @@ def read_profile(content: bytes) -> Profile:
     """
     if len(content) > LONGEST_PROFILE:
         raise InvalidInput.at("", "too_long", f"A profile has at most {LONGEST_PROFILE:,} bytes.")
-    # Imported late: it knows HTTP's values too, and writing a profile needs nothing of it.
-    from entrypoints.http.reading import read_json, read_value
-
     if content.lstrip().startswith(b"{"):
         return read_json(Profile, content)
     try:

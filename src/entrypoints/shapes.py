@@ -1,17 +1,21 @@
 """The JSON shapes of the core's values, the same for HTTP and for the command line.
 
-An attrs value becomes an object of its fields; amounts become text, times RFC 3339 in UTC. What a
-value hides or adds stands in two tables here.
+Of each attrs class a msgspec Struct is made, its view, with what the class shows; msgspec encodes
+views. Amounts become text, times RFC 3339 in UTC. What a class hides, adds or calls otherwise
+stands in the tables here, from which the API's description is made too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache, lru_cache, partial
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, cast
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, cast, get_args, get_origin, get_type_hints
 
-from attrs import Attribute, Factory, fields, has
+import msgspec
+from attrs import Attribute, Factory, asdict, fields, has
 
 from commerce_core.analytics.reports import Report
 from commerce_core.catalog.product import Product
@@ -27,6 +31,8 @@ SPARSE: Final = (Profile, Column, Skip, Group)
 """Values that are shown without what is at its default."""
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+View = Any
+"""What msgspec encodes as a value's shape."""
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
@@ -36,53 +42,92 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Product: ("sellable", "not_sellable_reason", "available"),
 }
+_RENAMED: Final[Mapping[type, Mapping[str, str]]] = {Report: {"since": "from", "until": "to"}}
+_FLAT: Final[Mapping[type, tuple[str, type]]] = {IssuedKey: ("key", ApiKey)}
+"""Classes that show the members of one of their members as their own."""
 
 
 def shape(value: object) -> Json:
     """The JSON shape of a value: of the core, or made of such values."""
+    return msgspec.to_builtins(view(value))
+
+
+def encoded(value: object) -> bytes:
+    """The JSON of a value."""
+    return msgspec.json.encode(view(value))
+
+
+def view(value: object) -> View:
+    """What msgspec encodes as the shape of the value."""
     kind = type(value)
-    return cast("Json", value) if kind in _PLAIN else _shaper(kind)(value)
+    return value if kind in _PLAIN else _viewer(kind)(value)
 
 
 @cache
-def _shaper(kind: type) -> Callable[[Any], Json]:
-    """What shapes the values of a class, asked for once and not value by value."""
+def _viewer(kind: type) -> Callable[[Any], View]:
+    """What makes the views of a class, looked up once and not value by value."""
     if kind in _SPECIAL:
         return _SPECIAL[kind]
-    for general, shaper in _GENERAL:
+    for general, viewer in _GENERAL:
         if issubclass(kind, general):
-            return shaper
-    return partial(_object, shown_names(kind))
+            return viewer
+    return _viewer_of_object(kind)
 
 
-def _object(names: Sequence[str], value: object) -> dict[str, Any]:
-    # What is plain, which is most, is seen to be so here, without a call for each.
-    return {n: v if type(v := getattr(value, n)) in _PLAIN else shape(v) for n in names}
+def _viewer_of_object(kind: type) -> Callable[[Any], View]:
+    paths = shown(kind)
+    made = msgspec.defstruct(kind.__name__, paths)
+    members = attrgetter(*paths.values(), "__class__")  # of one name it would give no tuple
+    # What is plain by its type, which is most, isn't looked at again in each value.
+    others = [n for n, path in enumerate(paths.values()) if not _is_plain(hint_at(kind, path))]
 
+    def viewed(value: object) -> View:
+        parts = list(members(value)[:-1])
+        for number in others:
+            if parts[number] is not None:
+                parts[number] = view(parts[number])
+        return made(*parts)
 
-def _shown(value: object) -> dict[str, Any]:
-    return _object(shown_names(type(value)), value)
-
-
-@lru_cache(maxsize=1024)  # What one publication wrote has the same times.
-def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return viewed
 
 
 @cache
-def shown_names(kind: type) -> tuple[str, ...]:
-    """What a value of that class shows: its fields, and properties beside them."""
+def shown(kind: type) -> Mapping[str, str]:
+    """What a value of that class shows: by name, the path of the attribute or property."""
     if not has(kind):
         raise TypeError(f"{kind.__name__} has no JSON shape")
-    hidden = _HIDDEN.get(kind, frozenset())
-    own = (attribute.name for attribute in fields(kind) if attribute.name not in hidden)
-    return (*own, *_ADDED.get(kind, ()))
+    hidden, renamed = _HIDDEN.get(kind, ()), _RENAMED.get(kind, {})
+    found: dict[str, str] = {}
+    if kind in _FLAT:
+        outer, inner = _FLAT[kind]
+        hidden = (outer,)
+        found = {name: f"{outer}.{path}" for name, path in shown(inner).items()}
+    own = [attribute.name for attribute in fields(kind) if attribute.name not in hidden]
+    found.update({renamed.get(name, name): name for name in (*own, *_ADDED.get(kind, ()))})
+    return found
 
 
-def _sparse(value: object) -> dict[str, Any]:
+def hint_at(kind: type, path: str) -> Any:  # noqa: ANN401 an annotation may be anything
+    """The annotation of what stands at that path in values of the class."""
+    name, _, rest = path.partition(".")
+    hints = get_type_hints(kind)
+    if name not in hints:
+        return get_type_hints(getattr(kind, name).fget)["return"]
+    return hint_at(hints[name], rest) if rest else hints[name]
+
+
+def _is_plain(hint: Any) -> bool:  # noqa: ANN401 an annotation may be anything
+    """Whether values of that type are encoded as they are."""
+    if get_origin(hint) is Literal:
+        return True
+    arguments = get_args(hint)
+    return all(map(_is_plain, arguments)) if get_origin(hint) is UnionType else hint in _PLAIN
+
+
+def _sparse(value: object) -> dict[str, View]:
     """What differs from the default, under the names that people write."""
     return {
-        attribute.name.rstrip("_"): shape(getattr(value, attribute.name))
+        attribute.name.rstrip("_"): view(getattr(value, attribute.name))
         for attribute in fields(cast("Any", type(value)))
         if getattr(value, attribute.name) != _default(attribute)
     }
@@ -93,52 +138,37 @@ def _default(attribute: "Attribute[Any]") -> object:
     return cast("Any", made).factory() if isinstance(made, cast("type", Factory)) else made
 
 
-def _listed(value: Listed[object]) -> dict[str, Any]:
-    shaped = {"items": shape(value.items), "next_cursor": value.next_cursor}
-    return shaped if value.count is None else {**shaped, "count": value.count}
+def _listed(value: Listed[object]) -> dict[str, View]:
+    page = {"items": view(value.items), "next_cursor": value.next_cursor}
+    return page if value.count is None else {**page, "count": value.count}
 
 
-def _report(value: Report) -> dict[str, Any]:
-    return {
-        "from": shape(value.since),
-        "to": shape(value.until),
-        "tz": value.tz,
-        "results": shape(value.results),
-    }
-
-
-def _issued(value: IssuedKey) -> dict[str, Any]:
-    return {**_shown(value.key), "secret": value.secret}
-
-
-def _receipt(value: Receipt) -> dict[str, Any]:
+def _receipt(value: Receipt) -> dict[str, View]:
     feed, job = f"/v1/feeds/{value.feed_id}", f"/v1/jobs/{value.job_id}"
     of_job = {name: f"{job}/{name}" for name in ("run", "problems", "report", "plan")}
     links = {"feed": feed, "job": job, **of_job}
-    return {**_shown(value), "links": links}
+    return {**asdict(value), "links": links}
 
 
-def _on_error(value: OnError) -> dict[str, Any] | str:
+def _on_error(value: OnError) -> dict[str, View] | str:
     """`records`, `feed`, or the threshold beyond which the feed is rejected."""
     if value in (REJECT_RECORDS, REJECT_FEED):
         return "records" if value == REJECT_RECORDS else "feed"
-    limits = {"share": shape(value.share), "count": value.count}
+    limits = {"share": view(value.share), "count": value.count}
     return {"threshold": {name: limit for name, limit in limits.items() if limit is not None}}
 
 
-_PLAIN: Final = frozenset({type(None), bool, int, float, str})
-_GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], Json]]]] = (
+_PLAIN: Final = frozenset({NoneType, bool, int, float, str})
+_GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], View]]]] = (
     ((int, float, str), lambda value: value),
     ((Decimal,), lambda value: f"{value:f}"),
-    ((datetime,), _moment),
-    ((Mapping,), lambda value: {key: shape(member) for key, member in value.items()}),
-    ((tuple, list, frozenset), lambda value: [shape(member) for member in value]),
+    ((datetime,), lambda value: value.astimezone(UTC)),
+    ((Mapping,), lambda value: {key: view(member) for key, member in value.items()}),
+    ((tuple, list, frozenset), lambda value: [view(member) for member in value]),
     ((Path,), str),
 )
-_SPECIAL: Final[Mapping[type, Callable[[Any], dict[str, Any] | str]]] = {
+_SPECIAL: Final[Mapping[type, Callable[[Any], View]]] = {
     Listed: _listed,
-    Report: _report,
-    IssuedKey: _issued,
     Receipt: _receipt,
     OnError: _on_error,
     **dict.fromkeys(SPARSE, _sparse),

@@ -12,27 +12,29 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifespanHook
 
 from commerce_core.commerce import Commerce
-from entrypoints.http import (
+from entrypoints.http.kit.access_log import Observed
+from entrypoints.http.kit.handlers import DEPENDENCIES, admit
+from entrypoints.http.kit.openapi import describe
+from entrypoints.http.kit.problems import HANDLERS
+from entrypoints.http.kit.security import add_headers
+from entrypoints.http.routes import (
     analytics,
-    chronicle,
-    decisions,
+    audit,
     doctor,
+    events,
     feeds,
+    health,
     history,
     jobs,
-    operations,
+    keys,
     orders,
     pages,
     partners,
+    plans,
     products,
-    progress,
     reverts,
     sources,
 )
-from entrypoints.http.errors import HANDLERS
-from entrypoints.http.openapi import describe
-from entrypoints.http.security import add_headers, admit
-from entrypoints.http.watching import Watched
 from entrypoints.scraping import Watch
 from entrypoints.settings import Settings
 
@@ -46,18 +48,19 @@ V1: Final = "/v1"
 
 _V1_ROUTES: Final = (
     *partners.ROUTES,
+    *keys.ROUTES,
     *sources.ROUTES,
     *feeds.ROUTES,
     *jobs.ROUTES,
-    *decisions.ROUTES,
+    *plans.ROUTES,
     *products.ROUTES,
     *history.ROUTES,
-    *progress.ROUTES,
     *reverts.ROUTES,
     *orders.ROUTES,
     *analytics.ROUTES,
-    *chronicle.ROUTES,
-    *operations.ROUTES,
+    *events.ROUTES,
+    *audit.ROUTES,
+    *health.ROUTES,
 )
 
 
@@ -74,15 +77,16 @@ def create_app(
         "watch": Watch(commerce),
         "shows_metrics": settings.metrics == "on",
     }
-    return Watched(
+    return Observed(
         [
             Router(V1, route_handlers=_V1_ROUTES),
             Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
             Router(V1, route_handlers=[doctor.EXAMINE], request_max_body_size=examined_limit),
             Router(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
-            *operations.PROBES,
+            *health.PROBES,
             *pages.ROUTES,
         ],
+        dependencies=DEPENDENCIES,
         guards=[admit],
         exception_handlers=HANDLERS,
         before_send=[add_headers],
@@ -104,7 +108,7 @@ def described_routes() -> Iterator[tuple[str, HTTPRouteHandler]]:
     """The routes for programs, each with the prefix of its address; pages are for people."""
     for handler in (*_V1_ROUTES, sources.TRIAL, doctor.EXAMINE, *feeds.UPLOADS):
         yield V1, handler
-    for handler in operations.PROBES:
+    for handler in health.PROBES:
         yield "", handler
 
 

@@ -9,8 +9,8 @@ from litestar.routes import HTTPRoute
 
 from commerce_core.partners.access import OPERATOR_SCOPES, PARTNER_SCOPES
 from entrypoints.http.app import create_app, described_routes
-from entrypoints.http.routing import OPT, Endpoint
-from entrypoints.http.values import ID_KINDS
+from entrypoints.http.kit.handlers import OPERATION, Operation
+from entrypoints.http.kit.values import ID_KINDS
 from entrypoints.settings import Settings
 from tests.unit.http.conftest import FEED, Api
 
@@ -23,7 +23,7 @@ class Route:
 
     method: str
     address: str
-    endpoint: Endpoint
+    operation: Operation
 
     def at(self, ids: dict[str, str]) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], self.address)
@@ -31,12 +31,14 @@ class Route:
     @property
     def anywhere(self) -> str:
         """An address with ids of nothing."""
-        return self.at({n: f"{ID_KINDS[k]}_{SOMETHING}" for n, k in self.endpoint.path_ids.items()})
+        return self.at(
+            {n: f"{ID_KINDS[k]}_{SOMETHING}" for n, k in self.operation.path_ids.items()}
+        )
 
 
 def _routes() -> list[Route]:
     return [
-        Route(method, prefix + re.sub(r":\w+}", "}", path), handler.opt[OPT])
+        Route(method, prefix + re.sub(r":\w+}", "}", path), handler.opt[OPERATION])
         for prefix, handler in described_routes()
         for path in handler.paths
         for method in handler.http_methods
@@ -44,10 +46,10 @@ def _routes() -> list[Route]:
 
 
 ROUTES = _routes()
-GUARDED = [route for route in ROUTES if route.endpoint.scope]
+GUARDED = [route for route in ROUTES if route.operation.scope]
 OPERATORS_ALONE = ("partners:write", "keys:write")
 """Scopes that no partner's key has."""
-PARTNERS_TOO = [route for route in GUARDED if route.endpoint.scope not in OPERATORS_ALONE]
+PARTNERS_TOO = [route for route in GUARDED if route.operation.scope not in OPERATORS_ALONE]
 
 
 def of(routes: list[Route]) -> pytest.MarkDecorator:
@@ -94,7 +96,7 @@ def test_every_route_of_the_application_says_whom_it_lets_in(api: Api):
     assert len(handlers) >= len(ROUTES)
     for handler in handlers:
         assert handler.opt["scope"] in (None, *OPERATOR_SCOPES), handler
-    open_ones = {route.address for route in ROUTES if route.endpoint.scope is None}
+    open_ones = {route.address for route in ROUTES if route.operation.scope is None}
     assert open_ones == {"/v1/health", "/health/live", "/health/ready", "/metrics"}
 
 
@@ -116,7 +118,7 @@ def test_without_a_known_key_nobody_comes_in(nobody: Api, route: Route):
 
 @of(GUARDED)
 def test_a_key_without_the_scope_opens_nothing_and_no_body_is_read(api: Api, route: Route):
-    others = [scope for scope in OPERATOR_SCOPES if scope != route.endpoint.scope]
+    others = [scope for scope in OPERATOR_SCOPES if scope != route.operation.scope]
     lacking = api.asking(api.key(None, *others))
     answer = lacking.request(route.method, route.anywhere, content=b"{")
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
@@ -128,25 +130,25 @@ def test_the_key_comes_in_either_header(api: Api):
     assert api.get("/v1/partners", headers=bearer).status_code == 200
 
 
-@of([route for route in GUARDED if route.endpoint.path_ids])
+@of([route for route in GUARDED if route.operation.path_ids])
 def test_what_belongs_to_another_partner_is_not_there(
     other: Api, acmes: dict[str, str], route: Route
 ):
     """Nor may a partner do what only operators do."""
     answer = other.request(route.method, route.at(acmes), **_body_for(route))
-    scope = route.endpoint.scope
+    scope = route.operation.scope
     expected = 403 if scope in OPERATORS_ALONE else 404
     assert answer.status_code == expected
 
 
-@of([r for r in PARTNERS_TOO if "partner_id" in {f.name for f in fields(r.endpoint.query)}])
+@of([r for r in PARTNERS_TOO if "partner_id" in {f.name for f in fields(r.operation.parameters)}])
 def test_filters_do_not_reach_another_partner(other: Api, acmes: dict[str, str], route: Route):
     for query in (f"partner_id={acmes['partner_id']}", "partner_name=Acme"):
         answer = other.request(route.method, f"{route.address}?{query}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@of([r for r in PARTNERS_TOO if r.method == "GET" and not r.endpoint.path_ids])
+@of([r for r in PARTNERS_TOO if r.method == "GET" and not r.operation.path_ids])
 def test_lists_show_a_partner_its_own_things_only(other: Api, acmes: dict[str, str], route: Route):
     answer = other.get(route.address)
     assert answer.status_code == 200
@@ -166,9 +168,9 @@ def test_nothing_is_uploaded_or_ordered_in_another_partners_name(other: Api, acm
     assert product.held == 1
 
 
-@of([route for route in GUARDED if route.endpoint.path_ids])
+@of([route for route in GUARDED if route.operation.path_ids])
 def test_an_id_that_cannot_be_one_is_not_found_and_says_so(api: Api, route: Route):
-    ((name, kind),) = route.endpoint.path_ids.items()
+    ((name, kind),) = route.operation.path_ids.items()
     wrong = "job" if ID_KINDS[kind] == "ord" else "ord"
     for id_ in [
         "nonsense",
@@ -182,21 +184,27 @@ def test_an_id_that_cannot_be_one_is_not_found_and_says_so(api: Api, route: Rout
         assert (answer.status_code, answer.json()["code"]) == (404, "malformed_id"), id_
 
 
-@of([route for route in GUARDED if route.endpoint.path_ids])
+@of([route for route in GUARDED if route.operation.path_ids])
 def test_an_id_of_nothing_is_not_found(api: Api, route: Route):
     answer = api.request(route.method, route.anywhere, **_body_for(route))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@of([r for r in GUARDED if {"partner_id", "feed_id"} & {f.name for f in fields(r.endpoint.query)}])
+@of(
+    [
+        r
+        for r in GUARDED
+        if {"partner_id", "feed_id"} & {f.name for f in fields(r.operation.parameters)}
+    ]
+)
 def test_a_filter_that_cannot_be_an_id_is_not_found(api: Api, route: Route):
-    names = {f.name for f in fields(route.endpoint.query)}
+    names = {f.name for f in fields(route.operation.parameters)}
     for name in names & {"partner_id", "feed_id", "source_id"}:
         answer = api.request(route.method, f"{route.address}?{name}=nonsense")
         assert (answer.status_code, answer.json()["code"]) == (404, "malformed_id")
 
 
-@of([r for r in GUARDED if "cursor" in {f.name for f in fields(r.endpoint.query)}])
+@of([r for r in GUARDED if "cursor" in {f.name for f in fields(r.operation.parameters)}])
 def test_forged_cursors_are_refused(api: Api, acmes: dict[str, str], route: Route):
     address = route.at(acmes)
     for forged in ["x", "W10", "bnVsbA", "WyJhIiwiYiIsImMiXQ", "é", "A" * 5000, "%00"]:
@@ -214,7 +222,7 @@ def test_unknown_query_parameters_are_refused(api: Api, acmes: dict[str, str], r
     ]
 
 
-@of([r for r in GUARDED if "limit" in {f.name for f in fields(r.endpoint.query)}])
+@of([r for r in GUARDED if "limit" in {f.name for f in fields(r.operation.parameters)}])
 def test_a_page_has_a_length_within_its_limit(api: Api, acmes: dict[str, str], route: Route):
     """1 to 200 items, and of changes and events up to 1,000."""
     address = route.at(acmes)
@@ -228,6 +236,6 @@ def test_a_page_has_a_length_within_its_limit(api: Api, acmes: dict[str, str], r
 
 
 def _body_for(route: Route) -> dict[str, Any]:
-    if "form" in route.endpoint.hints:
+    if "form" in route.operation.hints:
         return {"files": {"file": ("feed.csv", FEED, "text/csv")}}
-    return {"json": {}} if "body" in route.endpoint.hints else {}
+    return {"json": {}} if "payload" in route.operation.hints else {}

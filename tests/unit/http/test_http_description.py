@@ -13,8 +13,8 @@ import schemathesis
 from commerce_core.base.errors import Unavailable
 from commerce_core.usecases.health import Health
 from entrypoints import scraping
-from entrypoints.http import pages
 from entrypoints.http.app import api_description
+from entrypoints.http.routes import pages
 from tests.unit.http.conftest import Api
 
 STATIC = pages.STATIC
@@ -86,6 +86,33 @@ def test_what_a_body_may_have_is_told_in_full():
     assert order["required"] == ["items"]
     assert order["additionalProperties"] is False
     assert order["properties"]["customer_reference"]["type"] == ["string", "null"]
+
+
+EXAMPLES = [
+    (method, path, operation["requestBody"]["content"]["application/json"]["example"])
+    for method, path, operation in every_operation()
+    if "application/json" in operation.get("requestBody", {}).get("content", {})
+]
+
+
+@pytest.mark.parametrize(("method", "path", "example"), EXAMPLES)
+def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
+    api: Api, acme: str, method: str, path: str, example: dict[str, Any]
+):
+    """What refuses it is the state of the catalog, never the form of the body."""
+    source = api.commerce.sources.get("main", partner=acme)
+    ids = {"partner_id": acme, "source_id": source.source_id, "feed_id": api.ingest(acme)}
+    address = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    answer = api.request(method.upper(), address, json=example)
+    if answer.status_code >= 400:
+        state = {"feed_not_held", "order_refused", "partner_name_taken"}
+        assert answer.json()["code"] in state, answer.text
+
+
+def test_no_filter_of_a_list_is_filled_in_with_the_id_of_nothing():
+    for _, path, operation in every_operation():
+        for parameter in operation["parameters"]:
+            assert parameter["in"] == "path" or "examples" not in parameter["schema"], path
 
 
 @pytest.mark.parametrize("page", ["/", "/docs"])

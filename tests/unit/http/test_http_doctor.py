@@ -4,7 +4,7 @@ import pytest
 from httpx import Response
 
 from entrypoints.http.app import FORM_BYTES
-from entrypoints.http.doctor import EXAMINED_BYTES
+from entrypoints.http.routes.doctor import EXAMINED_BYTES
 from tests.unit.http.conftest import FEED, Api
 
 GERMAN = "Artikelnummer;Bezeichnung;Preis;Bestand\nA;Löffel;1.299,00;5 Stück\n".encode()

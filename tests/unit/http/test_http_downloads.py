@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from attrs import field, frozen
 
-from entrypoints.http.downloads import streamed
+from entrypoints.http.kit.downloads import download
 
 PATIENCE = 20.0
 
@@ -29,7 +29,7 @@ class Source:
             self.closed.set()
 
     def stream(self) -> AsyncGenerator[bytes]:
-        return cast("Any", streamed(self.opened(), "x.csv", "text/csv").iterator)
+        return cast("Any", download(self.opened(), "x.csv", "text/csv").iterator)
 
 
 def endless() -> Iterator[bytes]:

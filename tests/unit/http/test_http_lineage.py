@@ -60,11 +60,11 @@ def test_each_value_is_of_the_feed_that_set_it(api: Api, feeds: list[str]):
 def test_the_raw_record_stands_with_its_feed(api: Api, feeds: list[str]):
     """The text of the line, every cell of it, and the SHA-256 of the file that it is in."""
     told = lineage(api, query="?version=1")
-    (source_record,) = told["witnesses"]
-    assert source_record["text"] == 'A-1, Lamp ,"12,50",3'
-    assert source_record["cells"][2] == {"column": "Price", "cell": "12,50"}
-    assert source_record["sha256"] == api.get(f"/v1/feeds/{feeds[0]}").json()["sha256"]
-    assert (source_record["line"], source_record["profile_version"]) == (2, 1)
+    (witness,) = told["witnesses"]
+    assert witness["text"] == 'A-1, Lamp ,"12,50",3'
+    assert witness["cells"][2] == {"column": "Price", "cell": "12,50"}
+    assert witness["sha256"] == api.get(f"/v1/feeds/{feeds[0]}").json()["sha256"]
+    assert (witness["line"], witness["profile_version"]) == (2, 1)
     price = values(told)["price"]
     assert price["value"] == "12.50"
     assert price["reading"] == "read by the profile as 12.50"
@@ -107,7 +107,7 @@ def test_a_raw_file_that_is_gone_is_told(api: Api, feeds: list[str]):
     with api.commerce.context.store.begin() as unit:
         api.commerce.context.files.delete(unit.feeds.get(feeds[1]).file_key)
     told = lineage(api)
-    notes = {source_record["feed_id"]: source_record["note"] for source_record in told["witnesses"]}
+    notes = {witness["feed_id"]: witness["note"] for witness in told["witnesses"]}
     assert notes[feeds[1]] == "The raw file is no longer kept."
     assert notes[feeds[0]] is None
     assert values(told)["price"]["cells"] == []

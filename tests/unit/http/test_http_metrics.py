@@ -148,12 +148,12 @@ def test_processes_count_together_and_the_dead_hold_no_connection(tmp_path: Path
 
 def test_while_one_looks_the_others_are_told_what_was_before():
     looks: list[int] = []
-    go_on, read_only = threading.Event(), threading.Event()
+    go_on, looking = threading.Event(), threading.Event()
 
     def look() -> int:
         looks.append(1)
         if len(looks) > 1:
-            read_only.set()
+            looking.set()
             go_on.wait(5)
         return len(looks)
 
@@ -161,7 +161,7 @@ def test_while_one_looks_the_others_are_told_what_was_before():
     assert kept.get() == 1
     thread = threading.Thread(target=kept.get)
     thread.start()
-    assert read_only.wait(5)
+    assert looking.wait(5)
     assert kept.get() == 1
     go_on.set()
     thread.join()

@@ -147,6 +147,23 @@ def test_a_parameter_given_twice_or_left_blank_is_refused(api: Api):
         assert [fault["code"] for fault in answer.json()["errors"]] == [code]
 
 
+@pytest.mark.parametrize("text", ["true", "false", "True", "False", "TRUE"])
+def test_a_boolean_is_read_in_any_case(api: Api, text: str):
+    """Clients in Python send `True`."""
+    assert api.get(f"/v1/products?sellable={text}&count={text}").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["1", "0", "yes", "tru", "null", "%C5%BFtrue"])
+def test_nothing_else_is_a_boolean(api: Api, text: str):
+    answer = api.get(f"/v1/products?sellable={text}")
+    assert [fault["code"] for fault in answer.json()["errors"]] == ["not_a_boolean"]
+
+
+def test_faults_of_the_query_and_of_the_key_come_before_the_body_is_read(api: Api):
+    answer = api.request("POST", "/v1/partners?nothing=1", content=b"{")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/nothing")
+
+
 def test_a_partner_is_named_once(api: Api, acme: str):
     answer = api.get(f"/v1/products?partner_id={acme}&partner_name=Acme")
     assert answer.json()["errors"][0]["code"] == "partner_named_twice"

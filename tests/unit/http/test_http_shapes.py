@@ -1,9 +1,14 @@
 """The names that clients rely on: each shape has at least these. A name may be added, none goes."""
 
+import json
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from commerce_core.catalog.product import Product
+from entrypoints import shapes as json_shapes
 from tests.unit.http.conftest import Api
 
 NAMES = {
@@ -98,3 +103,27 @@ def test_times_are_in_utc_and_say_so(shapes: dict[str, Any]):
         for name in ("created_at", "received_at", "from"):
             if name in shapes[shape]:
                 assert shapes[shape][name].endswith("Z")
+
+
+def test_a_time_of_any_zone_is_shown_in_utc():
+    at = datetime(2026, 6, 17, 16, 0, 0, 120, tzinfo=timezone(timedelta(hours=2)))
+    product = Product(
+        product_id="p",
+        partner_id="p",
+        partner_name="A",
+        source_id="s",
+        sku="1",
+        product_name="L",
+        price=Decimal("1E+2"),
+        weight=Decimal("0.0000001"),
+        feed_id="f",
+        line=1,
+        publication_id="1",
+        created_at=at,
+        updated_at=at,
+    )
+    shown = json.loads(json_shapes.encoded(product))
+    assert shown == json_shapes.shape(product)
+    assert shown["created_at"] == "2026-06-17T14:00:00.000120Z"
+    assert (shown["price"], shown["weight"]) == ("100", "0.0000001")
+    assert "held" not in shown

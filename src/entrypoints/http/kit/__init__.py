@@ -1,0 +1,1 @@
+"""What routes are made with: how requests are read, answered, refused and described."""

@@ -1,0 +1,84 @@
+"""Files as answers, streamed and saved by browsers, never shown; and the tags of answers.
+
+A client that has what a tag stands for isn't sent it again (RFC 9110, section 13).
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from threading import Lock
+from typing import BinaryIO, Final
+from urllib.parse import quote
+
+from litestar.concurrency import sync_to_thread
+from litestar.response import Stream
+
+KEPT: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key"}
+"""Headers of tagged answers: only their caller may keep them, and asks each time."""
+_CHUNK: Final = 256 * 1024
+_TAGS: Final = re.compile(r'(?:W/)?("[^"]*")')
+
+
+def etag_of(body: bytes) -> str:
+    """The tag of an answer: whatever changes its bytes changes it, reserved units too."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def is_known(if_none_match: str | None, tag: str) -> bool:
+    """Whether the client has what the tag stands for."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or tag in _TAGS.findall(if_none_match)
+
+
+def download(
+    opened: AbstractContextManager[BinaryIO | Iterator[bytes]],
+    name: str,
+    media_type: str,
+    **headers: str,
+) -> Stream:
+    """A file, or blocks, under that name; errors up to the first block are raised here."""
+    blocks = _blocks(opened)
+    first = next(blocks, b"")
+    own = {"Content-Type": media_type, "Content-Disposition": _attachment(name)}
+    return Stream(_sent(first, blocks), headers={**own, **headers})
+
+
+def _blocks(opened: AbstractContextManager[BinaryIO | Iterator[bytes]]) -> Generator[bytes]:
+    with opened as content:
+        read: Callable[[int], bytes] | None = getattr(content, "read", None)
+        yield from iter(partial(read, _CHUNK), b"") if read else content
+
+
+async def _sent(first: bytes, blocks: Generator[bytes]) -> AsyncGenerator[bytes]:
+    """The blocks, each taken in a thread; what gives them is closed at the end, whatever that is.
+
+    A client that hangs up ends it anywhere, be it while a thread is taking a block.
+    """
+    taking = Lock()
+
+    def take() -> bytes:
+        with taking:
+            return next(blocks, b"")
+
+    def close() -> None:
+        with taking:
+            blocks.close()
+
+    try:
+        block = first
+        while block:
+            yield block
+            block = await sync_to_thread(take)
+    finally:
+        # Not awaited, since a cancelled task can't wait for anything.
+        asyncio.get_running_loop().run_in_executor(None, close)
+
+
+def _attachment(name: str) -> str:
+    """Never shown by a browser, and named as it was, also beyond ASCII (RFC 6266)."""
+    plain = re.sub(r"[^\w. -]", "_", name, flags=re.ASCII)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

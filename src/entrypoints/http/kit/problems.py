@@ -1,0 +1,105 @@
+"""How a request is refused: every error becomes a problem (RFC 9457), without internal details."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from attrs import evolve
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from commerce_core.base.errors import (
+    CommerceError,
+    InvalidInput,
+    Malformed,
+    Unauthenticated,
+    Unavailable,
+)
+from entrypoints import logs
+from entrypoints.http.kit.security import request_id
+from entrypoints.problems import Problem, problem_of, problem_type
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 5
+
+Asked = Request[Any, Any, Any]
+
+
+class UnsupportedMedia(HTTPException):
+    """The body is of a type that isn't read here."""
+
+    status_code = 415
+
+
+_OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
+    400: ("malformed", "The request can't be read", ""),
+    404: ("no_such_address", "Not found", "There is nothing at this address."),
+    405: ("method_not_allowed", "Not possible here", "This address doesn't know the method."),
+    413: ("too_large", "Too large", "The body is larger than this address takes."),
+    415: ("unsupported_media_type", "Not of a type that is read here", ""),
+}
+"""Code, title and, where the framework's own words don't help, the detail."""
+
+
+def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
+    """The answer to what the core refuses."""
+    if isinstance(error, InvalidInput) and not request.route_handler.opt["operation"].takes_input:
+        # Where there is no input, what is at fault is the query.
+        error = Malformed(error.detail, error.remedy, faults=error.faults, code=error.code)
+    problem = problem_of(error)
+    if problem.status >= 500 and not isinstance(error, Unavailable):  # noqa: PLR2004 HTTP's own
+        return refuse_fault(request, error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="commerce", ApiKey header="X-API-Key"'
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        logs.warning("part.unavailable", error, reason=error.detail)
+        problem = evolve(problem, detail=f"{error.publicly} {error.remedy}".rstrip())
+    return _answer(request, problem, headers)
+
+
+def refuse_http(request: Asked, error: HTTPException) -> Response[dict[str, Any]]:
+    """The answer to what the framework refuses: addresses, methods, sizes, forms."""
+    if error.status_code not in _OF_HTTP:
+        return refuse_fault(request, error)
+    code, title, detail = _OF_HTTP[error.status_code]
+    problem = _problem(error.status_code, code, title, detail or error.detail)
+    return _answer(request, problem, dict(error.headers or {}))
+
+
+def refuse_fault(request: Asked, error: Exception) -> Response[dict[str, Any]]:
+    """The answer to a fault of ours; what it was is in the log, under the request's id."""
+    logs.error("request.fault", error)
+    detail = "This is our fault. It is in our log under the request's id."
+    return _answer(request, _problem(500, "internal_error", "Something went wrong", detail), {})
+
+
+def _problem(status: int, code: str, title: str, detail: str) -> Problem:
+    return Problem(problem_type(code), title, status, detail, code, errors=(), exit_code=0)
+
+
+def _answer(
+    request: Asked, problem: Problem, headers: Mapping[str, str]
+) -> Response[dict[str, Any]]:
+    content = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": quote(request.scope["path"]),
+        "code": problem.code,
+        "errors": list(problem.errors),
+        **problem.shown,
+        "request_id": request_id(request.scope),
+    }
+    return Response(
+        content, status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers)
+    )
+
+
+HANDLERS: Final[dict[int | type[Exception], Any]] = {
+    CommerceError: refuse,
+    HTTPException: refuse_http,
+    Exception: refuse_fault,
+}

@@ -1,0 +1,180 @@
+"""JSON Schemas of what is sent and answered, made from the same attrs classes that do it."""
+
+import inspect
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import attrs
+from litestar import Response
+from litestar.datastructures import UploadFile
+
+from commerce_core.feeds.source import OnError
+from commerce_core.profiles.profile import Column, Profile
+from commerce_core.usecases.context import Listed
+from commerce_core.usecases.feeds import Receipt
+from entrypoints.http.kit.values import ID_KINDS
+from entrypoints.reading import MISSING, RejectBeyond, name_of
+from entrypoints.scalars import Hint, Share
+from entrypoints.shapes import SPARSE, hint_at, shown
+
+Schema = dict[str, Any]
+Components = dict[str, Schema]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_FILE: Final[Schema] = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+}
+_AMOUNT: Final[Schema] = {
+    "type": "string",
+    "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
+    "description": "A decimal number as text; an amount of money has its currency's decimals.",
+}
+_LEAVES: Final[Mapping[Hint, Schema]] = {
+    Any: {},
+    str: _TEXT,
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    Decimal: _AMOUNT,
+    Share: {"type": ["string", "number"]},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+    UploadFile: _FILE,
+    **dict.fromkeys(ID_KINDS, _TEXT),
+}
+
+
+def schema_of(kind: Hint, components: Components) -> Schema:
+    """The schema of a type; those of classes are put among the components and referred to."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in _LEAVES:
+        return dict(_LEAVES[kind])
+    if origin in (UnionType, Union):
+        return _any_of(arguments, components)
+    if origin is Literal:
+        return {"type": "string", "enum": list(arguments)}
+    if origin is tuple:
+        return {"type": "array", "items": schema_of(arguments[0], components)}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": schema_of(arguments[1], components)}
+    name = f"{arguments[0].__name__}List" if origin is Listed else kind.__name__
+    if name not in components:
+        components[name] = {}  # classes may refer to each other
+        components[name] = _class(kind, components)
+    return _reference(name)
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _any_of(kinds: tuple[Hint, ...], components: Components) -> Schema:
+    schemas = [schema_of(kind, components) for kind in kinds if kind is not NoneType]
+    if len(schemas) == len(kinds):
+        return {"anyOf": schemas}
+    only = schemas[0]
+    if len(schemas) == 1 and "type" in only and "enum" not in only:
+        known: Any = only["type"]
+        return {**only, "type": [*([known] if isinstance(known, str) else known), "null"]}
+    return {"anyOf": [*schemas, {"type": "null"}]}
+
+
+def _class(kind: Hint, components: Components) -> Schema:
+    if get_origin(kind) is Listed:
+        return _page(get_args(kind)[0], components)
+    if kind is OnError:
+        forms = [
+            schema_of(Literal["records", "feed"], components),
+            schema_of(RejectBeyond, components),
+        ]
+        return {"description": first_sentence(kind), "anyOf": forms}
+    if kind in SPARSE or any("meaning" in each.metadata for each in attrs.fields(kind)):
+        return _sent(kind, components)
+    properties = {n: schema_of(hint_at(kind, path), components) for n, path in shown(kind).items()}
+    if kind is Receipt:
+        properties["links"] = {"type": "object", "additionalProperties": _TEXT}
+    return _object(first_sentence(kind), properties, list(properties))
+
+
+def _object(
+    description: str, properties: Mapping[str, Schema], required: list[str], *, closed: bool = False
+) -> Schema:
+    about = {"description": description} if description else {}
+    open_ = {"additionalProperties": False} if closed else {}
+    return {"type": "object", **about, "properties": properties, "required": required, **open_}
+
+
+def _sent(kind: Hint, components: Components) -> Schema:
+    """What a body or form may have; nothing else may be in it."""
+    known, hints = attrs.fields(kind), get_type_hints(kind)
+    properties = {name_of(f): field_schema(f, hints[f.name], components) for f in known}
+    required = [name_of(f) for f in known if f.default is attrs.NOTHING]
+    if kind is Profile:
+        scalar: Schema = {"type": ["string", "integer", "boolean"]}
+        properties["constants"] = {"type": "object", "additionalProperties": scalar}
+    table = _object(first_sentence(kind), properties, required, closed=True)
+    if kind is not Column:
+        return table
+    components["ColumnTable"] = table
+    return {"anyOf": [_reference("ColumnTable"), _TEXT, {"type": "array", "items": _TEXT}]}
+
+
+def field_schema(field: "attrs.Attribute[Any]", hint: Hint, components: Components) -> Schema:
+    """The schema of one field that is sent, with its meaning and default where it has them."""
+    schema = schema_of(hint, components)
+    if "meaning" in field.metadata:
+        schema |= {**field.metadata["schema"], "description": field.metadata["meaning"]}
+        if field.default not in (attrs.NOTHING, MISSING, None, ()):
+            schema["default"] = field.default
+    return schema
+
+
+def _page(kind: Hint, components: Components) -> Schema:
+    cursor = "What to send as `cursor` for the next page; null at the end."
+    properties: Mapping[str, Schema] = {
+        "items": {"type": "array", "items": schema_of(kind, components)},
+        "next_cursor": {"type": ["string", "null"], "description": cursor},
+        "count": {"type": "integer", "description": "All that fit, where it was asked for."},
+    }
+    return _object("A part of a list.", properties, ["items", "next_cursor"])
+
+
+def first_sentence(described: object) -> str:
+    """The first line of what is written about a class or function."""
+    return (inspect.getdoc(described) or "").partition("\n")[0]
+
+
+def is_raw(kind: Hint) -> bool:
+    """Whether an answer is bytes rather than JSON."""
+    return (get_origin(kind) or kind) is Response
+
+
+_FAULT: Final = {
+    "pointer": {**_TEXT, "description": "The JSON pointer of the value at fault."},
+    "code": _TEXT,
+    "detail": _TEXT,
+}
+PROBLEM: Final = _object(
+    "Why a request was refused (RFC 9457).",
+    {
+        "type": {**_TEXT, "format": "uri"},
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "instance": {**_TEXT, "description": "The address that was asked."},
+        "code": {**_TEXT, "description": "What happened, for programs; it never changes."},
+        "errors": {
+            "type": "array",
+            "description": "Every fault of what was sent.",
+            "items": _object("", _FAULT, list(_FAULT)),
+        },
+        "plan": {"$ref": "#/components/schemas/SavedPlan"},
+        "request_id": {**_TEXT, "description": "As in X-Request-Id."},
+    },
+    ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],
+)

@@ -1,0 +1,84 @@
+"""Who may call what: a request's key, a route's scope; and the headers of every answer."""
+
+import re
+import secrets
+from typing import Any, Final, cast
+
+from litestar.connection import ASGIConnection
+from litestar.routes import HTTPRoute
+from litestar.types import HTTPScope, Message, Scope
+
+from commerce_core.commerce import Commerce
+from commerce_core.partners.access import Principal
+from commerce_core.partners.access import Scope as KeyScope
+
+REQUEST_ID: Final = "X-Request-Id"
+_SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+STATUS: Final = "status"
+"""Under this name a request's state has the status of its answer."""
+_CALLER: Final = "caller"
+
+_DEFAULTS: Final = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
+}
+"""Headers of every answer that has none of its own by that name."""
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
+    """The platform as the holder of the request's key sees it, if that one has the scope.
+
+    From here on the request acts as that holder. Raises Unauthenticated, Forbidden.
+    """
+    commerce: Commerce = connection.app.state.commerce
+    if scope is not None:
+        commerce = commerce.authenticated(_secret(connection))
+        connection.state[_CALLER] = commerce.context.principal
+        commerce.context.principal.require(scope)
+    return commerce
+
+
+def caller(scope: Scope) -> Principal | None:
+    """The holder of the request's key; None where none was needed, or it wasn't known."""
+    return cast("Any", scope)["state"].get(_CALLER)
+
+
+def _secret(connection: Connection) -> str | None:
+    """The key that came with the request, in either of its two headers."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    return connection.headers.get("x-api-key", "").strip() or bearer
+
+
+def request_id(scope: Scope) -> str:
+    """The request's id: the client's own if it is sane, else a new one; the same all through it."""
+    state: dict[str, Any] = cast("Any", scope).setdefault("state", {})
+    if REQUEST_ID not in state:
+        given = dict(scope["headers"]).get(REQUEST_ID.lower().encode(), b"").decode("latin-1")
+        state[REQUEST_ID] = given if _SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return state[REQUEST_ID]
+
+
+async def add_headers(message: Message, scope: Scope) -> None:
+    """Gives every answer its request id, and the headers that keep browsers from harm."""
+    if message["type"] != "http.response.start" or scope["type"] != "http":
+        return
+    cast("Any", scope)["state"][STATUS] = message["status"]
+    headers = _DEFAULTS | {name.lower(): value for name, value in message["headers"]}
+    headers[b"x-request-id"] = request_id(scope).encode()
+    if scope["method"] == "OPTIONS" and "path_template" in scope:
+        headers[b"allow"] = ", ".join(sorted(_methods_at(scope))).encode()
+    message["headers"] = list(headers.items())
+
+
+def _methods_at(scope: HTTPScope) -> set[str]:
+    """All methods of an address; the framework's own answer knows those of one route only."""
+    app, address = scope["litestar_app"], scope["path_template"]
+    routes = (route for route in app.routes if isinstance(route, HTTPRoute))
+    return {method for route in routes if route.path_format == address for method in route.methods}

@@ -1,0 +1,69 @@
+"""Routes that report whether the platform works, and how much it does; they need no key."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from attrs import frozen
+from litestar import Response
+
+from commerce_core.base.errors import NotFound
+from entrypoints.http.kit.handlers import Answer, Asked, get
+from entrypoints.metrics import MEDIA_TYPE
+from entrypoints.scraping import Watch
+
+
+@frozen
+class Health:
+    """Whether every part is up; `parts` has `ok` for each, or what is wrong with it."""
+
+    status: Literal["ok", "down"]
+    parts: Mapping[str, str]
+
+
+@frozen
+class Alive:
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+def watch_of(request: Asked) -> Watch:
+    """What this process knows of parts and queue."""
+    return request.app.state.watch
+
+
+def _health(request: Asked) -> Answer[Health]:
+    parts = watch_of(request).parts()
+    if all(state == "ok" for state in parts.values()):
+        return Answer(Health("ok", parts), 200)
+    return Answer(Health("down", parts), 503)
+
+
+@get("/health", scope=None, status=(200, 503))
+def get_health(request: Asked) -> Answer[Health]:
+    """Shows the state of each part, at most a second old; 503 when one is down."""
+    return _health(request)
+
+
+@get("/health/live", scope=None)
+def get_live() -> Alive:
+    """Answers as long as the process does; looks at no other part."""
+    return Alive("ok")
+
+
+@get("/health/ready", scope=None, status=(200, 503))
+def get_ready(request: Asked) -> Answer[Health]:
+    """Answers 200 when requests can be served, 503 while a part is down."""
+    return _health(request)
+
+
+@get("/metrics", scope=None, refuses=[404], media=["text/plain"])
+def get_metrics(request: Asked) -> Response[Any]:
+    """Gives the figures of all processes of this server, for Prometheus; 404 where switched off."""
+    if not request.app.state.shows_metrics:
+        raise NotFound("The metrics aren't served at this address.")
+    return Response(watch_of(request).text(), media_type=MEDIA_TYPE)
+
+
+ROUTES = (get_health,)
+PROBES = (get_live, get_ready, get_metrics)

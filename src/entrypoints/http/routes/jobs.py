@@ -1,0 +1,174 @@
+"""Routes of jobs: list, show, run and wait, cancel, what was wrong with the records, the report."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from threading import Event
+from time import monotonic
+from typing import Any, Final
+
+from attrs import asdict, frozen
+from litestar import Response
+from litestar.concurrency import sync_to_thread
+from litestar.response import Stream
+
+from commerce_core.base.errors import Malformed
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.feed import report_name
+from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
+from commerce_core.schema.problems import Problem
+from commerce_core.usecases.context import Listed
+from entrypoints.http.kit.downloads import download
+from entrypoints.http.kit.handlers import Answer, Asked, get, post
+from entrypoints.http.kit.queries import Page, WhoseQuery
+from entrypoints.http.kit.values import FeedId, JobId
+from entrypoints.reading import optional
+from entrypoints.shapes import shape
+
+LONGEST_WAIT: Final = 60
+LONGEST_STREAM: Final = 60.0
+"""Seconds after which a stream ends; a browser's EventSource connects again by itself."""
+_BETWEEN_LOOKS: Final = 0.5
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.5
+_MEDIA_TYPES: Final = {
+    "tsv": "text/tab-separated-values",
+    "txt": "text/plain",
+    "jsonl": "application/jsonl",
+    "ndjson": "application/x-ndjson",
+}
+_NEVER: Final = Event()
+"""For an application without a server that reports when its process is to end."""
+
+
+@frozen(kw_only=True)
+class JobFilters(WhoseQuery, Page):
+    """Which jobs."""
+
+    feed_id: FeedId | None = optional(None, "The feed they are for.")
+    status: JobStatus | None = optional(None, "The state they are in.")
+    kind: JobKind | None = optional(None, "What they do.")
+
+
+@frozen(kw_only=True)
+class Waiting:
+    """How long to wait for the end."""
+
+    wait: int = optional(0, "Seconds to wait for its end.", minimum=0, maximum=LONGEST_WAIT)
+
+    def __attrs_post_init__(self) -> None:
+        """Malformed for a time out of bounds."""
+        if not 0 <= self.wait <= LONGEST_WAIT:
+            detail = f"wait is {self.wait}; it may be 0 to {LONGEST_WAIT} seconds."
+            raise Malformed.at("/wait", "bad_wait", detail)
+
+
+@get("/jobs", scope="feeds:read")
+def list_jobs(commerce: Commerce, parameters: JobFilters) -> Listed[Job]:
+    """Lists jobs, newest first."""
+    wanted = JobQuery(feed_id=parameters.feed_id, status=parameters.status, kind=parameters.kind)
+    return commerce.jobs.page(
+        wanted,
+        parameters.cursor,
+        parameters.limit,
+        partner=parameters.partner,
+        count=parameters.count,
+    )
+
+
+@get("/jobs/{job_id:str}", scope="feeds:read")
+def get_job(commerce: Commerce, job_id: JobId) -> Job:
+    """Shows a job: how far it is, and what became of every record."""
+    return commerce.jobs.get(job_id)
+
+
+@post("/jobs/{job_id:str}/run", scope="feeds:write", status=(200, 202), refuses=[409])
+async def run_job(
+    commerce: Commerce, job_id: JobId, parameters: Waiting, request: Asked
+) -> Answer[Job]:
+    """Hands a job to the workers and waits for its end: 200 if it came, else 202.
+
+    One that runs already is only waited for. No thread is held meanwhile.
+    """
+    until = monotonic() + parameters.wait
+    ending = request.app.state.get("ending", _NEVER)
+    job = await sync_to_thread(commerce.jobs.release, job_id)
+    pause = _FIRST_PAUSE
+    while not job.is_finished and not ending.is_set() and (left := until - monotonic()) > 0:
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        job = await sync_to_thread(commerce.jobs.get, job_id)
+    return Answer(job, 200 if job.is_finished else 202)
+
+
+@post("/jobs/{job_id:str}/cancel", scope="feeds:write", refuses=[409])
+def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
+    """Cancels a job that hasn't begun."""
+    return commerce.jobs.cancel(job_id)
+
+
+@get("/jobs/{job_id:str}/problems", scope="feeds:read")
+def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed[Problem]:
+    """Lists what was wrong with the records of a job, by line; the first thousand of it."""
+    return commerce.jobs.page_problems(
+        job_id, parameters.cursor, parameters.limit, count=parameters.count
+    )
+
+
+@get(
+    "/jobs/{job_id:str}/report",
+    scope="feeds:read",
+    media=["text/csv", *_MEDIA_TYPES.values()],
+)
+def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
+    """Gives the rejected records of a job, in the partner's own format, to mend and send again.
+
+    In front of their own columns stand those that say what is wrong; intake ignores these.
+    """
+    report = commerce.jobs.report(job_id)
+    name = report_name(commerce.feeds.get(commerce.jobs.get(job_id).feed_id).file_name)
+    return download(report, name, _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"))
+
+
+@get("/jobs/{job_id:str}/events", scope="feeds:read", media=["text/event-stream"])
+async def job_events(commerce: Commerce, job_id: JobId, request: Asked) -> Response[Any]:
+    """Reports how far a job is, as server-sent events, until it ends or for a minute.
+
+    `progress` comes whenever something has changed: stage, bytes, records, records a second and
+    seconds left. `job` is the last one, with the job as it ended, or as it waits for its start.
+    """
+    job = await sync_to_thread(commerce.jobs.get, job_id)
+    ending = request.app.state.get("ending", _NEVER)
+    events = _events(commerce, job, ending)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Stream(events, media_type="text/event-stream", headers=headers)
+
+
+async def _events(commerce: Commerce, job: Job, ending: Event) -> AsyncIterator[str]:
+    until, last = monotonic() + LONGEST_STREAM, ""
+    while _goes_on(job) and not ending.is_set() and monotonic() < until:
+        now = _progress(commerce, job)
+        if now != last:
+            last = now
+            yield last
+        await asyncio.sleep(_BETWEEN_LOOKS)
+        job = await sync_to_thread(commerce.jobs.get, job.job_id)
+    if not _goes_on(job):
+        yield _event("job", shape(job))
+
+
+def _goes_on(job: Job) -> bool:
+    """Whether there is something to wait for."""
+    return job.status == "running" or (job.status == "queued" and job.released)
+
+
+def _progress(commerce: Commerce, job: Job) -> str:
+    pace = job.pace(commerce.context.clock())
+    return _event("progress", {"status": job.status, **asdict(job.progress), **asdict(pace)})
+
+
+def _event(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+ROUTES = (list_jobs, get_job, run_job, cancel_job, list_problems, get_report, job_events)

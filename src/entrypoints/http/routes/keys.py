@@ -1,0 +1,52 @@
+"""Routes of API keys."""
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.partners.access import ApiKey
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from commerce_core.usecases.keys import IssuedKey
+from entrypoints.http.kit.handlers import delete, get, post
+from entrypoints.http.kit.queries import Page
+from entrypoints.http.kit.values import KeyId, PartnerId
+from entrypoints.reading import optional
+
+
+@frozen(kw_only=True)
+class NewKey:
+    """A key as it is made."""
+
+    scopes: tuple[str, ...] | None = optional(
+        None, "What it may do (default: all that a partner's key may do by default)."
+    )
+
+
+@post(
+    "/partners/{partner_id:str}/keys",
+    scope="keys:write",
+    status=(201,),
+    example={"scopes": ["catalog:read"]},
+)
+def issue_key(
+    commerce: Commerce, partner_id: PartnerId, payload: NewKey, key: IdempotencyKey | None
+) -> IssuedKey:
+    """Makes an API key for a partner; its secret is in this answer only, in no replayed one."""
+    scopes = None if payload.scopes is None else list(payload.scopes)
+    return commerce.keys.add(partner=partner_id, scopes=scopes, key=key)
+
+
+@get("/partners/{partner_id:str}/keys", scope="keys:write")
+def list_keys(commerce: Commerce, partner_id: PartnerId, parameters: Page) -> Listed[ApiKey]:
+    """Lists a partner's keys, newest first, without their secrets."""
+    return commerce.keys.page(
+        parameters.cursor, parameters.limit, partner=partner_id, count=parameters.count
+    )
+
+
+@delete("/keys/{key_id:str}", scope="keys:write")
+def revoke_key(commerce: Commerce, key_id: KeyId) -> ApiKey:
+    """Ends a key for good; one that is ended stays as it is."""
+    return commerce.keys.revoke(key_id)
+
+
+ROUTES = (issue_key, list_keys, revoke_key)

@@ -1,0 +1,95 @@
+"""Routes of orders."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.orders.order import Order, OrderQuery, OrderStatus, Wanted
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from entrypoints.http.kit.handlers import get, post
+from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
+from entrypoints.http.kit.values import OrderId
+from entrypoints.reading import optional, required
+
+_ITEM: Final = {"product_id": "prod_0199c2f4a1b07e3d8c215f60a9d2b4c7", "quantity": 1}
+_ORDER: Final = {"items": [_ITEM], "customer_reference": "web-1"}
+
+
+@frozen(kw_only=True)
+class NewItem:
+    """One item as asked for: a product by its id, or by partner and sku."""
+
+    quantity: int = required("How many units.")
+    product_id: str | None = optional(None, "The product.")
+    partner_id: str | None = optional(None, "The product's partner, beside its sku.")
+    sku: str | None = optional(None, "The product's sku, beside its partner.")
+
+
+@frozen(kw_only=True)
+class NewOrder:
+    """An order as it is placed."""
+
+    items: tuple[NewItem, ...] = required("What is ordered, all in one currency.")
+    customer_reference: str | None = optional(None, "The client's own reference.")
+    metadata: Mapping[str, str] = optional({}, "Whatever the client wants to find again.")
+
+
+@frozen(kw_only=True)
+class OrderFilters(WhoseQuery, SpanQuery, Page):
+    """Which orders; the times are those at which they were placed."""
+
+    status: OrderStatus | None = optional(None, "The state they are in.")
+    customer_reference: str | None = optional(None, "The client's own reference.")
+
+
+@post(
+    "/orders",
+    scope="orders:write",
+    status=(201,),
+    refuses=[409],
+    location="/v1/orders/{.order_id}",
+    example=_ORDER,
+)
+def place_order(commerce: Commerce, payload: NewOrder, key: IdempotencyKey | None) -> Order:
+    """Places an order: holds the units and freezes the prices, or lists every reason why not."""
+    wanted = [
+        Wanted(item.quantity, item.product_id, item.partner_id, item.sku) for item in payload.items
+    ]
+    return commerce.orders.place(
+        wanted, reference=payload.customer_reference, metadata=payload.metadata, key=key
+    )
+
+
+@get("/orders", scope="orders:read")
+def list_orders(commerce: Commerce, parameters: OrderFilters) -> Listed[Order]:
+    """Lists orders, newest first; a partner sees its own lines."""
+    wanted = OrderQuery(
+        status=parameters.status,
+        customer_reference=parameters.customer_reference,
+        created_from=instant(parameters.from_),
+        created_to=instant(parameters.to),
+    )
+    return commerce.orders.page(
+        wanted,
+        parameters.cursor,
+        parameters.limit,
+        partner=parameters.partner,
+        count=parameters.count,
+    )
+
+
+@get("/orders/{order_id:str}", scope="orders:read")
+def get_order(commerce: Commerce, order_id: OrderId) -> Order:
+    """Shows an order; a partner sees its own lines."""
+    return commerce.orders.get(order_id)
+
+
+@post("/orders/{order_id:str}/cancel", scope="orders:write", refuses=[409])
+def cancel_order(commerce: Commerce, order_id: OrderId) -> Order:
+    """Cancels an open order; its units can be sold again."""
+    return commerce.orders.cancel(order_id)
+
+
+ROUTES = (place_order, list_orders, get_order, cancel_order)

@@ -1,0 +1,61 @@
+"""Routes of what a feed would do, and of the decisions about one that is held."""
+
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.job import Job, Without
+from commerce_core.plans.saved_plan import SavedPlan
+from entrypoints.http.kit.handlers import get, post
+from entrypoints.http.kit.values import FeedId, JobId
+from entrypoints.reading import optional
+
+
+@frozen(kw_only=True)
+class Rejection:
+    """Why a held feed is rejected."""
+
+    note: str | None = optional(None, "The reason, kept for the record; at most 1,000 characters.")
+
+
+@frozen(kw_only=True)
+class Approval(Rejection):
+    """How a held feed is approved, and why."""
+
+    without: tuple[Without, ...] = optional((), "What to leave out of it.")
+
+
+@get("/jobs/{job_id:str}/plan", scope="feeds:read")
+def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
+    """Shows what a job would do to the catalog, or did, and what the guards found."""
+    return commerce.plans.get(job_id)
+
+
+@post(
+    "/feeds/{feed_id:str}/approve",
+    scope="feeds:write",
+    refuses=[409],
+    example={"note": "The season is over."},
+)
+def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
+    """Applies a held feed, which is planned anew for it; returns its finished job.
+
+    If it would now do more than was approved, the refusal shows the new `plan`.
+    """
+    return commerce.plans.approve(feed_id, without=payload.without, note=payload.note)
+
+
+@post(
+    "/feeds/{feed_id:str}/reject",
+    scope="feeds:write",
+    refuses=[409],
+    example={"note": "Half of it is missing."},
+)
+def reject_feed(commerce: Commerce, feed_id: FeedId, payload: Rejection) -> Feed:
+    """Turns a held feed down for good."""
+    return commerce.plans.reject(feed_id, note=payload.note)
+
+
+ROUTES: Final = (get_plan, approve_feed, reject_feed)

@@ -1,0 +1,244 @@
+"""Reading what was written outside, strictly: nothing is coerced, nothing unknown is passed over.
+
+What is read is described by attrs classes. Every fault is reported at once, each with the JSON
+pointer of its place. HTTP and the files of profiles are read by this.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import NoneType
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import get_type_hints as hints_of
+
+import attrs
+from attrs import define, field
+
+from commerce_core.base.errors import Fault, InvalidInput, Malformed
+from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.profiles.profile import Column, Profile
+from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, word
+
+LONGEST_NUMBER: Final = 100
+"""Digits of a number in JSON."""
+MISSING: Final[Any] = object()
+"""What stands for a value that wasn't sent, or that has a fault."""
+
+T = TypeVar("T")
+
+
+def optional(default: object, meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.field
+    """A field with a default, and what the API's description states about it."""
+    return attrs.field(default=default, metadata={"meaning": meaning, "schema": schema})
+
+
+def required(meaning: str, **schema: object) -> Any:  # noqa: ANN401 as attrs.field
+    """A field that has to be sent, and what the API's description states about it."""
+    return attrs.field(metadata={"meaning": meaning, "schema": schema})
+
+
+def sent(change: object) -> dict[str, Any]:
+    """The fields of a change that were sent, with their values."""
+    values = attrs.asdict(cast("Any", change), recurse=False)
+    return {name: value for name, value in values.items() if value is not MISSING}
+
+
+def read_json(kind: type[T], content: bytes, leaves: Mapping[Hint, Read] | None = None) -> T:
+    """JSON as that class; Malformed if it isn't JSON, InvalidInput if it is another thing."""
+    try:
+        parsed = json.loads(
+            content.decode("utf-8"),
+            parse_constant=_no_number,
+            parse_int=_whole_number,
+            object_pairs_hook=_object_of,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Malformed.at("", "not_json", f"The body is not JSON: {_why(error)}.") from error
+    return read_value(kind, parsed, "The body isn't as it has to be.", leaves=leaves)
+
+
+def read_value(
+    kind: type[T],
+    value: object,
+    detail: str,
+    *,
+    leaves: Mapping[Hint, Read] | None = None,
+    refusal: type[InvalidInput] = InvalidInput,
+) -> T:
+    """What was parsed already as that class, just as strictly."""
+    reading = Reading(leaves or LEAVES)
+    read = reading.read(kind, value, "")
+    if reading.faults:
+        raise refusal(detail, faults=reading.faults)
+    return read
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(f"a number has over {LONGEST_NUMBER} digits")
+    return int(digits)
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has one name twice")
+    return found
+
+
+def name_of(attribute: "attrs.Attribute[Any]") -> str:
+    """The name outside: `from_` is `from`, which Python keeps for itself."""
+    return attribute.name.rstrip("_")
+
+
+@cache
+def fields_of(kind: type[Any]) -> Mapping[str, tuple["attrs.Attribute[Any]", Hint]]:
+    """The fields of a class and their types, by their names outside."""
+    hints = hints_of(kind)
+    return {name_of(each): (each, hints[each.name]) for each in attrs.fields(kind)}
+
+
+def pointer(at: str, place: str | int) -> str:
+    """The JSON pointer of a member of what stands at that pointer."""
+    escaped = str(place).encode(errors="backslashreplace").decode()
+    return f"{at}/{escaped.replace('~', '~0').replace('/', '~1')}"
+
+
+@define
+class Reading:
+    """One value being read, and all that is wrong with it so far."""
+
+    leaves: Mapping[Hint, Read]
+    faults: list[Fault] = field(factory=list[Fault])
+
+    def read(self, kind: Hint, value: Any, at: str) -> Any:  # noqa: ANN401 of that kind
+        """The value; MISSING if it has a fault."""
+        try:
+            return self._read(kind, value, at)
+        except InvalidValue as error:
+            self.faults.append(Fault(at, error.code, error.detail))
+            return MISSING
+
+    def _read(self, kind: Hint, value: Any, at: str) -> Any:  # noqa: ANN401 of that kind
+        origin, arguments = get_origin(kind), get_args(kind)
+        if kind in self.leaves:
+            return self.leaves[kind](value)
+        if kind in _WRITTEN_SHORTER:
+            return _WRITTEN_SHORTER[kind](self, value, at)
+        if NoneType in arguments:
+            rest = tuple(each for each in arguments if each is not NoneType)
+            return None if value is None else self._read(Union[rest], value, at)  # noqa: UP007
+        if origin is Literal:
+            return word(arguments, value)
+        if origin is tuple:
+            members = enumerate(only(list, "not_a_list", "A list", value))
+            return tuple([self.read(arguments[0], each, pointer(at, n)) for n, each in members])
+        if origin is Mapping:
+            places = {name: pointer(at, name) for name in _table(value)}
+            name, member = arguments
+            return {
+                self.read(name, each, place): self.read(member, value[each], place)
+                for each, place in places.items()
+            }
+        return self.fields(kind, value, at)
+
+    def fields(self, kind: type[Any], value: object, at: str) -> Any:  # noqa: ANN401 of that kind
+        """An object with the fields of the class, no others."""
+        known, given, found = fields_of(kind), _table(value), dict[str, Any]()
+        for name, (attribute, hint) in known.items():
+            if name in given:
+                found[attribute.name] = self.read(hint, given[name], pointer(at, name))
+            elif attribute.default is attrs.NOTHING:
+                self.faults.append(Fault(pointer(at, name), "required", f"{name} is required."))
+        for name in sorted(given.keys() - known.keys()):
+            detail = f"{name[:80]!r} is not known here."
+            self.faults.append(Fault(pointer(at, name), "unknown_field", detail))
+        return MISSING if self.faults else kind(**found)
+
+
+def _table(value: object) -> dict[str, Any]:
+    return only(dict, "not_an_object", "An object", value)
+
+
+# What may be written shorter than its class has it
+
+
+@attrs.frozen
+class RejectionThreshold:
+    """The feed is rejected beyond this number, or this share, of rejected records."""
+
+    share: Share | None = optional(None, "0 to 1, shown as text.")
+    count: int | None = optional(None, "From 0.", minimum=0)
+
+
+@attrs.frozen
+class RejectBeyond:
+    """A feed is rejected beyond a threshold."""
+
+    threshold: RejectionThreshold = required("Share, count, or both.", minProperties=1)
+
+
+def _on_error(reading: Reading, value: object, at: str) -> OnError:
+    """`records`, `feed`, or the threshold beyond which the feed is rejected."""
+    if value in ("records", "feed"):
+        return REJECT_RECORDS if value == "records" else REJECT_FEED
+    wanted = "records, feed, or an object with a threshold"
+    beyond = reading.fields(RejectBeyond, only(dict, "not_one_of", wanted, value), at)
+    if beyond is MISSING:
+        return MISSING
+    if beyond.threshold == RejectionThreshold():
+        raise InvalidValue("no_threshold", "A threshold has a share, a count, or both.")
+    return OnError(beyond.threshold.share, beyond.threshold.count)
+
+
+def _column(reading: Reading, value: object, at: str) -> Column:
+    """A table, or just the header or headers it is fed from."""
+    table = {"from": cast("object", value)} if isinstance(value, str | list) else value
+    return reading.fields(Column, _with(table, "from", _listed), at)
+
+
+def _profile(reading: Reading, value: object, at: str) -> Profile:
+    """One template may stand for a list of one; a constant's number or boolean for its text."""
+    listed = _with(value, "identity", _listed)
+    return reading.fields(Profile, _with(listed, "constants", _as_texts), at)
+
+
+def _with(value: object, name: str, change: Read) -> object:
+    """The object, with the member of that name changed."""
+    if not isinstance(value, dict) or name not in value:
+        return cast("object", value)
+    table = cast("dict[str, object]", value)
+    return {**table, name: change(table[name])}
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_texts(table: object) -> object:
+    if not isinstance(table, dict):
+        return table
+    return {name: _as_text(each) for name, each in cast("dict[str, object]", table).items()}
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int) else value
+
+
+_WRITTEN_SHORTER: Final[Mapping[type, Callable[[Reading, Any, str], Any]]] = {
+    OnError: _on_error,
+    Column: _column,
+    Profile: _profile,
+}

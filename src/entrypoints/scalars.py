@@ -1,0 +1,105 @@
+"""Values of one type: texts, numbers, booleans, amounts, times; and how strictly each is read."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, NewType, cast
+
+Moment = datetime | date
+"""A time, or a day, which stands for its first moment."""
+Share = NewType("Share", Decimal)
+Hint = Any
+"""A type as annotations have it: a class, a union, a literal."""
+Read = Callable[[Any], Any]
+"""Reads a value of one type, or raises InvalidValue."""
+
+YEARS: Final = range(1900, 3000)
+"""Times outside can't be expressed in every time zone."""
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_TIME: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+class InvalidValue(ValueError):
+    """A value that isn't of its field's type; `detail` is what is wanted."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def text(value: object) -> str:
+    """A text that a database can store."""
+    if _UNSTORABLE.search(only(str, "not_a_text", "A text", value)):
+        raise InvalidValue("bad_text", "A text has no NUL, and no half of a surrogate pair.")
+    return cast("str", value)
+
+
+def matching(pattern: str, make: Read, code: str, wanted: str, value: object) -> Any:  # noqa: ANN401
+    """What is made of a text of that form."""
+    if not re.fullmatch(pattern, text(value), re.ASCII):
+        raise InvalidValue(code, f"{wanted} is wanted.")
+    return make(value)
+
+
+def only(kind: type, code: str, wanted: str, value: object) -> Any:  # noqa: ANN401 of that type
+    """A value that has this very type."""
+    if type(value) is not kind:
+        raise InvalidValue(code, f"{wanted} is wanted.")
+    return value
+
+
+def word(words: tuple[str, ...], value: object) -> str:
+    """One of these words."""
+    if (found := text(value)) not in words:
+        raise InvalidValue("not_one_of", f"One of {', '.join(words)} is wanted.")
+    return found
+
+
+def _checked_time(found: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(found.upper())
+    except ValueError as error:
+        raise InvalidValue("not_a_time", f"There is no such time: {error}.") from error
+    if time.year not in YEARS:
+        raise InvalidValue("not_a_time", f"Years are {YEARS[0]} to {YEARS[-1]}.")
+    return time
+
+
+def _instant(value: object) -> datetime:
+    # A `+` that wasn't escaped in a query arrives as a blank.
+    found = re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", text(value), flags=re.ASCII)
+    wanted = "A time as 2026-06-17T14:00:00Z"
+    return matching(_TIME, _checked_time, "not_a_time", wanted, found).astimezone(UTC)
+
+
+def _moment(value: object) -> Moment:
+    is_day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", found := text(value), re.ASCII)
+    return _checked_time(found).date() if is_day else _instant(found)
+
+
+def _share(value: object) -> Decimal:
+    """A share as a number or as decimal text."""
+    found = str(value) if type(value) in (int, float, str) else ""
+    wanted = "A share of 0 to 1, as 0.05,"
+    return matching(r"[01]|0\.[0-9]{1,12}|1\.0{1,12}", Decimal, "bad_share", wanted, found)
+
+
+WHOLE_NUMBER: Final = ("not_a_whole_number", "A whole number")
+YES_NO: Final = ("not_a_boolean", "true or false")
+_AMOUNT: Final = (r"[0-9]{1,12}(\.[0-9]{1,4})?", Decimal, "not_an_amount")
+LEAVES: Final[Mapping[Hint, Read]] = {
+    str: text,
+    int: partial(only, int, *WHOLE_NUMBER),
+    bool: partial(only, bool, *YES_NO),
+    Decimal: partial(matching, *_AMOUNT, "A decimal number as 79.90"),
+    datetime: _instant,
+    Moment: _moment,
+    Share: _share,
+}
+"""How values that have a type already are read."""
