@@ -15,7 +15,8 @@ from commerce_core.ports import Store
 from commerce_core.sources import Source
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE
 
 BODY = b"sku,product_name\nA,Lamp\n"
 NO_CATALOG = b"colour,size\nred,5\n"

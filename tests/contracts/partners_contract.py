@@ -1,6 +1,5 @@
 """What the collections of partners, sources and keys promise."""
 
-import time
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -15,7 +14,8 @@ from commerce_core.profiles import CANONICAL, UNPROFILED, Column, Group, Profile
 from commerce_core.sources import OnError
 from tests.contracts import samples
 from tests.contracts.samples import DAY, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE, assert_waits
 
 
 class TestPartners:
@@ -253,8 +253,7 @@ class TestSources:
             looking = meanwhile(look)
             unit.feeds.add(feed)
             unit.jobs.add(samples.job(feed))
-            time.sleep(0.02)
-            assert not looking.done()
+            assert_waits(looking)
         assert [job.feed_id for job in looking.result(PATIENCE)] == [feed.feed_id]
 
     def test_a_source_begins_without_a_profile(self, store: Store):

@@ -17,7 +17,8 @@ from commerce_core.products import ProductQuery
 from commerce_core.sales import SalesQuestion
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE
 
 
 class Oops(Exception):

@@ -20,8 +20,9 @@ from commerce_core.sources import Source
 from commerce_core.versions import START, ChangeQuery, PastQuery, Version, behind, place
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
-from tests.contracts.threads import PATIENCE, meanwhile
+from tests.contracts.threads import meanwhile
 from tests.strategies import FeedFile, feed_series
+from tests.support.waiting import PATIENCE
 
 
 def changes(
