@@ -19,6 +19,7 @@ from commerce_core.products import ProductQuery
 from commerce_core.rekeying import MOST_PAIRS_LISTED, Pair
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
+from tests.support.examples import scaled
 
 MOST_PROBLEMS = 30
 
@@ -82,7 +83,7 @@ def reference(unit: UnitOfWork, incoming: Incoming, records: Sequence[Record]) -
 
 
 class TestPlans:
-    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=20)
+    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=scaled(20))
     @given(
         seed=st.integers(0, 10**9),
         count=st.sampled_from([3, 20, 120]),

@@ -28,6 +28,7 @@ from entrypoints.worker import no_lease
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 from tests.strategies import MARKS, MODES, SentFile, sent_files
+from tests.support.examples import scaled
 
 OF_CURRENCIES = {"too_many_decimals", "missing_currency"}
 """In a delta a price that names no currency first takes its product's, in a full feed never."""
@@ -121,7 +122,7 @@ def count_of(job: Job) -> int:
 
 
 class TestReports:
-    @settings(max_examples=30, suppress_health_check=ONE_STORE_AND_ANOTHER)
+    @settings(max_examples=scaled(30), suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(file=sent_files())
     def test_a_report_fed_back_unchanged_is_rejected_the_same(
         self, commerce: Commerce, file: SentFile
@@ -147,7 +148,7 @@ class TestReports:
                 break
             report = desk.report(again)
 
-    @settings(max_examples=30, suppress_health_check=ONE_STORE_AND_ANOTHER)
+    @settings(max_examples=scaled(30), suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(file=sent_files())
     def test_a_mended_report_is_taken(self, commerce: Commerce, file: SentFile):
         """With valid values in its rows no record is rejected, and the products are there."""

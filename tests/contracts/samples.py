@@ -21,11 +21,12 @@ from commerce_core.products import Product, ProductQuery
 from commerce_core.publications import Publication
 from commerce_core.sales import SalesEntry
 from commerce_core.sources import Source
+from tests.support.examples import ONE_FIXTURE
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 ALL_COLUMNS = {name: name.upper() for name in ("sku", *PRODUCT_FIELDS)}
-ONE_STORE_AND_ANOTHER = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+ONE_STORE_AND_ANOTHER = (*ONE_FIXTURE, HealthCheck.differing_executors)
 """Each promise is tried on a fresh store once, and on every kind of store in its own module."""
 _numbers = itertools.count(1)
 

@@ -14,6 +14,8 @@ from tests.commands import COMMERCE, Answer, commerce
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.processes
+
 FEEDS = Path(__file__).parents[2] / "examples" / "feeds"
 
 

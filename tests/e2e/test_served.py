@@ -20,6 +20,8 @@ from attrs import frozen
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.processes
+
 COMMERCE = Path(sys.executable).with_name("commerce")
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,cheap,USD\n"
 FUZZ_CASES = int(os.environ.get("FUZZ_CASES", "300"))
@@ -161,7 +163,7 @@ def test_the_log_is_lines_of_json_without_the_key(served: Served):
         assert private not in text
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.parametrize("with_real_ids", [False, True], ids=["any ids", "real ids"])
 def test_nothing_that_can_be_sent_makes_it_fail(
     served: Served, tmp_path: Path, *, with_real_ids: bool

@@ -19,6 +19,8 @@ from adapters.embedded_postgres import running_postgres, supervisor
 from commerce_core.errors import Unavailable
 from tests.support.waiting import pause, until
 
+pytestmark = pytest.mark.processes
+
 # A user of its own: says its address, and stays until its standard input ends, or it is killed.
 USER = """
 import sys

@@ -27,6 +27,8 @@ from tests.servers.platform import Platform
 from tests.servers.postgres import Postgres, running_server
 from tests.support.waiting import PATIENCE, outlast, pause, until
 
+pytestmark = pytest.mark.processes
+
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,7.00,USD\n"
 
 

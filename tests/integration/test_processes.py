@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from attrs import define, evolve, frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres import PostgresStore
+from adapters.postgres.store import Unit
 from commerce_core.errors import RunLost
 from commerce_core.intake import Receipt
 from commerce_core.jobs import MOST_SILENT_ENDS
@@ -30,6 +32,8 @@ from commerce_core.usecases import Commerce
 from entrypoints.worker import Worker
 from tests.servers.platform import Platform, finished
 from tests.support.waiting import PATIENCE, outlast, pause, until
+
+pytestmark = pytest.mark.processes
 
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,7.00,USD\n"
 KILLED = -signal.SIGKILL
@@ -190,17 +194,38 @@ def test_an_outage_counts_against_no_feed(platform: Platform, commerce: Commerce
 
 
 def test_a_worker_that_is_told_to_end_finishes_its_job_and_takes_no_other(
-    platform: Platform, commerce: Commerce
+    platform: Platform, commerce: Commerce, connect: Callable[[], psycopg.Connection]
 ):
     """SIGTERM in the middle of a feed: that feed is applied, the next one is left to others."""
     first, second = send(commerce, "Aroma"), send(commerce, "Bouquet")
-    with platform.worker(COMMERCE_FAIL_AT="publications.add.before:stop") as worker:
-        until(lambda: stopped(worker.pid))
-        worker.send_signal(signal.SIGTERM)
-        worker.send_signal(signal.SIGCONT)
+    db = connect()
+    with platform.worker() as worker:
+        with db.transaction():
+            db.execute("SELECT FROM publication_clock FOR UPDATE")  # so the feed can't end
+            until(lambda: waits_for_a_lock(commerce))
+            worker.send_signal(signal.SIGTERM)
+            until(lambda: has_taken(signal.SIGTERM, worker.pid))
         assert worker.wait(PATIENCE) == 0
     assert commerce.intake.get_job(first.job_id).status == "completed"
     assert commerce.intake.get_job(second.job_id).status == "queued"
+
+
+def waits_for_a_lock(commerce: Commerce) -> bool:
+    """Whether any session of the database does."""
+    query = """
+        SELECT count(*)
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """
+    with commerce.context.store.begin() as unit:
+        return cast("Unit", unit).partners._db.execute(query).fetchone() != (0,)
+
+
+def has_taken(number: signal.Signals, pid: int) -> bool:
+    """Whether no such signal waits for the process to take it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (waiting,) = re.findall(r"ShdPnd:\s*([0-9a-f]+)", status)
+    return not int(waiting, 16) >> (number - 1) & 1
 
 
 @frozen
@@ -256,21 +281,23 @@ def test_a_job_that_takes_too_long_is_given_back(platform: Platform, commerce: C
     assert job.summary.records_read == 2
 
 
-def test_a_run_that_failed_leaves_its_session_to_others(store: PostgresStore, commerce: Commerce):
+def test_a_run_that_failed_leaves_its_session_to_others(store: PostgresStore, platform: Platform):
     """The takeover of a run that failed ends no session: its connection has other work by then."""
-    receipt = send(commerce, "Aroma")
-    brief = Commerce(evolve(commerce.context, lease=timedelta(milliseconds=1)))
-    broken = Commerce(evolve(brief.context, files=cast("Files", _Broken(commerce.context.files))))
-    job = broken.intake.claim()
-    assert job
-    with pytest.raises(ZeroDivisionError):
-        broken.intake.execute(job)
-    with commerce.context.store.begin() as unit:  # the same connection, as the pool gives it again
-        outlast(brief.context.lease)
-        with store.begin() as other:
-            taken = other.jobs.claim(job.created_at, LONG)
-        assert taken
-        assert unit.jobs.get(receipt.job_id).attempts == 2
+    platform.lease = timedelta(seconds=0.2)
+    with platform.opened() as commerce:
+        receipt = send(commerce, "Aroma")
+        files = cast("Files", _Broken(commerce.context.files))
+        broken = Commerce(evolve(commerce.context, files=files))
+        job = broken.intake.claim()
+        assert job
+        with pytest.raises(ZeroDivisionError):
+            broken.intake.execute(job)
+        with commerce.context.store.begin() as unit:  # the same connection, as the pool gives it
+            outlast(platform.lease)
+            with store.begin() as other:
+                taken = other.jobs.claim(job.created_at, LONG)
+            assert taken
+            assert unit.jobs.get(receipt.job_id).attempts == 2
 
 
 @frozen

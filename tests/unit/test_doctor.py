@@ -21,6 +21,7 @@ from entrypoints.profile_files import read_profile, write_toml
 from entrypoints.shapes import shape
 from tests.strategies import FeedFile, feed_files
 from tests.support.effort import assert_effort
+from tests.support.examples import scaled
 
 PLAIN = "sku,product_name,price,currency\nA-1,Lamp,12.50,EUR\nA-2,Chair,80,EUR\n"
 
@@ -87,7 +88,7 @@ def test_any_text_gets_a_diagnosis(header: str, text: str, encoding: str):
     check_adds_up(look((header + text).encode(encoding, "replace")))
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(feed_files())
 def test_what_the_doctor_counts_is_what_intake_reads(file: FeedFile):
     told = look(file.body, Asked(profile=Profile(), mode=file.mode, currency=file.currency))

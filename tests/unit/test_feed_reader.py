@@ -15,6 +15,7 @@ from commerce_core.partners import Mode
 from commerce_core.profiles import Column, Profile
 from tests.strategies import FeedFile, feed_files
 from tests.support.effort import assert_effort
+from tests.support.examples import scaled
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -375,7 +376,7 @@ def test_where_the_right_value_is_certain_the_hint_has_it(
 # --- properties -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=scaled(200))
 @given(feed_files())
 def test_any_file_reads_to_records_that_hold_together(file: FeedFile):
     columns, records = file.read()

@@ -24,6 +24,7 @@ from commerce_core.plans import (
 )
 from commerce_core.products import Product
 from tests.strategies import SKUS, FeedFile, feed_files, feed_series
+from tests.support.examples import scaled
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 COLUMNS = {"sku": "Artikel", "product_name": "Name", "price": "Preis", "currency": "Währung"}
@@ -418,7 +419,7 @@ def summary(plan: Plan, records: Sequence[Record]) -> Summary:
     return Summary(len(records), **counts, absent=plan.absent, removed=plan.removed)
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(series)
 def test_no_record_is_lost_and_the_catalog_grows_by_what_is_told(feeds: list[tuple[FeedFile, str]]):
     catalog = Catalog()
@@ -430,7 +431,7 @@ def test_no_record_is_lost_and_the_catalog_grows_by_what_is_told(feeds: list[tup
         summary(plan, records).check(before, len(catalog.active(source)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(series, feed_files(most_skus=6), sources)
 def test_the_same_feed_twice_changes_nothing_the_second_time(
     earlier: list[tuple[FeedFile, str]], file: FeedFile, source: str
@@ -445,7 +446,7 @@ def test_the_same_feed_twice_changes_nothing_the_second_time(
     assert fates(again).keys() <= {"unchanged", "rejected", "duplicate", "absent"}
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(feed_series(), feed_files(most_skus=6).filter(lambda file: file.mode == "full"))
 def test_after_a_full_feed_the_source_has_what_the_file_accepted_or_named(
     earlier: list[FeedFile], file: FeedFile
@@ -464,7 +465,7 @@ def test_after_a_full_feed_the_source_has_what_the_file_accepted_or_named(
         assert left <= named
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(series)
 def test_every_product_has_a_currency_with_its_price_and_amounts_that_fit_it(
     feeds: list[tuple[FeedFile, str]],
@@ -480,7 +481,7 @@ def test_every_product_has_a_currency_with_its_price_and_amounts_that_fit_it(
                 assert str(money.round(amount)) == str(amount)
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(feed_series())
 def test_changes_differ_from_what_was_and_touch_no_field_the_file_lacks(feeds: list[FeedFile]):
     catalog = Catalog()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from commerce_core.errors import InvalidInput
 from commerce_core.profiles import LONGEST_MATCHED, Column, Profile, Skip, why_unsafe
 from tests.support.effort import assert_effort
+from tests.support.examples import scaled
 
 HOSTILE_CELLS = tuple(
     (part * LONGEST_MATCHED)[: LONGEST_MATCHED - 1] + end
@@ -55,7 +56,7 @@ parts = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=scaled(150))
 @given(st.lists(parts, max_size=7), st.lists(parts, max_size=3))
 @example([], ["a{0,2000}"] * 3)
 def test_whatever_is_taken_is_quick(inside: list[str], after: list[str]):
