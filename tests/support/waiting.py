@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final
 
-PATIENCE: Final = 25.0
+PATIENCE: Final = 300.0
 """Seconds after which an event that hasn't come counts as one that never will."""
 _BETWEEN_LOOKS: Final = 0.02
 _A_MOMENT: Final = 0.03
