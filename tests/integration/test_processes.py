@@ -348,7 +348,7 @@ def test_nothing_of_a_killed_server_is_left(platform: Platform, commerce: Commer
 
 def _is_free(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:
         return True
     except OSError:
