@@ -27,11 +27,12 @@ install: .venv/.runtime  ## .venv with all that running needs; .venv/bin/commerc
 demo: .venv/.runtime  ## the whole way of a feed, narrated; SERVE=1 leaves the server up
 	@$(BIN)/commerce demo $(if $(filter-out 0,$(SERVE)),--serve)
 
-test: .venv/.test  ## every test, in random order; ARGS="-k orders" goes to pytest
-# What is not covered: .venv/bin/coverage report -m
-	@$(BIN)/pytest -n 2 --cov --cov-report= $(ARGS) || { \
-		echo "What failed is tried once more, alone: a fault fails again, a race with a busy machine doesn't."; \
-		$(BIN)/pytest --last-failed --last-failed-no-failures=none $(ARGS); }
+# Tests that share a server or a database stay in one process (loadgroup).
+PYTEST := $(BIN)/pytest --dist loadgroup
+
+test: .venv/.test  ## the quick tests, in random order, in minutes; ARGS="-k orders" goes to pytest
+# Long ones too: make test ARGS="-m '' -k orders". With all examples: --hypothesis-profile=long
+	@$(PYTEST) -n 2 -m "not slow and not processes and not fuzz" $(ARGS)
 
 fuzz: .venv/.test  ## every reader against damaged bytes, for SECONDS=900; SEED=n does it again
 	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),900) $(SEED)
@@ -59,14 +60,24 @@ bench: .venv/.test .venv/.dlt  ## measures us and the rivals side by side; ROWS=
 bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)
 
-check: .venv/.check  ## the whole gate: format, lint, imports, types, tests, docs
+# CI reads the last line, which is pytest's closing one.
+check: .venv/.check  ## the whole gate: format, lint, imports, types, docs, every test at length
+	@echo "format ..."
 	@$(call quietly,$(BIN)/ruff format --check .)
+	@echo "lint ..."
 	@$(call quietly,$(BIN)/ruff check --output-format concise .)
+	@echo "imports ..."
 	@$(call quietly,$(BIN)/lint-imports)
+	@echo "types ..."
 	@$(call quietly,$(BIN)/pyright)
-	@$(MAKE) --no-print-directory docs clients
-	@out=$$($(MAKE) --no-print-directory test 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }; \
-		printf '%s\n' "$$out" | tail -n 1
+	@echo "docs ..."
+	@$(MAKE) --no-print-directory docs
+	@echo "clients ..."
+	@$(MAKE) --no-print-directory clients
+	@echo "tests, all of them (some ten minutes) ..."
+# What is not covered: .venv/bin/coverage report -m
+	@out=$$($(PYTEST) -n 2 --hypothesis-profile=long --cov --cov-report= 2>&1) || \
+		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1
 
 clients: .venv/.check .venv/.clients  ## clients are generated from the API's description, and used
 	@$(call quietly,$(BIN)/pytest -q tests/clients/generated.py)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sybil import Example, Sybil
@@ -56,9 +57,17 @@ def reader(terminal: Terminal) -> Sybil:
     return Sybil(parsers=[*blocks, SkipParser()])
 
 
+def pages_to_run() -> Iterator[Any]:
+    """Each page; all but README.md that have a session in a shell are left to `make check`."""
+    for page in DOCUMENTS:
+        in_a_shell = "console" in FENCE.findall(page.read_text("utf-8")) and page != DOCUMENTS[0]
+        marks = [pytest.mark.processes] if in_a_shell else []
+        yield pytest.param(page, marks=marks, id=str(page.relative_to(HOUSE)))
+
+
 # One test per page: its examples build on one another, and tests run in any order and in two
 # processes.
-@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(HOUSE)))
+@pytest.mark.parametrize("page", list(pages_to_run()))
 def test_examples_run_as_printed(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:

@@ -1,6 +1,5 @@
 """What the collections of events and of audit entries promise."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,8 @@ from commerce_core.base.paging import every
 from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, SECOND, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE, until
 
 ANY = EventQuery()
 
@@ -124,11 +124,15 @@ class TestEvents:
         def follow() -> list[str]:
             seen: list[str] = []
             after: int | None = None
-            until = time.monotonic() + PATIENCE
-            while len(seen) < 48 and time.monotonic() < until:
+
+            def is_at_the_end() -> bool:
+                nonlocal after
                 page = read(store, after, limit=5)
-                seen += [each.event_id for each in page.items]
+                seen.extend(each.event_id for each in page.items)
                 after = page.after
+                return len(seen) >= 48
+
+            until(is_at_the_end, every=0)
             return seen
 
         writers = [lambda own=own: write(own) for own in told]

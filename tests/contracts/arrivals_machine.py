@@ -33,6 +33,7 @@ from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts.samples import MINUTE, T0
+from tests.support.examples import scaled
 
 SKUS: Mapping[str, str] = {"main": "ABC", "outlet": "XYZ"}
 """What each source sells. A full feed has all of it, a delta a part."""
@@ -105,7 +106,7 @@ def agree(one: Store, other: Store, *, examples: int, steps: int) -> None:
     """Takes both stores through so many random histories of so many steps each."""
     run_state_machine_as_test(
         lambda: ArrivalsMachine((desk_on(one), desk_on(other))),  # type: ignore[arg-type] - as in store_machine
-        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),
+        settings=settings(max_examples=scaled(examples), stateful_step_count=steps),
     )
 
 

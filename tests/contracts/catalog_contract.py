@@ -1,7 +1,6 @@
 """What the collections of products and publications promise."""
 
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
@@ -23,8 +22,9 @@ from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, ONE_STORE_AND_ANOTHER, SECOND, T0, record
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
 from tests.support.strategies import FeedFile, feed_series
+from tests.support.waiting import PATIENCE, assert_waits, pause
 
 PROBLEM_LIMIT = 5
 
@@ -487,7 +487,7 @@ class TestCatalog:
         def buy() -> bool:
             with contextlib.suppress(SoldOut), store.begin() as unit:
                 product = unit.products.reserve({last_unit.product_id: 1})[last_unit.product_id]
-                time.sleep(0.005)
+                pause(0.005)
                 if product.quantity is not None and product.held > product.quantity:
                     raise SoldOut
                 return True
@@ -529,8 +529,7 @@ class TestCatalog:
                 samples.feed_context(first), samples.batches([record(2, "A")]), 9
             )
             waiting = meanwhile(compare)
-            time.sleep(0.02)
-            assert not waiting.done()
+            assert_waits(waiting)
             publication = samples.publication(first)
             unit.products.apply(plan, publication, samples.new_stem())
             unit.publications.add(publication, T0)

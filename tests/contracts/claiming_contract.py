@@ -16,7 +16,8 @@ from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
 from tests.contracts import samples
 from tests.contracts.samples import MINUTE, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE
 
 BODY = b"sku,product_name\nA,Lamp\n"
 NO_CATALOG = b"colour,size\nred,5\n"

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.commerce import Commerce
+from tests.support.examples import scaled
 
 SKUS = "ABCDEF"
 PRICES = ("10.00", "12.00", "15.00", "20.00", "30.00")
@@ -50,7 +51,7 @@ def drive(one: Commerce, other: Commerce, *, examples: int, steps: int) -> None:
     """Takes both platforms through so many random histories of so many steps each."""
     run_state_machine_as_test(
         lambda: HistoryMachine(one, other),  # type: ignore[arg-type] - a factory does as well
-        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),
+        settings=settings(max_examples=scaled(examples), stateful_step_count=steps),
     )
 
 

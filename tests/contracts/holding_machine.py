@@ -35,6 +35,7 @@ from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts.holding_contract import DAWN, Desk, Row, catalog, each, without, written
+from tests.support.examples import scaled
 
 COUNT = 12
 """Products of the catalog: few enough to be quick, and enough for ids that change to be seen."""
@@ -59,7 +60,7 @@ def agree(one: Store, other: Store, *, examples: int, steps: int) -> None:
     """Takes both stores through so many random histories of so many steps each."""
     run_state_machine_as_test(
         lambda: HoldingMachine((desk_on(one), desk_on(other))),  # type: ignore[arg-type] - as in store_machine
-        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),
+        settings=settings(max_examples=scaled(examples), stateful_step_count=steps),
     )
 
 

@@ -1,7 +1,6 @@
 """What the collections of feeds and jobs promise, and the queue that jobs make."""
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,8 @@ from commerce_core.feeds.summary import Stage, Summary
 from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE, assert_waits, outlast, pause
 
 SHORT = timedelta(milliseconds=30)
 """A lease that a test can outlive."""
@@ -31,10 +31,6 @@ def claimed(store: Store, lease: timedelta = MINUTE, job_id: str | None = None) 
     job = claim(store, lease, job_id)
     assert job is not None
     return job
-
-
-def outlive(lease: timedelta) -> None:
-    time.sleep(lease.total_seconds() + 0.005)
 
 
 def kept(store: Store, job: Job) -> Job:
@@ -242,8 +238,7 @@ class TestJobs:
             locked = unit.jobs.lock(job.job_id)
             seeing = meanwhile(see)
             unit.jobs.put(locked.release())
-            time.sleep(0.02)
-            assert not seeing.done()
+            assert_waits(seeing)
         assert seeing.result(PATIENCE) is True
 
     def test_a_query_keeps_what_fits_every_filter(
@@ -381,7 +376,7 @@ class TestJobs:
         """When its lease has run out a job is claimed again, as another attempt."""
         samples.queued(store, feed)
         first = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         second = claimed(store)
         assert second.job_id == first.job_id
         assert (first.attempts, second.attempts) == (1, 2)
@@ -392,14 +387,14 @@ class TestJobs:
         """A takeover may name the job."""
         job = samples.queued(store, feed, released=False)
         claimed(store, SHORT, job.job_id)
-        outlive(SHORT)
+        outlast(SHORT)
         assert claimed(store, job_id=job.job_id).attempts == 2
 
     def test_a_job_that_began_unreleased_is_taken_over(self, store: Store, feed: Feed):
         """A job that was claimed by its id, unreleased, isn't lost with the one who ran it."""
         job = samples.queued(store, feed, released=False)
         claimed(store, SHORT, job.job_id)
-        outlive(SHORT)
+        outlast(SHORT)
         assert claimed(store).job_id == job.job_id
 
     def test_an_expired_lease_comes_before_younger_jobs(self, store: Store, feed: Feed):
@@ -407,7 +402,7 @@ class TestJobs:
         job = samples.queued(store, feed)
         younger = samples.queued(store, feed)
         claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         assert claimed(store).job_id == job.job_id
         assert claim(store) is None
         assert kept(store, younger) == younger
@@ -418,7 +413,7 @@ class TestJobs:
         job = claimed(store, SHORT)
         with store.begin() as unit:
             unit.jobs.renew(job, Progress(), MINUTE)
-        outlive(SHORT)
+        outlast(SHORT)
         assert claim(store) is None
 
     def test_renewing_shows_progress(self, store: Store, feed: Feed):
@@ -435,7 +430,7 @@ class TestJobs:
         """A lease that ran out without a takeover can still be renewed."""
         samples.queued(store, feed)
         job = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         with store.begin() as unit:
             unit.jobs.renew(job, Progress(), MINUTE)
         assert claim(store) is None
@@ -459,7 +454,7 @@ class TestJobs:
                 unit.jobs.give_back(job, timedelta(), disconnected=severed)
         last = claimed(store, SHORT)
         assert (last.attempts, last.crashed_attempts, last.disconnected_attempts) == (4, 0, 2)
-        outlive(SHORT)
+        outlast(SHORT)
         again = claimed(store)
         assert (again.attempts, again.crashed_attempts, again.disconnected_attempts) == (5, 1, 2)
 
@@ -499,14 +494,14 @@ class TestJobs:
         job = claimed(store)
         with store.begin() as unit:
             unit.jobs.give_back(job, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         assert claimed(store).job_id == job.job_id
 
     def test_a_job_is_given_back_by_who_has_it(self, store: Store, feed: Feed):
         """`give_back` is RunLost for an attempt that was taken over, given back or finished."""
         samples.queued(store, feed)
         first = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         second = claimed(store)
         for attempt, ended in ((first, False), (second, True), (second, False)):
             if ended:
@@ -547,7 +542,7 @@ class TestJobs:
             return came
 
         with store.subscribe(woken.set):
-            time.sleep(0.3)  # a listener may hear something when it begins
+            pause(0.3)  # a listener may hear something when it begins
             woken.clear()
             job = samples.queued(store, feed, released=False)
             assert is_woken()
@@ -570,7 +565,7 @@ class TestJobs:
         """The first attempt of a job that a second one took over."""
         samples.queued(store, feed)
         job = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         claimed(store)
         return job
 

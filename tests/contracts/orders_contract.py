@@ -1,6 +1,5 @@
 """What the collections of orders, sales and answered requests promise."""
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -21,8 +20,9 @@ from commerce_core.ports.store import Store
 from commerce_core.pricing.price import Adjustment
 from tests.contracts import samples
 from tests.contracts.samples import DAY, ONE_STORE_AND_ANOTHER, SECOND, T0, line
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
 from tests.support import strategies
+from tests.support.waiting import PATIENCE, assert_waits, pause
 
 
 def kept(store: Store, order: Order) -> Order:
@@ -115,7 +115,7 @@ class TestOrders:
             try:
                 with store.begin() as unit:
                     locked = unit.orders.lock(order.order_id)
-                    time.sleep(0.01)
+                    pause()
                     unit.orders.put(locked.cancel(T0))
             except Conflict as refused:
                 return refused.code
@@ -252,7 +252,7 @@ class TestIdempotency:
                     return answered.order_id
                 order = samples.order(line())
                 unit.orders.add(order)
-                time.sleep(0.01)
+                pause()
                 unit.idempotency.keep("me", "key", order)
                 return order.order_id
 
@@ -272,6 +272,5 @@ class TestIdempotency:
             unit.idempotency.claim("me", "key", "digest", Order)
             unit.idempotency.keep("me", "key", samples.partner())
             waiting = meanwhile(claim)
-            time.sleep(0.02)
-            assert not waiting.done()
+            assert_waits(waiting)
         assert waiting.result(PATIENCE) is None

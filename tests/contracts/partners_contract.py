@@ -1,6 +1,5 @@
 """What the collections of partners, sources and keys promise."""
 
-import time
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -23,7 +22,8 @@ from commerce_core.profiles.profile import (
 )
 from tests.contracts import samples
 from tests.contracts.samples import DAY, T0
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE, assert_waits
 
 
 class TestPartners:
@@ -258,12 +258,11 @@ class TestSources:
 
         with store.begin() as unit:
             unit.sources.lock_shared(main.source_id)
-            read_only = meanwhile(look)
+            looking = meanwhile(look)
             unit.feeds.add(feed)
             unit.jobs.add(samples.job(feed))
-            time.sleep(0.02)
-            assert not read_only.done()
-        assert [job.feed_id for job in read_only.result(PATIENCE)] == [feed.feed_id]
+            assert_waits(looking)
+        assert [job.feed_id for job in looking.result(PATIENCE)] == [feed.feed_id]
 
     def test_a_source_begins_without_a_profile(self, store: Store):
         """`profile` is `UNPROFILED` before any was saved."""

@@ -20,6 +20,7 @@ from commerce_core.schema.fields import Value
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
+from tests.support.examples import scaled
 
 MOST_PROBLEMS = 30
 
@@ -83,7 +84,7 @@ def reference(unit: UnitOfWork, feed_context: FeedContext, records: Sequence[Rec
 
 
 class TestPlans:
-    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=20)
+    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=scaled(20))
     @given(
         seed=st.integers(0, 10**9),
         count=st.sampled_from([3, 20, 120]),

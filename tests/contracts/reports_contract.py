@@ -28,6 +28,7 @@ from commerce_core.usecases.context import Context
 from entrypoints.worker import no_lease
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
+from tests.support.examples import scaled
 from tests.support.strategies import MARKS, MODES, SentFile, sent_files
 
 OF_CURRENCIES = {"too_many_decimals", "missing_currency"}
@@ -122,7 +123,7 @@ def count_of(job: Job) -> int:
 
 
 class TestReports:
-    @settings(max_examples=30, suppress_health_check=ONE_STORE_AND_ANOTHER)
+    @settings(max_examples=scaled(30), suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(file=sent_files())
     def test_a_report_fed_back_unchanged_is_rejected_the_same(
         self, commerce: Commerce, file: SentFile
@@ -148,7 +149,7 @@ class TestReports:
                 break
             report = desk.report(again)
 
-    @settings(max_examples=30, suppress_health_check=ONE_STORE_AND_ANOTHER)
+    @settings(max_examples=scaled(30), suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(file=sent_files())
     def test_a_mended_report_is_taken(self, commerce: Commerce, file: SentFile):
         """With valid values in its rows no record is rejected, and the products are there."""

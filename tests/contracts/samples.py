@@ -24,11 +24,12 @@ from commerce_core.ports.store import Store
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
+from tests.support.examples import ONE_FIXTURE
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 ALL_COLUMNS = {name: name.upper() for name in ("sku", *PRODUCT_FIELDS)}
-ONE_STORE_AND_ANOTHER = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+ONE_STORE_AND_ANOTHER = (*ONE_FIXTURE, HealthCheck.differing_executors)
 """Each promise is tried on a fresh store once, and on every kind of store in its own module."""
 _numbers = itertools.count(1)
 

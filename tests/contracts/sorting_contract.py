@@ -21,6 +21,7 @@ from commerce_core.schema.fields import Mode
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, SECOND, T0, record
+from tests.support.examples import scaled
 
 Order = Literal["asc", "desc"]
 SORTS: tuple[SortBy, ...] = get_args(SortBy)
@@ -137,7 +138,7 @@ def pages(unit: UnitOfWork, query: ProductQuery, limit: int) -> Iterator[Product
 
 
 class TestProductLists:
-    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, deadline=None, max_examples=40)
+    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=scaled(40))
     @given(told(), st.integers(1, 4))
     def test_a_list_is_what_fits_in_its_order(
         self, store: Store, feeds: Sequence[NewEvent], limit: int
@@ -241,7 +242,7 @@ class TestProductLists:
         with store.begin() as unit, pytest.raises(Malformed):
             unit.products.page(ProductQuery(sort_by=sort_by), position, 5)
 
-    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, deadline=None, max_examples=40)
+    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=scaled(40))
     @given(
         st.lists(st.tuples(records(), choice(["full", "delta", "delta"])), min_size=2, max_size=6),
         choice(SORTS),

@@ -48,6 +48,7 @@ from commerce_core.orders.order import (
 from commerce_core.ports.store import Store, UnitOfWork
 from tests.contracts import samples
 from tests.contracts.samples import SECOND, T0
+from tests.support.examples import scaled
 from tests.support.strategies import SKUS, FeedFile, feed_files, moments, offers, sales_questions
 
 PROBLEM_LIMIT = 4
@@ -75,7 +76,7 @@ def agree(one: Store, other: Store, *, examples: int, steps: int) -> None:
     """Drives both stores through so many random runs of so many steps each."""
     run_state_machine_as_test(
         lambda: StoreMachine(one, other),  # type: ignore[arg-type] - a factory does as well
-        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),
+        settings=settings(max_examples=scaled(examples), stateful_step_count=steps),
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from tests.support.waiting import PATIENCE
+
 T = TypeVar("T")
-PATIENCE = 20.0
-"""Seconds after which a call counts as stuck."""
 
 
 def together(*calls: Callable[[], T]) -> list[T]:

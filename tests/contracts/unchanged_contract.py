@@ -20,6 +20,7 @@ from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
+from tests.support.examples import scaled
 
 HEADER = "sku,product_name,price,quantity,brand,deleted"
 ROWS = (
@@ -126,7 +127,7 @@ class TestMatching:
     def engine(self) -> FeedEngine:
         return ReferenceEngine()
 
-    @settings(max_examples=40, suppress_health_check=ONE_STORE_AND_ANOTHER)
+    @settings(max_examples=scaled(40), suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(files=FILES)
     def test_recognising_records_changes_nothing(
         self, store: Store, engine: FeedEngine, files: list[tuple[Mode, str, list[str]]]

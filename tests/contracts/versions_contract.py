@@ -20,8 +20,9 @@ from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
-from tests.contracts.threads import PATIENCE, meanwhile
+from tests.contracts.threads import meanwhile
 from tests.support.strategies import FeedFile, feed_series
+from tests.support.waiting import PATIENCE
 
 
 def changes(

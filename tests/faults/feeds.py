@@ -21,10 +21,11 @@ from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from tests.faults.house import House, feed_of, house, is_root, load, working
 from tests.faults.places import places_of
-from tests.support.servers.platform import Platform, finished, until
+from tests.support.servers.platform import Platform, finished
 from tests.support.servers.postgres import running_server
 from tests.support.servers.proxy import Proxy, proxy_before
 from tests.support.servers.swift import running_swift
+from tests.support.waiting import until
 
 BEFORE = feed_of(1500)
 AFTER = feed_of(1900, price="1.10", without_each=10)
@@ -272,7 +273,7 @@ def files_far_away(folder: Path) -> str:
                         until(lambda j=job_id: commerce.jobs.get(j).attempts > 0)
                         time.sleep(1)
                         wire.refuses = False
-                    job = finished(commerce, job_id, 180)
+                    job = finished(commerce, job_id)
                 assert (job.status, job.crashed_attempts) == ("completed", 0), job
                 assert catalog(home, fault) == new, fault
                 told.append(f"{fault} {job.attempts}")
@@ -339,14 +340,14 @@ def _database_full(folder: Path) -> Job:
             big = io.BytesIO(feed_of(400_000))
             job_id = commerce.feeds.upload(big, partner="Shop", mode="full", run=True).job_id
             with working(commerce):
-                until(lambda: _state(commerce, job_id) == "running", 120)
-                until(lambda: _state(commerce, job_id) != "running", 120)
+                until(lambda: _state(commerce, job_id) == "running")
+                until(lambda: _state(commerce, job_id) != "running")
                 subprocess.run(["mount", "-o", "remount,size=2g", disk], check=True)
                 if postgres.process and postgres.process.poll() is not None:
                     postgres.start()
                 until(lambda: _state(commerce, job_id) != "away")
                 assert catalog(home, "Shop") == before
-                until(lambda: _state(commerce, job_id) in ("completed", "failed"), 300)
+                until(lambda: _state(commerce, job_id) in ("completed", "failed"))
             job = commerce.jobs.get(job_id)
             assert (job.status, job.crashed_attempts) == ("completed", 0), job
             return job

@@ -15,9 +15,10 @@ import httpx
 from commerce_core.base.errors import CommerceError, Unavailable
 from entrypoints.compose import connect
 from tests.faults.house import Clients, House, check_orders, feed_of, house, load, product_ids
-from tests.support.servers.platform import kill_all, until
-from tests.support.servers.postgres import free_port
+from tests.support.ports import free_port
+from tests.support.servers.platform import kill_all
 from tests.support.servers.proxy import Proxy, proxy_before
+from tests.support.waiting import until
 
 
 def _stocked(home: House, port: int, count: int = 20, quantity: int = 1_000_000) -> Clients:

@@ -24,7 +24,8 @@ def main(words: list[str]) -> int:
         turn = min(_TURN, left / len(READERS))
         for name in READERS:
             try:
-                tally = fuzz(name, turn, seed)
+                turn_ends = monotonic() + turn
+                tally = fuzz(name, seed, lambda _, ends=turn_ends: monotonic() < ends)
             except BrokenPromise as broken:
                 sys.stderr.write(f"{broken}\n")
                 return 1

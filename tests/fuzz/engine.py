@@ -1,8 +1,8 @@
-"""The fuzzer: damages files of a corpus for some seconds, and stops at the first broken promise.
+"""The fuzzer: damages files of a corpus, and stops at the first broken promise.
 
 An input whose outcome no input had before joins the corpus, so that damage builds on damage. All of
 it follows from the seed: the same seed gives the same inputs in the same order, on any machine, and
-more seconds only give more of them.
+a longer run only gives more of them.
 """
 
 import random
@@ -13,7 +13,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from time import monotonic, process_time
+from time import process_time
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -42,14 +42,17 @@ class Tally:
     outcomes: int
 
 
-def fuzz(name: str, seconds: float, seed: int) -> Tally:
-    """Gives one reader damaged files for so long; BrokenPromise tells the seed and the bytes."""
+def fuzz(name: str, seed: int, goes_on: Callable[[int], bool]) -> Tally:
+    """Gives one reader damaged files; BrokenPromise tells the seed and the bytes.
+
+    `goes_on` is asked before each of them, with how many there have been.
+    """
     read = READERS[name]
     corpus = [path.read_bytes() for path in sorted(CORPUS.iterdir())]
     waiting = list(corpus)
     seen: set[object] = set()
-    inputs, end = 0, monotonic() + seconds
-    while monotonic() < end:
+    inputs = 0
+    while goes_on(inputs):
         chance = random.Random(f"{seed} {name} {inputs}")
         fresh = waiting.pop() if waiting else None
         data = fresh or mutated(chance, _one_of(chance, corpus), chance.choice(corpus))

@@ -33,7 +33,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         yield given
         return
     with running_postgres(shared_folder(tmp_path_factory) / "database") as conninfo:
+        make_quick_and_steady(conninfo)
         yield conninfo
+
+
+def make_quick_and_steady(conninfo: str) -> None:
+    """What tests write needn't survive the machine, and statistics are made when they ask for it.
+
+    Otherwise a plan would depend on whether autovacuum had come by.
+    """
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
+            db.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        db.execute("SELECT pg_reload_conf()")
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -53,10 +65,6 @@ def created_database(server: str) -> Generator[str]:
             db.execute(create + located)
         except psycopg.errors.WrongObjectType:
             db.execute(create)
-        # What a test writes needn't survive the machine.
-        db.execute(
-            sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name))
-        )
     try:
         yield make_conninfo(server, dbname=name)
     finally:

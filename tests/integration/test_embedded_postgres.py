@@ -8,8 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import psycopg
@@ -18,6 +17,9 @@ import pytest
 from adapters import embedded_postgres
 from adapters.embedded_postgres import running_postgres, supervisor
 from commerce_core.base.errors import Unavailable
+from tests.support.waiting import pause, until
+
+pytestmark = pytest.mark.processes
 
 # A user of its own: says its address, and stays until its standard input ends, or it is killed.
 USER = """
@@ -29,7 +31,7 @@ with running_postgres(Path(sys.argv[1]), linger=float(sys.argv[2])) as address:
     sys.stdin.read()
 """
 SOON = 0.1  # seconds that a server lingers, where that is not the point
-GENEROUS = 30.0  # seconds after which a promise without a figure of its own is broken
+LONG = 3600.0  # seconds that a server lingers, where it is not to end by itself
 
 
 def ask(address: str, query: str) -> object:
@@ -47,15 +49,6 @@ def do(address: str, *statements: str) -> None:
 
 def started_at(address: str) -> object:
     return ask(address, "SELECT pg_postmaster_start_time()")
-
-
-def until(condition: Callable[[], bool], seconds: float = GENEROUS) -> float:
-    """Waits for the condition, and returns how long that took."""
-    begin = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begin < seconds, f"not so within {seconds} seconds"
-        time.sleep(0.02)
-    return time.monotonic() - begin
 
 
 def answers(address: str, *, after: object = None) -> bool:
@@ -99,7 +92,7 @@ def empty_dir(tmp_path: Path) -> Generator[Path]:
     """A folder that is not there yet, and that no process outlives."""
     folder = tmp_path / "data"
     yield folder
-    until(lambda: not processes(folder), 10)
+    until(lambda: not processes(folder))
     shutil.rmtree(folder, ignore_errors=True)  # forty megabytes each
 
 
@@ -114,7 +107,7 @@ def used_dir(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
 def data_dir(used_dir: Path) -> Generator[Path]:
     """A folder that was in use before, and that no process outlives."""
     yield used_dir
-    until(lambda: not processes(used_dir), 10)
+    until(lambda: not processes(used_dir))
 
 
 @contextlib.contextmanager
@@ -172,13 +165,12 @@ def test_only_the_owner_of_the_folder_can_reach_it(data_dir: Path):
         assert len(names) <= 2
 
 
-def test_all_users_at_once_share_one_server_and_a_later_one_attaches_within_moments(data_dir: Path):
-    with running_postgres(data_dir, linger=SOON) as first:
-        begin = time.perf_counter()
-        with running_postgres(data_dir, linger=SOON) as second:
-            took = time.perf_counter() - begin
-            assert started_at(first) == started_at(second)
-        assert took < 5  # it is a few milliseconds on an idle machine
+def test_all_users_at_once_share_one_server(data_dir: Path):
+    with (
+        running_postgres(data_dir, linger=SOON) as first,
+        running_postgres(data_dir, linger=SOON) as second,
+    ):
+        assert started_at(first) == started_at(second)
 
 
 def test_eight_processes_that_start_at_once_make_one_cluster_and_one_server(empty_dir: Path):
@@ -203,20 +195,21 @@ def test_the_server_ends_after_its_last_user_and_the_next_one_finds_the_rows(dat
         )
         with running_postgres(data_dir):
             pass
-        time.sleep(0.5)
+        pause(0.5)
         assert answers(address)
-    assert until(lambda: not processes(data_dir)) < 5
+    until(lambda: not processes(data_dir))
     assert not (data_dir / "postgres/cluster/postmaster.pid").exists()
     with running_postgres(data_dir, linger=SOON) as address:
         assert ask(address, "SELECT n FROM kept") == 42
 
 
 def test_a_server_lingers_so_that_one_command_after_another_finds_it_up(data_dir: Path):
-    with running_postgres(data_dir, linger=1.5) as address:
+    with running_postgres(data_dir, linger=LONG) as address:
         before = started_at(address)
-    time.sleep(0.6)
+    pause(0.6)
     with running_postgres(data_dir) as address:
         assert started_at(address) == before
+    kill(*supervisors(data_dir))
 
 
 def test_users_that_come_while_the_server_is_ending_never_get_a_dead_address(data_dir: Path):
@@ -224,9 +217,12 @@ def test_users_that_come_while_the_server_is_ending_never_get_a_dead_address(dat
     with running_postgres(data_dir, linger=0.0):
         pass
     for round_ in range(8):
-        time.sleep(0.04 * round_)
+        pause(0.04 * round_)
         with running_postgres(data_dir, linger=0.0) as address:
             starts.add(started_at(address))
+    until(lambda: not processes(data_dir))
+    with running_postgres(data_dir, linger=0.0) as address:
+        starts.add(started_at(address))
     assert len(starts) > 1
 
 
@@ -247,7 +243,7 @@ def test_all_committed_rows_survive_when_everything_is_killed(data_dir: Path):
 
 
 @pytest.mark.parametrize("who", ["postmaster", "server", "supervisor", "supervisor and server"])
-def test_a_killed_part_is_back_within_seconds_under_the_same_address(data_dir: Path, who: str):
+def test_a_killed_part_is_back_under_the_same_address(data_dir: Path, who: str):
     with running_postgres(data_dir, linger=SOON) as address:
         do(address, "DROP TABLE IF EXISTS kept, once", "CREATE TABLE kept AS SELECT 1 AS n")
         before = started_at(address)
@@ -258,7 +254,7 @@ def test_a_killed_part_is_back_within_seconds_under_the_same_address(data_dir: P
             "supervisor and server": list(processes(data_dir)),
         }
         kill(*victims[who])
-        until(lambda: answers(address, after=before), 10)
+        until(lambda: answers(address, after=before))
         assert ask(address, "SELECT n FROM kept") == 1
 
 
@@ -275,9 +271,9 @@ def test_a_user_that_comes_right_after_a_kill_gets_a_living_server(data_dir: Pat
 def test_a_supervisor_that_says_nothing_keeps_nobody_out_for_long(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(embedded_postgres, "SILENCE_PATIENCE", 0.2)
-    monkeypatch.setattr(supervisor, "ANSWER_PATIENCE", 0.2)
     with running_postgres(data_dir, linger=SOON) as address:
+        monkeypatch.setattr(embedded_postgres, "SILENCE_PATIENCE", 0.2)
+        monkeypatch.setattr(supervisor, "ANSWER_PATIENCE", 0.2)
         (silent,) = supervisors(data_dir)
         os.kill(silent, signal.SIGSTOP)  # as one of a version that answers no questions
         try:
@@ -291,18 +287,18 @@ def test_no_server_outlives_a_killed_user_or_the_killed_supervisor(data_dir: Pat
     with user(data_dir) as other:
         address_of(other)
         kill(other.pid)
-        assert until(lambda: not processes(data_dir)) < 10
+        until(lambda: not processes(data_dir))
     with user(data_dir) as other:
         address_of(other)
         kill(other.pid, *supervisors(data_dir))
-        assert until(lambda: not processes(data_dir)) < 10
+        until(lambda: not processes(data_dir))
 
 
 def test_a_server_that_will_not_end_in_order_is_ended_all_the_same(data_dir: Path):
     with user(data_dir, linger=0.0) as other, psycopg.connect(address_of(other)) as connection:
         os.kill(connection.info.backend_pid, signal.SIGSTOP)
         kill(other.pid)
-        assert until(lambda: not of_server(data_dir)) < 10
+        until(lambda: not of_server(data_dir))
 
 
 def test_a_recorded_process_id_that_is_somebody_elses_now_is_no_obstacle(data_dir: Path):
@@ -351,10 +347,12 @@ def test_a_path_too_long_for_a_socket_has_it_elsewhere_and_leaves_nothing_there(
 def test_a_folder_that_was_removed_can_be_used_anew_at_once(empty_dir: Path):
     with running_postgres(empty_dir, linger=0.8) as address:
         old = started_at(address)
+        former = processes(empty_dir)
     subprocess.run(["rm", "-rf", empty_dir], check=True)
-    time.sleep(0.3)
+    pause(0.3)
     with running_postgres(empty_dir, linger=SOON) as address:
-        time.sleep(1.0)  # the old one would have ended by now, and taken the new one's socket along
+        # When the old one ends it must not take the new one's socket along.
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in former))
         assert answers(address)
         assert started_at(address) != old
 

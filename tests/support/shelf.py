@@ -36,11 +36,13 @@ class Shelf:
 
 
 def rows_read(db: psycopg.Connection[TupleRow], act: Callable[[], object]) -> Mapping[str, int]:
-    """How many rows of each table something looks at, those that a filter leaves out too."""
+    """How many rows of each table something looks at, those that a filter leaves out too.
+
+    A table that it makes is among them, if it is still there.
+    """
     before = _counted(db)
     act()
-    after = _counted(db)
-    return {table: after[table] - before[table] for table in TABLES}
+    return {table: read - before.get(table, 0) for table, read in _counted(db).items()}
 
 
 def _counted(db: psycopg.Connection[TupleRow]) -> dict[str, int]:

@@ -10,21 +10,20 @@ import os
 import pty
 import re
 import select
-import socket
 import subprocess
 import sys
 import termios
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
 from attrs import define, field, frozen
 
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
+
 WIDTH: Final = 88
 """Columns, as many as a page of the site has room for."""
-PATIENCE: Final = 60
-"""Seconds that one command may take."""
 SHOWN_ADDRESS: Final = "127.0.0.1:8000"
 _BIN: Final = Path(sys.executable).parent
 _MARK: Final = "\x1e"
@@ -169,17 +168,17 @@ class Terminal:
 
     def _read(self) -> str:
         """What is printed until the command has ended."""
-        seen, until = b"", time.monotonic() + PATIENCE
+        seen = b""
         while seen.count(_MARK.encode()) < 2:
-            ready, _, _ = select.select([self._screen], [], [], until - time.monotonic())
-            assert ready, f"no end after {PATIENCE} s: {seen.decode(errors='replace')}"
+            ready, _, _ = select.select([self._screen], [], [], PATIENCE)
+            assert ready, f"nothing for {PATIENCE} s after: {seen.decode(errors='replace')}"
             seen += os.read(self._screen, 1 << 16)
         return seen.decode()
 
     def _serve(self) -> str:
         """Starts the page's server, and gives what it says when it answers."""
         assert self._server is None, "a page has one server"
-        self.port = _free_port()
+        self.port = free_port()
         self._server = subprocess.Popen(
             [str(_BIN / "commerce"), "serve", "--port", str(self.port)],
             cwd=self.folder,
@@ -200,9 +199,3 @@ def _env() -> dict[str, str]:
         del environ["COLUMNS"]
     path = os.pathsep.join((str(_BIN), environ.get("PATH", os.defpath)))
     return {**environ, "PATH": path, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
-
-
-def _free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return trial.getsockname()[1]

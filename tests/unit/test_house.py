@@ -17,6 +17,16 @@ PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text())
 MODULES = sorted(SOURCE.rglob("*.py"))
 LOCKS = sorted((HOUSE / "requirements").glob("*.txt"))
 LONGEST_FUNCTION = 70
+TESTS = sorted((HOUSE / "tests").rglob("*.py"))
+CLOCKS = {"sleep", "monotonic", "monotonic_ns", "perf_counter", "process_time"}
+MAY_LOOK_AT_A_CLOCK = (
+    "support/waiting.py",
+    "support/effort.py",
+    "servers/proxy.py",  # stalls on purpose
+    "faults/",  # run by hand, as long as it takes
+    "fuzz/",  # the same
+)
+WAITS = {"wait", "join", "result", "communicate"}
 
 
 def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -102,3 +112,45 @@ def test_core_is_imported_without_any_library_but_attrs() -> None:
     )
     loaded = {name.partition(".")[0] for name in shown.stdout.split()}
     assert loaded - sys.stdlib_module_names <= {"attr", "attrs", "commerce_core"}
+
+
+def test_tests_look_at_no_clock() -> None:
+    """They wait for events and measure effort, which a busy machine changes nothing about."""
+    assert [
+        f"{test.relative_to(HOUSE)}:{node.lineno}"
+        for test in TESTS
+        if not str(test.relative_to(HOUSE / "tests")).startswith(MAY_LOOK_AT_A_CLOCK)
+        for node in ast.walk(ast.parse(test.read_text()))
+        if isinstance(node, ast.expr | ast.stmt)
+        if reads_a_clock(node) or waits_by_a_deadline(node)
+    ] == []
+
+
+def reads_a_clock(node: ast.AST) -> bool:
+    match node:
+        case ast.ImportFrom(module="time", names=names):
+            return any(alias.name in CLOCKS for alias in names)
+        case ast.Attribute(value=ast.Name(id="time"), attr=attr):
+            return attr in CLOCKS
+        case _:
+            return False
+
+
+def waits_by_a_deadline(node: ast.AST) -> bool:
+    """Whether a number of seconds of its own limits how long something may take."""
+    if not isinstance(node, ast.Call):
+        return False
+    given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
+    if isinstance(node.func, ast.Attribute) and node.func.attr in WAITS:
+        given += node.args[:1]
+    numbers = [value.value for value in given if isinstance(value, ast.Constant)]
+    return any(isinstance(number, int | float) for number in numbers)
+
+
+def test_what_make_test_leaves_out_is_marked_so() -> None:
+    """`make check` leaves out nothing, and it alone asks how much is covered."""
+    makefile = (HOUSE / "Makefile").read_text()
+    (left_out,) = re.findall(r'^\t.* -m "not (.+)" \$\(ARGS\)$', makefile, re.MULTILINE)
+    marks = [line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["markers"]]
+    assert left_out.split(" and not ") == marks
+    assert len(re.findall("--cov ", makefile)) == 1

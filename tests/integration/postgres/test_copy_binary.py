@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.ingest.copy_binary import (
@@ -26,6 +26,7 @@ from adapters.postgres.ingest.copy_binary import (
 )
 from adapters.postgres.ingest.staging import sql_type
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS
+from tests.support.examples import ONE_FIXTURE, scaled
 
 Connect = Callable[[], psycopg.Connection]
 WORDS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=300)
@@ -69,7 +70,7 @@ def spelled(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(f"{value:f}" if isinstance(value, Decimal) else value for value in row)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(60), suppress_health_check=ONE_FIXTURE)
 @given(rows=ROWS)
 def test_values_of_all_types_arrive(connect: Connect, rows: list[tuple[Any, ...]]):
     """Any of them may be NULL, and texts of any length stand between the others."""

@@ -1,6 +1,5 @@
 """How PostgreSQL compares and applies feeds: by sets, beside orders, with a history."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -17,11 +16,14 @@ from adapters.postgres.store import Unit
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.source import Source
+from commerce_core.plans.comparison import Plan
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import T0, record
-from tests.contracts.threads import PATIENCE, meanwhile
+from tests.contracts.threads import meanwhile
+from tests.support.shelf import rows_read
+from tests.support.waiting import PATIENCE, assert_waits
 
 Connect = Callable[[], psycopg.Connection]
 
@@ -86,22 +88,36 @@ def test_few_and_many_records_give_the_same(
     assert figures == (20, 5, 1, 5, 30)
 
 
-def test_a_catalog_without_statistics_is_no_trap(store: PostgresStore, source: Source):
+@pytest.mark.parametrize("few", [0, 10_000], ids=["all at once", "along the key"])
+def test_a_catalog_without_statistics_is_no_trap(
+    store: PostgresStore,
+    source: Source,
+    connect: Connect,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
+):
     """A second feed comes right after the first load, before the planner knows of its rows.
 
-    Row by row this would be over a billion comparisons.
+    It takes the partner for one without products. Still each product and each record is read a few
+    times; walked for each other they would be read thousands of times.
     """
-    samples.publish(store, source, *products(range(40_000)))
+    monkeypatch.setattr(staging, "FEW", few)
+    count = 3_000
+    samples.publish(store, samples.settled(store)[1], *products(range(count)))
+    connect().execute("ANALYZE products")
+    samples.publish(store, source, *products(range(count)))
     feed = samples.received(store, source)
+    plans: list[Plan] = []
+    with store.begin() as unit:
+        db = cast("Unit", unit).products._db
 
-    def compare() -> tuple[int, int]:
-        with store.begin() as unit:
-            plan = unit.products.compare(
-                samples.feed_context(feed), samples.batches(products(range(39_999))), 10
-            )
-            return plan.unchanged, plan.absent
+        def compare() -> None:
+            records = samples.batches(products(range(count - 1)))
+            plans.append(unit.products.compare(samples.feed_context(feed), records, 10))
 
-    assert meanwhile(compare).result(PATIENCE) == (39_999, 1)
+        read = rows_read(db, compare)
+    assert (plans[0].unchanged, plans[0].absent) == (count - 1, 1)
+    assert max(read["products"], read["staged"]) <= 10 * count
 
 
 def test_what_products_were_is_kept(store: PostgresStore, source: Source, connect: Connect):
@@ -236,6 +252,5 @@ def test_publications_wait_for_each_other(store: PostgresStore, source: Source):
     with store.begin(dry_run=True) as unit:
         first = unit.publications.add(samples.publication(feeds[0]), T0)
         second = meanwhile(publish)
-        time.sleep(0.05)
-        assert not second.done()
+        assert_waits(second)
     assert second.result(PATIENCE) == first.number == 1

@@ -21,6 +21,7 @@ from tests.contracts import samples
 from tests.contracts.reverts_contract import undo
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 from tests.contracts.unchanged_contract import HEADER, ROWS, Shop, told
+from tests.support.examples import scaled
 
 Connect = Callable[[], psycopg.Connection]
 DONE = st.lists(
@@ -74,7 +75,7 @@ def of_nobody(plan: Plan) -> Plan:
     return evolve(told(plan), problems=problems)
 
 
-@settings(max_examples=40, suppress_health_check=ONE_STORE_AND_ANOTHER)
+@settings(max_examples=scaled(40), suppress_health_check=ONE_STORE_AND_ANOTHER)
 @given(done=DONE)
 def test_a_copy_and_what_changed_since_are_what_the_products_say(
     store: PostgresStore, connect: Connect, done: list[object]

@@ -14,6 +14,7 @@ from commerce_core.ports.store import Store
 from tests.contracts import samples, unchanged_contract
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 from tests.contracts.unchanged_contract import Shop
+from tests.support.examples import scaled
 from tests.support.strategies import FeedFile, feed_series
 
 NASTY = '''sku,product_name,description,additional_image_urls,price,quantity,sale_starts_at,gtin
@@ -50,7 +51,7 @@ def test_text_that_copy_would_take_for_its_own_arrives_as_it_is(store: PostgresS
     assert b.sale_starts_at.isoformat() == "2026-03-01T09:00:00+00:00"
 
 
-@settings(max_examples=40, suppress_health_check=ONE_STORE_AND_ANOTHER)
+@settings(max_examples=scaled(40), suppress_health_check=ONE_STORE_AND_ANOTHER)
 @given(files=feed_series())
 def test_feeds_read_by_columns_make_the_catalog_of_the_reference(
     store: PostgresStore, reference: Store, files: list[FeedFile]

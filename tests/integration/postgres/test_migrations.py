@@ -1,7 +1,6 @@
 """How a database gets its tables, whoever else is starting, and when it refuses."""
 
 import re
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,8 @@ from adapters.postgres.ingest.staging import sql_type
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from commerce_core.base.errors import Unavailable
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
+from tests.support.waiting import PATIENCE, assert_waits
 
 STEPS = [
     Migration("0001_first", "CREATE TABLE first (number integer)"),
@@ -63,8 +63,7 @@ def test_whoever_comes_second_waits(new_database: str):
     with psycopg.connect(new_database, autocommit=True) as other:
         assert try_migrating(other)
         starting = meanwhile(lambda: migrate(new_database, STEPS))
-        time.sleep(0.2)
-        assert not starting.done()
+        assert_waits(starting)
     starting.result(PATIENCE)
     assert taken(new_database) == ["0001_first", "0002_second"]
 

@@ -15,9 +15,10 @@ from adapters.postgres.migrations import Migration, all_migrations, migrate
 from commerce_core.base.errors import Unavailable
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
-from tests.contracts.threads import PATIENCE, meanwhile, together
+from tests.contracts.threads import meanwhile, together
 from tests.support.servers.migration_lint import faults
-from tests.support.servers.platform import Platform, until
+from tests.support.servers.platform import Platform
+from tests.support.waiting import PATIENCE, until
 
 ROWS = """
     INSERT INTO partners VALUES
@@ -146,7 +147,7 @@ def test_a_step_that_waits_for_a_table_lets_readers_by(new_database: str):
         long.execute("SELECT count(*) FROM products")
         migrating = meanwhile(lambda: migrate(new_database, [*all_migrations(), NEWER[0]]))
         until(lambda: _waits(new_database))
-        reader.execute("SET statement_timeout = '10s'")
+        reader.execute(f"SET statement_timeout = '{PATIENCE}s'".encode())
         reader.execute("SELECT count(*) FROM products")
         assert not migrating.done()
         reader.rollback()

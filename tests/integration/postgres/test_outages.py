@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import cast
@@ -18,7 +17,8 @@ from adapters.postgres.store import Unit
 from commerce_core.base.errors import InvalidInput, Unavailable
 from commerce_core.ports.store import UnitOfWork
 from tests.contracts import samples
-from tests.contracts.threads import PATIENCE, meanwhile
+from tests.contracts.threads import meanwhile
+from tests.support.waiting import PATIENCE, assert_waits, until
 
 Connect = Callable[[], psycopg.Connection]
 
@@ -32,6 +32,11 @@ def kill(connect: Connect, session: str) -> None:
     """Ends a session, and returns when it is gone."""
     pid = session.partition(":")[0]
     connect().execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+def is_there(connect: Connect, session: str) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    return connect().execute(query, [session.partition(":")[0]]).fetchone() != (0,)
 
 
 def count(store: PostgresStore) -> int:
@@ -168,14 +173,14 @@ def test_waiting_for_a_lock_has_an_end(store: PostgresStore):
             wait()
 
 
-def test_a_unit_that_stands_still_is_ended(single: PostgresStore):
+def test_a_unit_that_stands_still_is_ended(single: PostgresStore, connect: Connect):
     """A process that was stopped within a unit gives back what it held."""
 
     def stand_still() -> None:
         with single.begin() as unit:
             unit.partners.add(samples.partner())
             run(unit, "SET LOCAL idle_in_transaction_session_timeout = 20")
-            time.sleep(0.3)
+            until(lambda: not is_there(connect, unit.session))
             unit.partners.add(samples.partner())
 
     with pytest.raises(Unavailable):
@@ -187,8 +192,7 @@ def test_more_units_than_connections_wait(single: PostgresStore):
     """A unit that finds every connection busy waits for one."""
     with single.begin():
         waiting = meanwhile(lambda: count(single))
-        time.sleep(0.05)
-        assert not waiting.done()
+        assert_waits(waiting)
     assert waiting.result(PATIENCE) == 0
 
 

@@ -21,6 +21,8 @@ from tests.contracts import samples
 from tests.contracts.unchanged_contract import HEADER, Shop, feed_context
 from tests.support.servers.postgres import running_server
 
+pytestmark = pytest.mark.slow
+
 STALL: Final[float] = 1.5 * CONNECTING["tcp_user_timeout"] / 1000
 ROWS: Final = 100_000
 """Far more of them than fit into what is on the way."""

@@ -4,7 +4,7 @@ import io
 import os
 import signal
 import threading
-import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
@@ -23,8 +23,11 @@ from commerce_core.feeds.job import MOST_DISCONNECTED_ATTEMPTS, Job
 from commerce_core.ports.files import Files
 from entrypoints import worker
 from entrypoints.worker import Worker
-from tests.support.servers.platform import Platform, until
+from tests.support.servers.platform import Platform
 from tests.support.servers.postgres import Postgres, running_server
+from tests.support.waiting import PATIENCE, outlast, pause, until
+
+pytestmark = pytest.mark.processes
 
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\nA-2,Chair,7.00,USD\n"
 
@@ -39,7 +42,7 @@ def server() -> Generator[Postgres]:
 @pytest.fixture
 def platform(server: Postgres, tmp_path: Path) -> Platform:
     """A platform on an empty database of that server."""
-    name = f"db{time.monotonic_ns()}"
+    name = f"db_{uuid.uuid4().hex}"
     with psycopg.connect(server.conninfo, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name}".encode())
     return Platform(server.url(database=name), tmp_path, lease=timedelta(seconds=30))
@@ -68,7 +71,7 @@ def settled(commerce: Commerce, job_id: str) -> Job:
             found[:] = [commerce.jobs.get(job_id)]
         return bool(found) and found[0].is_finished
 
-    until(is_over, 120, 0.05)
+    until(is_over, every=0.05)
     return found[0]
 
 
@@ -128,14 +131,14 @@ def test_a_feed_that_fells_the_database_is_set_aside_and_no_other(
     begun, felled = threading.Event(), threading.Event()
 
     def fell() -> None:
-        begun.wait(60)
+        begun.wait(PATIENCE)
         crash(platform, deadly)
         felled.set()
 
     def take_long() -> None:
         begun.set()
-        felled.wait(60)
-        time.sleep(0.5)
+        felled.wait(PATIENCE)
+        pause(0.5)
 
     both = hooked(hooked(commerce, deadly, fell), innocent, take_long)
     with working(both, both):
@@ -163,7 +166,7 @@ def test_an_outage_longer_than_the_lease_is_no_silent_end(
 
     with platform.opened() as brief, working(hooked(brief, job_id, stop)):
         until(away.is_set)
-        time.sleep(3)
+        outlast(3 * platform.lease)
         server.start()
         job = settled(commerce, job_id)
     assert (job.status, job.attempts, job.crashed_attempts) == ("completed", 2, 0)

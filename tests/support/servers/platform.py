@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
-from tests.support.servers.postgres import children, ending_with_us, free_port
+from tests.support.ports import free_port
+from tests.support.servers.postgres import children, ending_with_us
+from tests.support.waiting import PATIENCE, until
 
 COMMERCE = str(Path(sys.executable).with_name("commerce"))
-PATIENCE = 120.0
-"""Seconds after which something that has to happen counts as stuck, on a machine however busy."""
 LEASE = timedelta(seconds=1)
 """So short that a takeover takes a second."""
 
@@ -125,17 +124,7 @@ def _address_of(process: "subprocess.Popen[str]") -> str:
     raise AssertionError(f"the server ended with {process.wait()}; see the log")
 
 
-def until(true: Callable[[], object], patience: float = PATIENCE, every: float = 0.02) -> float:
-    """Waits for it, and tells how many seconds that took."""
-    begin = time.monotonic()
-    while not true():
-        if time.monotonic() - begin > patience:
-            raise AssertionError(f"not within {patience} s")
-        time.sleep(every)
-    return time.monotonic() - begin
-
-
-def finished(commerce: Commerce, job_id: str, patience: float = PATIENCE) -> Job:
+def finished(commerce: Commerce, job_id: str) -> Job:
     """The job, once it is finished."""
-    until(lambda: commerce.jobs.get(job_id).is_finished, patience, 0.05)
+    until(lambda: commerce.jobs.get(job_id).is_finished, every=0.05)
     return commerce.jobs.get(job_id)

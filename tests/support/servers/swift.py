@@ -11,6 +11,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from tests.support.waiting import PATIENCE
+
 HOUSE = Path(__file__).parents[3]
 PYTHON = HOUSE / ".venv" / "swift" / "bin" / "python"
 LEAST_PART_BYTES = 64 << 10
@@ -56,4 +58,4 @@ def running_swift() -> Generator[Swift]:
             yield Swift(int(line), *who)
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(PATIENCE)

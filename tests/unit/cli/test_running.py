@@ -18,6 +18,7 @@ from entrypoints.cli.kit.running import exit_code, run_or_watch
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.support.commands import Cli
+from tests.support.waiting import PATIENCE
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUED = Job("job_1", "feed_1", "ptn_1", "ingest", "queued", True, T0)
@@ -99,7 +100,7 @@ def test_progress_is_drawn_where_it_can_be_seen(
         return RUNNING
 
     def run(_: str) -> Job:
-        assert shown.wait(10)
+        assert shown.wait(PATIENCE)
         return DONE
 
     platform: Any = SimpleNamespace(

@@ -15,7 +15,7 @@ from entrypoints import job_story, logs
 from entrypoints.compose import open_platform
 from entrypoints.settings import load_settings
 from entrypoints.worker import Worker
-from tests.support.servers.platform import until
+from tests.support.waiting import until
 
 FEED = b"sku,product_name,price\nA-1,Private lamp,12.5\nA-2,Private chair,x\n"
 

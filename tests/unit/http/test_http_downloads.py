@@ -10,8 +10,7 @@ import pytest
 from attrs import field, frozen
 
 from entrypoints.http.kit.downloads import download
-
-PATIENCE = 20.0
+from tests.support.waiting import PATIENCE
 
 
 @frozen

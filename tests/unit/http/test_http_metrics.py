@@ -25,7 +25,8 @@ from entrypoints.http.app import create_app
 from entrypoints.metrics import CONTENT_TYPE
 from entrypoints.scraping import Kept, answering, observed
 from entrypoints.settings import Settings
-from tests.support.servers.postgres import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
 from tests.unit.entrypoints.test_logs import lines, undone
 from tests.unit.http.conftest import FEED, Api
 
@@ -154,14 +155,14 @@ def test_while_one_looks_the_others_are_told_what_was_before():
         looks.append(1)
         if len(looks) > 1:
             looking.set()
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
         return len(looks)
 
     kept = Kept(look, 0.0)
     assert kept.get() == 1
     thread = threading.Thread(target=kept.get)
     thread.start()
-    assert looking.wait(5)
+    assert looking.wait(PATIENCE)
     assert kept.get() == 1
     go_on.set()
     thread.join()

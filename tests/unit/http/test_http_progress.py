@@ -2,11 +2,13 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import pytest
 from attrs import evolve
 
-from commerce_core.feeds.job import Progress
+from commerce_core.feeds.job import Job, Progress
+from commerce_core.usecases.jobs import Jobs
 from entrypoints.worker import Worker
 from tests.unit.http.conftest import Api
 
@@ -17,17 +19,31 @@ def events(text: str) -> Iterator[tuple[str, dict[str, object]]]:
         yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
-def test_the_last_event_is_the_job_as_it_ended(api: Api, acme: str):
+@pytest.fixture
+def after_the_first_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has something done once, in another thread, when a job has been looked at."""
+    todo: list[threading.Thread] = []
+    get_job = Jobs.get_job
+
+    def looked(intake: Jobs, job_id: str) -> Job:
+        job = get_job(intake, job_id)
+        if todo:
+            todo.pop().start()
+        return job
+
+    monkeypatch.setattr(Jobs, "get", looked)
+    return lambda act: todo.append(threading.Thread(target=act))
+
+
+def test_the_last_event_is_the_job_as_it_ended(
+    api: Api, acme: str, after_the_first_look: Callable[[Callable[[], object]], None]
+):
     """Whoever listens from the start hears of the run, and then how it ended."""
     receipt = api.upload(partner_name="Acme", run="true").json()
     worker = Worker(api.commerce)
-    begun = threading.Timer(0.7, worker.start)
-    begun.start()
-    try:
-        answer = api.get(f"/v1/jobs/{receipt['job_id']}/events")
-    finally:
-        begun.join()
-        worker.stop()
+    after_the_first_look(worker.start)
+    answer = api.get(f"/v1/jobs/{receipt['job_id']}/events")
+    worker.stop()
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     told = list(events(answer.text))
     assert told[0] == (
@@ -47,7 +63,9 @@ def test_a_job_that_waits_for_its_start_is_told_at_once(api: Api, acme: str):
     assert (name, job["status"], job["released"]) == ("job", "queued", False)
 
 
-def test_a_run_tells_its_pace(api: Api, acme: str):
+def test_a_run_tells_its_pace(
+    api: Api, acme: str, after_the_first_look: Callable[[Callable[[], object]], None]
+):
     """While it reads, how far and how fast; the stream ends when the job does."""
     receipt = api.upload(partner_name="Acme", run="true").json()
     commerce = api.commerce
@@ -60,10 +78,8 @@ def test_a_run_tells_its_pace(api: Api, acme: str):
     def end() -> None:
         commerce.queue.execute(evolve(job, progress=reading))
 
-    ending = threading.Timer(0.7, end)
-    ending.start()
+    after_the_first_look(end)
     told = list(events(api.get(f"/v1/jobs/{receipt['job_id']}/events").text))
-    ending.join()
     name, first = told[0]
     assert (name, first["stage"], first["bytes_read"]) == ("progress", "read", 50)
     assert isinstance(first["records_per_second"], int)

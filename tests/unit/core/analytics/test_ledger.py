@@ -19,6 +19,7 @@ from commerce_core.base.calendar import MOST_PERIODS, Grain, period_start, show_
 from commerce_core.base.errors import InvalidInput
 from commerce_core.orders.order import OrderItem
 from commerce_core.pricing.price import Adjustment
+from tests.support.examples import scaled
 
 GRAINS = get_args(Grain)
 ZONES = (
@@ -200,7 +201,7 @@ def histories(draw: st.DrawFn) -> list[SalesEntry]:
 spans = st.tuples(st.integers(0, 7 * 1440), st.integers(0, 7 * 1440)).map(sorted)
 
 
-@settings(max_examples=150)
+@settings(max_examples=scaled(150))
 @given(histories(), spans, st.sampled_from(GRAINS), st.sampled_from(ZONES))
 def test_periods_add_up_to_the_whole_and_each_is_one_of_the_questions(
     entries: list[SalesEntry], span: list[int], grain: Grain, zone: str
@@ -333,7 +334,7 @@ moments = st.integers(0, 16 * 365 * 1440).map(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=scaled(400))
 @given(st.sampled_from(ZONES), st.sampled_from(GRAINS), moments, st.integers(0, 3 * 1440))
 def test_every_moment_lies_in_exactly_one_of_the_periods(
     zone: str, grain: Grain, since: datetime, minutes: int

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.polars_feeds import PolarsEngine
@@ -23,6 +23,7 @@ from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.contracts.exports_contract import NASTY
+from tests.support.examples import ONE_FIXTURE, scaled
 
 FIELDS: tuple[str, ...] = (
     "sku", "product_name", "group_id", "options", "description", "brand", "category", "gtin", "mpn",
@@ -197,9 +198,7 @@ texts = st.text(
 )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(suppress_health_check=ONE_FIXTURE, max_examples=scaled(60))
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_any_text_comes_back(commerce: Commerce, found: list[str]):
     """Whatever a partner may write."""

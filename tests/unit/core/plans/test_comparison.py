@@ -17,6 +17,7 @@ from commerce_core.plans.comparison import FeedContext, Plan, compare, removes_a
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
+from tests.support.examples import scaled
 from tests.support.strategies import SKUS, FeedFile, feed_files, feed_series
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
@@ -416,7 +417,7 @@ def summary(plan: Plan, records: Sequence[Record]) -> Summary:
     return Summary(len(records), **counts, absent=plan.absent, removed=plan.removed)
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(series)
 def test_no_record_is_lost_and_the_catalog_grows_by_what_is_told(feeds: list[tuple[FeedFile, str]]):
     catalog = Catalog()
@@ -428,7 +429,7 @@ def test_no_record_is_lost_and_the_catalog_grows_by_what_is_told(feeds: list[tup
         summary(plan, records).check(before, len(catalog.active(source)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(series, feed_files(most_skus=6), sources)
 def test_the_same_feed_twice_changes_nothing_the_second_time(
     earlier: list[tuple[FeedFile, str]], file: FeedFile, source: str
@@ -443,7 +444,7 @@ def test_the_same_feed_twice_changes_nothing_the_second_time(
     assert fates(again).keys() <= {"unchanged", "rejected", "duplicate", "absent"}
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(feed_series(), feed_files(most_skus=6).filter(lambda file: file.mode == "full"))
 def test_after_a_full_feed_the_source_has_what_the_file_accepted_or_named(
     earlier: list[FeedFile], file: FeedFile
@@ -462,7 +463,7 @@ def test_after_a_full_feed_the_source_has_what_the_file_accepted_or_named(
         assert left <= named
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(series)
 def test_every_product_has_a_currency_with_its_price_and_amounts_that_fit_it(
     feeds: list[tuple[FeedFile, str]],
@@ -478,7 +479,7 @@ def test_every_product_has_a_currency_with_its_price_and_amounts_that_fit_it(
                 assert str(money.round(amount)) == str(amount)
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(feed_series())
 def test_changes_differ_from_what_was_and_touch_no_field_the_file_lacks(feeds: list[FeedFile]):
     catalog = Catalog()

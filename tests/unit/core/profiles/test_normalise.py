@@ -10,6 +10,7 @@ from commerce_core.profiles.normalise import Style, translation
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema.cells import Misread, Warned, reader_of
 from commerce_core.schema.fields import Amount, Category, Grams, Instant, Kind, Text, Urls, Whole
+from tests.support.examples import scaled
 from tests.unit.core.parsing.test_reader import UTC_ZONE
 
 MARKS: tuple[DecimalMark | None, ...] = (None, ".", ",")
@@ -68,14 +69,14 @@ def written(draw: st.DrawFn) -> tuple[str, Decimal, DecimalMark]:
     return text, Decimal(whole) + Decimal(cents).scaleb(-places), decimal
 
 
-@settings(max_examples=400)
+@settings(max_examples=scaled(400))
 @given(written())
 def test_a_number_in_the_declared_style_reads_back_equal(made: tuple[str, Decimal, DecimalMark]):
     text, number, decimal = made
     assert value(text, decimal) == number
 
 
-@settings(max_examples=400)
+@settings(max_examples=scaled(400))
 @given(written())
 def test_without_a_style_a_number_is_equal_or_refused_and_never_another(
     made: tuple[str, Decimal, DecimalMark],
@@ -87,7 +88,7 @@ def test_without_a_style_a_number_is_equal_or_refused_and_never_another(
         assert value(text, None) in (number, None)
 
 
-@settings(max_examples=400)
+@settings(max_examples=scaled(400))
 @given(written())
 def test_in_the_other_style_a_number_with_one_or_two_decimals_is_never_another(
     made: tuple[str, Decimal, DecimalMark],
