@@ -68,7 +68,7 @@ def test_whatever_is_taken_is_quick(inside: list[str], after: list[str]):
 
 @pytest.mark.parametrize(
     ("pattern", "why"),
-    [("[0-9]+", "parentheses"), ("(a)(b)", "parentheses"), ("(a", "no regular"),
+    [("[0-9]+", "parentheses"), ("(a)(b)", "parentheses"), ("(a", "not a regular"),
      ("(" + "a" * 200 + ")", "at most")],
 )  # fmt: skip
 def test_a_pattern_has_one_group_and_an_end(pattern: str, why: str):
