@@ -146,8 +146,8 @@ def test_archives_are_named_and_looked_into():
         (PLAIN.encode("utf-16"), "utf-16", "mark"),
         (PLAIN.encode(), "utf-8", "ASCII"),
         (PLAIN.replace("Lamp", "Lämp").encode(), "utf-8", "valid UTF-8"),
-        (PLAIN.replace("Lamp", "Lämp").encode("cp1252"), None, "not UTF-8"),
-        (PLAIN.encode("utf-16-le"), None, "UTF-16 without its mark"),
+        (PLAIN.replace("Lamp", "Lämp").encode("cp1252"), None, "isn't UTF-8"),
+        (PLAIN.encode("utf-16-le"), None, "UTF-16 without a byte order mark"),
     ],
 )
 def test_the_encoding_is_told_with_what_speaks_for_it(
