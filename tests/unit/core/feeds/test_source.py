@@ -173,7 +173,7 @@ def test_who_only_looks_at_a_file_is_told_that_it_would_be_refused(commerce: Com
     receipt = commerce.feeds.upload(io.BytesIO(MIXED.encode()), partner="Acme", kind="plan")
     job = commerce.jobs.run(receipt.job_id)
     assert job.summary is not None
-    assert any("takes no feed" in note for note in job.summary.notes)
+    assert any("the source allows" in note for note in job.summary.notes)
 
 
 def test_a_name_that_does_not_fit_the_pattern_is_noted(commerce: Commerce):
