@@ -152,4 +152,4 @@ def test_a_query_that_is_too_broad_is_told_how_to_narrow(
     refusal = too_broad(ProductQuery(**query), what)
     assert refusal.code == "too_broad"
     assert [fault.pointer for fault in refusal.faults] == [pointer]
-    assert "Name a partner" in str(refusal)
+    assert "Filter by partner" in str(refusal)

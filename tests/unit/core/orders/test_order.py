@@ -184,7 +184,7 @@ def judged(*pairs: tuple[Wanted, Product | None]) -> list[tuple[str, str]]:
         ({"price": Decimal(0)}, "price is 0"),
         ({"availability": "out_of_stock", "quantity": 9}, "out of stock"),
         ({"quantity": 0}, "out of stock"),
-        ({"quantity": 1, "held": 2}, "no unit is left"),
+        ({"quantity": 1, "held": 2}, "no units are left"),
         ({"sale_price": Decimal("0.00")}, "price is 0"),
     ],
 )
