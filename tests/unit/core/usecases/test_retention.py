@@ -61,7 +61,7 @@ def test_a_cursor_from_before_is_refused_and_told_where_to_begin(commerce: Comme
     last = commerce.history.page_changes(limit=100).next_cursor
     keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
     for cursor in (None, first):
-        with pytest.raises(Malformed, match="Begin anew with an export") as refused:
+        with pytest.raises(Malformed, match="again with an export") as refused:
             commerce.history.page_changes(cursor=cursor)
         assert refused.value.code == "cursor_expired"
     assert commerce.history.page_changes(cursor=last).items == ()
