@@ -30,7 +30,7 @@ Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
-    Product: frozenset({"publication_id", "ordinal", "origin_id", "held"}),
+    Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved"}),
     ApiKey: frozenset({"digest"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {

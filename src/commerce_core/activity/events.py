@@ -187,7 +187,7 @@ class NewEvent:
                 "product_id": product.product_id,
                 "sku": product.sku,
                 "quantity": product.quantity,
-                "held": product.held,
+                "held": product.reserved,
             }
             for product in products
         ]

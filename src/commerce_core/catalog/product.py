@@ -23,7 +23,7 @@ class Oversold:
     product_id: str
     sku: str
     quantity: int
-    held: int
+    reserved: int
 
 
 @frozen(kw_only=True)
@@ -32,7 +32,7 @@ class Product:
 
     Its `product_id` never changes, even if it is removed and restored. `version` counts its changes
     from 1. `feed_id` and `line` are where its values came from; `origin_id` is the publication that
-    first had them, if a revert brought them back. `held` is the number of units reserved by open
+    first had them, if a revert brought them back. `reserved` is the number of units on open
     orders. Amounts are in major units of `currency`, weight is in grams.
     """
 
@@ -71,7 +71,7 @@ class Product:
     origin_id: str | None = None
     created_at: datetime
     updated_at: datetime
-    held: int = 0
+    reserved: int = 0
 
     def values(self) -> dict[str, Value]:
         """Its values from feeds, by field."""
@@ -80,7 +80,7 @@ class Product:
     @property
     def available(self) -> int | None:
         """The units that can still be sold; None if stock isn't tracked."""
-        return None if self.quantity is None else max(0, self.quantity - self.held)
+        return None if self.quantity is None else max(0, self.quantity - self.reserved)
 
     @property
     def sells_without_stock(self) -> bool:

@@ -152,7 +152,7 @@ def _price_from(product: Product, since: datetime, until: datetime | None) -> Pr
 
 
 def _availability(product: Product, until: datetime | None) -> AvailabilityPeriod:
-    product = evolve(product, held=0)
+    product = evolve(product, reserved=0)
     return AvailabilityPeriod(
         product.updated_at,
         until,

@@ -179,7 +179,7 @@ def judge_items(
 ) -> list[Fault]:
     """Every reason why these products can't be sold in these quantities, each at its item.
 
-    `products` are in the order of the items; their `held` already includes this order's units.
+    `products` are in the order of the items; their `reserved` already includes this order's units.
     """
     pairs = list(zip(items, products, strict=True))
     wanted = _units_by_product(
@@ -207,7 +207,7 @@ def _judge_item(
         name = item.product_id or item.sku
         return Fault(named, "unknown_product", f"There is no product {name!r}.")
     units = wanted[product.product_id]
-    others = evolve(product, held=product.held - units)
+    others = evolve(product, reserved=product.reserved - units)
     # Nothing is given away: a sale price of 0 usually means that there is no sale.
     free = others.sellable and not price(others, at).unit_price
     reason = "zero_price" if free else others.not_sellable_reason

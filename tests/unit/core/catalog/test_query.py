@@ -60,10 +60,10 @@ def test_a_range_of_prices_has_its_ends(price: str | None, inside: bool):
 
 
 def test_what_can_be_sold_depends_on_units_held():
-    assert fits({"sellable": True}, quantity=2, held=1)
-    assert not fits({"sellable": True}, quantity=2, held=2)
-    assert fits({"sellable": False}, quantity=2, held=2)
-    assert fits({"sellable": True}, quantity=2, held=2, availability="backorder")
+    assert fits({"sellable": True}, quantity=2, reserved=1)
+    assert not fits({"sellable": True}, quantity=2, reserved=2)
+    assert fits({"sellable": False}, quantity=2, reserved=2)
+    assert fits({"sellable": True}, quantity=2, reserved=2, availability="backorder")
     assert not fits({"sellable": True, "status": "all"}, status="removed")
 
 

@@ -140,7 +140,7 @@ def test_availability_is_told_in_periods():
     """Neighbours that say the same are one, and units on open orders are no part of the past."""
     versions = [
         version(0, quantity=5),
-        version(1, quantity=3, held=3),
+        version(1, quantity=3, reserved=3),
         version(2, quantity=0),
         version(3, status="removed"),
     ]
