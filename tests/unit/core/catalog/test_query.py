@@ -1,4 +1,4 @@
-"""Which products a query asks for, and which it can't."""
+"""Product queries: which products they match, and which queries are refused."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -146,7 +146,7 @@ def test_what_is_just_within_a_limit_is_asked(query: dict[str, Any]):
         ({}, "count", "/count"),
     ],
 )
-def test_a_query_that_is_too_broad_is_told_how_to_narrow(
+def test_a_query_that_is_too_broad_is_refused_with_ways_to_narrow_it(
     query: dict[str, Any], what: str, pointer: str
 ):
     refusal = too_broad(ProductQuery(**query), what)

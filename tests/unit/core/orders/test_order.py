@@ -1,4 +1,4 @@
-"""Orders: every reason why one isn't taken, frozen lines, and who sees which of them."""
+"""Orders: every reason to refuse one, frozen lines, and which lines a principal sees."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -157,7 +157,7 @@ def test_metadata_has_limits(metadata: dict[str, str]):
     assert refused([wanted()], None, metadata) == [("/metadata", "bad_metadata")]
 
 
-def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_request():
+def test_all_faults_are_listed_at_once_in_the_order_of_the_request():
     assert refused([wanted(0), Wanted(-1), wanted()], "", {"\0": ""}) == [
         ("/items/0/quantity", "bad_quantity"),
         ("/items/1/quantity", "bad_quantity"),
@@ -188,7 +188,7 @@ def judged(*pairs: tuple[Wanted, Product | None]) -> list[tuple[str, str]]:
         ({"sale_price": Decimal("0.00")}, "price is 0"),
     ],
 )
-def test_what_cannot_be_sold_is_told_with_its_reason(changes: dict[str, object], reason: str):
+def test_what_cannot_be_sold_is_refused_with_the_reason(changes: dict[str, object], reason: str):
     reserved = int(str(changes.get("reserved", 0))) + 1
     sold = evolve(product(), **{**changes, "reserved": reserved})
     (fault,) = judge_items([wanted()], [sold], NOW)

@@ -76,7 +76,7 @@ def test_orders_are_announced_to_each_partner_without_the_others(commerce: Comme
     assert event.data["order_id"] == both.order_id
 
 
-def test_a_key_is_told_of_what_it_may_read(commerce: Commerce):
+def test_a_key_sees_only_events_about_what_it_may_read(commerce: Commerce):
     acme = commerce.partners.get("Acme").partner_id
     load(commerce)
     commerce.orders.place([Wanted(1, partner_id=acme, sku="A")])
