@@ -1,7 +1,7 @@
-"""Open commerce integration: partners' feeds become a catalog, orders and figures.
+"""Open Commerce: turns partners' product feeds into a catalog, orders and sales figures.
 
-`connect` opens the platform as a library; everything it does is in `commerce`, everything it needs
-from outside in `ports`.
+`connect` opens the platform as a library. Everything it does is in `commerce`, and everything it
+needs from outside is in `ports`.
 """
 
 from contextlib import AbstractContextManager
@@ -19,14 +19,14 @@ def connect(
 ) -> "AbstractContextManager[Commerce]":
     """Opens the platform, as in `with commerce_core.connect("embedded:./data") as commerce:`.
 
-    `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR, which then is the data
-    directory for files too), `postgresql://...` or `memory:`; `files_url` is `file:[DIR]`,
-    `s3://BUCKET/PREFIX` or `memory:`. Other settings are those of the environment, in lower case
-    and without the prefix. Acts as the operator. Raises Unavailable where a part can't be reached.
+    `database_url` is `embedded:[DIR]` (a PostgreSQL server of its own under DIR, which is then also
+    the data directory for files), `postgresql://...` or `memory:`. `files_url` is `file:[DIR]`,
+    `s3://BUCKET/PREFIX` or `memory:`. Other settings are named as in the environment, in lower case
+    and without the prefix. Acts as the operator. Unavailable if a part can't be reached.
     """
     for found in entry_points(group="commerce.composition", name="connect"):
         compose = found.load()
         return compose(database_url, files_url, **settings)
     raise RuntimeError(
-        "No composition root is installed; install the distribution, not its sources."
+        "No composition root is installed; install the distribution, not just its sources."
     )

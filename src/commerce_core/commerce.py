@@ -1,13 +1,13 @@
-"""Everything the system does, noun by noun. Each public method of a noun is one use case.
+"""Everything the platform does, noun by noun. Each public method of a noun is one use case.
 
-    partners    who sends feeds                     products    the catalog as it is
-    sources     standing feeds, their profiles      history     what it was, and why
-    keys        who may call, and what they may do  orders      sales at frozen prices
-    feeds       files as they came                  analytics   what was sold
-    jobs        what is done with feeds             events      what is announced
+    partners    the retailers who send feeds        products    the catalog as it is
+    sources     recurring feeds, their profiles     history     what it was, and why
+    keys        API keys and their scopes           orders      sales at frozen prices
+    feeds       files as they were received         analytics   sales figures
+    jobs        the processing of feeds             events      what happened, for followers
     plans       what a feed would do; decisions     audit       who did what
     reverts     going back to before a feed         health      whether every part is up
-    queue       jobs, as workers see them
+    queue       jobs, for workers
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -15,10 +15,10 @@
     publication ──> products, versions ──> changes, history, lineage, revert, replay, export
     products ──> order: reserve units, price, freeze lines, ledger entries ──> figures
 
-A use case looks, decides with the pure core, and writes once: one `with store.begin()` is one
-transaction. Entry points translate to these and back, and decide nothing. What a product costs is
-decided in `pricing`, whether it can be sold in `catalog`, what a record means in `parsing`, what
-becomes of it in `plans`, whether that waits for a person in `feeds.guards`. `ingestion` runs the
+A use case reads, decides with the pure core, and writes once: one `with store.begin()` is one
+transaction. Entry points only translate to use cases and back; they decide nothing. `pricing`
+decides what a product costs, `catalog` whether it can be sold, `parsing` what a record means,
+`plans` what becomes of it, and `feeds.guards` whether that waits for a person. `ingestion` runs the
 jobs. Events and audit entries are written in the transaction of what they report.
 """
 
@@ -51,27 +51,27 @@ class Commerce:
 
     @property
     def partners(self) -> Partners:
-        """Who sends feeds."""
+        """The retailers who send feeds."""
         return Partners(self.context)
 
     @property
     def keys(self) -> Keys:
-        """API keys."""
+        """API keys and their scopes."""
         return Keys(self.context)
 
     @property
     def sources(self) -> Sources:
-        """Standing feeds of partners, and the profiles that read them."""
+        """Recurring feeds of partners, and the profiles by which they are read."""
         return Sources(self.context)
 
     @property
     def feeds(self) -> Feeds:
-        """Files received."""
+        """Files as they were received."""
         return Feeds(self.context)
 
     @property
     def jobs(self) -> Jobs:
-        """What is done with feeds."""
+        """The processing of feeds."""
         return Jobs(self.context)
 
     @property
@@ -101,12 +101,12 @@ class Commerce:
 
     @property
     def analytics(self) -> Analytics:
-        """What was sold."""
+        """Sales figures."""
         return Analytics(self.context)
 
     @property
     def events(self) -> Events:
-        """What is announced."""
+        """What happened, for clients that follow it."""
         return Events(self.context)
 
     @property
@@ -116,12 +116,12 @@ class Commerce:
 
     @property
     def health(self) -> Health:
-        """Whether every part is up."""
+        """Whether every part can be used."""
         return Health(self.context)
 
     @property
     def queue(self) -> Queue:
-        """Jobs, as workers see them."""
+        """Jobs, for workers."""
         return Queue(self.context)
 
     def acting_as(self, principal: Principal) -> "Commerce":
@@ -129,5 +129,5 @@ class Commerce:
         return Commerce(self.context.acting_as(principal))
 
     def authenticated(self, secret: str | None) -> "Commerce":
-        """The platform as the holder of an API key sees it; Unauthenticated without a valid one."""
+        """The platform as the holder of an API key sees it; Unauthenticated if it isn't valid."""
         return self.acting_as(self.keys.authenticate(secret))

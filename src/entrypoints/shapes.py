@@ -36,7 +36,7 @@ View = Any
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
-    Product: frozenset({"publication_id", "ordinal", "origin_id", "held"}),
+    Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved"}),
     ApiKey: frozenset({"digest"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {

@@ -42,7 +42,7 @@ def expected(
     kept = {
         "product_id": before.product_id if before else new_id,
         "partner_name": before.partner_name if before else "",
-        "held": before.held if before else 0,
+        "reserved": before.reserved if before else 0,
         "version": before.version + 1 if before else 1,
         **(before.values() if before else {}),
         **change.values,
@@ -438,17 +438,19 @@ class TestCatalog:
         """`hold` adds to the units held, or takes away, and gives the products as they then are."""
         product_id = last_unit.product_id
         with store.begin() as unit:
-            assert unit.products.reserve({product_id: 5}) == {product_id: evolve(last_unit, held=5)}
-            assert unit.products.reserve({product_id: -2})[product_id].held == 3
-            assert unit.products.reserve({product_id: 0})[product_id].held == 3
-        assert samples.catalog(store)["A"].held == 3
+            assert unit.products.reserve({product_id: 5}) == {
+                product_id: evolve(last_unit, reserved=5)
+            }
+            assert unit.products.reserve({product_id: -2})[product_id].reserved == 3
+            assert unit.products.reserve({product_id: 0})[product_id].reserved == 3
+        assert samples.catalog(store)["A"].reserved == 3
         assert samples.catalog(store)["A"].available == 0
 
     def test_holding_is_no_version(self, store: Store, last_unit: Product):
         """A product of which units are held is otherwise as it was."""
         with store.begin() as unit:
             unit.products.reserve({last_unit.product_id: 2})
-        assert samples.catalog(store)["A"] == evolve(last_unit, held=2)
+        assert samples.catalog(store)["A"] == evolve(last_unit, reserved=2)
 
     def test_unknown_products_cant_be_held(self, store: Store, last_unit: Product):
         """Unknown ids are missing from the answer; the known ones are held."""
@@ -467,7 +469,7 @@ class TestCatalog:
             unit.products.reserve({last_unit.product_id: 4})
         for records in ([record(2, "A", brand="New")], [record(2, "B")], [record(2, "A")]):
             samples.publish(store, source, *records)
-            assert samples.catalog(store)["A"].held == 4
+            assert samples.catalog(store)["A"].reserved == 4
 
     def test_a_removed_product_can_be_held(self, store: Store, last_unit: Product):
         """`hold` gives removed products as well, and says so by their status."""
@@ -488,13 +490,13 @@ class TestCatalog:
             with contextlib.suppress(SoldOut), store.begin() as unit:
                 product = unit.products.reserve({last_unit.product_id: 1})[last_unit.product_id]
                 pause(0.005)
-                if product.quantity is not None and product.held > product.quantity:
+                if product.quantity is not None and product.reserved > product.quantity:
                     raise SoldOut
                 return True
             return False
 
         assert sum(together(*[buy] * 6)) == 1
-        assert samples.catalog(store)["A"].held == 1
+        assert samples.catalog(store)["A"].reserved == 1
 
     def test_units_that_hold_crosswise_dont_block_each_other_for_ever(self, store: Store):
         """Units that hold the same products, named in different orders, all come to their end."""
@@ -509,7 +511,7 @@ class TestCatalog:
 
         orders = (ids, ids[::-1], ids[5:] + ids[:5], ids[::-2] + ids[::2])
         together(*(lambda order=order: hold(order) for order in orders))
-        held = [product.held for product in samples.catalog(store).values()]
+        held = [product.reserved for product in samples.catalog(store).values()]
         assert held == [5 * sum(product_id in order for order in orders) for product_id in ids]
 
     def test_feeds_of_a_partner_are_compared_one_after_the_other(self, store: Store):

@@ -33,7 +33,8 @@ from tests.support.strategies import MARKS, MODES, SentFile, sent_files
 
 OF_CURRENCIES = {"too_many_decimals", "missing_currency"}
 """In a delta a price that names no currency first takes its product's, in a full feed never."""
-NewEvent = tuple[str, str | None, str | None]
+Reject = tuple[str, str | None, str | None]
+"""The code, column and value of a rejected record's first error."""
 
 
 @frozen
@@ -58,7 +59,7 @@ class Desk:
         with self.commerce.jobs.report(job.job_id) as stream:
             return stream.read()
 
-    def rejects(self, job: Job) -> list[NewEvent]:
+    def rejects(self, job: Job) -> list[Reject]:
         """Why each rejected record is one, by its first error."""
         first: dict[int, Problem] = {}
         problems = list(self.commerce.jobs.problems(job.job_id))

@@ -223,7 +223,7 @@ class TestReverts:
         theirs = samples.catalog(store, partner_id=someone.partner_id)
         undo(store, bad)
         assert samples.catalog(store, partner_id=someone.partner_id) == theirs
-        assert samples.catalog(store, partner_id=bad.partner_id)["A"].held == 2
+        assert samples.catalog(store, partner_id=bad.partner_id)["A"].reserved == 2
 
     def test_a_feed_finds_what_a_revert_left(self, store: Store, source: Source, bad: Publication):
         """The next feed is compared with what is there now, and what it writes has no origin."""

@@ -96,8 +96,8 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @frozen
-class NewEvent:
-    """A feed, how the units on open orders change after it, and what is asked then."""
+class AskedFeed:
+    """A feed, how the reserved units change after it, and the queries that are asked then."""
 
     records: list[Record]
     mode: Mode
@@ -105,10 +105,10 @@ class NewEvent:
     queries: Sequence[dict[str, Any]]
 
 
-def told() -> st.SearchStrategy[list[NewEvent]]:
+def asked_feeds() -> st.SearchStrategy[list[AskedFeed]]:
     held = st.lists(choice([0, 1, 2, 5]), min_size=3, max_size=3)
     asked = st.lists(queries(), min_size=2, max_size=6)
-    one = st.builds(NewEvent, records(), choice(["full", "delta", "delta"]), held, asked)
+    one = st.builds(AskedFeed, records(), choice(["full", "delta", "delta"]), held, asked)
     return st.lists(one, min_size=1, max_size=3)
 
 
@@ -139,9 +139,9 @@ def pages(unit: UnitOfWork, query: ProductQuery, limit: int) -> Iterator[Product
 
 class TestProductLists:
     @settings(suppress_health_check=ONE_STORE_AND_ANOTHER, max_examples=scaled(40))
-    @given(told(), st.integers(1, 4))
+    @given(asked_feeds(), st.integers(1, 4))
     def test_a_list_is_what_fits_in_its_order(
-        self, store: Store, feeds: Sequence[NewEvent], limit: int
+        self, store: Store, feeds: Sequence[AskedFeed], limit: int
     ):
         """Every filter with every other, every sort, both directions: as the core defines it."""
         owners = [samples.partner(), samples.partner()]

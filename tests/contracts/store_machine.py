@@ -333,7 +333,7 @@ class StoreMachine(RuleBasedStateMachine):
 
         def step(unit: UnitOfWork) -> dict[str, Product]:
             found = unit.products.page(query, None, 200).items
-            assert all(product.held >= 0 for product in found)
+            assert all(product.reserved >= 0 for product in found)
             return {product.sku: timeless(product) for product in found}
 
         catalog = self.both(step)

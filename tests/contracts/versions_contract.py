@@ -177,7 +177,7 @@ class TestVersions:
             with store.begin() as unit:
                 page = unit.past_products.page(query, None, 9)
                 assert unit.past_products.count(query) == len(page.items)
-                assert all(product.held == 0 for product in page.items)
+                assert all(product.reserved == 0 for product in page.items)
                 return [(product.sku, product.version) for product in page.items]
 
         product = samples.catalog(store)["A"]

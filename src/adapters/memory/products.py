@@ -159,32 +159,33 @@ class Products:
     def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
         """The first oversold products of a publication."""
         written = [
-            (row, self._kept.held.get(row.product_id, 0))
+            (row, self._kept.reserved.get(row.product_id, 0))
             for row in self._kept.products.values()
             if row.publication_id == publication.publication_id and row.status == "active"
         ]
         short = [
-            Oversold(row.product_id, row.sku, row.quantity, held)
-            for row, held in written
-            if row.quantity is not None and row.quantity < held
+            Oversold(row.product_id, row.sku, row.quantity, reserved)
+            for row, reserved in written
+            if row.quantity is not None and row.quantity < reserved
         ]
         return sorted(short, key=lambda product: product.sku)[:limit]
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds units to those held on open orders."""
+        """Adds to the units reserved by open orders."""
         known = [product_id for product_id in units if product_id in self._kept.products]
         for product_id in known:
-            self._kept.held[product_id] = self._kept.held.get(product_id, 0) + units[product_id]
+            before = self._kept.reserved.get(product_id, 0)
+            self._kept.reserved[product_id] = before + units[product_id]
         return {product_id: self.get(product_id) for product_id in known}
 
 
 def as_shown(kept: Tables, row: Product) -> Product:
-    """The product with what is kept elsewhere: names, units held, and when it was published."""
+    """The product with what is kept elsewhere: names, reserved units, and when it was published."""
     return evolve(
         row,
         partner_name=kept.partners[row.partner_id].partner_name,
         updated_at=kept.publications[row.publication_id].published_at,
-        held=kept.held.get(row.product_id, 0),
+        reserved=kept.reserved.get(row.product_id, 0),
     )
 
 

@@ -67,7 +67,7 @@ class Tables:
         self.history = Table[tuple[str, int], Product](self.journal)
         self.forgotten = Table[int, datetime](self.journal)
         self.fingerprints = Table[str, Fingerprint | None](self.journal)
-        self.held = Table[str, int](self.journal)
+        self.reserved = Table[str, int](self.journal)
         self.publications = Table[str, Publication](self.journal)
         self.orders = Table[str, Order](self.journal)
         self.entries = Table[str, SalesEntry](self.journal)

@@ -1,1 +1,1 @@
-"""What the platform announces, and who did what."""
+"""The events that the platform announces, and the audit of who did what."""

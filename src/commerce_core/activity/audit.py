@@ -1,4 +1,4 @@
-"""Audit: who did what, when, to what, and how it was before; kept for good, and never a secret."""
+"""Audit: who did what to what and when, and what it changed; kept for good, without secrets."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,20 +23,20 @@ Action = Literal[
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000
-_UNTOLD: Final = frozenset({"digest", "created_at", "updated_at"})
-"""What no entry says: secrets, and times that follow from the entry's own."""
+_OMITTED: Final = frozenset({"digest", "created_at", "updated_at"})
+"""The attributes that no entry contains: secrets, and times that follow from the entry's own."""
 
-Said = Mapping[str, Any]
-"""What JSON can say of a thing's attributes."""
+State = Mapping[str, Any]
+"""The attributes of a thing, as JSON values."""
 
 
 @frozen
 class AuditEntry:
-    """One thing that somebody did.
+    """One action.
 
-    `actor` is the id of the key that was used, or `operator` for who works on the machine itself;
-    `subjects` are the ids of what it was done to, the thing itself first. `before` and `after` have
-    what differs.
+    `actor` is the id of the key that was used, or `operator` for work on the machine itself.
+    `subjects` are the ids of the things it was done to, the main one first. `before` and `after`
+    contain only the attributes that differ.
     """
 
     audit_id: str
@@ -46,13 +46,13 @@ class AuditEntry:
     partner_id: str | None
     subjects: tuple[str, ...]
     note: str | None = None
-    before: Said | None = None
-    after: Said | None = None
+    before: State | None = None
+    after: State | None = None
 
 
 @frozen
 class AuditQuery:
-    """Which entries: all that fit every filter given, newest first."""
+    """Selects the entries that match every given filter, newest first."""
 
     IDENTITY: ClassVar = (
         "AuditQuery(partner_id={0.partner_id!r}, actor={0.actor!r}, action={0.action!r}, "
@@ -68,24 +68,24 @@ class AuditQuery:
 
 def difference(
     before: AttrsInstance | None, after: AttrsInstance | None
-) -> tuple[Said | None, Said | None]:
-    """What differs between two states of a thing, and how it was in each; None where it wasn't."""
-    one, other = _said(before), _said(after)
+) -> tuple[State | None, State | None]:
+    """The attributes that differ between two states of a thing, in each; None if there are none."""
+    one, other = _state(before), _state(after)
     names = {*one, *other}
     differing = {name for name in names if one.get(name) != other.get(name)}
     return _only(one, differing), _only(other, differing)
 
 
-def _only(said: dict[str, Any], names: set[str]) -> Said | None:
-    return {name: value for name, value in said.items() if name in names} or None
+def _only(state: dict[str, Any], names: set[str]) -> State | None:
+    return {name: value for name, value in state.items() if name in names} or None
 
 
-def _said(thing: AttrsInstance | None) -> dict[str, Any]:
+def _state(thing: AttrsInstance | None) -> dict[str, Any]:
     if thing is None:
         return {}
     return asdict(
         thing,
-        filter=lambda attribute, _: attribute.name not in _UNTOLD,
+        filter=lambda attribute, _: attribute.name not in _OMITTED,
         value_serializer=lambda _, __, value: _as_json(value),
     )
 

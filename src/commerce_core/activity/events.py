@@ -1,7 +1,7 @@
-"""Events: what the platform announces, each beside what caused it and in one order for everybody.
+"""Events: what the platform announces, written with what caused it, in one order for all readers.
 
-An event says what happened by ids and figures; whoever wants more asks for the thing itself. What
-happened to single products is told by the stream of changes, so a changed catalog is one event.
+An event has the ids and figures of what happened; everything else is in the things themselves.
+Changes of single products are in the stream of changes, so a changed catalog is one event.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,15 +38,15 @@ EventKind = Literal[
 ]
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LARGEST_EVENTS: Final = 1_000
-"""Events of a page; a service that follows them reads many at a time."""
+"""The most events in a page; a service that follows them reads many at a time."""
 EVENTS_KEPT: Final = timedelta(days=90)
-"""After so long an event is forgotten."""
+"""How long events are kept."""
 MOST_FORGOTTEN: Final = 10_000
-"""Events that are forgotten at once."""
+"""The most events that are deleted at once."""
 MOST_OVERSOLD: Final = 100
-"""Oversold products that an event names, by sku."""
+"""The most oversold products that an event lists, by sku."""
 MOST_DRIFTS: Final = 20
-"""Drifts that an event names; the job's summary has all of them."""
+"""The most drifts that an event lists; the job's summary has all of them."""
 
 _SCOPES: Final[Mapping[str, Scope]] = {
     "feed": "feeds:read",
@@ -60,12 +60,12 @@ _COUNTS: Final = (
 )  # fmt: skip
 
 Data = Mapping[str, Any]
-"""What JSON can say: texts, numbers, lists and objects of them."""
+"""The content of an event, as JSON values."""
 
 
 @frozen
 class Event:
-    """Something that happened; `partner_ids` are the partners whose business it is."""
+    """Something that happened; `partner_ids` are the partners that it concerns."""
 
     event_id: str
     kind: EventKind
@@ -74,9 +74,9 @@ class Event:
     data: Data
 
     def seen_by(self, partner_id: str | None) -> "Event":
-        """The event as that partner may know it (None: the operator), the others not named.
+        """The event as that partner may see it (None: the operator), without the other partners.
 
-        A change of the catalog comes with the cursor from which the stream of changes tells it.
+        A change of the catalog gets the cursor at which the stream of changes has it.
         """
         data = self.data
         if self.kind == "catalog.changed":
@@ -89,43 +89,43 @@ class Event:
 
 @frozen
 class EventQuery:
-    """Which events: those of these kinds, that are this partner's business (None: anybody's)."""
+    """Selects events of these kinds that concern this partner (None: any partner)."""
 
     partner_id: str | None = None
     kinds: tuple[EventKind, ...] = EVENT_KINDS
 
 
 def cursor_expired() -> InvalidInput:
-    """The refusal of a reader who has been away for too long."""
+    """The refusal of a cursor that is followed by deleted events."""
     detail = (
-        f"Events behind this cursor are gone: they are kept for {EVENTS_KEPT.days} days. Begin "
-        "anew without one, and look at the things themselves for what was missed."
+        f"Events after this cursor were deleted: they are kept for {EVENTS_KEPT.days} days. Start "
+        "again without a cursor, and read the feeds, orders and products for what was missed."
     )
     return Malformed.at("/cursor", "cursor_expired", detail)
 
 
 @frozen
 class EventPage:
-    """Events in their order, and the number of the last one that was looked at."""
+    """Events in order, and the number of the last event that was considered."""
 
     items: Sequence[Event]
     after: int
 
 
 def scope_of(kind: EventKind) -> Scope:
-    """What one has to be allowed to read to be told of such an event."""
+    """The scope required to read events of this kind."""
     return _SCOPES[kind.partition(".")[0]]
 
 
 @frozen
 class NewEvent:
-    """The id and the moment of an event that is about to be told."""
+    """A new event's id and time; its methods fill in what happened."""
 
     event_id: str
     at: datetime
 
     def of_feed(self, kind: EventKind, feed: Feed, **more: object) -> Event:
-        """Something about a feed."""
+        """An event about a feed."""
         data = {
             "feed_id": feed.feed_id,
             "source_id": feed.source_id,
@@ -138,7 +138,7 @@ class NewEvent:
         return Event(self.event_id, kind, self.at, (feed.partner_id,), data)
 
     def applied(self, feed: Feed, job_id: str, summary: Summary) -> Event:
-        """A feed is in the catalog now."""
+        """A feed was applied to the catalog."""
         return self.of_feed(
             "feed.applied", feed, job_id=job_id, outcome=summary.outcome, **_counts(summary)
         )
@@ -146,28 +146,28 @@ class NewEvent:
     def failed(
         self, kind: Literal["feed.failed", "feed.rejected"], feed: Feed, job_id: str, why: JobError
     ) -> Event:
-        """Nothing of a feed has landed, and why."""
+        """A feed failed or was rejected, so that nothing of it was applied."""
         error = {"code": why.code, "message": why.message}
         return self.of_feed(kind, feed, job_id=job_id, error=error)
 
     def held(self, feed: Feed, job_id: str, guards: Sequence[GuardResult]) -> Event:
-        """A feed waits for a person, and what the guards say that hold it."""
-        told = [
+        """A feed is held by these guards, and waits for a person."""
+        verdicts = [
             {"guard": guard.guard, "value": f"{guard.value:f}", "limit": f"{guard.limit:f}"}
             for guard in guards
         ]
-        return self.of_feed("feed.held", feed, job_id=job_id, guards=told)
+        return self.of_feed("feed.held", feed, job_id=job_id, guards=verdicts)
 
     def drifted(self, feed: Feed, job_id: str, drifts: Sequence[Drift]) -> Event:
         """The form of a source's files has changed."""
-        told = [
+        listed = [
             {"kind": drift.kind, "column": drift.column, "field": drift.field}
             for drift in drifts[:MOST_DRIFTS]
         ]
-        return self.of_feed("feed.drifted", feed, job_id=job_id, drift=told)
+        return self.of_feed("feed.drifted", feed, job_id=job_id, drift=listed)
 
     def changed(self, publication: Publication, summary: Summary) -> Event:
-        """The catalog has changed, by that publication."""
+        """A publication changed the catalog."""
         data = {
             "publication": publication.number,
             "feed_id": publication.feed_id,
@@ -181,13 +181,13 @@ class NewEvent:
         return Event(self.event_id, "catalog.changed", self.at, (publication.partner_id,), data)
 
     def oversold(self, publication: Publication, products: Sequence[Oversold]) -> Event:
-        """Less is there than open orders hold, by that publication."""
-        told = [
+        """A publication left less in stock than open orders have reserved."""
+        listed = [
             {
                 "product_id": product.product_id,
                 "sku": product.sku,
                 "quantity": product.quantity,
-                "held": product.held,
+                "held": product.reserved,
             }
             for product in products
         ]
@@ -196,28 +196,28 @@ class NewEvent:
             "feed_id": publication.feed_id,
             "source_id": publication.source_id,
             "partner_id": publication.partner_id,
-            "products": told,
+            "products": listed,
         }
         return Event(self.event_id, "stock.oversold", self.at, (publication.partner_id,), data)
 
     def of_order(self, kind: EventKind, order: Order) -> Event:
-        """Something about an order. Of its lines nothing is told, since some may be another's."""
+        """An event about an order, without its lines, since some may be another partner's."""
         partners = dict.fromkeys(item.partner_id for item in order.items)
         data = {"order_id": order.order_id, "status": order.status, "currency": order.currency}
         return Event(self.event_id, kind, self.at, tuple(partners), data)
 
 
 def announced(
-    told: Callable[[], NewEvent],
+    new_event: Callable[[], NewEvent],
     publication: Publication,
     summary: Summary,
     oversold: Sequence[Oversold],
 ) -> Iterator[Event]:
-    """What there is to tell of a publication itself: what it changed, and what is oversold now."""
+    """The events of a publication itself: that it changed the catalog, and what is now oversold."""
     if summary.changes:
-        yield told().changed(publication, summary)
+        yield new_event().changed(publication, summary)
     if oversold:
-        yield told().oversold(publication, oversold)
+        yield new_event().oversold(publication, oversold)
 
 
 def _counts(summary: Summary) -> dict[str, int]:

@@ -1,1 +1,1 @@
-"""The ledger of sales, and the reports folded from it."""
+"""The sales ledger, and the reports computed from it."""

@@ -1,8 +1,7 @@
-"""The ledger of sales, and the reports that are folded from it.
+"""The sales ledger, and the reference of the reports computed from it.
 
-An entry is written for each line of an order when something happens to it, and never changed. A
-figure of a report is a sum over entries, each counted when it happened, per currency, never
-converted.
+Whenever something happens to an order line, an entry is added; entries never change. Every figure
+of a report is a sum of entries, each counted at its own time, per currency and never converted.
 """
 
 from collections import Counter, defaultdict
@@ -22,9 +21,9 @@ _ZERO: Final = Decimal(0)
 
 @frozen
 class SalesEntry:
-    """What happened to one line: `gross` at list price, `discount` from it, `amount` what was paid.
+    """What happened to one order line: `gross` at list price, its `discount`, the `amount` to pay.
 
-    All amounts are zero or more, in `currency`; a cancelled line has those that it was placed with.
+    All amounts are zero or more, in `currency`; a cancellation has the amounts of the placement.
     """
 
     entry_id: str
@@ -45,7 +44,7 @@ class SalesEntry:
     def of(  # noqa: PLR0917 - in the order of the entry's own fields
         cls, entry_id: str, kind: EntryKind, at: datetime, order_id: str, code: str, item: OrderItem
     ) -> "SalesEntry":
-        """The entry about a whole line."""
+        """The entry for a whole line."""
         gross = item.list_price * item.quantity
         return cls(
             entry_id, kind, at, order_id, item.item_id, item.partner_id, item.product_id, item.sku,
@@ -55,10 +54,9 @@ class SalesEntry:
 
 @frozen
 class SalesQuestion:
-    """Which entries count: from `since` (included) to `until` (not), of a partner, in a currency.
+    """Selects entries: from `since` (inclusive) to `until` (exclusive), by partner and currency.
 
-    With a `grain` they are told apart by period, in the days and weeks of `zone`; weeks start on
-    Monday.
+    With a `grain` they are grouped by period, in the local time of `zone`; weeks start on Monday.
     """
 
     since: datetime
@@ -69,19 +67,20 @@ class SalesQuestion:
     zone: str = "UTC"
 
     def periods(self) -> Iterator[datetime]:
-        """The first moments of all its periods, empty ones too; days where it has no grain.
+        """The first moments of all its periods, including empty ones; of days, without a grain.
 
-        InvalidInput where there are too many, or where one begins or ends outside the calendar.
+        InvalidInput if there are too many, or if one begins or ends outside the calendar.
         """
         return periods(self.since, self.until, self.grain or "day", self.zone)
 
 
 @frozen
 class SalesTotal:
-    """The figures of one partner in one currency, and one period (its first moment, UTC) if asked.
+    """The figures of one partner in one currency and, with a grain, one period (its first moment).
 
-    `orders` have a line that was placed then and not wholly cancelled before the question's end;
-    `gross` is what was placed at list price; `net` is placed less cancelled, and so are the units.
+    `orders` is the number of orders with a line placed then, and not wholly cancelled before the
+    end of the question. `gross` is placed at list price; `net` and `units` are placed less
+    cancelled.
     """
 
     period: datetime | None
@@ -94,7 +93,7 @@ class SalesTotal:
 
     @classmethod
     def nothing(cls, period: datetime, partner_id: str, code: str) -> "SalesTotal":
-        """A period in which nothing happened."""
+        """The figures of a period without entries."""
         return cls(period, partner_id, code, 0, 0, _ZERO, _ZERO)
 
 

@@ -11,9 +11,9 @@ from commerce_core.base.money import apportion
 
 
 def shares(totals: Sequence[SalesTotal]) -> list[Decimal]:
-    """Each total's percentage of its currency's net, two decimals, adding up to 100 per currency.
+    """Each total's percentage of its currency's net, in two decimals; they add up to exactly 100.
 
-    In a currency whose net is not above zero there is nothing to share: all are 0.00.
+    All are 0.00 in a currency whose net is zero or less.
     """
     percents: dict[int, Decimal] = {}
     for code in {total.currency for total in totals}:
@@ -39,7 +39,7 @@ class PartnerSales:
 
 @frozen
 class PeriodSales:
-    """A row of sales over time, which begins at the local time `sales_period`."""
+    """A row of sales over time; `sales_period` is the local start of the period."""
 
     sales_period: str
     partner_id: str
@@ -53,7 +53,7 @@ class PeriodSales:
 
 @frozen
 class RevenueShare:
-    """A row of the revenue share; `revenue_pct` is of all revenue in the same currency."""
+    """A row of revenue shares; `revenue_pct` is of all revenue in the same currency."""
 
     partner_id: str
     partner_name: str
@@ -64,7 +64,7 @@ class RevenueShare:
 
 @frozen
 class Report:
-    """A report's rows, and the range that they are about."""
+    """A report's rows, and the range that they cover."""
 
     since: datetime
     until: datetime

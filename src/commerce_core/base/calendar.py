@@ -1,4 +1,4 @@
-"""Periods of a report: hours, days, weeks and months by the clocks of a time zone."""
+"""The periods of a report: hours, days, weeks and months in the local time of a zone."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ MOST_PERIODS: Final = 10_000
 
 
 def period_start(at: datetime, grain: Grain, zone: str) -> datetime:
-    """The first moment (UTC) of the period in which a moment lies, by the clocks of the zone."""
+    """The first moment (UTC) of the period that contains a moment, in the zone's local time."""
     clocks = ZoneInfo(zone)
     local = at.astimezone(clocks)
     if grain == "hour":
@@ -29,14 +29,14 @@ def period_start(at: datetime, grain: Grain, zone: str) -> datetime:
 
 
 def _first_moment(day: datetime, clocks: ZoneInfo) -> datetime:
-    """When the clocks first show that midnight or, where they skip it, what comes after it."""
+    """When the clocks first show that midnight or, if they skip it, the first time after it."""
     first, other = (day.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1))
     shown = first.astimezone(clocks).replace(tzinfo=None) == day
     return first if shown else _clock_change(other, first, clocks)
 
 
 def _clock_change(before: datetime, after: datetime, clocks: ZoneInfo) -> datetime:
-    """The whole second, of those after `before`, from which on the offset is that of `after`."""
+    """The first whole second after `before` at which the offset is that of `after`."""
     offset = after.astimezone(clocks).utcoffset()
     low, high = 0, (after - before) // timedelta(seconds=1)
     while high - low > 1:
@@ -47,9 +47,9 @@ def _clock_change(before: datetime, after: datetime, clocks: ZoneInfo) -> dateti
 
 
 def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterator[datetime]:
-    """The first moment of each period that begins before `until`, from the one of `since` on.
+    """The first moment of each period from the one that contains `since`, as far as `until`.
 
-    InvalidInput where there are too many, or where one begins or ends outside of the calendar.
+    InvalidInput if there are too many, or if one begins or ends outside the calendar.
     """
     try:
         at = period_start(since, grain, zone)
@@ -59,19 +59,19 @@ def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterat
             yield at
             at = _next_period(at, grain, zone)
     except OverflowError as error:
-        detail = "The range reaches to where the calendar ends."
+        detail = "The range goes beyond the calendar, which has the years 1 to 9999."
         raise InvalidInput.at("/from", "bad_range", detail) from error
-    detail = f"The range has over {MOST_PERIODS:,} periods; take a coarser grain."
+    detail = f"The range has more than {MOST_PERIODS:,} periods; use a coarser grain."
     raise InvalidInput.at("/grain", "too_many_periods", detail)
 
 
 def _next_period(at: datetime, grain: Grain, zone: str) -> datetime:
     if grain == "hour":
-        # Clocks that are set back or forward by half an hour make one that is shorter.
+        # A clock change of half an hour leaves one period that is shorter.
         beyond = period_start(at + timedelta(hours=1), grain, zone)
         between = period_start(beyond - datetime.resolution, grain, zone)
         return between if between > at else beyond
-    # A step that surely ends within the next period, whatever the clocks do in between.
+    # From noon, this step always ends within the next period, whatever the clocks do in between.
     days = {"day": 1, "week": 7, "month": 31}[grain]
     local = at.astimezone(ZoneInfo(zone)).replace(hour=12)
     return period_start(local + timedelta(days=days), grain, zone)

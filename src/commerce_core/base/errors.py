@@ -1,19 +1,19 @@
-"""Every way the platform refuses, and what it tells the one refused.
+"""Every error the platform raises on purpose.
 
     CommerceError
-    ├── InvalidInput        what was sent breaks a rule; every fault is listed
-    │   └── Malformed       what was sent can't be read at all (a cursor, a parameter)
-    ├── Unauthenticated     no key, or none that is known
+    ├── InvalidInput        the input breaks a rule; every fault is listed
+    │   └── Malformed       the input can't be read at all (a cursor, a parameter)
+    ├── Unauthenticated     no API key, or one that isn't valid
     ├── Forbidden           the key lacks the scope
-    ├── NotFound            there is no such thing, or it isn't yours to see
-    ├── Conflict            the thing exists, its state says no
-    ├── TooLarge            a limit was passed
-    ├── FileRefused         a feed's file, as a whole, can't be taken; fails its job
+    ├── NotFound            there is no such thing, or the caller may not see it
+    ├── Conflict            the thing exists, but its state doesn't allow this
+    ├── TooLarge            a limit was exceeded
+    ├── FileRefused         a feed's file can't be read as a whole; fails its job
     ├── RunLost             a job was taken over by another attempt
-    └── Unavailable         a part we stand on is out of reach; try again
-        └── Severed         the store fell over in the middle of a unit, or the way to it was cut
+    └── Unavailable         the database or the file store can't be reached; try again
+        └── Severed         the store crashed during a unit, or the connection to it broke
 
-An error carries `code` (stable, for programs), `detail` (what happened, where) and, if any, a
+An error carries a `code` (stable, for programs), a `detail` (what happened, where) and often a
 `remedy` (what to do). Entry points translate this tree once: HTTP problems and exit codes are two
 columns of one table.
 """
@@ -25,7 +25,7 @@ from attrs import frozen
 
 @frozen
 class Fault:
-    """One broken rule of an input: `pointer` is the JSON pointer of the value at fault."""
+    """One rule that an input breaks; `pointer` is the JSON pointer of the value at fault."""
 
     pointer: str
     code: str
@@ -33,12 +33,12 @@ class Fault:
 
 
 class CommerceError(Exception):
-    """Root of everything the platform raises on purpose."""
+    """The root of everything the platform raises on purpose."""
 
     code = "error"
 
     def __init__(self, detail: str, remedy: str = "", *, code: str | None = None) -> None:
-        """Says what happened in `detail` and what to do about it in `remedy`."""
+        """Takes what happened as `detail`, and what to do about it as `remedy`."""
         super().__init__(detail)
         self.detail = detail
         self.remedy = remedy
@@ -51,7 +51,7 @@ class CommerceError(Exception):
 
 
 class InvalidInput(CommerceError):
-    """What was sent was understood and breaks a rule; `faults` has every one of them."""
+    """The input was understood, but breaks rules; `faults` lists every violation."""
 
     code = "invalid_input"
 
@@ -63,44 +63,44 @@ class InvalidInput(CommerceError):
         faults: Sequence[Fault] = (),
         code: str | None = None,
     ) -> None:
-        """Lists the `faults`, in the order of the input."""
+        """Takes the `faults` in the order of the input."""
         super().__init__(detail, remedy, code=code)
         self.faults = tuple(faults)
 
     @classmethod
     def at(cls, pointer: str, code: str, detail: str) -> "InvalidInput":
-        """The common case: one fault, at one place."""
+        """Makes the common case: a single fault."""
         return cls(detail, faults=[Fault(pointer, code, detail)], code=code)
 
 
 class Malformed(InvalidInput):
-    """What was sent can't be read: a query parameter, a cursor, a body that isn't JSON."""
+    """The input can't be read: a query parameter, a cursor, a body that isn't JSON."""
 
     code = "malformed"
 
 
 class Unauthenticated(CommerceError):
-    """No API key came with the request, or none that is known and alive."""
+    """The request has no API key, or one that is unknown or revoked."""
 
     code = "unauthenticated"
 
 
 class Forbidden(CommerceError):
-    """The key is known and lacks the scope that this needs."""
+    """The key is valid, but lacks the scope that the request needs."""
 
     code = "forbidden"
 
 
 class NotFound(CommerceError):
-    """There is no such thing, or it belongs to somebody else, which looks the same."""
+    """There is no such thing, or the caller may not see it, which looks the same."""
 
     code = "not_found"
 
 
 class Conflict(CommerceError):
-    """The thing is there, and the state it is in says no.
+    """The thing exists, but its state doesn't allow the request.
 
-    `shown` is what the one refused should see of it besides, by name.
+    `shown` are values that help the caller to react, by name.
     """
 
     code = "conflict"
@@ -113,32 +113,32 @@ class Conflict(CommerceError):
         code: str | None = None,
         shown: Mapping[str, object] | None = None,
     ) -> None:
-        """Shows some of the core's values beside the detail."""
+        """Takes values of the core to show beside the detail."""
         super().__init__(detail, remedy, code=code)
         self.shown = dict(shown or {})
 
 
 class TooLarge(CommerceError):
-    """A limit on size or number was passed; the detail names the limit."""
+    """A limit on size or number was exceeded; the detail names the limit."""
 
     code = "too_large"
 
 
 class FileRefused(CommerceError):
-    """A feed's file can't be taken as a whole. Its job fails with this code; the file is kept."""
+    """A feed's file can't be read as a whole. Its job fails with this code; the file is kept."""
 
     code = "file_refused"
 
     def __init__(
         self, code: str, detail: str, remedy: str = "", *, line: int | None = None
     ) -> None:
-        """Names the physical `line` (from 1) at fault where there is one."""
+        """Takes the physical `line` (from 1) at fault, if there is one."""
         super().__init__(detail, remedy, code=code)
         self.line = line
 
 
 class RunLost(CommerceError):
-    """The job's lease passed to another attempt, so nothing of this run may be committed."""
+    """The job's lease passed to another attempt, so this run must not commit anything."""
 
     code = "run_lost"
 
@@ -146,7 +146,7 @@ class RunLost(CommerceError):
 class Unavailable(CommerceError):
     """The database or the file store can't be reached or used at the moment.
 
-    `publicly` is what anybody may know of it; the detail may name hosts and folders.
+    `publicly` is the text that any client may see; the detail may name hosts and folders.
     """
 
     code = "unavailable"
@@ -154,20 +154,21 @@ class Unavailable(CommerceError):
     def __init__(
         self, detail: str, remedy: str = "", publicly: str = "", *, code: str | None = None
     ) -> None:
-        """Says `publicly` what the detail says, unless told otherwise."""
+        """Takes the text to show `publicly`, by default the detail."""
         super().__init__(detail, remedy, code=code)
         self.publicly = publicly or detail
 
 
 class Severed(Unavailable):
-    """A unit ended because the store fell over under it, or the way there was cut.
+    """A unit ended because the store crashed during it, or the connection to it broke.
 
-    Nothing of it is kept. A store that is told to end, or that refuses, isn't meant.
+    Nothing of the unit is kept. A store that was shut down, or that refuses a statement, raises
+    Unavailable instead.
     """
 
 
 def refuse_if(detail: str, *judgements: tuple[bool, Fault]) -> None:
-    """Raises one InvalidInput that lists every fault whose condition holds, if any does."""
+    """Raises a single InvalidInput that lists every fault whose condition is true, if any is."""
     faults = [fault for wrong, fault in judgements if wrong]
     if faults:
         raise InvalidInput(detail, faults=faults)

@@ -16,7 +16,7 @@ Kind = Literal[
     "ptn", "src", "feed", "job", "prod", "pub", "ord", "item", "rule", "key", "sale", "evt", "aud"
 ]
 Entropy = Callable[[int], bytes]
-"""Gives that many random bytes."""
+"""Returns that many random bytes."""
 
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _COUNTER_BITS: Final = 32
@@ -44,44 +44,44 @@ def mint(kind: Kind, at: datetime, entropy: Entropy) -> str:
 
 
 def mint_block(kind: Kind, at: datetime, entropy: Entropy) -> "Block":
-    """A run of up to 2**32 consecutive identifiers, for a feed's new products."""
+    """A block of up to 2**32 consecutive identifiers, for a feed's new products."""
     return Block(kind, f"{_stamp(at)}{entropy(5).hex()[1:]}")
 
 
 class Block:
-    """Consecutive identifiers: a stem of 24 digits that they share, and a counter of eight."""
+    """Consecutive identifiers: a shared stem of 24 digits, and a counter of eight."""
 
     def __init__(self, kind: Kind, stem: str) -> None:
-        """Begins at number 0; `stem` is what a store needs to number rows by itself."""
+        """Starts at number 0; with the `stem`, a store can number rows by itself."""
         self.kind: Kind = kind
         self.stem = stem
 
     def __getitem__(self, number: int) -> str:
-        """The identifier of that number, from 0."""
+        """The identifier with that number, from 0."""
         if not 0 <= number < 1 << _COUNTER_BITS:
             raise IndexError(number)
         return f"{self.kind}_{self.stem}{number:08x}"
 
     def __iter__(self) -> Iterator[str]:
-        """All of them, in order."""
+        """All identifiers, in order."""
         return (self[number] for number in range(1 << _COUNTER_BITS))
 
 
 def parse(kind: Kind, text: str) -> str:
-    """The identifier in its one spelling; NotFound says so where the text can't be one."""
+    """The identifier in its canonical spelling; NotFound if the text can't be one."""
     prefix, _, body = text.strip().lower().partition("_")
     if prefix != kind or not _BODY.fullmatch(body):
         noun = _NOUNS[kind]
         raise NotFound(
-            f"{text[:80]!r} is not the id of a {noun}.",
-            f"Ids of a {noun} look like {kind}_0199c2f4a1b07e3d8c215f60a9d2b4c7.",
+            f"{text[:80]!r} is not a {noun} id.",
+            f"A {noun} id looks like {kind}_0199c2f4a1b07e3d8c215f60a9d2b4c7.",
             code="malformed_id",
         )
     return f"{prefix}_{body}"
 
 
 def looks_like(kind: Kind, text: str) -> bool:
-    """Whether the text is spelled as an identifier of this kind (a name may stand in its place)."""
+    """Whether the text is spelled like an identifier of this kind, rather than a name."""
     prefix, _, body = text.strip().lower().partition("_")
     return prefix == kind and _BODY.fullmatch(body) is not None
 

@@ -1,9 +1,9 @@
-"""Money: decimal amounts beside an ISO 4217 currency, never a float, rounded in one place.
+"""Money: decimal amounts beside an ISO 4217 currency, never floats, rounded in one place.
 
 An amount stands beside its currency everywhere: in a feed, a column, a JSON object, an order. So
-there is no wrapper around the pair; there is `Currency`, which knows how many decimals an amount
-has, and through which every amount passes that is read or computed. What has passed shows exactly
-those decimals: `80.00` in USD, `80` in JPY, `80.000` in KWD.
+nothing wraps the pair. Instead, every amount that is read or computed passes through its
+`Currency`, which gives it exactly that currency's decimals: `80.00` in USD, `80` in JPY, `80.000`
+in KWD.
 """
 
 import math
@@ -17,10 +17,10 @@ from attrs import frozen
 from commerce_core.base.errors import InvalidInput
 
 LARGEST_AMOUNT: Final = Decimal("999999999999.9999")
-"""No price and no line may be above it; sums have room to spare in `numeric` and in Decimal."""
+"""The limit of a price and of an order line; sums fit easily into `numeric` and Decimal."""
 
-# Source: ISO 4217 lists one and three, as published for 2026. Historic codes are included, since
-# partners go on sending them; metals, funds of account and test codes are not: nobody pays in them.
+# Source: ISO 4217, lists one and three, as published for 2026. Historic codes are included, since
+# partners still send them; metals, units of account and test codes aren't: no price uses them.
 _DECIMALS: Final[dict[int, str]] = {
     0: """BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
           ADP BEF BYB BYR ESP GRD ITL LUF MGF PTE ROL TPE TRL""",
@@ -38,7 +38,7 @@ _DECIMALS: Final[dict[int, str]] = {
 }
 _EXPONENTS: Final = {code: digits for digits, codes in _DECIMALS.items() for code in codes.split()}
 
-# Wide enough for any amount there can be, and the same whatever context the caller computes in.
+# Wide enough for any amount, and independent of the caller's decimal context.
 _ROUNDING: Final = Context(prec=100)
 
 
@@ -51,7 +51,7 @@ class Currency:
 
     @property
     def zero(self) -> Decimal:
-        """Nothing, shown with this currency's decimals."""
+        """Zero with this currency's decimals."""
         return Decimal(0).scaleb(-self.exponent)
 
     def is_exact(self, amount: Decimal) -> bool:
@@ -59,27 +59,30 @@ class Currency:
         return amount == self.round(amount)
 
     def round(self, amount: Decimal) -> Decimal:
-        """The amount in this currency's decimals, halves away from zero: our only rounding."""
+        """The amount rounded to this currency's decimals, halves away from zero.
+
+        Nothing else in the platform rounds money.
+        """
         return amount.quantize(self.zero, ROUND_HALF_UP, _ROUNDING)
 
     def allocate(self, total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
-        """Splits `total` in proportion to `weights` so that the parts add up to it exactly.
+        """Splits `total` in proportion to `weights`, so that the parts add up to it exactly.
 
-        By largest remainder: each part is rounded down to the smallest unit, and the units left
-        over go to the parts that lost most, the earlier first. Weights that are all zero count as
-        equal.
+        Uses the largest remainder method: each part is rounded down to the smallest unit, and the
+        remaining units go to the parts that lost most, earlier ones first. Weights that are all
+        zero count as equal.
         """
         return apportion(self.round(total), weights, self.exponent)
 
 
 def apportion(total: Decimal, weights: Sequence[Decimal], decimals: int) -> list[Decimal]:
-    """Splits a total of so many decimals in proportion to weights, by largest remainder.
+    """Splits a total with that many decimals in proportion to weights, by largest remainder.
 
-    Weights that add up to zero or less can't be shared by, and count as equal.
+    Weights that add up to zero or less count as equal.
     """
     if not weights:
         return []
-    # In fractions, since sums of decimals are rounded to 28 digits and then wouldn't add up.
+    # In fractions: sums of decimals are rounded to 28 digits, so the parts might not add up.
     exact_weights = [Fraction(weight) for weight in weights]
     whole, units = sum(exact_weights), int(Fraction(total) * 10**decimals)
     shares = [weight / whole for weight in exact_weights] if whole > 0 else _equal(len(weights))
@@ -96,8 +99,8 @@ def _equal(count: int) -> list[Fraction]:
 
 
 def find_currency(code: str) -> Currency | None:
-    """The currency of that code, current or historic, in any case; None where there is none."""
-    # Capitals of other scripts can be ASCII: those of the ligature in "\ufb01m" are FI.
+    """The currency with that code, current or historic, in any case; None if there is none."""
+    # Upper-casing can turn other characters into ASCII: the ligature in "\ufb01m" becomes FI.
     return _CURRENCIES.get(code.strip().upper()) if code.isascii() else None
 
 
@@ -105,15 +108,15 @@ _CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENT
 
 
 def currency(code: str) -> Currency:
-    """The currency of that code; InvalidInput where there is none."""
+    """The currency with that code; InvalidInput if there is none."""
     found = find_currency(code)
     if found is None:
         raise InvalidInput.at(
-            "/currency", "unknown_currency", f"{code[:20]!r} is no ISO 4217 currency code."
+            "/currency", "unknown_currency", f"{code[:20]!r} is not an ISO 4217 currency code."
         )
     return found
 
 
 def currencies() -> dict[str, int]:
-    """Every code that is understood, with its number of decimals."""
+    """Every known code, with its number of decimals."""
     return dict(_EXPONENTS)

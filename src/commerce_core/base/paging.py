@@ -1,9 +1,9 @@
-"""Pages of lists: where a page ended, and the cursor that says so to a client.
+"""Pages of lists: where a page ended, and the cursor that stands for that position.
 
-A list is walked by key, not by offset, so a page costs the same wherever it lies and nothing is
-seen twice or lost while the list changes. A cursor is bound to the question it continues: with
-other filters or another sort it is refused. Clients keep cursors, some for months, so what they are
-bound to is the query's `identity`, which never follows the names of classes and fields.
+Lists are paged by key, not by offset, so a page costs the same wherever it lies, and no item is
+seen twice or missed while the list changes. A cursor is bound to the query it continues: with other
+filters or another sort it is refused. Clients keep cursors, some for months, so they are bound to
+the query's `identity`, which doesn't depend on the names of classes and fields.
 """
 
 import hashlib
@@ -36,37 +36,39 @@ class Position:
 
     @property
     def number(self) -> Decimal | None:
-        """The sort value of a list that is sorted by numbers; Malformed where it is none."""
+        """The sort value as a number; Malformed if it isn't one."""
         if self.value is None:
             return None
         if not _NUMBER.fullmatch(self.value):
-            raise bad_cursor("is not one of ours")
+            raise bad_cursor("isn't valid")
         return Decimal(self.value)
 
 
 @frozen
 class Page(Generic[T]):
-    """Some items of a list in order, and the position after which the next page begins, if any."""
+    """Some items of a list, in order, and the position after which the next page begins, if any."""
 
     items: tuple[T, ...]
     after: Position | None
 
     @classmethod
     def cut(cls, items: Sequence[T], limit: int, position: Callable[[T], Position]) -> "Page[T]":
-        """A page of at most `limit` from `items`, of which one more was fetched than is wanted."""
+        """A page of at most `limit` items, given one item more if there are more pages."""
         kept = tuple(items[:limit])
         return cls(kept, position(kept[-1]) if len(items) > limit else None)
 
 
 def check_limit(limit: int, largest: int = LARGEST_LIMIT) -> int:
-    """The limit itself if a page may be that long; Malformed otherwise."""
+    """Returns the limit if a page may be that long; raises Malformed otherwise."""
     if not 1 <= limit <= largest:
-        raise Malformed.at("/limit", "bad_limit", f"limit is {limit}; it may be 1 to {largest}.")
+        raise Malformed.at(
+            "/limit", "bad_limit", f"The limit is {limit}; it must be between 1 and {largest}."
+        )
     return limit
 
 
 def every(page: Callable[[Position | None], Page[T]]) -> Iterator[T]:
-    """All items of a list, fetched page by page as they are asked for."""
+    """All items of a list, fetched page by page as needed."""
     after: Position | None = None
     while True:
         got = page(after)
@@ -85,19 +87,19 @@ def write_cursor(query: object, after: Position | None) -> str | None:
 
 
 def read_cursor(query: object, cursor: str | None) -> Position | None:
-    """The position that a cursor of this very query names; Malformed for any other text."""
+    """The position in a cursor of this query; Malformed for any other text."""
     if cursor is None:
         return None
     bound_to, position = _decode(cursor)
     if bound_to != _fingerprint(query):
         raise bad_cursor("belongs to a list with other filters or another sort")
     if write_cursor(query, position) != cursor:
-        raise bad_cursor("is not one of ours")
+        raise bad_cursor("isn't valid")
     return position
 
 
 def _decode(cursor: str) -> tuple[Any, Position]:
-    """What the text says, if it says anything that a store can be asked."""
+    """The parts of a cursor; Malformed unless a store can look them up."""
     try:
         if len(cursor) > _LONGEST_CURSOR:
             raise ValueError(len(cursor))
@@ -108,7 +110,7 @@ def _decode(cursor: str) -> tuple[Any, Position]:
         if b"\0" in f"{id_}{value}".encode():  # Which a lone surrogate makes a ValueError too.
             raise ValueError(parts)
     except (ValueError, TypeError, RecursionError) as error:
-        raise bad_cursor("is not one of ours") from error
+        raise bad_cursor("isn't valid") from error
     return bound_to, Position(value, id_)
 
 
@@ -117,9 +119,9 @@ def _fingerprint(query: object) -> str:
 
 
 def bad_cursor(what: str) -> InvalidInput:
-    """The refusal of a cursor, and what is wrong with it."""
+    """The refusal of a cursor; `what` says what is wrong with it."""
     return Malformed.at(
         "/cursor",
         "bad_cursor",
-        f"The cursor {what}. Start again without one, and pass on what you get.",
+        f"The cursor {what}. Start again without one, then pass on the cursors you get.",
     )

@@ -1,9 +1,9 @@
 """Texts: which characters are blank, which can't be stored, and words to search by.
 
-A word is what stands between blanks. It is in a text that has its characters one after the other,
-anywhere: so `schuh` finds a Laufschuh, and languages written without blanks can be searched. Case
-is folded character by character (Unicode's simple folding: `ẞ` is `ß`, and neither is `ss`), so
-another engine can do the very same by the spellings of each character.
+A word is a run of characters between blanks. A text contains it if it has those characters in a
+row, anywhere: so `schuh` finds a Laufschuh, and languages written without blanks can be searched.
+Case is folded character by character (Unicode's simple folding: `ẞ` is `ß`, and neither is `ss`),
+so another engine can get the same results from the spellings of each character.
 """
 
 import re
@@ -12,11 +12,11 @@ from functools import cache
 from typing import Final
 
 UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
-"""What no text of ours may contain, since no database takes it: NUL, and halves of characters."""
+"""Characters that can't be stored: NUL, and halves of surrogate pairs."""
 
 
 def tidy_name(name: str) -> str:
-    """The name with single spaces, none around it, and without what no database takes."""
+    """The name with single spaces, trimmed, and without characters that can't be stored."""
     return " ".join(UNSTORABLE.sub(" ", name).split())
 
 
@@ -29,42 +29,42 @@ BLANKS: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-"""The characters that are trimmed around a cell; one of nothing else is blank, that is missing."""
+"""The characters trimmed around a cell; a cell of nothing else is blank, that is, missing."""
 _DROPPED: Final = str.maketrans("", "", BLANKS + "_-")
 
 
 _CASED_BELOW: Final = 0x1F000
-"""No script beyond it has capitals."""
+"""No script at or above this code point has upper case."""
 _BLANKS: Final = str.maketrans(dict.fromkeys(BLANKS, " "))
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text, folded, each once."""
+    """The distinct words of a text, case folded, in order."""
     return tuple(filter(None, dict.fromkeys(fold(text).translate(_BLANKS).split(" "))))
 
 
 def fold(text: str) -> str:
-    """The text as it is in any case."""
+    """The text with its case folded."""
     return text.translate(_folded())
 
 
 def spellings(word: str) -> Iterator[str]:
-    """For each character of a folded word, all that it is in some case: `k` is `k`, `K` and `K`."""
+    """For each character of a folded word, all that fold to it: `k`, `K` and the kelvin sign."""
     others = _others()
     return (character + others.get(character, "") for character in word)
 
 
 @cache
 def _folded() -> Mapping[int, str]:
-    """What each character that changes becomes."""
+    """What each character that folding changes becomes."""
     found = ((code, _fold(chr(code))) for code in range(_CASED_BELOW))
     return {code: folded for code, folded in found if folded != chr(code)}
 
 
 def _fold(character: str) -> str:
-    """Full folding makes several of some characters; those are but made small, if they can be."""
-    made = (character.casefold(), character.lower(), character)
-    return next(folded for folded in made if len(folded) == 1)
+    """Folds a character to one: lower-cased, or left alone, if full folding makes several."""
+    candidates = (character.casefold(), character.lower(), character)
+    return next(folded for folded in candidates if len(folded) == 1)
 
 
 @cache

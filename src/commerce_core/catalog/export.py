@@ -22,7 +22,7 @@ from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 ExportForm = Literal["csv", "ndjson"]
 
 HEADER: Final = (*EXPORT_COLUMNS, "sku", *PRODUCT_FIELDS, "deleted")
-HIDDEN: Final = ("publication_id", "ordinal", "origin_id", "held")
+HIDDEN: Final = ("publication_id", "ordinal", "origin_id", "reserved")
 SHOWN: Final = (
     *(name for name in fields_dict(Product) if name not in HIDDEN),
     "sellable", "not_sellable_reason", "available",

@@ -1,4 +1,4 @@
-"""Products: a partner's offers of the smallest things to buy, and whether they can be bought."""
+"""Products: what partners offer for sale, by sku, and whether it can be bought."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,22 +18,22 @@ NotSellable = Literal[
 
 @frozen
 class Oversold:
-    """A product of which open orders hold more units than its partner says are there."""
+    """A product with more units reserved by open orders than its partner has in stock."""
 
     product_id: str
     sku: str
     quantity: int
-    held: int
+    reserved: int
 
 
 @frozen(kw_only=True)
 class Product:
-    """A product as it now stands: what its partner's feeds said last.
+    """A product as it is now, with the latest values from its partner's feeds.
 
-    Its `product_id` never changes, not when it is removed and restored either. `version` counts its
-    changes from 1; `feed_id` and `line` are where its values came from, `origin_id` the publication
-    that first had them where a revert brought them back; `held` are its units on open orders.
-    Amounts are in major units of `currency`, weight is in grams.
+    Its `product_id` never changes, even if it is removed and restored. `version` counts its changes
+    from 1. `feed_id` and `line` are where its values came from; `origin_id` is the publication that
+    first had them, if a revert brought them back. `reserved` is the number of units on open
+    orders. Amounts are in major units of `currency`, weight is in grams.
     """
 
     product_id: str
@@ -71,25 +71,25 @@ class Product:
     origin_id: str | None = None
     created_at: datetime
     updated_at: datetime
-    held: int = 0
+    reserved: int = 0
 
     def values(self) -> dict[str, Value]:
-        """What the feeds said of it, by field."""
+        """Its values from feeds, by field."""
         return {name: getattr(self, name) for name in PRODUCT_FIELDS}
 
     @property
     def available(self) -> int | None:
-        """Units that can still be sold; None where the quantity isn't tracked."""
-        return None if self.quantity is None else max(0, self.quantity - self.held)
+        """The units that can still be sold; None if stock isn't tracked."""
+        return None if self.quantity is None else max(0, self.quantity - self.reserved)
 
     @property
     def sells_without_stock(self) -> bool:
-        """Whether it is sold before it is there."""
+        """Whether it can be sold before it is in stock."""
         return self.availability in ("preorder", "backorder")
 
     @property
     def not_sellable_reason(self) -> NotSellable | None:
-        """Why it can't be bought now: the first reason that holds; None where it can."""
+        """Why it can't be bought now: the first reason that applies; None if it can."""
         if self.status == "removed":
             return "removed"
         if self.availability == "discontinued":
@@ -104,16 +104,16 @@ class Product:
 
     @property
     def sellable(self) -> bool:
-        """Whether an order for one unit would be taken."""
+        """Whether an order for one unit would be accepted."""
         return self.not_sellable_reason is None
 
     def can_supply(self, units: int) -> bool:
-        """Whether that many more units can be sold, given those already on open orders."""
+        """Whether that many more units can be sold, beside the ones reserved already."""
         return self.sells_without_stock or self.available is None or units <= self.available
 
 
 def is_sold_out(availability: object, quantity: object) -> bool:
-    """Whether a feed says so; what sells without stock isn't, nor is what was discontinued."""
+    """Whether a feed has a product as sold out; preorder, backorder and discontinued aren't."""
     return availability == "out_of_stock" or (availability in (None, "in_stock") and quantity == 0)
 
 
@@ -124,11 +124,11 @@ SortBy = Literal[
 
 @frozen
 class ProductQuery:
-    """Which products, in which order: all that fit every filter given; ties are broken by id.
+    """Selects the products that match every given filter, in an order; ties are broken by id.
 
-    `skus` empty means any sku. `category` is a path, and stands for all that is below it too. `q`
-    are words, all of which have to be in what is searched of a product. `query` says what
-    each filter asks, and sorts; what lacks the value sorted by is last in either order.
+    Empty `skus` match any sku. `category` is a path, and also matches everything below it. `q` is
+    a list of words, which must all occur in a product's searched fields. Products without the
+    value sorted by come last in both orders. `catalog.query` implements the filters.
     """
 
     IDENTITY: ClassVar = (

@@ -1,4 +1,4 @@
-"""Publications: everything that changes the catalog, numbered by the one clock."""
+"""Publications: the numbered changes of the catalog as a whole."""
 
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -13,22 +13,22 @@ CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = ("created", "updated", "restored",
 
 PublicationKind = Literal["feed", "revert"]
 TICK: Final = timedelta(microseconds=1)
-"""The least time between two publications, so that their times have the order of their numbers."""
+"""The least time between two publications, so that their times sort as their numbers do."""
 
 
 @frozen
 class Publication:
     """One change of the catalog as a whole: an applied feed, or the revert of one.
 
-    `number` and `published_at` are given by the store in the last statement before the commit
-    (None until then): numbers are gapless and in the order of commits, and each time is after its
-    predecessor's. Rows refer to `publication_id`. `feed_id` is the feed that was applied or
-    reverted, `profile_version` that by which it was read; `reverts` is the publication undone.
-    `changes` counts the products that it wrote; None where nobody counted.
+    The store assigns `number` and `published_at` in the last statement before the commit (None
+    until then): numbers have no gaps and follow the order of commits, and each time is later than
+    the one before. Rows refer to `publication_id`. `feed_id` is the feed that was applied or
+    reverted, `profile_version` the version it was read by; `reverts` is the publication undone.
+    `changes` is the number of products it wrote; None if they weren't counted.
 
-    The last four are what a feed was read and applied under: the partner's currency and time zone
-    (None: not known, it is from before they were kept), how far a price might leap, and whether it
-    was approved without its removals.
+    The last four fields are the conditions under which the feed was read and applied: the partner's
+    currency and time zone (None for publications older than these fields), the limit of a price
+    leap, and whether it was approved without its removals.
     """
 
     publication_id: str

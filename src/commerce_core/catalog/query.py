@@ -1,4 +1,4 @@
-"""Queries of products: what can be asked for, and which products fit."""
+"""Product queries: which filters are valid, and which products match them."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -14,16 +14,16 @@ from commerce_core.schema.cells import PATH, category_path
 from commerce_core.schema.fields import LONGEST_SHORT_TEXT, LONGEST_SKU
 
 MOST_SKUS: Final = 200
-"""How many skus one query may ask for."""
+"""The most skus in one query."""
 LONGEST_SEARCH: Final = 200
 MOST_WORDS: Final = 10
 SEARCHED: Final = ("sku", "product_name", "brand", "category", "options", "gtin", "mpn")
-"""The fields that are searched. Descriptions aren't: most words are in one of them."""
+"""The searched fields. Descriptions aren't among them: nearly every word is in some description."""
 
 _EQUAL: Final = (
     "partner_id", "source_id", "feed_id", "currency", "brand", "availability", "sellable",
 )  # fmt: skip
-"""The filters that ask for a value just as it is."""
+"""The filters that match an equal value."""
 _LENGTHS: Final = {
     "brand": LONGEST_SHORT_TEXT,
     "category": LONGEST_SHORT_TEXT,
@@ -33,7 +33,7 @@ _LENGTHS: Final = {
 
 
 def fitting(query: ProductQuery) -> Callable[[Product], bool]:
-    """Tells of a product whether it fits every filter of the query."""
+    """Returns the function that decides whether a product matches every filter of the query."""
     words = words_of(query.q or "")
 
     def fits(product: Product) -> bool:
@@ -55,7 +55,7 @@ def _is_below(category: str | None, path: str | None) -> bool:
 
 
 def _is_within(price: Decimal | None, low: Decimal | None, high: Decimal | None) -> bool:
-    """Whether a price is in the range, its ends included; without a price it is in none."""
+    """Whether a price is in the range, ends included; without a price, only if it is unbounded."""
     if price is None:
         return low is None and high is None
     return (low is None or low <= price) and (high is None or price <= high)
@@ -64,13 +64,13 @@ def _is_within(price: Decimal | None, low: Decimal | None, high: Decimal | None)
 def _has(product: Product, words: tuple[str, ...]) -> bool:
     if not words:
         return True
-    # No word has a blank in it, so none goes from one field into the next.
+    # Words have no blanks, so none can match across two fields.
     searched = fold(" ".join(filter(None, (getattr(product, name) for name in SEARCHED))))
     return all(word in searched for word in words)
 
 
 def tidied(query: ProductQuery) -> ProductQuery:
-    """The query as it is asked; InvalidInput with every fault where nothing can be meant by it."""
+    """The query in canonical form; InvalidInput lists every fault if it makes no sense."""
     tidy = evolve(
         query,
         currency=query.currency and query.currency.strip(BLANKS).upper(),
@@ -79,9 +79,9 @@ def tidied(query: ProductQuery) -> ProductQuery:
     )
     faults = [*_faults_of_texts(tidy), *_faults_of_skus(tidy), *_faults_of_prices(tidy)]
     if tidy.updated_since is not None and tidy.updated_since.tzinfo is None:
-        faults.append(Fault("/updated_since", "not_a_time", "A time with its offset is wanted."))
+        faults.append(Fault("/updated_since", "not_a_time", "Give the time with its offset."))
     if tidy.sort_by == "price" and tidy.currency is None and tidy.partner_id is None:
-        detail = "Prices compare within a currency or a partner; name one of them."
+        detail = "To sort by price, filter by currency or partner."
         faults.append(Fault("/sort_by", "needs_currency", detail))
     if faults:
         raise InvalidInput(faults[0].detail, faults=faults, code=faults[0].code)
@@ -94,25 +94,25 @@ def _faults_of_texts(query: ProductQuery) -> Iterator[Fault]:
         if text is None:
             continue
         if not 1 <= len(text) <= most:
-            yield Fault(f"/{name}", "bad_length", f"It has 1 to {most:,} characters.")
+            yield Fault(f"/{name}", "bad_length", f"Use 1 to {most:,} characters.")
         if UNSTORABLE.search(text):
             yield _unstorable(name)
     if query.q and not 1 <= len(words_of(query.q)) <= MOST_WORDS:
-        yield Fault("/q", "bad_words", f"It has 1 to {MOST_WORDS} words.")
+        yield Fault("/q", "bad_words", f"Use 1 to {MOST_WORDS} words.")
 
 
 def _faults_of_skus(query: ProductQuery) -> Iterator[Fault]:
     if len(query.skus) > MOST_SKUS:
-        detail = f"At most {MOST_SKUS} skus can be asked for at once."
+        detail = f"Ask for at most {MOST_SKUS} skus at once."
         yield Fault("/sku", "too_many", detail)
     if any(not 1 <= len(sku) <= LONGEST_SKU for sku in query.skus):
-        yield Fault("/sku", "bad_length", f"It has 1 to {LONGEST_SKU} characters.")
+        yield Fault("/sku", "bad_length", f"Use 1 to {LONGEST_SKU} characters.")
     if any(UNSTORABLE.search(sku) for sku in query.skus):
         yield _unstorable("sku")
 
 
 def _unstorable(name: str) -> Fault:
-    return Fault(f"/{name}", "bad_text", "A text has no NUL, and no half of a surrogate pair.")
+    return Fault(f"/{name}", "bad_text", "Leave out NUL characters and halves of surrogate pairs.")
 
 
 def _faults_of_prices(query: ProductQuery) -> Iterator[Fault]:
@@ -120,9 +120,9 @@ def _faults_of_prices(query: ProductQuery) -> Iterator[Fault]:
     given = {name: bound for name, bound in bounds.items() if bound is not None}
     odd = [name for name, bound in given.items() if not _is_amount(bound)]
     for name in odd:
-        yield Fault(f"/{name}", "not_an_amount", f"A price is 0 to {LARGEST_AMOUNT}.")
+        yield Fault(f"/{name}", "not_an_amount", f"Use a price from 0 to {LARGEST_AMOUNT}.")
     for name in given if query.currency is None else ():
-        yield Fault(f"/{name}", "needs_currency", "Name the currency of the price.")
+        yield Fault(f"/{name}", "needs_currency", "Filter by currency as well.")
     if len(given) == len(bounds) and not odd and given["price_min"] > given["price_max"]:
         yield Fault("/price_max", "bad_range", "price_max is below price_min.")
 
@@ -132,11 +132,11 @@ def _is_amount(bound: Decimal) -> bool:
 
 
 def too_broad(query: ProductQuery, what: str = "list") -> InvalidInput:
-    """The refusal of a query that a store can't answer in the time it may take."""
+    """The refusal of a query that a store can't answer within its time limit."""
     at = "/count" if what == "count" else "/q" if query.q else "/sort_by"
     other = "leave out count" if what == "count" else "sort by product_id or updated_at"
     detail = (
-        f"Too many products would have to be looked at for this {what}. Name a partner, a source "
-        f"or skus, or more filters; or {other}."
+        f"This {what} would have to look at too many products. Filter by partner, source or sku, "
+        f"add other filters, or {other}."
     )
     return InvalidInput.at(at, "too_broad", detail)

@@ -1,7 +1,7 @@
-"""Lists of products: in which order they come, and where a page of them ended.
+"""Sorting: the order of a list of products, and the position where a page ended.
 
-By time means by publications: those of one publication have one time, and come in the order of
-their ordinals, which is that of ids.
+Sorted by time, products come in the order of publications. Products of the same publication have
+the same time, and come in the order of their ordinals, which is also the order of their ids.
 """
 
 import re
@@ -16,20 +16,20 @@ from commerce_core.base.paging import Position, bad_cursor
 from commerce_core.catalog.product import Product, ProductQuery
 
 SORTED_CHARACTERS: Final = 100
-"""So many of a text's characters count for its place in a list, since cursors have to hold them."""
+"""The characters of a text that count for its place in a list; cursors have to hold them."""
 TEXTS: Final = ("product_name", "brand", "category")
-"""The sorts by a text, character by character in the order of Unicode, capitals first."""
+"""The sorts by a text: character by character in Unicode order, so capitals come first."""
 NULLABLE: Final = ("price", "brand", "category")
-"""The sorts by what a product may lack; those that do are last, whichever the direction."""
+"""The sorts by a value that a product may lack; products without it come last in both orders."""
 _ORDINAL: Final = re.compile("[0-9]{1,10}", re.ASCII)
 
 MOST_ORDINAL: Final = 2**31 - 1
-"""How many products one publication can change."""
+"""The most products that one publication can change."""
 
 
 @frozen(order=True)
 class Moment:
-    """When a product was updated: the time of its publication, and its ordinal in that."""
+    """When a product was updated: the time of the publication, and the ordinal within it."""
 
     at: datetime
     ordinal: int
@@ -39,7 +39,7 @@ SortValue = Decimal | datetime | str | Moment
 
 
 def position_of(query: ProductQuery, product: Product) -> Position:
-    """Where a page that ends with this product ends."""
+    """The position at which a page ends whose last item is this product."""
     value: SortValue | None
     match query.sort_by:
         case "product_id":
@@ -66,15 +66,15 @@ def _written(value: SortValue | None) -> str | None:
 
 
 def value_at(query: ProductQuery, position: Position) -> SortValue | None:
-    """The value at a position of this list; Malformed `bad_cursor` where there can be no such.
+    """The sort value at a position of this list; Malformed `bad_cursor` if it isn't a valid one.
 
-    None where the list is sorted by id alone, or has come to those that lack the value.
+    None if the list is sorted by id alone, or has reached the products without the value.
     """
     if position.value is None and query.sort_by in ("product_id", *NULLABLE):
         return None
     value = None if position.value is None else _read(query, position.value)
     if value is None or _written(value) != position.value:
-        raise bad_cursor("is not one of ours")
+        raise bad_cursor("isn't valid")
     return value
 
 
@@ -109,7 +109,7 @@ def _time(text: str) -> datetime | None:
 
 
 def place_of(query: ProductQuery) -> Callable[[Position], tuple[Any, ...]]:
-    """What puts positions in the order of the list: rising where it ascends, else falling."""
+    """Returns a sort key for positions: ascending in an ascending list, descending otherwise."""
     descending = query.order == "desc"
 
     def place(position: Position) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What stands in each column of a file, counted in one pass with little kept."""
+"""What the columns of a file contain, counted in one pass and in bounded memory."""
 
 import re
 from collections import Counter
@@ -16,10 +16,10 @@ from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.schema.cells import EXPONENT, GTIN, INSTANT, gtin_fits
 from commerce_core.schema.fields import AVAILABILITIES
 
-LOOKED_AT_CLOSELY: Final = 5_000
-"""Cells of a column whose style is looked at; the others are only counted."""
+MOST_EXAMINED: Final = 5_000
+"""The cells of a column whose style is examined; the rest are only counted."""
 _DISTINCT_KEPT: Final = 1_000
-"""Values that are told apart in any column; more only in one where nearly all differ."""
+"""The distinct values counted in any column; more are counted only if nearly all differ."""
 _NUMBERS_KEPT: Final = 1_000
 _SAMPLES: Final = 4
 _LONGEST_SAMPLE: Final = 60
@@ -34,24 +34,24 @@ _TWICE_ENCODED: Final = re.compile(
     "\u00c3[\u0080-\u00bf\u0192-\u2122]|\u00e2\u20ac|\u00ef\u00bf\u00bd"
 )
 _CELL_LIMIT: Final = 32_767
-"""Where a spreadsheet cuts a cell."""
+"""The length at which a spreadsheet cuts a cell."""
 _DAMAGE: Final = {
-    "exponent": "long numbers became rounded exponents; the digits are lost",
-    "error_value": "a spreadsheet's error stands where a value was",
-    "mojibake": "text was decoded wrongly before it came here",
-    "cut": f"the text is cut at {_CELL_LIMIT:,} characters, as a spreadsheet does",
+    "exponent": "a spreadsheet rounded long numbers to exponents; their digits are lost",
+    "error_value": "a spreadsheet put an error in place of the value",
+    "mojibake": "the text was already decoded wrongly when the file was made",
+    "cut": f"the text ends after {_CELL_LIMIT:,} characters, where spreadsheets cut cells",
 }
 
 
 @define
-class Tally:
-    """What has been seen of one column."""
+class ColumnStats:
+    """What has been counted in one column."""
 
     header: str
     index: int
     filled: int = 0
     blank: int = 0
-    close: int = 0
+    examined: int = 0
     distinct: set[int] = Factory(set[int])
     counts_all: bool = True
     samples: dict[str, None] = Factory(dict[str, None])
@@ -65,18 +65,18 @@ class Tally:
     damage: dict[str, Note] = Factory(dict[str, Note])
 
     def take(self, cell: str, line: int) -> None:
-        """Looks at the next cell of the column."""
+        """Counts the next cell of the column."""
         text = cell.strip(BLANKS)
         if not text:
             self.blank += 1
             return
         self.filled += 1
-        self._seek_damage(text, line)
-        text = _shown(text)
+        self._count_damage(text, line)
+        text = _storable(text)
         self._count(text)
-        if self.close < LOOKED_AT_CLOSELY:
-            self.close += 1
-            self._look(text)
+        if self.examined < MOST_EXAMINED:
+            self.examined += 1
+            self._examine(text)
 
     def _count(self, text: str) -> None:
         if len(self.samples) < _SAMPLES:
@@ -89,7 +89,7 @@ class Tally:
         if len(text) <= _LONGEST_WORD and (text in self.words or len(self.words) < _WORDS_KEPT):
             self.words[text] += 1
 
-    def _seek_damage(self, text: str, line: int) -> None:
+    def _count_damage(self, text: str, line: int) -> None:
         if "E+" in text and EXPONENT.fullmatch(text.removeprefix("'")):
             self._note_damage("exponent", text, line)
         elif "#" in text and _BROKEN.fullmatch(text):
@@ -101,13 +101,13 @@ class Tally:
 
     def _note_damage(self, code: str, text: str, line: int) -> None:
         known = self.damage.get(code)
-        shown = _shown(text[:_LONGEST_SAMPLE])
+        shown = _storable(text[:_LONGEST_SAMPLE])
         first = known or Note(code, self.header, _DAMAGE[code], 0, line, shown)
         self.damage[code] = Note(
             code, self.header, first.detail, first.count + 1, first.line, first.value
         )
 
-    def _look(self, text: str) -> None:
+    def _examine(self, text: str) -> None:
         if text.isascii() and text[:4].lower() == "http":
             self.kinds["picture" if _PICTURE.search(text) else "address"] += 1
         elif day := day_of(text):
@@ -121,7 +121,7 @@ class Tally:
             self.around[number.words] += 1
             if len(self.numbers) < _NUMBERS_KEPT:
                 self.numbers.append(number.number)
-            self._look_for_gtin(text)
+            self._count_gtin(text)
         elif find_currency(text):
             self.kinds["currency"] += 1
         elif squash(text) in AVAILABILITIES:
@@ -129,7 +129,7 @@ class Tally:
         elif EXPONENT.fullmatch(text.removeprefix("'")):
             self.gtins["exponent"] += 1
 
-    def _look_for_gtin(self, text: str) -> None:
+    def _count_gtin(self, text: str) -> None:
         digits = text.removeprefix("'")
         if not digits.isdigit() or not digits.isascii():
             return
@@ -142,20 +142,21 @@ class Tally:
             self.gtins["other"] += 1
 
     def mostly(self, *kinds: str) -> bool:
-        """Whether most cells that were looked at closely are of these kinds."""
-        return self.close > 0 and sum(self.kinds[kind] for kind in kinds) >= _MOST * self.close
+        """Whether most of the examined cells are of these kinds."""
+        counted = sum(self.kinds[kind] for kind in kinds)
+        return self.examined > 0 and counted >= _MOST * self.examined
 
     @property
     def is_key(self) -> bool:
-        """Whether no cell is blank and all differ, so that it could identify a record."""
+        """Whether no cell is blank and all differ, so that the column could identify records."""
         return self.counts_all and not self.blank and len(self.distinct) == self.filled > 0
 
     def currencies(self) -> Counter[str]:
-        """The words beside numbers that mean a currency, or one of several."""
+        """The words beside numbers that can mean a currency."""
         return Counter({w: n for w, n in self.around.items() if w and currencies_meant(w)})
 
     def look(self, feeds: Sequence[str], notes: Iterable[str]) -> ColumnLook:
-        """The column as it is told."""
+        """The column as the diagnosis reports it."""
         samples = tuple(self.samples)
         return ColumnLook(
             header=self.header,
@@ -171,37 +172,37 @@ class Tally:
 
     def _style(self) -> str:
         if self.mostly("number"):
-            beside = ", ".join(repr(w) for w, _ in self.around.most_common(4) if w)
-            told = style_of(self.shapes)
-            return f"{told}; beside them {beside}" if beside else told
+            words = ", ".join(repr(w) for w, _ in self.around.most_common(4) if w)
+            style = style_of(self.shapes)
+            return f"{style}; with {words}" if words else style
         if self.mostly("date"):
             formats = {f for several in self.days for f in several}
             return f"dates, {' or '.join(sorted(formats))}"
         names = {
             "picture": "addresses of pictures",
             "address": "addresses",
-            "time": "times as in ISO 8601",
+            "time": "ISO 8601 times",
         }
         kind = next((k for k in ("picture", "address", "time", "currency", "availability")
                      if self.mostly(k)), None)  # fmt: skip
         return names.get(kind, f"{kind} words") if kind else "text" if self.filled else "blank"
 
 
-def _shown(text: str) -> str:
-    """The text without what can be neither stored nor sent."""
+def _storable(text: str) -> str:
+    """The text with replacements for the characters that can't be stored."""
     plain = text.isascii() and "\0" not in text
     return text if plain else UNSTORABLE.sub("\ufffd", text)
 
 
-def tally_columns(
-    header: Sequence[str], records: Iterable[RawRecord], tallies: Sequence[Tally]
+def count_columns(
+    header: Sequence[str], records: Iterable[RawRecord], all_stats: Sequence[ColumnStats]
 ) -> Iterator[RawRecord]:
-    """Passes the records on, and counts those that have as many cells as the header."""
+    """Passes all records on, and counts the cells of those that have as many as the header."""
     width = len(header)
     for raw in records:
         cells = raw.cells
         if cells is not None and len(cells) == width and any(cells):
             line = raw.line
-            for tally, cell in zip(tallies, cells, strict=True):
-                tally.take(cell, line)
+            for stats, cell in zip(all_stats, cells, strict=True):
+                stats.take(cell, line)
         yield raw

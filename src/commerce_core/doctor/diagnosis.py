@@ -1,4 +1,4 @@
-"""What the doctor says of a file, as values: what it is, how it would be read, what is wrong."""
+"""The doctor's report on a file: what it is, how it would be read, and what is wrong with it."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,13 +10,13 @@ from commerce_core.schema.fields import Mode
 from commerce_core.schema.problems import Problem
 
 Verdict = Literal["taken", "with_profile", "refused"]
-"""Taken as it is; or with the proposed profile only, or only then read as what it is; or by
-neither, which is refused as a whole."""
+"""`taken`: the file would be accepted as it is; `with_profile`: it needs the proposed profile to be
+accepted or read well; `refused`: it would be refused even with that profile."""
 
 
 @frozen
 class Extent:
-    """How much of the file was looked at; `complete` if that was all of it."""
+    """How much of the file was examined; `complete` if that was all of it."""
 
     records: int
     bytes: int
@@ -25,7 +25,7 @@ class Extent:
 
 @frozen
 class EncodingGuess:
-    """An encoding in which the bytes can be read, and what some of them then say."""
+    """An encoding that can decode the bytes, and samples of the resulting text."""
 
     encoding: str
     samples: tuple[str, ...]
@@ -33,9 +33,10 @@ class EncodingGuess:
 
 @frozen
 class Encoding:
-    """The encoding of the file, None where it declares none; then the likely ones, best first.
+    """The file's encoding (None if it can't be known), the reason, and guesses, the best first.
 
-    They are hints for a person. Intake goes by a mark, by valid UTF-8 and by what is declared.
+    The guesses are hints for people. Loading relies only on a byte order mark, on valid UTF-8, and
+    on what the profile declares.
     """
 
     name: str | None
@@ -45,7 +46,7 @@ class Encoding:
 
 @frozen
 class QuoteTrouble:
-    """A record whose quotes are broken, and the line it begins on."""
+    """A record with broken quotes, and the line on which it begins."""
 
     line: int
     detail: str
@@ -53,7 +54,7 @@ class QuoteTrouble:
 
 @frozen
 class Dialect:
-    """How the text is split: the delimiter (None for JSONL) with what speaks for each."""
+    """How the text is split: the delimiter (None for JSONL), and the evidence for each one."""
 
     delimiter: str | None
     because: tuple[str, ...]
@@ -63,7 +64,7 @@ class Dialect:
 
 @frozen
 class Mapped:
-    """A field and the columns that feed it; none where it is a constant."""
+    """A field and the columns that feed it; none if it is a constant."""
 
     field: str
     columns: tuple[str, ...]
@@ -71,7 +72,7 @@ class Mapped:
 
 @frozen
 class Suggestion:
-    """Columns that probably are a field though nothing says so; it stands in the profile."""
+    """Columns that are probably a field, though no profile maps them; the proposal does."""
 
     field: str
     columns: tuple[str, ...]
@@ -80,9 +81,9 @@ class Suggestion:
 
 @frozen
 class ColumnLook:
-    """What stands in one column: how much of it is blank, how many values, and of what style.
+    """What one column contains: how many cells are filled, how many values differ, their style.
 
-    `distinct` is the least there are where `distinct_is_exact` is false.
+    `distinct` is a lower bound if `distinct_is_exact` is false.
     """
 
     header: str
@@ -98,7 +99,7 @@ class ColumnLook:
 
 @frozen
 class Note:
-    """Something that a person should know: of a column or, without one, of the whole file."""
+    """Something worth knowing about a column or, without one, about the whole file."""
 
     code: str
     column: str | None
@@ -110,7 +111,7 @@ class Note:
 
 @frozen
 class Option:
-    """One answer to a question, and what it means or makes of the values."""
+    """One answer to a question, and what it would mean for the values."""
 
     answer: str
     means: str
@@ -118,7 +119,7 @@ class Option:
 
 @frozen
 class Question:
-    """What only a person can know. `assumed` is the answer that the proposed profile has."""
+    """A question that only a person can answer; `assumed` is the answer in the proposed profile."""
 
     code: str
     column: str | None
@@ -129,7 +130,7 @@ class Question:
 
 @frozen
 class Refusal:
-    """Why the file would not be taken as a whole."""
+    """Why the file would be refused as a whole."""
 
     code: str
     detail: str
@@ -138,10 +139,10 @@ class Refusal:
 
 @frozen
 class DryRead:
-    """What would become of the records under a profile, if the partner had no product yet.
+    """What would become of the records with a profile, if the partner had no products yet.
 
-    Each is one of accepted, rejected, duplicate, folded, skipped and blank. `examples` has the
-    first problems of each code.
+    Each record counts once: as accepted, rejected, duplicate, folded, skipped or blank. `examples`
+    has the first problems of each code.
     """
 
     records: int = 0
@@ -159,11 +160,11 @@ class DryRead:
 
 @frozen
 class Diagnosis:
-    """All that can be said of a file without knowing anything but the file.
+    """Everything that can be found out from the file alone.
 
-    `refusal` and `dry_read` are those of the proposed profile, `refusal_as_it_is` and
-    `accepted_as_it_is` those without it. `profile` is ready to be saved; where a question is open,
-    it has what `assumed` says, or nothing.
+    `refusal` and `dry_read` are with the proposed profile, `refusal_as_it_is` and
+    `accepted_as_it_is` without it. `profile` is ready to be saved; where a question is open, it has
+    the `assumed` answer or none.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""How a file's text is split into cells, with what speaks for each delimiter."""
+"""Dialects: how a file's text is split into cells, and the evidence for each delimiter."""
 
 import csv
 import re
@@ -37,7 +37,7 @@ _KNOWN: Final = frozenset(
 
 @frozen
 class Splitting:
-    """What a delimiter makes of the beginning of a file."""
+    """How a delimiter splits the beginning of a file."""
 
     delimiter: str
     cells: int
@@ -46,18 +46,18 @@ class Splitting:
     alike: int
 
     @property
-    def told(self) -> str:
-        """What speaks for it, in words."""
+    def evidence(self) -> str:
+        """The evidence for it, in words."""
         name = _NAMES[self.delimiter]
         alike = f"{self.alike} of the first {self.rows} records have as many"
         known = f"{self.known} of them known" if self.known else "none of them known"
-        return f"{name}: a header of {self.cells} cells, {known}; {alike}"
+        return f"{name}: the header has {self.cells} cells, {known}; {alike}"
 
 
 def splittings(head: str) -> list[Splitting]:
-    """Each delimiter that splits the header, what fits best first."""
-    made = [_split(head, delimiter) for delimiter in DELIMITERS]
-    several = [each for each in made if each.cells > 1]
+    """Every delimiter that splits the header, the best first."""
+    candidates = [_split(head, delimiter) for delimiter in DELIMITERS]
+    several = [each for each in candidates if each.cells > 1]
     return sorted(several, key=lambda each: (-each.known, -each.alike, -each.cells))
 
 
@@ -70,7 +70,7 @@ def _split(head: str, delimiter: str) -> Splitting:
 
 
 def _rows(head: str, delimiter: str) -> list[list[str]]:
-    """The first records, however badly they are quoted."""
+    """The first records; none if they can't be split."""
     try:
         found = csv.reader(_LINE_ENDS.split(head), delimiter=delimiter)
         rows = (row for row in found if any(cell.strip(BLANKS) for cell in row))
@@ -80,6 +80,6 @@ def _rows(head: str, delimiter: str) -> list[list[str]]:
 
 
 def line_ends(head: str) -> dict[str, int]:
-    """How often each kind of line end stands in the beginning of a file."""
+    """How often each kind of line end occurs in the beginning of a file."""
     counted = Counter(found[0] for found in _LINE_ENDS.finditer(head))
     return {_ENDS[end]: count for end, count in counted.most_common()}

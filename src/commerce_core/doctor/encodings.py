@@ -1,7 +1,7 @@
-"""What the bytes of a file are: packed or not, in which encoding, with which ends of lines.
+"""What the bytes of a file are: compressed or not, and in which encoding.
 
-An encoding that nothing declares can only be guessed, and guesses are for people: they show what
-the bytes would say in each, and intake never asks for them.
+An undeclared encoding can only be guessed. Guesses are for people: they show how the bytes would
+read in each encoding, and loading never uses them.
 """
 
 import codecs
@@ -40,7 +40,7 @@ _CANDIDATES: Final = {
     "mac-roman": _WEST,
     "cp850": _WEST,
 }
-"""Encodings that are tried, each with the characters that texts in it usually have."""
+"""The encodings to try, each with the characters that are usual in its texts."""
 _WIDE: Final = ("shift_jis", "gb18030", "big5", "euc-kr")
 _WIDE_CHARACTER: Final = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7af\uff00-\uff60]")
 _SYLLABLE: Final = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
@@ -53,7 +53,7 @@ _ODD: Final = re.compile(r"[^\x00-\x7f]")
 
 
 def container_of(stream: BinaryIO) -> Container:
-    """How the file is packed; the stream then stands at its beginning."""
+    """How the file is compressed; leaves the stream at its beginning."""
     head = stream.read(4)
     stream.seek(0)
     if head.startswith(b"\x1f\x8b"):
@@ -63,7 +63,7 @@ def container_of(stream: BinaryIO) -> Container:
 
 @define
 class _Survey:
-    """What is known of the bytes that have been seen."""
+    """What is known of the bytes seen so far."""
 
     ascii: bool = True
     utf8: bool = True
@@ -76,7 +76,7 @@ class _Survey:
     _first_bad: bytes = b""
 
     def take(self, block: bytes, *, final: bool = False) -> None:
-        """Looks at the next bytes."""
+        """Examines the next bytes."""
         self.seen += len(block)
         if not block.isascii():
             self.ascii = False
@@ -94,7 +94,7 @@ class _Survey:
 
 
 def survey_encoding(stream: BinaryIO, declared: str | None, most_bytes: int) -> Encoding:
-    """The file's encoding, from its first bytes; FileRefused where it isn't text at all."""
+    """The file's encoding, from its first bytes; FileRefused if it isn't text at all."""
     survey, head = _Survey(), b""
     blocks = unpacked(stream)
     for block in blocks:
@@ -108,17 +108,17 @@ def survey_encoding(stream: BinaryIO, declared: str | None, most_bytes: int) -> 
         if head.startswith(mark):
             return Encoding(name, "a byte order mark says so")
     if survey.ascii:
-        return Encoding("utf-8", "all of it is ASCII, which is UTF-8 too")
+        return Encoding("utf-8", "it is all ASCII, which is also UTF-8")
     if survey.utf8:
-        return Encoding("utf-8", "characters beyond ASCII are there, and all are valid UTF-8")
+        return Encoding("utf-8", "it has characters beyond ASCII, all of them valid UTF-8")
     guesses = guess_encodings(survey.odd_lines)
     if declared:
-        return Encoding(declared, "it is not UTF-8, and this is declared", guesses)
-    return Encoding(None, "it has bytes that are not UTF-8, and nothing declares another", guesses)
+        return Encoding(declared, "it isn't UTF-8, and the profile declares this", guesses)
+    return Encoding(None, "it isn't UTF-8, and nothing declares another encoding", guesses)
 
 
 def guess_encodings(lines: Iterable[bytes]) -> tuple[EncodingGuess, ...]:
-    """In what the lines can be read, the likeliest first; those that read alike are told once."""
+    """The encodings that can decode the lines, the likeliest first, one for each resulting text."""
     text = b"\n".join(lines)
     wide = sorted(
         (name for name in _WIDE if _is_wide(text, name)),
@@ -133,10 +133,10 @@ def guess_encodings(lines: Iterable[bytes]) -> tuple[EncodingGuess, ...]:
     close = [(name, read) for score, name, read in scored if score > 0 and score >= best / 2]
     likely = close or [(name, read) for _, name, read in scored[:_MOST_GUESSES]]
     likely = [*((name, _read(text, name) or "") for name in wide), *likely]
-    told: dict[str, EncodingGuess] = {}
+    by_text: dict[str, EncodingGuess] = {}
     for name, read in likely:
-        told.setdefault(read, EncodingGuess(name, tuple(_samples(read))))
-    return tuple(told.values())[:_MOST_GUESSES]
+        by_text.setdefault(read, EncodingGuess(name, tuple(_samples(read))))
+    return tuple(by_text.values())[:_MOST_GUESSES]
 
 
 def _read(text: bytes, name: str) -> str | None:
@@ -150,13 +150,13 @@ def _is_wide(text: bytes, name: str) -> bool:
     read = _read(text, name) or ""
     odd = [character for character in read if not character.isascii()]
     fitting = sum(bool(_WIDE_CHARACTER.match(character)) for character in odd)
-    # In Latin text single odd letters stand among ASCII; in these scripts they stand together.
+    # In Latin text, odd letters stand alone among ASCII; in these scripts they come in runs.
     together = len(re.findall(rf"{_WIDE_CHARACTER.pattern}{{2}}", read))
     return bool(odd) and fitting > 0.9 * len(odd) and together > 0.3 * len(odd)
 
 
 def _score(text: str, usual: str) -> float:
-    """How much like words the characters beyond ASCII make the text."""
+    """How much the characters beyond ASCII look like parts of words."""
     odd = [(before, now) for before, now in pairwise(f" {text}") if not now.isascii()]
     if not odd:
         return 0.0
@@ -175,7 +175,7 @@ def _points(before: str, now: str, usual: str) -> float:
 
 
 def _samples(text: str) -> Iterator[str]:
-    """Some places where the text isn't ASCII, in a line each, with what is around them."""
+    """A few places where the text isn't ASCII, each in a line with its surroundings."""
     seen: set[str] = set()
     for line in text.splitlines():
         found = next((f for f in _ODD.finditer(line) if f[0] not in seen), None)
@@ -185,7 +185,7 @@ def _samples(text: str) -> Iterator[str]:
 
 
 def looks_like_utf16(stream: BinaryIO) -> bool:
-    """Whether every other byte of the beginning is NUL, as in UTF-16 without its mark."""
+    """Whether every other byte of the beginning is NUL, as in UTF-16 without a byte order mark."""
     stream.seek(0)
     head = stream.read(2000)
     stream.seek(0)
@@ -194,7 +194,7 @@ def looks_like_utf16(stream: BinaryIO) -> bool:
 
 
 def not_text(stream: BinaryIO, refusal: FileRefused) -> Encoding:
-    """What is to be said of the encoding of a file that isn't text."""
+    """The report on the encoding of a file that isn't text."""
     if refusal.code == "not_text" and looks_like_utf16(stream):
-        return Encoding(None, "it looks like UTF-16 without its mark; save it as UTF-8")
+        return Encoding(None, "it looks like UTF-16 without a byte order mark; save it as UTF-8")
     return Encoding(None, refusal.detail)

@@ -1,4 +1,4 @@
-"""Which preset a header speaks for, and what the columns that nobody asked for could be."""
+"""Which preset fits a header, and what its unused columns could be."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -9,8 +9,9 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import squash
-from commerce_core.doctor.columns import Tally
-from commerce_core.doctor.diagnosis import Option, Question, Suggestion
+from commerce_core.doctor.columns import ColumnStats
+from commerce_core.doctor.diagnosis import Question, Suggestion
+from commerce_core.doctor.questions import which_column
 from commerce_core.doctor.words import HEADERS, field_by_part, speaks_against
 from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
@@ -29,12 +30,12 @@ _SPELLINGS: Final = {squash(name): f.name for f in FIELDS for name in (f.name, *
 
 
 def choose_preset(header: Sequence[str], currency: str | None) -> Preset:
-    """The preset that understands most of a header; canonical where none does better."""
+    """The preset that understands most of a header; canonical if none does better."""
     return max(PRESETS, key=lambda preset: _score(header, preset, currency))
 
 
 def _score(header: Sequence[str], preset: Preset, currency: str | None) -> int:
-    """How many columns a preset has a use for; none where the header isn't of its kind."""
+    """How many columns a preset uses; 0 if the header isn't of its kind."""
     profile = PRESET_PROFILES[preset]
     if not _is_of_kind(header, profile):
         return 0
@@ -46,10 +47,10 @@ def _score(header: Sequence[str], preset: Preset, currency: str | None) -> int:
 
 
 def _is_of_kind(header: Sequence[str], profile: Profile) -> bool:
-    """Whether a header has what gives a platform's export away.
+    """Whether a header has the columns that are typical of a platform's export.
 
-    One that folds records has their key, one that skips some has two of the columns that say so,
-    one with identities alone has the first of them.
+    These are the grouping key if the profile groups records, two of the columns it skips records
+    by if it skips some, and the first column of its identity otherwise.
     """
     names = {squash(name) for name in header}
     if profile.group:
@@ -61,7 +62,7 @@ def _is_of_kind(header: Sequence[str], profile: Profile) -> bool:
 
 
 def unrivalled(header: Sequence[str], profile: Profile, currency: str | None) -> Profile:
-    """The profile in full, fields whose column nobody can know being left out of it."""
+    """The profile without the fields that could be any of several columns."""
     unclear = rivals_of(header, profile, currency)
     if not unclear:
         return profile
@@ -72,9 +73,9 @@ def unrivalled(header: Sequence[str], profile: Profile, currency: str | None) ->
 def understood(
     header: Sequence[str], profile: Profile, currency: str | None
 ) -> HeaderMapping | None:
-    """The layout as far as it goes, without fields that are unclear or missing.
+    """The header's mapping, without fields that are ambiguous or missing.
 
-    None where not even that goes, as no cell names a field or there are too many.
+    None if no column is a field, or if there are too many columns.
     """
     plain = unrivalled(header, in_full(profile), currency)
     with suppress(FileRefused):
@@ -88,7 +89,7 @@ def understood(
 
 @frozen
 class _Guess:
-    """A field that a column could be, why, and how much speaks for it."""
+    """A field that a column could be, the reason, and how strong the evidence is."""
 
     field: str
     strength: int
@@ -96,51 +97,42 @@ class _Guess:
 
 
 def suggest(
-    tallies: Sequence[Tally], unused: Sequence[str], fed: Sequence[str]
+    all_stats: Sequence[ColumnStats], unused: Sequence[str], fed: Sequence[str]
 ) -> Iterator[Suggestion | Question]:
-    """What unused columns could be; a question where two could equally be one field."""
-    free = [tally for tally in tallies if tally.header in unused and tally.filled]
+    """What the unused columns could be; a question if several could equally be one field."""
+    free = [stats for stats in all_stats if stats.header in unused and stats.filled]
     guesses = [(t, guess) for t in free if (guess := _guess(t)) and guess.field not in fed]
     for wanted in (f.name for f in FIELDS):
         found = [(t, guess) for t, guess in guesses if guess.field == wanted]
         best = max((guess.strength for _, guess in found), default=0)
         strongest = [(t, guess) for t, guess in found if guess.strength == best]
         if len(strongest) == 1:
-            tally, guess = strongest[0]
-            yield Suggestion(wanted, (tally.header,), guess.because)
+            stats, guess = strongest[0]
+            yield Suggestion(wanted, (stats.header,), guess.because)
         elif strongest:
-            yield _which(wanted, [tally for tally, _ in strongest])
+            yield which_column(wanted, [stats for stats, _ in strongest])
     if "product_name" not in (*fed, *(guess.field for _, guess in guesses)):
-        yield from _name_from_parts(tallies)
+        yield from _name_from_parts(all_stats)
 
 
-def _name_from_parts(tallies: Sequence[Tally]) -> Iterator[Suggestion]:
-    named = {squash(tally.header): tally.header for tally in tallies}
+def _name_from_parts(all_stats: Sequence[ColumnStats]) -> Iterator[Suggestion]:
+    named = {squash(stats.header): stats.header for stats in all_stats}
     if "model" in named and (maker := named.get("make") or named.get("brand")):
-        yield Suggestion("product_name", (maker, named["model"]), "joined, they name the product")
+        yield Suggestion("product_name", (maker, named["model"]), "together they name the product")
 
 
-def _which(wanted: str, tallies: Sequence[Tally]) -> Question:
-    options = tuple(Option(t.header, _samples(t)) for t in tallies)
-    return Question("which_column", None, f"Which column is the {wanted}?", options)
-
-
-def _samples(tally: Tally) -> str:
-    return f"as in {', '.join(map(repr, list(tally.samples)[:2]))}" if tally.samples else "blank"
-
-
-def _guess(tally: Tally) -> _Guess | None:
-    by_name = HEADERS.get(squash(tally.header))
-    if by_name and _fits(by_name, tally, surely_named=True):
-        return _Guess(by_name, 4, f"{tally.header!r} usually means it, and the cells fit")
-    similar = _similar(squash(tally.header))
-    if similar and _fits(similar, tally) and not speaks_against(similar, tally.header):
-        return _Guess(similar, 3, f"{tally.header!r} is spelled much like it, and the cells fit")
-    part = field_by_part(tally.header)
-    if part and _fits(part, tally):
-        return _Guess(part, 2, f"a word in {tally.header!r} says so, and the cells fit")
-    by_content = next((name for name in _BY_CONTENT if _is_surely(name, tally)), None)
-    return _Guess(by_content, 1, "the cells are of that kind") if by_content else None
+def _guess(stats: ColumnStats) -> _Guess | None:
+    by_name = HEADERS.get(squash(stats.header))
+    if by_name and _fits(by_name, stats, surely_named=True):
+        return _Guess(by_name, 4, f"{stats.header!r} usually means this, and the cells fit")
+    similar = _similar(squash(stats.header))
+    if similar and _fits(similar, stats) and not speaks_against(similar, stats.header):
+        return _Guess(similar, 3, f"{stats.header!r} is spelled almost like it, and the cells fit")
+    part = field_by_part(stats.header)
+    if part and _fits(part, stats):
+        return _Guess(part, 2, f"a word in {stats.header!r} suggests it, and the cells fit")
+    by_content = next((name for name in _BY_CONTENT if _is_surely(name, stats)), None)
+    return _Guess(by_content, 1, "the cells look like it") if by_content else None
 
 
 def _similar(header: str) -> str | None:
@@ -151,40 +143,40 @@ def _similar(header: str) -> str | None:
     return _SPELLINGS[name] if ratio >= _SIMILAR else None
 
 
-def _fits(name: str, tally: Tally, *, surely_named: bool = False) -> bool:
-    """Whether what stands in the column can be that field."""
+def _fits(name: str, stats: ColumnStats, *, surely_named: bool = False) -> bool:
+    """Whether the column's cells can be that field."""
     match name:
         case "sku":
             share = _HALF if surely_named else _NEARLY
-            return tally.blank <= tally.filled and len(tally.distinct) >= share * min(
-                tally.filled, _DISTINCT
+            return stats.blank <= stats.filled and len(stats.distinct) >= share * min(
+                stats.filled, _DISTINCT
             )
         case "price" | "sale_price" | "weight" | "quantity":
-            return tally.mostly("number")
+            return stats.mostly("number")
         case "currency":
-            return tally.mostly("currency")
+            return stats.mostly("currency")
         case "gtin":
-            return sum(tally.gtins.values()) >= _NEARLY * tally.close
+            return sum(stats.gtins.values()) >= _NEARLY * stats.examined
         case "image_url":
-            return tally.mostly("picture", "address")
+            return stats.mostly("picture", "address")
         case "product_url":
-            return tally.mostly("address")
+            return stats.mostly("address")
         case "availability" | "condition":
-            return len(tally.distinct) <= _FEW_WORDS and tally.counts_all
+            return len(stats.distinct) <= _FEW_WORDS and stats.counts_all
         case "product_name" | "description" | "brand" | "category":
-            return not tally.mostly("number", "address", "picture", "date", "currency")
+            return not stats.mostly("number", "address", "picture", "date", "currency")
         case _:
             return True
 
 
-def _is_surely(name: str, tally: Tally) -> bool:
-    """Whether the content alone speaks for the field, and hardly for another one."""
+def _is_surely(name: str, stats: ColumnStats) -> bool:
+    """Whether the cells alone suggest the field, and hardly any other."""
     match name:
         case "gtin":
-            return tally.gtins["valid"] >= max(_ENOUGH_GTINS, _NEARLY * tally.close)
+            return stats.gtins["valid"] >= max(_ENOUGH_GTINS, _NEARLY * stats.examined)
         case "image_url":
-            return tally.mostly("picture")
+            return stats.mostly("picture")
         case "product_url":
-            return tally.mostly("address")
+            return stats.mostly("address")
         case _:
-            return tally.mostly(name)
+            return stats.mostly(name)

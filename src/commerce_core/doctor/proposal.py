@@ -1,4 +1,4 @@
-"""What a profile has to say about each field's cells, and what only a person can say."""
+"""What a profile must declare about the cells of each field, and what only a person can decide."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
@@ -7,7 +7,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from commerce_core.base.text import squash
-from commerce_core.doctor.columns import Tally
+from commerce_core.doctor.columns import ColumnStats
 from commerce_core.doctor.diagnosis import Note, Option, Question
 from commerce_core.doctor.styles import decimal_marks, is_ambiguous, wants_mark
 from commerce_core.doctor.words import MINOR, WORDS, parts_of
@@ -41,25 +41,25 @@ class Finding:
 
 @frozen
 class Fed:
-    """A field with the column that feeds it, and what stands in there."""
+    """A field with the column that feeds it, and what that column contains."""
 
     name: str
     kind: Kind
     feeding: FieldMapping
-    tally: Tally
+    stats: ColumnStats
 
 
-def fed_fields(mapping: HeaderMapping, tallies: Sequence[Tally]) -> Iterator[Fed]:
-    """Each field that one column feeds by itself, or first."""
+def fed_fields(mapping: HeaderMapping, all_stats: Sequence[ColumnStats]) -> Iterator[Fed]:
+    """Every field that is fed by one column, or by the first of several."""
     for name, feeding in mapping.field_mappings.items():
         if feeding.indexes and feeding.column.join is None and not feeding.column.pairs:
-            yield Fed(name, feeding.field.kind, feeding, tallies[feeding.indexes[0]])
+            yield Fed(name, feeding.field.kind, feeding, all_stats[feeding.indexes[0]])
 
 
 def findings(fed: Sequence[Fed], currency: str | None) -> Iterator[Finding]:
-    """All that is found in the cells of the fields, one after the other."""
+    """Everything found in the cells of the fields, one field after the other."""
     for each in fed:
-        if each.feeding.column.pattern or not each.tally.filled:
+        if each.feeding.column.pattern or not each.stats.filled:
             continue
         match each.kind:
             case schema.Amount():
@@ -82,30 +82,30 @@ def findings(fed: Sequence[Fed], currency: str | None) -> Iterator[Finding]:
 
 
 def _numbers(fed: Fed) -> Iterator[Finding]:
-    tally, shapes = fed.tally, fed.tally.shapes
+    stats, shapes = fed.stats, fed.stats.shapes
     if fed.feeding.column.decimal:
         return
     marks = decimal_marks(shapes)
     if len(marks) > 1:
-        names = {".": "a point", ",": "a comma"}
+        names = {".": "decimal point", ",": "decimal comma"}
         (usual, most), (odd, few) = sorted(marks.items(), key=lambda each: -each[1])
-        detail = f"{names[odd]} stands before the decimals where {most:,} cells have {names[usual]}"
-        yield Finding(fed.name, note=Note("mixed_numbers", tally.header, detail, few))
+        detail = f"cells have a {names[odd]}, but {most:,} have a {names[usual]}"
+        yield Finding(fed.name, note=Note("mixed_numbers", stats.header, detail, few))
     elif is_ambiguous(shapes) and not isinstance(fed.kind, schema.Whole):
-        yield Finding(fed.name, question=_which_mark(tally))
+        yield Finding(fed.name, question=_which_mark(stats))
     elif mark := wants_mark(shapes):
         yield Finding(fed.name, {"decimal": mark})
 
 
-def _which_mark(tally: Tally) -> Question:
-    shown = next(n for n in tally.numbers if "." in n or "," in n)
+def _which_mark(stats: ColumnStats) -> Question:
+    shown = next(n for n in stats.numbers if "." in n or "," in n)
     mark: DecimalMark = "." if "." in shown else ","
     other: DecimalMark = "," if mark == "." else "."
     digits = shown.replace(mark, "")
     return Question(
         "number_style",
-        tally.header,
-        f"Is {shown!r} in {tally.header!r} about one, or a thousand times as much?",
+        stats.header,
+        f"Does {shown!r} in {stats.header!r} have decimals, or is it a thousand times as much?",
         (
             Option(f'decimal = "{mark}"', f"{shown} is {shown.replace(',', '.')}"),
             Option(f'decimal = "{other}"', f"{shown} is {digits}"),
@@ -114,27 +114,27 @@ def _which_mark(tally: Tally) -> Question:
 
 
 def _minor_units(fed: Fed) -> Iterator[Finding]:
-    tally = fed.tally
-    if fed.feeding.column.unit or set(tally.shapes) - {"whole", "other"}:
+    stats = fed.stats
+    if fed.feeding.column.unit or set(stats.shapes) - {"whole", "other"}:
         return
-    named = bool(MINOR & set(parts_of(tally.header)))
-    if not named and (tally.currencies() or not _may_be_minor(tally.numbers)):
+    named = bool(MINOR & set(parts_of(stats.header)))
+    if not named and (stats.currencies() or not _may_be_minor(stats.numbers)):
         return
-    shown = next((n for n in tally.numbers if len(n) > len("00") and n.isdigit()), "")
+    shown = next((n for n in stats.numbers if len(n) > len("00") and n.isdigit()), "")
     if not shown:
         return
     options = (
         Option('unit = "major"', f"{shown} is {shown}.00"),
         Option('unit = "minor"', f"{shown} is {shown[:-2]}.{shown[-2:]}"),
     )
-    asked = f"Are the amounts in {tally.header!r} whole units, or cents, pence, paise?"
-    question = Question("minor_units", tally.header, asked, options, 'unit = "minor"' if named
+    asked = f"Are the amounts in {stats.header!r} in whole units, or in cents, pence or paise?"
+    question = Question("minor_units", stats.header, asked, options, 'unit = "minor"' if named
                         else 'unit = "major"')  # fmt: skip
     yield Finding(fed.name, {"unit": "minor"} if named else None, question)
 
 
 def _may_be_minor(numbers: Sequence[str]) -> bool:
-    """Whether whole amounts end as prices in minor units do, nearly all, and are large."""
+    """Whether nearly all amounts are large and end as prices in minor units do."""
     whole = [n for n in numbers if n.isdigit() and n.isascii() and n != "0"]
     if len(whole) < _ENOUGH_PRICES or median(int(n[:15]) for n in whole) < _MINOR_FROM:
         return False
@@ -144,58 +144,60 @@ def _may_be_minor(numbers: Sequence[str]) -> bool:
 
 
 def _words_around(fed: Fed) -> Iterator[Finding]:
-    words = {word: count for word, count in fed.tally.around.items() if word}
-    if not words or any("point" in shape or "comma" in shape for shape in fed.tally.shapes):
+    words = {word: count for word, count in fed.stats.around.items() if word}
+    if not words or any("point" in shape or "comma" in shape for shape in fed.stats.shapes):
         return
-    told = ", ".join(repr(word) for word in list(words)[:4])
-    detail = f"words stand beside the number ({told}); the profile's pattern takes the number"
-    note = Note("words_beside_number", fed.tally.header, detail, sum(words.values()))
+    shown = ", ".join(repr(word) for word in list(words)[:4])
+    detail = f"cells have words beside the number ({shown}); the profile's pattern removes them"
+    note = Note("words_beside_number", fed.stats.header, detail, sum(words.values()))
     yield Finding(fed.name, {"pattern": NUMBER_IN_WORDS}, None, note)
 
 
 def _dates(fed: Fed) -> Iterator[Finding]:
-    tally = fed.tally
-    if fed.feeding.column.dates or not tally.days:
+    stats = fed.stats
+    if fed.feeding.column.dates or not stats.days:
         return
-    common = {name for formats in tally.days for name in formats}
-    common = {name for name in common if all(name in formats for formats in tally.days)}
+    common = {name for formats in stats.days for name in formats}
+    common = {name for name in common if all(name in formats for formats in stats.days)}
     ours = {name for name in common if name.startswith(_ISO_DAY) and ", " not in name}
     if ours:
         return
     if len(common) == 1:
         yield Finding(fed.name, {"dates": common.pop()})
     elif common:
-        shown = next(iter(tally.samples))
-        options = tuple(Option(f'dates = "{name}"', _said(shown, name)) for name in sorted(common))
-        asked = f"Which comes first in {tally.header!r}, the day or the month?"
-        yield Finding(fed.name, question=Question("date_order", tally.header, asked, options))
+        shown = next(iter(stats.samples))
+        options = tuple(
+            Option(f'dates = "{name}"', _begins_with(shown, name)) for name in sorted(common)
+        )
+        asked = f"Which comes first in {stats.header!r}, the day or the month?"
+        yield Finding(fed.name, question=Question("date_order", stats.header, asked, options))
     else:
-        detail = "the dates are in several formats; one column has to keep to one"
-        yield Finding(fed.name, note=Note("mixed_dates", tally.header, detail, tally.kinds["date"]))
+        detail = "dates are in several formats; a column can have only one"
+        yield Finding(fed.name, note=Note("mixed_dates", stats.header, detail, stats.kinds["date"]))
 
 
-def _said(shown: str, format_: str) -> str:
+def _begins_with(shown: str, format_: str) -> str:
     first = "day" if format_.startswith("DD") else "month"
     return f"{shown} begins with the {first}"
 
 
 def _words(fed: Fed, understood: Sequence[str]) -> Iterator[Finding]:
     known = {*understood, *(squash(word) for word in fed.feeding.column.values)}
-    strange = [word for word in fed.tally.words if squash(word) not in known]
+    strange = [word for word in fed.stats.words if squash(word) not in known]
     if not strange:
         return
     ours = WORDS.get(fed.name, {})
     meant = {word: ours[squash(word)] for word in strange if squash(word) in ours}
-    # A word that hardly ever comes is a slip of its record, and told as its problem.
-    often = fed.tally.filled * _SELDOM
+    # A rare word is a mistake in its record, and is reported as that record's problem.
+    often = fed.stats.filled * _SELDOM
     unclear = (word for word in strange if squash(word) not in ours)
-    open_ = [word for word in unclear if fed.tally.words[word] > often][:_SHOWN_WORDS]
+    open_ = [word for word in unclear if fed.stats.words[word] > often][:_SHOWN_WORDS]
     values = {**fed.feeding.column.values, **meant}
     question = _what_mean(fed, open_) if open_ else None
     note = None
     if meant:
-        told = ", ".join(f"{theirs!r} is {our}" for theirs, our in list(meant.items())[:4])
-        note = Note("words_translated", fed.tally.header, f"the profile says that {told}")
+        shown = ", ".join(f"{theirs!r} as {our}" for theirs, our in list(meant.items())[:4])
+        note = Note("words_translated", fed.stats.header, f"the profile reads {shown}")
     yield Finding(fed.name, {"values": values} if meant else None, question, note)
 
 
@@ -203,28 +205,28 @@ def _what_mean(fed: Fed, words: Sequence[str]) -> Question:
     kinds = dict.fromkeys(fed.kind.spellings.values()) if isinstance(fed.kind, schema.Word) else {
         "yes": None, "no": None,
     }  # fmt: skip
-    told = ", ".join(map(repr, words))
-    asked = f"What do these words in {fed.tally.header!r} mean: {told}?"
+    shown = ", ".join(map(repr, words))
+    asked = f"What do these words in {fed.stats.header!r} mean: {shown}?"
     return Question(
-        "words", fed.tally.header, asked, tuple(Option(k, f"{fed.name} is {k}") for k in kinds)
+        "words", fed.stats.header, asked, tuple(Option(k, f"{fed.name} is {k}") for k in kinds)
     )
 
 
 def _currency(fed: Sequence[Fed], currency: str | None) -> Iterator[Finding]:
-    """Whether every amount says its currency, or something says it for all."""
-    amounts = [each for each in fed if each.name in AMOUNTS and each.tally.kinds["number"]]
-    in_column = any(each.name == "currency" and each.tally.filled for each in fed)
+    """Asks for the currency of the amounts, unless the file or the profile declares it."""
+    amounts = [each for each in fed if each.name in AMOUNTS and each.stats.kinds["number"]]
+    in_column = any(each.name == "currency" and each.stats.filled for each in fed)
     for each in amounts:
-        symbols = each.tally.currencies()
+        symbols = each.stats.currencies()
         yield from _unclear_symbols(each, symbols, currency)
-        said = in_column or each.feeding.currency or currency or symbols
-        if not said:
-            asked = f"In which currency are the amounts in {each.tally.header!r}?"
+        declared = in_column or each.feeding.currency or currency or symbols
+        if not declared:
+            asked = f"In which currency are the amounts in {each.stats.header!r}?"
             option = Option(
-                'currency = "..."', "an ISO 4217 code, here or as the partner's default"
+                'currency = "..."', "an ISO 4217 code, in the profile or as the partner's default"
             )
             yield Finding(
-                each.name, question=Question("currency", each.tally.header, asked, (option,))
+                each.name, question=Question("currency", each.stats.header, asked, (option,))
             )
             return
 
@@ -239,12 +241,12 @@ def _unclear_symbols(
                 Option(f'currency = "{code}"', f"{symbol} is {code}")
                 for code in candidates[:_FREQUENT_SYMBOLS]
             )
-            asked = f"Which currency is {symbol!r} in {fed.tally.header!r}?"
-            yield Finding(fed.name, question=Question("currency", fed.tally.header, asked, options))
+            asked = f"Which currency does {symbol!r} in {fed.stats.header!r} mean?"
+            yield Finding(fed.name, question=Question("currency", fed.stats.header, asked, options))
 
 
 def amended(profile: Profile, found: Sequence[Finding], mapping: HeaderMapping) -> Profile:
-    """The profile with every change; a mark before decimals that all share is said once."""
+    """The profile with all changes; a decimal mark that all columns share is declared once."""
     changes: dict[str, dict[str, object]] = {}
     for finding in found:
         if finding.change:
@@ -262,7 +264,7 @@ def amended(profile: Profile, found: Sequence[Finding], mapping: HeaderMapping) 
 
 
 def _column(profile: Profile, mapping: HeaderMapping, name: str) -> Column:
-    """The column as the profile has it; of several headers those that the file has."""
+    """The column as the profile has it, with only the headers that the file has."""
     if name in profile.columns:
         return profile.columns[name]
     feeding = mapping.field_mappings[name]

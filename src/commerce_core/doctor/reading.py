@@ -1,4 +1,4 @@
-"""A dry read: what would become of each record, if the partner had no product yet."""
+"""The dry read: what would become of each record, if the partner had no products yet."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import Factory, define
 
-from commerce_core.doctor.columns import Tally
+from commerce_core.doctor.columns import ColumnStats
 from commerce_core.doctor.diagnosis import DryRead, Note
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
@@ -22,11 +22,11 @@ _FORM: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 
 @define
 class Reading:
-    """Counts what becomes of records as they pass, and remembers their skus."""
+    """Counts what becomes of records as they are read, and remembers their skus."""
 
     records: int = 0
     rejected: int = 0
-    mended: bool = False
+    corrected_report: bool = False
     fates: Counter[str] = Factory(Counter[str])
     reasons: Counter[str] = Factory(Counter[str])
     codes: Counter[str] = Factory(Counter[str])
@@ -40,7 +40,7 @@ class Reading:
     form_shown: dict[str, tuple[str, int]] = Factory(dict[str, tuple[str, int]])
 
     def read(self, records: Iterable[Record], limit: int) -> None:
-        """Takes so many records."""
+        """Reads at most `limit` records."""
         for record in islice(records, limit):
             self.records += 1
             if record.fate is not None:
@@ -56,7 +56,7 @@ class Reading:
             return
         first = self.lines.get(record.sku)
         if first is not None:
-            # The last one wins, so the one before it is the duplicate.
+            # The last one counts, so the one before it is the duplicate.
             self.duplicate += 1
             self.rejected -= not self.taken[record.sku]
             if len(self.duplicates) < EXAMPLES_OF_EACH:
@@ -80,7 +80,7 @@ class Reading:
             self.forms[form] += 1
             self.form_shown.setdefault(form, (sku, line))
 
-    def told(self) -> DryRead:
+    def report(self) -> DryRead:
         """What became of all records."""
         accepted = sum(self.taken.values())
         return DryRead(
@@ -98,34 +98,33 @@ class Reading:
         )
 
     def notes(self) -> Iterator[Note]:
-        """What is to be said of the skus: which come twice, which are of another form."""
+        """What is worth knowing about the skus: which are repeated, which have an unusual form."""
         if self.duplicate:
             shown = "; ".join(f"{s!r} on lines {a} and {b}" for s, a, b in self.duplicates)
-            detail = f"skus come more than once, the last one counts: {shown}"
+            detail = f"skus are repeated, and only their last record counts: {shown}"
             yield Note("duplicate_sku", None, detail, self.duplicate, self.duplicates[0][1])
         usual = self.forms.most_common(1)
         others = sum(self.forms.values()) - (usual[0][1] if usual else 0)
         if usual and others and usual[0][1] >= _LEAST_SHARE * sum(self.forms.values()):
-            form, (sku, line) = next(
-                (form, shown) for form, shown in self.form_shown.items() if form != usual[0][0]
+            sku, line = next(
+                shown for form, shown in self.form_shown.items() if form != usual[0][0]
             )
-            told = self.form_shown[usual[0][0]][0]
-            detail = f"skus have another form than the others ({told!r} is usual): {sku!r}"
-            del form
+            example = self.form_shown[usual[0][0]][0]
+            detail = f"skus look different from the others, such as {example!r}: {sku!r}"
             yield Note("odd_sku", None, detail, others, line, sku)
 
 
-def gtin_notes(tally: Tally) -> Iterator[Note]:
-    """What is to be said of a column of GTINs."""
-    told = {
-        "apostrophe": "GTINs begin with an apostrophe, which is left out",
+def gtin_notes(stats: ColumnStats) -> Iterator[Note]:
+    """What is worth knowing about a column of GTINs."""
+    details = {
+        "apostrophe": "GTINs begin with an apostrophe, which is removed",
         "check_digit": "GTINs have a wrong check digit; they are kept, with a warning",
-        "zeros_lost": "GTINs lost zeros in front, as spreadsheets do; format the column as text",
-        "other": "numbers are no GTINs; those have 8, 12, 13 or 14 digits",
+        "zeros_lost": "GTINs lost their leading zeros in a spreadsheet; format the column as text",
+        "other": "numbers aren't GTINs, which have 8, 12, 13 or 14 digits",
     }
-    valid = tally.gtins["valid"]
+    valid = stats.gtins["valid"]
     if valid:
-        yield Note("gtin_valid", tally.header, "GTINs are valid", valid)
-    for code, detail in told.items():
-        if count := tally.gtins[code]:
-            yield Note(f"gtin_{code}", tally.header, detail, count)
+        yield Note("gtin_valid", stats.header, "GTINs are valid", valid)
+    for code, detail in details.items():
+        if count := stats.gtins[code]:
+            yield Note(f"gtin_{code}", stats.header, detail, count)

@@ -1,4 +1,4 @@
-"""How numbers and dates are written in a column, and whether they can be read in two ways."""
+"""Styles: how numbers and dates are written, and whether that is ambiguous."""
 
 import re
 from collections import Counter
@@ -35,15 +35,15 @@ _SPEAKS_FOR: Final[Mapping[str, DecimalMark]] = {
 }  # fmt: skip
 _STYLE_NAMES: Final[Mapping[str, str]] = {
     "whole": "whole numbers",
-    "spaced": "blanks between thousands",
+    "spaced": "thousands separated by blanks",
     "point": "decimal point",
     "comma": "decimal comma",
     "point3": "a point before three digits",
     "comma3": "a comma before three digits",
-    "point_groups": "points between thousands",
-    "comma_groups": "commas between thousands",
-    "comma_point": "commas between thousands, decimal point",
-    "point_comma": "points between thousands, decimal comma",
+    "point_groups": "thousands separated by points",
+    "comma_groups": "thousands separated by commas",
+    "comma_point": "thousands separated by commas, decimal point",
+    "point_comma": "thousands separated by points, decimal comma",
 }
 _GROUPED: Final = re.compile(rf"[{_SPACES}]")
 _DATE: Final = re.compile(
@@ -57,7 +57,7 @@ _MONTHS: Final = 12
 
 @frozen
 class Written:
-    """A cell that has one number: its shape, its digits, and the words around it."""
+    """A cell with one number: its shape, its digits, and the words around it."""
 
     shape: str
     number: str
@@ -65,7 +65,7 @@ class Written:
 
 
 def written(text: str) -> Written | None:
-    """The number in a cell with what stands around it; None where there isn't just one."""
+    """The number in a cell and the words around it; None unless there is exactly one number."""
     matched = _AMOUNT.fullmatch(text) if len(text) <= _LONGEST else None
     if matched is None or (matched[2][0] == "-" and matched[1][-1:].isalpha()):
         return None
@@ -79,7 +79,7 @@ def written(text: str) -> Written | None:
 
 
 def decimal_marks(shapes: Mapping[str, int]) -> dict[DecimalMark, int]:
-    """How many cells can only be read with each mark before the decimals."""
+    """How many cells can only be read with each decimal mark."""
     marks: dict[DecimalMark, int] = {}
     for shape, mark in _SPEAKS_FOR.items():
         if count := shapes.get(shape, 0):
@@ -88,12 +88,12 @@ def decimal_marks(shapes: Mapping[str, int]) -> dict[DecimalMark, int]:
 
 
 def is_ambiguous(shapes: Mapping[str, int]) -> bool:
-    """Whether numbers can be read in two ways, a thousand times apart, and no other one tells."""
+    """Whether the numbers can be read in two ways, a thousand times apart, and none decides."""
     return bool(shapes.get("point3") or shapes.get("comma3")) and not decimal_marks(shapes)
 
 
 def wants_mark(shapes: Mapping[str, int]) -> DecimalMark | None:
-    """The mark to declare: where every cell agrees, and reading needs it to be said."""
+    """The decimal mark to declare, if all cells agree and reading depends on it."""
     marks = decimal_marks(shapes)
     if len(marks) != 1:
         return None
@@ -103,7 +103,7 @@ def wants_mark(shapes: Mapping[str, int]) -> DecimalMark | None:
 
 
 def style_of(shapes: Mapping[str, int]) -> str:
-    """The number style of a column in words: `decimal comma, points between thousands`."""
+    """The number style of a column in words: `thousands separated by points, decimal comma`."""
     usual = Counter({shape: count for shape, count in shapes.items() if shape != "other"})
     names = [_STYLE_NAMES[shape] for shape, _ in usual.most_common(3)]
     return "; ".join(names)
@@ -111,13 +111,13 @@ def style_of(shapes: Mapping[str, int]) -> str:
 
 @frozen
 class Day:
-    """A cell that is a date: its format in the words of a profile, None where days lead or not."""
+    """A cell with a date, and the profile formats that fit it: two if its day could be a month."""
 
     formats: tuple[str, ...]
 
 
 def day_of(text: str) -> Day | None:
-    """The formats in which a cell can be a date; None where it is none."""
+    """The formats in which a cell can be a date; None if it can't be one."""
     matched = _DATE.fullmatch(text) if len(text) <= _LONGEST else None
     if matched is None:
         return None

@@ -1,6 +1,7 @@
-"""What partners call things in their own languages: headers and words that suggest a field.
+"""Headers and words in other languages that suggest a field or its value.
 
-Intake knows none of these. They make suggestions, and a person who saves the profile decides.
+Loading uses none of these. They only make suggestions, which a person accepts by saving the
+profile.
 """
 
 import re
@@ -60,7 +61,7 @@ HEADERS: Final[Mapping[str, str]] = _table({
     "img, thumbnail, images",
     "group_id": "parent, parent id, parentid, variantengruppe, style, style number, model id",
 })  # fmt: skip
-"""Headers in other languages and words, squashed, with the field that they most likely are."""
+"""Headers in other languages or words, squashed, with the field they most likely are."""
 
 TOKENS: Final[Mapping[str, str]] = _table({
     "sku": "sku, id, artikelnummer",
@@ -77,7 +78,7 @@ TOKENS: Final[Mapping[str, str]] = _table({
     "product_url": "url, link, href",
     "image_url": "image, picture, photo, bild, foto, img, thumbnail",
 })  # fmt: skip
-"""Parts of headers that suggest a field, where nothing else in the header speaks against it."""
+"""Parts of headers that suggest a field, unless another part speaks against it."""
 
 _AGAINST: Final[Mapping[str, str]] = {
     "price": "cost purchase einkauf inkoop ek wholesale shipping tax vat old compare unit sale "
@@ -122,19 +123,19 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     }),
     "deleted": _table({"yes": "ja, oui, si, sí, sì, tak, x", "no": "nein, nee, non, nie"}),
 }  # fmt: skip
-"""Words of a field in other languages, squashed, each with ours."""
+"""Words for the values of a field in other languages, squashed, each with ours."""
 
 MINOR: Final = frozenset({"cents", "cent", "pence", "paise", "minor", "centimes", "kopecks", "öre"})
-"""Parts of headers that say an amount is in minor units."""
+"""Parts of headers that mean an amount is in minor units."""
 
 
 def parts_of(header: str) -> list[str]:
-    """The words of a header: `stockOnHand` and `stock_on-hand` have the same three."""
+    """The lower-cased words of a header: `stockOnHand` and `stock_on-hand` have the same three."""
     return [part.lower() for part in _PARTS.findall(header)]
 
 
 def speaks_against(name: str, header: str) -> bool:
-    """Whether a part of the header says that it is another thing than that field."""
+    """Whether a part of the header means that it isn't that field."""
     return not set(_AGAINST.get(name, "").split()).isdisjoint(parts_of(header))
 
 

@@ -1,7 +1,7 @@
-"""Coalescing: of the full feeds of a source that wait, only the newest is worth reading.
+"""Coalescing: of a source's waiting full feeds, only the newest is worth reading.
 
-A full feed says everything, so the newest one says, or contradicts, all that those before it would
-have said. Deltas keep their place, and so does what waits for a person: a job that isn't released.
+A full feed contains the whole assortment, so the newest one replaces everything before it. Deltas
+keep their turn, and so do jobs that wait for a person, that is, jobs that aren't released.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ _A_CHOICE: Final = 2
 
 @frozen
 class UnderWay:
-    """An unfinished job in brief, with what its feed says of itself."""
+    """An unfinished job in brief, with the mode and the times of its feed."""
 
     job_id: str
     feed_id: str
@@ -31,13 +31,13 @@ class UnderWay:
 
     @property
     def newness(self) -> tuple[datetime, datetime, str]:
-        """What the newer of two has more of: its snapshot counts, then its receipt."""
+        """A sort key for the newer of two feeds: by snapshot, then by receipt."""
         return (self.snapshot_at, self.received_at, self.feed_id)
 
 
 @frozen
 class Coalesced:
-    """Which of some full feeds is read, and the jobs that needn't be run any more."""
+    """The full feed to read, and the jobs that needn't run any more."""
 
     newest: UnderWay
     others: Sequence[UnderWay]
@@ -46,18 +46,18 @@ class Coalesced:
     def reason(self) -> JobError:
         """Why the others are cancelled."""
         newest, as_of = self.newest.feed_id, self.newest.snapshot_at.isoformat()
-        message = f"A newer full feed of the source, {newest} as of {as_of}, is read instead."
+        message = f"A newer full feed of the source is read instead: {newest}, as of {as_of}."
         return JobError("superseded", message)
 
 
 def coalesce(
     claimed_id: str, under_way: Iterable[UnderWay], says_all: Callable[[UnderWay], bool]
 ) -> Coalesced | None:
-    """What a claimed job and those that wait come down to; None where each has its own turn.
+    """Which of a claimed job and the waiting ones is read; None if each keeps its own turn.
 
-    `under_way` are the unfinished jobs of the source, the claimed one among them. `says_all` looks
-    whether a file is what it was sent as: one that can't be read, or a mended report, which is a
-    delta whatever it was sent as, stands for no other. It is asked only where there is a choice.
+    `under_way` are the unfinished jobs of the source, including the claimed one. `says_all` checks
+    that a file really is a full feed, and is called only if there is a choice: a file that can't be
+    read, or a corrected report, which is always a delta, doesn't replace any other.
     """
     waiting = [job for job in under_way if _is_full_and_waits(job, claimed_id)]
     if len(waiting) < _A_CHOICE or all(job.job_id != claimed_id for job in waiting):

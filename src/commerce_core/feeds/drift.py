@@ -1,4 +1,4 @@
-"""Drift: how the file of a source differs in form from the one that was applied before it."""
+"""Drift: how the form of a source's file differs from the file applied before it."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,31 +6,33 @@ from typing import Final
 from commerce_core.feeds.summary import Drift, Summary
 
 _MANY: Final = 5
-"""One of so many records has to be unreadable in a column for that to be drift ..."""
+"""A column has drifted if at least one in this many records can't be read in it ..."""
 _FEW: Final = 100
-"""... where before it was less than one of so many."""
+"""... and at most one in this many couldn't be read before."""
 
 
 def drift_between(before: Summary, now: Summary) -> tuple[Drift, ...]:
-    """Columns that came, went, or could be read before and can't now, in the order of the file."""
-    return (*_came(before, now), *_went(before, now), *_unreadable(before, now))
+    """The columns that were added, are gone, or can no longer be read, each in file order."""
+    return (*_added(before, now), *_gone(before, now), *_unreadable(before, now))
 
 
-def _came(before: Summary, now: Summary) -> Iterator[Drift]:
+def _added(before: Summary, now: Summary) -> Iterator[Drift]:
     fields = {column: name for name, column in now.mapping.items()}
     for column in now.columns:
         if column not in before.columns:
-            use = f"feeds {fields[column]}" if column in fields else "is not used"
-            yield Drift("column_added", column, fields.get(column), f"New; it {use}.")
+            use = f"feeds {fields[column]}" if column in fields else "isn't used"
+            yield Drift("column_added", column, fields.get(column), f"New column; it {use}.")
 
 
-def _went(before: Summary, now: Summary) -> Iterator[Drift]:
+def _gone(before: Summary, now: Summary) -> Iterator[Drift]:
     fields = {column: name for name, column in before.mapping.items()}
     for column in before.columns:
         if column not in now.columns:
             name = fields.get(column)
             lost = name is not None and name not in now.mapping
-            detail = f"Gone; {name} stays as it was." if lost else "Gone."
+            detail = (
+                f"The column is gone; {name} stays as it was." if lost else "The column is gone."
+            )
             yield Drift("column_gone", column, name, detail)
 
 
@@ -41,6 +43,7 @@ def _unreadable(before: Summary, now: Summary) -> Iterator[Drift]:
         rarely = before.errors_by_column.get(column, 0) * _FEW <= before.records_read
         if often and rarely and column in before.columns:
             detail = (
-                f"{errors} of {now.records_read} records can't be read in it; before, they could."
+                f"{errors:,} of {now.records_read:,} records have an unreadable value in this "
+                "column; before, nearly all could be read."
             )
             yield Drift("column_unreadable", column, fields.get(column), detail)

@@ -1,4 +1,4 @@
-"""Feeds: one file received from a source, what state it is in, and where its raw bytes lie."""
+"""Feeds: a file received from a source, its state, and the key of its raw bytes."""
 
 import re
 from datetime import datetime
@@ -20,7 +20,7 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 @frozen
 class LatestJob:
-    """The feed's newest job, in brief."""
+    """The feed's latest job, in brief."""
 
     job_id: str
     kind: str
@@ -32,8 +32,9 @@ class LatestJob:
 class Feed:
     """One file received from a source.
 
-    `snapshot_at` is the moment whose state the file shows: given at upload, else the time of
-    receipt. `expected_rows` is how many records the sender says there are, blank ones not counted.
+    `snapshot_at` is the moment whose state the file shows: given at upload, or in the file's name,
+    else the time of receipt. `expected_rows` is the number of records that the sender announced,
+    not counting blank ones.
     """
 
     feed_id: str
@@ -54,17 +55,17 @@ class Feed:
 
     @property
     def file_key(self) -> str:
-        """Where its raw bytes lie among the files; they are never changed."""
+        """The key of its raw bytes in the file store; they never change."""
         return f"raw/{self.partner_id}/{self.feed_id}"
 
     def became(self, status: FeedStatus, at: datetime | None = None) -> "Feed":
-        """The feed in another state; `at` is when it was applied."""
+        """The feed in another state; `at` is the time at which it was applied."""
         return evolve(self, status=status, applied_at=at or self.applied_at)
 
 
 @frozen
 class FeedQuery:
-    """Which feeds: all that fit every filter given, newest first."""
+    """Selects the feeds that match every given filter, newest first."""
 
     IDENTITY: ClassVar = (
         "FeedQuery(partner_id={0.partner_id!r}, source_id={0.source_id!r}, "
@@ -79,29 +80,29 @@ class FeedQuery:
 
 
 def tidy_file_name(name: str) -> str:
-    """The last part of a file's name, without what a terminal or another system stumbles over."""
+    """The last part of a file's path, without characters that can't be printed."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(c for c in last if c.isprintable())[-LONGEST_FILE_NAME:]
     return kept or "feed.csv"
 
 
 def report_name(file_name: str) -> str:
-    """What the report of the file's rejected records is called: unpacked, in the same format."""
+    """The name of the file's reject report, which is uncompressed and in the same format."""
     matched = _FEED_NAME.fullmatch(file_name)
     name, extension = matched.groups("") if matched else (file_name, "")
     return f"{name}-rejected{extension or '.csv'}"
 
 
 def check_promises(sha256: str | None, expected_rows: int | None) -> None:
-    """InvalidInput where what the sender promises of the file can't be true of any file."""
+    """InvalidInput if the digest or the number of records can't be true of any file."""
     refuse_if(
-        "The upload promises what can't be.",
+        "The announced digest or number of records isn't valid.",
         (
             sha256 is not None and not _SHA256.fullmatch(sha256.lower()),
-            Fault("/sha256", "bad_sha256", "A SHA-256 is 64 hexadecimal digits."),
+            Fault("/sha256", "bad_sha256", "Write the SHA-256 as 64 hexadecimal digits."),
         ),
         (
             expected_rows is not None and not 0 <= expected_rows <= MOST_EXPECTED_ROWS,
-            Fault("/expected_rows", "bad_expected_rows", "The number of records is 0 or more."),
+            Fault("/expected_rows", "bad_expected_rows", "Announce 0 records or more."),
         ),
     )

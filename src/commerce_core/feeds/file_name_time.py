@@ -1,11 +1,11 @@
-"""Snapshots: the moment whose state a file shows, as the file's own name tells it.
+"""File name times: the moment whose state a file shows, read from its name.
 
     catalog-{YYYY}{MM}{DD}-{hh}{mm}.csv      in the partner's time zone
     *_{YYYY}-{MM}-{DD}T{hh}-{mm}-{ss}{zone}.jsonl
     products_export_{unix}.csv
 
-A pattern is plain text with parts in braces, and `*` for any text. It is no regular expression, so
-no name can keep it busy; what it is matched with is made here of parts that can't go wrong.
+A pattern is plain text with parts in braces, and `*` for any text. It isn't a regular expression,
+so no file name can keep it busy; the expression that matches it is made here of harmless parts.
 """
 
 import re
@@ -38,8 +38,8 @@ _CENTURY: Final = "20"
 
 def pattern_fault(pattern: str) -> Fault | None:
     """What is wrong with a pattern, if anything."""
-    told = _what_is_wrong(pattern)
-    return Fault("/snapshot_pattern", "bad_pattern", told) if told else None
+    detail = _what_is_wrong(pattern)
+    return Fault("/snapshot_pattern", "bad_pattern", detail) if detail else None
 
 
 def _what_is_wrong(pattern: str) -> str | None:
@@ -47,26 +47,26 @@ def _what_is_wrong(pattern: str) -> str | None:
     names = [part for part, *_ in tokens if part]
     unknown = next((name for name in names if name not in _PARTS), None)
     if not 1 <= len(pattern) <= LONGEST_PATTERN or not pattern.isprintable():
-        return f"A pattern has 1 to {LONGEST_PATTERN} characters that can be printed."
+        return f"Use 1 to {LONGEST_PATTERN} printable characters."
     if unknown is not None:
-        return f"There is no part {{{unknown[:20]}}}; there are {_told(_PARTS)}."
+        return f"There is no part {{{unknown[:20]}}}. Use any of: {_listed(_PARTS)}."
     if any(brace for _, brace, *_ in tokens) or "{}" in pattern:
-        return "A brace stands alone."
+        return "Close every brace, and put a part in it."
     if len(set(names)) < len(names):
-        return "A part may be there once."
+        return "Use each part only once."
     if sum(bool(stars) for *_, stars, _ in tokens) > MOST_STARS:
-        return f"There are at most {MOST_STARS} stars."
-    return None if _tells_a_moment(set(names)) else _WANTED
+        return f"Use at most {MOST_STARS} stars."
+    return None if _make_a_moment(set(names)) else _WANTED
 
 
 _WANTED: Final = (
-    "It has to tell a day, by {YYYY} (or {YY}), {MM} and {DD}, and then as much of {hh}, {mm} and "
-    "{ss} as there is, in this order of size; or {unix} alone."
+    "Name a day by {YYYY} or {YY}, {MM} and {DD}, then optionally a time by {hh}, {mm} and {ss}, "
+    "without leaving out a larger unit; or use {unix} alone."
 )
 
 
-def _tells_a_moment(names: set[str]) -> bool:
-    """Whether the parts make a day, and a time of it without a gap; or the seconds since 1970."""
+def _make_a_moment(names: set[str]) -> bool:
+    """Whether the parts make a day and a time without gaps, or the seconds since 1970."""
     if "unix" in names:
         return names == {"unix"}
     year = names & {"YYYY", "YY"}
@@ -75,15 +75,15 @@ def _tells_a_moment(names: set[str]) -> bool:
     return len(year) == 1 and {"MM", "DD"} <= names and gapless
 
 
-def _told(parts: Mapping[str, str]) -> str:
+def _listed(parts: Mapping[str, str]) -> str:
     return ", ".join(f"{{{name}}}" for name in parts)
 
 
 def moment_named(pattern: str, file_name: str, time_zone: str) -> datetime | None:
-    """The moment that the file's name tells, in UTC; None where it doesn't fit or can't be.
+    """The moment in a file's name, in UTC; None if the name doesn't match or no such time exists.
 
-    What stands there is local time of the zone, unless a `{zone}` stands beside it. A time that the
-    clocks pass twice is the first of the two. An ending .gz or .zip may be there or not.
+    The time is local to the zone, unless the pattern has a `{zone}`. A time that the clocks show
+    twice is the first of the two. An ending .gz or .zip is optional.
     """
     expression = _compiled(pattern)
     packed = _PACKED.fullmatch(file_name)
@@ -107,14 +107,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     )
 
 
-def _moment(said: Mapping[str, str], zone: tzinfo) -> datetime:
-    """The moment of these parts; ValueError where there is no such day or time."""
-    if digits := said.get("unix"):
+def _moment(parts: Mapping[str, str], zone: tzinfo) -> datetime:
+    """The moment of these parts; ValueError if there is no such day or time."""
+    if digits := parts.get("unix"):
         seconds, beyond = digits[:_SECONDS_DIGITS], digits[_SECONDS_DIGITS:] or "0"
         return datetime.fromtimestamp(int(seconds), UTC) + timedelta(milliseconds=int(beyond))
-    year = said.get("YYYY") or _CENTURY + said["YY"]
-    smaller = (int(said.get(unit) or 0) for unit in ("MM", "DD", "hh", "mm", "ss"))
-    if offset := said.get("zone"):
+    year = parts.get("YYYY") or _CENTURY + parts["YY"]
+    smaller = (int(parts.get(unit) or 0) for unit in ("MM", "DD", "hh", "mm", "ss"))
+    if offset := parts.get("zone"):
         zone = _offset(offset)
     return datetime(int(year), *smaller, tzinfo=zone).astimezone(UTC)
 

@@ -1,8 +1,8 @@
-"""Guards: what no feed does to a catalog before a person has agreed to it.
+"""Guards: limits on what a feed may do to the catalog without a person's approval.
 
-A plan is measured (`Figures`), and each guard of the feed's source judges one figure. A guard that
-holds keeps the feed from the catalog until somebody approves or rejects it; one that warns only
-says what it saw. Whatever the guard, a higher value is a worse one.
+A plan is measured (`Figures`), and each of the source's guards judges one figure. A guard that
+holds keeps the feed out of the catalog until it is approved or rejected; one that warns only
+reports what it saw. For every guard, a higher value is worse.
 """
 
 from collections.abc import Iterator
@@ -25,22 +25,22 @@ GuardName = Literal[
 MOST_PERCENT: Final = 10_000
 MOST_FOLD: Final = 1_000
 PAIRS_FROM: Final = 10
-"""So many ids have to be re-keyed before that is judged. Each pair is evidence on its own, so it
-takes fewer of them than where counts alone are judged."""
+"""The re-keyed ids from which on they are judged. Each pair is evidence by itself, so fewer are
+needed than for guards that judge counts alone."""
 MOVED_FROM_PERCENT: Final = 10
-"""So many percent of the products that the feed names have to move in price before that is judged:
-a sale of a few products is none of a guard's business."""
+"""The percentage of the feed's products whose prices must change before that is judged: a sale of a
+few products is no reason for a guard to step in."""
 
 
 @frozen
 class GuardSettings:
-    """How far feeds of a source may go; None turns a guard off.
+    """The limits of a source's guards; None turns a guard off.
 
-    All but three are percent: `removals` of the source's active products, `file_size` how much
-    smaller a full file may be than the last one, `rekeyed` of the ids, `price_median` the median
-    of the prices that move, `out_of_stock` of the products in stock. `price_leap` is how many fold
-    a price may move at once, `columns_gone` whether a full file has to bring every column that the
-    last one had, and counts are judged from `judged_from` on.
+    Most are percentages: `removals` of the source's active products, `file_size` by which a full
+    file may be smaller than the last one, `rekeyed` of the ids, `price_median` the median change
+    of the prices that change, `out_of_stock` of the products in stock. `price_leap` is the factor
+    by which a price may change at once. `columns_gone` is whether a full file must have every
+    column that the last one had. `judged_from` is the least number of products to judge by.
     """
 
     IDENTITY: ClassVar = (
@@ -60,12 +60,12 @@ class GuardSettings:
     judged_from: int = 50
 
     def __attrs_post_init__(self) -> None:
-        """Settings that exist are valid; InvalidInput lists every fault at once."""
+        """Checks the settings; InvalidInput lists every fault at once."""
         percents = ("removals", "file_size", "rekeyed", "price_median", "out_of_stock")
         refuse_if(
-            "The guards can't be set so.",
+            "The settings of the guards aren't valid.",
             *(_outside(self, name, 0, MOST_PERCENT, "percent") for name in percents),
-            _outside(self, "price_leap", 2, MOST_FOLD, "fold"),
+            _outside(self, "price_leap", 2, MOST_FOLD, "times"),
             _outside(self, "judged_from", 1, 10**9, "products"),
         )
 
@@ -74,7 +74,7 @@ def _outside(
     settings: GuardSettings, name: str, least: int, most: int, unit: str
 ) -> tuple[bool, Fault]:
     value: int | None = getattr(settings, name)
-    detail = f"{name} is {least} to {most:,} {unit}."
+    detail = f"Set {name} to {least} to {most:,} {unit}."
     return value is not None and not least <= value <= most, Fault(f"/{name}", "bad_guard", detail)
 
 
@@ -85,12 +85,13 @@ GUARD_SETTINGS: Final = tuple(field.name for field in fields(GuardSettings))
 
 @frozen
 class Figures:
-    """What guards judge.
+    """The figures that guards judge.
 
-    `before` are the source's active products, `met` the records of the feed whose product was
-    there. `median_move` is the median of how far the `moved` prices move, in hundredths of a
-    percent. `last_records` is the size of the source's last applied full feed, None where there is
-    nothing to compare with; `columns_gone` are the fields whose column it had and this one lacks.
+    `before` is the number of the source's active products, `met` of the records that matched an
+    existing product. `median_move` is the median change of the `moved` prices, in hundredths of a
+    percent. `last_records` is the size of the source's last applied full feed, None if there is
+    nothing to compare with; `columns_gone` are the fields that it had a column for and this one
+    hasn't.
     """
 
     before: int = 0
@@ -109,9 +110,9 @@ class Figures:
 
 @frozen
 class GuardResult:
-    """What one guard says: the value that it saw, its limit, whether that was passed.
+    """One guard's verdict: the value that it saw, its limit, and whether that was exceeded.
 
-    Value and limit are percent, or numbers of columns or prices.
+    Value and limit are percentages, or numbers of columns or prices.
     """
 
     guard: GuardName
@@ -123,7 +124,7 @@ class GuardResult:
 
 
 def judge(figures: Figures, settings: GuardSettings) -> tuple[GuardResult, ...]:
-    """What each guard says that is on and has enough to judge by, the gravest first."""
+    """The verdicts of all guards that are on and have enough to judge by, the gravest first."""
     return tuple(
         result
         for judged in (_removals, _file_size, _columns, _rekeyed, _prices, _leaps, _stock)
@@ -132,12 +133,12 @@ def judge(figures: Figures, settings: GuardSettings) -> tuple[GuardResult, ...]:
 
 
 def holds(results: tuple[GuardResult, ...]) -> tuple[GuardResult, ...]:
-    """Those for which a feed is held."""
+    """The verdicts that hold a feed."""
     return tuple(result for result in results if result.tripped and result.severity == "hold")
 
 
 def worse(now: tuple[GuardResult, ...], approved: tuple[GuardResult, ...]) -> bool:
-    """Whether a feed would be held for what nobody has approved, or for more of it."""
+    """Whether a feed would be held for something not yet approved, or for more of it."""
     known = {result.guard: result.value for result in holds(approved)}
     return any(
         result.guard not in known or result.value > known[result.guard] for result in holds(now)
@@ -161,8 +162,8 @@ def _file_size(figures: Figures, settings: GuardSettings) -> Iterator[GuardResul
 def _columns(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
     if settings.columns_gone and figures.last_records is not None:
         gone = figures.columns_gone
-        named = f"The last full file had columns for {', '.join(gone)}; this one has none."
-        detail = named if gone else "Every column of the last full file is there."
+        missing = f"The last full file had columns for {', '.join(gone)}; this one doesn't."
+        detail = missing if gone else "The file has every column of the last full one."
         count, zero = Decimal(len(gone)), Decimal(0)
         yield GuardResult("columns_gone", count, zero, bool(gone), "hold", detail)
 
@@ -171,8 +172,8 @@ def _rekeyed(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]
     limit, before, pairs = settings.rekeyed, figures.before, figures.rekeyed
     if limit is not None and pairs >= PAIRS_FROM:
         detail = (
-            f"{pairs:,} of {before:,} ids vanish while a new one comes with the same GTIN, "
-            "name or address each: the ids have changed, not the products."
+            f"{pairs:,} of {before:,} ids would be removed while new ones appear with the same "
+            "GTIN, name or address: probably the ids have changed, not the products."
         )
         yield _share("rekeyed", pairs, before, limit, detail)
 
@@ -182,7 +183,7 @@ def _prices(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
     if limit is None or moved < settings.judged_from or moved * 100 < met * MOVED_FROM_PERCENT:
         return
     median = Decimal(figures.median_move).scaleb(-2)
-    detail = f"{moved:,} of {met:,} prices move; half of them by {median} % or more."
+    detail = f"{moved:,} of {met:,} prices would change, half of them by {median} % or more."
     tripped = figures.median_move > limit * 100
     yield GuardResult("price_median", median, Decimal(limit), tripped, "hold", detail)
 
@@ -190,18 +191,20 @@ def _prices(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
 def _leaps(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
     if settings.price_leap is not None and figures.met:
         fold, leaps = settings.price_leap, figures.leaps
-        told = f"{leaps:,} prices move {fold} fold or more; the old ones are kept."
+        detail = (
+            f"{leaps:,} prices would change by a factor of {fold} or more; the old ones are kept."
+        )
         if leaps == 0:
-            told = f"No price moves {fold} fold or more."
+            detail = f"No price would change by a factor of {fold} or more."
         elif leaps == 1:
-            told = f"One price moves {fold} fold or more; the old one is kept."
-        yield GuardResult("price_leap", Decimal(leaps), Decimal(0), leaps > 0, "warn", told)
+            detail = f"One price would change by a factor of {fold} or more; the old one is kept."
+        yield GuardResult("price_leap", Decimal(leaps), Decimal(0), leaps > 0, "warn", detail)
 
 
 def _stock(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
     limit, before, now = settings.out_of_stock, figures.in_stock, figures.sold_out
     if limit is not None and before >= settings.judged_from:
-        detail = f"{now:,} of {before:,} products in stock would be out of stock."
+        detail = f"{now:,} of {before:,} products in stock would go out of stock."
         yield _share("out_of_stock", now, before, limit, detail, severity="warn")
 
 
@@ -214,7 +217,7 @@ def _share(
     *,
     severity: Literal["hold", "warn"] = "hold",
 ) -> GuardResult:
-    # In whole numbers, so that 20 % of 50 is not over 20 %.
+    # In whole numbers, so that exactly 20 % of 50 doesn't exceed 20 %.
     value = Decimal(part * 10_000 // whole).scaleb(-2) if whole else Decimal("0.00")
     tripped = part * 100 > limit * whole
     return GuardResult(guard, value, Decimal(limit), tripped, severity, detail)

@@ -1,7 +1,8 @@
-"""Sources: the standing feeds of a partner, and what is set for each of them.
+"""Sources: a partner's recurring feeds, and the settings of each.
 
-A source owns the products that it published: a full feed removes only those, and no other source
-of the partner may change them. How its files are read is its profile, kept beside it in versions.
+A source owns the products that it published: a full feed removes only those, and the partner's
+other sources can't change them. Its profile, of which all versions are kept, determines how its
+files are read.
 """
 
 from collections.abc import Mapping
@@ -21,19 +22,19 @@ from commerce_core.partners.partner import LONGEST_NAME
 from commerce_core.schema.fields import Mode
 
 MAIN_SOURCE: Final = "main"
-"""The source that every partner has."""
+"""The name of the source that every partner has."""
 MOST_REJECTED: Final = 10**12
 
 SourceKind = Literal["upload"]
-"""How its files come: they are sent to us."""
+"""How its files arrive: the partner uploads them."""
 
 
 @frozen
 class OnError:
-    """What rejected records mean for their feed.
+    """The number of rejected records that a feed may have.
 
-    The others land as long as no more than `count` records were rejected, nor a larger `share` of
-    those that aren't blank; where neither is said, whatever was rejected.
+    The other records are applied if at most `count` records, and at most this `share` of the
+    non-blank ones, were rejected. Without either limit, they always are.
     """
 
     IDENTITY: ClassVar = "OnError(share={0.share!r}, count={0.count!r})"
@@ -42,52 +43,58 @@ class OnError:
     count: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        """InvalidInput for a share that is none, and for a count below 0."""
+        """Checks that the share is 0 to 1, and the count 0 or more; InvalidInput otherwise."""
         share, count = self.share, self.count
         refuse_if(
-            "The threshold can't be.",
+            "The threshold isn't valid.",
             (
                 share is not None and not (share.is_finite() and 0 <= share <= 1),
-                Fault("/on_error/threshold/share", "bad_share", "A share is 0 to 1, as 0.05."),
+                Fault(
+                    "/on_error/threshold/share",
+                    "bad_share",
+                    "Use a share from 0 to 1, such as 0.05.",
+                ),
             ),
             (
                 count is not None and not 0 <= count <= MOST_REJECTED,
-                Fault("/on_error/threshold/count", "bad_count", "A count is 0 or more."),
+                Fault("/on_error/threshold/count", "bad_count", "Use a count of 0 or more."),
             ),
         )
 
     def refuses(self, rejected: int, records: int) -> bool:
-        """Whether a feed is refused of whose so many records so many were rejected."""
+        """Whether a feed with this many rejected records, out of this many, is refused."""
         by_count = self.count is not None and rejected > self.count
         return by_count or (self.share is not None and rejected > self.share * records)
 
     def refusal(self, rejected: int, records: int) -> JobError | None:
-        """Why a feed is refused of whose so many records so many were rejected, if it is."""
+        """Why a feed with this many rejected records, out of this many, is refused, if it is."""
         if not self.refuses(rejected, records):
             return None
         share = "" if self.share is None else f"{(self.share * 100).normalize():f} % of them"
         count = "" if self.count is None else f"{self.count:,}"
-        limit = " or ".join(filter(None, (count, share)))
+        limit = (
+            f"at most {' and '.join(filter(None, (count, share)))}" if self.count != 0 else "none"
+        )
         message = (
-            f"{rejected:,} of {records:,} records were rejected, and the source takes no feed with "
-            f"more than {limit}. Nothing was applied: mend the file, and send it again."
+            f"{rejected:,} of {records:,} records were rejected, but the source allows {limit}. "
+            "Nothing was applied: correct the file, then send it again."
         )
         return JobError("too_many_rejected", message)
 
 
 REJECT_RECORDS: Final = OnError()
-"""Whatever is rejected, the others land."""
+"""The records that aren't rejected are always applied."""
 REJECT_FEED: Final = OnError(count=0)
-"""One rejected record, and nothing lands."""
+"""Nothing is applied if a single record is rejected."""
 
 
 @frozen
 class Source:
-    """A standing feed of a partner. It owns the products it published, and removes only those.
+    """A recurring feed of a partner. It owns the products it published, and removes only those.
 
-    `mode` is that of its feeds where an upload says nothing else. `run` says whether their jobs
-    begin by themselves, `guards` how far they may go. `snapshot_pattern` reads the moment that a
-    file shows from its name.
+    `mode` is the default mode of its uploads. `run` is whether their jobs start by themselves.
+    `guards` are the limits that its feeds are held for. `snapshot_pattern` finds the moment that a
+    file shows in the file's name.
     """
 
     source_id: str
@@ -102,31 +109,33 @@ class Source:
     snapshot_pattern: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """A source that exists is valid; InvalidInput lists every fault at once."""
+        """Checks the source; InvalidInput lists every fault at once."""
         name, pattern = self.source_name, self.snapshot_pattern
         fault = None if pattern is None else pattern_fault(pattern)
         well_named = name == tidy_name(name) and 1 <= len(name) <= LONGEST_NAME
         refuse_if(
-            "The source can't be described so.",
+            "The source's settings aren't valid.",
             (
                 not well_named,
-                Fault("/source_name", "bad_name", f"A name has 1 to {LONGEST_NAME} characters."),
+                Fault("/source_name", "bad_name", f"Use 1 to {LONGEST_NAME} characters."),
             ),
             (
                 looks_like("src", name),
-                Fault("/source_name", "bad_name", "A name can't look like the id of a source."),
+                Fault(
+                    "/source_name", "bad_name", "Choose a name that doesn't look like a source id."
+                ),
             ),
             (
                 self.mode not in ("full", "delta"),
-                Fault("/mode", "bad_mode", "A mode is full or delta."),
+                Fault("/mode", "bad_mode", "Use full or delta."),
             ),
             *([(True, fault)] if fault else []),
         )
 
     def changed(self, **changes: Any) -> "Source":  # noqa: ANN401 - each setting has its own type
-        """The source with some of its settings changed; the result is checked as a new one is.
+        """Returns the source with these settings changed; they are checked as a new source's are.
 
-        `guards` may be a mapping, of those that change.
+        `guards` may be a mapping with only the guards that change.
         """
         if "source_name" in changes:
             changes["source_name"] = tidy_name(changes["source_name"] or "")
@@ -135,14 +144,14 @@ class Source:
         return evolve(self, **changes)
 
     def moment_of(self, file_name: str, time_zone: str) -> datetime | None:
-        """The moment that a file's name tells, if it is to tell one and does."""
+        """The moment in a file's name; None if the source has no pattern, or it doesn't match."""
         if self.snapshot_pattern is None:
             return None
         return moment_named(self.snapshot_pattern, file_name, time_zone)
 
 
 def name_taken(source: Source) -> Conflict:
-    """The refusal of a source whose name another one of its partner has."""
+    """The refusal of a source whose name is taken by another source of the partner."""
     return Conflict(
         f"The partner already has a source named {source.source_name!r}.",
         "Choose another name.",
@@ -151,7 +160,7 @@ def name_taken(source: Source) -> Conflict:
 
 
 def guards_with(before: GuardSettings, changes: Mapping[str, Any]) -> GuardSettings:
-    """The guards with some of them set otherwise; InvalidInput says where that can't be."""
+    """Returns the guards with some of them changed; InvalidInput points at values out of range."""
     try:
         return evolve(before, **changes)
     except InvalidInput as error:

@@ -1,9 +1,9 @@
-"""Lineage: where each value of a product came from, down to the cell that said it.
+"""Lineage: where each value of a product came from, down to the cells.
 
     value ──> the version that set it ──> publication ──> feed, its sha256 ──> line ──> cells
 
-A value was set by the first of the versions that have had it without a break. Where a revert
-brought it back, that is the version that the revert went back to.
+The version that set a value is the earliest one since which it hasn't changed. If a revert brought
+the value back, that is the version that the revert went back to.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 
 @frozen
 class CellRef:
-    """A cell of a record, under its header as the partner wrote it."""
+    """A cell of a record, with its header as the partner wrote it."""
 
     column: str
     cell: str
@@ -34,10 +34,11 @@ class CellRef:
 
 @frozen
 class SourceRecord:
-    """A record that set values of a product, and the feed and publication that it came with.
+    """A record that set values of a product, with its feed and publication.
 
-    `text` is the record as it stands in the raw file, `cells` are its cells; both are empty where
-    there is none, `note` then says why: the product was absent, or the file can't be read any more.
+    `text` is the record as it is in the raw file, `cells` are its cells. Both are empty if there is
+    no record, and `note` is the reason: the product was absent from the file, or the file can no
+    longer be read.
     """
 
     version: int
@@ -58,9 +59,9 @@ class SourceRecord:
 
 @frozen
 class ValueOrigin:
-    """One value of a product: the version that set it, the cells that said it, how they are read.
+    """One value of a product: the version that set it, and the cells that it was read from.
 
-    `cells` are empty where no cell said it: `reading` tells what did.
+    `reading` is how the cells were read or, if `cells` is empty, where else the value came from.
     """
 
     field: str
@@ -74,7 +75,7 @@ class ValueOrigin:
 
 @frozen
 class Lineage:
-    """Where a version of a product came from: who wrote it, and the origin of every value."""
+    """Where a version of a product came from: the record it was written by, and every value's."""
 
     product_id: str
     partner_name: str
@@ -88,18 +89,18 @@ class Lineage:
 
 @frozen
 class Origins:
-    """The versions of a product up to the one that is asked about, and what set each value."""
+    """The versions of a product up to one of them, from which each value's origin follows."""
 
     versions: Mapping[int, Product]
     asked: int
 
     @classmethod
     def of(cls, versions: Sequence[Product], asked: int) -> "Origins":
-        """From versions in any order; `asked` is among them."""
+        """Takes versions in any order; `asked` is the number of one of them."""
         return cls({version.version: version for version in versions}, asked)
 
     def set_by(self, field: str) -> Product:
-        """The version that set the value which the asked one has."""
+        """The version that set the field's value in the asked version."""
         version = self.origin_of(self.versions[self.asked])
         while (before := self.versions.get(version.version - 1)) is not None:
             if getattr(before, field) != getattr(version, field):
@@ -108,7 +109,7 @@ class Origins:
         return version
 
     def origin_of(self, version: Product) -> Product:
-        """The version itself, or the one whose values a revert brought back with it."""
+        """The version itself, or the one whose values it brought back, if a revert wrote it."""
         if version.origin_id is None:
             return version
         first = (
@@ -119,7 +120,7 @@ class Origins:
         return next(first, version)
 
     def fields(self) -> Iterator[tuple[str, Product]]:
-        """Each field that has a value, with the version that set it."""
+        """Every field that has a value, with the version that set it."""
         product = self.versions[self.asked]
         return (
             (name, self.set_by(name))
@@ -130,7 +131,7 @@ class Origins:
 
 @frozen
 class RecordReading:
-    """One record of a raw file, and how the file is read."""
+    """One record of a raw file, and the terms by which the file is read."""
 
     opening: Opening
     terms: Terms
@@ -138,15 +139,15 @@ class RecordReading:
 
     @property
     def cells(self) -> tuple[CellRef, ...]:
-        """All its cells, those that it took from the record before it included."""
+        """All its cells, including the ones it took from the record before it."""
         header = self.opening.mapping.header
         return tuple(
             CellRef(column, cell)
             for column, cell in zip(header, self.prepared.raw.cells or (), strict=False)
         )
 
-    def said(self, field: str, value: Value) -> tuple[tuple[CellRef, ...], str]:
-        """The cells that said a field, and how they are read."""
+    def explain(self, field: str, value: Value) -> tuple[tuple[CellRef, ...], str]:
+        """The cells that a field's value came from, and how they were read."""
         feeding = self.opening.mapping.field_mappings.get(field)
         cells = self.prepared.raw.cells
         if feeding is None or cells is None:
@@ -163,20 +164,20 @@ class RecordReading:
                 self.opening.mapping.field_mappings.get(n) for n in ("price", "sale_price")
             )
             if any(feeding and feeding.currency for feeding in field_mappings):
-                return "said by the header of the price, or beside its number"
+                return "named in the price's header, or beside the price"
             where = "the profile's" if self.terms.profile.currency else "the partner's"
-            return f"beside the price, or {where} currency"
+            return f"named beside the price, or {where} default"
         if field == PICTURES and self.prepared.pictures:
-            return "said by the records that were folded into this one"
+            return "from the records folded into this one"
         return "the file has no column for it"
 
     def _steps(
         self, field: str, feeding: FieldMapping, cells: Sequence[str], value: Value
     ) -> Iterator[str]:
-        """What was done to the cells, step by step."""
+        """The steps by which the cells became the value."""
         text = feeding.gather(cells)
         if len(feeding.indexes) > 1:
-            yield f"put together: {text}"
+            yield f"combined as {text}"
         translated = translation(feeding.column, feeding.field.kind, self.terms.style)(text)
         read = translated if isinstance(translated, str) else text
         if read != text:
@@ -184,22 +185,22 @@ class RecordReading:
         if feeding.column.unit == "minor":
             yield "in minor units"
         if field == PICTURES and self.prepared.pictures:
-            yield f"with {len(self.prepared.pictures)} of the records folded into it"
-        if _shown(value) != read:
-            yield f"kept as {_shown(value)}"
+            yield f"with {len(self.prepared.pictures)} from the records folded into it"
+        if _as_text(value) != read:
+            yield f"stored as {_as_text(value)}"
         elif read == text:
             whole = [cells[index] for index in feeding.indexes]
-            yield "as it stands" if whole == [read] else "trimmed"
+            yield "as sent" if whole == [read] else "trimmed"
 
 
-def _shown(value: Value) -> str:
+def _as_text(value: Value) -> str:
     if isinstance(value, tuple):
         return ", ".join(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def record_readings(raw: BinaryIO, terms: Terms, lines: Sequence[int]) -> dict[int, RecordReading]:
-    """The records that begin on these lines, by line; reads no further than the last of them."""
+    """The records that begin on these lines, by line; reads no further than the last one."""
     wanted, found = set(lines), dict[int, RecordReading]()
     opening = begin(raw, terms)
     terms = evolve(terms, profile=in_full(terms.profile))
@@ -215,10 +216,10 @@ def source_record(
     version: Product,
     publication: Publication,
     feed: Feed,
-    told: RecordReading | None,
+    reading: RecordReading | None,
     note: str | None,
 ) -> SourceRecord:
-    """The record that wrote a version, as far as it can be shown."""
+    """The record that wrote a version; its `note` is why there is no reading, if there is none."""
     return SourceRecord(
         version.version,
         publication.number or 0,
@@ -231,7 +232,7 @@ def source_record(
         publication.mode,
         publication.profile_version,
         version.line,
-        told.prepared.raw.sent.rstrip("\r\n") if told else "",
-        told.cells if told else (),
+        reading.prepared.raw.sent.rstrip("\r\n") if reading else "",
+        reading.cells if reading else (),
         note,
     )

@@ -1,7 +1,7 @@
-"""Timelines: what a product cost and whether it was offered, from when to when.
+"""Timelines: what a product cost, and whether it could be bought, from when to when.
 
-A version holds from its publication until the next one's, and a sale's window cuts it into parts.
-Neighbours that say the same are one period.
+A version applies from its publication until the next version's, and the start and end of a sale cut
+that time into parts. Adjacent parts with equal values are one period.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,17 +18,17 @@ from commerce_core.pricing.price import price
 
 USUAL_DAYS: Final = 30
 MOST_DAYS: Final = 366
-"""How far back a price is looked for."""
+"""The longest time before a moment for which prices are looked up."""
 
 T = TypeVar("T", "PricePeriod", "AvailabilityPeriod")
 
 
 @frozen
 class PricePeriod:
-    """A time in which a product cost the same; `until` is None where it still does.
+    """A time in which a product's price didn't change; `until` is None if it still applies.
 
-    `unit_price` is what the partner asked for one unit, a running sale counted in, before any rule
-    of the operator; None while the product wasn't in the catalog, or had no price or that of 0.
+    `unit_price` is the partner's price for one unit, including a current sale, before any rule of
+    the operator; None while the product wasn't in the catalog, or had no price or a price of 0.
     """
 
     since: datetime
@@ -41,7 +41,7 @@ class PricePeriod:
 
 @frozen
 class LowestPrice:
-    """The lowest price at which a product was offered, and when that was first so in the time."""
+    """The lowest price at which a product was offered, and when it first was, within a time."""
 
     unit_price: Decimal
     currency: str
@@ -52,10 +52,10 @@ class LowestPrice:
 class PriceHistory:
     """The periods of a product's price in the days before a moment, newest first.
 
-    `lowest` is the lowest price in force at any time within, in the currency that the product has
-    at that moment: a price that began earlier counts from the first day on, out of stock or not;
-    one that begins at the moment itself doesn't count. Unless asked for, the moment is that at
-    which the present price began, so that a reduction is compared with what was asked before it.
+    `lowest` is the lowest price that applied at any time in these days, in the currency that the
+    product has at the moment. A price that began earlier counts, in stock or not; a price that
+    begins at the moment itself doesn't. By default, the moment is the one at which the current
+    price began, so that a reduction is compared with the prices before it.
     """
 
     product_id: str
@@ -67,9 +67,9 @@ class PriceHistory:
 
 @frozen
 class AvailabilityPeriod:
-    """A time in which the feeds said the same of whether a product can be bought.
+    """A time in which the feeds' values about a product's availability didn't change.
 
-    Units on open orders are no part of the past, so `no_stock` is never the reason here.
+    History doesn't include units reserved by open orders, so `no_stock` is never the reason here.
     """
 
     since: datetime
@@ -82,19 +82,21 @@ class AvailabilityPeriod:
 
 
 def check_days(days: int) -> int:
-    """The number itself if one may look so far back; Malformed otherwise."""
+    """Returns the number of days if prices can be looked up that far back; Malformed otherwise."""
     if not 1 <= days <= MOST_DAYS:
-        raise Malformed.at("/days", "bad_days", f"days is {days}; it may be 1 to {MOST_DAYS}.")
+        raise Malformed.at(
+            "/days", "bad_days", f"The days are {days}; they must be between 1 and {MOST_DAYS}."
+        )
     return days
 
 
 def prices(versions: Sequence[Product]) -> list[PricePeriod]:
-    """The periods of its price, oldest first, from versions in their order."""
+    """The periods of a product's price, oldest first, from its versions in order."""
     return _joined(part for product, until in _spells(versions) for part in _parts(product, until))
 
 
 def availabilities(versions: Sequence[Product]) -> list[AvailabilityPeriod]:
-    """The periods of its availability, oldest first, from versions in their order."""
+    """The periods of a product's availability, oldest first, from its versions in order."""
     return _joined(_availability(product, until) for product, until in _spells(versions))
 
 
@@ -105,7 +107,7 @@ def price_history(
     days: int,
     now: datetime,
 ) -> PriceHistory:
-    """The part of the periods that lies in the days before a moment, and the lowest price in it."""
+    """The periods that overlap the days before a moment, and the lowest price in these days."""
     begun = [period for period in periods if period.since <= now]
     before = before or (begun[-1].since if begun else now)
     since = before - timedelta(days=days)
@@ -128,7 +130,7 @@ def _spells(versions: Sequence[Product]) -> Iterator[tuple[Product, datetime | N
 
 
 def _parts(product: Product, until: datetime | None) -> Iterator[PricePeriod]:
-    """The version's time, cut where its sale begins and ends."""
+    """The version's time, cut at the start and end of its sale."""
     begins = product.updated_at
     cuts = [
         cut
@@ -150,7 +152,7 @@ def _price_from(product: Product, since: datetime, until: datetime | None) -> Pr
 
 
 def _availability(product: Product, until: datetime | None) -> AvailabilityPeriod:
-    product = evolve(product, held=0)
+    product = evolve(product, reserved=0)
     return AvailabilityPeriod(
         product.updated_at,
         until,
@@ -163,7 +165,7 @@ def _availability(product: Product, until: datetime | None) -> AvailabilityPerio
 
 
 def _joined(periods: Iterable[T]) -> list[T]:
-    """The periods, those that follow each other and say the same as one."""
+    """The periods, with adjacent equal ones joined."""
     joined: list[T] = []
     for period in periods:
         last = joined[-1] if joined else None

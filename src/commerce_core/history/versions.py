@@ -1,11 +1,11 @@
-"""Versions: everything a product ever was, which in order is the stream of the catalog's changes.
+"""Versions: every state a product was in; in order, they are the stream of the catalog's changes.
 
     publication 7 ──> ordinal 1: product A, version 3    updated   price, quantity
                       ordinal 2: product B, version 2    removed
     publication 8 ──> ordinal 1: product C, version 1    created
 
-The live product is its own latest version, and a version is kept as it was when a publication wrote
-it. What kind of change it was follows from the version before, so nothing more is written for it.
+The live product is its own latest version, and a version is kept as its publication wrote it. The
+kind of change follows from the version before, so it isn't stored.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from commerce_core.catalog.publication import ChangeKind, Publication, Publicati
 from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 
 START: Final = Position("1", "0")
-"""Before the first change of the first publication."""
+"""The position before the first change of the first publication."""
 LARGEST_CHANGES: Final = 1_000
-"""Changes of a page of the stream; a service that follows it reads many at a time."""
+"""The most changes in a page of the stream; a service that follows it reads many at a time."""
 
 _LARGEST_NUMBER: Final = 2**62
 _LARGEST_ORDINAL: Final = 2**31 - 1
@@ -31,10 +31,10 @@ _LARGEST_ORDINAL: Final = 2**31 - 1
 
 @frozen
 class Version:
-    """A product as a publication wrote it, units on open orders left aside.
+    """A product as a publication wrote it, without units reserved by open orders.
 
-    `publication` is that one's number, `fields` are those that differ from the version before: none
-    of a created product, since all of it is new.
+    `publication` is the publication's number. `fields` are the fields that differ from the version
+    before; empty for a created product, since everything about it is new.
     """
 
     publication: int
@@ -47,21 +47,21 @@ class Version:
 
     @classmethod
     def of(cls, number: int, product: Product, before: Product | None) -> "Version":
-        """The version that this product was, given the one before it, if that is known."""
+        """The version that this product was, given the version before it, if that is known."""
         return cls(
             number, product.ordinal, change_of(product, before), product.product_id,
-            product.version, differing(product, before), evolve(product, held=0),
+            product.version, differing(product, before), evolve(product, reserved=0),
         )  # fmt: skip
 
     @property
     def position(self) -> Position:
-        """Where it stands in the stream."""
+        """Its position in the stream."""
         return Position(str(self.publication), str(self.ordinal))
 
 
 @frozen
 class FieldChange:
-    """What a field was before a version, and what it is since."""
+    """The value of a field before a version, and since."""
 
     field: str
     before: Value
@@ -70,10 +70,10 @@ class FieldChange:
 
 @frozen
 class Revision:
-    """One version of a product's history: who wrote it, where it came from, what it changed.
+    """One version in a product's history: who wrote it, where it came from, what it changed.
 
-    `feed_id` and `line` are where its values came from; line 0 is no line, where a product was
-    removed for not being in the file, or by a revert.
+    `feed_id` and `line` are where its values came from; line 0 means that there is no such line,
+    since the product was removed by a revert, or because it wasn't in the file.
     """
 
     version: int
@@ -89,9 +89,9 @@ class Revision:
 
     @classmethod
     def of(cls, version: Version, before: Product | None, publication: Publication) -> "Revision":
-        """The version with what was before it, and the publication that wrote it."""
+        """Combines a version with the product before it and the publication that wrote it."""
         product = version.product
-        names = version.fields if before else _said(product)
+        names = version.fields if before else _filled(product)
         fields = tuple(
             FieldChange(name, getattr(before, name, None), getattr(product, name)) for name in names
         )
@@ -102,16 +102,16 @@ class Revision:
         )  # fmt: skip
 
 
-def _said(product: Product) -> Iterator[str]:
+def _filled(product: Product) -> Iterator[str]:
     return (name for name in PRODUCT_FIELDS if getattr(product, name) is not None)
 
 
 @frozen
 class ChangeQuery:
-    """Which changes: all that fit every filter given, in the order in which they happened.
+    """Selects the changes that match every given filter, in the order in which they happened.
 
-    A source's are those that it published, and a feed's those that it wrote; reverts of a feed
-    are its source's, but not its own. `kinds` empty means any kind.
+    A source matches what it published, and a feed what it wrote; the revert of a feed matches the
+    feed's source, but not the feed. Empty `kinds` match any kind.
     """
 
     IDENTITY: ClassVar = (
@@ -126,9 +126,10 @@ class ChangeQuery:
 
 @frozen
 class PastQuery:
-    """Which products as they were once a publication had been made, by id.
+    """Selects products as they were just after a publication, by id.
 
-    Those that fit every filter, `skus` empty meaning any. Units on open orders aren't part of it.
+    They match every given filter; empty `skus` match any sku. Units reserved by open orders aren't
+    part of the past.
     """
 
     IDENTITY: ClassVar = (
@@ -143,21 +144,21 @@ class PastQuery:
 
 
 def past_query(query: ProductQuery, number: int) -> PastQuery:
-    """The same question about the past; InvalidInput `not_of_the_past` for any other."""
+    """The same query about the past; InvalidInput `not_of_the_past` if it can't be asked there."""
     past = PastQuery(number, query.partner_id, query.source_id, query.skus, query.status)
     if query != ProductQuery(
         partner_id=past.partner_id, source_id=past.source_id, skus=past.skus, status=past.status
     ):
         detail = (
-            "The catalog of a past moment is sorted by product_id, and filtered by partner, "
-            "source, sku and status alone."
+            "The catalog of a past moment can only be sorted by product_id, and filtered by "
+            "partner, source, sku and status."
         )
         raise InvalidInput.at("/as_of", "not_of_the_past", detail)
     return past
 
 
 def change_of(product: Product, before: Product | None) -> ChangeKind:
-    """What happened to the product when this version was written."""
+    """The kind of change that wrote this version of the product."""
     if product.version == 1:
         return "created"
     if product.status == "removed":
@@ -166,47 +167,49 @@ def change_of(product: Product, before: Product | None) -> ChangeKind:
 
 
 def differing(product: Product, before: Product | None) -> tuple[str, ...]:
-    """The fields, in the schema's order, that differ from the version before."""
+    """The fields that differ from the version before, in the schema's order."""
     if before is None:
         return ()
     return tuple(name for name in PRODUCT_FIELDS if getattr(product, name) != getattr(before, name))
 
 
 def check_known(forgotten: int, position: Position) -> Position:
-    """The position itself if nothing behind it was forgotten; Malformed `cursor_expired` if so."""
+    """Returns the position if nothing after it was deleted; else Malformed `cursor_expired`."""
     if forgotten and place(position)[0] <= forgotten:
         detail = (
-            f"Changes up to publication {forgotten:,} are forgotten, so there would be a gap. "
-            "Begin anew with an export of products: its X-Changes-Cursor is where to go on from."
+            f"Changes up to publication {forgotten:,} were deleted, so some would be missed. Start "
+            "again with an export of the products, and go on from its X-Changes-Cursor."
         )
         raise Malformed.at("/cursor", "cursor_expired", detail)
     return position
 
 
 def check_as_of(forgotten: int, number: int) -> int:
-    """The number itself if the catalog as of it is known; Malformed `history_forgotten` if not."""
+    """Returns the number if the catalog at it is known; Malformed `history_forgotten` otherwise."""
     if number < forgotten:
-        detail = f"Versions that were live before publication {forgotten:,} are forgotten."
+        detail = (
+            f"The history before publication {forgotten:,} was deleted. Ask about a later moment."
+        )
         raise Malformed.at("/as_of", "history_forgotten", detail)
     return number
 
 
 def behind(number: int) -> Position:
-    """The position behind everything up to the publication of that number."""
+    """The position after everything up to the publication with that number."""
     return Position(str(number + 1), "0")
 
 
 def place(position: Position) -> tuple[int, int]:
-    """The number and ordinal of a position; Malformed where it isn't one of the stream."""
+    """The publication's number and the ordinal at a position; Malformed if it isn't valid."""
     number, ordinal = position.number or 0, Position(position.id, "").number or 0
     return int(min(number, _LARGEST_NUMBER)), int(min(ordinal, _LARGEST_ORDINAL))
 
 
 def first_changes(found: list[Version], limit: int, latest: int) -> Page[Version]:
-    """A page of the stream of what follows in it, up to the latest publication's number.
+    """A page of the stream, from the changes found up to the latest publication's number.
 
-    There is always a position to go on from: behind the last change, or, with nothing left, behind
-    all that was looked at.
+    It always has a position to go on from: after its last change or, if nothing is left, after the
+    latest publication.
     """
     items = tuple(found[:limit])
     more = len(items) == limit

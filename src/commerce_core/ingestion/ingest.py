@@ -95,7 +95,7 @@ class Ingest:
         now = self.clock()
         summary.check(0, 0)
         self._applied(unit, feed, now)
-        unit.events.add([self._told().applied(feed, job.job_id, summary)])
+        unit.events.add([self._new_event().applied(feed, job.job_id, summary)])
         return _finished(unit, job.complete(now, summary, summary.outcome))
 
     def _applied(self, unit: UnitOfWork, feed: Feed, at: datetime) -> None:
@@ -104,10 +104,11 @@ class Ingest:
         if feed.mode == "full":
             ended = supersede_held(unit, feed, at)
             unit.events.add(
-                self._told().of_feed("feed.superseded", held, by=feed.feed_id) for held in ended
+                self._new_event().of_feed("feed.superseded", held, by=feed.feed_id)
+                for held in ended
             )
 
-    def _told(self) -> NewEvent:
+    def _new_event(self) -> NewEvent:
         now = self.clock()
         return NewEvent(mint("evt", now, self.entropy), now)
 
@@ -186,7 +187,7 @@ class Ingest:
         if landed.held:
             unit.feeds.put(feed.became("held"))
             guards = landed.kept.holds if landed.kept else ()
-            held = self._told().held(feed, job.job_id, guards)
+            held = self._new_event().held(feed, job.job_id, guards)
             unit.events.add([held, *self._drifted(job, feed, summary)])
             return _finished(unit, job.hold(now, summary))
         self._applied(unit, feed, now)
@@ -206,13 +207,13 @@ class Ingest:
         oversold: Sequence[Oversold],
     ) -> Iterator[Event]:
         """What there is to announce of a feed that has been applied."""
-        yield self._told().applied(feed, job.job_id, summary)
+        yield self._new_event().applied(feed, job.job_id, summary)
         yield from self._drifted(job, feed, summary)
-        yield from announced(self._told, published, summary, oversold)
+        yield from announced(self._new_event, published, summary, oversold)
 
     def _drifted(self, job: Job, feed: Feed, summary: Summary) -> Iterator[Event]:
         if summary.drift:
-            yield self._told().drifted(feed, job.job_id, summary.drift)
+            yield self._new_event().drifted(feed, job.job_id, summary.drift)
 
     def _refuse(
         self, unit: UnitOfWork, job: Job, feed: Feed, error: JobError, summary: Summary | None
@@ -222,14 +223,14 @@ class Ingest:
         _put(unit, job, _failed(feed, "rejected" if rejected else "failed"))
         if job.kind == "ingest":
             kind = "feed.rejected" if rejected else "feed.failed"
-            unit.events.add([self._told().failed(kind, feed, job.job_id, error)])
+            unit.events.add([self._new_event().failed(kind, feed, job.job_id, error)])
         return _finished(unit, job.fail(self.clock(), error, summary))
 
     def _supersede(self, unit: UnitOfWork, job: Job, feed: Feed, latest: datetime) -> Job:
         note = f"A newer full feed, as of {latest.isoformat()}, has been applied already."
         _put(unit, job, feed if feed.status == "applied" else feed.became("superseded"))
         if job.kind == "ingest":
-            unit.events.add([self._told().of_feed("feed.superseded", feed, job_id=job.job_id)])
+            unit.events.add([self._new_event().of_feed("feed.superseded", feed, job_id=job.job_id)])
         return _finished(unit, job.complete(self.clock(), Summary(notes=(note,)), "superseded"))
 
     def _fail(self, job: Job, refusal: FileRefused) -> Job:

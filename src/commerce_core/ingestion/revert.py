@@ -78,12 +78,12 @@ class Reverting:
     ) -> Iterator[Event]:
         """What there is to announce: an undone revert is as if the feed had been applied anew."""
         if feed.status == "applied":
-            yield self._told().of_feed("feed.reverted", feed, job_id=job.job_id)
+            yield self._new_event().of_feed("feed.reverted", feed, job_id=job.job_id)
         else:
-            yield self._told().applied(feed, job.job_id, summary)
-        yield from announced(self._told, published, summary, oversold)
+            yield self._new_event().applied(feed, job.job_id, summary)
+        yield from announced(self._new_event, published, summary, oversold)
 
-    def _told(self) -> NewEvent:
+    def _new_event(self) -> NewEvent:
         now = self.clock()
         return NewEvent(mint("evt", now, self.entropy), now)
 

@@ -1,1 +1,1 @@
-"""Orders: lines frozen at the price of their moment."""
+"""Orders: lines frozen at the prices of the moment."""

@@ -1,6 +1,6 @@
-"""Orders: what was bought, at which frozen price, and every reason why an order can't be taken.
+"""Orders: what was bought, at which frozen price, and every reason to refuse an order.
 
-Lines are copies. Whatever later becomes of a product, its name, sku and price on an order stay.
+Lines are copies: whatever happens to a product later, its name, sku and price on an order stay.
 """
 
 from collections import Counter
@@ -26,12 +26,12 @@ LONGEST_METADATA: Final = 500
 
 OrderStatus = Literal["created", "confirmed", "fulfilled", "cancelled", "refunded"]
 OPEN: Final = ("created", "confirmed")
-"""The states in which an order's units are deducted from stock."""
+"""The states in which an order reserves its units."""
 
 
 @frozen
 class Wanted:
-    """One item as asked for: a product by its id, or by partner and sku; and how many of it."""
+    """One requested item: a product, by its id or by partner and sku, and the quantity."""
 
     quantity: int
     product_id: str | None = None
@@ -40,7 +40,7 @@ class Wanted:
 
     @property
     def units(self) -> int:
-        """The quantity, or 0 where it is none that can be ordered."""
+        """The quantity, or 0 if that quantity can't be ordered."""
         return self.quantity if 1 <= self.quantity <= LARGEST_QUANTITY else 0
 
 
@@ -82,16 +82,16 @@ class Order:
         return _units_by_product((item.product_id, item.quantity) for item in self.items)
 
     def cancel(self, at: datetime) -> "Order":
-        """Cancelled; Conflict where it already is, or where its goods have left."""
+        """Returns the order cancelled; Conflict if it already is, or if it was fulfilled."""
         if self.status not in OPEN:
             raise Conflict(
-                f"Order {self.order_id} is {self.status} and can't be cancelled.",
+                f"Order {self.order_id} is {self.status}, so it can't be cancelled.",
                 code=f"order_{self.status}",
             )
         return evolve(self, status="cancelled", updated_at=at)
 
     def seen_by(self, principal: Principal) -> "Order | None":
-        """The order with the lines that are this principal's to see; None where none is."""
+        """The order with only the lines that this principal may see; None if there are none."""
         items = tuple(item for item in self.items if principal.may_see(item.partner_id))
         if len(items) == len(self.items):
             return self
@@ -101,7 +101,10 @@ class Order:
 
 @frozen
 class OrderQuery:
-    """Which orders: all that fit every filter given, newest first; `partner_id` has a line."""
+    """Selects the orders that match every given filter, newest first.
+
+    `partner_id` matches orders with at least one of the partner's lines.
+    """
 
     IDENTITY: ClassVar = (
         "OrderQuery(partner_id={0.partner_id!r}, status={0.status!r}, "
@@ -118,9 +121,9 @@ class OrderQuery:
 def check_request(
     items: Sequence[Wanted], reference: str | None, metadata: Mapping[str, str]
 ) -> None:
-    """InvalidInput with everything that is wrong with an order before any product is looked at.
+    """Checks everything about an order that doesn't depend on products; InvalidInput lists faults.
 
-    A quantity alone doesn't raise: `judge_items` tells it beside what is wrong with the products.
+    A bad quantity alone doesn't raise: `judge_items` reports it beside the products' faults.
     """
     judgements = (
         (not 1 <= len(items) <= MOST_ITEMS, _BAD_ITEMS),
@@ -133,37 +136,37 @@ def check_request(
         ),
     )
     if any(wrong and fault.code != _BAD_QUANTITY for wrong, fault in judgements):
-        refuse_if("The order can't be read so.", *judgements)
+        refuse_if("The order isn't valid.", *judgements)
 
 
 _BAD_QUANTITY: Final = "bad_quantity"
-_BAD_ITEMS: Final = Fault("/items", "bad_items", f"An order has 1 to {MOST_ITEMS} items.")
+_BAD_ITEMS: Final = Fault("/items", "bad_items", f"Order 1 to {MOST_ITEMS} items.")
 _BAD_REFERENCE: Final = Fault(
     "/customer_reference",
     "bad_reference",
-    f"A reference has 1 to {LONGEST_REFERENCE} characters, none of them NUL.",
+    f"Use 1 to {LONGEST_REFERENCE} characters, without NUL.",
 )
 _BAD_METADATA: Final = Fault(
     "/metadata",
     "bad_metadata",
-    f"Metadata has up to {MOST_METADATA} pairs of texts of up to {LONGEST_METADATA} characters.",
+    f"Use up to {MOST_METADATA} pairs of texts of up to {LONGEST_METADATA} characters.",
 )
 
 
 def _check_item(index: int, item: Wanted) -> Iterator[tuple[bool, Fault]]:
     pointer = f"/items/{index}"
-    named = "An item names its product by product_id, or by partner_id and sku."
+    named = "Name the item's product by product_id, or by partner_id and sku."
     yield not item.units, _quantity_fault(pointer)
     yield not (item.product_id or item.sku), Fault(pointer, "unnamed_product", named)
     for name in ("product_id", "partner_id", "sku"):
         text: str | None = getattr(item, name)
-        detail = "No product is named with NUL or half a character."
+        detail = "No product has a name with NUL or half of a surrogate pair."
         fault = Fault(f"{pointer}/{name}", "unknown_product", detail)
         yield text is not None and bool(UNSTORABLE.search(text)), fault
 
 
 def _quantity_fault(pointer: str) -> Fault:
-    detail = f"A quantity is 1 to {LARGEST_QUANTITY:,}."
+    detail = f"Order a quantity from 1 to {LARGEST_QUANTITY:,}."
     return Fault(f"{pointer}/quantity", _BAD_QUANTITY, detail)
 
 
@@ -176,7 +179,7 @@ def judge_items(
 ) -> list[Fault]:
     """Every reason why these products can't be sold in these quantities, each at its item.
 
-    `products` stand in the order of the items; their `held` already includes this order's units.
+    `products` are in the order of the items; their `reserved` already includes this order's units.
     """
     pairs = list(zip(items, products, strict=True))
     wanted = _units_by_product(
@@ -191,7 +194,7 @@ def judge_items(
             faults.append(_quantity_fault(pointer))
     codes = sorted({product.currency for product in products if product and product.currency})
     if len(codes) > 1:
-        detail = f"An order has one currency; these items have {', '.join(codes)}."
+        detail = f"An order must be in one currency; these items are in {', '.join(codes)}."
         faults.append(Fault("/items", "mixed_currencies", detail))
     return faults
 
@@ -204,15 +207,15 @@ def _judge_item(
         name = item.product_id or item.sku
         return Fault(named, "unknown_product", f"There is no product {name!r}.")
     units = wanted[product.product_id]
-    others = evolve(product, held=product.held - units)
-    # Nothing is given away: a sale at 0 is most often a column that means "no sale".
+    others = evolve(product, reserved=product.reserved - units)
+    # Nothing is given away: a sale price of 0 usually means that there is no sale.
     free = others.sellable and not price(others, at).unit_price
     reason = "zero_price" if free else others.not_sellable_reason
     if reason is not None:
         detail = f"{product.sku} can't be sold: {_REASONS[reason]}."
         return Fault(named, "not_sellable", detail)
     if not others.can_supply(units):
-        detail = f"{units} of {product.sku} are wanted, {others.available} can be sold."
+        detail = f"{units} of {product.sku} were ordered, but only {others.available} can be sold."
         return Fault(f"{pointer}/quantity", "insufficient_stock", detail)
     return None
 
@@ -223,12 +226,12 @@ _REASONS: Final[Mapping[NotSellable, str]] = {
     "unpriced": "it has no price",
     "zero_price": "its price is 0",
     "out_of_stock": "it is out of stock",
-    "no_stock": "no unit is left",
+    "no_stock": "no units are left",
 }
 
 
 def freeze_line(item_id: str, product: Product, quantity: int, at: datetime) -> OrderItem:
-    """The line of an order for so many units of a product, at the price of the moment."""
+    """The order line for that quantity of a product, at the price of the moment."""
     priced = price(product, at)
     return OrderItem(
         item_id=item_id,
@@ -254,11 +257,11 @@ def new_order(
     reference: str | None,
     metadata: Mapping[str, str],
 ) -> Order:
-    """An order of these lines; InvalidInput where its total is beyond what money can be here."""
+    """A new order of these lines; InvalidInput if its total exceeds the largest amount."""
     zero = currency(code).zero
     total = sum((item.line_total for item in items), zero)
     if total > LARGEST_AMOUNT:
-        detail = f"The order comes to {total} {code}, which is too much."
+        detail = f"The order's total of {total} {code} exceeds the limit of {LARGEST_AMOUNT}."
         raise InvalidInput.at("/items", "too_large_total", detail)
     return Order(
         order_id,

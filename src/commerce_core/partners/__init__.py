@@ -1,1 +1,1 @@
-"""Partners, and who may do what."""
+"""Partners, and the access rights of those who call."""

@@ -1,4 +1,4 @@
-"""Who may do what: principals, scopes, and the API keys that carry them."""
+"""Access: principals, their scopes, and the API keys that carry them."""
 
 import hashlib
 from datetime import datetime
@@ -39,12 +39,12 @@ PARTNER_SCOPES: Final[tuple[Scope, ...]] = (
     "orders:read",
     "analytics:read",
 )
-"""What a partner's key may do where nothing else is said; `orders:write` can be added to it."""
+"""The default scopes of a partner's key; `orders:write` can be granted as well."""
 
 
 @frozen
 class Principal:
-    """Who asks: the operator (`partner_id` None) or one partner, and what they may do."""
+    """The caller: the operator (`partner_id` None) or a partner, and what they may do."""
 
     name: str
     partner_id: str | None
@@ -55,22 +55,22 @@ class Principal:
         if scope not in self.scopes:
             raise Forbidden(
                 f"This needs the scope {scope}, which your key doesn't have.",
-                "Ask the operator for a key that has it.",
+                "Ask the operator for a key with that scope.",
                 code="missing_scope",
             )
 
     def may_see(self, partner_id: str | None) -> bool:
-        """Whether things of that partner exist for this principal; the operator sees all."""
+        """Whether this principal may see that partner's data; the operator sees all."""
         return self.partner_id is None or self.partner_id == partner_id
 
 
 OPERATOR: Final = Principal("operator", None, frozenset(OPERATOR_SCOPES))
-"""Who uses the library in process: the one who runs the platform."""
+"""The principal of the library when it is used in process."""
 
 
 @frozen
 class ApiKey:
-    """A key to the HTTP API. Its secret is shown once; we keep the SHA-256 of it."""
+    """A key to the HTTP API. Its secret is shown once; only its SHA-256 is stored."""
 
     key_id: str
     partner_id: str | None
@@ -80,34 +80,34 @@ class ApiKey:
     digest: bytes = field(default=b"", repr=False)
 
     def principal(self) -> Principal:
-        """Who the holder of this key is."""
+        """The principal that a request with this key acts as."""
         return Principal(self.key_id, self.partner_id, frozenset(self.scopes))
 
 
 def new_secret(entropy: Entropy) -> str:
-    """A key's secret: `ck_` and 256 random bits in hexadecimal."""
+    """A new secret: `ck_` and 256 random bits in hexadecimal."""
     return f"ck_{entropy(32).hex()}"
 
 
 def digest_of(secret: str) -> bytes:
-    """What we keep of a secret. It has 256 bits of entropy, so a slow hash would add nothing."""
+    """The hash stored for a secret. With 256 bits of entropy, a slow hash would add nothing."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
 
 
 def checked_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, ...]:
-    """The scopes of a new key: those asked for, or all that its kind of holder has by default."""
+    """The scopes of a new key: the requested ones, or the defaults for its kind of owner."""
     allowed = OPERATOR_SCOPES if operator else (*PARTNER_SCOPES, "orders:write")
     if scopes is None:
         return OPERATOR_SCOPES if operator else PARTNER_SCOPES
     refuse_if(
-        "The key can't have these scopes.",
+        "The key can't be given these scopes.",
         *(
             (
                 scope not in allowed,
-                Fault(f"/scopes/{index}", "bad_scope", f"Allowed are {', '.join(allowed)}."),
+                Fault(f"/scopes/{index}", "bad_scope", f"Use any of: {', '.join(allowed)}."),
             )
             for index, scope in enumerate(scopes)
         ),
-        (not scopes, Fault("/scopes", "bad_scope", "A key has at least one scope.")),
+        (not scopes, Fault("/scopes", "bad_scope", "Name at least one scope.")),
     )
     return tuple(scope for scope in allowed if scope in scopes)

@@ -1,4 +1,4 @@
-"""Partners who send feeds, and principals: who may do what."""
+"""Partners: the retailers who send feeds."""
 
 import re
 from datetime import datetime
@@ -19,10 +19,10 @@ PartnerStatus = Literal["active", "paused", "offboarded"]
 
 @frozen
 class Partner:
-    """A retailer who sends feeds. Its name is unique without regard to case.
+    """A retailer who sends feeds. Its name is unique, ignoring case.
 
-    `currency` is the default for prices that name none (None: every price must name its own);
-    `time_zone` is the one of its schedules and local times.
+    `currency` is the default for prices without one (None: every price must name its own).
+    `time_zone` is the zone of local times in its feeds and file names.
     """
 
     partner_id: str
@@ -38,60 +38,60 @@ class Partner:
         """A partner that exists is valid; InvalidInput lists every fault at once."""
         name, email = self.partner_name, self.contact_email
         refuse_if(
-            "The partner can't be described so.",
+            "The partner's details aren't valid.",
             (
                 name != tidy_name(name) or not 1 <= len(name) <= LONGEST_NAME,
-                Fault("/partner_name", "bad_name", f"A name has 1 to {LONGEST_NAME} characters."),
+                Fault("/partner_name", "bad_name", f"Use 1 to {LONGEST_NAME} characters."),
             ),
             (
                 self.status not in ("active", "paused", "offboarded"),
-                Fault("/status", "bad_status", "A status is active, paused or offboarded."),
+                Fault("/status", "bad_status", "Use active, paused or offboarded."),
             ),
             (
                 self.currency is not None and _is_unknown_currency(self.currency),
-                Fault("/currency", "unknown_currency", "An ISO 4217 code is wanted, as USD."),
+                Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as USD."),
             ),
             (
                 not _is_time_zone(self.time_zone),
-                Fault("/time_zone", "unknown_time_zone", "An IANA name is wanted, as Europe/Rome."),
+                Fault("/time_zone", "unknown_time_zone", "Use an IANA name, such as Europe/Rome."),
             ),
             (
                 email is not None and not _is_email(email),
-                Fault("/contact_email", "bad_email", "This is no e-mail address."),
+                Fault("/contact_email", "bad_email", "This is not an e-mail address."),
             ),
         )
 
     def changed(self, at: datetime, **changes: str | None) -> "Partner":
-        """The partner with some of its details changed; the result is checked as a new one is.
+        """Returns the partner with these details changed; they are checked as a new partner's are.
 
-        Where nothing becomes another it is itself, `updated_at` too.
+        Returns itself, `updated_at` included, if nothing changes.
         """
         new = evolve(self, **tidy_details(changes))
         return self if new == self else evolve(new, updated_at=at)
 
     def check_may_send(self) -> None:
-        """Conflict unless the partner is active: nobody else sends feeds."""
+        """Conflict unless the partner is active; only active partners send feeds."""
         if self.status != "active":
             raise Conflict(
-                f"Partner {self.partner_name!r} is {self.status}; only an active one sends feeds.",
+                f"Partner {self.partner_name!r} is {self.status}, so it can't send feeds.",
                 "Set its status to active first.",
                 code="partner_not_active",
             )
 
 
 def name_taken(partner: Partner) -> Conflict:
-    """The refusal of a partner whose name another one has, case folded."""
+    """The refusal of a partner whose name is taken, ignoring case."""
     return Conflict(
         f"There already is a partner named {partner.partner_name!r}.",
-        "Names are unique without regard to case; choose another.",
+        "Choose another name; names are unique, ignoring case.",
         code="partner_name_taken",
     )
 
 
 def tidy_details(details: dict[str, str | None]) -> dict[str, str | None]:
-    """Details of a partner in their one spelling: names tidied, currencies in capitals.
+    """Details of a partner in their canonical spelling: names tidied, currencies upper-cased.
 
-    A null where there has to be something becomes a blank text, which the partner then refuses.
+    None for a required detail becomes a blank text, which the partner then refuses.
     """
     tidied = dict(details)
     for needed in {"partner_name", "status", "time_zone"} & details.keys():

@@ -1,1 +1,1 @@
-"""What a feed would do to the catalog, and what undoing one would."""
+"""What applying or reverting a feed would do to the catalog."""

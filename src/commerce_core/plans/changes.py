@@ -1,4 +1,4 @@
-"""Changes: what a plan does to each product, and the samples of it that are shown to people."""
+"""Changes: what a plan does to each product, and samples of them to show."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ SAMPLES_OF_KIND: Final = 10
 
 @frozen
 class Change:
-    """One product that a plan changes: what it was (None: new), and the values that it gets."""
+    """A product that a plan changes: what it was (None: it is new), and its new values."""
 
     kind: ChangeKind
     sku: str
@@ -31,7 +31,7 @@ class Change:
 
 @frozen
 class SampledField:
-    """A field that gets another value; both as text, cut at 200 characters, None for nothing."""
+    """A field that changes: both values as text, cut at 200 characters, None if blank."""
 
     field: str
     before: str | None
@@ -40,7 +40,7 @@ class SampledField:
 
 @frozen
 class Sample:
-    """One product that a plan changes, as it is shown; `product_id` is None for a new one."""
+    """A product that a plan changes, as shown to people; `product_id` is None for a new one."""
 
     change: ChangeKind
     sku: str
@@ -60,7 +60,7 @@ class Sample:
         before: Mapping[str, Value],
         values: Mapping[str, Value],
     ) -> "Sample":
-        """What `values` change in what was there `before`."""
+        """Compares the new `values` with the ones `before`."""
         fields = tuple(
             SampledField(name, as_text(before.get(name)), as_text(values[name]))
             for name in PRODUCT_FIELDS
@@ -71,14 +71,14 @@ class Sample:
 
 
 def changed_fields(product: Product, values: Mapping[str, Value]) -> tuple[str, ...]:
-    """The fields, in the schema's order, to which the values give something else."""
+    """The fields that the values change, in the schema's order."""
     return tuple(
         name for name in PRODUCT_FIELDS if name in values and values[name] != getattr(product, name)
     )
 
 
 def order_of_change(change: Change) -> tuple[bool, str, int]:
-    """The order within a publication: by product, which for new ones is their order in the file."""
+    """A sort key for the order in a publication: existing products by id, then new ones by line."""
     return (change.before is None, change.before.product_id if change.before else "", change.line)
 
 
@@ -105,7 +105,7 @@ def _sample(change: Change) -> Sample:
 
 
 def as_text(value: Value) -> str | None:
-    """A value as a person reads it, cut where it is long."""
+    """The value as text to show, cut if it is long."""
     match value:
         case None:
             return None

@@ -1,7 +1,7 @@
-"""Price moves: how far a plan moves the prices of products, and which move is too far for one.
+"""Price moves: by how much a plan changes prices, and which changes are too large to apply.
 
-Moves are measured in hundredths of a percent, cut towards zero, so that every store finds the same
-whole numbers. They are those that the feed asks for, also where the old price is kept.
+Moves are measured in hundredths of a percent, truncated towards zero, so that every store computes
+the same whole numbers. They are the moves that the feed asks for, even if the old price is kept.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.schema.fields import Value
 
 EDGES: Final = (-8_000, -5_000, -2_000, -500, 0, 500, 2_000, 5_000, 10_000, 40_000)
-"""Where one range of moves ends and the next begins; four hundred percent up is fivefold."""
+"""The bounds between the ranges of moves; an increase of four hundred percent is fivefold."""
 MOST_MOVES_LISTED: Final = 10
 MOST_LEAPS_LISTED: Final = 100
 _EXACT: Final = Context(prec=60)
@@ -24,9 +24,9 @@ _EXACT: Final = Context(prec=60)
 
 @frozen
 class PriceMove:
-    """A price that a feed moves: from what to what, in one currency, by how many percent.
+    """A change of a price by a feed: from `before` to `after`, in one currency, and by how much.
 
-    `kept` says that it leaps, and so the old price stays.
+    `kept` is whether it is a leap, so that the old price stays.
     """
 
     sku: str
@@ -41,18 +41,18 @@ class PriceMove:
     def of(
         cls, sku: str, line: int, currency: str, *, before: Decimal, after: Decimal, kept: bool
     ) -> "PriceMove":
-        """A move, measured."""
+        """Measures a move."""
         hundredths = _EXACT.divide_int((after - before) * 10_000, before)
         return cls(sku, line, currency, before, after, Decimal(int(hundredths)).scaleb(-2), kept)
 
     @property
     def hundredths(self) -> int:
-        """How far, in hundredths of a percent."""
+        """The change in hundredths of a percent."""
         return int(self.percent.scaleb(2))
 
     @property
     def rank(self) -> tuple[bool, Decimal, str]:
-        """What sorts the largest moves first: those to nothing, then by how many fold."""
+        """A sort key with the largest moves first: prices that become 0, then by factor."""
         if not self.after:
             return False, Decimal(0), self.sku
         larger, smaller = max(self.before, self.after), min(self.before, self.after)
@@ -61,7 +61,7 @@ class PriceMove:
 
 @frozen
 class PriceRange:
-    """How many prices move by at least `from_percent` and by less than `to_percent`."""
+    """The number of prices that move by at least `from_percent` and less than `to_percent`."""
 
     from_percent: int | None
     to_percent: int | None
@@ -70,10 +70,10 @@ class PriceRange:
 
 @frozen
 class PriceMoves:
-    """How a plan moves prices: how many, how far, the largest ones.
+    """How a plan moves prices: how many, by how much, and the largest moves.
 
-    `median_percent` is that of the moves, up or down, that there are. `kept` prices would leap and
-    stay, of which `leaps` are the first by line.
+    `median_percent` is the median of all moves, up or down. `kept` prices would leap, and stay;
+    `leaps` are the first of them by line.
     """
 
     moved: int = 0
@@ -85,7 +85,7 @@ class PriceMoves:
 
     @property
     def median_hundredths(self) -> int:
-        """The median in hundredths of a percent; 0 where nothing moves."""
+        """The median in hundredths of a percent; 0 if nothing moves."""
         return int(self.median_percent.scaleb(2)) if self.median_percent is not None else 0
 
 
@@ -95,7 +95,7 @@ NO_MOVES: Final = PriceMoves()
 def move_of(
     product: Product, sku: str, line: int, values: Mapping[str, Value], leap: int | None
 ) -> PriceMove | None:
-    """How the values move the product's price within its currency; None where they don't."""
+    """How the values move the product's price within its currency; None if they don't."""
     before, after = product.price, values.get("price")
     same = values.get("currency", product.currency) == product.currency
     if not before or not isinstance(after, Decimal) or after == before or not same:
@@ -106,7 +106,7 @@ def move_of(
 
 
 def price_moves(moves: Sequence[PriceMove]) -> PriceMoves:
-    """The moves of a plan in figures; the reference."""
+    """Summarises the moves of a plan; the reference."""
     if not moves:
         return PriceMoves()
     counts = [0] * (len(EDGES) + 1)
@@ -124,7 +124,7 @@ def price_moves(moves: Sequence[PriceMove]) -> PriceMoves:
 
 
 def leaps_of(moves: Iterable[PriceMove]) -> tuple[PriceMove, ...]:
-    """The first moves by line of those that are too far."""
+    """The first leaps, by line."""
     kept = (move for move in moves if move.kept)
     return tuple(sorted(kept, key=attrgetter("line"))[:MOST_LEAPS_LISTED])
 
@@ -135,7 +135,7 @@ def percent_of(hundredths: int) -> Decimal:
 
 
 def ranges_of(counts: Sequence[int]) -> tuple[PriceRange, ...]:
-    """The ranges with what was counted in each, from the steepest fall on."""
+    """The ranges with the count of each, from the largest decrease upwards."""
     edges = [None, *(edge // 100 for edge in EDGES), None]
     return tuple(
         PriceRange(low, high, count)

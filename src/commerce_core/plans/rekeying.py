@@ -1,4 +1,4 @@
-"""Re-keying: products that vanish while as many appear that are the same in all but the id."""
+"""Re-keying: products that would be removed while the same ones appear under new ids."""
 
 import re
 from collections import Counter
@@ -11,10 +11,11 @@ from commerce_core.schema.fields import Value
 
 Trait = Literal["gtin", "product_name", "product_url"]
 TRAITS: Final[tuple[Trait, ...]] = ("gtin", "product_name", "product_url")
-"""By what two are taken for the same, the surest first."""
+"""The traits by which two products count as the same, the most reliable first."""
 MOST_PAIRS_LISTED: Final = 10
 DROPPED: Final = " -_.,:;/()'\""
-"""What names are compared without, besides case in ASCII: more no two databases fold alike."""
+"""The characters that names are compared without. Of case, only ASCII's is folded: beyond that,
+databases differ."""
 _FOLDED: Final = {
     **dict.fromkeys(map(ord, DROPPED)),
     **{upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)},
@@ -25,7 +26,7 @@ _SCHEME: Final = re.compile(r"^https?://(?:www\.)?")
 
 @frozen
 class Pair:
-    """A sku that vanishes, the new one that takes its place, and what both have in common."""
+    """A sku that would be removed, the new one that replaces it, and the trait they share."""
 
     vanished: str
     newcomer: str
@@ -34,7 +35,7 @@ class Pair:
 
 @frozen
 class Rekeyed:
-    """How many ids vanish with a newcomer each, and the first of these pairs by sku."""
+    """The number of ids that are replaced by new ones, and the first of these pairs by sku."""
 
     count: int = 0
     pairs: tuple[Pair, ...] = ()
@@ -47,9 +48,10 @@ def rekeyed(
     vanished: Iterable[tuple[str, Mapping[str, Value]]],
     newcomers: Iterable[tuple[str, Mapping[str, Value]]],
 ) -> Rekeyed:
-    """Each vanished product with the newcomer that has its GTIN, name or address; the reference.
+    """Pairs each vanished product with the newcomer that has its GTIN, name or address.
 
-    Both are pairs of sku and values. What several of one side share tells none of them apart.
+    The reference. Both sides are pairs of sku and values. A value that several products of one side
+    share identifies none of them.
     """
     old, new = _single(vanished), _single(newcomers)
     pairs: dict[str, Pair] = {}
@@ -64,7 +66,7 @@ def rekeyed(
 def _single(
     products: Iterable[tuple[str, Mapping[str, Value]]],
 ) -> dict[Trait, dict[str, str]]:
-    """By each trait, the skus of those that alone have their key."""
+    """The skus of each trait's keys, for keys that only one product has."""
     keyed: list[tuple[Trait, str, str]] = [
         (trait, key_of(trait, values), sku) for sku, values in products for trait in TRAITS
     ]
@@ -77,7 +79,7 @@ def _single(
 
 
 def key_of(trait: Trait, values: Mapping[str, Value]) -> str:
-    """What has to be equal for two to be near-equal by a trait; blank where it isn't there."""
+    """The key in which two products must be equal to share a trait; blank if it is missing."""
     text = values.get(trait)
     if not isinstance(text, str):
         return ""

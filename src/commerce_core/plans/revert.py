@@ -1,10 +1,10 @@
-"""Reverts: what undoing a publication makes of each product, which every store's way must equal.
+"""Reverts: the reference of what undoing publications does to each product.
 
-    live version is of what is undone      goes back to the latest version that is not
-    and there is no such version           removed: what is undone had created it
-    another publication touched it since   kept as it is, and listed
+    an undone publication wrote the live version     goes back to the latest version that none did
+    and there is no such version                     removed, since an undone one created it
+    another publication has changed it since         kept as it is, and listed
 
-A version is of a publication that wrote it, or whose values a later revert has brought back.
+A version also counts as written by a publication if a revert brought back that one's values.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,12 +18,12 @@ from commerce_core.schema.fields import PRODUCT_FIELDS
 from commerce_core.schema.problems import Problem
 
 MOST_KEPT: Final = 1_000
-"""Products that are kept as they are and listed one by one; all of them are counted."""
+"""The most kept products that are listed; all of them are counted."""
 
 
 @frozen
 class Kept:
-    """A product that a revert leaves alone, since `publication` wrote `version` of it later."""
+    """A product that a revert leaves alone, because `publication` later wrote `version` of it."""
 
     product_id: str
     sku: str
@@ -33,21 +33,22 @@ class Kept:
 
     @property
     def problem(self) -> Problem:
-        """The same among what a job tells of its records."""
+        """The problem by which a job reports it."""
         hint = (
-            f"Feed {self.feed_id} wrote version {self.version} later (publication "
-            f"{self.publication}); revert that one first, or send a new feed."
+            f"Feed {self.feed_id} later wrote version {self.version} (publication "
+            f"{self.publication}). Revert that feed first, or send a new one."
         )
         return Problem.of("changed_since", line=0, field="sku", value=self.sku, hint=hint)
 
 
 @frozen
 class RevertPlan:
-    """What undoing these publications of a partner would do. Nothing has been written.
+    """What undoing these publications of a partner would do; nothing has been written.
 
     `updated` products get their former values, `removed` ones had been created or restored,
-    `restored` ones had been removed; `unchanged` ones are as they were before. `kept` are those
-    that were changed since, the first of them listed. `before` are the partner's active products.
+    `restored` ones had been removed, and `unchanged` ones already are as before. `kept` products
+    were changed since; the first of them are listed. `before` is the number of the partner's active
+    products.
     """
 
     partner_id: str
@@ -62,18 +63,18 @@ class RevertPlan:
 
     @property
     def changes(self) -> int:
-        """Products that will not be as they are."""
+        """The number of products that change."""
         return self.updated + self.restored + self.removed
 
     def check(self, after: int) -> None:
-        """Asserts that the catalog has grown by just what is told here."""
+        """AssertionError unless the catalog grew by exactly what the plan has."""
         if after != self.before + self.restored - self.removed:
             raise AssertionError(f"{self.before} products before, {after} after: {self}")
 
 
 @frozen
 class Undone:
-    """One product that a revert changes: what it is, and what it becomes."""
+    """A product that a revert changes: what it is, and what it becomes."""
 
     kind: ChangeKind
     live: Product
@@ -82,7 +83,7 @@ class Undone:
 
 @frozen
 class Decided:
-    """A plan, and the changes it consists of, by product."""
+    """A plan and its changes, in the order of product ids."""
 
     plan: RevertPlan
     changes: tuple[Undone, ...] = field(repr=False)
@@ -97,9 +98,10 @@ def plan_revert(
     *,
     most_kept: int = MOST_KEPT,
 ) -> Decided:
-    """What becomes of the partner's live products when these publications are undone.
+    """Decides what becomes of the partner's live products if these publications are undone.
 
-    `earlier` gives the versions before a live one, newest first; `numbers` those of publications.
+    `earlier` returns the versions before a live one, newest first; `numbers` are the publications'
+    numbers by id.
     """
     products = sorted(live, key=lambda product: product.product_id)
     changes: list[Undone] = []
@@ -136,12 +138,12 @@ def is_of(version: Product, publications: Collection[str]) -> bool:
 
 
 def before(product: Product, past: Iterable[Product], undone: Collection[str]) -> Product | None:
-    """What the product was before, as its next version; None where that is what it is."""
+    """The product as it was before, as its next version; None if it already is so."""
     former = next((version for version in past if not is_of(version, undone)), None)
     if former is None:
         gone = product.status == "removed"
         return None if gone else evolve(product, status="removed", line=0, origin_id=None)
-    if product.status == former.status == "removed" or _says(product) == _says(former):
+    if product.status == former.status == "removed" or _state(product) == _state(former):
         return None
     return evolve(
         product,
@@ -154,7 +156,7 @@ def before(product: Product, past: Iterable[Product], undone: Collection[str]) -
     )
 
 
-def _says(version: Product) -> tuple[object, ...]:
+def _state(version: Product) -> tuple[object, ...]:
     return (
         version.status, version.source_id, *(getattr(version, name) for name in PRODUCT_FIELDS),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from commerce_core.ports.listing import Listing
 
 
 class Products(Listing[ProductQuery, Product], Protocol):
-    """The catalog. Its products are read with their partner's name and the units held of them.
+    """The catalog. Its products are read with their partner's name and the units reserved of them.
 
     Which products fit a query is defined by `query.fitting`, in which order they are by
     `sorting`. Listing and counting may raise InvalidInput `too_broad` where too many products
@@ -83,7 +83,7 @@ class Products(Listing[ProductQuery, Product], Protocol):
         ...
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds units (below zero: gives back) to those held on open orders.
+        """Adds to the units reserved by open orders; a negative number releases units.
 
         Returns the products as they then are, without unknown ids. Other units that hold the same
         products wait until this one ends, so what was decided on stays true.

@@ -1,1 +1,1 @@
-"""What a unit costs, and why."""
+"""What a unit of a product costs, and why."""

@@ -1,7 +1,7 @@
-"""What a product costs: the feed price is the partner's, rules make the selling price of it.
+"""Prices: the partner's price comes from the feed, and rules turn it into the selling price.
 
-One function decides prices, for quotes and orders alike, and explains each. So far the one rule is
-the partner's own sale; a `Rule` is a condition and a benefit, and others join it in the same list.
+One function computes and explains every price, for quotes and orders alike. So far the only rule is
+the partner's own sale; a `Rule` is a condition and a benefit, and others can join the list.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from commerce_core.catalog.product import Product
 
 @frozen
 class Adjustment:
-    """One step from list price to unit price: `amount` a unit, below zero for a discount."""
+    """One step from list price to unit price: the `amount` per unit, negative for a discount."""
 
     reason: str
     label: str
@@ -26,7 +26,7 @@ class Adjustment:
 
 @frozen
 class Price:
-    """What one unit costs, from what, and why. Amounts have the decimals of the currency."""
+    """The price of one unit and its explanation. Amounts have the decimals of the currency."""
 
     currency: str
     list_price: Decimal
@@ -36,7 +36,7 @@ class Price:
 
 @frozen
 class Rule:
-    """Changes the price of a unit where it applies: gives the new one, or None to leave it."""
+    """Changes the price of a unit if it applies: returns the new price, or None to leave it."""
 
     reason: str
     label: str
@@ -53,9 +53,9 @@ FEED_RULES: Final = (Rule("sale", "Partner's sale price", _sale),)
 
 
 def price(product: Product, at: datetime, rules: Sequence[Rule] = FEED_RULES) -> Price:
-    """The price of one unit at a moment: each rule in turn, applied to what the one before left.
+    """The price of one unit at a moment, with the rules applied in turn.
 
-    The product must have a price; whoever sells asks `sellable` first.
+    ValueError if the product has no price; check `sellable` before selling.
     """
     if product.price is None or product.currency is None:
         raise ValueError(f"{product.product_id} has no price")

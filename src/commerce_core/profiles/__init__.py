@@ -1,1 +1,1 @@
-"""How a source's file maps to the schema: profiles, presets, header mapping, normalisation."""
+"""How a source's files map to the schema: profiles, presets, header mapping, normalisation."""

@@ -1,6 +1,7 @@
-"""Gathering: how the text of one field is put together from the cells of its record.
+"""Extractors: how the text of one field is put together from the cells of a record.
 
-A closed union, so that an engine can do for a whole column what each of these does for a record.
+The union is closed, so that an engine can do for a whole column what each of these does for one
+record.
 """
 
 import json
@@ -14,7 +15,7 @@ _NO = ("", "no", "false", "0")
 
 
 def agrees(cell: str) -> bool:
-    """Whether a cell that is needed says anything but no."""
+    """Whether a required cell is neither blank nor a no."""
     return squash(cell) not in _NO
 
 
@@ -25,97 +26,97 @@ class Constant:
     text: str
 
     def __call__(self, _cells: Sequence[str]) -> str:
-        """That text."""
+        """Returns the text."""
         return self.text
 
 
 @frozen
 class Cell:
-    """One cell, without the blanks around it."""
+    """One cell, trimmed."""
 
     index: int
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """The cell, trimmed."""
+        """Returns the trimmed cell."""
         return cells[self.index].strip(BLANKS)
 
 
 @frozen
 class FirstOf:
-    """The first of several cells that isn't blank."""
+    """The first non-blank cell of several."""
 
     indexes: tuple[int, ...]
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """That cell, trimmed; nothing where all are blank."""
+        """Returns that cell, trimmed; blank if all are."""
         return next((text for i in self.indexes if (text := cells[i].strip(BLANKS))), "")
 
 
 @frozen
 class Joined:
-    """Several cells with something between them, those that are blank left out."""
+    """Several cells joined by a separator, without the blank ones."""
 
     indexes: tuple[int, ...]
     between: str
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """The cells, each trimmed."""
+        """Returns the joined cells, each trimmed."""
         return self.between.join(text for i in self.indexes if (text := cells[i].strip(BLANKS)))
 
 
 @frozen
 class OptionPairs:
-    """Names and values as options, `Colour: Red; Size: 42`, where neither is blank."""
+    """Names and values as options, `Colour: Red; Size: 42`, without pairs that have a blank."""
 
     pairs: tuple[tuple[Constant | Cell, int | None], ...]
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """All options of the record."""
-        made = (
+        """Returns all options of the record."""
+        options = (
             f"{name(cells)}: {cells[i].strip(BLANKS)}"
             for name, i in self.pairs
             if i is not None and cells[i].strip(BLANKS) and name(cells)
         )
-        return "; ".join(made)
+        return "; ".join(options)
 
 
 @frozen
 class AttributeMap:
-    """Cells under the names of their columns, as a JSON object of those that aren't blank."""
+    """The non-blank cells of some columns, as a JSON object by column name."""
 
     places: tuple[tuple[str, int], ...]
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """The object; nothing where all are blank."""
-        said = {name: text for name, i in self.places if (text := cells[i].strip(BLANKS))}
-        return json.dumps(said, ensure_ascii=False) if said else ""
+        """Returns the object; blank if all cells are."""
+        members = {name: text for name, i in self.places if (text := cells[i].strip(BLANKS))}
+        return json.dumps(members, ensure_ascii=False) if members else ""
 
 
 @frozen
 class RequireColumns:
-    """Blank wherever a cell that it needs is, or says no."""
+    """Another extractor's text, or blank if one of the required cells is blank or a no."""
 
     needs: tuple[int, ...]
     gather: "Extractor"
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """What is gathered, if all cells that it needs agree."""
+        """Returns the other extractor's text, if all required cells agree."""
         return self.gather(cells) if all(agrees(cells[i]) for i in self.needs) else ""
 
 
 @frozen
 class Template:
-    """`{Handle}/{Size}` of a record, less blank parts.
+    """A text made of cells, such as `{Handle}/{Size}`, without its blank parts.
 
-    Nothing if the first part is blank, or all the others: a parent alone would name each variant.
-    `literals` stand around `places`; a column that the file lacks is None.
+    Blank if the first part is, or if all others are: a parent alone would name all its variants.
+    `literals` stand around `places`; a place is None if the file lacks its column.
     """
 
     literals: tuple[str, ...]
     places: tuple[int | None, ...]
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """What stands in for a missing sku."""
+        """Returns the text that replaces a missing sku."""
         parts = ["" if i is None else cells[i].strip(BLANKS) for i in self.places]
         if not parts[0] or (len(parts) > 1 and not any(parts[1:])):
             return ""
@@ -125,15 +126,15 @@ class Template:
 
 @frozen
 class SkuOrTemplate:
-    """A sku, or what the first template that fits makes where it is blank."""
+    """A sku or, if it is blank, the text of the first template that isn't."""
 
     gather: "Extractor"
     templates: tuple[Template, ...]
 
     def __call__(self, cells: Sequence[str]) -> str:
-        """The sku."""
-        made = (text for template in self.templates if (text := template(cells)))
-        return self.gather(cells) or next(made, "")
+        """Returns the sku."""
+        identities = (text for template in self.templates if (text := template(cells)))
+        return self.gather(cells) or next(identities, "")
 
 
 Extractor = (

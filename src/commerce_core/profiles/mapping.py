@@ -1,4 +1,4 @@
-"""Layouts: the header of a file understood by a profile; which column feeds which field."""
+"""Header mappings: which columns of a file feed which field, by its header and a profile."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,11 +26,11 @@ from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
 from commerce_core.schema.fields import FIELDS, Amount, Attributes, Field, Grams, Mode
 
 MOST_COLUMNS: Final = 1_000
-"""Columns that a file may have; a header with more is refused."""
+"""The most columns that a file may have."""
 PICTURES: Final = "additional_image_urls"
-"""The field that gets the pictures of records that are folded into the one before."""
+"""The field that gets the pictures of records folded into the one before."""
 REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint")
-"""What a report of rejected records puts in front of the partner's columns; intake ignores them."""
+"""The columns that a reject report puts before the partner's own; no field is read from them."""
 _MOST_HEADERS_SHOWN: Final = 20
 _LONGEST_HEADER: Final = 200
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,4})\s*[)\]]", re.ASCII)
@@ -41,7 +41,7 @@ _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "
 class FieldMapping:
     """How one field is fed: from which columns, and how their text is put together and read.
 
-    `currency` is that of the amounts, where the header or the profile says it.
+    `currency` is that of the amounts, if the header or the profile declares it.
     """
 
     field: Field
@@ -53,19 +53,19 @@ class FieldMapping:
 
 @frozen
 class HeaderMapping:
-    """The header of a file, understood: what feeds each field, and the columns nobody asked for."""
+    """A file's header, with what feeds each field, and the columns that nothing uses."""
 
     header: tuple[str, ...]
     field_mappings: Mapping[str, FieldMapping]
     unused: tuple[str, ...]
 
     def column_of(self, name: str) -> str | None:
-        """What the partner calls the field: its first column; None where the file has none."""
+        """The partner's name for the field: its first column's; None if the file has no column."""
         feeding = self.field_mappings.get(name)
         return self.header[feeding.indexes[0]] if feeding and feeding.indexes else None
 
     def index_of(self, header: str) -> int | None:
-        """Where the column with that header is, if the file has it."""
+        """The index of the column with that header, if the file has it."""
         wanted = squash(header)
         return next((i for i, name in enumerate(self.header) if squash(name) == wanted), None)
 
@@ -75,12 +75,12 @@ def map_header(
 ) -> HeaderMapping:
     """Finds what feeds each field: the profile's columns, else the field's own name, else an alias.
 
-    `profile` is in full, `currency` that of the source, `line` where the header stands. Raises
-    FileRefused where two columns could be one field (never a guess), where a column that the mode
-    requires is missing, and where no cell names a field at all.
+    `profile` includes its preset, `currency` is the source's, `line` is the header's. FileRefused
+    if several columns could be the same field (it never guesses), if a column that the mode
+    requires is missing, or if no column is a field.
     """
     if len(header) > MOST_COLUMNS:
-        detail = f"The header has {len(header):,} columns; at most {MOST_COLUMNS:,} are read."
+        detail = f"The header has {len(header):,} columns; at most {MOST_COLUMNS:,} are allowed."
         raise FileRefused("too_large", detail, "Send fewer columns.", line=line)
     names = [tidy_header(name) for name in header]
     finder = _Finder(names, profile, currency, line)
@@ -95,7 +95,7 @@ def map_header(
 def rivals_of(
     header: Sequence[str], profile: Profile, currency: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """For each field whose column nobody can know, the columns that it could be."""
+    """The columns of each field that could be any of several."""
     names = [tidy_header(name) for name in header]
     finder = _Finder(names, profile, currency, 1)
     found = {wanted.name: finder.rivals(wanted) for wanted in FIELDS}
@@ -103,7 +103,7 @@ def rivals_of(
 
 
 def tidy_header(name: str) -> str:
-    """The name as we show and store it: trimmed, cut, without what no database takes."""
+    """The name as shown and stored: trimmed, cut, without characters that can't be stored."""
     return UNSTORABLE.sub("\ufffd", name.strip(BLANKS)[:_LONGEST_HEADER])
 
 
@@ -134,17 +134,17 @@ class _Finder:
             self._units[index] = unit
 
     def all(self, header: str) -> list[int]:
-        """The columns of that name; `{currency}` in it is the source's."""
+        """The columns with that header; `{currency}` in it is the source's."""
         if "{currency}" in header:
             header = header.replace("{currency}", self._currency or "")
         return self._places.get(squash(header), [])
 
     def first(self, header: str) -> int | None:
-        """The first column of that name."""
+        """The first column with that header."""
         return next(iter(self.all(header)), None)
 
     def named_elsewhere(self) -> set[int]:
-        """Columns that the profile uses other than to feed a field."""
+        """The columns that the profile uses for anything but to feed a field."""
         group, skip = self._profile.group, self._profile.skip
         names = [rule.column for rule in skip]
         names += (group.key, *group.carry, group.append or "") if group else ()
@@ -154,7 +154,7 @@ class _Finder:
         return own | {i for name in names if name for i in self.all(name)}
 
     def feeding(self, wanted: Field) -> FieldMapping | None:
-        """What feeds a field; None where nothing does."""
+        """What feeds a field; None if nothing does."""
         column = self._profile.columns.get(wanted.name)
         found = None if column is None else self._by_profile(wanted, column)
         group = self._profile.group
@@ -177,11 +177,11 @@ class _Finder:
         if self._profile.aliases:
             found = self._by_name(wanted)
             if found is not None:
-                return self._made(wanted, Column((self._names[found],)), [found])
-        return self._made(wanted, Column(), []) if identified else None
+                return self._mapping(wanted, Column((self._names[found],)), [found])
+        return self._mapping(wanted, Column(), []) if identified else None
 
     def _of_attributes(self, wanted: Field) -> FieldMapping | None:
-        """The columns that the profile keeps by their own names, as many as the file has."""
+        """The columns that the profile keeps under their own names, if the file has any."""
         names = self._profile.attributes
         found = {name: i for name in names if (i := self.first(name)) is not None}
         if not found:
@@ -190,13 +190,13 @@ class _Finder:
         return FieldMapping(wanted, Column(names), tuple(found.values()), gather)
 
     def _by_name(self, wanted: Field) -> int | None:
-        found = self._named_so(wanted)
+        found = self._called(wanted)
         if len(found) > 1:
             raise self._ambiguous(wanted.name, found)
         return next(iter(found), None)
 
-    def _named_so(self, wanted: Field) -> list[int]:
-        """The columns that have the field's own name, else those that have one of its aliases."""
+    def _called(self, wanted: Field) -> list[int]:
+        """The columns with the field's own name or, if there are none, with one of its aliases."""
         for spellings in ((wanted.name,), wanted.aliases):
             found = sorted({i for name in spellings for i in self.all(name)} - self._taken)
             if found:
@@ -204,13 +204,13 @@ class _Finder:
         return []
 
     def rivals(self, wanted: Field) -> list[int]:
-        """The columns that could each be the field, where there are several."""
+        """The columns that could each be the field, if there are several."""
         column = self._profile.columns.get(wanted.name)
         if column is not None:
             named = [self.all(header) for header in column.from_]
             return next((found for found in named if len(found) > 1), list[int]())
         constant = wanted.name in self._profile.constants
-        found = self._named_so(wanted) if self._profile.aliases and not constant else []
+        found = self._called(wanted) if self._profile.aliases and not constant else []
         return found if len(found) > 1 else []
 
     def _by_profile(self, wanted: Field, column: Column) -> FieldMapping | None:
@@ -222,9 +222,9 @@ class _Finder:
         identified = wanted.name == "sku" and self._profile.identity
         if not indexes and not paired and not identified:
             return None
-        return self._made(wanted, column, indexes or paired)
+        return self._mapping(wanted, column, indexes or paired)
 
-    def _made(self, wanted: Field, column: Column, indexes: Sequence[int]) -> FieldMapping:
+    def _mapping(self, wanted: Field, column: Column, indexes: Sequence[int]) -> FieldMapping:
         unit = next((self._units[i] for i in indexes if i in self._units), None)
         currency = column.currency
         if unit and isinstance(wanted.kind, Amount) and find_currency(unit):
@@ -252,12 +252,12 @@ class _Finder:
         return RequireColumns(needs, gather) if needs else gather
 
     def _named(self, name: str) -> Constant | Cell:
-        """The name of an option: `=Size` is one itself, else it stands in a column."""
+        """The name of an option: fixed, as in `=Size`, or from a column."""
         index = None if name.startswith("=") else self.first(name)
         return Constant(name[1:] if name.startswith("=") else "") if index is None else Cell(index)
 
     def _identified(self, gather: Extractor) -> Extractor:
-        """The sku, or what stands in for it where it is blank."""
+        """The sku or, if it is blank, the profile's replacement for it."""
         return SkuOrTemplate(gather, tuple(map(self._template, self._profile.identity)))
 
     def _template(self, text: str) -> Template:
@@ -269,7 +269,7 @@ class _Finder:
         return FileRefused(
             "ambiguous_column",
             f"{named} could each be {name}.",
-            f"Name the right one {name}, send only one of them, or say which in the profile.",
+            f"Rename the right one to {name}, send only one, or map it in the source's profile.",
             line=self._line,
         )
 
@@ -290,24 +290,25 @@ def _check_required(
     if not any(feeding.indexes for feeding in found.values()):
         raise FileRefused(
             "no_header",
-            f"The first record names no field that we know. It reads: {_shown(header)}.",
-            "Put a header first, with at least a sku column, or map its columns in a profile.",
+            f"The first record isn't a header with fields that we know. It is: {_listed(header)}.",
+            "Begin the file with a header that has a sku column, or map its columns in a profile.",
             line=line,
         )
     required = ("sku", "product_name") if mode == "full" else ("sku",)
     missing = [name for name in required if name not in found]
     if missing:
         mapped = [h for name in missing for h in profile.columns.get(name, Column()).from_]
-        said = f" (the profile says {' or '.join(mapped)})" if mapped else ""
+        expected = f" (the profile expects {' or '.join(mapped)})" if mapped else ""
         raise FileRefused(
             "missing_column",
-            f"There is no column for {' and '.join(missing)}{said}. It has: {_shown(header)}.",
-            "Add the column, name it as the field or one of its aliases, or map it in a profile.",
+            f"The file has no column for {' and '.join(missing)}{expected}. "
+            f"Its columns are: {_listed(header)}.",
+            "Add the column, give one the field's name or an alias, or map it in a profile.",
             line=line,
         )
 
 
-def _shown(header: Sequence[str]) -> str:
+def _listed(header: Sequence[str]) -> str:
     names = ", ".join(name[:60] or "(blank)" for name in header[:_MOST_HEADERS_SHOWN])
     rest = len(header) - _MOST_HEADERS_SHOWN
     return f"{names} and {rest} more" if rest > 0 else names

@@ -1,8 +1,8 @@
 """From a partner's text to canonical text: patterns, words, number styles, units, dates, lists.
 
-Every translation is text to text and declared in the profile; what the text then means is up to
-the kind of its field. So an engine needs the same few regular expressions, and no guess is made:
-text that a declared style doesn't describe is a problem of its record.
+Every translation is from text to text and declared in the profile; what the text means is up to the
+kind of its field. So every engine needs only the same few regular expressions, and nothing is
+guessed: text that doesn't fit the declared style is a problem of its record.
 """
 
 import re
@@ -20,10 +20,11 @@ from commerce_core.schema.fields import Kind
 
 Translation = Callable[[str], "str | Misread"]
 
-# Groups of thousands: by blanks and apostrophes in any style, by the other mark in a declared one.
+# Thousands are separated by blanks or apostrophes in any style, and by the other mark in a declared
+# one.
 _GROUPS: Final = r"[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+"
 _DASHES: Final = "-\u2013\u2014"
-"""What stands in place of decimals where there are none: `490,-`."""
+"""What may stand in place of the decimals: `490,-`."""
 _PLAIN: Final = re.compile(rf"([+-]?)({_GROUPS}|[0-9]*)(?:\.([0-9]+))?", re.ASCII)
 _STYLES: Final[Mapping[DecimalMark | None, re.Pattern[str]]] = {
     None: _PLAIN,
@@ -37,7 +38,7 @@ _STYLES: Final[Mapping[DecimalMark | None, re.Pattern[str]]] = {
     ),
 }
 _NOT_DIGITS: Final = re.compile(r"[^0-9]", re.ASCII)
-# A point after a letter belongs to the word: Rs.500 is no half rupee.
+# A point after a letter belongs to the word: Rs.500 isn't half a rupee.
 _AMOUNT: Final = re.compile(
     rf"((?:[^0-9+\-.,]*[A-Za-z]\.)?[^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9{_DASHES}]|[+-]?[0-9])"
     rf"((?:[^0-9.,{_DASHES}][^0-9]*)?)",
@@ -47,7 +48,7 @@ _DATE_PARTS: Final = {"YYYY": 4, "MM": 2, "DD": 2, "hh": 2, "mm": 2, "ss": 2}
 _DATE_TOKEN: Final = re.compile("|".join(_DATE_PARTS))
 _CODE_LENGTH: Final = 3
 
-# What partners write for currencies. Where one text stands for several, the source's own decides.
+# What partners write for currencies. If a text can mean several, the source's currency decides.
 _SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "€": ("EUR",),
     "£": ("GBP",),
@@ -95,14 +96,14 @@ _SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @frozen
 class Style:
-    """What holds for a whole file: the mark before decimals, and the currency that is meant."""
+    """What applies to a whole file: the decimal mark, and the currency that symbols stand for."""
 
     decimal: DecimalMark | None = None
     currency: str | None = None
 
 
 def currencies_meant(text: str) -> tuple[str, ...]:
-    """The currencies that a code, word or symbol beside a number can stand for."""
+    """The currencies that a code, word or symbol beside a number can mean."""
     named = text.strip(BLANKS)
     if (candidates := _SYMBOLS.get(named.lower())) is not None:
         return candidates
@@ -111,7 +112,7 @@ def currencies_meant(text: str) -> tuple[str, ...]:
 
 
 def translation(column: Column, kind: Kind, style: Style) -> Translation:
-    """The function that makes a partner's trimmed, non-blank text canonical text of a kind."""
+    """Returns the function that turns a partner's trimmed, non-blank text into canonical text."""
     steps: list[Translation] = []
     if column.pattern is not None:
         steps.append(_by_pattern(re.compile(column.pattern, re.ASCII), column.otherwise))
@@ -160,14 +161,16 @@ def _by_pattern(pattern: re.Pattern[str], otherwise: str) -> Translation:
         if matched is None and otherwise == "blank":
             return ""
         if matched is None:
-            return Misread("pattern_mismatch", f"The profile expects {pattern.pattern}.")
+            return Misread(
+                "pattern_mismatch", f"The profile expects text that matches {pattern.pattern}"
+            )
         return (matched[1] or "").strip(BLANKS)
 
     return translate
 
 
 def _by_words(values: Mapping[str, str]) -> Translation:
-    """The partner's words become ours; others stay as they are."""
+    """Replaces the partner's words by ours; leaves others as they are."""
 
     def translate(text: str) -> str | Misread:
         return values.get(squash(text), text)
@@ -176,7 +179,7 @@ def _by_words(values: Mapping[str, str]) -> Translation:
 
 
 def _number(text: str, decimal: DecimalMark | None) -> str | None:
-    """Digits with a point before the decimals; None where the style doesn't describe the text."""
+    """The number with a decimal point; None if the text isn't a number in this style."""
     matched = _STYLES[decimal].fullmatch(text)
     if matched is None or not (matched[2] or matched[3]):
         return None
@@ -185,7 +188,7 @@ def _number(text: str, decimal: DecimalMark | None) -> str | None:
 
 
 def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str | Misread:
-    """`1.299,00 €` becomes `1299.00 EUR`, a number stays one, the rest is left to the kind."""
+    """`1.299,00 €` becomes `1299.00 EUR`; text that isn't an amount is left to the kind."""
     if (number := _number(text, decimal)) is not None:
         return number
     matched = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_MATCHED else None
@@ -194,8 +197,8 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
     named, digits = (matched[1] + matched[3]).strip(BLANKS), matched[2].strip(BLANKS)
     number = _number(digits, decimal)
     if number is None and decimal == "," and _number(digits, None) is not None:
-        # The kind would take its point for that of decimals, where 1.250 is a thousand and more.
-        return Misread("not_a_number", "The profile says that a comma stands before decimals.")
+        # The kind would read its point as a decimal point, but here 1.250 is a thousand and more.
+        return Misread("not_a_number", "The profile declares a decimal comma; write 1.299,00.")
     if number is None or not named:
         return text
     code = _code_of(named, currency)
@@ -203,20 +206,22 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
 
 
 def _code_of(named: str, currency: str | None) -> str | Misread:
-    """The currency that a symbol, word or code beside a number stands for."""
+    """The currency that a symbol, word or code beside a number means."""
     candidates = currencies_meant(named)
     if not candidates:
-        return Misread("unknown_currency", f"{named[:20]!r} is unknown.")
+        return Misread(
+            "unknown_currency", f"{named[:20]!r} is not a known currency; write a code such as EUR."
+        )
     if currency is not None and currency in candidates:
         return currency
     if len(candidates) == 1:
         return candidates[0]
-    hint = f"{named} can be {', '.join(candidates[:4])}: name the currency in the profile."
+    hint = f"{named} can mean {', '.join(candidates[:4])}: declare the currency in the profile."
     return Misread("ambiguous_currency", hint)
 
 
 def _weight(text: str, decimal: DecimalMark | None, unit: str) -> str:
-    """A bare number gets the column's unit; one with a unit of its own keeps it."""
+    """Gives a bare number the column's unit; a number with its own unit keeps it."""
     number = _number(text, decimal)
     if number is not None:
         return f"{number} {unit}"
@@ -233,7 +238,7 @@ _WEIGHT_WORDS: Final = {
 
 
 def _by_dates(wanted: str) -> Translation:
-    """A declared format becomes ISO 8601; text in another format stays, and is judged as it is."""
+    """Turns dates of a declared format into ISO 8601; other text is a problem."""
     parts = _DATE_TOKEN.findall(wanted)
     escaped = _DATE_TOKEN.sub(lambda m: rf"([0-9]{{{_DATE_PARTS[m[0]]}}})", re.escape(wanted))
     pattern = re.compile(escaped.replace("\\ ", " "), re.ASCII)
@@ -241,7 +246,7 @@ def _by_dates(wanted: str) -> Translation:
     def translate(text: str) -> str | Misread:
         matched = pattern.fullmatch(text)
         if matched is None:
-            return Misread("not_a_time", f"The profile expects {wanted}.")
+            return Misread("not_a_time", f"Write it as {wanted}, which the profile expects.")
         found = {"hh": "00", "mm": "00", "ss": "00"} | dict(
             zip(parts, matched.groups(), strict=True)
         )

@@ -1,9 +1,9 @@
-"""Presets: the profiles of what well-known systems export, as their users get it.
+"""Presets: ready-made profiles for the exports of well-known systems.
 
-A source names one and says what differs. Headers are compared as everywhere: without case, blanks
-of any kind, underscores and hyphens; of several names for one column those that a file has count.
-Our own names for sku, price and quantity are among them, so that a source can send its stock and
-its prices alone between its exports.
+A source names a preset and overrides what differs. Headers are compared as everywhere, ignoring
+case, blanks, underscores and hyphens; if a column has several names, the ones that a file has
+count. They include our own names for sku, price and quantity, so that a source can send just its
+stock and prices between its exports.
 """
 
 from collections.abc import Mapping
@@ -103,7 +103,7 @@ _WOO_OPTIONS: Final = (
 
 
 def _woo_identity(parent: str, *values: str) -> str:
-    """The parent and what tells its variations apart; a column that a file lacks drops out."""
+    """The parent and the attributes of a variation; columns that a file lacks are left out."""
     parts = (f"{{{value.format(n)}}}" for n in _WOO_ATTRIBUTES for value in values)
     return "/".join((f"{{{parent}}}", *parts))
 
@@ -272,5 +272,5 @@ PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
 
 
 def in_full(profile: Profile) -> Profile:
-    """The profile with what it leaves unsaid taken from its preset."""
+    """The profile, with its preset's values for everything that it doesn't set itself."""
     return profile.over(PRESET_PROFILES[profile.preset])

@@ -1,14 +1,14 @@
-"""Profiles: how a source's file says what the schema asks, as data that any engine can compile.
+"""Profiles: how a source's files map to the schema, as data that any engine can compile.
 
 A profile translates text to canonical text: which columns feed a field, what their words, numbers
-and dates look like, which records are no offers, and which continue the one before. What a cell
-then means, the schema decides; a profile adds no kind and no check.
+and dates look like, which records aren't offers, and which continue the one before. What a cell
+then means is up to the schema; a profile adds no kinds and no checks.
 
     columns     field -> the partner's column or columns, and how to read them
-    constants   field -> the text that every record has
-    identity    what stands in for a missing sku: "{Handle}/{Option1 Value}"; the first template
-                that has its first column and another one, without the parts that are blank
-    skip        records that are no offers: drafts, parents
+    constants   field -> the text that every record gets
+    identity    replaces a missing sku: "{Handle}/{Option1 Value}"; the first template counts whose
+                first part and at least one other aren't blank; blank parts are left out
+    skip        records that aren't offers: drafts, parents
     group       records that continue the one before: variants and images of one handle
 """
 
@@ -27,11 +27,11 @@ from commerce_core.schema.fields import BY_NAME
 MOST_ATTRIBUTES: Final = 50
 LONGEST_PATTERN: Final = 200
 LONGEST_MATCHED: Final = 2_000
-"""Characters of a cell to which a pattern is applied; a longer one doesn't match."""
+"""The longest cell to which a pattern is applied, in characters; longer ones don't match."""
 TEMPLATE_PART: Final = re.compile(r"\{([^{}]+)\}")
 DATE_FORMAT: Final = re.compile(r"(?=.*YYYY)(?=.*MM)(?=.*DD)(?:YYYY|MM|DD|hh|mm|ss|[-./: T,])+")
 _MOST_WAYS: Final = 8 * LONGEST_MATCHED**2
-"""Ways in which a pattern may be tried on a cell, at worst."""
+"""The most ways in which a pattern may be tried on one cell."""
 _PATTERN_PART: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{([0-9]*)(,?)([0-9]*)\}|\(\?:|.", re.DOTALL
 )
@@ -49,16 +49,16 @@ DELIMITERS: Final[tuple[Delimiter, ...]] = get_args(Delimiter)
 class Column:
     """How one field is read from the partner's columns.
 
-    `from_` are headers: one, or several of which the first that isn't blank counts, unless `join`
-    joins them all; `{currency}` in one stands for the code of the source's currency. `pairs` makes
-    options of pairs of headers, a name's (`=Size` is the name itself) and a value's. `pattern` is a
-    regular expression whose one group is what counts; where it doesn't match, that is a problem,
-    or `otherwise` the cell counts as blank. `values` are the partner's words and ours. `decimal` is
-    the mark before the decimals; the other one, blanks and apostrophes then separate thousands.
-    `unit` is that of amounts (major, minor) and weights; `currency` that of amounts. `separator`
-    stands between the members of a list or path, of which `part` takes the first or the rest.
-    `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank wherever one of the columns
-    that it `needs` is blank or says no; one that the file lacks says nothing.
+    `from_` are the headers; if there are several, the first non-blank cell counts, or `join` joins
+    all of them; `{currency}` in a header stands for the source's currency code. `pairs` makes
+    options of pairs of headers, one for the name (`=Size` is a fixed name), one for the value.
+    `pattern` is a regular expression, and the cell's text is what its one group matches; a cell
+    that doesn't match is a problem, or blank, as `otherwise` has it. `values` maps the partner's
+    words to ours. `decimal` is the decimal mark; the other mark, blanks and apostrophes then
+    separate thousands. `unit` applies to amounts (major, minor) and weights, `currency` to amounts.
+    `separator` stands between the members of a list or path; `part` takes the first or the rest.
+    `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank if one of the columns that it
+    `needs` is blank or a no; columns that the file lacks don't count.
     """
 
     from_: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Column:
 
 @frozen
 class Skip:
-    """Records that are no offers: where a column has one of some words; `reason` is told."""
+    """Leaves out the records that have one of these words in a column; `reason` is reported."""
 
     column: str
     words: tuple[str, ...]
@@ -87,11 +87,11 @@ class Skip:
 
 @frozen
 class Group:
-    """Records of one `key` in a row belong together.
+    """Groups consecutive records with the same `key`.
 
-    Where they leave one of the `carry` columns blank it is that of the first of them. Those that
-    have nothing in any of the `offer` columns are no variant: they are folded into the record
-    before, whose additional pictures get what stands in the `append` column.
+    If a record leaves one of the `carry` columns blank, it gets the first record's cell. A record
+    that is blank in all the `offer` columns isn't a variant: it is folded into the record before,
+    and its `append` column becomes one of that record's additional pictures.
     """
 
     key: str
@@ -102,12 +102,12 @@ class Group:
 
 @frozen
 class Profile:
-    """How a source's file maps to the schema. What it leaves open is decided by the file itself.
+    """How a source's files map to the schema. What it leaves open is decided by each file.
 
-    `preset` is the profile that this one starts from. `encoding` is for files that are neither
-    marked nor valid UTF-8; `delimiter`, `decimal` and `currency` hold for the whole file.
-    `attributes` are columns that are kept by their own names. `aliases` says whether the schema's
-    names and aliases find columns that no mapping names.
+    `preset` is the profile that this one starts from. `encoding` applies to files that have no byte
+    order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
+    file. `attributes` are columns kept under their own names. `aliases` is whether columns that no
+    mapping names are found by the schema's names and aliases.
     """
 
     preset: Preset = "canonical"
@@ -124,7 +124,7 @@ class Profile:
     aliases: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """A profile that exists can be used; InvalidInput lists every fault with its pointer."""
+        """Checks the profile; InvalidInput lists every fault with its pointer."""
         faults = [*self._faults(), *_unknown_fields(self)]
         for name, column in self.columns.items():
             faults += _column_faults(f"/columns/{name}", column)
@@ -133,31 +133,35 @@ class Profile:
 
     def _faults(self) -> Iterator[Fault]:
         if self.preset not in PRESETS:
-            yield Fault("/preset", "unknown_preset", f"Presets are {', '.join(PRESETS)}.")
+            yield Fault("/preset", "unknown_preset", f"Use one of: {', '.join(PRESETS)}.")
         if self.encoding is not None and not is_encoding(self.encoding):
-            yield Fault("/encoding", "unknown_encoding", "Name one such as cp1252 or iso-8859-15.")
+            yield Fault(
+                "/encoding",
+                "unknown_encoding",
+                "Use the name of an encoding, such as cp1252 or iso-8859-15.",
+            )
         if self.delimiter not in (None, *DELIMITERS):
-            yield Fault("/delimiter", "bad_delimiter", "A comma, semicolon, tab or bar is wanted.")
+            yield Fault("/delimiter", "bad_delimiter", "Use a comma, a semicolon, a tab or a bar.")
         if self.currency is not None and find_currency(self.currency) is None:
-            yield Fault("/currency", "unknown_currency", "An ISO 4217 code is wanted, as EUR.")
+            yield Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
         if len(self.attributes) > MOST_ATTRIBUTES:
-            yield Fault("/attributes", "too_many", f"At most {MOST_ATTRIBUTES} can be kept.")
+            yield Fault("/attributes", "too_many", f"Name at most {MOST_ATTRIBUTES} columns.")
         for index, template in enumerate(self.identity):
             if not TEMPLATE_PART.search(template):
                 detail = "Name columns in braces, as in {Handle}/{Size}."
                 yield Fault(f"/identity/{index}", "bad_identity", detail)
 
     def spelled_out(self) -> str:
-        """All that it declares beyond the defaults, as JSON: two profiles are equal if these are.
+        """Everything that differs from the defaults, as JSON; equal profiles have equal texts.
 
-        Fingerprints hash it, so a default that changes needs another `fingerprints.ALGORITHM`.
+        Fingerprints hash it, so changing a default requires a new `fingerprints.ALGORITHM`.
         """
         declared = asdict(self, filter=lambda attribute, value: value != _default_of(attribute))
         return json.dumps(declared, sort_keys=True)
 
     def over(self, preset: "Profile") -> "Profile":
-        """This profile, with what it leaves at its default taken from the preset."""
-        unsaid = {
+        """This profile, with the preset's values where this one has the defaults."""
+        inherited = {
             name: getattr(preset, name)
             for name, default in _DEFAULTS.items()
             if getattr(self, name) == default and name != "preset"
@@ -166,7 +170,7 @@ class Profile:
             "columns": {**preset.columns, **self.columns},
             "constants": {**preset.constants, **self.constants},
         }
-        return evolve(self, **{**unsaid, **merged})
+        return evolve(self, **{**inherited, **merged})
 
 
 def _default_of(attribute: "Attribute[Any]") -> object:
@@ -175,7 +179,7 @@ def _default_of(attribute: "Attribute[Any]") -> object:
 
 
 def is_encoding(name: str) -> bool:
-    """Whether text can be read in an encoding of that name."""
+    """Whether that is the name of a text encoding."""
     try:
         return bool("a".encode(name))
     except (LookupError, ValueError):
@@ -186,7 +190,7 @@ def _unknown_fields(profile: Profile) -> Iterator[Fault]:
     for part, names in (("columns", profile.columns), ("constants", profile.constants)):
         for name in names:
             if name not in BY_NAME:
-                detail = f"There is no field {name!r}. Fields are {', '.join(BY_NAME)}."
+                detail = f"There is no field {name!r}. Use one of: {', '.join(BY_NAME)}."
                 yield Fault(f"/{part}/{name}", "unknown_field", detail)
 
 
@@ -194,32 +198,32 @@ def _column_faults(at: str, column: Column) -> Iterator[Fault]:
     if column.pattern is not None and (why := why_unsafe(column.pattern)):
         yield Fault(f"{at}/pattern", "bad_pattern", why)
     if any(len(pair) != 2 for pair in column.pairs):  # noqa: PLR2004 - a name's and a value's
-        yield Fault(f"{at}/pairs", "bad_pairs", "A pair is a column of names and one of values.")
+        yield Fault(f"{at}/pairs", "bad_pairs", "A pair names two columns, of names and of values.")
     if column.dates is not None and not DATE_FORMAT.fullmatch(column.dates):
-        yield Fault(f"{at}/dates", "bad_dates", "Write it as YYYY-MM-DD or DD.MM.YYYY hh:mm.")
+        yield Fault(f"{at}/dates", "bad_dates", "Use a format such as DD.MM.YYYY hh:mm.")
     if column.currency is not None and find_currency(column.currency) is None:
-        yield Fault(f"{at}/currency", "unknown_currency", "An ISO 4217 code is wanted, as EUR.")
+        yield Fault(f"{at}/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
 
 
 def why_unsafe(pattern: str) -> str | None:
-    """Why a pattern isn't taken: it can't be read, or a hostile cell could keep it busy for long.
+    """Why a pattern is refused, if it is: it can't be read, or a hostile cell could keep it busy.
 
-    What is allowed takes time bounded by the square of the cell's length, and runs only on cells of
-    up to 2,000 characters; every engine reads it alike.
+    An allowed pattern takes time at most quadratic in the cell's length, runs only on cells of up
+    to 2,000 characters, and means the same to every engine.
     """
     if len(pattern) > LONGEST_PATTERN:
-        return f"A pattern has at most {LONGEST_PATTERN} characters."
+        return f"Use at most {LONGEST_PATTERN} characters."
     if _UNSAFE.search(pattern) or _ways_of(pattern) > _MOST_WAYS:
-        return "Leave out look-around, back-references, repeated groups and a third * or +."
+        return "Avoid look-around, back-references, repeated groups and more than two * or +."
     try:
         groups = re.compile(pattern, re.ASCII).groups
     except re.error as error:
-        return f"It is no regular expression: {error}."
-    return None if groups == 1 else "Put what counts in one pair of parentheses."
+        return f"This is not a regular expression: {error}."
+    return None if groups == 1 else "Put the part to keep in one pair of parentheses."
 
 
 def _ways_of(pattern: str) -> int:
-    """In how many ways a pattern without repeated groups may be tried on a cell, at most."""
+    """The most ways in which a pattern without repeated groups may be tried on one cell."""
     ways, bars = 1, [0]
     for part in _PATTERN_PART.finditer(pattern):
         match part[0]:
@@ -246,7 +250,7 @@ _DEFAULTS: Final = {a.name: getattr(Profile(), a.name) for a in fields(Profile)}
 
 @frozen
 class SavedProfile:
-    """A version of a source's profile, and who wrote it when. Version 0 is nobody's: canonical."""
+    """A version of a source's profile, its author and time. Version 0 is the initial one."""
 
     version: int
     profile: Profile
@@ -255,15 +259,15 @@ class SavedProfile:
 
 
 CANONICAL: Final = Profile()
-"""The profile of files that use the schema's own names or their aliases."""
+"""The profile for files that use the schema's own names or their aliases."""
 UNPROFILED: Final = SavedProfile(0, CANONICAL, "", None)
-"""What every source begins with."""
+"""The profile every source begins with."""
 
 
 def version_taken(saved: SavedProfile) -> Conflict:
-    """The refusal of a version that somebody else has saved meanwhile."""
+    """The refusal of a profile version that another caller has saved in the meantime."""
     return Conflict(
-        f"Version {saved.version} of the profile has been saved by somebody else.",
-        "Look at it, and save yours again.",
+        f"Another caller has just saved version {saved.version} of the profile.",
+        "Look at that version, then save yours again.",
         code="profile_changed",
     )

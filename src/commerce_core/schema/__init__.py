@@ -1,1 +1,1 @@
-"""What a feed may contain: fields, how a cell of each reads, and the problems a record can have."""
+"""What a feed may contain: its fields, how their cells are read, and a record's problems."""

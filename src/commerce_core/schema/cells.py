@@ -1,8 +1,8 @@
-"""The reference reading of one cell: text in, value out, or the one problem that it has.
+"""The reference reading of one cell: text in; out comes a value, or the one problem it has.
 
-The grammar of each kind is a regular expression of ASCII classes, anchored, applied before any
-conversion; so every engine can use the very same one, and none takes `1_000`, full-width digits,
-`NaN` or `inf` for a number because its conversion happens to.
+The grammar of each kind is an anchored regular expression of ASCII classes, applied before any
+conversion. So every engine uses the same grammar, and none accepts `1_000`, full-width digits,
+`NaN` or `inf` as a number just because its conversion happens to.
 """
 
 import json
@@ -40,7 +40,7 @@ URL: Final = re.compile(
 _OPTION: Final = r"[^:;\x00]{1,100}: ?[^;\x00]{1,500}"
 OPTIONS: Final = re.compile(rf"{_OPTION}(?:; ?{_OPTION}){{0,9}};?", re.ASCII)
 PATH: Final = " > "
-"""What stands between the parts of a category."""
+"""The separator between the parts of a category."""
 YES_NO: Final = {
     "yes": True,
     "true": True,
@@ -52,11 +52,11 @@ YES_NO: Final = {
     "n": False,
 }
 
-_UNKEPT: Final = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
 _COMMA_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,2}", re.ASCII)
 _ZEROS_LOST: Final = re.compile(r"[0-9]{7}|[0-9]{9,11}", re.ASCII)
-# Looking behind, a run of blanks is tried from its first one only; from each it would take n*n.
+# The lookbehind tries a run of blanks only from its first one; from each, it would take n*n steps.
 _BETWEEN_URLS: Final = re.compile(
     rf"(?<![{BLANKS},])[{BLANKS},]+(?=https?://)", re.ASCII | re.IGNORECASE
 )
@@ -69,13 +69,13 @@ _UNITS: Final = {
 _GRAM_DECIMALS: Final = Decimal("0.001")
 _TOO_HEAVY: Final = Decimal(10**12)
 _DECIMAL_PLACES: Final = 4
-# Wide enough for any product of a weight and a unit, so that it is rounded just once.
+# Wide enough for any weight times any unit, so that the product is rounded only once.
 _EXACT: Final = Context(prec=50)
 
 
 @frozen
 class Misread:
-    """Why a cell can't be taken as it is: a problem's code, and a hint if a better one is known."""
+    """Why a cell can't be read: a problem's code, and a hint if it isn't the code's default."""
 
     code: str
     hint: str | None = None
@@ -83,7 +83,7 @@ class Misread:
 
 @frozen
 class Warned:
-    """A value that was read, and what is doubtful about it."""
+    """A value that was read, and the code of a warning about it."""
 
     value: Value
     code: str
@@ -93,7 +93,7 @@ Reading = Value | Misread | Warned
 
 
 def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
-    """The function that reads a trimmed, non-blank cell of this kind; local times are in `zone`."""
+    """Returns the function that reads a trimmed, non-blank cell; local times are in `zone`."""
     match kind:
         case schema.Text(longest):
             return lambda text: _read_text(text, longest)
@@ -128,14 +128,14 @@ def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
 
 
 def read_sku(cell: str) -> str | None:
-    """The sku in a cell, less the apostrophe a spreadsheet put before it; None if unreadable."""
+    """The sku in a cell, without a spreadsheet's leading apostrophe; None if it can't be read."""
     sku = cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
     return sku if 1 <= len(sku) <= schema.LONGEST_SKU and unkept(sku) is None else None
 
 
 def unkept(text: str) -> Misread | None:
-    """Why no database takes a text: a NUL in it, or half a character, which JSON can spell."""
-    found = _UNKEPT.search(text)
+    """Why a text can't be stored, if it can't: it has a NUL, or half of a surrogate pair."""
+    found = _UNSTORABLE.search(text)
     if found is None:
         return None
     return Misread("nul_character" if found[0] == "\0" else "half_character")
@@ -143,7 +143,9 @@ def unkept(text: str) -> Misread | None:
 
 def _read_text(text: str, longest: int) -> Reading:
     if len(text) > longest:
-        return Misread("too_long", f"At most {longest:,} characters fit; this has {len(text):,}.")
+        return Misread(
+            "too_long", f"Shorten the text to {longest:,} characters; it has {len(text):,}."
+        )
     return text
 
 
@@ -172,7 +174,7 @@ def _read_amount(text: str) -> Reading:
 
 
 def _bounded(amount: Decimal) -> Decimal | Misread:
-    """The amount with at most four decimals shown, which is as many as any currency has."""
+    """The amount with at most four decimals, the most that any currency has."""
     if amount > LARGEST_AMOUNT:
         return Misread("too_large_number")
     shown = _plain(amount) if _decimals(amount) > _DECIMAL_PLACES else amount
@@ -180,8 +182,8 @@ def _bounded(amount: Decimal) -> Decimal | Misread:
 
 
 def _plain(number: Decimal) -> Decimal:
-    """The same number without an exponent, and without zeros after the decimals that count."""
-    # By its text: normalize() would round to 28 digits, and 19.990...01 would pass for 19.99.
+    """The same number without an exponent and without trailing zeros."""
+    # Through text: normalize() rounds to 28 digits, so 19.990...01 would become 19.99.
     whole, _, decimals = f"{number:f}".partition(".")
     return Decimal(f"{whole}.{decimals.rstrip('0')}")
 
@@ -226,10 +228,12 @@ def _read_currency(text: str) -> Reading:
 def _read_gtin(text: str) -> Reading:
     digits = text.removeprefix("'").strip(BLANKS)
     if EXPONENT.fullmatch(digits):
-        return Misread("not_a_gtin", "A spreadsheet rounded this number; send its digits as text.")
+        return Misread(
+            "not_a_gtin", "A spreadsheet rounded this number; send all its digits, as text."
+        )
     if _ZEROS_LOST.fullmatch(digits) and gtin_fits(digits):
         whole = digits.zfill(8 if len(digits) < 8 else 12)  # noqa: PLR2004 lengths of GTINs
-        return Misread("not_a_gtin", f"A spreadsheet dropped zeros in front; write {whole}.")
+        return Misread("not_a_gtin", f"A spreadsheet dropped the leading zeros; write {whole}.")
     if not GTIN.fullmatch(digits):
         return Misread("not_a_gtin")
     return digits if gtin_fits(digits) else Warned(digits, "gtin_check_digit")
@@ -247,7 +251,7 @@ def _read_category(text: str) -> Reading:
 
 
 def category_path(text: str) -> str:
-    """A path as we write it, without blank parts: `A > B > C`."""
+    """The path in its canonical spelling, without blank parts: `A > B > C`."""
     parts = (part.strip(BLANKS) for part in text.split(">"))
     return PATH.join(filter(None, parts))
 
@@ -269,12 +273,12 @@ def _read_instant(text: str, zone: tzinfo) -> Reading:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        return Misread("not_a_time", "There is no such day or time.")
+        return Misread("not_a_time", "That day or time doesn't exist.")
 
 
 def _read_url(text: str) -> Reading:
     if len(text) > schema.LONGEST_URL:
-        return Misread("too_long", f"An address has at most {schema.LONGEST_URL:,} characters.")
+        return Misread("too_long", f"Shorten the address to {schema.LONGEST_URL:,} characters.")
     return text if URL.fullmatch(text) else Misread("not_a_url")
 
 
@@ -293,13 +297,13 @@ def _read_yes_no(text: str) -> Reading:
 
 def _read_attributes(text: str) -> Reading:
     try:
-        made: object = json.loads(text)
+        parsed: object = json.loads(text)
     except (ValueError, RecursionError):
         return Misread("not_attributes")
-    if not isinstance(made, dict):
+    if not isinstance(parsed, dict):
         return Misread("not_attributes")
-    told = cast("dict[str, object]", made)
-    texts = [text for pair in told.items() for text in pair if isinstance(text, str)]
-    if len(texts) < 2 * len(told) or any(map(unkept, texts)):
+    members = cast("dict[str, object]", parsed)
+    texts = [text for pair in members.items() for text in pair if isinstance(text, str)]
+    if len(texts) < 2 * len(members) or any(map(unkept, texts)):
         return Misread("not_attributes")
-    return {name: str(value) for name, value in told.items()}
+    return {name: str(value) for name, value in members.items()}

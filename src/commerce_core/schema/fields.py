@@ -1,7 +1,7 @@
-"""What a feed may say: its fields, the kind of each, and the problems a record can have.
+"""The fields a feed may contain, and the kind of each.
 
-All of it is data. `cells` reads one cell by it, a vectorised engine can be compiled from it, the
-documentation lists it. The union of kinds is closed: whoever reads kinds matches them all.
+All of it is data: `cells` reads a cell by it, a vectorised engine can be compiled from it, the
+documentation lists it. The union of kinds is closed, so code that reads kinds matches all of them.
 """
 
 from collections.abc import Mapping
@@ -12,46 +12,49 @@ from typing import Final, Literal
 from attrs import field, frozen
 
 Mode = Literal["full", "delta"]
-
+"""Whether a feed is the whole assortment or contains only what changed."""
 
 LONGEST_CELL: Final = 100_000
-"""Characters in one cell; a longer one is a problem of its record."""
+"""The most characters in one cell; a longer one is a problem of its record."""
 LONGEST_SKU: Final = 255
 LONGEST_SHORT_TEXT: Final = 1_000
 LONGEST_URL: Final = 2_048
 MOST_URLS: Final = 20
 LARGEST_WHOLE: Final = 2**63 - 1
 Value = str | int | bool | Decimal | datetime | tuple[str, ...] | Mapping[str, str] | None
-"""What a cell means: None where it is blank."""
+"""What a cell means; None if it is blank."""
 
 
 @frozen
 class Text:
-    """Characters, kept as sent but for the blanks around them."""
+    """Text, kept exactly as sent, except that blanks around it are trimmed."""
 
     longest: int
 
 
 @frozen
 class Word:
-    """One of a few values; each is understood in several spellings (`squash` makes them equal)."""
+    """One of a few words, in any of its spellings.
+
+    Case, blanks, hyphens and underscores don't matter.
+    """
 
     spellings: Mapping[str, str] = field(hash=False)
 
 
 @frozen
 class Amount:
-    """A price: a decimal in major units, zero or more, with no more decimals than its currency."""
+    """A price in major units: a decimal, zero or more, with at most its currency's decimals."""
 
 
 @frozen
 class Whole:
-    """A whole number; a negative one reads as 0, with a warning."""
+    """A whole number; a negative one counts as 0, with a warning."""
 
 
 @frozen
 class Grams:
-    """A weight; a unit in the cell (g, kg, lb, oz) is converted."""
+    """A weight in grams, or with its own unit (g, kg, lb or oz), which is converted."""
 
 
 @frozen
@@ -66,22 +69,25 @@ class Gtin:
 
 @frozen
 class Category:
-    """A path from the general to the special, `A > B > C`."""
+    """A path from the general to the specific, `A > B > C`."""
 
 
 @frozen
 class Options:
-    """What tells a variant from its siblings, in order: `Colour: Red; Size: 42`."""
+    """The options that distinguish a variant, in order: `Colour: Red; Size: 42`."""
 
 
 @frozen
 class Instant:
-    """A moment: ISO 8601, a date alone being its first moment; the partner's time zone if none."""
+    """A time in ISO 8601; a date alone means its first moment.
+
+    Without an offset, it is in the partner's time zone.
+    """
 
 
 @frozen
 class Url:
-    """One http or https address."""
+    """A complete http or https address."""
 
 
 @frozen
@@ -91,12 +97,12 @@ class Urls:
 
 @frozen
 class YesNo:
-    """yes or no, true or false, 1 or 0."""
+    """yes or no, y or n, true or false, 1 or 0."""
 
 
 @frozen
 class Attributes:
-    """What a profile keeps by the partner's own names: a JSON object of texts."""
+    """Columns kept under the partner's own names: a JSON object of texts."""
 
 
 Kind = (
@@ -107,7 +113,7 @@ Kind = (
 
 @frozen
 class Field:
-    """A field of the canonical feed: its name, how its cells read, what partners also call it."""
+    """A field of the canonical feed: its name, how its cells are read, its other names."""
 
     name: str
     kind: Kind
@@ -136,46 +142,50 @@ AVAILABILITIES: Final = {
     "endoflife": "discontinued",
 }
 FIELDS: Final = (
-    Field("sku", Text(LONGEST_SKU), "the partner's stable key of the product",
+    Field("sku", Text(LONGEST_SKU), "the partner's permanent key for the product",
           ("id", "item_id", "offer_id", "product_id", "product_sku", "seller_sku")),
-    Field("product_name", Text(LONGEST_SHORT_TEXT), "what it is called",
+    Field("product_name", Text(LONGEST_SHORT_TEXT), "the product's name",
           ("title", "name", "product_title")),
-    Field("group_id", Text(LONGEST_SKU), "the family of variants it belongs to",
+    Field("group_id", Text(LONGEST_SKU), "the group of variants it belongs to",
           ("item_group_id", "parent_sku")),
-    Field("options", Options(), "what tells it from its siblings, in order"),
-    Field("description", Text(LONGEST_CELL), "kept as sent, escaped where shown",
+    Field("options", Options(), "what distinguishes the variant within its group, in order"),
+    Field("description", Text(LONGEST_CELL), "text or HTML, kept as sent and escaped where shown",
           ("product_description", "long_description", "body")),
-    Field("brand", Text(LONGEST_SHORT_TEXT), "who makes it",
+    Field("brand", Text(LONGEST_SHORT_TEXT), "the manufacturer or brand",
           ("manufacturer", "brand_name", "vendor")),
     Field("condition", Word(CONDITIONS), "new, used or refurbished"),
-    Field("category", Category(), "a path `A > B > C`",
+    Field("category", Category(), "a path, `A > B > C`",
           ("product_type", "product_category", "category_path")),
     Field("gtin", Gtin(), "8, 12, 13 or 14 digits", ("ean", "upc", "barcode", "ean13", "gtin13")),
-    Field("mpn", Text(LONGEST_SHORT_TEXT), "the maker's part number",
+    Field("mpn", Text(LONGEST_SHORT_TEXT), "the manufacturer's part number",
           ("manufacturer_part_number", "part_number")),
     Field("price", Amount(), "the regular price, in major units",
           ("regular_price", "list_price", "unit_price")),
-    Field("currency", CurrencyCode(), "ISO 4217", ("currency_code", "price_currency")),
-    Field("sale_price", Amount(), "the price within the sale's window",
+    Field("currency", CurrencyCode(), "the currency of the prices, as an ISO 4217 code",
+          ("currency_code", "price_currency")),
+    Field("sale_price", Amount(), "the price during the sale",
           ("special_price", "discounted_price")),
-    Field("sale_starts_at", Instant(), "from then on the sale price counts",
+    Field("sale_starts_at", Instant(), "when the sale begins; blank means it has already begun",
           ("sale_start", "sale_start_date")),
-    Field("sale_ends_at", Instant(), "from then on it no longer does",
+    Field("sale_ends_at", Instant(), "when the sale ends; blank means it has no end",
           ("sale_end", "sale_end_date")),
     Field("availability", Word(AVAILABILITIES),
           "in_stock, out_of_stock, preorder, backorder or discontinued", ("stock_status",)),
-    Field("quantity", Whole(), "units in stock; blank is untracked",
+    Field("quantity", Whole(), "units in stock; blank means stock isn't tracked",
           ("stock", "qty", "stock_quantity", "inventory", "inventory_quantity")),
-    Field("weight", Grams(), "in grams, or with its unit", ("shipping_weight", "weight_grams")),
-    Field("product_url", Url(), "the product's page", ("link", "url", "product_link")),
-    Field("image_url", Url(), "the main picture", ("image_link", "image", "picture")),
-    Field("additional_image_urls", Urls(), "up to twenty more pictures",
+    Field("weight", Grams(), "the weight, in grams or with its unit",
+          ("shipping_weight", "weight_grams")),
+    Field("product_url", Url(), "the address of the product's page",
+          ("link", "url", "product_link")),
+    Field("image_url", Url(), "the address of the main picture",
+          ("image_link", "image", "picture")),
+    Field("additional_image_urls", Urls(), "the addresses of up to twenty more pictures",
           ("additional_image_link", "additional_images")),
-    Field("attributes", Attributes(), "columns that the profile keeps by their own names"),
+    Field("attributes", Attributes(), "columns that the profile keeps under their own names"),
     Field("deleted", YesNo(), "yes removes the product", ("delete", "is_deleted")),
 )  # fmt: skip
 BY_NAME: Final[Mapping[str, Field]] = {field.name: field for field in FIELDS}
 PRODUCT_FIELDS: Final = tuple(f.name for f in FIELDS if f.name not in ("sku", "deleted"))
-"""The fields that a product keeps, in order; `sku` is its key and `deleted` an instruction."""
+"""The fields a product keeps, in order; `sku` is its key, and `deleted` an instruction."""
 AMOUNTS: Final = tuple(f.name for f in FIELDS if isinstance(f.kind, Amount))
-"""The fields that have the decimals of the record's currency."""
+"""The fields whose decimals are those of the record's currency."""

@@ -1,4 +1,4 @@
-"""The problems that a record can have: public codes, each with its severity and its hint."""
+"""The problems a record can have: public codes, each with its severity and a hint."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -13,15 +13,15 @@ LONGEST_SHOWN_VALUE: Final = 200
 Severity = Literal["error", "warning"]
 
 Noted = tuple[str, str | None, Severity]
-"""What is counted of a problem: its code, its column as the partner names it, its severity."""
+"""What problems are counted by: the code, the column as the partner names it, the severity."""
 
 
 @frozen
 class Problem:
-    """What is wrong with a record: where, in the partner's own words, why, and what to do.
+    """What is wrong with a record: where, in the partner's own terms, why, and how to fix it.
 
-    `line` is the physical line, from 1, on which the record begins; `column` the header as the
-    partner wrote it (None: the whole record); `value` the cell, cut at 200 characters. An error
+    `line` is the physical line, from 1, on which the record begins; `column` is the header as the
+    partner wrote it (None: the whole record); `value` is the cell, cut at 200 characters. An error
     rejects the record, a warning doesn't.
     """
 
@@ -38,46 +38,52 @@ class Problem:
         cls, code: str, *, line: int, column: str | None = None, field: str | None = None,
         value: str | None = None, hint: str | None = None,
     ) -> "Problem":  # fmt: skip
-        """A problem of a known code, with the severity and (unless given) the hint of that code."""
-        severity, usual_hint = PROBLEMS[code]
+        """A problem with a known code, which supplies the severity and the default hint."""
+        severity, default_hint = PROBLEMS[code]
         shown = None if value is None else UNSTORABLE.sub("\ufffd", value[:LONGEST_SHOWN_VALUE])
-        return cls(line, column, field, code, shown, hint or usual_hint, severity)
+        return cls(line, column, field, code, shown, hint or default_hint, severity)
 
 
 PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "ragged_record": (
         "error",
-        "Quote cells that contain the delimiter; every record has as many cells as the header.",
+        "Every record needs as many cells as the header; quote cells that contain the delimiter.",
     ),
-    "malformed_quotes": ("error", 'Double the quotes inside a quoted cell: "a 12"" single".'),
-    "malformed_json": ("error", "Write one JSON object on each line, with no key twice."),
-    "nul_character": ("error", "Remove the NUL characters; no database stores them."),
-    "half_character": ("error", "JSON spells half a character here; send it whole."),
-    "oversized_cell": ("error", f"A cell has at most {LONGEST_CELL:,} characters."),
-    "missing_value": ("error", "This column must not be blank."),
+    "malformed_quotes": ("error", 'Double each quote inside a quoted cell: "a 12"" single".'),
+    "malformed_json": ("error", "Write one JSON object per line, without repeated keys."),
+    "nul_character": ("error", "Remove the NUL characters; they can't be stored."),
+    "half_character": (
+        "error",
+        "A \\u escape is half of a surrogate pair; write both halves, or the character itself.",
+    ),
+    "oversized_cell": ("error", f"Shorten the cell to at most {LONGEST_CELL:,} characters."),
+    "missing_value": ("error", "Fill in this column; it must not be blank."),
     "too_long": ("error", "Shorten the text."),
     "unknown_word": ("error", "Use one of the values listed for this field."),
     "not_a_number": ("error", "Write digits with a point before the decimals, such as 1299.00."),
-    "negative_number": ("error", "A price is 0 or more."),
-    "too_large_number": ("error", "The number is beyond what a price, quantity or weight can be."),
-    "too_many_decimals": ("error", "Round the amount to the decimals that its currency has."),
+    "negative_number": ("error", "Write a price of 0 or more."),
+    "too_large_number": ("error", "Check the number; no price, quantity or weight is this large."),
+    "too_many_decimals": ("error", "Round the amount to the number of decimals its currency has."),
     "exponent_number": (
         "warning",
-        "Read exactly, but a spreadsheet wrote this; format the column as a number.",
+        "A spreadsheet wrote the number with an exponent; format the column as a number.",
     ),
     "not_a_whole_number": ("error", "Write a whole number, such as 12."),
-    "negative_quantity": ("warning", "Read as 0."),
+    "negative_quantity": ("warning", "A negative quantity counts as 0."),
     "not_a_weight": ("error", "Write grams as a number, or a number with g, kg, lb or oz."),
-    "unknown_currency": ("error", "Write the three letters of an ISO 4217 currency, such as EUR."),
+    "unknown_currency": ("error", "Write a three-letter ISO 4217 currency code, such as EUR."),
     "ambiguous_currency": (
         "error",
-        "Write the three letters of the currency, or name it in the source's profile.",
+        "Write the three-letter currency code, or declare the currency in the source's profile.",
     ),
-    "currency_conflict": ("error", "The record names two currencies; send one."),
-    "pattern_mismatch": ("error", "The text isn't what the source's profile expects."),
+    "currency_conflict": ("error", "The record names two different currencies; send only one."),
+    "pattern_mismatch": (
+        "error",
+        "Write the text as the profile's pattern expects, or change the pattern.",
+    ),
     "missing_currency": ("error", "Add a currency column, or give the partner a default currency."),
-    "not_a_gtin": ("error", "A GTIN has 8, 12, 13 or 14 digits; format the column as text."),
-    "gtin_check_digit": ("warning", "The check digit doesn't fit; a digit is probably mistyped."),
+    "not_a_gtin": ("error", "Write all 8, 12, 13 or 14 digits; format the column as text."),
+    "gtin_check_digit": ("warning", "The check digit is wrong; a digit was probably mistyped."),
     "not_options": ("error", "Write options as `Name: value; Name: value`."),
     "not_a_time": (
         "error",
@@ -85,20 +91,23 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "not_a_url": (
         "error",
-        "Write a whole address that begins with http:// or https://, without blanks.",
+        "Write a complete address that begins with http:// or https:// and has no blanks.",
     ),
-    "too_many_urls": ("error", f"At most {MOST_URLS} addresses fit."),
+    "too_many_urls": ("error", f"Send at most {MOST_URLS} addresses."),
     "not_attributes": ("error", 'Write a JSON object of texts, such as {"colour": "red"}.'),
     "not_yes_or_no": ("error", "Write yes or no."),
-    "sale_not_below_price": ("warning", "The sale price is ignored; it must be below the price."),
+    "sale_not_below_price": (
+        "warning",
+        "The sale price is ignored, since it isn't below the price.",
+    ),
     "sale_ends_before_start": (
         "warning",
-        "The sale price is ignored; its window ends before it starts.",
+        "The sale price is ignored, since the sale ends before it starts.",
     ),
-    "duplicate_sku": ("warning", "Send each sku once; the last one counts."),
-    "unknown_sku": ("error", "No product has this sku. To create it, send its product_name too."),
-    "changed_since": ("warning", "A later publication has changed the product; it stays as it is."),
+    "duplicate_sku": ("warning", "Send each sku once; only its last record counts."),
+    "unknown_sku": ("error", "No product has this sku. To create one, send a product_name too."),
+    "changed_since": ("warning", "A later publication changed the product, so it stays as it is."),
     "sku_of_other_source": ("error", "Another source of the partner owns this sku."),
-    "price_leap": ("warning", "The price moves too far at once, so the old one is kept."),
+    "price_leap": ("warning", "The price changes too much at once, so the old one is kept."),
 }  # fmt: skip
 """The public, stable codes: severity, and what to do."""

@@ -9,18 +9,18 @@ from commerce_core.schema.fields import Value
 from commerce_core.schema.problems import Problem
 
 Fate = Literal["blank", "folded", "skipped", "overtaken"]
-"""What becomes of a record that changes nothing: nothing in it, part of the one before, no offer,
-older than what is known already."""
+"""Why a record changes nothing: it is blank, is folded into the one before it, isn't an offer, or
+is older than the data already in the catalog."""
 
 
 @frozen
 class Record:
-    """One record of a feed as read: where it stands, what it says, what is wrong with it.
+    """One record of a feed as read: its line, its values and its problems.
 
-    `values` holds the fields whose column the file has, None where the cell is blank; of a
-    rejected record, those that could be read. `sku` is None where it can't be read.
-    `fate` says what becomes of a record that is no offer, `reason` why it is left out.
-    `fingerprint` is that of its text, None where it has a problem (see `fingerprints`).
+    `values` has the fields for which the file has a column, None for blank cells; in a rejected
+    record only the fields that could be read. `sku` is None if it can't be read. `fate` is set if
+    the record isn't an offer, and `reason` is why it was left out. `fingerprint` is the hash of its
+    text, None if it has a problem (see `parsing.fingerprints`).
     """
 
     line: int
@@ -33,7 +33,7 @@ class Record:
 
     @property
     def blank(self) -> bool:
-        """Whether no cell of it says anything."""
+        """Whether all its cells are blank."""
         return self.fate == "blank"
 
     @property

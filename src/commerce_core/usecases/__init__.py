@@ -1,1 +1,1 @@
-"""Everything that the platform does, one module a noun; `commerce.Commerce` lists them."""
+"""Everything the platform does, one module per noun; `commerce.Commerce` lists them."""

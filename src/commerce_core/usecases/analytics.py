@@ -1,4 +1,4 @@
-"""Reporting: what was sold, by partner, over time, and whose share of it is whose."""
+"""Analytics: sales by partner and over time, and each partner's share of the revenue."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,12 +17,12 @@ from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
 
 MOST_ROWS: Final = 100_000
-"""Rows of one report; a finer grain over a longer range is refused."""
+"""The most rows of one report; a finer grain or a longer range is refused."""
 
 
 @frozen
 class Analytics:
-    """Figures folded from the ledger of sales, per currency, never converted."""
+    """Figures computed from the sales ledger, per currency and never converted."""
 
     _context: Context
 
@@ -35,7 +35,7 @@ class Analytics:
         currency: str | None = None,
         tz: str = "UTC",
     ) -> Report:
-        """Orders, units, gross and net by partner and currency, from `since` and before `until`."""
+        """Orders, units, gross and net by partner and currency, from `since` to before `until`."""
         with self._context.store.begin() as unit:
             question = self._question(unit, (since, until), partner, currency, tz)
             totals = unit.sales.totals(question)
@@ -65,7 +65,7 @@ class Analytics:
         currency: str | None = None,
         tz: str = "UTC",
     ) -> Report:
-        """The same by period, in the days of `tz`; periods without any sale are there too."""
+        """The same by period, in the local time of `tz`, including periods without sales."""
         with self._context.store.begin() as unit:
             question = self._question(unit, (since, until), partner, currency, tz)
             question = evolve(question, grain=grain)
@@ -96,7 +96,7 @@ class Analytics:
         currency: str | None = None,
         tz: str = "UTC",
     ) -> Report:
-        """Each partner's net, and its percentage of all that the one who asks may see."""
+        """Each partner's net, and its percentage of all revenue that the principal may see."""
         with self._context.store.begin() as unit:
             asked = self._question(unit, (since, until), partner, currency, tz)
             everyone = evolve(asked, partner_id=self._context.principal.partner_id)
@@ -124,16 +124,16 @@ class Analytics:
         code: str | None,
         tz: str,
     ) -> SalesQuestion:
-        """The question in full: by default from the first entry until now, its moment included."""
+        """The question with its defaults: from the first entry until now, inclusive."""
         since, until = span
         end = until or self._context.clock() + datetime.resolution
-        # Not even when others began to sell is a partner's to know.
+        # A partner mustn't even learn when other partners began to sell.
         first = unit.sales.first_at(self._context.principal.partner_id)
         start = since or min(first or end, end)
         refuse_if(
-            "The report can't be made so.",
-            (start > end, Fault("/from", "bad_range", "`from` is not after `to`.")),
-            (not _is_zone(tz), Fault("/tz", "unknown_time_zone", "An IANA name is wanted.")),
+            "The report's parameters aren't valid.",
+            (start > end, Fault("/from", "bad_range", "`from` must not be after `to`.")),
+            (not _is_zone(tz), Fault("/tz", "unknown_time_zone", "Use an IANA name.")),
         )
         known = None if code is None else currency(code).code
         return SalesQuestion(
@@ -142,7 +142,7 @@ class Analytics:
 
 
 def _sellers(question: SalesQuestion, totals: Sequence[SalesTotal]) -> list[tuple[str, str]]:
-    """Whose rows there are, in which currency: who sold, and who was asked for by name."""
+    """The partners and currencies with rows: all with sales, and the pair that was asked for."""
     found = {(total.partner_id, total.currency) for total in totals}
     if question.partner_id is not None and question.currency is not None:
         found.add((question.partner_id, question.currency))
@@ -184,5 +184,5 @@ def _is_zone(name: str) -> bool:
 
 def _check_rows(rows: int) -> None:
     if rows > MOST_ROWS:
-        detail = f"The report would have {rows:,} rows; at most {MOST_ROWS:,} are given."
-        raise InvalidInput.at("/grain", "too_many_periods", f"{detail} Take a coarser grain.")
+        detail = f"The report would have {rows:,} rows; at most {MOST_ROWS:,} are allowed."
+        raise InvalidInput.at("/grain", "too_many_periods", f"{detail} Use a coarser grain.")

@@ -106,8 +106,8 @@ class Context:
         """A new identifier."""
         return mint(kind, self.clock(), self.entropy)
 
-    def told(self) -> NewEvent:
-        """An event about to be told, now."""
+    def new_event(self) -> NewEvent:
+        """The id and time of a new event; its methods make the event itself."""
         return NewEvent(self.mint("evt"), self.clock())
 
     def note(

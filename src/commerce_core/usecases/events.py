@@ -27,13 +27,13 @@ from commerce_core.base.paging import (
 from commerce_core.usecases.context import Context, Listed
 
 LATEST: Final = "latest"
-"""The cursor behind everything that has been announced by now."""
+"""The cursor after everything that has happened so far."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @frozen
 class Events:
-    """What was announced, in one order for all."""
+    """What happened, in one order for all readers."""
 
     _context: Context
 
@@ -44,7 +44,7 @@ class Events:
         kinds: tuple[EventKind, ...] = (),
         partner: str | None = None,
     ) -> Iterator[Event]:
-        """All events behind the cursor that there are to see, until there are no more."""
+        """All visible events after the cursor, until there are no more."""
         while True:
             listed = self._next(cursor, LARGEST_EVENTS, kinds, partner)
             yield from listed.items
@@ -60,21 +60,21 @@ class Events:
         kinds: tuple[EventKind, ...] = (),
         partner: str | None = None,
     ) -> Listed[Event]:
-        """The next events behind the cursor; an empty page is for whoever has caught up.
+        """The next events after the cursor; the page is empty if there are none yet.
 
-        There always is a cursor to go on with. `latest` is behind all there are now; without one
-        it begins with the oldest that is kept. Malformed `cursor_expired` where some were missed.
+        There is always a cursor to go on with. Without one, the page starts with the oldest event
+        kept; `latest` stands for the end. Malformed `cursor_expired` if events were missed.
         """
         return self._next(cursor, check_limit(limit, LARGEST_EVENTS), kinds, partner)
 
     def cursor_behind_all(
         self, *, kinds: tuple[EventKind, ...] = (), partner: str | None = None
     ) -> str:
-        """The cursor behind all events that there are now."""
+        """The cursor after all events so far."""
         return self._next(LATEST, 1, kinds, partner).next_cursor or ""
 
     def forget_old(self) -> int:
-        """Forgets the events that are older than they are kept; how many it were."""
+        """Deletes the events that are older than they are kept, and returns how many."""
         gone, before = 0, self._context.clock() - EVENTS_KEPT
         while True:
             with self._context.store.begin() as unit:
@@ -88,20 +88,20 @@ class Events:
     ) -> Listed[Event]:
         context = self._context
         with context.store.begin() as unit:
-            whose = context.partner_filter(unit, partner)
-            # Kinds that come to be known later don't end the cursors of those who want them all.
-            asked = ("events", whose, tuple(sorted(set(kinds))))
+            owner = context.partner_filter(unit, partner)
+            # By the kinds asked for: new kinds don't invalidate cursors for all kinds.
+            asked = ("events", owner, tuple(sorted(set(kinds))))
             if cursor == LATEST:
                 return Listed((), _cursor(asked, unit.events.latest()))
             unit.events.forget(context.clock() - EVENTS_KEPT, MOST_FORGOTTEN)
-            query = EventQuery(whose, self._visible(kinds or EVENT_KINDS))
+            query = EventQuery(owner, self._visible(kinds or EVENT_KINDS))
             page = unit.events.page(query, _number(read_cursor(asked, cursor)), limit)
         own = context.principal.partner_id
         seen = tuple(event.seen_by(own) for event in page.items)
         return Listed(seen, _cursor(asked, page.after))
 
     def _visible(self, kinds: tuple[EventKind, ...]) -> tuple[EventKind, ...]:
-        """Those of which the principal may read what they are about."""
+        """The kinds whose subjects the principal may read."""
         scopes = self._context.principal.scopes
         return tuple(kind for kind in kinds if scope_of(kind) in scopes)
 
@@ -111,9 +111,9 @@ def _cursor(asked: object, number: int) -> str | None:
 
 
 def _number(after: Position | None) -> int | None:
-    """The number behind which a page begins; Malformed where no page can have ended."""
+    """The number after which a page begins; Malformed if no page can have ended there."""
     if after is None:
         return None
     if not _NUMBER.fullmatch(after.id):
-        raise Malformed.at("/cursor", "bad_cursor", f"No page of events ended at {after.id!r}.")
+        raise Malformed.at("/cursor", "bad_cursor", f"No page of events ends at {after.id!r}.")
     return int(after.id)

@@ -1,4 +1,4 @@
-"""Feeds: a partner's file is received, kept as it came, and listed."""
+"""Feeds: receiving files, keeping them exactly as they were sent, and listing them."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -40,12 +40,12 @@ from commerce_core.usecases.jobs import Jobs, new_job
 
 LONGEST_CONTENT_TYPE: Final = 255
 _FUTURE_ALLOWED: Final = timedelta(days=1)
-"""How far a snapshot may lie ahead: clocks and time zones differ, but not by more."""
+"""How far ahead a snapshot may be: clocks and time zones differ, but not by more than this."""
 
 
 @frozen
 class Arrival:
-    """What is said of a file that comes in; what isn't is as its source has it."""
+    """What the sender specifies about a file; the rest is as its source has it."""
 
     partner: str
     source: str | None
@@ -56,7 +56,7 @@ class Arrival:
     content_type: str = "text/csv"
 
     def feed(self, context: Context, unit: UnitOfWork) -> Feed:
-        """The feed that it becomes, before its bytes are known.
+        """The new feed, without its size and digest, which aren't known yet.
 
         NotFound for an unknown partner or source, Conflict for a partner that isn't active.
         """
@@ -82,7 +82,7 @@ class Arrival:
 
 
 def _find_source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
-    """The partner's source of that id or name, `main` unless said; NotFound if it has none such."""
+    """The partner's source with that id or name (default: `main`); NotFound if it has none."""
     if source is not None and looks_like("src", source):
         found = unit.sources.get(parse("src", source))
     else:
@@ -93,29 +93,29 @@ def _find_source(unit: UnitOfWork, partner: Partner, source: str | None) -> Sour
 
 
 def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:
-    """The moment that a file's name tells, unless it lies in the future."""
+    """The moment in a file's name, unless it is in the future."""
     moment = source.moment_of(name, partner.time_zone)
     return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
 
 
 def check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
-    """InvalidInput for a snapshot of a moment that is still to come."""
+    """InvalidInput if the snapshot's time is in the future."""
     refuse_if(
-        "The snapshot's time can't be.",
+        "The snapshot's time isn't valid.",
         (
             snapshot_at is not None and snapshot_at > now + _FUTURE_ALLOWED,
-            Fault("/snapshot_at", "snapshot_in_future", "A snapshot shows a moment that has been."),
+            Fault("/snapshot_at", "snapshot_in_future", "Give a time that isn't in the future."),
         ),
     )
 
 
 def check_kept(size: int, got: str, promised: str | None) -> None:
-    """InvalidInput for a file of no bytes, and for one that isn't what was promised."""
+    """InvalidInput for an empty file, and for one whose digest isn't the announced one."""
     if size == 0:
-        raise InvalidInput.at("/file", "empty_file", "The file has no bytes.")
+        raise InvalidInput.at("/file", "empty_file", "The file is empty.")
     if promised is not None and promised.lower() != got:
         detail = (
-            f"The bytes received have the SHA-256 {got}, not the one promised. Send them again."
+            f"The bytes received have the SHA-256 {got}, not the announced one. Send them again."
         )
         raise InvalidInput.at("/sha256", "digest_mismatch", detail)
 
@@ -125,7 +125,7 @@ _ANY_FEED: Final = FeedQuery()
 
 @frozen
 class Receipt:
-    """What an upload is acknowledged with; `status` is the job's, `released` whether it begins."""
+    """The answer to an upload; `status` is the job's, `released` is whether it may start."""
 
     feed_id: str
     job_id: str
@@ -139,7 +139,7 @@ class Receipt:
 
 @frozen
 class Feeds:
-    """The files that partners send, exactly as they came, and what each of them did."""
+    """The files that partners send, exactly as received, and what each of them changed."""
 
     _context: Context
 
@@ -159,14 +159,14 @@ class Feeds:
         sha256: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Receipt:
-        """Keeps a feed's raw file, and a job of that kind that waits for its start unless `run`.
+        """Keeps a feed's raw file, and adds a job, which waits to be started unless `run`.
 
-        What isn't said of `mode` and `run` is as its source has it; `snapshot_at` is then what the
-        file's name tells by the source's pattern, else the time of receipt.
+        `mode` and `run` default to the source's. `snapshot_at` defaults to the moment in the file's
+        name, by the source's pattern, and else to the time of receipt.
 
-        Everything about the content ends in the job. Refused are only: an unknown partner or source
-        (NotFound), a partner that isn't active (Conflict), a file of no bytes or of another SHA-256
-        (InvalidInput), and one that is too large (TooLarge); then nothing is kept.
+        Problems with the content are reported by the job. Only these are refused, and then nothing
+        is kept: an unknown partner or source (NotFound), a partner that isn't active (Conflict), an
+        empty file or one with another SHA-256 (InvalidInput), and one too large (TooLarge).
         """
         check_promises(sha256, expected_rows)
         context = self._context
@@ -204,8 +204,10 @@ class Feeds:
         unit.sources.lock_shared(feed.source_id)
         unit.feeds.add(feed)
         job = new_job(self._context, unit, feed, kind, run=run)
-        told = self._context.told()
-        unit.events.add([told.of_feed("feed.received", feed, job_id=job.job_id, bytes=feed.bytes)])
+        event = self._context.new_event().of_feed(
+            "feed.received", feed, job_id=job.job_id, bytes=feed.bytes
+        )
+        unit.events.add([event])
         return Receipt(
             feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
             feed.bytes, run,
@@ -224,9 +226,9 @@ class Feeds:
         sha256: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Job:
-        """Uploads a feed, from a path or a binary stream, and runs its job here and now.
+        """Uploads a feed, from a path or a binary stream, and runs its job immediately.
 
-        Returns the finished job also where it failed; raises only what `upload` refuses.
+        Returns the finished job even if it failed; raises only what `upload` raises.
         """
         with self._context.opened(file) as stream:
             receipt = self.upload(
@@ -244,12 +246,12 @@ class Feeds:
         return Jobs(self._context).run(receipt.job_id)
 
     def get(self, feed_id: str) -> Feed:
-        """The feed."""
+        """The feed with that id."""
         with self._context.store.begin() as unit:
             return self._context.feed(unit, feed_id)
 
     def list(self, query: FeedQuery = _ANY_FEED, *, partner: str | None = None) -> Iterator[Feed]:
-        """All feeds that fit, newest first."""
+        """All matching feeds, newest first."""
         return self._context.walk(lambda unit: unit.feeds, self._context.own(query, partner))
 
     def page(
@@ -261,17 +263,17 @@ class Feeds:
         partner: str | None = None,
         count: bool = False,
     ) -> Listed[Feed]:
-        """A page of the feeds that fit, newest first."""
+        """A page of the matching feeds, newest first."""
         query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             return self._context.listed(unit.feeds, query, cursor, limit, count=count)
 
     def raw(self, feed_id: str) -> AbstractContextManager[BinaryIO]:
-        """The bytes of a feed exactly as they were received."""
+        """The bytes of a feed, exactly as received."""
         return self._context.files.open(self.get(feed_id).file_key)
 
     def changes(self, feed_id: str, kinds: tuple[ChangeKind, ...] = ()) -> Iterator[Version]:
-        """All that a feed changed, in the order in which it did."""
+        """Everything a feed changed, in the order of the changes."""
         cursor: str | None = None
         while True:
             listed = self.page_changes(feed_id, cursor, LARGEST_CHANGES, kinds=kinds)
@@ -288,7 +290,7 @@ class Feeds:
         *,
         kinds: tuple[ChangeKind, ...] = (),
     ) -> Listed[Version]:
-        """A page of what a feed changed, in the order in which it did."""
+        """A page of what a feed changed, in the order of the changes."""
         limit = check_limit(limit, LARGEST_CHANGES)
         with self._context.store.begin() as unit:
             query = ChangeQuery(feed_id=self._context.feed(unit, feed_id).feed_id, kinds=kinds)

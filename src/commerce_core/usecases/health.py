@@ -15,11 +15,11 @@ class Health:
     _context: Context
 
     def parts(self) -> Mapping[str, str]:
-        """Each part, and `ok` or what is wrong with it."""
+        """Every part, with `ok` or what is wrong with it."""
         return {name: error.detail if error else "ok" for name, error in self.check().items()}
 
     def check(self) -> Mapping[str, Unavailable | None]:
-        """Each part, and what is wrong with it."""
+        """Every part, with the error that it raises, if any."""
         parts = {"database": self._context.store.check, "files": self._context.files.check}
         found: dict[str, Unavailable | None] = {}
         for name, check in parts.items():

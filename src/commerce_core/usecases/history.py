@@ -1,4 +1,4 @@
-"""History: what the catalog was, how it came to be what it is, and what feeds did to it."""
+"""History: what the catalog was, where its values came from, and the stream of its changes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -56,10 +56,10 @@ from commerce_core.schema.fields import Value
 from commerce_core.usecases.context import Context, Listed
 
 LATEST: Final = "latest"
-"""The cursor behind everything that is published now."""
+"""The cursor after everything that is published so far."""
 ALL_CHANGES: Final = ChangeQuery()
 MOST_VERSIONS: Final = 5_000
-"""Versions of one product that a timeline is made of, the newest."""
+"""The most versions of one product in a timeline; older ones are left out."""
 
 
 @frozen
@@ -69,7 +69,7 @@ class History:
     _context: Context
 
     def forget_old(self) -> int:
-        """Forgets versions that were replaced longer ago than they are to be kept; how many."""
+        """Deletes versions superseded longer ago than history is kept, and returns how many."""
         kept, now = self._context.history_kept, self._context.clock()
         if kept is None:
             return 0
@@ -100,14 +100,14 @@ class History:
     def _revisions(self, product_id: str, after: Position | None, limit: int) -> Page[Revision]:
         with self._context.store.begin() as unit:
             self._product(unit, product_id)
-            # One more, since each tells how it differs from the one before it.
+            # One more, since each shows how it differs from the one before.
             page = unit.versions.history(parse("prod", product_id), after, limit + 1)
-            by_whom = unit.publications.get_many(v.product.publication_id for v in page.items)
+            written_by = unit.publications.get_many(v.product.publication_id for v in page.items)
             revisions = [
                 Revision.of(
                     version,
                     before and before.product,
-                    by_whom[version.product.publication_id],
+                    written_by[version.product.publication_id],
                 )
                 for version, before in pairwise([*page.items, None])
                 if version is not None
@@ -119,19 +119,22 @@ class History:
     def prices(
         self, product_id: str, *, before: datetime | None = None, days: int = USUAL_DAYS
     ) -> PriceHistory:
-        """What a product cost in the days before a moment, and the lowest price in them."""
+        """What a product cost in the days before a moment, and the lowest price in them.
+
+        By default, the moment is the one at which the current price began.
+        """
         now = self._context.clock()
         since = (before or now) - timedelta(days=check_days(days))
-        # The present price may have begun long ago; then the days before that moment count.
+        # The current price may have begun long ago; then the days before that moment count.
         versions = self._versions_since(product_id, since if before else None)
         return price_history(parse("prod", product_id), prices(versions), before, days, now)
 
     def availability(self, product_id: str) -> Sequence[AvailabilityPeriod]:
-        """The periods in which a product could be bought or not, newest first."""
+        """The periods in which a product could or couldn't be bought, newest first."""
         return availabilities(self._versions_since(product_id, None))[::-1]
 
     def _versions_since(self, product_id: str, since: datetime | None) -> list[Product]:
-        """The versions of a product that held at that moment or later, in their order."""
+        """The versions of a product that applied at that moment or later, in order."""
         found: list[Product] = []
         after: Position | None = None
         while True:
@@ -151,46 +154,46 @@ class History:
     # Where it came from
 
     def lineage(self, product_id: str, version: int | None = None) -> Lineage:
-        """Where every value of a product came from, as it is now or was in a version.
+        """Where every value of a product came from, in its latest version or another.
 
-        NotFound if it has no such version. A raw file that can't be read any more is told as such.
+        NotFound if it has no such version. If a raw file can no longer be read, a note says so.
         """
         found = self._versions_since(product_id, None)
         wanted = found[-1].version if version is None else version
         asked = next((v for v in found if v.version == wanted), None)
         if asked is None:
-            detail = f"Product {product_id} has no version {version}, or none that is kept."
+            detail = f"Product {product_id} has no version {version}, or it is no longer kept."
             raise NotFound(detail, code="no_version")
         origins = Origins.of(found, asked.version)
         set_by = dict(origins.fields())
         first = origins.origin_of(asked)
-        told = self._told([first, *set_by.values()])
+        sources = self._sources([first, *set_by.values()])
         witnesses = {
-            by.version: source_record(by, *told[by.version])
+            by.version: source_record(by, *sources[by.version])
             for by in sorted(set_by.values(), key=lambda by: -by.version)
         }
         values = tuple(
-            _value_said(asked, name, by, told[by.version][2]) for name, by in set_by.items()
+            _value_origin(asked, name, by, sources[by.version][2]) for name, by in set_by.items()
         )
         return Lineage(
             asked.product_id, asked.partner_name, asked.sku, asked.version, asked.status,
-            self._written_by(asked, first, told), tuple(witnesses.values()), values,
+            self._written_by(asked, first, sources), tuple(witnesses.values()), values,
         )  # fmt: skip
 
-    def _written_by(self, asked: Product, first: Product, told: "_Told") -> SourceRecord:
-        """Who wrote the version itself; of a revert the record is that of what it brought back."""
-        _, feed, record, note = told[first.version]
+    def _written_by(self, asked: Product, first: Product, sources: "_Sources") -> SourceRecord:
+        """The record that wrote the version; for a revert, the one that it brought back."""
+        _, feed, record, note = sources[first.version]
         with self._context.store.begin() as unit:
             publication = unit.publications.get(asked.publication_id)
         return source_record(asked, publication, feed, record, note)
 
-    def _told(self, versions: Sequence[Product]) -> "_Told":
-        """For each version, by number, its publication, feed and record; or why there is none."""
+    def _sources(self, versions: Sequence[Product]) -> "_Sources":
+        """Each version's publication, feed and record, or why there is no record, by number."""
         by_number = {version.version: version for version in versions}
         places: dict[str, list[Product]] = {}
         for version in by_number.values():
             places.setdefault(version.publication_id, []).append(version)
-        told: _Told = {}
+        sources: _Sources = {}
         for publication_id, wrote in places.items():
             with self._context.store.begin() as unit:
                 publication = unit.publications.get(publication_id)
@@ -203,8 +206,8 @@ class History:
             for version in wrote:
                 record = records.get(version.line)
                 why = note or (None if record else _why_no_record(publication))
-                told[version.version] = (publication, feed, record, why)
-        return told
+                sources[version.version] = (publication, feed, record, why)
+        return sources
 
     def _read(
         self, feed: Feed, publication: Publication, terms: Terms, lines: Sequence[int]
@@ -218,16 +221,17 @@ class History:
         except NotFound:
             return {}, "The raw file is no longer kept."
         except FileRefused as refusal:
-            return {}, f"The raw file can't be read as it was: {refusal}"
+            return {}, f"The raw file can no longer be read: {refusal}"
 
     def replay(self, partner: str) -> Replay:
-        """The partner's publications folded anew from raw files, compared with the live catalog.
+        """Rebuilds the partner's catalog from its raw files, and compares it with the live one.
 
-        Nothing is written. It takes as long as all its feeds took, and memory for its products.
+        Nothing is written. It takes as long as all the partner's feeds took, and holds its products
+        in memory.
         """
         c = self._context
         if c.scratch is None:
-            raise RuntimeError("there is no scratch store to replay in")
+            raise RuntimeError("this platform has no scratch store to replay in")
         with c.store.begin() as unit:
             owner = c.partner(unit, partner)
         return Replaying(c.store, c.files, c.clock, c.entropy, c.scratch()).run(owner)
@@ -241,7 +245,7 @@ class History:
         *,
         partner: str | None = None,
     ) -> Iterator[Version]:
-        """All changes that fit behind the cursor, until there are no more."""
+        """All matching changes after the cursor, until there are no more."""
         while (listed := self.page_changes(query, cursor, LARGEST_LIMIT, partner=partner)).items:
             yield from listed.items
             cursor = listed.next_cursor
@@ -254,10 +258,10 @@ class History:
         *,
         partner: str | None = None,
     ) -> Listed[Version]:
-        """The next changes that fit; an empty page is for whoever has caught up.
+        """The next matching changes; the page is empty if there are none yet.
 
-        There always is a cursor to go on with. `latest` is behind all that is published now.
-        Malformed `cursor_expired` where changes behind the cursor have been forgotten.
+        There is always a cursor to go on with. `latest` stands for the end of the stream. Malformed
+        `cursor_expired` if changes after the cursor were deleted.
         """
         limit = check_limit(limit, LARGEST_CHANGES)
         with self._context.store.begin() as unit:
@@ -271,23 +275,23 @@ class History:
     def cursor_behind(
         self, version: Version, query: ChangeQuery = ALL_CHANGES, *, partner: str | None = None
     ) -> str:
-        """The cursor with which the stream of that query goes on behind a change."""
+        """The cursor that continues the stream of that query after a change."""
         with self._context.store.begin() as unit:
             return write_cursor(self._context.own_in(unit, query, partner), version.position) or ""
 
 
-_Told = dict[int, tuple[Publication, Feed, RecordReading | None, str | None]]
+_Sources = dict[int, tuple[Publication, Feed, RecordReading | None, str | None]]
 
 
 def _why_no_record(publication: Publication) -> str:
     if publication.kind == "revert":
-        return "A revert removed it: the feed that it undid had created it."
-    return "The file didn't contain it, so it was removed."
+        return "The product was removed by a revert, since the reverted feed had created it."
+    return "The product was removed, since the file didn't contain it."
 
 
-def _value_said(
+def _value_origin(
     asked: Product, name: str, by: Product, record: RecordReading | None
 ) -> ValueOrigin:
     value: Value = getattr(asked, name)
-    cells, reading = record.said(name, value) if record else ((), "")
+    cells, reading = record.explain(name, value) if record else ((), "")
     return ValueOrigin(name, value, by.version, by.feed_id, by.line, cells, reading)

@@ -1,4 +1,4 @@
-"""Keys: API keys, and who a request comes from."""
+"""Keys: API keys, and the principal that a request acts as."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -18,7 +18,7 @@ _NO_KEY: Final = "Send an API key as `X-API-Key: ...` or `Authorization: Bearer 
 
 @frozen
 class IssuedKey:
-    """A new key with its secret, which is shown this once (None when the answer is replayed)."""
+    """A new key with its secret, which is only shown once (None if the answer is replayed)."""
 
     key: ApiKey
     secret: str | None
@@ -26,7 +26,7 @@ class IssuedKey:
 
 @frozen
 class Keys:
-    """API keys, and who holds them."""
+    """API keys and their holders."""
 
     _context: Context
 
@@ -37,7 +37,7 @@ class Keys:
         scopes: list[str] | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> IssuedKey:
-        """A new key for the partner, or for the operator where none is named."""
+        """A new key for the partner, or for the operator if no partner is given."""
         with self._context.store.begin() as unit:
             owner = None if partner is None else self._context.partner(unit, partner).partner_id
             granted = checked_scopes(scopes, operator=owner is None)
@@ -59,7 +59,7 @@ class Keys:
             return self._context.once(unit, key, request, make, _without_secret, answer=IssuedKey)
 
     def ensure_operator(self, secret: str) -> None:
-        """Makes an operator's key of a secret minted outside, unless it is known already."""
+        """Adds an operator's key with a secret from outside, unless there already is one."""
         with self._context.store.begin() as unit:
             if unit.keys.find(digest_of(secret)) is None:
                 key = self._operator_key(secret)
@@ -72,7 +72,7 @@ class Keys:
         return ApiKey(self._context.mint("key"), None, scopes, now, digest=digest_of(secret))
 
     def list(self, partner: str | None = None) -> Iterator[ApiKey]:
-        """All keys to see, newest first, without their secrets."""
+        """All visible keys, newest first, without their secrets."""
         own = self._own(partner)
         return self._context.walk(lambda unit: unit.keys, own)
 
@@ -94,7 +94,7 @@ class Keys:
             return self._context.partner_filter(unit, partner)
 
     def revoke(self, key_id: str) -> ApiKey:
-        """Ends a key; one that is ended stays as it is."""
+        """Revokes a key; a revoked one stays as it is."""
         with self._context.store.begin() as unit:
             key = self._key(unit, key_id)
             if key.revoked_at is None:
@@ -116,7 +116,7 @@ class Keys:
         return key
 
     def authenticate(self, secret: str | None) -> Principal:
-        """Who holds this secret; Unauthenticated if nobody does, or no longer."""
+        """The principal with this secret; Unauthenticated if it isn't that of a valid key."""
         if not secret:
             raise Unauthenticated("The request has no API key.", _NO_KEY)
         with self._context.store.read_only() as unit:
@@ -127,5 +127,5 @@ class Keys:
 
 
 def _without_secret(issued: IssuedKey) -> IssuedKey:
-    """What is kept of a new key for a replay: a secret is nowhere in the database."""
+    """The answer to keep for a replay, without the secret, which is never stored."""
     return evolve(issued, secret=None, key=evolve(issued.key, digest=b""))

@@ -1,4 +1,4 @@
-"""Ordering: orders of catalog products, at frozen prices, from stock that is there."""
+"""Orders: placing and cancelling orders of products, at frozen prices and from available stock."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _ANY_ORDER: Final = OrderQuery()
 
 @frozen
 class Orders:
-    """Orders: placed in one transaction with their stock and their ledger entries."""
+    """Orders, each written in one transaction with its reserved stock and its ledger entries."""
 
     _context: Context
 
@@ -42,7 +42,7 @@ class Orders:
     ) -> Order:
         """A new order of these items; a pair is a product id and a quantity.
 
-        InvalidInput lists every reason why it can't be taken; then nothing is held or written.
+        InvalidInput lists every reason to refuse it; then nothing is reserved or written.
         """
         wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
         check_request(wanted, reference, metadata or {})
@@ -64,10 +64,10 @@ class Orders:
         metadata: Mapping[str, str],
     ) -> Order:
         now = self._context.clock()
-        products = self._hold(unit, wanted)
+        products = self._reserve(unit, wanted)
         faults = judge_items(wanted, products, now)
         if faults:
-            raise InvalidInput("The order can't be taken.", faults=faults, code="order_refused")
+            raise InvalidInput("The order can't be accepted.", faults=faults, code="order_refused")
         lines = [
             freeze_line(self._context.mint("item"), product, item.quantity, now)
             for item, product in zip(wanted, products, strict=True)
@@ -79,11 +79,11 @@ class Orders:
         )
         unit.orders.add(order)
         unit.sales.add(self._entries(order, "placed"))
-        unit.events.add([self._context.told().of_order("order.created", order)])
+        unit.events.add([self._context.new_event().of_order("order.created", order)])
         return order
 
-    def _hold(self, unit: UnitOfWork, wanted: Sequence[Wanted]) -> list[Product | None]:
-        """The product of each item, with its units held; None where there is none to see."""
+    def _reserve(self, unit: UnitOfWork, wanted: Sequence[Wanted]) -> list[Product | None]:
+        """The product of each item, with its units reserved; None if it isn't visible."""
         named = unit.products.resolve(
             (item.partner_id or "", item.sku or "") for item in wanted if item.product_id is None
         )
@@ -97,8 +97,8 @@ class Orders:
         for id_, item in zip(ids, wanted, strict=True):
             if id_ is not None:
                 units[id_] += item.units
-        held = unit.products.reserve(units)
-        products = [held.get(id_) if id_ else None for id_ in ids]
+        reserved = unit.products.reserve(units)
+        products = [reserved.get(id_) if id_ else None for id_ in ids]
         return [
             p if p and self._context.principal.may_see(p.partner_id) else None for p in products
         ]
@@ -117,7 +117,7 @@ class Orders:
         ]
 
     def get(self, order_id: str) -> Order:
-        """The order, with the lines that are one's own."""
+        """The order with that id, with the lines that the principal may see."""
         with self._context.store.begin() as unit:
             return self._seen(unit.orders.get(parse("ord", order_id)))
 
@@ -130,7 +130,7 @@ class Orders:
     def list(
         self, query: OrderQuery = _ANY_ORDER, *, partner: str | None = None
     ) -> Iterator[Order]:
-        """All orders that fit, newest first."""
+        """All matching orders, newest first."""
         found = self._context.walk(lambda unit: unit.orders, self._context.own(query, partner))
         return (self._seen(order) for order in found)
 
@@ -143,29 +143,29 @@ class Orders:
         partner: str | None = None,
         count: bool = False,
     ) -> Listed[Order]:
-        """A page of the orders that fit, newest first."""
+        """A page of the matching orders, newest first."""
         query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             page = self._context.listed(unit.orders, query, cursor, limit, count=count)
         return evolve(page, items=tuple(self._seen(order) for order in page.items))
 
     def cancel(self, order_id: str) -> Order:
-        """Cancels an open order: its units can be sold again, the ledger says so."""
+        """Cancels an open order, which releases its units and adds to the ledger."""
         with self._context.store.begin() as unit:
             order = unit.orders.lock(parse("ord", order_id))
             if self._seen(order) != order:
                 raise Forbidden(
-                    "The order has lines of other partners too, so it isn't yours to cancel.",
+                    "The order also has lines of other partners, so you can't cancel it.",
                     code="not_all_yours",
                 )
             cancelled = order.cancel(self._context.clock())
             unit.orders.put(cancelled)
             unit.products.reserve({id_: -n for id_, n in order.units_by_product.items()})
             unit.sales.add(self._entries(cancelled, "cancelled"))
-            unit.events.add([self._context.told().of_order("order.cancelled", cancelled)])
+            unit.events.add([self._context.new_event().of_order("order.cancelled", cancelled)])
             return cancelled
 
 
 def _product_id(text: str) -> str | None:
-    """The id in its one spelling; a text that can't be one names no product."""
+    """The id in its canonical spelling; None if the text can't be one."""
     return parse("prod", text) if looks_like("prod", text) else None

@@ -1,13 +1,11 @@
-"""Partners: who sends feeds."""
+"""Partners: the retailers who send feeds."""
 
 from collections.abc import Iterator
 
 from attrs import frozen
 
 from commerce_core.activity.audit import Action
-from commerce_core.base.paging import (
-    DEFAULT_LIMIT,
-)
+from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner, tidy_details
 from commerce_core.ports.store import UnitOfWork
@@ -70,7 +68,7 @@ class Partners:
         )
 
     def get(self, partner: str) -> Partner:
-        """The partner of that id or name."""
+        """The partner with that id or name."""
         with self._context.store.begin() as unit:
             return self._context.partner(unit, partner)
 
@@ -84,7 +82,7 @@ class Partners:
             return new
 
     def list(self) -> Iterator[Partner]:
-        """All partners to see, oldest first."""
+        """All visible partners, oldest first."""
         return self._context.walk(lambda unit: unit.partners, self._context.principal.partner_id)
 
     def page(

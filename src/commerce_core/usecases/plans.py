@@ -1,4 +1,4 @@
-"""Plans: what a file would do before it lands, and decisions about a feed that is held."""
+"""Plans: what a feed would do before it is applied, and decisions about held feeds."""
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ from commerce_core.usecases.queue import Queue
 
 @frozen
 class Plans:
-    """What a feed would do to the catalog, and decisions about feeds that are held."""
+    """What a feed would do to the catalog, and decisions about held feeds."""
 
     _context: Context
 
@@ -52,11 +52,10 @@ class Plans:
         snapshot_at: datetime | None = None,
         expected_rows: int | None = None,
     ) -> SavedPlan:
-        """What a file would do if it were sent now, and what the guards would say; nothing is kept.
+        """What a file would do if it were sent now, and how guards judge it; nothing is kept.
 
-        It is read by the source's profile, or by another. Raises FileRefused where the file can't
-        be taken as a whole, and Conflict where a newer full feed of the source has been applied
-        already.
+        It is read by the source's profile, or by another. FileRefused if the file can't be read as
+        a whole; Conflict if a newer full feed of the source has already been applied.
         """
         check_snapshot(snapshot_at, self._context.clock())
         name = file if isinstance(file, str) else "feed.csv"
@@ -65,16 +64,16 @@ class Plans:
             return rehearsed(self._context, arrival, stream, profile)
 
     def get(self, job_id: str) -> SavedPlan:
-        """What a job would do to the catalog, or did; NotFound `no_plan` if it came to none."""
+        """What a job would do to the catalog, or did; NotFound `no_plan` if it has no plan."""
         job = Jobs(self._context).get(job_id)
         with self._context.store.begin() as unit:
             return saved_plan(unit, job)
 
     def approve(self, feed_id: str, *, without: Iterable[str] = (), note: str | None = None) -> Job:
-        """Applies a held feed, `without` its removals if so said; returns its finished job.
+        """Applies a held feed, optionally `without` its removals; returns its finished job.
 
-        It is planned anew. Conflict `plan_worse`, with the new plan, if a guard would now hold it
-        for more than was approved, and `feed_not_held` if it isn't held.
+        It is planned again. Conflict `plan_worse`, with the new plan, if a guard would now hold it
+        for more than was approved; Conflict `feed_not_held` if it isn't held.
         """
         decided = decision(self._context, approves=True, note=note, without=without)
         with self._context.store.begin() as unit:
@@ -85,7 +84,7 @@ class Plans:
         return job
 
     def reject(self, feed_id: str, *, note: str | None = None) -> Feed:
-        """Turns a held feed down for good; Conflict `feed_not_held` if it isn't held."""
+        """Rejects a held feed for good; Conflict `feed_not_held` if it isn't held."""
         decided = decision(self._context, approves=False, note=note)
         with self._context.store.begin() as unit:
             turn_down(self._context, unit, self._context.feed(unit, feed_id), decided)
@@ -95,13 +94,13 @@ class Plans:
 def rehearsed(
     context: Context, arrival: Arrival, stream: BinaryIO, profile: Profile | None
 ) -> SavedPlan:
-    """What a file that isn't sent would do if it were; read by another `profile` if so.
+    """What a file would do if it were sent now, read by the source's profile or another.
 
-    Of the file and of the looking nothing stays behind. Raises FileRefused where the file can't be
-    taken as a whole, and Conflict where a newer full feed of the source has been applied already.
+    Leaves nothing behind. FileRefused if the file can't be read as a whole; Conflict if a newer
+    full feed of the source has already been applied.
     """
     if not stream.seekable():
-        detail = "The file is read more than once, so it has to be one that can be rewound."
+        detail = "The file is read more than once; send one that can be rewound."
         raise InvalidInput.at("/file", "not_seekable", detail)
     with context.store.begin(dry_run=True) as unit:
         feed = evolve(arrival.feed(context, unit), bytes=stream.seek(0, SEEK_END))
@@ -109,10 +108,10 @@ def rehearsed(
         if profile is not None:
             _read_by(unit, feed, profile)
         planning = Planning(context.files, context.clock, context.engine)
-        run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _tell_nobody)
+        run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _ignore)
         newer = newer_full_snapshot(unit, run.feed)
         if newer is not None:
-            detail = f"A newer full feed, as of {newer.isoformat()}, has been applied already."
+            detail = f"A newer full feed, as of {newer.isoformat()}, has already been applied."
             raise Conflict(detail, "This file would change nothing.", code="superseded")
         planned = planning.plan(unit, run)
     if planned.kept is None:
@@ -121,7 +120,7 @@ def rehearsed(
 
 
 def _read_by(unit: UnitOfWork, feed: Feed, profile: Profile) -> None:
-    """Has the source read its files so, for as long as this unit lasts."""
+    """Makes the source read its files by this profile, for as long as this unit lasts."""
     version = unit.sources.profile(feed.source_id).version + 1
     saved = SavedProfile(version, profile, "", feed.received_at)
     unit.sources.save_profile(feed.source_id, saved)
@@ -133,26 +132,26 @@ def _from_its_start(stream: BinaryIO) -> Generator[BinaryIO]:
     yield stream
 
 
-def _tell_nobody(_: Progress) -> None:
-    """There is no job whose progress could be shown."""
+def _ignore(_: Progress) -> None:
+    """Does nothing: there is no job whose progress could be shown."""
 
 
 def decision(
     context: Context, *, approves: bool, note: str | None, without: Iterable[str] = ()
 ) -> Decision:
-    """What this principal decides now; InvalidInput lists every fault of it."""
+    """The decision that this principal makes now; InvalidInput lists every fault."""
     left_out = tuple(dict.fromkeys(without))
     known: tuple[Without, ...] = ("removals",)
     note = UNSTORABLE.sub("\ufffd", note).strip() if note else None
     refuse_if(
-        "It can't be decided so.",
+        "The decision isn't valid.",
         (
             any(name not in known for name in left_out),
-            Fault("/without", "bad_without", "An approval can be given without: removals."),
+            Fault("/without", "bad_without", "Only removals can be left out."),
         ),
         (
             len(note or "") > LONGEST_NOTE,
-            Fault("/note", "too_long", f"A note has at most {LONGEST_NOTE:,} characters."),
+            Fault("/note", "too_long", f"Use at most {LONGEST_NOTE:,} characters."),
         ),
     )
     return Decision(
@@ -174,7 +173,7 @@ def take_up(context: Context, unit: UnitOfWork, feed: Feed, approved: Decision) 
     claimed = unit.jobs.claim(context.clock(), context.lease, job.job_id)
     if claimed is None:
         raise Conflict(
-            f"Feed {feed.feed_id} waits: another feed of its partner is being read.",
+            f"Feed {feed.feed_id} can't run yet: another feed of its partner is being processed.",
             "Approve it again in a moment.",
             code="job_running",
         )
@@ -187,12 +186,12 @@ def turn_down(context: Context, unit: UnitOfWork, feed: Feed, rejected: Decision
     unit.jobs.put(job)
     unit.feeds.put(feed.became("rejected"))
     why = JobError("rejected", rejected.note or f"It was rejected by {rejected.actor}.")
-    unit.events.add([context.told().failed("feed.rejected", feed, job.job_id, why)])
+    unit.events.add([context.new_event().failed("feed.rejected", feed, job.job_id, why)])
     _note(context, unit, job, rejected)
 
 
 def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> None:
-    """Notes the decision in the audit, in the transaction that takes it."""
+    """Notes the decision in the audit, in the same transaction."""
     action: Action = "feed.approved" if decided.verdict == "approved" else "feed.rejected"
     context.note(
         unit,
@@ -206,39 +205,39 @@ def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> No
 
 
 def check_applied(unit: UnitOfWork, job: Job) -> None:
-    """Conflict `plan_worse`, with the new plan, if the approved feed was held once more."""
+    """Conflict `plan_worse`, with the new plan, if the approved feed was held again."""
     if job.status != "held":
         return
     plan = unit.jobs.plan(job.job_id)
-    told = " ".join(result.detail for result in plan.holds) if plan else ""
+    details = " ".join(result.detail for result in plan.holds) if plan else ""
     raise Conflict(
-        f"The catalog has moved, and the feed would now do more than was approved. {told}",
-        "Look at the new plan, and approve that if it is right.",
+        f"The catalog has changed, and the feed would now do more than was approved. {details}",
+        "Look at the new plan, and approve it if it is right.",
         code="plan_worse",
         shown={"plan": plan},
     )
 
 
 def saved_plan(unit: UnitOfWork, job: Job) -> SavedPlan:
-    """The plan that was kept of a job; NotFound `no_plan` says why there is none."""
+    """The plan that was saved for a job; NotFound `no_plan` with the reason if there is none."""
     plan = unit.jobs.plan(job.job_id)
     if plan is not None:
         return plan
     if not job.is_finished:
-        why = f"Job {job.job_id} is {job.status}; its plan is there when it has ended."
+        why = f"Job {job.job_id} is {job.status}; it has a plan only when it has finished."
     elif job.kind == "validate":
-        why = f"Job {job.job_id} only validates; make one of the kind plan."
+        why = f"Job {job.job_id} only validates; add a job of the kind plan."
     else:
-        why = f"Job {job.job_id} came to no comparison with the catalog."
+        why = f"Job {job.job_id} ended before it compared the feed with the catalog."
     raise NotFound(why, code="no_plan")
 
 
 def _locked(unit: UnitOfWork, feed: Feed) -> Job:
-    """The job by which the feed is held, locked."""
+    """Locks and returns the job that holds the feed; Conflict `feed_not_held` if none does."""
     job = held_job(unit, feed)
     if job is None or feed.status != "held":
         raise Conflict(
-            f"Feed {feed.feed_id} is {feed.status}; only a held one is approved or rejected.",
+            f"Feed {feed.feed_id} is {feed.status}; only held feeds can be approved or rejected.",
             code="feed_not_held",
         )
     return unit.jobs.lock(job.job_id)

@@ -1,4 +1,4 @@
-"""Catalog: the products as they now stand."""
+"""Products: the catalog as it is, or was at a moment."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -22,7 +22,7 @@ _ALL_ACTIVE: Final = ProductQuery()
 
 @frozen
 class Products:
-    """The products of all partners, or of the one who asks."""
+    """The products that the principal may see."""
 
     _context: Context
 
@@ -34,15 +34,15 @@ class Products:
         sku: str | None = None,
         as_of: datetime | None = None,
     ) -> Product:
-        """The product of that id, or the partner's of that sku; removed ones too.
+        """The product with that id, or the partner's product with that sku; also removed ones.
 
-        `as_of` a moment it is what it was then, units on open orders left aside; NotFound before
+        With `as_of`, the product as it was at that moment, without reserved units; NotFound before
         its first version.
         """
         with self._context.store.read_only() as unit:
             if product_id is None:
                 if partner is None or sku is None:
-                    raise InvalidInput("Name a product by its id, or by partner and sku.")
+                    raise InvalidInput("Name the product by its id, or by partner and sku.")
                 key = (self._context.partner(unit, partner).partner_id, sku)
                 product_id = unit.products.resolve([key]).get(key)
                 if product_id is None:
@@ -57,7 +57,7 @@ class Products:
         if then is None:
             raise NotFound(
                 f"There was no product {product.product_id} at {at.isoformat()}.",
-                "Its history tells when it was first published.",
+                "See its history for when it was first published.",
                 code="not_yet",
             )
         return then
@@ -69,9 +69,9 @@ class Products:
         partner: str | None = None,
         as_of: datetime | None = None,
     ) -> Iterator[Product]:
-        """All products that fit, in the query's order, fetched page by page.
+        """All matching products, in the query's order, fetched page by page.
 
-        `as_of` a moment they are what they were then, by id.
+        With `as_of`, the products as they were at that moment, by id.
         """
         if as_of is not None:
             with self._context.store.begin() as unit:
@@ -89,7 +89,7 @@ class Products:
         count: bool = False,
         as_of: datetime | None = None,
     ) -> Listed[Product]:
-        """A page of the products that fit, in the query's order; `as_of` a moment by id."""
+        """A page of the matching products, in the query's order; with `as_of`, by id."""
         with self._context.store.begin() as unit:
             own = self._own_in(unit, query, partner)
             if as_of is None:

@@ -1,4 +1,4 @@
-"""Reverts: undoing what a feed wrote, and undoing that."""
+"""Reverts: undoing what a feed wrote, and undoing the revert."""
 
 from attrs import frozen
 
@@ -21,9 +21,9 @@ class Reverts:
     _context: Context
 
     def plan(self, feed_id: str, *, undo: bool = False) -> RevertPlan:
-        """What going back to before a feed would do now, or undoing that; nothing is written.
+        """What reverting a feed, or undoing its revert, would do now; nothing is written.
 
-        Conflict if the feed isn't in the state for it.
+        Conflict if the feed's state doesn't allow it.
         """
         with self._context.store.begin(dry_run=True) as unit:
             feed = self._context.feed(unit, feed_id)
@@ -38,9 +38,9 @@ class Reverts:
         run: bool = False,
         key: IdempotencyKey | str | None = None,
     ) -> Job:
-        """A new job that goes back to before an applied feed; to `undo` that, forward again.
+        """A new job that reverts an applied feed or, with `undo`, undoes its revert.
 
-        Conflict while the feed has a job unfinished, or isn't in the state to be reverted.
+        Conflict while the feed has an unfinished job, or if its state doesn't allow it.
         """
         with self._context.store.begin() as unit:
             feed = self._context.feed(unit, feed_id)
@@ -51,7 +51,7 @@ class Reverts:
                 check_idle(unit, feed)
                 job = revert_job(feed, self._context.mint("job"), self._context.clock(), run=run)
                 unit.jobs.add(job)
-                note = "Undoes the revert of it." if undo else None
+                note = "Undoes the revert." if undo else None
                 self._context.note(
                     unit, "feed.reverted", feed.feed_id, job.job_id, partner_id=feed.partner_id,
                     note=note,

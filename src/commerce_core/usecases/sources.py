@@ -1,4 +1,4 @@
-"""Sourcing: the sources that partners send from, and the profiles by which their files are read."""
+"""Sources: partners' recurring feeds, and the profiles by which their files are read."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,16 +26,16 @@ from commerce_core.schema.record import Record
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
 MOST_TRIED: Final = 10_000
-"""Records that are read when a profile is tried on a file."""
+"""The most records that are read when a profile is tried on a file."""
 _SHOWN: Final = 20
 
 
 @frozen
 class Trial:
-    """What a file looks like read by a profile, without a trace anywhere.
+    """The result of reading a file's first records by a profile; nothing of it is kept.
 
-    `mapping` is each field's column as the partner names it; `samples` are the values of the first
-    records that are offers, `problems` the first ones; `complete` says whether that was all.
+    `mapping` is each field's column as the partner names it. `samples` are the values of the first
+    offers, `problems` the first problems. `complete` is whether the whole file was read.
     """
 
     records_read: int
@@ -70,7 +70,7 @@ class Sources:
         snapshot_pattern: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Source:
-        """A new source of the partner; Conflict if it has one of that name."""
+        """A new source of the partner; Conflict if it already has one with that name."""
         with self._context.store.begin() as unit:
             source = Source(
                 source_id=self._context.mint("src"),
@@ -110,9 +110,9 @@ class Sources:
             return new
 
     def remove(self, source: str, *, partner: str | None = None) -> Source:
-        """Removes a source that owns no active product and has no feed under way; else Conflict.
+        """Removes a source; Conflict while it owns active products or has an unfinished feed.
 
-        Its feeds can still be listed. `main` stays.
+        Its feeds can still be listed. `main` can't be removed.
         """
         with self._context.store.begin() as unit:
             found = unit.sources.lock(self._get(unit, source, partner).source_id)
@@ -134,8 +134,8 @@ class Sources:
             )  # fmt: skip
 
     def list(self, partner: str | None = None) -> Iterator[Source]:
-        """All sources to see, oldest first; of that partner, where one is named."""
-        return self._context.walk(lambda unit: unit.sources, self._whose(partner))
+        """All visible sources, oldest first, optionally of one partner."""
+        return self._context.walk(lambda unit: unit.sources, self._owner(partner))
 
     def page(
         self,
@@ -146,16 +146,16 @@ class Sources:
         count: bool = False,
     ) -> Listed[Source]:
         """A page of the sources, oldest first."""
-        whose = self._whose(partner)
+        owner = self._owner(partner)
         with self._context.store.begin() as unit:
-            return self._context.listed(unit.sources, whose, cursor, limit, count=count)
+            return self._context.listed(unit.sources, owner, cursor, limit, count=count)
 
-    def _whose(self, partner: str | None) -> str | None:
+    def _owner(self, partner: str | None) -> str | None:
         with self._context.store.begin() as unit:
             return self._context.partner_filter(unit, partner)
 
     def get(self, source: str, *, partner: str | None = None) -> Source:
-        """The source of that id, or a partner's of that name."""
+        """The source with that id, or the partner's source with that name."""
         with self._context.store.begin() as unit:
             return self._get(unit, source, partner)
 
@@ -165,14 +165,14 @@ class Sources:
             return unit.sources.of(self._context.partner(unit, partner).partner_id)
 
     def profile(self, source: str = MAIN_SOURCE, *, partner: str | None = None) -> SavedProfile:
-        """The profile by which the source's files are read, in its latest version."""
+        """The latest version of the profile by which the source's files are read."""
         with self._context.store.begin() as unit:
             return unit.sources.profile(self._get(unit, source, partner).source_id)
 
     def set_profile(
         self, profile: Profile, source: str = MAIN_SOURCE, *, partner: str | None = None
     ) -> SavedProfile:
-        """Reads the source's files by this profile from now on: a new version, if it differs."""
+        """Reads the source's files by this profile from now on; a new version, if it differs."""
         with self._context.store.begin() as unit:
             found = self._get(unit, source, partner)
             old = unit.sources.profile(found.source_id)
@@ -181,7 +181,7 @@ class Sources:
             author, now = self._context.principal.name, self._context.clock()
             saved = SavedProfile(old.version + 1, profile, author, now)
             unit.sources.save_profile(found.source_id, saved)
-            note = f"Version {saved.version} of the profile, after version {old.version}."
+            note = f"Version {saved.version} of the profile replaced version {old.version}."
             self._context.note(
                 unit, "profile.saved", found.source_id, partner_id=found.partner_id, note=note
             )
@@ -198,7 +198,7 @@ class Sources:
     ) -> Trial:
         """Reads a file's first records by the source's profile, or another; nothing is kept.
 
-        Raises FileRefused where the file as a whole can't be taken.
+        FileRefused if the file can't be read as a whole.
         """
         with self._context.store.begin() as unit:
             owner = self._context.partner(unit, partner)
@@ -221,21 +221,21 @@ class Sources:
 
 
 def _check_unused(unit: UnitOfWork, source: Source) -> None:
-    """Conflict while anything still hangs on the source; it says what to do."""
+    """Conflict while anything still depends on the source."""
     name = repr(source.source_name)
     under_way = [job.feed_id for job in unit.jobs.under_way(source.source_id)]
     held = unit.feeds.page(FeedQuery(source_id=source.source_id, status="held"), None, 1).items
     if unfinished := [*under_way, *(feed.feed_id for feed in held)]:
         raise Conflict(
-            f"Source {name} has a feed that isn't finished: {unfinished[0]}.",
-            "Wait for its job, or cancel it; approve or reject a held one.",
+            f"Source {name} has an unfinished feed: {unfinished[0]}.",
+            "Wait for its job or cancel it; approve or reject it if it is held.",
             code="source_in_use",
         )
     owned = unit.products.count(ProductQuery(source.partner_id, source_id=source.source_id))
     if owned:
         raise Conflict(
             f"Source {name} still owns active products: {owned:,}.",
-            "Remove them first, by a feed of it that says deleted=yes for each.",
+            "Remove them first, with a feed of the source that has deleted=yes for each.",
             code="source_owns_products",
         )
 
@@ -243,13 +243,13 @@ def _check_unused(unit: UnitOfWork, source: Source) -> None:
 def _stays(how: str) -> Conflict:
     return Conflict(
         f"The source {MAIN_SOURCE!r} {how}: every partner has it.",
-        "Add another source beside it.",
+        "Add another source instead.",
         code="main_source",
     )
 
 
 def try_file(stream: BinaryIO, terms: Terms) -> Trial:
-    """What the first records of a file look like under these terms."""
+    """Reads the first records of a file under these terms."""
     reader = open_feed(stream, terms)
     records = iter(reader)
     read = list(islice(records, MOST_TRIED))

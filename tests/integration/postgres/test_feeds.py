@@ -153,7 +153,7 @@ def test_orders_dont_wait_for_a_feed(store: PostgresStore, source: Source):
     with store.begin(dry_run=True) as unit:
         applied(unit, feed, record(2, "A", quantity=1))
         seen = meanwhile(hold).result(PATIENCE)
-    assert (seen.quantity, seen.held) == (5, 2)
+    assert (seen.quantity, seen.reserved) == (5, 2)
 
 
 def test_a_feed_doesnt_wait_for_orders(store: PostgresStore, source: Source):
@@ -165,7 +165,7 @@ def test_a_feed_doesnt_wait_for_orders(store: PostgresStore, source: Source):
         publishing = meanwhile(lambda: samples.publish(store, source, record(2, "A", quantity=1)))
         publishing.result(PATIENCE)
     after = samples.catalog(store)["A"]
-    assert (after.quantity, after.held) == (1, 2)
+    assert (after.quantity, after.reserved) == (1, 2)
 
 
 def test_feeds_of_two_partners_run_side_by_side(store: PostgresStore, source: Source):

@@ -338,7 +338,7 @@ def test_an_order_is_refused_with_all_that_speaks_against_it(acme: Cli) -> None:
     items = (f"{product_id(acme, 'A-1')}=99", f"{UNKNOWN}=1")
     answer = acme("orders", "create", "--item", items[0], "--item", items[1])
     assert answer.code == 65
-    assert re.search(r"^  item 1, quantity: 99 of A-1 are wanted", answer.err, re.MULTILINE)
+    assert re.search(r"^  item 1, quantity: 99 of A-1 were ordered", answer.err, re.MULTILINE)
     assert re.search(r"^  item 2, product_id: ", answer.err, re.MULTILINE)
     assert acme.fine("orders", "list", "--json").lines == []
 

@@ -165,7 +165,7 @@ def test_nothing_is_uploaded_or_ordered_in_another_partners_name(other: Api, acm
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "unknown_product"
     product = other.commerce.products.get(acmes["product_id"])
-    assert product.held == 1
+    assert product.reserved == 1
 
 
 @of([route for route in GUARDED if route.operation.path_ids])

@@ -24,7 +24,7 @@ def test_a_product_shows_the_decimals_of_its_currency_and_why_it_cannot_be_bough
     assert (lamp["sellable"], lamp["not_sellable_reason"]) == (True, None)
     table = api.get(f"/v1/products/{api.product('A-3')}").json()
     assert (table["price"], table["not_sellable_reason"]) == (None, "unpriced")
-    assert not {"held", "ordinal", "publication_id"} & lamp.keys()
+    assert not {"reserved", "ordinal", "publication_id"} & lamp.keys()
 
 
 def test_products_are_found_by_every_filter(api: Api, catalog: str):

@@ -63,9 +63,9 @@ def test_waiting_holds_up_nobody(api: Api, acme: str, monkeypatch: pytest.Monkey
     statuses: list[int] = []
     release = Jobs.release
 
-    def noted(intake: Jobs, job_id: str) -> Job:
+    def noted(jobs: Jobs, job_id: str) -> Job:
         begun.append(job_id)
-        return release(intake, job_id)
+        return release(jobs, job_id)
 
     def wait() -> None:
         statuses.append(api.post(f"/v1/jobs/{job_id}/run?wait=60").status_code)

@@ -23,10 +23,10 @@ def events(text: str) -> Iterator[tuple[str, dict[str, object]]]:
 def after_the_first_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Has something done once, in another thread, when a job has been looked at."""
     todo: list[threading.Thread] = []
-    get_job = Jobs.get_job
+    get_job = Jobs.get
 
-    def looked(intake: Jobs, job_id: str) -> Job:
-        job = get_job(intake, job_id)
+    def looked(jobs: Jobs, job_id: str) -> Job:
+        job = get_job(jobs, job_id)
         if todo:
             todo.pop().start()
         return job

@@ -34,7 +34,7 @@ SELECT_SHOWN: Final = """
 """What is read of a product, from a row `p` and its publication `u`."""
 SELECT: Final = (
     SELECT_SHOWN
-    + """, coalesce(h.units, 0) AS held
+    + """, coalesce(h.units, 0) AS reserved
     FROM {products} p
     JOIN partners ON partners.partner_id = p.partner_id
     JOIN publications u ON u.publication_id = p.publication_id

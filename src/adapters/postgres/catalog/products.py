@@ -1,4 +1,4 @@
-"""The catalog in PostgreSQL: products as they now stand, and the units held of them."""
+"""The catalog in PostgreSQL: products as they now stand, and the units reserved of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -119,11 +119,11 @@ class Products:
             self._db,
             _OVERSOLD,
             """
-            SELECT p.product_id, p.sku, p.quantity, h.units AS held
+            SELECT p.product_id, p.sku, p.quantity, h.units AS reserved
             FROM held_units h
             JOIN products p ON p.product_id = h.product_id
             WHERE h.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
-              -- Of few products units are held, and the publication may have written many.
+              -- Units are reserved of few products, and the publication may have written many.
               AND p.product_id = ANY(ARRAY(
                   SELECT product_id FROM held_units WHERE partner_id = %(partner_id)s
               ))
@@ -135,7 +135,7 @@ class Products:
         )
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds units to those held on open orders."""
+        """Adds to the units reserved by open orders."""
         wanted = {digits(product_id): number for product_id, number in units.items()}
         rows = self._db.execute(
             """
@@ -146,17 +146,17 @@ class Products:
             """,
             [list(wanted)],
         ).fetchall()
-        # Everybody locks in this order, partner by partner and product by product: no deadlocks.
+        # All callers lock in this order, partner by partner and product by product: no deadlocks.
         for partner_id, group in groupby(rows, key=itemgetter(0)):
-            self._hold_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
+            self._reserve_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
         query = sql.SQL(SELECT + " WHERE p.product_id = ANY(%s::uuid[])")
-        # Read only now, so that it shows what whoever held the locks before has done.
+        # Read only now, so that it includes what the previous holders of the locks did.
         products = fetch(
             self._db, _PRODUCTS, query.format(products=sql.SQL("products")), [list(wanted)]
         )
         return {product.product_id: product for product in products}
 
-    def _hold_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
+    def _reserve_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
         self._db.execute(
             """
             INSERT INTO held_units AS held (partner_id, product_id, units)

@@ -60,7 +60,7 @@ _FIELDS: Final = sql.SQL(", ").join(
 # Of rows `p`, each with the version `b` before it and its publication `u`.
 _SELECT: Final[LiteralString] = (
     SELECT_SHOWN
-    + """, 0 AS held, u.number,
+    + """, 0 AS reserved, u.number,
            CASE
                WHEN p.version = 1 THEN 'created'
                WHEN p.status = 'removed' THEN 'removed'

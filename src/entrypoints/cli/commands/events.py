@@ -12,7 +12,7 @@ from entrypoints.cli.kit.output import say
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, partner_option, verb
 
 if TYPE_CHECKING:
-    from commerce_core.activity.audit import Action, AuditEntry, Said
+    from commerce_core.activity.audit import Action, AuditEntry, State
     from commerce_core.activity.events import Event, EventKind
     from entrypoints.cli.kit.tables import Column
 
@@ -164,7 +164,7 @@ def _told(entry: "AuditEntry") -> str:
     return str(told.get("source_name") or told.get("partner_name") or told.get("scopes") or "")
 
 
-def _flat(said: "Said | None") -> dict[str, Any]:
+def _flat(said: "State | None") -> dict[str, Any]:
     """What was said, the members of an object under names of their own."""
     flat: dict[str, Any] = {}
     for name, value in (said or {}).items():

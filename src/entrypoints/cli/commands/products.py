@@ -134,6 +134,6 @@ def _fields(product: "Product") -> Iterator[tuple[str, str]]:
         yield name, " ".join(str(one) for one in many if one is not None)
     yield "status", product.status
     yield "can be sold", stock(product)
-    yield "on open orders", f"{product.held:,}" if product.held else ""
+    yield "on open orders", f"{product.reserved:,}" if product.reserved else ""
     yield "comes from", f"{product.feed_id}, line {product.line}"
     yield "version", f"{product.version}, of {moment_utc(product.updated_at)}"

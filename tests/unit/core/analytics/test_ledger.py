@@ -165,7 +165,7 @@ def test_periods_come_first_in_the_order_of_totals():
     ]
 
 
-def test_what_nobody_bought_has_no_totals():
+def test_without_sales_there_are_no_totals():
     assert fold([], MARCH) == []
     assert (
         fold([entry("placed", "2026-03-02", "o", 1, "10")], evolve(MARCH, until=MARCH.since)) == []

@@ -55,7 +55,7 @@ def test_a_code_is_found_in_any_case_and_between_blanks(text: str):
 @pytest.mark.parametrize(
     "text", ["", "EU", "EURO", "€", "XTS", "E UR", "ＥＵＲ", "\ufb01m", "\u0131nr", "EUR\0"]
 )
-def test_other_texts_are_refused_and_said_so(text: str):
+def test_other_texts_are_refused_with_the_reason(text: str):
     assert find_currency(text) is None
     with pytest.raises(InvalidInput) as refused:
         currency(text)

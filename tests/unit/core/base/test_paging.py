@@ -46,7 +46,7 @@ def refusal(cursor: str, query: object = QUERY) -> str:
 
 
 @given(positions)
-def test_a_cursor_says_where_the_page_ended(position: Position):
+def test_a_cursor_has_the_position_where_the_page_ended(position: Position):
     cursor = write_cursor(QUERY, position)
     assert cursor is not None
     assert cursor.isascii()

@@ -1,4 +1,4 @@
-"""Which products a query asks for, and which it can't."""
+"""Product queries: which products they match, and which queries are refused."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -60,10 +60,10 @@ def test_a_range_of_prices_has_its_ends(price: str | None, inside: bool):
 
 
 def test_what_can_be_sold_depends_on_units_held():
-    assert fits({"sellable": True}, quantity=2, held=1)
-    assert not fits({"sellable": True}, quantity=2, held=2)
-    assert fits({"sellable": False}, quantity=2, held=2)
-    assert fits({"sellable": True}, quantity=2, held=2, availability="backorder")
+    assert fits({"sellable": True}, quantity=2, reserved=1)
+    assert not fits({"sellable": True}, quantity=2, reserved=2)
+    assert fits({"sellable": False}, quantity=2, reserved=2)
+    assert fits({"sellable": True}, quantity=2, reserved=2, availability="backorder")
     assert not fits({"sellable": True, "status": "all"}, status="removed")
 
 
@@ -146,10 +146,10 @@ def test_what_is_just_within_a_limit_is_asked(query: dict[str, Any]):
         ({}, "count", "/count"),
     ],
 )
-def test_a_query_that_is_too_broad_is_told_how_to_narrow(
+def test_a_query_that_is_too_broad_is_refused_with_ways_to_narrow_it(
     query: dict[str, Any], what: str, pointer: str
 ):
     refusal = too_broad(ProductQuery(**query), what)
     assert refusal.code == "too_broad"
     assert [fault.pointer for fault in refusal.faults] == [pointer]
-    assert "Name a partner" in str(refusal)
+    assert "Filter by partner" in str(refusal)

@@ -1,4 +1,4 @@
-"""The doctor: what it says of files of every style, and that it says something of any bytes."""
+"""The doctor: its reports on files of every style, and that it never fails, whatever the bytes."""
 
 import gzip
 import io
@@ -113,7 +113,7 @@ def test_what_the_doctor_counts_is_what_intake_reads(file: FeedFile):
         (b"sku,price,link,brand\nA,1,,x\n", "missing_column"),
     ],
 )
-def test_what_would_be_refused_as_a_whole_is_told(content: bytes, code: str):
+def test_a_file_that_would_be_refused_as_a_whole_is_reported_so(content: bytes, code: str):
     told = look(content)
     assert told.verdict == "refused"
     assert told.refusal
@@ -147,13 +147,11 @@ def test_archives_are_named_and_looked_into():
         (PLAIN.encode("utf-16"), "utf-16", "mark"),
         (PLAIN.encode(), "utf-8", "ASCII"),
         (PLAIN.replace("Lamp", "Lämp").encode(), "utf-8", "valid UTF-8"),
-        (PLAIN.replace("Lamp", "Lämp").encode("cp1252"), None, "not UTF-8"),
-        (PLAIN.encode("utf-16-le"), None, "UTF-16 without its mark"),
+        (PLAIN.replace("Lamp", "Lämp").encode("cp1252"), None, "isn't UTF-8"),
+        (PLAIN.encode("utf-16-le"), None, "UTF-16 without a byte order mark"),
     ],
 )
-def test_the_encoding_is_told_with_what_speaks_for_it(
-    content: bytes, name: str | None, because: str
-):
+def test_the_encoding_is_reported_with_its_evidence(content: bytes, name: str | None, because: str):
     encoding = look(content).encoding
     assert encoding.name == name
     assert because in encoding.because
@@ -186,7 +184,7 @@ def test_an_encoding_is_a_question_whose_likeliest_answer_is_assumed():
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_delimiter_and_line_ends_are_told(delimiter: str, end: str):
+def test_delimiter_and_line_ends_are_reported(delimiter: str, end: str):
     dialect = look(PLAIN.replace(",", delimiter).replace("\n", end)).dialect
     assert dialect
     assert dialect.delimiter == delimiter
@@ -201,14 +199,14 @@ def test_a_header_that_two_delimiters_split_is_a_question():
     assert set(answers(told, "delimiter")) == {'delimiter = ","', 'delimiter = ";"'}
 
 
-def test_broken_quotes_are_told_with_their_line():
+def test_broken_quotes_are_reported_with_their_line():
     told = look('sku,product_name\nA,"Lamp" big\nB,Chair\n')
     assert told.dialect
     assert [trouble.line for trouble in told.dialect.quoting] == [2]
     assert (told.dry_read.accepted, told.dry_read.problems_by_code) == (1, {"malformed_quotes": 1})
 
 
-def test_jsonl_has_no_delimiter_and_one_document_is_told_as_such():
+def test_jsonl_has_no_delimiter_and_a_single_document_is_reported_as_such():
     told = look('{"sku": "A", "title": "Lamp"}\n')
     assert told.dialect
     assert told.dialect.delimiter is None
@@ -295,7 +293,7 @@ def test_what_a_column_has_speaks_where_its_name_does_not():
 
 
 @pytest.mark.parametrize("header", ["cost_price", "Einkaufspreis", "shipping_price", "MinPrice"])
-def test_no_suggestion_against_what_the_header_says(header: str):
+def test_no_suggestion_contradicts_the_header(header: str):
     told = table(f"sku;name;{header}", "A;Lamp;3.50", "B;Chair;4.50")
     assert told.suggestions == ()
     assert told.unused_columns == (header,)
@@ -349,7 +347,7 @@ def test_what_can_be_neither_stored_nor_sent_is_not_in_the_diagnosis(file: str):
     assert sent.encode()
 
 
-def test_a_column_without_a_name_is_told():
+def test_a_column_without_a_header_is_reported():
     assert note(table("sku,name,", "A,Lamp,x"), "blank_header").count == 1
 
 
@@ -386,7 +384,7 @@ def test_a_number_that_can_be_read_in_two_ways_is_a_question(cell: str):
     assert told.profile.decimal is None
 
 
-def test_two_styles_in_one_column_are_told():
+def test_two_styles_in_one_column_are_reported():
     assert note(column("price", ["1.50", "2,50", "3.50"]), "mixed_numbers").count == 1
 
 
@@ -394,7 +392,7 @@ def test_two_styles_in_one_column_are_told():
     ("cell", "beside"),
     [("15.00 USD", "USD"), ("1.299,00 €", "€"), ("15 000 Fcfa", "Fcfa"), ("352 AED", "AED")],
 )
-def test_currency_texts_are_told(cell: str, beside: str):
+def test_currency_texts_are_reported(cell: str, beside: str):
     told = look(f"sku;name;price\nA;Lamp;{cell}\nB;Chair;{cell}\n", Asked(currency="XOF"))
     (price,) = [each for each in told.columns if each.header == "price"]
     assert repr(beside) in price.style
@@ -480,13 +478,13 @@ def test_duplicates_are_counted_and_shown():
     assert "'A' on lines 2 and 4" in note(told, "duplicate_sku").detail
 
 
-def test_a_sku_of_another_form_is_told():
+def test_a_sku_of_another_form_is_reported():
     rows = [f"AB-{n:04},Lamp" for n in range(50)]
     told = table("sku,name", *rows, "please ask,Lamp")
     assert (note(told, "odd_sku").value, note(told, "odd_sku").line) == ("please ask", 52)
 
 
-def test_the_quality_of_gtins_is_told():
+def test_the_quality_of_gtins_is_reported():
     gtins = ["4006381333931", "'4006381333931", "4006381333932", "12345678", "4.00638E+12"]
     told = column("ean", [*gtins, "36000291452"], "gtin")
     counted = {n.code.removeprefix("gtin_"): n.count for n in told.notes}
@@ -506,7 +504,7 @@ def test_the_quality_of_gtins_is_told():
         ("x" * 32_767, "cut"),
     ],
 )
-def test_damage_is_told_wherever_it_is(cell: str, code: str):
+def test_damage_is_reported_wherever_it_is(cell: str, code: str):
     told = table("sku,name,remark", "A,Lamp,fine", f"B,Chair,{cell}")
     found = note(told, code)
     assert (found.column, found.line, found.count) == ("remark", 3, 1)
@@ -525,7 +523,7 @@ def test_a_preset_that_is_given_is_taken():
     assert look(PLAIN, Asked(preset="google-merchant")).preset == "google-merchant"
 
 
-def test_the_proposed_profile_reads_what_the_dry_read_says():
+def test_the_proposed_profile_reads_what_the_dry_read_reports():
     file = "Nr.;Artikelname;Preis;Bestand\nA;Löffel;1.299,00 €;5 Stück\n".encode("cp1252")
     told = look(file.replace(b"Nr.;", b"Artikelnummer;"))
     reader = open_feed(
@@ -547,7 +545,7 @@ def many(records: int) -> bytes:
     return "\n".join((header, *rows)).encode()
 
 
-def test_only_so_many_records_and_bytes_are_looked_at():
+def test_only_the_first_records_and_bytes_are_examined():
     told = look(many(100), Asked(most_records=10))
     assert (told.looked_at.records, told.looked_at.complete, told.dry_read.records) == (
         10,

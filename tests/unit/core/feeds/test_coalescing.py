@@ -68,7 +68,7 @@ def test_a_job_that_was_claimed_by_its_id_counts_released_or_not():
     assert decide(asked_for, [job(1), job(2)]) == ("job_3", ["job_1", "job_2"])
 
 
-def test_a_file_that_says_not_all_stands_for_no_other():
+def test_a_file_that_is_no_full_feed_replaces_no_other():
     odd = job(3)
     assert decide(job(1), [job(2), odd], [odd]) == ("job_2", ["job_1"])
     assert decide(odd, [job(1), job(2)], [odd]) is None

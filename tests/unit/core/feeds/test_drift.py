@@ -1,4 +1,4 @@
-"""Drift: what has changed in the form of a source's file is told, and nothing else."""
+"""Drift: changes in the form of a source's file are reported, and nothing else."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_file_of_the_same_form_has_no_drift():
     assert kinds(summary(sku="SKU", price="Price"), summary(price="Price", sku="SKU")) == []
 
 
-def test_columns_that_came_and_went_are_told_with_what_they_feed():
+def test_added_and_missing_columns_are_reported_with_their_fields():
     before, now = summary(sku="SKU", price="Price"), summary(sku="SKU", brand="Make", no_a="Notes")
     assert kinds(before, now) == [
         ("column_added", "Make", "brand"),
@@ -38,7 +38,7 @@ def test_columns_that_came_and_went_are_told_with_what_they_feed():
     ("earlier", "errors", "told"),
     [(0, 20, True), (0, 19, False), (1, 20, True), (2, 20, False), (0, 100, True)],
 )
-def test_a_column_that_could_be_read_and_now_cannot_is_told(earlier: int, errors: int, told: bool):
+def test_a_column_that_can_no_longer_be_read_is_reported(earlier: int, errors: int, told: bool):
     before = summary(errors=earlier, sku="SKU", price="Price")
     now = summary(errors=errors, sku="SKU", price="Price")
     assert (kinds(before, now) == [("column_unreadable", "Price", "price")]) is told

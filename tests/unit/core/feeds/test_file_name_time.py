@@ -28,7 +28,7 @@ JUNE = datetime(2026, 6, 17, 14, 30, tzinfo=UTC)
         ("export_{unix}.csv", "export_1781706600000.csv", "Asia/Tokyo"),
     ],
 )
-def test_a_name_tells_its_moment_in_the_partners_time_zone(pattern: str, name: str, zone: str):
+def test_the_time_in_a_name_is_in_the_partners_time_zone(pattern: str, name: str, zone: str):
     assert pattern_fault(pattern) is None
     assert moment_named(pattern, name, zone) == JUNE
 
@@ -48,7 +48,7 @@ def test_a_time_that_the_clocks_pass_twice_is_the_first():
     ["stock-20260617.csv", "catalog-2026061.csv", "catalog-20261317.csv", "catalog-00000101.csv",
      "catalog-20260617.csv.bak", "catalog-２０２６0617.csv"],
 )  # fmt: skip
-def test_a_name_that_does_not_fit_tells_nothing(name: str):
+def test_a_name_that_does_not_match_has_no_time(name: str):
     assert moment_named("catalog-{YYYY}{MM}{DD}.csv", name, "UTC") is None
 
 
@@ -57,12 +57,12 @@ def test_a_name_that_does_not_fit_tells_nothing(name: str):
     [
         ("", "1 to"),
         ("x" * (LONGEST_PATTERN + 1), "1 to"),
-        ("a\n{YYYY}{MM}{DD}", "printed"),
-        ("catalog.csv", "tell a day"),
-        ("{YYYY}{MM}.csv", "tell a day"),
-        ("{YYYY}{YY}{MM}{DD}", "tell a day"),
-        ("{YYYY}{MM}{DD}{mm}", "tell a day"),
-        ("{unix}{hh}", "tell a day"),
+        ("a\n{YYYY}{MM}{DD}", "printable"),
+        ("catalog.csv", "a day by"),
+        ("{YYYY}{MM}.csv", "a day by"),
+        ("{YYYY}{YY}{MM}{DD}", "a day by"),
+        ("{YYYY}{MM}{DD}{mm}", "a day by"),
+        ("{unix}{hh}", "a day by"),
         ("{YYYY}{MM}{DD}{DD}", "once"),
         ("{YYYY}{MM}{DD}{day}", "no part {day}"),
         ("{YYYY}{MM}{DD}{", "brace"),
@@ -71,7 +71,7 @@ def test_a_name_that_does_not_fit_tells_nothing(name: str):
         ("*a*b*{YYYY}{MM}{DD}", "stars"),
     ],
 )
-def test_a_pattern_that_tells_no_moment_is_refused_with_the_reason(pattern: str, why: str):
+def test_a_pattern_without_a_moment_is_refused_with_the_reason(pattern: str, why: str):
     fault = pattern_fault(pattern)
     assert fault is not None
     assert why in fault.detail

@@ -1,4 +1,4 @@
-"""What guards say of a plan's figures, at their limits and on either side of them."""
+"""Guards: their verdicts at their limits, and on either side of them."""
 
 from decimal import Decimal
 

@@ -84,7 +84,7 @@ def test_only_a_held_job_is_decided_on(status: JobStatus):
 
 
 @pytest.mark.parametrize("status", [status for status in FINISHED if status != "held"])
-def test_a_finished_job_never_runs_again_and_says_what_to_do(status: JobStatus):
+def test_a_finished_job_never_runs_again_and_the_refusal_gives_the_remedy(status: JobStatus):
     finished = job(status)
     assert finished.is_finished
     with pytest.raises(Conflict) as refused:
@@ -107,7 +107,7 @@ def test_a_completed_job_keeps_its_summary_and_how_far_it_was():
     assert done.error is None
 
 
-def test_a_failed_job_says_why_and_what_became_of_its_records_if_known():
+def test_a_failed_job_has_its_reason_and_its_records_if_known():
     error = JobError("unterminated_quote", "Line 3.")
     failed = job("running").fail(LATER, error)
     assert (failed.status, failed.error, failed.summary) == ("failed", error, None)
@@ -167,7 +167,9 @@ def test_the_outcome_follows_from_the_figures(summary: Summary, outcome: Outcome
         (Progress("read", 50, 100, 10), 0, Pace(10_000, 0.0)),
     ],
 )
-def test_a_pace_is_told_of_what_has_been_read_so_far(progress: Progress, seconds: int, pace: Pace):
+def test_the_pace_is_reported_from_what_has_been_read_so_far(
+    progress: Progress, seconds: int, pace: Pace
+):
     running = evolve(job("running"), started_at=NOW, progress=progress)
     assert running.pace(NOW + timedelta(seconds=seconds)) == pace
 

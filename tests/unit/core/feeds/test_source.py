@@ -31,7 +31,7 @@ def load(commerce: Commerce, body: str, source: str = "main", name: str = "feed.
     return commerce.feeds.load(stream, partner="Acme", source=source, file_name=name)
 
 
-def test_a_feed_takes_what_is_not_said_from_its_source(commerce: Commerce):
+def test_a_feed_takes_its_defaults_from_its_source(commerce: Commerce):
     stock = commerce.sources.add(
         "Acme", "  stock ", mode="full", run=True, snapshot_pattern="s-{YYYY}{MM}{DD}-{hh}{mm}.csv"
     )
@@ -47,7 +47,7 @@ def test_a_feed_takes_what_is_not_said_from_its_source(commerce: Commerce):
     assert commerce.jobs.get(receipt.job_id).released
 
 
-def test_what_an_upload_says_counts_more_than_its_source(commerce: Commerce):
+def test_an_upload_overrides_its_source(commerce: Commerce):
     pattern = "{YYYY}{MM}{DD}.csv"
     commerce.sources.change("main", partner="Acme", run=True, snapshot_pattern=pattern)
     at = datetime(2026, 1, 2, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_what_an_upload_says_counts_more_than_its_source(commerce: Commerce):
 
 
 @pytest.mark.parametrize("name", ["feed.csv", "29990101.csv"])
-def test_a_name_that_tells_nothing_or_the_future_leaves_the_time_of_receipt(
+def test_a_name_without_a_time_or_with_a_future_one_leaves_the_time_of_receipt(
     commerce: Commerce, name: str
 ):
     commerce.sources.change("main", partner="Acme", snapshot_pattern="{YYYY}{MM}{DD}.csv")
@@ -168,12 +168,12 @@ def test_a_tolerated_share_of_rejected_records_keeps_the_others(commerce: Commer
     assert len(list(commerce.products.list())) == 3
 
 
-def test_who_only_looks_at_a_file_is_told_that_it_would_be_refused(commerce: Commerce):
+def test_a_preview_reports_that_a_file_would_be_refused(commerce: Commerce):
     commerce.sources.change("main", partner="Acme", on_error=REJECT_FEED)
     receipt = commerce.feeds.upload(io.BytesIO(MIXED.encode()), partner="Acme", kind="plan")
     job = commerce.jobs.run(receipt.job_id)
     assert job.summary is not None
-    assert any("takes no feed" in note for note in job.summary.notes)
+    assert any("the source allows" in note for note in job.summary.notes)
 
 
 def test_a_name_that_does_not_fit_the_pattern_is_noted(commerce: Commerce):

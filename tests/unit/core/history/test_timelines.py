@@ -1,4 +1,4 @@
-"""What a product cost and when it was offered, from its versions."""
+"""Timelines: what a product cost and when it could be bought, from its versions."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -136,11 +136,11 @@ def test_versions_that_cost_the_same_are_one_period():
     assert prices(versions)[0].until == T0 + 3 * DAY
 
 
-def test_availability_is_told_in_periods():
+def test_availability_is_a_list_of_periods():
     """Neighbours that say the same are one, and units on open orders are no part of the past."""
     versions = [
         version(0, quantity=5),
-        version(1, quantity=3, held=3),
+        version(1, quantity=3, reserved=3),
         version(2, quantity=0),
         version(3, status="removed"),
     ]

@@ -1,4 +1,4 @@
-"""Orders: every reason why one isn't taken, frozen lines, and who sees which of them."""
+"""Orders: every reason to refuse one, frozen lines, and which lines a principal sees."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -95,7 +95,7 @@ def test_an_order_has_some_items_and_not_too_many(count: int):
 
 @pytest.mark.parametrize("quantity", [-1, 0, LARGEST_QUANTITY + 1, 2**63])
 def test_a_quantity_is_at_least_one_and_not_too_large(quantity: int):
-    assert judged((wanted(), product(held=1)), (wanted(quantity), product(held=1))) == [
+    assert judged((wanted(), product(reserved=1)), (wanted(quantity), product(reserved=1))) == [
         ("/items/1/quantity", "bad_quantity")
     ]
     assert refused([wanted(quantity)], "") == [
@@ -108,7 +108,7 @@ def test_a_bad_quantity_hides_nothing_that_is_wrong_with_the_products():
     assert judged(
         (wanted(0), None),
         (wanted(-1), product(status="removed")),
-        (wanted(4), product(quantity=3, held=4)),
+        (wanted(4), product(quantity=3, reserved=4)),
         (wanted(0), product("C", currency="USD")),
     ) == [
         ("/items/0/product_id", "unknown_product"),
@@ -157,7 +157,7 @@ def test_metadata_has_limits(metadata: dict[str, str]):
     assert refused([wanted()], None, metadata) == [("/metadata", "bad_metadata")]
 
 
-def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_request():
+def test_all_faults_are_listed_at_once_in_the_order_of_the_request():
     assert refused([wanted(0), Wanted(-1), wanted()], "", {"\0": ""}) == [
         ("/items/0/quantity", "bad_quantity"),
         ("/items/1/quantity", "bad_quantity"),
@@ -184,13 +184,13 @@ def judged(*pairs: tuple[Wanted, Product | None]) -> list[tuple[str, str]]:
         ({"price": Decimal(0)}, "price is 0"),
         ({"availability": "out_of_stock", "quantity": 9}, "out of stock"),
         ({"quantity": 0}, "out of stock"),
-        ({"quantity": 1, "held": 2}, "no unit is left"),
+        ({"quantity": 1, "reserved": 2}, "no units are left"),
         ({"sale_price": Decimal("0.00")}, "price is 0"),
     ],
 )
-def test_what_cannot_be_sold_is_told_with_its_reason(changes: dict[str, object], reason: str):
-    held = int(str(changes.get("held", 0))) + 1
-    sold = evolve(product(), **{**changes, "held": held})
+def test_what_cannot_be_sold_is_refused_with_the_reason(changes: dict[str, object], reason: str):
+    reserved = int(str(changes.get("reserved", 0))) + 1
+    sold = evolve(product(), **{**changes, "reserved": reserved})
     (fault,) = judge_items([wanted()], [sold], NOW)
     assert (fault.pointer, fault.code) == ("/items/0/product_id", "not_sellable")
     assert reason in fault.detail
@@ -198,7 +198,7 @@ def test_what_cannot_be_sold_is_told_with_its_reason(changes: dict[str, object],
 
 
 def test_a_sale_at_nothing_matters_only_while_it_runs():
-    free = product(sale_price=Decimal(0), sale_starts_at=NOW, held=1)
+    free = product(sale_price=Decimal(0), sale_starts_at=NOW, reserved=1)
     assert judged((wanted(), free)) == [("/items/0/product_id", "not_sellable")]
     assert judge_items([wanted()], [free], NOW - timedelta.resolution) == []
 
@@ -215,20 +215,20 @@ def test_a_sale_at_nothing_matters_only_while_it_runs():
     ],
 )
 def test_as_many_are_sold_as_there_are(changes: dict[str, object], quantity: int, taken: bool):
-    sold = evolve(product(held=quantity), **changes)
+    sold = evolve(product(reserved=quantity), **changes)
     faults = judged((wanted(quantity), sold))
     assert faults == ([] if taken else [("/items/0/quantity", "insufficient_stock")])
 
 
 def test_units_held_by_other_orders_are_not_there():
-    assert judged((wanted(3), product(quantity=5, held=2 + 3))) == []
-    assert judged((wanted(4), product(quantity=5, held=2 + 4))) == [
+    assert judged((wanted(3), product(quantity=5, reserved=2 + 3))) == []
+    assert judged((wanted(4), product(quantity=5, reserved=2 + 4))) == [
         ("/items/0/quantity", "insufficient_stock")
     ]
 
 
 def test_items_of_one_product_are_judged_together():
-    chair = product(quantity=5, held=6)
+    chair = product(quantity=5, reserved=6)
     assert judged((wanted(3), chair), (wanted(3), chair)) == [
         ("/items/0/quantity", "insufficient_stock"),
         ("/items/1/quantity", "insufficient_stock"),
@@ -239,9 +239,9 @@ def test_every_fault_of_every_item_is_listed_and_mixed_currencies_last():
     faults = judged(
         (Wanted(1, product_id="prod_X"), None),
         (Wanted(1, partner_id="p1", sku="Y"), None),
-        (wanted(1, "A"), product("A", status="removed", held=1)),
-        (Wanted(9, partner_id="p1", sku="B"), product("B", quantity=3, currency="USD", held=9)),
-        (wanted(1, "C"), product("C", held=1)),
+        (wanted(1, "A"), product("A", status="removed", reserved=1)),
+        (Wanted(9, partner_id="p1", sku="B"), product("B", quantity=3, currency="USD", reserved=9)),
+        (wanted(1, "C"), product("C", reserved=1)),
     )
     assert faults == [
         ("/items/0/product_id", "unknown_product"),

@@ -110,7 +110,7 @@ def test_an_odd_address_is_refused(email: str):
     assert pointers(refused) == ["/contact_email"]
 
 
-def test_all_faults_of_a_partner_are_told_at_once():
+def test_all_faults_of_a_partner_are_listed_at_once():
     with pytest.raises(InvalidInput) as refused:
         partner("", "gone", "x", "x", "x")  # type: ignore[arg-type]
     assert pointers(refused) == [
@@ -212,7 +212,7 @@ def test_scopes_asked_for_are_given_once_each_in_their_usual_order():
         (["partners:write", "catalog:read"], False, ["/scopes/0"]),
     ],
 )
-def test_scopes_that_nobody_can_have_are_refused(
+def test_scopes_beyond_the_holders_are_refused(
     scopes: list[str], operator: bool, faults: list[str]
 ):
     with pytest.raises(InvalidInput) as refused:

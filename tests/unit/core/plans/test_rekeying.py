@@ -1,4 +1,4 @@
-"""When a product that vanishes and one that comes are the same in all but the id."""
+"""Re-keying: when a vanished product and a new one count as the same under another id."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_others_are_not(old: dict[str, Value], new: dict[str, Value]):
     assert rekeyed([("A", old)], [("B", new)]).count == 0
 
 
-def test_what_several_share_tells_none_of_them_apart():
+def test_a_value_shared_by_several_products_identifies_none_of_them():
     same: dict[str, Value] = {"product_name": "Tent"}
     assert rekeyed([("A", same), ("B", same)], [("C", same)]).count == 0
     assert rekeyed([("A", same)], [("B", same), ("C", same)]).count == 0

@@ -50,7 +50,7 @@ def value(text: str, decimal: DecimalMark | None) -> Decimal | None:
         ("", None, None), ("-", ",", None), (".", ".", None), ("1 23", None, None),
     ],
 )  # fmt: skip
-def test_a_number_is_what_the_style_says_or_refused(
+def test_a_number_is_read_in_its_style_or_refused(
     text: str, decimal: DecimalMark | None, number: str | None
 ):
     assert value(text, decimal) == (number and Decimal(number))

@@ -67,14 +67,14 @@ def test_whatever_is_taken_is_quick(inside: list[str], after: list[str]):
 
 @pytest.mark.parametrize(
     ("pattern", "why"),
-    [("[0-9]+", "parentheses"), ("(a)(b)", "parentheses"), ("(a", "no regular"),
+    [("[0-9]+", "parentheses"), ("(a)(b)", "parentheses"), ("(a", "not a regular"),
      ("(" + "a" * 200 + ")", "at most")],
 )  # fmt: skip
 def test_a_pattern_has_one_group_and_an_end(pattern: str, why: str):
     assert why in (why_unsafe(pattern) or "")
 
 
-def test_every_fault_of_a_profile_is_told_at_its_place():
+def test_every_fault_of_a_profile_is_listed_with_its_pointer():
     with pytest.raises(InvalidInput) as refused:
         Profile(
             encoding="klingon",
@@ -89,7 +89,7 @@ def test_every_fault_of_a_profile_is_told_at_its_place():
     }  # fmt: skip
 
 
-def test_what_a_profile_leaves_unsaid_is_its_presets():
+def test_a_profile_inherits_the_rest_from_its_preset():
     preset = Profile(encoding="cp1252", skip=(Skip("Status", ("draft",), "a draft"),),
                      columns={"sku": Column(("SKU",)), "price": Column(("Price",))})  # fmt: skip
     own = Profile(decimal=",", columns={"price": Column(("Preis",))})

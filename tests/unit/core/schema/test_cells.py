@@ -126,7 +126,7 @@ def test_a_comma_before_decimals_gets_a_proposal(text: str, proposal: str):
 
 
 @given(st.from_regex(cells.NUMBER, fullmatch=True) | st.from_regex(cells.EXPONENT, fullmatch=True))
-def test_an_amount_is_exactly_what_the_text_says_or_refused(text: str):
+def test_an_amount_is_read_exactly_or_refused(text: str):
     reading = read(Amount(), text)
     if isinstance(reading, Misread):
         return
@@ -247,7 +247,7 @@ def test_gtins(text: str, meaning: str):
     assert told(Gtin(), text) == meaning
 
 
-def test_a_gtin_that_a_spreadsheet_rounded_is_told_so():
+def test_a_gtin_that_a_spreadsheet_rounded_is_refused_with_the_reason():
     reading = read(Gtin(), "4.00638E+12")
     assert isinstance(reading, Misread)
     assert "spreadsheet" in (reading.hint or "")
@@ -298,7 +298,7 @@ def test_availabilities(text: str, meaning: str):
     assert told(Word(AVAILABILITIES), text) == meaning
 
 
-def test_an_unknown_word_is_told_the_known_ones():
+def test_an_unknown_word_is_refused_with_the_known_ones():
     reading = read(Word(CONDITIONS), "?")
     assert reading == Misread("unknown_word", "Use one of: new, used, refurbished.")
 

@@ -76,7 +76,7 @@ def test_orders_are_announced_to_each_partner_without_the_others(commerce: Comme
     assert event.data["order_id"] == both.order_id
 
 
-def test_a_key_is_told_of_what_it_may_read(commerce: Commerce):
+def test_a_key_sees_only_events_about_what_it_may_read(commerce: Commerce):
     acme = commerce.partners.get("Acme").partner_id
     load(commerce)
     commerce.orders.place([Wanted(1, partner_id=acme, sku="A")])
@@ -145,7 +145,7 @@ def test_changes_are_remembered_with_what_was_before(commerce: Commerce):
     assert changed.after is not None
     assert (changed.before["mode"], changed.after["mode"]) == ("delta", "full")
     assert changed.after["guards"]["removals"] == 30
-    assert profile.note == "Version 1 of the profile, after version 0."
+    assert profile.note == "Version 1 of the profile replaced version 0."
     assert (added.action, added.before) == ("partner.added", None)
     assert added.after is not None
     assert added.after["partner_name"] == "Acme"
@@ -283,7 +283,7 @@ def test_a_revert_and_its_undoing_are_announced_and_remembered(commerce: Commerc
     ]  # fmt: skip
     undone, reverted = commerce.audit.list(AuditQuery(subject=feed_id))
     assert {undone.action, reverted.action} == {"feed.reverted"}
-    assert (undone.note, reverted.note) == ("Undoes the revert of it.", None)
+    assert (undone.note, reverted.note) == ("Undoes the revert.", None)
 
 
 def test_stock_that_orders_hold_and_a_feed_denies_is_announced(commerce: Commerce):

@@ -1,4 +1,4 @@
-"""Retention: what is forgotten, and how those are told who ask for it."""
+"""Retention: which versions are deleted, and how requests for them are refused."""
 
 import io
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def versions(commerce: Commerce) -> list[int]:
     return [revision.version for revision in commerce.history.revisions(product.product_id)]
 
 
-def test_everything_is_kept_unless_a_setting_says_otherwise(commerce: Commerce):
+def test_everything_is_kept_by_default(commerce: Commerce):
     assert keeping(commerce, None, 9999 * DAY).history.forget_old() == 0
     assert versions(commerce) == [3, 2, 1]
 
@@ -55,13 +55,13 @@ def test_versions_are_forgotten_once_they_were_replaced_long_enough_ago(commerce
     assert keeping(commerce, 30 * DAY, 32 * DAY).history.forget_old() == 0
 
 
-def test_a_cursor_from_before_is_refused_and_told_where_to_begin(commerce: Commerce):
+def test_a_cursor_from_before_is_refused_with_the_place_to_start_again(commerce: Commerce):
     """So is no cursor, for the stream from the beginning would lack something."""
     first = commerce.history.page_changes(limit=1).next_cursor
     last = commerce.history.page_changes(limit=100).next_cursor
     keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
     for cursor in (None, first):
-        with pytest.raises(Malformed, match="Begin anew with an export") as refused:
+        with pytest.raises(Malformed, match="again with an export") as refused:
             commerce.history.page_changes(cursor=cursor)
         assert refused.value.code == "cursor_expired"
     assert commerce.history.page_changes(cursor=last).items == ()
@@ -86,7 +86,7 @@ def test_moments_from_before_are_refused(commerce: Commerce):
     assert len(commerce.products.page(as_of=datetime.now(UTC)).items) == 1
 
 
-def test_nobody_goes_back_to_what_is_forgotten(commerce: Commerce):
+def test_a_feed_whose_history_was_deleted_cannot_be_reverted(commerce: Commerce):
     """A revert is refused whose former versions may be gone."""
     old = send(commerce, 16)
     keeping(commerce, 30 * DAY, 31 * DAY).history.forget_old()
