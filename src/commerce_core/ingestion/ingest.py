@@ -305,7 +305,7 @@ def _with_report(summary: Summary, records: int) -> Summary:
 
 def _nothing_accepted(summary: Summary) -> str:
     """Why nothing landed. A fault that every record shares is told here, once."""
-    records = summary.records_read - summary.blank
+    records = summary.records
     if not records:
         return "The file has a header and no records. Send at least one."
     shared = [code for code, times in summary.problems_by_code.items() if times >= records]

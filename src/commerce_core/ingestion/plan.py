@@ -70,7 +70,7 @@ class Run:
     def refusal(self, summary: Summary) -> JobError | None:
         """Why the source takes no feed in which so much was rejected, if it doesn't."""
         source = self.sources.get(self.feed.source_id)
-        records = summary.records_read - summary.blank
+        records = summary.records
         return source.on_error.refusal(summary.rejected, records) if source else None
 
     @property
@@ -219,7 +219,7 @@ class Planning:
             for batch in tally.counted(reading, run.tell):
                 rejected += batch.rejected
                 unreadable += batch.skus_unreadable
-        plan = Plan(feed_context, rejected=rejected, skus_unreadable=unreadable)
+        plan = Plan(feed_context=feed_context, rejected=rejected, skus_unreadable=unreadable)
         return Planned(plan, tally, reading)
 
     def _judge(self, unit: UnitOfWork, run: Run, planned: Planned) -> SavedPlan:

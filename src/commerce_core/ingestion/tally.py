@@ -1,7 +1,7 @@
 """What is measured, counted and kept of a feed while it is read: its progress and its summary."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -25,6 +25,9 @@ somebody sends little and has us read for hours.
 """
 COMPARED: Final = ("duplicate_sku", "price_leap")
 """The warnings that only a comparison finds."""
+
+NO_OFFERS: Final = ("folded", "skipped", "overtaken", "blank")
+"""The fates of records that the comparison never sees."""
 
 Tell = Callable[[Progress], None]
 
@@ -107,21 +110,6 @@ class Tally:
         by_code = self._by_code + Counter(plan.problems_by_code)
         told += _more_than_kept(by_code.total())
         summary = Summary(
-            records_read=self.records_read,
-            created=plan.created,
-            updated=plan.updated,
-            restored=plan.restored,
-            unchanged=plan.unchanged,
-            deleted=plan.deleted,
-            rejected=plan.rejected,
-            duplicate=plan.duplicate,
-            folded=self.fates["folded"],
-            skipped=self.fates["skipped"],
-            overtaken=self.fates["overtaken"],
-            blank=self.fates["blank"],
-            absent=plan.absent,
-            removed=plan.removed,
-            warnings=self._warnings + sum(plan.problems_by_code.get(c, 0) for c in COMPARED),
             problems_by_code=dict(sorted(by_code.items())),
             columns=mapping.header,
             mapping={
@@ -133,9 +121,21 @@ class Tally:
             unused_columns=mapping.unused,
             notes=(*told, *lacking, *reader.notes),
         )
+        summary = evolve(summary, **self._counts(plan))
         if summary.accepted:
             return summary
         return evolve(summary, removed=0, notes=(*told, *reader.notes))
+
+    def _counts(self, plan: Plan) -> Mapping[str, int]:
+        """The counts of the plan, and of what was counted while the feed was read."""
+        fates = {name: self.fates[name] for name in NO_OFFERS}
+        found = sum(plan.problems_by_code.get(code, 0) for code in COMPARED)
+        return {
+            **plan.counts,
+            **fates,
+            "records_read": self.records_read,
+            "warnings": self._warnings + found,
+        }
 
     def timed(self, summary: Summary) -> Summary:
         """The summary with the stages of this run."""

@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 from commerce_core.base.money import find_currency
 from commerce_core.catalog.product import Product, is_sold_out
 from commerce_core.catalog.publication import ChangeKind
+from commerce_core.feeds.summary import Counts
 from commerce_core.plans.changes import Change, Sample, changed_fields, order_of_change, samples
 from commerce_core.plans.price_moves import NO_MOVES, PriceMove, PriceMoves, move_of, price_moves
 from commerce_core.plans.rekeying import NONE_REKEYED, Rekeyed, rekeyed
@@ -56,29 +57,21 @@ class Stock:
     sold_out: int = 0
 
 
-@frozen
-class Plan:
+@frozen(kw_only=True)
+class Plan(Counts):
     """What a feed would do to the catalog. Nothing has been written.
 
-    `before` are the active products of the source now. `contested` are the numbers of recognised
-    records whose sku the file brings once more, so that no fingerprint can decide: then the file
-    has to be compared anew without them, and this plan is none. `problems` are those that only the
-    comparison can find, in the order of lines, as many as were asked for; all are counted.
-    `withheld` are the deletes that an approval without removals left out. `price_moves` is how
-    far prices move, `stock` what sells out, `rekeyed` which ids seem to have changed, and `samples`
-    are the first changes of each kind.
+    Its counts are those that a comparison can know: how many records were read, and those that are
+    no offers, are counted while the feed is read. `before` are the active products of the source
+    now. `contested` are the numbers of matched records whose sku the file brings once more, so that
+    no fingerprint can decide: then the file has to be compared anew without them, and this plan
+    doesn't count. `problems` are those that only the comparison can find, in the order of lines, up
+    to the number asked for; all are counted. `withheld` are the deletes that an approval without
+    removals left out. `price_moves` is how far prices move, `stock` what sells out, `rekeyed` which
+    ids seem to have changed, and `samples` are the first changes of each kind.
     """
 
     feed_context: FeedContext
-    created: int = 0
-    updated: int = 0
-    restored: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    rejected: int = 0
-    duplicate: int = 0
-    absent: int = 0
-    removed: int = 0
     before: int = 0
     skus_unreadable: int = 0
     contested: tuple[int, ...] = ()
@@ -130,7 +123,7 @@ def compare(
     vanished = absent if removes_absent(feed_context, tally["skus_unreadable"]) else []
     changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
     plan = Plan(
-        feed_context,
+        feed_context=feed_context,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],

@@ -69,7 +69,7 @@ def compare(
         if matched and matched.count:
             matched.keep_unmatched(db)
             if contested := matched.contested(db):
-                return Comparison(Plan(feed_context, contested=contested), staged)
+                return Comparison(Plan(feed_context=feed_context, contested=contested), staged)
         decide(db, feed_context, staged)
         plan = _plan(db, feed_context, staged, problem_limit, matched)
     # Who reads without a look at what is known, a small delta, will do so the next time too.
@@ -106,7 +106,7 @@ def _plan(
         **{code: fates[code] for code in PROBLEMS},
     }
     return Plan(
-        feed_context,
+        feed_context=feed_context,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],

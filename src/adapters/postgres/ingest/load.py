@@ -71,7 +71,7 @@ def load(
     except (_NotNew, NotPlain, psycopg.errors.UniqueViolation):
         return None
     return Plan(
-        feed_context,
+        feed_context=feed_context,
         created=sender.rows,
         rejected=rows.rejected,
         skus_unreadable=rows.skus_unreadable,
