@@ -52,6 +52,10 @@ class Oddities:
         """How many have no sku that can be read."""
         return sum(record.sku is None for record in self)
 
+    def skus_without_error(self) -> Sequence[str]:
+        """The skus of those that have no error."""
+        return [r.sku for r in self if r.sku is not None and not r.rejected]
+
     def rejects(self, asked: pl.Series) -> pl.DataFrame:
         """Those that have an error, and those on the lines asked for, as a report needs them."""
         lines = frozenset(asked)

@@ -1,7 +1,7 @@
 """Records with too few or too many cells, as columns: `RecordReader._ragged` for many at once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 from attrs import frozen
@@ -69,6 +69,10 @@ class Ragged:
     def skus_unreadable(self) -> int:
         """How many have no sku that can be read."""
         return self.skus.null_count()
+
+    def skus_without_error(self) -> Sequence[str]:
+        """None: all have an error."""
+        return ()
 
     def rejects(self, asked: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - all are rejected
         """All of them, as a report needs them."""

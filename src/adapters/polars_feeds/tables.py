@@ -188,6 +188,11 @@ class Table:
         """How many have no sku that can be read."""
         return self.skus.null_count()
 
+    def skus_without_error(self) -> Sequence[str]:
+        """The skus of those that have no error."""
+        fine = ~_mask(self._rejected(), len(self))
+        return self.skus.filter(fine).drop_nulls().to_list()
+
     def _rejected(self) -> pl.Series:
         return rejected_rows(self.slots, self._by.faults)
 

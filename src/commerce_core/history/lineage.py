@@ -16,7 +16,7 @@ from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.catalog.publication import Publication, PublicationKind
 from commerce_core.feeds.feed import Feed
 from commerce_core.parsing.grouping import Prepared
-from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.reader import Header, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.mapping import PICTURES, FieldMapping
 from commerce_core.profiles.normalise import translation
@@ -132,14 +132,14 @@ class Origins:
 class RecordReading:
     """One record of a raw file, and how the file is read."""
 
-    opening: Opening
+    header: Header
     terms: Terms
     prepared: Prepared
 
     @property
     def cells(self) -> tuple[CellRef, ...]:
         """All its cells, those that it took from the record before it included."""
-        header = self.opening.mapping.header
+        header = self.header.mapping.header
         return tuple(
             CellRef(column, cell)
             for column, cell in zip(header, self.prepared.raw.cells or (), strict=False)
@@ -147,11 +147,11 @@ class RecordReading:
 
     def said(self, field: str, value: Value) -> tuple[tuple[CellRef, ...], str]:
         """The cells that said a field, and how they are read."""
-        feeding = self.opening.mapping.field_mappings.get(field)
+        feeding = self.header.mapping.field_mappings.get(field)
         cells = self.prepared.raw.cells
         if feeding is None or cells is None:
             return (), self._assumed(field)
-        header = self.opening.mapping.header
+        header = self.header.mapping.header
         used = tuple(CellRef(header[i], cells[i]) for i in feeding.indexes if i < len(cells))
         if not any(cell.cell for cell in used):
             return (), self._assumed(field) if field == "currency" else "set by the profile"
@@ -160,7 +160,7 @@ class RecordReading:
     def _assumed(self, field: str) -> str:
         if field == "currency":
             field_mappings = (
-                self.opening.mapping.field_mappings.get(n) for n in ("price", "sale_price")
+                self.header.mapping.field_mappings.get(n) for n in ("price", "sale_price")
             )
             if any(feeding and feeding.currency for feeding in field_mappings):
                 return "said by the header of the price, or beside its number"
@@ -201,11 +201,11 @@ def _shown(value: Value) -> str:
 def record_readings(raw: BinaryIO, terms: Terms, lines: Sequence[int]) -> dict[int, RecordReading]:
     """The records that begin on these lines, by line; reads no further than the last of them."""
     wanted, found = set(lines), dict[int, RecordReading]()
-    opening = begin(raw, terms)
+    reader = open_feed(raw, terms)
     terms = evolve(terms, profile=in_full(terms.profile))
-    for prepared in opening.prepared:
+    for prepared in reader.prepared:
         if prepared.raw.line in wanted:
-            found[prepared.raw.line] = RecordReading(opening, terms, prepared)
+            found[prepared.raw.line] = RecordReading(reader.header, terms, prepared)
         if len(found) == len(wanted):
             break
     return found

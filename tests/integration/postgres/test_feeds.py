@@ -183,10 +183,10 @@ def test_a_feed_may_wait_longer_than_other_units(
 
 
 def test_a_record_says_what_its_feed_has_columns_for(store: PostgresStore, source: Source):
-    """A record that says more is a fault of ours, and told as one."""
+    """A record that sets more is a fault of ours, and reported as one."""
     feed = samples.received(store, source)
     feed_context = evolve(samples.feed_context(feed), columns={"sku": "SKU"})
-    with store.begin() as unit, pytest.raises(ValueError, match="says more"):
+    with store.begin() as unit, pytest.raises(ValueError, match="sets more"):
         unit.products.compare(feed_context, samples.batches([record(2, "A")]), 10)
 
 

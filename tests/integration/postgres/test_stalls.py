@@ -14,7 +14,6 @@ from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
 from adapters.postgres.connection.timeouts import OF_FEEDS, bear_stalls, milliseconds_of
 from adapters.postgres.store import CONNECTING, Unit
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS
 from commerce_core.ports.engine import Batch, Reading
 from commerce_core.ports.store import UnitOfWork
 from tests.contracts import samples
@@ -54,7 +53,7 @@ def test_a_first_load_outlives_a_server_that_stands_still(far: PostgresStore):
     shop = Shop(far, samples.settled(far)[1], PolarsEngine(chunk=1 << 20))
     feed = samples.received(far, shop.source, mode="full")
     rows = (f"S{n},{'t' * 300},1.00,1,," for n in range(ROWS))
-    reading = shop._open("\n".join((HEADER, *rows, "")).encode(), "full", NO_FINGERPRINTS)
+    reading = shop._open("\n".join((HEADER, *rows, "")).encode(), "full")
     with far.begin() as unit:
         batches = stalling(reading, connection_of(unit).info.backend_pid)
         publication, stem = samples.publication(feed), samples.new_stem()

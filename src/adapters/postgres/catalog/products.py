@@ -1,4 +1,4 @@
-"""The catalog in PostgreSQL: products as they now stand, and the units held of them."""
+"""The catalog in PostgreSQL: products as they now are, and the units reserved of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -24,7 +24,7 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from adapters.postgres.ingest.apply import apply
-from adapters.postgres.ingest.compare import Comparison, begin_feeding, compare
+from adapters.postgres.ingest.compare import Comparison, compare, lock_partner
 from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
 from adapters.postgres.ingest.load import load
 from commerce_core.base.paging import Page, Position
@@ -63,9 +63,13 @@ class Products:
         with bounded(self._db, query, "count"):
             return count(self._db, "products p", conditions(self._db, query))
 
+    def lock_partner(self, partner_id: str) -> None:
+        """Waits until no other unit feeds the partner."""
+        lock_partner(self._db, partner_id)
+
     def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
         """The fingerprints of the source's active products."""
-        begin_feeding(self._db, partner_id)
+        lock_partner(self._db, partner_id)
         self._known = fetch_fingerprints(self._db, partner_id, source_id)
         return self._known
 
@@ -77,7 +81,7 @@ class Products:
         stem: str,
     ) -> Plan | None:
         """Loads the first feed of a partner."""
-        begin_feeding(self._db, feed_context.partner_id)
+        lock_partner(self._db, feed_context.partner_id)
         return load(self._db, feed_context, batches, publication, stem)
 
     def compare(
@@ -135,7 +139,7 @@ class Products:
         )
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds units to those held on open orders."""
+        """Adds units to those reserved by open orders."""
         wanted = {digits(product_id): number for product_id, number in units.items()}
         rows = self._db.execute(
             """
@@ -146,17 +150,17 @@ class Products:
             """,
             [list(wanted)],
         ).fetchall()
-        # Everybody locks in this order, partner by partner and product by product: no deadlocks.
+        # All units lock in this order, partner by partner and product by product: no deadlocks.
         for partner_id, group in groupby(rows, key=itemgetter(0)):
-            self._hold_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
+            self._reserve_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
         query = sql.SQL(SELECT + " WHERE p.product_id = ANY(%s::uuid[])")
-        # Read only now, so that it shows what whoever held the locks before has done.
+        # Read only now, so that it shows what the former holders of the locks have done.
         products = fetch(
             self._db, _PRODUCTS, query.format(products=sql.SQL("products")), [list(wanted)]
         )
         return {product.product_id: product for product in products}
 
-    def _hold_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
+    def _reserve_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
         self._db.execute(
             """
             INSERT INTO held_units AS held (partner_id, product_id, units)
