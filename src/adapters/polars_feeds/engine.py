@@ -14,7 +14,7 @@ from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, MOST_LINES, Chunks, Replayed
 from adapters.polars_feeds.fallback import Oddities, OddReader
 from adapters.polars_feeds.parsing import lead, parse
-from adapters.polars_feeds.prepared import MOST_UNTOLD, PreparedReading
+from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.reject_buffer import Kept
 from adapters.polars_feeds.report_rows import ColumnWriter, in_order
@@ -120,7 +120,7 @@ class PolarsReading:
     @property
     def notes(self) -> tuple[str, ...]:
         """That many records had to be read one by one, which takes longer."""
-        if self._one_by_one <= MOST_UNTOLD:
+        if self._one_by_one <= MOST_UNNOTED:
             return ()
         return (f"{self._one_by_one:,} records were read one by one, since they are odd.",)
 
@@ -136,10 +136,12 @@ class PolarsReading:
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """Of what was kept; only what the comparison found elsewhere is read again."""
         rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.header.raw))
-        kept = map(rows.told, self._kept)
-        for told in in_order(kept, map(rows.told, self._reread(again, rows.asked, write.alive))):
+        kept = map(rows.completed, self._kept)
+        for completed in in_order(
+            kept, map(rows.completed, self._reread(again, rows.asked, write.alive))
+        ):
             write.alive()
-            yield rows(told)
+            yield rows(completed)
 
     def _reread(
         self, again: OpenRaw, asked: pl.Series, alive: Callable[[], object]
@@ -209,7 +211,7 @@ class PolarsReading:
         yield from self._unknown_ones()
 
     def _batches(self, found: Split) -> Iterator[ColumnBatch]:
-        """Those that are known are only told; the others are read.
+        """Matched records are only numbered; the others are read.
 
         Where few are unknown, they wait for those of the next chunks, since a batch takes some time
         whatever its length.
@@ -222,7 +224,7 @@ class PolarsReading:
             return
         if len(unknown):
             self._waiting.append(unknown)
-        # Of none too, so that whoever takes them knows that it goes on.
+        # A batch of none too, so that progress is shown.
         yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter())
         if self._are_enough():
             yield from self._unknown_ones()

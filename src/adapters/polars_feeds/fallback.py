@@ -100,9 +100,9 @@ class OddReader:
 
 def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:
     errors = [problem for problem in record.problems if problem.severity == "error"]
-    told = summed_up(errors) if errors else (None,) * 4
+    reason = summed_up(errors) if errors else (None,) * 4
     raw, text = prepared.raw, without_end(prepared.raw.sent)
-    return (raw.line, *told, text, raw.sent[len(text) :], raw.cells is None)
+    return (raw.line, *reason, text, raw.sent[len(text) :], raw.cells is None)
 
 
 def _row(record: Record, names: Sequence[str]) -> tuple[object, ...]:

@@ -30,8 +30,8 @@ from commerce_core.parsing.returned_reports import without_end
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
-MOST_UNTOLD: Final = 10_000
-"""Records taken one by one of which nobody needs to be told."""
+MOST_UNNOTED: Final = 10_000
+"""Records taken one by one up to which no note is made."""
 _ALL: Final = 1 << 62
 _SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
 
@@ -64,7 +64,7 @@ class PreparedReading:
     @property
     def notes(self) -> tuple[str, ...]:
         """That many records had to be split one by one, which takes longer."""
-        if self._records <= MOST_UNTOLD:
+        if self._records <= MOST_UNNOTED:
             return ()
         return (f"{self._records:,} records were split one by one, since {self._why}.",)
 
@@ -104,24 +104,24 @@ class PreparedReading:
         return ColumnBatch(self.header.mapping, parts, known, fates, reasons)
 
     def _in_columns(self, offers: Sequence[Prepared]) -> tuple[pl.Series, Sequence[Part]]:
-        """The numbers of those that are known, and the others, read."""
+        """The numbers of the matched records, and the others, read."""
         lines = [prepared.raw.line for prepared in offers]
         texts = [without_end(prepared.raw.sent) for prepared in offers]
         marked = self._mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
         known = marked["number"].drop_nulls()
         if len(known):
             unknown = marked["number"].is_null()
-            offers = _those(offers, unknown)
+            offers = _selected(offers, unknown)
             marked = marked.filter(unknown)
         fits = pl.Series([self._fits(prepared.raw.cells) for prepared in offers], dtype=pl.Boolean)
-        table = self._cells(_those(offers, fits), marked.filter(fits))
+        table = self._cells(_selected(offers, fits), marked.filter(fits))
         nul = table.select(
             pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=True))
         ).to_series()
         if nul.any():
             fits = fits.scatter(fits.arg_true().filter(nul), False)  # noqa: FBT003 - a value
             table = table.filter(~nul)
-        odd = self._odd(_those(offers, ~fits), marked.filter(~fits))
+        odd = self._odd(_selected(offers, ~fits), marked.filter(~fits))
         return known, [self._read(table), Oddities(odd)]
 
     def _fits(self, cells: Sequence[str] | None) -> bool:
@@ -161,5 +161,5 @@ class PreparedReading:
         return evolve(record, fingerprint=(upper, lower))
 
 
-def _those(records: Sequence[Prepared], mask: pl.Series) -> Sequence[Prepared]:
+def _selected(records: Sequence[Prepared], mask: pl.Series) -> Sequence[Prepared]:
     return list(compress(records, mask))

@@ -239,3 +239,14 @@ def test_publications_wait_for_each_other(store: PostgresStore, source: Source):
         time.sleep(0.05)
         assert not second.done()
     assert second.result(PATIENCE) == first.number == 1
+
+
+def test_a_locked_partner_is_fed_by_one_unit_alone(store: PostgresStore, source: Source):
+    """Before anything of a feed is read, so that what was looked up under the lock stays true."""
+    with store.begin(dry_run=True) as unit:
+        unit.products.lock_partner(source.partner_id)
+        second = meanwhile(lambda: samples.publish(store, source, record(2, "A")))
+        time.sleep(0.05)
+        assert not second.done()
+    second.result(PATIENCE)
+    assert samples.catalog(store).keys() == {"A"}

@@ -486,7 +486,7 @@ def test_what_has_to_be_split_one_by_one_is_told(
 ):
     """If there is much of it."""
     for most, notes in ((3, ()), (2, (f"3 records were split one by one, since {why}.",))):
-        monkeypatch.setattr(prepared, "MOST_UNTOLD", most)
+        monkeypatch.setattr(prepared, "MOST_UNNOTED", most)
         reading = PolarsEngine().open(io.BytesIO(body), Terms("full", "EUR", ROME, profile))
         deque(reading.batches(), 0)
         assert reading.notes == notes

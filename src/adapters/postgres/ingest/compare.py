@@ -91,7 +91,7 @@ def _plan(
     problem_limit: int,
     matched: Matched | None,
 ) -> Plan:
-    """What was decided, in figures."""
+    """The counts and figures of what was decided."""
     unread = matched.count if matched else 0
     find_absent(db, feed_context, matched=unread > 0)
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)

@@ -66,7 +66,7 @@ def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> 
 
 
 def remove_absent(db: Connection) -> int:
-    """Decides that what isn't in the file is removed; how many products that is."""
+    """Decides that the absent products are removed; returns their number."""
     return db.execute(
         """
         INSERT INTO decided (line, fate, product_id, place)
