@@ -49,6 +49,8 @@ REFUSED_FILES: Final = {
     "unterminated_quote": "A quote is never closed; the line that opens it is named.",
     "too_many_rejected": "More records were rejected than the source tolerates; nothing landed.",
     "too_large": "A limit was passed: the length of a record, the number of columns or records.",
+    "too_late": "Too much newer data would have to be searched for the products that this older "
+    "feed may no longer change; the message names the limit. Send their present state instead.",
     "row_count": "It hasn't as many records as `expected_rows` announced.",
     "nothing_accepted": "Not one record could be accepted, or there was none.",
     "superseded": "A newer full feed of the source is read instead; the job is cancelled.",

@@ -14,7 +14,6 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core.commerce import Commerce
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import new_secret
@@ -84,12 +83,10 @@ def now() -> datetime:
 class _Vectorised:
     """The engine that reads whole columns; polars is imported when the first feed is read."""
 
-    def open(
-        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
-    ) -> Reading:
+    def open(self, stream: BinaryIO, terms: Terms) -> Reading:
         from adapters.polars_feeds import PolarsEngine
 
-        return PolarsEngine().open(stream, terms, known)
+        return PolarsEngine().open(stream, terms)
 
 
 def _scratch() -> Store:

@@ -19,7 +19,7 @@ from tests.contracts.samples import MINUTE, T0
 KEPT = SavedPlan.of(
     samples.feed(samples.source(samples.partner())),
     Plan(
-        samples.feed_context(samples.feed(samples.source(samples.partner()))),
+        feed_context=samples.feed_context(samples.feed(samples.source(samples.partner()))),
         before=9,
         price_moves=price_moves(
             [PriceMove.of("A", 2, "EUR", before=Decimal("1.00"), after=Decimal("9.50"), kept=True)]

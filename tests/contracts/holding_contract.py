@@ -22,7 +22,7 @@ from commerce_core.base.errors import Conflict, FileRefused, InvalidInput, NotFo
 from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
-from commerce_core.ingestion import tally
+from commerce_core.ingestion import progress
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
@@ -527,7 +527,7 @@ def test_a_file_is_looked_at_before_it_is_sent_and_nothing_stays(desk: Desk):
 
 def test_a_file_that_is_looked_at_is_as_large_as_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """What is bounded by the bytes of a feed is bounded by those of the file."""
-    monkeypatch.setattr(tally, "RECORDS_BESIDE_BYTES", 0)
+    monkeypatch.setattr(progress, "RECORDS_BESIDE_BYTES", 0)
     stream = io.BytesIO(written(catalog(60)))
     assert desk.commerce.plans.preview(stream, partner=desk.partner).created == 60
 

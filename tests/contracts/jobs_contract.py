@@ -107,13 +107,12 @@ class TestFeeds:
         with pytest.raises(NotFound), store.begin() as unit:
             unit.feeds.put(samples.feed(source))
 
-    def test_last_full_snapshot(self, store: Store):
-        """It is of the source's last applied full feed; not of a delta, nor of one not applied."""
+    def test_last_full_and_newer_feeds(self, store: Store):
+        """Only applied feeds of the source count."""
         someone, source = samples.settled(store)
         other = samples.source(someone, "other")
         with store.begin() as unit:
             unit.sources.add(other)
-            assert unit.feeds.last_full_snapshot(source.source_id) is None
             assert unit.feeds.last_full(source.source_id) is None
             for day, of, mode, status in [
                 (1, source, "full", "applied"),
@@ -131,8 +130,16 @@ class TestFeeds:
             assert last is not None
             assert last == unit.feeds.get(last.feed_id)
             assert last.snapshot_at == T0 + 2 * DAY
-            assert unit.feeds.last_full_snapshot(source.source_id) == T0 + 2 * DAY
-            assert unit.feeds.last_full_snapshot(other.source_id) == T0 + 6 * DAY
+
+            def newer(than: int, limit: int = 9) -> list[int]:
+                found = unit.feeds.newer(source.source_id, T0 + than * DAY, limit)
+                assert all(feed == unit.feeds.get(feed.feed_id) for feed in found)
+                return [(feed.snapshot_at - T0).days for feed in found]
+
+            # Full ones first, of each mode the latest; those of the moment itself aren't newer.
+            assert newer(0) == [2, 1, 5]
+            assert (newer(1), newer(2), newer(5)) == ([2, 5], [5], [])
+            assert newer(0, limit=1) == [2]
 
     def test_feeds_are_superseded_unless_they_were_applied(self, store: Store):
         """`supersede` changes the state of those feeds alone that never were in the catalog."""

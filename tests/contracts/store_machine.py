@@ -266,7 +266,8 @@ class StoreMachine(RuleBasedStateMachine):
         jobs = JobQuery(partner_id=self.partner.partner_id)
         self.same_pages(lambda unit, after: unit.jobs.page(jobs, after, limit))
         source_id = self.sources[0].source_id
-        self.both(lambda unit: (unit.feeds.count(query), unit.feeds.last_full_snapshot(source_id)))
+        self.both(lambda unit: unit.feeds.count(query))
+        self.both(lambda unit: unit.feeds.newer(source_id, T0, limit))
         self.both(lambda unit: unit.feeds.last_full(source_id))
         self.both(lambda unit: unnumbered(unit.publications.latest(source_id)))
         orders = OrderQuery(partner_id=self.partner.partner_id)

@@ -76,9 +76,10 @@ class Shop:
     def _load(self, unit: UnitOfWork, feed: Feed, body: bytes) -> Plan | None:
         if not self.recognises:
             return None
-        reading = self._open(body, feed.mode, NO_FINGERPRINTS)
+        reading = self._open(body, feed.mode)
         publication, stem = samples.publication(feed), samples.new_stem()
-        plan = unit.products.load(feed_context(feed, reading), reading, publication, stem)
+        context = feed_context(feed, reading)
+        plan = unit.products.load(context, reading.batches(), publication, stem)
         if plan is not None:
             unit.publications.add(publication, T0)
         return plan
@@ -88,8 +89,9 @@ class Shop:
         if self.recognises:
             known = unit.products.fingerprints(feed.partner_id, feed.source_id)
         while True:
-            reading = self._open(body, feed.mode, known)
-            plan = unit.products.compare(feed_context(feed, reading), reading, LIMIT)
+            reading = self._open(body, feed.mode)
+            context = feed_context(feed, reading)
+            plan = unit.products.compare(context, reading.batches(known), LIMIT)
             if not plan.contested:
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
@@ -97,9 +99,8 @@ class Shop:
                 return plan
             known = known.without(plan.contested)
 
-    def _open(self, body: bytes, mode: Mode, known: FingerprintIndex) -> Reading:
-        terms = Terms(mode, "EUR", ZoneInfo("UTC"))
-        return self.engine.open(io.BytesIO(body), terms, known)
+    def _open(self, body: bytes, mode: Mode) -> Reading:
+        return self.engine.open(io.BytesIO(body), Terms(mode, "EUR", ZoneInfo("UTC")))
 
     def catalog(self) -> dict[str, tuple[object, ...]]:
         """What the catalog says of each product, by sku."""
@@ -111,7 +112,7 @@ class Shop:
 
 
 def feed_context(feed: Feed, reading: Reading) -> FeedContext:
-    named = {name: reading.opening.mapping.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
+    named = {name: reading.header.mapping.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
     columns = {name: column for name, column in named.items() if column}
     return evolve(samples.feed_context(feed, "EUR"), columns=columns)
 
@@ -173,8 +174,9 @@ class TestMatching:
         with store.begin(dry_run=True) as unit:
             known = unit.products.fingerprints(feed.partner_id, feed.source_id)
             body = "\n".join((HEADER, ROWS[1], ROWS[2], "")).encode()
-            reading = shop._open(body, "full", known)
-            plan = unit.products.compare(feed_context(feed, reading), reading, LIMIT)
+            reading = shop._open(body, "full")
+            context = feed_context(feed, reading)
+            plan = unit.products.compare(context, reading.batches(known), LIMIT)
             assert plan.contested == (0,)
             with pytest.raises(ValueError, match="plan"):
                 unit.products.apply(plan, samples.publication(feed), samples.new_stem())
@@ -196,4 +198,4 @@ class TestMatching:
         body = "\n".join((HEADER, *rows, "")).encode()
         with shop.store.begin(dry_run=True) as unit:
             known = unit.products.fingerprints(shop.source.partner_id, shop.source.source_id)
-            return sum(len(batch.matched) for batch in shop._open(body, mode, known))
+            return sum(len(batch.matched) for batch in shop._open(body, mode).batches(known))

@@ -102,7 +102,7 @@ def fuzz_feed(data: bytes, profile: Profile) -> Outcome:
         assert count == expected, f"{expected} records in the text, {count} in the feed"
     except FileRefused as refused:
         return _refused(refused)
-    return (reader.delimiter, reader.mends is not None, *sorted(codes), *sorted(fates))
+    return (reader.delimiter, reader.header.corrects is not None, *sorted(codes), *sorted(fates))
 
 
 def _records_of(data: bytes, delimiter: str | None, profile: Profile) -> int:

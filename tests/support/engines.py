@@ -29,17 +29,18 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
     """All that an engine tells of a file."""
     try:
         reading = engine.open(io.BytesIO(body), terms)
-        batches = list(reading)
+        batches = list(reading.batches())
     except FileRefused as refused:
         return {"refused": (refused.code, str(refused), refused.line)}
-    opening = reading.opening
+    header = reading.header
     return {
-        "header": (opening.mapping, opening.delimiter, opening.mends),
+        "header": (header.mapping, header.delimiter, header.corrects, header.terms),
         "encoding": (reading.text.encoding, reading.text.mark),
         "records": [told(record) for batch in batches for record in batch],
         "read": sum(batch.records_read for batch in batches),
         "rejected": sum(batch.rejected for batch in batches),
         "unreadable": sum(batch.skus_unreadable for batch in batches),
+        "skus": sorted(sku for batch in batches for sku in batch.skus),
         "fates": sum((batch.fates for batch in batches), Counter[str]()),
         "reasons": sum((batch.reasons for batch in batches), Counter[str]()),
         "noted": sum((batch.noted for batch in batches), Counter[Any]()),

@@ -1,6 +1,6 @@
 """Feeds in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from attrs import evolve, frozen
@@ -61,10 +61,16 @@ class Feeds:
             if feed.applied_at is None:
                 self._kept.feeds[feed.feed_id] = feed.became("superseded")
 
-    def last_full_snapshot(self, source_id: str) -> datetime | None:
-        """The `snapshot_at` of the source's last applied full feed."""
-        last = self.last_full(source_id)
-        return last and last.snapshot_at
+    def newer(self, source_id: str, snapshot_at: datetime, limit: int) -> Sequence[Feed]:
+        """The source's applied feeds that show a later moment."""
+        found = [
+            feed
+            for feed in self._kept.feeds.values()
+            if (feed.source_id, feed.status) == (source_id, "applied")
+            and feed.snapshot_at > snapshot_at
+        ]
+        found.sort(key=lambda f: (f.mode == "full", f.snapshot_at, f.feed_id), reverse=True)
+        return [self._shown(feed) for feed in found[:limit]]
 
     def last_full(self, source_id: str) -> Feed | None:
         """The source's last applied full feed."""

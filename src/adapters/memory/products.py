@@ -1,4 +1,4 @@
-"""The live catalog in memory: what `comparison.compare` says of it, and what it then becomes."""
+"""The live catalog in memory: what `comparison.compare` makes of it, and what it then becomes."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,6 +56,9 @@ class Products:
             if row.source_id == source_id and row.status == "active"
         ]
 
+    def lock_partner(self, partner_id: str) -> None:
+        """Nothing to do: one unit is under way at a time."""
+
     def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:  # noqa: ARG002 a source is enough
         """The fingerprints of the source's active products."""
         self._numbered = self._active(source_id)
@@ -107,7 +110,7 @@ class Products:
         return self._plan
 
     def _contested(self, numbers: Sequence[int], records: Iterable[Record]) -> tuple[int, ...]:
-        """The recognised records that the file brings again, by the same text or another."""
+        """The matched records that the file brings again, by the same text or another."""
         again = {record.sku for record in records}
         return tuple(
             number

@@ -1,7 +1,7 @@
 """Amounts and their currency, for many records at once: `RecordReader._settle_amounts` as columns.
 
-What the file says of the currency, a cell or the text beside a number, comes before what a header,
-the profile or the partner does. An amount that fits its currency as it stands, or by zeros alone,
+A currency that a record states, in a cell or beside a number, comes before that of a header, the
+profile or the partner. An amount that fits its currency as it stands, or by zeros alone,
 is settled here; each other pair of an amount and a currency is fitted by the reference.
 """
 
@@ -25,7 +25,7 @@ from commerce_core.schema.fields import AMOUNTS
 class Settled:
     """Amounts with the decimals of their currency, and what is wrong with them.
 
-    `misfits` says for each amount which rows have lost it.
+    `misfits` shows for each amount which rows have lost it.
     """
 
     currency: pl.Series
@@ -77,18 +77,18 @@ class Settling:
         """Of each record: its currency, the one that its amounts have, and what stands against."""
         named, unread = pl.col("named"), pl.col("unread")
         codes = [*(pl.col(_stated(name)) for name in stated), named]
-        said = pl.coalesce(codes)
+        first = pl.coalesce(codes)
         conflict = pl.lit(value=False)
         if stated:
-            differ = pl.any_horizontal((code != said).fill_null(value=False) for code in codes)
+            differ = pl.any_horizontal((code != first).fill_null(value=False) for code in codes)
             conflict = ~unread & differ
         is_open = ~(unread | conflict)
-        code = pl.when(is_open).then(pl.coalesce(said, *self._of_columns(amounts)))
+        code = pl.when(is_open).then(pl.coalesce(first, *self._of_columns(amounts)))
         has_amount = pl.lit(value=False)
         if amounts:
             has_amount = pl.any_horizontal(pl.col(name).is_not_null() for name in amounts)
-        tells = code.is_not_null() & (has_amount | named.is_not_null())
-        yield pl.when(tells).then(code).otherwise(named).alias("currency")
+        is_known = code.is_not_null() & (has_amount | named.is_not_null())
+        yield pl.when(is_known).then(code).otherwise(named).alias("currency")
         yield code.alias("code")
         yield is_open.alias("open")
         yield conflict.alias("conflict")
@@ -96,7 +96,7 @@ class Settling:
         yield (lacking if self.terms.mode == "full" else pl.lit(value=False)).alias("lacking")
 
     def _of_columns(self, amounts: Sequence[str]) -> Iterator[pl.Expr]:
-        """The currency that a header or the profile says, else the one that is assumed."""
+        """The currency that a header or the profile declares, else the one that is assumed."""
         for name in amounts:
             if code := self.mapping.field_mappings[name].currency:
                 yield pl.when(pl.col(name).is_not_null()).then(pl.lit(code))
@@ -126,13 +126,13 @@ class Settling:
             return amount, None
         pairs = pl.DataFrame({"amount": amount, "code": code}).filter(asked)
         unique = pairs.unique()
-        told = [self._fit(text, of, unit) for text, of in unique.iter_rows()]
+        results = [self._fit(text, of, unit) for text, of in unique.iter_rows()]
         table = unique.with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32))
         joined = pairs.join(
             table, on=["amount", "code"], how="left", nulls_equal=True, maintain_order="left"
         )
         place = place_behind(asked, joined["n"])
-        values, faults = zip(*told, strict=True)
+        values, faults = zip(*results, strict=True)
         return behind(amount, values, place), behind(nulls(count, pl.UInt32), faults, place)
 
     def _fit(self, text: str, code: str | None, unit: object) -> tuple[str | None, int | None]:

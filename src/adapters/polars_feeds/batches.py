@@ -56,6 +56,10 @@ class Part(Protocol):
         """How many have no sku that can be read."""
         ...
 
+    def skus_without_error(self) -> Sequence[str]:
+        """The skus of those that have no error."""
+        ...
+
     def rejects(self, asked: pl.Series) -> pl.DataFrame:
         """Those that have an error, and those on the lines asked for, as a report needs them."""
         ...
@@ -90,6 +94,12 @@ class ColumnBatch:
     def skus_unreadable(self) -> int:
         """How many offers have no sku that can be read."""
         return sum(part.skus_unreadable() for part in self.parts)
+
+    @property
+    def skus(self) -> Sequence[str]:
+        """The skus of the offers without an error."""
+        fine = (part.skus_without_error() for part in self.parts)
+        return [sku for skus in fine for sku in skus]
 
     @property
     def noted(self) -> Counter[Noted]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from commerce_core.parsing.decoding import Text, read_text, unpacked
 from commerce_core.parsing.formats import LONGEST_RECORD, RawRecord
-from commerce_core.parsing.reader import Opening
+from commerce_core.parsing.reader import Reader
 
 CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""
@@ -55,11 +55,10 @@ class Chunks:
     text in whatever encoding, and not as bytes that should be UTF-8; `ended`, that nothing follows.
     """
 
-    def __init__(
-        self, stream: BinaryIO, opening: Opening, declared: str | None, size: int = CHUNK
-    ) -> None:
-        """Takes the stream from its start."""
-        self.text = opening.text
+    def __init__(self, stream: BinaryIO, reader: Reader, size: int = CHUNK) -> None:
+        """Takes the stream from its start, behind the header that the reader has found."""
+        declared = reader.header.terms.profile.encoding
+        self.text = reader.text
         self.line = 1
         self._size = size
         self._declared = declared
@@ -72,7 +71,7 @@ class Chunks:
             self._blocks = _encoded(self.text)
         else:
             self._blocks = unpacked(stream)
-        self._skip(opening.header)
+        self._skip(reader.header.raw)
 
     def _skip(self, header: RawRecord) -> None:
         """Leaves the lines up to the header's last behind."""

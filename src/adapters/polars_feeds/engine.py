@@ -14,7 +14,7 @@ from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, MOST_LINES, Chunks, Replayed
 from adapters.polars_feeds.fallback import Oddities, OddReader
 from adapters.polars_feeds.parsing import lead, parse
-from adapters.polars_feeds.prepared import MOST_UNTOLD, PreparedReading
+from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.reject_buffer import Kept
 from adapters.polars_feeds.report_rows import ColumnWriter, in_order
@@ -33,7 +33,7 @@ from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.formats import LONGEST_RECORD, read_delimited
 from commerce_core.parsing.grouping import Grouping, Skipping
-from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
 from commerce_core.parsing.reject_rows import Delimited, Rows, RowWriter
@@ -56,26 +56,21 @@ class PolarsEngine:
 
     chunk: int = CHUNK
 
-    def open(
-        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
-    ) -> Reading:
+    def open(self, stream: BinaryIO, terms: Terms) -> Reading:
         """Reads the header."""
-        opening, replayed = _begun(stream, terms)
-        by = fingerprinting(ENGINE, opening, terms)
-        mark = Matcher(by, known) if by else unmarked
-        if why := _why_one_by_one(opening):
+        reader, replayed = _opened(stream, terms)
+        if why := _why_one_by_one(reader.header):
             replayed.forget()
-            return PreparedReading(opening, terms, mark, why)
-        chunks = Chunks(replayed.rewind(), opening, opening.terms.profile.encoding, self.chunk)
-        return PolarsReading(opening, opening.terms, chunks, mark)
+            return PreparedReading(reader, terms, why)
+        return PolarsReading(reader.header, Chunks(replayed.rewind(), reader, self.chunk))
 
 
-def _why_one_by_one(opening: Opening) -> str | None:
+def _why_one_by_one(header: Header) -> str | None:
     """Why the reference has to split the file, if it has to."""
-    profile = opening.terms.profile
-    if opening.delimiter is None:
+    profile = header.terms.profile
+    if header.delimiter is None:
         return "they are lines of JSON"
-    if opening.ours:
+    if header.is_ours:
         return "the file is a report or an export"
     if profile.group:
         return "some belong together"
@@ -84,21 +79,20 @@ def _why_one_by_one(opening: Opening) -> str | None:
     return None
 
 
-def _begun(stream: BinaryIO, terms: Terms) -> tuple[Opening, Replayed]:
+def _opened(stream: BinaryIO, terms: Terms) -> tuple[Reader, Replayed]:
     """The header, and the stream, which goes on behind it or from its start."""
     replayed = Replayed(stream)
-    return begin(replayed, terms), replayed  # type: ignore[arg-type] - reading is all it does
+    return open_feed(replayed, terms), replayed  # type: ignore[arg-type] - reading is all it does
 
 
 @define
 class PolarsReading:
-    """Implements `Reading`, some megabytes at a time; where it is told so, `only` some records."""
+    """Implements `Reading`, some megabytes at a time; with `only`, the records that fit it."""
 
-    opening: Opening
-    _terms: Terms
+    header: Header
     _chunks: Chunks
-    _mark: Mark
     _only: pl.Expr | None = None
+    _mark: Mark = unmarked
     _one_by_one: int = 0
     _kept: Kept = field(factory=Kept)
     _waiting: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
@@ -110,12 +104,13 @@ class PolarsReading:
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
-        delimiter = self.opening.delimiter or ","
+        mapping, terms = self.header.mapping, self.header.terms
+        delimiter = self.header.delimiter or ","
         self._dialect = Dialect.of(delimiter)
-        self._lead = lead(len(self.opening.mapping.header), delimiter)
-        self._read = TableReader(self.opening.mapping, self._terms)
-        self._read_odd = OddReader.of(self.opening.mapping, self._terms, delimiter)
-        self._skips = Grouping(self.opening.mapping, self._terms.profile).skips
+        self._lead = lead(len(mapping.header), delimiter)
+        self._read = TableReader(mapping, terms)
+        self._read_odd = OddReader.of(mapping, terms, delimiter)
+        self._skips = Grouping(mapping, terms.profile).skips
 
     @property
     def text(self) -> Text:
@@ -125,22 +120,28 @@ class PolarsReading:
     @property
     def notes(self) -> tuple[str, ...]:
         """That many records had to be read one by one, which takes longer."""
-        if self._one_by_one <= MOST_UNTOLD:
+        if self._one_by_one <= MOST_UNNOTED:
             return ()
         return (f"{self._one_by_one:,} records were read one by one, since they are odd.",)
 
-    def __iter__(self) -> Iterator[ColumnBatch]:
-        for batch in self.batches():
+    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
+        """The batches; the rejected records are kept for the report."""
+        fingerprinted = fingerprinting(ENGINE, self.header)
+        if fingerprinted:
+            self._mark = Matcher(fingerprinted, known)
+        for batch in self.unkept():
             self._kept.add(batch.rejects())
             yield batch
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """Of what was kept; only what the comparison found elsewhere is read again."""
-        rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.opening.header))
-        kept = map(rows.told, self._kept)
-        for told in in_order(kept, map(rows.told, self._reread(again, rows.asked, write.alive))):
+        rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.header.raw))
+        kept = map(rows.completed, self._kept)
+        for completed in in_order(
+            kept, map(rows.completed, self._reread(again, rows.asked, write.alive))
+        ):
             write.alive()
-            yield rows(told)
+            yield rows(completed)
 
     def _reread(
         self, again: OpenRaw, asked: pl.Series, alive: Callable[[], object]
@@ -151,14 +152,15 @@ class PolarsReading:
             return
         only = None if lost else pl.col("line").is_in(asked.implode())
         with again() as raw:
-            opening, replayed = _begun(raw, self._terms)
-            chunks = Chunks(replayed.rewind(), opening, self._terms.profile.encoding)
-            for batch in PolarsReading(opening, self._terms, chunks, unmarked, only).batches():
+            reader, replayed = _opened(raw, self.header.terms)
+            for batch in PolarsReading(
+                reader.header, Chunks(replayed.rewind(), reader), only
+            ).unkept():
                 alive()
                 yield batch.rejects(asked).filter(pl.col("code").is_null() | pl.lit(lost))
 
-    def batches(self) -> Iterator[ColumnBatch]:
-        """The batches, of which nothing is kept."""
+    def unkept(self) -> Iterator[ColumnBatch]:
+        """The batches, without keeping their rejected records."""
         pending, line = b"", self._chunks.line
         front = self._lead
         while len(body := self._chunks.take(front)) > len(front):
@@ -209,7 +211,7 @@ class PolarsReading:
         yield from self._unknown_ones()
 
     def _batches(self, found: Split) -> Iterator[ColumnBatch]:
-        """Those that are known are only told; the others are read.
+        """Matched records are only numbered; the others are read.
 
         Where few are unknown, they wait for those of the next chunks, since a batch takes some time
         whatever its length.
@@ -222,8 +224,8 @@ class PolarsReading:
             return
         if len(unknown):
             self._waiting.append(unknown)
-        # Of none too, so that whoever takes them knows that it goes on.
-        yield ColumnBatch(self.opening.mapping, (), known, Counter(), Counter())
+        # A batch of none too, so that progress is shown.
+        yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter())
         if self._are_enough():
             yield from self._unknown_ones()
 
@@ -241,14 +243,14 @@ class PolarsReading:
 
     def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
         """Reads records; `as_csv` is their text, if it is there."""
-        width = len(self.opening.mapping.header)
+        width = len(self.header.mapping.header)
         parsed = parse(asked, width, self._dialect.delimiter, as_csv)
         offers = offers_in(parsed, width, self._skips)
         parts: list[Part] = []
         if len(offers.fitting):
             parts.append(self._read(offers.fitting))
         if len(offers.ragged):
-            parts.append(Ragged.of(offers.ragged, self.opening.mapping, self._dialect.delimiter))
+            parts.append(Ragged.of(offers.ragged, self.header.mapping, self._dialect.delimiter))
         odd = self._read_odd(parsed.odd)
         self._one_by_one += len(odd)
         if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
@@ -256,5 +258,5 @@ class PolarsReading:
         fates = Counter(record.fate for _, record in odd if record.fate is not None)
         reasons = Counter(record.reason for _, record in odd if record.reason is not None)
         return ColumnBatch(
-            self.opening.mapping, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
+            self.header.mapping, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
         )

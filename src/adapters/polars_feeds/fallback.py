@@ -52,6 +52,10 @@ class Oddities:
         """How many have no sku that can be read."""
         return sum(record.sku is None for record in self)
 
+    def skus_without_error(self) -> Sequence[str]:
+        """The skus of those that have no error."""
+        return [r.sku for r in self if r.sku is not None and not r.rejected]
+
     def rejects(self, asked: pl.Series) -> pl.DataFrame:
         """Those that have an error, and those on the lines asked for, as a report needs them."""
         lines = frozenset(asked)
@@ -96,9 +100,9 @@ class OddReader:
 
 def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:
     errors = [problem for problem in record.problems if problem.severity == "error"]
-    told = summed_up(errors) if errors else (None,) * 4
+    reason = summed_up(errors) if errors else (None,) * 4
     raw, text = prepared.raw, without_end(prepared.raw.sent)
-    return (raw.line, *told, text, raw.sent[len(text) :], raw.cells is None)
+    return (raw.line, *reason, text, raw.sent[len(text) :], raw.cells is None)
 
 
 def _row(record: Record, names: Sequence[str]) -> tuple[object, ...]:

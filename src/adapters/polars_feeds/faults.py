@@ -16,7 +16,7 @@ _NOWHERE: Final = pl.DataFrame(schema={"row": ROW, "fault": pl.UInt32})
 
 @define
 class Faults:
-    """Every fault met so far: its code and its hint, numbered as they come."""
+    """Every fault found so far: its code and its hint, numbered as they come."""
 
     _numbers: dict[tuple[str, str | None], int] = field(factory=dict[tuple[str, str | None], int])
     _errors: list[int] = field(factory=list[int])
@@ -38,20 +38,20 @@ class Faults:
         return number
 
     def errors(self) -> pl.Series:
-        """The numbers of those that reject a record."""
+        """The numbers of the faults that reject a record."""
         return pl.Series(self._errors, dtype=pl.UInt32)
 
-    def told(self, numbers: pl.Series) -> pl.DataFrame:
-        """The code and the hint of each of these."""
-        told = pl.DataFrame(
-            [(number, *self._told(number)) for number in numbers.unique()],
+    def described(self, numbers: pl.Series) -> pl.DataFrame:
+        """The code and the hint of each of these faults."""
+        described = pl.DataFrame(
+            [(number, *self._described(number)) for number in numbers.unique()],
             {"fault": ROW, "code": pl.String, "hint": pl.String},
             orient="row",
         )
         faults = numbers.to_frame("fault")
-        return faults.join(told, on="fault", how="left", maintain_order="left")
+        return faults.join(described, on="fault", how="left", maintain_order="left")
 
-    def _told(self, number: int) -> tuple[str, str]:
+    def _described(self, number: int) -> tuple[str, str]:
         code, hint = self.listed[number]
         return code, hint or PROBLEMS[code][1]
 
@@ -93,7 +93,7 @@ class Slot:
         return cls(name, pl.DataFrame({"row": rows, "fault": faults.gather(rows)}))
 
     def without(self, rows: pl.Series) -> "Slot":
-        """Less those in these rows."""
+        """The slot without these rows."""
         return evolve(self, places=self.places.filter(~pl.col("row").is_in(rows.implode())))
 
     def errors(self, faults: Faults) -> pl.DataFrame:
@@ -101,7 +101,7 @@ class Slot:
         return self.places.filter(pl.col("fault").is_in(faults.errors().implode()))
 
     def within(self, rows: pl.Series) -> "Slot":
-        """Those in these rows alone."""
+        """The slot with these rows alone."""
         return evolve(self, places=self.places.filter(pl.col("row").is_in(rows.implode())))
 
 

@@ -15,7 +15,7 @@ import polars as pl
 from attrs import define, field, frozen
 
 from adapters.polars_feeds.faults import Faults
-from adapters.polars_feeds.texts import behind, nulls, told_of
+from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.money import currencies
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.record_reader import FieldReader
@@ -41,7 +41,7 @@ _WEIGHED: Final = pl.Series(
 )
 """What four digits weigh, 1 and 3 in turn from the right."""
 _MOST_REMEMBERED: Final = 100_000
-"""Readings of one column that are kept from one lot of records to the next."""
+"""Readings of one column that are kept from one batch to the next."""
 
 
 @frozen
@@ -198,9 +198,9 @@ def _plain_urls(column: Column) -> tuple[Plain, ...]:
 
 @frozen
 class Readings:
-    """What a column says: values, null where blank or unreadable, and what is wrong with them.
+    """A column read: values, null where blank or unreadable, and what is wrong with them.
 
-    `misread` says which rows have no value for that; `stated` are the currencies beside amounts.
+    `misread` are the rows without a value because of it; `stated` are currencies beside amounts.
     None stands for a column of nothing.
     """
 
@@ -210,8 +210,8 @@ class Readings:
     stated: pl.Series | None = None
 
 
-_Told = tuple[object, int | None, bool, str | None]
-"""Of one text: its value, the number of its fault, whether it is misread, the currency stated."""
+_TextReading = tuple[object, int | None, bool, str | None]
+"""A text's value, the number of its fault, whether it is misread, the currency it states."""
 
 
 @define
@@ -221,7 +221,7 @@ class ColumnReader:
     reader: FieldReader
     _faults: Faults
     _plain: tuple[Plain, ...]
-    _remembered: dict[str, _Told] = field(factory=dict[str, _Told])
+    _remembered: dict[str, _TextReading] = field(factory=dict[str, _TextReading])
 
     @classmethod
     def of(cls, reader: FieldReader, faults: Faults, decimal: DecimalMark | None) -> "ColumnReader":
@@ -272,36 +272,36 @@ class ColumnReader:
         yield (~pl.any_horizontal(list(masks)) & (_T != "")).alias("rest")
 
     def _by_reference(self, texts: pl.Series, rest: pl.Series, found: Readings) -> Readings:
-        """The readings, those of the other texts as the reference reads each of them."""
+        """The readings; the remaining texts are read by the reference, each distinct one once."""
         if not rest.any():
             return found
-        told, place = told_of(texts, rest, self._told)
-        values, faults, misread, codes = zip(*told, strict=True)
+        results, place = read_distinct(texts, rest, self._reading_of)
+        values, faults, misread, codes = zip(*results, strict=True)
 
-        def with_told(
-            column: pl.Series | None, told: Sequence[object], dtype: type[pl.DataType]
+        def with_results(
+            column: pl.Series | None, results: Sequence[object], dtype: type[pl.DataType]
         ) -> pl.Series | None:
-            if column is None and not any(value is not None for value in told):
+            if column is None and not any(value is not None for value in results):
                 return None
-            return behind(nulls(len(rest), dtype) if column is None else column, told, place)
+            return behind(nulls(len(rest), dtype) if column is None else column, results, place)
 
-        lost = with_told(found.misread, [is_lost or None for is_lost in misread], pl.Boolean)
+        lost = with_results(found.misread, [is_lost or None for is_lost in misread], pl.Boolean)
         return Readings(
             behind(found.values, values, place),
-            with_told(found.faults, faults, pl.UInt32),
+            with_results(found.faults, faults, pl.UInt32),
             None if lost is None else lost.fill_null(value=False),
-            with_told(found.stated, codes, pl.String),
+            with_results(found.stated, codes, pl.String),
         )
 
-    def _told(self, text: str) -> _Told:
-        told = self._remembered.get(text)
-        if told is None:
+    def _reading_of(self, text: str) -> _TextReading:
+        known = self._remembered.get(text)
+        if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            told = self._remembered[text] = self._read(text)
-        return told
+            known = self._remembered[text] = self._read(text)
+        return known
 
-    def _read(self, text: str) -> _Told:
+    def _read(self, text: str) -> _TextReading:
         reading, stated = self.reader(text)
         if isinstance(reading, Misread):
             return None, self._faults.number(reading), True, stated

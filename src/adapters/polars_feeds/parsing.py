@@ -1,4 +1,4 @@
-"""From records to cells: those that polars' reader reads as the reference does, and the others.
+"""From records to cells: records that polars' reader reads as the reference does, and the others.
 
 Only records whose quotes all stand around cells are given to it. How many cells it found is then
 counted by lengths: it fills short records up without a word, and cuts long ones off.
@@ -57,16 +57,16 @@ def parse(records: pl.DataFrame, width: int, delimiter: str, as_csv: bytes | Non
     table = _read(as_csv, len(proper), width, delimiter)
     if table is None:
         cells, odd = _read_by_reference(records.select(*_ABOUT), width, delimiter)
-        return _told_apart(cells, odd, width)
+        return _sorted_out(cells, odd, width)
     both = pl.concat([proper, table], how="horizontal")
     both = both.with_columns(count=_count(both, width))
     if others.is_empty():
-        return _told_apart(both, others, width)
+        return _sorted_out(both, others, width)
     cells, odd = _read_by_reference(others, width, delimiter)
-    return _told_apart(both.merge_sorted(cells, "line"), odd, width)
+    return _sorted_out(both.merge_sorted(cells, "line"), odd, width)
 
 
-def _told_apart(cells: pl.DataFrame, odd: pl.DataFrame, width: int) -> Parsed:
+def _sorted_out(cells: pl.DataFrame, odd: pl.DataFrame, width: int) -> Parsed:
     """Records by how many cells they have, and what the last one says."""
     blank_follows = _CELLS.eq(width + 1) & (pl.col(MORE).str.strip_chars(BLANKS) == "")
     fits = cells.select(_CELLS.eq(width) | blank_follows).to_series()
@@ -83,7 +83,7 @@ def _read_by_reference(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Records with their cells as the reference splits them, and those that stay odd.
 
-    Those are broken ones, those with far too many cells, and those with a NUL in one.
+    Odd are broken ones, those with far too many cells, and those with a NUL in one.
     """
     text = records.select(pl.concat_str("text", "end").str.join("")).item() or ""
     rows: list[tuple[str | int, ...]] = []

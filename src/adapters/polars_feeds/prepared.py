@@ -17,19 +17,21 @@ from adapters.polars_feeds.fallback import Oddities
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
+from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import OpenRaw, Text
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Prepared
-from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import RECORDS_OF_BATCH
+from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
 from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
 from commerce_core.parsing.returned_reports import without_end
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
-MOST_UNTOLD: Final = 10_000
-"""Records taken one by one of which nobody needs to be told."""
+MOST_UNNOTED: Final = 10_000
+"""Records taken one by one up to which no note is made."""
 _ALL: Final = 1 << 62
 _SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
 
@@ -38,40 +40,49 @@ _SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
 class PreparedReading:
     """Implements `Reading`, some thousand records at a time. `why` they are split one by one."""
 
-    opening: Opening
+    _reader: Reader
     _terms: Terms
-    _mark: Mark
     _why: str
+    _mark: Mark = unmarked
     _records: int = 0
     _read: TableReader = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
-        self._read = TableReader(self.opening.mapping, self.opening.terms)
+        self._read = TableReader(self.header.mapping, self.header.terms)
+
+    @property
+    def header(self) -> Header:
+        """What its header says."""
+        return self._reader.header
 
     @property
     def text(self) -> Text:
         """How its bytes are decoded."""
-        return self.opening.text
+        return self._reader.text
 
     @property
     def notes(self) -> tuple[str, ...]:
         """That many records had to be split one by one, which takes longer."""
-        if self._records <= MOST_UNTOLD:
+        if self._records <= MOST_UNNOTED:
             return ()
         return (f"{self._records:,} records were split one by one, since {self._why}.",)
 
-    def __iter__(self) -> Iterator[ColumnBatch]:
-        while some := list(islice(self.opening.prepared, RECORDS_OF_BATCH)):
-            self._records += len(some)
-            yield self._batch(some)
+    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
+        """Some thousand records at a time."""
+        fingerprinted = fingerprinting(ENGINE, self.header)
+        if fingerprinted:
+            self._mark = Matcher(fingerprinted, known)
+        while chunk := list(islice(self._reader.prepared, RECORDS_OF_BATCH)):
+            self._records += len(chunk)
+            yield self._batch(chunk)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """All records are read again, since nothing is kept of them."""
         with again() as raw:
-            yield from write(self._told(begin(raw, self._terms).prepared))
+            yield from write(self._reread(open_feed(raw, self._terms).prepared))
 
-    def _told(self, records: Iterator[Prepared]) -> Iterator[Reread]:
+    def _reread(self, records: Iterator[Prepared]) -> Iterator[Reread]:
         """The records as they came, with their problems."""
         while some := list(islice(records, RECORDS_OF_BATCH)):
             problems: defaultdict[int, list[Problem]] = defaultdict(list)
@@ -89,42 +100,42 @@ class PreparedReading:
         except UnicodeEncodeError:
             # No column of text has half a character in it.
             known = pl.Series(dtype=pl.UInt32)
-            parts = [Oddities([(prepared, self.opening.read(prepared)) for prepared in offers])]
-        return ColumnBatch(self.opening.mapping, parts, known, fates, reasons)
+            parts = [Oddities([(prepared, self._reader.read(prepared)) for prepared in offers])]
+        return ColumnBatch(self.header.mapping, parts, known, fates, reasons)
 
     def _in_columns(self, offers: Sequence[Prepared]) -> tuple[pl.Series, Sequence[Part]]:
-        """The numbers of those that are known, and the others, read."""
+        """The numbers of the matched records, and the others, read."""
         lines = [prepared.raw.line for prepared in offers]
         texts = [without_end(prepared.raw.sent) for prepared in offers]
         marked = self._mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
         known = marked["number"].drop_nulls()
         if len(known):
             unknown = marked["number"].is_null()
-            offers = _those(offers, unknown)
+            offers = _selected(offers, unknown)
             marked = marked.filter(unknown)
         fits = pl.Series([self._fits(prepared.raw.cells) for prepared in offers], dtype=pl.Boolean)
-        table = self._cells(_those(offers, fits), marked.filter(fits))
+        table = self._cells(_selected(offers, fits), marked.filter(fits))
         nul = table.select(
             pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=True))
         ).to_series()
         if nul.any():
             fits = fits.scatter(fits.arg_true().filter(nul), False)  # noqa: FBT003 - a value
             table = table.filter(~nul)
-        odd = self._odd(_those(offers, ~fits), marked.filter(~fits))
+        odd = self._odd(_selected(offers, ~fits), marked.filter(~fits))
         return known, [self._read(table), Oddities(odd)]
 
     def _fits(self, cells: Sequence[str] | None) -> bool:
         """Whether these are cells for the header, be it that blank ones follow."""
         if cells is None:
             return False
-        width = len(self.opening.mapping.header)
+        width = len(self.header.mapping.header)
         return len(cells) == width or (
             len(cells) > width and not any(cell.strip(BLANKS) for cell in cells[width:])
         )
 
     def _cells(self, fitting: Sequence[Prepared], marked: pl.DataFrame) -> pl.DataFrame:
         """The cells of records as columns."""
-        names = list(map(cell, range(len(self.opening.mapping.header))))
+        names = list(map(cell, range(len(self.header.mapping.header))))
         columns = zip(*(prepared.raw.cells or () for prepared in fitting), strict=False)
         found = dict(zip(names, columns, strict=False)) or dict.fromkeys(names, ())
         made = [pl.Series(name, texts, pl.String) for name, texts in found.items()]
@@ -144,11 +155,11 @@ class PreparedReading:
         ]
 
     def _one(self, prepared: Prepared, upper: int | None, lower: int | None) -> Record:
-        record = self.opening.read(prepared)
+        record = self._reader.read(prepared)
         if record.problems or upper is None or lower is None:
             return record
         return evolve(record, fingerprint=(upper, lower))
 
 
-def _those(records: Sequence[Prepared], mask: pl.Series) -> Sequence[Prepared]:
+def _selected(records: Sequence[Prepared], mask: pl.Series) -> Sequence[Prepared]:
     return list(compress(records, mask))

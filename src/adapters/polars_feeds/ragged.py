@@ -1,7 +1,7 @@
 """Records with too few or too many cells, as columns: `RecordReader._ragged` for many at once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 from attrs import frozen
@@ -9,7 +9,7 @@ from attrs import frozen
 from adapters.polars_feeds.parsing import MORE, cell
 from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import cut
-from adapters.polars_feeds.texts import behind, nulls, told_of
+from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.record_reader import ragged
 from commerce_core.profiles.mapping import HeaderMapping
@@ -37,8 +37,8 @@ class Ragged:
             # Only a sku in the first cell of a single line can't have shifted.
             alone = rows["lines"] == 1
             if alone.any():
-                told, place = told_of(rows[cell(0)], alone, read_sku)
-                skus = behind(skus, told, place)
+                results, place = read_distinct(rows[cell(0)], alone, read_sku)
+                skus = behind(skus, results, place)
         return cls(rows, skus, len(mapping.header), delimiter)
 
     def __len__(self) -> int:
@@ -57,10 +57,10 @@ class Ragged:
             yield from record.problems
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
-        """The offers as columns, which say nothing but a sku."""
+        """The offers as columns, which have nothing but a sku."""
         own = {"line": self.rows["line"], "sku": self.skus, "rejected": True, "deletes": False}
-        said = (pl.lit(own.get(name), kind).alias(name) for name, kind in schema.items())
-        return self.rows.select(said)
+        columns = (pl.lit(own.get(name), kind).alias(name) for name, kind in schema.items())
+        return self.rows.select(columns)
 
     def rejected(self) -> int:
         """How many have an error: all."""
@@ -70,19 +70,23 @@ class Ragged:
         """How many have no sku that can be read."""
         return self.skus.null_count()
 
+    def skus_without_error(self) -> Sequence[str]:
+        """None: all have an error."""
+        return ()
+
     def rejects(self, asked: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - all are rejected
         """All of them, as a report needs them."""
-        some = (self._of_length(rows) for rows in self.rows.partition_by("count"))
-        return pl.concat([REJECTS.to_frame(), *some]).sort("line")
+        parts = (self._of_length(rows) for rows in self.rows.partition_by("count"))
+        return pl.concat([REJECTS.to_frame(), *parts]).sort("line")
 
     def _of_length(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Those of one number of cells."""
+        """The records with one number of cells."""
         count = rows["count"][0]
-        told = ragged(RawRecord(0, None), [""] * count, self.width)
+        problem = ragged(RawRecord(0, None), [""] * count, self.width)
         cells = [*map(cell, range(self.width)), MORE][:count]
         value = cut(pl.concat_str(cells, separator=self.delimiter))
         own = {"code": pl.lit(_CODE), "column": pl.lit(None, pl.String), "value": value,
-               "hint": pl.lit(told.hint), "broken": pl.lit(value=False)}  # fmt: skip
+               "hint": pl.lit(problem.hint), "broken": pl.lit(value=False)}  # fmt: skip
         return rows.with_columns(**own).select(*REJECTS)
 
     def _read(self, rows: pl.DataFrame, skus: pl.Series) -> Iterator[Record]:

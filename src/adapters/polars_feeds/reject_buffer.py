@@ -12,7 +12,7 @@ from attrs import define, field
 from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES
 
 _IN_MEMORY: Final = 1 << 23
-"""Bytes of them that are kept in memory; beyond that, in a file that nobody sees."""
+"""Bytes of them that are kept in memory; beyond that, in a temporary file."""
 REJECTS: Final = pl.Schema({
     "line": pl.Int64, "code": pl.String, "column": pl.String, "value": pl.String,
     "hint": pl.String, "text": pl.String, "end": pl.String, "broken": pl.Boolean,

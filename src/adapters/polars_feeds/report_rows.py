@@ -1,6 +1,6 @@
 """Rows of a report for many records at once: `parsing.reject_rows.RowWriter` as columns.
 
-What a spreadsheet may run, and broken text, is left to the reference, row by row.
+Text that a spreadsheet may run, and broken text, is left to the reference, row by row.
 """
 
 import re
@@ -26,7 +26,7 @@ _ERROR: Final = pl.Schema({
     "row": pl.UInt32, "code": pl.String, "column": pl.String, "value": pl.String, "hint": pl.String,
 })  # fmt: skip
 _OWN: Final = ("column", "value", "hint")
-"""What the report says in words that may need quotes, or a guard."""
+"""The report's own columns whose text may need quotes, or escaping."""
 _LINE: Final = pl.col("line")
 
 
@@ -41,15 +41,15 @@ def shown(text: pl.Expr) -> pl.Expr:
 
 
 def summed_up(errors: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Of each row its first error, the others told in its hint; they come as they are told."""
+    """The first error of each row, with the others in its hint; they come in the order of slots."""
     every = pl.concat([_ERROR.to_frame(), *errors]).sort("row", maintain_order=True)
     first = every["row"].is_first_distinct()
     if first.all():
         return every
     named = pl.col("column").fill_null("")
     where = pl.when(named == "").then(pl.lit("")).otherwise(pl.concat_str(pl.lit(" in "), named))
-    told = pl.concat_str(pl.lit("Also "), "code", where, pl.lit(": "), "hint").str.join(" ")
-    others = every.filter(~first).group_by("row").agg(told.alias("others"))
+    also_ = pl.concat_str(pl.lit("Also "), "code", where, pl.lit(": "), "hint").str.join(" ")
+    others = every.filter(~first).group_by("row").agg(also_.alias("others"))
     both = every.filter(first).join(others, on="row", how="left", maintain_order="left")
     hint = pl.concat_str("hint", "others", separator=" ", ignore_nulls=True)
     return both.select(*_ERROR).with_columns(both.select(hint))
@@ -93,7 +93,7 @@ class ColumnWriter:
         """The lines of records that are rejected for what the comparison found."""
         return self._found["found_line"]
 
-    def told(self, rejects: pl.DataFrame) -> pl.DataFrame:
+    def completed(self, rejects: pl.DataFrame) -> pl.DataFrame:
         """Records with all that is wrong with them, less those that a later one overrides."""
         some = rejects.filter(~_LINE.is_in(self._left_out.implode()))
         if self._found.is_empty():
@@ -108,14 +108,14 @@ class ColumnWriter:
         hint = pl.when(alone).then("found_hint").otherwise(further).alias("hint")
         return both.with_columns(*own, hint).select(*REJECTS)
 
-    def __call__(self, told: pl.DataFrame) -> Rows:
+    def __call__(self, completed: pl.DataFrame) -> Rows:
         """The rows of these records."""
-        rows = told.select(self._row()).to_series()
-        with_care = told.select(self._needs_care()).to_series()
+        rows = completed.select(self._row()).to_series()
+        with_care = completed.select(self._needs_care()).to_series()
         if with_care.any():
-            some = told.filter(with_care).iter_rows(named=True)
-            rows = rows.scatter(with_care.arg_true(), [self._by_reference(one) for one in some])
-        return len(told), rows.str.join("").item()
+            careful = completed.filter(with_care).iter_rows(named=True)
+            rows = rows.scatter(with_care.arg_true(), [self._by_reference(one) for one in careful])
+        return len(completed), rows.str.join("").item()
 
     def _needs_care(self) -> pl.Expr:
         begins = pl.any_horizontal(
@@ -153,9 +153,9 @@ class ColumnWriter:
 def _errors_in(found: Mapping[int, Problem]) -> pl.DataFrame:
     names = ("line", "code", "column", "value", "hint", "also")
     rows = [
-        (line, told.code, told.column, told.value, told.hint, also(told))
-        for line, told in found.items()
-        if told.severity == "error"
+        (line, p.code, p.column, p.value, p.hint, also(p))
+        for line, p in found.items()
+        if p.severity == "error"
     ]
     schema = {f"found_{name}": pl.Int64 if name == "line" else pl.String for name in names}
     return pl.DataFrame(rows, schema, orient="row")

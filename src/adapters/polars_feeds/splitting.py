@@ -1,7 +1,7 @@
 """From lines to records: which lines belong together, found for all lines at once.
 
 What a line leaves open depends on the line before it: a quoted cell goes on, or it doesn't. So a
-line is a function of two states, and whoever composes them knows where each record begins. That is
+line is a function of two states, and composing them shows where each record begins. That is
 exactly what the reference's reader finds; quotes within a cell, or text behind one, included.
 """
 
@@ -22,7 +22,7 @@ Mark = Callable[[pl.DataFrame], pl.DataFrame]
 """Adds to records of which product each is known to be: `upper`, `lower`, `number`."""
 _TEXT: Final = pl.col("text")
 _BARE_RETURN: Final = b"\x01"
-"""What stands for a CR alone while lines are told apart."""
+"""What stands for a CR alone while lines are split."""
 RECORDS: Final = {"text": pl.String, "line": pl.Int64, "lines": pl.UInt32, "end": pl.String}
 """The columns of records: `text` is without the `end` of its last line."""
 
@@ -105,7 +105,7 @@ def _lines_of(body: bytes, line: int) -> pl.DataFrame | None:
         elif _BARE_RETURN in body:
             return None
         else:
-            # Two characters that aren't there tell how each line ended.
+            # Two characters that don't occur mark how each line ended.
             body = body.replace(b"\r\n", b"\0\n").replace(b"\r", _BARE_RETURN + b"\n")
             last = _TEXT.str.tail(1)
             text = _TEXT.str.strip_chars_end("\0" + _BARE_RETURN.decode())
@@ -153,8 +153,8 @@ def _proper(marked: pl.DataFrame, dialect: Dialect) -> pl.Series | None:
 def _joined(marked: pl.DataFrame, after: int, dialect: Dialect, mark: Mark) -> Split:
     """The records where some cover several lines.
 
-    If every quote stands around a cell or is doubled, it is enough to count them. Whether that is
-    so, the records tell that come of it; if not, each line is looked at more closely.
+    If every quote stands around a cell or is doubled, it is enough to count them. Whether that
+    is so, the resulting records show; if not, each line is looked at more closely.
     """
     odd = (_TEXT.str.count_matches('"', literal=True) % 2).cum_sum() % 2 == 1
     counted = _grouped(marked, marked.select(odd).to_series(), after, dialect, mark)

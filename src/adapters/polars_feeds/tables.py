@@ -14,7 +14,7 @@ from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import shown, summed_up
-from adapters.polars_feeds.texts import behind, nulls, told_of
+from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.record_reader import FieldReader, Terms, sku_reader
 from commerce_core.profiles.mapping import PICTURES, HeaderMapping
@@ -32,7 +32,7 @@ _PLAIN_SKU: Final = _SKU.len_bytes().is_between(1, LONGEST_SKU) & ~_SKU.starts_w
 
 @define
 class TableReader:
-    """Reads the records of one layout."""
+    """Reads the records under one header."""
 
     mapping: HeaderMapping
     terms: Terms
@@ -56,7 +56,7 @@ class TableReader:
         }
 
     def __call__(self, cells: pl.DataFrame) -> "Table":
-        """The records with what their cells say, and every problem they have."""
+        """The records with the values of their cells, and every problem they have."""
         count = len(cells)
         texts = gathered({n: f.gather for n, f in self.mapping.field_mappings.items()}, cells)
         skus, sku_faults = self._skus(texts["sku"])
@@ -77,7 +77,7 @@ class TableReader:
         values["currency"] = settled.currency
         slots += self._odd_sales(values)
         if deletes is not None and deletes.any():
-            # What the other cells of a product say no longer matters.
+            # The other cells of a product no longer matter.
             rows = deletes.arg_true().cast(pl.UInt32)
             slots = [s if s.name in ("sku", "deleted") else s.without(rows) for s in slots]
         slots = [slot for slot in slots if not slot.places.is_empty()]
@@ -92,11 +92,11 @@ class TableReader:
             plain = texts.to_frame("sku").select(_PLAIN_SKU).to_series()
         if plain.all():
             return texts, None
-        told, place = told_of(texts, ~plain, self._told_sku)
-        skus, faults = zip(*told, strict=True)
+        results, place = read_distinct(texts, ~plain, self._sku_of)
+        skus, faults = zip(*results, strict=True)
         return behind(texts, skus, place), behind(none, faults, place)
 
-    def _told_sku(self, text: str) -> tuple[str | None, int | None]:
+    def _sku_of(self, text: str) -> tuple[str | None, int | None]:
         sku = self._read_sku(text)
         return (None, self.faults.number(sku)) if isinstance(sku, Misread) else (sku, None)
 
@@ -109,9 +109,9 @@ class TableReader:
         """The pictures of the records that were folded into these join their own."""
         own = values[PICTURES].list.join(" ").fill_null("")
         urls = pl.select(pl.concat_str(own, pl.lit(" "), pictures).str.strip_chars(" ")).to_series()
-        told, place = told_of(urls, pictures != "", self._told_urls)
-        fault = behind(nulls(len(urls), pl.UInt32), [fault for _, fault in told], place)
-        found = [found for found, _ in told]
+        results, place = read_distinct(urls, pictures != "", self._urls_of)
+        fault = behind(nulls(len(urls), pl.UInt32), [fault for _, fault in results], place)
+        found = [found for found, _ in results]
         read = (pictures != "") & fault.is_null()
         joined = behind(values[PICTURES], found, place)
         values[PICTURES] = joined.zip_with(read, values[PICTURES])
@@ -119,7 +119,7 @@ class TableReader:
             absent[PICTURES] &= ~read
         yield evolve(Slot.of(PICTURES, fault), shown=urls)
 
-    def _told_urls(self, text: str) -> tuple[object, int | None]:
+    def _urls_of(self, text: str) -> tuple[object, int | None]:
         urls = self._read_urls(text)
         if isinstance(urls, Misread):
             return None, self.faults.number(urls)
@@ -161,7 +161,7 @@ class Table:
     """Implements `Part` for records as columns, in the order of the file.
 
     `cells` has what was parsed, and where it stood. `absent` says for each field which rows have no
-    value for it, not even none. `slots` are in the order in which a record's problems are told.
+    value for it, not even none. `slots` are in the order of a record's problems.
     """
 
     _by: TableReader
@@ -187,6 +187,11 @@ class Table:
     def skus_unreadable(self) -> int:
         """How many have no sku that can be read."""
         return self.skus.null_count()
+
+    def skus_without_error(self) -> Sequence[str]:
+        """The skus of those that have no error."""
+        fine = ~_mask(self._rejected(), len(self))
+        return self.skus.filter(fine).drop_nulls().to_list()
 
     def _rejected(self) -> pl.Series:
         return rejected_rows(self.slots, self._by.faults)
@@ -216,21 +221,23 @@ class Table:
 
     def rejects(self, asked: pl.Series) -> pl.DataFrame:
         """Those that have an error, and those on the lines asked for, as a report needs them."""
-        told = summed_up(map(self._errors, self.slots))
+        rejects = summed_up(map(self._errors, self.slots))
         if len(asked):
             rows = self.cells["line"].is_in(asked.implode()).arg_true().cast(pl.UInt32)
-            told = told.join(rows.to_frame("row"), on="row", how="full", coalesce=True).sort("row")
-        came = self.cells.select(pl.col("line", "text", "end").gather(told["row"]))
-        whole = pl.concat([told, came], how="horizontal")
+            rejects = rejects.join(rows.to_frame("row"), on="row", how="full", coalesce=True).sort(
+                "row"
+            )
+        came = self.cells.select(pl.col("line", "text", "end").gather(rejects["row"]))
+        whole = pl.concat([rejects, came], how="horizontal")
         return whole.with_columns(broken=pl.lit(value=False)).select(*REJECTS)
 
     def _errors(self, slot: Slot) -> pl.DataFrame:
-        """The errors of a slot, as they are told."""
+        """The errors of a slot, as a report shows them."""
         errors = slot.errors(self._by.faults)
         texts = self._shown(slot).gather(errors["row"]).to_frame("value")
         column = pl.lit(self._column_of(slot), pl.String)
-        told = self._by.faults.told(errors["fault"])
-        return pl.concat([errors.select("row"), told, texts], how="horizontal").select(
+        described = self._by.faults.described(errors["fault"])
+        return pl.concat([errors.select("row"), described, texts], how="horizontal").select(
             "row", "code", column.alias("column"), shown(pl.col("value")), "hint"
         )
 
@@ -239,10 +246,10 @@ class Table:
         problems = self._problems(rows)
         lines = self.cells["line"].gather(rows)
         prints = self.cells.select(pl.col("upper", "lower").gather(rows)).iter_rows()
-        said = self._said(rows)
+        value_sets = self._values_of(rows)
         skus = self.skus.gather(rows)
         for row, line, sku, values, (upper, lower) in zip(
-            rows, lines, skus, said, prints, strict=True
+            rows, lines, skus, value_sets, prints, strict=True
         ):
             found = tuple(problems.get(row, ()))
             fingerprint = None if found or upper is None else (upper, lower)
@@ -261,9 +268,9 @@ class Table:
             places = here["row"]
             lines = self.cells["line"].gather(places)
             texts = self._shown(slot).gather(places)
-            tell = self._problem_of(slot)
+            make = self._problem_of(slot)
             for row, fault, line, text in zip(places, here["fault"], lines, texts, strict=True):
-                found.setdefault(row, []).append(tell(fault, line, text))
+                found.setdefault(row, []).append(make(fault, line, text))
         return dict(sorted(found.items()))
 
     def _column_of(self, slot: Slot) -> str | None:
@@ -281,29 +288,31 @@ class Table:
     def _problem_of(self, slot: Slot) -> Callable[[int, int, str], Problem]:
         name, column, listed = slot.name, self._column_of(slot), self._by.faults.listed
 
-        def tell(fault: int, line: int, text: str) -> Problem:
+        def make(fault: int, line: int, text: str) -> Problem:
             code, hint = listed[fault]
             shown = text if text.strip(BLANKS) else None
             return Problem.of(code, line=line, column=column, field=name, value=shown, hint=hint)
 
-        return tell
+        return make
 
-    def _said(self, rows: pl.Series) -> list[dict[str, Value]]:
-        """What each of these rows says of each field."""
+    def _values_of(self, rows: pl.Series) -> list[dict[str, Value]]:
+        """The values that each of these rows sets, by field."""
         columns = [
             restored(BY_NAME[name].kind, column.gather(rows))
             for name, column in self.values.items()
         ]
-        said = [dict(zip(self.values, row, strict=True)) for row in zip(*columns, strict=True)]
+        value_sets = [
+            dict(zip(self.values, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
         for name, absent in self._absent_in(rows).items():
             for place in absent.arg_true():
-                del said[place][name]
-        return said
+                del value_sets[place][name]
+        return value_sets
 
     def _absent_in(self, rows: pl.Series) -> dict[str, pl.Series]:
         absent = {name: column.gather(rows) for name, column in self.absent.items()}
         if "currency" not in self._by.mapping.field_mappings:
-            # The record says something of it where it is known.
+            # The record sets it if it is known.
             absent["currency"] = self.values["currency"].gather(rows).is_null()
         return absent
 

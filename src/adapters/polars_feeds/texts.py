@@ -1,4 +1,4 @@
-"""Columns of text of which each different one is looked at once, in Python."""
+"""Columns of text, each distinct text of which is looked at once, in Python."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,30 +14,30 @@ def nulls(count: int, dtype: type[pl.DataType] | pl.DataType = pl.String) -> pl.
 
 
 def holds(texts: pl.Series, judge: Callable[[str], bool]) -> pl.Series:
-    """For each row whether something holds of its text."""
+    """For each row whether its text is judged to be so."""
     if texts.is_empty():
         return texts.is_null()
-    told = {text: judge(text) for text in texts.unique()}
-    return texts.replace_strict(list(told), list(told.values()), return_dtype=pl.Boolean)
+    results = {text: judge(text) for text in texts.unique()}
+    return texts.replace_strict(list(results), list(results.values()), return_dtype=pl.Boolean)
 
 
-def told_of(
-    texts: pl.Series, asked: pl.Series, tell: Callable[[str], T]
+def read_distinct(
+    texts: pl.Series, asked: pl.Series, read: Callable[[str], T]
 ) -> tuple[list[T], pl.Series]:
-    """What is told of each different text where it is asked for, and where to find it.
+    """The results for the distinct texts in the rows asked for, and where each row finds its own.
 
-    The place is the row itself, or where it is asked for, behind all rows.
+    The place is the row itself, or, if it is asked for, a place behind all rows.
     """
     wanted = texts.filter(asked).alias("t")
     unique = wanted.unique()
     numbered = unique.to_frame().with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32))
     numbers = wanted.to_frame().join(numbered, on="t", how="left", maintain_order="left")["n"]
-    return list(map(tell, unique)), place_behind(asked, numbers)
+    return list(map(read, unique)), place_behind(asked, numbers)
 
 
-def behind(column: pl.Series, told: Sequence[object], place: pl.Series) -> pl.Series:
-    """The column, with what was told of some rows in their places."""
-    return pl.concat([column, pl.Series(told, dtype=column.dtype)]).gather(place)
+def behind(column: pl.Series, results: Sequence[object], place: pl.Series) -> pl.Series:
+    """The column, with these results in the places of their rows."""
+    return pl.concat([column, pl.Series(results, dtype=column.dtype)]).gather(place)
 
 
 def place_behind(asked: pl.Series, numbers: pl.Series) -> pl.Series:

@@ -1,4 +1,4 @@
-"""Recognition: the fingerprints of many records at once, and which of them are known.
+"""Unchanged records: the fingerprints of many records at once, and which of them are known.
 
 polars' hash has 64 bits, and nothing says that two seeds make two hashes that don't depend on each
 other. So the second is of another text: the record behind a salt. The key gives salt and seeds.
@@ -72,7 +72,7 @@ class Matcher:
         return numbers
 
     def _in_order(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
-        """The numbers of those that are where they would be if all came as they did before."""
+        """The numbers of the records that come in the same order as before."""
         first = self._next
         expected = known.slice(first, len(marked))
         here = marked.head(len(expected))

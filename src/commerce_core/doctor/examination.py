@@ -241,7 +241,7 @@ class _Examination:
         reading = Reading()
         try:
             reader = open_feed(self._survey.rewound(), self._terms(profile))
-            if reader.mends is None:
+            if reader.header.corrects is None:
                 map_header(self.header, self.mode, in_full(profile), self._currency)
             else:
                 reading.corrected_report = True

@@ -1,9 +1,9 @@
-"""The summary of a run: what became of each record, and the identities that must hold."""
+"""The counts of a run, the identities that must hold of them, and the summary they are part of."""
 
 from collections.abc import Mapping
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
 
@@ -28,12 +28,13 @@ class Drift:
 
 
 @frozen
-class Summary:
-    """What became of every record of a feed; the identities that `check` asserts always hold.
+class Counts:
+    """What became of every record of a feed, and of the products of its source.
 
-    `columns` are the header, `mapping` is each field's column in it; `drift` is how this file
-    differs in form from the one that was applied before. `report_records` are the rejected records
-    that stand in the report, for the partner to mend.
+    Every record has exactly one fate, so these add up to `records_read`: `created`, `updated`,
+    `restored`, `unchanged`, `deleted`, `folded`, `skipped`, `rejected`, `duplicate`, `overtaken`,
+    `blank`. `absent` and `removed` count products, `warnings` problems. `check` asserts both
+    identities.
     """
 
     records_read: int = 0
@@ -51,15 +52,16 @@ class Summary:
     absent: int = 0
     removed: int = 0
     warnings: int = 0
-    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
-    columns: tuple[str, ...] = ()
-    mapping: Mapping[str, str] = field(factory=dict[str, str])
-    errors_by_column: Mapping[str, int] = field(factory=dict[str, int])
-    drift: tuple[Drift, ...] = ()
-    unused_columns: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    stages: tuple[Stage, ...] = ()
-    report_records: int = 0
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """All of these counts by name, to be copied to another value that has them."""
+        return {attribute.name: getattr(self, attribute.name) for attribute in fields(Counts)}
+
+    @property
+    def records(self) -> int:
+        """The records that have something in them."""
+        return self.records_read - self.blank
 
     @property
     def accepted(self) -> int:
@@ -76,13 +78,13 @@ class Summary:
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome of a completed ingest with these figures."""
+        """The outcome of a completed ingest with these counts."""
         if self.rejected:
             return "with_rejects"
         return "clean" if self.changes else "nothing_changed"
 
     def check(self, before: int, after: int) -> None:
-        """Asserts that no record was lost, and that the catalog grew by just what is told here."""
+        """AssertionError if a record was lost, or the catalog didn't grow by these counts."""
         fates = (
             self.accepted + self.folded + self.skipped + self.rejected + self.duplicate + self.blank
         )
@@ -90,3 +92,23 @@ class Summary:
             raise AssertionError(f"{self.records_read} records read, {fates} accounted for: {self}")
         if after != before + self.created + self.restored - self.removed:
             raise AssertionError(f"{before} products before, {after} after: {self}")
+
+
+@frozen
+class Summary(Counts):
+    """What became of a feed, as its job reports it.
+
+    `columns` are the header, `mapping` is each field's column in it; `drift` is how this file
+    differs in form from the one that was applied before. `report_records` are the rejected records
+    in the report, for the partner to correct.
+    """
+
+    problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
+    columns: tuple[str, ...] = ()
+    mapping: Mapping[str, str] = field(factory=dict[str, str])
+    errors_by_column: Mapping[str, int] = field(factory=dict[str, int])
+    drift: tuple[Drift, ...] = ()
+    unused_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    report_records: int = 0

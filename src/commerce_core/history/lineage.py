@@ -16,7 +16,7 @@ from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.catalog.publication import Publication, PublicationKind
 from commerce_core.feeds.feed import Feed
 from commerce_core.parsing.grouping import Prepared
-from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.reader import Header, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.mapping import PICTURES, FieldMapping
 from commerce_core.profiles.normalise import translation
@@ -133,14 +133,14 @@ class Origins:
 class RecordReading:
     """One record of a raw file, and the terms by which the file is read."""
 
-    opening: Opening
+    header: Header
     terms: Terms
     prepared: Prepared
 
     @property
     def cells(self) -> tuple[CellRef, ...]:
         """All its cells, including the ones it took from the record before it."""
-        header = self.opening.mapping.header
+        header = self.header.mapping.header
         return tuple(
             CellRef(column, cell)
             for column, cell in zip(header, self.prepared.raw.cells or (), strict=False)
@@ -148,11 +148,11 @@ class RecordReading:
 
     def explain(self, field: str, value: Value) -> tuple[tuple[CellRef, ...], str]:
         """The cells that a field's value came from, and how they were read."""
-        feeding = self.opening.mapping.field_mappings.get(field)
+        feeding = self.header.mapping.field_mappings.get(field)
         cells = self.prepared.raw.cells
         if feeding is None or cells is None:
             return (), self._assumed(field)
-        header = self.opening.mapping.header
+        header = self.header.mapping.header
         used = tuple(CellRef(header[i], cells[i]) for i in feeding.indexes if i < len(cells))
         if not any(cell.cell for cell in used):
             return (), self._assumed(field) if field == "currency" else "set by the profile"
@@ -161,7 +161,7 @@ class RecordReading:
     def _assumed(self, field: str) -> str:
         if field == "currency":
             field_mappings = (
-                self.opening.mapping.field_mappings.get(n) for n in ("price", "sale_price")
+                self.header.mapping.field_mappings.get(n) for n in ("price", "sale_price")
             )
             if any(feeding and feeding.currency for feeding in field_mappings):
                 return "named in the price's header, or beside the price"
@@ -202,11 +202,11 @@ def _as_text(value: Value) -> str:
 def record_readings(raw: BinaryIO, terms: Terms, lines: Sequence[int]) -> dict[int, RecordReading]:
     """The records that begin on these lines, by line; reads no further than the last one."""
     wanted, found = set(lines), dict[int, RecordReading]()
-    opening = begin(raw, terms)
+    reader = open_feed(raw, terms)
     terms = evolve(terms, profile=in_full(terms.profile))
-    for prepared in opening.prepared:
+    for prepared in reader.prepared:
         if prepared.raw.line in wanted:
-            found[prepared.raw.line] = RecordReading(opening, terms, prepared)
+            found[prepared.raw.line] = RecordReading(reader.header, terms, prepared)
         if len(found) == len(wanted):
             break
     return found

@@ -1,4 +1,4 @@
-"""Claiming: which job is run next, and whose full feed a newer one that waits has made needless."""
+"""Claiming: which job is run next, and which full feeds a newer queued one makes unnecessary."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +10,7 @@ from commerce_core.activity.events import NewEvent
 from commerce_core.base.errors import FileRefused, NotFound
 from commerce_core.feeds.coalescing import Coalesced, UnderWay, coalesce
 from commerce_core.feeds.job import Job
-from commerce_core.parsing.reader import begin
+from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.files import Files
 from commerce_core.ports.store import UnitOfWork
@@ -27,7 +27,7 @@ class Claiming:
     new_event: Callable[[], NewEvent]
 
     def next(self) -> Job | None:
-        """The next released job, running now; None where there is nothing to claim."""
+        """The next released job, now running; None if there is nothing to claim."""
         while (job := self.unit.jobs.claim(self.at, self.lease)) is not None:
             job = self._coalesced(job)
             if not job.is_finished:
@@ -35,48 +35,50 @@ class Claiming:
         return None
 
     def one(self, job_id: str) -> Job | None:
-        """This job, running now, or cancelled for a newer one; None where it can't be claimed."""
+        """This job, now running, or cancelled for a newer one; None if it can't be claimed."""
         job = self.unit.jobs.claim(self.at, self.lease, job_id)
         return None if job is None else self._coalesced(job)
 
     def _coalesced(self, job: Job) -> Job:
-        """The claimed job: running still, or cancelled since a newer one of the source waits."""
+        """The claimed job: still running, or cancelled because a newer one of the source waits."""
         if job.kind != "ingest":
             return job
         source_id = self.unit.feeds.get(job.feed_id).source_id
-        while decided := coalesce(job.job_id, self.unit.jobs.under_way(source_id), self._says_all):
-            if self._still_waits(decided.newest, job):
-                return self._cancel(decided, job)
+        while coalesced := coalesce(
+            job.job_id, self.unit.jobs.under_way(source_id), self._is_whole
+        ):
+            if self._still_waits(coalesced.newest, job):
+                return self._cancel(coalesced, job)
         return job
 
     def _still_waits(self, newest: UnderWay, claimed: Job) -> bool:
-        """Whether nobody has cancelled it meanwhile; from now on nobody does."""
+        """Whether it hasn't been cancelled meanwhile; from now on it can't be."""
         if newest.job_id == claimed.job_id:
             return True
         locked = self.unit.jobs.lock(newest.job_id)
         return locked.status == "queued" and locked.released
 
-    def _cancel(self, decided: Coalesced, job: Job) -> Job:
-        reason, needless = decided.reason, {other.job_id for other in decided.others}
-        feeds = self.unit.jobs.cancel(needless - {job.job_id}, self.at, reason)
-        if job.job_id in needless:
+    def _cancel(self, coalesced: Coalesced, job: Job) -> Job:
+        reason, unneeded = coalesced.reason, {other.job_id for other in coalesced.others}
+        feeds = self.unit.jobs.cancel(unneeded - {job.job_id}, self.at, reason)
+        if job.job_id in unneeded:
             job = evolve(job, status="cancelled", finished_at=self.at, error=reason)
             self.unit.jobs.finish(job)
             feeds = [*feeds, job.feed_id]
         self.unit.feeds.supersede(feeds)
         superseded = (self.unit.feeds.get(feed_id) for feed_id in feeds)
         self.unit.events.add(
-            self.new_event().of_feed("feed.superseded", feed, by=decided.newest.feed_id)
+            self.new_event().of_feed("feed.superseded", feed, by=coalesced.newest.feed_id)
             for feed in superseded
             if feed.status == "superseded"
         )
         return job
 
-    def _says_all(self, job: UnderWay) -> bool:
-        """Whether the feed's header can be read, and is no mended report's."""
+    def _is_whole(self, job: UnderWay) -> bool:
+        """Whether the feed's header can be read, and isn't that of a corrected report."""
         feed = self.unit.feeds.get(job.feed_id)
         partner = self.unit.partners.get(feed.partner_id)
         profile = self.unit.sources.profile(feed.source_id).profile
         with suppress(FileRefused, NotFound), self.files.open(feed.file_key) as raw:
-            return begin(raw, Terms.of(partner, feed.mode, profile)).mends is None
+            return open_feed(raw, Terms.of(partner, feed.mode, profile)).header.corrects is None
         return False

@@ -1,4 +1,4 @@
-"""Holding: which feeds wait for a decision, what a decision covers, and what overtakes the wait."""
+"""Holding: which feeds wait for a decision, what a decision covers, and what makes it moot."""
 
 from datetime import datetime
 from typing import Final
@@ -12,14 +12,14 @@ from commerce_core.feeds.summary import Summary
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import UnitOfWork
 
-MOST_LOOKED_AT: Final = 200
-"""Held feeds that are looked at together."""
+MOST_HELD: Final = 200
+"""Held feeds of a source that one full feed can supersede."""
 
 
 def is_held(unit: UnitOfWork, job: Job, plan: SavedPlan | None) -> bool:
-    """Whether guards keep the feed from the catalog, since no approval covers what they say.
+    """Whether guards block the feed, and no approval covers their verdict.
 
-    An approval covers the plan that was kept when it was given, and none that is worse.
+    An approval covers the plan that was saved when it was given, and none that is worse.
     """
     if plan is None or not holds(plan.guards):
         return False
@@ -28,24 +28,24 @@ def is_held(unit: UnitOfWork, job: Job, plan: SavedPlan | None) -> bool:
 
 
 def held_job(unit: UnitOfWork, feed: Feed) -> Job | None:
-    """The feed's job that waits for a decision, if one does."""
+    """The feed's job that waits for a decision, if there is one."""
     query = JobQuery(feed_id=feed.feed_id, status="held")
     return next(iter(unit.jobs.page(query, None, 1).items), None)
 
 
 def supersede_held(unit: UnitOfWork, applied: Feed, at: datetime) -> list[Feed]:
-    """Ends the wait of the source's held feeds that show no later moment than a full one applied.
+    """Ends the wait of the source's held feeds that are no newer than an applied full one.
 
-    Their jobs are completed as `superseded`, as they would be if somebody approved them now.
-    Returns these feeds.
+    Their jobs are completed as `superseded`, as they would be if they were approved now. Returns
+    these feeds.
     """
     ended: list[Feed] = []
     query = FeedQuery(source_id=applied.source_id, status="held")
-    for feed in unit.feeds.page(query, None, MOST_LOOKED_AT).items:
+    for feed in unit.feeds.page(query, None, MOST_HELD).items:
         job = held_job(unit, feed)
         if job is None or feed.snapshot_at > applied.snapshot_at:
             continue
-        # Somebody may just have decided on it; whoever locks the job first is right.
+        # A decision may be under way; the first to lock the job prevails.
         job = unit.jobs.lock(job.job_id)
         if job.status == "held":
             note = (

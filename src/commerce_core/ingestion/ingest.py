@@ -1,14 +1,16 @@
 """One run of a feed's job: from its raw bytes to a publication, in one transaction.
 
-    raw file ──> read records ──> compare with the catalog ──> apply ──> summary, publication
-                     │                    │          └──> hold, for somebody to decide
-                  validate              plan
+    raw file ──> read records ──┬─> compare with the catalog ──> apply ──┬─> summary, publication
+                     │          │         │          └──> hold, for a    │
+                  validate      │       plan              decision       │
+                                └─> load, into an empty catalog ─────────┘
 
-Nothing of a run is seen until all of it is, and a run that lost its lease commits nothing. Jobs
-that only validate or plan write what they found, and leave the state of their feed alone.
+No part of a run is visible until all of it is, and a run that lost its lease commits nothing. Jobs
+that only validate or plan record what they found, and leave the state of their feed alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -24,12 +26,13 @@ from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job, JobError, Progress
 from commerce_core.feeds.summary import Outcome, Summary
 from commerce_core.ingestion.hold import is_held, supersede_held
-from commerce_core.ingestion.plan import Planned, Planning, Run, newer_full_snapshot
+from commerce_core.ingestion.late import newer_feeds, superseded_by
+from commerce_core.ingestion.plan import Planning, Run, Sender, may_load
 from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport
 from commerce_core.ingestion.unchanged import same_bytes
-from commerce_core.plans.comparison import FeedContext, Plan
+from commerce_core.plans.comparison import Plan
 from commerce_core.plans.saved_plan import SavedPlan
-from commerce_core.ports.engine import Batch, FeedEngine
+from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
@@ -58,39 +61,58 @@ class Ingest:
         if why := job.why_set_aside:
             return self._fail(job, FileRefused("set_aside", why, "Look at the file and the logs."))
         try:
-            with self.store.begin() as unit:
-                return self._ingest(unit, job)
+            return self._run(job)
         except FileRefused as refusal:
             return self._fail(job, refusal)
 
-    def _ingest(self, unit: UnitOfWork, job: Job) -> Job:
-        feed = unit.feeds.get(job.feed_id)
-        same = self._same_bytes(unit, job, feed)
-        if same is not None:
-            return self._recognise(unit, job, feed, same)
+    def _run(self, job: Job) -> Job:
+        planning = Planning(self.files, self.clock, self.engine)
+        with self.store.begin() as unit:
+            feed = unit.feeds.get(job.feed_id)
+            newer = newer_feeds(unit, feed)
+            same = self._same_bytes(unit, job, feed, newer)
+            if same is not None:
+                return self._repeat(unit, job, feed, same)
+            sender = Sender.of(unit, feed)
+        with ExitStack() as opened:
+            with self.keep_lease(job, "") as tell:
+                run = self._open(job, planning, feed, sender, opened)
+                run, newer = planning.settled(self.store.read_only, run, newer)
+                run = evolve(run, tell=tell)
+                run = planning.look_back(self.store.read_only, run, newer)
+            with self.store.begin() as unit:
+                return self._ingest(unit, job, planning, run)
+
+    def _open(
+        self, job: Job, planning: Planning, feed: Feed, sender: Sender, opened: ExitStack
+    ) -> Run:
+        """The run of a feed, whose file stays open for as long as that stack does."""
+        raw = partial(self.files.open, feed.file_key)
+        left_out = job.leaves_out("removals")
+        run = planning.open(job.kind, feed, sender, raw, without_removals=left_out)
+        return opened.enter_context(run)
+
+    def _ingest(self, unit: UnitOfWork, job: Job, planning: Planning, run: Run) -> Job:
         # The lease is renewed from a unit of its own. That would wait for this one if this one had
         # written to the job, so nothing is written to it before the keeper has ended.
         with self.keep_lease(job, unit.session) as tell:
-            planning = Planning(self.files, self.clock, self.engine)
-            open_raw = partial(self.files.open, feed.file_key)
-            without_removals = job.leaves_out("removals")
-            run = planning.begin(
-                unit, feed, job.kind, open_raw, tell, without_removals=without_removals
-            )
-            landed = newer_full_snapshot(unit, run.feed) or self._land(unit, job, planning, run)
-        if isinstance(landed, datetime):
-            return self._supersede(unit, job, run.feed, landed)
+            run, superseding = planning.lock(unit, evolve(run, tell=tell))
+            landed = superseding or self._land(unit, job, planning, run)
+        if isinstance(landed, Feed):
+            return self._supersede(unit, job, run.feed, landed.snapshot_at)
         job = evolve(job, progress=landed.progress)
         return self._finish(unit, job, run.feed, landed)
 
-    def _same_bytes(self, unit: UnitOfWork, job: Job, feed: Feed) -> Summary | None:
+    def _same_bytes(
+        self, unit: UnitOfWork, job: Job, feed: Feed, newer: Sequence[Feed]
+    ) -> Summary | None:
         """What becomes of the records of a feed whose bytes the source published last."""
-        if job.kind != "ingest" or job.decision or newer_full_snapshot(unit, feed):
+        if job.kind != "ingest" or job.decision or superseded_by(feed, newer):
             return None
         version = unit.sources.profile(feed.source_id).version
         return same_bytes(unit, feed, unit.partners.get(feed.partner_id), version)
 
-    def _recognise(self, unit: UnitOfWork, job: Job, feed: Feed, summary: Summary) -> Job:
+    def _repeat(self, unit: UnitOfWork, job: Job, feed: Feed, summary: Summary) -> Job:
         """Writes that the catalog shows the feed already. Nothing is read, nothing published."""
         now = self.clock()
         summary.check(0, 0)
@@ -115,55 +137,61 @@ class Ingest:
     def _land(self, unit: UnitOfWork, job: Job, planning: Planning, run: Run) -> "_Landed":
         """Applies what the feed changes, if any is accepted and no guard holds it."""
         publication = self._publication(job, run)
-
-        def load(feed_context: FeedContext, batches: Iterable[Batch]) -> Plan | None:
-            return unit.products.load(feed_context, batches, publication, self._stem())
-
-        lands = job.kind == "ingest" and not run.may_be_refused
-        planned = planning.plan(unit, run, load if lands else None)
-        tally, plan, summary = planned.tally, planned.plan, planned.summary
+        basis = planning.basis(unit, run)
+        loaded = self._load(unit, run, publication) if may_load(run, basis) else None
+        plan = loaded or planning.plan(unit, run, basis)
+        planned = planning.judged(unit, run, basis, plan)
+        progress, summary = run.file.progress, planned.summary
         if plan.rejected:
-            summary = _with_report(summary, self._report(unit, job, run, planned))
-            tally.stage("report", plan.rejected)
+            summary = _with_report(summary, self._report(unit, job, run, plan))
+            progress.stage("report", plan.rejected)
         refused = run.refusal(summary) if job.kind == "ingest" else None
-        held = job.kind == "ingest" and not refused and is_held(unit, job, planned.kept)
+        held = job.kind == "ingest" and not refused and is_held(unit, job, planned.saved)
         if summary.accepted and job.kind == "ingest" and not held and not refused:
-            after = plan.created
-            if not planned.loaded:
-                after = unit.products.apply(plan, publication, self._stem())
+            # What was loaded is there already.
+            after = plan.created if loaded else self._apply(unit, plan, publication)
             summary.check(plan.before, after)
-            tally.stage("apply", summary.created + summary.updated + summary.restored)
+            progress.stage("apply", summary.created + summary.updated + summary.restored)
         return _Landed(
             publication,
-            tally.timed(summary),
-            tally.problems_with(plan),
-            tally.progress("apply"),
-            planned.kept,
+            progress.timed(summary),
+            progress.problems_with(plan),
+            progress.progress("apply"),
+            planned.saved,
             refused,
             held=held,
         )
 
+    def _load(self, unit: UnitOfWork, run: Run, publication: Publication) -> Plan | None:
+        """Reads the feed straight into the catalog; None, and nothing done, if it can't be so."""
+        batches = run.file.batches(tell=run.tell)
+        return unit.products.load(run.context, batches, publication, self._stem())
+
+    def _apply(self, unit: UnitOfWork, plan: Plan, publication: Publication) -> int:
+        return unit.products.apply(plan, publication, self._stem())
+
     def _stem(self) -> str:
         return mint_block("prod", self.clock(), self.entropy).stem
 
-    def _report(self, unit: UnitOfWork, job: Job, run: Run, planned: Planned) -> int:
-        """Keeps the rejected records as a file that the partner can mend; how many it has.
+    def _report(self, unit: UnitOfWork, job: Job, run: Run, plan: Plan) -> int:
+        """Keeps the rejected records as a file for the partner to correct; returns their number.
 
-        It is made before anything is changed, so that nobody waits for it. Whatever becomes of this
-        attempt, another one writes a file of its own: some stores never replace one.
+        It is written before anything is changed, so that no other unit waits for it. Whatever
+        becomes of this attempt, the next one writes a file of its own: some stores never replace
+        one.
         """
 
         def alive() -> None:
-            run.tell(planned.tally.progress("report"))
+            run.tell(run.file.progress.progress("report"))
             # A session that is idle within its unit for long is taken for a dead one.
             unit.jobs.get(job.job_id)
 
         if job.attempts > 1:
             for key in list(self.files.list(f"{job.reports}/")):
                 self.files.delete(key)
-        found = {problem.line: problem for problem in planned.plan.problems}
-        feed_id, reading = run.feed.feed_id, planned.reading
-        report = RejectReport.of(feed_id, reading, run.open_raw, found, alive)
+        found = {problem.line: problem for problem in plan.problems}
+        feed_id, file = run.feed.feed_id, run.file
+        report = RejectReport.of(feed_id, file.reading, file.open_raw, found, alive)
         self.files.put(job.report_key, report.stream(), MOST_REPORT_BYTES)
         return report.records
 
@@ -171,9 +199,9 @@ class Ingest:
         """Writes how it ended. The publication comes last, since all others wait for its number."""
         now, summary = self.clock(), landed.summary
         unit.jobs.add_problems(job.job_id, landed.problems)
-        if landed.kept is not None:
+        if landed.saved is not None:
             decides = job.kind == "plan" or landed.held
-            unit.jobs.keep_plan(job.job_id, landed.kept if decides else landed.kept.briefly)
+            unit.jobs.keep_plan(job.job_id, landed.saved if decides else landed.saved.briefly)
         if not landed.accepted(job):
             error = JobError("nothing_accepted", _nothing_accepted(summary))
             return self._refuse(unit, job, feed, error, summary)
@@ -186,7 +214,7 @@ class Ingest:
             return _finished(unit, job.complete(now, summary, summary.outcome))
         if landed.held:
             unit.feeds.put(feed.became("held"))
-            guards = landed.kept.holds if landed.kept else ()
+            guards = landed.saved.holds if landed.saved else ()
             held = self._new_event().held(feed, job.job_id, guards)
             unit.events.add([held, *self._drifted(job, feed, summary)])
             return _finished(unit, job.hold(now, summary))
@@ -250,9 +278,9 @@ class Ingest:
             feed_id=feed.feed_id,
             mode=feed.mode,
             actor=decision.actor if decision else self.actor,
-            profile_version=run.profile_version,
-            currency=run.partner.currency,
-            time_zone=run.partner.time_zone,
+            profile_version=run.sender.profile.version,
+            currency=run.sender.partner.currency,
+            time_zone=run.sender.partner.time_zone,
             price_leap=run.guards.price_leap,
             without_removals=run.without_removals,
         )
@@ -266,7 +294,7 @@ class _Landed:
     summary: Summary
     problems: list[Problem]
     progress: Progress
-    kept: SavedPlan | None
+    saved: SavedPlan | None
     refused: JobError | None
     held: bool
 
@@ -305,8 +333,8 @@ def _with_report(summary: Summary, records: int) -> Summary:
 
 
 def _nothing_accepted(summary: Summary) -> str:
-    """Why nothing landed. A fault that every record shares is told here, once."""
-    records = summary.records_read - summary.blank
+    """Why nothing landed; a fault that every record shares is named here, once."""
+    records = summary.records
     if not records:
         return "The file has a header and no records. Send at least one."
     shared = [code for code, times in summary.problems_by_code.items() if times >= records]

@@ -1,12 +1,15 @@
 """Planning: a feed read, compared with the catalog, judged by the guards of its source.
 
-Whoever runs a feed's job plans first, and so does whoever only looks at a file. No live row is
-touched by it.
+    open ──> header ──> settled ──> look_back ──> basis ──> plan ──> judged
+             (what it is)  (late?)  (overtaken)  (fingerprints)
+
+A job plans its feed first, and a preview of a file does nothing else. Nothing here writes to the
+catalog. What newer feeds have overtaken is looked up before the transaction in which the feed is
+compared; there, under the partner's lock, it is only checked whether that is still true.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 from attrs import evolve, frozen
@@ -16,96 +19,157 @@ from commerce_core.base.ids import looks_like
 from commerce_core.feeds.drift import drift_between
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
-from commerce_core.feeds.job import JobError, JobKind, JobQuery
+from commerce_core.feeds.job import JobError, JobKind
 from commerce_core.feeds.source import REJECT_RECORDS, Source
 from commerce_core.feeds.summary import Summary
-from commerce_core.ingestion.late import overtaken_skus, without_overtaken
+from commerce_core.ingestion.feed_file import FeedFile, ignore_progress
+from commerce_core.ingestion.late import (
+    NOTHING_OVERTAKEN,
+    BeginUnit,
+    Lookback,
+    Overtaken,
+    newer_feeds,
+    summary_of,
+    superseded_by,
+)
+from commerce_core.ingestion.progress import Tell
 from commerce_core.ingestion.reject_report import MOST_COMPARED_KEPT
-from commerce_core.ingestion.tally import Tally, Tell
 from commerce_core.parsing.decoding import OpenRaw
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.reader import begin
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.plans.saved_plan import SavedPlan, judged
-from commerce_core.ports.engine import Batch, FeedEngine, Reading
+from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.profiles.mapping import HeaderMapping
+from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
-Load = Callable[[FeedContext, Iterable[Batch]], Plan | None]
-"""Reads a feed straight into an empty catalog; None where that can't be done so."""
-_LEAST_RECOGNISED: Final = 1 << 20
-"""Bytes of a delta from which on it is worth to fetch what its records are recognised by."""
-NO_SUMMARY: Final = Summary()
+LEAST_MATCHED: Final = 1 << 20
+"""Deltas of fewer bytes than this aren't worth loading fingerprints for."""
+
+
+@frozen
+class Sender:
+    """Who sent a feed: the partner, its sources by id, and the profile of the feed's source."""
+
+    partner: Partner
+    sources: Mapping[str, Source]
+    profile: SavedProfile
+
+    @classmethod
+    def of(cls, unit: UnitOfWork, feed: Feed) -> "Sender":
+        """The sender of a feed as it now is."""
+        return cls(
+            unit.partners.get(feed.partner_id),
+            {source.source_id: source for source in unit.sources.of(feed.partner_id)},
+            unit.sources.profile(feed.source_id),
+        )
 
 
 @frozen
 class Run:
-    """A feed about to be read, and to meet the catalog; `sources` are the partner's, by id.
+    """A feed whose header has been understood, about to meet the catalog.
 
-    `overtaken` is what it may no longer say, `without_removals` whether it may remove nothing.
+    `feed` is as its header declares it; `overtaken` is what it may no longer change;
+    `without_removals` keeps every product that would go. `tell` shows the progress.
     """
 
     kind: JobKind
     feed: Feed
-    partner: Partner
-    sources: Mapping[str, Source]
-    terms: Terms
-    profile_version: int
-    overtaken: frozenset[str]
+    sender: Sender
+    file: FeedFile
     without_removals: bool
-    open_raw: OpenRaw
-    tell: Tell
+    overtaken: Overtaken = NOTHING_OVERTAKEN
+    tell: Tell = ignore_progress
+
+    @property
+    def source(self) -> Source | None:
+        """The feed's source; None if it has been removed since it sent the feed."""
+        return self.sender.sources.get(self.feed.source_id)
 
     @property
     def guards(self) -> GuardSettings:
-        """How far the feed may go. A source may have been removed since it sent the feed."""
-        source = self.sources.get(self.feed.source_id)
-        return source.guards if source else DEFAULT_GUARDS
+        """How far the feed may go."""
+        return self.source.guards if self.source else DEFAULT_GUARDS
 
     def refusal(self, summary: Summary) -> JobError | None:
-        """Why the source takes no feed in which so much was rejected, if it doesn't."""
-        source = self.sources.get(self.feed.source_id)
-        records = summary.records_read - summary.blank
-        return source.on_error.refusal(summary.rejected, records) if source else None
+        """Why the source takes no feed with this many rejected records, if so."""
+        source = self.source
+        return source.on_error.refusal(summary.rejected, summary.records) if source else None
 
     @property
     def may_be_refused(self) -> bool:
         """Whether rejected records can keep the others from the catalog."""
-        source = self.sources.get(self.feed.source_id)
-        return source is not None and source.on_error != REJECT_RECORDS
+        return self.source is not None and self.source.on_error != REJECT_RECORDS
+
+    @property
+    def context(self) -> FeedContext:
+        """What the comparison has to know about the feed."""
+        mapping, feed = self.file.header.mapping, self.feed
+        columns = {
+            name: mapping.column_of(name) or name
+            for name in mapping.field_mappings
+            if name in PRODUCT_FIELDS or name == "sku"
+        }
+        return FeedContext(
+            feed.partner_id,
+            feed.source_id,
+            feed.feed_id,
+            feed.mode,
+            columns,
+            self.sender.partner.currency,
+            self.guards.price_leap,
+            self.without_removals,
+            {id_: source.source_name for id_, source in self.sender.sources.items()},
+            self.overtaken.skus if feed.mode == "full" else frozenset(),
+        )
 
     def notes(self, summary: Summary) -> Iterator[str]:
-        """What there is to say of the feed as one of its source."""
-        source, feed = self.sources.get(self.feed.source_id), self.feed
+        """What there is to note of the feed as one of its source."""
+        source, feed = self.source, self.feed
         if self.kind in ("plan", "validate") and (refusal := self.refusal(summary)):
             yield refusal.message
         if source and source.snapshot_pattern and feed.snapshot_at == feed.received_at:
-            named = source.moment_of(feed.file_name, self.partner.time_zone)
+            named = source.moment_of(feed.file_name, self.sender.partner.time_zone)
             if named != feed.snapshot_at:
                 yield (
-                    f"The file's name doesn't tell its moment as {source.snapshot_pattern} does: "
-                    "that of its receipt counts."
+                    "The time of receipt counts, because the file's name has no time as in "
+                    f"{source.snapshot_pattern}."
                 )
 
 
 @frozen
-class Planned:
-    """A feed that has been read, and what it would do, or has done where it was `loaded`.
+class Basis:
+    """What a feed is compared with.
 
-    `kept` is None if it was only validated.
+    `known` are the fingerprints by which its records are matched, `last_full` is the full feed that
+    a full one is held against.
     """
 
+    known: FingerprintIndex
+    last_full: Feed | None
+
+
+def may_load(run: Run, basis: Basis) -> bool:
+    """Whether the feed may be read straight into the catalog, if its partner has nothing there.
+
+    Guards and limits of rejected records are asked once all has been read. So it may only where
+    none could object: no earlier full feed to be held against, and rejects stop no feed.
+    """
+    has_no_past = not len(basis.known) and basis.last_full is None and not run.overtaken.skus
+    return run.kind == "ingest" and has_no_past and not run.may_be_refused
+
+
+@frozen
+class Planned:
+    """What a feed would do, or has done if it was loaded; `saved` is None if only validated."""
+
     plan: Plan
-    tally: Tally
-    reading: Reading
-    loaded: bool = False
-    summary: Summary = NO_SUMMARY
-    kept: SavedPlan | None = None
+    summary: Summary
+    saved: SavedPlan | None
 
 
 @frozen
@@ -116,187 +180,142 @@ class Planning:
     clock: Clock
     engine: FeedEngine
 
-    def begin(
+    @contextmanager
+    def open(
         self,
-        unit: UnitOfWork,
-        feed: Feed,
         kind: JobKind,
+        feed: Feed,
+        sender: Sender,
         open_raw: OpenRaw,
-        tell: Tell,
         *,
         without_removals: bool = False,
-    ) -> Run:
-        """All that has to be known before the feed is read; FileRefused if it has no header."""
-        partner, read_by = unit.partners.get(feed.partner_id), unit.sources.profile(feed.source_id)
-        sources = {source.source_id: source for source in unit.sources.of(feed.partner_id)}
-        terms = Terms.of(partner, feed.mode, read_by.profile)
-        with open_raw() as raw:
-            feed = _mending(unit, feed, begin(raw, terms).mends)
-        # An older full feed is superseded as a whole by a newer one, though not by newer deltas.
-        compares_late = kind != "validate" and newer_full_snapshot(unit, feed) is None
-        late = (
-            overtaken_skus(unit, self.files, partner, read_by.profile, feed)
-            if compares_late
-            else frozenset[str]()
-        )
-        return Run(
-            kind,
-            feed,
-            partner,
-            sources,
-            terms,
-            read_by.version,
-            late,
-            without_removals,
-            open_raw,
-            tell,
-        )
+    ) -> Generator[Run]:
+        """Opens the file of a feed and reads its header; FileRefused if it has no usable one."""
+        terms = Terms.of(sender.partner, feed.mode, sender.profile.profile)
+        with FeedFile.opened(open_raw, self.engine, terms, self.clock, feed.bytes) as file:
+            yield Run(kind, feed, sender, file, without_removals)
 
-    def plan(self, unit: UnitOfWork, run: Run, load: Load | None = None) -> Planned:
+    def settled(
+        self, begin: BeginUnit, run: Run, newer: Sequence[Feed] | None = None
+    ) -> tuple[Run, Sequence[Feed]]:
+        """The run with the feed as its header declares it, and the feeds that are newer.
+
+        `newer` are those of the feed as it was sent, if they are known.
+        """
+        corrects = run.file.header.corrects
+        if corrects is None and newer is not None:
+            return run, newer
+        with begin() as unit:
+            feed = run.feed if corrects is None else _corrected(unit, run.feed, corrects)
+            return evolve(run, feed=feed), newer_feeds(unit, feed)
+
+    def look_back(
+        self,
+        begin: BeginUnit,
+        run: Run,
+        newer: Sequence[Feed],
+        touch: Callable[[], object] | None = None,
+    ) -> Run:
+        """The run, which knows what newer feeds have overtaken; FileRefused `too_late`.
+
+        `touch` is called often while files are read, for a session that mustn't look idle.
+        """
+        if run.kind == "validate" or superseded_by(run.feed, newer) is not None:
+            return run
+
+        def alive() -> None:
+            run.tell(run.file.progress.progress("read"))
+            if touch is not None:
+                touch()
+
+        lookback = Lookback(begin, self.files, self.engine, alive)
+        overtaken = lookback.overtaken(run.feed, newer, run.file.batches, run.overtaken)
+        return evolve(run, overtaken=overtaken)
+
+    def lock(self, unit: UnitOfWork, run: Run) -> tuple[Run, Feed | None]:
+        """The run once no other unit feeds the partner, and the feed that supersedes it, if any.
+
+        Feeds applied since the run looked back are looked through now, which is rare.
+        """
+        if run.kind != "validate":
+            unit.products.lock_partner(run.feed.partner_id)
+        newer = newer_feeds(unit, run.feed)
+        superseding = superseded_by(run.feed, newer)
+        if superseding is None:
+            run = self.look_back(
+                lambda: nullcontext(unit), run, newer, lambda: unit.feeds.get(run.feed.feed_id)
+            )
+        return run, superseding
+
+    def basis(self, unit: UnitOfWork, run: Run) -> Basis:
+        """What the feed is compared with; fingerprints only where loading them is worth it."""
+        small = run.feed.mode == "delta" and run.feed.bytes < LEAST_MATCHED
+        known: FingerprintIndex = NO_FINGERPRINTS
+        if run.kind != "validate" and not run.overtaken.skus and not small:
+            known = unit.products.fingerprints(run.feed.partner_id, run.feed.source_id)
+        full = run.feed.mode == "full" and run.kind != "validate"
+        return Basis(known, unit.feeds.last_full(run.feed.source_id) if full else None)
+
+    def plan(self, unit: UnitOfWork, run: Run, basis: Basis) -> Plan:
         """What the feed would do; FileRefused where it can't be taken as a whole.
 
-        With `load` it may have been done already, where its partner has nothing there yet.
+        A feed that is only validated is read to its end and compared with nothing.
         """
-        planned = self._validate(run) if run.kind == "validate" else self._compared(unit, run, load)
-        tally = planned.tally
-        _check_row_count(run.feed, tally.records_read - tally.fates["blank"])
-        if run.kind != "validate":
-            tally.stage("compare", tally.records_read)
-        summary = _with_drift(unit, run.feed, tally.summary(planned.plan, planned.reading))
-        summary = evolve(summary, notes=(*summary.notes, *run.notes(summary)))
-        planned = evolve(planned, summary=summary)
         if run.kind == "validate":
-            return planned
-        return evolve(planned, kept=self._judge(unit, run, planned))
-
-    def _compared(self, unit: UnitOfWork, run: Run, load: Load | None) -> Planned:
-        """Reads the feed straight into the catalog, or else compares it with what is there.
-
-        Guards are asked afterwards, so it is read straight only where none can object: in an empty
-        catalog, and with no earlier full feed to be held against.
-        """
-        known = self._known(unit, run)
-        fresh = not len(known) and not run.overtaken and not self._last_full(unit, run)
-        loaded = self._load(run, load) if load and fresh else None
-        return loaded or self._compare(unit, run, known)
-
-    def _load(self, run: Run, load: Load) -> Planned | None:
-        with self._reading(run, NO_FINGERPRINTS) as (tally, reading, feed_context):
-            plan = load(feed_context, tally.counted(reading, run.tell))
-        return None if plan is None else Planned(plan, tally, reading, loaded=True)
-
-    def _compare(self, unit: UnitOfWork, run: Run, known: FingerprintIndex) -> Planned:
-        """Reads the feed, less what is recognised, and compares it with the catalog."""
+            return _validated(run)
+        known = basis.known
         while True:
-            with self._reading(run, known) as (tally, reading, feed_context):
-                batches = tally.counted(without_overtaken(reading, run.overtaken), run.tell)
-                plan = unit.products.compare(feed_context, batches, MOST_COMPARED_KEPT)
+            batches = run.file.batches(known, run.overtaken.skus, run.tell)
+            plan = unit.products.compare(run.context, batches, MOST_COMPARED_KEPT)
             if not plan.contested:
-                return Planned(plan, tally, reading)
+                return plan
             known = known.without(plan.contested)
 
-    @contextmanager
-    def _reading(
-        self, run: Run, known: FingerprintIndex
-    ) -> Generator[tuple[Tally, Reading, FeedContext]]:
-        """The feed opened from its beginning, with what counts it."""
-        tally = Tally(self.clock, run.feed.bytes)
-        with run.open_raw() as raw:
-            reading = self.engine.open(tally.metered(raw), run.terms, known)
-            yield tally, reading, _incoming(run, reading.opening.mapping)
-
-    def _known(self, unit: UnitOfWork, run: Run) -> FingerprintIndex:
-        """What records are recognised by; nothing where that isn't worth it."""
-        small = run.feed.mode == "delta" and run.feed.bytes < _LEAST_RECOGNISED
-        if run.overtaken or small:
-            return NO_FINGERPRINTS
-        return unit.products.fingerprints(run.feed.partner_id, run.feed.source_id)
-
-    def _validate(self, run: Run) -> Planned:
-        """Reads the feed to its end, and compares it with nothing."""
-        rejected = unreadable = 0
-        with self._reading(run, NO_FINGERPRINTS) as (tally, reading, feed_context):
-            for batch in tally.counted(reading, run.tell):
-                rejected += batch.rejected
-                unreadable += batch.skus_unreadable
-        plan = Plan(feed_context, rejected=rejected, skus_unreadable=unreadable)
-        return Planned(plan, tally, reading)
-
-    def _judge(self, unit: UnitOfWork, run: Run, planned: Planned) -> SavedPlan:
-        """What is kept of the plan, with what the source's guards say of it."""
-        last = self._last_full(unit, run)
-        before = summary_of(unit, last.feed_id) if last else None
-        plan, summary = planned.plan, planned.summary
-        return SavedPlan.of(
+    def judged(self, unit: UnitOfWork, run: Run, basis: Basis, plan: Plan) -> Planned:
+        """The plan with its summary and the verdicts of the guards; FileRefused `row_count`."""
+        progress = run.file.progress
+        _check_row_count(run.feed, progress.records_read - progress.fates["blank"])
+        if run.kind != "validate":
+            progress.stage("compare", progress.records_read)
+        summary = _with_drift(unit, run.feed, progress.summary(plan, run.file.reading))
+        summary = evolve(summary, notes=(*summary.notes, *run.notes(summary)))
+        if run.kind == "validate":
+            return Planned(plan, summary, None)
+        before = summary_of(unit, basis.last_full.feed_id) if basis.last_full else None
+        saved = SavedPlan.of(
             run.feed,
             plan,
             summary,
             guards=judged(plan, summary, before, run.guards),
-            problems=planned.tally.problems_with(plan),
+            problems=progress.problems_with(plan),
             at=self.clock(),
         )
-
-    def _last_full(self, unit: UnitOfWork, run: Run) -> Feed | None:
-        """The full feed that a full one is held against: the last one applied."""
-        return unit.feeds.last_full(run.feed.source_id) if run.feed.mode == "full" else None
+        return Planned(plan, summary, saved)
 
 
-MOST_RERUNS: Final = 10
-"""Jobs of a feed that are looked through for the last one that applied it."""
+def _validated(run: Run) -> Plan:
+    rejected = unreadable = 0
+    for batch in run.file.batches(tell=run.tell):
+        rejected += batch.rejected
+        unreadable += batch.skus_unreadable
+    return Plan(feed_context=run.context, rejected=rejected, skus_unreadable=unreadable)
 
 
-def summary_of(unit: UnitOfWork, feed_id: str) -> Summary | None:
-    """What became of the records of a feed when it was last applied."""
-    query = JobQuery(feed_id=feed_id, status="completed", kind="ingest")
-    ended = unit.jobs.page(query, None, MOST_RERUNS).items
-    return next((job.summary for job in ended if job.outcome != "superseded"), None)
-
-
-def newer_full_snapshot(unit: UnitOfWork, feed: Feed) -> datetime | None:
-    """The moment of a full feed that was applied already and is newer than this full one."""
-    latest = unit.feeds.last_full_snapshot(feed.source_id) if feed.mode == "full" else None
-    return latest if latest is not None and feed.snapshot_at < latest else None
-
-
-def _mending(unit: UnitOfWork, feed: Feed, mended: str | None) -> Feed:
-    """A mended report is a delta as of the feed that it mends, whatever its upload said."""
-    if mended is None:
-        return feed
+def _corrected(unit: UnitOfWork, feed: Feed, corrects: str) -> Feed:
+    """A corrected report is a delta as of the feed it corrects, whatever its upload declared."""
     try:
-        first = unit.feeds.get(mended) if looks_like("feed", mended) else feed
+        first = unit.feeds.get(corrects) if looks_like("feed", corrects) else feed
     except NotFound:
         first = feed
     as_of = first.snapshot_at if first.source_id == feed.source_id else feed.snapshot_at
     return evolve(feed, mode="delta", snapshot_at=as_of)
 
 
-def _incoming(run: Run, mapping: HeaderMapping) -> FeedContext:
-    """What the comparison has to know. A price column brings a currency with it, named or not."""
-    columns = {
-        name: mapping.column_of(name) or name
-        for name in mapping.field_mappings
-        if name in PRODUCT_FIELDS or name == "sku"
-    }
-    feed = run.feed
-    return FeedContext(
-        feed.partner_id,
-        feed.source_id,
-        feed.feed_id,
-        feed.mode,
-        columns,
-        run.partner.currency,
-        run.guards.price_leap,
-        run.without_removals,
-        {source_id: source.source_name for source_id, source in run.sources.items()},
-        run.overtaken if feed.mode == "full" else frozenset(),
-    )
-
-
 def _with_drift(unit: UnitOfWork, feed: Feed, summary: Summary) -> Summary:
     """The summary, with how the file differs from the source's last one in form."""
     before = unit.publications.latest(feed.source_id)
-    told = summary_of(unit, before.feed_id) if before else None
-    return evolve(summary, drift=drift_between(told, summary)) if told else summary
+    last = summary_of(unit, before.feed_id) if before else None
+    return evolve(summary, drift=drift_between(last, summary)) if last else summary
 
 
 def _check_row_count(feed: Feed, rows: int) -> None:

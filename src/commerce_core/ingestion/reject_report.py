@@ -1,7 +1,7 @@
 """The report of a feed's rejected records: the partner's own rows with the reason in front of each.
 
-It is made after the comparison, when all is known that is wrong. Whoever read the feed writes its
-rows, of what was kept while it was read, or is read again; so memory stays flat.
+It is made after the comparison, when every error is known. The engine that read the feed writes its
+rows, from what it kept while reading or reads again, so memory stays flat.
 """
 
 import codecs
@@ -16,9 +16,9 @@ from commerce_core.ports.engine import Reading
 from commerce_core.schema.problems import Problem
 
 MOST_COMPARED_KEPT: Final = 100_000
-"""Problems that only the comparison finds and that the report tells, the first ones by line."""
+"""Problems found only by the comparison that the report shows, the first ones by line."""
 MOST_REPORT_BYTES: Final = 1 << 30
-"""How long a report gets; it ends with the last rows that fit, as they are written together."""
+"""How long a report may get; it ends with the last block of rows that fits."""
 
 _WRITTEN_IN: Final = {
     codecs.BOM_UTF8: "utf-8",
@@ -49,9 +49,9 @@ class RejectReport:
 
         `found` is what the comparison found, by line. `alive` is called often.
         """
-        opening = reading.opening
-        width = len(opening.mapping.header)
-        write = RowWriter(feed_id, opening.delimiter, opening.header, width, found, alive)
+        header = reading.header
+        width = len(header.mapping.header)
+        write = RowWriter(feed_id, header.delimiter, header.raw, width, found, alive)
         return cls(reading, write, again)
 
     def stream(self) -> BinaryIO:

@@ -3,11 +3,12 @@
     feeds in the order of their publications ─┐
     reverts between them                     ─┴─> scratch store ──> compared, product by product
 
-Each feed is read by the reference engine, under what it was read under then. So where the two
-differ, either the catalog isn't what its raw files say, or a file isn't what it was.
+Each feed is read by the reference engine, under the terms it was applied under. So if the two
+differ, either the catalog isn't what its raw files make it, or a file isn't what it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -20,9 +21,8 @@ from commerce_core.base.paging import LARGEST_LIMIT, Page, Position, every
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed, FeedQuery
-from commerce_core.feeds.job import Progress
 from commerce_core.feeds.source import Source
-from commerce_core.ingestion.plan import Planning
+from commerce_core.ingestion.plan import Planning, Sender
 from commerce_core.ingestion.revert import undone_by
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.partner import Partner
@@ -37,7 +37,7 @@ COMPARED: Final = (
     "status", "source_id", "version", "feed_id", "line", "publication_id", "ordinal", "origin_id",
     *PRODUCT_FIELDS,
 )  # fmt: skip
-"""What has to be the same; ids of products and the moment of their making are anybody's."""
+"""What has to be the same; product ids and times of creation may differ."""
 
 
 @frozen
@@ -52,9 +52,9 @@ class Difference:
 
 @frozen
 class Replay:
-    """A replay that was made: what was folded and compared, and every difference found.
+    """The result of a replay: what was folded and compared, and every difference found.
 
-    `broken` says why it ended before the last publication, if it did; then nothing was compared.
+    `broken` is why it ended before the last publication, if it did; then nothing was compared.
     """
 
     partner_id: str
@@ -67,7 +67,7 @@ class Replay:
 
     @property
     def agrees(self) -> bool:
-        """Whether the catalog is what its raw files say."""
+        """Whether the catalog is what its raw files make it."""
         return not self.differences and self.broken is None
 
 
@@ -83,7 +83,7 @@ class Replaying:
     _engine: ReferenceEngine = field(factory=ReferenceEngine)
 
     def run(self, partner: Partner) -> Replay:
-        """Folds all there are, those that are published meanwhile too, and compares."""
+        """Folds all publications, also those made meanwhile, and compares."""
         with self.scratch.begin() as unit:
             unit.partners.add(partner)
         done: list[Publication] = []
@@ -99,14 +99,14 @@ class Replaying:
                     return _replay(partner, done, products, found, None)
 
     def _fold_from(self, partner: Partner, number: int) -> Iterator[Publication]:
-        """Folds the publications behind that number, and gives each that was folded."""
+        """Folds the publications after that number, and yields each."""
         matched = self._same_bytes(partner)
         while True:
             with self.store.begin() as unit:
-                some = unit.publications.of_partner(partner.partner_id, number, LARGEST_LIMIT)
-            if not some:
+                page = unit.publications.of_partner(partner.partner_id, number, LARGEST_LIMIT)
+            if not page:
                 return
-            for publication in some:
+            for publication in page:
                 with self.scratch.begin() as unit:
                     for feed in matched:
                         if _was_applied_before(feed, publication):
@@ -130,15 +130,17 @@ class Replaying:
     def _fold_feed(
         self, unit: UnitOfWork, partner: Partner, publication: Publication, feed: Feed
     ) -> None:
-        """Reads the feed under what it was read under then, and applies it."""
+        """Reads the feed under the terms it was applied under, and applies it."""
         self._set_terms(unit, partner, publication)
         feed = evolve(feed, mode=publication.mode, status="received", expected_rows=None)
         _keep(unit, feed)
         planning = Planning(self.files, self.clock, self._engine)
         raw = partial(self.files.open, feed.file_key)
-        left_out = publication.without_removals
-        run = planning.begin(unit, feed, "ingest", raw, _tell_nobody, without_removals=left_out)
-        plan = planning.plan(unit, run).plan
+        left_out, sender = publication.without_removals, Sender.of(unit, feed)
+        with planning.open("ingest", feed, sender, raw, without_removals=left_out) as opened:
+            run, newer = planning.settled(lambda: nullcontext(unit), opened)
+            run = planning.look_back(lambda: nullcontext(unit), run, newer)
+            plan = planning.plan(unit, run, planning.basis(unit, run))
         unit.products.apply(plan, publication, mint_block("prod", self.clock(), self.entropy).stem)
         unit.feeds.put(run.feed.became("applied", publication.published_at))
         unit.publications.add(publication, publication.published_at or self.clock())
@@ -172,7 +174,7 @@ class Replaying:
             unit.sources.save_profile(source.source_id, saved)
 
     def _source(self, publication: Publication) -> Source:
-        """The source as it is now; one that was removed under a name that nobody else has."""
+        """The source as it is now; a removed one gets a name that no other source has."""
         with self.store.begin() as unit:
             own = unit.sources.of(publication.partner_id)
         found = next((s for s in own if s.source_id == publication.source_id), None)
@@ -181,7 +183,7 @@ class Replaying:
         return found or Source(id_, owner, f"removed {id_}", publication.mode, at)
 
     def _same_bytes(self, partner: Partner) -> list[Feed]:
-        """Feeds that were recognised: they published nothing, but others are late by them."""
+        """Feeds of unchanged bytes: they published nothing, but others may be late by them."""
         with self.store.begin() as unit:
             query = FeedQuery(partner_id=partner.partner_id, status="applied")
             feeds = list(every(lambda after: unit.feeds.page(query, after, LARGEST_LIMIT)))
@@ -200,15 +202,11 @@ class Replaying:
 
 
 class _Broken(Exception):
-    """A publication can't be folded once more."""
+    """A publication that can't be folded again."""
 
     def __init__(self, publication: Publication, error: CommerceError) -> None:
         super().__init__(str(error))
         self.why = f"Publication {publication.number} ({publication.feed_id}): {error}"
-
-
-def _tell_nobody(_: Progress) -> None:
-    """A replay is watched by nobody."""
 
 
 def _was_applied_before(feed: Feed, publication: Publication) -> bool:

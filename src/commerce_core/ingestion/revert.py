@@ -1,9 +1,9 @@
-"""One run of a revert: back to before a feed, or, for one that is reverted, forward again.
+"""One run of a revert: back to before a feed, or forward again for one that is reverted.
 
     feed applied    ──> its publications are undone         ──> feed reverted
     feed reverted   ──> the publication that did it is undone ──> feed applied
 
-It is a publication of its own, in one transaction. What was changed since is kept, and listed.
+A revert is a publication of its own, in one transaction. Later changes are kept, and listed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class Reverting:
     actor: str
 
     def run(self, job: Job) -> Job:
-        """The finished job, also where the feed can't be reverted any more.
+        """The finished job, also if the feed can't be reverted any more.
 
         Raises RunLost if another attempt took over, and Unavailable if a part is out of reach; then
         nothing of this run has happened.
@@ -76,7 +76,7 @@ class Reverting:
         published: Publication,
         oversold: Sequence[Oversold],
     ) -> Iterator[Event]:
-        """What there is to announce: an undone revert is as if the feed had been applied anew."""
+        """The events of it: undoing a revert counts as applying the feed anew."""
         if feed.status == "applied":
             yield self._new_event().of_feed("feed.reverted", feed, job_id=job.job_id)
         else:
@@ -129,7 +129,7 @@ def check_can_revert(feed: Feed, *, undo: bool) -> None:
         )
     if feed.status not in ("applied", "reverted"):
         raise Conflict(
-            f"Feed {feed.feed_id} is {feed.status}; only what was applied can be reverted.",
+            f"Feed {feed.feed_id} is {feed.status}; only an applied feed can be reverted.",
             code="feed_not_applied",
         )
 
@@ -142,7 +142,7 @@ def undone_by(unit: UnitOfWork, feed: Feed) -> Sequence[Publication]:
     """
     made = unit.publications.of_feed(feed.feed_id)
     if feed.status == "reverted":
-        return _known(unit, made[-1:])
+        return _with_history(unit, made[-1:])
     applied = [publication for publication in made if publication.kind == "feed"]
     if not applied:
         raise Conflict(
@@ -150,16 +150,16 @@ def undone_by(unit: UnitOfWork, feed: Feed) -> Sequence[Publication]:
             "Revert the feed that published them; the job of this one names it.",
             code="nothing_published",
         )
-    return _known(unit, applied)
+    return _with_history(unit, applied)
 
 
-def _known(unit: UnitOfWork, undone: Sequence[Publication]) -> Sequence[Publication]:
+def _with_history(unit: UnitOfWork, undone: Sequence[Publication]) -> Sequence[Publication]:
     """The publications themselves; Conflict if what was before them has been forgotten."""
     forgotten = unit.versions.forgotten()
     if any((publication.number or 0) <= forgotten for publication in undone):
         raise Conflict(
-            f"What was before publication {undone[0].number} has been forgotten, so nobody can go "
-            "back there.",
+            f"What was before publication {undone[0].number} has been forgotten, so it "
+            "can't be restored.",
             "Send the source's catalog once more.",
             code="history_forgotten",
         )
@@ -167,13 +167,13 @@ def _known(unit: UnitOfWork, undone: Sequence[Publication]) -> Sequence[Publicat
 
 
 def plan_of(unit: UnitOfWork, feed: Feed, undone: Sequence[Publication]) -> RevertPlan:
-    """What undoing these publications of the feed would do."""
+    """What undoing these publications would do."""
     ids = [publication.publication_id for publication in undone]
     return unit.reverts.plan(feed.partner_id, ids, MOST_KEPT)
 
 
 def summary_of(plan: RevertPlan) -> Summary:
-    """The same as a job tells it: what was kept are its warnings."""
+    """The plan as the summary of a job; products that were kept are its warnings."""
     return Summary(
         updated=plan.updated,
         restored=plan.restored,

@@ -1,9 +1,9 @@
-"""Fingerprints: by which a record is recognised that was read before and changes nothing.
+"""Fingerprints, which tell that a record was read before and would change nothing.
 
 A fingerprint is 128 bits of a record's text and of all that decides what the text means. A product
-keeps that of the record that wrote it last. Where a file brings it again, under the same header,
-profile and mode, reading the record would give what the catalog says already, so it isn't read.
-What the platform does is the same without; that is only slower.
+keeps that of the record that wrote it last. If a file brings it again, under the same header,
+profile and mode, reading the record would give what the catalog has already, so it isn't read.
+Without fingerprints the results are the same, only slower.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from commerce_core.parsing.record_reader import Terms
 
 ALGORITHM: Final = 2
-"""Goes up whenever reading changes what a record means: then nothing is recognised once."""
+"""Goes up whenever reading changes what a record means; then nothing matches once."""
 
 Fingerprint = tuple[int, int]
 """The upper and the lower 64 bits, each as a signed number, as a database keeps them."""
@@ -24,8 +24,8 @@ Fingerprint = tuple[int, int]
 class FingerprintIndex(Protocol):
     """The fingerprints of a source's active products, numbered from 0; some may be unknown.
 
-    What can do more gives them as two columns of 64 bits, `upper` and `lower`, in the order of
-    their numbers, through the Arrow C stream protocol (`__arrow_c_stream__`).
+    An index may also give them as two 64 bit columns, `upper` and `lower`, in the order of their
+    numbers, through the Arrow C stream protocol (`__arrow_c_stream__`).
     """
 
     def __len__(self) -> int:
@@ -33,11 +33,11 @@ class FingerprintIndex(Protocol):
         ...
 
     def number_of(self, fingerprint: Fingerprint) -> int | None:
-        """The number of a fingerprint; None where no product has it."""
+        """The number of a fingerprint; None if no product has it."""
         ...
 
     def without(self, numbers: Collection[int]) -> "FingerprintIndex":
-        """The same numbers, of which these have no fingerprint any more."""
+        """The same numbers, but these have no fingerprint any more."""
         ...
 
 
@@ -62,7 +62,7 @@ class IndexedFingerprints:
         return self._numbers.get(fingerprint)
 
     def without(self, numbers: Collection[int]) -> "IndexedFingerprints":
-        """The same numbers, of which these have no fingerprint any more."""
+        """The same numbers, but these have no fingerprint any more."""
         kept = {found: n for found, n in self._numbers.items() if n not in numbers}
         return evolve(self, numbers=kept)
 
@@ -74,8 +74,8 @@ NO_FINGERPRINTS: Final = IndexedFingerprints.of(())
 class Fingerprinting:
     """Makes the fingerprints of one file's records.
 
-    `key` stands for all that decides what a record's text means. Engines that hash in another way
-    begin with their own name, so that none takes another's for its own.
+    `key` stands for all that decides what a record's text means. It includes the engine's name,
+    since engines may hash differently.
     """
 
     key: bytes = field(repr=False)

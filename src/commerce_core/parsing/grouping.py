@@ -1,4 +1,4 @@
-"""Records that belong together, and those that are no offers, before any cell is read.
+"""Records that belong together, and records that are no offers, before any cell is read.
 
 A platform's export may spread a product over several records: the first one has the title, the
 next ones their variant alone, others nothing but one more picture.
@@ -23,8 +23,8 @@ _ASIDE: Final = "there for the records after it"
 class Prepared:
     """A record ready to be read: its cells completed, or its fate where it is no offer.
 
-    `pictures` are those of the records that were folded into it; `reason` is why it was skipped;
-    `head` is the first record of its group, where it isn't that itself.
+    `pictures` are taken from the records that were folded into it; `reason` is why it was skipped;
+    `head` is the first record of its group, unless it is the first itself.
     """
 
     raw: RawRecord
@@ -48,7 +48,7 @@ class Skipping:
 
 
 class Grouping:
-    """Prepares the records of one layout, by a profile in full."""
+    """Prepares the records under one header, by a profile in full."""
 
     def __init__(self, mapping: HeaderMapping, profile: Profile) -> None:
         """Looks the columns up once."""
@@ -69,7 +69,7 @@ class Grouping:
         yield from self._grouped(records, self._group)
 
     def alone(self, raw: RawRecord, head: RawRecord | None = None) -> Prepared:
-        """A record by itself, whatever its neighbours are; what it takes of the head it has."""
+        """A record by itself, whatever its neighbours are; it has what it takes from its head."""
         cells = raw.cells
         if cells is None:
             return Prepared(raw, head=head)
@@ -115,7 +115,7 @@ def _with_picture(record: Prepared, picture: str) -> Prepared:
 
 @frozen
 class _GroupColumns:
-    """Where a group's columns are in one layout; those that the file lacks play no part."""
+    """Where a group's columns are under one header; columns that the file lacks play no part."""
 
     key: int | None
     carry: tuple[int, ...]

@@ -1,7 +1,7 @@
 """The reference reading of a feed: bytes become text, records of cells, records of values.
 
-read_text ──> open_records ──> lay_out ──> Grouping ──> RecordReader ──> Record
-(decoding)    (formats)        (mapping)   (grouping)   (record_reader)
+read_text ──> open_records ──> map_header ──> Grouping ──> RecordReader ──> Record
+(decoding)    (formats)        (mapping)      (grouping)   (record_reader)
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,82 +23,88 @@ from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL
 from commerce_core.schema.record import Record
 
-__all__ = ["Opening", "Reader", "Terms", "begin", "open_feed"]
+__all__ = ["Header", "Reader", "Terms", "open_feed"]
 
 
 @frozen
-class Opening:
-    """A feed whose header has been understood, its records still to come, and what reads them.
+class Header:
+    """What a feed's header says, understood once for everything that is done with the feed.
 
-    `text` knows the encoding; `delimiter` is None for JSONL; `mends` is the feed that a mended
-    report of rejected records says it came from. A file is `ours` where we wrote it, a report or an
-    export: then its records aren't what stands in it, but what is left of that. `terms` are those
-    by which they are read, with the profile in full.
+    `raw` is the record itself, without what a report or an export of ours puts in front; `mapping`
+    finds the fields in it. `delimiter` is None for JSONL. `terms` are those by which the records
+    are read, with the profile in full: a corrected report is a delta, and an export is canonical.
+    `corrects` is the feed whose rejected records come back, if the file is a corrected report.
     """
 
-    text: Text
+    raw: RawRecord
     delimiter: str | None
-    mends: str | None
-    ours: bool
-    header: RawRecord
-    terms: Terms
     mapping: HeaderMapping
-    prepared: Iterator[Prepared]
-    read: RecordReader
+    terms: Terms
+    corrects: str | None
+
+    @property
+    def cells(self) -> Sequence[str]:
+        """The names of the columns."""
+        return self.raw.cells or ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we wrote the file: its records aren't what it contains, but what we unwrap."""
+        return self.terms.exported or self.corrects is not None
 
 
 @frozen
 class Reader:
-    """A feed whose header has been understood, and its records still to come.
+    """A feed whose header has been understood, its records still to come, and what reads them.
 
-    `delimiter` is None for JSONL. `mends` is the feed that a mended report of rejected records says
-    it came from. `text` knows the encoding, for sure at the end. Iterating raises FileRefused where
-    the file as a whole turns out to be unreadable.
+    `text` knows the encoding, for sure at the end. `prepared` can be taken once, and raises
+    FileRefused where the file as a whole turns out to be unreadable.
     """
 
-    mapping: HeaderMapping
-    delimiter: str | None
-    mends: str | None
+    header: Header
     text: Text
-    _records: Iterator[Record] = field(repr=False)
+    prepared: Iterator[Prepared] = field(repr=False)
+    read: RecordReader = field(repr=False)
+
+    @property
+    def mapping(self) -> HeaderMapping:
+        """The header's fields."""
+        return self.header.mapping
+
+    @property
+    def delimiter(self) -> str | None:
+        """What separates cells; None for JSONL."""
+        return self.header.delimiter
 
     def __iter__(self) -> Iterator[Record]:
         """Each record in the order of the file; blank ones too, since all are accounted for."""
-        return self._records
+        return map(self.read, self.prepared)
 
 
 def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     """Reads the header, and is ready for the records; FileRefused if there is no usable header."""
-    begun = begin(stream, terms)
-    records = map(begun.read, begun.prepared)
-    return Reader(begun.mapping, begun.delimiter, begun.mends, begun.text, records)
-
-
-def begin(stream: BinaryIO, terms: Terms) -> Opening:
-    """Reads the header, and leaves the records as they are; FileRefused as from `open_feed`."""
     terms = evolve(terms, profile=in_full(terms.profile))
     text = read_text(stream, terms.profile.encoding)
     blocks = iter(text)
-    head = next(blocks, "")
-    exported = begins_export(head)
+    first_block = next(blocks, "")
+    exported = begins_export(first_block)
     if exported:
         terms = evolve(terms, profile=CANONICAL, exported=True)
-    opened = open_records(chain((head,), blocks), terms.profile.delimiter, _accepts(terms))
-    header, records, mends = _header(opened.records), opened.records, None
+    opened = open_records(chain((first_block,), blocks), terms.profile.delimiter, _accepts(terms))
+    raw, records, corrects = _header(opened.records), opened.records, None
     if exported:
-        export = ReturnedExport.in_header(header.cells or (), opened.delimiter)
-        header, records = export.strip(header), map(export.strip, records)
-    mended = ReturnedReport.in_header(header.cells or (), opened.delimiter)
-    if mended is not None:
-        terms, header = evolve(terms, mode="delta"), mended.strip(header)
+        export = ReturnedExport.in_header(raw.cells or (), opened.delimiter)
+        raw, records = export.strip(raw), map(export.strip, records)
+    report = ReturnedReport.in_header(raw.cells or (), opened.delimiter)
+    if report is not None:
+        terms, raw = evolve(terms, mode="delta"), report.strip(raw)
         first = next(records, None)
-        mends = mended.feed_of(first)
-        records = map(mended.strip, records if first is None else chain((first,), records))
-    mapping = _understood(terms, header.cells or (), header.line)
+        corrects = report.feed_of(first)
+        records = map(report.strip, records if first is None else chain((first,), records))
+    mapping = _understood(terms, raw.cells or (), raw.line)
     prepared = Grouping(mapping, terms.profile)(records)
-    read = RecordReader(mapping, terms)
-    ours = exported or mends is not None
-    return Opening(text, opened.delimiter, mends, ours, header, terms, mapping, prepared, read)
+    header = Header(raw, opened.delimiter, mapping, terms, corrects)
+    return Reader(header, text, prepared, RecordReader(mapping, terms))
 
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping:

@@ -35,9 +35,9 @@ _CODE: Final = 4
 
 @frozen
 class Terms:
-    """What a file alone doesn't say: mode, profile, the partner's currency and time zone.
+    """What a file alone doesn't specify: mode, profile, the partner's currency and time zone.
 
-    What was `exported` shows products as they are, so nothing that records say together is doubted.
+    An `exported` file shows products as they are, so no rule that spans fields doubts its records.
     """
 
     mode: Mode
@@ -48,7 +48,7 @@ class Terms:
 
     @classmethod
     def of(cls, partner: Partner, mode: Mode, profile: Profile) -> "Terms":
-        """What is to be known of a partner to read its files."""
+        """The terms of a partner's files."""
         return cls(mode, partner.currency, ZoneInfo(partner.time_zone), profile)
 
     @property
@@ -83,7 +83,7 @@ class FieldReader:
         return cls(name, feeding, translate, read, isinstance(kind, Amount))
 
     def __call__(self, text: str) -> tuple[Reading, str | None]:
-        """What the text says, and the currency that an amount states beside its number."""
+        """The value of the text, and the currency that an amount states beside its number."""
         if not text:
             return None, None
         if (refused := unkept(text)) is not None:
@@ -100,7 +100,7 @@ class FieldReader:
 
 
 def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
-    """Reads a currency, and hints at the code of a word or symbol that can only mean one."""
+    """Reads a currency; the hint names the code of a word or symbol that can mean only one."""
 
     def knowing(text: str) -> Reading:
         reading = read(text)
@@ -126,7 +126,7 @@ def sku_reader(feeding: FieldMapping, terms: Terms) -> Callable[[str], str | Mis
 
 
 def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decimal | Misread:
-    """The amount with the decimals of the currency, if that is told; minor units need to be."""
+    """The amount with the decimals of its currency, if known; minor units need one."""
     if unit == "minor":
         if currency is None:
             # The product's would decide and isn't known here; the partner's is a guess.
@@ -152,11 +152,11 @@ def ragged(raw: RawRecord, cells: Sequence[str], width: int) -> Problem:
 
 
 class RecordReader:
-    """Reads the records of one layout."""
+    """Reads the records under one header."""
 
     def __init__(self, mapping: HeaderMapping, terms: Terms) -> None:
         """Prepares a reader for each field that the file has."""
-        self._layout = mapping
+        self._mapping = mapping
         self._terms = terms
         self._width = len(mapping.header)
         self._sku = mapping.field_mappings["sku"]
@@ -202,7 +202,7 @@ class RecordReader:
             problems += self._add_pictures(line, values, pictures)
         problems += self._judge(line, values, cells, stated)
         if values.get("deleted") is True:
-            # What the other cells of a product say no longer matters.
+            # The other cells of a product no longer matter.
             problems = [problem for problem in problems if problem.field in ("sku", "deleted")]
         return Record(line, sku, values, tuple(problems))
 
@@ -230,15 +230,15 @@ class RecordReader:
     def _settle_amounts(
         self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
     ) -> Iterator[Problem]:
-        """Gives amounts their currency and its decimals, as far as the file tells the currency."""
-        if "currency" in self._layout.field_mappings and "currency" not in values:
+        """Gives amounts their currency and its decimals, as far as the file names a currency."""
+        if "currency" in self._mapping.field_mappings and "currency" not in values:
             return  # The cell has a problem of its own.
         named = values.get("currency")
-        said = {*stated.values(), *([named] if isinstance(named, str) else [])}
-        if len(said) > 1:
+        codes = {*stated.values(), *([named] if isinstance(named, str) else [])}
+        if len(codes) > 1:
             yield self._problem(line, next(iter(stated)), cells, Misread("currency_conflict"))
             return
-        code = next(iter(said), None) or self._currency_of_columns(values)
+        code = next(iter(codes), None) or self._currency_of_columns(values)
         amounts = [name for name in AMOUNTS if values.get(name) is not None]
         if code is not None and (amounts or named):
             values["currency"] = code
@@ -249,12 +249,12 @@ class RecordReader:
             yield from self._fit(line, values, cells, name, currency)
 
     def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
-        """The currency that a header or the profile says, else the one that is assumed."""
+        """The currency that a header or the profile declares, else the one that is assumed."""
         field_mappings = (
-            self._layout.field_mappings.get(n) for n in AMOUNTS if values.get(n) is not None
+            self._mapping.field_mappings.get(n) for n in AMOUNTS if values.get(n) is not None
         )
-        said = next((f.currency for f in field_mappings if f and f.currency), None)
-        return said or self._terms.assumed_currency
+        declared = next((f.currency for f in field_mappings if f and f.currency), None)
+        return declared or self._terms.assumed_currency
 
     def _fit(
         self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
@@ -264,7 +264,7 @@ class RecordReader:
         amount = values[name]
         if not isinstance(amount, Decimal):
             return
-        fitted = fit(amount, currency, self._layout.field_mappings[name].column.unit)
+        fitted = fit(amount, currency, self._mapping.field_mappings[name].column.unit)
         if isinstance(fitted, Misread):
             del values[name]
             yield self._problem(line, name, cells, fitted)
@@ -291,18 +291,18 @@ class RecordReader:
     def _misquoted(self, raw: RawRecord) -> Record:
         text = raw.text.rstrip("\r\n")
         if not raw.delimiter:
-            told = Problem.of("malformed_json", line=raw.line, value=text)
-            return self._broken(raw, told, "")
+            problem = Problem.of("malformed_json", line=raw.line, value=text)
+            return self._broken(raw, problem, "")
         first = raw.text.partition(raw.delimiter)[0]
         readable = "" if '"' in first else first
-        told = Problem.of("malformed_quotes", line=raw.line, value=text)
-        return self._broken(raw, told, readable)
+        problem = Problem.of("malformed_quotes", line=raw.line, value=text)
+        return self._broken(raw, problem, readable)
 
     def _broken(self, raw: RawRecord, problem: Problem, first: str) -> Record:
         """A record whose cells may have shifted: only a sku in the first cell can't have.
 
-        One that covers several lines may have swallowed other records, whose skus nobody knows;
-        its own is then no better than unreadable, and nothing is removed for being absent.
+        A record of several lines may have swallowed others, whose skus are then unknown; its own is
+        no better than unreadable, and nothing is removed for being absent.
         """
         alone = self._sku.indexes == (0,) and raw.lines == 1
         sku = read_sku(first) if alone else None
@@ -312,13 +312,13 @@ class RecordReader:
         self, line: int, name: str, cells: Sequence[str], reading: Misread | Warned
     ) -> Problem:
         """The problem of a field, with its one cell as it stands, or its text put together."""
-        feeding = self._layout.field_mappings[name]
+        feeding = self._mapping.field_mappings[name]
         alone = len(feeding.indexes) == 1 and not self._terms.profile.identity
         text = cells[feeding.indexes[0]] if alone else feeding.gather(cells)
         return Problem.of(
             reading.code,
             line=line,
-            column=self._layout.column_of(name),
+            column=self._mapping.column_of(name),
             field=name,
             value=text if text.strip(BLANKS) else None,
             hint=reading.hint if isinstance(reading, Misread) else None,

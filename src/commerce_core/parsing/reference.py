@@ -1,7 +1,7 @@
 """The reference engine: feeds read record by record, in plain Python, as `reader` defines."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO, Final
 
@@ -10,10 +10,9 @@ from attrs import evolve, frozen
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
 from commerce_core.parsing.grouping import Prepared
-from commerce_core.parsing.reader import Opening, begin
+from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
-from commerce_core.profiles.presets import in_full
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -23,14 +22,14 @@ RECORDS_OF_BATCH: Final = 5_000
 
 @frozen
 class RecordBatch:
-    """Records as they are, those that are no offers among them: the batch of the reference."""
+    """The batch of the reference: records as they are, those that are no offers included."""
 
     records: Sequence[Record]
     matched: Sequence[int] = ()
 
     @property
     def records_read(self) -> int:
-        """All of them, the recognised too."""
+        """All of them, matched ones included."""
         return len(self.records) + len(self.matched)
 
     @property
@@ -40,7 +39,7 @@ class RecordBatch:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Why some were skipped."""
+        """Why records were skipped, and how many for each reason."""
         return Counter(record.reason for record in self.records if record.reason is not None)
 
     @property
@@ -58,6 +57,11 @@ class RecordBatch:
         """The problems of the offers, counted."""
         return Counter((p.code, p.column, p.severity) for record in self for p in record.problems)
 
+    @property
+    def skus(self) -> Collection[str]:
+        """The skus of its offers without an error."""
+        return [r.sku for r in self if r.sku is not None and not r.rejected]
+
     def problems(self, limit: int) -> Iterable[Problem]:
         """The first problems."""
         return islice((problem for record in self for problem in record.problems), limit)
@@ -70,80 +74,78 @@ class RecordBatch:
 class ReferenceReading:
     """A reading record by record, as `reader` defines."""
 
-    opening: Opening
+    _reader: Reader
     _terms: Terms
-    _known: FingerprintIndex = NO_FINGERPRINTS
-    _fingerprint: Fingerprinting | None = None
 
-    @classmethod
-    def of(cls, stream: BinaryIO, terms: Terms, known: FingerprintIndex) -> "ReferenceReading":
-        """Of a file just opened."""
-        opening = begin(stream, terms)
-        return cls(opening, terms, known, fingerprinting("reference", opening, terms))
+    @property
+    def header(self) -> Header:
+        """What its header says."""
+        return self._reader.header
 
     @property
     def text(self) -> Text:
         """How its bytes are decoded."""
-        return self.opening.text
+        return self._reader.text
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Nothing: all records are read in the same way."""
         return ()
 
-    def __iter__(self) -> Iterator[RecordBatch]:
-        prepared = self.opening.prepared
-        while some := list(islice(prepared, RECORDS_OF_BATCH)):
-            yield self._batch(some)
+    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[RecordBatch]:
+        """Some thousand records at a time."""
+        fingerprint = fingerprinting("reference", self.header)
+        while chunk := list(islice(self._reader.prepared, RECORDS_OF_BATCH)):
+            yield self._batch(chunk, known, fingerprint)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """All records are read again, since nothing is kept of them."""
         with again() as raw:
-            opening = begin(raw, self._terms)
-            yield from write((p, opening.read(p).problems) for p in opening.prepared)
+            reader = open_feed(raw, self._terms)
+            yield from write((p, reader.read(p).problems) for p in reader.prepared)
 
-    def _batch(self, some: Iterable[Prepared]) -> RecordBatch:
+    def _batch(
+        self, chunk: Iterable[Prepared], known: FingerprintIndex, fingerprint: Fingerprinting | None
+    ) -> RecordBatch:
         records: list[Record] = []
         matched: list[int] = []
-        for prepared in some:
-            read = self._read(prepared)
+        for prepared in chunk:
+            read = self._read(prepared, known, fingerprint)
             if isinstance(read, Record):
                 records.append(read)
             else:
                 matched.append(read)
         return RecordBatch(records, matched)
 
-    def _read(self, prepared: Prepared) -> Record | int:
-        """The record, or the number by which it is known."""
-        if self._fingerprint is None or prepared.fate is not None or prepared.raw.cells is None:
-            return self.opening.read(prepared)
-        fingerprint = self._fingerprint(prepared.raw.sent)
-        number = self._known.number_of(fingerprint)
+    def _read(
+        self, prepared: Prepared, known: FingerprintIndex, fingerprint: Fingerprinting | None
+    ) -> Record | int:
+        """The record, or the number of the fingerprint that it matches."""
+        if fingerprint is None or prepared.fate is not None or prepared.raw.cells is None:
+            return self._reader.read(prepared)
+        own = fingerprint(prepared.raw.sent)
+        number = known.number_of(own)
         if number is not None:
             return number
-        record = self.opening.read(prepared)
-        return record if record.problems else evolve(record, fingerprint=fingerprint)
+        record = self._reader.read(prepared)
+        return record if record.problems else evolve(record, fingerprint=own)
 
 
 @frozen
 class ReferenceEngine:
     """Implements `FeedEngine` record by record, in plain Python."""
 
-    def open(
-        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
-    ) -> ReferenceReading:
+    def open(self, stream: BinaryIO, terms: Terms) -> ReferenceReading:
         """Reads the header."""
-        return ReferenceReading.of(stream, terms, known)
+        return ReferenceReading(open_feed(stream, terms), terms)
 
 
-def fingerprinting(engine: str, opening: Opening, terms: Terms) -> Fingerprinting | None:
-    """What makes the fingerprints of a file just opened; None where its records can't have any.
+def fingerprinting(engine: str, header: Header) -> Fingerprinting | None:
+    """What makes the fingerprints of a feed's records; None if its records can't have any.
 
-    That is where a record means something only together with its neighbours, and in what we wrote,
-    a report or an export, whose rows aren't the partner's own.
+    That is so if a record means something only together with its neighbours, and in a report or an
+    export that comes back, since its rows aren't the partner's own.
     """
-    profile = in_full(terms.profile)
-    if profile.group is not None or opening.ours:
+    if header.terms.profile.group is not None or header.is_ours:
         return None
-    whole = evolve(terms, profile=profile)
-    return Fingerprinting.of(engine, opening.header.cells or (), opening.delimiter, whole)
+    return Fingerprinting.of(engine, header.cells, header.delimiter, header.terms)

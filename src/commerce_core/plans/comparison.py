@@ -1,7 +1,8 @@
 """A feed against the catalog: the reference comparison, which every store's faster one must equal.
 
-Each record of the file meets the product that has its sku, and one fate. What isn't in the file is
-absent, and in full mode removed. A comparison writes nothing; its plan is what applying it will do.
+Each record of the file is matched with the product that has its sku, and gets one fate. Products
+that the file lacks are absent, and in full mode removed. A comparison writes nothing; its plan is
+what applying it will do.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from attrs import evolve, field, frozen
 from commerce_core.base.money import find_currency
 from commerce_core.catalog.product import Product, is_sold_out
 from commerce_core.catalog.publication import ChangeKind
+from commerce_core.feeds.summary import Counts
 from commerce_core.plans.changes import Change, Sample, changed_fields, order_of_change, samples
 from commerce_core.plans.price_moves import NO_MOVES, PriceMove, PriceMoves, move_of, price_moves
 from commerce_core.plans.rekeying import NONE_REKEYED, Rekeyed, rekeyed
@@ -22,18 +24,18 @@ from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
 MONEY: Final = (*AMOUNTS, "currency")
-"""What stays or changes together."""
+"""The fields that stay or change together."""
 
 
 @frozen
 class FeedContext:
-    """What a comparison has to know of a feed besides its records.
+    """What a comparison has to know about a feed besides its records.
 
     `columns` are the fields that the file has, each with the partner's name for it; a field whose
     column the file lacks is left alone. `currency` is the partner's default. A price that moves
     `price_leap` fold at once is kept (None: none is). `without_removals` keeps every product that
-    would go. `source_names` are those of the partner's sources, by id. Of `overtaken` skus newer
-    feeds have spoken already: that the file lacks them means nothing.
+    would go. `source_names` are those of the partner's sources, by id. Newer feeds contained the
+    `overtaken` skus, so they aren't absent if the file lacks them.
     """
 
     partner_id: str
@@ -56,29 +58,21 @@ class Stock:
     sold_out: int = 0
 
 
-@frozen
-class Plan:
+@frozen(kw_only=True)
+class Plan(Counts):
     """What a feed would do to the catalog. Nothing has been written.
 
-    `before` are the active products of the source now. `contested` are the numbers of recognised
-    records whose sku the file brings once more, so that no fingerprint can decide: then the file
-    has to be compared anew without them, and this plan is none. `problems` are those that only the
-    comparison can find, in the order of lines, as many as were asked for; all are counted.
-    `withheld` are the deletes that an approval without removals left out. `price_moves` is how
-    far prices move, `stock` what sells out, `rekeyed` which ids seem to have changed, and `samples`
-    are the first changes of each kind.
+    Its counts are those that a comparison can know: how many records were read, and those that are
+    no offers, are counted while the feed is read. `before` are the active products of the source
+    now. `contested` are the numbers of matched records whose sku the file brings once more, so that
+    no fingerprint can decide: then the file has to be compared anew without them, and this plan
+    doesn't count. `problems` are those that only the comparison can find, in the order of lines, up
+    to the number asked for; all are counted. `withheld` are the deletes that an approval without
+    removals left out. `price_moves` is how far prices move, `stock` what sells out, `rekeyed` which
+    ids seem to have changed, and `samples` are the first changes of each kind.
     """
 
     feed_context: FeedContext
-    created: int = 0
-    updated: int = 0
-    restored: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    rejected: int = 0
-    duplicate: int = 0
-    absent: int = 0
-    removed: int = 0
     before: int = 0
     skus_unreadable: int = 0
     contested: tuple[int, ...] = ()
@@ -113,9 +107,9 @@ def compare(
 ) -> tuple[Plan, list[Change]]:
     """The plan of a feed and the changes it consists of, updated products first, new ones by line.
 
-    `find` gives the partner's product of a sku, removed ones too; `active` are the active products
-    of the feed's source, and `matched` those whose records weren't read, since they say what
-    the catalog says already.
+    `find` returns the partner's product of a sku, removed ones included; `active` are the active
+    products of the feed's source, and `matched` the products whose records weren't read, since the
+    catalog agrees with them already.
     """
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
@@ -130,7 +124,7 @@ def compare(
     vanished = absent if removes_absent(feed_context, tally["skus_unreadable"]) else []
     changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
     plan = Plan(
-        feed_context,
+        feed_context=feed_context,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],
@@ -172,7 +166,7 @@ def _rekeyed(vanished: Iterable[Product], changes: Iterable[Change]) -> Rekeyed:
 
 
 def removes_absent(feed_context: FeedContext, skus_unreadable: int) -> bool:
-    """Whether what isn't in the file is removed: never while some record's sku can't be read."""
+    """Whether products that the file lacks are removed: never if a record's sku can't be read."""
     return feed_context.mode == "full" and not skus_unreadable and not feed_context.without_removals
 
 
@@ -210,7 +204,7 @@ def duplicate_problem(feed_context: FeedContext, earlier: Record, later: Record)
 
 
 def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
-    """Says which of the two lines counts, and how they differ."""
+    """Names the line that counts, and how the two differ."""
     fields = ", ".join(differing) or "nothing"
     counts = f"Line {later} has the same sku and counts; line {earlier} doesn't."
     return f"{counts} They differ in: {fields}."
@@ -254,7 +248,7 @@ def _refused(problem: Problem) -> _Verdict:
 def _update(
     feed_context: FeedContext, record: Record, product: Product, values: Mapping[str, Value]
 ) -> _Verdict:
-    """What becomes of a product that is there; a price that leaps stays, with all that is money."""
+    """What becomes of an active product; a price that leaps stays, with all that is money."""
     move = move_of(product, product.sku, record.line, values, feed_context.price_leap)
     problem, fingerprint = None, record.fingerprint
     if move and move.kept:
@@ -318,7 +312,7 @@ def settle(
 
 
 def other_source_hint(feed_context: FeedContext, owner_id: str) -> str:
-    """Says which source owns the product, which one claims it, and what to do about it."""
+    """Names the source that owns the product, the one that claims it, and what to do about it."""
     owner, claimant = (
         repr(feed_context.source_names.get(id_, id_)) for id_ in (owner_id, feed_context.source_id)
     )

@@ -1,19 +1,19 @@
-"""Kept plans: what a job would do, or did, as it is shown to people and judged by guards.
+"""Saved plans: what a job would do, or did, as it is shown to people and judged by guards.
 
-A plan itself lives for as long as its unit. This is what is kept of it: figures, samples, and what
-each guard said; never more than named limits allow, whatever the size of the feed.
+A plan itself lives only as long as its unit. This is what is kept of it: counts, samples, and the
+verdict of each guard; never more than named limits allow, whatever the size of the feed.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
 
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.guards import Figures, GuardResult, GuardSettings, holds, judge
-from commerce_core.feeds.summary import Summary
+from commerce_core.feeds.summary import Counts, Summary
 from commerce_core.plans.changes import Sample
 from commerce_core.plans.comparison import Plan, Stock
 from commerce_core.plans.price_moves import PriceMoves
@@ -21,36 +21,29 @@ from commerce_core.plans.rekeying import Rekeyed
 from commerce_core.schema.fields import Mode
 from commerce_core.schema.problems import Problem
 
+if TYPE_CHECKING:
+    from attrs import Attribute
+
 PROBLEMS_SHOWN: Final = 10
 
 
-@frozen
-class SavedPlan:
+def _as_shown(_: type, attributes: "list[Attribute[Any]]") -> "list[Attribute[Any]]":
+    """What a plan is of stands first, then the inherited counts, then all else."""
+    return sorted(attributes, key=lambda one: one.name not in ("feed_id", "mode", "planned_at"))
+
+
+@frozen(kw_only=True, field_transformer=_as_shown)
+class SavedPlan(Counts):
     """What a feed would do to the catalog as it was at that moment.
 
     The counts are those of a summary. `before` are the source's active products, `withheld` the
     deletes that an approval without removals leaves out; `samples` are the first changes of each
-    kind, `problems` the first by line. Both are left out of what has been applied.
+    kind, `problems` the first by line. Samples and problems aren't kept of an applied feed.
     """
 
     feed_id: str
     mode: Mode
     planned_at: datetime
-    records_read: int
-    created: int
-    updated: int
-    restored: int
-    unchanged: int
-    deleted: int
-    folded: int
-    skipped: int
-    rejected: int
-    duplicate: int
-    overtaken: int
-    blank: int
-    absent: int
-    removed: int
-    warnings: int
     before: int
     withheld: int
     guards: tuple[GuardResult, ...]
@@ -75,25 +68,10 @@ class SavedPlan:
         at: datetime,
     ) -> "SavedPlan":
         """What is kept of a plan; the counts are those of the summary."""
-        return cls(
+        made = cls(
             feed_id=feed.feed_id,
             mode=feed.mode,
             planned_at=at,
-            records_read=summary.records_read,
-            created=summary.created,
-            updated=summary.updated,
-            restored=summary.restored,
-            unchanged=summary.unchanged,
-            deleted=summary.deleted,
-            folded=summary.folded,
-            skipped=summary.skipped,
-            rejected=summary.rejected,
-            duplicate=summary.duplicate,
-            overtaken=summary.overtaken,
-            blank=summary.blank,
-            absent=summary.absent,
-            removed=summary.removed,
-            warnings=summary.warnings,
             before=plan.before,
             withheld=plan.withheld,
             guards=guards,
@@ -106,22 +84,23 @@ class SavedPlan:
             problems=tuple(islice(problems, PROBLEMS_SHOWN)),
             notes=summary.notes,
         )
+        return evolve(made, **summary.counts)
 
     @property
     def briefly(self) -> "SavedPlan":
-        """What is kept where nobody has to decide; the stream of changes tells what changed."""
+        """The plan of a feed that waits for no decision; the stream of changes has what changed."""
         return evolve(self, samples=(), problems=())
 
     @property
     def holds(self) -> tuple[GuardResult, ...]:
-        """The guards for which it is held."""
+        """The guards that hold the feed."""
         return holds(self.guards)
 
 
 def judged(
     plan: Plan, summary: Summary, last_full: Summary | None, settings: GuardSettings
 ) -> tuple[GuardResult, ...]:
-    """What the guards say of a plan, next to the summary of the source's last applied full feed."""
+    """The verdicts of the guards on a plan, next to the source's last applied full feed."""
     full = plan.feed_context.mode == "full"
     last = last_full if full else None
     moves = plan.price_moves
@@ -129,8 +108,8 @@ def judged(
         Figures(
             before=plan.before,
             removed=summary.removed,
-            records=summary.records_read - summary.blank,
-            last_records=last.records_read - last.blank if last else None,
+            records=summary.records,
+            last_records=last.records if last else None,
             columns_gone=tuple(n for n in last.mapping if n not in summary.mapping) if last else (),
             rekeyed=plan.rekeyed.count,
             met=plan.updated + plan.unchanged,

@@ -23,11 +23,15 @@ class Products(Listing[ProductQuery, Product], Protocol):
     would have to be looked at; by id and by time without further filters they never do.
     """
 
-    def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
-        """The fingerprints of the source's active products, for an engine to recognise records by.
+    def lock_partner(self, partner_id: str) -> None:
+        """Waits until no other unit feeds the partner; then none does until this unit ends.
 
-        From now until the unit ends no other feed of the partner is compared or applied.
+        `fingerprints`, `load` and `compare` lock it as well.
         """
+        ...
+
+    def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
+        """The fingerprints of the source's active products, for an engine to match records by."""
         ...
 
     def load(
@@ -37,26 +41,25 @@ class Products(Listing[ProductQuery, Product], Protocol):
         publication: Publication,
         stem: str,
     ) -> Plan | None:
-        """Compares and applies at once the first feed of a partner; the plan is what was done.
+        """Compares and applies the first feed of a partner in one go; the plan is what was done.
 
-        None where the partner has products, or where a record is more than a new product or a
+        None if the partner has products, or if a record is anything but a new product or a
         rejected record; then nothing has been done, and the feed has to be compared. Only for
-        feeds that no guard can object to. Otherwise as `compare` and `apply`.
+        feeds that no guard can block. Otherwise as `compare` and `apply`.
         """
         ...
 
     def compare(
         self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
     ) -> Plan:
-        """What the feed would do, exactly as `comparison.compare` says; no live row is touched.
+        """What the feed would do, exactly as `comparison.compare` defines; no live row is touched.
 
-        What a batch recognises are numbers of this unit's last `known`. From now until the unit
-        ends no other feed of the partner is compared or applied.
+        The numbers that a batch matched are those of this unit's last `fingerprints`.
         """
         ...
 
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
-        """Does what this unit's last plan says; returns the source's active products afterwards.
+        """Applies this unit's last plan; returns the number of the source's active products.
 
         ValueError for any other plan. Changed products get the publication, their line, the next
         version and an ordinal from 1 (those that were there by id, then new ones by line), and are
@@ -68,15 +71,15 @@ class Products(Listing[ProductQuery, Product], Protocol):
         ...
 
     def get(self, product_id: str) -> Product:
-        """The product, removed ones too; NotFound if there never was one."""
+        """The product, also if it is removed; NotFound if there never was one."""
         ...
 
     def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """The ids, removed products' too, of these pairs of partner id and sku, where known."""
+        """The ids of these pairs of partner id and sku, if known; removed products included."""
         ...
 
     def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
-        """The active products that this unit has written for a publication, and that are oversold.
+        """The oversold active products that this unit has written for a publication.
 
         The first ones by sku, whether or not the publication itself has been added yet.
         """
@@ -85,8 +88,8 @@ class Products(Listing[ProductQuery, Product], Protocol):
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds to the units reserved by open orders; a negative number releases units.
 
-        Returns the products as they then are, without unknown ids. Other units that hold the same
-        products wait until this one ends, so what was decided on stays true.
+        Returns the products as they then are, without unknown ids. Other units of work that reserve
+        the same products wait until this one ends, so what was decided on stays true.
         """
         ...
 
@@ -97,8 +100,8 @@ class Publications(Protocol):
     def add(self, publication: Publication, at: datetime) -> Publication:
         """Keeps it with the next number, and `at` or the first moment after its predecessor's time.
 
-        Has to be the unit's last write, but for the events that tell of it: from here to the commit
-        all other publications wait.
+        Has to be the unit's last write, except for its events: from here to the commit all other
+        publications wait.
         """
         ...
 
@@ -107,19 +110,19 @@ class Publications(Protocol):
         ...
 
     def get_many(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
-        """These publications, by id, as far as there are any."""
+        """These publications, by id, as far as they exist."""
         ...
 
     def of_feed(self, feed_id: str) -> Sequence[Publication]:
-        """All that applied this feed or reverted it, by number."""
+        """All publications that applied or reverted this feed, by number."""
         ...
 
     def of_partner(self, partner_id: str, after: int, limit: int) -> Sequence[Publication]:
-        """The partner's first publications behind that number, by number."""
+        """The partner's first publications after that number, by number."""
         ...
 
     def number_at(self, at: datetime | None = None) -> int:
-        """The number of the last publication not after that moment, or of the last one; 0: none."""
+        """The number of the last publication up to that moment, or of the last one; 0 if none."""
         ...
 
     def latest(self, source_id: str) -> Publication | None:
@@ -131,10 +134,10 @@ class Versions(Protocol):
     """Everything that products ever were, the live ones being their own latest versions."""
 
     def changes(self, query: ChangeQuery, after: Position, limit: int) -> Page[Version]:
-        """The first versions that fit behind that position of the stream, by number and ordinal.
+        """The first versions that fit after that position of the stream, by number and ordinal.
 
-        The page's `after` is never None: with fewer than `limit` it is behind all that was there.
-        Nothing that is published later stands before a position that was given.
+        The page's `after` is never None: with fewer than `limit` it is after all there was. Nothing
+        that is published later comes before a position that was returned.
         """
         ...
 
@@ -147,13 +150,13 @@ class Versions(Protocol):
         ...
 
     def forget(self, number: int, at: datetime) -> int:
-        """Forgets the versions that were no longer live by that publication; how many it were."""
+        """Deletes the versions already superseded at that publication, and returns how many."""
         ...
 
     def forgotten(self) -> int:
         """The number of the last publication by which versions were forgotten; 0 if none were.
 
-        As of it, and from it on, everything is known.
+        From it on, as of it included, everything is known.
         """
         ...
 
@@ -166,18 +169,17 @@ class Reverts(Protocol):
     """Undoing what publications wrote."""
 
     def plan(self, partner_id: str, undone: Sequence[str], most_kept: int) -> RevertPlan:
-        """What undoing these publications would do, as `revert.plan_revert` says.
+        """What undoing these publications would do, as `revert.plan_revert` defines.
 
         From now until the unit ends no other feed of the partner is compared or applied.
         """
         ...
 
     def apply(self, plan: RevertPlan, publication: Publication) -> int:
-        """Does what this unit's last plan says; returns the partner's active products afterwards.
+        """Applies this unit's last plan; returns the number of the partner's active products.
 
         ValueError for any other plan. Changed products get the publication, the next version and an
-        ordinal from 1, by id; what they were is kept as history. Nothing is recognised by a
-        fingerprint of theirs.
+        ordinal from 1, by id; what they were is kept as history. They lose their fingerprints.
         """
         ...
 

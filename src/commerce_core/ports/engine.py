@@ -1,6 +1,7 @@
 """The port of feed engines: how a raw file becomes batches of records.
 
-    FeedEngine.open(raw, terms, known) ──> Reading ──> Batch, Batch, ...
+    FeedEngine.open(raw, terms) ──> Reading, with its Header
+    Reading.batches(known) ──> Batch, Batch, ...
 
 A batch is a run of records in the order of the file. Iterating it yields its offers one by one;
 that is the reference. A batch that can do more gives the same as columns through the Arrow C stream
@@ -9,12 +10,12 @@ fingerprint matches isn't read at all: the batch has only its number.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.reader import Opening
+from commerce_core.parsing.reader import Header
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.schema.problems import Noted, Problem
@@ -26,25 +27,25 @@ class Batch(Protocol):
 
     Where it has `__arrow_c_stream__`, that gives its offers as columns: `line` (int64), `sku`
     (text, null where unreadable), `rejected` and `deletes` (bool), `upper` and `lower` (int64, null
-    where the record has no fingerprint), and one column for each field that the file says: text in
-    the form in which PostgreSQL reads it and the core prints it, but `quantity` int64, `deleted`
-    not at all, and `additional_image_urls` a list of texts. `currency` is always there; a record
-    says something of it if it isn't null or the file has a column for it.
+    where the record has no fingerprint), and one column for each field of the file: text in the
+    form in which PostgreSQL reads it and the core prints it, except that `quantity` is int64,
+    `additional_image_urls` a list of texts, and `deleted` left out. `currency` is always there; a
+    record sets it if it isn't null or the file has a column for it.
     """
 
     @property
     def records_read(self) -> int:
-        """The records of the file that it stands for, whatever became of them."""
+        """How many records of the file it covers, whatever became of them."""
         ...
 
     @property
     def matched(self) -> Sequence[int]:
-        """The numbers of the known fingerprints that it met, one for each such record."""
+        """The numbers of the known fingerprints that its records matched, one for each."""
         ...
 
     @property
     def fates(self) -> Counter[str]:
-        """Of the records that are no offers, how many have which fate."""
+        """How many records that are no offers have each fate."""
         ...
 
     @property
@@ -63,6 +64,14 @@ class Batch(Protocol):
         ...
 
     @property
+    def skus(self) -> Collection[str]:
+        """The skus of its offers without an error, in any order; matched records aren't among them.
+
+        An engine that works on columns makes no object of a record for it.
+        """
+        ...
+
+    @property
     def noted(self) -> Counter[Noted]:
         """The problems of its offers, counted."""
         ...
@@ -72,40 +81,40 @@ class Batch(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Record]:
-        """Its offers that weren't recognised, rejected ones too."""
+        """Its offers that matched no fingerprint, rejected ones included."""
         ...
 
 
 class Reading(Protocol):
-    """A feed whose header has been understood, its records still to come.
-
-    `text` knows the encoding, for sure at the end.
-    """
+    """A feed whose header has been understood, its records still to come."""
 
     @property
-    def opening(self) -> Opening:
-        """What its header tells."""
+    def header(self) -> Header:
+        """What its header says."""
         ...
 
     @property
     def text(self) -> Text:
-        """How its bytes are decoded."""
+        """How its bytes are decoded; the encoding is certain at the end."""
         ...
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should be told of how it was read, at its end."""
+        """What a person should know of how it was read, at its end."""
         ...
 
-    def __iter__(self) -> Iterator[Batch]:
-        """The batches, once; FileRefused where the file as a whole turns out to be unreadable."""
+    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[Batch]:
+        """All records in batches, once; FileRefused where the file as a whole is unreadable.
+
+        A record whose fingerprint is known isn't read: its batch has only the number.
+        """
         ...
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """The rows of the report of its rejected records, once all batches have been taken.
 
-        They are what `write` would make of all its records, one by one. What wasn't kept of them is
-        read again.
+        They are what `write` would make of all its records, one by one. Records of which nothing
+        was kept are read again.
         """
         ...
 
@@ -113,11 +122,6 @@ class Reading(Protocol):
 class FeedEngine(Protocol):
     """Reads feeds. All engines find the same records, problems and order in the same file."""
 
-    def open(
-        self, stream: BinaryIO, terms: Terms, known: FingerprintIndex = NO_FINGERPRINTS
-    ) -> Reading:
-        """Reads the header; FileRefused if there is no usable one.
-
-        A record whose fingerprint is known isn't read, but told by its number.
-        """
+    def open(self, stream: BinaryIO, terms: Terms) -> Reading:
+        """Reads the header; FileRefused if there is no usable one."""
         ...

@@ -32,8 +32,11 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         """Those of these feeds that were never applied are superseded."""
         ...
 
-    def last_full_snapshot(self, source_id: str) -> datetime | None:
-        """The `snapshot_at` of the source's last applied full feed."""
+    def newer(self, source_id: str, snapshot_at: datetime, limit: int) -> Sequence[Feed]:
+        """The source's applied feeds that show a later moment, at most `limit` of them.
+
+        Full ones come first, and of one mode those whose moment is latest.
+        """
         ...
 
     def last_full(self, source_id: str) -> Feed | None:

@@ -17,11 +17,10 @@ from commerce_core.feeds.job import (
     Decision,
     Job,
     JobError,
-    Progress,
     Without,
 )
 from commerce_core.ingestion.hold import held_job
-from commerce_core.ingestion.plan import Planning, newer_full_snapshot
+from commerce_core.ingestion.plan import Planning, Sender
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import Profile, SavedProfile
@@ -102,38 +101,34 @@ def rehearsed(
     if not stream.seekable():
         detail = "The file is read more than once; send one that can be rewound."
         raise InvalidInput.at("/file", "not_seekable", detail)
-    with context.store.begin(dry_run=True) as unit:
+    with context.store.read_only() as unit:
         feed = evolve(arrival.feed(context, unit), bytes=stream.seek(0, SEEK_END))
-        unit.feeds.add(feed)
-        if profile is not None:
-            _read_by(unit, feed, profile)
-        planning = Planning(context.files, context.clock, context.engine)
-        run = planning.begin(unit, feed, "plan", lambda: _from_its_start(stream), _ignore)
-        newer = newer_full_snapshot(unit, run.feed)
-        if newer is not None:
-            detail = f"A newer full feed, as of {newer.isoformat()}, has already been applied."
-            raise Conflict(detail, "This file would change nothing.", code="superseded")
-        planned = planning.plan(unit, run)
-    if planned.kept is None:
+        sender = Sender.of(unit, feed)
+    if profile is not None:
+        version = sender.profile.version + 1
+        sender = evolve(sender, profile=SavedProfile(version, profile, "", feed.received_at))
+    planning = Planning(context.files, context.clock, context.engine)
+    with planning.open("plan", feed, sender, lambda: _from_its_start(stream)) as opened:
+        run, newer = planning.settled(context.store.read_only, opened)
+        run = planning.look_back(context.store.read_only, run, newer)
+        with context.store.begin(dry_run=True) as unit:
+            unit.feeds.add(run.feed)
+            run, superseding = planning.lock(unit, run)
+            if superseding is not None:
+                as_of = superseding.snapshot_at.isoformat()
+                detail = f"A newer full feed, as of {as_of}, has been applied already."
+                raise Conflict(detail, "This file would change nothing.", code="superseded")
+            basis = planning.basis(unit, run)
+            planned = planning.judged(unit, run, basis, planning.plan(unit, run, basis))
+    if planned.saved is None:
         raise AssertionError("a feed that was compared has a plan")
-    return planned.kept
-
-
-def _read_by(unit: UnitOfWork, feed: Feed, profile: Profile) -> None:
-    """Makes the source read its files by this profile, for as long as this unit lasts."""
-    version = unit.sources.profile(feed.source_id).version + 1
-    saved = SavedProfile(version, profile, "", feed.received_at)
-    unit.sources.save_profile(feed.source_id, saved)
+    return planned.saved
 
 
 @contextmanager
 def _from_its_start(stream: BinaryIO) -> Generator[BinaryIO]:
     stream.seek(0)
     yield stream
-
-
-def _ignore(_: Progress) -> None:
-    """Does nothing: there is no job whose progress could be shown."""
 
 
 def decision(

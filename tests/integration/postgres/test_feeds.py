@@ -199,10 +199,10 @@ def test_a_feed_may_wait_longer_than_other_units(
 
 
 def test_a_record_says_what_its_feed_has_columns_for(store: PostgresStore, source: Source):
-    """A record that says more is a fault of ours, and told as one."""
+    """A record that sets more is a fault of ours, and reported as one."""
     feed = samples.received(store, source)
     feed_context = evolve(samples.feed_context(feed), columns={"sku": "SKU"})
-    with store.begin() as unit, pytest.raises(ValueError, match="says more"):
+    with store.begin() as unit, pytest.raises(ValueError, match="sets more"):
         unit.products.compare(feed_context, samples.batches([record(2, "A")]), 10)
 
 
@@ -254,3 +254,13 @@ def test_publications_wait_for_each_other(store: PostgresStore, source: Source):
         second = meanwhile(publish)
         assert_waits(second)
     assert second.result(PATIENCE) == first.number == 1
+
+
+def test_a_locked_partner_is_fed_by_one_unit_alone(store: PostgresStore, source: Source):
+    """Before anything of a feed is read, so that what was looked up under the lock stays true."""
+    with store.begin(dry_run=True) as unit:
+        unit.products.lock_partner(source.partner_id)
+        second = meanwhile(lambda: samples.publish(store, source, record(2, "A")))
+        assert_waits(second)
+    second.result(PATIENCE)
+    assert samples.catalog(store).keys() == {"A"}

@@ -42,7 +42,7 @@ def test_a_summary_says_that_much_was_split_one_by_one(
     quick: Desk, price: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Of a file that is only validated too, and where no record can be accepted."""
-    monkeypatch.setattr(prepared, "MOST_UNTOLD", 2)
+    monkeypatch.setattr(prepared, "MOST_UNNOTED", 2)
     line = f'{{"sku": "A", "product_name": "Lamp", "price": "{price}"}}\n'
     receipt = quick.commerce.feeds.upload(
         io.BytesIO(line.encode() * 3), partner=quick.partner, kind="validate"

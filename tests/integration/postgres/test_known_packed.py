@@ -203,4 +203,4 @@ def matched(shop: Shop, text: str) -> int:
     """How many records of a full feed would be."""
     with shop.store.begin() as unit:
         known = unit.products.fingerprints(shop.source.partner_id, shop.source.source_id)
-        return sum(len(b.matched) for b in shop._open(text.encode(), "full", known))
+        return sum(len(b.matched) for b in shop._open(text.encode(), "full").batches(known))

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Final, cast
 
@@ -14,8 +14,7 @@ from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
 from adapters.postgres.connection.timeouts import OF_FEEDS, bear_stalls, milliseconds_of
 from adapters.postgres.store import CONNECTING, Unit
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS
-from commerce_core.ports.engine import Batch, Reading
+from commerce_core.ports.engine import Batch
 from commerce_core.ports.store import UnitOfWork
 from tests.contracts import samples
 from tests.contracts.unchanged_contract import HEADER, Shop, feed_context
@@ -42,9 +41,9 @@ def connection_of(unit: UnitOfWork) -> psycopg.Connection:
     return cast("Unit", unit).partners._db
 
 
-def stalling(reading: Reading, pid: int) -> Iterator[Batch]:
-    """The batches, of which the second finds the server's process stopped for a while."""
-    for number, batch in enumerate(reading):
+def stalling(batches: Iterable[Batch], pid: int) -> Iterator[Batch]:
+    """The batches; at the second the server's process is stopped for a while."""
+    for number, batch in enumerate(batches):
         if number == 1:
             os.kill(pid, signal.SIGSTOP)
             threading.Timer(STALL, os.kill, [pid, signal.SIGCONT]).start()
@@ -56,9 +55,9 @@ def test_a_first_load_outlives_a_server_that_stands_still(far: PostgresStore):
     shop = Shop(far, samples.settled(far)[1], PolarsEngine(chunk=1 << 20))
     feed = samples.received(far, shop.source, mode="full")
     rows = (f"S{n},{'t' * 300},1.00,1,," for n in range(ROWS))
-    reading = shop._open("\n".join((HEADER, *rows, "")).encode(), "full", NO_FINGERPRINTS)
+    reading = shop._open("\n".join((HEADER, *rows, "")).encode(), "full")
     with far.begin() as unit:
-        batches = stalling(reading, connection_of(unit).info.backend_pid)
+        batches = stalling(reading.batches(), connection_of(unit).info.backend_pid)
         publication, stem = samples.publication(feed), samples.new_stem()
         plan = unit.products.load(feed_context(feed, reading), batches, publication, stem)
     assert plan is not None

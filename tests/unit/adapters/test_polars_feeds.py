@@ -275,7 +275,7 @@ def test_what_an_export_says_together_is_doubted_by_neither():
     ours = ",".join(EXPORT_COLUMNS)
     body = f"{ours},sku,product_name,price,sale_price\n{'x,' * 6}A,Lamp,5,6\n".encode()
     assert_alike(body, TERMS)
-    (batch,) = PolarsEngine().open(io.BytesIO(body), TERMS)
+    (batch,) = PolarsEngine().open(io.BytesIO(body), TERMS).batches()
     assert [record.values["sale_price"] for record in batch] == [Decimal(6)]
 
 
@@ -309,7 +309,7 @@ def test_each_kind_reads_every_cell_alike(name: str, decimal: DecimalMark | None
 @given(feed_files(), st.sampled_from(CHUNKS))
 def test_columns_say_what_the_records_say(file: FeedFile, chunk: int):
     terms = Terms(file.mode, file.currency, ROME)
-    for batch in PolarsEngine(chunk).open(io.BytesIO(file.body), terms):
+    for batch in PolarsEngine(chunk).open(io.BytesIO(file.body), terms).batches():
         records, columns = list(batch), pl.DataFrame(batch)
         assert columns["line"].to_list() == [record.line for record in records]
         assert columns["sku"].to_list() == [record.sku for record in records]
@@ -336,7 +336,7 @@ def in_column(value: object) -> object:
 def test_columns_have_the_types_that_are_promised():
     header = ",".join(BY_NAME)
     body = f"{header}\nA,One{',' * (len(BY_NAME) - 2)}\n".encode()
-    (batch,) = PolarsEngine().open(io.BytesIO(body), TERMS)
+    (batch,) = PolarsEngine().open(io.BytesIO(body), TERMS).batches()
     schema = pl.DataFrame(batch).schema
     assert schema["line"] == schema["upper"] == schema["lower"] == pl.Int64
     assert schema["rejected"] == schema["deletes"] == pl.Boolean
@@ -381,7 +381,7 @@ def report(
 ) -> tuple[int, bytes] | str:
     try:
         reading = engine.open(io.BytesIO(body), terms)
-        deque(reading, 0)
+        deque(reading.batches(), 0)
         made = RejectReport.of("feed_x", reading, lambda: io.BytesIO(body), found, int)
         written = made.stream().read()
     except FileRefused as refused:
@@ -426,13 +426,13 @@ def test_what_is_recognised_is_what_would_have_been_read(
     file: FeedFile, chunk: int, random: Random, in_columns: bool
 ):
     terms, engine = Terms(file.mode, file.currency, ROME), PolarsEngine(chunk)
-    records = [r for batch in engine.open(io.BytesIO(file.body), terms) for r in batch]
+    records = [r for batch in engine.open(io.BytesIO(file.body), terms).batches() for r in batch]
     assert all((record.fingerprint is None) == bool(record.problems) for record in records
                if record.fate is None)  # fmt: skip
     prints = [r.fingerprint for r in records if r.fingerprint and random.random() < 0.7]
     listed = [*dict.fromkeys(prints), None]
     known: Any = InColumns(listed) if in_columns else IndexedFingerprints.of(listed)
-    batches = list(engine.open(io.BytesIO(file.body), terms, known))
+    batches = list(engine.open(io.BytesIO(file.body), terms).batches(known))
     left = [told(record) for batch in batches for record in batch]
     assert left == [told(r) for r in records if r.fingerprint not in listed or not r.fingerprint]
     matched = Counter(listed[number] for batch in batches for number in batch.matched)
@@ -444,12 +444,12 @@ def test_known_lines_of_json_are_recognised():
     lines = [f'{{"sku": "A{n}", "product_name": "Lamp", "price": {n % 3}.50}}' for n in range(9)]
     lines[3:4] = ["{}", "", '{"sku": "B", "price": "x"}']
     body = "\n".join(lines).encode()
-    records = [r for batch in PolarsEngine().open(io.BytesIO(body), TERMS) for r in batch]
+    records = [r for batch in PolarsEngine().open(io.BytesIO(body), TERMS).batches() for r in batch]
     prints = [record.fingerprint for record in records]
     assert [record.line for record in records if record.fingerprint is None] == [6]
     known = IndexedFingerprints.of(prints)
     for again, left in ((body, [6]), (body.replace(b"A8", b"A9"), [6, 11])):
-        (batch,) = PolarsEngine().open(io.BytesIO(again), TERMS, known)
+        (batch,) = PolarsEngine().open(io.BytesIO(again), TERMS).batches(known)
         assert [record.line for record in batch] == left
         assert (batch.records_read, batch.fates) == (11, {"blank": 2})
 
@@ -486,9 +486,9 @@ def test_what_has_to_be_split_one_by_one_is_told(
 ):
     """If there is much of it."""
     for most, notes in ((3, ()), (2, (f"3 records were split one by one, since {why}.",))):
-        monkeypatch.setattr(prepared, "MOST_UNTOLD", most)
+        monkeypatch.setattr(prepared, "MOST_UNNOTED", most)
         reading = PolarsEngine().open(io.BytesIO(body), Terms("full", "EUR", ROME, profile))
-        deque(reading, 0)
+        deque(reading.batches(), 0)
         assert reading.notes == notes
 
 
@@ -496,7 +496,7 @@ def test_a_fingerprint_is_of_all_that_decides_what_a_record_means():
     body = b"sku,product_name\nA,One\n"
     seen = set()
     for terms in (TERMS, Terms("delta", "EUR", ROME), Terms("full", "USD", ROME)):
-        (batch,) = PolarsEngine().open(io.BytesIO(body), terms)
+        (batch,) = PolarsEngine().open(io.BytesIO(body), terms).batches()
         (record,) = batch
         seen.add(record.fingerprint)
     assert len(seen) == 3
@@ -504,7 +504,9 @@ def test_a_fingerprint_is_of_all_that_decides_what_a_record_means():
 
 def test_both_halves_of_a_fingerprint_are_of_the_whole_record():
     rows = "".join(f"{n},Name {n % 7}\n" for n in range(2_000))
-    (batch,) = PolarsEngine().open(io.BytesIO(f"sku,product_name\n{rows}".encode()), TERMS)
+    (batch,) = (
+        PolarsEngine().open(io.BytesIO(f"sku,product_name\n{rows}".encode()), TERMS).batches()
+    )
     frame = pl.DataFrame(batch)
     assert frame["upper"].n_unique() == frame["lower"].n_unique() == 2_000
 
@@ -516,7 +518,7 @@ def test_plain_records_are_read_as_columns():
         for n in range(1_000)
     )
     reading: Any = PolarsEngine(10_000).open(io.BytesIO(f"{names}\n{lines}".encode()), TERMS)
-    assert all(isinstance(part, Table) for batch in reading for part in batch.parts)
+    assert all(isinstance(part, Table) for batch in reading.batches() for part in batch.parts)
 
 
 def test_another_encoding_is_taken_from_where_utf8_ends():
@@ -585,7 +587,5 @@ def test_odd_files_read_alike(body: bytes):
 
 
 def test_nothing_is_known_of_nothing():
-    reading = PolarsEngine().open(
-        io.BytesIO(b"sku\nA\n"), Terms("delta", None, ROME), NO_FINGERPRINTS
-    )
-    assert [list(batch.matched) for batch in reading] == [[]]
+    reading = PolarsEngine().open(io.BytesIO(b"sku\nA\n"), Terms("delta", None, ROME))
+    assert [list(batch.matched) for batch in reading.batches(NO_FINGERPRINTS)] == [[]]

@@ -24,7 +24,7 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from adapters.postgres.ingest.apply import apply
-from adapters.postgres.ingest.compare import Comparison, begin_feeding, compare
+from adapters.postgres.ingest.compare import Comparison, compare, lock_partner
 from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
 from adapters.postgres.ingest.load import load
 from commerce_core.base.paging import Page, Position
@@ -63,9 +63,13 @@ class Products:
         with bounded(self._db, query, "count"):
             return count(self._db, "products p", conditions(self._db, query))
 
+    def lock_partner(self, partner_id: str) -> None:
+        """Waits until no other unit feeds the partner."""
+        lock_partner(self._db, partner_id)
+
     def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
         """The fingerprints of the source's active products."""
-        begin_feeding(self._db, partner_id)
+        lock_partner(self._db, partner_id)
         self._known = fetch_fingerprints(self._db, partner_id, source_id)
         return self._known
 
@@ -77,7 +81,7 @@ class Products:
         stem: str,
     ) -> Plan | None:
         """Loads the first feed of a partner."""
-        begin_feeding(self._db, feed_context.partner_id)
+        lock_partner(self._db, feed_context.partner_id)
         return load(self._db, feed_context, batches, publication, stem)
 
     def compare(

@@ -1,6 +1,6 @@
 """Feeds in PostgreSQL, each read with its partner's name and its newest job."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -11,6 +11,7 @@ from adapters.postgres.collections.listing import Condition, ListById, asked, co
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
+    fetch,
     fetch_one,
     found,
     maybe_digits,
@@ -106,17 +107,13 @@ class Feeds:
             [[digits(feed_id) for feed_id in feed_ids]],
         )
 
-    def last_full_snapshot(self, source_id: str) -> datetime | None:
-        """The `snapshot_at` of the source's last applied full feed."""
-        (latest,) = self._db.execute(
-            """
-            SELECT max(snapshot_at)
-            FROM feeds
-            WHERE source_id = %s AND mode = 'full' AND status = 'applied'
-            """,
-            [digits(source_id)],
-        ).fetchone() or (None,)
-        return latest
+    def newer(self, source_id: str, snapshot_at: datetime, limit: int) -> Sequence[Feed]:
+        """The source's applied feeds that show a later moment."""
+        query = f"""{_SELECT}
+            WHERE f.source_id = %s AND f.status = 'applied' AND f.snapshot_at > %s
+            ORDER BY f.mode = 'full' DESC, f.snapshot_at DESC, f.feed_id DESC
+            LIMIT %s"""
+        return fetch(self._db, _FEEDS, query, [digits(source_id), snapshot_at, limit])
 
     def last_full(self, source_id: str) -> Feed | None:
         """The source's last applied full feed."""

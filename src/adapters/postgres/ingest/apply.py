@@ -71,7 +71,7 @@ def _keep_history(db: Connection, params: Params) -> None:
 
 
 def _change(db: Connection, staged: Staged, params: Params) -> int:
-    """Gives updated and restored products their values; how many that are."""
+    """Gives updated and restored products their values, and returns their number."""
     values = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), settled_value(staged, name))
         for name in staged.fields
@@ -92,7 +92,7 @@ def _change(db: Connection, staged: Staged, params: Params) -> int:
 
 
 def _remove(db: Connection, params: Params) -> int:
-    """Removes what is deleted or absent; its values stay, for it may come back. How many."""
+    """Removes deleted and absent products, whose values stay; returns their number."""
     query = """
         UPDATE products p
         SET status = 'removed', line = d.line, publication_id = %(publication_id)s,
@@ -106,7 +106,7 @@ def _remove(db: Connection, params: Params) -> int:
 
 
 def _create(db: Connection, staged: Staged, params: Params) -> int:
-    """Adds the new products, in the order of their lines and so of their ids. How many."""
+    """Adds the new products, in the order of lines and so of ids; returns their number."""
     query = """
         INSERT INTO products (partner_id, product_id, source_id, publication_id, created_at, line,
                               version, ordinal, status, sku, fingerprint_upper, fingerprint_lower,

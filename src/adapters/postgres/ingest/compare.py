@@ -21,7 +21,7 @@ from adapters.postgres.connection.timeouts import bear_stalls
 from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
 from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
 from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
-from adapters.postgres.ingest.match import find_absent, meet, owner, remove_absent
+from adapters.postgres.ingest.match import find_absent, match, owner, remove_absent
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.plans.comparison import (
@@ -44,7 +44,7 @@ from commerce_core.schema.problems import Problem
 class Comparison:
     """A plan, and what applying it needs besides the temporary tables.
 
-    `reread` are the records that could have been recognised, and say what their products say.
+    `reread` counts the records that could have been matched, and agree with their products.
     """
 
     plan: Plan
@@ -60,24 +60,24 @@ def compare(
     known: ProductFingerprints | None,
 ) -> Comparison:
     """Stages the records and decides their fates; from now on this unit alone feeds the partner."""
-    begin_feeding(db, feed_context.partner_id)
+    lock_partner(db, feed_context.partner_id)
     matched = Matched(known) if known else None
     passing = matched.watched(batches) if matched else batches
     staged = stage(db, feed_context.columns, passing)
     with by_sets(db):
-        meet(db, feed_context, staged)
+        match(db, feed_context, staged)
         if matched and matched.count:
             matched.keep_unmatched(db)
             if contested := matched.contested(db):
-                return Comparison(Plan(feed_context, contested=contested), staged)
+                return Comparison(Plan(feed_context=feed_context, contested=contested), staged)
         decide(db, feed_context, staged)
         plan = _plan(db, feed_context, staged, problem_limit, matched)
-    # Who reads without a look at what is known, a small delta, will do so the next time too.
+    # A feed that is read without fingerprints, a small delta, will be so the next time too.
     return Comparison(plan, staged, plan.unchanged - matched.count if matched else 0)
 
 
-def begin_feeding(db: Connection, partner_id: str) -> None:
-    """Waits until no other unit feeds the partner; from then on this one alone does."""
+def lock_partner(db: Connection, partner_id: str) -> None:
+    """Waits until no other unit feeds the partner; then none does until this unit ends."""
     # Work on a feed takes as long as its file is long, and the lease watches over it.
     db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
     bear_stalls(db)
@@ -91,9 +91,9 @@ def _plan(
     problem_limit: int,
     matched: Matched | None,
 ) -> Plan:
-    """What was decided, in figures."""
-    met = matched.count if matched else 0
-    find_absent(db, feed_context, matched=met > 0)
+    """The counts and figures of what was decided."""
+    unread = matched.count if matched else 0
+    find_absent(db, feed_context, matched=unread > 0)
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)
     vanished = 0
     if removes_absent(feed_context, read["skus_unreadable"]):
@@ -106,11 +106,13 @@ def _plan(
         **{code: fates[code] for code in PROBLEMS},
     }
     return Plan(
-        feed_context,
+        feed_context=feed_context,
         created=fates["created"],
         updated=fates["updated"],
         restored=fates["restored"],
-        unchanged=(met + read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"]),
+        unchanged=(
+            unread + read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"]
+        ),
         deleted=fates["removed"],
         rejected=read["rejected"] + sum(fates[code] for code in PROBLEMS),
         duplicate=read["duplicate"],
@@ -202,7 +204,7 @@ def _problems(
     )
     query = sql.SQL(
         """
-        WITH told AS (
+        WITH found AS (
             SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
                    NULL::numeric AS amount,
                    NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
@@ -214,15 +216,15 @@ def _problems(
             ORDER BY line
             LIMIT %(limit)s
         )
-        SELECT told.line, told.fate, told.field, told.amount, s.sku, told.later,
+        SELECT found.line, found.fate, found.field, found.amount, s.sku, found.later,
                array_remove(ARRAY[{differing}], NULL), p.source_id, moved_from, moved_to,
-               told.currency
-        FROM told
-        JOIN staged s ON s.line = told.line
-        LEFT JOIN staged other ON other.line = told.later
+               found.currency
+        FROM found
+        JOIN staged s ON s.line = found.line
+        LEFT JOIN staged other ON other.line = found.later
         LEFT JOIN products p
-               ON told.fate = 'sku_of_other_source' AND p.product_id = told.product_id
-        ORDER BY told.line
+               ON found.fate = 'sku_of_other_source' AND p.product_id = found.product_id
+        ORDER BY found.line
         """
     ).format(differing=differing)
     for line, fate, name, amount, sku, later, fields, owner_id, *moved in db.execute(

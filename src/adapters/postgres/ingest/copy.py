@@ -1,6 +1,6 @@
 """COPY from a thread of its own, so that the next rows are made while the server takes the last.
 
-What is written goes through a short queue: whoever is faster waits, and memory stays flat.
+Blocks go through a short queue: the faster side waits, and memory stays flat.
 """
 
 import queue
@@ -21,7 +21,7 @@ BLOCKS_WAITING: Final = 2
 def copying(db: Connection, statement: sql.SQL | sql.Composed) -> Generator["Sender"]:
     """Gives a sender of blocks of rows; at the end the server has taken all of them.
 
-    Until then nobody else can use this connection. What the server refuses is raised at the end,
+    Until then nothing else can use this connection. What the server refuses is raised at the end,
     or by the next block.
     """
     with db.cursor() as cursor:
@@ -37,7 +37,7 @@ def copying(db: Connection, statement: sql.SQL | sql.Composed) -> Generator["Sen
 
 
 class Sender:
-    """A thread that sends blocks in the order in which they are put; `rows` is told at the end."""
+    """A thread that sends blocks in the order in which they are put; `rows` is known at the end."""
 
     def __init__(self, send: Callable[[bytes], object]) -> None:
         """Begins to send as soon as there is something."""
@@ -79,4 +79,4 @@ class Sender:
 
 
 def _dropped(_: bytes) -> None:
-    """Takes blocks that nobody wants any more, so that who makes them never waits for ever."""
+    """Takes blocks that aren't wanted any more, so that their maker never waits for ever."""

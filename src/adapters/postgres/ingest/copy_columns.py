@@ -26,7 +26,7 @@ ROWS_OF_BLOCK: Final = 50_000
 
 
 class Shapes:
-    """Numbers the sets of fields that records say something about, as they come.
+    """Numbers the sets of fields that records set, as they come.
 
     Number 0 is also that of records that aren't applied: it doesn't matter what they leave alone.
     """
@@ -35,22 +35,22 @@ class Shapes:
         self._fields = {*fields, "deleted"}
         self.numbers: dict[tuple[str, ...], int] = {}
 
-    def number(self, said: tuple[str, ...]) -> int:
+    def number(self, names: tuple[str, ...]) -> int:
         """The number of a set."""
-        known = self.numbers.get(said)
+        known = self.numbers.get(names)
         if known is not None:
             return known
-        if not self._fields.issuperset(said):
-            raise ValueError(f"a record says more than {self._fields}: {said}")
-        return self.numbers.setdefault(said, len(self.numbers))
+        if not self._fields.issuperset(names):
+            raise ValueError(f"a record sets more than {self._fields}: {names}")
+        return self.numbers.setdefault(names, len(self.numbers))
 
 
 def rows_of(
-    batches: Iterable[Batch], names: Sequence[str], shapes: Shapes, *, says_currency: bool
+    batches: Iterable[Batch], names: Sequence[str], shapes: Shapes, *, sets_currency: bool
 ) -> Iterator[bytes]:
     """The rows of the batches' offers, with the fixed columns and these fields, in blocks.
 
-    `says_currency`: the file has a column of currencies, so a blank one is said too.
+    `sets_currency`: the file has a column of currencies, so a blank one is set too.
     """
     for batch in batches:
         frame = frame_of(batch)
@@ -58,7 +58,7 @@ def rows_of(
             yield "".join(_lines(batch, names, shapes)).encode()
         else:
             for part in frame.iter_slices(ROWS_OF_BLOCK):
-                yield text_of(staged(part, names, shapes, says_currency=says_currency))
+                yield text_of(staged(part, names, shapes, sets_currency=sets_currency))
 
 
 def frame_of(batch: Batch) -> pl.DataFrame | None:
@@ -67,12 +67,12 @@ def frame_of(batch: Batch) -> pl.DataFrame | None:
 
 
 def staged(
-    frame: pl.DataFrame, names: Sequence[str], shapes: Shapes, *, says_currency: bool
+    frame: pl.DataFrame, names: Sequence[str], shapes: Shapes, *, sets_currency: bool
 ) -> pl.DataFrame:
-    """The columns of staged records, which lack those that no record says."""
-    said = tuple(name for name in names if name in frame.columns and name != "currency")
-    bare = shapes.number((*said, "currency") if says_currency else said)
-    priced = shapes.number((*said, "currency"))
+    """The columns of staged records; fields that no record sets are NULL."""
+    fixed = tuple(name for name in names if name in frame.columns and name != "currency")
+    bare = shapes.number((*fixed, "currency") if sets_currency else fixed)
+    priced = shapes.number((*fixed, "currency"))
     number = pl.when(pl.col("currency").is_null()).then(bare).otherwise(priced)
     fields = (pl.col(name) if name in frame.columns else pl.lit(None).alias(name) for name in names)
     return frame.select(
@@ -113,8 +113,8 @@ def _lines(records: Iterable[Record], names: Sequence[str], shapes: Shapes) -> I
         rejected = bool(record.problems) and record.rejected
         shape = 0 if rejected else shapes.number(tuple(record.values))
         upper, lower = record.fingerprint or (None, None)
-        said = map(record.values.get, names)
-        row = (record.line, shape, rejected, record.deletes, record.sku, upper, lower, *said)
+        values = map(record.values.get, names)
+        row = (record.line, shape, rejected, record.deletes, record.sku, upper, lower, *values)
         yield "\t".join(map(_cell, row)) + "\n"
 
 

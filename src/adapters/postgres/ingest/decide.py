@@ -1,6 +1,6 @@
 """The fate of every record of a feed, decided by one statement over all of them.
 
-    staged     the records as read, and the products that they met
+    staged     the records as read, and the products that they matched
     repeated   those that a later record of the same sku overrides
     decided    every record that changes a product or has a problem that only the comparison finds,
                with the fields that get another value, and the price from and to which it asks
@@ -90,10 +90,10 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     )
     query = sql.SQL(_DECIDE).format(
         assumed=sql.SQL(assumed),
-        product_name=staged.said("product_name"),
-        currency=staged.said("currency"),
-        says_currency=staged.says("currency"),
-        says_money=staged.says(*MONEY),
+        product_name=staged.own("product_name"),
+        currency=staged.own("currency"),
+        sets_currency=staged.sets("currency"),
+        sets_money=staged.sets(*MONEY),
         price=staged.value("price"),
         sale_price=staged.value("sale_price"),
         differing=_differing(staged),
@@ -127,9 +127,9 @@ _DECIDE: Final = """
         SELECT s.line, s.deletes, p.product_id, p.source_id, p.ctid AS place,
                (p.product_id IS NULL OR p.status = 'removed') AS gone,
                (coalesce({product_name}, '') = '') AS nameless,
-               {says_money} AS says_money,
-               {says_currency} AS says_currency,
-               {currency} AS said_currency,
+               {sets_money} AS sets_money,
+               {sets_currency} AS sets_currency,
+               {currency} AS stated_currency,
                p.currency AS own_currency,
                {price} AS price,
                {sale_price} AS sale_price,
@@ -138,7 +138,7 @@ _DECIDE: Final = """
                {differing} AS differing,
                {sells_out} AS sells_out
         FROM staged s
-        LEFT JOIN met m ON m.line = s.line
+        LEFT JOIN matched m ON m.line = s.line
         LEFT JOIN {product} AS p ON TRUE
         WHERE NOT s.rejected AND s.sku IS NOT NULL
           AND NOT EXISTS (SELECT FROM repeated r WHERE r.line = s.line)
@@ -147,19 +147,19 @@ _DECIDE: Final = """
     named AS (
         SELECT judged_by.*,
                CASE
-                   WHEN NOT says_money THEN own_currency
-                   WHEN said_currency IS NOT NULL THEN said_currency
+                   WHEN NOT sets_money THEN own_currency
+                   WHEN stated_currency IS NOT NULL THEN stated_currency
                    WHEN price IS NOT NULL OR sale_price IS NOT NULL THEN {assumed}
-                   WHEN NOT says_currency THEN own_currency
+                   WHEN NOT sets_currency THEN own_currency
                END AS currency
         FROM judged_by
         OFFSET 0
     ),
-    -- Amounts in the decimals of their currency, as far as money is spoken of at all.
+    -- Amounts in the decimals of their currency, as far as money is set at all.
     settled AS (
         SELECT named.*,
-               CASE WHEN says_money THEN round(price, known.exponent) END AS round_price,
-               CASE WHEN says_money THEN round(sale_price, known.exponent) END AS round_sale_price
+               CASE WHEN sets_money THEN round(price, known.exponent) END AS round_price,
+               CASE WHEN sets_money THEN round(sale_price, known.exponent) END AS round_sale_price
         FROM named
         LEFT JOIN unnest(%(codes)s::text[], %(exponents)s::int[]) AS known (code, exponent)
                ON known.code = named.currency
@@ -168,7 +168,7 @@ _DECIDE: Final = """
     -- A price moves within its currency, from something to something else.
     moving AS (
         SELECT settled.*,
-               (says_money AND NOT gone AND own_price > 0 AND round_price <> own_price
+               (sets_money AND NOT gone AND own_price > 0 AND round_price <> own_price
                 AND currency = own_currency) IS TRUE AS moves
         FROM settled
     ),
@@ -199,7 +199,7 @@ _DECIDE: Final = """
                    WHEN deletes AND %(without_removals)s THEN 'withheld'
                    WHEN deletes THEN 'removed'
                    WHEN product_id IS NULL AND nameless THEN 'unknown_sku'
-                   WHEN says_money AND currency IS NULL
+                   WHEN sets_money AND currency IS NULL
                         AND (price IS NOT NULL OR sale_price IS NOT NULL) THEN 'missing_currency'
                    WHEN price <> round_price OR sale_price <> round_sale_price
                        THEN 'too_many_decimals'
@@ -240,7 +240,7 @@ def _bit(name: str) -> sql.Literal:
 
 
 def _differing(staged: Staged) -> sql.Composable:
-    """The bits of the fields of which a staged record says something else, money left aside."""
+    """The bits of the fields that a staged record sets to another value, except money."""
     return sql.SQL(" + ").join([
         sql.SQL("0::int8"),
         *(

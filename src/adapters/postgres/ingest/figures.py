@@ -1,7 +1,7 @@
 """What a comparison shows besides its counts: price moves, ids that changed, samples.
 
 All of it is read off `decided`, and costs by what changes. No more rows leave the database than are
-shown. What the figures mean is said in `commerce_core.plans.price_moves`, `rekeying` and `changes`.
+shown. The figures are defined in `commerce_core.plans.price_moves`, `rekeying` and `changes`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -133,7 +133,7 @@ def rekeyed(db: Connection, feed_context: FeedContext, staged: Staged) -> Rekeye
     ).format(
         among_changed=sql.SQL(AMONG_CHANGED),
         old_keys=_keys({name: sql.Identifier("p", name) for name in _TRAITS}),
-        new_keys=_keys({name: staged.said(name) for name in _TRAITS}),
+        new_keys=_keys({name: staged.own(name) for name in _TRAITS}),
     )
     params = owner(feed_context) | {"limit": MOST_PAIRS_LISTED, "traits": list(_TRAITS)}
     rows = db.execute(query, params).fetchall()

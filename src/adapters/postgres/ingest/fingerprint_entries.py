@@ -1,4 +1,4 @@
-"""What a source's products are recognised by, as columns of numbers and packed into bytes."""
+"""The fingerprints of a source's products, as columns of numbers and packed into bytes."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 ID: Final = np.dtype([("high", np.int64), ("low", np.int64)])
 ENTRY: Final = np.dtype([("id", ID), ("upper", ">i8"), ("lower", ">i8"), ("state", "u1")])
 MOST_OF_PART: Final = 240
-"""So many fit into a page of the database beside their keys."""
+"""Entries that fit into a page of the database beside their keys."""
 GONE: Final = 0
 SOLD_OUT: Final = 1
 IN_STOCK: Final = 2
@@ -27,7 +27,7 @@ class Entries:
 
     @classmethod
     def room_for(cls, count: int) -> "Entries":
-        """Room for so many, that are anything as yet."""
+        """Allocates `count` uninitialised entries."""
         return cls(
             np.empty(count, ID),
             np.empty(count, np.int64),
@@ -37,17 +37,17 @@ class Entries:
 
     @classmethod
     def of(cls, packed: bytes) -> "Entries":
-        """Those that are packed in some bytes."""
+        """The entries packed in these bytes."""
         entries = cls.room_for(len(packed) // ENTRY.itemsize)
         entries.put(0, packed)
         return entries
 
     def put(self, at: int, packed: bytes) -> None:
-        """Takes packed ones in, from that place on."""
-        some = np.frombuffer(packed, ENTRY)
-        here = slice(at, at + len(some))
-        self.ids[here], self.state[here] = some["id"], some["state"]
-        self.upper[here], self.lower[here] = some["upper"], some["lower"]
+        """Writes packed entries, from that place on."""
+        read = np.frombuffer(packed, ENTRY)
+        here = slice(at, at + len(read))
+        self.ids[here], self.state[here] = read["id"], read["state"]
+        self.upper[here], self.lower[here] = read["upper"], read["lower"]
 
     def packed(self) -> bytes:
         """Their bytes."""
@@ -63,9 +63,9 @@ class Entries:
         return Entries(self.ids[places], self.upper[places], self.lower[places], self.state[places])
 
     def with_changes(self, changed: "Entries") -> "Entries":
-        """The same, in their order, of which these have changed, are gone, or are new.
+        """The entries, in their order, once these have changed, are gone, or are new.
 
-        What has changed is written over, so these are no longer what they were.
+        Changed ones are overwritten in place, so this value is no longer what it was.
         """
         if not len(changed):
             return self
@@ -84,19 +84,19 @@ class Entries:
 
     @property
     def in_stock(self) -> int:
-        """How many aren't sold out."""
+        """How many products aren't sold out."""
         return int(np.count_nonzero(self.state == IN_STOCK))
 
     @property
     def columns(self) -> tuple[NDArray[Any], ...]:
-        """What there is of each."""
+        """All columns."""
         return self.ids, self.upper, self.lower, self.state
 
 
 def entries_of(
     ids: NDArray[np.void], upper: pl.Series, lower: pl.Series, sold_out: pl.Series
 ) -> Entries:
-    """Those of products that are active."""
+    """The entries of active products."""
     return Entries(
         ids,
         upper.fill_null(0).to_numpy(),

@@ -1,7 +1,7 @@
-"""What records are recognised by, and which of the products a file brings again.
+"""The fingerprints that records are matched by, and which of the products a file brings again.
 
-What a file didn't bring goes back to the server as the table `unmatched`: only among those is
-anything to be removed.
+The products that a file didn't bring go back to the server as the table `unmatched`: only among
+those is anything to be removed.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -55,7 +55,7 @@ class ProductFingerprints:
         return {(upper, lower): number for number, upper, lower in rows}
 
     def without(self, numbers: Collection[int]) -> "ProductFingerprints":
-        """The same numbers, of which these have no fingerprint any more."""
+        """The same numbers, but these have no fingerprint any more."""
         kept = ~pl.int_range(pl.len()).is_in(list(numbers))
         forgotten = self.fingerprints.with_columns(pl.when(kept).then(pl.all()))
         return evolve(self, fingerprints=forgotten)
@@ -67,7 +67,7 @@ class ProductFingerprints:
 
 
 def fetch_fingerprints(db: Connection, partner_id: str, source_id: str) -> ProductFingerprints:
-    """What the source's active products are recognised by."""
+    """The fingerprints of the source's active products."""
     entries = current_entries(db, partner_id, source_id)
     fingerprints = pl.DataFrame({"upper": entries.upper, "lower": entries.lower})
     none = pl.col("upper").eq(0) & pl.col("lower").eq(0)
@@ -88,7 +88,7 @@ class Matched:
         self._seen = np.zeros(len(self.known), np.bool_)
 
     def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; what they recognise is noted."""
+        """The batches; the numbers they matched are noted."""
         for batch in batches:
             if len(batch.matched):
                 self._note(np.asarray(batch.matched, np.int64))
@@ -102,11 +102,11 @@ class Matched:
 
     @property
     def count(self) -> int:
-        """How many products were recognised."""
+        """How many products were matched."""
         return int(self._seen.sum())
 
     def keep_unmatched(self, db: Connection) -> None:
-        """Makes the table of the products that weren't, `unmatched (product_id)`."""
+        """Makes the table of the products that no record matched, `unmatched (product_id)`."""
         db.execute("DROP TABLE IF EXISTS pg_temp.unmatched")
         db.execute("CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP")
         ids = self.known.ids[~self._seen]
@@ -120,11 +120,11 @@ class Matched:
         db.execute("ANALYZE unmatched")
 
     def contested(self, db: Connection) -> tuple[int, ...]:
-        """The numbers of those that the file brings more than once, whatever it says of them."""
+        """The numbers of the products that the file brings more than once, in whatever form."""
         rows = db.execute(
             """
             SELECT m.product_id
-            FROM met m
+            FROM matched m
             WHERE NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = m.product_id)
             """
         )
@@ -133,9 +133,9 @@ class Matched:
 
 
 def reread(db: Connection, feed_context: FeedContext) -> Entries:
-    """The entries of the products of which a staged record says what they say already.
+    """The entries of the products that a staged record agrees with already.
 
-    Such a record is recognised by its fingerprint from now on, though it wrote nothing.
+    Such a record is matched by its fingerprint from now on, though it wrote nothing.
     """
     query = sql.SQL(
         """
@@ -143,7 +143,7 @@ def reread(db: Connection, feed_context: FeedContext) -> Entries:
             uuid_send(p.product_id) || int8send(s.upper) || int8send(s.lower) || {state}, ''
         )
         FROM staged s
-        JOIN met m ON m.line = s.line
+        JOIN matched m ON m.line = s.line
         JOIN {product} AS p ON TRUE
         WHERE NOT s.rejected AND NOT s.deletes AND s.upper IS NOT NULL
           AND p.source_id = %(source_id)s AND p.status = 'active'

@@ -1,12 +1,12 @@
-"""The packed copy of what a source's records are recognised by: the table `known_products`.
+"""The packed copy of the fingerprints of a source's products: the table `known_products`.
 
     parts as of a publication + what was published since ──> entries, one for each active product
 
 A million products are 33 MB in the pages of a few thousand rows, read in a sixth of the time
-that a pass over the products themselves takes. Nobody has to keep the copy up to date: each change
-of a product names a later publication, so it is told by the index along which changes are read. The
-copy is made anew where that has become much, or where many records were read in another form that
-say what their products say already: then the copy alone has their fingerprints.
+that a pass over the products themselves takes. It needn't be kept up to date: each change of a
+product names a later publication, so the index along which changes are read finds it. The copy is
+made anew once there are many changes, or once many records in another form agreed with their
+products: then only the copy has their fingerprints.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,9 +28,9 @@ from adapters.postgres.ingest.fingerprint_entries import (
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 
 _MUCH: Final = 16
-"""The copy is made anew for one of so many entries."""
+"""The copy is made anew once one in this many entries has changed."""
 _BYTES: Final = MOST_OF_PART * ENTRY.itemsize
-"""Of a part that is full."""
+"""The size of a full part."""
 
 
 def current_entries(db: Connection, partner_id: str, source_id: str) -> Entries:
@@ -51,7 +51,7 @@ def current_entries(db: Connection, partner_id: str, source_id: str) -> Entries:
 
 
 def is_much(some: int, entries: int) -> bool:
-    """Whether it is worth making the copy anew for some of its entries, or so many looks."""
+    """Whether this many changed entries, or publications to look into, are worth a new copy."""
     return some * _MUCH > entries
 
 
@@ -100,7 +100,7 @@ def _keep_current(db: Connection, partner_id: str, source_id: str, entries: Entr
 def _copied(db: Connection, source_id: str) -> tuple[Entries, int] | None:
     """The copy, and the number of the publication as of which it is; None if there is no whole one.
 
-    Whoever removes a source takes its copy away, and asks nobody.
+    Removing a source deletes its copy without a lock.
     """
     row = db.execute(
         """

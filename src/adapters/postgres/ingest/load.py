@@ -1,8 +1,8 @@
 """The first load of a partner: its records by COPY straight into the catalog, while they are read.
 
-That is right only where every record becomes a new product, so whatever else turns up (a sku that
-comes twice, a record that deletes, a price without a currency) undoes it, and the feed is compared
-instead. The result is that of `plans.comparison.compare` against an empty catalog.
+That is right only if every record becomes a new product. Anything else (a sku that comes twice, a
+record that deletes, a price without a currency) undoes it, and the feed is compared instead. The
+result is that of `plans.comparison.compare` against an empty catalog.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ from commerce_core.schema.fields import AMOUNTS, BY_NAME, PRODUCT_FIELDS, Value
 
 
 class _NotNew(Exception):
-    """Something else is to be done with a record than to create a product."""
+    """A record does anything but create a product."""
 
 
 def load(
@@ -50,12 +50,12 @@ def load(
     publication: Publication,
     stem: str,
 ) -> Plan | None:
-    """Loads the batches of a partner that has no product yet; None where that can't be done so."""
-    (there,) = db.execute(
+    """Loads the batches of a partner without any product; None if they have to be compared."""
+    (has_products,) = db.execute(
         "SELECT EXISTS (SELECT FROM products WHERE partner_id = %s)",
         [digits(feed_context.partner_id)],
     ).fetchone() or (True,)
-    if there:
+    if has_products:
         return None
     names = tuple(n for n in PRODUCT_FIELDS if n in feed_context.columns or n == "currency")
     rows = _NewRows(feed_context, names, publication, stem)
@@ -71,7 +71,7 @@ def load(
     except (_NotNew, NotPlain, psycopg.errors.UniqueViolation):
         return None
     return Plan(
-        feed_context,
+        feed_context=feed_context,
         created=sender.rows,
         rejected=rows.rejected,
         skus_unreadable=rows.skus_unreadable,
@@ -89,7 +89,7 @@ _FIXED: Final = (
 class _NewRows:
     """The rows of new products, numbered in the order of the file."""
 
-    _incoming: FeedContext
+    _feed_context: FeedContext
     _names: Sequence[str]
     _publication: Publication
     _stem: str
@@ -101,7 +101,7 @@ class _NewRows:
     _refused: list[pl.Series] = field(factory=list[pl.Series])
 
     def of(self, batches: Iterable[Batch]) -> Iterator[bytes]:
-        """The rows of these batches; _NotNew or NotPlain where one of them is something else."""
+        """The rows of these batches; _NotNew or NotPlain if a record is anything else."""
         yield BEGINS
         for batch in batches:
             frame = frame_of(batch)
@@ -119,10 +119,10 @@ class _NewRows:
         self._refused.append(frame["sku"].drop_nulls().hash())
 
     def check_rejected(self) -> None:
-        """_NotNew where a rejected record has the sku of another one."""
+        """_NotNew if a rejected record has the sku of another one."""
         refused = pl.concat(self._refused) if self._refused else pl.Series(dtype=pl.UInt64)
-        them = refused.implode()
-        if refused.is_duplicated().any() or any(some.is_in(them).any() for some in self._taken):
+        skus = refused.implode()
+        if refused.is_duplicated().any() or any(taken.is_in(skus).any() for taken in self._taken):
             raise _NotNew
 
     def _block(self, frame: pl.DataFrame) -> bytes:
@@ -159,7 +159,7 @@ class _NewRows:
         yield Cells(frame["sku"])
         yield whole(frame["upper"])
         yield whole(frame["lower"])
-        settled = _in_currency(frame, self._incoming.currency)
+        settled = _in_currency(frame, self._feed_context.currency)
         nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
         for name in self._names:
             if name in settled.columns:

@@ -1,10 +1,10 @@
-"""Which products the records of a file meet, and which products it lacks.
+"""Which products the records of a file match, and which products it lacks.
 
-    met        the product of each staged record, and the place where its row stands
+    matched    the product of each staged record, and the place where its row stands
     missing    the source's active products that the file doesn't contain
 
 Rows are looked for by their keys once, here. Later statements take them from their places, which
-they keep: while this unit holds the feeds of the partner, nobody else writes to its products.
+they keep: while this unit has locked the partner, no other one writes to its products.
 """
 
 from typing import Any, Final, LiteralString
@@ -16,11 +16,11 @@ from adapters.postgres.ingest.staging import FEW, Staged
 from commerce_core.plans.comparison import FeedContext
 
 
-def meet(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
+def match(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Finds the product of each staged record, if there is one."""
     query = sql.SQL(
         """
-        CREATE TEMPORARY TABLE met ON COMMIT DROP AS
+        CREATE TEMPORARY TABLE matched ON COMMIT DROP AS
         SELECT s.line, p.product_id, p.ctid AS place
         FROM staged s
         JOIN products p ON {of_catalog} AND p.sku = s.sku
@@ -29,11 +29,11 @@ def meet(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     db.execute(query, owner(feed_context))
     if staged.records > FEW:
         # Otherwise the planner hashes the records, and not these.
-        db.execute("ANALYZE met (line)")
+        db.execute("ANALYZE matched (line)")
 
 
 AT_PLACE: Final = "LATERAL (SELECT ctid, * FROM products WHERE ctid = m.place OFFSET 0)"
-"""The product that `m`, of `met`, stands for, taken from its place.
+"""The product that `m`, of `matched`, stands for, taken from its place.
 
 OFFSET 0 keeps the planner from hashing whole products for it, which wouldn't fit into memory.
 """
@@ -42,14 +42,14 @@ OFFSET 0 keeps the planner from hashing whole products for it, which wouldn't fi
 def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> None:
     """Makes the table of the source's active products that the file doesn't contain.
 
-    Records that are rejected or overridden count as present. What was recognised is, and then only
-    those that weren't have to be looked at.
+    Rejected and overridden records count as present, and so do those matched by fingerprint; if
+    there are any, only the `unmatched` products have to be looked at.
     """
     db.execute("DROP TABLE IF EXISTS pg_temp.missing")
     among: LiteralString = """p.product_id = ANY(ARRAY(
         SELECT u.product_id
         FROM unmatched u
-        WHERE NOT EXISTS (SELECT FROM met m WHERE m.product_id = u.product_id)
+        WHERE NOT EXISTS (SELECT FROM matched m WHERE m.product_id = u.product_id)
     ))"""
     query = sql.SQL(
         """
@@ -58,7 +58,7 @@ def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> 
         FROM products p
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
           AND p.status = 'active' AND {among}
-          AND NOT EXISTS (SELECT FROM met m WHERE m.product_id = p.product_id)
+          AND NOT EXISTS (SELECT FROM matched m WHERE m.product_id = p.product_id)
           AND p.sku <> ALL(%(overtaken)s::text[])
         """
     ).format(among=sql.SQL(among if matched else "TRUE"))
@@ -66,7 +66,7 @@ def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> 
 
 
 def remove_absent(db: Connection) -> int:
-    """Decides that what isn't in the file is removed; how many products that is."""
+    """Decides that the absent products are removed; returns their number."""
     return db.execute(
         """
         INSERT INTO decided (line, fate, product_id, place)

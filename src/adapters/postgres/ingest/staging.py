@@ -2,9 +2,9 @@
 
     staged (line, shape, rejected, deletes, sku, upper, lower, one column per field)
 
-What was recognised isn't there. A record's `shape` numbers the set of fields that it says something
-of. Nearly always a file has one or two, so "left alone or cleared?" costs nothing: it is answered
-when the SQL is written.
+Matched records aren't there. A record's `shape` numbers the set of fields that it sets. Nearly
+always a file has one or two, so "left alone or cleared?" costs nothing: it is answered when the SQL
+is written.
 """
 
 from collections.abc import Collection, Generator, Iterable, Sequence
@@ -22,7 +22,7 @@ from commerce_core.schema import fields as schema
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Kind
 
 FEW: Final = 200_000
-"""Up to so many records it is worth fetching their products one by one, not all of the partner."""
+"""Up to this many records their products are fetched one by one, not all of the partner's."""
 
 _FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
     "int4",
@@ -76,7 +76,7 @@ def by_sets(db: Connection) -> Generator[None]:
 
 @frozen
 class Staged:
-    """What has been staged: which fields the table has, and which of them each shape says."""
+    """What has been staged: which fields the table has, and which of them each shape sets."""
 
     fields: tuple[str, ...]
     shapes: tuple[frozenset[str], ...]
@@ -84,7 +84,7 @@ class Staged:
 
     @property
     def of_catalog(self) -> sql.Composable:
-        """The condition on products `p` that `s` may meet: a few are fetched along the key."""
+        """The condition on products `p` that `s` may match: a few are fetched along the key."""
         condition = (
             "p.partner_id = %(partner_id)s AND p.sku = ANY(ARRAY(SELECT sku FROM staged))"
             if self.records <= FEW
@@ -92,25 +92,25 @@ class Staged:
         )
         return sql.SQL(condition)
 
-    def says(self, *names: str) -> sql.Composed:
-        """The SQL condition that a staged record `s` says any of these fields."""
-        saying = [n for n, said in enumerate(self.shapes) if not said.isdisjoint(names)]
-        if len(saying) in (0, len(self.shapes)):
-            return sql.SQL("TRUE" if saying else "FALSE").format()
-        return sql.SQL("s.shape = ANY({})").format(sql.Literal(saying))
+    def sets(self, *names: str) -> sql.Composed:
+        """The SQL condition that a staged record `s` sets any of these fields."""
+        setting = [n for n, shape in enumerate(self.shapes) if not shape.isdisjoint(names)]
+        if len(setting) in (0, len(self.shapes)):
+            return sql.SQL("TRUE" if setting else "FALSE").format()
+        return sql.SQL("s.shape = ANY({})").format(sql.Literal(setting))
 
-    def said(self, name: str) -> sql.Composed:
-        """The SQL of a field as `s` says it, NULL where it doesn't."""
+    def own(self, name: str) -> sql.Composed:
+        """The SQL of a field as `s` sets it, NULL if it doesn't."""
         if name not in self.fields:
             return sql.SQL("NULL::text").format()
         return sql.SQL("s.{}").format(sql.Identifier(name))
 
     def value(self, name: str) -> sql.Composed:
-        """The SQL of a field as `s` says it, or else as the product `p` has it."""
+        """The SQL of a field as `s` sets it, or else as the product `p` has it."""
         if name not in self.fields:
             return sql.SQL("p.{}").format(sql.Identifier(name))
         return sql.SQL("CASE WHEN {} THEN s.{} ELSE p.{} END").format(
-            self.says(name), sql.Identifier(name), sql.Identifier(name)
+            self.sets(name), sql.Identifier(name), sql.Identifier(name)
         )
 
 
@@ -120,13 +120,13 @@ def stage(db: Connection, columns: Collection[str], batches: Iterable[Batch]) ->
     names = tuple(name for name in PRODUCT_FIELDS if name in wanted)
     _create(db, names)
     shapes = Shapes(names)
-    says_currency = "currency" in columns
+    sets_currency = "currency" in columns
     with copying(db, sql.SQL("COPY staged FROM STDIN")) as sender:
-        for block in rows_of(batches, names, shapes, says_currency=says_currency):
+        for block in rows_of(batches, names, shapes, sets_currency=sets_currency):
             sender.put(block)
     # Without it the planner takes every record for the same sku. The other columns it needn't know.
     db.execute("ANALYZE staged (line, sku)")
-    return Staged(names, tuple(frozenset(said) for said in shapes.numbers), sender.rows)
+    return Staged(names, tuple(map(frozenset, shapes.numbers)), sender.rows)
 
 
 def _create(db: Connection, names: Sequence[str]) -> None:
@@ -140,6 +140,6 @@ def _create(db: Connection, names: Sequence[str]) -> None:
     )
     # A unit may compare twice; the second plan is the one that counts.
     db.execute(
-        "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.met, pg_temp.repeated, pg_temp.decided"
+        "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.matched, pg_temp.repeated, pg_temp.decided"
     )
     db.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))

@@ -183,7 +183,7 @@ def test_the_fast_engine_leaves_it_to_the_reference(commerce: Commerce, nasty: N
     content = export(commerce)
     fast, plain = PolarsEngine(), ReferenceEngine()
     found, wanted = (
-        [record for batch in engine.open(io.BytesIO(content), terms) for record in batch]
+        [record for batch in engine.open(io.BytesIO(content), terms).batches() for record in batch]
         for engine in (fast, plain)
     )
     assert found == wanted

@@ -29,7 +29,7 @@ SHOP_FILE = b"sku;Titel;Farbe;Preis;Lager;Status\nA-1;Lampe;rot;12,50 EUR;ja;\n"
 
 
 def fingerprint(file: bytes, terms: Terms) -> Fingerprint | None:
-    (batch,) = ReferenceEngine().open(io.BytesIO(file), terms)
+    (batch,) = ReferenceEngine().open(io.BytesIO(file), terms).batches()
     (record,) = batch
     assert not record.problems
     return record.fingerprint

@@ -82,7 +82,7 @@ def report_of(body: bytes, terms: Terms = TERMS) -> bytes:
 def made(body: bytes, terms: Terms = TERMS, look: Callable[[], object] = int) -> RejectReport:
     """The report of a file that has been read to its end."""
     reading = ENGINE.open(io.BytesIO(body), terms)
-    for _ in reading:
+    for _ in reading.batches():
         pass
     return RejectReport.of("feed_0", reading, lambda: io.BytesIO(body), {}, look)
 
@@ -91,7 +91,7 @@ def test_columns_in_another_place_are_ignored_as_well():
     """Somebody has moved them, or deleted some."""
     report = "sku,_hint,quantity,_feed\nA,x,'=5,feed_1\n"
     reader = open_feed(io.BytesIO(report.encode()), TERMS)
-    assert (reader.mends, reader.mapping.header) == ("feed_1", ("sku", "quantity"))
+    assert (reader.header.corrects, reader.mapping.header) == ("feed_1", ("sku", "quantity"))
     (record,) = reader
     assert [(p.column, p.value) for p in record.problems] == [("quantity", "=5")]
     again = report_of(report.encode()).decode().splitlines()
@@ -102,7 +102,7 @@ def test_columns_in_another_place_are_ignored_as_well():
 def test_a_report_whose_first_record_is_broken_names_its_feed():
     report = report_of(b'sku,quantity\n"a"b,1\n')
     reader = open_feed(io.BytesIO(report), TERMS)
-    assert reader.mends == "feed_0"
+    assert reader.header.corrects == "feed_0"
     assert [p.value for record in reader for p in record.problems] == ['"a"b,1']
 
 

@@ -1,7 +1,7 @@
-"""What is measured, counted and kept of a feed while it is read: its progress and its summary."""
+"""The progress of a run: what is measured and counted while a feed is read, and its summary."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -18,20 +18,23 @@ from commerce_core.schema.problems import Problem
 MOST_RECORDS: Final = 100_000_000
 """Records that a feed may have."""
 RECORDS_BESIDE_BYTES: Final = 100_000
-"""A feed may have so many records, and another for each byte that was sent.
+"""Records that a feed may have in any case; beyond them, one for each byte that was sent.
 
-What isn't packed has two bytes a record at least; packed product feeds have several. Beyond that
-somebody sends little and has us read for hours.
+A record that isn't packed has two bytes at least, one of a packed product feed has several. Without
+a limit a file of a few bytes could unpack to hours of reading.
 """
 COMPARED: Final = ("duplicate_sku", "price_leap")
 """The warnings that only a comparison finds."""
+
+NO_OFFERS: Final = ("folded", "skipped", "overtaken", "blank")
+"""The fates of records that the comparison never sees."""
 
 Tell = Callable[[Progress], None]
 
 
 @define
-class Tally:
-    """What is measured and counted while a feed is read."""
+class RunProgress:
+    """What is measured and counted while a feed is read once."""
 
     _clock: Clock
     _bytes_total: int
@@ -47,7 +50,7 @@ class Tally:
     _since: datetime = Factory(lambda self: self._clock(), takes_self=True)
 
     def metered(self, stream: BinaryIO) -> BinaryIO:
-        """The stream, whose reading moves the progress."""
+        """The stream; reading from it moves the progress."""
         return _Metered(stream, self._add_bytes)  # type: ignore[return-value]
 
     def _add_bytes(self, count: int) -> None:
@@ -56,8 +59,9 @@ class Tally:
     def counted(self, batches: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
         """The batches; their records are counted, and problems noted, as they pass.
 
-        FileRefused `too_large` where there are too many for a feed, or for the bytes that came.
+        FileRefused `too_large` if there are too many for a feed, or for the bytes that were sent.
         """
+        self._since = self._clock()
         tell(self.progress("read"))
         for batch in batches:
             self.records_read += batch.records_read
@@ -74,7 +78,7 @@ class Tally:
         most = min(MOST_RECORDS, RECORDS_BESIDE_BYTES + self._bytes_total)
         if self.records_read > most:
             detail = f"The file has more than {most:,} records in its {self._bytes_total:,} bytes."
-            raise FileRefused("too_large", detail, "Send it in parts, and not packed.")
+            raise FileRefused("too_large", detail, "Send it in parts, uncompressed.")
 
     def _note(self, batch: Batch) -> None:
         for (code, column, severity), times in batch.noted.items():
@@ -85,11 +89,11 @@ class Tally:
         self._kept += batch.problems(MOST_PROBLEMS_KEPT - len(self._kept))
 
     def progress(self, stage: str) -> Progress:
-        """How far the run is, in that stage."""
+        """How far the run is in that stage."""
         return Progress(stage, self._bytes_read, self._bytes_total, self.records_read)
 
     def stage(self, name: str, records: int) -> None:
-        """A stage has ended."""
+        """Notes that a stage has ended."""
         now = self._clock()
         self._stages.append(Stage(name, (now - self._since).total_seconds(), records))
         self._since = now
@@ -99,29 +103,14 @@ class Tally:
         found = sorted((*self._kept, *plan.problems), key=lambda problem: problem.line)
         return found[:MOST_PROBLEMS_KEPT]
 
-    def summary(self, plan: Plan, reader: Reading) -> Summary:
-        """What becomes of every record; where none is accepted, nothing is removed either."""
-        mapping, told = reader.opening.mapping, list(_told(self._reasons))
-        # A mended report isn't meant to be the whole catalog, so it lacks nothing.
-        lacking = () if reader.opening.mends else _notes(plan)
+    def summary(self, plan: Plan, reading: Reading) -> Summary:
+        """What becomes of every record; if none is accepted, nothing is removed either."""
+        mapping, notes = reading.header.mapping, list(_skip_notes(self._reasons))
+        # A corrected report isn't meant to be the whole catalog, so it lacks nothing.
+        absence = () if reading.header.corrects else _absence_notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
-        told += _more_than_kept(by_code.total())
+        notes += _more_than_kept(by_code.total())
         summary = Summary(
-            records_read=self.records_read,
-            created=plan.created,
-            updated=plan.updated,
-            restored=plan.restored,
-            unchanged=plan.unchanged,
-            deleted=plan.deleted,
-            rejected=plan.rejected,
-            duplicate=plan.duplicate,
-            folded=self.fates["folded"],
-            skipped=self.fates["skipped"],
-            overtaken=self.fates["overtaken"],
-            blank=self.fates["blank"],
-            absent=plan.absent,
-            removed=plan.removed,
-            warnings=self._warnings + sum(plan.problems_by_code.get(c, 0) for c in COMPARED),
             problems_by_code=dict(sorted(by_code.items())),
             columns=mapping.header,
             mapping={
@@ -131,32 +120,44 @@ class Tally:
             },
             errors_by_column=dict(self._by_column),
             unused_columns=mapping.unused,
-            notes=(*told, *lacking, *reader.notes),
+            notes=(*notes, *absence, *reading.notes),
         )
+        summary = evolve(summary, **self._counts(plan))
         if summary.accepted:
             return summary
-        return evolve(summary, removed=0, notes=(*told, *reader.notes))
+        return evolve(summary, removed=0, notes=(*notes, *reading.notes))
+
+    def _counts(self, plan: Plan) -> Mapping[str, int]:
+        """The counts of the plan, and of what was counted while the feed was read."""
+        fates = {name: self.fates[name] for name in NO_OFFERS}
+        found = sum(plan.problems_by_code.get(code, 0) for code in COMPARED)
+        return {
+            **plan.counts,
+            **fates,
+            "records_read": self.records_read,
+            "warnings": self._warnings + found,
+        }
 
     def timed(self, summary: Summary) -> Summary:
         """The summary with the stages of this run."""
         return evolve(summary, stages=tuple(self._stages))
 
 
-def _told(reasons: Counter[str]) -> Iterator[str]:
-    """Why records were left out as no offers."""
+def _skip_notes(reasons: Counter[str]) -> Iterator[str]:
+    """Why records were skipped."""
     return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
 
 
 def _more_than_kept(problems: int) -> list[str]:
-    """That not all problems can be listed, where that is so."""
+    """A note that not all problems can be listed, if so."""
     if problems <= MOST_PROBLEMS_KEPT:
         return []
     listed = f"The first {MOST_PROBLEMS_KEPT:,} of {problems:,} problems are listed"
     return [f"{listed}; the report has the rejected records."]
 
 
-def _notes(plan: Plan) -> tuple[str, ...]:
-    """What a partner should be told of the products that aren't in the file."""
+def _absence_notes(plan: Plan) -> tuple[str, ...]:
+    """What a partner should know about the products that aren't in the file."""
     if plan.feed_context.without_removals:
         stay = plan.withheld + (plan.absent if plan.feed_context.mode == "full" else 0)
         return (f"{stay} products would be removed and stay: approved without removals.",)

@@ -10,8 +10,8 @@ from attrs import field, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Progress
-from commerce_core.ingestion import tally
-from commerce_core.ingestion.tally import RECORDS_BESIDE_BYTES, Tally
+from commerce_core.ingestion import progress
+from commerce_core.ingestion.progress import RECORDS_BESIDE_BYTES, RunProgress
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -30,6 +30,7 @@ class Pieces:
     fates: Counter[str] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)
     rejected: int = 0
+    skus: Sequence[str] = ()
     skus_unreadable: int = 0
 
     def problems(self, limit: int) -> list[Problem]:
@@ -46,19 +47,19 @@ def clock() -> Callable[[], datetime]:
     return lambda: T0 + timedelta(seconds=next(seconds))
 
 
-def count(tally: Tally, *batches: Pieces) -> list[Progress]:
+def count(run: RunProgress, *batches: Pieces) -> list[Progress]:
     """Counts them; gives all progress that was told."""
     told: list[Progress] = []
-    assert list(tally.counted(batches, told.append)) == list(batches)
+    assert list(run.counted(batches, told.append)) == list(batches)
     return told
 
 
 def test_progress_is_told_with_every_batch():
     """How many bytes and records were read, and of how many bytes."""
-    tally = Tally(clock(), 10)
-    stream = tally.metered(BytesIO(b"0123456789"))
+    run = RunProgress(clock(), 10)
+    stream = run.metered(BytesIO(b"0123456789"))
     assert stream.read(4) == b"0123"
-    told = count(tally, Pieces(3), Pieces(2))
+    told = count(run, Pieces(3), Pieces(2))
     assert told == [
         Progress("read", 4, 10, 0),
         Progress("read", 4, 10, 3),
@@ -69,34 +70,34 @@ def test_progress_is_told_with_every_batch():
 
 def test_all_problems_are_counted_and_the_first_kept():
     """However many a feed has, so many can be listed."""
-    tally = Tally(clock(), 10)
-    count(tally, Pieces(800, Counter({BAD: 800, WARNED: 5})), Pieces(700, Counter({BAD: 700})))
-    assert len(tally._kept) == MOST_PROBLEMS_KEPT
-    assert tally._by_code == {"not_a_number": 1500, "negative_quantity": 5}
-    assert tally._by_column == {"price": 1500}
+    run = RunProgress(clock(), 10)
+    count(run, Pieces(800, Counter({BAD: 800, WARNED: 5})), Pieces(700, Counter({BAD: 700})))
+    assert len(run._kept) == MOST_PROBLEMS_KEPT
+    assert run._by_code == {"not_a_number": 1500, "negative_quantity": 5}
+    assert run._by_column == {"price": 1500}
 
 
 def test_a_feed_has_as_many_records_as_bytes_and_some():
     """A file that is packed so that next to nothing becomes millions of records is refused."""
     allowed = RECORDS_BESIDE_BYTES + 1000
-    count(Tally(clock(), 1000), Pieces(allowed - 5), Pieces(5))
+    count(RunProgress(clock(), 1000), Pieces(allowed - 5), Pieces(5))
     with pytest.raises(FileRefused, match="more than 101,000 records in its 1,000 bytes") as told:
-        count(Tally(clock(), 1000), Pieces(allowed), Pieces(1))
+        count(RunProgress(clock(), 1000), Pieces(allowed), Pieces(1))
     assert told.value.code == "too_large"
 
 
 def test_a_feed_has_no_more_records_than_the_limit(monkeypatch: pytest.MonkeyPatch):
     """However many bytes it has."""
-    monkeypatch.setattr(tally, "MOST_RECORDS", 50)
-    count(Tally(clock(), 10**9), Pieces(50))
+    monkeypatch.setattr(progress, "MOST_RECORDS", 50)
+    count(RunProgress(clock(), 10**9), Pieces(50))
     with pytest.raises(FileRefused, match="more than 50 records"):
-        count(Tally(clock(), 10**9), Pieces(51))
+        count(RunProgress(clock(), 10**9), Pieces(51))
 
 
 def test_stages_follow_one_another():
     """Each takes from the end of the one before it."""
-    tally = Tally(clock(), 10)
-    count(tally, Pieces(7))
-    tally.stage("compare", 7)
-    assert [(stage.name, stage.records) for stage in tally._stages] == [("read", 7), ("compare", 7)]
-    assert all(stage.seconds == 1.0 for stage in tally._stages)
+    run = RunProgress(clock(), 10)
+    count(run, Pieces(7))
+    run.stage("compare", 7)
+    assert [(stage.name, stage.records) for stage in run._stages] == [("read", 7), ("compare", 7)]
+    assert all(stage.seconds == 1.0 for stage in run._stages)

@@ -1,0 +1,79 @@
+"""A feed's raw file while a job works on it: its header understood once, its records read from it.
+
+Nearly always the file is read once. What has to begin anew (a first load that turned out to be
+none, records that no fingerprint can decide) opens it again, and nothing counted before remains.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Self
+
+from attrs import define, field
+
+from commerce_core.feeds.job import Progress
+from commerce_core.ingestion.late import without_overtaken
+from commerce_core.ingestion.progress import RunProgress, Tell
+from commerce_core.parsing.decoding import OpenRaw
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
+from commerce_core.parsing.reader import Header
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.ports.engine import Batch, FeedEngine, Reading
+from commerce_core.ports.runtime import Clock
+
+
+def ignore_progress(_: Progress) -> None:
+    """Drops the progress of work that isn't watched."""
+
+
+@define
+class FeedFile:
+    """The file of a feed, and what is counted while it is read."""
+
+    open_raw: OpenRaw
+    _engine: FeedEngine
+    _terms: Terms
+    _clock: Clock
+    _bytes: int
+    _opened: ExitStack
+    reading: Reading = field(init=False)
+    progress: RunProgress = field(init=False)
+    _is_taken: bool = field(default=False, init=False)
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, open_raw: OpenRaw, engine: FeedEngine, terms: Terms, clock: Clock, size: int
+    ) -> Generator[Self]:
+        """Opens the file and reads its header; FileRefused if there is no usable one."""
+        with ExitStack() as stack:
+            file = cls(open_raw, engine, terms, clock, size, stack)
+            file._open()
+            yield file
+
+    def _open(self) -> None:
+        self.progress = RunProgress(self._clock, self._bytes)
+        raw = self._opened.enter_context(self.open_raw())
+        self.reading = self._engine.open(self.progress.metered(raw), self._terms)
+        self._is_taken = False
+
+    @property
+    def header(self) -> Header:
+        """What its header says."""
+        return self.reading.header
+
+    def batches(
+        self,
+        known: FingerprintIndex = NO_FINGERPRINTS,
+        overtaken: frozenset[str] = frozenset(),
+        tell: Tell = ignore_progress,
+    ) -> Iterator[Batch]:
+        """All its records, from the first one; they are counted, and `tell` shows the progress.
+
+        Records whose fingerprint is known are matched, and offers of `overtaken` skus marked.
+        """
+        if self._is_taken:
+            self._opened.close()
+            self._open()
+        self._is_taken = True
+        batches = without_overtaken(self.reading.batches(known), overtaken)
+        yield from self.progress.counted(batches, tell)
