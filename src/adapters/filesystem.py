@@ -10,6 +10,7 @@ part of a key begins with a point, so no draft is ever taken for a file.
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -20,7 +21,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from commerce_core.base.errors import NotFound, TooLarge, Unavailable
-from commerce_core.ports.files import FILE_KEY, StoredFile, check_file_key
+from commerce_core.ports.files import (
+    FILE_KEY,
+    FileRange,
+    StoredFile,
+    check_file_key,
+    check_range,
+)
 
 BLOCK: Final = 1 << 18
 """Bytes that are read and written at a time."""
@@ -61,15 +68,16 @@ class DiskFiles:
         return stored
 
     @contextmanager
-    def open(self, key: str) -> Generator[BinaryIO]:
-        """The bytes as they are now, also if the file is replaced or deleted meanwhile."""
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Generator[BinaryIO]:
+        """The bytes as they are now, even if the file is replaced or deleted in the meantime."""
+        check_range(start, end)
         path = self._path(key)
         with self._translated():
             try:
-                stream = path.open("rb")
+                whole = path.open("rb")
             except _NONE_THERE as error:
                 raise NotFound(f"There is no file {key}.") from error
-        with stream:
+        with whole if start == 0 and end is None else _range_of(whole, start, end) as stream:
             yield stream
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -157,6 +165,18 @@ class DiskFiles:
                 remedy,
                 f"The files can't be used: {trouble}.",
             ) from error
+
+
+def _range_of(whole: BinaryIO, start: int, end: int | None) -> BinaryIO:
+    """A part of an open file, which is closed with it."""
+
+    def read_at(position: int, buffer: memoryview) -> int:
+        whole.seek(position)
+        return whole.readinto(buffer)  # type: ignore[attr-defined] - a file has it
+
+    size = os.fstat(whole.fileno()).st_size
+    part = FileRange(start, size if end is None else min(end, size), read_at, whole.close)
+    return io.BufferedReader(part, BLOCK)
 
 
 def _sync(file: BinaryIO) -> None:

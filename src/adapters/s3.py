@@ -4,8 +4,9 @@
 
 What fits one part is sent in one request, anything larger part by part; either way the file is
 there in the moment in which the last request succeeds, and whoever comes second under the same key
-is refused by the store itself (`If-None-Match`). A file is read in one request, and from where it
-stopped in another if the connection breaks, provided that it is still the same one (`If-Match`).
+is refused by the store itself (`If-None-Match`). A file, or a range of it, is read in one request;
+after a seek or a broken connection another one continues (`Range`), provided that the file is still
+the same (`If-Match`).
 Region, credentials, endpoint and checksums are set by AWS's own variables.
 """
 
@@ -17,11 +18,11 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import urlsplit
 
 from boto3.session import Session  # pyright: ignore[reportMissingTypeStubs] it has none
@@ -42,10 +43,13 @@ from commerce_core.base.errors import (
     TooLarge,
     Unavailable,
 )
-from commerce_core.ports.files import FILE_KEY, StoredFile, check_file_key
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from commerce_core.ports.files import (
+    FILE_KEY,
+    FileRange,
+    StoredFile,
+    check_file_key,
+    check_range,
+)
 
 PART: Final = 8 << 20
 """Bytes of a part; more only where a file may be so large that it would take too many."""
@@ -74,6 +78,7 @@ _CUTS: Final = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
 _TAKEN: Final = (409, 412)
 _UNKNOWN: Final = 501
 _GONE: Final = 404
+_BEYOND: Final = 416
 _NOT_FILES: Final = ("NoSuchBucket", "NoSuchUpload")
 _KEYS: Final = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
 _REGION: Final = "Set AWS_REGION to the region of the bucket."
@@ -107,6 +112,10 @@ class _NotImplemented(Unavailable):
 
 class _Cut(Unavailable):
     """The connection broke, or nothing came any more."""
+
+
+class _BeyondEnd(Unavailable):
+    """A range that begins at the end of a file or behind it."""
 
 
 class S3Files:
@@ -221,10 +230,12 @@ class S3Files:
             return None
 
     @contextmanager
-    def open(self, key: str) -> Generator[BinaryIO]:
-        """Reading is Unavailable `file_replaced` where it would go on in another file."""
-        check_file_key(key)
-        with io.BufferedReader(_Body(self._place, key), BLOCK) as stream:
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Generator[BinaryIO]:
+        """Reading is Unavailable `file_replaced` if it would continue in another file."""
+        check_range(start, end)
+        body = _Body(self._place, check_file_key(key), start, end)
+        part = FileRange(start, body.end, body.read_at, body.close)
+        with io.BufferedReader(part, BLOCK) as stream:
             yield stream
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -300,54 +311,82 @@ class _Parts:
         return StoredFile(self._bytes, self._digest.hexdigest())
 
 
-class _Body(io.RawIOBase):
-    """The bytes of a file as they come; asks for the rest of them when the connection breaks."""
+class _Body:
+    """The bytes of one version of a file as they come, from `start` up to `end`.
 
-    def __init__(self, place: "_Place", key: str) -> None:
-        super().__init__()
+    Asks for the rest when the connection breaks, and for other bytes when another position is read.
+    """
+
+    def __init__(self, place: "_Place", key: str, start: int, end: int | None) -> None:
         self._place = place
         self._key = key
-        self._at = 0
+        self._at = start
         self._cuts = 0
         self._stream: Any = None
-        begun = place.ask("get_object", key)
+        self._etag = ""
+        self.end = start
+        with contextlib.suppress(_BeyondEnd):
+            self._begin(start, end)
+
+    def _begin(self, start: int, end: int | None) -> None:
+        """Opens the file; the answer names its size, and the first byte that it brings."""
+        # No range is empty, so instead of an empty one its first byte is asked for, and not read.
+        last = None if end is None else max(end, start + 1)
+        wanted = {} if start == 0 and end is None else _range(start, last)
+        begun = self._place.ask("get_object", self._key, **wanted)
         self._stream, self._etag = begun["Body"], begun["ETag"]
+        first = start if _begins_at(start, begun) else 0
+        size = first + int(begun["ContentLength"])
+        self.end = max(start, size if end is None else min(end, size))
+        if first != start and size > start:
+            self.close()
+            raise self._place.unavailable("reading", "a store that can't read a part of a file")
 
-    def readable(self) -> bool:
-        """It is, and that is all it is."""
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Reads what has come; zero only at the end of the file."""
+    def read_at(self, position: int, buffer: memoryview) -> int:
+        """Reads what has come at this position, which is before the end."""
+        if position != self._at:
+            self.close()
+            self._at = position
         while True:
             try:
-                with self._place.translated("reading", self._key):
-                    got: int = self._stream.readinto(buffer)
+                got = self._read(buffer)
             except _Cut:
-                self._resume()
+                self._pause()
                 continue
             self._cuts = 0
             self._at += got
             return got
 
-    def _resume(self) -> None:
-        """Asks for the rest, after a pause. It counts how often that helped nothing."""
-        self._stream.close()
+    def _read(self, buffer: memoryview) -> int:
+        if self._stream is None:
+            self._stream = self._rest()
+        with self._place.translated("reading", self._key):
+            got: int = self._stream.readinto(buffer)
+            if self._at + got == self.end:
+                # Nothing follows, and boto3 compares checksums only when it is asked for more.
+                self._stream.readinto(bytearray(1))
+        return got
+
+    def _pause(self) -> None:
+        """Waits before the rest is asked for, and counts how often that was of no use."""
+        self.close()
         self._cuts += 1
         if self._cuts >= TRIES:
             raise self._place.unavailable("reading", f"{TRIES} broken connections in a row")
         time.sleep(random.uniform(0, 0.1 * 2**self._cuts))  # noqa: S311 it spreads, it hides nothing
+
+    def _rest(self) -> Any:  # noqa: ANN401 - what boto3 reads from
+        """The bytes from the position on, of the version that was opened."""
+        wanted = _range(self._at, self.end)
         try:
-            rest = self._place.ask(
-                "get_object", self._key, Range=f"bytes={self._at}-", IfMatch=self._etag
-            )
-        except (Conflict, NotFound) as error:
+            rest = self._place.ask("get_object", self._key, IfMatch=self._etag, **wanted)
+        except (Conflict, NotFound, _BeyondEnd) as error:
             raise self._replaced() from error
         if rest["ETag"] != self._etag:
             raise self._replaced()
-        if not rest.get("ContentRange", "").startswith(f"bytes {self._at}-"):
+        if not _begins_at(self._at, rest):
             raise self._place.unavailable("reading", "a store that can't go on within a file")
-        self._stream = rest["Body"]
+        return rest["Body"]
 
     def _replaced(self) -> Unavailable:
         return Unavailable(
@@ -358,9 +397,19 @@ class _Body(io.RawIOBase):
 
     def close(self) -> None:
         """Gives up the connection, since what has not been read is still on its way."""
-        if self._stream is not None:
-            self._stream.close()
-        super().close()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+
+def _range(start: int, end: int | None) -> dict[str, str]:
+    """The header that asks for these bytes; in it the last byte is named, not the one behind."""
+    return {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+
+
+def _begins_at(start: int, answer: Mapping[str, Any]) -> bool:
+    """Whether an answer's first byte is that of this position."""
+    return str(answer.get("ContentRange", "")).startswith(f"bytes {start}-")
 
 
 class _Client(Protocol):
@@ -426,6 +475,8 @@ class _Place:
             return NotFound(f"There is no file {key}.")
         if status in _TAKEN:
             return _taken(key)
+        if status == _BEYOND:
+            return _BeyondEnd(*self._trouble(operation, code))
         if status == _UNKNOWN:
             return _NotImplemented(*self._trouble(operation, code))
         return self.unavailable(operation, code)
