@@ -135,6 +135,14 @@ class LegAlong:
         return _selected(rows, order), [*params, limit]
 
 
+def snapshot_of(leg: LegAlong) -> Query:
+    """The query of all rows of a leg, looked up as they are walked."""
+    condition, params = where(leg.conditions)
+    products = sql.SQL(SELECT).format(products=sql.SQL("products"))
+    order = sql.SQL(" ORDER BY ") + ordered(leg.order, descending=leg.descending)
+    return products + condition + order, params
+
+
 _ROWS: Final = "(SELECT p.* FROM products p{condition} ORDER BY {order} LIMIT %s)"
 
 
