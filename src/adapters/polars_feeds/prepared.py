@@ -20,11 +20,11 @@ from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.raw_records import without_end
 from commerce_core.parsing.reader import Opening, begin
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import RECORDS_OF_BATCH
 from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
-from commerce_core.parsing.returned_reports import without_end
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 

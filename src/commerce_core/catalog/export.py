@@ -17,8 +17,9 @@ from typing import Final, Literal, Protocol, cast
 from attrs import fields_dict, frozen
 
 from commerce_core.catalog.product import Product
+from commerce_core.parsing.delimited import written
+from commerce_core.parsing.formulas import escape_formula
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
-from commerce_core.parsing.returned_reports import escape_formula, written
 from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 
 ExportForm = Literal["csv", "ndjson"]
@@ -57,7 +58,7 @@ class ProductBatch(Protocol):
 
 
 class Snapshot(Protocol):
-    """Products as of one moment, in the order of their ids, to be taken once."""
+    """Products as of one moment, in the order of their ids; they are taken once, in one way."""
 
     def __iter__(self) -> Iterator[ProductBatch]:
         """The batches, of at most `PRODUCTS_OF_BATCH` products each, none of them empty."""

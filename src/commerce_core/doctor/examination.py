@@ -32,7 +32,9 @@ from commerce_core.doctor.mapping import choose_preset, suggest, understood
 from commerce_core.doctor.proposal import Finding, amended, fed_fields, findings
 from commerce_core.doctor.reading import Reading, gtin_notes
 from commerce_core.parsing.decoding import read_text
-from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records
+from commerce_core.parsing.formats import LONGEST_HEADER, open_records
+from commerce_core.parsing.json_lines import begins_json
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of, tidy_header
@@ -161,7 +163,7 @@ class _Examination:
         if self.refusal:
             return
         head = _head(self._text())
-        if head.lstrip(BLANKS).startswith("{"):
+        if begins_json(head):
             self.dialect = Dialect(None, ("it begins with a JSON object",), line_ends(head))
             return
         found = self._splittings = splittings(head)

@@ -51,7 +51,7 @@ class RejectReport:
         """
         opening = reading.opening
         width = len(opening.mapping.header)
-        write = RowWriter(feed_id, opening.delimiter, opening.header, width, found, alive)
+        write = RowWriter(feed_id, opening.format, opening.header, width, found, alive)
         return cls(reading, write, again)
 
     def stream(self) -> BinaryIO:

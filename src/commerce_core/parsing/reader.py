@@ -13,8 +13,10 @@ from attrs import evolve, field, frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import Text, read_text
-from commerce_core.parsing.formats import Accepts, RawRecord, open_records
+from commerce_core.parsing.delimited import Accepts
+from commerce_core.parsing.formats import Format, open_records
 from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
 from commerce_core.parsing.returned_reports import ReturnedReport
@@ -30,14 +32,14 @@ __all__ = ["Opening", "Reader", "Terms", "begin", "open_feed"]
 class Opening:
     """A feed whose header has been understood, its records still to come, and what reads them.
 
-    `text` knows the encoding; `delimiter` is None for JSONL; `mends` is the feed that a mended
+    `text` knows the encoding; `mends` is the feed that a mended
     report of rejected records says it came from. A file is `ours` where we wrote it, a report or an
     export: then its records aren't what stands in it, but what is left of that. `terms` are those
     by which they are read, with the profile in full.
     """
 
     text: Text
-    delimiter: str | None
+    format: Format
     mends: str | None
     ours: bool
     header: RawRecord
@@ -45,6 +47,11 @@ class Opening:
     mapping: HeaderMapping
     prepared: Iterator[Prepared]
     read: RecordReader
+
+    @property
+    def delimiter(self) -> str | None:
+        """What is between its cells; None for JSON lines."""
+        return self.format.delimiter
 
 
 @frozen
@@ -86,9 +93,9 @@ def begin(stream: BinaryIO, terms: Terms) -> Opening:
     opened = open_records(chain((head,), blocks), terms.profile.delimiter, _accepts(terms))
     header, records, mends = _header(opened.records), opened.records, None
     if exported:
-        export = ReturnedExport.in_header(header.cells or (), opened.delimiter)
+        export = ReturnedExport.in_header(header.cells or (), opened.format)
         header, records = export.strip(header), map(export.strip, records)
-    mended = ReturnedReport.in_header(header.cells or (), opened.delimiter)
+    mended = ReturnedReport.in_header(header.cells or (), opened.format)
     if mended is not None:
         terms, header = evolve(terms, mode="delta"), mended.strip(header)
         first = next(records, None)
@@ -98,7 +105,7 @@ def begin(stream: BinaryIO, terms: Terms) -> Opening:
     prepared = Grouping(mapping, terms.profile)(records)
     read = RecordReader(mapping, terms)
     ours = exported or mends is not None
-    return Opening(text, opened.delimiter, mends, ours, header, terms, mapping, prepared, read)
+    return Opening(text, opened.format, mends, ours, header, terms, mapping, prepared, read)
 
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping:
