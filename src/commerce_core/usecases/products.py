@@ -1,4 +1,4 @@
-"""Catalog: the products as they now stand."""
+"""Products: the catalog as it is now, as it was, and as a file."""
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,7 +22,7 @@ _ALL_ACTIVE: Final = ProductQuery()
 
 @frozen
 class Products:
-    """The products of all partners, or of the one who asks."""
+    """The products of all partners, or of the partner who asks."""
 
     _context: Context
 
@@ -34,10 +34,10 @@ class Products:
         sku: str | None = None,
         as_of: datetime | None = None,
     ) -> Product:
-        """The product of that id, or the partner's of that sku; removed ones too.
+        """The product with that id, or the partner's with that sku, even if it was removed.
 
-        `as_of` a moment it is what it was then, units on open orders left aside; NotFound before
-        its first version.
+        With `as_of`, as it was at that moment, without units on open orders; NotFound before its
+        first version.
         """
         with self._context.store.read_only() as unit:
             if product_id is None:
@@ -57,7 +57,7 @@ class Products:
         if then is None:
             raise NotFound(
                 f"There was no product {product.product_id} at {at.isoformat()}.",
-                "Its history tells when it was first published.",
+                "Its history shows when it was first published.",
                 code="not_yet",
             )
         return then
@@ -69,9 +69,9 @@ class Products:
         partner: str | None = None,
         as_of: datetime | None = None,
     ) -> Iterator[Product]:
-        """All products that fit, in the query's order, fetched page by page.
+        """All products that match, in the query's order, fetched page by page.
 
-        `as_of` a moment they are what they were then, by id.
+        With `as_of`, as they were at that moment, by id.
         """
         if as_of is not None:
             with self._context.store.begin() as unit:
@@ -89,7 +89,7 @@ class Products:
         count: bool = False,
         as_of: datetime | None = None,
     ) -> Listed[Product]:
-        """A page of the products that fit, in the query's order; `as_of` a moment by id."""
+        """A page of the products that match, in the query's order; with `as_of`, by id."""
         with self._context.store.begin() as unit:
             own = self._own_in(unit, query, partner)
             if as_of is None:
@@ -127,5 +127,5 @@ def _written(
 
 
 def _number_at(unit: UnitOfWork, at: datetime) -> int:
-    """The number of the last publication not after that moment, if all is known as of it."""
+    """The number of the last publication up to that moment, if its history is still kept."""
     return check_as_of(unit.versions.forgotten(), unit.publications.number_at(at))
