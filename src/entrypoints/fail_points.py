@@ -165,9 +165,9 @@ class _Files(_Port):
     """The place for files, which are read piece by piece."""
 
     @contextmanager
-    def open(self, key: str) -> Generator[BinaryIO]:
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Generator[BinaryIO]:
         self.point.passing("files.open.before")
-        with self.port.open(key) as stream:
+        with self.port.open(key, start, end) as stream:
             self.point.passing("files.open.after")
             yield cast("BinaryIO", _Stream(self.point, stream))
 

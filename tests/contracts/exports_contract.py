@@ -10,7 +10,14 @@ from typing import Any, get_args
 
 import pytest
 
-from commerce_core.catalog.export import HEADER, ExportForm, blocks_of
+from commerce_core.catalog.export import (
+    HEADER,
+    PRODUCTS_OF_BATCH,
+    WRITERS,
+    ExportForm,
+    ProductSnapshot,
+    write,
+)
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.ports.store import Store
 from commerce_core.schema.record import Record
@@ -50,8 +57,17 @@ def nasty_records() -> list[Record]:
 
 
 def exported(store: Store, form: ExportForm, **filters: Any) -> bytes:  # noqa: ANN401
-    with store.export(ProductQuery(**filters), form) as blocks:
-        return b"".join(blocks)
+    with store.snapshot(ProductQuery(**filters)) as snapshot:
+        return b"".join(write(snapshot, form))
+
+
+def taken(store: Store, **filters: Any) -> list[Product]:  # noqa: ANN401
+    with store.snapshot(ProductQuery(**filters)) as snapshot:
+        return [product for batch in snapshot for product in batch]
+
+
+def by_the_core(products: Sequence[Product], form: ExportForm) -> bytes:
+    return b"".join(write(ProductSnapshot(products), form))
 
 
 def kept(store: Store, **filters: Any) -> Sequence[Product]:  # noqa: ANN401
@@ -75,7 +91,7 @@ class TestExports:
     @pytest.mark.parametrize("status", ["active", "removed", "all"])
     def test_a_csv_is_written_as_the_core_does(self, store: Store, nasty: None, status: str):
         """To the byte, products in the order of their ids."""
-        written = b"".join(blocks_of(kept(store, status=status), "csv"))
+        written = by_the_core(kept(store, status=status), "csv")
         assert exported(store, "csv", status=status) == written
         rows = list(csv.reader(io.StringIO(written.decode(), newline="")))
         assert rows[0] == list(HEADER)
@@ -91,7 +107,7 @@ class TestExports:
             # Names of the partner's own attributes have no order.
             return [(k, sorted(v) if k == "attributes" and v else v) for k, v in pairs]
 
-        written = objects(b"".join(blocks_of(kept(store, status="all"), "ndjson")))
+        written = objects(by_the_core(kept(store, status="all"), "ndjson"))
         found = objects(exported(store, "ndjson", status="all"))
         assert list(map(tidied, found)) == list(map(tidied, written))
 
@@ -99,6 +115,7 @@ class TestExports:
         """What is exported is what a list with the same filters has."""
         for filters in ({"q": "hi"}, {"sellable": False}, {"currency": "JPY"}, {"skus": ("bare",)}):
             ids = [product.product_id for product in kept(store, **filters)]
+            assert [product.product_id for product in taken(store, **filters)] == ids
             lines = exported(store, "ndjson", **filters).splitlines()
             assert [json.loads(line)["product_id"] for line in lines] == ids
             assert ids
@@ -116,7 +133,8 @@ class TestExports:
             record(n + 2, f"S-{n}", brand="before", description="x" * 500) for n in range(900)
         ]
         samples.publish(store, source, *offers)
-        with store.export(ProductQuery(), form) as blocks:
+        with store.snapshot(ProductQuery()) as snapshot:
+            blocks = write(snapshot, form)
             first = next(blocks)
             if form == "csv":
                 first += next(blocks)
@@ -128,6 +146,38 @@ class TestExports:
     def test_an_export_may_be_left_early(self, store: Store, nasty: None):
         """Whoever takes a few blocks only disturbs nobody."""
         for _ in range(6):
-            with store.export(ProductQuery(), "csv") as blocks:
-                next(blocks)
+            with store.snapshot(ProductQuery()) as snapshot:
+                next(write(snapshot, "csv"))
+            with store.snapshot(ProductQuery()) as snapshot:
+                next(iter(snapshot))
         assert exported(store, "csv")
+
+    @pytest.mark.parametrize("status", ["active", "removed", "all"])
+    def test_a_snapshot_has_the_products_that_a_list_has(
+        self, store: Store, nasty: None, status: str
+    ):
+        """Every value of each of them, in the order of their ids."""
+        assert taken(store, status=status) == list(kept(store, status=status))
+
+    def test_a_snapshot_is_of_one_moment(self, store: Store):
+        """A feed that is applied between two batches is in neither; batches have a limit."""
+        _, source = samples.settled(store)
+        offers = [record(n + 2, f"S-{n}", brand="before") for n in range(2 * PRODUCTS_OF_BATCH + 1)]
+        samples.publish(store, source, *offers)
+        with store.snapshot(ProductQuery()) as snapshot:
+            batches = iter(snapshot)
+            found = [next(batches)]
+            samples.publish(store, source, record(2, "S-0", brand="after"))
+            found += batches
+        assert [len(batch) for batch in found] == [PRODUCTS_OF_BATCH, PRODUCTS_OF_BATCH, 1]
+        assert {product.brand for batch in found for product in batch} == {"before"}
+        assert [p.brand for p in taken(store)].count("after") == 1
+
+    @pytest.mark.parametrize("form", FORMS)
+    def test_batches_are_written_as_the_store_writes_them(
+        self, store: Store, nasty: None, form: ExportForm
+    ):
+        """A writer needs nothing but the batches."""
+        with store.snapshot(ProductQuery(status="all")) as snapshot:
+            written = b"".join(WRITERS[form](snapshot))
+        assert written == by_the_core(kept(store, status="all"), form)

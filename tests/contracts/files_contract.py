@@ -10,6 +10,7 @@ A test module takes it in, and provides the fixture `files`: an empty place for 
 
 import hashlib
 import io
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -80,6 +81,45 @@ class TestFiles:
         body = random.Random(size).randbytes(size)
         assert put(files, "raw/a", Upload(body)) == StoredFile(size, sha256(body))
         assert content(files, "raw/a") == body
+
+    @pytest.mark.parametrize("size", [0, 1, 1_000_000])
+    def test_a_range_is_read_by_itself(self, files: Files, size: int):
+        """`open` gives the bytes from `start` up to `end`, and what there is of them at the end."""
+        body = random.Random(size).randbytes(size)
+        put(files, "raw/a", body)
+        places = (0, 1, 2, 262_144, 999_999, 1_000_000, 1_000_001, 5_000_000)
+        for start, end in itertools.product(places, (*places, None)):
+            if end is None or start <= end:
+                with files.open("raw/a", start, end) as stream:
+                    assert stream.read() == body[start:end], (start, end)
+                    assert stream.read(1) == b""
+
+    @pytest.mark.parametrize(("start", "end"), [(0, None), (1_000, None), (1_000, 900_000)])
+    def test_a_stream_goes_to_any_position(self, files: Files, start: int, end: int | None):
+        """Positions count from the first byte of the range; behind its end there is nothing."""
+        body = random.Random(9).randbytes(1_000_000)
+        put(files, "a", body)
+        wanted = io.BytesIO(body[start:end])
+        with files.open("a", start, end) as stream:
+            assert stream.seekable()
+            for step in range(40):
+                offset, whence = [(step * 37_813, 0), (-40_000, 2), (1, 1), (0, 0)][step % 4]
+                assert stream.seek(offset, whence) == wanted.seek(offset, whence)
+                assert stream.read(step * 1_000) == wanted.read(step * 1_000)
+                assert stream.tell() == wanted.tell()
+
+    @pytest.mark.parametrize(("start", "end"), [(-1, None), (-2, -1), (3, 2), (0, -1)])
+    def test_no_other_ranges_are_taken(self, files: Files, start: int, end: int | None):
+        """A range that begins before the file, or ends before it begins, is a ValueError."""
+        put(files, "a", b"12345")
+        with pytest.raises(ValueError, match="no range"), files.open("a", start, end):
+            pass
+
+    def test_a_range_of_no_file_isnt_found(self, files: Files):
+        """It is NotFound, an empty range too."""
+        for start, end in ((0, 0), (0, 5), (7, None)):
+            with pytest.raises(NotFound), files.open("none", start, end):
+                pass
 
     def test_the_digest_is_of_the_bytes(self, files: Files):
         """The SHA-256 is computed by us, of the very bytes."""

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 from commerce_core.base.errors import NotFound, TooLarge
-from commerce_core.ports.files import StoredFile, check_file_key
+from commerce_core.ports.files import StoredFile, check_file_key, check_range
 
 _BLOCK: Final = 1 << 16
 
 
 class MemoryFiles:
-    """Implements `commerce_core.ports.files.Files`; what it keeps is gone with the process."""
+    """Implements `commerce_core.ports.files.Files`; files are lost when the process ends."""
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
@@ -30,19 +30,20 @@ class MemoryFiles:
         return StoredFile(body.tell(), hashlib.sha256(body.getbuffer()).hexdigest())
 
     @contextmanager
-    def open(self, key: str) -> Generator[BinaryIO]:
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Generator[BinaryIO]:
         """A stream of its own for each reader."""
+        check_range(start, end)
         body = self._files.get(check_file_key(key))
         if body is None:
             raise NotFound(f"There is no file {key}.")
-        yield io.BytesIO(body)
+        yield io.BytesIO(body[start:end])
 
     def list(self, prefix: str) -> Iterator[str]:
-        """The keys as they were when the list was asked for."""
+        """The keys as they are when this is called."""
         return iter(sorted(key for key in tuple(self._files) if key.startswith(prefix)))
 
     def delete(self, key: str) -> None:
-        """Forgets a file; nothing happens if there is none."""
+        """Deletes a file; does nothing if there is none."""
         self._files.pop(check_file_key(key), None)
 
     def check(self) -> None:

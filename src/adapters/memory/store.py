@@ -1,7 +1,7 @@
 """A store of dicts under one lock, its units of work one after another."""
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 
 from attrs import frozen
@@ -17,7 +17,7 @@ from adapters.memory.reverts import Reverts
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
-from commerce_core.catalog.export import ExportForm, blocks_of
+from commerce_core.catalog.export import ProductSnapshot, Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.catalog.query import fitting
 from commerce_core.ports.runtime import Clock
@@ -63,12 +63,12 @@ class MemoryStore:
         return self.begin(dry_run=True)
 
     @contextmanager
-    def export(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
-        """Values never change, so what is kept now is what the file has."""
+    def snapshot(self, query: ProductQuery) -> Generator[Snapshot]:
+        """Values never change, so the snapshot is a list of those that are kept now."""
         with self.begin():
             shown = [as_shown(self._tables, row) for row in self._tables.products.values()]
         found = filter(fitting(query), shown)
-        yield blocks_of(sorted(found, key=lambda product: product.product_id), form)
+        yield ProductSnapshot(sorted(found, key=lambda product: product.product_id))
 
     def check(self) -> None:
         """Memory is always there."""

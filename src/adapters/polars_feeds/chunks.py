@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from commerce_core.parsing.decoding import Text, read_text, unpacked
-from commerce_core.parsing.formats import LONGEST_RECORD, RawRecord
+from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from commerce_core.parsing.reader import Reader
 
 CHUNK: Final = 1 << 23

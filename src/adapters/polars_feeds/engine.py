@@ -30,14 +30,16 @@ from adapters.polars_feeds.splitting import (
 from adapters.polars_feeds.tables import TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.parsing.decoding import OpenRaw, Text
+from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.formats import LONGEST_RECORD, read_delimited
 from commerce_core.parsing.grouping import Grouping, Skipping
+from commerce_core.parsing.raw_records import LONGEST_RECORD
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
-from commerce_core.parsing.reject_rows import Delimited, Rows, RowWriter
+from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.ports.engine import Reading
+from commerce_core.profiles.mapping import REPORT_COLUMNS
 
 _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
@@ -135,7 +137,8 @@ class PolarsReading:
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """Of what was kept; only what the comparison found elsewhere is read again."""
-        rows = ColumnWriter(write, Delimited.of(self._dialect.delimiter, self.header.raw))
+        form = Delimited(self._dialect.delimiter).rows(REPORT_COLUMNS, self.header.raw)
+        rows = ColumnWriter(write, form)
         kept = map(rows.completed, self._kept)
         for completed in in_order(
             kept, map(rows.completed, self._reread(again, rows.asked, write.alive))

@@ -9,11 +9,11 @@ from attrs import evolve, frozen
 
 from adapters.polars_feeds.kinds import canonical
 from adapters.polars_feeds.reject_buffer import REJECTS
-from commerce_core.parsing.formats import RawRecord, read_delimited
+from commerce_core.parsing.delimited import read_delimited
 from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.raw_records import RawRecord, without_end
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.reject_rows import summed_up
-from commerce_core.parsing.returned_reports import without_end
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record

@@ -12,7 +12,7 @@ from attrs import frozen
 from polars.exceptions import PolarsError
 
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.formats import read_delimited
+from commerce_core.parsing.delimited import read_delimited
 
 _TEXT: Final = pl.col("text")
 _CELLS: Final = pl.col("count")

@@ -22,11 +22,11 @@ from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.raw_records import without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
 from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
-from commerce_core.parsing.returned_reports import without_end
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 

@@ -10,7 +10,7 @@ from adapters.polars_feeds.parsing import MORE, cell
 from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import cut
 from adapters.polars_feeds.texts import behind, nulls, read_distinct
-from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import ragged
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.cells import read_sku

@@ -12,14 +12,10 @@ from attrs import define, field
 
 from adapters.polars_feeds.reject_buffer import REJECTS
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.formats import RawRecord
-from commerce_core.parsing.reject_rows import Delimited, Rows, RowWriter, also, overridden
-from commerce_core.parsing.returned_reports import (
-    BEGINNINGS,
-    escape_formula,
-    needs_escaping_pattern,
-    written,
-)
+from commerce_core.parsing.delimited import DelimitedRows, written
+from commerce_core.parsing.formulas import BEGINNINGS, escape_formula, needs_escaping_pattern
+from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.reject_rows import Rows, RowWriter, also, overridden
 from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, Problem
 
 _ERROR: Final = pl.Schema({
@@ -78,7 +74,7 @@ class ColumnWriter:
     """Writes the rows of one report of delimited text."""
 
     _by: RowWriter
-    _form: Delimited
+    _form: DelimitedRows
     _left_out: pl.Series = field(init=False)
     _found: pl.DataFrame = field(init=False)
 

@@ -15,8 +15,8 @@ from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.decoding import count_line_ends
-from commerce_core.parsing.formats import RawRecord, read_delimited
-from commerce_core.parsing.returned_reports import without_end
+from commerce_core.parsing.delimited import read_delimited
+from commerce_core.parsing.raw_records import RawRecord, without_end
 
 Mark = Callable[[pl.DataFrame], pl.DataFrame]
 """Adds to records of which product each is known to be: `upper`, `lower`, `number`."""

@@ -1,7 +1,7 @@
 """The store: a pool of connections, and units of work that are one transaction each."""
 
 import select
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from threading import BoundedSemaphore
@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from adapters.postgres.catalog.export import export
+from adapters.postgres.catalog.export import CatalogSnapshot
 from adapters.postgres.catalog.products import Products
 from adapters.postgres.catalog.publications import Publications
 from adapters.postgres.catalog.revert import Reverts
@@ -34,7 +34,7 @@ from adapters.postgres.connection.rows import Connection
 from adapters.postgres.connection.timeouts import as_before
 from adapters.postgres.migrations import migrate
 from commerce_core.base.errors import Unavailable
-from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.store import UnitOfWork
 
@@ -44,10 +44,14 @@ WAIT_FOR_CONNECTION: Final = 2.5
 """Seconds for which it waits. With the two below it answers, or not, within five seconds."""
 CONNECT_TIMEOUT: Final = 2
 
-MOST_EXPORTS: Final = 4
-"""Exports that can be under way at once in one process; the next one is refused."""
-EXPORT_TIMEOUT: Final = "15min"
-"""How long one may take, however slowly its file is taken."""
+MOST_SNAPSHOTS: Final = 4
+"""Snapshots that can be taken at once in one process; the next one is refused."""
+SNAPSHOT_SECONDS: Final = 15 * 60
+"""How long one may take, however slowly its products are taken."""
+
+_SNAPSHOT_LIMITS: Final = """
+    SELECT set_config('statement_timeout', %(limit)s, TRUE),
+           set_config('idle_in_transaction_session_timeout', %(limit)s, TRUE)"""
 
 CONNECTING: Final[Mapping[str, Any]] = {
     "application_name": "commerce",
@@ -139,7 +143,7 @@ class PostgresStore:
         `before_each`, for tests, is called before each statement.
         """
         self._conninfo = _address(conninfo)
-        self._exports = BoundedSemaphore(MOST_EXPORTS)
+        self._snapshots = BoundedSemaphore(MOST_SNAPSHOTS)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=_Session,
@@ -194,23 +198,22 @@ class PostgresStore:
             yield db
 
     @contextmanager
-    def export(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
-        """The products that fit, as a file, over a connection of its own.
+    def snapshot(self, query: ProductQuery) -> Generator[Snapshot]:
+        """The products that match, over a connection of its own.
 
-        Whoever takes the file may be slow, and nobody else should wait for a connection then.
+        They may be taken slowly, and no unit should wait for a connection in the meantime.
         """
-        if not self._exports.acquire(blocking=False):
+        if not self._snapshots.acquire(blocking=False):
             raise Unavailable(
-                f"{MOST_EXPORTS} exports are under way in this process.", "Try again in a moment."
+                f"{MOST_SNAPSHOTS} exports are under way in this process.", "Try again in a moment."
             )
         try:
             with translated(), psycopg.connect(self._conninfo) as db:
                 db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                limit = "SELECT set_config('statement_timeout', %s, TRUE)"
-                db.execute(limit, [EXPORT_TIMEOUT])
-                yield export(db, query, form)
+                db.execute(_SNAPSHOT_LIMITS, {"limit": f"{SNAPSHOT_SECONDS}s"})
+                yield CatalogSnapshot(db, query, SNAPSHOT_SECONDS)
         finally:
-            self._exports.release()
+            self._snapshots.release()
 
     @contextmanager
     def _connection(self) -> Generator[_Session]:

@@ -1,22 +1,25 @@
-"""Exports: products as a file, one after the other in the order of ids.
+"""Exports: the products of one moment as a file, in the order of their ids.
 
-As CSV it is a feed, which changes nothing where it comes back: the columns of a feed, and before
-them such as intake ignores. Removed products are in it as records that delete what is deleted. As
-NDJSON each line is what the API shows of a product.
+    Store.snapshot(query) ──> ProductBatch, ProductBatch, ... ──> writer ──> blocks of bytes
+
+A CSV is a feed, which changes nothing when it is loaded again: it has the columns of a feed, behind
+some that intake ignores. Removed products are records that delete what is already deleted. A line
+of NDJSON is a product as the API shows it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Final, Literal, cast
+from typing import Final, Literal, Protocol, cast
 
-from attrs import fields_dict
+from attrs import fields_dict, frozen
 
 from commerce_core.catalog.product import Product
+from commerce_core.parsing.delimited import written
+from commerce_core.parsing.formulas import escape_formula
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
-from commerce_core.parsing.returned_reports import escape_formula, written
 from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 
 ExportForm = Literal["csv", "ndjson"]
@@ -27,22 +30,89 @@ SHOWN: Final = (
     *(name for name in fields_dict(Product) if name not in HIDDEN),
     "sellable", "not_sellable_reason", "available",
 )  # fmt: skip
-"""What a line of NDJSON tells, in order."""
-GUARDED: Final = (
+"""The members of a line of NDJSON, in order."""
+FREE_TEXTS: Final = (
     "product_name", "group_id", "options", "description", "brand", "category", "mpn",
 )  # fmt: skip
-"""The fields that a partner writes freely, so that a formula may be in them; the sku is too."""
-_PRODUCTS_OF_BLOCK: Final = 500
+"""The fields in which a partner writes any text, so possibly a formula; the sku is one more."""
+PRODUCTS_OF_BATCH: Final = 1_000
+"""Products in one batch of a snapshot, at most."""
 
 
-def blocks_of(products: Iterable[Product], form: ExportForm) -> Iterator[bytes]:
-    """The file in blocks of bytes, UTF-8."""
-    left = iter(products)
-    line = csv_line if form == "csv" else json_line
-    if form == "csv":
-        yield f"{written(HEADER, ',')}\n".encode()
-    while block := list(islice(left, _PRODUCTS_OF_BLOCK)):
-        yield "".join(map(line, block)).encode()
+class ProductBatch(Protocol):
+    """Some products of a snapshot.
+
+    A batch that has them as columns offers these by `__arrow_c_stream__`, so that a writer of
+    columns makes no object per product: one column for each attribute of a product, by its name
+    and in that order; integers as int64, times as timestamps in UTC, `additional_image_urls` as
+    lists of texts, `attributes` as JSON, and all else as the text that NDJSON has, null for None.
+    """
+
+    def __len__(self) -> int:
+        """How many they are."""
+        ...
+
+    def __iter__(self) -> Iterator[Product]:
+        """The products, in the order of their ids."""
+        ...
+
+
+class Snapshot(Protocol):
+    """Products as of one moment, in the order of their ids; they are taken once, in one way."""
+
+    def __iter__(self) -> Iterator[ProductBatch]:
+        """The batches, of at most `PRODUCTS_OF_BATCH` products each, none of them empty."""
+        ...
+
+    def written(self, form: ExportForm) -> Iterator[bytes] | None:
+        """A faster way to exactly the bytes that `write` makes of the batches, if there is one."""
+        ...
+
+
+@frozen
+class ProductSnapshot:
+    """Implements `Snapshot` for products that are in memory, in order."""
+
+    _products: Sequence[Product]
+
+    def __iter__(self) -> Iterator[Sequence[Product]]:
+        left = iter(self._products)
+        while batch := list(islice(left, PRODUCTS_OF_BATCH)):
+            yield batch
+
+    def written(self, form: ExportForm) -> None:
+        """None: the writers of the core are the only way."""
+
+
+Writer = Callable[[Iterable[ProductBatch]], Iterator[bytes]]
+"""Turns batches into the blocks of a file, without keeping more than one of them."""
+
+
+def write(snapshot: Snapshot, form: ExportForm) -> Iterator[bytes]:
+    """The file in blocks of bytes, by the snapshot's own way if it has a faster one."""
+    blocks = snapshot.written(form)
+    return WRITERS[form](snapshot) if blocks is None else blocks
+
+
+def write_csv(batches: Iterable[ProductBatch]) -> Iterator[bytes]:
+    """A header, and each product as a record of a feed; in UTF-8."""
+    yield csv_header()
+    for batch in batches:
+        yield "".join(map(csv_line, batch)).encode()
+
+
+def write_ndjson(batches: Iterable[ProductBatch]) -> Iterator[bytes]:
+    """Each product as a JSON object on a line of its own; in UTF-8."""
+    for batch in batches:
+        yield "".join(map(json_line, batch)).encode()
+
+
+WRITERS: Final[Mapping[ExportForm, Writer]] = {"csv": write_csv, "ndjson": write_ndjson}
+
+
+def csv_header() -> bytes:
+    """The first line of a CSV."""
+    return f"{written(HEADER, ',')}\n".encode()
 
 
 def csv_line(product: Product) -> str:
@@ -62,17 +132,17 @@ def csv_line(product: Product) -> str:
 
 
 def sku_cell(sku: str) -> str:
-    """A sku as a cell: reading takes off one apostrophe, whosever it is."""
+    """A sku as a cell: reading strips one apostrophe, so one of the partner's own is doubled."""
     return escape_formula(f"'{sku}" if sku.startswith("'") else sku)
 
 
 def _cell(name: str, value: Value) -> str:
-    """A value as the reading of its field takes it."""
+    """A value in the form in which its field is read."""
     match value:
         case None:
             return ""
         case str():
-            return escape_formula(value) if name in GUARDED else value
+            return escape_formula(value) if name in FREE_TEXTS else value
         case Decimal():
             return f"{value:f}"
         case datetime():
@@ -86,7 +156,7 @@ def _cell(name: str, value: Value) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time as it is told everywhere."""
+    """A time as it is written everywhere: ISO 8601 in UTC."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

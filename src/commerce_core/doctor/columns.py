@@ -11,7 +11,7 @@ from commerce_core.base.money import find_currency
 from commerce_core.base.text import BLANKS, UNSTORABLE, squash
 from commerce_core.doctor.diagnosis import ColumnLook, Note
 from commerce_core.doctor.styles import day_of, style_of, written
-from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.schema.cells import EXPONENT, GTIN, INSTANT, gtin_fits
 from commerce_core.schema.fields import AVAILABILITIES

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from commerce_core.base.text import BLANKS, squash
-from commerce_core.parsing.formats import first_cells
+from commerce_core.parsing.delimited import first_cells
 from commerce_core.profiles.presets import PRESET_PROFILES
 from commerce_core.profiles.profile import DELIMITERS, Column
 from commerce_core.schema.fields import FIELDS

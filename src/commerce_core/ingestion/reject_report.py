@@ -51,7 +51,7 @@ class RejectReport:
         """
         header = reading.header
         width = len(header.mapping.header)
-        write = RowWriter(feed_id, header.delimiter, header.raw, width, found, alive)
+        write = RowWriter(feed_id, header.format, header.raw, width, found, alive)
         return cls(reading, write, again)
 
     def stream(self) -> BinaryIO:

@@ -1,7 +1,7 @@
 """From the bytes of a raw file to text: unpacked (gz, zip), decoded, and refused if it is neither.
 
-Everything is a stream of blocks, so memory stays flat, and what expands has limits on its size and
-on its ratio to what was sent.
+Everything is a stream of blocks, so memory stays flat. What an archive expands to is limited, in
+bytes and in proportion to what was sent.
 """
 
 import codecs
@@ -16,23 +16,23 @@ from attrs import frozen
 from commerce_core.base.errors import FileRefused
 
 OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
-"""Opens the bytes of a feed, from their beginning each time."""
+"""Opens the bytes of a feed, each time from the beginning."""
 
 BLOCK: Final = 1 << 18
-"""Bytes that are read, and at most expanded, at a time."""
+"""Bytes that are read at a time, and at most expanded."""
 MOST_EXPANDED: Final = 50 * 1024**3
 """Bytes that an archive may expand to."""
 HIGHEST_RATIO: Final = 250
-"""How many times its size an archive may expand to; product feeds stay below a tenth of it."""
+"""How many times its own size an archive may expand to; product feeds stay below a tenth."""
 _RATIO_COUNTS_FROM: Final = 2 * 1024**2
 _HEAD: Final = 4096
-"""Bytes by which a file is known to be text."""
+"""Bytes by which a file is recognised as text."""
 
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _ZIP_CENTRAL: Final = b"PK\x01\x02"
 _ZIP_DESCRIPTOR: Final = b"PK\x07\x08"
-_OF_SPREADSHEETS: Final = (b"[Content_Types].xml", b"_rels/.rels", b"mimetype", b"content.xml")
+_SPREADSHEET_FILES: Final = (b"[Content_Types].xml", b"_rels/.rels", b"mimetype", b"content.xml")
 _MARKS: Final = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -60,9 +60,9 @@ _MOST_CONTROLS: Final = 0.1
 def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
     """The text of a raw file, in blocks, without a byte order mark.
 
-    Its encoding is what its mark says, else UTF-8 wherever that is valid, else the declared one.
-    Raises FileRefused for an archive that is broken, too large or of several files, for what isn't
-    text, and for bytes that aren't of the encoding; it names the line.
+    Its encoding is that of its mark, or UTF-8 wherever that is valid, or the declared one. Raises
+    FileRefused for an archive that is broken, too large or has several files, for a file that isn't
+    text, and for bytes that aren't valid in the encoding; the refusal names the line.
     """
     blocks = unpacked(stream)
     first = next(blocks, b"")
@@ -71,12 +71,12 @@ def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
 
 
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a raw file, out of their archive; FileRefused if that can't be text."""
+    """The bytes of a raw file, out of their archive; FileRefused if they can't be text."""
     return _checked(_unpacked(_Source(stream)))
 
 
 class _Source:
-    """The bytes of a stream, some at a time, with a look at what comes next."""
+    """The bytes of a stream, some at a time; the next ones can be looked at before."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -84,7 +84,7 @@ class _Source:
         self.taken = 0
 
     def peek(self, count: int) -> bytes:
-        """Up to `count` bytes that come next, without taking them."""
+        """The next bytes, up to `count` of them, without taking them."""
         while len(self._ahead) < count and (block := self._stream.read(BLOCK)):
             self._ahead += block
         return self._ahead[:count]
@@ -97,11 +97,11 @@ class _Source:
         return taken
 
     def block(self) -> bytes:
-        """A block of what comes next; empty at the end."""
+        """The next block; empty at the end."""
         return self.take(BLOCK)
 
     def give_back(self, rest: bytes) -> None:
-        """Returns what was taken too much."""
+        """Puts back bytes that weren't needed."""
         self._ahead = rest + self._ahead
         self.taken -= len(rest)
 
@@ -119,13 +119,13 @@ def _gunzipped(source: _Source) -> Iterator[bytes]:
     """All members of a gzip file, one after the other."""
     while source.peek(2) == _GZIP:
         yield from _inflated(source, zlib.MAX_WBITS | 16)
-    while rest := source.block():  # Some pad the end with zeros.
+    while rest := source.block():  # Some writers pad the end with zeros.
         if rest.strip(b"\0"):
             raise _broken_archive("gzip")
 
 
 def _inflated(source: _Source, window: int) -> Iterator[bytes]:
-    """What a compressed stream expands to; the source then stands right behind it."""
+    """What a compressed stream expands to; afterwards the source is right behind it."""
     inflate, expanded = zlib.decompressobj(window), 0
     while not inflate.eof:
         packed = inflate.unconsumed_tail or source.block()
@@ -143,11 +143,11 @@ def _inflated(source: _Source, window: int) -> Iterator[bytes]:
 
 
 def _unzipped(source: _Source) -> Iterator[bytes]:
-    """The one file of a zip archive; folders, and what macOS puts beside it, don't count."""
+    """The only file of a zip archive; folders, and what macOS adds, don't count."""
     found = False
     while source.peek(4) == _ZIP:
         entry = _zip_entry(source)
-        if entry.is_beside:
+        if entry.is_extra:
             for _ in _zip_content(source, entry):
                 pass
         elif found:
@@ -171,7 +171,7 @@ def _zip_content(source: _Source, entry: "_ZipEntry") -> Iterator[bytes]:
 
 @frozen
 class _ZipEntry:
-    """A file in a zip archive; its checksum follows it where it is `described`."""
+    """A file in a zip archive; its checksum comes behind it if it is `described`."""
 
     name: bytes
     deflated: bool
@@ -180,14 +180,14 @@ class _ZipEntry:
     size: int
 
     @property
-    def is_beside(self) -> bool:
-        """Whether it is a folder, or nothing, or what macOS keeps of a file."""
-        nothing = not self.size and not self.described
-        return nothing or self.name.endswith(b"/") or self.name.startswith(b"__MACOSX/")
+    def is_extra(self) -> bool:
+        """Whether it is a folder, or empty, or what macOS adds to a file."""
+        empty = not self.size and not self.described
+        return empty or self.name.endswith(b"/") or self.name.startswith(b"__MACOSX/")
 
 
 def _zip_entry(source: _Source) -> _ZipEntry:
-    """The file that begins here (APPNOTE.TXT, 4.3.7)."""
+    """The entry that begins here (APPNOTE.TXT, 4.3.7)."""
     head = source.take(30)
     if len(head) < 30 or head[:4] != _ZIP:  # noqa: PLR2004 the length of a local file header
         raise _broken_archive("zip")
@@ -195,7 +195,7 @@ def _zip_entry(source: _Source) -> _ZipEntry:
     name = source.take(int.from_bytes(head[26:28], "little"))
     source.take(int.from_bytes(head[28:30], "little"))
     flags, method, crc, size = number
-    if name in _OF_SPREADSHEETS or name.startswith((b"xl/", b"docProps/")):
+    if name in _SPREADSHEET_FILES or name.startswith((b"xl/", b"docProps/")):
         raise FileRefused("not_text", "The file is a spreadsheet.", "Save it as CSV in UTF-8.")
     if flags & 1 or method not in (0, 8) or (not method and flags & 8):
         detail = "The zip archive is encrypted, or packed in a way that isn't read."
@@ -213,7 +213,7 @@ def _stored(source: _Source, size: int) -> Iterator[bytes]:
 
 
 def _zip_descriptor(source: _Source) -> int:
-    """The checksum that follows the data where the header didn't know it yet."""
+    """The checksum behind the data, of an entry whose header was written before it was known."""
     if source.peek(4) == _ZIP_DESCRIPTOR:
         source.take(4)
     crc = int.from_bytes(source.take(4), "little")
@@ -241,7 +241,7 @@ def _broken_archive(kind: str) -> FileRefused:
 
 
 def _checked(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks, of which the first is long enough to see whether the file is text."""
+    """The blocks, the first of them long enough to see whether the file is text."""
     head = b""
     for block in blocks:
         head += block
@@ -271,27 +271,27 @@ def _check_is_text(head: bytes) -> None:
 
 
 class Text:
-    """Text, by the mark or as UTF-8; as the declared encoding from the first byte that isn't.
+    """Text, decoded by its mark or as UTF-8; by the declared encoding from the first invalid byte.
 
-    Until then everything has to have been ASCII: a file that has both encodings is refused, since
-    one of them reads it wrongly. `encoding` is the one in which it has been read so far; `mark` are
-    the bytes of a byte order mark.
+    Everything before that byte must be ASCII: a file that has both encodings is refused, since
+    either of them would misread a part of it. `encoding` is the one used so far; `mark` has the
+    bytes of a byte order mark.
     """
 
     def __init__(
         self, blocks: Iterator[bytes], mark: bytes, declared: str | None, *,
         line: int = 1, ascii_so_far: bool = True,
     ) -> None:  # fmt: skip
-        """The blocks end with an empty one.
+        """The last block is empty.
 
-        They may begin further on in a file, on that line, all before having been UTF-8.
+        The blocks may begin in the middle of a file, on that line, if all before it was UTF-8.
         """
         self.mark = mark
         self.encoding = _MARKS.get(mark, "utf-8")
         self._text = self._decoded(blocks, declared, line, ascii_so_far=ascii_so_far)
 
     def __iter__(self) -> Iterator[str]:
-        """The blocks still to come."""
+        """The remaining blocks."""
         return self._text
 
     def __next__(self) -> str:
@@ -334,7 +334,7 @@ def _fallen_back(
 
 
 def count_line_ends(text: str) -> int:
-    """How many lines end in a text: LF, CRLF or CR."""
+    """The number of line ends in a text: LF, CRLF or CR."""
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 

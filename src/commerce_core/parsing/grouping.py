@@ -10,7 +10,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.formats import RawRecord
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Group, Profile
 from commerce_core.schema.record import Fate
@@ -75,7 +75,7 @@ class Grouping:
             return Prepared(raw, head=head)
         if not any(cell.strip(BLANKS) for cell in cells):
             return Prepared(raw, "blank", head=head)
-        reason = _ASIDE if raw.aside else self._reason_to_skip(cells)
+        reason = _ASIDE if raw.context_only else self._reason_to_skip(cells)
         return Prepared(raw, None if reason is None else "skipped", reason, head=head)
 
     def _reason_to_skip(self, cells: Sequence[str]) -> str | None:
@@ -97,7 +97,7 @@ class Grouping:
                     waiting = _with_picture(waiting, group.picture(cells))
                     folded.append(Prepared(raw, "folded"))
                     continue
-                ready = self.alone(raw.saying(group.completed(first, cells)), head)
+                ready = self.alone(raw.with_cells(group.completed(first, cells)), head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)

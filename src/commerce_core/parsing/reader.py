@@ -13,8 +13,10 @@ from attrs import evolve, field, frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import Text, read_text
-from commerce_core.parsing.formats import Accepts, RawRecord, open_records
+from commerce_core.parsing.delimited import Accepts
+from commerce_core.parsing.formats import Format, open_records
 from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
 from commerce_core.parsing.returned_reports import ReturnedReport
@@ -30,14 +32,14 @@ __all__ = ["Header", "Reader", "Terms", "open_feed"]
 class Header:
     """What a feed's header says, understood once for everything that is done with the feed.
 
-    `raw` is the record itself, without what a report or an export of ours puts in front; `mapping`
-    finds the fields in it. `delimiter` is None for JSONL. `terms` are those by which the records
-    are read, with the profile in full: a corrected report is a delta, and an export is canonical.
-    `corrects` is the feed whose rejected records come back, if the file is a corrected report.
+    `raw` is the record itself, without what a report or an export of ours puts in front, in its
+    `format`; `mapping` finds the fields in it. `terms` are those by which the records are read,
+    with the profile in full: a corrected report is a delta, and an export is canonical. `corrects`
+    is the feed whose rejected records come back, if the file is a corrected report.
     """
 
     raw: RawRecord
-    delimiter: str | None
+    format: Format
     mapping: HeaderMapping
     terms: Terms
     corrects: str | None
@@ -51,6 +53,11 @@ class Header:
     def is_ours(self) -> bool:
         """Whether we wrote the file: its records aren't what it contains, but what we unwrap."""
         return self.terms.exported or self.corrects is not None
+
+    @property
+    def delimiter(self) -> str | None:
+        """What is between its cells; None for JSON lines."""
+        return self.format.delimiter
 
 
 @frozen
@@ -93,9 +100,9 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     opened = open_records(chain((first_block,), blocks), terms.profile.delimiter, _accepts(terms))
     raw, records, corrects = _header(opened.records), opened.records, None
     if exported:
-        export = ReturnedExport.in_header(raw.cells or (), opened.delimiter)
+        export = ReturnedExport.in_header(raw.cells or (), opened.format)
         raw, records = export.strip(raw), map(export.strip, records)
-    report = ReturnedReport.in_header(raw.cells or (), opened.delimiter)
+    report = ReturnedReport.in_header(raw.cells or (), opened.format)
     if report is not None:
         terms, raw = evolve(terms, mode="delta"), report.strip(raw)
         first = next(records, None)
@@ -103,7 +110,7 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         records = map(report.strip, records if first is None else chain((first,), records))
     mapping = _understood(terms, raw.cells or (), raw.line)
     prepared = Grouping(mapping, terms.profile)(records)
-    header = Header(raw, opened.delimiter, mapping, terms, corrects)
+    header = Header(raw, opened.format, mapping, terms, corrects)
     return Reader(header, text, prepared, RecordReader(mapping, terms))
 
 

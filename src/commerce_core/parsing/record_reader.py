@@ -10,8 +10,8 @@ from attrs import frozen
 
 from commerce_core.base.money import Currency, find_currency
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.partners.partner import Partner
 from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation

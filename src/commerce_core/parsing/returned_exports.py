@@ -1,7 +1,7 @@
-"""Exported files come back: what an export puts around a feed's own cells, and its removal.
+"""Exports that come back as feeds: what they put around a feed's own cells is stripped.
 
-Some columns stand in front, and an apostrophe before each cell that a spreadsheet would run as a
-formula. Intake knows an export by its first column, takes both away, and reads the rest by the
+They have some columns in front, and an apostrophe before each cell that a spreadsheet would run as
+a formula. Intake recognises an export by its first column, removes both, and reads the rest by the
 canonical profile, whatever its source's own files are like.
 """
 
@@ -9,21 +9,23 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.formats import RawRecord
-from commerce_core.parsing.returned_reports import unescape_formula, written
+from commerce_core.parsing.delimited import Delimited
+from commerce_core.parsing.formats import Format
+from commerce_core.parsing.formulas import unescape_formula
+from commerce_core.parsing.raw_records import RawRecord
 
 EXPORT_COLUMNS: Final = (
     "_product_id", "_partner_id", "_partner_name", "_source_id", "_version", "_updated_at",
 )  # fmt: skip
-"""What an export puts in front of the columns of a feed."""
+"""The columns of an export in front of those of a feed."""
 _BEGINS: Final = re.compile(rf"(?:sep=.\s+)?\"?{EXPORT_COLUMNS[0]}\"?[,;\t|]")
 
 
 def begins_export(head: str) -> bool:
-    """Whether a text that begins so is an export of ours, be it saved again by a spreadsheet."""
+    """Whether a text that begins like this is an export, perhaps saved again by a spreadsheet."""
     return _BEGINS.match(head) is not None
 
 
@@ -32,19 +34,20 @@ class ReturnedExport:
     """Where an export's own columns are in one file."""
 
     _places: frozenset[int]
-    _delimiter: str
+    _format: Delimited
 
     @classmethod
-    def in_header(cls, header: Sequence[str], delimiter: str | None) -> "ReturnedExport":
-        """The columns of an export whose header this is."""
+    def in_header(cls, header: Sequence[str], format_: Format) -> "ReturnedExport":
+        """The columns of an export with that header."""
         names = [name.strip(BLANKS) for name in header]
         places = (index for index, name in enumerate(names) if name in EXPORT_COLUMNS)
-        return cls(frozenset(places), delimiter or ",")
+        delimited = format_ if isinstance(format_, Delimited) else Delimited(",")
+        return cls(frozenset(places), delimited)
 
     def strip(self, raw: RawRecord) -> RawRecord:
-        """The record without what the export put around it; a broken one stays as it is."""
+        """The record without what the export put around it; a broken one is returned as it is."""
         if raw.cells is None:
             return raw
         own = (cell for index, cell in enumerate(raw.cells) if index not in self._places)
         plain = [unescape_formula(cell) for cell in own]
-        return evolve(raw, cells=plain, sent=written(plain, self._delimiter))
+        return self._format.rewrite(raw, (), plain)

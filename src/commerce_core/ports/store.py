@@ -13,11 +13,11 @@ shortest example. Each method may raise Unavailable; other errors stand in its d
 feeds is a port as well, `engine.FeedEngine`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.activity import Audit, Events, Idempotency
 from commerce_core.ports.catalog import (
@@ -133,13 +133,11 @@ class Store(Protocol):
         """A unit in which nothing is written or locked, so that nothing has to end it."""
         ...
 
-    def export(
-        self, query: ProductQuery, form: ExportForm
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """All products that fit, as one file in blocks: what `export.blocks_of` makes, by id.
+    def snapshot(self, query: ProductQuery) -> AbstractContextManager[Snapshot]:
+        """All products that match, in batches, by id.
 
-        All of it is as of one moment, however slowly the blocks are taken; memory stays flat.
-        Unavailable also where too many exports are under way.
+        All of them are as of one moment, however slowly they are taken; memory stays flat.
+        Unavailable also if too many snapshots are being taken.
         """
         ...
 

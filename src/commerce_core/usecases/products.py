@@ -1,7 +1,7 @@
-"""Products: the catalog as it is, or was at a moment."""
+"""Products: the catalog as it is now, as it was, and as a file."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +10,7 @@ from attrs import frozen
 from commerce_core.base.errors import InvalidInput, NotFound
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.export import ExportForm, Snapshot, write
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.catalog.query import tidied
 from commerce_core.history.versions import check_as_of, past_query
@@ -104,11 +104,11 @@ class Products:
         form: ExportForm = "csv",
         partner: str | None = None,
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """All products that fit, by id, as a file in blocks of bytes, all as of one moment.
+        """All products that match, by id, as a file in blocks of bytes, all as of one moment.
 
-        As CSV the file is a feed. That of one source changes nothing when it is loaded again.
+        A CSV is a feed: that of one source changes nothing when it is loaded again.
         """
-        return self._context.store.export(self._own(query, partner), form)
+        return _written(self._context.store.snapshot(self._own(query, partner)), form)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         with self._context.store.read_only() as unit:
@@ -118,6 +118,14 @@ class Products:
         return tidied(self._context.own_in(unit, query, partner))
 
 
+@contextmanager
+def _written(
+    taken: AbstractContextManager[Snapshot], form: ExportForm
+) -> Generator[Iterator[bytes]]:
+    with taken as snapshot:
+        yield write(snapshot, form)
+
+
 def _number_at(unit: UnitOfWork, at: datetime) -> int:
-    """The number of the last publication not after that moment, if all is known as of it."""
+    """The number of the last publication up to that moment, if its history is still kept."""
     return check_as_of(unit.versions.forgotten(), unit.publications.number_at(at))

@@ -1,6 +1,6 @@
 """Exports from PostgreSQL: they take no connection from anybody, and are bounded in number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
 import psycopg
@@ -8,9 +8,9 @@ import pytest
 
 from adapters.postgres import PostgresStore
 from adapters.postgres.catalog.export import MOST_SHARED
-from adapters.postgres.store import MOST_EXPORTS
+from adapters.postgres.store import MOST_SNAPSHOTS
 from commerce_core.base.errors import Unavailable
-from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.export import ExportForm, Snapshot, write
 from commerce_core.catalog.product import ProductQuery
 from tests.contracts import samples
 from tests.contracts.samples import record
@@ -42,8 +42,8 @@ def test_an_export_is_the_same_however_much_was_published_since(
 
 
 def exported(store: PostgresStore, form: ExportForm) -> bytes:
-    with store.export(ProductQuery(), form) as blocks:
-        return b"".join(blocks)
+    with store.snapshot(ProductQuery()) as snapshot:
+        return b"".join(write(snapshot, form))
 
 
 def publish_for_others(db: psycopg.Connection, count: int) -> None:
@@ -78,8 +78,9 @@ def test_a_slow_export_takes_no_connection_from_others(database: str, large: Non
     """While one stands still, units go on, be it that the process has one connection for them."""
     with (
         closing(PostgresStore(database, most_connections=1)) as single,
-        single.export(ProductQuery(), "csv") as blocks,
+        single.snapshot(ProductQuery()) as snapshot,
     ):
+        blocks = write(snapshot, "csv")
         next(blocks)
         with single.begin() as unit:
             assert unit.products.count(ProductQuery()) == OFFERS
@@ -89,12 +90,11 @@ def test_a_slow_export_takes_no_connection_from_others(database: str, large: Non
 def test_so_many_exports_are_under_way_at_once(store: PostgresStore, large: None):
     """One more is refused, and taken when another has ended."""
     with ExitStack() as stack:
-        for _ in range(MOST_EXPORTS):
-            next(stack.enter_context(store.export(ProductQuery(), "ndjson")))
-        with pytest.raises(Unavailable), store.export(ProductQuery(), "csv"):
+        for _ in range(MOST_SNAPSHOTS):
+            next(write(stack.enter_context(store.snapshot(ProductQuery())), "ndjson"))
+        with pytest.raises(Unavailable), store.snapshot(ProductQuery()):
             pass
-    with store.export(ProductQuery(), "csv") as blocks:
-        assert next(blocks)
+    assert exported(store, "csv")
 
 
 def test_an_export_whose_connection_ends_breaks_off(
@@ -102,23 +102,37 @@ def test_an_export_whose_connection_ends_breaks_off(
 ):
     """It is Unavailable, never a file that ends as if it were whole."""
     with pytest.raises(Unavailable):
-        take_cut_off(store, connect())
-    with store.export(ProductQuery(), "csv") as blocks:
-        assert next(blocks)
+        take_cut_off(store, connect(), lambda snapshot: write(snapshot, "csv"))
+    with pytest.raises(Unavailable):
+        take_cut_off(store, connect(), iter)
+    assert exported(store, "csv")
 
 
-def take_cut_off(store: PostgresStore, db: psycopg.Connection) -> None:
-    """Takes an export whose connection is ended after its first blocks."""
-    with store.export(ProductQuery(), "csv") as blocks:
+def take_cut_off(
+    store: PostgresStore, db: psycopg.Connection, by: Callable[[Snapshot], Iterator[object]]
+) -> None:
+    """Takes a snapshot whose connection is ended after its first blocks."""
+    with store.snapshot(ProductQuery()) as snapshot:
+        blocks = by(snapshot)
         next(blocks)
         next(blocks)
         db.execute(
             """
             SELECT pg_terminate_backend(pid)
             FROM pg_stat_activity
-            WHERE query LIKE '%COPY (SELECT%' AND datname = current_database()
-              AND pid <> pg_backend_pid()
+            WHERE (query LIKE '%COPY (SELECT%' OR query LIKE '%FROM "snapshot"%')
+              AND datname = current_database() AND pid <> pg_backend_pid()
             """
         )
         for _ in blocks:
+            pass
+
+
+def test_a_snapshot_that_is_taken_too_slowly_ends(
+    store: PostgresStore, large: None, monkeypatch: pytest.MonkeyPatch
+):
+    """It doesn't keep its moment, and all that was deleted since, for ever."""
+    monkeypatch.setattr("adapters.postgres.store.SNAPSHOT_SECONDS", 0)
+    with pytest.raises(Unavailable), store.snapshot(ProductQuery()) as snapshot:
+        for _ in snapshot:
             pass

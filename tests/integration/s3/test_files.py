@@ -1,5 +1,6 @@
 """Files in S3: the contract of a place for files, and what only a store on a network promises."""
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -16,6 +17,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import botocore.loaders
 import pytest
@@ -48,6 +50,10 @@ SLOW_DOWN = (
 NOT_IMPLEMENTED = (
     b"HTTP/1.1 501 Not Implemented\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n"
     b"<Error><Code>NotImplemented</Code><Message>A header you provided ...</Message></Error>"
+)
+WITH_CHECKSUM_OF_ABD = (
+    b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 3\r\nConnection: close\r\n'
+    b"x-amz-checksum-crc32: %b\r\n\r\nabc" % base64.b64encode(crc32(b"abd").to_bytes(4, "big"))
 )
 
 
@@ -284,6 +290,42 @@ class TestReading:
         assert refused.value.code == "file_replaced"
         assert begun == self.BODY[:1000]
 
+    @pytest.mark.parametrize("replacement", [BODY[::-1], BODY[:1000], None])
+    def test_a_file_that_is_replaced_between_two_places_is_never_mixed(
+        self, files: Files, behind: Client, prefix: str, replacement: bytes | None
+    ):
+        """Who goes to another position reads the version that was opened, or is refused."""
+        put(files, "a", self.BODY)
+        with files.open("a", 500, 1_999_000) as stream:
+            assert stream.read(10) == self.BODY[500:510]
+            stream.seek(-10, io.SEEK_END)
+            assert stream.read() == self.BODY[1_998_990:1_999_000]
+            files.delete("a")
+            if replacement is not None:
+                behind.put_object(Bucket=BUCKET, Key=f"{prefix}/a", Body=replacement)
+            stream.seek(700_000)
+            with pytest.raises(Unavailable) as refused:
+                stream.read(10)
+        assert refused.value.code == "file_replaced"
+
+    def test_a_range_is_taken_up_where_its_connection_broke(self, wire: Proxy, files: Files):
+        """Its bytes come once each, and none that follow it."""
+        put(files, "a", self.BODY)
+        wire.cuts.extend([700, 300_000, 1_000])
+        with files.open("a", 100_000, 1_900_000) as stream:
+            assert stream.read() == self.BODY[100_000:1_900_000]
+        assert wire.cuts == []
+
+    def test_bytes_that_changed_on_their_way_are_refused(
+        self, wire: Proxy, prefix: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        """If the store sends a checksum, the last bytes of a file are given only if it matches."""
+        monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_supported")
+        files = S3Files(BUCKET, prefix)
+        wire.answers.append(WITH_CHECKSUM_OF_ABD)
+        with files.open("a") as stream, pytest.raises(Unavailable):
+            stream.read(3)
+
     def test_it_gives_up_after_five_breaks_in_a_row(
         self, wire: Proxy, files: Files, naps: list[float]
     ):
@@ -302,11 +344,12 @@ class TestReading:
         assert content(files, "a") == self.BODY[:500_000]
 
     def test_a_stream_is_read_as_any_other(self, files: Files):
-        """`open` gives what gzip, csv and the like can read, and only forward."""
+        """`open` gives what gzip, csv and the like can read."""
         put(files, "a", b"line 1\nline 2\n")
         with files.open("a") as stream:
             assert stream.readable()
-            assert not stream.seekable()
+            assert stream.seekable()
+            assert not stream.writable()
             assert stream.readline() == b"line 1\n"
             assert stream.read(100) == b"line 2\n"
         assert stream.closed

@@ -22,7 +22,7 @@ from adapters.polars_feeds import PolarsEngine, chunks, prepared, reject_buffer
 from adapters.polars_feeds.tables import Table
 from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.reject_report import RejectReport
-from commerce_core.parsing import formats
+from commerce_core.parsing import raw_records
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, IndexedFingerprints
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -551,8 +551,12 @@ def test_half_a_character_reads_alike(encoding: str):
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records may have fifty characters only."""
-    for module in ("commerce_core.parsing.formats", "adapters.polars_feeds.chunks",
-                   "adapters.polars_feeds.engine"):  # fmt: skip
+    for module in (
+        "commerce_core.parsing.raw_records",
+        "commerce_core.parsing.delimited",
+        "adapters.polars_feeds.chunks",
+        "adapters.polars_feeds.engine",
+    ):
         monkeypatch.setattr(f"{module}.LONGEST_RECORD", 50)
 
 
@@ -565,7 +569,7 @@ def test_records_beyond_any_length_are_refused_alike(short: None, length: int, s
 
 
 def test_a_longest_record_reads_alike():
-    body = b"sku,product_name\nA," + b"x" * formats.LONGEST_RECORD + b"\nB,Two\n"
+    body = b"sku,product_name\nA," + b"x" * raw_records.LONGEST_RECORD + b"\nB,Two\n"
     assert_alike(body, TERMS)
     assert_alike(body.replace(b"xx\n", b"\n"), TERMS)
 

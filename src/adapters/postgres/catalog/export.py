@@ -1,28 +1,40 @@
-"""Exports in SQL: what `commerce_core.catalog.export` writes, written by the database itself.
+"""Snapshots of the catalog: as products, and as files that the database itself writes.
 
-One COPY is one statement, and so sees one moment. Here the rows are bytes that pass by. What many
-products share, the name of a partner, the time of a publication, is written once, into an object in
-which each product looks it up: a join may lose the order, and sort everything once more. What isn't
-among so many is looked up along its key.
+The files are what `commerce_core.catalog.export` writes. One COPY is one statement, and here its
+rows are only bytes that pass through. What many products share, the name of a partner, the time of
+a publication, is written once, into an object in which each product looks it up: a join may lose
+the order, and sort everything once more. If there are too many of them, the others are looked up by
+their key.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from time import monotonic
 from typing import Final, LiteralString
 
+from attrs import frozen
 from psycopg import sql
+from psycopg.types.string import TextLoader
 
-from adapters.postgres.catalog.pages import by_id, is_walk, ordered
+from adapters.postgres.catalog.pages import LegAlong, by_id, is_walk, ordered, snapshot_of
 from adapters.postgres.collections.listing import walking, where
-from adapters.postgres.connection.rows import Connection
-from commerce_core.catalog.export import GUARDED, HEADER, SHOWN, ExportForm
-from commerce_core.catalog.product import ProductQuery
-from commerce_core.parsing.returned_reports import written
+from adapters.postgres.connection.rows import Connection, rows_of
+from commerce_core.base.errors import Unavailable
+from commerce_core.catalog.export import (
+    FREE_TEXTS,
+    HEADER,
+    PRODUCTS_OF_BATCH,
+    SHOWN,
+    ExportForm,
+    csv_header,
+)
+from commerce_core.catalog.product import Product, ProductQuery
 
 _BLOCK: Final = 1 << 16
+_PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
 
-# The escapes of `parsing.returned_reports`. Few texts need them: the first character decides most.
-_GUARD: Final = r"""
+# `parsing.formulas.escape_formula` in SQL. Few texts need it: the first character decides most.
+_ESCAPED: Final = r"""
     CASE
         WHEN ascii({text}) IN (9, 10, 13, 39, 43, 45, 61, 64, 65291, 65293, 65309, 65312)
              AND {text} ~ '^''*[-+=@\t\r\n\uff0b\uff0d\uff1d\uff20]'
@@ -30,7 +42,7 @@ _GUARD: Final = r"""
         THEN '''' || {text}
         ELSE {text}
     END"""
-# Reading takes one apostrophe off a sku, whosever it is.
+# `catalog.export.sku_cell` in SQL.
 _SKU: Final = "(CASE WHEN ascii(p.sku) = 39 THEN '''' || p.sku ELSE p.sku END)"
 _MOMENT: Final = """
     CASE
@@ -51,7 +63,7 @@ _REASON: Final = """
              AND coalesce(p.availability, '') NOT IN ('preorder', 'backorder')
         THEN 'no_stock'
     END"""
-# The greatest of nothing and 0 would be 0.
+# The greatest of NULL and 0 would be 0.
 _AVAILABLE: Final = """
     (CASE WHEN p.quantity IS NOT NULL THEN greatest(0, p.quantity - coalesce(h.units, 0)) END)"""
 
@@ -60,8 +72,8 @@ def _column(name: str) -> sql.Composable:
     return sql.Identifier("p", name)
 
 
-def _guarded(text: sql.Composable) -> sql.Composable:
-    return sql.SQL(_GUARD).format(text=text)
+def _escaped(text: sql.Composable) -> sql.Composable:
+    return sql.SQL(_ESCAPED).format(text=text)
 
 
 def _moment(time: sql.Composable) -> sql.Composable:
@@ -73,7 +85,7 @@ def _id(uuid: LiteralString, prefix: LiteralString) -> sql.Composable:
 
 
 MOST_SHARED: Final = 10_000
-"""Partners, and latest publications, that are written once; any others are, product by product."""
+"""Partners, and latest publications, that are written once; others are, product by product."""
 _OF_PARTNER: Final = """
     coalesce(
         (SELECT jsonb_object_agg(partner_id, {text})
@@ -111,17 +123,17 @@ _TIMES: Final[Mapping[str, sql.Composable]] = {
 }
 _CELLS: Final[Mapping[str, sql.Composable]] = {
     **_TIMES,
-    **{name: _guarded(_column(name)) for name in GUARDED},
+    **{name: _escaped(_column(name)) for name in FREE_TEXTS},
     **{f"_{name}": made for name, made in _IDS.items()},
-    "_partner_name": _of_partner(_guarded(sql.SQL("partner_name"))),
+    "_partner_name": _of_partner(_escaped(sql.SQL("partner_name"))),
     "_version": _column("version"),
     "_updated_at": _TIMES["updated_at"],
-    "sku": _guarded(sql.SQL(_SKU)),
+    "sku": _escaped(sql.SQL(_SKU)),
     "additional_image_urls": sql.SQL("array_to_string(p.additional_image_urls, ' ')"),
     "deleted": sql.SQL("CASE WHEN p.status = 'removed' THEN 'yes' END"),
 }
 _JSON: Final = "coalesce(to_json({})::text, 'null')"
-_JSON_TEXTS: Final = ("sku", *GUARDED, "product_url", "image_url", "additional_image_urls")
+_JSON_TEXTS: Final = ("sku", *FREE_TEXTS, "product_url", "image_url", "additional_image_urls")
 _NUMBERS: Final[Mapping[str, sql.Composable]] = {
     "quantity": _column("quantity"),
     "line": _column("line"),
@@ -138,7 +150,7 @@ _PLAIN_TEXTS: Final[Mapping[str, sql.Composable]] = {
 
 
 def _member(name: str) -> sql.Composable:
-    """The JSON of a member. Only what a partner writes freely is escaped, which takes long."""
+    """The JSON of a member. Only texts of the partner's own are escaped, since that takes long."""
     if name == "partner_name":
         return _of_partner(sql.SQL(_JSON).format(sql.SQL("partner_name")))
     if name in _JSON_TEXTS:
@@ -151,8 +163,8 @@ def _member(name: str) -> sql.Composable:
 
 _COPY_CSV: Final = """
     COPY (SELECT {shown} FROM products p{condition} ORDER BY {order}) TO STDOUT (FORMAT csv)"""
-# There are no control characters in JSON, so nothing is ever quoted. The reason is told twice, and
-# found once (OFFSET 0 makes the planner do so).
+# There are no control characters in JSON, so nothing is ever quoted. The reason is written twice,
+# and found once (OFFSET 0 makes the planner do so).
 _COPY_NDJSON: Final = """
     COPY (
         SELECT concat({shown})
@@ -163,26 +175,55 @@ _COPY_NDJSON: Final = """
     ) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"""
 
 
-def export(db: Connection, query: ProductQuery, form: ExportForm) -> Iterator[bytes]:
-    """The file in blocks; until the last one the connection is taken."""
-    leg = by_id(db, query, None)
-    condition, params = where(leg.conditions)
-    parts = {"condition": condition, "order": ordered(leg.order)}
-    if form == "csv":
-        yield f"{written(HEADER, ',')}\n".encode()
-        text = sql.SQL(_COPY_CSV).format(shown=_row(), **parts)
-    else:
-        text = sql.SQL(_COPY_NDJSON).format(shown=_object(), reason=sql.SQL(_REASON), **parts)
-    with (
-        walking(db) if is_walk(query) else nullcontext(),
-        db.cursor() as cursor,
-        cursor.copy(text, params) as rows,
-    ):
-        yield from _blocks(rows.read)
+@frozen
+class CatalogSnapshot:
+    """Implements `commerce_core.catalog.export.Snapshot` in a transaction that sees one moment.
+
+    Until the last batch or block the connection is taken, for no longer than `seconds`.
+    """
+
+    _db: Connection
+    _query: ProductQuery
+    _seconds: float
+
+    def __iter__(self) -> Iterator[Sequence[Product]]:
+        until = monotonic() + self._seconds
+        with (
+            walking(self._db) if is_walk(self._query) else nullcontext(),
+            self._db.cursor("snapshot", row_factory=_PRODUCTS) as cursor,
+        ):
+            cursor.adapters.register_loader("uuid", TextLoader)
+            cursor.execute(*snapshot_of(self._leg()))
+            while batch := cursor.fetchmany(PRODUCTS_OF_BATCH):
+                yield batch
+                if monotonic() > until:
+                    raise Unavailable(
+                        f"The products were not taken within {self._seconds:,.0f} seconds."
+                    )
+
+    def written(self, form: ExportForm) -> Iterator[bytes]:
+        """The file in blocks, as the database writes it."""
+        leg = self._leg()
+        condition, params = where(leg.conditions)
+        parts = {"condition": condition, "order": ordered(leg.order)}
+        if form == "csv":
+            yield csv_header()
+            text = sql.SQL(_COPY_CSV).format(shown=_row(), **parts)
+        else:
+            text = sql.SQL(_COPY_NDJSON).format(shown=_object(), reason=sql.SQL(_REASON), **parts)
+        with (
+            walking(self._db) if is_walk(self._query) else nullcontext(),
+            self._db.cursor() as cursor,
+            cursor.copy(text, params) as rows,
+        ):
+            yield from _blocks(rows.read)
+
+    def _leg(self) -> LegAlong:
+        return by_id(self._db, self._query, None)
 
 
 def _row() -> sql.Composable:
-    """The cells of a row, as they are made, or else as they are kept."""
+    """The cells of a row, as they are made, or as they are kept."""
     return sql.SQL(", ").join(_CELLS.get(name, _column(name)) for name in HEADER)
 
 
@@ -195,7 +236,7 @@ def _object() -> sql.Composable:
 
 
 def _blocks(read: Callable[[], bytes | bytearray | memoryview]) -> Iterator[bytes]:
-    """Rows put together, since they come one by one."""
+    """Rows joined, since they come one by one."""
     block = bytearray()
     while row := read():
         block += row

@@ -1,4 +1,4 @@
-"""Filters of products in SQL: exactly the products that `commerce_core.catalog.query` has fit."""
+"""Filters of products in SQL: they match exactly what `commerce_core.catalog.query` matches."""
 
 import re
 from collections.abc import Generator, Iterator
@@ -14,7 +14,7 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.catalog.query import too_broad
 from commerce_core.schema.cells import PATH
 
-# As in `Product.not_sellable_reason`. What is unknown of a product decides nothing, hence IS TRUE.
+# As in `Product.not_sellable_reason`. An unknown value decides nothing, hence IS TRUE.
 _SELLABLE: Final = """
     (p.status = 'active' AND p.price > 0
      AND p.availability IS DISTINCT FROM 'discontinued'
@@ -26,18 +26,18 @@ _SELLABLE: Final = """
               FROM held_units h
               WHERE h.partner_id = p.partner_id AND h.product_id = p.product_id
           ), 0)))"""
-# No pattern matches a blank, so none goes from one field into the next.
+# No pattern matches a blank, so no match spans two fields.
 _SEARCHED: Final = """
     concat_ws(' ', p.sku, p.product_name, p.brand, p.category, p.options, p.gtin, p.mpn)
     COLLATE "C" ~ %s"""
 SLOWEST: Final = "10s"
-"""How long a list may look for what fits, and a count count it, before they are too broad."""
+"""How long a list or a count may search before its filters are too broad."""
 _SPECIAL: Final = re.compile(r"[][\\.*+?{}()|^$]")
 
 
 def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
-    """What the filters of a query ask of a row `p`."""
-    # Where it isn't said whose sku it is, the primary key is asked for it once per partner.
+    """The conditions of a query's filters on a row `p`."""
+    # Without a partner, the primary key is searched once per partner.
     by_sku: LiteralString = "p.sku = ANY(%s)"
     if query.partner_id is None:
         by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
@@ -77,12 +77,12 @@ def _having(text: str) -> Iterator[Condition]:
 
 
 def _any_of(characters: str) -> str:
-    """A pattern of these; one that has several spellings is a letter, which isn't special."""
+    """A pattern for any of these; only letters have several, and no letter is special."""
     return f"[{characters}]" if len(characters) > 1 else _SPECIAL.sub(r"\\\g<0>", characters)
 
 
 def _of_feed(db: Connection, feed_id: str) -> Condition:
-    """The condition that the row's values came from a feed, be it that a revert brought them."""
+    """The condition that the row's values came from a feed, directly or by a revert."""
     rows = db.execute(
         """
         SELECT publication_id, EXISTS (SELECT FROM products WHERE origin_id = u.publication_id)
@@ -97,7 +97,7 @@ def _of_feed(db: Connection, feed_id: str) -> Condition:
             (p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL
              OR p.origin_id = ANY(%s::uuid[]))"""
         return either, [published, published]
-    # Looked up beforehand: a planner that sees which one it is knows whether it is large or small.
+    # Looked up beforehand: a planner that sees the publication knows how large it is.
     if len(published) == 1:
         return "p.publication_id = %s AND p.origin_id IS NULL", published
     return "p.publication_id = ANY(%s::uuid[]) AND p.origin_id IS NULL", [published]
@@ -105,7 +105,7 @@ def _of_feed(db: Connection, feed_id: str) -> Condition:
 
 @contextmanager
 def bounded(db: Connection, query: ProductQuery, what: str = "list") -> Generator[None]:
-    """Each statement inside takes no longer than `SLOWEST`; InvalidInput `too_broad` otherwise."""
+    """Limits each statement inside to `SLOWEST`; InvalidInput `too_broad` beyond that."""
     read = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, TRUE)"
     before = db.execute(read, [SLOWEST]).fetchone() or ("",)
     try:

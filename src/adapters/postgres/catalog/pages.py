@@ -1,9 +1,9 @@
 """Pages of products: which rows, in which order, and along which index they are walked.
 
-A page is read in legs, one after the other until it is full: where products may lack what they are
-sorted by, those that do are a leg of their own, last whichever the direction, which no index is for
-both. By id and by time a leg is walked along an index and reads little more than it gives; by
-anything else all that fits has to be looked at.
+A page is read in legs, one after the other until it is full: products that lack the value they are
+sorted by are a leg of their own, last in both directions, which no single index offers. By id and
+by time a leg is walked along an index and reads little more than it returns; by any other value all
+matching products are read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ SELECT_SHOWN: Final = """
                (SELECT o.feed_id FROM publications o WHERE o.publication_id = p.origin_id),
                u.feed_id
            ) AS feed_id"""
-"""What is read of a product, from a row `p` and its publication `u`."""
+"""The columns of a product, from a row `p` and its publication `u`."""
 SELECT: Final = (
     SELECT_SHOWN
     + """, coalesce(h.units, 0) AS reserved
@@ -41,7 +41,7 @@ SELECT: Final = (
     LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
 )
 
-# Of a text as many characters count as `sorting.SORTED_CHARACTERS` says.
+# Of a text only the first `sorting.SORTED_CHARACTERS` count.
 _SORTED_BY: Final[dict[SortBy, LiteralString]] = {
     "price": "p.price",
     "product_name": 'left(p.product_name, 100) COLLATE "C"',
@@ -59,7 +59,7 @@ class Leg(Protocol):
     """Some rows in an order."""
 
     def query(self, limit: int) -> Query:
-        """The query of its first rows. What is looked up is looked up for those alone."""
+        """The query of its first rows. Other tables are joined to those alone."""
         ...
 
 
@@ -98,8 +98,8 @@ def by_id(db: Connection, query: ProductQuery, after: Position | None) -> "LegAl
     return LegAlong([(_OF_PARTNER[query.order], place), *own], _BY_PARTNER, descending)
 
 
-# As a range: where a partner is equated the order of all partners' ids is as good to the planner,
-# and it would read past the others' where it takes them for few.
+# As a range: with `partner_id = ...` the planner may as well walk the ids of all partners, and read
+# past those of the others if it believes them to be few.
 _OF_PARTNER: Final[Mapping[str, LiteralString]] = {
     "asc": "(p.partner_id, p.product_id) > (%s, %s) AND p.partner_id <= %s",
     "desc": "(p.partner_id, p.product_id) < (%s, %s) AND p.partner_id >= %s",
@@ -121,7 +121,7 @@ def _beyond(
 
 @frozen
 class LegAlong:
-    """The rows that meet the conditions, in the order of columns, all in one direction."""
+    """The rows that meet the conditions, ordered by columns, all in one direction."""
 
     conditions: Sequence[Condition]
     order: tuple[LiteralString, ...]
@@ -135,17 +135,25 @@ class LegAlong:
         return _selected(rows, order), [*params, limit]
 
 
+def snapshot_of(leg: LegAlong) -> Query:
+    """The query of all rows of a leg, looked up as they are walked."""
+    condition, params = where(leg.conditions)
+    products = sql.SQL(SELECT).format(products=sql.SQL("products"))
+    order = sql.SQL(" ORDER BY ") + ordered(leg.order, descending=leg.descending)
+    return products + condition + order, params
+
+
 _ROWS: Final = "(SELECT p.* FROM products p{condition} ORDER BY {order} LIMIT %s)"
 
 
 def _by_time(db: Connection, query: ProductQuery, after: Position | None) -> "_LegByTime":
     descending = query.order == "desc"
-    # Time and partner are asked of publications, so that no other index looks like a way.
+    # Time and partner are conditions on publications, so that no other index looks suitable.
     own = conditions(db, evolve(query, updated_since=None, partner_id=None))
     publications: list[Condition] = [
         ("each.changes IS DISTINCT FROM 0", ()),
         *asked("each.partner_id = %s", maybe_digits(query.partner_id)),
-        # What a revert brought back is of the feed that it came from.
+        # Values that a revert brought back belong to the feed that they came from.
         *asked("(each.feed_id = %s OR each.kind <> 'feed')", maybe_digits(query.feed_id)),
         *asked(_NOT_BEFORE, query.updated_since),
     ]
@@ -157,7 +165,7 @@ def _by_time(db: Connection, query: ProductQuery, after: Position | None) -> "_L
     return _LegByTime(own, publications, descending)
 
 
-# Of the publication at the position what is beyond its ordinal, of each other all.
+# Of the publication at the position only what is beyond its ordinal; of any other all.
 _LATER: Final = "p.ordinal > CASE WHEN each.published_at = %s THEN %s ELSE %s END"
 _EARLIER: Final = "p.ordinal < CASE WHEN each.published_at = %s THEN %s ELSE %s END"
 # Times rise with numbers, by which publications are walked.
@@ -184,7 +192,7 @@ class _LegByTime:
         walked, more = where(self.publications)
         order = ordered(("each.number", "p.ordinal"), descending=self.descending)
         rows = sql.SQL(_OF_EACH_PUBLICATION).format(rows=rows, walked=walked, order=order)
-        # Not by the number of `u`: whoever may not sort would walk all publications for it.
+        # Not by the number of `u`: without sorting, all publications would be walked for it.
         shown = ordered(("p.number", "p.ordinal"), descending=self.descending)
         return _selected(rows, shown), [*params, limit, *more, limit]
 
@@ -218,21 +226,21 @@ _PASSED: Final = (
 
 
 def reading(db: Connection, query: ProductQuery) -> AbstractContextManager[None]:
-    """How a page is read: walked along an index, or for no longer than a list may take."""
+    """How a page is read: along an index, or for no longer than a list may take."""
     if is_walk(query):
         return walking(db, in_groups=query.sort_by == "updated_at")
     return bounded(db, query) if _may_take_long(query) else nullcontext()
 
 
 def is_walk(query: ProductQuery) -> bool:
-    """Whether its list is walked along an index, and passes over nothing."""
-    # What is found by sku or feed isn't in the order of ids, and is sorted.
+    """Whether its list is walked along an index, and passes over no product."""
+    # Products found by sku or feed aren't in the order of ids, and are sorted.
     looked_up = query.skus or (query.feed_id is not None and query.sort_by == "product_id")
     return not (looked_up or _may_take_long(query))
 
 
 def _may_take_long(query: ProductQuery) -> bool:
-    """Whether products may have to be passed over that aren't shown."""
+    """Whether products may have to be passed over that don't match."""
     if query.sort_by not in WALKED or query.status == "removed":
         return True
     passed = (*_PASSED, "updated_since") if query.sort_by == "product_id" else _PASSED

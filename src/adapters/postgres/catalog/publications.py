@@ -31,9 +31,9 @@ class Publications:
     _db: Connection
 
     def add(self, publication: Publication, at: datetime) -> Publication:
-        """Keeps it with the next number."""
+        """Stores it with the next number."""
         # The clock's row stays locked until the commit, so numbers have no gaps and the order of
-        # commits. A sequence has neither: it counts what is rolled back too, and hands out early.
+        # commits. A sequence guarantees neither: it also counts what is rolled back.
         row = self._db.execute(
             """
             WITH tick AS (
@@ -77,7 +77,7 @@ class Publications:
         return {publication.publication_id: publication for publication in found}
 
     def of_feed(self, feed_id: str) -> Sequence[Publication]:
-        """All that applied this feed or reverted it."""
+        """All publications that applied this feed or reverted it."""
         query = _SELECT + " WHERE feed_id = %s ORDER BY number"
         return fetch(self._db, _PUBLICATIONS, query, [digits(feed_id)])
 
@@ -88,7 +88,7 @@ class Publications:
 
     def number_at(self, at: datetime | None = None) -> int:
         """The number of the last publication not after that moment."""
-        # Numbers and times rise together, so the first row backwards that fits is the one.
+        # Numbers and times rise together, so the first match backwards is the one.
         row = self._db.execute(
             """
             SELECT number

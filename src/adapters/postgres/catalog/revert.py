@@ -2,7 +2,7 @@
 
     undoing    every product that changes, with the version whose values it gets (NULL: removed)
 
-Whatever the planner is asked here costs what these publications wrote, not what the catalog is.
+Each statement costs what these publications wrote, however large the catalog is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _KEPT: Final = rows_of(Kept)
 _IS_OF: Final[LiteralString] = """
     ({0}.publication_id = ANY(%(undone)s::uuid[])
      OR ({0}.origin_id IS NOT NULL AND {0}.origin_id = ANY(%(undone)s::uuid[])))"""
-_SAYS: Final = ("status", "source_id", *PRODUCT_FIELDS)
+_VALUES: Final = ("status", "source_id", *PRODUCT_FIELDS)
 
 
 @define
@@ -52,7 +52,7 @@ class Reverts:
         return self._plan
 
     def apply(self, plan: RevertPlan, publication: Publication) -> int:
-        """Does what the last plan says."""
+        """Applies the last plan."""
         if plan is not self._plan:
             raise ValueError("only the last plan of this unit can be applied")
         self._plan = None
@@ -73,12 +73,12 @@ def _is_of(row: LiteralString) -> sql.Composable:
 
 
 def _row(row: LiteralString) -> sql.Composable:
-    """What a version says, to be compared with another."""
-    return sql.SQL(", ").join(sql.Identifier(row, name) for name in _SAYS)
+    """The values of a version, to be compared with those of another."""
+    return sql.SQL(", ").join(sql.Identifier(row, name) for name in _VALUES)
 
 
 def _decide(db: Connection, params: Mapping[str, Any]) -> None:
-    """Keeps each product whose live version is undone, unless it is as it was before."""
+    """Collects each product whose live version is undone, and whether that changes it."""
     query = """
         CREATE TEMPORARY TABLE undoing ON COMMIT DROP AS
         SELECT p.product_id, former.version AS target,
@@ -126,7 +126,7 @@ def _count(db: Connection, params: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _kept() -> sql.Composable:
-    """Products that were changed since."""
+    """Products that were changed later."""
     query = """(
         SELECT p.product_id, p.sku, p.version, p.publication_id, p.origin_id
         FROM products p
@@ -170,7 +170,7 @@ def _keep_history(db: Connection, params: Mapping[str, Any]) -> None:
 
 
 def _undo(db: Connection, params: Mapping[str, Any]) -> None:
-    """Gives each product what it was; one that wasn't there keeps its values and is removed."""
+    """Restores each product's former values; one that didn't exist keeps its values, removed."""
     values = sql.SQL(", ").join(
         sql.SQL("{0} = CASE WHEN u.target IS NULL THEN p.{0} ELSE former.{0} END").format(
             sql.Identifier(name)

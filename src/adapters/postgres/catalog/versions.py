@@ -1,7 +1,7 @@
 """Versions in PostgreSQL: live products and their predecessors, read as the stream of changes.
 
-A page of the stream is read publication by publication along their numbers, and of each along the
-ordinals of what it wrote. So a page costs the same wherever it lies, however much was published.
+A page of the stream is read publication by publication along their numbers, and within each along
+the ordinals of what it wrote. So each page costs the same, however much was published.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ from commerce_core.history.versions import (
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
 _MOST_PUBLICATIONS: Final = 200
-"""Publications whose versions are looked for by one statement."""
+"""Publications whose versions are read by one statement."""
 
 
 def _version(row: dict[str, Any]) -> Version:
@@ -115,7 +115,7 @@ _KINDS: Final[Mapping[ChangeKind, LiteralString]] = {
     "updated": f"p.version > 1 AND p.status = 'active' AND NOT {_GONE_BEFORE}",
 }
 _IN_CATALOG: Final[LiteralString] = " AND p.status = 'active'"
-# Where one feed was applied several times, what counts is what it wrote last of a product.
+# If a feed was applied several times, what it wrote last of a product counts.
 _LAST_OF_FEED: Final[LiteralString] = """ AND p.status = 'active' AND NOT EXISTS (
         SELECT
         FROM (
@@ -144,8 +144,8 @@ class Versions:
     _db: Connection
 
     def changes(self, query: ChangeQuery, after: Position, limit: int) -> Page[Version]:
-        """The first versions that fit behind that position."""
-        # Read first: whatever has a number by now is seen by all statements that follow.
+        """The first matching versions behind that position."""
+        # Read first: what has a number by now is visible to all statements that follow.
         (latest,) = self._db.execute(
             "SELECT coalesce(max(number), 0) FROM publications"
         ).fetchone() or (0,)
@@ -161,7 +161,7 @@ class Versions:
         return first_changes(found, limit, latest)
 
     def _made(self, query: ChangeQuery, number: int, latest: int, wanted: int) -> list[_Made]:
-        """The publications from that number on: as many as it takes for so many changes."""
+        """The publications from that number on, as many as `wanted` changes may need."""
         condition, params = where(
             [
                 *asked("number >= %s", number),
@@ -196,8 +196,8 @@ class Versions:
         )
 
     def forget(self, number: int, at: datetime) -> int:
-        """Forgets the versions that were no longer live by that publication."""
-        # Nobody else writes to these rows, so however long it takes nobody waits for it.
+        """Deletes the versions already superseded at that publication, and returns how many."""
+        # Nothing else writes to these rows, so nothing waits for this, however long it takes.
         self._db.execute("SET LOCAL statement_timeout = 0")
         self._db.execute(
             """
@@ -217,7 +217,7 @@ class Versions:
         ).rowcount
 
     def forgotten(self) -> int:
-        """The number of the last publication by which versions were forgotten."""
+        """The number of the last publication up to which versions were deleted."""
         (number,) = self._db.execute(
             "SELECT coalesce(max(number), 0) FROM forgotten_history"
         ).fetchone() or (0,)
@@ -253,7 +253,7 @@ class FeedProducts:
         return Page(tuple(version.product for version in page.items), page.after)
 
     def count(self, query: str) -> int:
-        """How many products a feed wrote."""
+        """The number of products that a feed wrote."""
         made = self._made(query)
         text = sql.SQL(
             """
@@ -279,9 +279,9 @@ class FeedProducts:
         return [_Made(*row) for row in rows]
 
 
-# What is live has no end; what is history ended with the publication that replaced it. Each is read
-# along its index by partner and product, and no further than the page goes. Numbers are looked up
-# row by row: joined, a planner may begin with the publications and read all that they wrote.
+# A live version has no end; an older one ended with the publication that replaced it. Both are read
+# along an index by partner and product, and no further than the page goes. Numbers are looked up
+# row by row: with a join, a planner may begin with the publications and read all that they wrote.
 _THEN: Final[LiteralString] = """(
     SELECT past.*
     FROM partners AS each
@@ -298,16 +298,16 @@ _THEN: Final[LiteralString] = """(
            AND {number_of_next} > %(number)s
          ORDER BY p.partner_id, p.product_id
          LIMIT %(limit)s)
-    ) AS past{whose}
+    ) AS past{partner}
     ORDER BY past.product_id
     LIMIT %(limit)s
 )"""
 _NUMBER: Final[LiteralString] = "(SELECT number FROM publications WHERE publication_id = {})"
-# As in `pages`, so that no other index looks like a way.
+# As in `pages`, so that no other index looks suitable.
 _OF_PARTNER: Final[LiteralString] = """
     (p.partner_id, p.product_id) > (each.partner_id, %(after)s::uuid)
     AND p.partner_id <= each.partner_id"""
-# Looked up beforehand along the key, since history has none with skus.
+# Looked up beforehand along the key, since no index of the history has skus.
 _WITH_SKUS: Final[LiteralString] = """
     p.partner_id = each.partner_id AND p.product_id > %(after)s::uuid
     AND p.product_id = ANY(ARRAY(
@@ -333,7 +333,7 @@ class PastProducts:
         return Page[Product].cut(found, limit, lambda p: Position(None, p.product_id))
 
     def count(self, query: PastQuery) -> int:
-        """How many products there were."""
+        """The number of products at that time."""
         rows, params = _then(query, None, None)
         counting = sql.SQL("SELECT count(*) FROM {} AS p").format(rows)
         (counted,) = self._db.execute(counting, params).fetchone() or (0,)
@@ -343,12 +343,12 @@ class PastProducts:
 def _then(
     query: PastQuery, after: Position | None, limit: int | None
 ) -> tuple[sql.Composed, dict[str, object]]:
-    """The rows of the products as they were, and their parameters."""
+    """The rows of the products as they were, and the parameters."""
     fits = [
         *asked(" AND p.source_id = %(source_id)s", query.source_id),
         *asked(" AND p.status = %(status)s", None if query.status == "all" else query.status),
     ]
-    whose = asked(" WHERE each.partner_id = %(partner_id)s", query.partner_id)
+    partner = asked(" WHERE each.partner_id = %(partner_id)s", query.partner_id)
     texts: list[LiteralString] = [text for text, _ in fits]
     rows = sql.SQL(_THEN).format(
         columns=_COLUMNS,
@@ -356,7 +356,7 @@ def _then(
         number_of_next=sql.SQL(_NUMBER).format(sql.Identifier("p", "replaced_by")),
         of_partner=sql.SQL(_WITH_SKUS if query.skus else _OF_PARTNER),
         fits=sql.SQL("").join(map(sql.SQL, texts)),
-        whose=sql.SQL("").join(sql.SQL(text) for text, _ in whose),
+        partner=sql.SQL("").join(sql.SQL(text) for text, _ in partner),
     )
     return rows, {
         "number": query.number,
@@ -372,7 +372,7 @@ def _then(
 def _written(
     db: Connection, made: Sequence[_Made], after: tuple[int, int], among: LiteralString, limit: int
 ) -> list[Version]:
-    """What these publications wrote behind that place, as far as it is `among` what is wanted."""
+    """What these publications wrote behind that place, and that meets the condition `among`."""
     rows = sql.SQL(_OF_PUBLICATIONS).format(columns=_COLUMNS, written=sql.SQL(_WRITTEN + among))
     query = sql.SQL(_SELECT).format(rows=rows, fields=_FIELDS)
     query += sql.SQL(" ORDER BY u.number, p.ordinal")
@@ -390,7 +390,7 @@ def _params(made: Sequence[_Made]) -> dict[str, object]:
 
 
 def _of_kinds(query: ChangeQuery) -> LiteralString:
-    """What is asked of a version beside its place."""
+    """The condition on the kind of a version."""
     if not query.kinds:
         return ""
     return " AND (" + " OR ".join([f"({_KINDS[kind]})" for kind in query.kinds]) + ")"

@@ -14,11 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.parsing import decoding, formats
+from commerce_core.parsing import decoding, delimited, raw_records
 from commerce_core.parsing.decoding import read_text
-from commerce_core.parsing.formats import LONGEST_RECORD, RawRecord, read_delimited
+from commerce_core.parsing.delimited import read_delimited
+from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from tests.support.effort import assert_effort
 from tests.support.examples import ONE_FIXTURE, scaled
+
+
+def limit_records(patch: pytest.MonkeyPatch, characters: int) -> None:
+    for module in (raw_records, delimited):
+        patch.setattr(module, "LONGEST_RECORD", characters)
 
 
 def read_records(stream: BinaryIO) -> Iterator[RawRecord]:
@@ -406,7 +412,7 @@ def test_records_that_were_read_are_not_kept():
 @pytest.fixture
 def two_megabytes(monkeypatch: pytest.MonkeyPatch) -> int:
     """The length of the longest record, which memory is measured by."""
-    monkeypatch.setattr(formats, "LONGEST_RECORD", 2_000_000)
+    limit_records(monkeypatch, 2_000_000)
     return 2_000_000
 
 
@@ -424,7 +430,7 @@ def test_a_line_without_end_takes_the_memory_of_a_record(two_megabytes: int):
 
 @pytest.fixture
 def short_records(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(formats, "LONGEST_RECORD", 100)
+    limit_records(monkeypatch, 100)
     return 100
 
 

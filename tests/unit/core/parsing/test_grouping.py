@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.parsing.formats import RawRecord
 from commerce_core.parsing.grouping import Grouping
+from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.mapping import map_header
 from commerce_core.profiles.profile import Column, Group, Profile, Skip
 

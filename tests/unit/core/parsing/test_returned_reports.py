@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from commerce_core.feeds.feed import report_name
 from commerce_core.ingestion.reject_report import RejectReport
-from commerce_core.parsing.reader import open_feed
-from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import ReferenceEngine
-from commerce_core.parsing.returned_reports import (
+from commerce_core.parsing.delimited import written
+from commerce_core.parsing.formulas import (
     escape_formula,
     escape_formulas,
     needs_escaping,
     unescape_formula,
     unescape_formulas,
-    written,
 )
+from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import Profile
 from tests.support.strategies import FORMULAS
 

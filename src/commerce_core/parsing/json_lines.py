@@ -1,0 +1,161 @@
+"""JSON lines: one object a line, whose keys are the header, and how an object is written back."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, Final, cast
+
+from attrs import evolve, frozen
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.raw_records import BROKEN_TEXT_KEPT, RawRecord, split_lines, without_end
+
+OBJECTS_LOOKED_AT: Final = 1_000
+"""Objects at the beginning of a file whose keys make its header."""
+
+_KEY: Final = re.compile(r'[\s,]*(?=")')
+_COLON: Final = re.compile(r"\s*:\s*")
+
+
+@frozen
+class JsonLines:
+    """One JSON object a line."""
+
+    @property
+    def delimiter(self) -> None:
+        """There is none."""
+
+    def records(self, blocks: Iterator[str]) -> Iterator[RawRecord]:
+        """The header made of the keys, and all objects; FileRefused if there are no keys."""
+        return read_jsonl(blocks)
+
+    def rows(self, columns: Sequence[str], header: RawRecord) -> "JsonRows":
+        """Writes records of a file with that header as they came, behind further keys."""
+        return JsonRows(columns, header)
+
+    def rewrite(self, raw: RawRecord, header: Sequence[str], cells: list[str]) -> RawRecord:
+        """The record with these cells, as if they had been sent; values that stay are as they were.
+
+        A cell that changes becomes a text.
+        """
+        changes = {
+            key: new
+            for key, old, new in zip(header, raw.cells or (), cells, strict=False)
+            if old != new
+        }
+        return evolve(raw, cells=cells, sent=_with_members(raw.sent, changes))
+
+
+@frozen
+class JsonRows:
+    """Objects with a report's own keys in front; no spreadsheet opens them, so none is escaped."""
+
+    _columns: Sequence[str]
+    _header: RawRecord
+
+    def first(self, front: Sequence[object]) -> str:
+        """A record with all keys and without values, which is blank, so that no key is missing."""
+        keys = dict.fromkeys(self._header.cells or ())
+        return json.dumps({**self._named(front), **keys}) + "\n"
+
+    def row(self, front: Sequence[object], raw: RawRecord) -> str:
+        """The line of a record, behind these values."""
+        own, text = json.dumps(self._named(front)), without_end(raw.sent)
+        if not text.startswith("{"):
+            return f"{own} {text}\n"
+        rest = text[1:]
+        return f"{own[:-1]}{'' if rest.lstrip() == '}' else ', '}{rest}\n"
+
+    def _named(self, front: Sequence[object]) -> dict[str, object]:
+        return dict(zip(self._columns, front, strict=True))
+
+
+def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
+    """The objects of a JSONL file as records under one header, which is made of their keys."""
+    lines = ((number, line) for number, line in enumerate(split_lines(blocks), start=1))
+    looked_at = [(n, line, _object(line)) for n, line in _first(lines, OBJECTS_LOOKED_AT)]
+    header = list(dict.fromkeys(key for _, _, made in looked_at if made for key in made))
+    if not header:
+        detail = "None of the first lines is a JSON object."
+        raise FileRefused("no_header", detail, "Send one JSON object a line, or CSV.", line=1)
+    yield RawRecord(1, header)
+    later = ((number, line, _object(line)) for number, line in lines)
+    for number, line, made in chain(looked_at, later):
+        if made is None and line.strip(BLANKS):
+            yield RawRecord(number, None, line[:BROKEN_TEXT_KEPT], delimiter="", sent=line)
+        else:
+            values = map((made or {}).get, header)
+            cells = [value if type(value) is str else _cell(value) for value in values]
+            yield RawRecord(number, cells, delimiter="", sent=line)
+
+
+def begins_json(head: str) -> bool:
+    """Whether a text that begins like this consists of JSON objects."""
+    return head.lstrip(BLANKS).startswith("{")
+
+
+def _with_members(sent: str, changes: dict[str, str]) -> str:
+    """The text of an object in which these members have other values, or come last if new."""
+    brace = sent.index("{") + 1
+    parts, at, left = [sent[:brace]], brace, dict(changes)
+    for key, start, end in _members(sent, brace):
+        parts += [sent[at:start], _text(left.pop(key)) if key in left else sent[start:end]]
+        at = end
+    new = ", ".join(f"{_text(key)}: {_text(value)}" for key, value in left.items())
+    separator = ", " if new and at > brace else ""
+    return "".join((*parts, separator, new, sent[at:]))
+
+
+def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """Each key of an object whose brace is before `at`, and where its value begins and ends."""
+    while (found := _KEY.match(text, at)) is not None:
+        key, at = _AS_WRITTEN.raw_decode(text, found.end())
+        colon = _COLON.match(text, at)
+        start = colon.end() if colon else at
+        _, at = _AS_WRITTEN.raw_decode(text, start)
+        yield key, start, at
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _first(items: Iterator[tuple[int, str]], count: int) -> list[tuple[int, str]]:
+    return [item for _, item in zip(range(count), items, strict=False)]
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """The object of a line; None if it is none, or repeats a key."""
+    try:
+        made: object = _AS_WRITTEN.decode(line)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", made) if isinstance(made, dict) else None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key comes twice")
+    return made
+
+
+_AS_WRITTEN: Final = json.JSONDecoder(parse_float=str, parse_int=str, object_pairs_hook=_pairs)
+"""Reads JSON, its numbers as they are written; making a decoder costs as much as reading a line."""
+
+
+def _cell(value: object) -> str:
+    """A JSON value as a cell: numbers as written, lists with blanks between members."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case list():
+            return " ".join(_cell(member) for member in cast("list[object]", value))
+        case _:
+            return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,81 @@
+"""Raw records: the cells of one record and how it was sent; and the lines that texts consist of."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import field, frozen
+
+from commerce_core.base.errors import FileRefused
+
+LONGEST_RECORD: Final = 1 << 24
+"""Characters in one record; a longer one is nearly always a quote that was never closed."""
+BROKEN_TEXT_KEPT: Final = 1_000
+"""Characters of a broken record that are shown."""
+
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
+_ENDS: Final = frozenset("\r\n")
+
+
+@frozen
+class RawRecord:
+    """The cells of one record, or None if it is broken, and then `text` is how it begins.
+
+    `line` is the physical line on which it begins, in a format without lines the number of its row;
+    it covers `lines` of them. A broken record that covers several may have swallowed others. Only
+    delimited text has a delimiter. `sent` is all its text as it came, the end of its last line
+    included. A record that is `context_only` is in a corrected report only for what others take
+    from it.
+    """
+
+    line: int
+    cells: list[str] | None
+    text: str = ""
+    lines: int = 1
+    delimiter: str = ","
+    sent: str = field(default="", eq=False, repr=False)
+    context_only: bool = False
+
+    def with_cells(self, cells: list[str]) -> "RawRecord":
+        """The same record with these cells; what was sent stays."""
+        return RawRecord(
+            self.line, cells, self.text, self.lines, self.delimiter, self.sent, self.context_only
+        )
+
+
+def without_end(text: str) -> str:
+    """The text of a record without the end of its last line."""
+    return text[:-2] if text.endswith("\r\n") else text[:-1] if text[-1:] in _ENDS else text
+
+
+def lines_in(text: str) -> list[str]:
+    """The lines of a text with their ends; whatever follows the last end is left out."""
+    return _LINE.findall(text)
+
+
+def split_lines(blocks: Iterator[str], line: int = 1) -> Iterator[str]:
+    """Whole lines with their ends: LF, CRLF or CR. A CR at a block's end waits for its LF."""
+    kept: list[str] = []
+    number, length, held_back = line - 1, 0, ""
+    for block in blocks:
+        text = held_back + block
+        held_back = "\r" if text.endswith("\r") else ""
+        text = text.removesuffix(held_back)
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        if end:
+            lines = lines_in("".join((*kept, text[:end])))
+            yield from lines
+            number, kept, length = number + len(lines), [], 0
+        kept.append(text[end:])
+        length += len(text) - end
+        if length > LONGEST_RECORD:
+            raise line_too_long(number + 1)
+    rest = "".join((*kept, held_back))
+    if rest:
+        yield rest
+
+
+def line_too_long(line: int) -> FileRefused:
+    """The refusal of a file with a line that is longer than any record may be."""
+    detail = f"Line {line} has more than {LONGEST_RECORD:,} characters."
+    return FileRefused("too_large", detail, "Close quotes, and end records with a line.", line=line)
