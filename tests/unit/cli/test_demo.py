@@ -59,7 +59,7 @@ def test_a_refused_order_is_told_with_all_its_faults(told: Answer) -> None:
 
 
 def test_an_order_sent_twice_is_one(told: Answer) -> None:
-    first, again = re.findall(r"^  (ord_\w+)  (?:first|again)", told.out, re.MULTILINE)
+    first, again = re.findall(r"^  (ord_\w+)  (?:first|second) request", told.out, re.MULTILINE)
     assert first == again
 
 
@@ -137,7 +137,7 @@ def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "_PATIENCE", 0.2)
+    monkeypatch.setattr(home, "_TIMEOUT", 0.2)
     emptied(tmp_path)
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "server.lock").touch()

@@ -33,15 +33,15 @@ def german(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_a_clean_file_is_taken_as_it_is(cli: Cli):
+def test_a_clean_file_is_accepted(cli: Cli):
     answer = cli.fine("doctor", "-", text=CLEAN)
-    assert answer.out.startswith("This file would be taken as it is.\n")
+    assert answer.out.startswith("This file would be accepted.\n")
     assert "2: 2 accepted" in answer.out
     assert "Profile" not in answer.out
 
 
-def test_a_pipe_is_looked_at_as_a_file_is(cli: Cli, tmp_path: Path):
-    """As of `commerce doctor <(zcat shop.csv.gz)`: it is read more than once."""
+def test_a_pipe_is_examined_like_a_file(cli: Cli, tmp_path: Path):
+    """As in `commerce doctor <(zcat shop.csv.gz)`: it is read more than once."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as aside:
@@ -50,11 +50,11 @@ def test_a_pipe_is_looked_at_as_a_file_is(cli: Cli, tmp_path: Path):
     assert "2: 2 accepted" in answer.out
 
 
-def test_what_is_found_is_told_in_words(cli: Cli, german: str):
-    told = cli.fine("doctor", german).out
-    assert told.startswith(
-        "shop.csv would be taken with the profile below. But its prices want a currency: see the "
-        "questions. As it is, it would be refused"
+def test_a_diagnosis_is_printed_as_text(cli: Cli, german: str):
+    printed = cli.fine("doctor", german).out
+    assert printed.startswith(
+        "shop.csv would be accepted with the profile below, once its prices have a currency (see "
+        "the questions below). Without the profile, it would be refused"
     )
     for part in (
         "encoding          unknown: it has bytes that are not UTF-8",
@@ -66,10 +66,11 @@ def test_what_is_found_is_told_in_words(cli: Cli, german: str):
         "Problems (1 gtin_check_digit)",
         '- encoding = "cp1252": A-1;Löffel',
         "In which currency are the amounts in 'Preis'?",
-        "Profile (--save writes it to a file):",
+        "Questions that only you can answer:",
+        "Profile (use --save to write it to a file):",
         '  decimal = ","',
     ):
-        assert part in told
+        assert part in printed
 
 
 def test_the_profile_is_saved_with_what_is_to_be_decided(cli: Cli, german: str, tmp_path: Path):
@@ -80,7 +81,9 @@ def test_the_profile_is_saved_with_what_is_to_be_decided(cli: Cli, german: str, 
     profile = read_profile(text.encode())
     assert (profile.encoding, profile.columns["price"].from_) == ("cp1252", ("Preis",))
     again = cli.fine("doctor", german, "--profile", str(saved))
-    assert again.out.startswith(f"shop.csv, read by {saved}, would be taken as it is.")
+    assert again.out.startswith(
+        f"shop.csv, read with {saved}, would be accepted, once its prices have"
+    )
     assert "Suggestions" not in again.out
     assert "Profile (" not in again.out
 

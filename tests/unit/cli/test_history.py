@@ -40,8 +40,8 @@ def test_history_tells_every_version(cli: Cli):
 
 def test_history_tells_prices_and_the_lowest_of_them(cli: Cli):
     told = cli.fine("products", "history", "A-1", "--partner", "Acme", "--prices").out
-    assert "Lowest price of the 30 days before" in told
-    assert "12.50 EUR, in force from" in told
+    assert "Lowest price in the 30 days before" in told
+    assert "12.50 EUR, in effect from" in told
     words = ("--prices", "--before", "2999-01-01", "--days", "9", "--json")
     found = cli.fine("products", "history", "A-1", "--partner", "Acme", *words).json
     assert (found["lowest"]["unit_price"], found["days"]) == ("10.00", 9)
@@ -77,7 +77,7 @@ def test_changes_are_told_in_order_and_gone_on_with(cli: Cli):
     assert len(cli.fine("products", "changes", "--limit", "1", "--json").lines) == 1
     caught_up = cli.fine("products", "changes", "--cursor", "latest")
     assert caught_up.out == ""
-    assert "Nothing has changed since." in caught_up.err
+    assert "There are no further changes." in caught_up.err
 
 
 def test_changes_are_followed(cli: Cli, monkeypatch: pytest.MonkeyPatch):
@@ -100,4 +100,4 @@ def test_what_a_feed_changed_is_told(cli: Cli):
     feed = cli.fine("feeds", "list", "--json").lines[1]["feed_id"]
     (change,) = cli.fine("feeds", "changes", feed, "--json").lines
     assert (change["product"]["sku"], change["fields"]) == ("A-1", ["price"])
-    assert "It changed nothing." in cli.fine("feeds", "changes", feed, "--kind", "removed").err
+    assert cli.fine("feeds", "changes", feed, "--kind", "removed").err == "No such changes.\n"

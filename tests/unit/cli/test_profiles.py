@@ -37,7 +37,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_without_a_profile_it_says_so(cli: Cli) -> None:
-    assert "Nobody has set a profile" in cli.fine("profiles", "show", "Acme").out
+    assert "No profile is set" in cli.fine("profiles", "show", "Acme").out
     assert cli.fine("profiles", "show", "Acme", "--json").json["version"] == 0
 
 

@@ -103,13 +103,13 @@ def test_progress_is_drawn_where_it_can_be_seen(
         return DONE
 
     platform: Any = SimpleNamespace(
-        intake=SimpleNamespace(run=run, get_job=look),
+        jobs=SimpleNamespace(run=run, get=look),
         context=SimpleNamespace(clock=lambda: RUNNING.created_at),
     )
     assert run_or_watch(platform, "job_1", new=True) is DONE
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "12,345 records" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "12,345 records" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_progress_is_drawn_where_it_can_be_seen(
         (evolve(DONE, status="cancelled", outcome=None), False, 73),
     ],
 )
-def test_the_exit_code_tells_how_a_job_went(job: Job, strict: bool, code: int) -> None:
+def test_the_exit_code_depends_on_how_a_job_went(job: Job, strict: bool, code: int) -> None:
     assert exit_code(job, strict=strict) == code
 
 
@@ -138,7 +138,7 @@ def cli() -> Iterator[Cli]:
         yield Cli(commerce)
 
 
-def test_ctrl_c_ends_a_run_with_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_interrupts_a_run_with_a_notice(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> Job:
         raise KeyboardInterrupt
 
@@ -146,11 +146,11 @@ def test_ctrl_c_ends_a_run_with_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("commerce_core.usecases.jobs.Jobs.run", interrupted)
     answer = cli("feeds", "upload", "-", "--partner", "Acme", "--run", "--wait", text=b"sku\n1\n")
     assert answer.code == 130
-    assert "is not finished" in answer.err
+    assert "did not finish, and nothing of it was applied." in answer.err
     assert answer.err.endswith("Interrupted.\n")
 
 
-def test_a_part_that_is_down_is_told_and_exits_with_75(
+def test_a_part_that_is_down_is_reported_and_exits_with_75(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(_: object) -> None:
