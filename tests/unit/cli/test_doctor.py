@@ -95,10 +95,10 @@ def test_the_profile_is_saved_as_json_too(cli: Cli, german: str, tmp_path: Path)
 
 
 def test_the_diagnosis_comes_as_one_json_document(cli: Cli, german: str):
-    told = cli.fine("--json", "doctor", german).json
-    assert told["verdict"] == "with_profile"
-    assert told["encoding"]["guesses"][0]["encoding"] == "cp1252"
-    assert told["profile"]["columns"]["price"] == {"from": ["Preis"]}
+    diagnosis = cli.fine("--json", "doctor", german).json
+    assert diagnosis["verdict"] == "with_profile"
+    assert diagnosis["encoding"]["guesses"][0]["encoding"] == "cp1252"
+    assert diagnosis["profile"]["columns"]["price"] == {"from": ["Preis"]}
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF", b"colour,size\nred,5\n", b'sku,title\nA,"x\n'])
@@ -125,7 +125,7 @@ def test_what_cannot_be_done_has_its_exit_code(cli: Cli, words: tuple[str, ...],
     assert (answer.code, answer.err.partition(":")[0]) == (code, "error")
 
 
-def test_a_faulty_profile_is_told_at_its_place(cli: Cli, tmp_path: Path):
+def test_a_fault_of_a_profile_is_reported_with_its_place(cli: Cli, tmp_path: Path):
     file = tmp_path / "bad.toml"
     file.write_text("[columns]\nprice = {form = 'Preis'}\n")
     answer = cli("doctor", "-", "--profile", str(file), text=CLEAN)
@@ -143,6 +143,6 @@ def test_no_database_is_needed(tmp_path: Path):
 def test_a_terminal_of_80_columns_shows_all_but_the_profile(tmp_path: Path, german: str):
     with Terminal(tmp_path) as terminal:
         printed, code = terminal._type(f"COLUMNS=80 commerce doctor {german}")
-    told, _, _ = printed.partition("Profile (")
+    above, _, _ = printed.partition("Profile (")
     assert code == 0
-    assert max(map(len, told.splitlines())) <= 80
+    assert max(map(len, above.splitlines())) <= 80

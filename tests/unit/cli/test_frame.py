@@ -57,13 +57,13 @@ def test_every_command_says_what_it_does_and_takes_json(name: str) -> None:
 
 
 def test_a_command_is_forbidden_without_its_scope(platform: Commerce) -> None:
-    nobody = platform.acting_as(Principal("nobody", None, frozenset()))
-    answer = Cli(nobody)("products", "list")
+    stranger = platform.acting_as(Principal("stranger", None, frozenset()))
+    answer = Cli(stranger)("products", "list")
     assert answer.code == 77
     assert "catalog:read" in answer.err
 
 
-def test_help_lists_every_command_in_words_of_its_own() -> None:
+def test_help_lists_every_command_with_its_subcommands() -> None:
     listed = Cli().fine("--help").out
     assert all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in COMMANDS)
     for name, (_, what) in COMMANDS.items():
@@ -126,7 +126,7 @@ def test_the_version_is_the_distributions() -> None:
 
 
 @pytest.mark.parametrize("words", [("--json", "health"), ("health", "--json")])
-def test_json_may_be_asked_for_before_or_after_the_command(
+def test_json_may_be_requested_before_or_after_the_command(
     words: tuple[str, ...], platform: Commerce
 ) -> None:
     parts = {"database": "ok", "files": "ok"}

@@ -1,4 +1,4 @@
-"""A command brings its job to an end, whoever else is at work on it."""
+"""A command brings its job to an end, whichever process works on it."""
 
 import threading
 from collections.abc import Iterator
@@ -33,10 +33,10 @@ class Jobs:
     looks: list[Job]
 
     def run(self, _: str) -> Job:
-        said = self.runs.pop(0) if self.runs[1:] else self.runs[0]
-        if isinstance(said, Exception):
-            raise said
-        return said
+        result = self.runs.pop(0) if self.runs[1:] else self.runs[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def get(self, _: str) -> Job:
         return self.looks.pop(0) if self.looks[1:] else self.looks[0]
@@ -60,7 +60,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("runs", "looks"),
     [
-        pytest.param([DONE], [QUEUED], id="nobody else is at work"),
+        pytest.param([DONE], [QUEUED], id="no other process works on it"),
         pytest.param([busy(), busy()], [QUEUED, RUNNING, RUNNING, DONE], id="a worker has it"),
         pytest.param([busy(), DONE], [QUEUED], id="its partner had another run, or a dead one"),
         pytest.param([RunLost("taken"), busy()], [QUEUED, DONE], id="it was taken over"),

@@ -62,7 +62,7 @@ def test_a_guard_that_is_none_is_refused(cli: Cli, wrong: str):
     assert cli("sources", "set", "main", "--partner", "Acme", "--guard", wrong).code == 2
 
 
-def test_what_is_to_change_has_to_be_said(cli: Cli):
+def test_a_change_needs_an_option(cli: Cli):
     assert cli("sources", "set", "main", "--partner", "Acme").code == 2
     assert cli("sources", "remove", "main", "--partner", "Acme").code == 73
 

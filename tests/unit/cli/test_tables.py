@@ -50,7 +50,7 @@ def test_a_column_waits_for_room() -> None:
     assert "more" in fitted(ROWS, columns, 60)[0]
 
 
-def test_words_that_wrap_go_on_below() -> None:
+def test_cells_that_wrap_continue_below() -> None:
     columns = [
         Column[Row]("id", lambda row: row[0]),
         Column[Row]("hint", lambda row: row[1], wraps=True),

@@ -66,7 +66,7 @@ def create(
     idempotency_key = IdempotencyKey(key) if key is not None else None
     order = session.commerce.orders.place(wanted, reference=reference, key=idempotency_key)
     if idempotency_key is not None and idempotency_key.replayed:
-        notice("An order with this key already exists, and no new one was placed.")
+        notice("An order with this key already exists; no new order was placed.")
     _show(session.out, order)
 
 

@@ -154,7 +154,7 @@ def _fields(product: "Product") -> Iterator[tuple[str, str]]:
         items = shaped if isinstance(shaped, list) else [shaped]
         yield name, " ".join(str(item) for item in items if item is not None)
     yield "status", product.status
-    yield "stock to sell", stock(product)
+    yield "sellable stock", stock(product)
     yield "on open orders", f"{product.held:,}" if product.held else ""
     yield "written by", f"{product.feed_id}, line {product.line}"
     yield "version", f"{product.version}, published {moment_utc(product.updated_at)}"
