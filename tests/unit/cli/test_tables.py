@@ -140,7 +140,7 @@ def test_nothing_is_wider_than_the_terminal(
     console.bars(ROWS, lambda row: row[0], lambda row: Decimal(len(row[1])), lambda row: row[2])
     printed, notices = capsys.readouterr()
     assert max(map(len, printed.splitlines())) <= columns
-    assert notices == "Only the first 50 rows shown. Use --limit to show more.\n"
+    assert notices == "Only 50 rows shown; use --limit to show more.\n"
 
 
 def test_bars_are_proportional_to_their_amounts(capsys: pytest.CaptureFixture[str]) -> None:

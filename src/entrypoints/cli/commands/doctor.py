@@ -169,7 +169,8 @@ def _fields(diagnosis: "Diagnosis") -> Iterator[tuple[str, str]]:
     for fault in diagnosis.dialect.quoting if diagnosis.dialect else ():
         yield "quotes", f"line {fault.line}: {fault.detail}"
     yield "read as", f"{diagnosis.mode} feed, preset {diagnosis.preset}"
-    part = "" if seen.complete else f" (only the first {seen.records:,} were examined)"
+    partial = not seen.complete and seen.records
+    part = f" (only the first {seen.records:,} were examined)" if partial else ""
     counts = ((getattr(trial, fate), fate) for fate in _FATES)
     fates = ", ".join(f"{count:,} {fate}" for count, fate in counts if count)
     yield "records", f"{seen.records:,}{part}{': ' if fates else ''}{fates}"

@@ -89,7 +89,7 @@ class Output:
         else:
             self._table(shown, columns, none)
         if limit is not None and next(found, None) is not None:
-            notice(f"Only the first {plural(limit, 'row')} shown. Use --limit to show more.")
+            notice(f"Only {plural(limit, 'row')} shown; use --limit to show more.")
 
     def _table(self, rows: Iterator[T], columns: Sequence[Column[T]], none: str) -> None:
         first = next(rows, None)
