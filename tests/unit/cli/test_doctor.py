@@ -106,6 +106,7 @@ def test_a_file_that_would_be_refused_exits_with_65(cli: Cli, content: bytes):
     answer = cli("doctor", "-", text=content)
     assert answer.code == 65
     assert "would be refused as a whole" in answer.out
+    assert "only the first 0" not in answer.out
 
 
 @pytest.mark.parametrize(
