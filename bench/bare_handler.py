@@ -1,9 +1,10 @@
-"""A handler that runs a query and returns its rows, and does nothing else: what ours is held to.
+"""A handler that runs a query and returns its rows, and nothing else: the yardstick for ours.
 
     python -m bench.bare_handler URL PORT CASES
 
 CASES is a JSON file: by name a query, its parameters, and the settings under which it is planned.
-No key is asked for, nothing is checked, no value is made; rows are sent as the driver gives them.
+No key is required, nothing is checked and no values are built; rows are sent as the driver
+returns them.
 """
 
 import json
@@ -37,7 +38,7 @@ def load() -> Litestar:
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serves until it is stopped."""
     url, port, cases = sys.argv[1:]
     os.environ.update(BARE_URL=url, BARE_CASES=cases)
     server: Any = Server(

@@ -1,10 +1,10 @@
-"""How long a page of the change stream takes, wherever it lies: first, middle, last, and filtered.
+"""Measures how long a page of the change stream takes at any position, and with filters.
 
     python -m bench.changes [PRODUCTS] [DATABASE_URL]
 
-A catalog of that many products (100,000 unless said) is created, and then a tenth of it changed ten
-times; that makes twice as many versions. Each page of 1,000 is read thirty times. Without a
-database one of its own is started, under a folder that is gone afterwards.
+A catalog of PRODUCTS products (default: 100,000) is created, and then a tenth of it is changed ten
+times, so there are twice as many versions. Each page of 1,000 is read thirty times. Without
+DATABASE_URL, a temporary database is started.
 """
 
 import statistics
@@ -40,22 +40,22 @@ def main(products: int, database: str | None) -> None:
         partner = _fill(store, products)
         with psycopg.connect(address, autocommit=True) as db:
             db.execute("VACUUM (ANALYZE) products, product_versions, publications")
-        print(f"{products:,} products, {ROUNDS} feeds that change a tenth; pages of {PAGE:,}")
-        for name, query, after in _questions(partner.partner_id, products):
+        print(f"{products:,} products, {ROUNDS} feeds that each change a tenth; pages of {PAGE:,}")
+        for name, query, after in _queries(partner.partner_id, products):
             times = list(_times(lambda q=query, a=after: _page(store, q, a)))
             median, worst = statistics.median(times) * 1000, max(times) * 1000
             print(f"{name:<32} median {median:6.1f} ms   worst {worst:6.1f} ms")
 
 
-def _questions(partner_id: str, products: int) -> Iterator[tuple[str, ChangeQuery, Position]]:
+def _queries(partner_id: str, products: int) -> Iterator[tuple[str, ChangeQuery, Position]]:
     everything = ChangeQuery()
     yield "the first page", everything, START
     yield "the middle of the first feed", everything, Position("1", str(products // 2))
     yield "the middle of the changes", everything, behind(ROUNDS // 2)
     yield "the last page", everything, Position(str(ROUNDS + 1), str(products // 10 - PAGE))
     yield "caught up", everything, behind(ROUNDS + 1)
-    yield "one partner's, in the middle", ChangeQuery(partner_id), behind(ROUNDS // 2)
-    yield "updates alone, from the start", ChangeQuery(kinds=("updated",)), START
+    yield "one partner, in the middle", ChangeQuery(partner_id), behind(ROUNDS // 2)
+    yield "only updates, from the start", ChangeQuery(kinds=("updated",)), START
 
 
 def _page(store: PostgresStore, query: ChangeQuery, after: Position) -> None:
@@ -71,7 +71,7 @@ def _times(act: Callable[[], None]) -> Iterator[float]:
 
 
 def _fill(store: PostgresStore, products: int) -> Partner:
-    """A catalog, and feeds that change a tenth of it each."""
+    """Creates a catalog, and applies feeds that each change a tenth of it."""
     partner, source = samples.settled(store, f"Partner at {datetime.now(UTC)}")
     for turn in range(ROUNDS + 1):
         changed = range(products) if turn == 0 else range(turn % 10, products, 10)
@@ -104,5 +104,5 @@ def _database(given: str | None) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    main(int(words[0]) if words else 100_000, words[1] if words[1:] else None)
+    arguments = sys.argv[1:]
+    main(int(arguments[0]) if arguments else 100_000, arguments[1] if arguments[1:] else None)

@@ -22,11 +22,11 @@ HEADER: Final = (
     "image_url\n"
 )
 CHANGED: Final = {"second": 100, "ten": 1_000}
-"""Of ten thousand products, how many have another price."""
+"""How many of ten thousand products change their price."""
 ADDED_REMOVED: Final = 200
-"""Of ten thousand products, how many are gone, and how many are new."""
+"""How many of ten thousand products are removed, and how many are added."""
 SPOILED: Final = 3_000
-"""Of ten thousand records, how many can't be taken."""
+"""How many of ten thousand records are rejected."""
 _OF: Final = 10_000
 _LINES_AT_ONCE: Final = 4_096
 
@@ -66,7 +66,7 @@ def feed(rows: int, kind: Kind, day: int = 2) -> Iterator[str]:
 
 
 def line(number: int, raised: int = 0) -> str:
-    """The record of a product, its price raised by so many cents."""
+    """The record of a product, with its price raised by some cents."""
     return _record(number, _price(number, raised))
 
 
@@ -111,22 +111,22 @@ def _mixed(number: int) -> int:
 
 
 def _drawn(number: int, day: int) -> int:
-    """A lot out of ten thousand that a product draws on a day."""
+    """A pseudo-random number below ten thousand for a product on a day."""
     return _mixed(number ^ day << 40) % _OF
 
 
 def _repriced(number: int, day: int, changed: int) -> int:
-    """By how much the price of a product is raised on that day; nothing for most."""
+    """The rise of a product's price on a day, in cents; 0 for most products."""
     return day if _drawn(number, day) < changed else 0
 
 
 def _replaced(number: int, rows: int, day: int) -> int:
-    """The product, or a new one in place of one that is gone."""
+    """The product, or a new one that replaces it."""
     return number + rows * day if _drawn(number, day) < ADDED_REMOVED else number
 
 
 def _shuffled(rows: int, day: int) -> Iterator[int]:
-    """All numbers below, each once, in an order that has nothing to do with them."""
+    """All numbers below a limit, each once, in a pseudo-random order."""
     bits = max(2, (rows - 1).bit_length())
     mask = (1 << bits) - 1
     for number in range(1 << bits):
@@ -154,7 +154,7 @@ _WAYS: Final[tuple[Callable[[int], str], ...]] = (
 
 
 def blocks(lines: Iterable[str]) -> Iterator[bytes]:
-    """The lines as bytes, some thousand at a time."""
+    """The lines as bytes, in blocks of several thousand."""
     some: list[str] = []
     for text in lines:
         some.append(text)
@@ -165,23 +165,23 @@ def blocks(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def write(file: Path, rows: int, kind: Kind, day: int = 2) -> int:
-    """Writes a file; how many bytes it has."""
+    """Writes a file, and returns its size in bytes."""
     with file.open("wb") as out:
         return sum(map(out.write, blocks(feed(rows, kind, day))))
 
 
 def main() -> None:
-    """Writes what the command line asks for, to a file or to stdout."""
-    asked = argparse.ArgumentParser(description="Makes up a feed.")
-    asked.add_argument("rows", type=int)
-    asked.add_argument("kind", choices=KINDS)
-    asked.add_argument("file", nargs="?", type=Path)
-    asked.add_argument("--day", type=int, default=2)
-    told = asked.parse_args()
-    if told.file:
-        write(told.file, told.rows, told.kind, told.day)
+    """Writes the feed that the command line specifies, to a file or to stdout."""
+    parser = argparse.ArgumentParser(description="Generate a feed.")
+    parser.add_argument("rows", type=int)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument("--day", type=int, default=2)
+    options = parser.parse_args()
+    if options.file:
+        write(options.file, options.rows, options.kind, options.day)
         return
-    for block in blocks(feed(told.rows, told.kind, told.day)):
+    for block in blocks(feed(options.rows, options.kind, options.day)):
         sys.stdout.buffer.write(block)
 
 

@@ -1,4 +1,4 @@
-"""The server on which everybody is measured, and where the made-up files are."""
+"""The server on which all contenders are measured, and the generated files."""
 
 import subprocess
 import tempfile
@@ -25,7 +25,7 @@ checkpoint_timeout = 30min
 timezone = 'UTC'
 log_min_messages = fatal
 """
-"""The same for everybody; fsync and synchronous_commit are on, as they are by default."""
+"""The same for all contenders; fsync and synchronous_commit are on, as they are by default."""
 
 
 @define
@@ -37,7 +37,7 @@ class House:
     rows: int
 
     def file(self, kind: Kind) -> Path:
-        """A made-up file, made when it is first asked for."""
+        """A generated file, created on first use."""
         path = self.folder / f"{kind}-{self.rows}.csv"
         if not path.exists():
             draft = path.with_suffix(".draft")
@@ -50,7 +50,7 @@ class House:
         return self.server.url(database=database)
 
     def fresh(self, database: str) -> str:
-        """An empty database of that name, and nothing left for the server to write."""
+        """A new empty database, with a checkpoint so that the server has nothing left to write."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as db:
             db.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
             db.execute(f"CREATE DATABASE {database}")
@@ -77,7 +77,7 @@ class House:
 
 @contextmanager
 def house(rows: int) -> Generator[House]:
-    """A server of its own, gone afterwards."""
+    """A new server, which is stopped and deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         server = Postgres(BINARIES[MAJOR], Path(home), free_port(), settings=SETTINGS)
         server.make()

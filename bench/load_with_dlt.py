@@ -20,7 +20,7 @@ BATCH = 64 << 20
     write_disposition={"disposition": "merge", "strategy": "upsert"},
 )
 def records(file: str) -> Iterator[pa.Table]:
-    """The records of a file, as they are."""
+    """The records of a file, unchanged."""
     types = {"price": pa.decimal128(12, 2), "gtin": pa.string()}
     reader = pyarrow.csv.open_csv(
         file,

@@ -1,9 +1,9 @@
-"""Loads files with the platform, one after another, and prints what each took as a line of JSON.
+"""Loads files with the platform, in order, and prints a line of JSON with the times of each.
 
     python bench/load_with_us.py URL FILES_FOLDER [plan:]FILE...
 
-`plan:` before a file plans it instead. Each line has the seconds of keeping the file and of its
-job, the job's figures, and the most memory that this process has had so far, in bytes.
+`plan:` before a file plans it instead. Each line has the seconds spent on storing the file and on
+its job, the job's figures, and the peak memory of this process so far, in bytes.
 """
 
 import json
@@ -20,24 +20,24 @@ PARTNER = "Measured"
 
 
 def main() -> None:
-    """Does what the command line asks for."""
+    """Loads the files given on the command line."""
     url, folder, *files = sys.argv[1:]
     with commerce_core.connect(url, f"file:{folder}") as commerce:
         with suppress(Conflict):
             commerce.partners.add(PARTNER, currency="EUR")
-        for asked in files:
-            kind, _, name = asked.rpartition(":")
+        for file in files:
+            kind, _, name = file.rpartition(":")
             begun = time.perf_counter()
             with Path(name).open("rb") as stream:
                 receipt = commerce.feeds.upload(
                     stream, partner=PARTNER, mode="full", kind="plan" if kind else "ingest"
                 )
-            kept = time.perf_counter()
+            stored = time.perf_counter()
             job = commerce.jobs.run(receipt.job_id)
-            told = {
+            measured = {
                 "file": name,
-                "keeping": kept - begun,
-                "seconds": time.perf_counter() - kept,
+                "keeping": stored - begun,
+                "seconds": time.perf_counter() - stored,
                 "status": job.status,
                 "outcome": job.outcome,
                 "error": job.error and job.error.message,
@@ -48,7 +48,7 @@ def main() -> None:
                 },
                 "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             }
-            print(json.dumps(told), flush=True)
+            print(json.dumps(measured), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Measures what is read of a catalog: pages, changes, exports; and writes down how they compare.
+"""Measures how fast a catalog is read: pages, changes and exports; and records the results.
 
     make bench-reading              a million products; a few minutes
     make bench-reading ROWS=100000
 
-One file is loaded, and everything is asked twice: right after the load, when PostgreSQL has no
-statistics of the products yet, and once it has. Requests over HTTP take turns with those to a bare
-handler that runs the same SQL, exports with psql's own; ratios are of one run on one machine.
+One file is loaded, and everything is measured twice: right after the load, when PostgreSQL has no
+statistics of the products yet, and once it has. HTTP requests alternate with requests to a bare
+handler that runs the same SQL, and exports with those of psql; the ratios come from one run on one
+machine.
 """
 
 import argparse
@@ -37,27 +38,27 @@ Figures = dict[str, Any]
 
 
 def main() -> None:
-    """Does what the command line asks for."""
-    asked = argparse.ArgumentParser(description="Measures what is read of a catalog.")
-    asked.add_argument("--rows", type=int, default=1_000_000)
-    asked.add_argument("--rounds", type=int, default=3)
-    asked.add_argument("--results", type=Path, default=RESULTS)
-    told = asked.parse_args()
+    """Runs the benchmark with the options of the command line."""
+    parser = argparse.ArgumentParser(description="Measure how fast a catalog is read.")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
     figures: Figures = {"machine": machine()}
-    with house(told.rows) as server:
+    with house(options.rows) as server:
         url = loaded(server)
-        figures["without"] = measured(server, url, told.rounds)
+        figures["without"] = measured(server, url, options.rounds)
         with psycopg.connect(url, autocommit=True) as db:
             db.execute("VACUUM ANALYZE")
-        figures["with"] = measured(server, url, told.rounds)
-    kept = json.loads(told.results.read_text()) if told.results.exists() else {}
-    kept[str(told.rows)] = figures
-    told.results.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    write_down(kept)
+        figures["with"] = measured(server, url, options.rounds)
+    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    results[str(options.rows)] = figures
+    options.results.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    write_down(results)
 
 
 def loaded(server: House) -> str:
-    """A database with one file in it, of which nobody makes statistics unasked."""
+    """A database with one file loaded, and autovacuum off, so that it gets no statistics."""
     url = server.migrated("reading")
     with psycopg.connect(url, autocommit=True) as db:
         for table in ("products", "publications", "partners"):
@@ -69,7 +70,7 @@ def loaded(server: House) -> str:
 
 
 def measured(server: House, url: str, rounds: int) -> Figures:
-    """All figures of the catalog as it is."""
+    """All measurements of the catalog in its current state."""
     with closing(PostgresStore(url)) as store:
         cases = list(cases_of(store, server.rows))
         return {
@@ -81,7 +82,7 @@ def measured(server: House, url: str, rounds: int) -> Figures:
 
 
 def pages(store: PostgresStore, cases: Sequence[Case]) -> Mapping[str, float]:
-    """The seconds of each page in this process, with its transaction."""
+    """The seconds that each page takes in this process, including its transaction."""
 
     def page(case: Case) -> None:
         with store.begin() as unit:
@@ -91,7 +92,7 @@ def pages(store: PostgresStore, cases: Sequence[Case]) -> Mapping[str, float]:
 
 
 def changes(store: PostgresStore, rows: int) -> Mapping[str, float]:
-    """The seconds of a page of a thousand changes at several cursors."""
+    """The seconds that a page of a thousand changes takes, at several cursors."""
     places = {"first": 0, "middle": rows // 2, "last": rows - LARGEST_CHANGES}
 
     def page(ordinal: int) -> None:
@@ -104,7 +105,7 @@ def changes(store: PostgresStore, rows: int) -> Mapping[str, float]:
 
 
 def exports(server: House, url: str, rounds: int) -> Mapping[str, list[float]]:
-    """The seconds of writing all products into a file, in turn, each from a process's start."""
+    """The seconds that each export of all products takes, from the start of its process."""
     file = server.folder / "exported"
     environ = {**os.environ, "COMMERCE_DATABASE_URL": url, "COMMERCE_FILES_URL": f"file:{file}s"}
 

@@ -1,4 +1,4 @@
-"""The pages whose reading is measured, and how long something typically takes."""
+"""The pages to measure, and the typical duration of an action."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ SECONDS: Final = 1.0
 
 @frozen
 class Case:
-    """A page: which list it is of, and where it begins."""
+    """A page: its list, and where it begins."""
 
     name: str
     query: ProductQuery
@@ -33,33 +33,33 @@ class Case:
     @property
     def address(self) -> str:
         """Its address in our API."""
-        asked = {
+        parameters = {
             "limit": PAGE,
             "sort_by": self.query.sort_by,
             "partner_id": self.query.partner_id,
             "currency": self.query.currency,
             "cursor": write_cursor(self.query, self.after),
         }
-        said = {name: value for name, value in asked.items() if value is not None}
-        return f"/v1/products?{urlencode(said)}"
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return f"/v1/products?{urlencode(given)}"
 
 
 def cases_of(store: PostgresStore, rows: int) -> Iterator[Case]:
-    """The pages that are measured."""
+    """The pages to measure."""
     skipped = min(DEEP - 1, rows // PAGE - 2) * PAGE  # The last page isn't like others.
     with store.begin() as unit:
         partner_id = next(iter(unit.partners.page(None, None, 1).items)).partner_id
-        for sort_by, whose in product(SORTS, (None, partner_id)):
-            # A list by price is of one currency, or of one partner.
-            currency = "EUR" if sort_by == "price" and whose is None else None
-            query = ProductQuery(whose, sort_by=sort_by, currency=currency)
-            name = f"{sort_by}, {'one partner' if whose else 'no filter'}"
+        for sort_by, partner in product(SORTS, (None, partner_id)):
+            # A list by price requires a currency or a partner.
+            currency = "EUR" if sort_by == "price" and partner is None else None
+            query = ProductQuery(partner, sort_by=sort_by, currency=currency)
+            name = f"{sort_by}, {'one partner' if partner else 'no filter'}"
             yield Case(f"{name}, first page", query, None)
             yield Case(f"{name}, deep page", query, deep(cast("Unit", unit), query, skipped))
 
 
 def deep(unit: Unit, query: ProductQuery, skipped: int) -> Position:
-    """Where the page before the deep one ends."""
+    """The position at which the page before the deep one ends."""
     order = {"updated_at": "ordinal", "price": "price, product_id"}.get(query.sort_by, "product_id")
     text = f"SELECT product_id FROM products ORDER BY {order} LIMIT 1 OFFSET %s"  # noqa: S608
     (row,) = unit.products._db.execute(text.encode(), [skipped - 1]).fetchall()  # noqa: SLF001
@@ -67,7 +67,7 @@ def deep(unit: Unit, query: ProductQuery, skipped: int) -> Position:
 
 
 def typical(act: Callable[[], object], seconds: float = SECONDS) -> float:
-    """The median of how long it takes, for as many times as go into so many seconds."""
+    """The median duration of an action that is repeated for a fixed time."""
     act()
     times: list[float] = []
     ends = time.perf_counter() + seconds
@@ -79,6 +79,6 @@ def typical(act: Callable[[], object], seconds: float = SECONDS) -> float:
 
 
 def check(found: object, wanted: object) -> None:
-    """What isn't as it is to be is no measurement."""
+    """Fails if the result is wrong, since its time would then mean nothing."""
     if found != wanted:
         raise RuntimeError(f"{found!r} instead of {wanted!r}")

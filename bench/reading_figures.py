@@ -1,4 +1,4 @@
-"""What measurements of reading come to: tables for the documentation."""
+"""The results of the reading benchmark: tables for the documentation."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from bench.summing_up import BEGINS, ENDS, machine_line
 PAGE: Final = Path("docs/concepts/reading-a-large-catalog.md")
 STATES: Final = (("without", "right after a load"), ("with", "with statistics"))
 BARE_BAR: Final = 0.6
-"""At least so much of the bare handler's requests a second, where a list is walked."""
+"""The lowest share of the bare handler's requests per second, for lists read along an index."""
 COPY_BAR: Final = 0.5
-"""At least so much of the rate of psql's copy."""
+"""The lowest share of the rate of psql's copy."""
 
 
 def write_down(kept: Mapping[str, Any]) -> None:
-    """Prints the tables of each size, and writes them into the documentation."""
+    """Prints the tables for each size, and writes them into the documentation."""
     text = "\n".join(_of_size(int(rows), kept[rows]) for rows in sorted(kept, key=int))
     print(text)
     page = PAGE.read_text("utf-8")
@@ -25,46 +25,48 @@ def write_down(kept: Mapping[str, Any]) -> None:
     PAGE.write_text(f"{before}{BEGINS}\n{text}\n{ENDS}{after}", "utf-8")
 
 
-def _of_size(rows: int, told: Mapping[str, Any]) -> str:
+def _of_size(rows: int, run: Mapping[str, Any]) -> str:
     parts = [
-        f"### {rows:,} products\n\n{machine_line(told['machine'])}\n",
-        "".join(_pages(told)),
-        "".join(_changes(told)),
-        "".join(_exports(told)),
+        f"### {rows:,} products\n\n{machine_line(run['machine'])}\n",
+        "".join(_pages(run)),
+        "".join(_changes(run)),
+        "".join(_exports(run)),
     ]
     return "\n".join(parts)
 
 
-def _pages(told: Mapping[str, Any]) -> Iterator[str]:
+def _pages(run: Mapping[str, Any]) -> Iterator[str]:
     yield "| a page of 100 products | " + " | | | ".join(name for _, name in STATES) + " | | |\n"
     yield "|---|--:|--:|--:|--:|--:|--:|\n"
-    yield "| | in process | request | of the bare | in process | request | of the bare |\n"
-    for name in told["with"]["pages"]:
+    yield "| | in process | request | vs bare | in process | request | vs bare |\n"
+    for name in run["with"]["pages"]:
         cells: list[str] = []
         for state, _ in STATES:
-            request = told[state]["requests"][name]
-            cells += [_ms(told[state]["pages"][name]), _ms(request["ours"])]
+            request = run[state]["requests"][name]
+            cells += [_ms(run[state]["pages"][name]), _ms(request["ours"])]
             cells.append(f"{request['bare'] / request['ours']:.2f}")
         yield f"| {name} | {' | '.join(cells)} |\n"
 
 
-def _changes(told: Mapping[str, Any]) -> Iterator[str]:
+def _changes(run: Mapping[str, Any]) -> Iterator[str]:
     yield "| a page of 1,000 changes | " + " | ".join(name for _, name in STATES) + " |\n"
     yield "|---|--:|--:|\n"
     for place in ("first", "middle", "last"):
-        cells = (_ms(told[state]["changes"][place]) for state, _ in STATES)
+        cells = (_ms(run[state]["changes"][place]) for state, _ in STATES)
         yield f"| {place} | {' | '.join(cells)} |\n"
 
 
-def _exports(told: Mapping[str, Any]) -> Iterator[str]:
+def _exports(run: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        "| an export of all, from a process's start | " + " | ".join(n for _, n in STATES) + " |\n"
+        "| an export of all products, from process start | "
+        + " | ".join(n for _, n in STATES)
+        + " |\n"
     )
     yield "|---|--:|--:|\n"
     for form in ("csv", "ndjson"):
         cells: list[str] = []
         for state, _ in STATES:
-            times = told[state]["exports"]
+            times = run[state]["exports"]
             pairs = zip(times["copy"], times[form], strict=True)
             rate = median(copy / own for copy, own in pairs)
             cells.append(f"{rate:.2f} of `\\copy`, {median(times[form]):.1f} s")

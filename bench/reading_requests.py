@@ -1,4 +1,4 @@
-"""Requests for pages over HTTP: ours, and in turn a bare handler's that runs the same SQL."""
+"""Requests for pages over HTTP, alternating with a bare handler that runs the same SQL."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ from tests.support.servers.postgres import free_port
 
 
 def requests(url: str, store: PostgresStore, cases: Sequence[Case]) -> dict[str, Any]:
-    """The seconds of a request for each page, ours and the bare handler's, in turn."""
+    """The seconds that a request for each page takes, from the platform and the bare handler."""
     with tempfile.TemporaryDirectory() as home, ExitStack() as running:
         platform = Platform(url, Path(home))
         with platform.opened() as commerce:
@@ -32,8 +32,8 @@ def requests(url: str, store: PostgresStore, cases: Sequence[Case]) -> dict[str,
         found: dict[str, Any] = {}
         for number, case in enumerate(cases):
             found[case.name] = {
-                "ours": asked(ours, case.address, {"x-api-key": secret}),
-                "bare": asked(bare, f"/{number}", {}),
+                "ours": request_seconds(ours, case.address, {"x-api-key": secret}),
+                "bare": request_seconds(bare, f"/{number}", {}),
             }
         return found
 
@@ -42,7 +42,7 @@ def requests(url: str, store: PostgresStore, cases: Sequence[Case]) -> dict[str,
 def bare_handler(
     url: str, home: Path, store: PostgresStore, cases: Sequence[Case]
 ) -> Generator[str]:
-    """The handler that we are held to, and its address."""
+    """Runs the bare handler, and returns its address."""
     file, port = home / "cases.json", free_port()
     with store.begin() as unit:
         db = cast("Unit", unit).products._db  # noqa: SLF001
@@ -65,14 +65,14 @@ def bare_handler(
 
 
 def settings_of(query: ProductQuery) -> str:
-    """The settings under which a page of this list is planned."""
+    """The PostgreSQL settings with which pages of this list are planned."""
     if not is_walk(query):
         return ""
     return WALKING_IN_GROUPS if query.sort_by == "updated_at" else WALKING
 
 
 def answers(address: str) -> bool:
-    """Whether somebody listens there."""
+    """Whether a server listens at the address."""
     try:
         HTTPConnection(address, timeout=5).connect()
     except OSError:
@@ -80,8 +80,8 @@ def answers(address: str) -> bool:
     return True
 
 
-def asked(address: str, path: str, headers: Mapping[str, str]) -> float:
-    """The seconds of a request, sent one after the other over one connection."""
+def request_seconds(address: str, path: str, headers: Mapping[str, str]) -> float:
+    """The seconds that a request takes, with requests sent one by one over one connection."""
     connection = HTTPConnection(address, timeout=60)
 
     def ask() -> None:

@@ -92,11 +92,11 @@ SCRIPTS: Final[dict[Rival, tuple[str, str]]] = {
     "expert by join": (_LIKE_OURS, _STAGE + _BY_JOIN),
     "expert on conflict": (_LIKE_OURS, _STAGE + _ON_CONFLICT),
 }
-"""For each what is prepared, and what is measured."""
+"""For each rival, the script that prepares it and the script that is measured."""
 
 
 def prepared(house: House, rival: Rival, database: str) -> Callable[[Path], None]:
-    """Makes the tables, and gives what loads a file into them."""
+    """Creates the tables, and returns a function that loads a file into them."""
     if rival == "dlt":
         return lambda file: _dlt(house.url(database), file)
     tables, load = SCRIPTS[rival]

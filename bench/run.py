@@ -1,12 +1,12 @@
-"""Measures the platform and its rivals side by side, and writes down how they compare.
+"""Measures the platform and its rivals side by side, and records how they compare.
 
-    make bench                     three rounds of a million rows; some twenty minutes
+    make bench                     three rounds of a million rows; about twenty minutes
     make bench ROWS=100000 ROUNDS=5 RIVALS="floor,expert by join"
 
-Everybody gets the same files and a fresh database on the same server, in turn, round after round:
-these are ratios of one run on one machine, and no times of their own mean anything elsewhere. Times
-of the platform are those of its job. Keeping the raw file comes before and is told apart, since no
-rival keeps one.
+All contenders get the same files and a fresh database on the same server, in turn, round after
+round: the results are ratios from one run on one machine, and absolute times mean nothing
+elsewhere. The platform's times are those of its job. Storing the raw file comes before and is
+reported separately, since no rival stores one.
 """
 
 import argparse
@@ -33,51 +33,51 @@ FLOORS: Final = ("bare floor", "floor")
 DAYS: Final[tuple[Kind | None, ...]] = (
     "second", None, "shuffled", "ten", None, "added_removed",
 )  # fmt: skip
-"""The days after the first, in turn; None goes back to the first day's file, unmeasured."""
+"""The days after the first, in order; None loads the first day's file again, unmeasured."""
 RESULTS: Final = Path("bench/results.json")
 
 Times = dict[str, dict[str, list[float]]]
-"""Seconds, by contender and day, one for each round."""
+"""Seconds by contender and day, one value per round."""
 
 
 def main() -> None:
-    """Does what the command line asks for."""
-    asked = argparse.ArgumentParser(description="Measures the platform and its rivals.")
-    asked.add_argument("--rows", type=int, default=1_000_000)
-    asked.add_argument("--rounds", type=int, default=3)
-    asked.add_argument("--rivals", default=",".join(RIVALS))
-    asked.add_argument("--results", type=Path, default=RESULTS)
-    told = asked.parse_args()
-    rivals = [rival for rival in RIVALS if rival in told.rivals.split(",")]
-    with house(told.rows) as server:
+    """Runs the benchmark with the options of the command line."""
+    parser = argparse.ArgumentParser(description="Measure the platform and its rivals.")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rivals", default=",".join(RIVALS))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    rivals = [rival for rival in RIVALS if rival in options.rivals.split(",")]
+    with house(options.rows) as server:
         for kind in get_args(Kind):
             server.file(kind)
-        times, peaks = measured(server, rivals, told.rounds)
-    kept = json.loads(told.results.read_text()) if told.results.exists() else {}
-    kept[str(told.rows)] = {"machine": machine(), "seconds": times, "peak_bytes": peaks}
-    told.results.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    write_down(kept)
+        times, peaks = measured(server, rivals, options.rounds)
+    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    results[str(options.rows)] = {"machine": machine(), "seconds": times, "peak_bytes": peaks}
+    options.results.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    write_down(results)
 
 
 def measured(server: House, rivals: Sequence[Rival], rounds: int) -> tuple[Times, dict[str, int]]:
-    """The times of everybody in so many rounds, and the most memory that the platform had."""
+    """The times of all contenders in each round, and the platform's peak memory."""
     times: Times = defaultdict(lambda: defaultdict(list))
     peaks: dict[str, int] = {}
     for number in range(1, rounds + 1):
         for rival in rivals:
             for day, seconds in days_of(server, rival):
                 times[rival][day].append(seconds)
-                say(number, rival, day, seconds)
-        for day, told in own_days(server):
-            times["us"][day].append(told["seconds"])
-            times["keeping the raw file"][day].append(told["keeping"])
-            peaks[day] = max(peaks.get(day, 0), told["peak_bytes"])
-            say(number, "us", day, told["seconds"])
+                show_progress(number, rival, day, seconds)
+        for day, load in own_days(server):
+            times["us"][day].append(load["seconds"])
+            times["keeping the raw file"][day].append(load["keeping"])
+            peaks[day] = max(peaks.get(day, 0), load["peak_bytes"])
+            show_progress(number, "us", day, load["seconds"])
     return {who: dict(days) for who, days in times.items()}, peaks
 
 
 def days_of(server: House, rival: Rival) -> Iterator[tuple[str, float]]:
-    """The days of a rival: of the floors the first, of dlt, which takes long, the first two."""
+    """A rival's days: for the floors only the first, for dlt, which takes long, the first two."""
     server.migrated("rival")
     load = prepared(server, rival, "rival")
     yield "first", timed(load, server.file("first"))
@@ -90,45 +90,45 @@ def days_of(server: House, rival: Rival) -> Iterator[tuple[str, float]]:
 
 
 def timed(load: Callable[[Path], None], file: Path) -> float:
-    """The seconds that loading a file takes."""
+    """The time that loading a file takes, in seconds."""
     begun = time.perf_counter()
     load(file)
     return time.perf_counter() - begun
 
 
 def own_days(server: House) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The days of the platform, in one process after another as they come."""
+    """The platform's days, in order, in two processes."""
     second = server.file("second")
-    asked: list[tuple[str | None, str]] = [
+    files: list[tuple[str | None, str]] = [
         ("first", str(server.file("first"))),
         ("plan", f"plan:{second}"),
         ("second", str(second)),
         ("same bytes", str(second)),
     ]
-    asked += [(day, str(server.file(day or "first"))) for day in DAYS[1:]]
-    yield from ours(server, asked)
+    files += [(day, str(server.file(day or "first"))) for day in DAYS[1:]]
+    yield from ours(server, files)
     yield from ours(server, [("bad", str(server.file("bad")))])
 
 
 def ours(
-    server: House, asked: Sequence[tuple[str | None, str]]
+    server: House, files: Sequence[tuple[str | None, str]]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What the platform tells of these files, loaded one after another into a fresh database."""
+    """The platform's measurements for these files, loaded in order into a fresh database."""
     url, folder = server.fresh("ours"), server.folder / "raw"
     script = Path(__file__).with_name("load_with_us.py")
-    command = [sys.executable, str(script), url, str(folder), *(file for _, file in asked)]
+    command = [sys.executable, str(script), url, str(folder), *(file for _, file in files)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:  # noqa: S603
-        for (day, _), line in zip(asked, run.stdout or (), strict=True):
-            told = json.loads(line)
-            if told["status"] != "completed":
-                raise RuntimeError(f"{day}: {told}")
+        for (day, _), line in zip(files, run.stdout or (), strict=True):
+            load = json.loads(line)
+            if load["status"] != "completed":
+                raise RuntimeError(f"{day}: {load}")
             if day is not None:
-                yield day, told
+                yield day, load
     subprocess.run(["rm", "-rf", str(folder)], check=True)  # noqa: S603, S607
 
 
 def machine() -> dict[str, object]:
-    """Where this was measured, and with what."""
+    """The machine, the date and the versions of this measurement."""
     cpu = next(
         (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines()
          if line.startswith("model name")),
@@ -145,8 +145,8 @@ def machine() -> dict[str, object]:
     }
 
 
-def say(number: int, who: str, day: str, seconds: float) -> None:
-    """Shows how far it is."""
+def show_progress(number: int, who: str, day: str, seconds: float) -> None:
+    """Prints one measurement."""
     print(f"round {number}  {who:<20} {day:<14} {seconds:8.2f} s", flush=True)
 
 

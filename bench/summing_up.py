@@ -1,4 +1,4 @@
-"""What the measurements come to: a table and a chart for the documentation."""
+"""The results of the load benchmark: tables and a chart for the documentation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -26,18 +26,18 @@ BARS: Final = (
     ("30 % of the rows bad", "bad", "us", "first", 2.0),
     ("plan of the second day", "plan", "us", "second", 1.0),
 )
-"""What is compared: our time of a day with somebody's of a day, and what it is to be at most."""
+"""The comparisons: our time for a day, a contender's time for a day, and the highest ratio."""
 
 Seconds = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def write_down(kept: Mapping[str, Any]) -> None:
-    """Prints the table of each size, and writes those and the chart into the documentation."""
+    """Prints a table for each size, and writes the tables and the chart into the documentation."""
     parts: list[str] = []
     for rows in sorted(kept, key=int):
-        told = kept[rows]
-        parts.append(f"### {int(rows):,} rows\n\n{machine_line(told['machine'])}\n\n")
-        parts.append(_table(told["seconds"]) + "\n" + _memory(told["peak_bytes"]) + "\n")
+        run = kept[rows]
+        parts.append(f"### {int(rows):,} rows\n\n{machine_line(run['machine'])}\n\n")
+        parts.append(_table(run["seconds"]) + "\n" + _memory(run["peak_bytes"]) + "\n")
     parts.append(_growth(kept))
     text = "\n".join(filter(None, parts))
     print(text)
@@ -51,7 +51,7 @@ def write_down(kept: Mapping[str, Any]) -> None:
 
 
 def times(seconds: Seconds, who: str, day: str) -> Sequence[float]:
-    """The times of a contender; those of the faster expert, round by round."""
+    """The times of a contender; for `expert`, those of the faster one in each round."""
     if who != "expert":
         return seconds.get(who, {}).get(day, ())
     both = [seconds[name][day] for name in EXPERTS if day in seconds.get(name, {})]
@@ -60,7 +60,7 @@ def times(seconds: Seconds, who: str, day: str) -> Sequence[float]:
 
 def _table(seconds: Seconds) -> str:
     lines = [
-        "| what | against | ratio | spread | at most | |\n",
+        "| benchmark | compared with | ratio | spread | at most | target |\n",
         "|---|---|--:|--:|--:|---|\n",
     ]
     for what, day, rival, other, bar in BARS:
@@ -69,20 +69,20 @@ def _table(seconds: Seconds) -> str:
         if not ratios:
             continue
         against = rival if rival != "us" else f"our {other.replace('first', 'first load')}"
-        held = "held" if median(ratios) <= bar else "missed"
+        verdict = "met" if median(ratios) <= bar else "missed"
         spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
         figures = f"{median(ratios):.3g} | {spread} | {bar:.3g}"
-        lines.append(f"| {what} | {against} | {figures} | {held} |\n")
+        lines.append(f"| {what} | {against} | {figures} | {verdict} |\n")
     return "".join(lines)
 
 
 def _memory(peaks: Mapping[str, int]) -> str:
     most = max(peaks.values(), default=0)
-    return f"The most memory that the worker had: {most / 1e6:,.0f} MB.\n"
+    return f"Peak memory of the worker: {most / 1e6:,.0f} MB.\n"
 
 
 def machine_line(machine: Mapping[str, object]) -> str:
-    """Where and with what it was measured."""
+    """The date, the machine and the versions of a measurement."""
     return (
         f"{machine['at']}, {machine['cores']} cores of {machine['cpu']}, "
         f"Python {machine['python']}, PostgreSQL {machine['postgresql']}, "
@@ -91,7 +91,7 @@ def machine_line(machine: Mapping[str, object]) -> str:
 
 
 def _growth(kept: Mapping[str, Any]) -> str:
-    """What ten times the rows cost, where both sizes were measured."""
+    """How times grow with ten times the rows, if both sizes were measured."""
     lines: list[str] = []
     for rows in sorted(kept, key=int):
         larger = str(int(rows) * 10)
@@ -101,7 +101,7 @@ def _growth(kept: Mapping[str, Any]) -> str:
             if small and large:
                 ratio = median(large) / median(small)
                 lines.append(
-                    f"- {name}, {int(larger):,} rows against {int(rows):,}: {ratio:.1f} x\n"
+                    f"- {name}, {int(larger):,} rows compared with {int(rows):,}: {ratio:.1f} x\n"
                 )
     return "### Growth\n\n" + "".join(lines) if lines else ""
 
@@ -114,7 +114,7 @@ _ORDER: Final = ("us", "floor", "bare floor", "expert", "dlt")
 
 
 def _chart(seconds: Seconds, rows: int) -> str:
-    """Bars of the median times, drawn by hand: an SVG that needs nothing else."""
+    """Bars of the median times, as a self-contained SVG."""
     bars = [(title, who, median(t)) for day, title in _SHOWN for who in _ORDER
             if (t := times(seconds, who, day))]  # fmt: skip
     longest = max((value for *_, value in bars), default=1.0)

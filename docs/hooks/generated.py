@@ -1,8 +1,8 @@
-"""Writes the tables of the reference from the code they are about.
+"""Generates the tables of the reference from the code that they document.
 
-A page marks where one goes: `<!-- generated: columns -->` before it, `<!-- end -->` after it. The
-site is built with fresh ones, and a test fails where the pages in the repository differ. To renew
-those:
+A page marks the place of a table: `<!-- generated: columns -->` before it, `<!-- end -->` after it.
+The site is built with fresh tables, and a test fails if a page in the repository is out of date. To
+update the pages:
 
     .venv/bin/python docs/hooks/generated.py
 """
@@ -33,64 +33,68 @@ DOCS: Final = Path(__file__).parents[1]
 CORE: Final = Path(commerce_core.__file__).parent
 HTTP: Final = Path(http.__file__).parent
 ELSEWHERE: Final = "..."
-"""Stands for the part of a text that isn't in the code."""
+"""Stands for the part of a text that is known only at run time."""
 SECTION: Final = re.compile(
     r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 
-REFUSED_FILES: Final = {
-    "empty": "The file has nothing but blank lines.",
-    "no_header": "The first record names no field that we know.",
-    "missing_column": "A required column isn't there; the headers found are listed.",
-    "ambiguous_column": "Two columns could be the same field; both are named.",
-    "not_text": "It is a picture, an archive, a document or a program, not delimited text.",
-    "ambiguous_dialect": "More than one delimiter could be meant.",
-    "undecodable": "A byte isn't of the encoding; its line is named.",
-    "unterminated_quote": "A quote is never closed; the line that opens it is named.",
-    "too_many_rejected": "More records were rejected than the source tolerates; nothing landed.",
-    "too_large": "A limit was passed: the length of a record, the number of columns or records.",
+JOB_ERRORS: Final = {
+    "empty": "The file contains only blank lines.",
+    "no_header": "The first record contains no known column name.",
+    "missing_column": "A required column is missing. The message lists the headers found.",
+    "ambiguous_column": "Two columns could be the same field. The message names both.",
+    "not_text": "The file is an image, an archive, a document or a program, not delimited text.",
+    "ambiguous_dialect": "More than one delimiter is possible.",
+    "undecodable": "A byte is invalid in the file's encoding. The message gives its line.",
+    "unterminated_quote": "A quote is never closed. The message gives the line that opens it.",
+    "too_many_rejected": "More records were rejected than the source tolerates.",
+    "too_large": "A limit was exceeded: the length of a record, or the number of columns or "
+    "records.",
     "too_late": "Too much newer data would have to be searched for the products that this older "
-    "feed may no longer change; the message names the limit. Send their present state instead.",
-    "row_count": "It hasn't as many records as `expected_rows` announced.",
-    "nothing_accepted": "Not one record could be accepted, or there was none.",
-    "superseded": "A newer full feed of the source is read instead; the job is cancelled.",
-    "set_aside": "Three attempts ended without a word, or the database fell over in five. Nobody "
-    "tries again by itself.",
+    "feed may no longer change. The message names the limit. Send their present state instead.",
+    "row_count": "The number of records differs from `expected_rows`.",
+    "nothing_accepted": "All records were rejected, or the file contains none.",
+    "rejected": "The feed was held, and an operator rejected it. The message is the operator's "
+    "note.",
+    "superseded": "A newer full feed of the source is processed instead; the job is cancelled.",
+    "set_aside": "The job is quarantined, because three attempts crashed or five disconnected from "
+    "the database. It isn't retried automatically.",
 }
-"""What the error codes of a job mean, where the code alone doesn't say it."""
+"""What the error codes of a job mean."""
 
 EXIT_CODES: Final = {
-    0: "It is done. With `--wait`: the job has completed, even where records were rejected.",
-    problems.EXIT_USAGE: "The words of the command can't be read, or a value of them can't be.",
-    problems.EXIT_HELD: "The feed is held and waits for an approval.",
-    problems.EXIT_REFUSED: "What was sent breaks a rule. With `--wait`: the job failed. With "
-    "`--strict`: a record was rejected.",
-    problems.EXIT_NOT_FOUND: "There is no such thing, or no such file.",
-    problems.EXIT_BUG: "A fault of ours; the details are in the file that is named.",
-    problems.EXIT_CONFLICT: "The thing is there, and its state says no.",
-    problems.EXIT_TRY_AGAIN: "A part is out of reach; try again later.",
-    problems.EXIT_NO_PERMISSION: "The key is unknown, or doesn't allow this.",
-    130: "You interrupted it.",
+    0: "Success. With `--wait`: the job has completed, even if records were rejected.",
+    problems.EXIT_USAGE: "Invalid usage: an unknown command or option, or an invalid value.",
+    problems.EXIT_HELD: "The feed is held, and waits for approval.",
+    problems.EXIT_REFUSED: "Invalid data. With `--wait`: the job failed. With `--strict`: a record "
+    "was rejected.",
+    problems.EXIT_NOT_FOUND: "Not found: no such resource or file exists.",
+    problems.EXIT_BUG: "Internal error. The message names a file that contains the details.",
+    problems.EXIT_CONFLICT: "Conflict: the current state of the resource doesn't allow this.",
+    problems.EXIT_TRY_AGAIN: "A part of the platform is unavailable; try again later.",
+    problems.EXIT_NO_PERMISSION: "Permission denied.",
+    130: "Interrupted with Ctrl-C.",
 }
 
 SETTINGS: Final = {
-    "database_url": "`embedded:[DIR]`, a PostgreSQL of our own under DIR; `postgresql://...`, one "
-    "of yours, version 15 or newer; `memory:`, which is gone with the process.",
-    "files_url": "Where raw files are kept: `file:[DIR]`, `s3://BUCKET/PREFIX`, or `memory:`.",
-    "data_dir": "Where the embedded parts live, unless the URLs name folders of their own.",
-    "most_upload_bytes": "How large a raw file may be, in bytes.",
-    "lease_seconds": "After how many seconds without a word from its worker a job is taken over "
-    "by another; 0.2 to 3600.",
-    "log_level": "From which level on events are logged: `debug`, `info`, `warning` or `error`. "
-    "At `debug` unexpected errors are logged with their words, which may quote what was sent.",
-    "log_format": "`json`, one object a line; `text`, for people; `auto` is text on a terminal "
-    "and JSON elsewhere.",
-    "metrics": "`on` answers `GET /metrics` beside the API, `off` nowhere; `HOST:PORT` answers it "
-    "there alone, for the server and for `commerce worker`.",
-    "history_days": "For how many days versions of products are kept once they were replaced; for "
-    "ever unless it is set. What is forgotten can't be asked about, followed or reverted to.",
+    "database_url": "`embedded:[DIR]`, a PostgreSQL that the platform runs under DIR; "
+    "`postgresql://...`, your own server, version 15 or newer; or `memory:`, which is lost when "
+    "the process ends.",
+    "files_url": "Where raw files are stored: `file:[DIR]`, `s3://BUCKET/PREFIX` or `memory:`.",
+    "data_dir": "Directory of the embedded database and of files, unless the URLs specify others.",
+    "most_upload_bytes": "Maximum size of a raw file, in bytes.",
+    "lease_seconds": "Seconds after which another worker takes over a job whose worker has stopped "
+    "responding; 0.2 to 3600.",
+    "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`. At `debug`, "
+    "the messages of unexpected errors are logged too; they may contain data that was sent.",
+    "log_format": "`json`, one object per line; `text`, for people to read; or `auto`, text on a "
+    "terminal and JSON elsewhere.",
+    "metrics": "`on` serves `GET /metrics` next to the API; `off` doesn't serve it; `HOST:PORT` "
+    "serves it only at that address, also for `commerce worker`.",
+    "history_days": "Days for which superseded versions of products are kept; by default, forever. "
+    "Deleted versions can't be queried, followed or reverted to.",
 }
-"""What each setting means; one without a meaning fails the build."""
+"""What each setting means; a setting without an entry fails the build."""
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -113,11 +117,11 @@ def _codes(names: Iterable[str]) -> str:
 def columns() -> str:
     """Every field of a feed."""
     rows = [(f"`{f.name}`", _kind(f.kind), f.meaning, _codes(f.aliases)) for f in fields.FIELDS]
-    return table(("field", "kind", "what it is", "also understood as"), rows)
+    return table(("field", "kind", "what it is", "other accepted names"), rows)
 
 
 def _kind(kind: fields.Kind) -> str:
-    """A kind's name, linked to what is said about it."""
+    """A kind's name, linked to its description."""
     name = _words(type(kind))
     return f"[{name}](#kinds)" + (
         f", up to {kind.longest:,}" if isinstance(kind, fields.Text) else ""
@@ -130,34 +134,36 @@ def _words(kind: type) -> str:
 
 def kinds() -> str:
     """How the cells of each kind are read."""
-    met = dict.fromkeys(type(f.kind) for f in fields.FIELDS)
-    return table(
-        ("kind", "how a cell is read"), [(_words(kind), inspect.getdoc(kind) or "") for kind in met]
-    )
+    used = dict.fromkeys(type(f.kind) for f in fields.FIELDS)
+    rows = [(_words(kind), inspect.getdoc(kind) or "") for kind in used]
+    return table(("kind", "how a cell is read"), rows)
 
 
 def words() -> str:
-    """What is understood where one of a few words is wanted."""
+    """The spellings of fields that take one of a few words."""
     rows = [
         (f"`{f.name}`", f"`{meant}`", _codes(s for s, m in f.kind.spellings.items() if m == meant))
         for f in fields.FIELDS
         if isinstance(f.kind, fields.Word)
         for meant in dict.fromkeys(f.kind.spellings.values())
     ]
-    return table(("field", "value", "understood from"), rows)
+    return table(("field", "value", "accepted spellings"), rows)
 
 
 GUARDS: Final = {
-    "removals": ("holds", "percent of the source's active products that would be removed"),
-    "file_size": ("holds", "by how many percent a whole file is smaller than the last one"),
-    "columns_gone": ("holds", "mapped columns that the last whole file had and this one lacks"),
-    "rekeyed": ("holds", "percent of the ids that vanish while a new one comes that is the same"),
-    "price_median": ("holds", "the median of the prices that move, up or down, in percent"),
-    "price_leap": ("warns", "how many fold a price may move; beyond it the old one is kept"),
-    "out_of_stock": ("warns", "percent of the products in stock that would be sold out"),
-    "judged_from": ("", "so many products, records or moved prices it takes for a judgement"),
+    "removals": ("holds", "the percentage of the source's active products that would be removed"),
+    "file_size": ("holds", "by what percentage a full feed has fewer records than the last one"),
+    "columns_gone": ("holds", "mapped columns of the last full feed that this one lacks"),
+    "rekeyed": ("holds", "the percentage of active products whose ids would change"),
+    "price_median": ("holds", "the median of all price moves, up or down, in percent"),
+    "price_leap": (
+        "warns",
+        "the factor by which a price may rise or fall; beyond it, the old price is kept",
+    ),
+    "out_of_stock": ("warns", "the percentage of products in stock that would sell out"),
+    "judged_from": ("", "the number of products, records or price moves needed to apply a guard"),
 }
-"""What each setting of the guards is about."""
+"""What each setting of the guards means."""
 
 
 def guards_() -> str:
@@ -166,7 +172,7 @@ def guards_() -> str:
         (f"`{field.name}`", _limit(field.default), *GUARDS[field.name])
         for field in attrs.fields(guards.GuardSettings)
     ]
-    return table(("name", "default", "does", "what it looks at"), rows)
+    return table(("name", "default", "effect", "what it checks"), rows)
 
 
 def _limit(value: object) -> str:
@@ -183,20 +189,19 @@ def record_problems() -> str:
 
 
 def job_errors() -> str:
-    """Why a job can fail as a whole."""
-    found: dict[str, str] = {}
+    """The codes with which a job can fail."""
+    found: set[str] = set()
     for call in _calls():
         if _name(call) in ("FileRefused", "JobError") and call.args:
-            code, *words = map(_text, call.args)
-            found.setdefault(code, words[0] if words else "")
-    found.pop(ELSEWHERE, None)
-    meanings = {code: meant for code, meant in REFUSED_FILES.items() if code in found}
-    rows = [(f"`{code}`", meant) for code, meant in (found | meanings).items()]
-    return table(("code", "what it means"), sorted(rows))
+            found.add(_text(call.args[0]))
+    found.discard(ELSEWHERE)
+    if found - JOB_ERRORS.keys():
+        raise LookupError(f"no meaning of job error {sorted(found - JOB_ERRORS.keys())}")
+    return table(("code", "meaning"), [(f"`{code}`", JOB_ERRORS[code]) for code in sorted(found)])
 
 
 def refusals() -> str:
-    """How HTTP and the command line tell each kind of refusal."""
+    """How HTTP and the command line report each kind of error."""
     codes = _codes_by_error()
     rows = [(str(status), "", title, f"`{code}`") for status, (code, title, _) in OF_HTTP.items()]
     for kind in _kinds_of_error(errors.CommerceError):
@@ -207,8 +212,8 @@ def refusals() -> str:
 
 
 def _kinds_of_error(root: type[errors.CommerceError]) -> Iterator[type[errors.CommerceError]]:
-    """Those that a client can meet: a refused file fails its job, how a run ends is ours."""
-    # An adapter's own kinds are told as the public ones that they are.
+    """The errors that clients can receive: file errors fail a job, and run errors are internal."""
+    # An adapter's private kinds are reported as their public base classes.
     for kind in (k for k in root.__subclasses__() if not k.__name__.startswith("_")):
         if kind not in (errors.FileRefused, errors.RunLost, errors.Severed):
             yield kind
@@ -216,7 +221,7 @@ def _kinds_of_error(root: type[errors.CommerceError]) -> Iterator[type[errors.Co
 
 
 def faults() -> str:
-    """What the `errors` of a problem can say."""
+    """What the `errors` of a problem can contain."""
     pointers: defaultdict[str, set[str]] = defaultdict(set)
     for call in _calls():
         if _name(call) in ("Fault", "at") and len(call.args) > 1:
@@ -228,7 +233,7 @@ def faults() -> str:
 
 
 def _codes_by_error() -> Mapping[str, set[str]]:
-    """The codes that are given where errors are raised, by the class of error."""
+    """The codes with which errors are raised, by the class of error."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for call in _calls():
         for keyword in call.keywords:
@@ -238,8 +243,8 @@ def _codes_by_error() -> Mapping[str, set[str]]:
 
 
 def _calls() -> Iterator[ast.Call]:
-    """All calls in the core and in what answers HTTP."""
-    for module in sorted((*CORE.glob("*.py"), *HTTP.rglob("*.py"), Path(reading.__file__))):
+    """All calls in the core and in the HTTP entry point."""
+    for module in sorted((*CORE.rglob("*.py"), *HTTP.rglob("*.py"), Path(reading.__file__))):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 yield node
@@ -254,7 +259,7 @@ def _name(call: ast.Call) -> str:
 
 
 def _text(node: ast.expr) -> str:
-    """What a literal says; what is only known when the code runs is left out."""
+    """The text of a literal, with `...` for parts that are known only at run time."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -270,28 +275,28 @@ def exit_codes() -> str:
     known = {value for name, value in vars(problems).items() if name.startswith("EXIT_")}
     if known - EXIT_CODES.keys():
         raise LookupError(f"no meaning of exit code {sorted(known - EXIT_CODES.keys())}")
-    return table(("exit code", "what it means"), rows)
+    return table(("exit code", "meaning"), rows)
 
 
 # Routes and settings
 
 
 def routes() -> str:
-    """Every route, from the description of the interface."""
+    """Every route, from the OpenAPI description."""
     rows = []
     for path, methods in sorted(api_description()["paths"].items()):
         for method, described in methods.items():
-            asked = [p["name"] for p in described["parameters"] if p["in"] == "query"]
+            query = [p["name"] for p in described["parameters"] if p["in"] == "query"]
             scope = re.search(r"scope (`[^`]+`)", described["description"])
             rows.append(
                 (
                     f"`{method.upper()} {path}`",
                     described["summary"],
-                    _codes(asked),
+                    _codes(query),
                     scope[1] if scope else "no key",
                 )
             )
-    return table(("route", "what it does", "in the query", "scope"), rows)
+    return table(("route", "what it does", "query parameters", "scope"), rows)
 
 
 def settings_() -> str:
@@ -299,25 +304,25 @@ def settings_() -> str:
     rows = []
     for attribute in attrs.fields(settings.Settings):
         variable = f"`{settings.PREFIX}{attribute.name.upper()}`"
-        default = f"`{attribute.default}`"
+        default = "" if attribute.default is None else f"`{attribute.default}`"
         rows.append((variable, f"`{attribute.name}`", default, SETTINGS[attribute.name]))
-    return table(("variable", f"in `{settings.FILE}`", "default", "what it means"), rows)
+    return table(("variable", f"in `{settings.FILE}`", "default", "meaning"), rows)
 
 
 # The tree
 
 
 def core() -> str:
-    """The core's packages and their modules, from what uses all others down to what uses none."""
-    house = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))
-    contracts = house["tool"]["importlinter"]["contracts"]
+    """The core's packages and their modules, from the top layer to the bottom one."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
     layers = next(c["layers"] for c in contracts if c["id"] == "core")
     names = re.findall(r"\w+", " ".join(layers))
     return _modules(CORE, (path for name in names for path in _of_layer(CORE / name)))
 
 
 def _of_layer(path: Path) -> list[Path]:
-    """The module of that name, or the package and its modules."""
+    """The module at that path, or the package and its modules."""
     if not path.is_dir():
         return [path.with_suffix(".py")]
     return [path / "__init__.py", *sorted(set(path.glob("*.py")) - {path / "__init__.py"})]
@@ -336,21 +341,21 @@ def entrypoints_() -> str:
 
 
 def _inside(root: Path) -> list[Path]:
-    """The modules and packages in a package, and the packages in those."""
+    """The modules and packages in a package, and the packages within those."""
     found = (*root.glob("*.py"), *root.glob("*/__init__.py"), *root.glob("*/*/__init__.py"))
     return sorted(path for path in found if path != root / "__init__.py")
 
 
 def _modules(root: Path, paths: Iterable[Path]) -> str:
-    """Modules by their place under the root, each with the first sentence of its docstring."""
+    """Modules by their path under the root, each with the first sentence of its docstring."""
     rows = []
     for path in paths:
         if path.exists():
-            place = path.relative_to(root)
-            name = f"{place.parent}/" if path.stem == "__init__" else str(place.with_suffix(""))
+            inside = path.relative_to(root)
+            name = f"{inside.parent}/" if path.stem == "__init__" else str(inside.with_suffix(""))
             docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
             rows.append((f"`{name}`", docstring.partition("\n\n")[0].replace("\n", " ")))
-    return table(("module", "what it knows"), rows)
+    return table(("module", "what it contains"), rows)
 
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
@@ -372,22 +377,22 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 
 
 def filled(page: str) -> str:
-    """The page with fresh tables where it marks them."""
+    """The page, with a fresh table at each of its marks."""
     return SECTION.sub(lambda found: f"{found[1]}\n{TABLES[found['name']]()}\n{found[3]}", page)
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """What MkDocs calls for each page."""
+    """The hook that MkDocs calls for each page."""
     return filled(markdown)
 
 
 def main() -> None:
-    """Renews the pages in the repository."""
+    """Updates the pages in the repository."""
     for path in DOCS.rglob("*.md"):
         page = path.read_text("utf-8")
         if filled(page) != page:
             path.write_text(filled(page), "utf-8")
-            print(f"renewed {path.relative_to(DOCS)}")
+            print(f"updated {path.relative_to(DOCS)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The composition root: the one place that knows which adapters there are, and wires them."""
+"""The composition root: the only place that knows the adapters, and connects them to the core."""
 
 import os
 import secrets
@@ -31,7 +31,7 @@ from entrypoints.worker import lease_keeper, no_lease
 def connect(
     database_url: str, files_url: str | None = None, **settings: object
 ) -> Generator[Commerce]:
-    """The platform for a program that imports it: what `commerce_core.connect` opens."""
+    """The platform for a program that imports the library, opened by `commerce_core.connect`."""
     given = {"database_url": database_url, "files_url": files_url, **settings}
     with open_platform(load_settings(given)) as commerce:
         yield commerce
@@ -39,9 +39,9 @@ def connect(
 
 @contextmanager
 def open_platform(settings: Settings) -> Generator[Commerce]:
-    """The platform with these settings, acting as the operator; everything is closed at the end.
+    """The platform with these settings, acting as the operator; closes everything at the end.
 
-    Raises Unavailable where a part can't be had.
+    Raises Unavailable if a part can't be reached.
     """
     _check_import_roots()
     with ExitStack() as stack:
@@ -69,19 +69,19 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
 
 
 def connections(commerce: Commerce) -> Connections | None:
-    """Counts the database connections of this process; None where the store has none."""
-    # No port, since a store may work without; the one that has them counts them.
+    """Returns the database connections of this process; None if the store has no connections."""
+    # This isn't part of the port, since not every store has connections.
     return getattr(commerce.context.store, "connections", None)
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
+    """The current time, in UTC."""
     return datetime.now(UTC)
 
 
 @frozen
 class _Vectorised:
-    """The engine that reads whole columns; polars is imported when the first feed is read."""
+    """The vectorised engine; polars is imported only when the first feed is read."""
 
     def open(self, stream: BinaryIO, terms: Terms) -> Reading:
         from adapters.polars_feeds import PolarsEngine
@@ -114,7 +114,7 @@ def _store(settings: Settings, before_each: Callable[[], None] | None) -> Genera
 
 @contextmanager
 def _database(settings: Settings) -> Generator[str]:
-    """Where the database listens; the embedded one is started if nobody has."""
+    """The database's address; the embedded one is started if it isn't running."""
     if not settings.is_embedded:
         yield settings.database_url
         return
@@ -125,8 +125,8 @@ def _database(settings: Settings) -> Generator[str]:
 
 
 def _files(settings: Settings) -> Files:
-    unsaid = settings.files_url == "file:" and settings.database_url.startswith("memory:")
-    if unsaid or settings.files_url.startswith("memory:"):
+    by_default = settings.files_url == "file:" and settings.database_url.startswith("memory:")
+    if by_default or settings.files_url.startswith("memory:"):
         from adapters.memory import MemoryFiles
 
         return MemoryFiles()
@@ -144,7 +144,7 @@ def _open_path(path: str) -> BinaryIO:
 
 
 def _operator_secret(file: Path) -> str:
-    """The operator's secret that the embedded default keeps, made on the first start."""
+    """The operator's secret in the embedded default, created on the first start."""
     while True:
         try:
             return file.read_text("ascii").strip()
@@ -153,7 +153,7 @@ def _operator_secret(file: Path) -> str:
 
 
 def _write_secret(file: Path, secret: str) -> None:
-    """Writes it whole or not at all, for its owner alone; whoever was first has written it."""
+    """Writes the file atomically, readable only by its owner; an existing file is kept."""
     draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
@@ -167,11 +167,12 @@ def _write_secret(file: Path, secret: str) -> None:
 
 
 def _check_import_roots() -> None:
-    """Two of our import names are common; another package under one of them would go unnoticed."""
+    """Checks that no other distribution has taken our two generic import names."""
     home = Path(commerce_core.__file__).parents[1]
     for package in (adapters, entrypoints):
         if package.__file__ is None or Path(package.__file__).parents[1] != home:
             raise RuntimeError(
-                f"The package {package.__name__!r} that Python finds is not ours: "
-                f"{package.__file__}. Another distribution uses the name; install this one alone."
+                f"Python imports the package {package.__name__!r} from {package.__file__}, which "
+                "isn't part of Open Commerce. Another distribution uses the same name; install "
+                "Open Commerce in an environment of its own."
             )

@@ -1,18 +1,19 @@
-"""Places where a process fails on purpose, so that tests can see what is left of its work.
+"""Fail points: places where a process fails on purpose, so that tests can check the aftermath.
 
     COMMERCE_FAIL_AT=NAME[@N][:ACTION]      for example publications.add.committed:kill
 
-Whatever the core asks of its ports is a place, so the core knows nothing of this, and nothing is
-wrapped where the variable isn't set. The names:
+Every call of the core to a port is a fail point. The core doesn't know about them, and nothing is
+wrapped unless the variable is set. The names:
 
     PORT.METHOD.before, .after          around a call: files.put, jobs.claim, engine.open, ...
-    PORT.METHOD.committed               once a unit is committed whose last call that was
+    PORT.METHOD.committed               after the commit of a unit whose last call it was
     PORT.METHOD.statement               before each SQL statement of the call
-    files.read                          before each piece of a file is read
-    batches                             before each batch of records goes to the comparison
+    files.read                          before each chunk of a file is read
+    batches                             before each batch of records is compared
 
-`@N` is for the N-th time, else the first. Actions: `kill` ends the process as `kill -9` does (the
-default), `stop` stops it as SIGSTOP does, `raise` is a fault of ours, `outage` a part out of reach.
+`@N` means the N-th time (default: the first). Actions: `kill` ends the process like `kill -9` (the
+default), `stop` stops it like SIGSTOP, `raise` causes an internal error, and `outage` makes a part
+unavailable.
 """
 
 import os
@@ -43,12 +44,12 @@ _COLLECTIONS: Final = frozenset(
 
 
 class Failed(Exception):
-    """What the action `raise` raises: no error of the platform's, as a fault of ours is none."""
+    """Raised by the action `raise`; like any bug, it isn't an error that the platform defines."""
 
 
 @define
 class FailPoint:
-    """The one place where this process is to fail, and how often it was passed."""
+    """The place where this process is to fail, and how often it was passed."""
 
     name: str
     nth: int
@@ -59,18 +60,18 @@ class FailPoint:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "FailPoint | None":
-        """The place that the environment names, if it does."""
-        said = environ.get(VARIABLE)
-        if not said:
+        """The fail point that the environment specifies, if any."""
+        value = environ.get(VARIABLE)
+        if not value:
             return None
-        found = _SPELLING.fullmatch(said)
+        found = _SPELLING.fullmatch(value)
         if not found:
-            detail = f"{VARIABLE} is {said!r}; it reads NAME[@N][:ACTION]."
+            detail = f"{VARIABLE} is {value!r}; it must be NAME[@N][:ACTION]."
             raise InvalidInput.at("/fail_at", "bad_setting", detail)
         return cls(found["name"], int(found["nth"] or 1), found["action"] or "kill")
 
     def around(self, context: Context) -> Context:
-        """The same outside world, which fails there."""
+        """The context with its ports wrapped, so that they fail at this point."""
         return evolve(
             context,
             store=cast("Store", _Store(self, context.store)),
@@ -79,7 +80,7 @@ class FailPoint:
         )
 
     def statement(self) -> None:
-        """A SQL statement is about to be sent, by the call that this thread is in."""
+        """Called before each SQL statement, in the thread of the call that sends it."""
         self.passing(f"{getattr(self._now_in, 'call', '')}.statement")
 
     def calling(self, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,14 +89,14 @@ class FailPoint:
         def called(*arguments: Any, **named: Any) -> object:  # noqa: ANN401 - whatever it takes
             self._now_in.call = call
             self.passing(f"{call}.before")
-            given = function(*arguments, **named)
+            returned = function(*arguments, **named)
             self.passing(f"{call}.after")
-            return given
+            return returned
 
         return called
 
     def passing(self, name: str) -> None:
-        """Fails if this is the place, for the N-th time."""
+        """Fails if this is the fail point, at its N-th time."""
         if name != self.name:
             return
         with self._lock:
@@ -106,35 +107,35 @@ class FailPoint:
 
     @property
     def last_call(self) -> str:
-        """What this thread called last."""
+        """The last call of this thread."""
         return getattr(self._now_in, "call", "")
 
 
 def _signal(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
-    # The other threads are told first: this one would go on for a moment.
+    # The signal may reach other threads first, and this one must not continue meanwhile.
     time.sleep(_MOMENT)
 
 
 def _raise() -> None:
-    raise Failed("This was asked for.")
+    raise Failed("A fail point raised this error.")
 
 
-def _be_out() -> None:
-    raise Unavailable("This outage was asked for.", "Try again.")
+def _outage() -> None:
+    raise Unavailable("A fail point caused this outage.", "Try again.")
 
 
 _ACTIONS: Final[Mapping[str, Callable[[], None]]] = {
     "kill": lambda: _signal(signal.SIGKILL),
     "stop": lambda: _signal(signal.SIGSTOP),
     "raise": _raise,
-    "outage": _be_out,
+    "outage": _outage,
 }
 
 
 @frozen
 class _Port:
-    """A port, or one of its collections, each of whose methods is a place."""
+    """A port, or one of its collections; each of its methods is a fail point."""
 
     point: FailPoint
     name: str
@@ -146,7 +147,7 @@ class _Port:
 
 @frozen
 class _Products(_Port):
-    """The catalog, to which records go batch by batch."""
+    """The catalog, which receives records batch by batch."""
 
     def compare(self, feed_context: object, batches: Iterable[object], *rest: object) -> object:
         return self.__getattr__("compare")(feed_context, self._passing(batches), *rest)
@@ -162,7 +163,7 @@ class _Products(_Port):
 
 @frozen
 class _Files(_Port):
-    """The place for files, which are read piece by piece."""
+    """The file store, whose files are read chunk by chunk."""
 
     @contextmanager
     def open(self, key: str, start: int = 0, end: int | None = None) -> Generator[BinaryIO]:
@@ -187,7 +188,7 @@ class _Stream:
 
 @frozen
 class _Store:
-    """The store, whose units fail when they are committed too."""
+    """The store, whose units can also fail when they are committed."""
 
     point: FailPoint
     store: Store

@@ -1,8 +1,8 @@
-"""The log: one line per event on stderr, JSON or text, that says what happened by ids and figures.
+"""The log: one line per event on stderr, as JSON or text, that describes it by ids and numbers.
 
-What is written are fields that the code names itself. Nothing of a request but its route, nothing
-of a file, and of an error where it came from, not its words: those quote values. Only at the level
-`debug` they are written too.
+Only fields that the code names explicitly are logged: of a request its route, of a file nothing, of
+an error its classes and traceback but not its message, since messages quote values. At the level
+`debug`, messages are logged too.
 """
 
 import json
@@ -17,11 +17,11 @@ from functools import lru_cache
 from typing import Any, Final, TextIO
 
 MOST_FRAMES: Final = 25
-"""So much of a fault's way is written, from its end."""
+"""The last frames of a traceback that are logged."""
 _NOISY: Final = ("_granian", "granian.access")
-"""Loggers that bring a handler of their own."""
+"""Loggers of libraries that install their own handlers."""
 _log: Final = logging.getLogger("commerce")
-_log.addHandler(logging.NullHandler())  # a program that imports us decides by itself
+_log.addHandler(logging.NullHandler())  # a program that imports the library configures logging
 _NOTHING: Final[Mapping[str, object]] = {}
 _around: ContextVar[Mapping[str, object]] = ContextVar("around", default=_NOTHING)
 
@@ -29,9 +29,9 @@ Bound = Token[Mapping[str, object]]
 
 
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
-    """Writes the log of this process from now on, that of libraries from `warning` upwards."""
+    """Configures the log of this process; libraries are logged from `warning` upwards."""
     stream = stream or sys.stderr
-    if stream is None:  # a process without one
+    if stream is None:  # the process has no stderr
         return
     as_text = style == "text" or (style == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
@@ -40,8 +40,8 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     _log.setLevel(level.upper())
-    logging.raiseExceptions = False  # whoever can't write the log has no place to say so
-    # What the library would find out about each record, and nobody asks for.
+    logging.raiseExceptions = False  # if the log can't be written, there is nowhere to report it
+    # Attributes of a record that aren't logged, so they needn't be computed.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name in _NOISY:
         logging.getLogger(name).handlers.clear()
@@ -49,22 +49,22 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
 
 
 def debug(event: str, **fields: object) -> None:
-    """An event that only helps to find a fault."""
+    """Logs an event that only helps to debug."""
     _write(logging.DEBUG, event, fields)
 
 
 def info(event: str, **fields: object) -> None:
-    """An event as it should be."""
+    """Logs a normal event."""
     _write(logging.INFO, event, fields)
 
 
 def warning(event: str, error: BaseException | None = None, **fields: object) -> None:
-    """An event that somebody should know of if it goes on."""
+    """Logs an event that needs attention if it persists."""
     _write(logging.WARNING, event, fields, error)
 
 
 def error(event: str, error: BaseException | None = None, **fields: object) -> None:
-    """A fault of ours."""
+    """Logs an internal error."""
     _write(logging.ERROR, event, fields, error)
 
 
@@ -81,7 +81,7 @@ def _write(
 
 @contextmanager
 def around(**fields: object) -> Generator[None]:
-    """Puts these fields into every event of the block, also in threads that are handed its work."""
+    """Adds these fields to every event in the block, including threads that inherit its context."""
     token = bind(**fields)
     try:
         yield
@@ -90,20 +90,20 @@ def around(**fields: object) -> Generator[None]:
 
 
 def bind(**fields: object) -> Bound:
-    """Puts these fields into every event from now on, until they are released."""
+    """Adds these fields to every event from now on, until they are released."""
     return _around.set({**_around.get(), **fields})
 
 
 def release(token: Bound) -> None:
-    """Ends what `bind` began."""
+    """Removes the fields that `bind` added."""
     _around.reset(token)
 
 
-def _said(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
-    """What a record says beside its time and level."""
+def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    """The fields of a record, except its time and level."""
     fields: Mapping[str, object] | None = getattr(record, "fields", None)
     if fields is None:
-        # Of a library's words only the pattern: what it is filled with may be anything.
+        # Of a library's message, only the pattern is logged: its arguments may contain anything.
         yield "event", "library"
         yield "logger", record.name
         yield "pattern", str(record.msg)
@@ -115,13 +115,13 @@ def _said(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 
 
 def _causes(error: BaseException | None) -> Iterator[dict[str, object]]:
-    """An exception and what it came from: of what class each is, and which way it took."""
+    """An exception and its causes: the class and the traceback of each."""
     while error is not None:
         found: dict[str, object] = {"type": f"{type(error).__module__}.{type(error).__qualname__}"}
         if sqlstate := getattr(error, "sqlstate", None):
             found["sqlstate"] = sqlstate
         if _log.isEnabledFor(logging.DEBUG):
-            found["words"] = str(error)
+            found["message"] = str(error)
         frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
         found["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         yield found
@@ -132,9 +132,9 @@ class JsonLines(logging.Formatter):
     """Each event as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; whatever stands in it, it is one."""
+        """The record as a single line, whatever it contains."""
         head = {"time": _time(record), "level": record.levelname.lower()}
-        line: dict[str, Any] = {**head, **dict(_said(record))}
+        line: dict[str, Any] = {**head, **dict(_fields(record))}
         return _JSON.encode(line)
 
 
@@ -142,27 +142,28 @@ _JSON: Final = json.JSONEncoder(separators=(",", ":"), default=str)
 
 
 class TextLines(logging.Formatter):
-    """Each event as one line to read; the way of a fault below it."""
+    """Each event as one readable line, followed by the traceback of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        said = dict(_said(record))
-        causes: Any = said.pop("error", ())
-        event = said.pop("event")
-        pairs = " ".join(f"{name}={_word(value)}" for name, value in said.items())
+        """The record as text."""
+        fields = dict(_fields(record))
+        causes: Any = fields.pop("error", ())
+        event = fields.pop("event")
+        pairs = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
         line = f"{_time(record)[11:23]} {record.levelname.lower():7} {event} {pairs}".rstrip()
-        return "\n".join([line, *_shown(causes)])
+        return "\n".join([line, *_traceback(causes)])
 
 
-def _shown(causes: "list[dict[str, Any]]") -> Iterator[str]:
+def _traceback(causes: "list[dict[str, Any]]") -> Iterator[str]:
     for cause in causes:
-        known = [f"{name}={_word(cause[name])}" for name in ("sqlstate", "words") if name in cause]
-        yield " ".join([f"  {cause['type']}", *known])
+        details = ("sqlstate", "message")
+        pairs = [f"{name}={_quoted(cause[name])}" for name in details if name in cause]
+        yield " ".join([f"  {cause['type']}", *pairs])
         yield from (f"    {place}" for place in cause["at"])
 
 
-def _word(value: object) -> str:
-    """A value as text; one with blanks, or with what a terminal would obey, is quoted."""
+def _quoted(value: object) -> str:
+    """A value as text; it is quoted if it contains blanks or control characters."""
     text = str(value)
     plain = text.isascii() and text.isprintable() and text and not set(text) & set(' "=')
     return text if plain else json.dumps(text)
@@ -175,5 +176,5 @@ def _time(record: logging.LogRecord) -> str:
 
 @lru_cache(maxsize=2)
 def _to_the_second(second: int) -> str:
-    """A second has many events."""
+    """The time to the second, cached since many events share it."""
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -1,8 +1,8 @@
-"""The figures of this process and its siblings, as Prometheus reads them; no name stands in them.
+"""The metrics of this process and its siblings, in Prometheus' format; they contain no names.
 
-Several processes of one server keep their figures in files of one folder, and whichever is asked
-adds them up: so it doesn't matter which of them a scrape meets, and a process that ended keeps
-what it had counted.
+The processes of one server keep their metrics in files in a shared folder, and the process that is
+scraped adds them up. So any of them can be scraped, and the counts of processes that have ended
+remain included.
 """
 
 import os
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "text/plain; version=0.0.4"
 CONTENT_TYPE: Final = f"{MEDIA_TYPE}; charset=utf-8"
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which the library is told of the folder, before it is imported."""
+"""The environment variable from which the library reads the folder when it is imported."""
 POOL_EVERY: Final = 2.0
-"""Seconds between two looks of a process at its pool."""
+"""Seconds between two readings of the connection pool."""
 FATES: Final = (
     "created", "updated", "restored", "unchanged", "deleted", "folded", "skipped", "rejected",
     "duplicate", "overtaken", "blank",
@@ -39,12 +39,12 @@ _REQUEST_SECONDS: Final = (
 _JOB_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 Connections = Callable[[], Mapping[str, int]]
-"""Gives the database connections of this process by state."""
+"""Returns the database connections of this process, by state."""
 
 
 @contextmanager
 def shared_folder() -> Generator[None]:
-    """The processes started in this block count together; what they counted goes with it."""
+    """Processes started in this block share their metrics, which are deleted at its end."""
     folder = tempfile.mkdtemp(prefix="commerce-metrics-")
     os.environ[FOLDER] = folder
     try:
@@ -55,10 +55,10 @@ def shared_folder() -> Generator[None]:
 
 
 class Metrics:
-    """What this process counts."""
+    """The metrics of this process."""
 
     def __init__(self) -> None:
-        """Declares everything that is counted."""
+        """Declares all metrics."""
         from prometheus_client import (
             CollectorRegistry,
             Counter,
@@ -67,58 +67,59 @@ class Metrics:
             disable_created_metrics,
         )
 
-        disable_created_metrics()  # a series more for each, which nobody asks for
+        disable_created_metrics()  # one more series for each metric, which isn't needed
         self._by_request: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "commerce_http_requests",
-            "Requests answered, by the route's template.",
+            "HTTP requests answered, by route template.",
             ["method", "route", "status"],
             registry=self._registry,
         )
         self._request_seconds = Histogram(
             "commerce_http_request_seconds",
-            "How long an answer took, until its last byte was handed on.",
+            "Duration of HTTP requests, until the last byte of the response was sent.",
             ["method", "route"],
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
         self._jobs = Counter(
             "commerce_jobs",
-            "Attempts at jobs that ended, by how.",
+            "Attempts at jobs that have ended, by outcome.",
             ["kind", "outcome"],
             registry=self._registry,
         )
         self._job_seconds = Histogram(
             "commerce_job_seconds",
-            "How long the attempt took that finished a job.",
+            "Duration of the attempts that finished a job.",
             ["kind"],
             buckets=_JOB_SECONDS,
             registry=self._registry,
         )
         self._records = Counter(
             "commerce_job_records",
-            "Records of completed jobs, by what became of them.",
+            "Records of completed jobs, by fate.",
             ["kind", "fate"],
             registry=self._registry,
         )
         self._connections = Gauge(
             "commerce_database_connections",
-            "Connections in the pools: most, open, in_use; and the units waiting for one.",
+            "Connections of the pools by state: most (the limit), open, in_use; and waiting, the "
+            "units of work that wait for a connection.",
             ["state"],
             registry=self._registry,
             multiprocess_mode="livesum",
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered."""
+        """Counts a request that was answered."""
         key = (method if method in _METHODS else "other", route, status)
         count = self._by_request.get(key)
         if count is None:
-            count = self._by_request[key] = self._counting(*key)
+            count = self._by_request[key] = self._request_counter(*key)
         count(seconds)
 
-    def _counting(self, method: str, route: str, status: int) -> Callable[[float], None]:
+    def _request_counter(self, method: str, route: str, status: int) -> Callable[[float], None]:
         requests = self._requests.labels(method, route, str(status))
         observe = self._request_seconds.labels(method, route).observe
 
@@ -129,7 +130,7 @@ class Metrics:
         return count
 
     def job(self, job: Job, outcome: str, seconds: float | None = None) -> None:
-        """An attempt at a job ended; with its seconds where that finished the job."""
+        """Counts an attempt at a job that ended; `seconds` is given if it finished the job."""
         self._jobs.labels(job.kind, outcome).inc()
         if seconds is not None:
             self._job_seconds.labels(job.kind).observe(seconds)
@@ -138,56 +139,56 @@ class Metrics:
                 self._records.labels(job.kind, fate).inc(getattr(job.summary, fate))
 
     def connections(self, by_state: Mapping[str, int]) -> None:
-        """So many connections this process has just now."""
+        """Sets the current numbers of connections of this process."""
         for state, number in by_state.items():
             self._connections.labels(state).set(number)
 
     def text(self, others: "Iterable[Metric]" = ()) -> str:
-        """All figures of this process and its siblings, with others beside them."""
+        """All metrics of this process and its siblings, followed by `others`."""
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
         from prometheus_client.registry import Collector
 
-        told = [*others, *_about_us()]
+        extra = [*others, *_version_metric()]
 
         class Others(Collector):
             def collect(self) -> "Iterable[Metric]":
-                return told
+                return extra
 
-        shown = CollectorRegistry()
+        registry = CollectorRegistry()
         folder = os.environ.get(FOLDER)
         if folder is None:
-            shown.register(self._registry)
+            registry.register(self._registry)
         else:
-            _forget_the_dead(Path(folder))
-            MultiProcessCollector(shown, folder)
-        shown.register(Others())
-        return generate_latest(shown).decode()
+            _delete_gauges_of_ended(Path(folder))
+            MultiProcessCollector(registry, folder)
+        registry.register(Others())
+        return generate_latest(registry).decode()
 
 
 @cache
 def metrics() -> Metrics:
-    """Those of this process."""
+    """The metrics of this process."""
     return Metrics()
 
 
-def _about_us() -> "Iterable[Metric]":
+def _version_metric() -> "Iterable[Metric]":
     from prometheus_client.metrics_core import InfoMetricFamily
 
     yield InfoMetricFamily(
-        "commerce", "Which version answers.", {"version": version("open-commerce")}
+        "commerce", "Version of the server.", {"version": version("open-commerce")}
     )
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """Drops what a process that is gone had at the moment; what it counted stays."""
+def _delete_gauges_of_ended(folder: Path) -> None:
+    """Deletes the gauges of processes that have ended; their counters stay."""
     for file in folder.glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])
-        if not _lives(pid):
+        if not _is_alive(pid):
             file.unlink(missing_ok=True)
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     with suppress(PermissionError):
         try:
             os.kill(pid, 0)
@@ -197,18 +198,18 @@ def _lives(pid: int) -> bool:
 
 
 def watch_connections(connections: Connections | None) -> None:
-    """Looks at the pool every few seconds from a thread, for as long as the process lives."""
+    """Reads the connection pool every few seconds, in a thread that runs until the process ends."""
     if connections is None:
         return
 
-    def look() -> None:
+    def watch() -> None:
         pause = threading.Event()
         while True:
             try:
                 metrics().connections(connections())
-            except Exception as error:  # noqa: BLE001 - figures are worth no process
+            except Exception as error:  # noqa: BLE001 - metrics must not stop a process
                 logs.warning("metrics.failed", error)
                 return
             pause.wait(POOL_EVERY)
 
-    threading.Thread(target=look, name="pool-figures", daemon=True).start()
+    threading.Thread(target=watch, name="pool-metrics", daemon=True).start()

@@ -1,4 +1,4 @@
-"""How a refusal of the core is told outside: HTTP status, exit code and title, in one table."""
+"""How errors of the core are reported outside: HTTP status, exit code and title, in one table."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -36,7 +36,7 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
     NotFound: (404, EXIT_NOT_FOUND, "Not found"),
     Conflict: (409, EXIT_CONFLICT, "The state doesn't allow this"),
     TooLarge: (413, EXIT_REFUSED, "Too large"),
-    FileRefused: (422, EXIT_REFUSED, "The file can't be taken"),
+    FileRefused: (422, EXIT_REFUSED, "The file can't be processed"),
     RunLost: (409, EXIT_TRY_AGAIN, "Another run took over"),
     Unavailable: (503, EXIT_TRY_AGAIN, "Try again later"),
     CommerceError: (500, EXIT_BUG, "Something went wrong"),
@@ -45,9 +45,9 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
 
 @frozen
 class Problem:
-    """A refusal as clients see it (RFC 9457), and the exit code for a shell.
+    """An error as clients see it (RFC 9457), and its exit code for a shell.
 
-    `errors` are the faults of an input, each with its JSON pointer; `shown` stands beside them.
+    `errors` are the faults of an input, each with its JSON pointer; `shown` are further members.
     """
 
     type: str
@@ -61,7 +61,7 @@ class Problem:
 
 
 def problem_of(error: CommerceError) -> Problem:
-    """The problem that tells this refusal."""
+    """The problem that reports this error."""
     kind = next(cls for cls in type(error).__mro__ if cls in _TABLE)
     status, exit_code, title = _TABLE[kind]
     faults = error.faults if isinstance(error, InvalidInput) else ()
@@ -76,12 +76,12 @@ def problem_of(error: CommerceError) -> Problem:
             for fault in faults
         ),
         exit_code=exit_code,
-        shown=_shown(error),
+        shown=_extensions(error),
     )
 
 
-def _shown(error: CommerceError) -> Mapping[str, Any]:
-    """What a refusal shows besides, in its JSON shape."""
+def _extensions(error: CommerceError) -> Mapping[str, Any]:
+    """The further members of the problem, in their JSON shape."""
     if not isinstance(error, Conflict) or not error.shown:
         return {}
     from entrypoints.shapes import shape

@@ -1,4 +1,4 @@
-"""Profiles as files, TOML or JSON: read strictly, written as a person would write them."""
+"""Profiles as TOML or JSON files: read strictly, and written as a person would write them."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from entrypoints.reading import read_json, read_value
 from entrypoints.shapes import shape
 
 LONGEST_PROFILE: Final = 1 << 20
-"""Bytes of a profile's file."""
-_DETAIL: Final = "The profile isn't as it has to be."
+"""Maximum size of a profile's file, in bytes."""
+_DETAIL: Final = "The profile is invalid."
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _WIDTH: Final = 96
 
@@ -21,8 +21,8 @@ _WIDTH: Final = 96
 def read_profile(content: bytes) -> Profile:
     """The profile in a file: JSON if it begins with a brace, else TOML.
 
-    InvalidInput tells every fault with its JSON pointer: what isn't known, is of another type, or
-    can't be used.
+    InvalidInput reports every fault with its JSON pointer: unknown keys, wrong types and invalid
+    values.
     """
     if len(content) > LONGEST_PROFILE:
         raise InvalidInput.at("", "too_long", f"A profile has at most {LONGEST_PROFILE:,} bytes.")
@@ -39,17 +39,17 @@ def read_profile(content: bytes) -> Profile:
 
 
 def write_json(profile: Profile) -> str:
-    """The profile as JSON, without what is at its default."""
+    """The profile as JSON, without values that equal their defaults."""
     return json.dumps(_short(profile), indent=2, ensure_ascii=False) + "\n"
 
 
 def write_toml(profile: Profile) -> str:
-    """The profile as TOML, without what is at its default."""
+    """The profile as TOML, without values that equal their defaults."""
     return "\n".join(_toml(_short(profile))).strip("\n") + "\n"
 
 
 def _short(profile: Profile) -> dict[str, Any]:
-    """Its shape, in which a column that is just a header is that header."""
+    """Its shape; a column that only names a header is shortened to that header."""
     shaped = cast("dict[str, Any]", shape(profile))
     if columns := shaped.get("columns"):
         shaped["columns"] = {name: _short_column(column) for name, column in columns.items()}
@@ -63,7 +63,7 @@ def _short_column(column: dict[str, Any]) -> object:
 
 
 def _toml(shaped: Mapping[str, Any]) -> Iterator[str]:
-    """Plain values first, then tables, as TOML wants it."""
+    """Plain values first, then tables, as TOML requires."""
     for name, value in shaped.items():
         if not _is_table(value):
             yield _pair(name, value)
@@ -76,7 +76,7 @@ def _toml(shaped: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_table(value: object) -> bool:
-    """Whether it is a table, or a list of some."""
+    """Whether it is a table, or a list of tables."""
     if isinstance(value, list):
         members = cast("list[object]", value)
         return bool(members) and isinstance(members[0], Mapping)
@@ -84,7 +84,7 @@ def _is_table(value: object) -> bool:
 
 
 def _table(path: str, members: Mapping[str, Any]) -> Iterator[str]:
-    """A table; what would make a line of it too long stands in tables of its own below."""
+    """A table; members that would make a line too long become tables of their own below it."""
     below = {name: value for name, value in members.items() if _is_long_table(name, value)}
     if len(below) < len(members):
         yield from ("", f"[{path}]")
@@ -98,7 +98,7 @@ def _is_long_table(name: str, value: object) -> bool:
 
 
 def _pair(name: str, value: object) -> str:
-    """A line; several where a list would make it too long (inline tables have to stay on one)."""
+    """A line, or several if a list would make it too long (an inline table must stay on one)."""
     line = f"{_key(name)} = {_value(value)}"
     if len(line) <= _WIDTH or not isinstance(value, list):
         return line
@@ -126,7 +126,7 @@ def _value(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """A TOML text: as in JSON, but that DEL is escaped too; one of backslashes stays readable."""
+    """A TOML string: as in JSON, with DEL escaped too; literal if it contains backslashes."""
     literal = "\\" in text and "'" not in text and text.isprintable()
     return (
         f"'{text}'" if literal else json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

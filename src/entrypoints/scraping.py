@@ -1,6 +1,6 @@
-"""What is looked at from outside: whether each part is up, how long the queue is, all figures.
+"""What monitoring reads: whether each part is up, the length of the queue, and all metrics.
 
-Whoever asks, and however often: a look that costs something is taken again after a while only.
+However often it is read, a check that costs something is repeated only after a while.
 """
 
 import os
@@ -25,60 +25,60 @@ from entrypoints.settings import Settings, address_of
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-LOOK_AT_PARTS_EVERY: Final = 1.0
-"""Seconds; each look at a store of files may cost a request there."""
-LOOK_AT_QUEUE_EVERY: Final = 5.0
+PARTS_CACHED: Final = 1.0
+"""Seconds; each check of a file store may cost a request there."""
+QUEUE_CACHED: Final = 5.0
 
 T = TypeVar("T")
 
 
 @define
-class Kept(Generic[T]):
-    """What a look found, for some seconds; while one looks, the others are told what was before."""
+class Cached(Generic[T]):
+    """A result that is cached for some seconds; during a refresh, other threads get the old one."""
 
-    _look: Callable[[], T]
+    _read: Callable[[], T]
     _seconds: float
     _found: list[T] = field(factory=list[T], init=False)
     _until: float = field(default=0.0, init=False)
-    _looking: threading.Lock = field(factory=threading.Lock, init=False)
+    _refreshing: threading.Lock = field(factory=threading.Lock, init=False)
 
     def get(self) -> T:
-        """What was found."""
-        if monotonic() >= self._until and self._looking.acquire(blocking=not self._found):
+        """The result, refreshed if it is too old."""
+        if monotonic() >= self._until and self._refreshing.acquire(blocking=not self._found):
             try:
-                self._renew()
+                self._refresh()
             finally:
-                self._looking.release()
+                self._refreshing.release()
         return self._found[0]
 
-    def _renew(self) -> None:
-        # Whoever waited for the first look finds it taken.
+    def _refresh(self) -> None:
+        # A thread that waited for the first result finds it here.
         if monotonic() >= self._until:
-            self._found = [self._look()]
+            self._found = [self._read()]
             self._until = monotonic() + self._seconds
 
 
 class Watch:
-    """The parts and the queue of a platform, as they are now or were a moment ago."""
+    """The parts and the queue of a platform, as of now or a moment ago."""
 
     def __init__(self, commerce: Commerce) -> None:
-        """Looks when asked."""
+        """Reads nothing until it is asked."""
         self._commerce = commerce
         self._were_up: dict[str, bool] = {}
-        self._parts = Kept(self._look_at_parts, LOOK_AT_PARTS_EVERY)
-        self._queue = Kept(self._look_at_queue, LOOK_AT_QUEUE_EVERY)
+        self._parts = Cached(self._read_parts, PARTS_CACHED)
+        self._queue = Cached(self._read_queue, QUEUE_CACHED)
 
     def parts(self) -> Mapping[str, str]:
-        """Each part, and `ok` or what anybody may know of what is wrong with it."""
+        """The state of each part: `ok`, or the public description of what is wrong."""
         return self._parts.get()
 
-    def _look_at_parts(self) -> Mapping[str, str]:
+    def _read_parts(self) -> Mapping[str, str]:
         found = self._commerce.health.check()
         for name, error in found.items():
-            self._tell_change(name, error)
+            self._log_change(name, error)
         return {name: error.publicly if error else "ok" for name, error in found.items()}
 
-    def _tell_change(self, part: str, error: Unavailable | None) -> None:
+    def _log_change(self, part: str, error: Unavailable | None) -> None:
         if self._were_up.get(part, True) == (error is None):
             return
         self._were_up[part] = error is None
@@ -87,21 +87,21 @@ class Watch:
         else:
             logs.warning("part.down", error, part=part, reason=error.detail)
 
-    def _look_at_queue(self) -> Backlog | None:
+    def _read_queue(self) -> Backlog | None:
         try:
             return self._commerce.queue.backlog()
         except Unavailable:
             return None
 
     def text(self) -> str:
-        """All figures, in Prometheus' own format."""
-        return metrics().text(self._figures())
+        """All metrics, in Prometheus' text format."""
+        return metrics().text(self._own_metrics())
 
-    def _figures(self) -> "Iterator[Metric]":
+    def _own_metrics(self) -> "Iterator[Metric]":
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         parts = self.parts()
-        up = GaugeMetricFamily("commerce_part_up", "1 where the part is up.", labels=["part"])
+        up = GaugeMetricFamily("commerce_part_up", "1 if the part is up.", labels=["part"])
         for name, state in parts.items():
             up.add_metric([name], state == "ok")
         yield up
@@ -113,7 +113,7 @@ class Watch:
         )
         yield GaugeMetricFamily(
             "commerce_queue_oldest_seconds",
-            "The age of the oldest of them since it was made.",
+            "Seconds since the oldest of them was created.",
             self._age(queue),
         )
 
@@ -125,10 +125,10 @@ class Watch:
 
 @contextmanager
 def answering(setting: str, text: Callable[[], str], *, shared: bool) -> Generator[None]:
-    """Answers GET /metrics, and nothing else, at that address while the context lasts.
+    """Serves GET /metrics, and nothing else, at this address while the context lasts.
 
-    A `shared` address is that of several processes of one server, any of which may answer.
-    Unavailable where it is taken.
+    A `shared` address is used by several processes of one server, any of which may answer.
+    Unavailable if the address is in use.
     """
     host, port = address_of(setting)
     kind = _SharedServer if shared else _Server
@@ -149,12 +149,12 @@ def answering(setting: str, text: Callable[[], str], *, shared: bool) -> Generat
 
 @contextmanager
 def observed(commerce: Commerce, settings: Settings, role: str, *, shared: bool) -> Generator[None]:
-    """Tells that this process has started and stopped, and shows its figures meanwhile."""
+    """Logs that this process started and stopped, and serves its metrics in between."""
     watch_connections(connections(commerce))
     watch = Watch(commerce)
-    apart = settings.metrics not in ("on", "off")
+    separate = settings.metrics not in ("on", "off")
     about = {"role": role, "pid": os.getpid(), "version": version("open-commerce")}
-    with answering(settings.metrics, watch.text, shared=shared) if apart else nullcontext():
+    with answering(settings.metrics, watch.text, shared=shared) if separate else nullcontext():
         logs.info("process.started", **about)
         try:
             yield
@@ -166,7 +166,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 any socket
-        """Who went away before the answer is no fault of ours."""
+        """Ignores clients that disconnect before the response."""
 
 
 class _SharedServer(_Server):
@@ -189,6 +189,6 @@ def _handler(text: Callable[[], str]) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 its own name
-            """Says nothing: whoever scrapes does so all the time."""
+            """Logs nothing: scrapes are frequent."""
 
     return Handler

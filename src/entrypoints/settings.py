@@ -1,4 +1,4 @@
-"""What can be set from outside, by environment (`COMMERCE_...`) or in `commerce.toml`."""
+"""The settings, from the environment (`COMMERCE_...`) or from `commerce.toml`."""
 
 import os
 import re
@@ -24,16 +24,14 @@ FORMATS: Final = ("auto", "json", "text")
 LAST_PORT: Final = 65_535
 _ADDRESS: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 _FOR_TESTS: Final = frozenset({"fail_at"})
-"""Variables of ours that are no settings; `fail_points` reads it."""
+"""Our variables that aren't settings; `fail_points` reads them."""
 
 
 def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
     def check(_: object, attribute: "Attribute[str]", value: str) -> None:
         if not value.startswith(schemes):
-            wanted = ", ".join(schemes)
-            raise InvalidInput.at(
-                f"/{attribute.name}", "bad_setting", f"{attribute.name} begins with one of {wanted}"
-            )
+            detail = f"{attribute.name} must begin with one of: {', '.join(schemes)}"
+            raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail)
 
     return check
 
@@ -41,7 +39,7 @@ def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str
 def _among(words: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
     def check(_: object, attribute: "Attribute[str]", value: str) -> None:
         if value not in words:
-            detail = f"{attribute.name} is one of {', '.join(words)}"
+            detail = f"{attribute.name} must be one of: {', '.join(words)}"
             raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail)
 
     return check
@@ -51,7 +49,7 @@ def address_of(text: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`; ValueError for anything else."""
     found = _ADDRESS.fullmatch(text)
     if not found or not 0 < int(found["port"]) <= LAST_PORT:
-        raise ValueError(f"{text!r} is no HOST:PORT")
+        raise ValueError(f"{text!r} is not HOST:PORT")
     return found["host"].strip("[]"), int(found["port"])
 
 
@@ -61,7 +59,7 @@ def _on_off_or_address(_: object, attribute: "Attribute[str]", value: str) -> No
     try:
         address_of(value)
     except ValueError as error:
-        detail = f"{attribute.name} is on, off or HOST:PORT"
+        detail = f"{attribute.name} must be on, off or HOST:PORT"
         raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
 
 
@@ -69,13 +67,13 @@ def _on_off_or_address(_: object, attribute: "Attribute[str]", value: str) -> No
 class Settings:
     """The settings of one process.
 
-    `database_url` is `embedded:[DIR]` (a PostgreSQL of our own under DIR), `postgresql://...` or
-    `memory:`; `files_url` is `file:[DIR]`, `s3://BUCKET/PREFIX` or `memory:`; `data_dir` is
-    where the embedded parts live, unless the URLs name folders of their own; `most_upload_bytes`
-    bounds a raw file; `lease_seconds` is after how long a silent worker's job is taken over;
-    `log_level` and `log_format` are those of the log on stderr; `metrics` is `on`, `off` or
-    `HOST:PORT`, an address where nothing but them is served; `history_days` is for how long
-    versions of products are kept once they were replaced, for ever unless it is set.
+    `database_url` is `embedded:[DIR]` (a PostgreSQL that the platform runs under DIR),
+    `postgresql://...` or `memory:`; `files_url` is `file:[DIR]`, `s3://BUCKET/PREFIX` or
+    `memory:`; `data_dir` is the directory of the embedded parts, unless the URLs specify others;
+    `most_upload_bytes` limits the size of a raw file; `lease_seconds` is the time after which the
+    job of an unresponsive worker is taken over; `log_level` and `log_format` configure the log on
+    stderr; `metrics` is `on`, `off` or `HOST:PORT`, an address that serves only the metrics;
+    `history_days` is how long superseded versions of products are kept (default: forever).
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
@@ -94,24 +92,24 @@ class Settings:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database is our own."""
+        """Whether the platform runs its own database."""
         return self.database_url.startswith(EMBEDDED)
 
     @property
     def home(self) -> Path:
-        """The data directory: the one that the database URL names, else `data_dir`."""
-        named = self.database_url.removeprefix(EMBEDDED) if self.is_embedded else ""
-        return Path(named) if named else self.data_dir
+        """The data directory: the one in the database URL, else `data_dir`."""
+        folder = self.database_url.removeprefix(EMBEDDED) if self.is_embedded else ""
+        return Path(folder) if folder else self.data_dir
 
     @property
     def files_dir(self) -> Path:
-        """Where raw files lie on disk."""
-        named = self.files_url.removeprefix("file:")
-        return Path(named) if named else self.home / "files"
+        """The directory of raw files on disk."""
+        folder = self.files_url.removeprefix("file:")
+        return Path(folder) if folder else self.home / "files"
 
     @property
     def operator_key_file(self) -> Path:
-        """Where the embedded default keeps the operator's key."""
+        """The file in which the embedded default keeps the operator's key."""
         return self.home / "operator.key"
 
 
@@ -121,10 +119,10 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     file: Path | None = None,
 ) -> Settings:
-    """The settings: those given (None is not), else the environment's, the file's, the defaults.
+    """The settings: from `given` (except None), else the environment, the file, or the defaults.
 
-    InvalidInput for a key of the file that isn't one, and for values that can't be; a variable of
-    the environment that isn't one only warns, since orchestrators inject some.
+    InvalidInput for an unknown key in the file, and for invalid values; an unknown variable in the
+    environment only causes a warning, since orchestrators inject some.
     """
     known = {attribute.name for attribute in fields(Settings)}
     values: dict[str, Any] = {
@@ -134,11 +132,11 @@ def load_settings(
     }
     unknown = values.keys() - known
     if unknown:
-        raise _unknown(unknown, "given")
+        raise _unknown(unknown, "passed")
     try:
         return Settings(**values)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"A setting can't be read: {error}", code="bad_setting") from error
+        raise InvalidInput(f"A setting is invalid: {error}", code="bad_setting") from error
 
 
 def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Any]:
@@ -148,7 +146,9 @@ def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, 
         if name.startswith(PREFIX)
     }
     for name in sorted(found.keys() - known - _FOR_TESTS):
-        warnings.warn(f"{PREFIX}{name.upper()} is no setting of ours; it is ignored.", stacklevel=3)
+        warnings.warn(
+            f"{PREFIX}{name.upper()} is not a known setting, so it is ignored.", stacklevel=3
+        )
     return {name: value for name, value in found.items() if name in known}
 
 
@@ -169,8 +169,8 @@ def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
 def _unknown(names: "set[str]", where: str) -> InvalidInput:
     listed = ", ".join(sorted(names))
     return InvalidInput(
-        f"There is no setting {listed} ({where}).",
-        f"Known are: {', '.join(attribute.name for attribute in fields(Settings))}.",
+        f"Unknown setting {where}: {listed}.",
+        f"The settings are: {', '.join(attribute.name for attribute in fields(Settings))}.",
         faults=[Fault(f"/{name}", "unknown_setting", "Unknown.") for name in sorted(names)],
         code="unknown_setting",
     )

@@ -72,7 +72,7 @@ def test_a_refusal_has_its_exit_code_and_a_sentence(
     assert "Traceback" not in answer.err
 
 
-def test_a_failed_feed_exits_with_65_and_tells_the_job(shop: Path, tmp_path: Path) -> None:
+def test_a_failed_feed_exits_with_65_and_prints_the_job(shop: Path, tmp_path: Path) -> None:
     picture = tmp_path / "picture.csv"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     failed = upload(shop, str(picture), "--run", "--wait")
@@ -99,7 +99,7 @@ def test_help_comes_at_once(tmp_path: Path) -> None:
     assert loaded.isdisjoint({"boto3", "granian", "litestar", "numpy", "polars", "psycopg"})
 
 
-def test_a_worker_takes_what_is_released_and_ends_when_told(shop: Path, tmp_path: Path) -> None:
+def test_a_worker_runs_released_jobs_and_ends_on_a_signal(shop: Path, tmp_path: Path) -> None:
     feed = tmp_path / "more.csv"
     feed.write_text("sku,product_name,price\nNEW-1,Nouveau,3.00\n")
     worker = subprocess.Popen([COMMERCE, "worker"], cwd=shop, stderr=subprocess.PIPE)
@@ -120,7 +120,7 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory: pytest.TempPathFactory, port: int) -> tuple[Path, list[Answer]]:
-    """Where the demo ran twice, and what it told."""
+    """Where the demo ran twice, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     return folder, [commerce(folder, "demo", "--port", str(port)) for _ in range(2)]
 

@@ -1,4 +1,4 @@
-"""The command line: each command translates words into one use case, and its answer into words."""
+"""The command line: each command turns its arguments into a use case, and the result into text."""
 
 import sys
 import warnings
@@ -11,43 +11,49 @@ import click
 from entrypoints.cli.kit.verbs import Titled, shared_options
 
 COMMANDS: Final = {
-    "demo": ("demo.command", "the whole way of a feed on example files, narrated"),
-    "serve": ("commands.serve", "answers HTTP, and works on jobs"),
-    "worker": ("commands.serve", "works on jobs, and answers nobody"),
-    "migrate": ("commands.serve", "brings the database to this version"),
-    "health": ("commands.serve", "tells whether every part is up"),
-    "openapi": ("commands.serve", "prints the description of the HTTP interface"),
+    "demo": ("demo.command", "Follow example feeds from file to catalog, orders and reports"),
+    "serve": ("commands.serve", "Serve HTTP, and process jobs"),
+    "worker": ("commands.serve", "Process jobs without serving HTTP"),
+    "migrate": ("commands.serve", "Migrate the database to this version"),
+    "health": ("commands.serve", "Check whether every part is up"),
+    "openapi": ("commands.serve", "Print the OpenAPI description of the HTTP API"),
     "doctor": (
         "commands.doctor",
-        "looks at a file, offline: how it would be read, and what is wrong",
+        "Examine a file offline: how it would be read, and what is wrong with it",
     ),
-    "partners": ("commands.partners", "who sends feeds: add, list, show, set"),
-    "keys": ("commands.keys", "keys to the HTTP interface: add, list, revoke"),
-    "sources": ("commands.sources", "where their feeds come from: add, list, show, set, remove"),
-    "profiles": ("commands.profiles", "how a partner's files are read: show, set, test"),
+    "partners": ("commands.partners", "Manage the partners that send feeds: add, list, show, set"),
+    "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, revoke"),
+    "sources": (
+        "commands.sources",
+        "Manage the sources of partners' feeds: add, list, show, set, remove",
+    ),
+    "profiles": ("commands.profiles", "Manage how a partner's files are read: show, set, test"),
     "feeds": (
         "commands.feeds",
-        "partners' files: upload, list, show, changes, plan, approve, reject, revert, raw, report",
+        "Manage feeds: upload, list, show, changes, plan, approve, reject, revert, raw, report",
     ),
     "jobs": (
         "commands.jobs",
-        "what becomes of a feed: run, list, show, watch, cancel, problems, plan",
+        "Run and inspect the jobs of feeds: run, list, show, watch, cancel, problems, plan",
     ),
-    "products": ("commands.products", "the catalog: list, show, history, explain, changes, export"),
-    "replay": ("commands.replay", "whether the catalog is what its raw files say"),
-    "orders": ("commands.orders", "orders: create, list, show, cancel"),
-    "events": ("commands.events", "what was announced, in order"),
-    "audit": ("commands.events", "who did what"),
-    "analytics": ("commands.analytics", "what was sold: by-partner, over-time, share"),
+    "products": (
+        "commands.products",
+        "Query the catalog: list, show, history, explain, changes, export",
+    ),
+    "replay": ("commands.replay", "Check that the catalog matches its raw files"),
+    "orders": ("commands.orders", "Place and manage orders: create, list, show, cancel"),
+    "events": ("commands.events", "List what happened, in order"),
+    "audit": ("commands.events", "List who did what"),
+    "analytics": ("commands.analytics", "Report sales: by-partner, over-time, share"),
 }
-"""Each command with its module and what it is for, so that a list of them imports none."""
+"""Each command with its module and its short help, so that listing them imports none."""
 
 
 class Root(Titled, click.Group):
-    """`commerce`: knows its commands by name, and imports the one that is asked for."""
+    """`commerce`: knows its commands by name, and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order in which one comes to need them."""
+        """All commands, in the order in which a new user needs them."""
         del ctx
         return list(COMMANDS)
 
@@ -63,7 +69,7 @@ class Root(Titled, click.Group):
         """The list of commands, from the table alone."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
 
     def main(
         self,
@@ -73,36 +79,38 @@ class Root(Titled, click.Group):
         standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's own signature
         **extra: object,
     ) -> NoReturn:
-        """Runs a command and exits with its code; a refusal is told in a sentence."""
+        """Runs a command and exits with its code; errors are reported in a sentence."""
         del standalone_mode
-        words = sys.argv[1:] if args is None else list(args)
+        arguments = sys.argv[1:] if args is None else list(args)
         with warnings.catch_warnings():
             warnings.showwarning = _warn
-            sys.exit(self._run(words, prog_name or "commerce", complete_var, extra))
+            sys.exit(self._run(arguments, prog_name or "commerce", complete_var, extra))
 
     def _run(
-        self, words: list[str], name: str, complete_var: str | None, extra: dict[str, object]
+        self, arguments: list[str], name: str, complete_var: str | None, extra: dict[str, object]
     ) -> int:
-        """Runs a command, and gives its exit code."""
+        """Runs a command, and returns its exit code."""
         try:
-            code: object = super().main(words, name, complete_var, standalone_mode=False, **extra)
-        except Exception as error:  # noqa: BLE001 - here every error becomes words and an exit code
-            from entrypoints.cli.kit.refusals import tell
+            code: object = super().main(
+                arguments, name, complete_var, standalone_mode=False, **extra
+            )
+        except Exception as error:  # noqa: BLE001 - here every error becomes text and an exit code
+            from entrypoints.cli.kit.errors import report
 
-            code = tell(error, as_json="--json" in words)
+            code = report(error, as_json="--json" in arguments)
         return code if isinstance(code, int) else 0
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    """Tells a warning as a sentence, without the line of ours that gave it."""
+    """Prints a warning as a sentence, without the source line that raised it."""
     click.echo(f"warning: {message}", err=True)
 
 
 @click.group(cls=Root, params=shared_options(), context_settings={"max_content_width": 100})
 @click.version_option(package_name="open-commerce", prog_name="commerce")
 def main() -> None:
-    """Partner product feeds in, one trusted catalog out, with orders and reports on top.
+    """Turn partners' product feeds into one trusted catalog, with orders and reports on top.
 
-    With no configuration it brings a database of its own, kept under ./commerce-data. Begin with
-    `commerce demo`.
+    Needs no configuration: by default it runs its own database, under ./commerce-data. To see it
+    at work, run `commerce demo`.
     """

@@ -23,11 +23,11 @@ def cli() -> Iterator[Cli]:
 
 
 @pytest.fixture(scope="module")
-def told(cli: Cli) -> Answer:
+def printed(cli: Cli) -> Answer:
     return cli.fine("demo")
 
 
-def test_every_feed_is_told_with_what_became_of_its_records(told: Answer) -> None:
+def test_every_feed_is_shown_with_what_became_of_its_records(printed: Answer) -> None:
     for fates in (
         "294 read: 294 created",
         "506 read: 506 created",
@@ -36,43 +36,43 @@ def test_every_feed_is_told_with_what_became_of_its_records(told: Answer) -> Non
         "296 read: 6 created, 54 updated, 236 unchanged",
         "296 read: 296 unchanged",
     ):
-        assert fates in told.out
+        assert fates in printed.out
 
 
-def test_rejected_records_are_told_with_place_reason_and_remedy(told: Answer) -> None:
-    assert re.search(r"^ +11  price +6,90 +not a", told.out, re.MULTILINE)
-    assert re.search(r"^ +102  \(all\) +PEN-011,.* ragged", told.out, re.MULTILINE)
-    table = told.out.partition("what to do\n")[2].partition("\n\n")[0]
+def test_rejected_records_are_shown_with_place_reason_and_remedy(printed: Answer) -> None:
+    assert re.search(r"^ +11  price +6,90 +not a", printed.out, re.MULTILINE)
+    assert re.search(r"^ +102  \(all\) +PEN-011,.* ragged", printed.out, re.MULTILINE)
+    table = printed.out.partition("what to do\n")[2].partition("\n\n")[0]
     assert len(re.findall(r"^ +\d+  \S", table, re.MULTILINE)) == 11
 
 
-def test_what_the_day_changed_is_told(told: Answer) -> None:
-    assert "removed: PH-1373, ST-1289, TB-1162, TV-1383" in told.out
-    assert "new: AU-1306, KB-1434, PH-1400, PW-1321, SH-1090, ST-1331" in told.out
-    assert re.search(r"CO-1328 .*164\.90 USD  179\.90 USD  \+9\.1 %", told.out)
+def test_what_the_second_day_changed_is_shown(printed: Answer) -> None:
+    assert "removed: PH-1373, ST-1289, TB-1162, TV-1383" in printed.out
+    assert "new: AU-1306, KB-1434, PH-1400, PW-1321, SH-1090, ST-1331" in printed.out
+    assert re.search(r"CO-1328 .*164\.90 USD  179\.90 USD  \+9\.1 %", printed.out)
 
 
-def test_a_refused_order_is_told_with_all_its_faults(told: Answer) -> None:
-    assert "PH-1349 can't be sold" in told.out
-    assert "50 of LT-1114 were ordered, but only 1 can be sold" in told.out
-    assert "these items have EUR, USD" in told.out
+def test_a_refused_order_is_shown_with_all_its_faults(printed: Answer) -> None:
+    assert "PH-1349 can't be sold" in printed.out
+    assert "50 of LT-1114 were ordered, but only 1 can be sold" in printed.out
+    assert "these items have EUR, USD" in printed.out
 
 
-def test_an_order_sent_twice_is_one(told: Answer) -> None:
-    first, again = re.findall(r"^  (ord_\w+)  (?:first|again)", told.out, re.MULTILINE)
+def test_an_order_sent_twice_is_one(printed: Answer) -> None:
+    first, again = re.findall(r"^  (ord_\w+)  (?:first|second) request", printed.out, re.MULTILINE)
     assert first == again
 
 
-def test_lines_but_those_to_copy_fit_a_hundred_columns(told: Answer) -> None:
+def test_all_lines_fit_a_hundred_columns_except_those_to_copy(printed: Answer) -> None:
     lines = [
-        line for line in told.out.splitlines() if "commerce" not in line and "curl" not in line
+        line for line in printed.out.splitlines() if "commerce" not in line and "curl" not in line
     ]
     assert max(map(len, lines)) <= 100
-    assert not re.search(r"\x1b|[─│█]", told.out)
+    assert not re.search(r"\x1b|[─│█]", printed.out)
 
 
-def test_three_commands_and_three_requests_are_left_to_try(told: Answer) -> None:
-    last = told.out.partition("What to try next")[2]
+def test_three_commands_and_three_requests_are_left_to_try(printed: Answer) -> None:
+    last = printed.out.partition("What to try next")[2]
     assert len(re.findall(r"^  commerce ", last, re.MULTILINE)) == 3
     assert len(re.findall(r"^  curl ", last, re.MULTILINE)) == 3
 
@@ -130,14 +130,14 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path: Path) -> None
     assert answer.code == 73
 
 
-def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="can't be used"):
         emptied(tmp_path / "file")
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "_PATIENCE", 0.2)
+    monkeypatch.setattr(home, "_TIMEOUT", 0.2)
     emptied(tmp_path)
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "server.lock").touch()

@@ -33,15 +33,15 @@ def german(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_a_clean_file_is_taken_as_it_is(cli: Cli):
+def test_a_clean_file_is_accepted(cli: Cli):
     answer = cli.fine("doctor", "-", text=CLEAN)
-    assert answer.out.startswith("This file would be taken as it is.\n")
+    assert answer.out.startswith("This file would be accepted.\n")
     assert "2: 2 accepted" in answer.out
     assert "Profile" not in answer.out
 
 
-def test_a_pipe_is_looked_at_as_a_file_is(cli: Cli, tmp_path: Path):
-    """As of `commerce doctor <(zcat shop.csv.gz)`: it is read more than once."""
+def test_a_pipe_is_examined_like_a_file(cli: Cli, tmp_path: Path):
+    """As in `commerce doctor <(zcat shop.csv.gz)`: it is read more than once."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as aside:
@@ -50,11 +50,11 @@ def test_a_pipe_is_looked_at_as_a_file_is(cli: Cli, tmp_path: Path):
     assert "2: 2 accepted" in answer.out
 
 
-def test_what_is_found_is_told_in_words(cli: Cli, german: str):
-    told = cli.fine("doctor", german).out
-    assert told.startswith(
-        "shop.csv would be taken with the profile below. But its prices want a currency: see the "
-        "questions. As it is, it would be refused"
+def test_a_diagnosis_is_printed_as_text(cli: Cli, german: str):
+    printed = cli.fine("doctor", german).out
+    assert printed.startswith(
+        "shop.csv would be accepted with the profile below, once its prices have a currency (see "
+        "the questions below). Without the profile, it would be refused"
     )
     for part in (
         "encoding          unknown: it has bytes that are not UTF-8",
@@ -66,10 +66,11 @@ def test_what_is_found_is_told_in_words(cli: Cli, german: str):
         "Problems (1 gtin_check_digit)",
         '- encoding = "cp1252": A-1;Löffel',
         "In which currency are the amounts in 'Preis'?",
-        "Profile (--save writes it to a file):",
+        "Questions that only you can answer:",
+        "Profile (use --save to write it to a file):",
         '  decimal = ","',
     ):
-        assert part in told
+        assert part in printed
 
 
 def test_the_profile_is_saved_with_what_is_to_be_decided(cli: Cli, german: str, tmp_path: Path):
@@ -80,7 +81,9 @@ def test_the_profile_is_saved_with_what_is_to_be_decided(cli: Cli, german: str, 
     profile = read_profile(text.encode())
     assert (profile.encoding, profile.columns["price"].from_) == ("cp1252", ("Preis",))
     again = cli.fine("doctor", german, "--profile", str(saved))
-    assert again.out.startswith(f"shop.csv, read by {saved}, would be taken as it is.")
+    assert again.out.startswith(
+        f"shop.csv, read with {saved}, would be accepted, once its prices have"
+    )
     assert "Suggestions" not in again.out
     assert "Profile (" not in again.out
 
@@ -92,10 +95,10 @@ def test_the_profile_is_saved_as_json_too(cli: Cli, german: str, tmp_path: Path)
 
 
 def test_the_diagnosis_comes_as_one_json_document(cli: Cli, german: str):
-    told = cli.fine("--json", "doctor", german).json
-    assert told["verdict"] == "with_profile"
-    assert told["encoding"]["guesses"][0]["encoding"] == "cp1252"
-    assert told["profile"]["columns"]["price"] == {"from": ["Preis"]}
+    diagnosis = cli.fine("--json", "doctor", german).json
+    assert diagnosis["verdict"] == "with_profile"
+    assert diagnosis["encoding"]["guesses"][0]["encoding"] == "cp1252"
+    assert diagnosis["profile"]["columns"]["price"] == {"from": ["Preis"]}
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF", b"colour,size\nred,5\n", b'sku,title\nA,"x\n'])
@@ -103,6 +106,7 @@ def test_a_file_that_would_be_refused_exits_with_65(cli: Cli, content: bytes):
     answer = cli("doctor", "-", text=content)
     assert answer.code == 65
     assert "would be refused as a whole" in answer.out
+    assert "only the first 0" not in answer.out
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_what_cannot_be_done_has_its_exit_code(cli: Cli, words: tuple[str, ...],
     assert (answer.code, answer.err.partition(":")[0]) == (code, "error")
 
 
-def test_a_faulty_profile_is_told_at_its_place(cli: Cli, tmp_path: Path):
+def test_a_fault_of_a_profile_is_reported_with_its_place(cli: Cli, tmp_path: Path):
     file = tmp_path / "bad.toml"
     file.write_text("[columns]\nprice = {form = 'Preis'}\n")
     answer = cli("doctor", "-", "--profile", str(file), text=CLEAN)
@@ -140,6 +144,6 @@ def test_no_database_is_needed(tmp_path: Path):
 def test_a_terminal_of_80_columns_shows_all_but_the_profile(tmp_path: Path, german: str):
     with Terminal(tmp_path) as terminal:
         printed, code = terminal._type(f"COLUMNS=80 commerce doctor {german}")
-    told, _, _ = printed.partition("Profile (")
+    above, _, _ = printed.partition("Profile (")
     assert code == 0
-    assert max(map(len, told.splitlines())) <= 80
+    assert max(map(len, above.splitlines())) <= 80

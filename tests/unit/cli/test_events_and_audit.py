@@ -21,7 +21,7 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
         yield made
 
 
-def test_events_are_told_and_one_goes_on_from_the_cursor(cli: Cli):
+def test_events_are_listed_and_continued_from_the_cursor(cli: Cli):
     answer = cli.fine("events")
     assert "feed.received" in answer.out
     cursor = answer.err.split("--cursor ")[1].strip()
@@ -33,7 +33,7 @@ def test_events_are_told_and_one_goes_on_from_the_cursor(cli: Cli):
     assert cli("events", "--cursor", "nonsense").code == 2
 
 
-def test_the_audit_is_told_and_filtered(cli: Cli):
+def test_the_audit_is_listed_and_filtered(cli: Cli):
     cli.fine("partners", "set", "Acme", "--currency", "EUR")
     (entry,) = cli.fine("audit", "--action", "partner.changed", "--json").lines
     assert entry["after"] == {"currency": "EUR"}

@@ -56,21 +56,55 @@ def test_every_command_says_what_it_does_and_takes_json(name: str) -> None:
     assert not re.search(r"\x1b|[─│╭]", answer.out)
 
 
-def test_a_command_is_refused_to_whoever_lacks_its_scope(platform: Commerce) -> None:
-    nobody = platform.acting_as(Principal("nobody", None, frozenset()))
-    answer = Cli(nobody)("products", "list")
+def test_a_command_is_forbidden_without_its_scope(platform: Commerce) -> None:
+    stranger = platform.acting_as(Principal("stranger", None, frozenset()))
+    answer = Cli(stranger)("products", "list")
     assert answer.code == 77
     assert "catalog:read" in answer.err
 
 
-def test_help_lists_every_command_in_words_of_its_own() -> None:
+def test_help_lists_every_command_with_its_subcommands() -> None:
     listed = Cli().fine("--help").out
     assert all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in COMMANDS)
     for name, (_, what) in COMMANDS.items():
-        told = re.search(r": (.*)", what)
+        named = re.search(r": (.*)", what)
         group = main.get_command(click.Context(main), name)
-        if isinstance(group, click.Group) and told:
-            assert sorted(told[1].split(", ")) == sorted(group.commands)
+        if isinstance(group, click.Group) and named:
+            assert sorted(named[1].split(", ")) == sorted(group.commands)
+
+
+ODD_ENGLISH = re.compile(
+    r"\b(told|said|unless (it )?(says?|said)|so (many|much)|nobody|somebody|whoever|whose|"
+    r"anew|mend(ed)?|goes? back|comes? back|as it stands|of ours)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("name", sorted({*VERBS, *COMMANDS, "."}))
+def test_help_is_in_plain_english(name: str) -> None:
+    assert not ODD_ENGLISH.search(Cli().fine(*name.strip(".").split(), "--help").out)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, help_) in COMMANDS.items() if ": " in help_])
+def test_a_list_of_commands_cuts_no_sentence_off(name: str) -> None:
+    assert "..." not in Cli().fine(name, "--help").out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_option_has_a_help_text(name: str) -> None:
+    undocumented = [
+        option.name
+        for option in VERBS[name].params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    assert not undocumented
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_help_begins_with_an_imperative_sentence(name: str) -> None:
+    first = (VERBS[name].help or "").partition("\n\n")[0]
+    assert re.match(r"[A-Z][a-z]*([^s]|ss)\b", first), "such as List, not Lists"
+    assert first.endswith(".")
 
 
 def test_help_imports_neither_the_core_nor_rich() -> None:
@@ -92,7 +126,7 @@ def test_the_version_is_the_distributions() -> None:
 
 
 @pytest.mark.parametrize("words", [("--json", "health"), ("health", "--json")])
-def test_json_may_be_asked_for_before_or_after_the_command(
+def test_json_may_be_requested_before_or_after_the_command(
     words: tuple[str, ...], platform: Commerce
 ) -> None:
     parts = {"database": "ok", "files": "ok"}
@@ -110,7 +144,7 @@ def test_a_setting_that_cannot_be_is_refused() -> None:
     assert answer.err.startswith("error: ")
 
 
-def test_usage_is_told_with_where_to_look() -> None:
+def test_a_usage_error_names_the_help_to_read() -> None:
     answer = Cli()("partners", "show")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("error: Missing argument 'PARTNER'.")
@@ -124,21 +158,24 @@ def test_a_refusal_is_a_problem_as_json_where_json_is_wanted(platform: Commerce)
     assert '"status": 404' in answer.err
 
 
-def test_a_fault_of_ours_is_told_briefly_and_kept_whole(
+def test_an_internal_error_is_reported_briefly_and_saved_in_full(
     platform: Commerce, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(_: Context) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Commerce, "intake", property(fail))
+    monkeypatch.setattr(Commerce, "partners", property(fail))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     answer = Cli(platform)("partners", "list")
     assert answer.code == 70
     assert "Traceback" not in answer.err
-    (kept,) = tmp_path.iterdir()
-    assert str(kept) in answer.err
-    assert "Traceback" in kept.read_text()
-    assert kept.stat().st_mode & 0o077 == 0
+    (details,) = tmp_path.iterdir()
+    assert answer.err == (
+        "error: Internal error: ZeroDivisionError. This is a bug in Open Commerce. "
+        f"Please report it, with what you did and the details in {details}.\n"
+    )
+    assert "Traceback" in details.read_text()
+    assert details.stat().st_mode & 0o077 == 0
 
 
 def test_openapi_describes_the_http_interface() -> None:

@@ -30,27 +30,27 @@ def send(cli: Cli, content: bytes) -> None:
     assert sent.code == 0, sent.err
 
 
-def test_history_tells_every_version(cli: Cli):
-    told = cli.fine("products", "history", "A-1", "--partner", "Acme").out
-    assert "price: 12.50 -> 10.00" in told
-    assert "product_name, price, currency, quantity" in told
+def test_history_lists_every_version(cli: Cli):
+    printed = cli.fine("products", "history", "A-1", "--partner", "Acme").out
+    assert "price: 12.50 -> 10.00" in printed
+    assert "product_name, price, currency, quantity" in printed
     versions = cli.fine("products", "history", "A-1", "--partner", "Acme", "--json").lines
     assert [(v["version"], v["change"]) for v in versions] == [(2, "updated"), (1, "created")]
 
 
-def test_history_tells_prices_and_the_lowest_of_them(cli: Cli):
-    told = cli.fine("products", "history", "A-1", "--partner", "Acme", "--prices").out
-    assert "Lowest price of the 30 days before" in told
-    assert "12.50 EUR, in force from" in told
+def test_history_shows_prices_and_the_lowest_one(cli: Cli):
+    printed = cli.fine("products", "history", "A-1", "--partner", "Acme", "--prices").out
+    assert "Lowest price in the 30 days before" in printed
+    assert "12.50 EUR, in effect from" in printed
     words = ("--prices", "--before", "2999-01-01", "--days", "9", "--json")
     found = cli.fine("products", "history", "A-1", "--partner", "Acme", *words).json
     assert (found["lowest"]["unit_price"], found["days"]) == ("10.00", 9)
 
 
-def test_history_tells_when_a_product_could_be_bought(cli: Cli):
-    told = cli.fine("products", "history", "A-2", "--partner", "Acme", "--availability").out
-    assert "removed" in told.splitlines()[1]
-    assert "yes" in told.splitlines()[2]
+def test_history_shows_when_a_product_could_be_ordered(cli: Cli):
+    printed = cli.fine("products", "history", "A-2", "--partner", "Acme", "--availability").out
+    assert "removed" in printed.splitlines()[1]
+    assert "yes" in printed.splitlines()[2]
 
 
 def test_a_product_is_shown_as_of_a_moment(cli: Cli):
@@ -60,8 +60,8 @@ def test_a_product_is_shown_as_of_a_moment(cli: Cli):
     assert cli(*words, "2020-01-01").code == 66
 
 
-def test_changes_are_told_in_order_and_gone_on_with(cli: Cli):
-    """Each line of JSON has the cursor behind it; people are told the last one."""
+def test_changes_are_listed_in_order_and_continued(cli: Cli):
+    """Each line of JSON has the cursor after it; as text, only the last cursor is printed."""
     lines = cli.fine("products", "changes", "--json").lines
     assert [(line["change"], line["product"]["sku"]) for line in lines] == [
         ("created", "A-1"),
@@ -77,7 +77,7 @@ def test_changes_are_told_in_order_and_gone_on_with(cli: Cli):
     assert len(cli.fine("products", "changes", "--limit", "1", "--json").lines) == 1
     caught_up = cli.fine("products", "changes", "--cursor", "latest")
     assert caught_up.out == ""
-    assert "Nothing has changed since." in caught_up.err
+    assert "There are no further changes." in caught_up.err
 
 
 def test_changes_are_followed(cli: Cli, monkeypatch: pytest.MonkeyPatch):
@@ -96,8 +96,8 @@ def test_changes_are_followed(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     assert cli.fine(*words).out.count("updated") == 3
 
 
-def test_what_a_feed_changed_is_told(cli: Cli):
+def test_what_a_feed_changed_is_listed(cli: Cli):
     feed = cli.fine("feeds", "list", "--json").lines[1]["feed_id"]
     (change,) = cli.fine("feeds", "changes", feed, "--json").lines
     assert (change["product"]["sku"], change["fields"]) == ("A-1", ["price"])
-    assert "It changed nothing." in cli.fine("feeds", "changes", feed, "--kind", "removed").err
+    assert cli.fine("feeds", "changes", feed, "--kind", "removed").err == "No such changes.\n"

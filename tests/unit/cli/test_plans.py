@@ -26,8 +26,8 @@ def cli() -> Iterator[Cli]:
 
 
 def send(cli: Cli, content: bytes, *words: str) -> Answer:
-    told = ("--partner", "acme", "--mode", "full", "--run", "--wait", *words)
-    return cli("feeds", "upload", "-", *told, text=content)
+    options = ("--partner", "acme", "--mode", "full", "--run", "--wait", *words)
+    return cli("feeds", "upload", "-", *options, text=content)
 
 
 def held(cli: Cli) -> str:
@@ -35,19 +35,19 @@ def held(cli: Cli) -> str:
     return cli.fine("feeds", "list", "--held", "--json").lines[0]["feed_id"]
 
 
-def test_a_file_is_looked_at_and_nothing_is_kept(cli: Cli, tmp_path: Path):
+def test_a_file_is_planned_and_nothing_is_stored(cli: Cli, tmp_path: Path):
     file = tmp_path / "feed.csv"
     file.write_bytes(catalog(50, "13.00"))
-    told = cli("feeds", "plan", str(file), "--partner", "acme", "--mode", "full")
-    assert told.code == 3
+    answer = cli("feeds", "plan", str(file), "--partner", "acme", "--mode", "full")
+    assert answer.code == 3
     for text in ("held", "50 updated", "50 of 100 products would be removed", "A-0", "+4.00"):
-        assert text in told.out
+        assert text in answer.out
     plan = cli("feeds", "plan", "-", "--partner", "acme", "--json", text=file.read_bytes())
     assert (plan.code, plan.json["updated"], plan.json["removed"]) == (0, 50, 0)
     assert len(cli.fine("feeds", "list", "--json").lines) == 1
 
 
-def test_a_file_may_be_looked_at_as_another_profile_reads_it(cli: Cli, tmp_path: Path):
+def test_a_file_may_be_planned_with_another_profile(cli: Cli, tmp_path: Path):
     """The source goes on reading its files as before."""
     profile = tmp_path / "odd.toml"
     profile.write_text('[columns]\nsku = "Nummer"\nproduct_name = "Was"\n')
@@ -59,7 +59,7 @@ def test_a_file_may_be_looked_at_as_another_profile_reads_it(cli: Cli, tmp_path:
     assert "canonical" in cli.fine("profiles", "show", "acme").out
 
 
-def test_a_file_that_can_t_be_taken_is_refused_data(cli: Cli):
+def test_a_file_that_would_fail_exits_with_65(cli: Cli):
     assert cli("feeds", "plan", "-", "--partner", "acme", text=b"a,b\n1,2\n").code == 65
     assert cli("feeds", "plan", "missing.csv", "--partner", "acme").code == 66
 
@@ -101,7 +101,7 @@ def test_it_is_rejected(cli: Cli):
     assert cli("feeds", "list", "--held", "--status", "applied").code == 2
 
 
-def test_a_job_may_only_look(cli: Cli):
+def test_a_job_may_only_plan(cli: Cli):
     words = ("feeds", "upload", "-", "--partner", "acme", "--mode", "full", "--kind", "plan")
     job = cli.fine(*words, "--run", "--wait", "--json", text=catalog(50)).json
     assert (job["kind"], job["status"]) == ("plan", "completed")

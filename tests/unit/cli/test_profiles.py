@@ -37,7 +37,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_without_a_profile_it_says_so(cli: Cli) -> None:
-    assert "Nobody has set a profile" in cli.fine("profiles", "show", "Acme").out
+    assert "No profile is set" in cli.fine("profiles", "show", "Acme").out
     assert cli.fine("profiles", "show", "Acme", "--json").json["version"] == 0
 
 
@@ -70,7 +70,7 @@ def test_an_upload_brings_its_profile_along(cli: Cli, shop: Path) -> None:
     assert cli.fine("profiles", "show", "Acme", "--json").json["version"] == 1
 
 
-def test_every_fault_of_a_profile_is_told_at_its_place(cli: Cli, shop: Path) -> None:
+def test_every_fault_of_a_profile_is_reported_with_its_place(cli: Cli, shop: Path) -> None:
     (shop / "wrong.toml").write_text('currency = "EURO"\n[columns]\ncolour = "Farbe"\n')
     answer = cli("profiles", "set", "Acme", str(shop / "wrong.toml"))
     assert answer.code == 65
@@ -78,7 +78,7 @@ def test_every_fault_of_a_profile_is_told_at_its_place(cli: Cli, shop: Path) -> 
     assert "columns, colour: There is no field" in answer.err
 
 
-def test_several_addresses_of_a_sample_are_told_as_a_person_would(cli: Cli, shop: Path) -> None:
+def test_several_urls_of_a_sample_are_printed_on_one_line(cli: Cli, shop: Path) -> None:
     urls = "https://e.example/1.jpg https://e.example/2.jpg"
     (shop / "urls.csv").write_text(f"sku,additional_image_urls\nA-1,{urls}\n")
     assert urls in cli.fine("profiles", "test", str(shop / "urls.csv"), "--partner", "Acme").out

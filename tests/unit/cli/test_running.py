@@ -1,4 +1,4 @@
-"""A command brings its job to an end, whoever else is at work on it."""
+"""A command brings its job to an end, whichever process works on it."""
 
 import threading
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ class Jobs:
     looks: list[Job]
 
     def run(self, _: str) -> Job:
-        said = self.runs.pop(0) if self.runs[1:] else self.runs[0]
-        if isinstance(said, Exception):
-            raise said
-        return said
+        result = self.runs.pop(0) if self.runs[1:] else self.runs[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def get(self, _: str) -> Job:
         return self.looks.pop(0) if self.looks[1:] else self.looks[0]
@@ -61,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("runs", "looks"),
     [
-        pytest.param([DONE], [QUEUED], id="nobody else is at work"),
+        pytest.param([DONE], [QUEUED], id="no other process works on it"),
         pytest.param([busy(), busy()], [QUEUED, RUNNING, RUNNING, DONE], id="a worker has it"),
         pytest.param([busy(), DONE], [QUEUED], id="its partner had another run, or a dead one"),
         pytest.param([RunLost("taken"), busy()], [QUEUED, DONE], id="it was taken over"),
@@ -104,13 +104,13 @@ def test_progress_is_drawn_where_it_can_be_seen(
         return DONE
 
     platform: Any = SimpleNamespace(
-        intake=SimpleNamespace(run=run, get_job=look),
+        jobs=SimpleNamespace(run=run, get=look),
         context=SimpleNamespace(clock=lambda: RUNNING.created_at),
     )
     assert run_or_watch(platform, "job_1", new=True) is DONE
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "12,345 records" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "12,345 records" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_progress_is_drawn_where_it_can_be_seen(
         (evolve(DONE, status="cancelled", outcome=None), False, 73),
     ],
 )
-def test_the_exit_code_tells_how_a_job_went(job: Job, strict: bool, code: int) -> None:
+def test_the_exit_code_depends_on_how_a_job_went(job: Job, strict: bool, code: int) -> None:
     assert exit_code(job, strict=strict) == code
 
 
@@ -139,7 +139,7 @@ def cli() -> Iterator[Cli]:
         yield Cli(commerce)
 
 
-def test_ctrl_c_ends_a_run_with_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_interrupts_a_run_with_a_notice(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> Job:
         raise KeyboardInterrupt
 
@@ -147,11 +147,11 @@ def test_ctrl_c_ends_a_run_with_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("commerce_core.usecases.jobs.Jobs.run", interrupted)
     answer = cli("feeds", "upload", "-", "--partner", "Acme", "--run", "--wait", text=b"sku\n1\n")
     assert answer.code == 130
-    assert "is not finished" in answer.err
+    assert "did not finish, and nothing of it was applied." in answer.err
     assert answer.err.endswith("Interrupted.\n")
 
 
-def test_a_part_that_is_down_is_told_and_exits_with_75(
+def test_a_part_that_is_down_is_reported_and_exits_with_75(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(_: object) -> None:

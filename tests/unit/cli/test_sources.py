@@ -1,5 +1,6 @@
 """Sources on the command line."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,12 @@ def test_a_source_is_added_listed_shown_set_and_removed(cli: Cli):
     assert [source["source_name"] for source in listed] == ["main", "stock"]
     assert "stock" in cli.fine("sources", "list", "--partner", "Acme").out
     shown = cli.fine("sources", "show", "stock", "--partner", "Acme").out
-    assert "the feed beyond 2.5%" in shown
-    assert "begin by themselves" in shown
+    assert "the whole feed if more than 2.5% of its records have errors" in shown
+    assert re.search(r"^jobs start +automatically$", shown, re.MULTILINE)
+    assert re.search(r"^snapshot time +from file names: stock-\{YYYY", shown, re.MULTILINE)
+    shown = cli.fine("sources", "show", "main", "--partner", "Acme").out
+    assert re.search(r"^rejects +only records with errors$", shown, re.MULTILINE)
+    assert "time of receipt, unless an upload specifies one" in shown
     words = (
         "sources", "set", made["source_id"], "--no-run", "--name", "web", "--guard", "removals=40",
         "--guard", "price_leap=off", "--guard", "columns_gone=off",
@@ -57,16 +62,18 @@ def test_a_guard_that_is_none_is_refused(cli: Cli, wrong: str):
     assert cli("sources", "set", "main", "--partner", "Acme", "--guard", wrong).code == 2
 
 
-def test_what_is_to_change_has_to_be_said(cli: Cli):
+def test_a_change_needs_an_option(cli: Cli):
     assert cli("sources", "set", "main", "--partner", "Acme").code == 2
     assert cli("sources", "remove", "main", "--partner", "Acme").code == 73
 
 
-def test_a_source_whose_jobs_begin_by_themselves_says_so_at_upload(cli: Cli, tmp_path: Path):
+def test_an_upload_to_a_source_whose_jobs_start_automatically_needs_no_run(
+    cli: Cli, tmp_path: Path
+):
     cli.fine("sources", "set", "main", "--partner", "Acme", "--run")
     file = tmp_path / "feed.csv"
     file.write_text("sku,title\nA,Lamp\n")
     assert (
-        "A worker takes it from here"
+        "A worker will run the job"
         in cli.fine("feeds", "upload", str(file), "--partner", "Acme").out
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.cli.kit.console import Narration
+from entrypoints.cli.kit.console import Console
 from entrypoints.cli.kit.output import Output, duration, moment, money, plural, size
 from entrypoints.cli.kit.tables import Column, fitted, text_width, tidy, whole
 
@@ -50,7 +50,7 @@ def test_a_column_waits_for_room() -> None:
     assert "more" in fitted(ROWS, columns, 60)[0]
 
 
-def test_words_that_wrap_go_on_below() -> None:
+def test_cells_that_wrap_continue_below() -> None:
     columns = [
         Column[Row]("id", lambda row: row[0]),
         Column[Row]("hint", lambda row: row[1], wraps=True),
@@ -135,17 +135,17 @@ def test_nothing_is_wider_than_the_terminal(
     out = on_a_terminal(monkeypatch, columns)
     out.many(ROWS * 60, COLUMNS, None, "none")
     out.fields([("name", "word " * 40), ("none", "")])
-    told = Narration(out, "commerce")
-    told.say("word " * 60)
-    told.bars(ROWS, lambda row: row[0], lambda row: Decimal(len(row[1])), lambda row: row[2])
-    shown, said = capsys.readouterr()
-    assert max(map(len, shown.splitlines())) <= columns
-    assert "Cut after 50 rows" in said
+    console = Console(out, "commerce")
+    console.paragraph("word " * 60)
+    console.bars(ROWS, lambda row: row[0], lambda row: Decimal(len(row[1])), lambda row: row[2])
+    printed, notices = capsys.readouterr()
+    assert max(map(len, printed.splitlines())) <= columns
+    assert notices == "Only 50 rows shown; use --limit to show more.\n"
 
 
-def test_bars_are_as_long_as_what_they_stand_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bars_are_proportional_to_their_amounts(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("a", "4"), ("b", "2"), ("c", "0"), ("d", "-1")]
-    Narration(Output(as_json=False), "commerce").bars(
+    Console(Output(as_json=False), "commerce").bars(
         rows, lambda row: row[0], lambda row: Decimal(row[1]), lambda row: row[1]
     )
     lengths = [line.count("#") for line in capsys.readouterr().out.splitlines()]

@@ -1,4 +1,4 @@
-"""Profiles as files: what is written is read back, what can't be read is told at its place."""
+"""Profiles as files: what is written can be read back; faults are reported with their place."""
 
 import json
 import tomllib
@@ -122,7 +122,7 @@ def test_a_name_can_stand_for_a_list_of_one():
         ("{not json}", "", "not_json"),
     ],
 )
-def test_a_fault_is_told_at_its_place(text: str, pointer: str, code: str):
+def test_a_fault_is_reported_with_its_place(text: str, pointer: str, code: str):
     with pytest.raises(InvalidInput) as refused:
         read_profile(text.encode())
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, code)]

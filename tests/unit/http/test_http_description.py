@@ -22,7 +22,7 @@ STATIC = pages.STATIC
 
 @pytest.fixture
 def always_looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scraping, "LOOK_AT_PARTS_EVERY", 0.0)
+    monkeypatch.setattr(scraping, "PARTS_CACHED", 0.0)
 
 
 def every_operation() -> list[tuple[str, str, dict[str, Any]]]:

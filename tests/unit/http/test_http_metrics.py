@@ -23,7 +23,7 @@ from entrypoints import logs, scraping
 from entrypoints.compose import open_platform
 from entrypoints.http.app import create_app
 from entrypoints.metrics import CONTENT_TYPE
-from entrypoints.scraping import Kept, answering, observed
+from entrypoints.scraping import Cached, answering, observed
 from entrypoints.settings import Settings
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
@@ -158,7 +158,7 @@ def test_while_one_looks_the_others_are_told_what_was_before():
             go_on.wait(PATIENCE)
         return len(looks)
 
-    kept = Kept(look, 0.0)
+    kept = Cached(look, 0.0)
     assert kept.get() == 1
     thread = threading.Thread(target=kept.get)
     thread.start()
@@ -212,7 +212,7 @@ def test_no_key_no_address_and_no_content_is_logged(api: Api, nobody: Api, log: 
 def test_a_part_that_goes_down_and_comes_back_is_told_once(
     nobody: Api, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(scraping, "LOOK_AT_PARTS_EVERY", 0.0)
+    monkeypatch.setattr(scraping, "PARTS_CACHED", 0.0)
     watch = scraping.Watch(nobody.commerce)
 
     def check(_: object) -> None:

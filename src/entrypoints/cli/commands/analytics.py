@@ -1,4 +1,4 @@
-"""`commerce analytics`: what was sold, per currency, never converted."""
+"""`commerce analytics`: sales reports by currency; amounts are never converted."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from entrypoints.cli.kit.output import say
+from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Moment, Session, noun, partner_option
 
 if TYPE_CHECKING:
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
-analytics: Final = noun("analytics", "What was sold, per currency, never converted.")
+analytics: Final = noun("analytics", "Report sales by currency. Amounts are never converted.")
 
 
 class GrainName(click.Choice[str]):
-    """How long a period is, by either of its names."""
+    """The length of a period, by either of its names."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name that the core knows."""
+        """The length's name in the core."""
         return super().convert(_ADVERBS.get(value, value), param, ctx)
 
 
 _ADVERBS: Final = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month"}
 
 
-class Question(TypedDict):
-    """What all reports are asked."""
+class Range(TypedDict):
+    """The options of every report."""
 
     since: datetime | None
     until: datetime | None
@@ -44,13 +44,27 @@ def _range_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that all reports have."""
     options = (
         click.option(
-            "--from", "since", type=Moment(), help="Included; unless said, the first sale."
+            "--from",
+            "since",
+            type=Moment(),
+            show_default="the first sale",
+            help="Start of the report, inclusive.",
         ),
-        click.option("--to", "until", type=Moment(), help="Not included; unless said, now."),
-        partner_option("Of this partner alone."),
-        click.option("--currency", metavar="CODE", help="In this currency alone."),
         click.option(
-            "--tz", default="UTC", show_default=True, metavar="ZONE", help="Whose days and hours."
+            "--to",
+            "until",
+            type=Moment(),
+            show_default="now",
+            help="End of the report, exclusive.",
+        ),
+        partner_option("Only sales of this partner."),
+        click.option("--currency", metavar="CODE", help="Only sales in this currency."),
+        click.option(
+            "--tz",
+            default="UTC",
+            show_default=True,
+            metavar="ZONE",
+            help="Time zone of periods, and of times that have no offset.",
         ),
     )
     for option in reversed(options):
@@ -60,9 +74,9 @@ def _range_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @analytics.verb("by-partner", scope="analytics:read")
 @_range_options
-def by_partner(session: Session, **question: Unpack[Question]) -> None:
-    """Orders, units and sales of each partner."""
-    report = session.commerce.analytics.sales_by_partner(**_placed(question))
+def by_partner(session: Session, **asked: Unpack[Range]) -> None:
+    """Report orders, units and sales by partner."""
+    report = session.commerce.analytics.sales_by_partner(**_in_its_zone(asked))
     _show(session.out, report, [_partner(), *figures()])
 
 
@@ -72,27 +86,27 @@ def by_partner(session: Session, **question: Unpack[Question]) -> None:
     type=GrainName(["hour", "day", "week", "month"]),
     default="day",
     show_default=True,
-    help="Also as hourly, daily, weekly, monthly.",
+    help="Length of a period; hourly, daily, weekly and monthly also work.",
 )
 @_range_options
-def over_time(session: Session, *, grain: "Grain", **question: Unpack[Question]) -> None:
-    """The same by hour, day, week or month."""
-    report = session.commerce.analytics.sales_over_time(grain=grain, **_placed(question))
+def over_time(session: Session, *, grain: "Grain", **asked: Unpack[Range]) -> None:
+    """Report orders, units and sales by hour, day, week or month."""
+    report = session.commerce.analytics.sales_over_time(grain=grain, **_in_its_zone(asked))
     _show(session.out, report, [period(), _partner(), *figures()])
 
 
 @analytics.verb("share", scope="analytics:read")
 @_range_options
-def share(session: Session, **question: Unpack[Question]) -> None:
-    """Each partner's share of the revenue in its currency."""
-    report = session.commerce.analytics.revenue_share(**_placed(question))
+def share(session: Session, **asked: Unpack[Range]) -> None:
+    """Report each partner's share of the revenue in its currency."""
+    report = session.commerce.analytics.revenue_share(**_in_its_zone(asked))
     _show(session.out, report, [_partner(), *shares()])
 
 
-def _placed(question: Question) -> Question:
-    """The question, its times without an offset being those of its time zone."""
-    since, until, zone = question["since"], question["until"], question["tz"]
-    return {**question, "since": _in_zone(since, zone), "until": _in_zone(until, zone)}
+def _in_its_zone(asked: Range) -> Range:
+    """The range; times without an offset are in its time zone."""
+    since, until, zone = asked["since"], asked["until"], asked["tz"]
+    return {**asked, "since": _in_zone(since, zone), "until": _in_zone(until, zone)}
 
 
 def _in_zone(at: datetime | None, zone: str) -> datetime | None:
@@ -102,7 +116,7 @@ def _in_zone(at: datetime | None, zone: str) -> datetime | None:
         return at.replace(tzinfo=ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise click.BadParameter(
-            f"{zone!r} is no IANA name, as Europe/Rome.", param_hint="--tz"
+            f"{zone!r} is not an IANA time zone such as Europe/Rome.", param_hint="--tz"
         ) from None
 
 
@@ -112,12 +126,12 @@ def _show(out: "Output", report: "Report", columns: "Sequence[Column[Any]]") -> 
     if out.as_json:
         out.document(report)
     elif not report.results:
-        say("Nothing was sold then.")
+        notice("No sales in this period.")
     else:
         out.table(report.results, columns)
         out.line()
         since, until = moment_utc(report.since), moment_utc(report.until)
-        out.line(f"From {since} to {until}, by the clocks of {report.tz}.")
+        out.line(f"From {since} to {until}; time zone {report.tz}.")
 
 
 def _partner() -> "Column[Any]":
@@ -127,7 +141,7 @@ def _partner() -> "Column[Any]":
 
 
 def period() -> "Column[Any]":
-    """The column of a report over time that names the period."""
+    """The period, as a column."""
     from entrypoints.cli.kit.tables import Column
 
     return Column("period", lambda row: row.sales_period)

@@ -1,4 +1,4 @@
-"""`commerce doctor`: what a file is, how it would be read, what would be wrong; offline."""
+"""`commerce doctor`: what a file contains, how it would be read, and its problems; offline."""
 
 import textwrap
 from collections.abc import Iterator
@@ -18,27 +18,29 @@ if TYPE_CHECKING:
     from commerce_core.schema.fields import Mode
     from entrypoints.cli.kit.output import Output
 
-_NARROWEST: Final = 40
+_LEAST_WIDTH: Final = 40
 _FATES: Final = ("accepted", "rejected", "duplicate", "folded", "skipped", "blank")
 
 
 @verb("doctor", scope=None)
 @click.argument("file", metavar="FILE")
-@click.option("--preset", type=click.Choice(PRESETS), help="Whose export it is, if you know.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Read the file with this preset.")
 @click.option(
     "--profile",
     "profile_file",
     metavar="PROFILE",
-    help="Read it by this profile (TOML or JSON), and propose nothing.",
+    help="Read the file with this profile (TOML or JSON), and propose no other.",
 )
-@click.option("--currency", metavar="CODE", help="The currency of its prices, unless they say.")
+@click.option(
+    "--currency", metavar="CODE", help="Currency of prices that don't specify one, such as USD."
+)
 @click.option(
     "--mode",
     type=click.Choice(["full", "delta"]),
-    help="Whether it is the whole catalog or only what changed.",
+    help="Whether the file contains the whole catalog (full) or only changes (delta).",
 )
 @click.option(
-    "--save", metavar="PROFILE", help="Write the proposed profile there (.toml or .json)."
+    "--save", metavar="PROFILE", help="Write the proposed profile to this file (.toml or .json)."
 )
 def doctor(
     session: Session,
@@ -50,17 +52,19 @@ def doctor(
     mode: "Mode | None",
     save: str | None,
 ) -> None:
-    """Looks at a file: what it is, how it would be read, what would be wrong with it.
+    """Examine a file: what it contains, how it would be read, and what is wrong with it.
 
-    Needs no database and keeps nothing. FILE may be - for stdin. Exits with 65 when the file would
-    be refused as a whole, even with the profile that is proposed.
+    Needs no database and stores nothing. FILE may be - for stdin. Exits with 65 if the whole file
+    would be refused, even with the proposed profile.
     """
     from commerce_core.base.money import currency as known_currency
     from commerce_core.doctor import Asked, examine
     from entrypoints.problems import EXIT_REFUSED
 
     if preset and profile_file:
-        raise click.UsageError("Give a preset or a profile.", click.get_current_context())
+        raise click.UsageError(
+            "--preset can't be combined with --profile.", click.get_current_context()
+        )
     asked = Asked(
         profile=_profile(profile_file) if profile_file else None,
         preset=preset,
@@ -74,7 +78,8 @@ def doctor(
         session.out.document(diagnosis)
     else:
         name = "This file" if file == "-" else Path(file).name
-        _show(session.out, f"{name}, read by {profile_file}," if profile_file else name, diagnosis)
+        subject = f"{name}, read with {profile_file}," if profile_file else name
+        _show(session.out, subject, diagnosis)
         if not profile_file:
             _show_profile(session.out, diagnosis, save)
     if save:
@@ -91,7 +96,7 @@ def _profile(file: str) -> "Profile":
 
 
 def _save(file: str, diagnosis: "Diagnosis") -> None:
-    """Writes the profile; what is to be decided stands above it, as remarks."""
+    """Writes the profile, with the open questions as comments above it."""
     from commerce_core.base.errors import InvalidInput
     from entrypoints.cli.kit.tables import tidy
     from entrypoints.profile_files import write_json, write_toml
@@ -99,164 +104,171 @@ def _save(file: str, diagnosis: "Diagnosis") -> None:
     if file.endswith(".json"):
         text = write_json(diagnosis.profile)
     else:
-        asked = "".join(f"# To be decided: {tidy(q.question)}\n" for q in diagnosis.questions)
-        text = (
-            f"{asked}\n{write_toml(diagnosis.profile)}" if asked else write_toml(diagnosis.profile)
-        )
+        comments = "".join(f"# To be decided: {tidy(q.question)}\n" for q in diagnosis.questions)
+        blank = "\n" if comments else ""
+        text = f"{comments}{blank}{write_toml(diagnosis.profile)}"
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"{file} can't be written: {error.strerror}.", code="no_file") from error
 
 
-# --- in words -------------------------------------------------------------------------------------
+# --- as text --------------------------------------------------------------------------------------
 
 
-def _show(out: "Output", name: str, told: "Diagnosis") -> None:
+def _show(out: "Output", subject: str, diagnosis: "Diagnosis") -> None:
     from entrypoints.cli.kit.tables import tidy
 
-    _paragraph(out, f"{tidy(name)} {_verdict(told)}")
+    _paragraph(out, f"{tidy(subject)} {_verdict(diagnosis)}")
     out.line()
-    out.fields(_fields(told))
-    _show_columns(out, told)
-    _show_list(out, "Suggestions, all in the profile", map(_suggested, told.suggestions))
-    _show_list(out, "Worth knowing", map(_noted, told.notes))
-    _show_problems(out, told)
-    _show_questions(out, told.questions)
+    out.fields(_fields(diagnosis))
+    _show_columns(out, diagnosis)
+    _show_list(
+        out, "Suggestions (all in the profile)", map(_suggestion_text, diagnosis.suggestions)
+    )
+    _show_list(out, "Notes", map(_note_text, diagnosis.notes))
+    _show_problems(out, diagnosis)
+    _show_questions(out, diagnosis.questions)
 
 
-def _verdict(told: "Diagnosis") -> str:
-    records = told.dry_read
-    if told.refusal:
-        return f"would be refused as a whole: {told.refusal.detail}"
-    if told.verdict == "taken":
-        return f"would be taken as it is.{_without_currency(told)}"
-    why = told.refusal_as_it_is
-    known = told.profile.preset != "canonical"
-    less = f", but read without what preset {told.preset} knows" if known else ""
-    as_it_is = (
+def _verdict(diagnosis: "Diagnosis") -> str:
+    records = diagnosis.dry_read
+    if diagnosis.refusal:
+        return f"would be refused as a whole: {diagnosis.refusal.detail}"
+    if diagnosis.verdict == "taken":
+        return f"would be accepted{_condition(diagnosis)}."
+    why = diagnosis.refusal_as_it_is
+    preset = diagnosis.preset
+    special = diagnosis.profile.preset != "canonical"
+    less = f", but without the rules of the preset {preset}" if special else ""
+    without_profile = (
         f"it would be refused: {why.detail}"
         if why
-        else f"{told.accepted_as_it_is:,} of {records.records:,} records would be accepted{less}."
+        else f"{diagnosis.accepted_as_it_is:,} of {records.records:,} records would be "
+        f"accepted{less}."
     )
-    return f"would be taken with the profile below.{_without_currency(told)} As it is, {as_it_is}"
+    return (
+        f"would be accepted with the profile below{_condition(diagnosis)}. "
+        f"Without the profile, {without_profile}"
+    )
 
 
-def _without_currency(told: "Diagnosis") -> str:
-    """What is still wanted, since the dry read takes it for granted that a currency is known."""
-    wanted = any(q.code == "currency" and q.assumed is None for q in told.questions)
-    return " But its prices want a currency: see the questions." if wanted else ""
+def _condition(diagnosis: "Diagnosis") -> str:
+    """What is still missing, since the trial assumes that a currency is known."""
+    missing = any(q.code == "currency" and q.assumed is None for q in diagnosis.questions)
+    return ", once its prices have a currency (see the questions below)" if missing else ""
 
 
-def _fields(told: "Diagnosis") -> Iterator[tuple[str, str]]:
-    encoding, seen = told.encoding, told.looked_at
-    yield "packed as", "" if told.container == "none" else told.container
+def _fields(diagnosis: "Diagnosis") -> Iterator[tuple[str, str]]:
+    encoding, seen, trial = diagnosis.encoding, diagnosis.looked_at, diagnosis.dry_read
+    yield "compression", "" if diagnosis.container == "none" else diagnosis.container
     yield "encoding", f"{encoding.name or 'unknown'}: {encoding.because}"
-    if told.dialect:
-        yield "cells", "; ".join(told.dialect.because[:1])
-        yield "lines end in", ", ".join(told.dialect.line_ends)
-    for trouble in told.dialect.quoting if told.dialect else ():
-        yield "quotes", f"line {trouble.line}: {trouble.detail}"
-    yield "read as", f"{told.mode} feed, preset {told.preset}"
-    part = "" if seen.complete else f" (only the first {seen.records:,} were looked at)"
-    counted = ((getattr(told.dry_read, fate), fate) for fate in _FATES)
-    fates = ", ".join(f"{count:,} {fate}" for count, fate in counted if count)
+    if diagnosis.dialect:
+        yield "cells", "; ".join(diagnosis.dialect.because[:1])
+        yield "line endings", ", ".join(diagnosis.dialect.line_ends)
+    for fault in diagnosis.dialect.quoting if diagnosis.dialect else ():
+        yield "quotes", f"line {fault.line}: {fault.detail}"
+    yield "read as", f"{diagnosis.mode} feed, preset {diagnosis.preset}"
+    partial = not seen.complete and seen.records
+    part = f" (only the first {seen.records:,} were examined)" if partial else ""
+    counts = ((getattr(trial, fate), fate) for fate in _FATES)
+    fates = ", ".join(f"{count:,} {fate}" for count, fate in counts if count)
     yield "records", f"{seen.records:,}{part}{': ' if fates else ''}{fates}"
-    yield "skipped are", ", ".join(f"{n:,} {w}" for w, n in told.dry_read.skipped_because.items())
-    yield "columns not used", ", ".join(told.unused_columns)
+    yield "skipped", ", ".join(f"{n:,} {why}" for why, n in trial.skipped_because.items())
+    yield "columns not used", ", ".join(diagnosis.unused_columns)
 
 
-def _show_columns(out: "Output", told: "Diagnosis") -> None:
+def _show_columns(out: "Output", diagnosis: "Diagnosis") -> None:
     from entrypoints.cli.kit.tables import Column
 
-    used = [look for look in told.columns if look.feeds]
+    used = [look for look in diagnosis.columns if look.feeds]
     if not used:
         return
     columns: list[Column[ColumnLook]] = [
         Column("column", lambda c: c.header, crops=True, most=24),
-        Column("feeds", lambda c: ", ".join(c.feeds), crops=True, most=24),
+        Column("field", lambda c: ", ".join(c.feeds), crops=True, most=24),
         Column("filled", lambda c: f"{c.filled:,}", right=True),
         Column(
-            "values", lambda c: f"{c.distinct:,}{'' if c.distinct_is_exact else '+'}", right=True
+            "distinct", lambda c: f"{c.distinct:,}{'' if c.distinct_is_exact else '+'}", right=True
         ),
-        Column("written as", lambda c: c.style, crops=True, most=30, from_width=100),
-        Column("such as", lambda c: " | ".join(c.samples[:2]), crops=True, most=40),
+        Column("style", lambda c: c.style, crops=True, most=30, from_width=100),
+        Column("examples", lambda c: " | ".join(c.samples[:2]), crops=True, most=40),
     ]
     out.line()
     out.table(used, columns)
 
 
-def _suggested(suggestion: "Suggestion") -> str:
+def _suggestion_text(suggestion: "Suggestion") -> str:
     return f"{suggestion.field} from {' and '.join(suggestion.columns)}: {suggestion.because}."
 
 
-def _noted(note: "Note") -> str:
+def _note_text(note: "Note") -> str:
     from entrypoints.cli.kit.output import plural
 
     where = f"{note.column}: " if note.column else ""
     count = plural(note.count, "cell" if note.column else "record") if note.count else ""
     line = f"first on line {note.line:,}" if note.line else ""
     extent = ", ".join(filter(None, (count, line)))
-    shown = (
-        f", such as {note.value!r}" if note.value and repr(note.value) not in note.detail else ""
-    )
-    return f"{where}{note.detail}{shown}{f' ({extent})' if extent else ''}."
+    quoted = repr(note.value)
+    example = f", such as {quoted}" if note.value and quoted not in note.detail else ""
+    return f"{where}{note.detail}{example}{f' ({extent})' if extent else ''}."
 
 
 def _show_list(out: "Output", title: str, lines: Iterator[str]) -> None:
-    told = list(lines)
-    if not told:
+    items = list(lines)
+    if not items:
         return
     out.line()
     out.line(click.style(f"{title}:", bold=True))
-    for line in told:
-        _paragraph(out, line, "- ")
+    for item in items:
+        _paragraph(out, item, "- ")
 
 
-def _show_problems(out: "Output", told: "Diagnosis") -> None:
-    if not told.dry_read.examples:
+def _show_problems(out: "Output", diagnosis: "Diagnosis") -> None:
+    trial = diagnosis.dry_read
+    if not trial.examples:
         return
     from entrypoints.cli.kit.running import problem_columns
 
-    counted = ", ".join(f"{n:,} {code}" for code, n in told.dry_read.problems_by_code.items())
+    counts = ", ".join(f"{n:,} {code}" for code, n in trial.problems_by_code.items())
     out.line()
-    _paragraph(out, f"Problems ({counted}), the first of each:")
-    out.table(told.dry_read.examples, problem_columns())
+    _paragraph(out, f"Problems ({counts}), with the first of each kind:")
+    out.table(trial.examples, problem_columns())
 
 
 def _show_questions(out: "Output", questions: "tuple[Question, ...]") -> None:
     if not questions:
         return
     out.line()
-    out.line(click.style("Only you can know:", bold=True))
+    out.line(click.style("Questions that only you can answer:", bold=True))
     for number, question in enumerate(questions, start=1):
         _paragraph(out, question.question, f"{number}. ")
         for option in question.options:
-            mark = " (assumed here)" if option.answer == question.assumed else ""
+            mark = " (assumed for now)" if option.answer == question.assumed else ""
             _paragraph(out, f"{option.answer}: {option.means}{mark}", "   - ")
 
 
-def _show_profile(out: "Output", told: "Diagnosis", save: str | None) -> None:
+def _show_profile(out: "Output", diagnosis: "Diagnosis", save: str | None) -> None:
     from entrypoints.profile_files import write_toml
 
-    text = write_toml(told.profile).rstrip()
+    text = write_toml(diagnosis.profile).rstrip()
     if not text:
         return
     out.line()
-    where = f"saved as {save}" if save else "--save writes it to a file"
+    where = f"saved as {save}" if save else "use --save to write it to a file"
     out.line(click.style(f"Profile ({where}):", bold=True))
     for line in text.splitlines():
         out.line(f"  {line}" if line else "")
 
 
 def _paragraph(out: "Output", text: str, mark: str = "") -> None:
-    """A text in lines that fit the terminal, the first one marked; partners wrote parts of it."""
+    """Prints a text, wrapped to fit a terminal; parts of it come from partners, so it is tidied."""
     from entrypoints.cli.kit.tables import tidy
 
     if not out.terminal:
         out.line(f"{mark}{tidy(text)}")
         return
-    width = max(_NARROWEST, out.width)
+    width = max(_LEAST_WIDTH, out.width)
     blanks = " " * len(mark)
     for line in textwrap.wrap(
         tidy(text), width, initial_indent=mark, subsequent_indent=blanks, break_on_hyphens=False

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from commerce_core.schema.fields import Mode
     from commerce_core.usecases.feeds import Receipt
 
-feeds: Final = noun("feeds", "Files that partners send.")
+feeds: Final = noun("feeds", "Send and manage feeds, the files of partners.")
 feeds.add_command(history.feed_changes)
 feeds.add_command(reverts.revert)
 _STATUSES: Final = (
@@ -27,42 +27,57 @@ _STATUSES: Final = (
 )  # fmt: skip
 _KINDS: Final = ("ingest", "validate", "plan")
 _BLOCK: Final = 1 << 20
+_note = click.option("--note", help="Reason for the decision, to keep with it.")
 
 
 @feeds.verb("upload", scope="feeds:write")
 @click.argument("file", metavar="FILE")
-@partner_option("Who sends it: an id or a name.", required=True)
-@click.option("--source", metavar="SOURCE", help="Which of its sources; main unless said.")
+@partner_option("Partner that sends the file: an id or a name.", required=True)
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    default="main",
+    show_default=True,
+    help="Source of the partner: an id or a name.",
+)
 @click.option(
     "--mode",
     type=click.Choice(["full", "delta"]),
-    help="Whether it is the whole catalog or only what changed; unless said, the source's.",
+    show_default="the source's mode",
+    help="Whether the file contains the whole catalog (full) or only changes (delta).",
 )
 @click.option(
     "--profile",
     metavar="PRESET_OR_FILE",
-    help="How this source's files are read, from now on; see `commerce profiles`.",
+    help="Set the profile of the source first; see `commerce profiles`.",
 )
 @click.option(
     "--kind",
     type=click.Choice(_KINDS),
     default="ingest",
-    help="What its job does: ingest unless said; plan only compares, validate only checks.",
+    show_default=True,
+    help="What the job does: apply the feed (ingest), only check its records (validate), or also "
+    "compare them with the catalog (plan).",
 )
-@click.option("--run", is_flag=True, help="Have it done, by a worker or (with --wait) by us.")
-@click.option("--wait", is_flag=True, help="With --run: return when its job has finished.")
 @click.option(
-    "--snapshot-at", type=Moment(), help="The moment whose state the file shows; UTC unless said."
+    "--run", is_flag=True, help="Start the job: a worker runs it or, with --wait, this command."
 )
-@click.option("--expected-rows", type=int, help="How many records it must have.")
-@click.option("--sha256", metavar="HEX", help="The SHA-256 that its bytes must have.")
-@click.option("--strict", is_flag=True, help="With --wait: a rejected record is a failure too.")
+@click.option("--wait", is_flag=True, help="With --run: wait until the job has finished.")
+@click.option(
+    "--snapshot-at",
+    type=Moment(),
+    show_default="the time in the file name, else now",
+    help="Time of the state that the file shows; UTC if it has no offset.",
+)
+@click.option("--expected-rows", type=int, help="Number of records that the file must contain.")
+@click.option("--sha256", metavar="HEX", help="SHA-256 that the file must have.")
+@click.option("--strict", is_flag=True, help="With --wait: fail if any record is rejected.")
 def upload(
     session: Session,
     *,
     file: str,
     partner: str,
-    source: str | None,
+    source: str,
     mode: "Mode | None",
     profile: str | None,
     kind: "FeedJobKind",
@@ -73,14 +88,14 @@ def upload(
     sha256: str | None,
     strict: bool,
 ) -> None:
-    """Keeps a file, and has it ingested with --run. FILE may be - for stdin.
+    """Upload a file and, with --run, start its job. FILE may be - for stdin.
 
-    Exits with 65 when the job failed, with 3 when the feed is held; with --strict also with 65
-    when a record was rejected.
+    Exits with 65 if the job failed, or with 3 if the feed is held. With --strict, also exits with
+    65 if a record was rejected.
     """
     if (wait and not run) or (strict and not wait):
         raise click.UsageError(
-            "--wait needs --run, and --strict needs both.", click.get_current_context()
+            "--wait requires --run, and --strict requires both.", click.get_current_context()
         )
     if snapshot_at is not None and snapshot_at.tzinfo is None:
         snapshot_at = snapshot_at.replace(tzinfo=UTC)
@@ -88,7 +103,7 @@ def upload(
         from entrypoints.cli.commands.profiles import named_profile
 
         wanted = named_profile(profile)
-        session.commerce.sources.set_profile(wanted, source or "main", partner=partner)
+        session.commerce.sources.set_profile(wanted, source, partner=partner)
     name = "feed.csv" if file == "-" else Path(file).name
     with opened(file) as stream:
         receipt = session.commerce.feeds.upload(
@@ -118,24 +133,24 @@ def _receipt_fields(receipt: "Receipt") -> Iterator[tuple[str, str]]:
 
     yield "feed", receipt.feed_id
     yield "job", f"{receipt.job_id} ({receipt.status})"
-    yield "kept", size(receipt.bytes)
+    yield "stored", size(receipt.bytes)
     yield "sha256", receipt.sha256
 
 
 def _next_step(session: Session, receipt: "Receipt") -> str:
     if receipt.released:
         return (
-            "A worker takes it from here: one in `commerce serve`, or `commerce worker`. "
-            f"To see how far it is:\n  {session.typed('jobs', 'watch', receipt.job_id)}"
+            "A worker will run the job, if `commerce serve` or `commerce worker` is running. "
+            f"To watch it:\n  {session.command_line('jobs', 'watch', receipt.job_id)}"
         )
-    return f"It waits for its start:\n  {session.typed('jobs', 'run', receipt.job_id)}"
+    return f"To start the job:\n  {session.command_line('jobs', 'run', receipt.job_id)}"
 
 
 @feeds.verb("list", scope="feeds:read")
-@partner_option("Those of this partner alone.")
-@click.option("--source", "source_id", metavar="SOURCE_ID", help="Those of this source.")
-@click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--held", is_flag=True, help="Those that wait for a decision.")
+@partner_option("Only feeds of this partner.")
+@click.option("--source", "source_id", metavar="SOURCE_ID", help="Only feeds of this source.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only feeds with this status.")
+@click.option("--held", is_flag=True, help="Only feeds that are held: short for --status held.")
 @limit_option
 def list_(
     session: Session,
@@ -146,9 +161,9 @@ def list_(
     held: bool,
     limit: int | None,
 ) -> None:
-    """Lists feeds, newest first."""
+    """List feeds, newest first."""
     if held and status not in (None, "held"):
-        raise click.UsageError("--held and --status exclude each other.")
+        raise click.UsageError("--held can't be combined with --status.")
     status = "held" if held else status
     from commerce_core.base.ids import parse
     from commerce_core.feeds.feed import FeedQuery
@@ -166,13 +181,13 @@ def list_(
     ]
     query = FeedQuery(source_id=source_id and parse("src", source_id), status=status)
     found = session.commerce.feeds.list(query, partner=partner)
-    session.out.many(found, columns, limit, "No feed fits.")
+    session.out.many(found, columns, limit, "No feeds found.")
 
 
 @feeds.verb("show", scope="feeds:read")
 @click.argument("feed_id")
 def show(session: Session, feed_id: str) -> None:
-    """Shows a feed, and its latest job."""
+    """Show a feed, and its latest job."""
     feed = session.commerce.feeds.get(feed_id)
     session.out.one(feed, lambda: _fields(feed))
 
@@ -189,7 +204,7 @@ def _fields(feed: "Feed") -> Iterator[tuple[str, str]]:
     yield "mode", feed.mode
     yield "status", feed.status
     yield "received", moment_utc(feed.received_at)
-    yield "shows the state of", moment_utc(feed.snapshot_at)
+    yield "snapshot of", moment_utc(feed.snapshot_at)
     yield "applied", moment_utc(feed.applied_at)
     yield "latest job", f"{job.job_id} ({job.outcome or job.status})" if job else ""
 
@@ -198,21 +213,24 @@ def _fields(feed: "Feed") -> Iterator[tuple[str, str]]:
 @click.argument("file", metavar="FILE")
 @plan_options
 def plan(session: Session, file: str, **terms: Any) -> None:  # noqa: ANN401 - each has its own type
-    """Shows what a file would do if it were sent now; nothing is kept. FILE may be - for stdin.
+    """Show what a file would change if it were applied now. FILE may be - for stdin.
 
-    Exits with 3 when it would be held, with 65 when it can't be taken.
+    Nothing is stored. Exits with 3 if the feed would be held, or with 65 if it would fail.
     """
     plan_file(session, file, **terms)
 
 
 @feeds.verb("approve", scope="feeds:write")
 @click.argument("feed_id")
-@click.option("--without", type=click.Choice(["removals"]), multiple=True, help="Leave that out.")
-@click.option("--note", help="Why, for whoever looks at it later.")
+@click.option(
+    "--without", type=click.Choice(["removals"]), multiple=True, help="Apply everything but this."
+)
+@_note
 def approve(session: Session, feed_id: str, without: tuple[str, ...], note: str | None) -> None:
-    """Applies a held feed. It is planned anew, and refused if it would now do more.
+    """Approve a held feed, and apply it.
 
-    Exits with 73 if so; the new plan is then the one to look at.
+    The feed is planned again first. If a guard now finds more than before, nothing is applied, the
+    new plan replaces the old one, and the command exits with 73.
     """
     from entrypoints.cli.kit.running import conclude
 
@@ -221,9 +239,9 @@ def approve(session: Session, feed_id: str, without: tuple[str, ...], note: str 
 
 @feeds.verb("reject", scope="feeds:write")
 @click.argument("feed_id")
-@click.option("--note", help="Why, for whoever looks at it later.")
+@_note
 def reject(session: Session, feed_id: str, note: str | None) -> None:
-    """Turns a held feed down for good."""
+    """Reject a held feed, permanently."""
     feed = session.commerce.plans.reject(feed_id, note=note)
     session.out.one(feed, lambda: [("feed", feed.feed_id), ("status", feed.status)])
 
@@ -231,7 +249,7 @@ def reject(session: Session, feed_id: str, note: str | None) -> None:
 @feeds.verb("raw", scope="feeds:read")
 @click.argument("feed_id")
 def raw(session: Session, feed_id: str) -> None:
-    """Writes the bytes of a feed to stdout, exactly as they were received."""
+    """Write a feed's raw file to stdout, exactly as it was received."""
     stdout = sys.stdout.buffer
     with session.commerce.feeds.raw(feed_id) as stream:
         while block := stream.read(_BLOCK):
@@ -240,12 +258,14 @@ def raw(session: Session, feed_id: str) -> None:
 
 @feeds.verb("report", scope="feeds:read")
 @click.argument("feed_or_job", metavar="FEED_ID|JOB_ID")
-@click.option("-o", "--output", metavar="FILE", help="Where to write it, instead of stdout.")
+@click.option(
+    "-o", "--output", metavar="FILE", show_default="stdout", help="File to write the report to."
+)
 def report(session: Session, feed_or_job: str, output: str | None) -> None:
-    """Writes the rejected records of a feed, to mend and to send again.
+    """Write the rejected records of a job, ready to be corrected.
 
-    They are in the partner's own format, with what is wrong in front of each. Of a feed it is
-    the report of its latest job.
+    The report is in the partner's own format, with what is wrong in front of each record. Correct
+    the records, and upload the report again. Given a feed's id, it is the report of its latest job.
     """
     from commerce_core.base.ids import looks_like
 

@@ -1,4 +1,4 @@
-"""`commerce products history|changes`, `feeds changes`: the catalog through time."""
+"""`commerce products history, explain, changes` and `feeds changes`: the catalog over time."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from entrypoints.cli.kit.output import say
+from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, partner_option, verb
 
 if TYPE_CHECKING:
@@ -22,36 +22,49 @@ if TYPE_CHECKING:
 KINDS: Final = ("created", "updated", "removed", "restored")
 _LOOK_EVERY: Final = 1.0
 _FIELDS_SHOWN: Final = 4
+_NO_HISTORY: Final = "The product has no history."
+SKU_HELP: Final = "Partner of the product; PRODUCT may then be its sku."
 
 Kind = Literal["created", "updated", "removed", "restored"]
 kind_option: Final = click.option(
-    "--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="What happened; repeatable."
+    "--kind",
+    "kinds",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="Only changes of this kind; repeatable.",
 )
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
-    """The moment, which is in UTC unless it says something else."""
+    """The time; one without an offset is in UTC."""
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def product_of(session: Session, product: str, partner: str | None) -> "Product":
-    """The product of that id, or the partner's of that sku."""
+    """The product with that id or, given a partner, with that sku."""
     products = session.commerce.products
     return products.get(partner=partner, sku=product) if partner else products.get(product)
 
 
 @verb("history", scope="catalog:read")
 @click.argument("product")
-@partner_option("Then PRODUCT may be the partner's sku.")
-@click.option("--prices", is_flag=True, help="What it cost, and the lowest price of the days.")
-@click.option("--availability", is_flag=True, help="When it could be bought and when not.")
+@partner_option(SKU_HELP)
+@click.option(
+    "--prices", is_flag=True, help="Show its prices, and the lowest one in a number of days."
+)
+@click.option("--availability", is_flag=True, help="Show when it could be ordered.")
 @click.option(
     "--before",
     type=Moment(),
-    help="With --prices: up to when; the present price's begin unless said.",
+    show_default="when the current price took effect",
+    help="With --prices: end of the period for the lowest price.",
 )
 @click.option(
-    "--days", type=int, default=30, show_default=True, help="With --prices: how far back."
+    "--days",
+    type=int,
+    default=30,
+    show_default=True,
+    help="With --prices: length of the period for the lowest price.",
 )
 @limit_option
 def history(
@@ -65,15 +78,18 @@ def history(
     days: int,
     limit: int | None,
 ) -> None:
-    """Tells what a product was: every version, or its prices, or its availability; newest first."""
+    """Show the history of a product, newest first.
+
+    Lists its versions by default; --prices and --availability show those over time.
+    """
     product_id = product_of(session, product, partner).product_id
-    past, out = session.commerce.history, session.out
+    found, out = session.commerce.history, session.out
     if prices:
-        _show_prices(session, past.prices(product_id, before=in_utc(before), days=days))
+        _show_prices(session, found.prices(product_id, before=in_utc(before), days=days))
     elif availability:
-        out.many(past.availability(product_id), _availability_columns(), limit, "It has no past.")
+        out.many(found.availability(product_id), _availability_columns(), limit, _NO_HISTORY)
     else:
-        out.many(past.revisions(product_id), _revision_columns(), limit, "It has no past.")
+        out.many(found.revisions(product_id), _revision_columns(), limit, _NO_HISTORY)
 
 
 def _revision_columns() -> "list[Column[Revision]]":
@@ -83,7 +99,7 @@ def _revision_columns() -> "list[Column[Revision]]":
     return [
         Column("version", lambda r: str(r.version), right=True),
         Column("published (UTC)", lambda r: moment(r.published_at)),
-        Column("what", lambda r: r.change),
+        Column("change", lambda r: r.change),
         Column("fields", _changed, wraps=True),
         Column("feed", lambda r: r.feed_id, from_width=120),
         Column("line", lambda r: str(r.line or ""), right=True, from_width=90),
@@ -91,13 +107,13 @@ def _revision_columns() -> "list[Column[Revision]]":
 
 
 def _changed(revision: "Revision") -> str:
-    """What a version changed, `price: 12.50 -> 10.00`; of a new product the fields' names."""
+    """What a version changed, `price: 12.50 -> 10.00`; for a new product, its fields' names."""
     from entrypoints.shapes import shape
 
     if revision.change == "created":
         return ", ".join(change.field for change in revision.fields)
-    told = (f"{c.field}: {shape(c.before)} -> {shape(c.after)}" for c in revision.fields)
-    return "; ".join(told)
+    changes = (f"{c.field}: {shape(c.before)} -> {shape(c.after)}" for c in revision.fields)
+    return "; ".join(changes)
 
 
 def _show_prices(session: Session, found: "PriceHistory") -> None:
@@ -109,13 +125,13 @@ def _show_prices(session: Session, found: "PriceHistory") -> None:
     if found.periods:
         session.out.table(found.periods, _price_columns())
     low = found.lowest
-    told = (
-        f"{money(low.unit_price, low.currency)}, in force from {moment_utc(low.since)}"
+    price = (
+        f"{money(low.unit_price, low.currency)}, in effect from {moment_utc(low.since)}"
         if low
-        else "none: it wasn't offered"
+        else "none, since it wasn't offered"
     )
     session.out.line(
-        f"Lowest price of the {found.days} days before {moment_utc(found.before)}: {told}"
+        f"Lowest price in the {found.days} days before {moment_utc(found.before)}: {price}"
     )
 
 
@@ -139,20 +155,31 @@ def _availability_columns() -> "list[Column[AvailabilityPeriod]]":
     return [
         Column("from (UTC)", lambda p: moment(p.since)),
         Column("until", lambda p: moment(p.until) or "now"),
-        Column("can be bought", lambda p: (p.not_sellable_reason or "yes").replace("_", " ")),
+        Column("can be ordered", _orderable),
         Column("availability", lambda p: (p.availability or "").replace("_", " ")),
         Column("stock", lambda p: "tracked" if p.tracked else "untracked"),
     ]
 
 
+def _orderable(period: "AvailabilityPeriod") -> str:
+    reason = (period.not_sellable_reason or "").replace("_", " ")
+    return f"no: {reason}" if reason else "yes"
+
+
 @verb("explain", scope="feeds:read")
 @click.argument("product")
-@partner_option("Then PRODUCT may be the partner's sku.")
+@partner_option(SKU_HELP)
 @click.option(
-    "--version", type=int, help="As it was in this version; an order's items name theirs."
+    "--version",
+    type=int,
+    show_default="the current version",
+    help="Version to explain, such as the one that an order's item names.",
 )
 def explain(session: Session, product: str, partner: str | None, version: int | None) -> None:
-    """Tells where every value of a product came from: the feed, the line, the cell."""
+    """Show where each value of a product comes from.
+
+    For each value, prints the feed, the line and the cell, and how the cell was read.
+    """
     product_id = product_of(session, product, partner).product_id
     found = session.commerce.history.lineage(product_id, version)
     if session.out.as_json:
@@ -162,20 +189,20 @@ def explain(session: Session, product: str, partner: str | None, version: int | 
 
 
 def _explain(out: "Output", found: "Lineage") -> None:
-    """The story: the version, the feeds with their records, then each value."""
+    """Prints the version, the feeds with their records, then each value."""
     by = found.written_by
     out.line(f"{found.sku} of {found.partner_name} ({found.product_id})")
-    out.fields(_story_of(found))
+    out.fields(_version_fields(found))
     if by.note:
         out.line(by.note)
     for source_record in found.witnesses:
         out.line()
-        out.fields(_testimony(source_record))
+        out.fields(_source_fields(source_record))
     out.line()
     out.table(found.values, _value_columns())
 
 
-def _story_of(found: "Lineage") -> Iterator[tuple[str, str]]:
+def _version_fields(found: "Lineage") -> Iterator[tuple[str, str]]:
     from entrypoints.cli.kit.output import moment_utc
 
     by = found.written_by
@@ -184,7 +211,7 @@ def _story_of(found: "Lineage") -> Iterator[tuple[str, str]]:
     yield "written by", f"{'a revert of ' if by.kind == 'revert' else ''}{by.feed_id}"
 
 
-def _testimony(source_record: "SourceRecord") -> Iterator[tuple[str, str]]:
+def _source_fields(source_record: "SourceRecord") -> Iterator[tuple[str, str]]:
     from entrypoints.cli.kit.output import moment_utc
 
     yield "feed", f"{source_record.feed_id} ({source_record.file_name}, {source_record.mode})"
@@ -204,18 +231,18 @@ def _value_columns() -> "list[Column[ValueOrigin]]":
         Column("value", lambda v: str(shape(v.value)), crops=True),
         Column("since", lambda v: f"version {v.version}", from_width=90),
         Column("line", lambda v: f"{v.line:,}" if v.line else "", right=True),
-        Column("column", lambda v: ", ".join(said.column for said in v.cells), crops=True),
-        Column("cell", lambda v: " | ".join(said.cell for said in v.cells), crops=True),
-        Column("how", lambda v: v.reading, wraps=True),
+        Column("column", lambda v: ", ".join(cell.column for cell in v.cells), crops=True),
+        Column("cell", lambda v: " | ".join(cell.cell for cell in v.cells), crops=True),
+        Column("how it was read", lambda v: v.reading, wraps=True),
     ]
 
 
 @verb("changes", scope="catalog:read")
-@click.option("--cursor", help="Where to go on from; `latest` is behind all there is now.")
-@click.option("--follow", is_flag=True, help="Wait for more, until interrupted.")
-@partner_option("Those of this partner alone.")
+@click.option("--cursor", help="Continue after this cursor; `latest` skips all existing changes.")
+@click.option("--follow", is_flag=True, help="Wait for further changes, until Ctrl-C.")
+@partner_option("Only changes of this partner.")
 @click.option(
-    "--source", "source_id", metavar="SOURCE_ID", help="Those that this source published."
+    "--source", "source_id", metavar="SOURCE_ID", help="Only changes published by this source."
 )
 @kind_option
 @limit_option
@@ -229,9 +256,9 @@ def changes(
     kinds: tuple[Kind, ...],
     limit: int | None,
 ) -> None:
-    """Tells what changed in the catalog, in order and without a gap.
+    """List the changes of the catalog, in order and without gaps.
 
-    With --json each line has the cursor behind it, so that one can go on from any line.
+    With --json, each line contains the cursor after it, so a program can continue from any line.
     """
     from commerce_core.base.ids import parse
     from commerce_core.history.versions import ChangeQuery
@@ -240,36 +267,38 @@ def changes(
     stream = _stream(session, query, cursor, partner, follow=follow)
     if session.out.as_json:
         for version in islice(stream, limit):
-            _tell(session, version, query, partner)
+            _print_json(session, version, query, partner)
     elif follow:
         for version in islice(stream, limit):
             session.out.line("  ".join(column.text(version) for column in change_columns()))
     else:
-        session.out.many(stream, change_columns(), limit, "Nothing has changed since.")
+        session.out.many(stream, change_columns(), limit, "There are no further changes.")
 
 
 def _stream(
     session: Session, query: "ChangeQuery", cursor: str | None, partner: str | None, *, follow: bool
 ) -> "Iterator[Version]":
-    """The changes behind the cursor; then, if one follows, whatever comes."""
-    past = session.commerce.history
+    """The changes after the cursor; with `follow`, also those still to come."""
+    history = session.commerce.history
     while True:
-        listed = past.page_changes(query, cursor, limit=200, partner=partner)
+        listed = history.page_changes(query, cursor, limit=200, partner=partner)
         yield from listed.items
         cursor = listed.next_cursor
         if not listed.items:
             if not follow:
-                say(f"To go on from here: --cursor {cursor}")
+                notice(f"To continue from here: --cursor {cursor}")
                 return
             time.sleep(_LOOK_EVERY)
 
 
-def _tell(session: Session, version: "Version", query: "ChangeQuery", partner: str | None) -> None:
+def _print_json(
+    session: Session, version: "Version", query: "ChangeQuery", partner: str | None
+) -> None:
     from entrypoints.shapes import shape
 
-    behind = session.commerce.history.cursor_behind(version, query, partner=partner)
+    cursor = session.commerce.history.cursor_behind(version, query, partner=partner)
     shaped = shape(version)
-    session.out.json({**shaped, "cursor": behind} if isinstance(shaped, dict) else None)
+    session.out.json({**shaped, "cursor": cursor} if isinstance(shaped, dict) else None)
 
 
 def change_columns() -> "list[Column[Version]]":
@@ -279,17 +308,17 @@ def change_columns() -> "list[Column[Version]]":
 
     return [
         Column("published (UTC)", lambda v: moment(v.product.updated_at)),
-        Column("what", lambda v: v.change),
+        Column("change", lambda v: v.change),
         Column("sku", lambda v: v.product.sku),
         Column("version", lambda v: str(v.version), right=True, from_width=90),
-        Column("fields", _fields, crops=True),
+        Column("fields", _field_names, crops=True),
         Column("partner", lambda v: v.product.partner_name, crops=True, from_width=120),
     ]
 
 
-def _fields(version: "Version") -> str:
-    shown = ", ".join(version.fields[:_FIELDS_SHOWN])
-    return f"{shown}, ..." if len(version.fields) > _FIELDS_SHOWN else shown
+def _field_names(version: "Version") -> str:
+    names = ", ".join(version.fields[:_FIELDS_SHOWN])
+    return f"{names}, ..." if len(version.fields) > _FIELDS_SHOWN else names
 
 
 @verb("changes", scope="catalog:read")
@@ -299,6 +328,9 @@ def _fields(version: "Version") -> str:
 def feed_changes(
     session: Session, feed_id: str, kinds: tuple[Kind, ...], limit: int | None
 ) -> None:
-    """Tells what a feed changed, whatever later feeds did."""
+    """List what a feed changed.
+
+    Changes that later feeds overwrote are listed too.
+    """
     found = session.commerce.feeds.changes(feed_id, kinds)
-    session.out.many(found, change_columns(), limit, "It changed nothing.")
+    session.out.many(found, change_columns(), limit, "No such changes.")

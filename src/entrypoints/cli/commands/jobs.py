@@ -1,27 +1,28 @@
-"""`commerce jobs`: what is done with feeds, and what became of every record."""
+"""`commerce jobs`: the jobs that process feeds, and what became of every record."""
 
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from entrypoints.cli.kit.output import say
+from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.feeds.job import Job, JobStatus
 
-jobs: Final = noun("jobs", "What is done with feeds, and what became of every record.")
+jobs: Final = noun("jobs", "Run and inspect the jobs of feeds.")
 _STATUSES: Final = ("queued", "running", "completed", "failed", "held", "cancelled")
-_strict = click.option("--strict", is_flag=True, help="A rejected record is a failure too.")
+_strict = click.option("--strict", is_flag=True, help="Exit with 65 if any record is rejected.")
 
 
 @jobs.verb("run", scope="feeds:write")
 @click.argument("job", metavar="JOB_ID|FEED_ID")
 @_strict
 def run(session: Session, job: str, *, strict: bool) -> None:
-    """Runs a job here and now, or watches it where a worker has it already.
+    """Run a job, or watch it if a worker is already running it.
 
-    A finished job can't run again; for its feed's id, a new one is made and run.
+    The job runs in this process. Given a feed's id, creates a new job for the feed and runs it. A
+    finished job can't be run again.
     """
     from commerce_core.base.ids import looks_like
     from entrypoints.cli.kit.running import conclude, run_or_watch
@@ -34,20 +35,20 @@ def run(session: Session, job: str, *, strict: bool) -> None:
 @jobs.verb("plan", scope="feeds:read")
 @click.argument("job_id")
 def plan(session: Session, job_id: str) -> None:
-    """Shows what a job would do to the catalog, or did, and what the guards said."""
+    """Show what a job changes in the catalog, and what the guards found."""
     from entrypoints.cli.commands.plans import show_plan
 
-    kept = session.commerce.plans.get(job_id)
+    saved_plan = session.commerce.plans.get(job_id)
     if session.out.as_json:
-        session.out.document(kept)
+        session.out.document(saved_plan)
     else:
-        show_plan(session.out, kept)
+        show_plan(session.out, saved_plan)
 
 
 @jobs.verb("list", scope="feeds:read")
-@click.option("--feed", "feed_id", metavar="FEED_ID", help="Those of this feed.")
-@partner_option("Those of this partner alone.")
-@click.option("--status", type=click.Choice(_STATUSES))
+@click.option("--feed", "feed_id", metavar="FEED_ID", help="Only jobs of this feed.")
+@partner_option("Only jobs of this partner.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only jobs with this status.")
 @limit_option
 def list_(
     session: Session,
@@ -56,7 +57,7 @@ def list_(
     status: "JobStatus | None",
     limit: int | None,
 ) -> None:
-    """Lists jobs, newest first."""
+    """List jobs, newest first."""
     from commerce_core.base.ids import parse
     from commerce_core.feeds.job import JobQuery
     from entrypoints.cli.kit.output import moment
@@ -64,17 +65,17 @@ def list_(
 
     columns: list[Column[Job]] = [
         Column("created (UTC)", lambda j: moment(j.created_at)),
-        Column("status", _ended),
+        Column("status", _status_text),
         Column("records", _records, right=True, from_width=110),
         Column("id", lambda j: j.job_id),
         Column("feed", lambda j: j.feed_id, from_width=140),
     ]
     query = JobQuery(feed_id=feed_id and parse("feed", feed_id), status=status)
     found = session.commerce.jobs.list(query, partner=partner)
-    session.out.many(found, columns, limit, "No job fits.")
+    session.out.many(found, columns, limit, "No jobs found.")
 
 
-def _ended(job: "Job") -> str:
+def _status_text(job: "Job") -> str:
     if job.error:
         return f"{job.status}: {job.error.code}"
     return job.outcome.replace("_", " ") if job.outcome else job.status
@@ -87,7 +88,7 @@ def _records(job: "Job") -> str:
 @jobs.verb("show", scope="feeds:read")
 @click.argument("job_id")
 def show(session: Session, job_id: str) -> None:
-    """Shows a job, and what became of every record."""
+    """Show a job, and what became of its records."""
     from entrypoints.cli.kit.running import show_job
 
     job = session.commerce.jobs.get(job_id)
@@ -101,21 +102,21 @@ def show(session: Session, job_id: str) -> None:
 @click.argument("job_id")
 @_strict
 def watch(session: Session, job_id: str, *, strict: bool) -> None:
-    """Waits until a job has finished, and tells how it went."""
+    """Wait until a job has finished, and show how it went."""
     from entrypoints.cli.kit.running import conclude
     from entrypoints.cli.kit.running import watch as until_finished
 
     job = session.commerce.jobs.get(job_id)
     if job.status == "queued":
-        start = f"its start: {session.typed('jobs', 'run', job_id)}"
-        say(f"It waits for {'a worker.' if job.released else start}")
+        command = session.command_line("jobs", "run", job_id)
+        notice("Waiting for a worker." if job.released else f"To start the job: {command}")
     conclude(session, until_finished(session.commerce, job_id), strict=strict)
 
 
 @jobs.verb("cancel", scope="feeds:write")
 @click.argument("job_id")
 def cancel(session: Session, job_id: str) -> None:
-    """Cancels a job that hasn't begun."""
+    """Cancel a job that hasn't started."""
     job = session.commerce.jobs.cancel(job_id)
     session.out.one(job, lambda: [("job", job.job_id), ("status", job.status)])
 
@@ -124,8 +125,8 @@ def cancel(session: Session, job_id: str) -> None:
 @click.argument("job_id")
 @limit_option
 def problems(session: Session, job_id: str, limit: int | None) -> None:
-    """Lists what was wrong with the records of a job, by line."""
+    """List the problems that a job found in its records, by line."""
     from entrypoints.cli.kit.running import problem_columns
 
     found = session.commerce.jobs.problems(job_id)
-    session.out.many(found, problem_columns(), limit, "No record had a problem.")
+    session.out.many(found, problem_columns(), limit, "No problems were found.")

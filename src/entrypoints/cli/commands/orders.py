@@ -1,11 +1,11 @@
-"""`commerce orders`: orders at prices frozen when they were placed."""
+"""`commerce orders`: orders, whose prices are frozen when they are placed."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from entrypoints.cli.kit.output import say
+from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
@@ -15,35 +15,39 @@ if TYPE_CHECKING:
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
-orders: Final = noun("orders", "Orders, at prices frozen when they were placed.")
+orders: Final = noun(
+    "orders", "Place and manage orders. Prices are frozen when an order is placed."
+)
 _STATUSES: Final = ("created", "confirmed", "fulfilled", "cancelled", "refunded")
 
 
 class Item(click.ParamType[tuple[str, int]]):
-    """`PRODUCT_ID=QTY`, or `SKU=QTY` beside a partner."""
+    """`PRODUCT_ID=QTY` or, with a partner, `SKU=QTY`."""
 
     name = "item"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, int]:
-        """The id or sku, and how many; a sku may itself have an equals sign in it."""
+        """The id or sku, and the quantity; a sku may itself contain an equals sign."""
         product, _, quantity = str(value).rpartition("=")
         try:
             return product.strip(), int(quantity)
         except ValueError:
-            self.fail(f"{value!r} is not PRODUCT_ID=QTY, as prod_...=2.", param, ctx)
+            self.fail(f"{value!r} is not PRODUCT_ID=QTY, such as prod_...=2.", param, ctx)
 
 
 @orders.verb("create", scope="orders:write")
 @click.option(
     "--item", "items", type=Item(), multiple=True, required=True, metavar="PRODUCT_ID=QTY",
-    help="A product and how many; repeatable. With --partner it may be SKU=QTY.",
+    help="Product and quantity; repeatable. With --partner, SKU=QTY also works.",
 )  # fmt: skip
-@partner_option("Whose skus are meant.")
-@click.option("--reference", metavar="TEXT", help="The customer's own name of the order.")
+@partner_option("Partner of the skus in --item.")
+@click.option("--reference", metavar="TEXT", help="The customer's reference for the order.")
 @click.option(
-    "--key", metavar="TEXT", help="However often it is sent under a key, it is one order."
+    "--key",
+    metavar="TEXT",
+    help="Idempotency key: repeating the command with the same key places no second order.",
 )
 def create(
     session: Session,
@@ -52,17 +56,17 @@ def create(
     reference: str | None,
     key: str | None,
 ) -> None:
-    """Places an order: prices are frozen, and its units can't be sold again.
+    """Place an order: freeze its prices, and reserve its units.
 
-    Everything that speaks against it is told at once, and then nothing is written.
+    If anything is wrong with the order, all the reasons are reported and nothing is written.
     """
     from commerce_core.usecases.context import IdempotencyKey
 
     wanted = _wanted(session, items, partner)
-    sent = IdempotencyKey(key) if key is not None else None
-    order = session.commerce.orders.place(wanted, reference=reference, key=sent)
-    if sent is not None and sent.replayed:
-        say("This was ordered under the same key before; here is that order.")
+    idempotency_key = IdempotencyKey(key) if key is not None else None
+    order = session.commerce.orders.place(wanted, reference=reference, key=idempotency_key)
+    if idempotency_key is not None and idempotency_key.replayed:
+        notice("An order with this key already exists; no new order was placed.")
     _show(session.out, order)
 
 
@@ -82,9 +86,11 @@ def _wanted(
 
 
 @orders.verb("list", scope="orders:read")
-@partner_option("Those with a line of this partner.")
-@click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--reference", metavar="TEXT", help="Those that the customer named so.")
+@partner_option("Only orders that contain a product of this partner.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only orders with this status.")
+@click.option(
+    "--reference", metavar="TEXT", help="Only orders with this reference of the customer."
+)
 @limit_option
 def list_(
     session: Session,
@@ -93,7 +99,7 @@ def list_(
     reference: str | None,
     limit: int | None,
 ) -> None:
-    """Lists orders, newest first."""
+    """List orders, newest first."""
     from commerce_core.orders.order import OrderQuery
 
     query = OrderQuery(status=status, customer_reference=reference)
@@ -117,20 +123,20 @@ def _list(out: "Output", found: "Iterator[Order]", limit: int | None) -> None:
         Column("total", lambda o: money(o.total_amount, o.currency), right=True),
         Column("id", lambda o: o.order_id),
     ]
-    out.many(found, columns, limit, "No order fits.")
+    out.many(found, columns, limit, "No orders found.")
 
 
 @orders.verb("show", scope="orders:read")
 @click.argument("order_id")
 def show(session: Session, order_id: str) -> None:
-    """Shows an order with its lines."""
+    """Show an order and its lines."""
     _show(session.out, session.commerce.orders.get(order_id))
 
 
 @orders.verb("cancel", scope="orders:write")
 @click.argument("order_id")
 def cancel(session: Session, order_id: str) -> None:
-    """Cancels an open order: its units can be sold again."""
+    """Cancel an open order, and release its units for sale."""
     _show(session.out, session.commerce.orders.cancel(order_id))
 
 

@@ -1,4 +1,4 @@
-"""`commerce feeds plan, approve, reject`: what a feed would do, and decisions about a held one."""
+"""`commerce feeds plan` and `commerce jobs plan`: what a feed changes, and what guards found."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -28,26 +28,37 @@ _SAMPLES_SHOWN: Final = 3
 
 
 def plan_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say how a file would be sent."""
+    """The options that describe a file as `feeds upload` does."""
     for option in (
-        click.option("--expected-rows", type=int, help="How many records it must have."),
+        click.option(
+            "--expected-rows", type=int, help="Number of records that the file must contain."
+        ),
         click.option(
             "--snapshot-at",
             type=Moment(),
-            help="The moment whose state the file shows; UTC unless said.",
+            show_default="now",
+            help="Time of the state that the file shows; UTC if it has no offset.",
         ),
         click.option(
             "--mode",
             type=click.Choice(["full", "delta"]),
-            help="Whether it is the whole catalog or only what changed; unless said, the source's.",
+            show_default="the source's mode",
+            help="Whether the file contains the whole catalog (full) or only changes (delta).",
         ),
         click.option(
             "--profile",
             metavar="PRESET_OR_FILE",
-            help="How to read it; as the source's unless said.",
+            show_default="the source's profile",
+            help="Profile to read the file with.",
         ),
-        click.option("--source", metavar="SOURCE", help="Which source; main unless said."),
-        partner_option("Who would send it: an id or a name.", required=True),
+        click.option(
+            "--source",
+            metavar="SOURCE",
+            default="main",
+            show_default=True,
+            help="Source of the partner: an id or a name.",
+        ),
+        partner_option("Partner that would send the file: an id or a name.", required=True),
     ):
         command = option(command)
     return command
@@ -58,13 +69,13 @@ def plan_file(
     file: str,
     *,
     partner: str,
-    source: str | None,
+    source: str,
     mode: "Mode | None",
     profile: str | None,
     snapshot_at: datetime | None,
     expected_rows: int | None,
 ) -> None:
-    """Shows what a file would do; ends the command where it would be held."""
+    """Shows what a file would change; exits with 3 if the feed would be held."""
     if snapshot_at is not None and snapshot_at.tzinfo is None:
         snapshot_at = snapshot_at.replace(tzinfo=UTC)
     from entrypoints.cli.commands.profiles import named_profile
@@ -88,7 +99,7 @@ def plan_file(
 
 
 def show_plan(out: Output, plan: "SavedPlan") -> None:
-    """A plan as people read it: counts, what the guards say, the largest moves, samples."""
+    """Prints a plan: counts, what the guards found, the largest price moves, samples."""
     out.fields(_fields(plan))
     tripped = [result for result in plan.guards if result.tripped]
     if tripped:
@@ -100,25 +111,25 @@ def show_plan(out: Output, plan: "SavedPlan") -> None:
     if plan.rekeyed.pairs:
         out.line()
         out.table(plan.rekeyed.pairs, _pair_columns())
-    shown = list(_first_of_each(plan.samples))
-    if shown:
+    samples = list(_first_of_each(plan.samples))
+    if samples:
         out.line()
-        out.table(shown, _sample_columns())
+        out.table(samples, _sample_columns())
 
 
 def _fields(plan: "SavedPlan") -> Iterator[tuple[str, str]]:
-    counted = ((getattr(plan, name), name) for name in _COUNTS)
-    told = ", ".join(f"{count:,} {name}" for count, name in counted if count)
+    counts = ((getattr(plan, name), name) for name in _COUNTS)
+    fates = ", ".join(f"{count:,} {name}" for count, name in counts if count)
     moves = plan.price_moves
-    yield "would be", "held" if plan.holds else "applied"
-    yield "records", f"{plan.records_read:,} read{': ' if told else ''}{told}"
-    yield "products now", f"{plan.before:,}"
+    yield "result", "held" if plan.holds else "applied"
+    yield "records", f"{plan.records_read:,} read{': ' if fates else ''}{fates}"
+    yield "products before", f"{plan.before:,}"
     yield "removed", plural(plan.removed, "product") if plan.removed else ""
     by_field = plan.updated_by_field.items()
     yield "updated", ", ".join(f"{name} {count:,}" for name, count in by_field)
     if moves.moved:
-        kept = f", {moves.kept:,} of them too far and kept" if moves.kept else ""
-        yield "prices", f"{moves.moved:,} move, half by {moves.median_percent} % or more{kept}"
+        kept = f"; {moves.kept:,} too large, old price kept" if moves.kept else ""
+        yield "price moves", f"{moves.moved:,}, median {moves.median_percent} %{kept}"
     yield "sold out", plural(plan.stock.sold_out, "product") if plan.stock.sold_out else ""
     problems = plan.problems_by_code.items()
     yield "problems", ", ".join(f"{code} {count:,}" for code, count in problems)
@@ -131,27 +142,27 @@ def _guard_columns() -> "list[Column[GuardResult]]":
         Column("guard", lambda g: g.guard),
         Column("value", lambda g: f"{g.value}", right=True),
         Column("limit", lambda g: f"{g.limit}", right=True),
-        Column("does", lambda g: "holds" if g.severity == "hold" else "warns"),
-        Column("what it saw", lambda g: g.detail, wraps=True),
+        Column("effect", lambda g: "holds" if g.severity == "hold" else "warns"),
+        Column("what it found", lambda g: g.detail, wraps=True),
     ]
 
 
 def _move_columns() -> "list[Column[PriceMove]]":
     return [
-        Column("largest moves", lambda m: m.sku, crops=True),
+        Column("largest price moves", lambda m: m.sku, crops=True),
         Column("from", lambda m: f"{m.before:f}", right=True),
         Column("to", lambda m: f"{m.after:f}", right=True),
         Column("", lambda m: m.currency),
-        Column("percent", lambda m: f"{m.percent:+}", right=True),
-        Column("", lambda m: "kept" if m.kept else ""),
+        Column("change", lambda m: f"{m.percent:+} %", right=True),
+        Column("", lambda m: "old price kept" if m.kept else ""),
     ]
 
 
 def _pair_columns() -> "list[Column[Pair]]":
     return [
-        Column("vanishes", lambda p: p.vanished, crops=True),
-        Column("appears", lambda p: p.newcomer, crops=True),
-        Column("same", lambda p: p.by),
+        Column("removed sku", lambda p: p.vanished, crops=True),
+        Column("new sku", lambda p: p.newcomer, crops=True),
+        Column("matched by", lambda p: p.by),
     ]
 
 

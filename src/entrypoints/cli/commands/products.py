@@ -1,4 +1,4 @@
-"""`commerce products`: the catalog as it now stands."""
+"""`commerce products`: the current catalog."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,14 +8,14 @@ import click
 
 from entrypoints.cli.commands import history
 from entrypoints.cli.kit.files import target
-from entrypoints.cli.kit.product_filters import SORTS, product_filters, wanted
+from entrypoints.cli.kit.product_filters import SORTS, product_filters, query_of
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.catalog.product import Product, SortBy
     from entrypoints.cli.kit.tables import Column
 
-products: Final = noun("products", "The catalog: each product is one partner's offer.")
+products: Final = noun("products", "Query the catalog. Each product is one partner's offer.")
 products.add_command(history.history)
 products.add_command(history.explain)
 products.add_command(history.changes)
@@ -28,11 +28,20 @@ products.add_command(history.changes)
     type=click.Choice(SORTS),
     default="product_id",
     show_default=True,
-    help="By price, name a partner or a currency.",
+    help="Field to sort by; price requires --partner or --currency.",
 )
-@click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True)
 @click.option(
-    "--as-of", type=Moment(), help="What they were at this moment, by id; UTC unless said."
+    "--order",
+    type=click.Choice(["asc", "desc"]),
+    default="asc",
+    show_default=True,
+    help="Sort order.",
+)
+@click.option(
+    "--as-of",
+    type=Moment(),
+    show_default="now",
+    help="List products as they were at this time, sorted by product_id; UTC if it has no offset.",
 )
 @limit_option
 def list_(
@@ -45,10 +54,13 @@ def list_(
     limit: int | None,
     **filters: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> None:
-    """Lists products; those without what they are sorted by come last in either order."""
-    query = wanted(sort_by=sort_by, order=order, **filters)
+    """List products.
+
+    Products without a value in the field they are sorted by come last, in either order.
+    """
+    query = query_of(sort_by=sort_by, order=order, **filters)
     found = session.commerce.products.list(query, partner=partner, as_of=history.in_utc(as_of))
-    session.out.many(found, columns(), limit, "No product fits.")
+    session.out.many(found, columns(), limit, "No products found.")
 
 
 @products.verb("export", scope="catalog:read")
@@ -57,9 +69,12 @@ def list_(
     "--format",
     "form",
     type=click.Choice(["csv", "ndjson"]),
-    help="A feed as CSV, or a JSON object a line; csv unless --json is given.",
+    show_default="csv, or ndjson with --json",
+    help="A feed as CSV, or one JSON object per line.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Where to write it, instead of stdout.")
+@click.option(
+    "-o", "--output", metavar="FILE", show_default="stdout", help="File to write the export to."
+)
 def export(
     session: Session,
     *,
@@ -68,11 +83,12 @@ def export(
     output: str | None,
     **filters: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> None:
-    """Writes all products that fit as one file, as of one moment.
+    """Write all matching products to a file.
 
-    As CSV it is a feed: what was exported of one source changes nothing when it is loaded again.
+    The file shows the catalog at a single point in time. As CSV it is a feed: uploading the
+    unchanged export of a source changes nothing.
     """
-    query = wanted(**filters)
+    query = query_of(**filters)
     form = form or ("ndjson" if session.out.as_json else "csv")
     opened = session.commerce.products.export(query, form=form, partner=partner)
     with opened as blocks, target(output) as file:
@@ -82,10 +98,15 @@ def export(
 
 @products.verb("show", scope="catalog:read")
 @click.argument("product")
-@partner_option("Then PRODUCT may be the partner's sku.")
-@click.option("--as-of", type=Moment(), help="What it was at this moment; UTC unless said.")
+@partner_option(history.SKU_HELP)
+@click.option(
+    "--as-of",
+    type=Moment(),
+    show_default="now",
+    help="Show the product as it was at this time; UTC if it has no offset.",
+)
 def show(session: Session, product: str, partner: str | None, as_of: datetime | None) -> None:
-    """Shows a product, by its id or by --partner and sku; removed ones too."""
+    """Show a product, whether active or removed. PRODUCT is an id or, with --partner, a sku."""
     as_of = history.in_utc(as_of)
     products = session.commerce.products
     found = (
@@ -112,7 +133,7 @@ def columns() -> "list[Column[Product]]":
 
 
 def stock(product: "Product") -> str:
-    """What can be sold of it, or why nothing can."""
+    """How many units can be sold, or why none can."""
     if product.not_sellable_reason:
         return product.not_sellable_reason.replace("_", " ")
     if product.sells_without_stock:
@@ -121,7 +142,7 @@ def stock(product: "Product") -> str:
 
 
 def _fields(product: "Product") -> Iterator[tuple[str, str]]:
-    """All that a person may want to know, what the feed said included."""
+    """The fields of a product, with the feed's values among them."""
     from entrypoints.cli.kit.output import moment_utc
     from entrypoints.shapes import shape
 
@@ -130,10 +151,10 @@ def _fields(product: "Product") -> Iterator[tuple[str, str]]:
     yield "sku", product.sku
     for name, value in product.values().items():
         shaped = shape(value)
-        many = shaped if isinstance(shaped, list) else [shaped]
-        yield name, " ".join(str(one) for one in many if one is not None)
+        items = shaped if isinstance(shaped, list) else [shaped]
+        yield name, " ".join(str(item) for item in items if item is not None)
     yield "status", product.status
-    yield "can be sold", stock(product)
+    yield "sellable stock", stock(product)
     yield "on open orders", f"{product.reserved:,}" if product.reserved else ""
-    yield "comes from", f"{product.feed_id}, line {product.line}"
-    yield "version", f"{product.version}, of {moment_utc(product.updated_at)}"
+    yield "written by", f"{product.feed_id}, line {product.line}"
+    yield "version", f"{product.version}, published {moment_utc(product.updated_at)}"

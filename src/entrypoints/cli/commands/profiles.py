@@ -13,21 +13,29 @@ if TYPE_CHECKING:
     from commerce_core.schema.fields import Mode, Value
     from commerce_core.usecases.sources import Trial
 
-profiles: Final = noun("profiles", "How a partner's files are read. PARTNER is an id or a name.")
-_SHOWN_SAMPLES: Final = 3
-_source = click.option("--source", metavar="SOURCE", default="main", show_default=True)
+profiles: Final = noun(
+    "profiles", "Manage how a partner's files are read. PARTNER is an id or a name."
+)
+_SAMPLES_SHOWN: Final = 3
+_source = click.option(
+    "--source",
+    metavar="SOURCE",
+    default="main",
+    show_default=True,
+    help="Source of the partner: an id or a name.",
+)
 
 
 @profiles.verb("show", scope="feeds:read")
 @click.argument("partner")
 @_source
 def show(session: Session, partner: str, source: str) -> None:
-    """Shows the profile in force, as a file that `profiles set` takes."""
+    """Show the current profile, as a file that `profiles set` accepts."""
     saved = session.commerce.sources.profile(source, partner=partner)
     if session.out.as_json:
         session.out.document(saved)
     else:
-        session.out.line(_told(saved))
+        session.out.line(_profile_file(saved))
 
 
 @profiles.verb("set", scope="feeds:write")
@@ -35,7 +43,7 @@ def show(session: Session, partner: str, source: str) -> None:
 @click.argument("profile", metavar="PRESET_OR_FILE")
 @_source
 def set_(session: Session, partner: str, profile: str, source: str) -> None:
-    """Reads the source's files by a preset, or by a profile in a TOML or JSON file, from now on."""
+    """Set the profile of a source: a preset, or a TOML or JSON file."""
     wanted = named_profile(profile)
     saved = session.commerce.sources.set_profile(wanted, source, partner=partner)
     session.out.one(saved, lambda: _fields(saved))
@@ -43,10 +51,20 @@ def set_(session: Session, partner: str, profile: str, source: str) -> None:
 
 @profiles.verb("test", scope="feeds:read")
 @click.argument("file", metavar="FILE")
-@click.option("--partner", metavar="PARTNER", required=True, help="Whose file it is.")
+@click.option("--partner", metavar="PARTNER", required=True, help="Partner that sends the file.")
 @_source
-@click.option("--profile", metavar="PRESET_OR_FILE", help="Another than the one in force.")
-@click.option("--mode", type=click.Choice(["full", "delta"]), help="The source's unless said.")
+@click.option(
+    "--profile",
+    metavar="PRESET_OR_FILE",
+    show_default="the source's profile",
+    help="Profile to try.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["full", "delta"]),
+    show_default="the source's mode",
+    help="Mode in which to read the file.",
+)
 def test(
     session: Session,
     *,
@@ -56,9 +74,9 @@ def test(
     profile: str | None,
     mode: "Mode | None",
 ) -> None:
-    """Reads a file's first records by the profile, and keeps nothing.
+    """Try a profile on a file's first records.
 
-    Exits with 65 when a record would be rejected.
+    Nothing is stored. Exits with 65 if a record would be rejected.
     """
     from entrypoints.problems import EXIT_REFUSED
 
@@ -77,7 +95,7 @@ def test(
 
 
 def named_profile(name: str) -> "Profile":
-    """The profile that a word on the command line names: a preset, else a file."""
+    """The profile named on the command line: a preset, else a file."""
     from commerce_core.base.errors import NotFound
     from commerce_core.profiles.profile import PRESETS, Profile
     from entrypoints.profile_files import read_profile
@@ -93,12 +111,12 @@ def named_profile(name: str) -> "Profile":
         raise NotFound(detail, code="no_file") from error
 
 
-def _told(saved: "SavedProfile") -> str:
+def _profile_file(saved: "SavedProfile") -> str:
     from entrypoints.cli.kit.output import moment_utc
     from entrypoints.profile_files import write_toml
 
     if saved.saved_at is None:
-        return "# Nobody has set a profile: files are read by the canonical one.\n"
+        return "# No profile is set: files are read with the preset canonical.\n"
     when = moment_utc(saved.saved_at)
     return f"# version {saved.version}, by {saved.author}, {when}\n{write_toml(saved.profile)}"
 
@@ -110,11 +128,11 @@ def _fields(saved: "SavedProfile") -> Iterator[tuple[str, str]]:
     yield "preset", saved.profile.preset
     yield "columns", ", ".join(saved.profile.columns)
     yield "author", saved.author
-    yield "since", moment_utc(saved.saved_at) if saved.saved_at else ""
+    yield "saved", moment_utc(saved.saved_at) if saved.saved_at else ""
 
 
 def _trial_fields(trial: "Trial") -> Iterator[tuple[str, str]]:
-    yield "records", f"{trial.records_read:,}{'' if trial.complete else ' (the first ones)'}"
+    yield "records", f"{trial.records_read:,}{'' if trial.complete else ' (the first ones only)'}"
     for name in ("offers", "rejected", "folded", "skipped", "blank"):
         count: int = getattr(trial, name)
         yield name, f"{count:,}" if count or name == "offers" else ""
@@ -123,16 +141,16 @@ def _trial_fields(trial: "Trial") -> Iterator[tuple[str, str]]:
     yield "columns not used", ", ".join(trial.unused_columns)
 
 
-def _told_value(value: "Value") -> str:
+def _value_text(value: "Value") -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _show_samples(session: Session, trial: "Trial") -> None:
     from entrypoints.cli.kit.running import problem_columns
 
-    for sample in trial.samples[:_SHOWN_SAMPLES]:
+    for sample in trial.samples[:_SAMPLES_SHOWN]:
         session.out.line()
-        session.out.fields((name, _told_value(value)) for name, value in sample.items())
+        session.out.fields((name, _value_text(value)) for name, value in sample.items())
     if trial.problems:
         session.out.line()
         session.out.table(list(trial.problems), problem_columns())

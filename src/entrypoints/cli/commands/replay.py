@@ -1,4 +1,4 @@
-"""`commerce replay`: whether the catalog is what its raw files say."""
+"""`commerce replay`: whether the catalog matches its raw files."""
 
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 @verb("replay", scope="catalog:read")
-@partner_option("Whose feeds: an id or a name.", required=True)
+@partner_option("Partner to check: an id or a name.", required=True)
 @limit_option
 def replay(session: Session, partner: str, limit: int | None) -> None:
-    """Folds all publications of a partner anew from raw files, and compares with the catalog.
+    """Rebuild a partner's products from its raw files, and compare them with the catalog.
 
-    Nothing is changed. Exits with 65 where they differ, or where a file can't be read any more.
+    Changes nothing. Exits with 65 if there is a difference, or if a file can no longer be read.
     """
     found = session.commerce.history.replay(partner)
     if session.out.as_json:
@@ -31,19 +31,19 @@ def _show(session: Session, found: "Replay", limit: int | None) -> None:
     from entrypoints.cli.kit.tables import Column
     from entrypoints.shapes import shape
 
-    folded = f"{plural(found.feeds, 'feed')} and {plural(found.reverts, 'revert')}"
+    replayed = f"{plural(found.feeds, 'feed')} and {plural(found.reverts, 'revert')}"
     if found.broken is not None:
-        session.out.line(f"It ended after {folded}. {found.broken}")
+        session.out.line(f"Replay stopped after {replayed}. {found.broken}")
         return
-    session.out.line(f"{folded} folded, {plural(found.products, 'product')} compared.")
+    session.out.line(f"Replayed {replayed}, and compared {plural(found.products, 'product')}.")
     if found.agrees:
-        session.out.line("The catalog is what its raw files say.")
+        session.out.line("The catalog matches its raw files.")
         return
     columns: list[Column[Difference]] = [
         Column("sku", lambda d: d.sku),
         Column("field", lambda d: d.field),
         Column("in the catalog", lambda d: str(shape(d.live)), crops=True),
-        Column("by the raw files", lambda d: str(shape(d.replayed)), crops=True),
+        Column("from the raw files", lambda d: str(shape(d.replayed)), crops=True),
     ]
     session.out.line(f"{plural(found.differences, 'difference')}:")
     session.out.many(found.listed, columns, limit, "")

@@ -1,4 +1,4 @@
-"""`commerce feeds revert`: back to before a feed."""
+"""`commerce feeds revert`: undo a feed that was applied."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 @verb("revert", scope="feeds:write")
 @click.argument("feed_id")
-@click.option("--plan", is_flag=True, help="Only show what it would do.")
-@click.option("--undo", is_flag=True, help="Undo the revert of a feed, instead of the feed.")
+@click.option("--plan", is_flag=True, help="Only show what would change.")
+@click.option("--undo", is_flag=True, help="Undo the revert, applying the feed's changes again.")
 def revert(session: Session, feed_id: str, *, plan: bool, undo: bool) -> None:
-    """Goes back to before a feed; what was changed since is kept, and listed.
+    """Revert a feed: restore its products to their state before it.
 
-    It is a publication of its own. With --undo what the feed wrote is brought back.
+    Products that have changed since are left as they are, and --plan lists them. The revert is a
+    publication of its own.
     """
     if plan:
-        found = session.commerce.reverts.plan(feed_id, undo=undo)
-        session.out.one(found, lambda: _fields(found))
-        if found.listed and not session.out.as_json:
-            _show_kept(session, found)
+        planned = session.commerce.reverts.plan(feed_id, undo=undo)
+        session.out.one(planned, lambda: _fields(planned))
+        if planned.listed and not session.out.as_json:
+            _show_kept(session, planned)
         return
     from entrypoints.cli.kit.running import conclude, run_or_watch
 
@@ -35,18 +36,18 @@ def revert(session: Session, feed_id: str, *, plan: bool, undo: bool) -> None:
 def _fields(plan: "RevertPlan") -> Iterator[tuple[str, str]]:
     from entrypoints.cli.kit.output import plural
 
-    yield "goes back", plural(plan.updated, "product")
-    yield "comes back", plural(plan.restored, "product")
-    yield "is removed", plural(plan.removed, "product")
-    yield "is as it was", plural(plan.unchanged, "product") if plan.unchanged else ""
-    yield "is kept", f"{plural(plan.kept, 'product')}, changed since" if plan.kept else ""
+    yield "updated", plural(plan.updated, "product")
+    yield "restored", plural(plan.restored, "product")
+    yield "removed", plural(plan.removed, "product")
+    yield "unchanged", plural(plan.unchanged, "product") if plan.unchanged else ""
+    yield "left as is", f"{plural(plan.kept, 'product')}, changed since" if plan.kept else ""
 
 
 def _show_kept(session: Session, plan: "RevertPlan") -> None:
     from entrypoints.cli.kit.tables import Column
 
     columns: list[Column[Kept]] = [
-        Column("kept", lambda k: k.sku),
+        Column("left as is", lambda k: k.sku),
         Column("version", lambda k: str(k.version), right=True),
         Column("publication", lambda k: str(k.publication), right=True),
         Column("by feed", lambda k: k.feed_id),

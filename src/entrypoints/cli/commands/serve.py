@@ -1,4 +1,4 @@
-"""Commands that keep the platform running: serve, worker, migrate, health; and openapi."""
+"""Commands that operate the platform: serve, worker, migrate and health; and openapi."""
 
 import signal
 import sys
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from entrypoints.cli.kit.output import say
+from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Session, verb
 
 if TYPE_CHECKING:
@@ -17,28 +17,46 @@ PORT: Final = 8000
 
 
 @verb("serve", scope=None)
-@click.option("--host", default=HOST, show_default=True, help="0.0.0.0 answers other machines too.")
-@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="HTTP processes."
+    "--host",
+    default=HOST,
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 accepts requests from other machines.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=PORT,
+    show_default=True,
+    help="Port to listen on.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of HTTP processes.",
 )
 def serve(session: Session, host: str, port: int, workers: int) -> None:
-    """Answers HTTP, and works on jobs, until it is ended with Ctrl-C."""
-    from entrypoints.http.server import serve as answer
+    """Serve HTTP, and process jobs, until stopped with Ctrl-C."""
+    from entrypoints.http.server import serve as serve_http
 
-    answer(session.settings, host, port, workers, on_ready=lambda at: _ready(session, at))
+    serve_http(session.settings, host, port, workers, on_ready=lambda at: _ready(session, at))
 
 
 def _ready(session: Session, address: str) -> None:
     if session.out.as_json:
         session.out.json({"address": address})
     else:
-        session.out.line(f"Answering at {address}/ until Ctrl-C.")
+        session.out.line(f"Serving at {address}/ (press Ctrl-C to stop).")
 
 
 @verb("worker", scope=None)
 def worker(session: Session) -> None:
-    """Works on jobs until it is ended with Ctrl-C; a job under way is finished or given back."""
+    """Process jobs until stopped with Ctrl-C, without serving HTTP.
+
+    When stopped, it finishes its current job or returns it to the queue.
+    """
     import threading
 
     from entrypoints import logs
@@ -47,31 +65,31 @@ def worker(session: Session) -> None:
 
     logs.configure(session.settings.log_level, session.settings.log_format)
     working = Worker(session.commerce)
-    told = threading.Event()
+    stopping = threading.Event()
 
     def stop(_: int, __: "FrameType | None") -> None:
         working.begin_to_stop()
-        told.set()
+        stopping.set()
 
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     with observed(session.commerce, session.settings, "worker", shared=False):
         working.start()
-        _say_to_people("Working on jobs. Ctrl-C ends it.")
-        told.wait()
-        _say_to_people("Ending; a job under way is finished or given back.")
+        _terminal_notice("Processing jobs (press Ctrl-C to stop).")
+        stopping.wait()
+        _terminal_notice("Stopping: the current job is finished or returned to the queue.")
         working.stop()
 
 
-def _say_to_people(text: str) -> None:
-    """Says it on a terminal; elsewhere stderr is the log's alone."""
+def _terminal_notice(text: str) -> None:
+    """Prints a notice on a terminal; elsewhere stderr contains only the log."""
     if sys.stderr.isatty():
-        say(text)
+        notice(text)
 
 
 @verb("migrate", scope=None)
 def migrate(session: Session) -> None:
-    """Brings the database to this version; every command that opens it does so too."""
+    """Migrate the database to this version, as every command that opens it does."""
     session.commerce.context.store.check()
     if session.out.as_json:
         session.out.json({"status": "ok"})
@@ -81,7 +99,7 @@ def migrate(session: Session) -> None:
 
 @verb("health", scope=None)
 def health(session: Session) -> None:
-    """Tells whether every part is up; exits with 75 where one is down."""
+    """Check whether every part is up. Exits with 75 if one is down."""
     from entrypoints.problems import EXIT_TRY_AGAIN
 
     parts = session.commerce.health.parts()
@@ -96,7 +114,7 @@ def health(session: Session) -> None:
 
 @verb("openapi", scope=None)
 def openapi(session: Session) -> None:
-    """Prints the description of the HTTP interface as JSON."""
+    """Print the OpenAPI description of the HTTP API as JSON."""
     from entrypoints.http.app import api_description
 
     session.out.json(api_description())

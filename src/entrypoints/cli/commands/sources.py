@@ -1,4 +1,4 @@
-"""`commerce sources`: where a partner's feeds come from, and what is set for each."""
+"""`commerce sources`: the sources of a partner's feeds, and their settings."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
     from commerce_core.feeds.source import OnError, Source
 
 sources: Final = noun(
-    "sources", "Where a partner's feeds come from. SOURCE is an id, or a name beside --partner."
+    "sources",
+    "Manage the sources of partners' feeds. SOURCE is an id or, with --partner, a name.",
 )
 _THRESHOLD: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,8})?)%|([0-9]{1,12})", re.ASCII)
 
 
 class Tolerance(click.ParamType["OnError"]):
-    """What rejected records mean: a word, a share in percent, or a count."""
+    """How many rejected records are tolerated: a word, a share in percent, or a count."""
 
     name = "records|feed|N%|N"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> "OnError":
-        """What the word says."""
+        """The text as a tolerance."""
         from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 
         if isinstance(value, OnError):
@@ -37,7 +38,7 @@ class Tolerance(click.ParamType["OnError"]):
         if value in ("records", "feed"):
             return REJECT_RECORDS if value == "records" else REJECT_FEED
         if not matched:
-            self.fail(f"{value!r} is none of: records, feed, 5%, 20.", param, ctx)
+            self.fail(f"{value!r} is not one of: records, feed, 5%, 20.", param, ctx)
         share, count = matched.groups()
         return OnError(Decimal(share) / 100) if share else OnError(count=int(count))
 
@@ -50,12 +51,12 @@ class Guard(click.ParamType[tuple[str, int | bool | None]]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, int | bool | None]:
-        """The guard's name, and what it is set to."""
+        """The guard's name, and its limit."""
         from commerce_core.feeds.guards import GUARD_SETTINGS
 
         name, _, limit = str(value).partition("=")
         if name not in GUARD_SETTINGS:
-            self.fail(f"There is no guard {name!r}; there are {', '.join(GUARD_SETTINGS)}.")
+            self.fail(f"There is no guard {name!r}. The guards are {', '.join(GUARD_SETTINGS)}.")
         switched = name == "columns_gone"
         if limit in ("on", "off") and (switched or limit == "off"):
             return name, limit == "on" if switched else None
@@ -65,62 +66,79 @@ class Guard(click.ParamType[tuple[str, int | bool | None]]):
         return name, int(limit)
 
 
-def _settings(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that `add` and `set` share."""
+def _settings(**defaults: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options that `add` and `set` share, with the defaults that they have for `add`."""
     options = [
         click.option(
-            "--mode", type=click.Choice(["full", "delta"]), help="Of feeds that say none."
+            "--mode",
+            type=click.Choice(["full", "delta"]),
+            default=defaults.get("mode"),
+            show_default=True,
+            help="Mode of feeds that don't specify one.",
         ),
-        click.option("--run/--no-run", default=None, help="Whether its jobs begin by themselves."),
+        click.option(
+            "--run/--no-run",
+            default=defaults.get("run"),
+            show_default=True,
+            help="Whether jobs start automatically.",
+        ),
         click.option(
             "--on-error",
             type=Tolerance(),
-            help="Rejected records: reject them alone, the feed, or it beyond 5% or 20 of them.",
+            metavar="records|feed|N%|N",
+            default=defaults.get("on_error"),
+            show_default=True,
+            help="What to reject: only the records with errors (records), or the whole feed if any "
+            "record has an error (feed), or if more than N or N% of its records do.",
         ),
         click.option(
             "--guard",
             "guards",
             multiple=True,
             type=Guard(),
-            help="How far its feeds may go, as removals=30 or price_median=off; repeatable.",
+            help="Set the limit of a guard, such as removals=30 or price_median=off; repeatable.",
         ),
         click.option(
             "--snapshot-pattern",
             metavar="PATTERN",
-            help="How file names tell their moment, as catalog-{YYYY}{MM}{DD}-{hh}{mm}.csv; "
-            "'' for not at all.",
+            help="Pattern of the snapshot time in file names, such as "
+            "catalog-{YYYY}{MM}{DD}-{hh}{mm}.csv; '' for none.",
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+    def add_options(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add_options
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
-    """What was said of the settings, in the core's words."""
-    told = {name: value for name, value in settings.items() if value not in (None, ())}
-    if "guards" in told:
-        told["guards"] = dict(told["guards"])
-    if told.get("snapshot_pattern") == "":
-        told["snapshot_pattern"] = None
-    return told
+    """The settings that were given, as the core takes them."""
+    given = {name: value for name, value in settings.items() if value not in (None, ())}
+    if "guards" in given:
+        given["guards"] = dict(given["guards"])
+    if given.get("snapshot_pattern") == "":
+        given["snapshot_pattern"] = None
+    return given
 
 
 @sources.verb("add", scope="feeds:write")
 @click.argument("name")
-@partner_option("Whose it is: an id or a name.", required=True)
-@_settings
+@partner_option("Partner that the source belongs to: an id or a name.", required=True)
+@_settings(mode="delta", run=False, on_error="records")
 def add(session: Session, name: str, partner: str, **settings: object) -> None:
-    """Adds a source to a partner."""
+    """Add a source to a partner."""
     made = session.commerce.sources.add(partner, name, **_given(settings))
     session.out.one(made, lambda: _fields(made))
 
 
 @sources.verb("list", scope="feeds:read")
-@partner_option("Those of this partner alone.")
+@partner_option("Only sources of this partner.")
 @limit_option
 def list_(session: Session, partner: str | None, limit: int | None) -> None:
-    """Lists the sources, oldest first."""
+    """List the sources, oldest first."""
     from entrypoints.cli.kit.tables import Column
 
     @cache
@@ -131,43 +149,45 @@ def list_(session: Session, partner: str | None, limit: int | None) -> None:
         Column("partner", lambda s: name(s.partner_id), crops=True),
         Column("name", lambda s: s.source_name, crops=True),
         Column("mode", lambda s: s.mode),
-        Column("runs by itself", lambda s: "yes" if s.run else "no", from_width=100),
-        Column("rejects", lambda s: _told(s.on_error), from_width=100),
+        Column("jobs start", _job_start, from_width=100),
+        Column("rejects", lambda s: _tolerance_text(s.on_error), from_width=100),
         Column("id", lambda s: s.source_id),
     ]
-    session.out.many(session.commerce.sources.list(partner), columns, limit, "There is no source.")
+    session.out.many(
+        session.commerce.sources.list(partner), columns, limit, "There are no sources."
+    )
 
 
 @sources.verb("show", scope="feeds:read")
 @click.argument("source")
-@partner_option("Whose it is, where SOURCE is a name.")
+@partner_option("Partner that the source belongs to, if SOURCE is a name.")
 def show(session: Session, source: str, partner: str | None) -> None:
-    """Shows a source."""
+    """Show a source."""
     found = session.commerce.sources.get(source, partner=partner)
     session.out.one(found, lambda: _fields(found))
 
 
 @sources.verb("set", scope="feeds:write")
 @click.argument("source")
-@partner_option("Whose it is, where SOURCE is a name.")
-@click.option("--name", help="Another name.")
-@_settings
+@partner_option("Partner that the source belongs to, if SOURCE is a name.")
+@click.option("--name", help="New name.")
+@_settings()
 def set_(
     session: Session, source: str, partner: str | None, name: str | None, **settings: object
 ) -> None:
-    """Changes the settings of a source."""
+    """Change the settings of a source."""
     changes = _given({"source_name": name, **settings})
     if not changes:
-        raise click.UsageError("Say what to change.", click.get_current_context())
+        raise click.UsageError("Specify at least one option.", click.get_current_context())
     changed = session.commerce.sources.change(source, partner=partner, **changes)
     session.out.one(changed, lambda: _fields(changed))
 
 
 @sources.verb("remove", scope="feeds:write")
 @click.argument("source")
-@partner_option("Whose it is, where SOURCE is a name.")
+@partner_option("Partner that the source belongs to, if SOURCE is a name.")
 def remove(session: Session, source: str, partner: str | None) -> None:
-    """Removes a source that owns no active product and has no feed under way."""
+    """Remove a source without active products or unfinished feeds."""
     removed = session.commerce.sources.remove(source, partner=partner)
     session.out.one(removed, lambda: _fields(removed))
 
@@ -180,35 +200,45 @@ def _fields(source: "Source") -> Iterator[tuple[str, str]]:
     yield "partner", source.partner_id
     yield "kind", source.kind
     yield "mode", source.mode
-    yield "its jobs", "begin by themselves" if source.run else "wait for their start"
-    yield "rejects", _told(source.on_error)
-    yield "guards", _told_guards(source.guards)
-    yield "moments", source.snapshot_pattern or "those of receipt, unless an upload says one"
-    yield "since", moment_utc(source.created_at)
+    yield "jobs start", _job_start(source)
+    yield "rejects", _tolerance_text(source.on_error)
+    yield "guards", _guards_text(source.guards)
+    pattern = source.snapshot_pattern
+    by_default = "time of receipt, unless an upload specifies one"
+    yield "snapshot time", f"from file names: {pattern}" if pattern else by_default
+    yield "created", moment_utc(source.created_at)
 
 
-def _told_guards(guards: "GuardSettings") -> str:
-    """The guards that are set otherwise than by default."""
+def _job_start(source: "Source") -> str:
+    return "automatically" if source.run else "manually"
+
+
+def _guards_text(guards: "GuardSettings") -> str:
+    """The guards whose settings differ from the defaults."""
     from commerce_core.feeds.guards import DEFAULT_GUARDS, GUARD_SETTINGS
 
-    changed = [name for name in GUARD_SETTINGS if _set(guards, name) != _set(DEFAULT_GUARDS, name)]
-    return ", ".join(f"{name} {_set(guards, name)}" for name in changed) or "as by default"
+    changed = [
+        name for name in GUARD_SETTINGS if _limit(guards, name) != _limit(DEFAULT_GUARDS, name)
+    ]
+    return ", ".join(f"{name} {_limit(guards, name)}" for name in changed) or "defaults"
 
 
-def _set(guards: "GuardSettings", name: str) -> str:
+def _limit(guards: "GuardSettings", name: str) -> str:
     limit: int | bool | None = getattr(guards, name)
     if isinstance(limit, bool):
         return "on" if limit else "off"
     return "off" if limit is None else str(limit)
 
 
-def _told(on_error: "OnError") -> str:
-    """What rejected records mean, in words."""
+def _tolerance_text(on_error: "OnError") -> str:
+    """What is rejected when records have errors, as text."""
     if on_error.count == 0:
-        return "the feed"
+        return "the whole feed if any record has an error"
     limits = [
         f"{(on_error.share * 100).normalize():f}%" if on_error.share is not None else "",
         f"{on_error.count:,}" if on_error.count is not None else "",
     ]
-    told = " or ".join(filter(None, limits))
-    return f"the feed beyond {told}" if told else "records alone"
+    text = " or ".join(filter(None, limits))
+    if not text:
+        return "only records with errors"
+    return f"the whole feed if more than {text} of its records have errors"

@@ -1,1 +1,1 @@
-"""`commerce demo`: the whole way of a feed, narrated."""
+"""`commerce demo`: a guided tour, from files to a catalog, orders and reports."""

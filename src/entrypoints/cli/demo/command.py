@@ -1,4 +1,4 @@
-"""`commerce demo`: the whole way of a feed, on the example files and in a folder of its own."""
+"""`commerce demo`: a guided tour on the example feeds, in a folder of its own."""
 
 import os
 import shlex
@@ -14,9 +14,9 @@ from entrypoints.cli.kit.verbs import Session, verb
 
 if TYPE_CHECKING:
     from commerce_core.commerce import Commerce
-    from entrypoints.cli.demo.feeds import TourOfFeeds
-    from entrypoints.cli.demo.sales import TourOfSales
-    from entrypoints.cli.kit.console import Narration
+    from entrypoints.cli.demo.feeds import FeedSteps
+    from entrypoints.cli.demo.sales import SalesSteps
+    from entrypoints.cli.kit.console import Console
     from entrypoints.settings import Settings
 
 HOME: Final = "commerce-demo"
@@ -25,43 +25,53 @@ FEEDS: Final = Path(__file__).parents[4] / "examples" / "feeds"
 
 
 @verb("demo", scope=None)
-@click.option("--serve", "stay", is_flag=True, help="Then answer HTTP until Ctrl-C.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--serve", "stay", is_flag=True, help="Then serve HTTP until Ctrl-C.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port for --serve.",
+)
 def demo(session: Session, *, stay: bool, port: int) -> None:
-    """Shows the whole way of a feed on example files, narrated.
+    """Follow example feeds from file to catalog, orders and reports.
 
-    Everything happens in a folder of its own, ./commerce-demo unless --data-dir names another. Each
-    run begins afresh.
+    Everything happens in a folder of its own: ./commerce-demo, or the one given by --data-dir. Each
+    run starts with an empty folder.
     """
     from entrypoints.cli.demo.home import emptied
-    from entrypoints.cli.kit.console import Narration
+    from entrypoints.cli.kit.console import Console
     from entrypoints.settings import Settings
 
-    if session.given("database"):
-        raise click.UsageError("The demo has a database of its own.", click.get_current_context())
-    home = Path(str(session.given("data_dir") or HOME))
+    if session.shared_option("database"):
+        raise click.UsageError(
+            "The demo always uses its own database; leave out --database.",
+            click.get_current_context(),
+        )
+    home = Path(str(session.shared_option("data_dir") or HOME))
     settings = Settings(data_dir=home)
-    tell = Narration(session.out, f"{_command()} --data-dir {_quoted(home)}")
-    _introduce(tell, home)
+    console = Console(session.out, f"{_program()} --data-dir {_quoted(home)}")
+    _introduce(console, home)
     if session.platform is None:
         emptied(home)
     with _opened(session, settings) as commerce:
-        feeds, sales = _guided(commerce, tell)
+        feeds, sales = _run_steps(commerce, console)
     if session.out.as_json:
         session.out.document(_facts(feeds, sales, settings))
-    _say_what_next(tell, settings, port, serving=stay)
+    _suggest_next(console, settings, port, serving=stay)
     if stay:
         from entrypoints.http.server import serve
 
-        serve(settings, HOST, port, on_ready=lambda at: tell.say(f"Answering at {at}/ now."))
+        serve(settings, HOST, port, on_ready=lambda at: console.paragraph(f"Serving at {at}/"))
 
 
-def _introduce(tell: "Narration", home: Path) -> None:
-    tell.title("From four partners' files to one catalog, orders and figures")
-    tell.gap()
-    tell.say(
-        "This is the main job of the platform, on example files and a PostgreSQL of its own under "
-        f"{_near(home)}, which begins empty. Below a step stands the command that does the same."
+def _introduce(console: "Console", home: Path) -> None:
+    console.title("From four partners' files to one catalog, orders and reports")
+    console.gap()
+    console.paragraph(
+        "This tour shows what the platform does, using example files and a PostgreSQL database of "
+        f"its own under {_near(home)}, which starts out empty. A line that starts with $ is the "
+        "command for the step above it."
     )
 
 
@@ -73,24 +83,24 @@ def _opened(session: Session, settings: "Settings") -> "AbstractContextManager[C
     return open_platform(settings)
 
 
-def _guided(commerce: "Commerce", tell: "Narration") -> "tuple[TourOfFeeds, TourOfSales]":
+def _run_steps(commerce: "Commerce", console: "Console") -> "tuple[FeedSteps, SalesSteps]":
     from commerce_core.base.errors import NotFound
-    from entrypoints.cli.demo.feeds import TourOfFeeds
-    from entrypoints.cli.demo.sales import TourOfSales
+    from entrypoints.cli.demo.feeds import FeedSteps
+    from entrypoints.cli.demo.sales import SalesSteps
 
     if not FEEDS.is_dir():
         raise NotFound(
             "The example feeds are not installed with the command.",
-            "Take a clone of the project, and say: make demo",
+            "Clone the repository, and run `make demo` in it.",
             code="no_examples",
         )
-    feeds, sales = TourOfFeeds(commerce, tell, FEEDS), TourOfSales(commerce, tell)
+    feeds, sales = FeedSteps(commerce, console, FEEDS), SalesSteps(commerce, console)
     feeds.all()
     sales.all()
     return feeds, sales
 
 
-def _facts(feeds: "TourOfFeeds", sales: "TourOfSales", settings: "Settings") -> dict[str, object]:
+def _facts(feeds: "FeedSteps", sales: "SalesSteps", settings: "Settings") -> dict[str, object]:
     """What happened, for programs."""
     return {
         "data_dir": settings.home,
@@ -101,41 +111,47 @@ def _facts(feeds: "TourOfFeeds", sales: "TourOfSales", settings: "Settings") -> 
     }
 
 
-def _say_what_next(tell: "Narration", settings: "Settings", port: int, *, serving: bool) -> None:
+def _suggest_next(console: "Console", settings: "Settings", port: int, *, serving: bool) -> None:
     address = f"http://{HOST}:{port}"
     key = f'-H "X-API-Key: $(cat {_quoted(settings.operator_key_file)})"'
-    tell.step("What to try next")
-    tell.say("All of it is still there. On the command line:")
-    tell.gap()
-    for words in _LINES:
-        tell.plain(tell.quoted(*words))
-    tell.plain(
-        tell.quoted("feeds", "upload", _near(FEEDS / "electronics.csv"), "--partner", "Voltline",
-                    "--mode", "full", "--run", "--wait")
+    console.step("What to try next")
+    console.paragraph("All the data is still there. On the command line:")
+    console.gap()
+    for arguments in _NEXT_COMMANDS:
+        console.verbatim(console.command_line(*arguments))
+    console.verbatim(
+        console.command_line(
+            "feeds", "upload", _near(FEEDS / "electronics.csv"), "--partner", "Voltline",
+            "--mode", "full", "--run", "--wait",
+        )
     )  # fmt: skip
-    tell.gap()
+    console.gap()
     if serving:
-        tell.say(f"Over HTTP, at {address}/ until you press Ctrl-C; from another terminal:")
+        console.paragraph(
+            f"Over HTTP, at {address}/ until you press Ctrl-C; in another terminal, run:"
+        )
     else:
-        tell.say(f"Over HTTP, once `{tell.quoted('serve')}` runs in another terminal:")
-    tell.gap()
-    tell.plain(f'curl {key} "{address}/v1/products?limit=5"')
-    tell.plain(f'curl {key} "{address}/v1/analytics/sales-by-partner"')
-    tell.plain(
+        console.paragraph(
+            f"Over HTTP, after you start `{console.command_line('serve')}` in another terminal:"
+        )
+    console.gap()
+    console.verbatim(f'curl {key} "{address}/v1/products?limit=5"')
+    console.verbatim(f'curl {key} "{address}/v1/analytics/sales-by-partner"')
+    console.verbatim(
         f"curl {key} -F partner_name=Hopfenhaus -F mode=full -F run=true "
         f'-F "file=@{_near(FEEDS / "craft-beer.csv")}" {address}/v1/feeds/upload'
     )
-    tell.gap()
+    console.gap()
 
 
-_LINES: Final = (
+_NEXT_COMMANDS: Final = (
     ("products", "list", "--partner", "Hopfenhaus", "--sort-by", "price", "--limit", "10"),
     ("analytics", "share"),
 )
 
 
-def _command() -> str:
-    """How the reader calls us: by name where the shell finds it, else by the shortest path."""
+def _program() -> str:
+    """How the user calls `commerce`: by name if the shell finds it, else by the shortest path."""
     called = Path(sys.argv[0])
     found = shutil.which("commerce")
     if called.name != "commerce" or (found and Path(found).samefile(called)):
@@ -144,8 +160,8 @@ def _command() -> str:
 
 
 def _near(path: Path) -> str:
-    """The path as seen from here, where that is shorter."""
-    whole = Path(os.path.abspath(path))  # noqa: PTH100 - links are left as the reader knows them
+    """The path relative to the working directory, if it is inside it."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - keeps symbolic links as the user typed them
     here = Path.cwd()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 

@@ -1,4 +1,4 @@
-"""The demo's first half: four partners, their feeds, what was rejected, what changed."""
+"""The demo's first half: four partners, their feeds, rejected records, and what changed."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,7 +13,7 @@ from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from commerce_core.partners.partner import Partner
 from entrypoints.cli.commands.products import stock
-from entrypoints.cli.kit.console import Narration
+from entrypoints.cli.kit.console import Console
 from entrypoints.cli.kit.output import duration, money, plural, size
 from entrypoints.cli.kit.running import fates, problem_columns, run_or_watch, seconds_of
 from entrypoints.cli.kit.tables import Column
@@ -23,7 +23,7 @@ _FEW: Final = 5
 
 @frozen
 class Sender:
-    """A partner of the demo, and the file that it sends."""
+    """A partner of the demo, and the file it sends."""
 
     partner_name: str
     currency: str
@@ -44,11 +44,11 @@ DAY_TWO: Final = "electronics-day2.csv"
 
 
 @define
-class TourOfFeeds:
+class FeedSteps:
     """From files to one catalog, step by step."""
 
     commerce: Commerce
-    narration: Narration
+    console: Console
     feeds: Path
     jobs: dict[str, Job] = Factory(dict[str, Job])
 
@@ -58,15 +58,15 @@ class TourOfFeeds:
         self.send()
         self.rejected()
         self.day_two()
-        self.look()
+        self.query()
 
     def partners(self) -> None:
         """Partners are added."""
-        tell = self.narration
-        tell.step("Four partners")
-        tell.say(
-            "A partner is somebody who sends us a catalog. What it is called, the currency of "
-            "prices that name none, its time zone: more we need not know."
+        console = self.console
+        console.step("Four partners")
+        console.paragraph(
+            "A partner is a company that sends you its catalog. All you specify is its name, its "
+            "time zone, and the currency of prices that don't have one of their own."
         )
         add = self.commerce.partners.add
         made = [add(s.partner_name, currency=s.currency, time_zone=s.time_zone) for s in SENDERS]
@@ -76,26 +76,27 @@ class TourOfFeeds:
             Column("currency", lambda row: row[0].currency or ""),
             Column("time zone", lambda row: row[0].time_zone),
         ]
-        tell.table(zip(made, SENDERS, strict=True), columns)
-        tell.shell("partners", "list")
+        console.table(zip(made, SENDERS, strict=True), columns)
+        console.command("partners", "list")
 
     def send(self) -> None:
-        """Each sends its whole catalog."""
-        tell = self.narration
-        tell.step("Each sends its catalog")
-        tell.say(
-            "A file is kept exactly as it came, with its SHA-256. Then a job reads it, checks "
-            "every cell, compares it with the catalog and applies the difference: all of it or "
-            "nothing."
+        """Each partner sends its whole catalog."""
+        console = self.console
+        console.step("Each partner sends its catalog")
+        console.paragraph(
+            "A file is kept exactly as it was received, with its SHA-256. Then a job reads it, "
+            "checks every cell, compares it with the catalog and applies the difference, either "
+            "completely or not at all."
         )
-        tell.gap()
+        console.gap()
         for sender in SENDERS:
             job = self._load(sender.partner_name, sender.file)
-            self._tell_job(sender.file, job)
-        tell.gap()
-        tell.say(
-            "One of them calls its columns id, title, ean and shipping_weight, and it still was "
-            "understood. Every record is accounted for: the figures always add up to what was read."
+            self._show_job(sender.file, job)
+        console.gap()
+        console.paragraph(
+            "One of these files names its columns id, title, ean and shipping_weight, and is "
+            "understood all the same. Every record is accounted for: the counts always add up to "
+            "the number of records read."
         )
 
     def _load(self, partner: str, file: str) -> Job:
@@ -108,57 +109,57 @@ class TourOfFeeds:
         self.jobs.setdefault(file, job)
         return job
 
-    def _tell_job(self, file: str, job: Job) -> None:
-        tell = self.narration
+    def _show_job(self, file: str, job: Job) -> None:
+        console = self.console
         feed = self.commerce.feeds.get(job.feed_id)
-        tell.note(f"{file}, {size(feed.bytes)}, in {duration(seconds_of(job))}")
+        console.line(f"{file}, {size(feed.bytes)}, in {duration(seconds_of(job))}")
         if job.summary:
-            tell.note(f"    {fates(job.summary)}")
+            console.line(f"    {fates(job.summary)}")
             unused = ", ".join(job.summary.unused_columns)
             if unused:
-                tell.note(f"    columns that no field takes: {unused}")
+                console.line(f"    columns not used: {unused}")
 
     def rejected(self) -> None:
-        """What was wrong with the dirty one."""
-        tell, job = self.narration, self.jobs["craft-beer.csv"]
+        """What was wrong with the file that has errors."""
+        console, job = self.console, self.jobs["craft-beer.csv"]
         problems = list(self.commerce.jobs.problems(job.job_id))
         errors = [problem for problem in problems if problem.severity == "error"]
-        tell.step("What was rejected, and why")
-        tell.say(
-            f"The brewery's file was written in a hurry. {plural(len(errors), 'record')} could "
-            "not be trusted and stayed out; the others are not held up by them. Each problem has "
-            "its line, the column as the partner calls it, the value, and what to do: enough to "
-            "mend the file without asking anybody."
+        console.step("What was rejected, and why")
+        console.paragraph(
+            f"The brewery's file was written in a hurry: {plural(len(errors), 'record')} had "
+            "errors and were rejected. The other records were applied nevertheless. For each "
+            "problem you get the line, the column by the partner's own name, the value, and what "
+            "to do about it, so that the partner can correct the file without asking."
         )
-        tell.table(errors, problem_columns())
+        console.table(errors, problem_columns())
         warnings = len(problems) - len(errors)
-        tell.say(f"{plural(warnings, 'other record')} came in with a warning.")
-        tell.gap()
-        tell.shell("jobs", "problems", job.job_id)
+        console.paragraph(f"{plural(warnings, 'other record')} were accepted with a warning.")
+        console.gap()
+        console.command("jobs", "problems", job.job_id)
 
     def day_two(self) -> None:
         """The same partner a day later."""
-        tell = self.narration
-        tell.step("A day later")
+        console = self.console
+        console.step("A day later")
         before = {product.sku: product for product in self._of(ELECTRONICS)}
         job = self._load(ELECTRONICS, DAY_TWO)
         after = {product.sku: product for product in self._of(ELECTRONICS)}
-        tell.say(
-            f"{ELECTRONICS} sends its whole catalog again. Nobody says what is different in it; "
-            "that is for us to find, and only that is written."
+        console.paragraph(
+            f"{ELECTRONICS} sends its whole catalog again. The file doesn't declare what is "
+            "different: the platform works that out, and writes only the differences."
         )
-        tell.gap()
-        self._tell_job(DAY_TWO, job)
+        console.gap()
+        self._show_job(DAY_TWO, job)
         gone, new = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
-        tell.note(f"    no longer there, so removed: {', '.join(gone)}")
-        tell.note(f"    new: {', '.join(new)}")
-        self._tell_moves(before, after)
+        console.line(f"    no longer in the file, so removed: {', '.join(gone)}")
+        console.line(f"    new: {', '.join(new)}")
+        self._show_moves(before, after)
         again = self._load(ELECTRONICS, DAY_TWO)
-        tell.say("And the same file once more, because somebody pressed the button twice:")
-        tell.gap()
-        tell.note(fates(again.summary) if again.summary else again.status)
+        console.paragraph("Then the same file is sent a second time, by mistake:")
+        console.gap()
+        console.line(fates(again.summary) if again.summary else again.status)
 
-    def _tell_moves(self, before: dict[str, Product], after: dict[str, Product]) -> None:
+    def _show_moves(self, before: dict[str, Product], after: dict[str, Product]) -> None:
         moves = [
             _Move(product, old, product.price)
             for sku, product in after.items()
@@ -168,28 +169,28 @@ class TourOfFeeds:
             and old != product.price
         ]
         moves.sort(key=lambda move: (-abs(move.percent), move.product.sku))
-        tell = self.narration
-        tell.gap()
-        tell.say(f"{plural(len(moves), 'price')} moved. The widest moves:")
-        tell.table(moves[:_FEW], _move_columns())
+        console = self.console
+        console.gap()
+        console.paragraph(f"{plural(len(moves), 'price')} changed. The largest changes:")
+        console.table(moves[:_FEW], _move_columns())
 
-    def look(self) -> None:
-        """Queries."""
-        tell = self.narration
-        tell.step("Asking the catalog")
-        tell.say(f"What does {VINYL} have? The first few of them:")
-        tell.table(islice(self._of(VINYL), _FEW), _product_columns())
-        tell.shell("products", "list", "--partner", VINYL, "--limit", str(_FEW))
-        tell.gap()
-        tell.say("What costs least in euros, whoever sells it?")
+    def query(self) -> None:
+        """Queries of the catalog."""
+        console = self.console
+        console.step("Querying the catalog")
+        console.paragraph(f"What does {VINYL} offer? The first {_FEW} products:")
+        console.table(islice(self._of(VINYL), _FEW), _product_columns())
+        console.command("products", "list", "--partner", VINYL, "--limit", str(_FEW))
+        console.gap()
+        console.paragraph("What are the cheapest products in euros, across all partners?")
         cheapest = ProductQuery(currency="EUR", sort_by="price")
-        tell.table(islice(self.commerce.products.list(cheapest), _FEW), _product_columns())
+        console.table(islice(self.commerce.products.list(cheapest), _FEW), _product_columns())
         by_price = ("--currency", "EUR", "--sort-by", "price")
-        tell.shell("products", "list", *by_price, "--limit", str(_FEW))
-        tell.gap()
-        tell.say("And one product, by the name its partner gave it:")
-        tell.table([self.commerce.products.get(partner=BEER, sku="GRA-014")], _product_columns())
-        tell.shell("products", "show", "GRA-014", "--partner", BEER)
+        console.command("products", "list", *by_price, "--limit", str(_FEW))
+        console.gap()
+        console.paragraph("A single product, by its partner's sku:")
+        console.table([self.commerce.products.get(partner=BEER, sku="GRA-014")], _product_columns())
+        console.command("products", "show", "GRA-014", "--partner", BEER)
 
     def _of(self, partner: str) -> Iterator[Product]:
         return self.commerce.products.list(partner=partner)
@@ -197,7 +198,7 @@ class TourOfFeeds:
 
 @frozen
 class _Move:
-    """A price that is another now."""
+    """A price that changed."""
 
     product: Product
     old: Decimal
@@ -212,8 +213,8 @@ def _move_columns() -> list[Column[_Move]]:
     return [
         Column("sku", lambda m: m.product.sku),
         Column("name", lambda m: m.product.product_name, crops=True),
-        Column("was", lambda m: money(m.old, m.product.currency), right=True),
-        Column("is", lambda m: money(m.new, m.product.currency), right=True),
+        Column("before", lambda m: money(m.old, m.product.currency), right=True),
+        Column("now", lambda m: money(m.new, m.product.currency), right=True),
         Column("change", lambda m: f"{m.percent:+.1f} %", right=True),
     ]
 

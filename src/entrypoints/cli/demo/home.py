@@ -1,4 +1,4 @@
-"""The folder in which the demo happens: made, marked as the demo's own, and emptied."""
+"""The demo's folder: created, marked as the demo's own, and emptied before each run."""
 
 import os
 import shutil
@@ -11,20 +11,22 @@ from typing import Final
 from commerce_core.base.errors import Conflict, InvalidInput
 
 _MARK: Final = "made-by-commerce-demo.txt"
-_MARK_TEXT: Final = "`commerce demo` made this folder, and empties it whenever it begins.\n"
-_PATIENCE: Final = 15.0
-"""Seconds for the last demo's database to end, which it does some seconds after its last user."""
+_MARK_TEXT: Final = (
+    "`commerce demo` created this folder, and empties it at the start of each run.\n"
+)
+_TIMEOUT: Final = 15.0
+"""Seconds to wait for the last demo's database to stop, some seconds after its last user."""
 _LOOK_EVERY: Final = 0.1
 
 
 def emptied(home: Path) -> None:
-    """An empty folder for the demo. Conflict where it is in use, or isn't the demo's to empty."""
+    """Creates or empties the demo's folder. Conflict if it is in use, or isn't the demo's own."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / _MARK).exists() and any(home.iterdir()):
             raise Conflict(
-                f"{home} is not empty, and the demo didn't make it.",
-                "Name another folder with --data-dir.",
+                f"{home} is not empty, and wasn't created by the demo.",
+                "Choose another folder with --data-dir.",
                 code="not_the_demos_folder",
             )
         with _unused(home / "postgres"):
@@ -34,13 +36,13 @@ def emptied(home: Path) -> None:
     except OSError as error:
         raise InvalidInput(
             f"The folder {home} can't be used: {error.strerror}.",
-            "Name another one with --data-dir.",
+            "Choose another one with --data-dir.",
             code="bad_folder",
         ) from error
 
 
 def _empty(home: Path) -> None:
-    """Removes everything but the mark, so that a run that ends here can be followed by another."""
+    """Removes everything but the mark, so that the demo can run again after an interruption."""
     for entry in home.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
@@ -50,22 +52,22 @@ def _empty(home: Path) -> None:
 
 @contextmanager
 def _unused(database: Path) -> Generator[None]:
-    """Keeps everybody else from a database folder: whoever uses it holds one of its locks."""
-    deadline = time.monotonic() + _PATIENCE
-    while (held := _all_locked(sorted(database.glob("*.lock")))) is None:
+    """Holds every lock of a database folder, so that no other process uses it meanwhile."""
+    deadline = time.monotonic() + _TIMEOUT
+    while (locks := _all_locked(sorted(database.glob("*.lock")))) is None:
         if time.monotonic() > deadline:
             raise Conflict(
-                f"{database.parent} is in use, by a demo that serves or by another command.",
-                "End it, or name another folder with --data-dir.",
+                f"{database.parent} is in use, by `commerce demo --serve` or by another command.",
+                "Stop it, or choose another folder with --data-dir.",
                 code="demo_in_use",
             )
         time.sleep(_LOOK_EVERY)
-    with held:
+    with locks:
         yield
 
 
 def _all_locked(files: Iterable[Path]) -> ExitStack | None:
-    """All of them locked until the stack closes; None, and none of them, where one is taken."""
+    """Locks all of the files until the stack closes; None, and no lock, if one is taken."""
     import fcntl
 
     with ExitStack() as stack:

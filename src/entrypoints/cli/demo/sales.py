@@ -1,4 +1,4 @@
-"""The demo's second half: people buy from the catalog, and the figures add up."""
+"""The demo's second half: orders from the catalog, and reports about them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from commerce_core.orders.order import Order
 from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.cli.commands.orders import line_columns
 from entrypoints.cli.demo.feeds import BEER, ELECTRONICS, SENDERS, SHOES, VINYL, Sender
-from entrypoints.cli.kit.console import Narration
+from entrypoints.cli.kit.console import Console
 from entrypoints.cli.kit.output import moment, money
 from entrypoints.cli.kit.tables import Column
 
@@ -27,15 +27,15 @@ _TURNS: Final = (
     (ELECTRONICS,), (BEER,), (VINYL,), (BEER, SHOES), (ELECTRONICS,), (SHOES,),
     (BEER,), (VINYL,), (ELECTRONICS,), (BEER,), (SHOES,), (ELECTRONICS,),
 )  # fmt: skip
-"""Who sells in each order; what is priced in different currencies can't be in one."""
+"""The partners that sell in each order; an order can't mix currencies."""
 
 
 @define
-class TourOfSales:
-    """Orders, those that are refused, and the reports, on a catalog that is there."""
+class SalesSteps:
+    """Orders, refused orders and reports, on a catalog that is already filled."""
 
     commerce: Commerce
-    narration: Narration
+    console: Console
     baskets: list["_Basket"] = Factory(list["_Basket"])
     orders: list[Order] = Factory(list[Order])
     reports: dict[str, Report] = Factory(dict[str, Report])
@@ -48,25 +48,25 @@ class TourOfSales:
 
     def order(self) -> None:
         """A week of orders."""
-        tell = self.narration
-        tell.step("People buy")
+        console = self.console
+        console.step("Customers place orders")
         self.baskets = list(self._baskets())
         self.orders = [self._place(basket) for basket in self.baskets]
-        tell.say(
-            f"{len(self.orders)} orders, which the demo dates over the past {DAYS} days so that "
-            "there is something to see over time. Prices are frozen on the lines when an order is "
-            "placed: what a feed says tomorrow doesn't reach it any more. One of them, with "
-            "products of two partners:"
+        console.paragraph(
+            f"The demo places {len(self.orders)} orders and spreads their dates over the past "
+            f"{DAYS} days, so that reports have something to show. An order's prices are frozen "
+            "when it is placed; later feeds don't change them. One order, with products of two "
+            "partners:"
         )
-        shown = next(o for o in self.orders if len({item.partner_id for item in o.items}) > 1)
-        tell.table(shown.items, line_columns(shown))
-        tell.note(
-            f"{shown.customer_reference}, {moment(shown.created_at)} UTC: "
-            f"{money(shown.total_amount, shown.currency)}"
+        mixed = next(o for o in self.orders if len({item.partner_id for item in o.items}) > 1)
+        console.table(mixed.items, line_columns(mixed))
+        console.line(
+            f"{mixed.customer_reference}, {moment(mixed.created_at)} UTC: "
+            f"{money(mixed.total_amount, mixed.currency)}"
         )
 
     def _baskets(self) -> Iterator["_Basket"]:
-        """What is bought: the same products each time, a few of each partner in turn."""
+        """What is ordered: the same products in every run, a few of each partner in turn."""
         noon = self._noon()
         shelves = {sender.partner_name: self._shelf(sender) for sender in SENDERS}
         for number in range(ORDERS):
@@ -86,7 +86,7 @@ class TourOfSales:
         return now.replace(hour=_NOON, minute=0, second=0, microsecond=0)
 
     def _shelf(self, sender: Sender) -> list[str]:
-        """What there is plenty of, at a price that doesn't hang on the day."""
+        """Products with enough stock, and a price that doesn't depend on the date."""
         found = sorted(
             self.commerce.products.list(partner=sender.partner_name), key=lambda p: p.sku
         )
@@ -99,22 +99,22 @@ class TourOfSales:
         )
 
     def _at(self, at: datetime) -> Commerce:
-        """The platform as it would have acted then."""
+        """The platform with its clock set to that time."""
         return Commerce(evolve(self.commerce.context, clock=lambda: at))
 
     def refuse(self) -> None:
-        """What can go wrong with an order, and what is done about it."""
+        """What can go wrong with an order, and how it is handled."""
         self._refuse_one()
         self._replay_one()
         self._cancel_one()
 
     def _refuse_one(self) -> None:
-        tell, get = self.narration, self.commerce.products.get
-        tell.step("What can't be sold isn't")
-        tell.say(
-            "Somebody wants a phone that is sold out, fifty of something of which one is left, and "
-            "a beer that is priced in another currency. Everything that speaks against it is told "
-            "at once, and nothing is written:"
+        console, get = self.console, self.commerce.products.get
+        console.step("Orders that can't be fulfilled are refused")
+        console.paragraph(
+            "A customer orders a phone that is sold out, 50 units of a product that has 1 left, "
+            "and a beer that is priced in another currency. All the reasons are reported at once, "
+            "and nothing is written:"
         )
         phone, last, beer = (
             get(partner=ELECTRONICS, sku="PH-1349"),
@@ -125,76 +125,81 @@ class TourOfSales:
         try:
             self.commerce.orders.place(wanted, reference="web-wishful")
         except InvalidInput as refusal:
-            tell.table(refusal.faults, _fault_columns())
+            console.table(refusal.faults, _fault_columns())
 
     def _replay_one(self) -> None:
-        tell, first = self.narration, self.orders[0]
+        console, first = self.console, self.orders[0]
         key = IdempotencyKey(first.customer_reference or "")
         basket = self.baskets[0]
         again = self.commerce.orders.place(basket.items, reference=basket.reference, key=key)
-        tell.say(
-            "A shop that lost our answer sends its order again, under the same key. It stays one "
-            "order:"
+        console.paragraph(
+            "A shop that didn't receive the response sends its order again with the same "
+            "idempotency key. It remains one order:"
         )
-        tell.gap()
-        tell.note(f"{first.order_id}  first")
-        tell.note(f"{again.order_id}  again{', the answer kept from then' if key.replayed else ''}")
-        tell.gap()
+        console.gap()
+        console.line(f"{first.order_id}  first request")
+        console.line(
+            f"{again.order_id}  second request{', the saved response' if key.replayed else ''}"
+        )
+        console.gap()
 
     def _cancel_one(self) -> None:
-        tell, order = self.narration, self.orders[-1]
+        console, order = self.console, self.orders[-1]
         item = order.items[0]
         before = self.commerce.products.get(item.product_id).available
         later = self._at(order.created_at + timedelta(hours=2))
         cancelled = later.orders.cancel(order.order_id)
         after = self.commerce.products.get(item.product_id).available
         self.orders[-1] = cancelled
-        tell.say(
-            f"And one order is cancelled two hours later. Its units can be sold again: {item.sku} "
-            f"had {before} left, now {after}. The ledger keeps the sale and its cancellation."
+        console.paragraph(
+            f"Another order is cancelled two hours after it was placed, so its units can be sold "
+            f"again: {item.sku} had {before} left, and now has {after}. The ledger keeps both the "
+            "sale and the cancellation."
         )
-        tell.gap()
-        tell.shell("orders", "show", order.order_id)
+        console.gap()
+        console.command("orders", "show", order.order_id)
 
     def report(self) -> None:
         """The three reports."""
-        tell, ask = self.narration, self.commerce.analytics
-        tell.step("What was sold")
-        tell.say("By partner, in its own currency; nothing is ever converted:")
-        self.reports["by_partner"] = ask.sales_by_partner()
-        tell.table(_rows(self.reports["by_partner"], PartnerSales), _sales_columns())
-        tell.shell("analytics", "by-partner")
-        tell.gap()
-        tell.say(f"{ELECTRONICS} day by day, net of what was cancelled:")
-        tell.gap()
-        self.reports["over_time"] = ask.sales_over_time(
+        console, analytics = self.console, self.commerce.analytics
+        console.step("Sales reports")
+        console.paragraph("Sales by partner and currency; amounts are never converted:")
+        self.reports["by_partner"] = analytics.sales_by_partner()
+        console.table(_rows(self.reports["by_partner"], PartnerSales), _sales_columns())
+        console.command("analytics", "by-partner")
+        console.gap()
+        console.paragraph(f"{ELECTRONICS}'s sales per day, net of cancellations:")
+        console.gap()
+        self.reports["over_time"] = analytics.sales_over_time(
             partner=ELECTRONICS, until=self._noon().replace(hour=0)
         )
-        tell.bars(
+        console.bars(
             _rows(self.reports["over_time"], PeriodSales),
             lambda row: row.sales_period,
             lambda row: row.total_sales,
             lambda row: money(row.total_sales, row.currency),
         )
-        tell.gap()
-        tell.shell("analytics", "over-time", "--partner", ELECTRONICS)
-        tell.gap()
-        tell.say("And whose share of the revenue is whose, adding up to 100 % in each currency:")
-        tell.gap()
-        self.reports["share"] = ask.revenue_share()
-        tell.bars(
+        console.gap()
+        console.command("analytics", "over-time", "--partner", ELECTRONICS)
+        console.gap()
+        console.paragraph(
+            "Each partner's share of the revenue, which adds up to 100 % in each currency:"
+        )
+        console.gap()
+        self.reports["share"] = analytics.revenue_share()
+        console.bars(
             _rows(self.reports["share"], RevenueShare),
             lambda row: f"{row.currency}  {row.partner_name}",
             lambda row: row.revenue_pct,
             lambda row: f"{row.revenue_pct} %",
         )
-        tell.gap()
-        tell.shell("analytics", "share")
+        console.gap()
+        console.command("analytics", "share")
 
 
 @frozen
 class _Basket:
-    """One order to be."""
+    """An order to place."""
 
     reference: str
     at: datetime
@@ -204,7 +209,7 @@ class _Basket:
 def _fault_columns() -> list[Column[Fault]]:
     return [
         Column("item", _item_number, right=True),
-        Column("what speaks against it", lambda f: f.detail, wraps=True),
+        Column("why it is refused", lambda f: f.detail, wraps=True),
     ]
 
 
@@ -224,5 +229,5 @@ def _sales_columns() -> list[Column[PartnerSales]]:
 
 
 def _rows(report: Report, kind: type[R]) -> list[R]:
-    """The rows of a report, which are all of one kind."""
+    """The rows of a report, all of one kind."""
     return [row for row in report.results if isinstance(row, kind)]

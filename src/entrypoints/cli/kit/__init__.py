@@ -1,1 +1,1 @@
-"""What all commands share: options, output, tables, refusals."""
+"""What all commands share: options, output, tables, errors."""

@@ -1,4 +1,4 @@
-"""The files that a command reads and writes, stdin and stdout among them."""
+"""The files that a command reads and writes, including stdin and stdout."""
 
 import shutil
 import sys
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 _IN_MEMORY: Final = 1 << 24
-"""Bytes of what can be read only once that are kept in memory; more go to the disk."""
+"""Bytes of a stream that can be read only once; up to this size it is buffered in memory."""
 
 
 def opened(file: str) -> AbstractContextManager[BinaryIO]:
-    """The file of that name, or stdin for -; NotFound or InvalidInput where it can't be read."""
+    """The named file, or stdin for -; NotFound or InvalidInput if it can't be read."""
     from commerce_core.base.errors import InvalidInput, NotFound
 
     if file == "-":
@@ -28,19 +28,19 @@ def opened(file: str) -> AbstractContextManager[BinaryIO]:
 
 @contextmanager
 def rewindable(file: str) -> Generator[BinaryIO]:
-    """The file as a stream that can be read again; stdin, or a pipe, is kept aside meanwhile."""
+    """The file as a stream that can be rewound; stdin and pipes are buffered for that."""
     with opened(file) as stream:
         if file != "-" and stream.seekable() and Path(file).is_file():
             yield stream
             return
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as aside:
-            shutil.copyfileobj(stream, aside)
-            aside.seek(0)
-            yield aside  # type: ignore[misc] - it is one in all that is asked of it
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as buffer:
+            shutil.copyfileobj(stream, buffer)
+            buffer.seek(0)
+            yield buffer  # type: ignore[misc] - it has every method of BinaryIO that is used
 
 
 def target(output: str | None) -> AbstractContextManager[BinaryIO]:
-    """The file of that name, or stdout; InvalidInput where it can't be written."""
+    """The named file, or stdout; InvalidInput if it can't be written."""
     from commerce_core.base.errors import InvalidInput
 
     if output in (None, "-"):

@@ -1,4 +1,4 @@
-"""How answers look: tables on a terminal, aligned text in a pipe, JSON where it is asked for."""
+"""How results are printed: tables on a terminal, aligned text in a pipe, JSON on request."""
 
 import json
 import shutil
@@ -22,16 +22,16 @@ _THOUSAND: Final = 1000
 
 
 class Output:
-    """Where a command's answer goes, on stdout."""
+    """Prints a command's result on stdout."""
 
     def __init__(self, *, as_json: bool) -> None:
-        """Looks at what stdout is."""
+        """Detects whether stdout is a terminal."""
         self.as_json = as_json
         self.terminal = sys.stdout.isatty() and not as_json
 
     @property
     def width(self) -> int:
-        """Columns of the terminal."""
+        """The width of the terminal, in columns."""
         return shutil.get_terminal_size().columns
 
     def document(self, value: object) -> None:
@@ -41,16 +41,16 @@ class Output:
         self.json(shape(value))
 
     def json(self, shaped: object) -> None:
-        """JSON, laid out for the eye on a terminal, on one line elsewhere."""
+        """JSON, indented on a terminal, on one line elsewhere."""
         indent = 2 if sys.stdout.isatty() else None
-        click.echo(json.dumps(shaped, ensure_ascii=not _speaks_unicode(), indent=indent))
+        click.echo(json.dumps(shaped, ensure_ascii=not _encodes_unicode(), indent=indent))
 
     def line(self, text: str = "") -> None:
-        """A line of text, as it is."""
+        """A line of text, unchanged."""
         click.echo(text)
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Names and values, one pair a line; pairs without a value are left out."""
+        """Names and values, one pair per line; pairs without a value are left out."""
         shown = [(name, tidy(value)) for name, value in pairs if value]
         widest = max((len(name) for name, _ in shown), default=0)
         for name, value in shown:
@@ -60,14 +60,14 @@ class Output:
                 self.line(" " * (widest + 2) + line)
 
     def _lines(self, value: str, indent: int) -> list[str]:
-        """A value in lines that fit the terminal; words, addresses and ids stay whole."""
+        """A value in lines that fit the terminal; words, URLs and ids aren't broken."""
         if not self.terminal:
             return [value]
         room = max(_LEAST_ROOM, self.width - indent)
         return textwrap.wrap(value, room, break_long_words=False, break_on_hyphens=False)
 
     def one(self, value: object, pairs: Callable[[], Iterable[tuple[str, str]]]) -> None:
-        """One thing: as JSON, or as these fields."""
+        """One value: as JSON, or as these fields."""
         if self.as_json:
             self.document(value)
         else:
@@ -76,7 +76,7 @@ class Output:
     def many(
         self, rows: Iterable[T], columns: Sequence[Column[T]], limit: int | None, none: str
     ) -> None:
-        """A list; says so when it is empty, and when there is more than is shown."""
+        """A list; a notice on stderr says if it is empty, or if more exists than is shown."""
         if limit is None and self.terminal:
             limit = ROWS_ON_A_TERMINAL
         found = iter(rows)
@@ -85,21 +85,21 @@ class Output:
             from entrypoints.shapes import shape
 
             for row in shown:
-                click.echo(json.dumps(shape(row), ensure_ascii=not _speaks_unicode()))
+                click.echo(json.dumps(shape(row), ensure_ascii=not _encodes_unicode()))
         else:
             self._table(shown, columns, none)
         if limit is not None and next(found, None) is not None:
-            say(f"Cut after {plural(limit, 'row')}; --limit shows more.")
+            notice(f"Only {plural(limit, 'row')} shown; use --limit to show more.")
 
     def _table(self, rows: Iterator[T], columns: Sequence[Column[T]], none: str) -> None:
         first = next(rows, None)
         if first is None:
-            say(none)
+            notice(none)
             return
         self.table(chain([first], rows), columns)
 
     def table(self, rows: Iterable[T], columns: Sequence[Column[T]]) -> None:
-        """A table: one that fits the terminal, or whole lines for a pipe."""
+        """A table: fitted to the terminal, or with uncut lines for a pipe."""
         if self.terminal:
             self.fitted(rows, columns, self.width)
         else:
@@ -109,7 +109,7 @@ class Output:
     def fitted(
         self, rows: Iterable[T], columns: Sequence[Column[T]], width: int, indent: str = ""
     ) -> None:
-        """A table that is no wider than that, its indentation included."""
+        """A table at most `width` columns wide, including its indentation."""
         titles, rule, lines = fitted(rows, columns, width - len(indent))
         self.line(indent + click.style(titles, bold=True))
         if self.terminal:
@@ -129,12 +129,12 @@ def moment(at: datetime | None) -> str:
 
 
 def moment_utc(at: datetime | None) -> str:
-    """A time to the second, that says it is in UTC."""
+    """A time to the second, marked as UTC."""
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def size(count: int) -> str:
-    """A number of bytes, in a unit that reads well."""
+    """A number of bytes, in a suitable unit."""
     amount, units = float(count), iter(("bytes", "kB", "MB", "GB"))
     unit = next(units)
     while amount >= _THOUSAND and (larger := next(units, None)):
@@ -152,10 +152,10 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _speaks_unicode() -> bool:
+def _encodes_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
-def say(text: str) -> None:
-    """Prints a remark on stderr, so that a pipe gets the answer alone."""
+def notice(text: str) -> None:
+    """Prints a notice on stderr, so that a pipe receives only the result."""
     click.echo(text, err=True)

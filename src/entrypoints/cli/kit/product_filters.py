@@ -1,4 +1,4 @@
-"""The options that say which products: the same for every command that takes many."""
+"""The options that filter products: the same for every command that takes several."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,55 +26,77 @@ class Amount(click.ParamType[Decimal]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Decimal:
-        """The amount that the text names."""
+        """The text as an amount."""
         try:
             return Decimal(str(value))
         except InvalidOperation:
-            self.fail(f"{value!r} is no amount as 79.90.", param, ctx)
+            self.fail(f"{value!r} is not an amount such as 79.90.", param, ctx)
 
 
 _OPTIONS: Final = (
-    partner_option("Those of this partner alone."),
-    click.option("--source", "source_id", metavar="SOURCE_ID", help="Those that this source owns."),
-    click.option("--feed", "feed_id", metavar="FEED_ID", help="Those that this feed wrote last."),
-    click.option("--sku", "skus", multiple=True, metavar="SKU", help="With this sku; repeatable."),
-    click.option("--brand", metavar="BRAND", help="Of this brand, exactly."),
+    partner_option("Only products of this partner."),
     click.option(
-        "--category", metavar="PATH", help="In this category 'A > B', or in one below it."
+        "--source", "source_id", metavar="SOURCE_ID", help="Only products owned by this source."
     ),
-    click.option("--availability", type=click.Choice(AVAILABILITIES), help="As its partner says."),
     click.option(
-        "--sellable/--not-sellable", default=None, help="Whether an order for one would be taken."
+        "--feed", "feed_id", metavar="FEED_ID", help="Only products last written by this feed."
+    ),
+    click.option("--sku", "skus", multiple=True, metavar="SKU", help="Only this sku; repeatable."),
+    click.option("--brand", metavar="BRAND", help="Only this brand, matched exactly."),
+    click.option(
+        "--category",
+        metavar="PATH",
+        help="Only this category, such as 'A > B', and those below it.",
+    ),
+    click.option(
+        "--availability",
+        type=click.Choice(AVAILABILITIES),
+        help="Only products with this availability, as declared by the partner.",
+    ),
+    click.option(
+        "--sellable/--not-sellable",
+        default=None,
+        help="Only products that can, or can't, be ordered now.",
     ),
     click.option(
         "--status",
         type=click.Choice(["active", "removed", "all"]),
         default="active",
         show_default=True,
+        help="Only products with this status.",
     ),
-    click.option("--currency", metavar="CODE", help="Priced in this currency."),
-    click.option("--price-min", type=Amount(), help="At least so much; needs --currency."),
-    click.option("--price-max", type=Amount(), help="At most so much; needs --currency."),
-    click.option("--updated-since", type=Moment(), help="Changed then or later; UTC unless said."),
-    click.option("--q", metavar="WORDS", help="With all these words in name, brand and the like."),
+    click.option("--currency", metavar="CODE", help="Only products priced in this currency."),
+    click.option("--price-min", type=Amount(), help="Lowest price; requires --currency."),
+    click.option("--price-max", type=Amount(), help="Highest price; requires --currency."),
+    click.option(
+        "--updated-since",
+        type=Moment(),
+        help="Only products changed at or after this time; UTC if it has no offset.",
+    ),
+    click.option(
+        "--q",
+        metavar="WORDS",
+        help="Only products that contain all these words in their sku, name, brand, category, "
+        "options, GTIN or MPN.",
+    ),
 )
 
 
 def product_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """`--partner`, `--brand` and all the others that say which products."""
+    """Adds `--partner`, `--brand` and all the other filters to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def wanted(
+def query_of(
     *,
     source_id: str | None,
     feed_id: str | None,
     updated_since: datetime | None,
     **others: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> "ProductQuery":
-    """The query that these options ask."""
+    """The query that these options make up."""
     from commerce_core.base.ids import parse
     from commerce_core.catalog.product import ProductQuery
 

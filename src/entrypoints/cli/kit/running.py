@@ -1,4 +1,4 @@
-"""Jobs under way: run here and now or watched, with their progress, and told when they end."""
+"""Running jobs: in this process or watched, with a progress bar, and the report at the end."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from commerce_core.base.errors import CommerceError, Conflict, RunLost
-from entrypoints.cli.kit.output import Output, duration, moment_utc, plural, say
+from entrypoints.cli.kit.output import Output, duration, moment_utc, notice, plural
 from entrypoints.cli.kit.tables import Column
 from entrypoints.problems import EXIT_CONFLICT, EXIT_HELD, EXIT_REFUSED
 
@@ -23,12 +23,12 @@ PROBLEMS_SHOWN: Final = 10
 _LOOK_EVERY: Final = 0.1
 _TRY_EVERY: Final = 0.3
 _BAR_AFTER: Final = 0.4
-"""A job that is over sooner needs no bar."""
+"""Seconds; a job that finishes sooner needs no bar."""
 _OUTCOMES: Final = {
     "clean": "nothing was rejected",
     "with_rejects": "some records were rejected",
     "nothing_changed": "nothing changed",
-    "superseded": "a newer feed had been applied already",
+    "superseded": "a newer feed had already been applied",
 }
 _FATES: Final = (
     "created", "updated", "restored", "unchanged", "deleted", "folded", "skipped", "rejected",
@@ -37,7 +37,7 @@ _FATES: Final = (
 
 
 def conclude(session: "Session", job: "Job", *, strict: bool = False) -> None:
-    """Tells how a finished job went, and ends the command where it didn't go well."""
+    """Prints how a finished job went, and exits with an error code if it didn't go well."""
     problems = list(session.commerce.jobs.problems(job.job_id, limit=PROBLEMS_SHOWN))
     if session.out.as_json:
         from entrypoints.shapes import shape
@@ -54,7 +54,7 @@ def conclude(session: "Session", job: "Job", *, strict: bool = False) -> None:
 
 
 def _show_held(session: "Session", job: "Job") -> None:
-    """Why a feed is held, and what can be done about it."""
+    """Prints why a feed is held, and what to do about it."""
     if job.status != "held":
         return
     out = session.out
@@ -62,14 +62,14 @@ def _show_held(session: "Session", job: "Job") -> None:
     for result in session.commerce.plans.get(job.job_id).holds:
         out.line(f"{result.guard}: {result.detail}")
     out.line()
-    out.line("Nothing of it was applied. To see what it would do, and to decide:")
-    out.line(f"  {session.typed('jobs', 'plan', job.job_id)}")
-    out.line(f"  {session.typed('feeds', 'approve', job.feed_id)}")
-    out.line(f"  {session.typed('feeds', 'reject', job.feed_id)}")
+    out.line("The feed is held, and nothing was applied. To see its plan, and to decide:")
+    out.line(f"  {session.command_line('jobs', 'plan', job.job_id)}")
+    out.line(f"  {session.command_line('feeds', 'approve', job.feed_id)}")
+    out.line(f"  {session.command_line('feeds', 'reject', job.feed_id)}")
 
 
 def exit_code(job: "Job", *, strict: bool = False) -> int:
-    """The exit code that tells how a job went."""
+    """The exit code for how a job went."""
     if job.status == "cancelled":
         return EXIT_CONFLICT
     if job.status == "held":
@@ -79,27 +79,27 @@ def exit_code(job: "Job", *, strict: bool = False) -> int:
 
 
 def run_or_watch(commerce: "Commerce", job_id: str, *, new: bool = False) -> "Job":
-    """Runs a job in this process, or watches it where a worker has it already.
+    """Runs a job in this process, or watches it if a worker has already claimed it.
 
-    Conflict if it had ended before; a `new` one can only have been ended by a quick worker.
+    Conflict if it had already finished; a `new` one can only have been finished by a fast worker.
     """
     if not new:
         commerce.jobs.get(job_id).release()
     try:
-        with _shown(commerce, job_id):
+        with _progress_bar(commerce, job_id):
             while (job := _run(commerce, job_id)) is None:
                 time.sleep(_TRY_EVERY)
     except KeyboardInterrupt:
-        say(f"\nJob {job_id} is not finished; what it had begun is undone.")
+        notice(f"\nJob {job_id} did not finish, and nothing of it was applied.")
         raise
     return job
 
 
 def _run(commerce: "Commerce", job_id: str) -> "Job | None":
-    """The job, finished by us or by somebody else; None where one has to wait.
+    """The job, finished here or elsewhere; None if the caller has to wait and try again.
 
-    That is for a worker that runs it, for another job of its partner, or, where a process died of
-    it, for the end of that one's lease. So it is tried again, also by whoever began as a watcher.
+    It may have to wait for a worker that runs the job, for another job of the same partner, or for
+    the lease of a process that crashed. Retrying takes the job over as soon as that is possible.
     """
     try:
         return commerce.jobs.run(job_id)
@@ -111,16 +111,16 @@ def _run(commerce: "Commerce", job_id: str) -> "Job | None":
 
 
 def watch(commerce: "Commerce", job_id: str) -> "Job":
-    """Waits until a job has ended, whoever runs it."""
-    with _shown(commerce, job_id):
+    """Waits until a job has finished, in whichever process."""
+    with _progress_bar(commerce, job_id):
         while not (job := commerce.jobs.get(job_id)).is_finished:
             time.sleep(_LOOK_EVERY)
     return job
 
 
 @contextmanager
-def _shown(commerce: "Commerce", job_id: str) -> Generator[None]:
-    """Shows how far a job is while the block lasts, on a terminal, below the answer's own words."""
+def _progress_bar(commerce: "Commerce", job_id: str) -> Generator[None]:
+    """Shows a job's progress on a terminal, on stderr, while the block runs."""
     over = threading.Event()
     if not sys.stderr.isatty():
         yield
@@ -140,12 +140,12 @@ def _draw_until(over: threading.Event, commerce: "Commerce", job_id: str) -> Non
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    words = TextColumn("{task.description:<9}")
-    counted = TextColumn("{task.fields[records]:,} records{task.fields[pace]}")
+    stage = TextColumn("{task.description:<9}")
+    records = TextColumn("{task.fields[records]:,} records{task.fields[pace]}")
     bar = Progress(
-        words,
+        stage,
         BarColumn(),
-        counted,
+        records,
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
@@ -161,19 +161,19 @@ def _draw_until(over: threading.Event, commerce: "Commerce", job_id: str) -> Non
                 total=now.bytes_total or None,
                 completed=now.bytes_read,
                 records=now.records,
-                pace=_pace(job.pace(commerce.context.clock())),
+                pace=_pace_text(job.pace(commerce.context.clock())),
             )
 
 
-def _pace(pace: "Pace") -> str:
-    """How fast it goes and how long it will, in words: `, 180,000 a second, 4 s left`."""
-    told = [] if pace.records_per_second is None else [f"{pace.records_per_second:,} a second"]
-    told += [] if pace.seconds_left is None else [f"{pace.seconds_left:.0f} s left"]
-    return "".join(f", {part}" for part in told)
+def _pace_text(pace: "Pace") -> str:
+    """The speed and the time left, as text: `, 180,000 per second, 4 s left`."""
+    parts = [] if pace.records_per_second is None else [f"{pace.records_per_second:,} per second"]
+    parts += [] if pace.seconds_left is None else [f"{pace.seconds_left:.0f} s left"]
+    return "".join(f", {part}" for part in parts)
 
 
 def show_job(out: Output, job: "Job") -> None:
-    """A job and what became of every record, in a few lines."""
+    """Prints a job and what became of its records, in a few lines."""
     out.fields(_fields(job))
 
 
@@ -183,20 +183,20 @@ def _fields(job: "Job") -> Iterator[tuple[str, str]]:
     yield "feed", job.feed_id
     yield "status", f"{job.status}{': ' if ended else ''}{_OUTCOMES.get(ended, ended)}"
     if job.status == "queued":
-        yield "waits for", "a worker" if job.released else "its start"
+        yield "waiting for", "a worker" if job.released else "you to start it"
     if job.error:
-        yield "why", f"{job.error.message} ({job.error.code})"
+        yield "error", f"{job.error.message} ({job.error.code})"
     yield "created", moment_utc(job.created_at)
     if job.started_at and job.finished_at:
         yield "took", duration(seconds_of(job))
     if job.decision:
-        yield "decided", _told(job.decision)
+        yield "decision", _decision_text(job.decision)
     if job.summary:
         yield from _summary_fields(job.summary, held=job.status == "held")
 
 
-def _told(decision: "Decision") -> str:
-    """A decision in words: `approved without removals by operator: an accident`."""
+def _decision_text(decision: "Decision") -> str:
+    """A decision as text: `approved without removals by operator: an accident`."""
     without = f" without {', '.join(decision.without)}" if decision.without else ""
     why = f": {decision.note}" if decision.note else ""
     return f"{decision.verdict}{without} by {decision.actor}{why}"
@@ -210,7 +210,7 @@ def seconds_of(job: "Job") -> float:
 
 
 def _summary_fields(summary: "Summary", *, held: bool) -> Iterator[tuple[str, str]]:
-    yield "would be" if held else "records", fates(summary)
+    yield "records (planned)" if held else "records", fates(summary)
     removed = plural(summary.removed, "product") if summary.removed else ""
     yield "would be removed" if held else "removed", removed
     yield "warnings", f"{summary.warnings:,}" if summary.warnings else ""
@@ -220,12 +220,12 @@ def _summary_fields(summary: "Summary", *, held: bool) -> Iterator[tuple[str, st
 
 
 def fates(summary: "Summary") -> str:
-    """What became of every record, in words: `119 read: 106 created, 11 rejected, ...`."""
-    counted = ((getattr(summary, fate), fate) for fate in _FATES)
-    told = ", ".join(f"{count:,} {fate}" for count, fate in counted if count)
-    if told and not summary.records_read:
-        return told
-    return f"{summary.records_read:,} read{': ' if told else ''}{told}"
+    """What became of the records, as text: `119 read: 106 created, 11 rejected, ...`."""
+    counts = ((getattr(summary, fate), fate) for fate in _FATES)
+    text = ", ".join(f"{count:,} {fate}" for count, fate in counts if count)
+    if text and not summary.records_read:
+        return text
+    return f"{summary.records_read:,} read{': ' if text else ''}{text}"
 
 
 def problem_columns() -> "list[Column[Problem]]":
@@ -234,18 +234,18 @@ def problem_columns() -> "list[Column[Problem]]":
         Column("line", lambda p: str(p.line), right=True),
         Column("column", lambda p: p.column or "(all)"),
         Column("value", lambda p: p.value or "", crops=True, most=20),
-        Column("what is wrong", _wrong, wraps=True, most=11),
+        Column("what is wrong", _problem_text, wraps=True, most=11),
         Column("what to do", lambda p: p.hint, wraps=True, most=40),
     ]
 
 
-def _wrong(problem: "Problem") -> str:
-    told = problem.code.replace("_", " ")
-    return told if problem.severity == "error" else f"{told} (warning)"
+def _problem_text(problem: "Problem") -> str:
+    text = problem.code.replace("_", " ")
+    return text if problem.severity == "error" else f"{text} (warning)"
 
 
 def _show_problems(session: "Session", job: "Job", problems: "list[Problem]") -> None:
-    """The first problems of a job, and where the others are."""
+    """Prints the first problems of a job, and the commands that show the rest."""
     if not problems:
         return
     out = session.out
@@ -254,9 +254,9 @@ def _show_problems(session: "Session", job: "Job", problems: "list[Problem]") ->
     known = sum(job.summary.problems_by_code.values()) if job.summary else len(problems)
     if known > len(problems):
         out.line()
-        out.line(f"{plural(known, 'problem')} in all:")
-        out.line(f"  {session.typed('jobs', 'problems', job.job_id)}")
+        out.line(f"To see all {plural(known, 'problem')}:")
+        out.line(f"  {session.command_line('jobs', 'problems', job.job_id)}")
     if job.summary and job.summary.report_records:
         out.line()
-        out.line("To mend what was rejected and send it again:")
-        out.line(f"  {session.typed('feeds', 'report', job.job_id)} > rejected.csv")
+        out.line("To save the rejected records, correct them and send them again:")
+        out.line(f"  {session.command_line('feeds', 'report', job.job_id)} > rejected.csv")

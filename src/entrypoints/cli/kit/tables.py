@@ -1,4 +1,4 @@
-"""Tables as lines of text: how wide each column is, what is cut, what is wrapped."""
+"""Tables as lines of text: the width of each column, and what is cut or wrapped."""
 
 import textwrap
 import unicodedata
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 _GAP: Final = "  "
 _ROWS_MEASURED: Final = 500
-"""Without a limit, columns are as wide as these first rows need; later ones may stand out."""
+"""Without a limit, columns are as wide as these first rows need; later cells may be wider."""
 _LEAST_CROPPED: Final = 8
 _LEAST_WRAPPED: Final = 10
 _JOINERS: Final = "\u200c\u200d"
@@ -20,11 +20,11 @@ _JOINERS: Final = "\u200c\u200d"
 
 @frozen
 class Column(Generic[T]):
-    """A column of a table: its title, and what it shows of a row.
+    """A column of a table: its title, and the text of its cell in a row.
 
-    Where the width is limited, a column that `crops` is cut at `most` characters and gives way to
-    the others, one that `wraps` breaks its lines (and gives way first while wider than
-    `most`), and one with a `from_width` is only shown where there is so much room.
+    Where the width is limited, a column that `crops` is cut at `most` characters and then narrowed
+    as needed; one that `wraps` breaks its lines, and is narrowed first while wider than `most`; and
+    one with a `from_width` is shown only if the table may be at least that wide.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Column(Generic[T]):
 
 
 def whole(rows: Iterable[T], columns: Sequence[Column[T]]) -> Iterator[str]:
-    """A line for each row below the titles, however wide; rows are taken as lines are wanted."""
+    """The titles and a line for each row, never cut; rows are consumed lazily."""
     cells = _cells(rows, columns)
     measured = [_titles(columns), *islice(cells, _ROWS_MEASURED)]
     widths = [max(map(text_width, column)) for column in zip(*measured, strict=True)]
@@ -48,7 +48,7 @@ def whole(rows: Iterable[T], columns: Sequence[Column[T]]) -> Iterator[str]:
 def fitted(
     rows: Iterable[T], columns: Sequence[Column[T]], width: int
 ) -> tuple[str, str, list[str]]:
-    """Titles, a rule, and the lines of all rows, no wider than that where it can be had."""
+    """Titles, a rule, and the lines of all rows, at most `width` columns wide if possible."""
     columns = [column for column in columns if column.from_width <= width]
     cells = list(_cells(rows, columns))
     titles = _titles(columns)
@@ -69,18 +69,18 @@ def _cells(rows: Iterable[T], columns: Sequence[Column[T]]) -> Iterator[list[str
 
 
 def _widths(cells: Sequence[Sequence[str]], columns: Sequence[Column[T]], width: int) -> list[int]:
-    """As wide as the cells need; where that is too much, the widest that can gives way."""
+    """The widths that the cells need; if that is too much, the widest narrowable ones shrink."""
     widths = [max(map(text_width, column)) for column in zip(*cells, strict=True)]
     least = [_least(column, needed) for column, needed in zip(columns, widths, strict=True)]
     for index, column in enumerate(columns):
         if column.crops:
             widths[index] = min(widths[index], max(column.most, len(column.title)))
-    room = width - len(_GAP) * (len(columns) - 1)
-    while sum(widths) > room:
-        giving = [index for index, now in enumerate(widths) if now > least[index]]
-        if not giving:
+    available = width - len(_GAP) * (len(columns) - 1)
+    while sum(widths) > available:
+        narrowable = [index for index, now in enumerate(widths) if now > least[index]]
+        if not narrowable:
             break
-        widest = max(giving, key=lambda at: (widths[at] > columns[at].most, widths[at]))
+        widest = max(narrowable, key=lambda at: (widths[at] > columns[at].most, widths[at]))
         widths[widest] -= 1
     return widths
 
@@ -94,7 +94,7 @@ def _least(column: Column[T], needed: int) -> int:
 def _wrapped(
     row: Sequence[str], widths: Sequence[int], columns: Sequence[Column[T]]
 ) -> Iterator[list[str]]:
-    """The lines of one row: those that wrap go on below, the others are cut."""
+    """The lines of one row: cells that wrap continue below, the others are cut."""
     cells = [
         textwrap.wrap(text, width, break_on_hyphens=False) or [""]
         if column.wraps
@@ -124,14 +124,17 @@ def _padded(text: str, width: int, *, right: bool) -> str:
 
 
 def tidy(text: str) -> str:
-    """The text without what could move a terminal's cursor or hide words: partners wrote it."""
+    """The text without control characters that could move the cursor or hide text.
+
+    Partners wrote it, so it can't be trusted.
+    """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)
 
 
 def text_width(text: str) -> int:
-    """How many columns of a terminal the text takes."""
+    """The width of the text, in columns of a terminal."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -1,4 +1,4 @@
-"""What every command shares: its scope, its options, and how it opens the platform."""
+"""What all commands share: a scope, options, and how they open the platform."""
 
 import shlex
 from collections.abc import Callable
@@ -17,77 +17,80 @@ if TYPE_CHECKING:
 _META: Final = "entrypoints.cli"
 
 
-def _note(ctx: click.Context, option: click.Parameter, value: object) -> None:
-    """Notes a shared option for the command, wherever among the words it stood."""
+def _remember(ctx: click.Context, option: click.Parameter, value: object) -> None:
+    """Keeps a shared option for the command, whether it came before or after its name."""
     if value:
         ctx.meta[f"{_META}.{option.name}"] = value
 
 
 def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
-    """The options that stand before or after any command; `hidden` ones are not in its help."""
+    """The options that may precede or follow any command; `hidden` omits them from its help."""
     return [
         click.Option(
             ["--json", "as_json"],
             is_flag=True,
             expose_value=False,
-            callback=_note,
-            help="One JSON document, or one object a line for lists.",
+            callback=_remember,
+            help="Print one JSON document; for lists, one object per line.",
         ),
         click.Option(
             ["--database"],
             metavar="URL",
             expose_value=False,
-            callback=_note,
+            callback=_remember,
             hidden=hidden,
-            help="embedded:[DIR], postgresql://... or memory:, instead of the setting.",
+            help="embedded:[DIR], postgresql://... or memory:; overrides the setting.",
         ),
         click.Option(
             ["--data-dir"],
             metavar="DIR",
             expose_value=False,
-            callback=_note,
+            callback=_remember,
             hidden=hidden,
-            help="Where the embedded database and files live, instead of the setting.",
+            help="Directory of the embedded database and of files; overrides the setting.",
         ),
     ]
 
 
 class Session:
-    """One command under way: where its words go, and the platform, opened when first wanted."""
+    """One run of a command: its output, and the platform, which is opened on first use."""
 
     def __init__(self, ctx: click.Context, scope: "Scope | None") -> None:
-        """Belongs to a context, and closes with it what it opened."""
+        """Belongs to a context; whatever it opens is closed with that context."""
         self._ctx = ctx
         self._scope: Scope | None = scope
 
-    def given(self, option: str) -> object:
-        """What was given of a shared option; None if nothing."""
+    def shared_option(self, option: str) -> object:
+        """The value of a shared option; None if it wasn't given."""
         return self._ctx.meta.get(f"{_META}.{option}")
 
     @property
     def platform(self) -> "Commerce | None":
-        """A platform that is open already; None where the command has to open one."""
+        """A platform that is already open; None if the command has to open one."""
         return self._ctx.find_root().obj
 
     @cached_property
     def out(self) -> "Output":
-        """Where the answer goes."""
+        """Prints the result."""
         from entrypoints.cli.kit.output import Output
 
-        return Output(as_json=bool(self.given("as_json")))
+        return Output(as_json=bool(self.shared_option("as_json")))
 
     @cached_property
     def settings(self) -> "Settings":
-        """The settings, with what was given before all."""
+        """The settings; the shared options take precedence over them."""
         from entrypoints.settings import load_settings
 
         return load_settings(
-            {"database_url": self.given("database"), "data_dir": self.given("data_dir")}
+            {
+                "database_url": self.shared_option("database"),
+                "data_dir": self.shared_option("data_dir"),
+            }
         )
 
     @cached_property
     def commerce(self) -> "Commerce":
-        """The platform, which this command's scope allows to be used."""
+        """The platform; Forbidden if its principal lacks this command's scope."""
         commerce = self.platform
         if commerce is None:
             from entrypoints.compose import open_platform
@@ -97,10 +100,11 @@ class Session:
             commerce.context.principal.require(self._scope)
         return commerce
 
-    def typed(self, *words: str) -> str:
-        """A command as one would type it next, on the same data."""
-        folder = self.given("data_dir")
-        return shlex.join(("commerce", *(("--data-dir", str(folder)) if folder else ()), *words))
+    def command_line(self, *arguments: str) -> str:
+        """A command for the user to type next, on the same data."""
+        folder = self.shared_option("data_dir")
+        shared = ("--data-dir", str(folder)) if folder else ()
+        return shlex.join(("commerce", *shared, *arguments))
 
     def end(self, code: int) -> None:
         """Ends the command with an exit code."""
@@ -108,7 +112,7 @@ class Session:
 
 
 class Titled(click.Command):
-    """A command whose help has its headings in bold, on a terminal."""
+    """A command whose help shows its headings in bold on a terminal."""
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help."""
@@ -118,7 +122,7 @@ class Titled(click.Command):
 
 
 class Verb(Titled):
-    """A command that does something, and the scope that this needs (None: no data is touched)."""
+    """A command that does something, and the scope it requires (None: it touches no data)."""
 
     scope: "Scope | None" = None
 
@@ -129,10 +133,10 @@ class Verb(Titled):
 
 
 class Noun(Titled, click.Group):
-    """A command that only holds others: what can be done with one kind of thing."""
+    """A command that only groups others: what can be done with one kind of thing."""
 
     def verb(self, name: str, *, scope: "Scope | None") -> Callable[[Callable[..., None]], Verb]:
-        """Declares a command of this group, and the scope it needs."""
+        """Declares a command of this group, and the scope it requires."""
 
         def add(callback: Callable[..., None]) -> Verb:
             made = verb(name, scope=scope)(callback)
@@ -143,7 +147,7 @@ class Noun(Titled, click.Group):
 
 
 def verb(name: str, *, scope: "Scope | None") -> Callable[[Callable[..., None]], Verb]:
-    """Declares a command and the scope it needs; its callback is given the session first."""
+    """Declares a command and the scope it requires; its callback receives the session first."""
 
     def make(callback: Callable[..., None]) -> Verb:
         made = click.command(name, cls=Verb)(click.pass_obj(callback))
@@ -160,29 +164,31 @@ def noun(name: str, help_: str) -> Noun:
 
 
 class Moment(click.ParamType[datetime]):
-    """A moment as ISO 8601; one without an offset stays so, for the command to place."""
+    """A time in ISO 8601; one without an offset stays naive, for the command to interpret."""
 
     name = "time"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The moment that the text names."""
+        """The text as a time."""
         try:
             return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no time as 2026-03-31 or 2026-03-31T18:00:00Z.", param, ctx)
+            detail = f"{value!r} is not a time such as 2026-03-31 or 2026-03-31T18:00:00Z."
+            self.fail(detail, param, ctx)
 
 
 def limit_option(command: Callable[..., None]) -> Callable[..., None]:
-    """`--limit`: how many rows of a list."""
+    """`--limit`: the maximum number of rows."""
     return click.option(
         "--limit",
         type=click.IntRange(min=1),
-        help="Rows at most. Unless said, 50 on a terminal and all of them elsewhere.",
+        show_default="50 on a terminal, otherwise all",
+        help="Maximum number of rows.",
     )(command)
 
 
 def partner_option(help_: str, *, required: bool = False) -> Callable[..., Callable[..., None]]:
-    """`--partner`: an id or a name."""
+    """`--partner`: a partner's id or name."""
     return click.option("--partner", metavar="PARTNER", required=required, help=help_)

@@ -1,4 +1,4 @@
-"""How a command is refused: a sentence on stderr, or a problem as JSON, and an exit code."""
+"""How errors are reported: a sentence on stderr, or a problem as JSON, and an exit code."""
 
 import json
 import os
@@ -17,11 +17,11 @@ from entrypoints.problems import EXIT_BUG, EXIT_USAGE, Problem, problem_of, prob
 EXIT_INTERRUPTED: Final = 130
 
 
-def tell(error: Exception, *, as_json: bool) -> int:
-    """Tells why a command came to nothing, and gives its exit code."""
+def report(error: Exception, *, as_json: bool) -> int:
+    """Reports why a command failed, and returns its exit code."""
     match error:
         case CommerceError():
-            return _tell(problem_of(error), as_json=as_json)
+            return _report(problem_of(error), as_json=as_json)
         case click.Abort():
             click.echo("Interrupted.", err=True)
             return EXIT_INTERRUPTED
@@ -29,16 +29,16 @@ def tell(error: Exception, *, as_json: bool) -> int:
             error.show()
             return error.exit_code
         case click.ClickException():
-            return _tell(_usage(error), as_json=as_json)
+            return _report(_usage(error), as_json=as_json)
         case _:
-            return _tell(_bug(error), as_json=as_json)
+            return _report(_bug(error), as_json=as_json)
 
 
-def _tell(problem: Problem, *, as_json: bool) -> int:
+def _report(problem: Problem, *, as_json: bool) -> int:
     if as_json:
-        told = asdict(problem)
-        shown = told.pop("shown")
-        click.echo(json.dumps({**told, **shown}, ensure_ascii=False), err=True)
+        members = asdict(problem)
+        extensions = members.pop("shown")
+        click.echo(json.dumps({**members, **extensions}, ensure_ascii=False), err=True)
         return problem.exit_code
     click.echo(f"error: {tidy(problem.detail)}", err=True)
     for fault in problem.errors:
@@ -48,7 +48,7 @@ def _tell(problem: Problem, *, as_json: bool) -> int:
 
 
 def _place(pointer: str) -> str:
-    """Where a fault is, in words: `/items/0/quantity` is `item 1, quantity`."""
+    """The place a JSON pointer names, as text: `/items/0/quantity` is `item 1, quantity`."""
     parts = pointer.strip("/").split("/")
     if parts[0] == "items" and len(parts) > 1:
         return ", ".join((f"item {int(parts[1]) + 1}", *parts[2:]))
@@ -56,25 +56,26 @@ def _place(pointer: str) -> str:
 
 
 def _usage(error: click.ClickException) -> Problem:
-    """A problem of the words of a command, with where to look for the right ones."""
+    """A command line that is wrong, with a pointer to the command's help."""
     detail = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
         detail = f"{detail} See `{error.ctx.command_path} --help`."
     return Problem(
-        problem_type("usage"), "The command can't be read", 400, detail, "usage", (), EXIT_USAGE
+        problem_type("usage"), "Invalid command line", 400, detail, "usage", (), EXIT_USAGE
     )
 
 
 def _bug(error: Exception) -> Problem:
-    """A fault of ours: short in words, whole in a file."""
+    """A bug in Open Commerce: one sentence here, the details in a file."""
     detail = (
-        f"This is a fault of ours: {type(error).__name__}. "
-        f"The details are in {_kept(error)}; please send them with what you did."
+        f"Internal error: {type(error).__name__}. This is a bug in Open Commerce. "
+        f"Please report it, with what you did and the details in {_saved_details(error)}."
     )
     return Problem(problem_type("bug"), "Something went wrong", 500, detail, "bug", (), EXIT_BUG)
 
 
-def _kept(error: Exception) -> str:
+def _saved_details(error: Exception) -> str:
+    """Writes the traceback to a new file, and returns its path."""
     descriptor, path = tempfile.mkstemp(prefix="commerce-fault-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"commerce {' '.join(sys.argv[1:])}\nPython {sys.version}\n\n")
