@@ -198,7 +198,9 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
     number = _number(digits, decimal)
     if number is None and decimal == "," and _number(digits, None) is not None:
         # The kind would read its point as a decimal point, but here 1.250 is a thousand and more.
-        return Misread("not_a_number", "The profile declares a decimal comma; write 1.299,00.")
+        return Misread(
+            "not_a_number", "The profile declares a decimal comma; write numbers such as 1299,00."
+        )
     if number is None or not named:
         return text
     code = _code_of(named, currency)

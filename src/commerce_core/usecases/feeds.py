@@ -2,18 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import BinaryIO, Final
 
 from attrs import evolve, frozen
 
-from commerce_core.base.errors import (
-    Fault,
-    InvalidInput,
-    NotFound,
-    refuse_if,
-)
-from commerce_core.base.ids import looks_like, parse
 from commerce_core.base.paging import (
     DEFAULT_LIMIT,
     Page,
@@ -23,102 +16,19 @@ from commerce_core.base.paging import (
 )
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import ChangeKind
-from commerce_core.feeds.feed import Feed, FeedQuery, check_promises, tidy_file_name
+from commerce_core.feeds.feed import Feed, FeedQuery, check_promises
 from commerce_core.feeds.job import FeedJobKind, Job, JobStatus
-from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.history.versions import (
     LARGEST_CHANGES,
     START,
     ChangeQuery,
     Version,
 )
-from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
+from commerce_core.usecases.arrivals import Arrival, check_received, check_snapshot
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.jobs import Jobs, new_job
-
-LONGEST_CONTENT_TYPE: Final = 255
-_FUTURE_ALLOWED: Final = timedelta(days=1)
-"""How far ahead a snapshot may be: clocks and time zones differ, but not by more than this."""
-
-
-@frozen
-class Arrival:
-    """What the sender specifies about a file; the rest is as its source has it."""
-
-    partner: str
-    source: str | None
-    mode: Mode | None
-    file_name: str
-    snapshot_at: datetime | None
-    expected_rows: int | None
-    content_type: str = "text/csv"
-
-    def feed(self, context: Context, unit: UnitOfWork) -> Feed:
-        """The new feed, without its size and digest, which aren't known yet.
-
-        NotFound for an unknown partner or source, Conflict for a partner that isn't active.
-        """
-        now, owner = context.clock(), context.partner(unit, self.partner)
-        owner.check_may_send()
-        source = _find_source(unit, owner, self.source)
-        name = tidy_file_name(self.file_name)
-        return Feed(
-            feed_id=context.mint("feed"),
-            partner_id=owner.partner_id,
-            partner_name=owner.partner_name,
-            source_id=source.source_id,
-            file_name=name,
-            content_type=self.content_type[:LONGEST_CONTENT_TYPE],
-            bytes=0,
-            sha256="",
-            mode=self.mode or source.mode,
-            status="received",
-            received_at=now,
-            snapshot_at=self.snapshot_at or _named(source, name, owner, now) or now,
-            expected_rows=self.expected_rows,
-        )
-
-
-def _find_source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
-    """The partner's source with that id or name (default: `main`); NotFound if it has none."""
-    if source is not None and looks_like("src", source):
-        found = unit.sources.get(parse("src", source))
-    else:
-        found = unit.sources.find(partner.partner_id, source or MAIN_SOURCE)
-    if found is None or found.partner_id != partner.partner_id:
-        raise NotFound(f"Partner {partner.partner_name!r} has no source {source!r}.")
-    return found
-
-
-def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:
-    """The moment in a file's name, unless it is in the future."""
-    moment = source.moment_of(name, partner.time_zone)
-    return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
-
-
-def check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
-    """InvalidInput if the snapshot's time is in the future."""
-    refuse_if(
-        "The snapshot's time isn't valid.",
-        (
-            snapshot_at is not None and snapshot_at > now + _FUTURE_ALLOWED,
-            Fault("/snapshot_at", "snapshot_in_future", "Give a time that isn't in the future."),
-        ),
-    )
-
-
-def check_kept(size: int, got: str, promised: str | None) -> None:
-    """InvalidInput for an empty file, and for one whose digest isn't the announced one."""
-    if size == 0:
-        raise InvalidInput.at("/file", "empty_file", "The file is empty.")
-    if promised is not None and promised.lower() != got:
-        detail = (
-            f"The bytes received have the SHA-256 {got}, not the announced one. Send them again."
-        )
-        raise InvalidInput.at("/sha256", "digest_mismatch", detail)
-
 
 _ANY_FEED: Final = FeedQuery()
 
@@ -179,7 +89,7 @@ class Feeds:
             run = unit.sources.get(feed.source_id).run if run is None else run
         stored = context.files.put(feed.file_key, stream, context.most_upload_bytes)
         try:
-            check_kept(stored.bytes, stored.sha256, sha256)
+            check_received(stored.bytes, stored.sha256, sha256)
             feed = evolve(feed, bytes=stored.bytes, sha256=stored.sha256)
             request = (
                 "upload", feed.partner_id, feed.source_id, feed.file_name, feed.mode, feed.sha256,

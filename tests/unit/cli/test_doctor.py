@@ -61,7 +61,7 @@ def test_a_diagnosis_is_printed_as_text(cli: Cli, german: str):
         "semicolon: a header of 6 cells",
         "columns not used  Einkauf",
         "price from Preis",
-        "GTINs begin with an apostrophe, which is left out (1 cell).",
+        "GTINs begin with an apostrophe, which is removed (1 cell).",
         "'A-2' on lines 3 and 4",
         "Problems (1 gtin_check_digit)",
         '- encoding = "cp1252": A-1;Löffel',
