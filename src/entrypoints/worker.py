@@ -158,7 +158,8 @@ def lease_keeper(store: Store, length: timedelta = LEASE) -> KeepLease:
     @contextmanager
     def keep(job: Job, session: str) -> Generator[Callable[[Progress], None]]:
         lease = _Lease(store, job, length)
-        lease.renew(session)
+        if session:  # Without one there is nothing to name yet, and the claim is fresh.
+            lease.renew(session)
         thread = threading.Thread(target=lease.renew_until_over, name="lease", daemon=True)
         thread.start()
         try:

@@ -9,7 +9,9 @@ from commerce_core.feeds.job import Job, Progress
 Clock = Callable[[], datetime]
 """The present moment, aware, in UTC."""
 KeepLease = Callable[[Job, str], AbstractContextManager[Callable[[Progress], None]]]
-"""Keeps the lease of a job whose run works in that session alive for as long as the context lasts.
+"""Keeps the lease of a job alive for as long as the context lasts.
 
-Gives a function that takes the latest progress; it raises RunLost once the job was taken over.
+The text names the session that the run works in, so that a takeover can end it; it is empty while
+the run has none. Gives a function that takes the latest progress, and raises RunLost once the job
+was taken over.
 """
