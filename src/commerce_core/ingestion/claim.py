@@ -24,7 +24,7 @@ class Claiming:
     files: Files
     at: datetime
     lease: timedelta
-    told: Callable[[], NewEvent]
+    new_event: Callable[[], NewEvent]
 
     def next(self) -> Job | None:
         """The next released job, running now; None where there is nothing to claim."""
@@ -66,7 +66,7 @@ class Claiming:
         self.unit.feeds.supersede(feeds)
         superseded = (self.unit.feeds.get(feed_id) for feed_id in feeds)
         self.unit.events.add(
-            self.told().of_feed("feed.superseded", feed, by=decided.newest.feed_id)
+            self.new_event().of_feed("feed.superseded", feed, by=decided.newest.feed_id)
             for feed in superseded
             if feed.status == "superseded"
         )

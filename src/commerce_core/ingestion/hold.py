@@ -10,13 +10,13 @@ from commerce_core.feeds.guards import holds, worse
 from commerce_core.feeds.job import Job, JobQuery
 from commerce_core.feeds.summary import Summary
 from commerce_core.plans.saved_plan import SavedPlan
-from commerce_core.ports.store import UnitOfWork
+from commerce_core.ports.feeds import FeedsUnit
 
 MOST_LOOKED_AT: Final = 200
 """Held feeds that are looked at together."""
 
 
-def is_held(unit: UnitOfWork, job: Job, plan: SavedPlan | None) -> bool:
+def is_held(unit: FeedsUnit, job: Job, plan: SavedPlan | None) -> bool:
     """Whether guards keep the feed from the catalog, since no approval covers what they say.
 
     An approval covers the plan that was kept when it was given, and none that is worse.
@@ -27,13 +27,13 @@ def is_held(unit: UnitOfWork, job: Job, plan: SavedPlan | None) -> bool:
     return approved is None or worse(plan.guards, approved.guards)
 
 
-def held_job(unit: UnitOfWork, feed: Feed) -> Job | None:
+def held_job(unit: FeedsUnit, feed: Feed) -> Job | None:
     """The feed's job that waits for a decision, if one does."""
     query = JobQuery(feed_id=feed.feed_id, status="held")
     return next(iter(unit.jobs.page(query, None, 1).items), None)
 
 
-def supersede_held(unit: UnitOfWork, applied: Feed, at: datetime) -> list[Feed]:
+def supersede_held(unit: FeedsUnit, applied: Feed, at: datetime) -> list[Feed]:
     """Ends the wait of the source's held feeds that show no later moment than a full one applied.
 
     Their jobs are completed as `superseded`, as they would be if somebody approved them now.

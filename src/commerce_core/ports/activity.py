@@ -62,6 +62,25 @@ class Idempotency(Protocol):
         ...
 
 
+class ActivityUnit(Protocol):
+    """The part of a unit of work that records what happens, and by whose doing."""
+
+    @property
+    def events(self) -> Events:
+        """What is announced."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
+        ...
+
+    @property
+    def idempotency(self) -> Idempotency:
+        """What was answered under which key."""
+        ...
+
+
 def key_reused(key: str) -> Conflict:
     """The refusal of a request whose idempotency key has come with another one."""
     return Conflict(

@@ -127,3 +127,17 @@ class Jobs(Listing[JobQuery, Job], Protocol):
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
         """The job's kept problems by line, those of one line in the order they were added."""
         ...
+
+
+class FeedsUnit(Protocol):
+    """The part of a unit of work that knows feeds and their jobs."""
+
+    @property
+    def feeds(self) -> Feeds:
+        """Files received."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is done with them, and the queue of it."""
+        ...

@@ -43,3 +43,17 @@ class Sales(Protocol):
     def first_at(self, partner_id: str | None = None) -> datetime | None:
         """When the first entry happened; of that partner, where one is given."""
         ...
+
+
+class OrdersUnit(Protocol):
+    """The part of a unit of work that knows orders and their ledger."""
+
+    @property
+    def orders(self) -> Orders:
+        """What was bought."""
+        ...
+
+    @property
+    def sales(self) -> Sales:
+        """The ledger of it."""
+        ...

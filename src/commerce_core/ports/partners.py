@@ -96,3 +96,22 @@ class Keys(Listing[str | None, ApiKey], Protocol):
     def find(self, digest: bytes) -> ApiKey | None:
         """The key with this digest, revoked or not."""
         ...
+
+
+class PartnersUnit(Protocol):
+    """The part of a unit of work that knows partners, their sources and keys."""
+
+    @property
+    def partners(self) -> Partners:
+        """Who sends feeds."""
+        ...
+
+    @property
+    def sources(self) -> Sources:
+        """Partners' standing feeds, and the profiles that read them."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """API keys."""
+        ...

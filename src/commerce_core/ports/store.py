@@ -19,106 +19,22 @@ from typing import Protocol
 
 from commerce_core.catalog.export import ExportForm
 from commerce_core.catalog.product import ProductQuery
-from commerce_core.ports.activity import Audit, Events, Idempotency
-from commerce_core.ports.catalog import (
-    FeedProducts,
-    PastProducts,
-    Products,
-    Publications,
-    Reverts,
-    Versions,
-)
-from commerce_core.ports.feeds import Feeds, Jobs
-from commerce_core.ports.orders import Orders, Sales
-from commerce_core.ports.partners import Keys, Partners, Sources
+from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.catalog import CatalogUnit
+from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.orders import OrdersUnit
+from commerce_core.ports.partners import PartnersUnit
 
 
-class UnitOfWork(Protocol):
-    """One transaction: its collections see each other's writes, and others see all or nothing."""
+class UnitOfWork(PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, Protocol):
+    """One transaction: its collections see each other's writes, and others see all or nothing.
+
+    A function that touches some collections only takes the part that has them.
+    """
 
     @property
     def session(self) -> str:
         """Names the connection of this unit, so that a takeover can end it."""
-        ...
-
-    @property
-    def partners(self) -> Partners:
-        """Who sends feeds."""
-        ...
-
-    @property
-    def sources(self) -> Sources:
-        """What they send them from, and how those are read."""
-        ...
-
-    @property
-    def keys(self) -> Keys:
-        """API keys."""
-        ...
-
-    @property
-    def feeds(self) -> Feeds:
-        """Files received."""
-        ...
-
-    @property
-    def jobs(self) -> Jobs:
-        """What is done with them, and the queue of it."""
-        ...
-
-    @property
-    def products(self) -> Products:
-        """The catalog."""
-        ...
-
-    @property
-    def publications(self) -> Publications:
-        """What changed the catalog, by number."""
-        ...
-
-    @property
-    def versions(self) -> Versions:
-        """What products were, and how they changed."""
-        ...
-
-    @property
-    def past_products(self) -> PastProducts:
-        """The catalog as it was."""
-        ...
-
-    @property
-    def reverts(self) -> Reverts:
-        """Undoing what feeds wrote."""
-        ...
-
-    @property
-    def feed_products(self) -> FeedProducts:
-        """What feeds wrote."""
-        ...
-
-    @property
-    def orders(self) -> Orders:
-        """What was bought."""
-        ...
-
-    @property
-    def sales(self) -> Sales:
-        """The ledger of it."""
-        ...
-
-    @property
-    def events(self) -> Events:
-        """What is announced."""
-        ...
-
-    @property
-    def audit(self) -> Audit:
-        """Who did what."""
-        ...
-
-    @property
-    def idempotency(self) -> Idempotency:
-        """What was answered under which key."""
         ...
 
 

@@ -28,9 +28,12 @@ from commerce_core.feeds.job import LEASE
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import OPERATOR, Principal
 from commerce_core.partners.partner import Partner
+from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.files import Files
 from commerce_core.ports.listing import Listing
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.runtime import Clock, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
 
@@ -106,13 +109,13 @@ class Context:
         """A new identifier."""
         return mint(kind, self.clock(), self.entropy)
 
-    def told(self) -> NewEvent:
+    def new_event(self) -> NewEvent:
         """An event about to be told, now."""
         return NewEvent(self.mint("evt"), self.clock())
 
     def note(
         self,
-        unit: UnitOfWork,
+        unit: ActivityUnit,
         action: Action,
         *subjects: str,
         partner_id: str | None = None,
@@ -133,7 +136,7 @@ class Context:
         if not self.principal.may_see(partner_id):
             raise NotFound(f"There is no {noun} {id_}.")
 
-    def partner(self, unit: UnitOfWork, name_or_id: str) -> Partner:
+    def partner(self, unit: PartnersUnit, name_or_id: str) -> Partner:
         """The partner of that id or name; NotFound if there is none to see."""
         if looks_like("ptn", name_or_id):
             partner = unit.partners.get(parse("ptn", name_or_id))
@@ -145,7 +148,7 @@ class Context:
         self.check_visible("partner", partner.partner_id, partner.partner_id)
         return partner
 
-    def partner_filter(self, unit: UnitOfWork, name_or_id: str | None) -> str | None:
+    def partner_filter(self, unit: PartnersUnit, name_or_id: str | None) -> str | None:
         """The partner to filter by: the one named, else the principal's own, else None for all."""
         if name_or_id is not None:
             return self.partner(unit, name_or_id).partner_id
@@ -156,12 +159,12 @@ class Context:
         with self.store.read_only() as unit:
             return self.own_in(unit, query, partner)
 
-    def own_in(self, unit: UnitOfWork, query: W, partner: str | None) -> W:
+    def own_in(self, unit: PartnersUnit, query: W, partner: str | None) -> W:
         """The same within a unit that is under way."""
         named = query.partner_id if partner is None else partner
         return evolve(query, partner_id=self.partner_filter(unit, named))
 
-    def feed(self, unit: UnitOfWork, feed_id: str) -> Feed:
+    def feed(self, unit: FeedsUnit, feed_id: str) -> Feed:
         """The feed; NotFound if there is none to see."""
         feed = unit.feeds.get(parse("feed", feed_id))
         self.check_visible("feed", feed_id, feed.partner_id)
@@ -192,7 +195,7 @@ class Context:
 
     def once(
         self,
-        unit: UnitOfWork,
+        unit: ActivityUnit,
         key: IdempotencyKey | str | None,
         request: Sequence[object],
         make: Callable[[], T],

@@ -33,6 +33,7 @@ from commerce_core.history.versions import (
     Version,
 )
 from commerce_core.partners.partner import Partner
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -55,7 +56,7 @@ class Arrival:
     expected_rows: int | None
     content_type: str = "text/csv"
 
-    def feed(self, context: Context, unit: UnitOfWork) -> Feed:
+    def feed(self, context: Context, unit: PartnersUnit) -> Feed:
         """The feed that it becomes, before its bytes are known.
 
         NotFound for an unknown partner or source, Conflict for a partner that isn't active.
@@ -81,7 +82,7 @@ class Arrival:
         )
 
 
-def _find_source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
+def _find_source(unit: PartnersUnit, partner: Partner, source: str | None) -> Source:
     """The partner's source of that id or name, `main` unless said; NotFound if it has none such."""
     if source is not None and looks_like("src", source):
         found = unit.sources.get(parse("src", source))
@@ -204,8 +205,8 @@ class Feeds:
         unit.sources.lock_shared(feed.source_id)
         unit.feeds.add(feed)
         job = new_job(self._context, unit, feed, kind, run=run)
-        told = self._context.told()
-        unit.events.add([told.of_feed("feed.received", feed, job_id=job.job_id, bytes=feed.bytes)])
+        event = self._context.new_event()
+        unit.events.add([event.of_feed("feed.received", feed, job_id=job.job_id, bytes=feed.bytes)])
         return Receipt(
             feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
             feed.bytes, run,

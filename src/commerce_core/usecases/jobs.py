@@ -21,6 +21,8 @@ from commerce_core.base.paging import (
 )
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import FeedJobKind, Job, JobQuery
+from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -168,7 +170,7 @@ class Jobs:
         return self._context.files.open(job.report_key)
 
 
-def new_job(context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
+def new_job(context: Context, unit: FeedsUnit, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
     """A queued job for a feed, which starts by itself if `run`."""
     job = Job(
         job_id=context.mint("job"),
@@ -183,7 +185,7 @@ def new_job(context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *
     return job
 
 
-def check_source(unit: UnitOfWork, feed: Feed) -> None:
+def check_source(unit: PartnersUnit, feed: Feed) -> None:
     """Conflict if the feed's source was removed: then nobody can own what it would publish."""
     try:
         unit.sources.lock_shared(feed.source_id)
@@ -195,7 +197,7 @@ def check_source(unit: UnitOfWork, feed: Feed) -> None:
         ) from error
 
 
-def check_idle(unit: UnitOfWork, feed: Feed) -> None:
+def check_idle(unit: FeedsUnit, feed: Feed) -> None:
     """Conflict while the feed has a job that is not finished."""
     latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
     if latest is not None and not latest.is_finished:

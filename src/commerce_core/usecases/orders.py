@@ -20,6 +20,7 @@ from commerce_core.orders.order import (
     judge_items,
     new_order,
 )
+from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
@@ -79,10 +80,10 @@ class Orders:
         )
         unit.orders.add(order)
         unit.sales.add(self._entries(order, "placed"))
-        unit.events.add([self._context.told().of_order("order.created", order)])
+        unit.events.add([self._context.new_event().of_order("order.created", order)])
         return order
 
-    def _hold(self, unit: UnitOfWork, wanted: Sequence[Wanted]) -> list[Product | None]:
+    def _hold(self, unit: CatalogUnit, wanted: Sequence[Wanted]) -> list[Product | None]:
         """The product of each item, with its units held; None where there is none to see."""
         named = unit.products.resolve(
             (item.partner_id or "", item.sku or "") for item in wanted if item.product_id is None
@@ -162,7 +163,7 @@ class Orders:
             unit.orders.put(cancelled)
             unit.products.reserve({id_: -n for id_, n in order.units_by_product.items()})
             unit.sales.add(self._entries(cancelled, "cancelled"))
-            unit.events.add([self._context.told().of_order("order.cancelled", cancelled)])
+            unit.events.add([self._context.new_event().of_order("order.cancelled", cancelled)])
             return cancelled
 
 

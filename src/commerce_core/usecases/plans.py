@@ -23,6 +23,9 @@ from commerce_core.feeds.job import (
 from commerce_core.ingestion.hold import held_job
 from commerce_core.ingestion.plan import Planning, newer_full_snapshot
 from commerce_core.plans.saved_plan import SavedPlan
+from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode
@@ -120,7 +123,7 @@ def rehearsed(
     return planned.kept
 
 
-def _read_by(unit: UnitOfWork, feed: Feed, profile: Profile) -> None:
+def _read_by(unit: PartnersUnit, feed: Feed, profile: Profile) -> None:
     """Has the source read its files so, for as long as this unit lasts."""
     version = unit.sources.profile(feed.source_id).version + 1
     saved = SavedProfile(version, profile, "", feed.received_at)
@@ -187,11 +190,11 @@ def turn_down(context: Context, unit: UnitOfWork, feed: Feed, rejected: Decision
     unit.jobs.put(job)
     unit.feeds.put(feed.became("rejected"))
     why = JobError("rejected", rejected.note or f"It was rejected by {rejected.actor}.")
-    unit.events.add([context.told().failed("feed.rejected", feed, job.job_id, why)])
+    unit.events.add([context.new_event().failed("feed.rejected", feed, job.job_id, why)])
     _note(context, unit, job, rejected)
 
 
-def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> None:
+def _note(context: Context, unit: ActivityUnit, job: Job, decided: Decision) -> None:
     """Notes the decision in the audit, in the transaction that takes it."""
     action: Action = "feed.approved" if decided.verdict == "approved" else "feed.rejected"
     context.note(
@@ -205,7 +208,7 @@ def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> No
     )
 
 
-def check_applied(unit: UnitOfWork, job: Job) -> None:
+def check_applied(unit: FeedsUnit, job: Job) -> None:
     """Conflict `plan_worse`, with the new plan, if the approved feed was held once more."""
     if job.status != "held":
         return
@@ -219,7 +222,7 @@ def check_applied(unit: UnitOfWork, job: Job) -> None:
     )
 
 
-def saved_plan(unit: UnitOfWork, job: Job) -> SavedPlan:
+def saved_plan(unit: FeedsUnit, job: Job) -> SavedPlan:
     """The plan that was kept of a job; NotFound `no_plan` says why there is none."""
     plan = unit.jobs.plan(job.job_id)
     if plan is not None:
@@ -233,7 +236,7 @@ def saved_plan(unit: UnitOfWork, job: Job) -> SavedPlan:
     raise NotFound(why, code="no_plan")
 
 
-def _locked(unit: UnitOfWork, feed: Feed) -> Job:
+def _locked(unit: FeedsUnit, feed: Feed) -> Job:
     """The job by which the feed is held, locked."""
     job = held_job(unit, feed)
     if job is None or feed.status != "held":

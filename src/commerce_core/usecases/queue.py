@@ -59,4 +59,4 @@ class Queue:
 
 def claiming(context: Context, unit: UnitOfWork) -> Claiming:
     """What claims jobs in this unit."""
-    return Claiming(unit, context.files, context.clock(), context.lease, context.told)
+    return Claiming(unit, context.files, context.clock(), context.lease, context.new_event)
