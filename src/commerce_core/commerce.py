@@ -7,7 +7,7 @@
     jobs        what is done with feeds             events      what is announced
     plans       what a feed would do; decisions     audit       who did what
     reverts     going back to before a feed         health      whether every part is up
-    queue       jobs, as workers see them
+    queue       jobs and tasks, for workers
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -121,7 +121,7 @@ class Commerce:
 
     @property
     def queue(self) -> Queue:
-        """Jobs, as workers see them."""
+        """Jobs and tasks, as workers see them."""
         return Queue(self.context)
 
     def acting_as(self, principal: Principal) -> "Commerce":

@@ -16,6 +16,7 @@ from adapters.memory.publications import Publications
 from adapters.memory.reverts import Reverts
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
+from adapters.memory.tasks import Tasks
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
 from commerce_core.catalog.export import ExportForm, blocks_of
 from commerce_core.catalog.product import ProductQuery
@@ -92,6 +93,7 @@ class _Unit:
     keys: Keys
     feeds: Feeds
     jobs: Jobs
+    tasks: Tasks
     products: Products
     publications: Publications
     versions: Versions
@@ -109,8 +111,8 @@ class _Unit:
 def _unit(tables: Tables, clock: Clock) -> _Unit:
     return _Unit(
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
-        Products(tables, clock), Publications(tables), Versions(tables), FeedProducts(tables),
-        PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
+        Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
+        FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers),
     )  # fmt: skip

@@ -21,6 +21,7 @@ from commerce_core.partners.partner import Partner
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
+from commerce_core.work.task import Task
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -60,6 +61,8 @@ class Tables:
         self.feeds = Table[str, Feed](self.journal)
         self.jobs = Table[str, Job](self.journal)
         self.leases = Table[str, datetime](self.journal)
+        self.tasks = Table[int, Task](self.journal)
+        self.task_leases = Table[int, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)
         self.plans = Table[str, SavedPlan](self.journal)
         self.products = Table[str, Product](self.journal)
@@ -73,6 +76,7 @@ class Tables:
         self.entries = Table[str, SalesEntry](self.journal)
         self.events = Table[int, Event](self.journal)
         self.event_numbers = Table[str, int](self.journal)
+        self.numbers = Table[str, int](self.journal)
         self.audit = Table[str, AuditEntry](self.journal)
         self.answers = Table[tuple[str, str], tuple[str, object]](self.journal)
 

@@ -28,6 +28,7 @@ from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.sources import Sources
+from adapters.postgres.collections.tasks import Tasks
 from adapters.postgres.connection.errors import severed, told, translated
 from adapters.postgres.connection.notifications import subscribe
 from adapters.postgres.connection.rows import Connection
@@ -88,6 +89,7 @@ class Unit:
     keys: Keys
     feeds: Feeds
     jobs: Jobs
+    tasks: Tasks
     products: Products
     publications: Publications
     versions: Versions
@@ -110,6 +112,7 @@ class Unit:
             Keys(db),
             Feeds(db),
             Jobs(db),
+            Tasks(db),
             Products(db),
             Publications(db),
             Versions(db),

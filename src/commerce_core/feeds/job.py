@@ -7,20 +7,19 @@ A worker claims a released job under a lease. Each claim is an attempt with a nu
 run commits checks that number in the same transaction: a run that was taken over commits nothing.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar, Final, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from commerce_core.base.errors import Conflict
 from commerce_core.feeds.summary import Outcome, Summary
+from commerce_core.work.attempt import (
+    MOST_CRASHED_ATTEMPTS,
+    MOST_DISCONNECTED_ATTEMPTS,
+    Progress,
+)
 
-MOST_CRASHED_ATTEMPTS: Final = 3
-"""After so many attempts that ended without a word a feed is set aside."""
-MOST_DISCONNECTED_ATTEMPTS: Final = 5
-"""After so many attempts under which the store fell over, too."""
-LEASE: Final = timedelta(seconds=30)
-"""How long a claim holds without being renewed, by the store's clock."""
 _MOMENT: Final = 0.001
 """Seconds; in less nothing is said to have gone on."""
 MOST_PROBLEMS_KEPT: Final = 1_000
@@ -44,16 +43,6 @@ class Decision:
     at: datetime
     note: str | None = None
     without: tuple[Without, ...] = ()
-
-
-@frozen
-class Progress:
-    """How far a run is: its stage, the bytes and records read so far."""
-
-    stage: str = "queued"
-    bytes_read: int = 0
-    bytes_total: int = 0
-    records: int = 0
 
 
 @frozen
@@ -97,7 +86,7 @@ class Job:
     disconnected_attempts: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    progress: Progress = Progress()
+    progress: Progress = field(factory=Progress)
     summary: Summary | None = None
     error: JobError | None = None
     decision: Decision | None = None

@@ -7,9 +7,10 @@ from typing import Protocol
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.feed import Feed, FeedQuery
-from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.listing import Listing
+from commerce_core.ports.work import Leased
 from commerce_core.schema.problems import Problem
 
 
@@ -41,7 +42,7 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         ...
 
 
-class Jobs(Listing[JobQuery, Job], Protocol):
+class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
     """Jobs, newest first, and the queue they make. Leases run by the store's own clock."""
 
     def add(self, job: Job) -> None:
@@ -81,23 +82,6 @@ class Jobs(Listing[JobQuery, Job], Protocol):
 
     def backlog(self) -> Backlog:
         """What waits for a worker, those whose pause isn't over among them."""
-        ...
-
-    def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
-        """Ends this attempt, and its session, undone; the job is queued and released again.
-
-        It isn't claimed before that pause is over. That counts as no crashed attempt, but as a
-        disconnected one if it was that. RunLost if this attempt was taken over, or has finished.
-        """
-        ...
-
-    def renew(
-        self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
-    ) -> None:
-        """Extends this attempt's lease and shows its progress; RunLost if it was taken over.
-
-        `session` names the one that now works on it; an empty one says that none does any more.
-        """
         ...
 
     def finish(self, job: Job) -> None:

@@ -24,9 +24,12 @@ from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
+from commerce_core.ports.work import WorkUnit
 
 
-class UnitOfWork(PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, Protocol):
+class UnitOfWork(
+    PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, WorkUnit, Protocol
+):
     """One transaction: its collections see each other's writes, and others see all or nothing.
 
     A function that touches some collections only takes the part that has them.

@@ -24,7 +24,6 @@ from commerce_core.base.paging import (
     write_cursor,
 )
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import LEASE
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import OPERATOR, Principal
 from commerce_core.partners.partner import Partner
@@ -36,6 +35,7 @@ from commerce_core.ports.listing import Listing
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.runtime import Clock, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.work.attempt import LEASE
 
 MOST_UPLOAD_BYTES: Final = 5 * 1024**3
 """How large a raw file may be, where a setting says nothing else."""

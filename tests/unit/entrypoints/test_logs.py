@@ -176,7 +176,7 @@ def test_a_jobs_story_is_told_under_its_id(log: io.StringIO, commerce: Commerce)
     worker.start()
     until(lambda: all(commerce.jobs.get(r.job_id).is_finished for r in receipts))
     worker.stop()
-    told = [[line for line in lines(log) if line["job_id"] == r.job_id] for r in receipts]
+    told = [[line for line in lines(log) if line.get("job_id") == r.job_id] for r in receipts]
     assert [[line["event"] for line in story] for story in told] == [
         ["job.claimed", "job.finished"],
         ["job.claimed", "job.failed"],

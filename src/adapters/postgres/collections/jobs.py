@@ -152,7 +152,7 @@ class Jobs:
 
     def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
         """Queues the job again, and ends the session of its run."""
-        if not queue.give_back(
+        if not queue.LEASES.give_back(
             self._db, digits(job.job_id), job.attempts, pause, disconnected=disconnected
         ):
             raise _lost(job)
@@ -162,16 +162,9 @@ class Jobs:
         self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
     ) -> None:
         """Extends the lease of this attempt."""
-        renewed = self._db.execute(
-            """
-            UPDATE jobs
-            SET lease_expires_at = clock_timestamp() + %(lease)s, progress = %(progress)s,
-                session = coalesce(%(session)s, session)
-            WHERE job_id = %(job_id)s AND status = 'running' AND attempts = %(attempts)s
-            """,
-            _params(job) | {"lease": lease, "progress": document(progress), "session": session},
-        )
-        if not renewed.rowcount:
+        if not queue.LEASES.renew(
+            self._db, digits(job.job_id), job.attempts, lease, progress=progress, session=session
+        ):
             raise _lost(job)
 
     def finish(self, job: Job) -> None:
