@@ -186,6 +186,10 @@ class LaneWorker:
                 if self._stopping.wait(GIVE_BACK_EVERY.total_seconds()):
                     return
             else:
-                why = "the database fell over" if disconnected else "a part is out of reach"
+                why = (
+                    "the database crashed or was cut off"
+                    if disconnected
+                    else "a part is out of reach"
+                )
                 job_story.given_back(work, why)
                 return

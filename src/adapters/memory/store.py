@@ -26,19 +26,19 @@ from commerce_core.ports.store import UnitOfWork
 
 
 class MemoryStore:
-    """Implements `commerce_core.ports.store.Store`; what it keeps is gone with the process."""
+    """Implements `commerce_core.ports.store.Store`; its contents end with the process."""
 
     def __init__(self, clock: Clock) -> None:
-        """Leases, and the times of products, run by `clock`."""
+        """Leases, tasks and the times of products run by `clock`."""
         self._clock = clock
         self._tables = Tables()
         self._lock = threading.Lock()
         self._owner: int | None = None
-        self._ears: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], None]] = []
 
     @contextmanager
     def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
-        """One unit at a time; one within another would wait for ever, and is refused."""
+        """One unit at a time; one within another would wait forever, and is refused."""
         if self._owner == threading.get_ident():
             raise RuntimeError("this thread is already inside a unit of this store")
         tables = self._tables
@@ -56,7 +56,7 @@ class MemoryStore:
                 tables.journal.clear()
                 self._owner = None
         if written:
-            for wake in tuple(self._ears):
+            for wake in tuple(self._listeners):
                 wake()
 
     def read_only(self) -> AbstractContextManager[UnitOfWork]:
@@ -65,28 +65,28 @@ class MemoryStore:
 
     @contextmanager
     def export(self, query: ProductQuery, form: ExportForm) -> Generator[Iterator[bytes]]:
-        """Values never change, so what is kept now is what the file has."""
+        """Values never change, so the file shows what is kept now."""
         with self.begin():
             shown = [as_shown(self._tables, row) for row in self._tables.products.values()]
         found = filter(fitting(query), shown)
         yield blocks_of(sorted(found, key=lambda product: product.product_id), form)
 
     def check(self) -> None:
-        """Memory is always there."""
+        """Memory is always available."""
 
     @contextmanager
     def subscribe(self, wake: Callable[[], None]) -> Generator[None]:
-        """Calls `wake` after whatever was written."""
-        self._ears.append(wake)
+        """Calls `wake` after every unit that wrote anything."""
+        self._listeners.append(wake)
         try:
             yield
         finally:
-            self._ears.remove(wake)
+            self._listeners.remove(wake)
 
 
 @frozen
 class _Unit:
-    """One transaction; `commerce_core.ports.store` says what each collection promises."""
+    """One transaction; the ports declare what each collection promises."""
 
     partners: Partners
     sources: Sources

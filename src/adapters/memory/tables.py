@@ -1,4 +1,4 @@
-"""All that the store keeps, by key, and what undoes each write of the unit under way."""
+"""Everything that the store keeps, by key, and what undoes each write of the open unit."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -31,7 +31,7 @@ Journal = list[Callable[[], object]]
 
 
 class Table(dict[K, T]):
-    """Rows by key, set and deleted by key alone; each write notes how it is undone."""
+    """Rows by key, set and deleted by key only; each write records how to undo it."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Table(dict[K, T]):
 
 
 class Tables:
-    """All that is kept, and the journal of the unit that is under way."""
+    """Everything that is kept, and the journal of the open unit."""
 
     def __init__(self) -> None:
         self.journal: Journal = []
@@ -81,13 +81,13 @@ class Tables:
         self.answers = Table[tuple[str, str], tuple[str, object]](self.journal)
 
     def undo(self) -> None:
-        """Everything is again as it was when the unit began."""
+        """Restores everything to what it was when the unit began."""
         for restore in reversed(self.journal):
             restore()
 
 
 def found(rows: Mapping[str, T], row_id: str, noun: str) -> T:
-    """The row of that id; NotFound if there is none."""
+    """The row with that id; NotFound if there is none."""
     row = rows.get(row_id)
     if row is None:
         raise NotFound(f"There is no {noun} {row_id}.")

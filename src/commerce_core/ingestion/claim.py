@@ -1,4 +1,4 @@
-"""Claiming: which job is run next, and whose full feed a newer one that waits has made needless."""
+"""Claiming: which job runs next, and which full feeds a newer one in the queue makes needless."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,7 +27,7 @@ class Claiming:
     new_event: Callable[[], NewEvent]
 
     def next(self) -> Job | None:
-        """The next released job, running now; None where there is nothing to claim."""
+        """The next released job, running now; None if there is nothing to claim."""
         while (job := self.unit.jobs.claim(self.at, self.lease)) is not None:
             job = self._coalesced(job)
             if not job.is_finished:
@@ -35,22 +35,24 @@ class Claiming:
         return None
 
     def one(self, job_id: str) -> Job | None:
-        """This job, running now, or cancelled for a newer one; None where it can't be claimed."""
+        """This job, running now, or cancelled for a newer one; None if it can't be claimed."""
         job = self.unit.jobs.claim(self.at, self.lease, job_id)
         return None if job is None else self._coalesced(job)
 
     def _coalesced(self, job: Job) -> Job:
-        """The claimed job: running still, or cancelled since a newer one of the source waits."""
+        """The claimed job: still running, or cancelled because a newer one of its source waits."""
         if job.kind != "ingest":
             return job
         source_id = self.unit.feeds.get(job.feed_id).source_id
-        while decided := coalesce(job.job_id, self.unit.jobs.under_way(source_id), self._says_all):
+        while decided := coalesce(
+            job.job_id, self.unit.jobs.under_way(source_id), self._is_readable
+        ):
             if self._still_waits(decided.newest, job):
                 return self._cancel(decided, job)
         return job
 
     def _still_waits(self, newest: UnderWay, claimed: Job) -> bool:
-        """Whether nobody has cancelled it meanwhile; from now on nobody does."""
+        """Whether it hasn't been cancelled in the meantime; from now on it can't be."""
         if newest.job_id == claimed.job_id:
             return True
         locked = self.unit.jobs.lock(newest.job_id)
@@ -72,8 +74,8 @@ class Claiming:
         )
         return job
 
-    def _says_all(self, job: UnderWay) -> bool:
-        """Whether the feed's header can be read, and is no mended report's."""
+    def _is_readable(self, job: UnderWay) -> bool:
+        """Whether the feed's header can be read, and isn't that of a corrected report."""
         feed = self.unit.feeds.get(job.feed_id)
         partner = self.unit.partners.get(feed.partner_id)
         profile = self.unit.sources.profile(feed.source_id).profile

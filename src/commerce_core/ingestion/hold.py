@@ -1,4 +1,4 @@
-"""Holding: which feeds wait for a decision, what a decision covers, and what overtakes the wait."""
+"""Holding: which feeds wait for a decision, what a decision covers, and what ends the wait."""
 
 from datetime import datetime
 from typing import Final
@@ -13,11 +13,11 @@ from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.feeds import FeedsUnit
 
 MOST_LOOKED_AT: Final = 200
-"""Held feeds that are looked at together."""
+"""How many held feeds are examined at once."""
 
 
 def is_held(unit: FeedsUnit, job: Job, plan: SavedPlan | None) -> bool:
-    """Whether guards keep the feed from the catalog, since no approval covers what they say.
+    """Whether guards hold the feed, and no approval covers what they found.
 
     An approval covers the plan that was kept when it was given, and none that is worse.
     """
@@ -28,16 +28,16 @@ def is_held(unit: FeedsUnit, job: Job, plan: SavedPlan | None) -> bool:
 
 
 def held_job(unit: FeedsUnit, feed: Feed) -> Job | None:
-    """The feed's job that waits for a decision, if one does."""
+    """The feed's job that waits for a decision, if there is one."""
     query = JobQuery(feed_id=feed.feed_id, status="held")
     return next(iter(unit.jobs.page(query, None, 1).items), None)
 
 
 def supersede_held(unit: FeedsUnit, applied: Feed, at: datetime) -> list[Feed]:
-    """Ends the wait of the source's held feeds that show no later moment than a full one applied.
+    """Ends the wait of the source's held feeds whose snapshot isn't newer than the applied one.
 
-    Their jobs are completed as `superseded`, as they would be if somebody approved them now.
-    Returns these feeds.
+    Their jobs are completed as `superseded`, as they would be if they were approved now. Returns
+    these feeds.
     """
     ended: list[Feed] = []
     query = FeedQuery(source_id=applied.source_id, status="held")
@@ -45,12 +45,10 @@ def supersede_held(unit: FeedsUnit, applied: Feed, at: datetime) -> list[Feed]:
         job = held_job(unit, feed)
         if job is None or feed.snapshot_at > applied.snapshot_at:
             continue
-        # Somebody may just have decided on it; whoever locks the job first is right.
+        # A person may have decided on it just now; the first to lock the job prevails.
         job = unit.jobs.lock(job.job_id)
         if job.status == "held":
-            note = (
-                f"Feed {applied.feed_id}, applied meanwhile, shows the whole catalog as of later."
-            )
+            note = f"Feed {applied.feed_id}, applied meanwhile, shows a later state of the catalog."
             summary = job.summary or Summary()
             summary = evolve(summary, notes=(*summary.notes, note))
             unit.jobs.put(job.complete(at, summary, "superseded"))

@@ -1,16 +1,20 @@
-"""What the core needs from outside: a store, a place for files, a way to keep a lease.
+"""The store: what the core needs to keep its state, in units of work.
 
-    Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
-                                     publications · versions · past_products · feed_products
-                                     reverts · orders · sales · events · audit · idempotency
-    Files             the raw bytes of every feed and the reports to mend, never changed
-    KeepLease         keeps a job's lease while it runs, in units of its own
-    Clock, Entropy    functions, since the core has neither a clock nor dice of its own
+    Store.begin() ──> UnitOfWork ──> partners · sources · keys            PartnersUnit
+                                     feeds · jobs                         FeedsUnit
+                                     tasks                                WorkUnit
+                                     products · publications · versions   CatalogUnit
+                                     past_products · feed_products · reverts
+                                     orders · sales                       OrdersUnit
+                                     events · audit · idempotency         ActivityUnit
+    Files             the raw bytes of every feed and the reports of rejected records
+    FeedEngine        reads feeds
+    KeepLease         keeps the lease of work while it runs, in units of its own
+    Clock, Entropy    functions, since the core has no clock and no randomness of its own
 
-Everything inside one `with store.begin()` happens or none of it does. Whoever adds a storage writes
-these methods and lets the contract suite (`tests/contracts`) judge them; `adapters.memory` is the
-shortest example. Each method may raise Unavailable; other errors stand in its docstring. What reads
-feeds is a port as well, `engine.FeedEngine`.
+Everything inside one `with store.begin()` happens or none of it does. To add a storage, write these
+methods and run the contract suite (`tests/contracts`) against them; `adapters.memory` is the
+shortest example. Each method may raise Unavailable; its docstring names the other errors.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,16 +53,16 @@ class Store(Protocol):
         ...
 
     def read_only(self) -> AbstractContextManager[UnitOfWork]:
-        """A unit in which nothing is written or locked, so that nothing has to end it."""
+        """A unit in which nothing is written or locked, so there is nothing to commit."""
         ...
 
     def export(
         self, query: ProductQuery, form: ExportForm
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """All products that fit, as one file in blocks: what `export.blocks_of` makes, by id.
+        """All products that fit, by id, as one file in the blocks that `export.blocks_of` makes.
 
-        All of it is as of one moment, however slowly the blocks are taken; memory stays flat.
-        Unavailable also where too many exports are under way.
+        The whole file shows one moment, however slowly the blocks are read; memory stays flat.
+        Unavailable also if too many exports are under way.
         """
         ...
 
@@ -69,7 +73,6 @@ class Store(Protocol):
     def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls `wake`, from any thread, when there may be a job to claim, while the context lasts.
 
-        It is a hint: it may come late, for nothing or not at all, so whoever listens looks by
-        himself now and then.
+        Best effort: notifications may be late, spurious or lost, so callers must also poll.
         """
         ...

@@ -1,4 +1,4 @@
-"""Jobs in PostgreSQL: the list of them, their problems, and what a run writes under its lease."""
+"""Jobs in PostgreSQL: their list, their problems, and what a run writes under its lease."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from attrs import frozen
 from adapters.postgres.collections import queue
 from adapters.postgres.collections.listing import Condition, ListById, asked, count
 from adapters.postgres.connection.documents import document, read_as
-from adapters.postgres.connection.notifications import hint
+from adapters.postgres.connection.notifications import notify
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -80,7 +80,7 @@ class Jobs:
             """,
             _params(job),
         )
-        hint(self._db)
+        notify(self._db)
 
     def get(self, job_id: str) -> Job:
         """The job."""
@@ -107,7 +107,7 @@ class Jobs:
             _params(job),
         ).fetchone()
         found(changed, "job", job.job_id)
-        hint(self._db)
+        notify(self._db)
 
     def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
         """The next job to run, running now."""
@@ -156,7 +156,7 @@ class Jobs:
             self._db, digits(job.job_id), job.attempts, pause, disconnected=disconnected
         ):
             raise _lost(job)
-        hint(self._db)
+        notify(self._db)
 
     def renew(
         self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
@@ -181,7 +181,7 @@ class Jobs:
         )
         if not finished.rowcount:
             raise _lost(job)
-        hint(self._db)  # The partner's next job can be claimed now.
+        notify(self._db)  # The partner's next job can be claimed now.
 
     def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
         """Keeps what a job would do."""
@@ -255,7 +255,7 @@ def _numbered_problem(row: dict[str, Any]) -> tuple[int, Problem]:
 
 
 def _place(after: Position | None) -> tuple[int, int]:
-    """The line and number after which a page begins; Malformed where no page can have ended."""
+    """The line and number after which a page begins; Malformed if no page can have ended there."""
     if after is None:
         return -1, -1
     line, number = after.value or "", after.id
