@@ -7,7 +7,7 @@
     jobs        the processing of feeds             events      what happened, for followers
     plans       what a feed would do; decisions     audit       who did what
     reverts     going back to before a feed         health      whether every part is up
-    queue       jobs, for workers
+    queue       jobs and tasks, for workers
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -121,7 +121,7 @@ class Commerce:
 
     @property
     def queue(self) -> Queue:
-        """Jobs, for workers."""
+        """Jobs and tasks, as workers see them."""
         return Queue(self.context)
 
     def acting_as(self, principal: Principal) -> "Commerce":

@@ -22,9 +22,9 @@ from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store
 from commerce_core.usecases.context import Context
 from entrypoints.fail_points import FailPoint
+from entrypoints.leases import lease_keeper, no_lease
 from entrypoints.metrics import Connections
 from entrypoints.settings import Settings, load_settings
-from entrypoints.worker import lease_keeper, no_lease
 
 
 @contextmanager

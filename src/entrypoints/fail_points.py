@@ -39,7 +39,7 @@ _SPELLING: Final = re.compile(
     r"(?P<name>[a-z_]+(\.[a-z_]+)*)(@(?P<nth>[1-9]\d{0,8}))?(:(?P<action>kill|stop|raise|outage))?"
 )
 _COLLECTIONS: Final = frozenset(
-    name for name, value in vars(UnitOfWork).items() if isinstance(value, property)
+    name for name in dir(UnitOfWork) if isinstance(getattr(UnitOfWork, name), property)
 ) - {"session"}
 
 

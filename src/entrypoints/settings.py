@@ -11,8 +11,8 @@ from attrs import Attribute, converters, field, fields, frozen
 from attrs.validators import ge, le, optional
 
 from commerce_core.base.errors import Fault, InvalidInput
-from commerce_core.feeds.job import LEASE
 from commerce_core.usecases.context import MOST_UPLOAD_BYTES
+from commerce_core.work.attempt import LEASE
 
 PREFIX: Final = "COMMERCE_"
 FILE: Final = "commerce.toml"

@@ -1,9 +1,9 @@
-"""The worker: a thread that runs released jobs one by one, and keeps their leases alive."""
+"""The worker: a thread for each lane, which runs what it claims there, one after the other."""
 
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Final
 
@@ -11,217 +11,185 @@ from attrs import define, field
 
 from commerce_core.base.errors import CommerceError, RunLost, Severed, Unavailable
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.job import LEASE, Job, Progress
-from commerce_core.ports.runtime import KeepLease
-from commerce_core.ports.store import Store
+from commerce_core.feeds.job import Job
+from commerce_core.ports.work import Work
+from commerce_core.work.task import Lane, Task
 from entrypoints import job_story
 
-MOST_BETWEEN_RENEWALS: Final = timedelta(seconds=1)
-"""How often a lease is renewed and progress shown; with a short lease, four times in it."""
-POLL_EVERY: Final = timedelta(seconds=1)
-"""How often an idle worker looks for a job; mostly it is told sooner that there is one."""
+POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
+    "feeds": timedelta(seconds=1),
+    "chores": timedelta(seconds=10),
+}
+"""The lanes in which a worker works, and how often each is polled while there is nothing to do.
+
+Notifications wake the lane of feeds sooner.
+"""
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
 MOST_DOUBLINGS: Final = 5
-"""So often the pause of a job doubles whose part is out of reach, to about a minute."""
+"""How often the pause of work doubles that can't reach a part: up to about a minute."""
 GIVE_BACK_EVERY: Final = timedelta(seconds=0.5)
-"""How often it is tried to give back a job while the database is away."""
-FORGET_EVERY: Final = timedelta(hours=1)
-"""How often an idle worker forgets what need not be kept any longer."""
+"""How often a worker tries to give work back while the database is away."""
 GRACE: Final = timedelta(seconds=20)
-"""How long the job under way may go on once the worker was told to stop."""
+"""How long the work under way may take once the worker is asked to stop."""
 GOODBYE: Final = timedelta(seconds=5)
-"""How long the run of a job that was given back may take to notice."""
+"""How long a run may take to notice that its work was given back."""
 
 
 @define
 class Worker:
-    """Runs released jobs until it is stopped; a job that takes too long then is given back."""
+    """Works in every lane until it is stopped; work that then takes too long is given back."""
 
     _commerce: Commerce
     _grace: timedelta = field(default=GRACE, alias="grace")
-    _poll_every: timedelta = field(default=POLL_EVERY, alias="poll_every")
+    _poll_every: timedelta | None = field(default=None, alias="poll_every")
     _stopping: threading.Event = field(factory=threading.Event, init=False)
+    _lanes: "list[LaneWorker]" = field(init=False)
+    _deadline: float = field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lanes = [
+            LaneWorker(self._commerce, lane, self._poll_every or every, self._stopping)
+            for lane, every in POLL_EVERY.items()
+        ]
+
+    def start(self) -> None:
+        """Begins to work, in threads of its own."""
+        for lane in self._lanes:
+            lane.start()
+
+    def begin_to_stop(self) -> None:
+        """Takes no further work, and returns at once; from now on what is under way is timed."""
+        if not self._stopping.is_set():
+            self._deadline = time.monotonic() + self._grace.total_seconds()
+        self._stopping.set()
+        for lane in self._lanes:
+            lane.wake()
+
+    def stop(self) -> None:
+        """Takes no further work, and returns when the last has ended or was given back."""
+        self.begin_to_stop()
+        for lane in self._lanes:
+            lane.join(self._deadline - time.monotonic())
+        for lane in self._lanes:
+            lane.end()
+
+
+@define
+class LaneWorker:
+    """Runs the work of one lane, one after the other, until it is to stop."""
+
+    _commerce: Commerce
+    _lane: Lane
+    _poll_every: timedelta
+    _stopping: threading.Event
     _wake: threading.Event = field(factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
-    _job: Job | None = field(default=None, init=False)
-    _deadline: float = field(default=0.0, init=False)
-    _forgets_at: float = field(default=0.0, init=False)
+    _work: Work | None = field(default=None, init=False)
+    _has_begun: bool = field(default=False, init=False)
 
     def start(self) -> None:
         """Begins to work in a thread of its own."""
         # A daemon: should a run hang for good, the process ends all the same.
-        self._thread = threading.Thread(target=self.work_until_stopped, name="worker", daemon=True)
+        self._thread = threading.Thread(
+            target=self.work_until_stopped, name=f"worker {self._lane}", daemon=True
+        )
         self._thread.start()
 
-    def begin_to_stop(self) -> None:
-        """Takes no further job, and returns at once; from now on the one under way is timed."""
-        if not self._stopping.is_set():
-            self._deadline = time.monotonic() + self._grace.total_seconds()
-        self._stopping.set()
+    def wake(self) -> None:
+        """Looks for work, or sees that it is to stop, without waiting any longer."""
         self._wake.set()
 
-    def stop(self) -> None:
-        """Takes no further job, and returns when the last one has ended or was given back."""
-        self.begin_to_stop()
-        if self._thread is None:
-            return
-        self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        if self._thread.is_alive():
-            self._give_back_now()
-            self._thread.join(GOODBYE.total_seconds())
+    def join(self, seconds: float) -> None:
+        """Returns when the thread has ended, or after that time."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, seconds))
 
-    def _give_back_now(self) -> None:
-        """Ends the run from outside: its session is gone, so it can't commit any more."""
-        job = self._job
-        if job is None:
+    def end(self) -> None:
+        """Gives back what is still under way: its session is gone, so it can't commit any more."""
+        work = self._work
+        if self._thread is None or not self._thread.is_alive() or work is None:
             return
         try:
-            self._commerce.queue.give_back(job)
-            job_story.given_back(job, "the worker ends")
+            self._commerce.queue.give_back(work)
+            job_story.given_back(work, "the worker ends")
         except CommerceError as error:
-            job_story.not_given_back(job, error)
+            job_story.not_given_back(work, error)
+        self.join(GOODBYE.total_seconds())
 
     def work_until_stopped(self) -> None:
         """Works in this thread."""
-        with self._commerce.context.store.subscribe(self._wake.set):
+        with self._notified():
             while True:
                 self._wake.clear()
                 if self._stopping.is_set():
                     return
                 try:
-                    self._work_once()
+                    self.work_once()
                 except Exception as error:  # noqa: BLE001 - the worker has to be there afterwards
                     self._pause_after(error)
 
-    def _work_once(self) -> None:
-        """Runs the next job, or waits for one. A fault of one job ends no worker."""
-        job = self._commerce.queue.claim()
-        if job is None:
-            self._forget_old()
+    def _notified(self) -> AbstractContextManager[None]:
+        """Wakes this thread when there may be a job to claim; tasks are due by time."""
+        if self._lane == "feeds":
+            return self._commerce.context.store.subscribe(self._wake.set)
+        return nullcontext()
+
+    def work_once(self) -> None:
+        """Runs the next work of the lane, or waits for some. A fault in one ends no worker."""
+        if self._lane == "chores" and not self._has_begun:
+            self._commerce.queue.add_chores()
+            self._has_begun = True
+        work = self._commerce.queue.claim(self._lane)
+        if work is None:
             self._wake.wait(self._poll_every.total_seconds())
             return
-        self._job = job
+        self._work = work
         try:
-            with job_story.attempt(job):
-                self._run(job)
+            with job_story.attempt(work):
+                self._run(work)
         finally:
-            self._job = None
-
-    def _forget_old(self) -> None:
-        """Forgets now and then what is old: events, and versions where a setting says so."""
-        now = time.monotonic()
-        if now >= self._forgets_at:
-            self._forgets_at = now + FORGET_EVERY.total_seconds()
-            self._commerce.history.forget_old()
-            self._commerce.events.forget_old()
+            self._work = None
 
     def _pause_after(self, error: Exception) -> None:
         job_story.cant_claim(error)
         self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
 
-    def _run(self, job: Job) -> None:
-        """Runs a job. After a fault of ours its lease runs out, and after three it is set aside."""
+    def _run(self, work: Work) -> None:
+        """Runs work. After an internal error its lease expires: that was a crashed attempt."""
         begun = time.monotonic()
         try:
-            job_story.ended(self._commerce.queue.execute(job), begun)
-        except Exception as error:  # noqa: BLE001 - whatever one job brings, the others are to be run
-            job_story.broken_off(job, error)
+            match work:
+                case Job():
+                    job_story.ended(self._commerce.queue.execute(work), begun)
+                case Task():
+                    job_story.performed(work, self._commerce.queue.perform(work), begun)
+        except Exception as error:  # noqa: BLE001 - whatever one brings, the others are to be run
+            job_story.broken_off(work, error)
             if isinstance(error, Unavailable):
-                self._give_back_when_possible(job, disconnected=isinstance(error, Severed))
+                self._give_back_when_possible(work, disconnected=isinstance(error, Severed))
             elif not isinstance(error, RunLost):
                 self._stopping.wait(PAUSE_AFTER_FAILURE.total_seconds())
 
-    def _give_back_when_possible(self, job: Job, *, disconnected: bool) -> None:
+    def _give_back_when_possible(self, work: Work, *, disconnected: bool) -> None:
         """Gives back what an outage interrupted, however long that lasts.
 
-        Meanwhile there is nothing else to do; only if somebody else is quicker to take the job
-        over, after its lease, does that count as a silent end.
+        Meanwhile there is nothing else to do; only if another worker is quicker to take the work
+        over, after its lease, does that count as a crashed attempt.
         """
-        pause = PAUSE_AFTER_FAILURE * 2 ** min(job.attempts - 1, MOST_DOUBLINGS)
+        pause = PAUSE_AFTER_FAILURE * 2 ** min(work.attempts - 1, MOST_DOUBLINGS)
         while True:
             try:
-                self._commerce.queue.give_back(job, pause, disconnected=disconnected)
+                self._commerce.queue.give_back(work, pause, disconnected=disconnected)
             except RunLost:
                 return
             except Unavailable:
                 if self._stopping.wait(GIVE_BACK_EVERY.total_seconds()):
                     return
             else:
-                why = "the database fell over" if disconnected else "a part is out of reach"
-                job_story.given_back(job, why)
+                why = (
+                    "the database crashed or was cut off"
+                    if disconnected
+                    else "a part is out of reach"
+                )
+                job_story.given_back(work, why)
                 return
-
-
-def lease_keeper(store: Store, length: timedelta = LEASE) -> KeepLease:
-    """Keeps leases from a thread and units of its own, however long the run's own unit takes."""
-
-    @contextmanager
-    def keep(job: Job, session: str) -> Generator[Callable[[Progress], None]]:
-        lease = _Lease(store, job, length)
-        if session:  # Without one there is nothing to name yet, and the claim is fresh.
-            lease.renew(session)
-        thread = threading.Thread(target=lease.renew_until_over, name="lease", daemon=True)
-        thread.start()
-        try:
-            yield lease.tell
-        except BaseException:
-            lease.end_renewing(thread)
-            # The session goes on to other work: from now on no takeover may end it.
-            with suppress(CommerceError):
-                lease.renew("")
-            raise
-        lease.end_renewing(thread)
-        lease.check()
-
-    return keep
-
-
-@contextmanager
-def no_lease(_: Job, __: str) -> Generator[Callable[[Progress], None]]:
-    """For a store that lives in this process alone: whoever could take over is gone with it."""
-    yield lambda _progress: None
-
-
-@define
-class _Lease:
-    """The lease of one attempt, and the progress that is shown with it."""
-
-    _store: Store
-    _job: Job
-    _length: timedelta
-    _progress: Progress = field(init=False)
-    _lost: RunLost | None = field(default=None, init=False)
-    _over: threading.Event = field(factory=threading.Event, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._progress = self._job.progress
-
-    def tell(self, progress: Progress) -> None:
-        """Notes the progress, for the next renewal to show."""
-        self._progress = progress
-        self.check()
-
-    def check(self) -> None:
-        """RunLost if another attempt took over."""
-        if self._lost is not None:
-            raise self._lost
-
-    def renew(self, session: str | None = None) -> None:
-        with self._store.begin() as unit:
-            unit.jobs.renew(self._job, self._progress, self._length, session)
-
-    def renew_until_over(self) -> None:
-        every = min(MOST_BETWEEN_RENEWALS, self._length / 4).total_seconds()
-        while not self._over.wait(every):
-            try:
-                self.renew()
-            except RunLost as error:
-                self._lost = error
-                return
-            except Unavailable as error:
-                # The lease has room for many renewals; the run finds out by itself if it is over.
-                job_story.lease_not_renewed(self._job, error)
-
-    def end_renewing(self, thread: threading.Thread) -> None:
-        self._over.set()
-        thread.join()

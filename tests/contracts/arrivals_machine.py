@@ -31,7 +31,7 @@ from commerce_core.commerce import Commerce
 from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
-from entrypoints.worker import no_lease
+from entrypoints.leases import no_lease
 from tests.contracts.samples import MINUTE, T0
 from tests.support.examples import scaled
 

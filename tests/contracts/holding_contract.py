@@ -28,7 +28,7 @@ from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.plans import decision, take_up
-from entrypoints.worker import no_lease
+from entrypoints.leases import no_lease
 from tests.contracts.threads import together
 
 DAWN = datetime(2026, 6, 17, tzinfo=UTC)

@@ -33,7 +33,7 @@ from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.store import Store
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
-from entrypoints.worker import no_lease
+from entrypoints.leases import no_lease
 from tests.contracts.holding_contract import DAWN, Desk, Row, catalog, each, without, written
 from tests.support.examples import scaled
 

@@ -25,7 +25,7 @@ from commerce_core.profiles.profile import Profile
 from commerce_core.schema.fields import Mode
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Context
-from entrypoints.worker import no_lease
+from entrypoints.leases import no_lease
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 from tests.support.examples import scaled

@@ -21,6 +21,7 @@ from tests.contracts.partners_contract import TestKeys, TestPartners, TestSource
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.sorting_contract import TestProductLists
+from tests.contracts.tasks_contract import TestTasks
 from tests.contracts.unchanged_contract import TestMatching
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
@@ -47,6 +48,7 @@ __all__ = [
     "TestReverts",
     "TestSales",
     "TestSources",
+    "TestTasks",
     "TestUnits",
     "TestVersions",
 ]

@@ -40,6 +40,7 @@ def everything(store: Store) -> dict[str, Any]:
             "problems": [unit.jobs.problems(job.job_id, None, 100).items for job in jobs],
             "products": products,
             "publications": [unit.publications.latest(p.source_id) for p in products],
+            "task": unit.tasks.find("forget_events"),
             "orders": unit.orders.page(OrderQuery(), None, 100).items,
             "sales": unit.sales.totals(SalesQuestion(T0 - DAY, T0 + DAY)),
             "first sale": unit.sales.first_at(),
@@ -64,6 +65,8 @@ def write_everything(unit: UnitOfWork) -> None:
     claimed = unit.jobs.claim(T0, MINUTE, job.job_id)
     assert claimed
     unit.jobs.renew(claimed, Progress("read", 1, 2, 3), MINUTE)
+    unit.tasks.add("forget_events")
+    unit.tasks.claim("chores", T0, MINUTE)
     unit.jobs.add_problems(job.job_id, [samples.problem(2)])
     plan = unit.products.compare(
         samples.feed_context(feed), samples.batches([samples.record(2, "A")]), 10

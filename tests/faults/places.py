@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 from adapters.postgres import PostgresStore
 from commerce_core.commerce import Commerce
 from entrypoints.fail_points import FailPoint
-from entrypoints.worker import lease_keeper
+from entrypoints.leases import lease_keeper
 from tests.support.servers.platform import Platform
 
 

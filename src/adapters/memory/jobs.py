@@ -32,8 +32,8 @@ class Jobs:
         return len(self._fitting(query))
 
     def _fitting(self, query: JobQuery) -> list[Job]:
-        asked = ("feed_id", "partner_id", "status", "kind")
-        return [job for job in self._kept.jobs.values() if agrees(query, job, *asked)]
+        filters = ("feed_id", "partner_id", "status", "kind")
+        return [job for job in self._kept.jobs.values() if agrees(query, job, *filters)]
 
     def add(self, job: Job) -> None:
         """Keeps a new job."""
@@ -44,7 +44,7 @@ class Jobs:
         return found(self._kept.jobs, job_id, "job")
 
     def lock(self, job_id: str) -> Job:
-        """The job; no other unit is about."""
+        """The job; no other unit is open."""
         return self.get(job_id)
 
     def put(self, job: Job) -> None:

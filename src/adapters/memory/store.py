@@ -16,6 +16,7 @@ from adapters.memory.publications import Publications
 from adapters.memory.reverts import Reverts
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
+from adapters.memory.tasks import Tasks
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
 from commerce_core.catalog.export import ProductSnapshot, Snapshot
 from commerce_core.catalog.product import ProductQuery
@@ -25,19 +26,19 @@ from commerce_core.ports.store import UnitOfWork
 
 
 class MemoryStore:
-    """Implements `commerce_core.ports.store.Store`; what it keeps is gone with the process."""
+    """Implements `commerce_core.ports.store.Store`; its contents end with the process."""
 
     def __init__(self, clock: Clock) -> None:
-        """Leases, and the times of products, run by `clock`."""
+        """Leases, tasks and the times of products run by `clock`."""
         self._clock = clock
         self._tables = Tables()
         self._lock = threading.Lock()
         self._owner: int | None = None
-        self._ears: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], None]] = []
 
     @contextmanager
     def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
-        """One unit at a time; one within another would wait for ever, and is refused."""
+        """One unit at a time; one within another would wait forever, and is refused."""
         if self._owner == threading.get_ident():
             raise RuntimeError("this thread is already inside a unit of this store")
         tables = self._tables
@@ -55,7 +56,7 @@ class MemoryStore:
                 tables.journal.clear()
                 self._owner = None
         if written:
-            for wake in tuple(self._ears):
+            for wake in tuple(self._listeners):
                 wake()
 
     def read_only(self) -> AbstractContextManager[UnitOfWork]:
@@ -71,27 +72,28 @@ class MemoryStore:
         yield ProductSnapshot(sorted(found, key=lambda product: product.product_id))
 
     def check(self) -> None:
-        """Memory is always there."""
+        """Memory is always available."""
 
     @contextmanager
     def subscribe(self, wake: Callable[[], None]) -> Generator[None]:
-        """Calls `wake` after whatever was written."""
-        self._ears.append(wake)
+        """Calls `wake` after every unit that wrote anything."""
+        self._listeners.append(wake)
         try:
             yield
         finally:
-            self._ears.remove(wake)
+            self._listeners.remove(wake)
 
 
 @frozen
 class _Unit:
-    """One transaction; `commerce_core.ports.store` says what each collection promises."""
+    """One transaction; the ports declare what each collection promises."""
 
     partners: Partners
     sources: Sources
     keys: Keys
     feeds: Feeds
     jobs: Jobs
+    tasks: Tasks
     products: Products
     publications: Publications
     versions: Versions
@@ -109,8 +111,8 @@ class _Unit:
 def _unit(tables: Tables, clock: Clock) -> _Unit:
     return _Unit(
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
-        Products(tables, clock), Publications(tables), Versions(tables), FeedProducts(tables),
-        PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
+        Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
+        FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""All that the store keeps, by key, and what undoes each write of the unit under way."""
+"""Everything that the store keeps, by key, and what undoes each write of the open unit."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -21,6 +21,7 @@ from commerce_core.partners.partner import Partner
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
+from commerce_core.work.task import Task
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -30,7 +31,7 @@ Journal = list[Callable[[], object]]
 
 
 class Table(dict[K, T]):
-    """Rows by key, set and deleted by key alone; each write notes how it is undone."""
+    """Rows by key, set and deleted by key only; each write records how to undo it."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class Table(dict[K, T]):
 
 
 class Tables:
-    """All that is kept, and the journal of the unit that is under way."""
+    """Everything that is kept, and the journal of the open unit."""
 
     def __init__(self) -> None:
         self.journal: Journal = []
@@ -60,6 +61,8 @@ class Tables:
         self.feeds = Table[str, Feed](self.journal)
         self.jobs = Table[str, Job](self.journal)
         self.leases = Table[str, datetime](self.journal)
+        self.tasks = Table[int, Task](self.journal)
+        self.task_leases = Table[int, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)
         self.plans = Table[str, SavedPlan](self.journal)
         self.products = Table[str, Product](self.journal)
@@ -73,17 +76,18 @@ class Tables:
         self.entries = Table[str, SalesEntry](self.journal)
         self.events = Table[int, Event](self.journal)
         self.event_numbers = Table[str, int](self.journal)
+        self.numbers = Table[str, int](self.journal)
         self.audit = Table[str, AuditEntry](self.journal)
         self.answers = Table[tuple[str, str], tuple[str, object]](self.journal)
 
     def undo(self) -> None:
-        """Everything is again as it was when the unit began."""
+        """Restores everything to what it was when the unit began."""
         for restore in reversed(self.journal):
             restore()
 
 
 def found(rows: Mapping[str, T], row_id: str, noun: str) -> T:
-    """The row of that id; NotFound if there is none."""
+    """The row with that id; NotFound if there is none."""
     row = rows.get(row_id)
     if row is None:
         raise NotFound(f"There is no {noun} {row_id}.")

@@ -1,10 +1,10 @@
 """Brings a database's schema up to date: the .sql files beside this one, each once, in order.
 
-A plain file is a step that expands: it runs in one transaction, and a version that knows nothing of
-it goes on working. Two lines of comment say otherwise:
+A plain file is a step that expands: it runs in one transaction, and a version that doesn't know it
+continues to work. Two lines of comment declare otherwise:
 
-    -- In a transaction: no          each statement is taken by itself, and may be taken again
-    -- Needs: 0007_profiles          contracts: only a version that has that step can go on
+    -- In a transaction: no          each statement runs by itself, and may run again
+    -- Needs: 0007_profiles          contracts: only a version that has that step can continue
 
 Any number of processes may start at once; one migrates, and the others wait until it has.
 """
@@ -24,9 +24,9 @@ from adapters.postgres.connection.rows import Connection
 from commerce_core.base.errors import Unavailable
 
 PATIENCE: Final = 120.0
-"""Seconds to wait for another process that migrates, and for others to let go of a table."""
+"""Seconds to wait for another process that migrates, and for others to release a table."""
 LONGEST_LOCK_WAIT: Final = "1s"
-"""For so long one try waits for a table: all who come later for it wait behind it."""
+"""How long one try waits for a table, since all later statements on it wait behind it."""
 _BETWEEN_TRIES: Final = 0.5
 _BETWEEN_LOOKS: Final = 0.1
 
@@ -43,36 +43,33 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """What tells whether a database was given this very text."""
+        """Identifies this very text, to compare with what a database was given."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def in_transaction(self) -> bool:
-        """Whether it is taken whole or not at all; else it has to bear being taken again."""
-        return self._said.get("In a transaction") != "no"
+        """Whether it is applied whole or not at all; otherwise it has to tolerate a second run."""
+        return self._header.get("In a transaction") != "no"
 
     @property
     def needs(self) -> str | None:
-        """The step that a version has to have to go on after this one; None where any version can.
-
-        So the version before this one works on, unless it lacks that step.
-        """
-        return self._said.get("Needs")
+        """Whether it is applied whole or not at all; otherwise it has to bear a second run."""
+        return self._header.get("Needs")
 
     @property
     def statements(self) -> Sequence[str]:
-        """Its statements; none of ours has a semicolon within."""
+        """Its statements; none of ours contains a semicolon."""
         plain = re.sub(r"--[^\n]*", "", self.text)
         return [" ".join(part.split()) for part in plain.split(";") if part.strip()]
 
     @property
-    def _said(self) -> dict[str, str]:
+    def _header(self) -> dict[str, str]:
         return dict(_HEADER.findall(self.text))
 
 
 @frozen
 class _Taken:
-    """A step that the database was given."""
+    """A step that the database has."""
 
     name: str
     checksum: str
@@ -88,10 +85,10 @@ def all_migrations() -> list[Migration]:
 
 
 def migrate(conninfo: str, steps: Sequence[Migration] | None = None) -> None:
-    """Applies what is missing. Unavailable where this version can't work with what is there.
+    """Applies what is missing. Unavailable if this version can't work with what is there.
 
-    That is a database which other hands have changed, and one that a newer version has contracted
-    further than this one can follow.
+    That is a database with steps that differ from ours, or one that a newer version has contracted
+    too far for this one.
     """
     with psycopg.connect(conninfo, autocommit=True, application_name="commerce migrate") as db:
         db.execute(
@@ -100,7 +97,7 @@ def migrate(conninfo: str, steps: Sequence[Migration] | None = None) -> None:
         wanted = all_migrations() if steps is None else steps
         if _missing(db, wanted):
             _wait_for_turn(db)
-            # Ending the session gives the lock back.
+            # Ending the session releases the lock.
             _make_ledger(db)
             for step in _missing(db, wanted):
                 _apply(db, step)
@@ -118,7 +115,7 @@ def _wait_for_turn(db: Connection) -> None:
 
 
 def _missing(db: Connection, wanted: Sequence[Migration]) -> list[Migration]:
-    """The steps still to be taken, after those that were have been compared with what we know."""
+    """The steps still to apply, after comparing the ones that were applied with ours."""
     taken = list(_taken(db))
     known = {step.name: step for step in wanted}
     for step in taken:
@@ -135,7 +132,7 @@ def _missing(db: Connection, wanted: Sequence[Migration]) -> list[Migration]:
 
 
 def _check_can_follow(step: _Taken, known: Collection[str]) -> None:
-    """Unavailable if a step of a newer version has taken away what this one uses."""
+    """Unavailable if a step of a newer version has removed what this one uses."""
     if step.needs is not None and step.needs not in known:
         raise Unavailable(
             f"The database was made by a newer version: its migration {step.name} needs one that "
@@ -148,14 +145,14 @@ def _check_can_follow(step: _Taken, known: Collection[str]) -> None:
 def _taken(db: Connection) -> Iterator[_Taken]:
     (there,) = db.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone() or (0,)
     if there:
-        # As a document, since a table that an older version made lacks the last column.
+        # As a document, since a table made by an older version lacks the last column.
         query = "SELECT name, checksum, to_jsonb(m) ->> 'needs' FROM schema_migrations m"
         for row in db.execute(query).fetchall():
             yield _Taken(*row)
 
 
 def _apply(db: Connection, step: Migration) -> None:
-    """Takes one step, and notes it."""
+    """Applies one step, and records it."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -166,8 +163,8 @@ def _apply(db: Connection, step: Migration) -> None:
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"The migration {step.name} waits for a table that others don't let go of.",
-                    "See who holds it in pg_locks; a feed that is read holds the catalog's.",
+                    f"The migration {step.name} waits for a table that others have locked.",
+                    "See who has locked it in pg_locks; a feed that is read locks the catalog's.",
                 ) from error
             time.sleep(_BETWEEN_TRIES)
         else:
@@ -175,7 +172,7 @@ def _apply(db: Connection, step: Migration) -> None:
 
 
 def _take_whole(db: Connection, step: Migration) -> None:
-    """Takes the step whole or not at all."""
+    """Applies the step whole or not at all."""
     with db.transaction():
         db.execute("SELECT set_config('lock_timeout', %s, true)", [LONGEST_LOCK_WAIT])
         db.execute(_ours(step.text))
@@ -183,7 +180,7 @@ def _take_whole(db: Connection, step: Migration) -> None:
 
 
 def _take_by_statement(db: Connection, step: Migration) -> None:
-    """Takes each statement by itself; those that an attempt before has taken do nothing again."""
+    """Runs each statement by itself; those that an earlier attempt ran change nothing now."""
     for statement in step.statements:
         if found := _CONCURRENT_INDEX.match(statement):
             _drop_if_invalid(db, found[1])
@@ -192,7 +189,7 @@ def _take_by_statement(db: Connection, step: Migration) -> None:
 
 
 def _drop_if_invalid(db: Connection, index: str) -> None:
-    """Drops what is left of an index whose making was broken off: IF NOT EXISTS would keep it."""
+    """Drops the rest of an index whose creation was interrupted: IF NOT EXISTS would keep it."""
     (broken,) = db.execute(
         "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid",
         [index],
@@ -202,7 +199,7 @@ def _drop_if_invalid(db: Connection, index: str) -> None:
 
 
 def _make_ledger(db: Connection) -> None:
-    """The table of what was taken, whoever made it, as this version writes it."""
+    """Makes sure that the table of applied steps exists, as this version writes it."""
     db.execute(
         """
         CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -223,5 +220,5 @@ def _note(db: Connection, step: Migration) -> None:
 
 
 def _ours(text: str) -> LiteralString:
-    """A text that stands in this package, which the type checker can't see."""
+    """A text from this package, which the type checker can't know."""
     return cast("LiteralString", text)

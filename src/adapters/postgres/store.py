@@ -28,7 +28,8 @@ from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.sources import Sources
-from adapters.postgres.connection.errors import severed, told, translated
+from adapters.postgres.collections.tasks import Tasks
+from adapters.postgres.connection.errors import outage, severed, translated
 from adapters.postgres.connection.notifications import subscribe
 from adapters.postgres.connection.rows import Connection
 from adapters.postgres.connection.timeouts import as_before
@@ -39,9 +40,9 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.store import UnitOfWork
 
 MOST_CONNECTIONS: Final = 10
-"""Units that can be under way at once in one process; the next one waits."""
+"""Units that can be open at once in one process; the next one waits."""
 WAIT_FOR_CONNECTION: Final = 2.5
-"""Seconds for which it waits. With the two below it answers, or not, within five seconds."""
+"""Seconds that it waits. With the timeout below, every answer takes at most five seconds."""
 CONNECT_TIMEOUT: Final = 2
 
 MOST_SNAPSHOTS: Final = 4
@@ -57,34 +58,34 @@ CONNECTING: Final[Mapping[str, Any]] = {
     "application_name": "commerce",
     "client_encoding": "UTF8",
     "connect_timeout": CONNECT_TIMEOUT,
-    # A server that is cut off, not down, answers nothing at all: notice that within seconds. Work
-    # on a feed has more patience.
+    # A server that is cut off rather than down doesn't answer at all: notice that within seconds.
+    # Work on a feed waits longer.
     "tcp_user_timeout": 4_000,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 3,
 }
-"""How we connect, where the connection string doesn't say it otherwise."""
+"""Defaults for what the connection string doesn't specify."""
 
 SESSION: Final[Mapping[str, str]] = {
     "TimeZone": "UTC",
     "lock_timeout": "10s",
     "statement_timeout": "30s",
-    # A unit whose process was stopped gives back what it holds. COPY doesn't count as idle.
+    # A unit whose process was stopped releases its locks. COPY doesn't count as idle.
     "idle_in_transaction_session_timeout": "60s",
 }
-"""What holds in each session. Work on a feed takes as long as it takes, and lifts two of these."""
+"""Settings of each session. Work on a feed has no time limit, and lifts two of these."""
 
 
 class _Session(psycopg.Connection[TupleRow]):
-    """A connection that knows its name among all sessions there ever were."""
+    """A connection with a name that no other session ever has."""
 
     session_name: str = ""
 
 
 @frozen
 class Unit:
-    """Implements `ports.store.UnitOfWork`, which states what each collection promises."""
+    """Implements `ports.store.UnitOfWork`; the ports declare what each collection promises."""
 
     session: str
     partners: Partners
@@ -92,6 +93,7 @@ class Unit:
     keys: Keys
     feeds: Feeds
     jobs: Jobs
+    tasks: Tasks
     products: Products
     publications: Publications
     versions: Versions
@@ -114,6 +116,7 @@ class Unit:
             Keys(db),
             Feeds(db),
             Jobs(db),
+            Tasks(db),
             Products(db),
             Publications(db),
             Versions(db),
@@ -138,7 +141,7 @@ class PostgresStore:
         most_connections: int = MOST_CONNECTIONS,
         before_each: Callable[[], None] | None = None,
     ) -> None:
-        """Connects when first used, to a database that has been migrated; close it afterwards.
+        """Connects when first used, to a database that is migrated already; close it afterwards.
 
         `before_each`, for tests, is called before each statement.
         """
@@ -154,7 +157,7 @@ class PostgresStore:
             configure=partial(_configure, before_each=before_each),
             check=self._check_idle,
             timeout=WAIT_FOR_CONNECTION,
-            # What fails is tried again when somebody asks, not by a schedule that backs off.
+            # A failed connection is tried again on request, not on a schedule that backs off.
             reconnect_timeout=CONNECT_TIMEOUT,
         )
 
@@ -167,7 +170,7 @@ class PostgresStore:
         most_connections: int = MOST_CONNECTIONS,
         before_each: Callable[[], None] | None = None,
     ) -> Generator["PostgresStore"]:
-        """A store on that database, whose schema is brought up to date first."""
+        """A store on that database, after bringing its schema up to date."""
         with translated():
             migrate(_address(conninfo))
         store = cls(conninfo, most_connections=most_connections, before_each=before_each)
@@ -177,7 +180,7 @@ class PostgresStore:
             store.close()
 
     def close(self) -> None:
-        """Gives all connections back."""
+        """Closes all connections."""
         self._pool.close()
 
     @contextmanager
@@ -188,7 +191,7 @@ class PostgresStore:
 
     @contextmanager
     def read_only(self) -> Generator[UnitOfWork]:
-        """Each statement is a transaction of its own, which spares the round trips around it."""
+        """Each statement is its own transaction, which saves the round trips around it."""
         with self._connected() as db:
             yield Unit.on(db, db.session_name)
 
@@ -223,7 +226,7 @@ class PostgresStore:
             self.check()
             raise Unavailable(
                 f"All {self._pool.max_size} connections of this process to the database are busy.",
-                "Try again in a moment; if it goes on, run more processes.",
+                "Try again in a moment; if this continues, run more processes.",
             ) from error
         try:
             with as_before(db):
@@ -232,44 +235,44 @@ class PostgresStore:
             self._pool.putconn(db)
 
     def check(self) -> None:
-        """Connects anew, which asks a server for all it has to be able to do."""
+        """Opens a new connection, which tests everything that a server has to be able to do."""
         with translated(), psycopg.connect(self._conninfo, connect_timeout=CONNECT_TIMEOUT) as db:
             if db.info.parameter_status("in_hot_standby") == "on":
-                raise told("25006")
+                raise outage("25006")
 
     def connections(self) -> Mapping[str, int]:
-        """How many connections the pool may have, has, lends; and how many units wait for one."""
-        told = self._pool.get_stats()
-        size = told.get("pool_size", 0)
+        """The pool's limit, its open connections, those in use, and the units that wait for one."""
+        stats = self._pool.get_stats()
+        size = stats.get("pool_size", 0)
         return {
             "most": self._pool.max_size,
             "open": size,
-            "in_use": size - told.get("pool_available", 0),
-            "waiting": told.get("requests_waiting", 0),
+            "in_use": size - stats.get("pool_available", 0),
+            "waiting": stats.get("requests_waiting", 0),
         }
 
     def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
-        """Calls `wake` when a job was released, given back or finished; needs a connection more."""
+        """Calls `wake` when a job is released, given back or finished; uses one more connection."""
         return subscribe(self._conninfo, wake)
 
     def _check_idle(self, db: _Session) -> None:
-        """Refuses a connection whose server has gone while it lay in the pool.
+        """Refuses a connection whose server has gone while it was idle in the pool.
 
-        An idle connection has nothing to say, so a look at its socket tells, without a round trip.
+        An idle connection has nothing to read, so a look at its socket is enough: no round trip.
         """
         if select.select([db], [], [], 0)[0]:
-            self._pool.check()  # The others are of the same age.
+            self._pool.check()  # The others are as old.
             ConnectionPool.check_connection(db)
 
 
 def _address(conninfo: str) -> str:
-    """The connection string with what it leaves open filled in."""
-    said = conninfo_to_dict(conninfo)
-    return make_conninfo(conninfo, **{key: v for key, v in CONNECTING.items() if key not in said})
+    """The connection string, with our defaults for what it doesn't specify."""
+    given = conninfo_to_dict(conninfo)
+    return make_conninfo(conninfo, **{key: v for key, v in CONNECTING.items() if key not in given})
 
 
 def _watched(before_each: Callable[[], None]) -> type[psycopg.Cursor[Any]]:
-    """A cursor that calls this before each statement."""
+    """A cursor that calls a function before each statement."""
 
     class Watched(psycopg.Cursor[Any]):
         def execute(self, *arguments: Any, **named: Any) -> Self:  # noqa: ANN401 - as it takes them

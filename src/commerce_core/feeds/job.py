@@ -1,38 +1,36 @@
-"""Jobs: what is to be done with a feed, how far it is, and what became of every record.
+"""Jobs: what is to be done with a feed, how far it is, and what happened to every record.
 
     queued <─> running ──> completed | failed | held
        └─────> cancelled              approved: queued again <──┘──> rejected: cancelled
 
-A worker claims a released job under a lease. Each claim is an attempt with a number, and whatever a
-run commits checks that number in the same transaction: a run that was taken over commits nothing.
+A worker claims a released job under a lease; `work.attempt` describes claims, leases and attempts.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar, Final, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from commerce_core.base.errors import Conflict
 from commerce_core.feeds.summary import Outcome, Summary
+from commerce_core.work.attempt import (
+    MOST_CRASHED_ATTEMPTS,
+    MOST_DISCONNECTED_ATTEMPTS,
+    Progress,
+)
 
-MOST_CRASHED_ATTEMPTS: Final = 3
-"""After so many attempts that ended without a word a feed is set aside."""
-MOST_DISCONNECTED_ATTEMPTS: Final = 5
-"""After so many attempts under which the store fell over, too."""
-LEASE: Final = timedelta(seconds=30)
-"""How long a claim holds without being renewed, by the store's clock."""
 _MOMENT: Final = 0.001
-"""Seconds; in less nothing is said to have gone on."""
+"""Seconds; the shortest time over which a pace is computed."""
 MOST_PROBLEMS_KEPT: Final = 1_000
-"""Problems of one job that can be listed; all of them are counted."""
+"""How many problems of one job can be listed; all are counted."""
 FeedJobKind = Literal["ingest", "validate", "plan"]
-"""What can be done with a feed that was received."""
+"""What can be done with a received feed."""
 JobKind = Literal["ingest", "validate", "plan", "revert"]
 JobStatus = Literal["queued", "running", "completed", "failed", "held", "cancelled"]
 FINISHED: Final = ("completed", "failed", "held", "cancelled")
 LONGEST_NOTE: Final = 1_000
 Without = Literal["removals"]
-"""What an approval may leave out."""
+"""What an approval can leave out."""
 
 
 @frozen
@@ -47,20 +45,10 @@ class Decision:
 
 
 @frozen
-class Progress:
-    """How far a run is: its stage, the bytes and records read so far."""
-
-    stage: str = "queued"
-    bytes_read: int = 0
-    bytes_total: int = 0
-    records: int = 0
-
-
-@frozen
 class Pace:
     """How fast a run goes: records a second so far, and seconds until it has read everything.
 
-    Both are None where that can't be told: before it has begun, and once all has been read.
+    Both are None if unknown: before it has begun, and once everything has been read.
     """
 
     records_per_second: int | None = None
@@ -77,11 +65,11 @@ class JobError:
 
 @frozen
 class Job:
-    """What is to be done with a feed. A finished job never runs again.
+    """What is to be done with a feed. A finished job never runs again, unless it was held.
 
     `attempts` counts its claims, `crashed_attempts` the ones that were neither finished nor given
-    back, `disconnected_attempts` those that lost the store or the connection to it. `decision` is
-    the one taken when it was held.
+    back, `disconnected_attempts` the ones that lost the store or the connection to it. `decision`
+    was made when it was held.
     """
 
     job_id: str
@@ -97,40 +85,40 @@ class Job:
     disconnected_attempts: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    progress: Progress = Progress()
+    progress: Progress = field(factory=Progress)
     summary: Summary | None = None
     error: JobError | None = None
     decision: Decision | None = None
 
     @property
     def reports(self) -> str:
-        """Where the reports of its attempts lie among the files."""
+        """The key, among the files, under which the reports of its attempts are."""
         return f"reports/{self.partner_id}/{self.job_id}"
 
     @property
     def report_key(self) -> str:
-        """Where the report of this attempt lies, if there is one."""
+        """The key of the report of this attempt, if there is one."""
         return f"{self.reports}/{self.attempts}"
 
     @property
     def why_set_aside(self) -> str | None:
-        """Why no further attempt at it is made, if so."""
+        """Why the feed is quarantined; None if the job may be attempted."""
         if self.crashed_attempts >= MOST_CRASHED_ATTEMPTS:
-            return f"{self.crashed_attempts} attempts ended without a word; the feed is set aside."
+            return f"{self.crashed_attempts} attempts crashed; the feed is set aside."
         if self.disconnected_attempts >= MOST_DISCONNECTED_ATTEMPTS:
             return (
-                f"In {self.disconnected_attempts} attempts the database fell over or was cut off; "
+                f"In {self.disconnected_attempts} attempts the database crashed or was cut off; "
                 "the feed is set aside."
             )
         return None
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing will happen to it any more, or not before somebody decides."""
+        """Whether nothing more will happen to it, or only after a person has decided."""
         return self.status in FINISHED
 
     def leaves_out(self, what: Without) -> bool:
-        """Whether it was approved without that."""
+        """Whether its approval leaves that out."""
         return self.decision is not None and what in self.decision.without
 
     def pace(self, now: datetime) -> Pace:
@@ -143,35 +131,35 @@ class Job:
         return Pace(int(done.records / gone), round(left, 1) if left > 0 else None)
 
     def release(self) -> "Job":
-        """Ready for a worker; a running job stays as it is. Conflict if it is finished."""
+        """Ready for a worker; a running job is unchanged. Conflict if it is finished."""
         self._check_unfinished("run")
         return evolve(self, released=True)
 
     def cancel(self, at: datetime) -> "Job":
-        """Cancelled, if it hasn't begun; Conflict otherwise."""
+        """Cancelled; Conflict if it has begun."""
         self._check_unfinished("be cancelled")
         if self.status == "running":
             raise Conflict(
-                f"Job {self.job_id} is running and can't be cancelled any more.",
-                "Wait for its end.",
+                f"Job {self.job_id} is running and can no longer be cancelled.",
+                "Wait until it has ended.",
                 code="job_running",
             )
         return evolve(self, status="cancelled", finished_at=at)
 
     def complete(self, at: datetime, summary: Summary, outcome: Outcome) -> "Job":
-        """Done, with what became of every record."""
+        """Completed, with what happened to every record."""
         return self._finish("completed", at, summary=summary, outcome=outcome)
 
     def fail(self, at: datetime, error: JobError, summary: Summary | None = None) -> "Job":
-        """Failed as a whole: no record of its feed landed."""
+        """Failed as a whole: no record of its feed was applied."""
         return self._finish("failed", at, error=error, summary=summary)
 
     def hold(self, at: datetime, summary: Summary) -> "Job":
-        """Held, with what would become of every record; no decision covers it."""
+        """Held, with what would happen to every record; no decision covers it."""
         return self._finish("held", at, summary=summary, decision=None)
 
     def decided(self, decision: Decision) -> "Job":
-        """Approved, and ready to be claimed once more; or rejected, and so cancelled.
+        """Approved, and ready to be claimed again; or rejected, and so cancelled.
 
         Conflict `feed_not_held` if it isn't held.
         """
@@ -191,7 +179,7 @@ class Job:
     def _check_unfinished(self, verb: str) -> None:
         if self.status == "held":
             raise Conflict(
-                f"Job {self.job_id} is held; it can't {verb} before somebody decides.",
+                f"Job {self.job_id} is held; it can't {verb} before a person decides.",
                 f"Look at its plan, and approve or reject feed {self.feed_id}.",
                 code="job_held",
             )
@@ -206,7 +194,7 @@ class Job:
 
 @frozen
 class Backlog:
-    """The released jobs that wait for a worker: how many, and when the oldest was made."""
+    """The released jobs that wait for a worker: how many, and when the oldest was created."""
 
     waiting: int
     oldest: datetime | None

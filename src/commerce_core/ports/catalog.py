@@ -190,3 +190,37 @@ class FeedProducts(Listing[str, Product], Protocol):
     Each product that the feed created, updated or restored, as it wrote it last, in the order of
     the stream; whatever later feeds do, they stay.
     """
+
+
+class CatalogUnit(Protocol):
+    """The part of a unit of work that knows the catalog, as it is and as it was."""
+
+    @property
+    def products(self) -> Products:
+        """The catalog."""
+        ...
+
+    @property
+    def publications(self) -> Publications:
+        """What changed the catalog, by number."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """What products were, and how they changed."""
+        ...
+
+    @property
+    def past_products(self) -> PastProducts:
+        """The catalog as it was."""
+        ...
+
+    @property
+    def reverts(self) -> Reverts:
+        """Undoing what feeds wrote."""
+        ...
+
+    @property
+    def feed_products(self) -> FeedProducts:
+        """What feeds wrote."""
+        ...

@@ -1,4 +1,4 @@
-"""Ports: feeds and jobs, and the queue of jobs."""
+"""Ports: feeds, and the jobs that work on them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -7,9 +7,10 @@ from typing import Protocol
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.feed import Feed, FeedQuery
-from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.listing import Listing
+from commerce_core.ports.work import Leased
 from commerce_core.schema.problems import Problem
 
 
@@ -29,7 +30,7 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         ...
 
     def supersede(self, feed_ids: Iterable[str]) -> None:
-        """Those of these feeds that were never applied are superseded."""
+        """Marks these feeds as superseded, except those that were applied."""
         ...
 
     def newer(self, source_id: str, snapshot_at: datetime, limit: int) -> Sequence[Feed]:
@@ -40,12 +41,12 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         ...
 
     def last_full(self, source_id: str) -> Feed | None:
-        """The source's applied full feed whose snapshot is newest, of several the last received."""
+        """The source's applied full feed with the newest snapshot; the last received on a tie."""
         ...
 
 
-class Jobs(Listing[JobQuery, Job], Protocol):
-    """Jobs, newest first, and the queue they make. Leases run by the store's own clock."""
+class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
+    """Jobs, newest first, and the queue that they form. Leases run by the store's own clock."""
 
     def add(self, job: Job) -> None:
         """Keeps a new job."""
@@ -56,7 +57,7 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ...
 
     def lock(self, job_id: str) -> Job:
-        """The job, which nobody else changes until this unit ends; NotFound if there is none."""
+        """The job, locked against other changes until this unit ends; NotFound if there is none."""
         ...
 
     def put(self, job: Job) -> None:
@@ -64,18 +65,17 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ...
 
     def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
-        """The next job to run (or this one, released or not): running now, its attempts one higher.
+        """The next job to run (or this one, released or not): running now, with one more attempt.
 
-        That is the oldest released one whose partner has no other job running, or one whose lease
-        ran out. The latter counts as a crashed attempt, or as a disconnected one if the store was
-        down when the lease ran out; the former run's session is ended first. Of the jobs with
-        disconnected attempts only one runs at a time, so none is blamed for another. None where
-        there is nothing to claim.
+        That is the oldest job that is released or whose lease expired, and whose partner has no
+        other job running. `at` is when the attempt starts. Of the jobs with disconnected attempts
+        only one runs at a time, so that none is blamed for another. None if there is nothing to
+        claim.
         """
         ...
 
     def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
-        """Cancels those of these jobs that are still queued; gives the ids of their feeds."""
+        """Cancels these jobs if they are still queued; returns the feed ids of the cancelled."""
         ...
 
     def under_way(self, source_id: str) -> Sequence[UnderWay]:
@@ -83,32 +83,15 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ...
 
     def backlog(self) -> Backlog:
-        """What waits for a worker, those whose pause isn't over among them."""
-        ...
-
-    def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
-        """Ends this attempt, and its session, undone; the job is queued and released again.
-
-        It isn't claimed before that pause is over. That counts as no crashed attempt, but as a
-        disconnected one if it was that. RunLost if this attempt was taken over, or has finished.
-        """
-        ...
-
-    def renew(
-        self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
-    ) -> None:
-        """Extends this attempt's lease and shows its progress; RunLost if it was taken over.
-
-        `session` names the one that now works on it; an empty one says that none does any more.
-        """
+        """What waits for a worker, including jobs whose pause isn't over."""
         ...
 
     def finish(self, job: Job) -> None:
-        """Replaces the running job by its finished self; RunLost if this attempt was taken over."""
+        """Keeps the job as finished; RunLost if this attempt was taken over, or has finished."""
         ...
 
     def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
-        """Keeps what a job would do, in the place of what was kept of it before."""
+        """Keeps what a job would do, instead of what was kept of it before."""
         ...
 
     def plan(self, job_id: str) -> SavedPlan | None:
@@ -120,7 +103,7 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ...
 
     def forget_problems(self, job_id: str) -> None:
-        """Forgets the kept problems of a job, which is about to run once more."""
+        """Deletes the kept problems of a job that is about to run once more."""
         ...
 
     def count_problems(self, job_id: str) -> int:
@@ -128,5 +111,19 @@ class Jobs(Listing[JobQuery, Job], Protocol):
         ...
 
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
-        """The job's kept problems by line, those of one line in the order they were added."""
+        """The job's kept problems by line; on one line, in the order in which they were added."""
+        ...
+
+
+class FeedsUnit(Protocol):
+    """The part of a unit of work that knows feeds and their jobs."""
+
+    @property
+    def feeds(self) -> Feeds:
+        """Files received."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is done with them, and the queue of it."""
         ...

@@ -1,4 +1,4 @@
-"""A collection that can be listed page by page."""
+"""Port: a collection that can be listed page by page."""
 
 from typing import Protocol, TypeVar
 
@@ -9,12 +9,12 @@ T = TypeVar("T")
 
 
 class Listing(Protocol[Q_contra, T]):
-    """A collection that can be walked by key, and counted."""
+    """A collection that can be paged through in its order, and counted."""
 
     def page(self, query: Q_contra, after: Position | None, limit: int) -> Page[T]:
         """At most `limit` items that fit the query, in its order, beginning after that position.
 
-        Malformed `bad_cursor` where the list is sorted by numbers and the position has none.
+        Malformed `bad_cursor` if the list is sorted by numbers and the position has none.
         """
         ...
 

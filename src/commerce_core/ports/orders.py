@@ -21,7 +21,7 @@ class Orders(Listing[OrderQuery, Order], Protocol):
         ...
 
     def lock(self, order_id: str) -> Order:
-        """The order, which nobody else changes until this unit ends; NotFound if there is none."""
+        """The order, locked against other changes until this unit ends; NotFound if none exists."""
         ...
 
     def put(self, order: Order) -> None:
@@ -33,13 +33,27 @@ class Sales(Protocol):
     """The ledger of sales."""
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
-        """Keeps entries for good."""
+        """Keeps entries, which are never changed or deleted."""
         ...
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
-        """The figures exactly as `ledger.fold` gives them."""
+        """The figures, exactly as `ledger.fold` returns them."""
         ...
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
-        """When the first entry happened; of that partner, where one is given."""
+        """When the first entry happened, of that partner if one is given; None without entries."""
+        ...
+
+
+class OrdersUnit(Protocol):
+    """The part of a unit of work that knows orders and their ledger."""
+
+    @property
+    def orders(self) -> Orders:
+        """What was bought."""
+        ...
+
+    @property
+    def sales(self) -> Sales:
+        """The ledger of it."""
         ...

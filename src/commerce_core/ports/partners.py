@@ -11,7 +11,7 @@ from commerce_core.profiles.profile import SavedProfile
 
 
 class Partners(Listing[str | None, Partner], Protocol):
-    """Partners, by id ascending; the query is the only partner to see, or None for all."""
+    """Partners, by id ascending; the query names the only partner to see, or is None for all."""
 
     def add(self, partner: Partner) -> None:
         """Keeps a new partner. Conflict `partner_name_taken` if the name, case folded, is taken."""
@@ -26,7 +26,7 @@ class Partners(Listing[str | None, Partner], Protocol):
         ...
 
     def find(self, partner_name: str) -> Partner | None:
-        """The partner of that name, without regard to case."""
+        """The partner with that name, ignoring case."""
         ...
 
     def names(self, partner_ids: Iterable[str]) -> Mapping[str, str]:
@@ -35,7 +35,7 @@ class Partners(Listing[str | None, Partner], Protocol):
 
 
 class Sources(Listing[str | None, Source], Protocol):
-    """Sources, by id ascending; the query is the only partner whose to see, or None for all."""
+    """Sources, by id ascending; the query names the only partner to show, or is None for all."""
 
     def add(self, source: Source) -> None:
         """Keeps a new source. Conflict `source_name_taken` if the partner has one of that name."""
@@ -46,15 +46,15 @@ class Sources(Listing[str | None, Source], Protocol):
         ...
 
     def lock_shared(self, source_id: str) -> Source:
-        """The source, which nobody removes until this unit ends; NotFound if there is none."""
+        """The source, which can't be removed until this unit ends; NotFound if there is none."""
         ...
 
     def lock(self, source_id: str) -> Source:
-        """The source, which nobody else holds or changes until this unit ends; or NotFound."""
+        """The source, locked against all others until this unit ends; NotFound if there is none."""
         ...
 
     def remove(self, source_id: str) -> None:
-        """Forgets a source; NotFound if there is none. Its feeds and profiles stay."""
+        """Deletes a source; NotFound if there is none. Its feeds and profiles stay."""
         ...
 
     def get(self, source_id: str) -> Source:
@@ -62,7 +62,7 @@ class Sources(Listing[str | None, Source], Protocol):
         ...
 
     def find(self, partner_id: str, source_name: str) -> Source | None:
-        """The partner's source of that name."""
+        """The partner's source with that name."""
         ...
 
     def of(self, partner_id: str) -> Sequence[Source]:
@@ -79,7 +79,7 @@ class Sources(Listing[str | None, Source], Protocol):
 
 
 class Keys(Listing[str | None, ApiKey], Protocol):
-    """API keys, newest first; the query is the only partner whose keys to see, or None for all."""
+    """API keys, newest first; the query names the only partner to show, or is None for all."""
 
     def add(self, key: ApiKey) -> None:
         """Keeps a new key."""
@@ -95,4 +95,23 @@ class Keys(Listing[str | None, ApiKey], Protocol):
 
     def find(self, digest: bytes) -> ApiKey | None:
         """The key with this digest, revoked or not."""
+        ...
+
+
+class PartnersUnit(Protocol):
+    """The part of a unit of work that knows partners, their sources and keys."""
+
+    @property
+    def partners(self) -> Partners:
+        """Who sends feeds."""
+        ...
+
+    @property
+    def sources(self) -> Sources:
+        """Partners' standing feeds, and the profiles that read them."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """API keys."""
         ...

@@ -1,16 +1,20 @@
-"""What the core needs from outside: a store, a place for files, a way to keep a lease.
+"""The store: what the core needs to keep its state, in units of work.
 
-    Store.begin() ──> UnitOfWork ──> partners · sources · keys · feeds · jobs · products
-                                     publications · versions · past_products · feed_products
-                                     reverts · orders · sales · events · audit · idempotency
-    Files             the raw bytes of every feed and the reports to mend, never changed
-    KeepLease         keeps a job's lease while it runs, in units of its own
-    Clock, Entropy    functions, since the core has neither a clock nor dice of its own
+    Store.begin() ──> UnitOfWork ──> partners · sources · keys            PartnersUnit
+                                     feeds · jobs                         FeedsUnit
+                                     tasks                                WorkUnit
+                                     products · publications · versions   CatalogUnit
+                                     past_products · feed_products · reverts
+                                     orders · sales                       OrdersUnit
+                                     events · audit · idempotency         ActivityUnit
+    Files             the raw bytes of every feed and the reports of rejected records
+    FeedEngine        reads feeds
+    KeepLease         keeps the lease of work while it runs, in units of its own
+    Clock, Entropy    functions, since the core has no clock and no randomness of its own
 
-Everything inside one `with store.begin()` happens or none of it does. Whoever adds a storage writes
-these methods and lets the contract suite (`tests/contracts`) judge them; `adapters.memory` is the
-shortest example. Each method may raise Unavailable; other errors stand in its docstring. What reads
-feeds is a port as well, `engine.FeedEngine`.
+Everything inside one `with store.begin()` happens or none of it does. To add a storage, write these
+methods and run the contract suite (`tests/contracts`) against them; `adapters.memory` is the
+shortest example. Each method may raise Unavailable; its docstring names the other errors.
 """
 
 from collections.abc import Callable
@@ -19,106 +23,25 @@ from typing import Protocol
 
 from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
-from commerce_core.ports.activity import Audit, Events, Idempotency
-from commerce_core.ports.catalog import (
-    FeedProducts,
-    PastProducts,
-    Products,
-    Publications,
-    Reverts,
-    Versions,
-)
-from commerce_core.ports.feeds import Feeds, Jobs
-from commerce_core.ports.orders import Orders, Sales
-from commerce_core.ports.partners import Keys, Partners, Sources
+from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.catalog import CatalogUnit
+from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.orders import OrdersUnit
+from commerce_core.ports.partners import PartnersUnit
+from commerce_core.ports.work import WorkUnit
 
 
-class UnitOfWork(Protocol):
-    """One transaction: its collections see each other's writes, and others see all or nothing."""
+class UnitOfWork(
+    PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, WorkUnit, Protocol
+):
+    """One transaction: its collections see each other's writes, and others see all or nothing.
+
+    A function that touches some collections only takes the part that has them.
+    """
 
     @property
     def session(self) -> str:
         """Names the connection of this unit, so that a takeover can end it."""
-        ...
-
-    @property
-    def partners(self) -> Partners:
-        """Who sends feeds."""
-        ...
-
-    @property
-    def sources(self) -> Sources:
-        """What they send them from, and how those are read."""
-        ...
-
-    @property
-    def keys(self) -> Keys:
-        """API keys."""
-        ...
-
-    @property
-    def feeds(self) -> Feeds:
-        """Files received."""
-        ...
-
-    @property
-    def jobs(self) -> Jobs:
-        """What is done with them, and the queue of it."""
-        ...
-
-    @property
-    def products(self) -> Products:
-        """The catalog."""
-        ...
-
-    @property
-    def publications(self) -> Publications:
-        """What changed the catalog, by number."""
-        ...
-
-    @property
-    def versions(self) -> Versions:
-        """What products were, and how they changed."""
-        ...
-
-    @property
-    def past_products(self) -> PastProducts:
-        """The catalog as it was."""
-        ...
-
-    @property
-    def reverts(self) -> Reverts:
-        """Undoing what feeds wrote."""
-        ...
-
-    @property
-    def feed_products(self) -> FeedProducts:
-        """What feeds wrote."""
-        ...
-
-    @property
-    def orders(self) -> Orders:
-        """What was bought."""
-        ...
-
-    @property
-    def sales(self) -> Sales:
-        """The ledger of it."""
-        ...
-
-    @property
-    def events(self) -> Events:
-        """What is announced."""
-        ...
-
-    @property
-    def audit(self) -> Audit:
-        """Who did what."""
-        ...
-
-    @property
-    def idempotency(self) -> Idempotency:
-        """What was answered under which key."""
         ...
 
 
@@ -130,7 +53,7 @@ class Store(Protocol):
         ...
 
     def read_only(self) -> AbstractContextManager[UnitOfWork]:
-        """A unit in which nothing is written or locked, so that nothing has to end it."""
+        """A unit in which nothing is written or locked, so there is nothing to commit."""
         ...
 
     def snapshot(self, query: ProductQuery) -> AbstractContextManager[Snapshot]:
@@ -148,7 +71,6 @@ class Store(Protocol):
     def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls `wake`, from any thread, when there may be a job to claim, while the context lasts.
 
-        It is a hint: it may come late, for nothing or not at all, so whoever listens looks by
-        himself now and then.
+        Best effort: notifications may be late, spurious or lost, so callers must also poll.
         """
         ...

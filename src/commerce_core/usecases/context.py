@@ -1,4 +1,4 @@
-"""What every use case stands on: the outside world, who asks, and what that one may see."""
+"""What every use case is given: the outside world, who is asking, and what they may see."""
 
 import hashlib
 import json
@@ -24,18 +24,21 @@ from commerce_core.base.paging import (
     write_cursor,
 )
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import LEASE
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import OPERATOR, Principal
 from commerce_core.partners.partner import Partner
+from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.files import Files
 from commerce_core.ports.listing import Listing
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.runtime import Clock, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.work.attempt import LEASE
 
 MOST_UPLOAD_BYTES: Final = 5 * 1024**3
-"""How large a raw file may be, where a setting says nothing else."""
+"""How large a raw file may be by default."""
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 T = TypeVar("T")
@@ -43,7 +46,7 @@ Q = TypeVar("Q")
 
 
 class _OfPartner(AttrsInstance, Protocol):
-    """A query that can be for one partner alone."""
+    """A query that can be limited to one partner."""
 
     @property
     def partner_id(self) -> str | None: ...
@@ -56,7 +59,7 @@ W = TypeVar("W", bound=_OfPartner)
 class IdempotencyKey:
     """A key under which a request has one effect, however often it is sent.
 
-    `replayed` tells afterwards whether the answer is the one kept from the first time.
+    Afterwards, `replayed` is whether the answer is the one kept from the first time.
     """
 
     text: str
@@ -65,7 +68,7 @@ class IdempotencyKey:
 
 @frozen
 class Listed(Generic[T]):
-    """A page of a list as clients see it: `next_cursor` is None at its end."""
+    """A page of a list as clients see it; `next_cursor` is None at the end."""
 
     items: tuple[T, ...]
     next_cursor: str | None
@@ -74,11 +77,11 @@ class Listed(Generic[T]):
 
 @frozen
 class Context:
-    """A store, files, a clock, dice, a way to keep leases; and the principal who asks.
+    """A store, files, a clock, randomness, a way to keep leases; and the principal who asks.
 
-    What belongs to somebody else doesn't exist for a principal that is a partner. `scratch` makes
-    an empty store for what nobody keeps; without it nothing can be replayed. `history_kept` is for
-    how long versions are kept once they were replaced; None is for ever.
+    For a principal that is a partner, what belongs to others doesn't exist. `scratch` makes an
+    empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
+    are kept once they were superseded; None means forever.
     """
 
     store: Store
@@ -95,11 +98,11 @@ class Context:
     history_kept: timedelta | None = None
 
     def acting_as(self, principal: Principal) -> "Context":
-        """The same outside world, seen by somebody else."""
+        """The same outside world, seen by another principal."""
         return evolve(self, principal=principal)
 
     def opened(self, file: str | BinaryIO) -> AbstractContextManager[BinaryIO]:
-        """A file given by its path or as a stream, as a stream; a stream stays open afterwards."""
+        """A file, given by its path or as a stream, as a stream; the latter stays open."""
         return self.open_path(file) if isinstance(file, str) else nullcontext(file)
 
     def mint(self, kind: Kind) -> str:
@@ -112,7 +115,7 @@ class Context:
 
     def note(
         self,
-        unit: UnitOfWork,
+        unit: ActivityUnit,
         action: Action,
         *subjects: str,
         partner_id: str | None = None,
@@ -120,7 +123,7 @@ class Context:
         before: AttrsInstance | None = None,
         after: AttrsInstance | None = None,
     ) -> None:
-        """Notes in the audit what this principal does, and how the thing differs from before."""
+        """Records in the audit log what this principal does, and how the thing changes."""
         one, other = difference(before, after)
         entry = AuditEntry(
             self.mint("aud"), self.clock(), self.principal.name, action, partner_id, subjects,
@@ -129,12 +132,12 @@ class Context:
         unit.audit.add(entry)
 
     def check_visible(self, noun: str, id_: str, partner_id: str | None) -> None:
-        """NotFound if the thing belongs to somebody whom this principal doesn't see."""
+        """NotFound if the thing belongs to a partner that this principal may not see."""
         if not self.principal.may_see(partner_id):
             raise NotFound(f"There is no {noun} {id_}.")
 
-    def partner(self, unit: UnitOfWork, name_or_id: str) -> Partner:
-        """The partner of that id or name; NotFound if there is none to see."""
+    def partner(self, unit: PartnersUnit, name_or_id: str) -> Partner:
+        """The partner with that id or name; NotFound if there is none to see."""
         if looks_like("ptn", name_or_id):
             partner = unit.partners.get(parse("ptn", name_or_id))
         else:
@@ -145,23 +148,23 @@ class Context:
         self.check_visible("partner", partner.partner_id, partner.partner_id)
         return partner
 
-    def partner_filter(self, unit: UnitOfWork, name_or_id: str | None) -> str | None:
+    def partner_filter(self, unit: PartnersUnit, name_or_id: str | None) -> str | None:
         """The partner to filter by: the one named, else the principal's own, else None for all."""
         if name_or_id is not None:
             return self.partner(unit, name_or_id).partner_id
         return self.principal.partner_id
 
     def own(self, query: W, partner: str | None) -> W:
-        """The query for what this principal may see, of the partner named where one is."""
+        """The query, limited to what this principal may see, and to a partner if one is named."""
         with self.store.read_only() as unit:
             return self.own_in(unit, query, partner)
 
-    def own_in(self, unit: UnitOfWork, query: W, partner: str | None) -> W:
-        """The same within a unit that is under way."""
+    def own_in(self, unit: PartnersUnit, query: W, partner: str | None) -> W:
+        """The same within an open unit."""
         named = query.partner_id if partner is None else partner
         return evolve(query, partner_id=self.partner_filter(unit, named))
 
-    def feed(self, unit: UnitOfWork, feed_id: str) -> Feed:
+    def feed(self, unit: FeedsUnit, feed_id: str) -> Feed:
         """The feed; NotFound if there is none to see."""
         feed = unit.feeds.get(parse("feed", feed_id))
         self.check_visible("feed", feed_id, feed.partner_id)
@@ -192,7 +195,7 @@ class Context:
 
     def once(
         self,
-        unit: UnitOfWork,
+        unit: ActivityUnit,
         key: IdempotencyKey | str | None,
         request: Sequence[object],
         make: Callable[[], T],
@@ -200,9 +203,9 @@ class Context:
         *,
         answer: type[T],
     ) -> T:
-        """Makes something, or answers what was made when the same request came under the same key.
+        """Makes something, or returns what was made when the same request came with the same key.
 
-        `keep` gives what to keep of the answer. Conflict if the key came with another request.
+        `keep` returns what to keep of the answer. Conflict if the key came with another request.
         """
         if key is None:
             return make()

@@ -51,7 +51,7 @@ from commerce_core.history.versions import (
 )
 from commerce_core.ingestion.replay import Replay, Replaying
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.ports.store import UnitOfWork
+from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.schema.fields import Value
 from commerce_core.usecases.context import Context, Listed
 
@@ -146,7 +146,7 @@ class History:
             if after is None or len(found) >= MOST_VERSIONS or (since and oldest <= since):
                 return found[::-1]
 
-    def _product(self, unit: UnitOfWork, product_id: str) -> Product:
+    def _product(self, unit: CatalogUnit, product_id: str) -> Product:
         product = unit.products.get(parse("prod", product_id))
         self._context.check_visible("product", product_id, product.partner_id)
         return product

@@ -21,6 +21,8 @@ from commerce_core.base.paging import (
 )
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import FeedJobKind, Job, JobQuery
+from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -31,7 +33,7 @@ _ANY_JOB: Final = JobQuery()
 
 @frozen
 class Jobs:
-    """What is done with feeds: jobs, their progress, their problems and their reports."""
+    """What is done with feeds: jobs, their progress, problems and reports."""
 
     _context: Context
 
@@ -45,7 +47,7 @@ class Jobs:
     ) -> Job:
         """A new job for a feed that has been received.
 
-        Conflict while it has one unfinished; a held feed is approved or rejected, not run anew.
+        Conflict while it has one unfinished; a held feed is approved or rejected instead.
         """
         with self._context.store.begin() as unit:
             feed = self._context.feed(unit, feed_id)
@@ -65,7 +67,7 @@ class Jobs:
         return new_job(self._context, unit, feed, kind, run=run)
 
     def get(self, job_id: str) -> Job:
-        """The job as it now stands."""
+        """The job as it is now."""
         with self._context.store.begin() as unit:
             job = unit.jobs.get(parse("job", job_id))
         self._context.check_visible("job", job_id, job.partner_id)
@@ -90,7 +92,7 @@ class Jobs:
             return self._context.listed(unit.jobs, query, cursor, limit, count=count)
 
     def release(self, job_id: str) -> Job:
-        """Hands a queued job to the workers; a running one goes on. Conflict if it is finished."""
+        """Releases a queued job to workers; a running one goes on. Conflict if it is finished."""
         return self._change(job_id, Job.release)
 
     def cancel(self, job_id: str) -> Job:
@@ -113,7 +115,7 @@ class Jobs:
     def run(self, job_id: str) -> Job:
         """Runs a queued job here and now, and returns it finished; Conflict if it can't be run.
 
-        It ends as cancelled where a newer full feed of its source waits to be read instead.
+        It ends as cancelled if a newer full feed of its source waits to be read instead.
         """
         self.get(job_id).release()
         with self._context.store.begin() as unit:
@@ -123,7 +125,7 @@ class Jobs:
         return job if job.is_finished else Queue(self._context).execute(job)
 
     def _busy(self, job_id: str) -> Conflict:
-        """Why a job can't be run just now: it is running, or another one of its partner is."""
+        """Why a job can't run now: it is running, or another job of its partner is."""
         if self.get(job_id).status == "queued":
             detail = f"Job {job_id} waits: another feed has to be read first."
         else:
@@ -148,7 +150,7 @@ class Jobs:
         *,
         count: bool = False,
     ) -> Listed[Problem]:
-        """A page of a job's problems, by line; the count is of those that can be listed."""
+        """A page of a job's problems, by line; `count` counts the ones that can be listed."""
         job = self.get(job_id)
         query = ("problems", job.job_id)
         with self._context.store.begin() as unit:
@@ -157,10 +159,10 @@ class Jobs:
         return Listed(page.items, write_cursor(query, page.after), total)
 
     def report(self, job_id: str) -> AbstractContextManager[BinaryIO]:
-        """The rejected records of a job as a file to mend and to send again.
+        """The rejected records of a job, as a file to correct and send again.
 
-        It has the partner's own columns, and in front of them what is wrong with each record.
-        NotFound `no_report` if there is none; it says why.
+        It has the partner's own columns, preceded by what is wrong with each record. NotFound
+        `no_report`, with the reason, if there is none.
         """
         job = self.get(job_id)
         if job.summary is None or not job.summary.report_records:
@@ -168,8 +170,8 @@ class Jobs:
         return self._context.files.open(job.report_key)
 
 
-def new_job(context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
-    """A queued job for a feed, which starts by itself if `run`."""
+def new_job(context: Context, unit: FeedsUnit, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
+    """A queued job for a feed, released to the workers if `run`."""
     job = Job(
         job_id=context.mint("job"),
         feed_id=feed.feed_id,
@@ -183,8 +185,8 @@ def new_job(context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *
     return job
 
 
-def check_source(unit: UnitOfWork, feed: Feed) -> None:
-    """Conflict if the feed's source was removed: then nobody can own what it would publish."""
+def check_source(unit: PartnersUnit, feed: Feed) -> None:
+    """Conflict if the feed's source was removed: then no source can own what it would publish."""
     try:
         unit.sources.lock_shared(feed.source_id)
     except NotFound as error:
@@ -195,7 +197,7 @@ def check_source(unit: UnitOfWork, feed: Feed) -> None:
         ) from error
 
 
-def check_idle(unit: UnitOfWork, feed: Feed) -> None:
+def check_idle(unit: FeedsUnit, feed: Feed) -> None:
     """Conflict while the feed has a job that is not finished."""
     latest = unit.jobs.lock(feed.latest_job.job_id) if feed.latest_job else None
     if latest is not None and not latest.is_finished:
@@ -213,7 +215,7 @@ def _why_no_report(job: Job) -> str:
         )
     if job.summary is None:
         why = job.error.message if job.error else f"It is {job.status}."
-        return f"Job {job.job_id} came to no record, so there is none to mend. {why}"
+        return f"Job {job.job_id} came to no record, so there is none to correct. {why}"
     if not job.summary.rejected:
-        return f"Job {job.job_id} rejected no record, so there is none to mend."
-    return f"No report was kept of job {job.job_id}; run its feed again to have one."
+        return f"Job {job.job_id} rejected no record, so there is none to correct."
+    return f"No report of job {job.job_id} was kept; run its feed again to get one."

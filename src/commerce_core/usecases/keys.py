@@ -10,7 +10,8 @@ from commerce_core.base.errors import NotFound, Unauthenticated
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.partners.access import ApiKey, Principal, checked_scopes, digest_of, new_secret
-from commerce_core.ports.store import UnitOfWork
+from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
 _NO_KEY: Final = "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`."
@@ -104,12 +105,14 @@ class Keys:
                 return revoked
             return key
 
-    def _note(self, unit: UnitOfWork, action: Action, before: ApiKey | None, after: ApiKey) -> None:
+    def _note(
+        self, unit: ActivityUnit, action: Action, before: ApiKey | None, after: ApiKey
+    ) -> None:
         self._context.note(
             unit, action, after.key_id, partner_id=after.partner_id, before=before, after=after
         )
 
-    def _key(self, unit: UnitOfWork, key_id: str) -> ApiKey:
+    def _key(self, unit: PartnersUnit, key_id: str) -> ApiKey:
         key = unit.keys.get(parse("key", key_id))
         if not self._context.principal.may_see(key.partner_id):
             raise NotFound(f"There is no key {key_id}.")

@@ -20,6 +20,7 @@ from commerce_core.orders.order import (
     judge_items,
     new_order,
 )
+from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
@@ -82,7 +83,7 @@ class Orders:
         unit.events.add([self._context.new_event().of_order("order.created", order)])
         return order
 
-    def _reserve(self, unit: UnitOfWork, wanted: Sequence[Wanted]) -> list[Product | None]:
+    def _reserve(self, unit: CatalogUnit, wanted: Sequence[Wanted]) -> list[Product | None]:
         """The product of each item, with its units reserved; None if it isn't visible."""
         named = unit.products.resolve(
             (item.partner_id or "", item.sku or "") for item in wanted if item.product_id is None

@@ -8,6 +8,7 @@ from commerce_core.activity.audit import Action
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner, tidy_details
+from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
@@ -60,7 +61,7 @@ class Partners:
         return partner
 
     def _note(
-        self, unit: UnitOfWork, action: Action, before: Partner | None, after: Partner
+        self, unit: ActivityUnit, action: Action, before: Partner | None, after: Partner
     ) -> None:
         partner_id = after.partner_id
         self._context.note(

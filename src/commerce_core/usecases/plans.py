@@ -22,6 +22,8 @@ from commerce_core.feeds.job import (
 from commerce_core.ingestion.hold import held_job
 from commerce_core.ingestion.plan import Planning, Sender
 from commerce_core.plans.saved_plan import SavedPlan
+from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode
@@ -182,7 +184,7 @@ def turn_down(context: Context, unit: UnitOfWork, feed: Feed, rejected: Decision
     _note(context, unit, job, rejected)
 
 
-def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> None:
+def _note(context: Context, unit: ActivityUnit, job: Job, decided: Decision) -> None:
     """Notes the decision in the audit, in the same transaction."""
     action: Action = "feed.approved" if decided.verdict == "approved" else "feed.rejected"
     context.note(
@@ -196,7 +198,7 @@ def _note(context: Context, unit: UnitOfWork, job: Job, decided: Decision) -> No
     )
 
 
-def check_applied(unit: UnitOfWork, job: Job) -> None:
+def check_applied(unit: FeedsUnit, job: Job) -> None:
     """Conflict `plan_worse`, with the new plan, if the approved feed was held again."""
     if job.status != "held":
         return
@@ -210,7 +212,7 @@ def check_applied(unit: UnitOfWork, job: Job) -> None:
     )
 
 
-def saved_plan(unit: UnitOfWork, job: Job) -> SavedPlan:
+def saved_plan(unit: FeedsUnit, job: Job) -> SavedPlan:
     """The plan that was saved for a job; NotFound `no_plan` with the reason if there is none."""
     plan = unit.jobs.plan(job.job_id)
     if plan is not None:
@@ -224,7 +226,7 @@ def saved_plan(unit: UnitOfWork, job: Job) -> SavedPlan:
     raise NotFound(why, code="no_plan")
 
 
-def _locked(unit: UnitOfWork, feed: Feed) -> Job:
+def _locked(unit: FeedsUnit, feed: Feed) -> Job:
     """Locks and returns the job that holds the feed; Conflict `feed_not_held` if none does."""
     job = held_job(unit, feed)
     if job is None or feed.status != "held":

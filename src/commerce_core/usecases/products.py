@@ -14,7 +14,8 @@ from commerce_core.catalog.export import ExportForm, Snapshot, write
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.catalog.query import tidied
 from commerce_core.history.versions import check_as_of, past_query
-from commerce_core.ports.store import UnitOfWork
+from commerce_core.ports.catalog import CatalogUnit
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.usecases.context import Context, Listed
 
 _ALL_ACTIVE: Final = ProductQuery()
@@ -51,7 +52,7 @@ class Products:
             self._context.check_visible("product", product_id, product.partner_id)
             return product if as_of is None else self._as_of(unit, product, as_of)
 
-    def _as_of(self, unit: UnitOfWork, product: Product, at: datetime) -> Product:
+    def _as_of(self, unit: CatalogUnit, product: Product, at: datetime) -> Product:
         number = _number_at(unit, at)
         then = unit.versions.as_of(product.product_id, number)
         if then is None:
@@ -114,7 +115,7 @@ class Products:
         with self._context.store.read_only() as unit:
             return self._own_in(unit, query, partner)
 
-    def _own_in(self, unit: UnitOfWork, query: ProductQuery, partner: str | None) -> ProductQuery:
+    def _own_in(self, unit: PartnersUnit, query: ProductQuery, partner: str | None) -> ProductQuery:
         return tidied(self._context.own_in(unit, query, partner))
 
 
@@ -126,6 +127,6 @@ def _written(
         yield write(snapshot, form)
 
 
-def _number_at(unit: UnitOfWork, at: datetime) -> int:
+def _number_at(unit: CatalogUnit, at: datetime) -> int:
     """The number of the last publication up to that moment, if its history is still kept."""
     return check_as_of(unit.versions.forgotten(), unit.publications.number_at(at))

@@ -1,40 +1,61 @@
-"""The queue: what workers claim, execute and give back."""
+"""The queue: what workers claim, run and give back, in each lane."""
 
 from datetime import timedelta
+from typing import Final, Literal, overload
 
 from attrs import frozen
 
 from commerce_core.feeds.job import Backlog, Job
 from commerce_core.ingestion.claim import Claiming
 from commerce_core.ingestion.ingest import Ingest
-from commerce_core.ingestion.revert import (
-    Reverting,
-)
+from commerce_core.ingestion.revert import Reverting
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.ports.work import Work
 from commerce_core.usecases.context import Context
+from commerce_core.usecases.tasks import run_task
+from commerce_core.work.task import CHORES, Lane, Task
+
+_AT_ONCE: Final = timedelta()
 
 
 @frozen
 class Queue:
-    """The queue of jobs, as workers see it."""
+    """The work of the platform, as workers see it: jobs of feeds, and tasks in other lanes."""
 
     _context: Context
 
-    def claim(self) -> Job | None:
-        """The next released job, if there is one; it has to be executed, or given back."""
+    def add_chores(self) -> None:
+        """Makes sure that each chore is due by time, once for all workers; safe to repeat."""
         with self._context.store.begin() as unit:
-            return claiming(self._context, unit).next()
+            for kind in CHORES:
+                unit.tasks.add(kind)
+
+    @overload
+    def claim(self, lane: Literal["feeds"] = "feeds") -> Job | None: ...
+    @overload
+    def claim(self, lane: Lane) -> Work | None: ...
+    def claim(self, lane: Lane = "feeds") -> Work | None:
+        """The next work of a lane, if there is any; it has to be run, or given back."""
+        c = self._context
+        with c.store.begin() as unit:
+            if lane == "feeds":
+                return claiming(c, unit).next()
+            return unit.tasks.claim(lane, c.clock(), c.lease)
 
     def give_back(
-        self, job: Job, pause: timedelta = timedelta(), *, disconnected: bool = False
+        self, work: Work, pause: timedelta = _AT_ONCE, *, disconnected: bool = False
     ) -> None:
-        """Puts a claimed job back, for anybody to claim after that pause; what it did is undone.
+        """Puts claimed work back, for any worker to claim after that pause; its run is undone.
 
         `disconnected`: the run lost the store. RunLost if another worker took it over, or if it
         has finished.
         """
         with self._context.store.begin() as unit:
-            unit.jobs.give_back(job, pause, disconnected=disconnected)
+            match work:
+                case Job():
+                    unit.jobs.give_back(work, pause, disconnected=disconnected)
+                case Task():
+                    unit.tasks.give_back(work, pause, disconnected=disconnected)
 
     def execute(self, job: Job) -> Job:
         """Runs a claimed job, and returns it finished.
@@ -51,8 +72,22 @@ class Queue:
         )
         return ingest.run(job)
 
+    def perform(self, task: Task) -> int | None:
+        """Runs a claimed task, finishes it, and returns how many things it changed.
+
+        Returns None for a task that is given up; a chore is due again in its next period. Raises
+        as `execute` does; what a task has done until then may stay.
+        """
+        c, changed = self._context, None
+        if not task.is_given_up:
+            with c.keep_lease(task, ""):
+                changed = run_task(c, task)
+        with c.store.begin() as unit:
+            unit.tasks.finish(task, CHORES.get(task.kind))
+        return changed
+
     def backlog(self) -> Backlog:
-        """What waits for a worker, of all partners."""
+        """The jobs that wait for a worker, of all partners."""
         with self._context.store.begin() as unit:
             return unit.jobs.backlog()
 

@@ -18,6 +18,8 @@ from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.source import MAIN_SOURCE, REJECT_RECORDS, OnError, Source
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
+from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode, Value
@@ -124,7 +126,7 @@ class Sources:
             return found
 
     def _note(
-        self, unit: UnitOfWork, action: Action, before: Source | None, after: Source | None
+        self, unit: ActivityUnit, action: Action, before: Source | None, after: Source | None
     ) -> None:
         source = after or before
         if source is not None:
@@ -207,7 +209,7 @@ class Sources:
         with self._context.opened(file) as stream:
             return try_file(stream, Terms.of(owner, mode or origin.mode, tried))
 
-    def _get(self, unit: UnitOfWork, source: str, partner: str | None) -> Source:
+    def _get(self, unit: PartnersUnit, source: str, partner: str | None) -> Source:
         owner = None if partner is None else self._context.partner(unit, partner)
         if looks_like("src", source):
             found = unit.sources.get(parse("src", source))

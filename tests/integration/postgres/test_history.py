@@ -12,7 +12,7 @@ from adapters.postgres import PostgresStore
 from commerce_core.commerce import Commerce
 from commerce_core.ports.store import Store
 from commerce_core.usecases.context import Context
-from entrypoints.worker import no_lease
+from entrypoints.leases import no_lease
 from tests.contracts.history_machine import drive
 
 

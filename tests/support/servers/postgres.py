@@ -31,7 +31,7 @@ max_connections = 200
 shared_buffers = 64MB
 max_parallel_workers_per_gather = 0
 timezone = 'UTC'
-# What is killed here are processes, so what was committed has to be with the kernel, and no further.
+# Only processes are killed here, so a commit has to reach the kernel, and no further.
 fsync = off
 full_page_writes = off
 # Statistics are made where a test asks for them, and at no other moment.

@@ -1,8 +1,8 @@
-"""Events in PostgreSQL: written without a number, and numbered by whoever reads first.
+"""Events in PostgreSQL: written without a number, and numbered by the first reader.
 
-A number that is given when an event is written either orders writers, who then wait for each other
-until they commit, or appears behind readers: a later one may be committed first. What is numbered
-here has been committed, and one reader at a time does it.
+If an event got its number when it is written, either writers would wait for each other until they
+commit, or readers would miss events: a later number may be committed first. What is numbered here
+has been committed, and one reader at a time does it.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from adapters.postgres.connection.rows import (
 from commerce_core.activity.events import Event, EventPage, EventQuery, cursor_expired
 
 MOST_NUMBERED: Final = 10_000
-"""Events that get their numbers at once; what is left has its turn with the next reader."""
+"""How many events get their numbers at once; the next reader numbers the rest."""
 
 
 def _numbered(row: dict[str, Any]) -> tuple[int, Event]:
@@ -55,7 +55,7 @@ class Events:
                 INSERT INTO events (event_id, kind, occurred_at, partner_ids, data)
                 SELECT event_id, kind, occurred_at, partner_ids::uuid[], data
                 FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::jsonb[])
-                     AS told (event_id, kind, occurred_at, partner_ids, data)
+                     AS new (event_id, kind, occurred_at, partner_ids, data)
                 """,
                 [list(column) for column in columns],
             )
@@ -75,7 +75,7 @@ class Events:
         return EventPage([event for _, event in rows], reached)
 
     def latest(self) -> int:
-        """The last number, once all that is there has one."""
+        """The last number, once all committed events have one."""
         (waiting,) = self._db.execute(
             "SELECT count(*) FROM events WHERE number IS NULL"
         ).fetchone() or (0,)
@@ -84,7 +84,7 @@ class Events:
         return self._number_what_is_new()[0]
 
     def forget(self, before: datetime, most: int) -> int:
-        """Forgets the oldest."""
+        """Deletes the oldest."""
         self._number_what_is_new()
         oldest = self._db.execute(
             "SELECT occurred_at FROM events WHERE number IS NOT NULL ORDER BY number LIMIT 1"
@@ -121,12 +121,12 @@ class Events:
         return gone
 
     def _number_what_is_new(self) -> tuple[int, int]:
-        """Numbers what was committed by now; the last number, and the last one forgotten."""
+        """Numbers what is committed by now; returns the last number, and the last one deleted."""
         (new,) = self._db.execute(
             "SELECT EXISTS (SELECT FROM events WHERE number IS NULL)"
         ).fetchone() or (False,)
         if new:
-            # Once the lock is had, the next statement sees what its last holder has numbered.
+            # With the lock, the next statement sees what its last holder has numbered.
             self._db.execute("SELECT FROM event_numbers FOR UPDATE")
             self._db.execute(_NUMBER, {"most": MOST_NUMBERED})
         return self._db.execute("SELECT last, forgotten FROM event_numbers").fetchone() or (0, 0)

@@ -97,7 +97,7 @@ class Feeds:
         return found(fetch_one(self._db, _FEEDS, query, [digits(feed_id)]), "feed", feed_id)
 
     def supersede(self, feed_ids: Iterable[str]) -> None:
-        """Those of these feeds that were never applied are superseded."""
+        """Marks these feeds as superseded, except those that were applied."""
         self._db.execute(
             """
             UPDATE feeds

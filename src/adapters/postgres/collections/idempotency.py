@@ -18,8 +18,8 @@ class Idempotency:
     _db: Connection
 
     def claim(self, owner: str, key: str, digest: str, answer: type[T]) -> T | None:
-        """None if the key is now ours to answer, else the value kept under it."""
-        # Where another unit has claimed the key and not ended yet, this INSERT waits for its end.
+        """None if the key is new, and now this unit's; else the value kept under it."""
+        # If another open unit has claimed the key, this INSERT waits until that one ends.
         claimed = self._db.execute(
             """
             INSERT INTO idempotency_keys (owner, key, digest)
@@ -30,7 +30,7 @@ class Idempotency:
         )
         if claimed.rowcount:
             return None
-        # A statement of its own, so that it sees what the other unit has just committed.
+        # Its own statement, so that it sees what the other unit has just committed.
         known, kind, value = self._db.execute(
             "SELECT digest, kind, value FROM idempotency_keys WHERE owner = %s AND key = %s",
             [owner, key],
@@ -40,7 +40,7 @@ class Idempotency:
         return None if kind is None else read_as(answer)(value)
 
     def keep(self, owner: str, key: str, value: object) -> None:
-        """Keeps the answer of a key claimed in this unit."""
+        """Keeps the answer to a key claimed in this unit."""
         self._db.execute(
             """
             UPDATE idempotency_keys

@@ -1,4 +1,4 @@
-"""Jobs in PostgreSQL: the list of them, their problems, and what a run writes under its lease."""
+"""Jobs in PostgreSQL: their list, their problems, and what a run writes under its lease."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from attrs import frozen
 from adapters.postgres.collections import queue
 from adapters.postgres.collections.listing import Condition, ListById, asked, count
 from adapters.postgres.connection.documents import document, read_as
-from adapters.postgres.connection.notifications import hint
+from adapters.postgres.connection.notifications import notify
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -80,7 +80,7 @@ class Jobs:
             """,
             _params(job),
         )
-        hint(self._db)
+        notify(self._db)
 
     def get(self, job_id: str) -> Job:
         """The job."""
@@ -107,7 +107,7 @@ class Jobs:
             _params(job),
         ).fetchone()
         found(changed, "job", job.job_id)
-        hint(self._db)
+        notify(self._db)
 
     def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
         """The next job to run, running now."""
@@ -152,26 +152,19 @@ class Jobs:
 
     def give_back(self, job: Job, pause: timedelta, *, disconnected: bool = False) -> None:
         """Queues the job again, and ends the session of its run."""
-        if not queue.give_back(
+        if not queue.LEASES.give_back(
             self._db, digits(job.job_id), job.attempts, pause, disconnected=disconnected
         ):
             raise _lost(job)
-        hint(self._db)
+        notify(self._db)
 
     def renew(
         self, job: Job, progress: Progress, lease: timedelta, session: str | None = None
     ) -> None:
         """Extends the lease of this attempt."""
-        renewed = self._db.execute(
-            """
-            UPDATE jobs
-            SET lease_expires_at = clock_timestamp() + %(lease)s, progress = %(progress)s,
-                session = coalesce(%(session)s, session)
-            WHERE job_id = %(job_id)s AND status = 'running' AND attempts = %(attempts)s
-            """,
-            _params(job) | {"lease": lease, "progress": document(progress), "session": session},
-        )
-        if not renewed.rowcount:
+        if not queue.LEASES.renew(
+            self._db, digits(job.job_id), job.attempts, lease, progress=progress, session=session
+        ):
             raise _lost(job)
 
     def finish(self, job: Job) -> None:
@@ -188,7 +181,7 @@ class Jobs:
         )
         if not finished.rowcount:
             raise _lost(job)
-        hint(self._db)  # The partner's next job can be claimed now.
+        notify(self._db)  # The partner's next job can be claimed now.
 
     def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
         """Keeps what a job would do."""
@@ -262,7 +255,7 @@ def _numbered_problem(row: dict[str, Any]) -> tuple[int, Problem]:
 
 
 def _place(after: Position | None) -> tuple[int, int]:
-    """The line and number after which a page begins; Malformed where no page can have ended."""
+    """The line and number after which a page begins; Malformed if no page can have ended there."""
     if after is None:
         return -1, -1
     line, number = after.value or "", after.id

@@ -26,7 +26,7 @@ class Sales:
     _db: Connection
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
-        """Keeps entries for good."""
+        """Keeps entries."""
         rows = [params_of(entry) for entry in entries]
         self._db.execute(
             """
@@ -43,8 +43,8 @@ class Sales:
         )
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
-        """The figures exactly as `ledger.fold` gives them."""
-        # The core says where periods begin. date_trunc differs from it where clocks are set at
+        """The figures, exactly as `ledger.fold` returns them."""
+        # The core defines where periods begin. date_trunc differs from it where clocks are set at
         # midnight or by half an hour, and the server's time zones may be older ones.
         period = "(%(starts)s::timestamptz[])[width_bucket(at, %(starts)s::timestamptz[])]"
         query = sql.SQL(_SELECT_TOTALS).format(
@@ -65,7 +65,7 @@ class Sales:
         return _starts(question, first, last + timedelta.resolution)
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
-        """When the first entry happened; of that partner, where one is given."""
+        """When the first entry happened, of that partner if one is given."""
         (first,) = self._db.execute(
             """
             SELECT min(at)
@@ -99,7 +99,7 @@ _SELECT_TOTALS: Final = """
 
 
 def _starts(question: SalesQuestion, since: datetime, until: datetime) -> list[datetime]:
-    """The starts of all periods in that range, which the core gives a limited number of at once."""
+    """The starts of all periods in that range; the core returns a limited number at once."""
     starts: set[datetime] = set()
     while since < until:
         step = min(until, since + _STEP)

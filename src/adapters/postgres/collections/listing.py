@@ -1,4 +1,4 @@
-"""Conditions, and lists that are walked along an id."""
+"""Conditions, and lists that are read along an id."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ Condition: TypeAlias = tuple[LiteralString, Sequence[Any]]
 
 
 def asked(condition: LiteralString, value: object) -> list[Condition]:
-    """The condition on one value, if there is one: a filter that is None asks for nothing."""
+    """The condition on one value; none if the value is None."""
     return [] if value is None else [(condition, [value])]
 
 
 def own(partner_id: str | None) -> list[Condition]:
-    """The condition of a query that names the only partner whose rows to see, or none."""
+    """The condition of a query that names the only partner to show; none if it is None."""
     return asked("partner_id = %s", maybe_digits(partner_id))
 
 
@@ -49,9 +49,9 @@ def count(db: Connection, table: LiteralString, conditions: Sequence[Condition])
 def walking(db: Connection, *, in_groups: bool = False) -> Generator[None]:
     """Makes the planner read in the order of an index meanwhile, and stop where the page ends.
 
-    Whatever it believes the tables to hold: of a catalog that has just been loaded it knows nothing
-    yet, takes a partner's million products for ten, and would rather read and sort all of them.
-    `in_groups`: rows that come in groups may still be sorted, each group by itself.
+    The planner knows nothing yet about a catalog that was just loaded: it would take a partner's
+    million products for ten, and read and sort all of them. `in_groups`: rows that come in groups
+    may still be sorted, each group by itself.
     """
     db.execute(WALKING_IN_GROUPS if in_groups else WALKING)
     yield
@@ -70,7 +70,7 @@ _AS_BEFORE: Final = """
 
 @frozen
 class ListById(Generic[T]):
-    """What `select` gives, as values, in the order of `id_column`; `id_of` has it of a value."""
+    """What `select` returns, as values in the order of `id_column`; `id_of` returns a value's."""
 
     rows: RowFactory[T]
     select: LiteralString

@@ -93,7 +93,7 @@ class Partners:
         return found(row, "partner", partner_id)
 
     def find(self, partner_name: str) -> Partner | None:
-        """The partner of that name."""
+        """The partner with that name."""
         query = f"{_SELECT_PARTNERS} WHERE name_key = %s"
         return fetch_one(self._db, _PARTNERS, query, [partner_name.casefold()])
 

@@ -97,7 +97,7 @@ class Sources:
         return found(fetch_one(self._db, _SOURCES, query, [digits(source_id)]), "source", source_id)
 
     def find(self, partner_id: str, source_name: str) -> Source | None:
-        """The partner's source of that name."""
+        """The partner's source with that name."""
         query = f"{_SELECT} WHERE partner_id = %s AND source_name = %s"
         return fetch_one(self._db, _SOURCES, query, [digits(partner_id), source_name])
 
@@ -107,7 +107,7 @@ class Sources:
         return fetch(self._db, _SOURCES, query, [digits(partner_id)])
 
     def remove(self, source_id: str) -> None:
-        """Forgets a source. Publications refer to versions of its profile, so those stay."""
+        """Deletes a source. Publications refer to versions of its profile, so the profile stays."""
         query = "DELETE FROM sources WHERE source_id = %s RETURNING source_id"
         found(self._db.execute(query, [digits(source_id)]).fetchone(), "source", source_id)
         self._db.execute("DELETE FROM known_products WHERE source_id = %s", [digits(source_id)])

@@ -1,7 +1,7 @@
 """The core's values as JSON documents and back, strictly, for jsonb columns.
 
-A number never becomes a text nor a text a number unnoticed: amounts are text, and what isn't of the
-type declared is refused. What a newer version has added is skipped, so that both can be live.
+Numbers never become text unnoticed, nor text numbers: amounts are text, and what isn't of the
+declared type is refused. What a newer version has added is skipped, so that both can run.
 """
 
 from collections.abc import Callable
@@ -52,10 +52,10 @@ _CONVERTER: Final = _converter()
 
 
 def document(value: object) -> Jsonb | None:
-    """The parameter of a jsonb column that keeps this value; None (NULL) for None."""
+    """The value as a parameter for a jsonb column; None (NULL) for None."""
     return None if value is None else Jsonb(_CONVERTER.unstructure(value))
 
 
 def read_as(kind: type[T]) -> Callable[[object], T]:
-    """Makes values of that type of what a jsonb column gives."""
+    """A function that turns the content of a jsonb column into a value of that type."""
     return lambda content: _CONVERTER.structure(content, kind)

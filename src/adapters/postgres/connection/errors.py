@@ -1,4 +1,4 @@
-"""What PostgreSQL and the way to it can be out of, and what we say then."""
+"""Outages of PostgreSQL and of the connection to it, as the core's errors."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,16 +13,16 @@ _GONE: Final = ("The connection to the database was lost.", "Try again in a mome
 
 _OUTAGES: Final = {
     "25006": (
-        "The database takes no writes: it is a standby, or set to read only.",
+        "The database accepts no writes: it is a standby, or set to read only.",
         "Point the connection at the primary.",
     ),
-    "25P03": ("The database ended a transaction that had stood still.", "Try again."),
+    "25P03": ("The database ended a transaction that was idle for too long.", "Try again."),
     "40001": _BUSY,
     "40P01": _BUSY,
     "53100": ("The database's disk is full.", "Free some space there, and try again."),
     "53200": ("The database is out of memory.", "Try again in a moment."),
     "53300": (
-        "The database takes no more connections.",
+        "The database accepts no more connections.",
         "Lower the connections of each process, or raise max_connections there.",
     ),
     "55P03": _BUSY,
@@ -33,14 +33,15 @@ _OUTAGES: Final = {
 }
 """What a driver's error means by its SQLSTATE, and what to do about it."""
 _ENDED_ON_PURPOSE: Final = ("57P01", "25P03")
-"""An administrator, a shutdown or a takeover ended the session, or it had stood still for long."""
+"""An administrator, a shutdown or a takeover ended the session, or it was idle for too long."""
 
 
 @contextmanager
 def translated() -> Generator[None]:
-    """Turns the driver's word for an outage into Unavailable; a fault of ours stays what it is.
+    """Turns the driver's errors for outages into Unavailable; an internal error stays what it is.
 
-    A text that no database takes (the core refuses it where it may be kept) is InvalidInput.
+    A text that the database can't store (the core refuses it where it would be kept) is
+    InvalidInput.
     """
     try:
         yield
@@ -49,15 +50,15 @@ def translated() -> Generator[None]:
             raise
         raise _unstorable() from error  # The driver refused it, not the server.
     except psycopg.Error as error:
-        outage = _outage(error)
-        if outage is None:
+        unavailable = _outage(error)
+        if unavailable is None:
             raise
-        raise outage from error
+        raise unavailable from error
 
 
 @contextmanager
 def severed(db: psycopg.Connection) -> Generator[None]:
-    """Tells of a connection that ended unasked: the server fell over, or the wire broke."""
+    """Raises Severed for a connection that ended by itself: the server crashed, or was cut off."""
     try:
         yield
     except psycopg.Error as error:
@@ -72,19 +73,19 @@ def _unstorable() -> InvalidInput:
     )
 
 
-def told(sqlstate: str) -> Unavailable:
-    """What we say of a state in which PostgreSQL is out of something."""
+def outage(sqlstate: str) -> Unavailable:
+    """The error for a state in which PostgreSQL can't be used."""
     return Unavailable(*_OUTAGES[sqlstate])
 
 
 def _outage(error: psycopg.Error) -> Unavailable | None:
     if error.sqlstate in _OUTAGES:
-        return told(error.sqlstate)
+        return outage(error.sqlstate)
     if isinstance(error, psycopg.OperationalError):
         reason = str(error).strip().partition("\n")[0]
         return Unavailable(
             f"The database can't be reached: {reason}.",
-            "See whether it runs, and whether the address is right.",
+            "Check that it is running, and that the address is right.",
             "The database can't be reached.",
         )
     return None

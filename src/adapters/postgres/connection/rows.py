@@ -40,13 +40,13 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "audit_id": "aud",
 }
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_NOBODY: Final = "f" * 32
+_NO_ID: Final = "f" * 32
 
 
 def digits(id_: str) -> str:
-    """The 32 digits of an id, for a lookup; those of nobody where the text is no id at all."""
+    """The 32 digits of an id, for a lookup; digits that no row has if the text isn't an id."""
     body = id_.rpartition("_")[2]
-    return body if _BODY.fullmatch(body) else _NOBODY
+    return body if _BODY.fullmatch(body) else _NO_ID
 
 
 def maybe_digits(id_: str | None) -> str | None:
@@ -72,16 +72,16 @@ def _param(name: str, value: object) -> object:
 
 
 def rows_of(kind: Callable[..., T], **converts: Convert) -> RowFactory[T]:
-    """Makes a value of each row, its columns being the arguments; `converts` changes some first."""
+    """Makes a value of each row, with its columns as arguments; `converts` changes some first."""
     return rows_as(lambda row: kind(**row), **converts)
 
 
 def rows_as(make: Callable[[dict[str, Any]], T], **converts: Convert) -> RowFactory[T]:
-    """The same for a value that takes more than calling its class with the columns."""
+    """The same for a value that is made in another way than by calling its class."""
 
     def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], T]:
-        # Interned, they are the very names of the arguments. Of dozens each is then found at once,
-        # and not by comparing texts, which would take most of the time that a value takes.
+        # Interned names are the same objects as the names of the arguments, so each is found at
+        # once among dozens. Comparing texts would take most of the time.
         names = [sys.intern(column.name) for column in cursor.description or ()]
         changed = [
             (n, convert) for n, name in enumerate(names) if (convert := _convert(name, converts))
@@ -105,12 +105,12 @@ def _convert(name: str, converts: Mapping[str, Convert]) -> Convert | None:
 
 
 def prefixed(kind: ids.Kind) -> Callable[[UUID], str]:
-    """Makes ids of that kind of uuids."""
+    """Converts uuids to ids of that kind."""
     return lambda uuid: f"{kind}_{uuid.hex}"
 
 
 def named(kind: ids.Kind) -> Callable[[str], str]:
-    """The same of uuids that came as text."""
+    """The same for uuids that came as text."""
     return lambda text: f"{kind}_{text.replace('-', '')}"
 
 
@@ -132,7 +132,7 @@ def fetch_one(
 
 def _cursor(db: Connection, rows: RowFactory[T]) -> psycopg.Cursor[T]:
     cursor = db.cursor(row_factory=rows)
-    # Values have ids, which are sooner made of a uuid's text.
+    # An id is made faster from a uuid's text.
     cursor.adapters.register_loader("uuid", TextLoader)
     return cursor
 

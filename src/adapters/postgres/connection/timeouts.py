@@ -1,8 +1,8 @@
-"""How long a connection may wait for a server that takes nothing.
+"""How long a connection may wait for a server that accepts no data.
 
-A request is answered, or refused, within seconds, so a connection counts as cut off soon. Work on a
-feed sends more than a busy disk takes at times: the server then reads nothing for a while, though
-it lives. Given up too soon, the feed would be blamed for a server that fell over under it.
+A request is answered or refused within seconds, so its connection soon counts as cut off. Work on a
+feed can send more than a busy disk accepts: the server then reads nothing for a while, though it is
+alive. If the connection were given up too soon, the feed would be blamed for a crashed server.
 """
 
 import os
@@ -15,17 +15,17 @@ from typing import Final
 from adapters.postgres.connection.rows import Connection
 
 OF_FEEDS: Final = 60_000
-"""Milliseconds that work on a feed waits."""
+"""Milliseconds for work on a feed."""
 
 
 def bear_stalls(db: Connection) -> None:
-    """Waits that long from now on, until `as_before` ends."""
+    """Tolerates stalls of that length from now on, until `as_before` ends."""
     _set_timeout(db, OF_FEEDS)
 
 
 @contextmanager
 def as_before(db: Connection) -> Generator[None]:
-    """Afterwards the connection is as impatient as it was."""
+    """Restores the connection's timeout afterwards."""
     usual = milliseconds_of(db)
     try:
         yield
@@ -37,7 +37,7 @@ def as_before(db: Connection) -> Generator[None]:
 if sys.platform == "linux":
 
     def milliseconds_of(db: Connection) -> int:
-        """How long it waits now; 0 where there is no wire between us and the server."""
+        """The timeout now; 0 if there is no network between us and the server."""
         with _socket(db) as own:
             if own.family == socket.AF_UNIX:
                 return 0
@@ -48,10 +48,10 @@ if sys.platform == "linux":
             if own.family != socket.AF_UNIX:
                 own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
-else:  # Nowhere else is this a property of a socket.
+else:  # Other systems have no such property of a socket.
 
     def milliseconds_of(db: Connection) -> int:  # noqa: ARG001
-        """Nothing that is known."""
+        """Unknown here."""
         return 0
 
     def _set_timeout(db: Connection, milliseconds: int) -> None:

@@ -9,9 +9,10 @@ from attrs import evolve
 
 from commerce_core.base.errors import Conflict, InvalidInput, Malformed
 from commerce_core.commerce import Commerce
+from commerce_core.work.attempt import MOST_CRASHED_ATTEMPTS
+from commerce_core.work.task import CHORES, Task
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
-from entrypoints.worker import Worker
 
 DAY = timedelta(days=1)
 
@@ -97,10 +98,21 @@ def test_a_feed_whose_history_was_deleted_cannot_be_reverted(commerce: Commerce)
     assert commerce.reverts.plan(new).updated == 1
 
 
-def test_an_idle_worker_forgets_now_and_then(commerce: Commerce):
-    worker = Worker(keeping(commerce, 30 * DAY, 31 * DAY), poll_every=timedelta(seconds=0.01))
-    worker._work_once()
+def test_a_chore_forgets_what_is_old(commerce: Commerce):
+    later = keeping(commerce, 30 * DAY, 31 * DAY)
+    later.queue.add_chores()
+    while task := later.queue.claim("chores"):
+        assert isinstance(task, Task)
+        later.queue.perform(task)
     assert versions(commerce) == [3]
-    send(commerce, 18)
-    worker._work_once()
-    assert versions(commerce) == [4, 3]
+
+
+def test_a_chore_that_crashed_its_workers_waits_for_its_next_period(commerce: Commerce):
+    commerce.queue.add_chores()
+    task = commerce.queue.claim("chores")
+    assert isinstance(task, Task)
+    assert commerce.queue.perform(evolve(task, crashed_attempts=MOST_CRASHED_ATTEMPTS)) is None
+    with commerce.context.store.begin() as unit:
+        waiting = unit.tasks.find(task.kind)
+    assert waiting
+    assert (waiting.status, waiting.due_at) == ("queued", task.due_at + CHORES[task.kind])

@@ -1,0 +1,74 @@
+"""Ports: what workers claim. Jobs and tasks have leases in common, and run by the store's clock."""
+
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+from commerce_core.feeds.job import Job
+from commerce_core.work.attempt import Progress
+from commerce_core.work.task import Lane, Task, TaskKind
+
+_AT_ONCE: Final = timedelta()
+W_contra = TypeVar("W_contra", contravariant=True)
+Work: TypeAlias = Job | Task
+"""What a worker claims and runs."""
+
+
+class Leased(Protocol[W_contra]):
+    """A collection of work, each attempt at which is under a lease.
+
+    A claim counts as a crashed attempt if it takes over work whose lease has expired, or as a
+    disconnected one if the store was down when it expired; the former run's session is ended first.
+    """
+
+    def renew(
+        self, work: W_contra, progress: Progress, lease: timedelta, session: str | None = None, /
+    ) -> None:
+        """Extends this attempt's lease and records its progress; RunLost if it was taken over.
+
+        `session` names the unit in which the attempt now works; an empty one means in none.
+        """
+        ...
+
+    def give_back(self, work: W_contra, pause: timedelta, /, *, disconnected: bool = False) -> None:
+        """Ends this attempt, and its session, undone. The work is queued again.
+
+        It isn't claimed before the pause is over. This is no crashed attempt; it counts as a
+        disconnected one if `disconnected`. RunLost if the attempt was taken over, or has finished.
+        """
+        ...
+
+
+class Tasks(Leased[Task], Protocol):
+    """Tasks that are to be done or under way, at most one of a kind about a subject."""
+
+    def add(self, kind: TaskKind, subject: str = "", pause: timedelta = _AT_ONCE) -> bool:
+        """Keeps a new task, due after the pause; False if there is one of that kind and subject."""
+        ...
+
+    def find(self, kind: TaskKind, subject: str = "") -> Task | None:
+        """The task of that kind about that subject."""
+        ...
+
+    def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
+        """The task of the lane that is due longest, or whose lease expired: running now.
+
+        `at` is when the attempt starts. Kinds that this version doesn't know are passed over. None
+        if there is nothing to claim.
+        """
+        ...
+
+    def finish(self, task: Task, every: timedelta | None = None) -> None:
+        """Ends this attempt: the task is gone, or due again as `next_due` says.
+
+        RunLost if the attempt was taken over, or has finished.
+        """
+        ...
+
+
+class WorkUnit(Protocol):
+    """The part of a unit of work that knows tasks."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """What workers do beside the jobs of feeds."""
+        ...

@@ -1,0 +1,31 @@
+"""Attempts: what all work has in common, be it a feed's job or a task.
+
+    queued ──claim──> running ──finish──> done, or queued until it is due again
+       ^                 ├── give back ─────> queued, after a pause
+       └─────────────────┴── lease expired: the next claim counts a crashed attempt
+
+Each claim is an attempt with a number, under a lease that a second thread renews. Whatever a run
+commits checks that number in the same transaction: a run that was taken over commits nothing.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from attrs import frozen
+
+MOST_CRASHED_ATTEMPTS: Final = 3
+"""After this many attempts that neither finished nor were given back, work is not tried again."""
+MOST_DISCONNECTED_ATTEMPTS: Final = 5
+"""The same for attempts that lost the store or the connection to it."""
+LEASE: Final = timedelta(seconds=30)
+"""How long a claim is valid without being renewed, by the store's clock."""
+
+
+@frozen
+class Progress:
+    """How far a run is: its stage, the bytes and records read so far."""
+
+    stage: str = "queued"
+    bytes_read: int = 0
+    bytes_total: int = 0
+    records: int = 0

@@ -1,0 +1,75 @@
+"""Tasks: what workers do that is no feed's job, in which lane, and how often.
+
+A task is one kind of work about one subject. Lanes run beside each other, so that what waits in one
+never delays another. To add a kind:
+
+1. its name to `TaskKind`, and to its lane in `LANES` (a new lane to `Lane` and to `POLL_EVERY`);
+2. what runs it to `usecases.tasks.run_task`; pyright lists the places that are missing;
+3. who adds its tasks: a use case with `unit.tasks.add`, or `CHORES` if it is due again and again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from attrs import field, frozen
+
+from commerce_core.work.attempt import (
+    MOST_CRASHED_ATTEMPTS,
+    MOST_DISCONNECTED_ATTEMPTS,
+    Progress,
+)
+
+Lane = Literal["feeds", "chores"]
+"""What a thread of a worker takes its work from: `feeds` has the jobs, the others have tasks."""
+TaskKind = Literal["forget_events", "forget_versions"]
+"""What can be done beside the jobs of feeds."""
+
+LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
+    "feeds": (),
+    "chores": ("forget_events", "forget_versions"),
+}
+"""Each lane, and the kinds of tasks in it."""
+CHORES: Final[Mapping[TaskKind, timedelta]] = {
+    "forget_events": timedelta(hours=1),
+    "forget_versions": timedelta(hours=1),
+}
+"""The tasks that are due again and again, by time, and their periods."""
+
+
+@frozen
+class Task:
+    """One kind of work about one subject; the platform's chores have the subject ``""``.
+
+    `number` is the store's name for it. `attempts` counts all claims, the other two those since it
+    was last finished that crashed, or that lost the store or the connection to it.
+    """
+
+    number: int
+    kind: TaskKind
+    subject: str
+    status: Literal["queued", "running"]
+    due_at: datetime
+    attempts: int = 0
+    crashed_attempts: int = 0
+    disconnected_attempts: int = 0
+    started_at: datetime | None = None
+    progress: Progress = field(factory=Progress)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether too many attempts at it have crashed or were disconnected to try once more."""
+        return (
+            self.crashed_attempts >= MOST_CRASHED_ATTEMPTS
+            or self.disconnected_attempts >= MOST_DISCONNECTED_ATTEMPTS
+        )
+
+
+def lane_of(kind: TaskKind) -> Lane:
+    """The lane in which tasks of that kind are done."""
+    return next(lane for lane, kinds in LANES.items() if kind in kinds)
+
+
+def next_due(due_at: datetime, now: datetime, every: timedelta) -> datetime:
+    """The next moment after `now` on the grid of that period; periods that were missed are one."""
+    return due_at + every * ((now - due_at) // every + 1)
