@@ -55,7 +55,7 @@ def test_what_the_day_changed_is_told(told: Answer) -> None:
 def test_a_refused_order_is_told_with_all_its_faults(told: Answer) -> None:
     assert "PH-1349 can't be sold" in told.out
     assert "50 of LT-1114 were ordered, but only 1 can be sold" in told.out
-    assert "these items have EUR, USD" in told.out
+    assert "these items are in EUR, USD" in told.out
 
 
 def test_an_order_sent_twice_is_one(told: Answer) -> None:
