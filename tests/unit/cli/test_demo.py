@@ -55,7 +55,7 @@ def test_what_the_second_day_changed_is_shown(printed: Answer) -> None:
 def test_a_refused_order_is_shown_with_all_its_faults(printed: Answer) -> None:
     assert "PH-1349 can't be sold" in printed.out
     assert "50 of LT-1114 were ordered, but only 1 can be sold" in printed.out
-    assert "these items have EUR, USD" in printed.out
+    assert "these items are in EUR, USD" in printed.out
 
 
 def test_an_order_sent_twice_is_one(printed: Answer) -> None:

@@ -57,8 +57,8 @@ def test_a_diagnosis_is_printed_as_text(cli: Cli, german: str):
         "the questions below). Without the profile, it would be refused"
     )
     for part in (
-        "encoding          unknown: it has bytes that are not UTF-8",
-        "semicolon: a header of 6 cells",
+        "encoding          unknown: it isn't UTF-8",
+        "semicolon: the header has 6 cells",
         "columns not used  Einkauf",
         "price from Preis",
         "GTINs begin with an apostrophe, which is removed (1 cell).",
@@ -77,7 +77,7 @@ def test_the_profile_is_saved_with_what_is_to_be_decided(cli: Cli, german: str, 
     saved = tmp_path / "shop.toml"
     assert f"Profile (saved as {saved}):" in cli.fine("doctor", german, "--save", str(saved)).out
     text = saved.read_text("utf-8")
-    assert text.startswith("# To be decided: In which encoding is the file?")
+    assert text.startswith("# To be decided: Which encoding is the file in?")
     profile = read_profile(text.encode())
     assert (profile.encoding, profile.columns["price"].from_) == ("cp1252", ("Preis",))
     again = cli.fine("doctor", german, "--profile", str(saved))

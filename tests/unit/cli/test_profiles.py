@@ -74,7 +74,7 @@ def test_every_fault_of_a_profile_is_reported_with_its_place(cli: Cli, shop: Pat
     (shop / "wrong.toml").write_text('currency = "EURO"\n[columns]\ncolour = "Farbe"\n')
     answer = cli("profiles", "set", "Acme", str(shop / "wrong.toml"))
     assert answer.code == 65
-    assert "currency: An ISO 4217 code is wanted" in answer.err
+    assert "currency: Use an ISO 4217 code" in answer.err
     assert "columns, colour: There is no field" in answer.err
 
 

@@ -54,7 +54,7 @@ def test_each_value_is_of_the_feed_that_set_it(api: Api, feeds: list[str]):
     assert said["price"]["cells"] == [{"column": "price", "cell": "11"}]
     assert said["product_name"]["cells"] == [{"column": "Title", "cell": " Lamp "}]
     assert said["product_name"]["reading"] == "trimmed"
-    assert "partner's currency" in said["currency"]["reading"]
+    assert "the partner's default" in said["currency"]["reading"]
 
 
 def test_the_raw_record_stands_with_its_feed(api: Api, feeds: list[str]):
@@ -99,7 +99,7 @@ def test_a_product_that_is_gone_says_why_there_is_no_record(api: Api, feeds: lis
     assert values(told)["price"]["feed_id"] == feeds[1]
     ghost = api.ingest("Acme", b"sku,product_name\nA-9,Ghost\n")
     api.commerce.jobs.run(api.commerce.reverts.start(ghost).job_id)
-    assert "A revert removed it" in lineage(api, "A-9")["written_by"]["note"]
+    assert "removed by a revert" in lineage(api, "A-9")["written_by"]["note"]
 
 
 def test_a_raw_file_that_is_gone_is_told(api: Api, feeds: list[str]):

@@ -118,7 +118,7 @@ def test_the_command_plans_and_reverts(api: Api, bad: str):
     assert "A-4" in plan
     assert cli.fine("feeds", "revert", bad, "--plan", "--json").json["kept"] == 1
     done = cli.fine("feeds", "revert", bad).out
-    assert "wrote version 2 later" in done
+    assert "later wrote version 2" in done
     assert cli.fine("feeds", "show", bad, "--json").json["status"] == "reverted"
     assert cli("feeds", "revert", bad).code == 73
     cli.fine("feeds", "revert", bad, "--undo", "--json")
