@@ -109,11 +109,11 @@ class TestTasks:
 
     def test_a_task_is_claimed_when_it_is_due(self, store: Store):
         """Not before its pause is over; the task that is due longest comes first."""
-        add(store, VERSIONS, pause=SHORT)
-        add(store, EVENTS, pause=SHORT + timedelta(milliseconds=1))
         add(store, EVENTS, "later", pause=DAY)
         assert claim(store) is None
-        outlive(SHORT)
+        add(store, EVENTS, pause=SHORT + timedelta(seconds=0.5))
+        add(store, VERSIONS, pause=SHORT)
+        outlive(SHORT + timedelta(seconds=0.5))
         assert [claimed(store).kind, claimed(store).kind] == [VERSIONS, EVENTS]
         assert claim(store) is None
 
@@ -136,9 +136,9 @@ class TestTasks:
         """The next claim is another attempt, and counts a crashed one."""
         add(store)
         first = claimed(store, SHORT)
-        assert claim(store) is None
         outlive(SHORT)
         second = claimed(store)
+        assert claim(store) is None
         assert second == evolve(first, attempts=2, crashed_attempts=1)
 
     def test_renewing_keeps_the_task(self, store: Store):
@@ -157,10 +157,13 @@ class TestTasks:
     def test_a_task_given_back_waits_for_the_end_of_its_pause(self, store: Store):
         """It counts as a disconnected attempt if it was one, and as no crashed one."""
         add(store)
-        give_back(store, claimed(store), SHORT, disconnected=True)
-        assert claim(store) is None
+        give_back(store, claimed(store), SHORT)
         outlive(SHORT)
-        task = claimed(store)
+        give_back(store, claimed(store), DAY, disconnected=True)
+        assert claim(store) is None
+        task = kept(store)
+        assert task is not None
+        assert task.status == "queued"
         assert (task.attempts, task.crashed_attempts, task.disconnected_attempts) == (2, 0, 1)
 
     def test_a_finished_task_is_gone(self, store: Store):
