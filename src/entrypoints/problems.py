@@ -60,8 +60,12 @@ class Problem:
     shown: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
-def problem_of(error: CommerceError) -> Problem:
-    """The problem that reports this error."""
+def problem_of(error: CommerceError, remedies: Mapping[str, str]) -> Problem:
+    """The problem that reports this error.
+
+    `remedies` are the caller's own, by code: they name its routes or commands, which the core
+    doesn't know, and may contain what the error shows (`{feed_id}`).
+    """
     kind = next(cls for cls in type(error).__mro__ if cls in _TABLE)
     status, exit_code, title = _TABLE[kind]
     faults = error.faults if isinstance(error, InvalidInput) else ()
@@ -69,7 +73,7 @@ def problem_of(error: CommerceError) -> Problem:
         type=problem_type(error.code),
         title=title,
         status=status,
-        detail=str(error),
+        detail=_detail(error, remedies),
         code=error.code,
         errors=tuple(
             {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
@@ -78,6 +82,13 @@ def problem_of(error: CommerceError) -> Problem:
         exit_code=exit_code,
         shown=_extensions(error),
     )
+
+
+def _detail(error: CommerceError, remedies: Mapping[str, str]) -> str:
+    if error.code not in remedies:
+        return str(error)
+    shown = error.shown if isinstance(error, Conflict) else {}
+    return f"{error.detail} {remedies[error.code].format_map(shown)}"
 
 
 def _extensions(error: CommerceError) -> Mapping[str, Any]:

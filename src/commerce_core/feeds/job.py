@@ -186,9 +186,9 @@ class Job:
         if self.is_finished:
             raise Conflict(
                 f"Job {self.job_id} is {self.status}; it can't {verb} any more.",
-                f"Make a new job for the same feed: `commerce jobs run {self.feed_id}`, or "
-                f"POST /v1/feeds/{self.feed_id}/jobs.",
+                "Make a new job for the same feed.",
                 code="job_finished",
+                shown={"feed_id": self.feed_id},
             )
 
 

@@ -14,7 +14,6 @@ from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
-_NO_KEY: Final = "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`."
 
 
 @frozen
@@ -121,11 +120,11 @@ class Keys:
     def authenticate(self, secret: str | None) -> Principal:
         """The principal with this secret; Unauthenticated if it isn't that of a valid key."""
         if not secret:
-            raise Unauthenticated("The request has no API key.", _NO_KEY)
+            raise Unauthenticated("The request has no API key.", "Send one.")
         with self._context.store.read_only() as unit:
             key = unit.keys.find(digest_of(secret))
         if key is None or key.revoked_at is not None:
-            raise Unauthenticated("The API key is unknown or was revoked.", _NO_KEY)
+            raise Unauthenticated("The API key is unknown or was revoked.", "Send another one.")
         return key.principal()
 
 

@@ -135,6 +135,13 @@ def test_waiting_shows_the_finished_job_and_its_first_problems(acme: Cli) -> Non
     assert re.search(r"4\s+price\s+1\.234\s+too many decimals\s+\S", answer.out)
 
 
+def test_a_finished_job_is_not_run_again_and_the_command_for_a_new_one_is_named(acme: Cli) -> None:
+    job = acme.json("feeds", "upload", CLEAN, "--partner", "Acme", "--run", "--wait")
+    refused = acme("jobs", "run", job["job_id"])
+    assert refused.code == EXIT_CONFLICT
+    assert f"commerce jobs run {job['feed_id']}" in refused.err
+
+
 def test_waiting_gives_the_finished_job_as_one_document(acme: Cli) -> None:
     job = upload(acme, FEED, "--run", "--wait", "--json").json
     assert job["status"] == "completed"

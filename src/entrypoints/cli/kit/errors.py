@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Mapping
 from typing import Final
 
 import click
@@ -15,13 +16,17 @@ from entrypoints.cli.kit.tables import tidy
 from entrypoints.problems import EXIT_BUG, EXIT_USAGE, Problem, problem_of, problem_type
 
 EXIT_INTERRUPTED: Final = 130
+REMEDIES: Final[Mapping[str, str]] = {
+    "job_finished": "Make a new job for the same feed: commerce jobs run {feed_id}",
+}
+"""What to do on the command line, by the code of the error."""
 
 
 def report(error: Exception, *, as_json: bool) -> int:
     """Reports why a command failed, and returns its exit code."""
     match error:
         case CommerceError():
-            return _report(problem_of(error), as_json=as_json)
+            return _report(problem_of(error, REMEDIES), as_json=as_json)
         case click.Abort():
             click.echo("Interrupted.", err=True)
             return EXIT_INTERRUPTED

@@ -21,6 +21,11 @@ from entrypoints.problems import Problem, problem_of, problem_type
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
+REMEDIES: Final[Mapping[str, str]] = {
+    "unauthenticated": "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`.",
+    "job_finished": "Make a new job for the same feed: POST /v1/feeds/{feed_id}/jobs.",
+}
+"""What to do over HTTP, by the code of the error."""
 
 Asked = Request[Any, Any, Any]
 
@@ -46,7 +51,7 @@ def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
     if isinstance(error, InvalidInput) and not request.route_handler.opt["operation"].takes_input:
         # Where there is no input, what is at fault is the query.
         error = Malformed(error.detail, error.remedy, faults=error.faults, code=error.code)
-    problem = problem_of(error)
+    problem = problem_of(error, REMEDIES)
     if problem.status >= 500 and not isinstance(error, Unavailable):  # noqa: PLR2004 HTTP's own
         return refuse_fault(request, error)
     headers: dict[str, str] = {}

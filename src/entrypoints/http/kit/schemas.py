@@ -174,6 +174,7 @@ PROBLEM: Final = _object(
             "items": _object("", _FAULT, list(_FAULT)),
         },
         "plan": {"$ref": "#/components/schemas/SavedPlan"},
+        "feed_id": {**_TEXT, "description": "The feed to make a new job for."},
         "request_id": {**_TEXT, "description": "As in X-Request-Id."},
     },
     ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],

@@ -91,7 +91,7 @@ def test_a_finished_job_never_runs_again_and_the_refusal_gives_the_remedy(status
         finished.release()
     assert refused.value.code == "job_finished"
     assert "it can't run any more" in refused.value.detail
-    assert "POST /v1/feeds/feed_1/jobs" in refused.value.remedy
+    assert refused.value.shown == {"feed_id": finished.feed_id}
     with pytest.raises(Conflict) as refused:
         finished.cancel(LATER)
     assert refused.value.code == "job_finished"
