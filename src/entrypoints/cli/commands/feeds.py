@@ -223,7 +223,10 @@ def plan(session: Session, file: str, **terms: Any) -> None:  # noqa: ANN401 - e
 @feeds.verb("approve", scope="feeds:write")
 @click.argument("feed_id")
 @click.option(
-    "--without", type=click.Choice(["removals"]), multiple=True, help="Apply everything but this."
+    "--without",
+    type=click.Choice(["removals"]),
+    multiple=True,
+    help="Apply everything except this.",
 )
 @_note
 def approve(session: Session, feed_id: str, without: tuple[str, ...], note: str | None) -> None:

@@ -43,7 +43,10 @@ def show(session: Session, partner: str, source: str) -> None:
 @click.argument("profile", metavar="PRESET_OR_FILE")
 @_source
 def set_(session: Session, partner: str, profile: str, source: str) -> None:
-    """Set the profile of a source: a preset, or a TOML or JSON file."""
+    """Set the profile of a source: a preset, or a TOML or JSON file.
+
+    It applies to all jobs that start from now on.
+    """
     wanted = named_profile(profile)
     saved = session.commerce.sources.set_profile(wanted, source, partner=partner)
     session.out.one(saved, lambda: _fields(saved))

@@ -89,7 +89,10 @@ def _terminal_notice(text: str) -> None:
 
 @verb("migrate", scope=None)
 def migrate(session: Session) -> None:
-    """Migrate the database to this version, as every command that opens it does."""
+    """Migrate the database to this version.
+
+    Every command that opens the database does this too.
+    """
     session.commerce.context.store.check()
     if session.out.as_json:
         session.out.json({"status": "ok"})

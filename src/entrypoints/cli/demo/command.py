@@ -25,7 +25,7 @@ FEEDS: Final = Path(__file__).parents[4] / "examples" / "feeds"
 
 
 @verb("demo", scope=None)
-@click.option("--serve", "stay", is_flag=True, help="Then serve HTTP until Ctrl-C.")
+@click.option("--serve", "stay", is_flag=True, help="Serve HTTP afterwards, until Ctrl-C.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),

@@ -66,8 +66,8 @@ _OPTIONS: Final = (
         help="Only products with this status.",
     ),
     click.option("--currency", metavar="CODE", help="Only products priced in this currency."),
-    click.option("--price-min", type=Amount(), help="Lowest price; requires --currency."),
-    click.option("--price-max", type=Amount(), help="Highest price; requires --currency."),
+    click.option("--price-min", type=Amount(), help="Minimum price; requires --currency."),
+    click.option("--price-max", type=Amount(), help="Maximum price; requires --currency."),
     click.option(
         "--updated-since",
         type=Moment(),
