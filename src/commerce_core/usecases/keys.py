@@ -1,7 +1,6 @@
 """Keys: API keys, and the principal that a request acts as."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from attrs import evolve, frozen
 
@@ -13,7 +12,6 @@ from commerce_core.partners.access import ApiKey, Principal, checked_scopes, dig
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-
 
 
 @frozen

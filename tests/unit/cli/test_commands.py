@@ -10,6 +10,7 @@ import pytest
 from commerce_core.catalog.product import Availability, SortBy
 from entrypoints.cli.kit.product_filters import AVAILABILITIES, SORTS
 from entrypoints.compose import open_platform
+from entrypoints.problems import EXIT_CONFLICT
 from entrypoints.settings import Settings
 from tests.support.commands import Answer, Cli
 
@@ -136,7 +137,7 @@ def test_waiting_shows_the_finished_job_and_its_first_problems(acme: Cli) -> Non
 
 
 def test_a_finished_job_is_not_run_again_and_the_command_for_a_new_one_is_named(acme: Cli) -> None:
-    job = acme.json("feeds", "upload", CLEAN, "--partner", "Acme", "--run", "--wait")
+    job = upload(acme, CLEAN, "--run", "--wait", "--json").json
     refused = acme("jobs", "run", job["job_id"])
     assert refused.code == EXIT_CONFLICT
     assert f"commerce jobs run {job['feed_id']}" in refused.err
