@@ -1,6 +1,5 @@
 """What the collection of tasks promises: one of a kind about a subject, claimed when it is due."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from commerce_core.work.attempt import Progress
 from commerce_core.work.task import Task, TaskKind
 from tests.contracts.samples import DAY, MINUTE, T0
 from tests.contracts.threads import together
+from tests.support.waiting import outlast, pause
 
 SHORT = timedelta(milliseconds=30)
 """A lease, a pause or a period that a test can outlive."""
@@ -52,10 +52,6 @@ def give_back(
 def finish(store: Store, task: Task, every: timedelta | None = None) -> None:
     with store.begin() as unit:
         unit.tasks.finish(task, every)
-
-
-def outlive(lease: timedelta) -> None:
-    time.sleep(lease.total_seconds() + 0.005)
 
 
 class TestTasks:
@@ -113,7 +109,7 @@ class TestTasks:
         assert claim(store) is None
         add(store, EVENTS, pause=SHORT + timedelta(seconds=0.5))
         add(store, VERSIONS, pause=SHORT)
-        outlive(SHORT + timedelta(seconds=0.5))
+        outlast(SHORT + timedelta(seconds=0.5))
         assert [claimed(store).kind, claimed(store).kind] == [VERSIONS, EVENTS]
         assert claim(store) is None
 
@@ -136,7 +132,7 @@ class TestTasks:
         """The next claim is another attempt, and counts a crashed one."""
         add(store)
         first = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         second = claimed(store)
         assert claim(store) is None
         assert second == evolve(first, attempts=2, crashed_attempts=1)
@@ -148,7 +144,7 @@ class TestTasks:
         progress = Progress("forget", records=7)
         with store.begin() as unit:
             unit.tasks.renew(task, progress, MINUTE, unit.session)
-        outlive(SHORT)
+        outlast(SHORT)
         assert claim(store) is None
         assert kept(store) == evolve(task, progress=progress)
 
@@ -158,7 +154,7 @@ class TestTasks:
         """It counts as a disconnected attempt if it was one, and as no crashed one."""
         add(store)
         give_back(store, claimed(store), SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         give_back(store, claimed(store), DAY, disconnected=True)
         assert claim(store) is None
         task = kept(store)
@@ -178,9 +174,9 @@ class TestTasks:
         """Its next moment is a period later, its counts of failures begin anew."""
         add(store)
         give_back(store, claimed(store), disconnected=True)
-        outlive(SHORT)
+        outlast(SHORT)
         task = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         task = claimed(store)
         assert (task.crashed_attempts, task.disconnected_attempts) == (1, 1)
         finish(store, task, DAY)
@@ -195,7 +191,7 @@ class TestTasks:
         """After a time without workers a task runs once, and then on the grid it was on."""
         add(store)
         task = claimed(store)
-        time.sleep(0.1)
+        pause(0.1)
         finish(store, task, SHORT)
         again = kept(store)
         assert again is not None
@@ -207,12 +203,12 @@ class TestTasks:
         """What was taken over, given back or finished renews, gives back and finishes nothing."""
         add(store)
         first = claimed(store, SHORT)
-        outlive(SHORT)
+        outlast(SHORT)
         second = claimed(store)
         for lost, ended in ((first, False), (second, True)):
             if ended:
                 finish(store, second, SHORT)
-                outlive(2 * SHORT)
+                outlast(2 * SHORT)
                 third = claimed(store)
                 assert third.attempts == 3  # an old attempt never passes for a new one
             with pytest.raises(RunLost):

@@ -21,7 +21,8 @@ from commerce_core.commerce import Commerce
 from commerce_core.ports.files import Files
 from commerce_core.work.task import CHORES, Task, TaskKind
 from entrypoints.worker import Worker
-from tests.support.servers.platform import Platform, finished, until
+from tests.support.servers.platform import Platform, finished
+from tests.support.waiting import PATIENCE, until
 
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\n"
 KILLED = -signal.SIGKILL
@@ -75,7 +76,7 @@ def test_a_chore_whose_worker_is_killed_is_done_once(
 ):
     """Another worker takes it over after its lease; one that was finished is not done again."""
     with platform.worker(COMMERCE_FAIL_AT=place) as worker:
-        assert worker.wait(60) == KILLED
+        assert worker.wait(PATIENCE) == KILLED
     begun = certainly(chore(commerce, "forget_events"))
     with platform.worker():
         until(lambda: all(is_done(commerce, kind) for kind in CHORES))
@@ -119,7 +120,7 @@ class _Slow:
 
     @contextmanager
     def open(self, key: str) -> Generator[BinaryIO]:
-        self.over.wait(60)
+        self.over.wait(PATIENCE)
         with self.files.open(key) as stream:
             yield stream
 
@@ -156,18 +157,18 @@ def test_a_chore_that_takes_too_long_is_given_back(
 
     def stand_still(*_: object) -> int:
         begun.set()
-        over.wait(60)
+        over.wait(PATIENCE)
         return 0
 
     monkeypatch.setattr("commerce_core.usecases.queue.run_task", stand_still)
     worker = Worker(commerce, grace=timedelta(seconds=0.2))
     worker.start()
-    assert begun.wait(60)
+    assert begun.wait(PATIENCE)
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
     until(lambda: all(certainly(chore(commerce, kind)).status == "queued" for kind in CHORES))
     over.set()
-    stopping.join(60)
+    stopping.join(PATIENCE)
     tasks = [certainly(chore(commerce, kind)) for kind in CHORES]
     assert sorted((task.attempts, task.crashed_attempts) for task in tasks) == [(0, 0), (1, 0)]
     assert commerce.queue.claim("chores")

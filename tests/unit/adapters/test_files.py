@@ -156,7 +156,7 @@ def test_foreign_files_are_not_listed(disk: DiskFiles, tmp_path: Path):
     [
         (errno.ENOSPC, "full", "Free some space"),
         (errno.EDQUOT, "quota", "quota"),
-        (errno.EACCES, "may not", "account"),
+        (errno.EACCES, "denied", "account"),
         (errno.EROFS, "read-only", "Mount"),
         (errno.EIO, "Input/output", "disk"),
     ],

@@ -177,7 +177,7 @@ def test_every_line_about_a_job_has_its_id(log: io.StringIO, commerce: Commerce)
     worker.start()
     until(lambda: all(commerce.jobs.get(r.job_id).is_finished for r in receipts))
     worker.stop()
-    stories = [[line for line in lines(log) if line["job_id"] == r.job_id] for r in receipts]
+    stories = [[line for line in lines(log) if line.get("job_id") == r.job_id] for r in receipts]
     assert [[line["event"] for line in story] for story in stories] == [
         ["job.claimed", "job.finished"],
         ["job.claimed", "job.failed"],

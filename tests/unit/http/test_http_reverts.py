@@ -114,7 +114,7 @@ def test_the_command_plans_and_reverts(api: Api, bad: str):
     cli = Cli(api.commerce)
     api.ingest("Acme", b"sku,price\nA-4,2\n")
     plan = cli.fine("feeds", "revert", bad, "--plan").out
-    assert "goes back   1 product" in plan
+    assert "updated     1 product" in plan
     assert "A-4" in plan
     assert cli.fine("feeds", "revert", bad, "--plan", "--json").json["kept"] == 1
     done = cli.fine("feeds", "revert", bad).out

@@ -126,7 +126,7 @@ def test_a_file_that_was_tampered_with_is_found_out(commerce: Commerce):
 def test_the_command_says_that_all_is_well(commerce: Commerce):
     send(commerce, FULL, "full")
     told = Cli(commerce).fine("replay", "--partner", "acme")
-    assert "1 feed and 0 reverts folded, 3 products compared." in told.out
+    assert "Replayed 1 feed and 0 reverts, and compared 3 products." in told.out
     assert Cli(commerce).fine("replay", "--partner", "Acme", "--json").json["differences"] == 0
 
 
