@@ -1,6 +1,7 @@
 """How errors of the core are reported outside: HTTP status, exit code and title, in one table."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -42,6 +43,8 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
     CommerceError: (500, EXIT_BUG, "Something went wrong"),
 }
 
+NO_REMEDIES: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 @frozen
 class Problem:
@@ -60,7 +63,7 @@ class Problem:
     shown: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
-def problem_of(error: CommerceError, remedies: Mapping[str, str]) -> Problem:
+def problem_of(error: CommerceError, remedies: Mapping[str, str] = NO_REMEDIES) -> Problem:
     """The problem that reports this error.
 
     `remedies` are the caller's own, by code: they name its routes or commands, which the core

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.memory import MemoryStore
-from tests.contracts.reports_contract import *  # noqa: F403 - every test of it
+from tests.contracts.reject_reports_contract import *  # noqa: F403 - every test of it
 
 
 @pytest.fixture

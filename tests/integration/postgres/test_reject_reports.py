@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.polars_feeds import PolarsEngine
-from tests.contracts.reports_contract import *  # noqa: F403 - every test of it
+from tests.contracts.reject_reports_contract import *  # noqa: F403 - every test of it
 
 
 @pytest.fixture
