@@ -1,4 +1,7 @@
-"""Reports: sales by partner, over time, and as shares of revenue."""
+"""Rows of reports: sales by partner, over time, and shares of revenue.
+
+`usecases.analytics` computes them from the totals of the `ledger`.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,7 +1,8 @@
 """Prices: the partner's price comes from the feed, and rules turn it into the selling price.
 
-One function computes and explains every price, for quotes and orders alike. So far the only rule is
-the partner's own sale; a `Rule` is a condition and a benefit, and others can join the list.
+One function computes and explains every price, of orders and of a product's past alike. So far the
+only rule is the partner's own sale, in `FEED_RULES`, which apply to all products. Callers pass none
+of their own yet.
 """
 
 from collections.abc import Callable, Sequence
