@@ -8,10 +8,11 @@ from typing import Final
 
 from attrs import frozen
 
+from commerce_core.base.money import find_currency
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import CHANGE_KINDS, ChangeKind
 from commerce_core.parsing.fingerprints import Fingerprint
-from commerce_core.schema.fields import PRODUCT_FIELDS, Value
+from commerce_core.schema.fields import AMOUNTS, PRODUCT_FIELDS, Value
 from commerce_core.schema.problems import LONGEST_SHOWN_VALUE
 
 SAMPLES_OF_KIND: Final = 10
@@ -61,8 +62,13 @@ class Sample:
         values: Mapping[str, Value],
     ) -> "Sample":
         """Compares the new `values` with the ones `before`."""
+        former, new = before.get("currency"), values.get("currency") or before.get("currency")
         fields = tuple(
-            SampledField(name, as_text(before.get(name)), as_text(values[name]))
+            SampledField(
+                name,
+                as_text(_with_decimals(name, before.get(name), former)),
+                as_text(_with_decimals(name, values[name], new)),
+            )
             for name in PRODUCT_FIELDS
             if name in values and values[name] != before.get(name)
         )
@@ -102,6 +108,14 @@ def _sample(change: Change) -> Sample:
         before=before.values() if before else {},
         values=change.values,
     )
+
+
+def _with_decimals(field: str, value: Value, code: Value) -> Value:
+    """The value; an amount with the decimals of its currency, however many it was sent with."""
+    money = find_currency(code) if isinstance(code, str) else None
+    if money is None or field not in AMOUNTS or not isinstance(value, Decimal):
+        return value
+    return money.round(value) if money.is_exact(value) else value
 
 
 def as_text(value: Value) -> str | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
+WAKE_EVERY_SECONDS: Final = 1.0
+"""How often the main thread of a worker wakes, and so handles signals at the latest."""
 
 
 @verb("serve", scope=None)
@@ -76,7 +78,9 @@ def worker(session: Session) -> None:
     with observed(session.commerce, session.settings, "worker", shared=False):
         working.start()
         _terminal_notice("Processing jobs (press Ctrl-C to stop).")
-        stopping.wait()
+        # A signal that another thread took is handled once this one wakes.
+        while not stopping.wait(WAKE_EVERY_SECONDS):
+            pass
         _terminal_notice("Stopping: the current job is finished or returned to the queue.")
         working.stop()
 
