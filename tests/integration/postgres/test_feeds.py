@@ -11,7 +11,8 @@ import pytest
 from attrs import evolve
 
 from adapters.postgres import PostgresStore
-from adapters.postgres.ingest import staging
+from adapters.postgres.ingest import match
+from adapters.postgres.ingest.staging import by_sets, stage
 from adapters.postgres.store import Unit
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.feed import Feed
@@ -78,7 +79,7 @@ def test_few_and_many_records_give_the_same(
     store: PostgresStore, source: Source, few: int, monkeypatch: pytest.MonkeyPatch
 ):
     """Whether products are fetched along the key or all at once, the plan is the same."""
-    monkeypatch.setattr(staging, "FEW", few)
+    monkeypatch.setattr(match, "FEW", few)
     samples.publish(store, source, *products(range(30)))
     feed = samples.received(store, source)
     with store.begin() as unit:
@@ -101,7 +102,7 @@ def test_a_catalog_without_statistics_is_no_trap(
     It takes the partner for one without products. Still each product and each record is read a few
     times; walked for each other they would be read thousands of times.
     """
-    monkeypatch.setattr(staging, "FEW", few)
+    monkeypatch.setattr(match, "FEW", few)
     count = 3_000
     samples.publish(store, samples.settled(store)[1], *products(range(count)))
     connect().execute("ANALYZE products")
@@ -118,6 +119,27 @@ def test_a_catalog_without_statistics_is_no_trap(
         read = rows_read(db, compare)
     assert (plans[0].unchanged, plans[0].absent) == (count - 1, 1)
     assert max(read["products"], read["staged"]) <= 10 * count
+
+
+def test_a_few_records_are_matched_by_their_keys_whatever_the_statistics(
+    store: PostgresStore, source: Source, connect: Connect
+):
+    """Of a partner that was loaded after the last ANALYZE no product is read but theirs.
+
+    The planner expects it to have none, so each of its indexes would look as good as the key.
+    """
+    samples.publish(store, samples.settled(store)[1], *products(range(1_000)))
+    connect().execute("ANALYZE products")
+    samples.publish(store, source, *products(range(1_000)))
+    context = samples.feed_context(samples.received(store, source))
+    with store.begin() as unit:
+        db = cast("Unit", unit).products._db
+        staged = stage(db, context.columns, samples.batches(products(range(990, 1_005))))
+        with by_sets(db):
+            read = rows_read(db, lambda: match.match(db, context, staged))
+        matched = db.execute("SELECT count(*) FROM matched").fetchone()
+    assert matched == (10,)
+    assert read["products"] <= 15
 
 
 def test_what_products_were_is_kept(store: PostgresStore, source: Source, connect: Connect):

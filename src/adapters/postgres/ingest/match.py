@@ -12,20 +12,42 @@ from typing import Any, Final, LiteralString
 from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection, digits
-from adapters.postgres.ingest.staging import FEW, Staged
+from adapters.postgres.ingest.staging import Staged
 from commerce_core.plans.comparison import FeedContext
+
+FEW: Final = 200_000
+"""Up to this many records their products are fetched one by one, not all of the partner's."""
+_EACH_BY_ITS_KEY: Final[LiteralString] = """LATERAL (
+    SELECT partner_id, sku, product_id, ctid AS place
+    FROM products
+    WHERE (partner_id, sku) >= (%(partner_id)s, s.sku)
+    ORDER BY partner_id, sku
+    LIMIT 1
+)"""
+"""The product at the record's key, or the next one, which then doesn't match.
+
+Put like this, one step along the key is the only way, whatever the statistics say. Asked for by
+equality, a partner that was loaded after the last ANALYZE is expected to have no products, so any
+index by partner looks as good as the key, and all its products would be read for each record.
+"""
+_ALL_OF_PARTNER: Final[LiteralString] = """(
+    SELECT partner_id, sku, product_id, ctid AS place
+    FROM products
+    WHERE partner_id = %(partner_id)s
+)"""
 
 
 def match(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Finds the product of each staged record, if there is one."""
+    among = _EACH_BY_ITS_KEY if staged.records <= FEW else _ALL_OF_PARTNER
     query = sql.SQL(
         """
         CREATE TEMPORARY TABLE matched ON COMMIT DROP AS
-        SELECT s.line, p.product_id, p.ctid AS place
+        SELECT s.line, p.product_id, p.place
         FROM staged s
-        JOIN products p ON {of_catalog} AND p.sku = s.sku
+        JOIN {among} AS p ON p.partner_id = %(partner_id)s AND p.sku = s.sku
         """
-    ).format(of_catalog=staged.of_catalog)
+    ).format(among=sql.SQL(among))
     db.execute(query, owner(feed_context))
     if staged.records > FEW:
         # Otherwise the planner hashes the records, and not these.

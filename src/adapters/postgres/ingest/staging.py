@@ -21,9 +21,6 @@ from commerce_core.ports.engine import Batch
 from commerce_core.schema import fields as schema
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Kind
 
-FEW: Final = 200_000
-"""Up to this many records their products are fetched one by one, not all of the partner's."""
-
 _FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
     "int4",
     "int4",
@@ -81,16 +78,6 @@ class Staged:
     fields: tuple[str, ...]
     shapes: tuple[frozenset[str], ...]
     records: int
-
-    @property
-    def of_catalog(self) -> sql.Composable:
-        """The condition on products `p` that `s` may match: a few are fetched along the key."""
-        condition = (
-            "p.partner_id = %(partner_id)s AND p.sku = ANY(ARRAY(SELECT sku FROM staged))"
-            if self.records <= FEW
-            else "p.partner_id = %(partner_id)s"
-        )
-        return sql.SQL(condition)
 
     def sets(self, *names: str) -> sql.Composed:
         """The SQL condition that a staged record `s` sets any of these fields."""
