@@ -1,39 +1,16 @@
-"""What requests are made of: identifiers, files, and values that come as text."""
+"""Values of queries and forms: pairs of names and texts, or files, read as strictly as bodies."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Final, NewType, TypeVar, get_origin
+from typing import Any, Final, TypeVar, get_origin
 
 from litestar.datastructures import UploadFile
 
 from commerce_core.base.errors import Fault, InvalidInput, Malformed
-from commerce_core.base.ids import Kind, parse
-from entrypoints.reading import fields_of, pointer, read_json, read_value
+from entrypoints.reading import fields_of, pointer, read_value
 from entrypoints.scalars import LEAVES, WHOLE_NUMBER, YES_NO, Hint, InvalidValue, Read, matching
 
-PartnerId = NewType("PartnerId", str)
-SourceId = NewType("SourceId", str)
-FeedId = NewType("FeedId", str)
-JobId = NewType("JobId", str)
-ProductId = NewType("ProductId", str)
-OrderId = NewType("OrderId", str)
-KeyId = NewType("KeyId", str)
-_IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, KeyId)
-_KINDS: Final[tuple[Kind, ...]] = ("ptn", "src", "feed", "job", "prod", "ord", "key")
-ID_KINDS: Final[Mapping[Any, Kind]] = MappingProxyType(dict(zip(_IDS, _KINDS, strict=True)))
-"""Identifiers in paths and filters; a text that can't be one of its kind is NotFound."""
 T = TypeVar("T")
-
-
-def read_id(kind: Hint, text: str) -> str:
-    """An identifier in a path; NotFound if it can't be one of its kind."""
-    return _TEXTS[kind](text)
-
-
-def read_body(kind: type[T], content: bytes) -> T:
-    """A JSON body; Malformed if it isn't JSON, InvalidInput if it breaks a rule."""
-    return read_json(kind, content, _BODIES)
 
 
 def read_form(kind: type[T], parts: Iterable[tuple[str, str | UploadFile]]) -> T:
@@ -80,21 +57,10 @@ def _is_true(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _id(kind: Kind, value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidValue("not_a_text", "A text is wanted.")
-    return parse(kind, value)
-
-
-_BODIES: Final[Mapping[Hint, Read]] = {
-    **LEAVES,
-    **{hint: partial(_id, kind) for hint, kind in ID_KINDS.items()},
-}
 _TEXTS: Final[Mapping[Hint, Read]] = {
-    **_BODIES,
+    **LEAVES,
     int: partial(matching, r"-?[0-9]{1,18}", int, *WHOLE_NUMBER),
     # Clients in Python send `True`.
     bool: partial(matching, "(?i:true|false)", _is_true, *YES_NO),
     UploadFile: _file,
 }
-"""How values of queries and forms are read."""
