@@ -22,10 +22,9 @@ from litestar.handlers import HTTPRouteHandler
 from commerce_core.partners.access import Scope
 from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.http.kit.access_log import note
-from entrypoints.http.kit.bodies import BODIES, JSON_TYPES
 from entrypoints.http.kit.downloads import KEPT, etag_of, is_known
+from entrypoints.http.kit.inputs import BODIES, JSON_TYPES, read_query
 from entrypoints.http.kit.security import Asked, enter
-from entrypoints.http.kit.values import read_query
 from entrypoints.scalars import read_id
 from entrypoints.shapes import encoded
 

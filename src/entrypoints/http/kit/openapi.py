@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final
 import attrs
 from litestar.handlers import HTTPRouteHandler
 
-from entrypoints.http.kit.bodies import BODIES, JSON_TYPES
 from entrypoints.http.kit.handlers import IDEMPOTENCY_KEY, OPERATION, REPLAYED, Operation
+from entrypoints.http.kit.inputs import BODIES, JSON_TYPES
 from entrypoints.http.kit.problems import MEDIA_TYPE
 from entrypoints.http.kit.queries import WhoseQuery
 from entrypoints.http.kit.schemas import (

@@ -1,7 +1,7 @@
 """JSON Schemas of what is sent and answered, made from the same attrs classes that do it."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -91,12 +91,12 @@ def _class(kind: Hint, components: Components) -> Schema:
     properties = {n: schema_of(hint_at(kind, path), components) for n, path in shown(kind).items()}
     if kind is Receipt:
         properties["links"] = {"type": "object", "additionalProperties": TEXT}
-    return _object(first_sentence(kind), properties, list(properties))
+    return _object(first_sentence(kind), properties, properties)
 
 
-def _object(description: str, properties: Mapping[str, Schema], required: list[str]) -> Schema:
-    about = {"description": description} if description else {}
-    return {"type": "object", **about, "properties": properties, "required": required}
+def _object(about: str, properties: Mapping[str, Schema], required: Iterable[str]) -> Schema:
+    known = {"properties": properties, "required": list(required)}
+    return {"type": "object", "description": about, **known}
 
 
 def _sent(kind: Hint, components: Components) -> Schema:
@@ -156,7 +156,7 @@ PROBLEM: Final = _object(
         "errors": {
             "type": "array",
             "description": "Every fault of what was sent.",
-            "items": _object("", _FAULT, list(_FAULT)),
+            "items": {"type": "object", "properties": _FAULT, "required": list(_FAULT)},
         },
         "plan": reference("SavedPlan"),
         "feed_id": {**TEXT, "description": "The feed to make a new job for."},

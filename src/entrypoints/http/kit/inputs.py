@@ -1,12 +1,13 @@
-"""Reading a body as it arrives: files go to disk, so memory stays flat.
+"""Reading queries and bodies, strictly; bodies as they arrive, so memory stays flat.
 
-The framework's own reader keeps a part without a file name in memory, however long it is; here
-every such part has a limit.
+Files go to disk. The framework's own reader of forms keeps a part without a file name in memory,
+however long it is; here every such part has a limit.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, BinaryIO, Final, cast
+from functools import partial
+from typing import Any, BinaryIO, Final, TypeVar, cast, get_origin
 
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException, HTTPException
@@ -16,12 +17,13 @@ from multipart import (  # pyright: ignore[reportMissingTypeStubs] it has its ty
     PushMultipartParser,
 )
 
-from commerce_core.base.errors import InvalidInput, Malformed
+from commerce_core.base.errors import Fault, InvalidInput, Malformed
 from entrypoints.http.kit.security import Asked
-from entrypoints.http.kit.values import read_form
-from entrypoints.reading import read_json
+from entrypoints.reading import fields_of, pointer, read_json, read_value
+from entrypoints.scalars import LEAVES, WHOLE_NUMBER, YES_NO, Hint, Read, matching, only
 
 Part = tuple[str, str | UploadFile]
+T = TypeVar("T")
 
 JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 FORM_TYPE: Final = "multipart/form-data"
@@ -35,9 +37,8 @@ async def _payload(request: Asked, kind: type[Any], _: AsyncExitStack) -> Any:  
     """The body; one that isn't there is an empty object, since some bodies may be left out."""
     content = b"".join([chunk async for chunk in _whole(request)])
     if content and request.content_type[0] not in JSON_TYPES:
-        raise HTTPException(
-            status_code=415, detail=f"Send the body as {JSON_TYPES[0]}, declared in Content-Type."
-        )
+        detail = f"Send the body as {JSON_TYPES[0]}, declared in Content-Type."
+        raise HTTPException(status_code=415, detail=detail)
     return read_json(kind, content or b"{}")
 
 
@@ -47,7 +48,10 @@ async def _form(request: Asked, kind: type[Any], stack: AsyncExitStack) -> Any: 
         raise HTTPException(status_code=415, detail=f"Send a form as {FORM_TYPE}.")
     if not (boundary := options.get("boundary")):
         raise Malformed.at("", "bad_form", "The Content-Type names no boundary.")
-    return read_form(kind, await read_parts(_whole(request), boundary, stack))
+    parts = await read_parts(_whole(request), boundary, stack)
+    # A field that was left blank counts as not sent.
+    filled = [(name, value) for name, value in parts if isinstance(value, UploadFile) or value]
+    return _from_pairs(kind, filled, "The form isn't as it has to be.", InvalidInput)
 
 
 async def _content(request: Asked, _: type[Any], stack: AsyncExitStack) -> BinaryIO:
@@ -126,3 +130,44 @@ async def _ended(name: str, content: UploadFile) -> str | UploadFile:
         return (await content.read()).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput.at(f"/{name[:80]}", "bad_text", "The field is not UTF-8.") from error
+
+
+def read_query(kind: type[T], pairs: Iterable[tuple[str, str]]) -> T:
+    """The query parameters as that class; Malformed otherwise, and for a blank one."""
+    return _from_pairs(kind, pairs, "The query parameters can't be read.", Malformed)
+
+
+def _from_pairs(
+    kind: type[T], pairs: Iterable[tuple[str, Any]], detail: str, refusal: type[InvalidInput]
+) -> T:
+    """Values by name, those of a repeatable field as a list."""
+    known = fields_of(kind)
+    found: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, value in pairs:
+        if not value:
+            why = "A parameter without a value has no meaning; leave it out."
+            faults.append(Fault(pointer("", name), "blank", why))
+        elif name in known and get_origin(known[name][1]) is tuple:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            why = f"{name[:80]!r} is there twice."
+            faults.append(Fault(pointer("", name), "given_twice", why))
+        else:
+            found[name] = value
+    if faults:
+        raise refusal(detail, faults=faults)
+    return read_value(kind, found, detail, leaves=_TEXTS, refusal=refusal)
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+_TEXTS: Final[Mapping[Hint, Read]] = {
+    **LEAVES,
+    int: partial(matching, r"-?[0-9]{1,18}", int, *WHOLE_NUMBER),
+    # Clients in Python send `True`.
+    bool: partial(matching, "(?i:true|false)", _is_true, *YES_NO),
+    UploadFile: partial(only, UploadFile, "not_a_file", "A part with a file name"),
+}
