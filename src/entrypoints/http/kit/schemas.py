@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, BinaryIO, Final, Literal, Union, get_args, get_origin
 
 import attrs
+import msgspec
 from litestar.datastructures import UploadFile
 
 from commerce_core.feeds.source import OnError
@@ -15,7 +16,7 @@ from commerce_core.profiles.profile import Column, Profile
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
 from entrypoints.reading import MISSING, RejectBeyond, fields_of
-from entrypoints.scalars import ID_KINDS, Hint, Share
+from entrypoints.scalars import Hint, Share
 from entrypoints.shapes import SPARSE, hint_at, shown
 
 Schema = dict[str, Any]
@@ -28,27 +29,21 @@ _AMOUNT: Final[Schema] = {
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
     "description": "A decimal number as text; an amount of money has its currency's decimals.",
 }
-_LEAVES: Final[Mapping[Hint, Schema]] = {
-    Any: {},
-    str: TEXT,
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
+_OWN: Final[Mapping[Hint, Schema]] = {
     Decimal: _AMOUNT,
     Share: {"type": ["string", "number"]},
-    datetime: {"type": "string", "format": "date-time"},
-    date: {"type": "string", "format": "date"},
+    datetime: {**TEXT, "format": "date-time"},
     BinaryIO: BINARY,
     UploadFile: {**BINARY, "contentMediaType": "application/octet-stream"},
-    **dict.fromkeys(ID_KINDS, TEXT),
 }
+"""Types that msgspec would describe otherwise."""
 
 
 def schema_of(kind: Hint, components: Components) -> Schema:
     """The schema of a type; those of classes are put among the components and referred to."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind in _LEAVES:
-        return dict(_LEAVES[kind])
+    if kind in _OWN:
+        return dict(_OWN[kind])
     if origin in (UnionType, Union):
         return _any_of(arguments, components)
     if origin is Literal:
@@ -57,6 +52,8 @@ def schema_of(kind: Hint, components: Components) -> Schema:
         return {"type": "array", "items": schema_of(arguments[0], components)}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": schema_of(arguments[1], components)}
+    if not attrs.has(origin or kind):
+        return msgspec.json.schema(kind)
     name = f"{arguments[0].__name__}List" if origin is Listed else kind.__name__
     if name not in components:
         components[name] = {}  # classes may refer to each other
