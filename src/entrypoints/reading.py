@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import NoneType
-from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
 
 import attrs
@@ -17,7 +17,7 @@ from attrs import define, field
 from commerce_core.base.errors import Fault, InvalidInput, Malformed
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.profiles.profile import Column, Profile
-from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, word
+from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, without_none, word
 
 LONGEST_NUMBER: Final = 100
 """Digits of a number in JSON."""
@@ -43,7 +43,7 @@ def sent(change: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not MISSING}
 
 
-def read_json(kind: type[T], content: bytes, leaves: Mapping[Hint, Read] | None = None) -> T:
+def read_json(kind: type[T], content: bytes) -> T:
     """JSON as that class; Malformed if it isn't JSON, InvalidInput if it is another thing."""
     try:
         parsed = json.loads(
@@ -54,7 +54,7 @@ def read_json(kind: type[T], content: bytes, leaves: Mapping[Hint, Read] | None 
         )
     except (ValueError, RecursionError) as error:
         raise Malformed.at("", "not_json", f"The body is not JSON: {_why(error)}.") from error
-    return read_value(kind, parsed, "The body isn't as it has to be.", leaves=leaves)
+    return read_value(kind, parsed, "The body isn't as it has to be.")
 
 
 def read_value(
@@ -62,11 +62,11 @@ def read_value(
     value: object,
     detail: str,
     *,
-    leaves: Mapping[Hint, Read] | None = None,
+    leaves: Mapping[Hint, Read] = LEAVES,
     refusal: type[InvalidInput] = InvalidInput,
 ) -> T:
     """What was parsed already as that class, just as strictly."""
-    reading = Reading(leaves or LEAVES)
+    reading = Reading(leaves)
     read = reading.read(kind, value, "")
     if reading.faults:
         raise refusal(detail, faults=reading.faults)
@@ -136,8 +136,7 @@ class Reading:
         if kind in _WRITTEN_SHORTER:
             return _WRITTEN_SHORTER[kind](self, value, at)
         if NoneType in arguments:
-            rest = tuple(each for each in arguments if each is not NoneType)
-            return None if value is None else self._read(Union[rest], value, at)  # noqa: UP007
+            return None if value is None else self._read(without_none(kind), value, at)
         if origin is Literal:
             return word(arguments, value)
         if origin is tuple:
@@ -203,32 +202,22 @@ def _on_error(reading: Reading, value: object, at: str) -> OnError:
 
 def _column(reading: Reading, value: object, at: str) -> Column:
     """A table, or just the header or headers it is fed from."""
-    table = {"from": cast("object", value)} if isinstance(value, str | list) else value
-    return reading.fields(Column, _with(table, "from", _listed), at)
+    table = {"from": cast("object", value)} if isinstance(value, str | list) else _table(value)
+    return reading.fields(Column, _listing(table, "from"), at)
 
 
 def _profile(reading: Reading, value: object, at: str) -> Profile:
     """One template may stand for a list of one; a constant's number or boolean for its text."""
-    listed = _with(value, "identity", _listed)
-    return reading.fields(Profile, _with(listed, "constants", _as_texts), at)
+    table = _listing(_table(value), "identity")
+    if isinstance(constants := table.get("constants"), dict):
+        found = cast("dict[str, object]", constants)
+        table["constants"] = {name: _as_text(each) for name, each in found.items()}
+    return reading.fields(Profile, table, at)
 
 
-def _with(value: object, name: str, change: Read) -> object:
-    """The object, with the member of that name changed."""
-    if not isinstance(value, dict) or name not in value:
-        return cast("object", value)
-    table = cast("dict[str, object]", value)
-    return {**table, name: change(table[name])}
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_texts(table: object) -> object:
-    if not isinstance(table, dict):
-        return table
-    return {name: _as_text(each) for name, each in cast("dict[str, object]", table).items()}
+def _listing(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """The table, with a list of one where that member is a text."""
+    return {**table, name: [table[name]]} if isinstance(table.get(name), str) else {**table}
 
 
 def _as_text(value: object) -> object:

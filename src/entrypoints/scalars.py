@@ -1,20 +1,34 @@
-"""Values of one type: texts, numbers, booleans, amounts, times; and how strictly each is read."""
+"""Values of one type: texts, numbers, amounts, times, ids; and how strictly each is read."""
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, NewType, cast
+from types import NoneType
+from typing import Any, Final, NewType, Union, cast, get_args
+
+from commerce_core.base.ids import Kind, parse
 
 Moment = datetime | date
 """A time, or a day, which stands for its first moment."""
 Share = NewType("Share", Decimal)
+PartnerId = NewType("PartnerId", str)
+SourceId = NewType("SourceId", str)
+FeedId = NewType("FeedId", str)
+JobId = NewType("JobId", str)
+ProductId = NewType("ProductId", str)
+OrderId = NewType("OrderId", str)
+KeyId = NewType("KeyId", str)
 Hint = Any
 """A type as annotations have it: a class, a union, a literal."""
 Read = Callable[[Any], Any]
 """Reads a value of one type, or raises InvalidValue."""
 
+_IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, KeyId)
+_KINDS: Final[tuple[Kind, ...]] = ("ptn", "src", "feed", "job", "prod", "ord", "key")
+ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
+"""Identifiers; a text that can't be one of its kind is NotFound."""
 YEARS: Final = range(1900, 3000)
 """Times outside can't be expressed in every time zone."""
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
@@ -31,6 +45,12 @@ class InvalidValue(ValueError):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+def without_none(kind: Hint) -> Hint:
+    """The type of a value that is there."""
+    rest = tuple(each for each in get_args(kind) if each is not NoneType)
+    return Union[rest] if NoneType in get_args(kind) else kind  # noqa: UP007 of what is in a tuple
 
 
 def text(value: object) -> str:
@@ -90,16 +110,23 @@ def _share(value: object) -> Decimal:
     return matching(r"[01]|0\.[0-9]{1,12}|1\.0{1,12}", Decimal, "bad_share", wanted, found)
 
 
+def read_id(kind: Hint, value: object) -> str:
+    """An identifier, or any text where the kind is none; NotFound if it can't be one."""
+    found = only(str, "not_a_text", "A text", value)
+    return parse(ID_KINDS[kind], found) if kind in ID_KINDS else found
+
+
 WHOLE_NUMBER: Final = ("not_a_whole_number", "A whole number")
 YES_NO: Final = ("not_a_boolean", "true or false")
-_AMOUNT: Final = (r"[0-9]{1,12}(\.[0-9]{1,4})?", Decimal, "not_an_amount")
+_AMOUNT: Final = r"[0-9]{1,12}(\.[0-9]{1,4})?"
 LEAVES: Final[Mapping[Hint, Read]] = {
     str: text,
     int: partial(only, int, *WHOLE_NUMBER),
     bool: partial(only, bool, *YES_NO),
-    Decimal: partial(matching, *_AMOUNT, "A decimal number as 79.90"),
+    Decimal: partial(matching, _AMOUNT, Decimal, "not_an_amount", "A decimal number as 79.90"),
     datetime: _instant,
     Moment: _moment,
     Share: _share,
+    **{kind: partial(read_id, kind) for kind in ID_KINDS},
 }
 """How values that have a type already are read."""

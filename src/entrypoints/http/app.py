@@ -13,7 +13,6 @@ from litestar.types import LifespanHook
 
 from commerce_core.commerce import Commerce
 from entrypoints.http.kit.access_log import Observed
-from entrypoints.http.kit.handlers import DEPENDENCIES, admit
 from entrypoints.http.kit.openapi import describe
 from entrypoints.http.kit.problems import HANDLERS
 from entrypoints.http.kit.security import add_headers
@@ -86,8 +85,6 @@ def create_app(
             *health.PROBES,
             *pages.ROUTES,
         ],
-        dependencies=DEPENDENCIES,
-        guards=[admit],
         exception_handlers=HANDLERS,
         before_send=[add_headers],
         request_max_body_size=MOST_BODY_BYTES,

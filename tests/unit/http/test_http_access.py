@@ -10,7 +10,7 @@ from litestar.routes import HTTPRoute
 from commerce_core.partners.access import OPERATOR_SCOPES, PARTNER_SCOPES
 from entrypoints.http.app import create_app, described_routes
 from entrypoints.http.kit.handlers import OPERATION, Operation
-from entrypoints.http.kit.values import ID_KINDS
+from entrypoints.scalars import ID_KINDS
 from entrypoints.settings import Settings
 from tests.unit.http.conftest import FEED, Api
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from commerce_core.base.errors import InvalidInput
-from entrypoints.http.kit.forms import read_parts
+from entrypoints.http.kit.inputs import read_parts
 from tests.unit.http.conftest import FEED, Api
 
 BOUNDARY = "end-of-part"

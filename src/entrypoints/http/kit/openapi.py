@@ -5,52 +5,42 @@ import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
-from types import NoneType
-from typing import Any, Final, Union, get_args, get_type_hints
+from typing import Any, BinaryIO, Final
 
 import attrs
 from litestar.handlers import HTTPRouteHandler
 
-from entrypoints.http.kit.handlers import (
-    FORM_TYPE,
-    IDEMPOTENCY_KEY,
-    JSON_TYPES,
-    OPERATION,
-    REPLAYED,
-    Operation,
-)
+from entrypoints.http.kit.handlers import IDEMPOTENCY_KEY, OPERATION, REPLAYED, Operation
+from entrypoints.http.kit.inputs import BODIES, JSON_TYPES
 from entrypoints.http.kit.problems import MEDIA_TYPE
 from entrypoints.http.kit.queries import WhoseQuery
 from entrypoints.http.kit.schemas import (
+    BINARY,
     PROBLEM,
+    TEXT,
     Components,
     Schema,
     field_schema,
     first_sentence,
-    is_raw,
+    reference,
     schema_of,
 )
 from entrypoints.http.kit.security import REQUEST_ID
-from entrypoints.http.kit.values import ID_KINDS
-from entrypoints.reading import name_of
-from entrypoints.scalars import Hint
+from entrypoints.reading import fields_of
+from entrypoints.scalars import ID_KINDS, without_none
 
 _ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
 sales are reported. Every list is read page by page, every refusal is a problem (RFC 9457), every
 answer carries an `X-Request-Id`."""
-_TEXT: Final = {"type": "string"}
 _HEADERS: Final = {
-    REQUEST_ID: (
-        "Names the request in our log; the client's own if it sent a sane one.",
-        _TEXT,
-    ),
+    REQUEST_ID: ("Names the request in our log; the client's own if it sent a sane one.", TEXT),
     REPLAYED: (
         "`true` where the answer is the one kept from the first time.",
-        {**_TEXT, "enum": ["true"]},
+        {**TEXT, "enum": ["true"]},
     ),
     "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
-    "ETag": ("Changes with the answer; sent as `If-None-Match`, it is 304 until then.", _TEXT),
-    "Location": ("Where it is.", _TEXT),
+    "ETag": ("Changes with the answer; sent as `If-None-Match`, it is 304 until then.", TEXT),
+    "Location": ("Where it is.", TEXT),
 }
 _SCHEMES: Final = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -63,11 +53,9 @@ def describe(routes: Iterable[tuple[str, HTTPRouteHandler]]) -> dict[str, Any]:
     components: Components = {"ProblemDetails": PROBLEM}
     paths: dict[str, dict[str, Any]] = {}
     for prefix, handler in routes:
-        described = _operation(handler.opt[OPERATION], components)
-        for path in handler.paths:
-            address = prefix + re.sub(r":\w+}", "}", path)
-            for method in handler.http_methods:
-                paths.setdefault(address, {})[method.lower()] = described
+        operation: Operation = handler.opt[OPERATION]
+        address = prefix + re.sub(r":\w+}", "}", operation.path)
+        paths.setdefault(address, {})[operation.method.lower()] = _operation(operation, components)
     headers = {n: {"description": about, "schema": s} for n, (about, s) in _HEADERS.items()}
     return {
         "openapi": "3.1.0",
@@ -90,7 +78,6 @@ def describe(routes: Iterable[tuple[str, HTTPRouteHandler]]) -> dict[str, Any]:
 def _operation(operation: Operation, components: Components) -> dict[str, Any]:
     function, scope = operation.function, operation.scope
     needs = f"Needs the scope `{scope}`." if scope else "Needs no key."
-    body = _body(operation, components)
     return {
         "operationId": function.__name__,
         "tags": [function.__module__.rpartition(".")[2]],
@@ -99,108 +86,85 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
         "parameters": [*_parameters(operation, components)],
         "responses": _responses(operation, components),
         "security": [{"apiKey": []}, {"bearer": []}] if scope else [],
-        **({"requestBody": body} if body else {}),
+        **_body(operation, components),
     }
 
 
 def _parameters(operation: Operation, components: Components) -> Iterable[Schema]:
     for name, kind in operation.path_ids.items():
-        example = {"examples": [f"{ID_KINDS[kind]}_0199c2f4a1b07e3d8c215f60a9d2b4c7"]}
-        schema = {**schema_of(kind, components), **example}
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
-    hints = get_type_hints(operation.parameters)
-    for field in attrs.fields(operation.parameters):
-        yield _query_parameter(field, hints[field.name], components)
+        example = f"{ID_KINDS[kind]}_0199c2f4a1b07e3d8c215f60a9d2b4c7"
+        yield _parameter("path", name, {**TEXT, "examples": [example]}, required=True)
+    for name, (field, hint) in fields_of(operation.parameters).items():
+        # No query can express null.
+        schema = field_schema(field, without_none(hint), components)
+        yield _parameter("query", name, schema, required=field.default is attrs.NOTHING)
     if "key" in operation.hints:
         about = "However often the request is sent under this key, it has one effect."
-        yield _header_parameter(IDEMPOTENCY_KEY, about, minLength=1, maxLength=255)
+        schema = {**TEXT, "minLength": 1, "maxLength": 255, "description": about}
+        yield _parameter("header", IDEMPOTENCY_KEY, schema)
     if operation.etag:
         about = "The ETag of what the client has; the answer is 304 where it is still so."
-        yield _header_parameter("If-None-Match", about)
+        yield _parameter("header", "If-None-Match", {**TEXT, "description": about})
 
 
-def _header_parameter(name: str, about: str, **limits: int) -> Schema:
-    schema = {**_TEXT, **limits}
-    return {"name": name, "in": "header", "required": False, "description": about, "schema": schema}
-
-
-def _query_parameter(
-    field: "attrs.Attribute[Any]", hint: Hint, components: Components
-) -> dict[str, Any]:
-    # No query can express null.
-    kinds = tuple(kind for kind in get_args(hint) if kind is not NoneType)
-    optional = NoneType in get_args(hint)
-    schema = field_schema(field, Union[kinds] if optional else hint, components)  # noqa: UP007
+def _parameter(place: str, name: str, schema: Schema, *, required: bool = False) -> Schema:
+    about = {"description": schema.pop("description")} if "description" in schema else {}
     several = {"explode": True} if schema.get("type") == "array" else {}
-    return {
-        "name": name_of(field),
-        "in": "query",
-        "required": field.default is attrs.NOTHING,
-        "description": schema.pop("description"),
-        "schema": schema,
-        **several,
-    }
+    return {"name": name, "in": place, "required": required, "schema": schema, **about, **several}
 
 
-def _body(operation: Operation, components: Components) -> dict[str, Any] | None:
-    for name, media_type in (("form", FORM_TYPE), ("payload", JSON_TYPES[0])):
-        if kind := operation.hints.get(name):
-            required = any(field.default is attrs.NOTHING for field in attrs.fields(kind))
-            example = {"example": operation.example} if operation.example is not None else {}
-            content = {media_type: {"schema": schema_of(kind, components), **example}}
-            return {"required": required, "content": content}
-    if "content" in operation.hints:
-        return {"required": True, "content": _files(["application/octet-stream"])}
-    return None
-
-
-def _files(media_types: Iterable[str]) -> dict[str, Any]:
-    binary = {**_TEXT, "format": "binary"}
-    # A schema beside a stream of events would be that of each event.
-    schemas = {m: _TEXT if m.startswith("text/") else binary for m in media_types}
-    return {m: {} if m == "text/event-stream" else {"schema": s} for m, s in schemas.items()}
+def _body(operation: Operation, components: Components) -> dict[str, Any]:
+    if operation.body is None:
+        return {}
+    kind, (media_type, _) = operation.hints[operation.body], BODIES[operation.body]
+    required = kind is BinaryIO or any(f.default is attrs.NOTHING for f in attrs.fields(kind))
+    example = {"example": operation.example} if operation.example is not None else {}
+    content = {media_type: {"schema": schema_of(kind, components), **example}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def _responses(operation: Operation, components: Components) -> dict[str, Any]:
-    problems = {str(status): _problem(status) for status in problem_statuses(operation)}
-    statuses = (*operation.status, 304) if operation.etag else operation.status
-    answers = {str(each): _answer(operation, each, components) for each in statuses}
-    return {**problems, **answers}
-
-
-def _answer(operation: Operation, status: int, components: Components) -> dict[str, Any]:
     declared = {
         REPLAYED: "key" in operation.hints,
         "Location": operation.location,
         "ETag": operation.etag,
+        REQUEST_ID: True,
     }
-    answer = _response(status, REQUEST_ID, *[name for name, applies in declared.items() if applies])
-    if status == HTTPStatus.NOT_MODIFIED:
-        return answer
-    kind = operation.returns
-    json = {} if is_raw(kind) else {JSON_TYPES[0]: {"schema": schema_of(kind, components)}}
-    return {**answer, "content": json or _files(operation.media)}
+    headers = [name for name, applies in declared.items() if applies]
+    content = {media_type: _file(media_type) for media_type in operation.media} or {
+        JSON_TYPES[0]: {"schema": schema_of(operation.returns, components)}
+    }
+    statuses = (*operation.status, 304) if operation.etag else operation.status
+    problems = {str(status): _problem(status) for status in _refusals(operation)}
+    return problems | {str(status): _response(status, headers, content) for status in statuses}
+
+
+def _file(media_type: str) -> dict[str, Any]:
+    if media_type == "text/event-stream":
+        return {}  # a schema would be that of each event
+    return {"schema": TEXT if media_type.startswith("text/") else BINARY}
 
 
 def _problem(status: int) -> dict[str, Any]:
     later = ["Retry-After"] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
-    schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    return {**_response(status, REQUEST_ID, *later), "content": {MEDIA_TYPE: {"schema": schema}}}
+    content = {MEDIA_TYPE: {"schema": reference("ProblemDetails")}}
+    return _response(status, [REQUEST_ID, *later], content)
 
 
-def _response(status: int, *headers: str) -> dict[str, Any]:
+def _response(status: int, headers: Iterable[str], content: dict[str, Any]) -> dict[str, Any]:
     references = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-    return {"description": HTTPStatus(status).phrase, "headers": references}
+    sent = {} if status == HTTPStatus.NOT_MODIFIED else {"content": content}
+    return {"description": HTTPStatus(status).phrase, "headers": references, **sent}
 
 
-def problem_statuses(operation: Operation) -> list[int]:
+def _refusals(operation: Operation) -> list[int]:
     """With which statuses a route may refuse: its own, and those that follow from what it takes."""
     follow: Mapping[tuple[int, ...], bool] = {
         (400, 500, 503): True,
         (401, 403): operation.scope is not None,
         (404,): bool(operation.path_ids) or issubclass(operation.parameters, WhoseQuery),
         (409,): "key" in operation.hints,
-        (413, 415, 422): operation.takes_input,
+        (413, 415, 422): operation.body is not None,
     }
     found = {status for statuses, applies in follow.items() if applies for status in statuses}
     return sorted({*found, *operation.refuses} - set(operation.status))

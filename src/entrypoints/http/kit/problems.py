@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from attrs import evolve
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException
 
 from commerce_core.base.errors import (
@@ -16,7 +16,7 @@ from commerce_core.base.errors import (
     Unavailable,
 )
 from entrypoints import logs
-from entrypoints.http.kit.security import request_id
+from entrypoints.http.kit.security import Asked, request_id
 from entrypoints.problems import Problem, problem_of, problem_type
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -26,14 +26,6 @@ REMEDIES: Final[Mapping[str, str]] = {
     "job_finished": "Make a new job for the same feed: POST /v1/feeds/{feed_id}/jobs.",
 }
 """What to do over HTTP, by the code of the error."""
-
-Asked = Request[Any, Any, Any]
-
-
-class UnsupportedMedia(HTTPException):
-    """The body is of a type that isn't read here."""
-
-    status_code = 415
 
 
 _OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
@@ -48,7 +40,7 @@ _OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
 
 def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
     """The answer to what the core refuses."""
-    if isinstance(error, InvalidInput) and not request.route_handler.opt["operation"].takes_input:
+    if isinstance(error, InvalidInput) and not request.route_handler.opt["operation"].body:
         # Where there is no input, what is at fault is the query.
         error = Malformed(error.detail, error.remedy, faults=error.faults, code=error.code)
     problem = problem_of(error, REMEDIES)
@@ -70,14 +62,14 @@ def refuse_http(request: Asked, error: HTTPException) -> Response[dict[str, Any]
         return refuse_fault(request, error)
     code, title, detail = _OF_HTTP[error.status_code]
     problem = _problem(error.status_code, code, title, detail or error.detail)
-    return _answer(request, problem, dict(error.headers or {}))
+    return _answer(request, problem, error.headers)
 
 
 def refuse_fault(request: Asked, error: Exception) -> Response[dict[str, Any]]:
     """The answer to a fault of ours; what it was is in the log, under the request's id."""
     logs.error("request.fault", error)
     detail = "This is our fault. It is in our log under the request's id."
-    return _answer(request, _problem(500, "internal_error", "Something went wrong", detail), {})
+    return _answer(request, _problem(500, "internal_error", "Something went wrong", detail))
 
 
 def _problem(status: int, code: str, title: str, detail: str) -> Problem:
@@ -85,7 +77,7 @@ def _problem(status: int, code: str, title: str, detail: str) -> Problem:
 
 
 def _answer(
-    request: Asked, problem: Problem, headers: Mapping[str, str]
+    request: Asked, problem: Problem, headers: dict[str, str] | None = None
 ) -> Response[dict[str, Any]]:
     content = {
         "type": problem.type,
@@ -98,9 +90,7 @@ def _answer(
         **problem.shown,
         "request_id": request_id(request.scope),
     }
-    return Response(
-        content, status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers)
-    )
+    return Response(content, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 HANDLERS: Final[dict[int | type[Exception], Any]] = {

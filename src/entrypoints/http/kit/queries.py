@@ -10,9 +10,8 @@ from attrs import frozen
 from commerce_core.base.errors import InvalidInput, Malformed
 from commerce_core.base.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from commerce_core.commerce import Commerce
-from entrypoints.http.kit.values import PartnerId
 from entrypoints.reading import optional
-from entrypoints.scalars import Moment
+from entrypoints.scalars import Moment, PartnerId
 
 
 @frozen(kw_only=True, slots=False)

@@ -1,59 +1,49 @@
 """JSON Schemas of what is sent and answered, made from the same attrs classes that do it."""
 
 import inspect
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, BinaryIO, Final, Literal, Union, get_args, get_origin
 
 import attrs
-from litestar import Response
+import msgspec
 from litestar.datastructures import UploadFile
 
 from commerce_core.feeds.source import OnError
 from commerce_core.profiles.profile import Column, Profile
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
-from entrypoints.http.kit.values import ID_KINDS
-from entrypoints.reading import MISSING, RejectBeyond, name_of
+from entrypoints.reading import MISSING, RejectBeyond, fields_of
 from entrypoints.scalars import Hint, Share
 from entrypoints.shapes import SPARSE, hint_at, shown
 
 Schema = dict[str, Any]
 Components = dict[str, Schema]
 
-_TEXT: Final[Schema] = {"type": "string"}
-_FILE: Final[Schema] = {
-    "type": "string",
-    "format": "binary",
-    "contentMediaType": "application/octet-stream",
-}
+TEXT: Final[Schema] = {"type": "string"}
+BINARY: Final[Schema] = {**TEXT, "format": "binary"}
 _AMOUNT: Final[Schema] = {
     "type": "string",
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
     "description": "A decimal number as text; an amount of money has its currency's decimals.",
 }
-_LEAVES: Final[Mapping[Hint, Schema]] = {
-    Any: {},
-    str: _TEXT,
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
+_OWN: Final[Mapping[Hint, Schema]] = {
     Decimal: _AMOUNT,
     Share: {"type": ["string", "number"]},
-    datetime: {"type": "string", "format": "date-time"},
-    date: {"type": "string", "format": "date"},
-    UploadFile: _FILE,
-    **dict.fromkeys(ID_KINDS, _TEXT),
+    datetime: {**TEXT, "format": "date-time"},
+    BinaryIO: BINARY,
+    UploadFile: {**BINARY, "contentMediaType": "application/octet-stream"},
 }
+"""Types that msgspec would describe otherwise."""
 
 
 def schema_of(kind: Hint, components: Components) -> Schema:
     """The schema of a type; those of classes are put among the components and referred to."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind in _LEAVES:
-        return dict(_LEAVES[kind])
+    if kind in _OWN:
+        return dict(_OWN[kind])
     if origin in (UnionType, Union):
         return _any_of(arguments, components)
     if origin is Literal:
@@ -62,14 +52,17 @@ def schema_of(kind: Hint, components: Components) -> Schema:
         return {"type": "array", "items": schema_of(arguments[0], components)}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": schema_of(arguments[1], components)}
+    if not attrs.has(origin or kind):
+        return msgspec.json.schema(kind)
     name = f"{arguments[0].__name__}List" if origin is Listed else kind.__name__
     if name not in components:
         components[name] = {}  # classes may refer to each other
         components[name] = _class(kind, components)
-    return _reference(name)
+    return reference(name)
 
 
-def _reference(name: str) -> Schema:
+def reference(name: str) -> Schema:
+    """A schema that is found among the components."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -88,40 +81,34 @@ def _class(kind: Hint, components: Components) -> Schema:
     if get_origin(kind) is Listed:
         return _page(get_args(kind)[0], components)
     if kind is OnError:
-        forms = [
-            schema_of(Literal["records", "feed"], components),
-            schema_of(RejectBeyond, components),
-        ]
-        return {"description": first_sentence(kind), "anyOf": forms}
+        forms = schema_of(Literal["records", "feed"] | RejectBeyond, components)
+        return {"description": first_sentence(kind), **forms}
     if kind in SPARSE or any("meaning" in each.metadata for each in attrs.fields(kind)):
         return _sent(kind, components)
     properties = {n: schema_of(hint_at(kind, path), components) for n, path in shown(kind).items()}
     if kind is Receipt:
-        properties["links"] = {"type": "object", "additionalProperties": _TEXT}
-    return _object(first_sentence(kind), properties, list(properties))
+        properties["links"] = {"type": "object", "additionalProperties": TEXT}
+    return _object(first_sentence(kind), properties, properties)
 
 
-def _object(
-    description: str, properties: Mapping[str, Schema], required: list[str], *, closed: bool = False
-) -> Schema:
-    about = {"description": description} if description else {}
-    open_ = {"additionalProperties": False} if closed else {}
-    return {"type": "object", **about, "properties": properties, "required": required, **open_}
+def _object(about: str, properties: Mapping[str, Schema], required: Iterable[str]) -> Schema:
+    known = {"properties": properties, "required": list(required)}
+    return {"type": "object", "description": about, **known}
 
 
 def _sent(kind: Hint, components: Components) -> Schema:
     """What a body or form may have; nothing else may be in it."""
-    known, hints = attrs.fields(kind), get_type_hints(kind)
-    properties = {name_of(f): field_schema(f, hints[f.name], components) for f in known}
-    required = [name_of(f) for f in known if f.default is attrs.NOTHING]
+    known = fields_of(kind)
+    properties = {n: field_schema(f, hint, components) for n, (f, hint) in known.items()}
+    required = [name for name, (f, _) in known.items() if f.default is attrs.NOTHING]
     if kind is Profile:
         scalar: Schema = {"type": ["string", "integer", "boolean"]}
         properties["constants"] = {"type": "object", "additionalProperties": scalar}
-    table = _object(first_sentence(kind), properties, required, closed=True)
+    table = _object(first_sentence(kind), properties, required) | {"additionalProperties": False}
     if kind is not Column:
         return table
     components["ColumnTable"] = table
-    return {"anyOf": [_reference("ColumnTable"), _TEXT, {"type": "array", "items": _TEXT}]}
+    return {"anyOf": [reference("ColumnTable"), TEXT, {"type": "array", "items": TEXT}]}
 
 
 def field_schema(field: "attrs.Attribute[Any]", hint: Hint, components: Components) -> Schema:
@@ -149,33 +136,28 @@ def first_sentence(described: object) -> str:
     return (inspect.getdoc(described) or "").partition("\n")[0]
 
 
-def is_raw(kind: Hint) -> bool:
-    """Whether an answer is bytes rather than JSON."""
-    return (get_origin(kind) or kind) is Response
-
-
 _FAULT: Final = {
-    "pointer": {**_TEXT, "description": "The JSON pointer of the value at fault."},
-    "code": _TEXT,
-    "detail": _TEXT,
+    "pointer": {**TEXT, "description": "The JSON pointer of the value at fault."},
+    "code": TEXT,
+    "detail": TEXT,
 }
 PROBLEM: Final = _object(
     "Why a request was refused (RFC 9457).",
     {
-        "type": {**_TEXT, "format": "uri"},
-        "title": _TEXT,
+        "type": {**TEXT, "format": "uri"},
+        "title": TEXT,
         "status": {"type": "integer"},
-        "detail": _TEXT,
-        "instance": {**_TEXT, "description": "The address that was asked."},
-        "code": {**_TEXT, "description": "What happened, for programs; it never changes."},
+        "detail": TEXT,
+        "instance": {**TEXT, "description": "The address that was asked."},
+        "code": {**TEXT, "description": "What happened, for programs; it never changes."},
         "errors": {
             "type": "array",
             "description": "Every fault of what was sent.",
-            "items": _object("", _FAULT, list(_FAULT)),
+            "items": {"type": "object", "properties": _FAULT, "required": list(_FAULT)},
         },
-        "plan": {"$ref": "#/components/schemas/SavedPlan"},
-        "feed_id": {**_TEXT, "description": "The feed to make a new job for."},
-        "request_id": {**_TEXT, "description": "As in X-Request-Id."},
+        "plan": reference("SavedPlan"),
+        "feed_id": {**TEXT, "description": "The feed to make a new job for."},
+        "request_id": {**TEXT, "description": "As in X-Request-Id."},
     },
     ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],
 )

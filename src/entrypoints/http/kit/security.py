@@ -4,9 +4,9 @@ import re
 import secrets
 from typing import Any, Final, cast
 
-from litestar.connection import ASGIConnection
+from litestar import Request
 from litestar.routes import HTTPRoute
-from litestar.types import HTTPScope, Message, Scope
+from litestar.types import Message, Scope
 
 from commerce_core.commerce import Commerce
 from commerce_core.partners.access import Principal
@@ -28,18 +28,18 @@ _DEFAULTS: Final = {
 }
 """Headers of every answer that has none of its own by that name."""
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+Asked = Request[Any, Any, Any]
 
 
-def enter(connection: Connection, scope: KeyScope | None) -> Commerce:
+def enter(request: Asked, scope: KeyScope | None) -> Commerce:
     """The platform as the holder of the request's key sees it, if that one has the scope.
 
     From here on the request acts as that holder. Raises Unauthenticated, Forbidden.
     """
-    commerce: Commerce = connection.app.state.commerce
+    commerce: Commerce = request.app.state.commerce
     if scope is not None:
-        commerce = commerce.authenticated(_secret(connection))
-        connection.state[_CALLER] = commerce.context.principal
+        commerce = commerce.authenticated(_secret(request))
+        request.state[_CALLER] = commerce.context.principal
         commerce.context.principal.require(scope)
     return commerce
 
@@ -49,11 +49,11 @@ def caller(scope: Scope) -> Principal | None:
     return cast("Any", scope)["state"].get(_CALLER)
 
 
-def _secret(connection: Connection) -> str | None:
+def _secret(request: Asked) -> str | None:
     """The key that came with the request, in either of its two headers."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else None
-    return connection.headers.get("x-api-key", "").strip() or bearer
+    return request.headers.get("x-api-key", "").strip() or bearer
 
 
 def request_id(scope: Scope) -> str:
@@ -72,13 +72,9 @@ async def add_headers(message: Message, scope: Scope) -> None:
     cast("Any", scope)["state"][STATUS] = message["status"]
     headers = _DEFAULTS | {name.lower(): value for name, value in message["headers"]}
     headers[b"x-request-id"] = request_id(scope).encode()
-    if scope["method"] == "OPTIONS" and "path_template" in scope:
-        headers[b"allow"] = ", ".join(sorted(_methods_at(scope))).encode()
+    if scope["method"] == "OPTIONS" and (address := scope.get("path_template")):
+        # The framework's own answer lacks the methods that were added after the first.
+        routes = (route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute))
+        methods = next(route.methods for route in routes if route.path_format == address)
+        headers[b"allow"] = ", ".join(sorted(methods)).encode()
     message["headers"] = list(headers.items())
-
-
-def _methods_at(scope: HTTPScope) -> set[str]:
-    """All methods of an address; the framework's own answer knows those of one route only."""
-    app, address = scope["litestar_app"], scope["path_template"]
-    routes = (route for route in app.routes if isinstance(route, HTTPRoute))
-    return {method for route in routes if route.path_format == address for method in route.methods}

@@ -12,8 +12,8 @@ from commerce_core.doctor import MOST_BYTES, Asked, Diagnosis, examine
 from commerce_core.profiles.profile import Preset
 from commerce_core.schema.fields import Mode
 from entrypoints.http.kit.handlers import post
-from entrypoints.http.kit.values import PartnerId
 from entrypoints.reading import optional, required
+from entrypoints.scalars import PartnerId
 
 EXAMINED_BYTES: Final = MOST_BYTES
 """How large a request may be whose file is only looked at."""

@@ -15,10 +15,11 @@ from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from commerce_core.usecases.feeds import Receipt
 from entrypoints.http.kit.downloads import download, is_known
-from entrypoints.http.kit.handlers import Asked, get, post, put
+from entrypoints.http.kit.handlers import get, post, put
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant, named_once
-from entrypoints.http.kit.values import FeedId, PartnerId, SourceId
+from entrypoints.http.kit.security import Asked
 from entrypoints.reading import optional, required
+from entrypoints.scalars import FeedId, PartnerId, SourceId
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)

@@ -7,7 +7,8 @@ from attrs import frozen
 from litestar import Response
 
 from commerce_core.base.errors import NotFound
-from entrypoints.http.kit.handlers import Answer, Asked, get
+from entrypoints.http.kit.handlers import Answer, get
+from entrypoints.http.kit.security import Asked
 from entrypoints.metrics import MEDIA_TYPE
 from entrypoints.scraping import Watch
 

@@ -13,9 +13,8 @@ from commerce_core.history.versions import LARGEST_CHANGES, ChangeQuery, Revisio
 from commerce_core.usecases.context import Listed
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, Part, WhoseQuery, instant
-from entrypoints.http.kit.values import FeedId, ProductId, SourceId
 from entrypoints.reading import optional
-from entrypoints.scalars import Moment
+from entrypoints.scalars import FeedId, Moment, ProductId, SourceId
 
 Kind = Literal["created", "updated", "removed", "restored"]
 

@@ -19,10 +19,11 @@ from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Listed
 from entrypoints.http.kit.downloads import download
-from entrypoints.http.kit.handlers import Answer, Asked, get, post
+from entrypoints.http.kit.handlers import Answer, get, post
 from entrypoints.http.kit.queries import Page, WhoseQuery
-from entrypoints.http.kit.values import FeedId, JobId
+from entrypoints.http.kit.security import Asked
 from entrypoints.reading import optional
+from entrypoints.scalars import FeedId, JobId
 from entrypoints.shapes import shape
 
 LONGEST_WAIT: Final = 60

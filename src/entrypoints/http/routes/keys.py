@@ -8,8 +8,8 @@ from commerce_core.usecases.context import IdempotencyKey, Listed
 from commerce_core.usecases.keys import IssuedKey
 from entrypoints.http.kit.handlers import delete, get, post
 from entrypoints.http.kit.queries import Page
-from entrypoints.http.kit.values import KeyId, PartnerId
 from entrypoints.reading import optional
+from entrypoints.scalars import KeyId, PartnerId
 
 
 @frozen(kw_only=True)

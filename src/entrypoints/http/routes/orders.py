@@ -10,8 +10,8 @@ from commerce_core.orders.order import Order, OrderQuery, OrderStatus, Wanted
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import get, post
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
-from entrypoints.http.kit.values import OrderId
 from entrypoints.reading import optional, required
+from entrypoints.scalars import OrderId
 
 _ITEM: Final = {"product_id": "prod_0199c2f4a1b07e3d8c215f60a9d2b4c7", "quantity": 1}
 _ORDER: Final = {"items": [_ITEM], "customer_reference": "web-1"}

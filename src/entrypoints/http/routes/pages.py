@@ -10,7 +10,8 @@ from typing import Any, Final
 from litestar import Response
 
 from commerce_core.base.errors import NotFound
-from entrypoints.http.kit.handlers import Asked, get
+from entrypoints.http.kit.handlers import get
+from entrypoints.http.kit.security import Asked
 from entrypoints.http.routes.health import watch_of
 
 STATIC: Final = Path(__file__).parents[1] / "static"

@@ -7,8 +7,8 @@ from commerce_core.partners.partner import Partner, PartnerStatus
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import get, patch, post
 from entrypoints.http.kit.queries import Page
-from entrypoints.http.kit.values import PartnerId
 from entrypoints.reading import MISSING, optional, required, sent
+from entrypoints.scalars import PartnerId
 
 
 @frozen(kw_only=True)

@@ -9,8 +9,8 @@ from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job, Without
 from commerce_core.plans.saved_plan import SavedPlan
 from entrypoints.http.kit.handlers import get, post
-from entrypoints.http.kit.values import FeedId, JobId
 from entrypoints.reading import optional
+from entrypoints.scalars import FeedId, JobId
 
 
 @frozen(kw_only=True)

@@ -16,9 +16,8 @@ from commerce_core.usecases.history import LATEST
 from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, WhoseQuery, instant
-from entrypoints.http.kit.values import FeedId, ProductId, SourceId
 from entrypoints.reading import optional
-from entrypoints.scalars import Moment
+from entrypoints.scalars import FeedId, Moment, ProductId, SourceId
 
 _MEDIA_TYPES: Final[Mapping[ExportForm, str]] = {
     "csv": "text/csv; charset=utf-8",

@@ -7,8 +7,8 @@ from commerce_core.feeds.job import Job
 from commerce_core.plans.revert import RevertPlan
 from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.http.kit.handlers import get, post
-from entrypoints.http.kit.values import FeedId
 from entrypoints.reading import optional
+from entrypoints.scalars import FeedId
 
 
 @frozen(kw_only=True)

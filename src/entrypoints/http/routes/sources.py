@@ -13,8 +13,8 @@ from commerce_core.usecases.context import IdempotencyKey, Listed
 from commerce_core.usecases.sources import Trial
 from entrypoints.http.kit.handlers import delete, get, patch, post, put
 from entrypoints.http.kit.queries import Page, WhoseQuery, named_once
-from entrypoints.http.kit.values import PartnerId, SourceId
 from entrypoints.reading import MISSING, optional, required, sent
+from entrypoints.scalars import PartnerId, SourceId
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,173 @@
+"""Reading queries and bodies, strictly; bodies as they arrive, so memory stays flat.
+
+Files go to disk. The framework's own reader of forms keeps a part without a file name in memory,
+however long it is; here every such part has a limit.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, BinaryIO, Final, TypeVar, cast, get_origin
+
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ClientException, HTTPException
+from multipart import (  # pyright: ignore[reportMissingTypeStubs] it has its types inside
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+)
+
+from commerce_core.base.errors import Fault, InvalidInput, Malformed
+from entrypoints.http.kit.security import Asked
+from entrypoints.reading import fields_of, pointer, read_json, read_value
+from entrypoints.scalars import LEAVES, WHOLE_NUMBER, YES_NO, Hint, Read, matching, only
+
+Part = tuple[str, str | UploadFile]
+T = TypeVar("T")
+
+JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+FORM_TYPE: Final = "multipart/form-data"
+BYTES: Final = "application/octet-stream"
+_MOST_PARTS: Final = 50
+_LONGEST_FIELD: Final = 10_000
+"""Bytes of a part that isn't a file."""
+
+
+async def _payload(request: Asked, kind: type[Any], _: AsyncExitStack) -> Any:  # noqa: ANN401 of that kind
+    """The body; one that isn't there is an empty object, since some bodies may be left out."""
+    content = b"".join([chunk async for chunk in _whole(request)])
+    if content and request.content_type[0] not in JSON_TYPES:
+        detail = f"Send the body as {JSON_TYPES[0]}, declared in Content-Type."
+        raise HTTPException(status_code=415, detail=detail)
+    return read_json(kind, content or b"{}")
+
+
+async def _form(request: Asked, kind: type[Any], stack: AsyncExitStack) -> Any:  # noqa: ANN401 of that kind
+    content_type, options = request.content_type
+    if content_type != FORM_TYPE:
+        raise HTTPException(status_code=415, detail=f"Send a form as {FORM_TYPE}.")
+    if not (boundary := options.get("boundary")):
+        raise Malformed.at("", "bad_form", "The Content-Type names no boundary.")
+    parts = await read_parts(_whole(request), boundary, stack)
+    # A field that was left blank counts as not sent.
+    filled = [(name, value) for name, value in parts if isinstance(value, UploadFile) or value]
+    return _from_pairs(kind, filled, "The form isn't as it has to be.", InvalidInput)
+
+
+async def _content(request: Asked, _: type[Any], stack: AsyncExitStack) -> BinaryIO:
+    kept = _file("content", BYTES, stack)
+    async for chunk in _whole(request):
+        await kept.write(chunk)
+    await kept.seek(0)
+    return cast("BinaryIO", kept.file)
+
+
+BODIES: Final[Mapping[str, tuple[str, Callable[..., Awaitable[Any]]]]] = {
+    "payload": (JSON_TYPES[0], _payload),
+    "form": (FORM_TYPE, _form),
+    "content": (BYTES, _content),
+}
+"""The bodies that functions take, by name: the type of each, and how it is read.
+
+Its files are closed when the stack is.
+"""
+
+
+async def _whole(request: Asked) -> AsyncIterator[bytes]:
+    """The body in chunks; Malformed if the client goes away before the last one."""
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientException:
+        raise
+    except Exception as error:
+        raise Malformed("The request was cut off.", code="cut_off") from error
+
+
+async def read_parts(
+    chunks: AsyncIterator[bytes], boundary: str, stack: AsyncExitStack
+) -> list[Part]:
+    """The parts of a form by name, in order; Malformed if it isn't a form, or was cut off."""
+    parts: list[Part] = []
+    name, content = "", _file("", BYTES, stack)
+    try:
+        with PushMultipartParser(boundary, max_segment_count=_MOST_PARTS) as parser:
+            async for chunk in chunks:
+                for event in parser.parse(chunk):
+                    if isinstance(event, MultipartSegment):
+                        name, kind = event.name or "", event.content_type or BYTES
+                        content = _file(event.filename or "", kind, stack)
+                    elif event is None:
+                        parts.append((name, await _ended(name, content)))
+                    else:
+                        await content.write(event)
+                        _check_length(name, content)
+    except MultipartError as error:
+        detail = f"The form can't be read, or was cut off: {error}."
+        raise Malformed.at("", "bad_form", detail) from error
+    return parts
+
+
+def _file(name: str, media_type: str, stack: AsyncExitStack) -> UploadFile:
+    file = UploadFile(content_type=media_type, filename=name)
+    stack.push_async_callback(file.close)
+    return file
+
+
+def _check_length(name: str, content: UploadFile) -> None:
+    if not content.filename and content.file.tell() > _LONGEST_FIELD:
+        detail = f"A field that isn't a file has at most {_LONGEST_FIELD:,} bytes."
+        raise InvalidInput.at(f"/{name[:80]}", "too_long", detail)
+
+
+async def _ended(name: str, content: UploadFile) -> str | UploadFile:
+    """A file ready to be read, or the text of a field."""
+    await content.seek(0)
+    if content.filename:
+        return content
+    try:
+        return (await content.read()).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput.at(f"/{name[:80]}", "bad_text", "The field is not UTF-8.") from error
+
+
+def read_query(kind: type[T], pairs: Iterable[tuple[str, str]]) -> T:
+    """The query parameters as that class; Malformed otherwise, and for a blank one."""
+    return _from_pairs(kind, pairs, "The query parameters can't be read.", Malformed)
+
+
+def _from_pairs(
+    kind: type[T], pairs: Iterable[tuple[str, Any]], detail: str, refusal: type[InvalidInput]
+) -> T:
+    """Values by name, those of a repeatable field as a list."""
+    known = fields_of(kind)
+    found: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, value in pairs:
+        if not value:
+            why = "A parameter without a value has no meaning; leave it out."
+            faults.append(Fault(pointer("", name), "blank", why))
+        elif name in known and get_origin(known[name][1]) is tuple:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            why = f"{name[:80]!r} is there twice."
+            faults.append(Fault(pointer("", name), "given_twice", why))
+        else:
+            found[name] = value
+    if faults:
+        raise refusal(detail, faults=faults)
+    return read_value(kind, found, detail, leaves=_TEXTS, refusal=refusal)
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+_TEXTS: Final[Mapping[Hint, Read]] = {
+    **LEAVES,
+    int: partial(matching, r"-?[0-9]{1,18}", int, *WHOLE_NUMBER),
+    # Clients in Python send `True`.
+    bool: partial(matching, "(?i:true|false)", _is_true, *YES_NO),
+    UploadFile: partial(only, UploadFile, "not_a_file", "A part with a file name"),
+}
