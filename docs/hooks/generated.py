@@ -205,7 +205,7 @@ def refusals() -> str:
     codes = _codes_by_error()
     rows = [(str(status), "", title, f"`{code}`") for status, (code, title, _) in OF_HTTP.items()]
     for kind in _kinds_of_error(errors.CommerceError):
-        problem = problems.problem_of(kind(""))
+        problem = problems.problem_of(kind(""), {})
         known = _codes(sorted({kind.code, *codes[kind.__name__]}))
         rows.append((str(problem.status), str(problem.exit_code), problem.title, known))
     return table(("status", "exit code", "`title`", "`code`"), sorted(rows))

@@ -186,7 +186,7 @@ class Job:
         if self.is_finished:
             raise Conflict(
                 f"Job {self.job_id} is {self.status}; it can't {verb} any more.",
-                "Make a new job for the same feed.",
+                "Create a new job for the same feed.",
                 code="job_finished",
                 shown={"feed_id": self.feed_id},
             )

@@ -206,7 +206,7 @@ def duplicate_problem(feed_context: FeedContext, earlier: Record, later: Record)
 def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
     """Names the line that counts, and how the two differ."""
     fields = ", ".join(differing) or "nothing"
-    counts = f"Line {later} has the same sku and counts; line {earlier} doesn't."
+    counts = f"Line {later} has the same sku and replaces line {earlier}."
     return f"{counts} They differ in: {fields}."
 
 

@@ -35,22 +35,22 @@ from entrypoints.http.kit.values import ID_KINDS
 from entrypoints.reading import name_of
 from entrypoints.scalars import Hint
 
-_ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
-sales are reported. Every list is read page by page, every refusal is a problem (RFC 9457), every
-answer carries an `X-Request-Id`."""
+_ABOUT: Final = """Partners send product feeds, which become one catalog. Orders are placed from it,
+and sales are reported. Every list is paged, every error is a problem (RFC 9457), and every response
+carries an `X-Request-Id`."""
 _TEXT: Final = {"type": "string"}
 _HEADERS: Final = {
     REQUEST_ID: (
-        "Names the request in our log; the client's own if it sent a sane one.",
+        "Id of the request in the server's log: the client's own, if valid.",
         _TEXT,
     ),
     REPLAYED: (
-        "`true` where the answer is the one kept from the first time.",
+        "`true` if this is the stored response to the first such request.",
         {**_TEXT, "enum": ["true"]},
     ),
-    "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
-    "ETag": ("Changes with the answer; sent as `If-None-Match`, it is 304 until then.", _TEXT),
-    "Location": ("Where it is.", _TEXT),
+    "Retry-After": ("Seconds to wait before trying again.", {"type": "integer"}),
+    "ETag": ("Tag of the response; sent as `If-None-Match`, it gets 304 until a change.", _TEXT),
+    "Location": ("Address of what was created.", _TEXT),
 }
 _SCHEMES: Final = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -112,10 +112,10 @@ def _parameters(operation: Operation, components: Components) -> Iterable[Schema
     for field in attrs.fields(operation.parameters):
         yield _query_parameter(field, hints[field.name], components)
     if "key" in operation.hints:
-        about = "However often the request is sent under this key, it has one effect."
+        about = "However often a request is sent with the same key, it takes effect once."
         yield _header_parameter(IDEMPOTENCY_KEY, about, minLength=1, maxLength=255)
     if operation.etag:
-        about = "The ETag of what the client has; the answer is 304 where it is still so."
+        about = "ETag of the client's copy; if that is still current, the response is 304."
         yield _header_parameter("If-None-Match", about)
 
 

@@ -32,7 +32,7 @@ _FILE: Final[Schema] = {
 _AMOUNT: Final[Schema] = {
     "type": "string",
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
-    "description": "A decimal number as text; an amount of money has its currency's decimals.",
+    "description": "A decimal number as text; money has as many decimals as its currency.",
 }
 _LEAVES: Final[Mapping[Hint, Schema]] = {
     Any: {},
@@ -135,13 +135,13 @@ def field_schema(field: "attrs.Attribute[Any]", hint: Hint, components: Componen
 
 
 def _page(kind: Hint, components: Components) -> Schema:
-    cursor = "What to send as `cursor` for the next page; null at the end."
+    cursor = "The `cursor` of the next page; null on the last page."
     properties: Mapping[str, Schema] = {
         "items": {"type": "array", "items": schema_of(kind, components)},
         "next_cursor": {"type": ["string", "null"], "description": cursor},
-        "count": {"type": "integer", "description": "All that fit, where it was asked for."},
+        "count": {"type": "integer", "description": "Number of all matching items, if requested."},
     }
-    return _object("A part of a list.", properties, ["items", "next_cursor"])
+    return _object("One page of a list.", properties, ["items", "next_cursor"])
 
 
 def first_sentence(described: object) -> str:
@@ -155,7 +155,7 @@ def is_raw(kind: Hint) -> bool:
 
 
 _FAULT: Final = {
-    "pointer": {**_TEXT, "description": "The JSON pointer of the value at fault."},
+    "pointer": {**_TEXT, "description": "JSON pointer to the invalid value."},
     "code": _TEXT,
     "detail": _TEXT,
 }
@@ -166,16 +166,16 @@ PROBLEM: Final = _object(
         "title": _TEXT,
         "status": {"type": "integer"},
         "detail": _TEXT,
-        "instance": {**_TEXT, "description": "The address that was asked."},
-        "code": {**_TEXT, "description": "What happened, for programs; it never changes."},
+        "instance": {**_TEXT, "description": "Path of the request."},
+        "code": {**_TEXT, "description": "Stable code of the error, for programs."},
         "errors": {
             "type": "array",
-            "description": "Every fault of what was sent.",
+            "description": "Every fault in the request.",
             "items": _object("", _FAULT, list(_FAULT)),
         },
         "plan": {"$ref": "#/components/schemas/SavedPlan"},
-        "feed_id": {**_TEXT, "description": "The feed to make a new job for."},
-        "request_id": {**_TEXT, "description": "As in X-Request-Id."},
+        "feed_id": {**_TEXT, "description": "Feed to create a new job for."},
+        "request_id": {**_TEXT, "description": "The value of X-Request-Id."},
     },
     ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],
 )

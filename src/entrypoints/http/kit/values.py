@@ -22,7 +22,7 @@ KeyId = NewType("KeyId", str)
 _IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, KeyId)
 _KINDS: Final[tuple[Kind, ...]] = ("ptn", "src", "feed", "job", "prod", "ord", "key")
 ID_KINDS: Final[Mapping[Any, Kind]] = MappingProxyType(dict(zip(_IDS, _KINDS, strict=True)))
-"""Identifiers in paths and filters; a text that can't be one of its kind is NotFound."""
+"""Identifiers in paths and filters; NotFound for a text that can't be one."""
 T = TypeVar("T")
 
 
@@ -39,7 +39,7 @@ def read_body(kind: type[T], content: bytes) -> T:
 def read_form(kind: type[T], parts: Iterable[tuple[str, str | UploadFile]]) -> T:
     """The form as that class, its blank fields counting as not sent; InvalidInput otherwise."""
     filled = [(name, value) for name, value in parts if isinstance(value, UploadFile) or value]
-    return _from_pairs(kind, filled, "The form isn't as it has to be.", InvalidInput)
+    return _from_pairs(kind, filled, "The form doesn't match its description.", InvalidInput)
 
 
 def read_query(kind: type[T], pairs: Iterable[tuple[str, str]]) -> T:
@@ -56,12 +56,12 @@ def _from_pairs(
     faults: list[Fault] = []
     for name, value in pairs:
         if not value:
-            why = "A parameter without a value has no meaning; leave it out."
+            why = "Omit a parameter that has no value."
             faults.append(Fault(pointer("", name), "blank", why))
         elif name in known and get_origin(known[name][1]) is tuple:
             found.setdefault(name, []).append(value)
         elif name in found:
-            why = f"{name[:80]!r} is there twice."
+            why = f"{name[:80]!r} occurs twice."
             faults.append(Fault(pointer("", name), "given_twice", why))
         else:
             found[name] = value
@@ -72,7 +72,7 @@ def _from_pairs(
 
 def _file(value: object) -> UploadFile:
     if not isinstance(value, UploadFile):
-        raise InvalidValue("not_a_file", "A file is wanted: a part with a file name.")
+        raise InvalidValue("not_a_file", "Send a file: a part with a file name.")
     return value
 
 
@@ -82,7 +82,7 @@ def _is_true(text: str) -> bool:
 
 def _id(kind: Kind, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidValue("not_a_text", "A text is wanted.")
+        raise InvalidValue("not_a_text", "A text is expected.")
     return parse(kind, value)
 
 
