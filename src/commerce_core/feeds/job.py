@@ -35,7 +35,7 @@ Without = Literal["removals"]
 
 @frozen
 class Decision:
-    """What a person has decided about a held feed: who, when, why; and what to leave out of it."""
+    """A person's decision about a held feed: who made it, when, why, and what not to apply."""
 
     verdict: Literal["approved", "rejected"]
     actor: str

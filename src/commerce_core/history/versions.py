@@ -61,7 +61,7 @@ class Version:
 
 @frozen
 class FieldChange:
-    """The value of a field before a version, and since."""
+    """A field's value before a version, and in it."""
 
     field: str
     before: Value

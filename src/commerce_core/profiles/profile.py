@@ -102,7 +102,7 @@ class Group:
 
 @frozen
 class Profile:
-    """How a source's files map to the schema. What it leaves open is decided by each file.
+    """How a source's files map to the schema. What it leaves open is detected in each file.
 
     `preset` is the profile that this one starts from. `encoding` applies to files that have no byte
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole

@@ -35,7 +35,7 @@ _ANY_FEED: Final = FeedQuery()
 
 @frozen
 class Receipt:
-    """The answer to an upload; `status` is its job's, `released` is whether that may start."""
+    """The answer to an upload; `status` is its job's, `released` whether that job may start."""
 
     feed_id: str
     job_id: str

@@ -16,7 +16,7 @@ from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
 @frozen
 class IssuedKey:
-    """A new key with its secret, which is only shown once (None if the answer is replayed)."""
+    """A new key with its secret, which is shown only once: it is None in a replayed answer."""
 
     key: ApiKey
     secret: str | None
