@@ -141,7 +141,7 @@ class Job:
         if self.status == "running":
             raise Conflict(
                 f"Job {self.job_id} is running and can no longer be cancelled.",
-                "Wait until it has ended.",
+                "Wait until it has finished.",
                 code="job_running",
             )
         return evolve(self, status="cancelled", finished_at=at)

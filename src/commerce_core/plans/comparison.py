@@ -264,8 +264,9 @@ def _update(
 def leap_problem(feed_context: FeedContext, move: PriceMove) -> Problem:
     """The warning about a price that leaps, with both prices."""
     hint = (
-        f"{move.after:f} is at least {feed_context.price_leap} fold from {move.before:f} "
-        f"{move.currency}, so the old price is kept. If it is right, raise the guard of the source."
+        f"{move.after:f} differs from {move.before:f} {move.currency} by a factor of at least "
+        f"{feed_context.price_leap}, so the old price is kept. If the new one is right, raise the "
+        "source's guard price_leap."
     )
     return Problem.of(
         "price_leap",
