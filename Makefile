@@ -1,59 +1,59 @@
-# Everything a person or a machine does with this project. `make` alone lists it.
-# Paths are relative throughout, so a folder with spaces in its name is as good as any.
+# Everything that a person or a machine does with this project. `make` lists the targets.
+# All paths are relative, so the project's folder may have spaces in its name.
 
 # In an activated .venv, python3 would be its own, which has no pip.
 export PATH := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
 PYTHON ?= python3
 BIN := .venv/bin
 
-# pyright and its node come from wheels: nothing is fetched or looked up when they run.
+# pyright and its node come from wheels, so they fetch nothing when they run.
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Runs a command without a word while all is well; when it fails, shows all it said.
+# Runs a command silently; if it fails, prints all its output.
 quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install demo test bench bench-reading faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
 
-help:  ## this list
+help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-install: .venv/.runtime  ## .venv with all that running needs; .venv/bin/commerce is the command
+install: .venv/.runtime  ## installs everything needed to run into .venv; the command is .venv/bin/commerce
 	@:
 
-demo: .venv/.runtime  ## the whole way of a feed, narrated; SERVE=1 leaves the server up
+demo: .venv/.runtime  ## follows example feeds from file to reports; SERVE=1 leaves the server running
 	@$(BIN)/commerce demo $(if $(filter-out 0,$(SERVE)),--serve)
 
 # Tests that share a server or a database stay in one process (loadgroup).
 PYTEST := $(BIN)/pytest --dist loadgroup
 
-test: .venv/.test  ## the quick tests, in random order, in minutes; ARGS="-k orders" goes to pytest
+test: .venv/.test  ## runs the quick tests, in minutes; ARGS="-k orders" is passed to pytest
 # Long ones too: make test ARGS="-m '' -k orders". With all examples: --hypothesis-profile=long
 	@$(PYTEST) -n 2 -m "not slow and not processes and not fuzz" $(ARGS)
 
-fuzz: .venv/.test  ## every reader against damaged bytes, for SECONDS=900; SEED=n does it again
+fuzz: .venv/.test  ## tests every reader with damaged bytes, for SECONDS=900; SEED=n repeats a run
 	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),900) $(SEED)
 
-fuzz-api: .venv/.test  ## the API against all that its description allows and forbids; CASES=10000
+fuzz-api: .venv/.test  ## tests the API with requests that its description allows or forbids; CASES=10000
 	@FUZZ_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -k nothing_that_can_be_sent \
 		tests/e2e/test_served.py
 
-real-feeds: .venv/.test  ## every file of FEEDS=folder through doctor and intake, as a table
+real-feeds: .venv/.test  ## tests doctor and intake on every file in FEEDS=folder, and prints a table
 	@$(BIN)/python -m tests.real_feeds "$(FEEDS)"
 
-faults: .venv/.test  ## breaks it in every way it is to survive, and prints what held; minutes
+faults: .venv/.test  ## tests every failure that it must survive, and prints the results; takes minutes
 # Some lines only: make faults ARGS="1 6"
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-test-postgres: .venv/.test  ## the tests of the store and of upgrades on PostgreSQL 15 (if installed) and 16
+test-postgres: .venv/.test  ## tests the store and upgrades on PostgreSQL 15 (if installed) and 16
 	@for major in 15 16; do $(BIN)/python -m tests.support.servers.on_postgres $$major \
 		$(BIN)/pytest -n 2 -q tests/integration/postgres/test_store.py \
 		tests/integration/postgres/test_upgrade.py $(ARGS) || exit 1; done
 
-bench: .venv/.test .venv/.dlt  ## measures us and the rivals side by side; ROWS=1000000 ROUNDS=3 RIVALS=floor,dlt
+bench: .venv/.test .venv/.dlt  ## measures ingestion next to its rivals; ROWS=1000000 ROUNDS=3 RIVALS=floor,dlt
 	@PYTHONPATH=. $(BIN)/python -m bench.run --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
 		$(if $(RIVALS),--rivals "$(RIVALS)")
 
@@ -61,7 +61,7 @@ bench-reading: .venv/.test  ## measures pages, changes and exports of a large ca
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)
 
 # CI reads the last line, which is pytest's closing one.
-check: .venv/.check  ## the whole gate: format, lint, imports, types, docs, every test at length
+check: .venv/.check  ## runs every check: format, lint, imports, types, docs and all tests
 	@echo "format ..."
 	@$(call quietly,$(BIN)/ruff format --check .)
 	@echo "lint ..."
@@ -79,13 +79,13 @@ check: .venv/.check  ## the whole gate: format, lint, imports, types, docs, ever
 	@out=$$($(PYTEST) -n 2 --hypothesis-profile=long --cov --cov-report= 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1
 
-clients: .venv/.check .venv/.clients  ## clients are generated from the API's description, and used
+clients: .venv/.check .venv/.clients  ## generates clients from the API's description, and tests them
 	@$(call quietly,$(BIN)/pytest -q tests/clients/generated.py)
 
-docs: .venv/.check  ## the documentation, as a site under site/
+docs: .venv/.check  ## builds the documentation as a site in site/
 	@$(call quietly,$(BIN)/mkdocs build --strict)
 
-fmt: .venv/.check  ## formats, and repairs what can be repaired
+fmt: .venv/.check  ## formats the code, and fixes what can be fixed automatically
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
@@ -96,7 +96,7 @@ PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-has
 LOCK = $(PIN) pyproject.toml
 UV ?= uv
 
-lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv; UPGRADE=1: newest)
+lock:  ## pins the dependencies by hash, in requirements/ (needs uv; UPGRADE=1: newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }
 	@$(LOCK) --group build -o requirements/runtime.txt >/dev/null
 	@$(LOCK) --group build --group test -c requirements/runtime.txt \
@@ -107,7 +107,7 @@ lock:  ## pins what pyproject.toml asks for, by hash, in requirements/ (needs uv
 	@$(PIN) --group dlt -o requirements/dlt.txt >/dev/null
 	@$(PIN) --group clients -o requirements/clients.txt >/dev/null
 
-clean:  ## removes what the targets above made, .venv too
+clean:  ## removes everything that these targets created, including .venv
 	@rm -rf .venv site dist .coverage .coverage.* htmlcov .import_linter_cache .pytest_cache \
 		.ruff_cache .hypothesis
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

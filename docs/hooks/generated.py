@@ -51,7 +51,7 @@ JOB_ERRORS: Final = {
     "too_large": "A limit was exceeded: the length of a record, or the number of columns or "
     "records.",
     "too_late": "Too much newer data would have to be searched for the products that this older "
-    "feed may no longer change. The message names the limit. Send their present state instead.",
+    "feed may no longer change. The message names the limit. Send their current state instead.",
     "row_count": "The number of records differs from `expected_rows`.",
     "nothing_accepted": "All records were rejected, or the file contains none.",
     "rejected": "The feed was held, and an operator rejected it. The message is the operator's "
@@ -205,7 +205,7 @@ def refusals() -> str:
     codes = _codes_by_error()
     rows = [(str(status), "", title, f"`{code}`") for status, (code, title, _) in OF_HTTP.items()]
     for kind in _kinds_of_error(errors.CommerceError):
-        problem = problems.problem_of(kind(""))
+        problem = problems.problem_of(kind(""), {})
         known = _codes(sorted({kind.code, *codes[kind.__name__]}))
         rows.append((str(problem.status), str(problem.exit_code), problem.title, known))
     return table(("status", "exit code", "`title`", "`code`"), sorted(rows))

@@ -1,12 +1,12 @@
-"""Everything the platform does, noun by noun. Each public method of a noun is one use case.
+"""Everything the platform does, grouped by noun. Each public method of a noun is one use case.
 
-    partners    the retailers who send feeds        products    the catalog as it is
+    partners    the retailers that send feeds       products    the catalog as it is
     sources     recurring feeds, their profiles     history     what it was, and why
     keys        API keys and their scopes           orders      sales at frozen prices
     feeds       files as they were received         analytics   sales figures
     jobs        the processing of feeds             events      what happened, for followers
     plans       what a feed would do; decisions     audit       who did what
-    reverts     going back to before a feed         health      whether every part is up
+    reverts     undoing what a feed wrote           health      whether every part is up
     queue       jobs and tasks, for workers
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
@@ -18,8 +18,8 @@
 A use case reads, decides with the pure core, and writes once: one `with store.begin()` is one
 transaction. Entry points only translate to use cases and back; they decide nothing. `pricing`
 decides what a product costs, `catalog` whether it can be sold, `parsing` what a record means,
-`plans` what becomes of it, and `feeds.guards` whether that waits for a person. `ingestion` runs the
-jobs. Events and audit entries are written in the transaction of what they report.
+`plans` what becomes of it, and `feeds.guards` whether a person has to approve that. `ingestion`
+runs the jobs. Events and audit entries are written in the same transaction as what they report.
 """
 
 from attrs import frozen
@@ -51,7 +51,7 @@ class Commerce:
 
     @property
     def partners(self) -> Partners:
-        """The retailers who send feeds."""
+        """The retailers that send feeds."""
         return Partners(self.context)
 
     @property
@@ -61,7 +61,7 @@ class Commerce:
 
     @property
     def sources(self) -> Sources:
-        """Recurring feeds of partners, and the profiles by which they are read."""
+        """Recurring feeds of partners, and their profiles."""
         return Sources(self.context)
 
     @property
@@ -81,7 +81,7 @@ class Commerce:
 
     @property
     def reverts(self) -> Reverts:
-        """Going back to before a feed."""
+        """Undoing what a feed wrote."""
         return Reverts(self.context)
 
     @property
@@ -129,5 +129,5 @@ class Commerce:
         return Commerce(self.context.acting_as(principal))
 
     def authenticated(self, secret: str | None) -> "Commerce":
-        """The platform as the holder of an API key sees it; Unauthenticated if it isn't valid."""
+        """The platform as an API key's holder sees it; Unauthenticated if the key isn't valid."""
         return self.acting_as(self.keys.authenticate(secret))

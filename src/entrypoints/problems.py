@@ -1,4 +1,4 @@
-"""How errors of the core are reported outside: HTTP status, exit code and title, in one table."""
+"""How the core's errors are reported: HTTP status, exit code and title, in one table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -48,9 +48,9 @@ NO_REMEDIES: Final[Mapping[str, str]] = MappingProxyType({})
 
 @frozen
 class Problem:
-    """An error as clients see it (RFC 9457), and its exit code for a shell.
+    """An error as clients see it (RFC 9457), and its exit code on the command line.
 
-    `errors` are the faults of an input, each with its JSON pointer; `shown` are further members.
+    `errors` are the faults in the input, each with a JSON pointer; `shown` are extension members.
     """
 
     type: str
@@ -66,8 +66,8 @@ class Problem:
 def problem_of(error: CommerceError, remedies: Mapping[str, str] = NO_REMEDIES) -> Problem:
     """The problem that reports this error.
 
-    `remedies` are the caller's own, by code: they name its routes or commands, which the core
-    doesn't know, and may contain what the error shows (`{feed_id}`).
+    `remedies` are the caller's own advice, by code. They name its routes or commands, which the
+    core doesn't know, and may contain what the error shows (`{feed_id}`).
     """
     kind = next(cls for cls in type(error).__mro__ if cls in _TABLE)
     status, exit_code, title = _TABLE[kind]
@@ -95,7 +95,7 @@ def _detail(error: CommerceError, remedies: Mapping[str, str]) -> str:
 
 
 def _extensions(error: CommerceError) -> Mapping[str, Any]:
-    """The further members of the problem, in their JSON shape."""
+    """The extension members of the problem, in their JSON shape."""
     if not isinstance(error, Conflict) or not error.shown:
         return {}
     from entrypoints.shapes import shape

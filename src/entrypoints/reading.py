@@ -1,7 +1,7 @@
-"""Reading what was written outside, strictly: nothing is coerced, nothing unknown is passed over.
+"""Reading input strictly: nothing is coerced, and nothing unknown is ignored.
 
-What is read is described by attrs classes. Every fault is reported at once, each with the JSON
-pointer of its place. HTTP and the files of profiles are read by this.
+What is read is described by attrs classes. All faults are reported at once, each with its JSON
+pointer. HTTP requests and profile files are read by this.
 """
 
 import json
@@ -22,7 +22,7 @@ from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, w
 LONGEST_NUMBER: Final = 100
 """Digits of a number in JSON."""
 MISSING: Final[Any] = object()
-"""What stands for a value that wasn't sent, or that has a fault."""
+"""Stands for a value that wasn't sent, or that has a fault."""
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def sent(change: object) -> dict[str, Any]:
 
 
 def read_json(kind: type[T], content: bytes) -> T:
-    """JSON as that class; Malformed if it isn't JSON, InvalidInput if it is another thing."""
+    """JSON as that class; Malformed if it isn't JSON, InvalidInput if it doesn't fit the class."""
     try:
         parsed = json.loads(
             content.decode("utf-8"),
@@ -54,7 +54,7 @@ def read_json(kind: type[T], content: bytes) -> T:
         )
     except (ValueError, RecursionError) as error:
         raise Malformed.at("", "not_json", f"The body is not JSON: {_why(error)}.") from error
-    return read_value(kind, parsed, "The body isn't as it has to be.")
+    return read_value(kind, parsed, "The body doesn't match its description.")
 
 
 def read_value(
@@ -65,7 +65,7 @@ def read_value(
     leaves: Mapping[Hint, Read] = LEAVES,
     refusal: type[InvalidInput] = InvalidInput,
 ) -> T:
-    """What was parsed already as that class, just as strictly."""
+    """A value already parsed as that class, read just as strictly."""
     reading = Reading(leaves)
     read = reading.read(kind, value, "")
     if reading.faults:
@@ -80,7 +80,7 @@ def _why(error: Exception) -> str:
 
 
 def _no_number(constant: str) -> None:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _whole_number(digits: str) -> int:
@@ -92,24 +92,24 @@ def _whole_number(digits: str) -> int:
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("an object has one name twice")
+        raise ValueError("an object has the same name twice")
     return found
 
 
 def name_of(attribute: "attrs.Attribute[Any]") -> str:
-    """The name outside: `from_` is `from`, which Python keeps for itself."""
+    """The public name: `from_` is `from`, which is reserved in Python."""
     return attribute.name.rstrip("_")
 
 
 @cache
 def fields_of(kind: type[Any]) -> Mapping[str, tuple["attrs.Attribute[Any]", Hint]]:
-    """The fields of a class and their types, by their names outside."""
+    """The fields of a class and their types, by public name."""
     hints = hints_of(kind)
     return {name_of(each): (each, hints[each.name]) for each in attrs.fields(kind)}
 
 
 def pointer(at: str, place: str | int) -> str:
-    """The JSON pointer of a member of what stands at that pointer."""
+    """The JSON pointer of a member of the value at that pointer."""
     escaped = str(place).encode(errors="backslashreplace").decode()
     return f"{at}/{escaped.replace('~', '~0').replace('/', '~1')}"
 
@@ -160,7 +160,7 @@ class Reading:
             elif attribute.default is attrs.NOTHING:
                 self.faults.append(Fault(pointer(at, name), "required", f"{name} is required."))
         for name in sorted(given.keys() - known.keys()):
-            detail = f"{name[:80]!r} is not known here."
+            detail = f"{name[:80]!r} is not a known name."
             self.faults.append(Fault(pointer(at, name), "unknown_field", detail))
         return MISSING if self.faults else kind(**found)
 
@@ -169,15 +169,15 @@ def _table(value: object) -> dict[str, Any]:
     return only(dict, "not_an_object", "An object", value)
 
 
-# What may be written shorter than its class has it
+# Values with a short form
 
 
 @attrs.frozen
 class RejectionThreshold:
-    """The feed is rejected beyond this number, or this share, of rejected records."""
+    """A feed is rejected if more than this number or share of its records are."""
 
-    share: Share | None = optional(None, "0 to 1, shown as text.")
-    count: int | None = optional(None, "From 0.", minimum=0)
+    share: Share | None = optional(None, "A share of the records, from 0 to 1; shown as text.")
+    count: int | None = optional(None, "A number of records.", minimum=0)
 
 
 @attrs.frozen
@@ -201,13 +201,13 @@ def _on_error(reading: Reading, value: object, at: str) -> OnError:
 
 
 def _column(reading: Reading, value: object, at: str) -> Column:
-    """A table, or just the header or headers it is fed from."""
+    """A table, or only the header or headers that it is read from."""
     table = {"from": cast("object", value)} if isinstance(value, str | list) else _table(value)
     return reading.fields(Column, _listing(table, "from"), at)
 
 
 def _profile(reading: Reading, value: object, at: str) -> Profile:
-    """One template may stand for a list of one; a constant's number or boolean for its text."""
+    """A single template may stand for a list of one; a number or boolean for a constant's text."""
     table = _listing(_table(value), "identity")
     if isinstance(constants := table.get("constants"), dict):
         found = cast("dict[str, object]", constants)

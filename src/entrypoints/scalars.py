@@ -39,7 +39,7 @@ _TIME: Final = (
 
 
 class InvalidValue(ValueError):
-    """A value that isn't of its field's type; `detail` is what is wanted."""
+    """A value that isn't of its field's type; `detail` states what is expected."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -56,28 +56,28 @@ def without_none(kind: Hint) -> Hint:
 def text(value: object) -> str:
     """A text that a database can store."""
     if _UNSTORABLE.search(only(str, "not_a_text", "A text", value)):
-        raise InvalidValue("bad_text", "A text has no NUL, and no half of a surrogate pair.")
+        raise InvalidValue("bad_text", "A text can't contain NUL, or half of a surrogate pair.")
     return cast("str", value)
 
 
 def matching(pattern: str, make: Read, code: str, wanted: str, value: object) -> Any:  # noqa: ANN401
-    """What is made of a text of that form."""
+    """The value made of a text of that form."""
     if not re.fullmatch(pattern, text(value), re.ASCII):
-        raise InvalidValue(code, f"{wanted} is wanted.")
+        raise InvalidValue(code, f"{wanted} is expected.")
     return make(value)
 
 
 def only(kind: type, code: str, wanted: str, value: object) -> Any:  # noqa: ANN401 of that type
-    """A value that has this very type."""
+    """A value of exactly this type."""
     if type(value) is not kind:
-        raise InvalidValue(code, f"{wanted} is wanted.")
+        raise InvalidValue(code, f"{wanted} is expected.")
     return value
 
 
 def word(words: tuple[str, ...], value: object) -> str:
     """One of these words."""
     if (found := text(value)) not in words:
-        raise InvalidValue("not_one_of", f"One of {', '.join(words)} is wanted.")
+        raise InvalidValue("not_one_of", f"One of {', '.join(words)} is expected.")
     return found
 
 
@@ -87,14 +87,14 @@ def _checked_time(found: str) -> datetime:
     except ValueError as error:
         raise InvalidValue("not_a_time", f"There is no such time: {error}.") from error
     if time.year not in YEARS:
-        raise InvalidValue("not_a_time", f"Years are {YEARS[0]} to {YEARS[-1]}.")
+        raise InvalidValue("not_a_time", f"The year must be {YEARS[0]} to {YEARS[-1]}.")
     return time
 
 
 def _instant(value: object) -> datetime:
     # A `+` that wasn't escaped in a query arrives as a blank.
     found = re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", text(value), flags=re.ASCII)
-    wanted = "A time as 2026-06-17T14:00:00Z"
+    wanted = "A time such as 2026-06-17T14:00:00Z"
     return matching(_TIME, _checked_time, "not_a_time", wanted, found).astimezone(UTC)
 
 
@@ -106,7 +106,7 @@ def _moment(value: object) -> Moment:
 def _share(value: object) -> Decimal:
     """A share as a number or as decimal text."""
     found = str(value) if type(value) in (int, float, str) else ""
-    wanted = "A share of 0 to 1, as 0.05,"
+    wanted = "A share of 0 to 1, such as 0.05,"
     return matching(r"[01]|0\.[0-9]{1,12}|1\.0{1,12}", Decimal, "bad_share", wanted, found)
 
 
@@ -123,7 +123,7 @@ LEAVES: Final[Mapping[Hint, Read]] = {
     str: text,
     int: partial(only, int, *WHOLE_NUMBER),
     bool: partial(only, bool, *YES_NO),
-    Decimal: partial(matching, _AMOUNT, Decimal, "not_an_amount", "A decimal number as 79.90"),
+    Decimal: partial(matching, _AMOUNT, Decimal, "not_an_amount", "A decimal number such as 79.90"),
     datetime: _instant,
     Moment: _moment,
     Share: _share,

@@ -139,7 +139,7 @@ class TestPlans:
         )  # fmt: skip
         (problem,) = plan.problems
         assert (problem.code, problem.severity, problem.line) == ("price_leap", "warning", 7)
-        assert "50.00 is at least 5 fold from 10.00 EUR" in problem.hint
+        assert "50.00 differs from 10.00 EUR by a factor of at least 5" in problem.hint
         (leap,) = plan.price_moves.leaps
         assert (leap.before, leap.after, leap.kept) == (Decimal("10.00"), Decimal("50.00"), True)
         assert plan.updated_by_field == {"brand": 1}

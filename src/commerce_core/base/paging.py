@@ -123,5 +123,5 @@ def bad_cursor(what: str) -> InvalidInput:
     return Malformed.at(
         "/cursor",
         "bad_cursor",
-        f"The cursor {what}. Start again without one, then pass on the cursors you get.",
+        f"The cursor {what}. Start again without one, then use the cursors you get.",
     )

@@ -79,7 +79,7 @@ def tidied(query: ProductQuery) -> ProductQuery:
     )
     faults = [*_faults_of_texts(tidy), *_faults_of_skus(tidy), *_faults_of_prices(tidy)]
     if tidy.updated_since is not None and tidy.updated_since.tzinfo is None:
-        faults.append(Fault("/updated_since", "not_a_time", "Give the time with its offset."))
+        faults.append(Fault("/updated_since", "not_a_time", "Add the offset to the time."))
     if tidy.sort_by == "price" and tidy.currency is None and tidy.partner_id is None:
         detail = "To sort by price, filter by currency or partner."
         faults.append(Fault("/sort_by", "needs_currency", detail))
@@ -136,7 +136,7 @@ def too_broad(query: ProductQuery, what: str = "list") -> InvalidInput:
     at = "/count" if what == "count" else "/q" if query.q else "/sort_by"
     other = "leave out count" if what == "count" else "sort by product_id or updated_at"
     detail = (
-        f"This {what} would have to look at too many products. Filter by partner, source or sku, "
+        f"This {what} would have to examine too many products. Filter by partner, source or sku, "
         f"add other filters, or {other}."
     )
     return InvalidInput.at(at, "too_broad", detail)

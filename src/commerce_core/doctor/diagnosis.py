@@ -16,7 +16,7 @@ accepted or read well; `refused`: it would be refused even with that profile."""
 
 @frozen
 class Extent:
-    """How much of the file was examined; `complete` if that was all of it."""
+    """How much of the file was examined; `complete` if all of it was."""
 
     records: int
     bytes: int
@@ -33,7 +33,7 @@ class EncodingGuess:
 
 @frozen
 class Encoding:
-    """The file's encoding (None if it can't be known), the reason, and guesses, the best first.
+    """The file's encoding (None if unknown), the reason for it, and guesses, best first.
 
     The guesses are hints for people. Loading relies only on a byte order mark, on valid UTF-8, and
     on what the profile declares.
@@ -72,7 +72,7 @@ class Mapped:
 
 @frozen
 class Suggestion:
-    """Columns that are probably a field, though no profile maps them; the proposal does."""
+    """Columns that probably contain a field, which only the proposed profile maps."""
 
     field: str
     columns: tuple[str, ...]

@@ -103,6 +103,6 @@ def check_promises(sha256: str | None, expected_rows: int | None) -> None:
         ),
         (
             expected_rows is not None and not 0 <= expected_rows <= MOST_EXPECTED_ROWS,
-            Fault("/expected_rows", "bad_expected_rows", "Announce 0 records or more."),
+            Fault("/expected_rows", "bad_expected_rows", "Use 0 or more."),
         ),
     )

@@ -35,7 +35,7 @@ Without = Literal["removals"]
 
 @frozen
 class Decision:
-    """What a person has decided about a held feed: who, when, why; and what to leave out of it."""
+    """A person's decision about a held feed: who made it, when, why, and what not to apply."""
 
     verdict: Literal["approved", "rejected"]
     actor: str
@@ -141,7 +141,7 @@ class Job:
         if self.status == "running":
             raise Conflict(
                 f"Job {self.job_id} is running and can no longer be cancelled.",
-                "Wait until it has ended.",
+                "Wait until it has finished.",
                 code="job_running",
             )
         return evolve(self, status="cancelled", finished_at=at)
@@ -186,7 +186,7 @@ class Job:
         if self.is_finished:
             raise Conflict(
                 f"Job {self.job_id} is {self.status}; it can't {verb} any more.",
-                "Make a new job for the same feed.",
+                "Create a new job for the same feed.",
                 code="job_finished",
                 shown={"feed_id": self.feed_id},
             )

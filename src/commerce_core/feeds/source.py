@@ -31,7 +31,7 @@ SourceKind = Literal["upload"]
 
 @frozen
 class OnError:
-    """The number of rejected records that a feed may have.
+    """How many rejected records a feed may have before it is rejected as a whole.
 
     The other records are applied if at most `count` records, and at most this `share` of the
     non-blank ones, were rejected. Without either limit, they always are.

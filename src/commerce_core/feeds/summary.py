@@ -19,7 +19,7 @@ class Stage:
 
 @frozen
 class Drift:
-    """A column that came, went, or that could be read before and can't now."""
+    """A column that appeared, disappeared, or can no longer be read."""
 
     kind: Literal["column_added", "column_gone", "column_unreadable"]
     column: str

@@ -75,7 +75,7 @@ class ValueOrigin:
 
 @frozen
 class Lineage:
-    """Where a version of a product came from: the record it was written by, and every value's."""
+    """Where a version of a product came from: the record that wrote it, and each value's origin."""
 
     product_id: str
     partner_name: str

@@ -25,7 +25,7 @@ T = TypeVar("T", "PricePeriod", "AvailabilityPeriod")
 
 @frozen
 class PricePeriod:
-    """A time in which a product's price didn't change; `until` is None if it still applies.
+    """A period in which a product's price didn't change; `until` is None while it applies.
 
     `unit_price` is the partner's price for one unit, including a current sale, before any rule of
     the operator; None while the product wasn't in the catalog, or had no price or a price of 0.
@@ -41,7 +41,7 @@ class PricePeriod:
 
 @frozen
 class LowestPrice:
-    """The lowest price at which a product was offered, and when it first was, within a time."""
+    """The lowest price at which a product was offered in a period, and when it first was."""
 
     unit_price: Decimal
     currency: str
@@ -67,7 +67,7 @@ class PriceHistory:
 
 @frozen
 class AvailabilityPeriod:
-    """A time in which the feeds' values about a product's availability didn't change.
+    """A period in which the feeds' values about a product's availability didn't change.
 
     History doesn't include units reserved by open orders, so `no_stock` is never the reason here.
     """

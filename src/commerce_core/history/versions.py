@@ -61,7 +61,7 @@ class Version:
 
 @frozen
 class FieldChange:
-    """The value of a field before a version, and since."""
+    """A field's value before a version, and in it."""
 
     field: str
     before: Value
@@ -178,7 +178,7 @@ def check_known(forgotten: int, position: Position) -> Position:
     if forgotten and place(position)[0] <= forgotten:
         detail = (
             f"Changes up to publication {forgotten:,} were deleted, so some would be missed. Start "
-            "again with an export of the products, and go on from its X-Changes-Cursor."
+            "again with an export of the products, and continue from its X-Changes-Cursor."
         )
         raise Malformed.at("/cursor", "cursor_expired", detail)
     return position
@@ -187,9 +187,7 @@ def check_known(forgotten: int, position: Position) -> Position:
 def check_as_of(forgotten: int, number: int) -> int:
     """Returns the number if the catalog at it is known; Malformed `history_forgotten` otherwise."""
     if number < forgotten:
-        detail = (
-            f"The history before publication {forgotten:,} was deleted. Ask about a later moment."
-        )
+        detail = f"The history before publication {forgotten:,} was deleted. Use a later time."
         raise Malformed.at("/as_of", "history_forgotten", detail)
     return number
 

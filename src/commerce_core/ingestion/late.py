@@ -246,8 +246,8 @@ def _too_late(needed: str, limit: str) -> FileRefused:
     return FileRefused(
         "too_late",
         f"The feed is older than {needed} of its source that have been applied; at most {limit} "
-        "are looked through for the products that it may no longer change.",
-        "Send the present state of these products, with a later snapshot_at.",
+        "are searched for products that it may no longer change.",
+        "Send the current state of these products, with a later snapshot_at.",
     )
 
 

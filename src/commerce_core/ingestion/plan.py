@@ -136,7 +136,7 @@ class Run:
             named = source.moment_of(feed.file_name, self.sender.partner.time_zone)
             if named != feed.snapshot_at:
                 yield (
-                    "The time of receipt counts, because the file's name has no time as in "
+                    "The time of receipt is used, because the file's name doesn't match "
                     f"{source.snapshot_pattern}."
                 )
 

@@ -123,7 +123,7 @@ def check_can_revert(feed: Feed, *, undo: bool) -> None:
         )
     if not undo and feed.status == "reverted":
         raise Conflict(
-            f"Feed {feed.feed_id} is reverted already.",
+            f"Feed {feed.feed_id} has already been reverted.",
             "To bring back what it wrote, undo its revert.",
             code="feed_reverted",
         )
@@ -147,20 +147,20 @@ def undone_by(unit: UnitOfWork, feed: Feed) -> Sequence[Publication]:
     if not applied:
         raise Conflict(
             f"Feed {feed.feed_id} published nothing: its bytes had been published before.",
-            "Revert the feed that published them; the job of this one names it.",
+            "Revert the feed that published them; the job of this feed names it.",
             code="nothing_published",
         )
     return _with_history(unit, applied)
 
 
 def _with_history(unit: UnitOfWork, undone: Sequence[Publication]) -> Sequence[Publication]:
-    """The publications themselves; Conflict if what was before them has been forgotten."""
+    """The publications themselves; Conflict if the state before them was deleted."""
     forgotten = unit.versions.forgotten()
     if any((publication.number or 0) <= forgotten for publication in undone):
         raise Conflict(
-            f"What was before publication {undone[0].number} has been forgotten, so it "
+            f"The state before publication {undone[0].number} was deleted, so it "
             "can't be restored.",
-            "Send the source's catalog once more.",
+            "Send the source's whole catalog again.",
             code="history_forgotten",
         )
     return undone

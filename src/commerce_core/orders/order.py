@@ -149,7 +149,7 @@ _BAD_REFERENCE: Final = Fault(
 _BAD_METADATA: Final = Fault(
     "/metadata",
     "bad_metadata",
-    f"Use up to {MOST_METADATA} pairs of texts of up to {LONGEST_METADATA} characters.",
+    f"Use up to {MOST_METADATA} pairs of strings of up to {LONGEST_METADATA} characters.",
 )
 
 

@@ -230,7 +230,7 @@ def _check_expansion(expanded: int, packed: int) -> None:
         raise FileRefused(
             "too_large",
             f"The archive expands to over {expanded:,} bytes from {packed:,}.",
-            f"At most {HIGHEST_RATIO} times its size is read; send the file as it is.",
+            f"At most {HIGHEST_RATIO} times its size is accepted; send the file uncompressed.",
         )
 
 

@@ -79,7 +79,7 @@ def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
     header = list(dict.fromkeys(key for _, _, made in looked_at if made for key in made))
     if not header:
         detail = "None of the first lines is a JSON object."
-        raise FileRefused("no_header", detail, "Send one JSON object a line, or CSV.", line=1)
+        raise FileRefused("no_header", detail, "Send one JSON object per line, or CSV.", line=1)
     yield RawRecord(1, header)
     later = ((number, line, _object(line)) for number, line in lines)
     for number, line, made in chain(looked_at, later):
@@ -138,7 +138,7 @@ def _object(line: str) -> dict[str, Any] | None:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("a key comes twice")
+        raise ValueError("a key occurs twice")
     return made
 
 

@@ -144,7 +144,7 @@ def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decima
 def ragged(raw: RawRecord, cells: Sequence[str], width: int) -> Problem:
     """What is wrong with a record that has more or fewer cells than the header."""
     hint = (
-        f"The header has {width} cells, this record {len(cells)}. "
+        f"The header has {width} cells, but this record has {len(cells)}. "
         "Quote cells that contain the delimiter or a line break."
     )
     text = raw.delimiter.join(cells)

@@ -19,7 +19,7 @@ PartnerStatus = Literal["active", "paused", "offboarded"]
 
 @frozen
 class Partner:
-    """A retailer who sends feeds. Its name is unique, ignoring case.
+    """A retailer that sends feeds. Its name is unique, ignoring case.
 
     `currency` is the default for prices without one (None: every price must name its own).
     `time_zone` is the zone of local times in its feeds and file names.

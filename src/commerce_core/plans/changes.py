@@ -32,7 +32,7 @@ class Change:
 
 @frozen
 class SampledField:
-    """A field that changes: both values as text, cut at 200 characters, None if blank."""
+    """A field that changes: both values as text, cut off at 200 characters; None if blank."""
 
     field: str
     before: str | None

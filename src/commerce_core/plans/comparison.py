@@ -206,7 +206,7 @@ def duplicate_problem(feed_context: FeedContext, earlier: Record, later: Record)
 def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
     """Names the line that counts, and how the two differ."""
     fields = ", ".join(differing) or "nothing"
-    counts = f"Line {later} has the same sku and counts; line {earlier} doesn't."
+    counts = f"Line {later} has the same sku and replaces line {earlier}."
     return f"{counts} They differ in: {fields}."
 
 
@@ -264,8 +264,9 @@ def _update(
 def leap_problem(feed_context: FeedContext, move: PriceMove) -> Problem:
     """The warning about a price that leaps, with both prices."""
     hint = (
-        f"{move.after:f} is at least {feed_context.price_leap} fold from {move.before:f} "
-        f"{move.currency}, so the old price is kept. If it is right, raise the guard of the source."
+        f"{move.after:f} differs from {move.before:f} {move.currency} by a factor of at least "
+        f"{feed_context.price_leap}, so the old price is kept. If the new one is right, raise the "
+        "source's guard price_leap."
     )
     return Problem.of(
         "price_leap",

@@ -24,7 +24,7 @@ _EXACT: Final = Context(prec=60)
 
 @frozen
 class PriceMove:
-    """A change of a price by a feed: from `before` to `after`, in one currency, and by how much.
+    """A price that a feed changes: from `before` to `after`, in one currency, and by how much.
 
     `kept` is whether it is a leap, so that the old price stays.
     """

@@ -35,7 +35,7 @@ class Pair:
 
 @frozen
 class Rekeyed:
-    """The number of ids that are replaced by new ones, and the first of these pairs by sku."""
+    """The number of skus that are replaced by new ones, and the first of these pairs, by sku."""
 
     count: int = 0
     pairs: tuple[Pair, ...] = ()

@@ -43,7 +43,7 @@ class Kept:
 
 @frozen
 class RevertPlan:
-    """What undoing these publications of a partner would do; nothing has been written.
+    """What undoing these publications of a partner would change; nothing has been written.
 
     `updated` products get their former values, `removed` ones had been created or restored,
     `restored` ones had been removed, and `unchanged` ones already are as before. `kept` products

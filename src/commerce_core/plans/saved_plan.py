@@ -34,7 +34,7 @@ def _as_shown(_: type, attributes: "list[Attribute[Any]]") -> "list[Attribute[An
 
 @frozen(kw_only=True, field_transformer=_as_shown)
 class SavedPlan(Counts):
-    """What a feed would do to the catalog as it was at that moment.
+    """What a feed would change in the catalog, as it was at one moment.
 
     The counts are those of a summary. `before` are the source's active products, `withheld` the
     deletes that an approval without removals leaves out; `samples` are the first changes of each

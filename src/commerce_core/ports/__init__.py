@@ -1,1 +1,1 @@
-"""What the core needs from outside, one module a noun; `store` is where to begin."""
+"""What the core needs from outside, one module per noun; start with `store`."""

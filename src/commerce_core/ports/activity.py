@@ -11,18 +11,19 @@ from commerce_core.ports.listing import Listing, T
 
 
 class Events(Protocol):
-    """What the platform announces, in one order for all readers."""
+    """The events of the platform, in one order for all readers."""
 
     def add(self, events: Iterable[Event]) -> None:
-        """Keeps events; readers see them once this unit is committed."""
+        """Stores events; readers see them once this unit is committed."""
         ...
 
     def page(self, query: EventQuery, after: int | None, limit: int) -> EventPage:
-        """The next events that fit after that number (None: after the last one deleted).
+        """The next matching events after that number (None: after the last deleted one).
 
         Units that end at the same time don't wait for each other; still, no event ever appears
-        before one that was returned here. If fewer than `limit` fit, `after` of the page is the
-        last number there is. Malformed `cursor_expired` if events after that number were deleted.
+        before one that was returned here. If fewer than `limit` match, the page's `after` is the
+        number of the last event. Malformed `cursor_expired` if events after that number were
+        deleted.
         """
         ...
 
@@ -31,7 +32,7 @@ class Events(Protocol):
         ...
 
     def forget(self, before: datetime, most: int) -> int:
-        """Deletes the oldest events, at most `most`, up to the first that is not before that time.
+        """Deletes at most `most` of the oldest events, up to the first that isn't before that time.
 
         Returns how many were deleted.
         """
@@ -42,32 +43,32 @@ class Audit(Listing[AuditQuery, AuditEntry], Protocol):
     """Who did what, newest first; entries are never changed or deleted."""
 
     def add(self, entry: AuditEntry) -> None:
-        """Keeps an entry."""
+        """Stores an entry."""
         ...
 
 
 class Idempotency(Protocol):
-    """What was answered under which key, so that a request sent twice has one effect."""
+    """The answers stored under idempotency keys, so that a request sent twice takes effect once."""
 
     def claim(self, owner: str, key: str, digest: str, answer: type[T]) -> T | None:
-        """None if the key is new, and now this unit's; else the value kept under it, as `answer`.
+        """None if the key is new, so this unit now owns it; else its stored value, as an `answer`.
 
-        Waits while another unit that has claimed the key is open. Conflict `idempotency_key_reused`
+        Waits while another unit that claimed the key is open. Conflict `idempotency_key_reused`
         if the key belongs to a request with another digest.
         """
         ...
 
     def keep(self, owner: str, key: str, value: object) -> None:
-        """Keeps the answer (one of the core's attrs values) to a key claimed in this unit."""
+        """Stores the answer (one of the core's attrs values) under a key claimed in this unit."""
         ...
 
 
 class ActivityUnit(Protocol):
-    """The part of a unit of work that records what happens, and by whose doing."""
+    """The part of a unit of work that records what happens, and who does it."""
 
     @property
     def events(self) -> Events:
-        """What is announced."""
+        """The events."""
         ...
 
     @property
@@ -77,14 +78,14 @@ class ActivityUnit(Protocol):
 
     @property
     def idempotency(self) -> Idempotency:
-        """What was answered under which idempotency key."""
+        """The answers stored under idempotency keys."""
         ...
 
 
 def key_reused(key: str) -> Conflict:
-    """The refusal of a request whose idempotency key was used for another one."""
+    """The error for a request whose idempotency key was used for another one."""
     return Conflict(
         f"The idempotency key {key!r} was used for another request.",
-        "Take a new key for a new request.",
+        "Use a new key for each new request.",
         code="idempotency_key_reused",
     )

@@ -16,15 +16,15 @@ from commerce_core.ports.listing import Listing
 
 
 class Products(Listing[ProductQuery, Product], Protocol):
-    """The catalog. Its products are read with their partner's name and the units reserved of them.
+    """The catalog. Products are read with their partner's name and their reserved units.
 
-    Which products fit a query is defined by `query.fitting`, in which order they are by
-    `sorting`. Listing and counting may raise InvalidInput `too_broad` where too many products
-    would have to be looked at; by id and by time without further filters they never do.
+    `query.fitting` defines which products match a query, and `sorting` their order. Listing and
+    counting may raise InvalidInput `too_broad` if too many products would have to be examined;
+    when sorted by id or time without further filters, they never do.
     """
 
     def lock_partner(self, partner_id: str) -> None:
-        """Waits until no other unit feeds the partner; then none does until this unit ends.
+        """Waits until no other unit writes the partner's products; none can until this unit ends.
 
         `fingerprints`, `load` and `compare` lock it as well.
         """
@@ -45,16 +45,16 @@ class Products(Listing[ProductQuery, Product], Protocol):
 
         None if the partner has products, or if a record is anything but a new product or a
         rejected record; then nothing has been done, and the feed has to be compared. Only for
-        feeds that no guard can block. Otherwise as `compare` and `apply`.
+        feeds that no guard can block. Otherwise like `compare` and `apply`.
         """
         ...
 
     def compare(
         self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
     ) -> Plan:
-        """What the feed would do, exactly as `comparison.compare` defines; no live row is touched.
+        """What the feed would change, exactly as `comparison.compare` defines; changes no product.
 
-        The numbers that a batch matched are those of this unit's last `fingerprints`.
+        The numbers that a batch matched refer to this unit's last `fingerprints`.
         """
         ...
 
@@ -62,34 +62,35 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """Applies this unit's last plan; returns the number of the source's active products.
 
         ValueError for any other plan. Changed products get the publication, their line, the next
-        version and an ordinal from 1 (those that were there by id, then new ones by line), and are
-        the feed's source's; what they were before is kept as history. The n-th new product, from 0,
-        has the id `ids.Block("prod", stem)[n]`, and is created now by the store's own clock. What
-        they are can be read once this unit has added the publication, since their feed and
-        `updated_at` are that one's.
+        version and an ordinal from 1 (existing products by id, then new ones by line), and belong
+        to the feed's source; their earlier state is kept as history. The n-th new product, from 0,
+        has the id `ids.Block("prod", stem)[n]`, and is created now by the store's own clock. They
+        can be read once this unit has added the publication, which supplies their feed and
+        `updated_at`.
         """
         ...
 
     def get(self, product_id: str) -> Product:
-        """The product, also if it is removed; NotFound if there never was one."""
+        """The product, whether active or removed; NotFound if it never existed."""
         ...
 
     def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """The ids of these pairs of partner id and sku, if known; removed products included."""
+        """The ids of these pairs of partner id and sku, if known, including removed products."""
         ...
 
     def oversold(self, publication: Publication, limit: int) -> Sequence[Oversold]:
         """The oversold active products that this unit has written for a publication.
 
-        The first ones by sku, whether or not the publication itself has been added yet.
+        The first ones by sku, even if the publication itself hasn't been added yet.
         """
         ...
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds to the units reserved by open orders; a negative number releases units.
 
-        Returns the products as they then are, without unknown ids. Other units of work that reserve
-        the same products wait until this one ends, so what was decided on stays true.
+        Returns the products in their new state; unknown ids are left out. Other units of
+        work that reserve the same products wait until this one ends, so they can't change
+        meanwhile.
         """
         ...
 
@@ -98,9 +99,9 @@ class Publications(Protocol):
     """The one clock: everything that changed the catalog, numbered without gaps."""
 
     def add(self, publication: Publication, at: datetime) -> Publication:
-        """Keeps it with the next number, and `at` or the first moment after its predecessor's time.
+        """Stores it with the next number, at `at` or, if later, just after its predecessor.
 
-        Has to be the unit's last write, except for its events: from here to the commit all other
+        Must be the unit's last write, except for its events: from here to the commit all other
         publications wait.
         """
         ...
@@ -110,7 +111,7 @@ class Publications(Protocol):
         ...
 
     def get_many(self, publication_ids: Iterable[str]) -> Mapping[str, Publication]:
-        """These publications, by id, as far as they exist."""
+        """The existing ones of these publications, by id."""
         ...
 
     def of_feed(self, feed_id: str) -> Sequence[Publication]:
@@ -122,7 +123,7 @@ class Publications(Protocol):
         ...
 
     def number_at(self, at: datetime | None = None) -> int:
-        """The number of the last publication up to that moment, or of the last one; 0 if none."""
+        """The number of the last publication (up to that moment, if given); 0 if there is none."""
         ...
 
     def latest(self, source_id: str) -> Publication | None:
@@ -131,45 +132,45 @@ class Publications(Protocol):
 
 
 class Versions(Protocol):
-    """Everything that products ever were, the live ones being their own latest versions."""
+    """All versions of products; each product itself is its latest version."""
 
     def changes(self, query: ChangeQuery, after: Position, limit: int) -> Page[Version]:
-        """The first versions that fit after that position of the stream, by number and ordinal.
+        """The first matching versions after that position of the stream, by number and ordinal.
 
-        The page's `after` is never None: with fewer than `limit` it is after all there was. Nothing
-        that is published later comes before a position that was returned.
+        The page's `after` is never None: with fewer than `limit` versions, it is the end of the
+        stream. Nothing published later comes before a position that was returned.
         """
         ...
 
     def history(self, product_id: str, after: Position | None, limit: int) -> Page[Version]:
-        """Every version of a product, newest first; NotFound if there never was one."""
+        """Every version of a product, newest first; NotFound if the product never existed."""
         ...
 
     def as_of(self, product_id: str, number: int) -> Product | None:
-        """The product as it was once that publication had been made; None before its first one."""
+        """The product as it was after that publication; None before its first version."""
         ...
 
     def forget(self, number: int, at: datetime) -> int:
-        """Deletes the versions already superseded at that publication, and returns how many."""
+        """Deletes the versions superseded by that publication or earlier; returns how many."""
         ...
 
     def forgotten(self) -> int:
-        """The number of the last publication by which versions were forgotten; 0 if none were.
+        """The publication number of the last `forget`; 0 if nothing was forgotten.
 
-        From it on, as of it included, everything is known.
+        From this publication on, the history is complete.
         """
         ...
 
 
 class PastProducts(Listing[PastQuery, Product], Protocol):
-    """The catalog as it was once a publication had been made, by product id ascending."""
+    """The catalog as it was after a publication, by product id ascending."""
 
 
 class Reverts(Protocol):
     """Undoing what publications wrote."""
 
     def plan(self, partner_id: str, undone: Sequence[str], most_kept: int) -> RevertPlan:
-        """What undoing these publications would do, as `revert.plan_revert` defines.
+        """What undoing these publications would change, as `revert.plan_revert` defines.
 
         From now until the unit ends no other feed of the partner is compared or applied.
         """
@@ -179,7 +180,7 @@ class Reverts(Protocol):
         """Applies this unit's last plan; returns the number of the partner's active products.
 
         ValueError for any other plan. Changed products get the publication, the next version and an
-        ordinal from 1, by id; what they were is kept as history. They lose their fingerprints.
+        ordinal from 1, by id; their earlier state is kept as history. They lose their fingerprints.
         """
         ...
 
@@ -187,13 +188,13 @@ class Reverts(Protocol):
 class FeedProducts(Listing[str, Product], Protocol):
     """What feeds wrote; the query is a feed's id.
 
-    Each product that the feed created, updated or restored, as it wrote it last, in the order of
-    the stream; whatever later feeds do, they stay.
+    Each product that the feed created, updated or restored, as the feed last wrote it, in the order
+    of the stream; later feeds don't change this.
     """
 
 
 class CatalogUnit(Protocol):
-    """The part of a unit of work that knows the catalog, as it is and as it was."""
+    """The part of a unit of work for the catalog, past and present."""
 
     @property
     def products(self) -> Products:
@@ -207,7 +208,7 @@ class CatalogUnit(Protocol):
 
     @property
     def versions(self) -> Versions:
-        """What products were, and how they changed."""
+        """The versions of products, and their changes."""
         ...
 
     @property

@@ -4,8 +4,8 @@
     Reading.batches(known) ──> Batch, Batch, ...
 
 A batch is a run of records in the order of the file. Iterating it yields its offers one by one;
-that is the reference. A batch that can do more gives the same as columns through the Arrow C stream
-protocol, and a store that understands them makes no Python object per record. A record whose
+that is the reference. A batch may also give the same as columns through the Arrow C stream
+protocol; a store that understands them makes no Python object per record. A record whose
 fingerprint matches isn't read at all: the batch has only its number.
 """
 
@@ -23,7 +23,7 @@ from commerce_core.schema.record import Record
 
 
 class Batch(Protocol):
-    """Some records of a feed, in the order of the file.
+    """A run of records of a feed, in the order of the file.
 
     Where it has `__arrow_c_stream__`, that gives its offers as columns: `line` (int64), `sku`
     (text, null where unreadable), `rejected` and `deletes` (bool), `upper` and `lower` (int64, null
@@ -35,7 +35,7 @@ class Batch(Protocol):
 
     @property
     def records_read(self) -> int:
-        """How many records of the file it covers, whatever became of them."""
+        """How many records of the file it covers, including those that are no offers."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class Batch(Protocol):
 
     @property
     def skus(self) -> Collection[str]:
-        """The skus of its offers without an error, in any order; matched records aren't among them.
+        """The skus of its offers without an error, in any order, without matched records.
 
         An engine that works on columns makes no object of a record for it.
         """
@@ -86,11 +86,11 @@ class Batch(Protocol):
 
 
 class Reading(Protocol):
-    """A feed whose header has been understood, its records still to come."""
+    """A feed whose header has been read; its records are still to come."""
 
     @property
     def header(self) -> Header:
-        """What its header says."""
+        """What its header contains."""
         ...
 
     @property
@@ -100,7 +100,7 @@ class Reading(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how it was read, at its end."""
+        """What a person should know about how it was read; complete at the end."""
         ...
 
     def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[Batch]:
@@ -113,8 +113,8 @@ class Reading(Protocol):
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """The rows of the report of its rejected records, once all batches have been taken.
 
-        They are what `write` would make of all its records, one by one. Records of which nothing
-        was kept are read again.
+        They are what `write` would make of its records, one by one. Records that weren't kept are
+        read again.
         """
         ...
 

@@ -15,10 +15,10 @@ from commerce_core.schema.problems import Problem
 
 
 class Feeds(Listing[FeedQuery, Feed], Protocol):
-    """Feeds, newest first. Each is read with its partner's name and its newest job in brief."""
+    """Feeds, newest first. Each is read with its partner's name and its latest job, in brief."""
 
     def add(self, feed: Feed) -> None:
-        """Keeps a new feed."""
+        """Stores a new feed."""
         ...
 
     def put(self, feed: Feed) -> None:
@@ -36,7 +36,7 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
     def newer(self, source_id: str, snapshot_at: datetime, limit: int) -> Sequence[Feed]:
         """The source's applied feeds that show a later moment, at most `limit` of them.
 
-        Full ones come first, and of one mode those whose moment is latest.
+        Full ones come first; within a mode, the latest moment comes first.
         """
         ...
 
@@ -49,7 +49,7 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
     """Jobs, newest first, and the queue that they form. Leases run by the store's own clock."""
 
     def add(self, job: Job) -> None:
-        """Keeps a new job."""
+        """Stores a new job."""
         ...
 
     def get(self, job_id: str) -> Job:
@@ -65,17 +65,17 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
         ...
 
     def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
-        """The next job to run (or this one, released or not): running now, with one more attempt.
+        """Claims the next job to run, or this one, released or not: running, with one more attempt.
 
         That is the oldest job that is released or whose lease expired, and whose partner has no
-        other job running. `at` is when the attempt starts. Of the jobs with disconnected attempts
+        other job running. `at` is when the attempt starts. Of the jobs with disconnected attempts,
         only one runs at a time, so that none is blamed for another. None if there is nothing to
         claim.
         """
         ...
 
     def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
-        """Cancels these jobs if they are still queued; returns the feed ids of the cancelled."""
+        """Cancels these jobs if they are still queued; returns their feed ids."""
         ...
 
     def under_way(self, source_id: str) -> Sequence[UnderWay]:
@@ -83,47 +83,47 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
         ...
 
     def backlog(self) -> Backlog:
-        """What waits for a worker, including jobs whose pause isn't over."""
+        """The jobs that wait for a worker, including those whose pause isn't over."""
         ...
 
     def finish(self, job: Job) -> None:
-        """Keeps the job as finished; RunLost if this attempt was taken over, or has finished."""
+        """Stores the finished job; RunLost if this attempt was taken over, or has finished."""
         ...
 
     def keep_plan(self, job_id: str, plan: SavedPlan) -> None:
-        """Keeps what a job would do, instead of what was kept of it before."""
+        """Stores the plan of a job, replacing any earlier one."""
         ...
 
     def plan(self, job_id: str) -> SavedPlan | None:
-        """What a job would do, or did, as last kept."""
+        """The latest plan stored for a job."""
         ...
 
     def add_problems(self, job_id: str, problems: Iterable[Problem]) -> None:
-        """Keeps problems of a job, in this order."""
+        """Stores problems of a job, in this order."""
         ...
 
     def forget_problems(self, job_id: str) -> None:
-        """Deletes the kept problems of a job that is about to run once more."""
+        """Deletes the problems of a job that is about to run again."""
         ...
 
     def count_problems(self, job_id: str) -> int:
-        """How many problems of the job are kept."""
+        """The number of problems stored for the job."""
         ...
 
     def problems(self, job_id: str, after: Position | None, limit: int) -> Page[Problem]:
-        """The job's kept problems by line; on one line, in the order in which they were added."""
+        """The job's stored problems by line and, within a line, in the order of `add_problems`."""
         ...
 
 
 class FeedsUnit(Protocol):
-    """The part of a unit of work that knows feeds and their jobs."""
+    """The part of a unit of work for feeds and their jobs."""
 
     @property
     def feeds(self) -> Feeds:
-        """Files received."""
+        """The files received."""
         ...
 
     @property
     def jobs(self) -> Jobs:
-        """What is done with them, and the queue of it."""
+        """The jobs that process them, and their queue."""
         ...

@@ -26,7 +26,7 @@ FILE_KEY: Final = re.compile(f"{_PART}(?:/{_PART})*")
 
 
 def check_file_key(key: str) -> str:
-    """Returns the key; ValueError if no file can have it, since the core makes all keys."""
+    """Returns the key; ValueError if it is invalid, since the core makes all keys."""
     if len(key) > LONGEST_FILE_KEY or not FILE_KEY.fullmatch(key):
         raise ValueError(f"{key[:200]!r} can't be the key of a file")
     return key
@@ -35,7 +35,7 @@ def check_file_key(key: str) -> str:
 def check_range(start: int, end: int | None) -> None:
     """ValueError for a range that begins before the file or ends before it begins."""
     if start < 0 or (end is not None and end < start):
-        raise ValueError(f"{start} to {end} is no range of a file")
+        raise ValueError(f"{start} to {end} is not a range of a file")
 
 
 class FileRange(io.RawIOBase):
@@ -52,7 +52,7 @@ class FileRange(io.RawIOBase):
         read_at: Callable[[int, memoryview], int],
         close: Callable[[], object],
     ) -> None:
-        """Stands at its beginning."""
+        """Starts at position 0."""
         super().__init__()
         self._start = start
         self._size = max(0, end - start)
@@ -61,15 +61,15 @@ class FileRange(io.RawIOBase):
         self._close = close
 
     def readable(self) -> bool:
-        """It is; it can't be written to."""
+        """Always; it can't be written to."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Moves to another position, which may lie behind the end."""
+        """Moves to another position, which may lie beyond the end."""
         base = (0, self._at, self._size)[whence]
         if base + offset < 0:
             raise ValueError(f"{base + offset} is before the beginning")
@@ -77,7 +77,7 @@ class FileRange(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Reads what there is; zero only at the end."""
+        """Reads what is available; 0 only at the end."""
         wanted = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
         got = self._read_at(self._start + self._at, wanted) if len(wanted) else 0
         self._at += got
@@ -91,13 +91,13 @@ class FileRange(io.RawIOBase):
 
 
 class Files(Protocol):
-    """Keeps files by key: parts of letters, digits, `_`, `-` and `.`, joined by `/`.
+    """Stores files by key: parts of letters, digits, `_`, `-` and `.`, joined by `/`.
 
     No part begins with a dot. ValueError for any other key.
     """
 
     def put(self, key: str, stream: BinaryIO, most_bytes: int) -> StoredFile:
-        """Keeps the whole stream, or nothing; TooLarge beyond `most_bytes`. Memory stays flat."""
+        """Stores the whole stream, or nothing; TooLarge beyond `most_bytes`. Memory stays flat."""
         ...
 
     def open(
@@ -106,8 +106,9 @@ class Files(Protocol):
         """The bytes of a file from `start` up to `end`, or to its end, as a seekable stream.
 
         Positions in the stream count from `start`. A range that reaches beyond the end of the file
-        ends there. All bytes are those of the file as it was when it was opened, or reading is
-        Unavailable `file_replaced`. NotFound if there is no such file; ValueError for no range.
+        ends there. All bytes are those of the file as it was when it was opened, or reading raises
+        Unavailable `file_replaced`. NotFound if there is no such file; ValueError for an invalid
+        range.
         """
         ...
 
@@ -120,5 +121,5 @@ class Files(Protocol):
         ...
 
     def check(self) -> None:
-        """Returns if files can be kept and read now; Unavailable otherwise."""
+        """Returns if files can be stored and read now; Unavailable otherwise."""
         ...

@@ -13,7 +13,7 @@ class Orders(Listing[OrderQuery, Order], Protocol):
     """Orders with their lines, newest first."""
 
     def add(self, order: Order) -> None:
-        """Keeps a new order."""
+        """Stores a new order."""
         ...
 
     def get(self, order_id: str) -> Order:
@@ -33,7 +33,7 @@ class Sales(Protocol):
     """The ledger of sales."""
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
-        """Keeps entries, which are never changed or deleted."""
+        """Stores entries, which are never changed or deleted."""
         ...
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
@@ -41,19 +41,19 @@ class Sales(Protocol):
         ...
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
-        """When the first entry happened, of that partner if one is given; None without entries."""
+        """The time of the first entry (of that partner, if given); None without entries."""
         ...
 
 
 class OrdersUnit(Protocol):
-    """The part of a unit of work that knows orders and their ledger."""
+    """The part of a unit of work for orders and their ledger."""
 
     @property
     def orders(self) -> Orders:
-        """What was bought."""
+        """The orders."""
         ...
 
     @property
     def sales(self) -> Sales:
-        """The ledger of it."""
+        """The ledger of their sales."""
         ...

@@ -11,10 +11,10 @@ from commerce_core.profiles.profile import SavedProfile
 
 
 class Partners(Listing[str | None, Partner], Protocol):
-    """Partners, by id ascending; the query names the only partner to see, or is None for all."""
+    """Partners, by id ascending; the query names the only partner to show, or is None for all."""
 
     def add(self, partner: Partner) -> None:
-        """Keeps a new partner. Conflict `partner_name_taken` if the name, case folded, is taken."""
+        """Stores a new partner; Conflict `partner_name_taken` if the name exists, ignoring case."""
         ...
 
     def put(self, partner: Partner) -> None:
@@ -38,7 +38,7 @@ class Sources(Listing[str | None, Source], Protocol):
     """Sources, by id ascending; the query names the only partner to show, or is None for all."""
 
     def add(self, source: Source) -> None:
-        """Keeps a new source. Conflict `source_name_taken` if the partner has one of that name."""
+        """Stores a new source. Conflict `source_name_taken` if the partner has one of that name."""
         ...
 
     def put(self, source: Source) -> None:
@@ -74,7 +74,7 @@ class Sources(Listing[str | None, Source], Protocol):
         ...
 
     def save_profile(self, source_id: str, saved: SavedProfile) -> None:
-        """Keeps a new version. Conflict `profile_changed` if that version is taken already."""
+        """Stores a new version. Conflict `profile_changed` if that version is taken already."""
         ...
 
 
@@ -82,7 +82,7 @@ class Keys(Listing[str | None, ApiKey], Protocol):
     """API keys, newest first; the query names the only partner to show, or is None for all."""
 
     def add(self, key: ApiKey) -> None:
-        """Keeps a new key."""
+        """Stores a new key."""
         ...
 
     def put(self, key: ApiKey) -> None:
@@ -99,16 +99,16 @@ class Keys(Listing[str | None, ApiKey], Protocol):
 
 
 class PartnersUnit(Protocol):
-    """The part of a unit of work that knows partners, their sources and keys."""
+    """The part of a unit of work for partners, their sources and keys."""
 
     @property
     def partners(self) -> Partners:
-        """Who sends feeds."""
+        """The partners that send feeds."""
         ...
 
     @property
     def sources(self) -> Sources:
-        """Partners' standing feeds, and the profiles that read them."""
+        """Partners' recurring feeds, and their profiles."""
         ...
 
     @property

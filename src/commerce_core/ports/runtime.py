@@ -1,4 +1,4 @@
-"""Functions that are passed into the core: the clock, and what keeps a lease."""
+"""Functions that are passed into the core: the clock, and the one that keeps a lease."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,5 +14,5 @@ KeepLease = Callable[[Work, str], AbstractContextManager[Callable[[Progress], No
 
 The text names the session that the run works in, so that a takeover can end it; it is empty while
 the run has none. Returns a function that takes the latest progress, and that raises RunLost once
-the work was taken over.
+the work has been taken over.
 """

@@ -12,7 +12,7 @@
     KeepLease         keeps the lease of work while it runs, in units of its own
     Clock, Entropy    functions, since the core has no clock and no randomness of its own
 
-Everything inside one `with store.begin()` happens or none of it does. To add a storage, write these
+Everything inside one `with store.begin()` happens, or nothing. To add a storage, implement these
 methods and run the contract suite (`tests/contracts`) against them; `adapters.memory` is the
 shortest example. Each method may raise Unavailable; its docstring names the other errors.
 """
@@ -36,7 +36,7 @@ class UnitOfWork(
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.
 
-    A function that touches some collections only takes the part that has them.
+    A function that needs only some of the collections takes only the part that has them.
     """
 
     @property
@@ -59,7 +59,7 @@ class Store(Protocol):
     def snapshot(self, query: ProductQuery) -> AbstractContextManager[Snapshot]:
         """All products that match, in batches, by id.
 
-        All of them are as of one moment, however slowly they are taken; memory stays flat.
+        All are as of one moment, however slowly they are consumed; memory stays flat.
         Unavailable also if too many snapshots are being taken.
         """
         ...

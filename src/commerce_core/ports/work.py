@@ -1,4 +1,4 @@
-"""Ports: what workers claim. Jobs and tasks have leases in common, and run by the store's clock."""
+"""Ports: the work that workers claim. Jobs and tasks share leases, by the store's clock."""
 
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -14,7 +14,7 @@ Work: TypeAlias = Job | Task
 
 
 class Leased(Protocol[W_contra]):
-    """A collection of work, each attempt at which is under a lease.
+    """A collection of work; each attempt holds a lease.
 
     A claim counts as a crashed attempt if it takes over work whose lease has expired, or as a
     disconnected one if the store was down when it expired; the former run's session is ended first.
@@ -25,40 +25,41 @@ class Leased(Protocol[W_contra]):
     ) -> None:
         """Extends this attempt's lease and records its progress; RunLost if it was taken over.
 
-        `session` names the unit in which the attempt now works; an empty one means in none.
+        `session` names the unit in which the attempt now works; it is empty for none.
         """
         ...
 
     def give_back(self, work: W_contra, pause: timedelta, /, *, disconnected: bool = False) -> None:
-        """Ends this attempt, and its session, undone. The work is queued again.
+        """Ends this attempt and its session, undone, and queues the work again.
 
-        It isn't claimed before the pause is over. This is no crashed attempt; it counts as a
-        disconnected one if `disconnected`. RunLost if the attempt was taken over, or has finished.
+        It isn't claimed before the pause is over. This doesn't count as a crashed attempt; it
+        counts as a disconnected one if `disconnected`. RunLost if the attempt was taken over, or
+        has finished.
         """
         ...
 
 
 class Tasks(Leased[Task], Protocol):
-    """Tasks that are to be done or under way, at most one of a kind about a subject."""
+    """Tasks due or under way, at most one of a kind per subject."""
 
     def add(self, kind: TaskKind, subject: str = "", pause: timedelta = _AT_ONCE) -> bool:
-        """Keeps a new task, due after the pause; False if there is one of that kind and subject."""
+        """Stores a new task, due after the pause; False if one of that kind and subject exists."""
         ...
 
     def find(self, kind: TaskKind, subject: str = "") -> Task | None:
-        """The task of that kind about that subject."""
+        """The task of that kind and subject."""
         ...
 
     def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
-        """The task of the lane that is due longest, or whose lease expired: running now.
+        """Claims the lane's task that has been due longest, or whose lease expired: running now.
 
-        `at` is when the attempt starts. Kinds that this version doesn't know are passed over. None
+        `at` is when the attempt starts. Kinds that this version doesn't know are skipped. None
         if there is nothing to claim.
         """
         ...
 
     def finish(self, task: Task, every: timedelta | None = None) -> None:
-        """Ends this attempt: the task is gone, or due again as `next_due` says.
+        """Ends this attempt: the task is deleted, or due again as `next_due` determines.
 
         RunLost if the attempt was taken over, or has finished.
         """
@@ -66,9 +67,9 @@ class Tasks(Leased[Task], Protocol):
 
 
 class WorkUnit(Protocol):
-    """The part of a unit of work that knows tasks."""
+    """The part of a unit of work for tasks."""
 
     @property
     def tasks(self) -> Tasks:
-        """What workers do beside the jobs of feeds."""
+        """What workers do besides the jobs of feeds."""
         ...

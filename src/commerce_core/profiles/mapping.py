@@ -290,7 +290,7 @@ def _check_required(
     if not any(feeding.indexes for feeding in found.values()):
         raise FileRefused(
             "no_header",
-            f"The first record isn't a header with fields that we know. It is: {_listed(header)}.",
+            f"The first record isn't a header with known column names. It is: {_listed(header)}.",
             "Begin the file with a header that has a sku column, or map its columns in a profile.",
             line=line,
         )

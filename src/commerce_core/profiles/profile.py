@@ -102,7 +102,7 @@ class Group:
 
 @frozen
 class Profile:
-    """How a source's files map to the schema. What it leaves open is decided by each file.
+    """How a source's files map to the schema. What it leaves open is detected in each file.
 
     `preset` is the profile that this one starts from. `encoding` applies to files that have no byte
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
@@ -141,7 +141,9 @@ class Profile:
                 "Use the name of an encoding, such as cp1252 or iso-8859-15.",
             )
         if self.delimiter not in (None, *DELIMITERS):
-            yield Fault("/delimiter", "bad_delimiter", "Use a comma, a semicolon, a tab or a bar.")
+            yield Fault(
+                "/delimiter", "bad_delimiter", "Use a comma, semicolon, tab or vertical bar."
+            )
         if self.currency is not None and find_currency(self.currency) is None:
             yield Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
         if len(self.attributes) > MOST_ATTRIBUTES:
@@ -198,7 +200,7 @@ def _column_faults(at: str, column: Column) -> Iterator[Fault]:
     if column.pattern is not None and (why := why_unsafe(column.pattern)):
         yield Fault(f"{at}/pattern", "bad_pattern", why)
     if any(len(pair) != 2 for pair in column.pairs):  # noqa: PLR2004 - a name's and a value's
-        yield Fault(f"{at}/pairs", "bad_pairs", "A pair names two columns, of names and of values.")
+        yield Fault(f"{at}/pairs", "bad_pairs", "Name two columns: one of names, one of values.")
     if column.dates is not None and not DATE_FORMAT.fullmatch(column.dates):
         yield Fault(f"{at}/dates", "bad_dates", "Use a format such as DD.MM.YYYY hh:mm.")
     if column.currency is not None and find_currency(column.currency) is None:

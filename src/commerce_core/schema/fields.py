@@ -15,7 +15,7 @@ Mode = Literal["full", "delta"]
 """Whether a feed is the whole assortment or contains only what changed."""
 
 LONGEST_CELL: Final = 100_000
-"""The most characters in one cell; a longer one is a problem of its record."""
+"""Maximum number of characters in a cell; a longer one is a problem of its record."""
 LONGEST_SKU: Final = 255
 LONGEST_SHORT_TEXT: Final = 1_000
 LONGEST_URL: Final = 2_048
@@ -27,7 +27,7 @@ Value = str | int | bool | Decimal | datetime | tuple[str, ...] | Mapping[str, s
 
 @frozen
 class Text:
-    """Text, kept exactly as sent, except that blanks around it are trimmed."""
+    """Text, kept exactly as sent, without spaces around it."""
 
     longest: int
 
@@ -87,12 +87,12 @@ class Instant:
 
 @frozen
 class Url:
-    """A complete http or https address."""
+    """A complete http or https URL."""
 
 
 @frozen
 class Urls:
-    """Up to twenty addresses, separated by commas or blanks."""
+    """Up to twenty URLs, separated by commas or spaces."""
 
 
 @frozen
@@ -102,7 +102,7 @@ class YesNo:
 
 @frozen
 class Attributes:
-    """Columns kept under the partner's own names: a JSON object of texts."""
+    """Columns kept under the partner's own names: a JSON object of strings."""
 
 
 Kind = (

@@ -13,7 +13,7 @@ LONGEST_SHOWN_VALUE: Final = 200
 Severity = Literal["error", "warning"]
 
 Noted = tuple[str, str | None, Severity]
-"""What problems are counted by: the code, the column as the partner names it, the severity."""
+"""What problems are counted by: code, column as the partner names it, and severity."""
 
 
 @frozen
@@ -21,8 +21,8 @@ class Problem:
     """What is wrong with a record: where, in the partner's own terms, why, and how to fix it.
 
     `line` is the physical line, from 1, on which the record begins; `column` is the header as the
-    partner wrote it (None: the whole record); `value` is the cell, cut at 200 characters. An error
-    rejects the record, a warning doesn't.
+    partner wrote it (None: the whole record); `value` is the cell, cut off at 200 characters. An
+    error rejects the record; a warning doesn't.
     """
 
     line: int
@@ -54,12 +54,12 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "nul_character": ("error", "Remove the NUL characters; they can't be stored."),
     "half_character": (
         "error",
-        "A \\u escape is half of a surrogate pair; write both halves, or the character itself.",
+        "Write both halves of the surrogate pair, or the character itself.",
     ),
     "oversized_cell": ("error", f"Shorten the cell to at most {LONGEST_CELL:,} characters."),
     "missing_value": ("error", "Fill in this column; it must not be blank."),
     "too_long": ("error", "Shorten the text."),
-    "unknown_word": ("error", "Use one of the values listed for this field."),
+    "unknown_word": ("error", "Use one of the values allowed for this field."),
     "not_a_number": ("error", "Write digits with a point before the decimals, such as 1299.00."),
     "negative_number": ("error", "Write a price of 0 or more."),
     "too_large_number": ("error", "Check the number; no price, quantity or weight is this large."),
@@ -91,10 +91,10 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "not_a_url": (
         "error",
-        "Write a complete address that begins with http:// or https:// and has no blanks.",
+        "Write a complete URL that begins with http:// or https:// and has no spaces.",
     ),
-    "too_many_urls": ("error", f"Send at most {MOST_URLS} addresses."),
-    "not_attributes": ("error", 'Write a JSON object of texts, such as {"colour": "red"}.'),
+    "too_many_urls": ("error", f"Send at most {MOST_URLS} URLs."),
+    "not_attributes": ("error", 'Write a JSON object of strings, such as {"colour": "red"}.'),
     "not_yes_or_no": ("error", "Write yes or no."),
     "sale_not_below_price": (
         "warning",
@@ -110,4 +110,4 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "sku_of_other_source": ("error", "Another source of the partner owns this sku."),
     "price_leap": ("warning", "The price changes too much at once, so the old one is kept."),
 }  # fmt: skip
-"""The public, stable codes: severity, and what to do."""
+"""The public, stable codes: their severity, and what to do."""

@@ -17,7 +17,7 @@ from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
 
 MOST_ROWS: Final = 100_000
-"""The most rows of one report; a finer grain or a longer range is refused."""
+"""Maximum number of rows of a report; a query for more is refused."""
 
 
 @frozen
@@ -65,7 +65,7 @@ class Analytics:
         currency: str | None = None,
         tz: str = "UTC",
     ) -> Report:
-        """The same by period, in the local time of `tz`, including periods without sales."""
+        """Orders, units, gross and net by period in local time, including empty periods."""
         with self._context.store.begin() as unit:
             question = self._question(unit, (since, until), partner, currency, tz)
             question = evolve(question, grain=grain)
@@ -124,7 +124,7 @@ class Analytics:
         code: str | None,
         tz: str,
     ) -> SalesQuestion:
-        """The question with its defaults: from the first entry until now, inclusive."""
+        """The query with its defaults: from the first entry until now, inclusive."""
         since, until = span
         end = until or self._context.clock() + datetime.resolution
         # A partner mustn't even learn when other partners began to sell.
@@ -142,7 +142,7 @@ class Analytics:
 
 
 def _sellers(question: SalesQuestion, totals: Sequence[SalesTotal]) -> list[tuple[str, str]]:
-    """The partners and currencies with rows: all with sales, and the pair that was asked for."""
+    """The partners and currencies with rows: all that have sales, and the requested pair."""
     found = {(total.partner_id, total.currency) for total in totals}
     if question.partner_id is not None and question.currency is not None:
         found.add((question.partner_id, question.currency))

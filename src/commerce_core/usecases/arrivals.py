@@ -16,12 +16,12 @@ from commerce_core.usecases.context import Context
 
 LONGEST_CONTENT_TYPE: Final = 255
 _FUTURE_ALLOWED: Final = timedelta(days=1)
-"""How far ahead a snapshot may be: clocks and time zones differ, but not by more than this."""
+"""How far in the future a snapshot may be, since clocks and time zones differ."""
 
 
 @frozen
 class Arrival:
-    """What the sender specifies about a file; the rest is as its source has it."""
+    """What the sender specifies about a file; the source's settings supply the rest."""
 
     partner: str
     source: str | None
@@ -69,7 +69,7 @@ def _find_source(unit: UnitOfWork, partner: Partner, source: str | None) -> Sour
 
 
 def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:
-    """The moment in a file's name, unless it is in the future."""
+    """The time in a file's name; None if it is in the future."""
     moment = source.moment_of(name, partner.time_zone)
     return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
 
@@ -80,13 +80,13 @@ def check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
         "The snapshot's time isn't valid.",
         (
             snapshot_at is not None and snapshot_at > now + _FUTURE_ALLOWED,
-            Fault("/snapshot_at", "snapshot_in_future", "Give a time that isn't in the future."),
+            Fault("/snapshot_at", "snapshot_in_future", "Use a time that isn't in the future."),
         ),
     )
 
 
 def check_received(size: int, got: str, promised: str | None) -> None:
-    """InvalidInput for an empty file, and for one whose digest isn't the announced one."""
+    """InvalidInput for an empty file, or if the digest differs from the announced one."""
     if size == 0:
         raise InvalidInput.at("/file", "empty_file", "The file is empty.")
     if promised is not None and promised.lower() != got:

@@ -1,4 +1,4 @@
-"""What every use case is given: the outside world, who is asking, and what they may see."""
+"""What every use case receives: the outside world, and the principal, who may not see all."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.work.attempt import LEASE
 
 MOST_UPLOAD_BYTES: Final = 5 * 1024**3
-"""How large a raw file may be by default."""
+"""Default maximum size of a raw file."""
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 T = TypeVar("T")
@@ -57,9 +57,9 @@ W = TypeVar("W", bound=_OfPartner)
 
 @define
 class IdempotencyKey:
-    """A key under which a request has one effect, however often it is sent.
+    """A key with which a request takes effect once, however often it is sent.
 
-    Afterwards, `replayed` is whether the answer is the one kept from the first time.
+    Afterwards, `replayed` is True if the answer is the stored one of the first such request.
     """
 
     text: str
@@ -77,11 +77,11 @@ class Listed(Generic[T]):
 
 @frozen
 class Context:
-    """A store, files, a clock, randomness, a way to keep leases; and the principal who asks.
+    """A store, files, a clock, randomness, a way to keep leases; and the acting principal.
 
     For a principal that is a partner, what belongs to others doesn't exist. `scratch` makes an
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
-    are kept once they were superseded; None means forever.
+    are kept after they are superseded; None means forever.
     """
 
     store: Store
@@ -98,11 +98,11 @@ class Context:
     history_kept: timedelta | None = None
 
     def acting_as(self, principal: Principal) -> "Context":
-        """The same outside world, seen by another principal."""
+        """The same context for another principal."""
         return evolve(self, principal=principal)
 
     def opened(self, file: str | BinaryIO) -> AbstractContextManager[BinaryIO]:
-        """A file, given by its path or as a stream, as a stream; the latter stays open."""
+        """The file as a stream, opened if it is a path; a stream that was passed stays open."""
         return self.open_path(file) if isinstance(file, str) else nullcontext(file)
 
     def mint(self, kind: Kind) -> str:
@@ -123,7 +123,7 @@ class Context:
         before: AttrsInstance | None = None,
         after: AttrsInstance | None = None,
     ) -> None:
-        """Records in the audit log what this principal does, and how the thing changes."""
+        """Records in the audit log what this principal does, and what it changes."""
         one, other = difference(before, after)
         entry = AuditEntry(
             self.mint("aud"), self.clock(), self.principal.name, action, partner_id, subjects,
@@ -132,12 +132,12 @@ class Context:
         unit.audit.add(entry)
 
     def check_visible(self, noun: str, id_: str, partner_id: str | None) -> None:
-        """NotFound if the thing belongs to a partner that this principal may not see."""
+        """NotFound if the object belongs to a partner that this principal may not see."""
         if not self.principal.may_see(partner_id):
             raise NotFound(f"There is no {noun} {id_}.")
 
     def partner(self, unit: PartnersUnit, name_or_id: str) -> Partner:
-        """The partner with that id or name; NotFound if there is none to see."""
+        """The partner with that id or name; NotFound if this principal can't see one."""
         if looks_like("ptn", name_or_id):
             partner = unit.partners.get(parse("ptn", name_or_id))
         else:
@@ -155,17 +155,17 @@ class Context:
         return self.principal.partner_id
 
     def own(self, query: W, partner: str | None) -> W:
-        """The query, limited to what this principal may see, and to a partner if one is named."""
+        """The query, limited to what this principal may see, and to the named partner, if any."""
         with self.store.read_only() as unit:
             return self.own_in(unit, query, partner)
 
     def own_in(self, unit: PartnersUnit, query: W, partner: str | None) -> W:
-        """The same within an open unit."""
+        """The same as `own`, within an open unit."""
         named = query.partner_id if partner is None else partner
         return evolve(query, partner_id=self.partner_filter(unit, named))
 
     def feed(self, unit: FeedsUnit, feed_id: str) -> Feed:
-        """The feed; NotFound if there is none to see."""
+        """The feed; NotFound if this principal can't see one."""
         feed = unit.feeds.get(parse("feed", feed_id))
         self.check_visible("feed", feed_id, feed.partner_id)
         return feed
@@ -203,9 +203,9 @@ class Context:
         *,
         answer: type[T],
     ) -> T:
-        """Makes something, or returns what was made when the same request came with the same key.
+        """Makes something once: the same request with the same key returns what was made before.
 
-        `keep` returns what to keep of the answer. Conflict if the key came with another request.
+        `keep` returns the answer to store. Conflict if the key was used for another request.
         """
         if key is None:
             return make()
@@ -215,7 +215,7 @@ class Context:
             "The idempotency key can't be used.",
             (
                 not (1 <= len(key.text) <= LONGEST_IDEMPOTENCY_KEY and key.text.isprintable()),
-                Fault("/Idempotency-Key", "bad_idempotency_key", "It has 1 to 255 characters."),
+                Fault("/Idempotency-Key", "bad_idempotency_key", "Use 1 to 255 characters."),
             ),
         )
         owner = self.principal.partner_id or "operator"

@@ -44,7 +44,7 @@ class Events:
         kinds: tuple[EventKind, ...] = (),
         partner: str | None = None,
     ) -> Iterator[Event]:
-        """All visible events after the cursor, until there are no more."""
+        """All visible events after the cursor, up to the latest."""
         while True:
             listed = self._next(cursor, LARGEST_EVENTS, kinds, partner)
             yield from listed.items
@@ -62,8 +62,8 @@ class Events:
     ) -> Listed[Event]:
         """The next events after the cursor; the page is empty if there are none yet.
 
-        There is always a cursor to go on with. Without one, the page starts with the oldest event
-        kept; `latest` stands for the end. Malformed `cursor_expired` if events were missed.
+        The page always has a cursor to continue with. Without a cursor, it starts with the oldest
+        event kept; `latest` stands for the end. Malformed `cursor_expired` if events were missed.
         """
         return self._next(cursor, check_limit(limit, LARGEST_EVENTS), kinds, partner)
 
@@ -74,7 +74,7 @@ class Events:
         return self._next(LATEST, 1, kinds, partner).next_cursor or ""
 
     def forget_old(self) -> int:
-        """Deletes the events that are older than they are kept, and returns how many."""
+        """Deletes the events past their retention time, and returns how many."""
         gone, before = 0, self._context.clock() - EVENTS_KEPT
         while True:
             with self._context.store.begin() as unit:

@@ -35,7 +35,7 @@ _ANY_FEED: Final = FeedQuery()
 
 @frozen
 class Receipt:
-    """The answer to an upload; `status` is the job's, `released` is whether it may start."""
+    """The answer to an upload; `status` is its job's, `released` whether that job may start."""
 
     feed_id: str
     job_id: str
@@ -74,9 +74,10 @@ class Feeds:
         `mode` and `run` default to the source's. `snapshot_at` defaults to the moment in the file's
         name, by the source's pattern, and else to the time of receipt.
 
-        Problems with the content are reported by the job. Only these are refused, and then nothing
-        is kept: an unknown partner or source (NotFound), a partner that isn't active (Conflict), an
-        empty file or one with another SHA-256 (InvalidInput), and one too large (TooLarge).
+        Problems with the content are reported by the job. Only these errors refuse the upload,
+        and then nothing is stored: an unknown partner or source (NotFound), a partner that isn't
+        active (Conflict), a file that is empty or has another SHA-256 (InvalidInput), and one that
+        is too large (TooLarge).
         """
         check_promises(sha256, expected_rows)
         context = self._context

@@ -1,4 +1,4 @@
-"""History: what the catalog was, where its values came from, and the stream of its changes."""
+"""History: past states of the catalog, where its values came from, and its stream of changes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -56,10 +56,10 @@ from commerce_core.schema.fields import Value
 from commerce_core.usecases.context import Context, Listed
 
 LATEST: Final = "latest"
-"""The cursor after everything that is published so far."""
+"""The cursor after everything published so far."""
 ALL_CHANGES: Final = ChangeQuery()
 MOST_VERSIONS: Final = 5_000
-"""The most versions of one product in a timeline; older ones are left out."""
+"""Maximum number of versions in a product's timeline; older ones are left out."""
 
 
 @frozen
@@ -69,7 +69,7 @@ class History:
     _context: Context
 
     def forget_old(self) -> int:
-        """Deletes versions superseded longer ago than history is kept, and returns how many."""
+        """Deletes superseded versions past their retention time, and returns how many."""
         kept, now = self._context.history_kept, self._context.clock()
         if kept is None:
             return 0
@@ -119,13 +119,13 @@ class History:
     def prices(
         self, product_id: str, *, before: datetime | None = None, days: int = USUAL_DAYS
     ) -> PriceHistory:
-        """What a product cost in the days before a moment, and the lowest price in them.
+        """A product's prices in the days before a moment, and the lowest of them.
 
-        By default, the moment is the one at which the current price began.
+        By default, the moment when the current price took effect.
         """
         now = self._context.clock()
         since = (before or now) - timedelta(days=check_days(days))
-        # The current price may have begun long ago; then the days before that moment count.
+        # The current price may have begun long ago; then only the days before that moment count.
         versions = self._versions_since(product_id, since if before else None)
         return price_history(parse("prod", product_id), prices(versions), before, days, now)
 
@@ -154,7 +154,7 @@ class History:
     # Where it came from
 
     def lineage(self, product_id: str, version: int | None = None) -> Lineage:
-        """Where every value of a product came from, in its latest version or another.
+        """Where each value of a product came from, in its latest version or the given one.
 
         NotFound if it has no such version. If a raw file can no longer be read, a note says so.
         """
@@ -188,7 +188,7 @@ class History:
         return source_record(asked, publication, feed, record, note)
 
     def _sources(self, versions: Sequence[Product]) -> "_Sources":
-        """Each version's publication, feed and record, or why there is no record, by number."""
+        """By version number: its publication, feed and record, or why there is no record."""
         by_number = {version.version: version for version in versions}
         places: dict[str, list[Product]] = {}
         for version in by_number.values():
@@ -226,8 +226,8 @@ class History:
     def replay(self, partner: str) -> Replay:
         """Rebuilds the partner's catalog from its raw files, and compares it with the live one.
 
-        Nothing is written. It takes as long as all the partner's feeds took, and holds its products
-        in memory.
+        Nothing is written. It takes as long as processing all the partner's feeds did, and holds
+        the products in memory.
         """
         c = self._context
         if c.scratch is None:
@@ -245,7 +245,7 @@ class History:
         *,
         partner: str | None = None,
     ) -> Iterator[Version]:
-        """All matching changes after the cursor, until there are no more."""
+        """All matching changes after the cursor, up to the latest."""
         while (listed := self.page_changes(query, cursor, LARGEST_LIMIT, partner=partner)).items:
             yield from listed.items
             cursor = listed.next_cursor
@@ -260,8 +260,8 @@ class History:
     ) -> Listed[Version]:
         """The next matching changes; the page is empty if there are none yet.
 
-        There is always a cursor to go on with. `latest` stands for the end of the stream. Malformed
-        `cursor_expired` if changes after the cursor were deleted.
+        The page always has a cursor to continue with. `latest` stands for the end of the stream.
+        Malformed `cursor_expired` if changes after the cursor were deleted.
         """
         limit = check_limit(limit, LARGEST_CHANGES)
         with self._context.store.begin() as unit:

@@ -1,4 +1,4 @@
-"""Jobs: what is done with a feed, run here or left to a worker."""
+"""Jobs: the processing of feeds, run here or left to a worker."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -33,7 +33,7 @@ _ANY_JOB: Final = JobQuery()
 
 @frozen
 class Jobs:
-    """What is done with feeds: jobs, their progress, problems and reports."""
+    """Jobs, which process feeds; their progress, problems and reports."""
 
     _context: Context
 
@@ -47,7 +47,7 @@ class Jobs:
     ) -> Job:
         """A new job for a feed that has been received.
 
-        Conflict while it has one unfinished; a held feed is approved or rejected instead.
+        Conflict while it has an unfinished job, or is held: then approve or reject it instead.
         """
         with self._context.store.begin() as unit:
             feed = self._context.feed(unit, feed_id)
@@ -74,7 +74,7 @@ class Jobs:
         return job
 
     def list(self, query: JobQuery = _ANY_JOB, *, partner: str | None = None) -> Iterator[Job]:
-        """All jobs that fit, newest first."""
+        """All matching jobs, newest first."""
         return self._context.walk(lambda unit: unit.jobs, self._context.own(query, partner))
 
     def page(
@@ -86,17 +86,17 @@ class Jobs:
         partner: str | None = None,
         count: bool = False,
     ) -> Listed[Job]:
-        """A page of the jobs that fit, newest first."""
+        """A page of the matching jobs, newest first."""
         query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
             return self._context.listed(unit.jobs, query, cursor, limit, count=count)
 
     def release(self, job_id: str) -> Job:
-        """Releases a queued job to workers; a running one goes on. Conflict if it is finished."""
+        """Lets workers start a queued job; a running job goes on. Conflict if it is finished."""
         return self._change(job_id, Job.release)
 
     def cancel(self, job_id: str) -> Job:
-        """Cancels a job that hasn't begun; Conflict if it has."""
+        """Cancels a job that hasn't started; Conflict if it has."""
         return self._change(job_id, lambda job: job.cancel(self._context.clock()), "job.cancelled")
 
     def _change(
@@ -115,7 +115,7 @@ class Jobs:
     def run(self, job_id: str) -> Job:
         """Runs a queued job here and now, and returns it finished; Conflict if it can't be run.
 
-        It ends as cancelled if a newer full feed of its source waits to be read instead.
+        It is cancelled if a newer full feed of its source is waiting, and replaces it.
         """
         self.get(job_id).release()
         with self._context.store.begin() as unit:
@@ -127,13 +127,13 @@ class Jobs:
     def _busy(self, job_id: str) -> Conflict:
         """Why a job can't run now: it is running, or another job of its partner is."""
         if self.get(job_id).status == "queued":
-            detail = f"Job {job_id} waits: another feed has to be read first."
+            detail = f"Job {job_id} is waiting: another feed must be processed first."
         else:
             detail = f"Job {job_id} is already running."
         return Conflict(detail, "Wait for it.", code="job_running")
 
     def problems(self, job_id: str, limit: int | None = None) -> Iterator[Problem]:
-        """What was wrong with the records of a job, by line; at most `limit` of them."""
+        """The problems in a job's records, by line; at most `limit` of them."""
         self.get(job_id)
 
         def fetch(after: Position | None) -> Page[Problem]:
@@ -186,7 +186,7 @@ def new_job(context: Context, unit: FeedsUnit, feed: Feed, kind: FeedJobKind, *,
 
 
 def check_source(unit: PartnersUnit, feed: Feed) -> None:
-    """Conflict if the feed's source was removed: then no source can own what it would publish."""
+    """Conflict if the feed's source was removed, since no source could own its products."""
     try:
         unit.sources.lock_shared(feed.source_id)
     except NotFound as error:
@@ -215,7 +215,7 @@ def _why_no_report(job: Job) -> str:
         )
     if job.summary is None:
         why = job.error.message if job.error else f"It is {job.status}."
-        return f"Job {job.job_id} came to no record, so there is none to correct. {why}"
+        return f"Job {job.job_id} read no record, so there is none to correct. {why}"
     if not job.summary.rejected:
         return f"Job {job.job_id} rejected no record, so there is none to correct."
     return f"No report of job {job.job_id} was kept; run its feed again to get one."

@@ -16,7 +16,7 @@ from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
 @frozen
 class IssuedKey:
-    """A new key with its secret, which is only shown once (None if the answer is replayed)."""
+    """A new key with its secret, which is shown only once: it is None in a replayed answer."""
 
     key: ApiKey
     secret: str | None
@@ -57,7 +57,7 @@ class Keys:
             return self._context.once(unit, key, request, make, _without_secret, answer=IssuedKey)
 
     def ensure_operator(self, secret: str) -> None:
-        """Adds an operator's key with a secret from outside, unless there already is one."""
+        """Adds an operator's key with the given secret, unless a key with it exists."""
         with self._context.store.begin() as unit:
             if unit.keys.find(digest_of(secret)) is None:
                 key = self._operator_key(secret)
@@ -92,7 +92,7 @@ class Keys:
             return self._context.partner_filter(unit, partner)
 
     def revoke(self, key_id: str) -> ApiKey:
-        """Revokes a key; a revoked one stays as it is."""
+        """Revokes a key; does nothing if it is already revoked."""
         with self._context.store.begin() as unit:
             key = self._key(unit, key_id)
             if key.revoked_at is None:
@@ -116,7 +116,7 @@ class Keys:
         return key
 
     def authenticate(self, secret: str | None) -> Principal:
-        """The principal with this secret; Unauthenticated if it isn't that of a valid key."""
+        """The principal with this secret; Unauthenticated if no valid key has it."""
         if not secret:
             raise Unauthenticated("The request has no API key.", "Send one.")
         with self._context.store.read_only() as unit:

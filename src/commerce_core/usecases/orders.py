@@ -43,7 +43,7 @@ class Orders:
     ) -> Order:
         """A new order of these items; a pair is a product id and a quantity.
 
-        InvalidInput lists every reason to refuse it; then nothing is reserved or written.
+        InvalidInput, with every reason, if the order is refused; then nothing is written.
         """
         wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
         check_request(wanted, reference, metadata or {})

@@ -50,10 +50,11 @@ class Plans:
         snapshot_at: datetime | None = None,
         expected_rows: int | None = None,
     ) -> SavedPlan:
-        """What a file would do if it were sent now, and how guards judge it; nothing is kept.
+        """What a file would change if it were sent now, and what the guards find.
 
-        It is read by the source's profile, or by another. FileRefused if the file can't be read as
-        a whole; Conflict if a newer full feed of the source has already been applied.
+        It is read with the source's profile, or with the given one; nothing is stored. FileRefused
+        if the file can't be read as a whole; Conflict if a newer full feed of the source has
+        already been applied.
         """
         check_snapshot(snapshot_at, self._context.clock())
         name = file if isinstance(file, str) else "feed.csv"
@@ -62,7 +63,7 @@ class Plans:
             return rehearsed(self._context, arrival, stream, profile)
 
     def get(self, job_id: str) -> SavedPlan:
-        """What a job would do to the catalog, or did; NotFound `no_plan` if it has no plan."""
+        """What a job would change in the catalog, or did; NotFound `no_plan` if it has none."""
         job = Jobs(self._context).get(job_id)
         with self._context.store.begin() as unit:
             return saved_plan(unit, job)
@@ -70,8 +71,8 @@ class Plans:
     def approve(self, feed_id: str, *, without: Iterable[str] = (), note: str | None = None) -> Job:
         """Applies a held feed, optionally `without` its removals; returns its finished job.
 
-        It is planned again. Conflict `plan_worse`, with the new plan, if a guard would now hold it
-        for more than was approved; Conflict `feed_not_held` if it isn't held.
+        It is planned again. Conflict `plan_worse`, with the new plan, if a guard now finds more
+        than was approved; Conflict `feed_not_held` if it isn't held.
         """
         decided = decision(self._context, approves=True, note=note, without=without)
         with self._context.store.begin() as unit:
@@ -82,7 +83,7 @@ class Plans:
         return job
 
     def reject(self, feed_id: str, *, note: str | None = None) -> Feed:
-        """Rejects a held feed for good; Conflict `feed_not_held` if it isn't held."""
+        """Rejects a held feed, permanently; Conflict `feed_not_held` if it isn't held."""
         decided = decision(self._context, approves=False, note=note)
         with self._context.store.begin() as unit:
             turn_down(self._context, unit, self._context.feed(unit, feed_id), decided)
@@ -92,7 +93,7 @@ class Plans:
 def rehearsed(
     context: Context, arrival: Arrival, stream: BinaryIO, profile: Profile | None
 ) -> SavedPlan:
-    """What a file would do if it were sent now, read by the source's profile or another.
+    """What a file would change if sent now, read with the source's profile or the given one.
 
     Leaves nothing behind. FileRefused if the file can't be read as a whole; Conflict if a newer
     full feed of the source has already been applied.

@@ -35,7 +35,7 @@ class Products:
         sku: str | None = None,
         as_of: datetime | None = None,
     ) -> Product:
-        """The product with that id, or the partner's product with that sku; also removed ones.
+        """The product with that id, or the partner's with that sku; whether active or removed.
 
         With `as_of`, the product as it was at that moment, without reserved units; NotFound before
         its first version.
@@ -105,9 +105,9 @@ class Products:
         form: ExportForm = "csv",
         partner: str | None = None,
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """All products that match, by id, as a file in blocks of bytes, all as of one moment.
+        """All matching products, by id, as of a single moment: a file, in blocks of bytes.
 
-        A CSV is a feed: that of one source changes nothing when it is loaded again.
+        A CSV file is a feed: loading the unchanged export of a source changes nothing.
         """
         return _written(self._context.store.snapshot(self._own(query, partner)), form)
 

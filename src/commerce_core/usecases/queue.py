@@ -25,7 +25,7 @@ class Queue:
     _context: Context
 
     def add_chores(self) -> None:
-        """Makes sure that each chore is due by time, once for all workers; safe to repeat."""
+        """Schedules each chore once for all workers; safe to repeat."""
         with self._context.store.begin() as unit:
             for kind in CHORES:
                 unit.tasks.add(kind)
@@ -35,7 +35,7 @@ class Queue:
     @overload
     def claim(self, lane: Lane) -> Work | None: ...
     def claim(self, lane: Lane = "feeds") -> Work | None:
-        """The next work of a lane, if there is any; it has to be run, or given back."""
+        """The next work of a lane, if any; the caller must run it or give it back."""
         c = self._context
         with c.store.begin() as unit:
             if lane == "feeds":
@@ -45,7 +45,7 @@ class Queue:
     def give_back(
         self, work: Work, pause: timedelta = _AT_ONCE, *, disconnected: bool = False
     ) -> None:
-        """Puts claimed work back, for any worker to claim after that pause; its run is undone.
+        """Returns claimed work to the queue for any worker, after that pause; its run is undone.
 
         `disconnected`: the run lost the store. RunLost if another worker took it over, or if it
         has finished.
@@ -60,8 +60,8 @@ class Queue:
     def execute(self, job: Job) -> Job:
         """Runs a claimed job, and returns it finished.
 
-        Raises RunLost if another worker took it over meanwhile, and Unavailable if a part is out of
-        reach; nothing of this run was committed then.
+        Raises RunLost if another worker took it over meanwhile, and Unavailable if a part can't be
+        reached; nothing of this run was committed then.
         """
         c = self._context
         if job.kind == "revert":

@@ -16,7 +16,7 @@ from commerce_core.usecases.jobs import check_idle
 
 @frozen
 class Reverts:
-    """Going back to before a feed, and forward again."""
+    """Reverting feeds, and undoing such reverts."""
 
     _context: Context
 

@@ -28,13 +28,13 @@ from commerce_core.schema.record import Record
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
 MOST_TRIED: Final = 10_000
-"""The most records that are read when a profile is tried on a file."""
+"""Maximum number of records that are read when a profile is tried on a file."""
 _SHOWN: Final = 20
 
 
 @frozen
 class Trial:
-    """The result of reading a file's first records by a profile; nothing of it is kept.
+    """The result of trying a profile on a file's first records; nothing is stored.
 
     `mapping` is each field's column as the partner names it. `samples` are the values of the first
     offers, `problems` the first problems. `complete` is whether the whole file was read.
@@ -167,14 +167,14 @@ class Sources:
             return unit.sources.of(self._context.partner(unit, partner).partner_id)
 
     def profile(self, source: str = MAIN_SOURCE, *, partner: str | None = None) -> SavedProfile:
-        """The latest version of the profile by which the source's files are read."""
+        """The current profile, by which the source's files are read."""
         with self._context.store.begin() as unit:
             return unit.sources.profile(self._get(unit, source, partner).source_id)
 
     def set_profile(
         self, profile: Profile, source: str = MAIN_SOURCE, *, partner: str | None = None
     ) -> SavedProfile:
-        """Reads the source's files by this profile from now on; a new version, if it differs."""
+        """Sets the source's profile, as a new version; an identical profile changes nothing."""
         with self._context.store.begin() as unit:
             found = self._get(unit, source, partner)
             old = unit.sources.profile(found.source_id)
@@ -198,7 +198,7 @@ class Sources:
         profile: Profile | None = None,
         mode: Mode | None = None,
     ) -> Trial:
-        """Reads a file's first records by the source's profile, or another; nothing is kept.
+        """Tries the source's profile, or the given one, on a file's first records; stores nothing.
 
         FileRefused if the file can't be read as a whole.
         """
@@ -237,7 +237,7 @@ def _check_unused(unit: UnitOfWork, source: Source) -> None:
     if owned:
         raise Conflict(
             f"Source {name} still owns active products: {owned:,}.",
-            "Remove them first, with a feed of the source that has deleted=yes for each.",
+            "Remove them first, with a feed of this source that sets deleted=yes for each.",
             code="source_owns_products",
         )
 

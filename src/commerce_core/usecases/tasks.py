@@ -1,4 +1,4 @@
-"""Tasks: what runs each kind of them, in the one place where a new kind is registered."""
+"""Tasks: the function that runs each kind, in the one place where a new kind is registered."""
 
 from typing import assert_never
 
@@ -9,9 +9,9 @@ from commerce_core.work.task import Task
 
 
 def run_task(context: Context, task: Task) -> int:
-    """Does what a task is for, and returns how many things it changed.
+    """Runs a task, and returns how many things it changed.
 
-    It may run again after a crash, so doing it twice has to be the same as doing it once.
+    It may run again after a crash, so it must be idempotent.
     """
     match task.kind:
         case "forget_events":

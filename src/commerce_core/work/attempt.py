@@ -23,7 +23,7 @@ LEASE: Final = timedelta(seconds=30)
 
 @frozen
 class Progress:
-    """How far a run is: its stage, the bytes and records read so far."""
+    """The progress of a run: its stage, and the bytes and records read so far."""
 
     stage: str = "queued"
     bytes_read: int = 0

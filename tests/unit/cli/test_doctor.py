@@ -131,7 +131,7 @@ def test_a_fault_of_a_profile_is_reported_with_its_place(cli: Cli, tmp_path: Pat
     file.write_text("[columns]\nprice = {form = 'Preis'}\n")
     answer = cli("doctor", "-", "--profile", str(file), text=CLEAN)
     assert answer.code == 65
-    assert "'form' is not known here" in answer.err
+    assert "'form' is not a known name" in answer.err
 
 
 def test_no_database_is_needed(tmp_path: Path):

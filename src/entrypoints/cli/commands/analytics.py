@@ -98,7 +98,7 @@ def over_time(session: Session, *, grain: "Grain", **asked: Unpack[Range]) -> No
 @analytics.verb("share", scope="analytics:read")
 @_range_options
 def share(session: Session, **asked: Unpack[Range]) -> None:
-    """Report each partner's share of the revenue in its currency."""
+    """Report each partner's share of the revenue, by currency."""
     report = session.commerce.analytics.revenue_share(**_in_its_zone(asked))
     _show(session.out, report, [_partner(), *shares()])
 

@@ -117,7 +117,7 @@ def _details(event: "Event") -> str:
 @click.option(
     "--action", type=_Name("action"), help="Only actions of this kind, such as key.issued."
 )
-@click.option("--subject", metavar="ID", help="Only actions on the thing with this id.")
+@click.option("--subject", metavar="ID", help="Only actions on the object with this id.")
 @partner_option("Only actions on this partner, and on what belongs to it.")
 @click.option(
     "--from",

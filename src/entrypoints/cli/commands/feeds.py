@@ -268,7 +268,7 @@ def report(session: Session, feed_or_job: str, output: str | None) -> None:
     """Write the rejected records of a job, ready to be corrected.
 
     The report is in the partner's own format, with what is wrong in front of each record. Correct
-    the records, and upload the report again. Given a feed's id, it is the report of its latest job.
+    the records, and upload the report again. For a feed's id, it is that of its latest job.
     """
     from commerce_core.base.ids import looks_like
 

@@ -21,7 +21,7 @@ _strict = click.option("--strict", is_flag=True, help="Exit with 65 if any recor
 def run(session: Session, job: str, *, strict: bool) -> None:
     """Run a job, or watch it if a worker is already running it.
 
-    The job runs in this process. Given a feed's id, creates a new job for the feed and runs it. A
+    The job runs in this process. With a feed's id, creates a new job for the feed and runs it. A
     finished job can't be run again.
     """
     from commerce_core.base.ids import looks_like

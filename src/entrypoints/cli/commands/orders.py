@@ -88,9 +88,7 @@ def _wanted(
 @orders.verb("list", scope="orders:read")
 @partner_option("Only orders that contain a product of this partner.")
 @click.option("--status", type=click.Choice(_STATUSES), help="Only orders with this status.")
-@click.option(
-    "--reference", metavar="TEXT", help="Only orders with this reference of the customer."
-)
+@click.option("--reference", metavar="TEXT", help="Only orders with this customer reference.")
 @limit_option
 def list_(
     session: Session,

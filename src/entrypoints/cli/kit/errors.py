@@ -17,7 +17,7 @@ from entrypoints.problems import EXIT_BUG, EXIT_USAGE, Problem, problem_of, prob
 
 EXIT_INTERRUPTED: Final = 130
 REMEDIES: Final[Mapping[str, str]] = {
-    "job_finished": "Make a new job for the same feed: commerce jobs run {feed_id}",
+    "job_finished": "Create a new job for the same feed: commerce jobs run {feed_id}",
 }
 """What to do on the command line, by the code of the error."""
 

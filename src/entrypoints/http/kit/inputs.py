@@ -51,7 +51,7 @@ async def _form(request: Asked, kind: type[Any], stack: AsyncExitStack) -> Any: 
     parts = await read_parts(_whole(request), boundary, stack)
     # A field that was left blank counts as not sent.
     filled = [(name, value) for name, value in parts if isinstance(value, UploadFile) or value]
-    return _from_pairs(kind, filled, "The form isn't as it has to be.", InvalidInput)
+    return _from_pairs(kind, filled, "The form doesn't match its description.", InvalidInput)
 
 
 async def _content(request: Asked, _: type[Any], stack: AsyncExitStack) -> BinaryIO:
@@ -146,12 +146,12 @@ def _from_pairs(
     faults: list[Fault] = []
     for name, value in pairs:
         if not value:
-            why = "A parameter without a value has no meaning; leave it out."
+            why = "Omit a parameter that has no value."
             faults.append(Fault(pointer("", name), "blank", why))
         elif name in known and get_origin(known[name][1]) is tuple:
             found.setdefault(name, []).append(value)
         elif name in found:
-            why = f"{name[:80]!r} is there twice."
+            why = f"{name[:80]!r} occurs twice."
             faults.append(Fault(pointer("", name), "given_twice", why))
         else:
             found[name] = value

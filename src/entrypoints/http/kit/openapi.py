@@ -29,18 +29,21 @@ from entrypoints.http.kit.security import REQUEST_ID
 from entrypoints.reading import fields_of
 from entrypoints.scalars import ID_KINDS, without_none
 
-_ABOUT: Final = """Partners send product feeds; feeds become a catalog; orders are placed from it;
-sales are reported. Every list is read page by page, every refusal is a problem (RFC 9457), every
-answer carries an `X-Request-Id`."""
+_ABOUT: Final = """Partners send product feeds, which become one catalog. Orders are placed from it,
+and sales are reported. Every list is paged, every error is a problem (RFC 9457), and every response
+carries an `X-Request-Id`."""
 _HEADERS: Final = {
-    REQUEST_ID: ("Names the request in our log; the client's own if it sent a sane one.", TEXT),
+    REQUEST_ID: (
+        "Id of the request in the server's log: the client's own, if valid.",
+        TEXT,
+    ),
     REPLAYED: (
-        "`true` where the answer is the one kept from the first time.",
+        "`true` if this is the stored response to the first such request.",
         {**TEXT, "enum": ["true"]},
     ),
-    "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
-    "ETag": ("Changes with the answer; sent as `If-None-Match`, it is 304 until then.", TEXT),
-    "Location": ("Where it is.", TEXT),
+    "Retry-After": ("Seconds to wait before trying again.", {"type": "integer"}),
+    "ETag": ("Tag of the response; sent as `If-None-Match`, it gets 304 until a change.", TEXT),
+    "Location": ("Address of what was created.", TEXT),
 }
 _SCHEMES: Final = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -99,11 +102,11 @@ def _parameters(operation: Operation, components: Components) -> Iterable[Schema
         schema = field_schema(field, without_none(hint), components)
         yield _parameter("query", name, schema, required=field.default is attrs.NOTHING)
     if "key" in operation.hints:
-        about = "However often the request is sent under this key, it has one effect."
+        about = "However often a request is sent with the same key, it takes effect once."
         schema = {**TEXT, "minLength": 1, "maxLength": 255, "description": about}
         yield _parameter("header", IDEMPOTENCY_KEY, schema)
     if operation.etag:
-        about = "The ETag of what the client has; the answer is 304 where it is still so."
+        about = "ETag of the client's copy; if that is still current, the response is 304."
         yield _parameter("header", "If-None-Match", {**TEXT, "description": about})
 
 

@@ -1,4 +1,4 @@
-"""How a request is refused: every error becomes a problem (RFC 9457), without internal details."""
+"""Error responses: every error becomes a problem (RFC 9457), without internal details."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,25 +23,25 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
 REMEDIES: Final[Mapping[str, str]] = {
     "unauthenticated": "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`.",
-    "job_finished": "Make a new job for the same feed: POST /v1/feeds/{feed_id}/jobs.",
+    "job_finished": "Create a new job for the same feed: POST /v1/feeds/{feed_id}/jobs.",
 }
-"""What to do over HTTP, by the code of the error."""
+"""What to do over HTTP, by the error's code."""
 
 
 _OF_HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("malformed", "The request can't be read", ""),
     404: ("no_such_address", "Not found", "There is nothing at this address."),
-    405: ("method_not_allowed", "Not possible here", "This address doesn't know the method."),
-    413: ("too_large", "Too large", "The body is larger than this address takes."),
-    415: ("unsupported_media_type", "Not of a type that is read here", ""),
+    405: ("method_not_allowed", "Method not allowed", "This address doesn't support the method."),
+    413: ("too_large", "Too large", "The body is larger than this address accepts."),
+    415: ("unsupported_media_type", "Media type not accepted", ""),
 }
-"""Code, title and, where the framework's own words don't help, the detail."""
+"""Code, title and, where the framework's own detail is of no use, a detail."""
 
 
 def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
-    """The answer to what the core refuses."""
+    """The response to an error of the core."""
     if isinstance(error, InvalidInput) and not request.route_handler.opt["operation"].body:
-        # Where there is no input, what is at fault is the query.
+        # Without a body, the fault is in the query.
         error = Malformed(error.detail, error.remedy, faults=error.faults, code=error.code)
     problem = problem_of(error, REMEDIES)
     if problem.status >= 500 and not isinstance(error, Unavailable):  # noqa: PLR2004 HTTP's own
@@ -57,7 +57,7 @@ def refuse(request: Asked, error: CommerceError) -> Response[dict[str, Any]]:
 
 
 def refuse_http(request: Asked, error: HTTPException) -> Response[dict[str, Any]]:
-    """The answer to what the framework refuses: addresses, methods, sizes, forms."""
+    """The response to an error of the framework: addresses, methods, sizes, forms."""
     if error.status_code not in _OF_HTTP:
         return refuse_fault(request, error)
     code, title, detail = _OF_HTTP[error.status_code]
@@ -66,9 +66,9 @@ def refuse_http(request: Asked, error: HTTPException) -> Response[dict[str, Any]
 
 
 def refuse_fault(request: Asked, error: Exception) -> Response[dict[str, Any]]:
-    """The answer to a fault of ours; what it was is in the log, under the request's id."""
+    """The response to a bug; the error itself is in the log, under the request's id."""
     logs.error("request.fault", error)
-    detail = "This is our fault. It is in our log under the request's id."
+    detail = "This is a fault of the server. Its log has the error under the request's id."
     return _answer(request, _problem(500, "internal_error", "Something went wrong", detail))
 
 

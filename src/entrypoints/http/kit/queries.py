@@ -1,6 +1,6 @@
-"""The query parameters that many routes share: pages, whose things, from when to when.
+"""Query parameters that many routes share: the page, the partner, the range of time.
 
-Routes combine these classes, so they have no slots: those of several bases don't go together.
+Routes combine these classes, so they have no slots, which several bases can't have at once.
 """
 
 from datetime import UTC, datetime, time, tzinfo
@@ -16,32 +16,34 @@ from entrypoints.scalars import Moment, PartnerId
 
 @frozen(kw_only=True, slots=False)
 class Part:
-    """A part of a list."""
+    """One page of a list."""
 
-    limit: int = optional(DEFAULT_LIMIT, "How many items.", minimum=1, maximum=LARGEST_LIMIT)
+    limit: int = optional(
+        DEFAULT_LIMIT, "Maximum number of items.", minimum=1, maximum=LARGEST_LIMIT
+    )
     cursor: str | None = optional(
-        None, "`next_cursor` of the page before; nothing else may change."
+        None, "`next_cursor` of the previous page; all other parameters must be the same."
     )
 
 
 @frozen(kw_only=True, slots=False)
 class Page(Part):
-    """A page of a list, and its length if wanted."""
+    """A page of a list and, if requested, the length of the list."""
 
-    count: bool = optional(default=False, meaning="Whether to count all that fit.")
+    count: bool = optional(default=False, meaning="Whether to count all matching items.")
 
 
 @frozen(kw_only=True, slots=False)
 class WhoseQuery:
-    """Whose things: those of one partner, by id or by name."""
+    """What belongs to one partner, named by id or by name."""
 
-    partner_id: PartnerId | None = optional(None, "The partner, by id.")
-    partner_name: str | None = optional(None, "The partner, by name, in any case.")
+    partner_id: PartnerId | None = optional(None, "Id of the partner.")
+    partner_name: str | None = optional(None, "Name of the partner, ignoring case.")
 
     def __attrs_post_init__(self) -> None:
-        """Malformed where a partner is named twice."""
+        """Malformed if the partner is named twice."""
         if self.partner_id is not None and self.partner_name is not None:
-            detail = "Name the partner by id or by name, not by both."
+            detail = "Name the partner by id or by name, not both."
             raise Malformed.at("/partner_name", "partner_named_twice", detail)
 
     @property
@@ -52,16 +54,18 @@ class WhoseQuery:
 
 @frozen(kw_only=True, slots=False)
 class SpanQuery:
-    """From when (included) to when (not)."""
+    """A range of time, with its start and without its end."""
 
     from_: Moment | None = optional(
-        None, "From this time on, or from the first moment of this day."
+        None, "Start of the range, inclusive; a day stands for its first moment."
     )
-    to: Moment | None = optional(None, "Before this time, or before the first moment of this day.")
+    to: Moment | None = optional(
+        None, "End of the range, exclusive; a day stands for its first moment."
+    )
 
 
 def named_once(commerce: Commerce, partner_id: str | None, partner_name: str | None) -> str:
-    """The partner as the core takes it; InvalidInput unless it is named just once.
+    """The partner as the core takes it; InvalidInput unless it is named exactly once.
 
     A partner's own key needn't name it.
     """
@@ -75,7 +79,7 @@ def named_once(commerce: Commerce, partner_id: str | None, partner_name: str | N
 
 
 def instant(moment: Moment | None, zone: tzinfo = UTC) -> datetime | None:
-    """The time that is meant, a day's being its first moment by the clocks of the zone."""
+    """The time itself, or the first moment of the day in the time zone."""
     if moment is None or isinstance(moment, datetime):
         return moment
     return datetime.combine(moment, time.min, zone).astimezone(UTC)

@@ -27,7 +27,7 @@ BINARY: Final[Schema] = {**TEXT, "format": "binary"}
 _AMOUNT: Final[Schema] = {
     "type": "string",
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
-    "description": "A decimal number as text; an amount of money has its currency's decimals.",
+    "description": "A decimal number as text; money has as many decimals as its currency.",
 }
 _OWN: Final[Mapping[Hint, Schema]] = {
     Decimal: _AMOUNT,
@@ -122,13 +122,13 @@ def field_schema(field: "attrs.Attribute[Any]", hint: Hint, components: Componen
 
 
 def _page(kind: Hint, components: Components) -> Schema:
-    cursor = "What to send as `cursor` for the next page; null at the end."
+    cursor = "The `cursor` of the next page; null on the last page."
     properties: Mapping[str, Schema] = {
         "items": {"type": "array", "items": schema_of(kind, components)},
         "next_cursor": {"type": ["string", "null"], "description": cursor},
-        "count": {"type": "integer", "description": "All that fit, where it was asked for."},
+        "count": {"type": "integer", "description": "Number of all matching items, if requested."},
     }
-    return _object("A part of a list.", properties, ["items", "next_cursor"])
+    return _object("One page of a list.", properties, ["items", "next_cursor"])
 
 
 def first_sentence(described: object) -> str:
@@ -137,7 +137,7 @@ def first_sentence(described: object) -> str:
 
 
 _FAULT: Final = {
-    "pointer": {**TEXT, "description": "The JSON pointer of the value at fault."},
+    "pointer": {**TEXT, "description": "JSON pointer to the invalid value."},
     "code": TEXT,
     "detail": TEXT,
 }
@@ -148,16 +148,16 @@ PROBLEM: Final = _object(
         "title": TEXT,
         "status": {"type": "integer"},
         "detail": TEXT,
-        "instance": {**TEXT, "description": "The address that was asked."},
-        "code": {**TEXT, "description": "What happened, for programs; it never changes."},
+        "instance": {**TEXT, "description": "Path of the request."},
+        "code": {**TEXT, "description": "Stable code of the error, for programs."},
         "errors": {
             "type": "array",
-            "description": "Every fault of what was sent.",
+            "description": "Every fault in the request.",
             "items": {"type": "object", "properties": _FAULT, "required": list(_FAULT)},
         },
         "plan": reference("SavedPlan"),
-        "feed_id": {**TEXT, "description": "The feed to make a new job for."},
-        "request_id": {**TEXT, "description": "As in X-Request-Id."},
+        "feed_id": {**TEXT, "description": "Feed to create a new job for."},
+        "request_id": {**TEXT, "description": "The value of X-Request-Id."},
     },
     ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],
 )

@@ -1,4 +1,4 @@
-"""Routes of the reports."""
+"""Routes of sales reports."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
@@ -36,14 +36,14 @@ class _Range(TypedDict):
 
 @frozen(kw_only=True)
 class ReportQuery(WhoseQuery, SpanQuery):
-    """Which sales (default: from the first one until now)."""
+    """Filters of sales (default: from the first sale until now)."""
 
-    currency: str | None = optional(None, "Sales in this currency only.")
-    tz: str = optional("UTC", "IANA name of the time zone in whose days to reckon.")
+    currency: str | None = optional(None, "Only sales in this currency.")
+    tz: str = optional("UTC", "Time zone of periods, and of days in the range: an IANA name.")
 
     @property
     def range(self) -> _Range:
-        """The question as the core takes it."""
+        """The query as the core takes it."""
         zone = _zone(self.tz)
         return {
             "since": instant(self.from_, zone),
@@ -56,15 +56,15 @@ class ReportQuery(WhoseQuery, SpanQuery):
 
 @frozen(kw_only=True)
 class PeriodQuery(ReportQuery):
-    """Which sales, by period."""
+    """Filters of sales, and the length of a period."""
 
     grain: Literal["hour", "day", "week", "month", "hourly", "daily", "weekly", "monthly"] = (
-        optional("day", "How long a period is.")
+        optional("day", "Length of a period.")
     )
 
 
 def _zone(name: str) -> tzinfo:
-    """The time zone; UTC for a name that is none, which the core refuses in its own words."""
+    """The time zone; UTC for an invalid name, which the core then refuses."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -73,19 +73,19 @@ def _zone(name: str) -> tzinfo:
 
 @get("/analytics/sales-by-partner", scope="analytics:read")
 def sales_by_partner(commerce: Commerce, parameters: ReportQuery) -> Report:
-    """Reports orders, units, gross and net by partner and currency."""
+    """Reports orders, units, gross and net sales by partner and currency."""
     return commerce.analytics.sales_by_partner(**parameters.range)
 
 
 @get("/analytics/sales-over-time", scope="analytics:read")
 def sales_over_time(commerce: Commerce, parameters: PeriodQuery) -> Report:
-    """Reports the same by period; periods in which nothing happened are there too."""
+    """Reports orders, units, gross and net sales by period, including periods without sales."""
     return commerce.analytics.sales_over_time(grain=_GRAINS[parameters.grain], **parameters.range)
 
 
 @get("/analytics/revenue-share", scope="analytics:read")
 def revenue_share(commerce: Commerce, parameters: ReportQuery) -> Report:
-    """Reports each partner's net, and its percentage of all."""
+    """Reports each partner's net sales, and its percentage of the total in that currency."""
     return commerce.analytics.revenue_share(**parameters.range)
 
 

@@ -12,11 +12,11 @@ from entrypoints.reading import optional
 
 @frozen(kw_only=True)
 class AuditFilters(WhoseQuery, SpanQuery, Page):
-    """Which entries; the times are those at which it was done."""
+    """Filters of entries; the range is of the times of the actions."""
 
-    actor: str | None = optional(None, "Who did it: the id of a key, or operator.")
-    action: Action | None = optional(None, "What was done.")
-    subject: str | None = optional(None, "The id of what it was done to: a feed, a source, a key.")
+    actor: str | None = optional(None, "Only actions of this actor: a key's id, or `operator`.")
+    action: Action | None = optional(None, "Only actions of this kind.")
+    subject: str | None = optional(None, "Only actions on the object with this id.")
 
 
 @get("/audit", scope="keys:write")

@@ -1,4 +1,4 @@
-"""The route of the doctor: what a file is, how it would be read, what would be wrong with it."""
+"""The route of the doctor, which examines a file."""
 
 from typing import BinaryIO, Final, cast
 from zoneinfo import ZoneInfo
@@ -16,25 +16,27 @@ from entrypoints.reading import optional, required
 from entrypoints.scalars import PartnerId
 
 EXAMINED_BYTES: Final = MOST_BYTES
-"""How large a request may be whose file is only looked at."""
+"""Maximum size of a file to examine."""
 
 
 @frozen(kw_only=True)
 class ExaminedFile:
-    """A file to be looked at, and what is known of it."""
+    """A file to examine, and what is known about it."""
 
-    file: UploadFile = required("The file; nothing of it is kept.")
-    partner_id: PartnerId | None = optional(None, "Whose it is: currency and time zone are theirs.")
+    file: UploadFile = required("The file, which isn't stored.")
+    partner_id: PartnerId | None = optional(None, "Partner whose currency and time zone apply.")
     preset: Preset | None = optional(
-        None, "The platform that exported it (default: what fits best)."
+        None, "Preset to read the file with (default: the best match)."
     )
-    mode: Mode | None = optional(None, "full or delta; full unless it has stock or prices alone.")
-    currency: str | None = optional(None, "The currency of its prices, unless they say.")
+    mode: Mode | None = optional(
+        None, "Mode (default: delta if it has only stock or prices, else full)."
+    )
+    currency: str | None = optional(None, "Currency of prices that don't specify one.")
 
 
 @post("/doctor", scope="feeds:read", refuses=[404])
 def examine_file(commerce: Commerce, form: ExaminedFile) -> Diagnosis:
-    """Looks at a file: what it is, how it would be read, what would be wrong; nothing is kept."""
+    """Examines a file: what it contains, how it would be read, what is wrong; nothing is stored."""
     partner = commerce.partners.get(form.partner_id) if form.partner_id else None
     own = currency(form.currency).code if form.currency else None
     asked = Asked(

@@ -1,4 +1,4 @@
-"""The route of events: what happened, as it is announced."""
+"""The route of events: what happened, in order."""
 
 from attrs import frozen
 
@@ -13,20 +13,20 @@ from entrypoints.reading import optional
 
 @frozen(kw_only=True)
 class EventFilters(WhoseQuery):
-    """Which events. The cursor `latest` stands behind all that there are now."""
+    """Filters of events. The cursor `latest` skips all existing events."""
 
-    limit: int = optional(DEFAULT_LIMIT, "How many events.", minimum=1, maximum=LARGEST_EVENTS)
+    limit: int = optional(DEFAULT_LIMIT, "Maximum number.", minimum=1, maximum=LARGEST_EVENTS)
     cursor: str | None = optional(
-        None, "`next_cursor` of the page before; nothing else may change."
+        None, "`next_cursor` of the previous page; all other parameters must be the same."
     )
-    kind: tuple[EventKind, ...] = optional((), "What happened; any of several if it is repeated.")
+    kind: tuple[EventKind, ...] = optional((), "Only events of this kind; repeatable.")
 
 
 @get("/events", scope="feeds:read")
 def list_events(commerce: Commerce, parameters: EventFilters) -> Listed[Event]:
-    """Lists what happened, in order and without a gap; `next_cursor` is never null.
+    """Lists what happened, in order and without gaps; `next_cursor` is never null.
 
-    An empty page means that one has caught up: ask again later with its `next_cursor`.
+    An empty page means that there are no more events yet: ask again later with its `next_cursor`.
     """
     return commerce.events.page(
         parameters.cursor, parameters.limit, kinds=parameters.kind, partner=parameters.partner

@@ -1,4 +1,4 @@
-"""Routes of feeds: upload, list, show, the raw bytes, a new job for what was received."""
+"""Routes of feeds: upload, list, show, the raw file, a new job for a feed."""
 
 import re
 from datetime import datetime
@@ -27,31 +27,33 @@ _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.
 
 @frozen(kw_only=True)
 class UploadTerms:
-    """What an upload declares; the partner is named by id or by name, or uploads it itself."""
+    """What an upload declares; a partner's own key needn't name the partner."""
 
-    partner_id: PartnerId | None = optional(None, "The partner, by id.")
-    partner_name: str | None = optional(None, "The partner, by name, in any case.")
-    source: str | None = optional(None, "The partner's source, by id or name (default: `main`).")
+    partner_id: PartnerId | None = optional(None, "Id of the partner.")
+    partner_name: str | None = optional(None, "Name of the partner, ignoring case.")
+    source: str | None = optional(None, "Source of the partner: an id or a name (default: `main`).")
     mode: Mode | None = optional(
-        None, "full: what the file lacks is removed; delta: it stays (default: the source's mode)."
+        None,
+        "full: products missing from the file are removed; delta: they stay "
+        "(default: the source's mode).",
     )
     kind: FeedJobKind = optional(
         "ingest",
-        "What its first job does: ingest brings it into the catalog, plan compares it with the "
-        "catalog, validate only reads and checks it.",
+        "What the job does: apply the feed (ingest), only check its records (validate), or also "
+        "compare them with the catalog (plan).",
     )
     run: bool | None = optional(
-        None, "Whether the job begins by itself (default: as set for the source)."
+        None, "Whether the job starts automatically (default: the source's setting)."
     )
     snapshot_at: datetime | None = optional(
         None,
-        "The moment whose state the file shows (default: the one in its name by the source's "
-        "pattern, else the time of receipt).",
+        "Time of the state that the file shows (default: the time in the file name, by the "
+        "source's pattern, else the time of receipt).",
     )
     expected_rows: int | None = optional(
-        None, "How many records there are, blank ones not counted."
+        None, "Number of records that the file must contain, without blank ones."
     )
-    sha256: str | None = optional(None, "The SHA-256 of the file, in hexadecimal.")
+    sha256: str | None = optional(None, "SHA-256 that the file must have, in hexadecimal.")
 
     def receive(
         self,
@@ -80,32 +82,34 @@ class UploadTerms:
 
 @frozen(kw_only=True)
 class FeedUpload(UploadTerms):
-    """A feed as it is uploaded by a form."""
+    """A feed uploaded as a form."""
 
-    file: UploadFile = required("The feed's file, exactly as it is to be kept.")
+    file: UploadFile = required("The feed's file, which is stored exactly as sent.")
 
 
 @frozen(kw_only=True)
 class ContentTerms(UploadTerms):
-    """A feed whose file is the body itself."""
+    """A feed uploaded as the request's body."""
 
-    filename: str = optional("feed.csv", "What the file is called.")
+    filename: str = optional("feed.csv", "Name of the file.")
 
 
 @frozen(kw_only=True)
 class FeedFilters(WhoseQuery, SpanQuery, Page):
-    """Which feeds; the times are those of receipt."""
+    """Filters of feeds; the range is of the times of receipt."""
 
-    source_id: SourceId | None = optional(None, "The source they were received from.")
-    status: FeedStatus | None = optional(None, "The state they are in.")
+    source_id: SourceId | None = optional(None, "Only feeds of this source.")
+    status: FeedStatus | None = optional(None, "Only feeds with this status.")
 
 
 @frozen(kw_only=True)
 class NewJob:
-    """A job as it is made for a feed."""
+    """A job to create for a feed."""
 
-    kind: FeedJobKind = optional("ingest", "What is to be done; a held feed isn't ingested anew.")
-    run: bool = optional(default=False, meaning="Whether it begins by itself.")
+    kind: FeedJobKind = optional(
+        "ingest", "What the job does; a held feed can't be ingested again."
+    )
+    run: bool = optional(default=False, meaning="Whether the job starts automatically.")
 
 
 @post(
@@ -116,7 +120,7 @@ class NewJob:
     location="/v1/feeds/{.feed_id}",
 )
 def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None) -> Receipt:
-    """Keeps a feed's file and makes a job for it; all about the content ends in that job."""
+    """Stores a feed's file and creates its job, which reports all problems of the content."""
     file = form.file
     return form.receive(
         commerce, cast("BinaryIO", file.file), file.filename, file.content_type, key
@@ -137,7 +141,7 @@ def put_content(
     request: Asked,
     key: IdempotencyKey | None,
 ) -> Receipt:
-    """Keeps the body as a feed's file and makes a job for it, as the upload by form does."""
+    """Stores the request's body as a feed's file, and creates its job."""
     return parameters.receive(commerce, content, parameters.filename, request.content_type[0], key)
 
 
@@ -172,7 +176,7 @@ def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
     media=[UNKNOWN_TYPE, "*/*"],
 )
 def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any]:
-    """Gives the file exactly as it was received; its ETag is its SHA-256."""
+    """Downloads a feed's file exactly as it was received; the ETag is its SHA-256."""
     feed = commerce.feeds.get(feed_id)
     etag = f'"{feed.sha256}"'
     if is_known(request.headers.get("if-none-match"), etag):
@@ -183,7 +187,7 @@ def get_raw(commerce: Commerce, feed_id: FeedId, request: Asked) -> Response[Any
 
 
 def _media_type(declared: str) -> str:
-    """The type that the sender declared, if it can stand in a header."""
+    """The type that the sender declared, if it is valid in a header."""
     return declared if _MEDIA_TYPE.fullmatch(declared) else UNKNOWN_TYPE
 
 
@@ -198,10 +202,10 @@ def _media_type(declared: str) -> str:
 def start_job(
     commerce: Commerce, feed_id: FeedId, payload: NewJob, key: IdempotencyKey | None
 ) -> Job:
-    """Makes a new job for a feed that was received, whose last job has ended."""
+    """Creates a new job for a feed whose last job has finished."""
     return commerce.jobs.start(feed_id, kind=payload.kind, run=payload.run, key=key)
 
 
 ROUTES = (list_feeds, get_feed, get_raw, start_job)
 UPLOADS = (upload_feed, put_content)
-"""Apart from the others, since a body may be large here only."""
+"""Separate from the others, since only these accept large bodies."""

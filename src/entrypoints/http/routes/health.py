@@ -1,4 +1,4 @@
-"""Routes that report whether the platform works, and how much it does; they need no key."""
+"""Routes of health and metrics; they need no key."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -29,7 +29,7 @@ class Alive:
 
 
 def watch_of(request: Asked) -> Watch:
-    """What this process knows of parts and queue."""
+    """What this process knows about the parts and the queue."""
     return request.app.state.watch
 
 
@@ -42,25 +42,25 @@ def _health(request: Asked) -> Answer[Health]:
 
 @get("/health", scope=None, status=(200, 503))
 def get_health(request: Asked) -> Answer[Health]:
-    """Shows the state of each part, at most a second old; 503 when one is down."""
+    """Shows the state of each part, at most a second old; 503 if one is down."""
     return _health(request)
 
 
 @get("/health/live", scope=None)
 def get_live() -> Alive:
-    """Answers as long as the process does; looks at no other part."""
+    """Answers as long as this process runs; checks no other part."""
     return Alive("ok")
 
 
 @get("/health/ready", scope=None, status=(200, 503))
 def get_ready(request: Asked) -> Answer[Health]:
-    """Answers 200 when requests can be served, 503 while a part is down."""
+    """Answers 200 if requests can be served, 503 while a part is down."""
     return _health(request)
 
 
 @get("/metrics", scope=None, refuses=[404], media=["text/plain"])
 def get_metrics(request: Asked) -> Response[Any]:
-    """Gives the figures of all processes of this server, for Prometheus; 404 where switched off."""
+    """Returns the metrics of all processes of this server, for Prometheus; 404 if switched off."""
     if not request.app.state.shows_metrics:
         raise NotFound("The metrics aren't served at this address.")
     return Response(watch_of(request).text(), media_type=MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""Routes of the catalog through time: the past of products, the changes, what feeds did."""
+"""Routes of the catalog's history: past versions, changes, and what feeds did."""
 
 from typing import Literal
 
@@ -21,35 +21,37 @@ Kind = Literal["created", "updated", "removed", "restored"]
 
 @frozen(kw_only=True, slots=False)
 class ChangePart:
-    """A part of a list of changes."""
+    """One page of a list of changes."""
 
-    limit: int = optional(DEFAULT_LIMIT, "How many changes.", minimum=1, maximum=LARGEST_CHANGES)
-    cursor: str | None = optional(
-        None, "`next_cursor` of the page before; nothing else may change."
+    limit: int = optional(
+        DEFAULT_LIMIT, "Maximum number of changes.", minimum=1, maximum=LARGEST_CHANGES
     )
-    kind: tuple[Kind, ...] = optional((), "What happened; any of several if it is repeated.")
+    cursor: str | None = optional(
+        None, "`next_cursor` of the previous page; all other parameters must be the same."
+    )
+    kind: tuple[Kind, ...] = optional((), "Only changes of this kind; repeatable.")
 
 
 @frozen(kw_only=True)
 class ChangeFilters(WhoseQuery, ChangePart):
-    """Which changes. The cursor `latest` stands behind all that is published now."""
+    """Filters of changes. The cursor `latest` skips all existing changes."""
 
-    source_id: SourceId | None = optional(None, "The source that published them.")
+    source_id: SourceId | None = optional(None, "Only changes published by this source.")
 
 
 @frozen(kw_only=True)
 class PriceFilters:
-    """Which part of a product's prices."""
+    """The period for which to show a product's prices."""
 
     before: Moment | None = optional(
-        None, "The moment up to which to look (default: when the present price began)."
+        None, "End of the period (default: when the current price took effect)."
     )
-    days: int = optional(USUAL_DAYS, "How many days to look back.", minimum=1, maximum=MOST_DAYS)
+    days: int = optional(USUAL_DAYS, "Length of the period in days.", minimum=1, maximum=MOST_DAYS)
 
 
 @frozen
 class AvailabilityHistory:
-    """When a product could be bought and when not, as far as its feeds say, newest first."""
+    """When a product could be ordered according to its feeds, newest first."""
 
     product_id: str
     periods: tuple[AvailabilityPeriod, ...]
@@ -63,14 +65,14 @@ def list_revisions(commerce: Commerce, product_id: ProductId, parameters: Part) 
 
 @get("/products/{product_id:str}/prices", scope="catalog:read")
 def get_prices(commerce: Commerce, product_id: ProductId, parameters: PriceFilters) -> PriceHistory:
-    """Shows what a product cost in the days before a moment, and the lowest price in them."""
+    """Shows a product's prices in a period, and the lowest of them."""
     before = instant(parameters.before)
     return commerce.history.prices(product_id, before=before, days=parameters.days)
 
 
 @get("/products/{product_id:str}/availability", scope="catalog:read")
 def get_availability(commerce: Commerce, product_id: ProductId) -> AvailabilityHistory:
-    """Shows when a product could be bought and when not."""
+    """Shows when a product could be ordered, and when not."""
     return AvailabilityHistory(product_id, tuple(commerce.history.availability(product_id)))
 
 
@@ -79,21 +81,21 @@ class WhichVersion:
     """Which version of a product."""
 
     version: int | None = optional(
-        None, "The version, as orders' items name it (default: the live one)."
+        None, "Version, such as the one that an order's item names (default: the current one)."
     )
 
 
 @get("/products/{product_id:str}/lineage", scope="feeds:read")
 def get_lineage(commerce: Commerce, product_id: ProductId, parameters: WhichVersion) -> Lineage:
-    """Shows where every value of a product came from: feed, line, cells, and how they are read."""
+    """Shows where each value of a product came from: feed, line, cells, and how they were read."""
     return commerce.history.lineage(product_id, parameters.version)
 
 
 @get("/products/changes", scope="catalog:read")
 def list_changes(commerce: Commerce, parameters: ChangeFilters) -> Listed[Version]:
-    """Lists what changed in the catalog, in order and without a gap; `next_cursor` is never null.
+    """Lists the changes of the catalog, in order and without gaps; `next_cursor` is never null.
 
-    An empty page means that one has caught up: ask again later with its `next_cursor`.
+    An empty page means that there are no more changes yet: ask again later with its `next_cursor`.
     """
     wanted = ChangeQuery(source_id=parameters.source_id, kinds=parameters.kind)
     return commerce.history.page_changes(
@@ -105,7 +107,7 @@ def list_changes(commerce: Commerce, parameters: ChangeFilters) -> Listed[Versio
 def list_feed_changes(
     commerce: Commerce, feed_id: FeedId, parameters: ChangePart
 ) -> Listed[Version]:
-    """Lists what a feed changed, whatever later feeds did."""
+    """Lists what a feed changed, including changes that later feeds overwrote."""
     return commerce.feeds.page_changes(
         feed_id, parameters.cursor, parameters.limit, kinds=parameters.kind
     )
@@ -113,7 +115,7 @@ def list_feed_changes(
 
 @get("/feeds/{feed_id:str}/products", scope="catalog:read")
 def list_feed_products(commerce: Commerce, feed_id: FeedId, parameters: Page) -> Listed[Product]:
-    """Lists the products that a feed created, updated or restored, as it wrote them."""
+    """Lists the products that a feed created, updated or restored, as the feed wrote them."""
     return commerce.feeds.page_products(
         feed_id, parameters.cursor, parameters.limit, count=parameters.count
     )
@@ -121,7 +123,7 @@ def list_feed_products(commerce: Commerce, feed_id: FeedId, parameters: Page) ->
 
 @get("/products/by-feed/{feed_id:str}", scope="catalog:read")
 def list_products_of_feed(commerce: Commerce, feed_id: FeedId, parameters: Page) -> Listed[Product]:
-    """Lists the products that a feed created, updated or restored, as it wrote them."""
+    """Lists the products that a feed created, updated or restored, as the feed wrote them."""
     return commerce.feeds.page_products(
         feed_id, parameters.cursor, parameters.limit, count=parameters.count
     )

@@ -1,4 +1,4 @@
-"""Routes of jobs: list, show, run and wait, cancel, what was wrong with the records, the report."""
+"""Routes of jobs: list, show, run, cancel, the problems of their records, the report, events."""
 
 import asyncio
 import json
@@ -44,23 +44,23 @@ _NEVER: Final = Event()
 
 @frozen(kw_only=True)
 class JobFilters(WhoseQuery, Page):
-    """Which jobs."""
+    """Filters of jobs."""
 
-    feed_id: FeedId | None = optional(None, "The feed they are for.")
-    status: JobStatus | None = optional(None, "The state they are in.")
-    kind: JobKind | None = optional(None, "What they do.")
+    feed_id: FeedId | None = optional(None, "Only jobs of this feed.")
+    status: JobStatus | None = optional(None, "Only jobs with this status.")
+    kind: JobKind | None = optional(None, "Only jobs of this kind.")
 
 
 @frozen(kw_only=True)
 class Waiting:
-    """How long to wait for the end."""
+    """How long to wait until the job has finished."""
 
-    wait: int = optional(0, "Seconds to wait for its end.", minimum=0, maximum=LONGEST_WAIT)
+    wait: int = optional(0, "Maximum seconds to wait for the job.", minimum=0, maximum=LONGEST_WAIT)
 
     def __attrs_post_init__(self) -> None:
-        """Malformed for a time out of bounds."""
+        """Malformed for a time out of range."""
         if not 0 <= self.wait <= LONGEST_WAIT:
-            detail = f"wait is {self.wait}; it may be 0 to {LONGEST_WAIT} seconds."
+            detail = f"wait is {self.wait}; it must be 0 to {LONGEST_WAIT} seconds."
             raise Malformed.at("/wait", "bad_wait", detail)
 
 
@@ -79,7 +79,7 @@ def list_jobs(commerce: Commerce, parameters: JobFilters) -> Listed[Job]:
 
 @get("/jobs/{job_id:str}", scope="feeds:read")
 def get_job(commerce: Commerce, job_id: JobId) -> Job:
-    """Shows a job: how far it is, and what became of every record."""
+    """Shows a job: its progress, and what became of its records."""
     return commerce.jobs.get(job_id)
 
 
@@ -87,9 +87,9 @@ def get_job(commerce: Commerce, job_id: JobId) -> Job:
 async def run_job(
     commerce: Commerce, job_id: JobId, parameters: Waiting, request: Asked
 ) -> Answer[Job]:
-    """Hands a job to the workers and waits for its end: 200 if it came, else 202.
+    """Runs a job and waits for it: 200 if it has finished by then, otherwise 202.
 
-    One that runs already is only waited for. No thread is held meanwhile.
+    A worker runs the job. If one is already running it, this only waits.
     """
     until = monotonic() + parameters.wait
     ending = request.app.state.get("ending", _NEVER)
@@ -104,13 +104,13 @@ async def run_job(
 
 @post("/jobs/{job_id:str}/cancel", scope="feeds:write", refuses=[409])
 def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
-    """Cancels a job that hasn't begun."""
+    """Cancels a job that hasn't started."""
     return commerce.jobs.cancel(job_id)
 
 
 @get("/jobs/{job_id:str}/problems", scope="feeds:read")
 def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed[Problem]:
-    """Lists what was wrong with the records of a job, by line; the first thousand of it."""
+    """Lists the problems that a job found in its records, by line; the first thousand of them."""
     return commerce.jobs.page_problems(
         job_id, parameters.cursor, parameters.limit, count=parameters.count
     )
@@ -122,9 +122,9 @@ def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed
     media=["text/csv", *_MEDIA_TYPES.values()],
 )
 def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
-    """Gives the rejected records of a job, in the partner's own format, to mend and send again.
+    """Downloads a job's rejected records in the partner's own format, ready to be corrected.
 
-    In front of their own columns stand those that say what is wrong; intake ignores these.
+    The first columns explain what is wrong. When the report is uploaded again, they are ignored.
     """
     report = commerce.jobs.report(job_id)
     name = report_name(commerce.feeds.get(commerce.jobs.get(job_id).feed_id).file_name)
@@ -133,10 +133,10 @@ def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
 
 @get("/jobs/{job_id:str}/events", scope="feeds:read", media=["text/event-stream"])
 async def job_events(commerce: Commerce, job_id: JobId, request: Asked) -> Response[Any]:
-    """Reports how far a job is, as server-sent events, until it ends or for a minute.
+    """Reports a job's progress as server-sent events, until it finishes or for a minute.
 
-    `progress` comes whenever something has changed: stage, bytes, records, records a second and
-    seconds left. `job` is the last one, with the job as it ended, or as it waits for its start.
+    `progress` is sent after each change: stage, bytes, records, records per second and seconds
+    left. `job` is sent last: the job, either finished or waiting to be started.
     """
     job = await sync_to_thread(commerce.jobs.get, job_id)
     ending = request.app.state.get("ending", _NEVER)

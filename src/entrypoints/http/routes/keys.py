@@ -14,10 +14,10 @@ from entrypoints.scalars import KeyId, PartnerId
 
 @frozen(kw_only=True)
 class NewKey:
-    """A key as it is made."""
+    """A key to issue."""
 
     scopes: tuple[str, ...] | None = optional(
-        None, "What it may do (default: all that a partner's key may do by default)."
+        None, "Scopes of the key (default: the usual ones of a partner's key)."
     )
 
 
@@ -30,7 +30,7 @@ class NewKey:
 def issue_key(
     commerce: Commerce, partner_id: PartnerId, payload: NewKey, key: IdempotencyKey | None
 ) -> IssuedKey:
-    """Makes an API key for a partner; its secret is in this answer only, in no replayed one."""
+    """Issues an API key for a partner; its secret is shown in the first response only."""
     scopes = None if payload.scopes is None else list(payload.scopes)
     return commerce.keys.add(partner=partner_id, scopes=scopes, key=key)
 
@@ -45,7 +45,7 @@ def list_keys(commerce: Commerce, partner_id: PartnerId, parameters: Page) -> Li
 
 @delete("/keys/{key_id:str}", scope="keys:write")
 def revoke_key(commerce: Commerce, key_id: KeyId) -> ApiKey:
-    """Ends a key for good; one that is ended stays as it is."""
+    """Revokes a key, permanently; does nothing if it is already revoked."""
     return commerce.keys.revoke(key_id)
 
 

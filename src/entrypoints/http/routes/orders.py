@@ -19,29 +19,29 @@ _ORDER: Final = {"items": [_ITEM], "customer_reference": "web-1"}
 
 @frozen(kw_only=True)
 class NewItem:
-    """One item as asked for: a product by its id, or by partner and sku."""
+    """An item to order: a product, by id or by partner and sku."""
 
-    quantity: int = required("How many units.")
-    product_id: str | None = optional(None, "The product.")
-    partner_id: str | None = optional(None, "The product's partner, beside its sku.")
-    sku: str | None = optional(None, "The product's sku, beside its partner.")
+    quantity: int = required("Number of units.")
+    product_id: str | None = optional(None, "Id of the product.")
+    partner_id: str | None = optional(None, "Id of the product's partner, with `sku`.")
+    sku: str | None = optional(None, "Sku of the product, with `partner_id`.")
 
 
 @frozen(kw_only=True)
 class NewOrder:
-    """An order as it is placed."""
+    """An order to place."""
 
-    items: tuple[NewItem, ...] = required("What is ordered, all in one currency.")
-    customer_reference: str | None = optional(None, "The client's own reference.")
-    metadata: Mapping[str, str] = optional({}, "Whatever the client wants to find again.")
+    items: tuple[NewItem, ...] = required("The items, all in one currency.")
+    customer_reference: str | None = optional(None, "The customer's reference for the order.")
+    metadata: Mapping[str, str] = optional({}, "The client's own data, stored with the order.")
 
 
 @frozen(kw_only=True)
 class OrderFilters(WhoseQuery, SpanQuery, Page):
-    """Which orders; the times are those at which they were placed."""
+    """Filters of orders; the range is of the times when they were placed."""
 
-    status: OrderStatus | None = optional(None, "The state they are in.")
-    customer_reference: str | None = optional(None, "The client's own reference.")
+    status: OrderStatus | None = optional(None, "Only orders with this status.")
+    customer_reference: str | None = optional(None, "The customer's reference for the order.")
 
 
 @post(
@@ -53,7 +53,7 @@ class OrderFilters(WhoseQuery, SpanQuery, Page):
     example=_ORDER,
 )
 def place_order(commerce: Commerce, payload: NewOrder, key: IdempotencyKey | None) -> Order:
-    """Places an order: holds the units and freezes the prices, or lists every reason why not."""
+    """Places an order: freezes prices and reserves units, or reports every reason why it can't."""
     wanted = [
         Wanted(item.quantity, item.product_id, item.partner_id, item.sku) for item in payload.items
     ]
@@ -64,7 +64,7 @@ def place_order(commerce: Commerce, payload: NewOrder, key: IdempotencyKey | Non
 
 @get("/orders", scope="orders:read")
 def list_orders(commerce: Commerce, parameters: OrderFilters) -> Listed[Order]:
-    """Lists orders, newest first; a partner sees its own lines."""
+    """Lists orders, newest first; a partner sees only its own lines."""
     wanted = OrderQuery(
         status=parameters.status,
         customer_reference=parameters.customer_reference,
@@ -82,13 +82,13 @@ def list_orders(commerce: Commerce, parameters: OrderFilters) -> Listed[Order]:
 
 @get("/orders/{order_id:str}", scope="orders:read")
 def get_order(commerce: Commerce, order_id: OrderId) -> Order:
-    """Shows an order; a partner sees its own lines."""
+    """Shows an order; a partner sees only its own lines."""
     return commerce.orders.get(order_id)
 
 
 @post("/orders/{order_id:str}/cancel", scope="orders:write", refuses=[409])
 def cancel_order(commerce: Commerce, order_id: OrderId) -> Order:
-    """Cancels an open order; its units can be sold again."""
+    """Cancels an open order, and releases its units for sale."""
     return commerce.orders.cancel(order_id)
 
 

@@ -1,6 +1,7 @@
-"""What a browser is shown: a plain status page, the API's description, and the page that reads it.
+"""Pages for browsers: a plain status page, and the API's description with a page to read it.
 
-All they load is served from here, so they work without internet and under a strict policy.
+Everything that they load is served from here, so they work without internet access and under a
+strict policy.
 """
 
 from html import escape
@@ -41,15 +42,15 @@ _HOME: Final = """<main>
 <tr><th>Part</th><th>State</th></tr>
 {rows}
 </table>
-<p><a href="docs">The API, to read and to try</a> ·
-<a href="openapi.json">its description (OpenAPI)</a> ·
-<a href="v1/health">state as JSON</a></p>
+<p><a href="docs">API documentation</a> ·
+<a href="openapi.json">OpenAPI description</a> ·
+<a href="v1/health">health as JSON</a></p>
 </main>"""
 
 
 @get("/", scope=None)
 def show_home(request: Asked) -> Response[Any]:
-    """Shows whether every part is up, and where to go on."""
+    """Shows whether every part is up, and links to everything else."""
     rows = "\n".join(
         f'<tr><td>{escape(name)}</td><td class="{_class(state)}">{escape(state)}</td></tr>'
         for name, state in watch_of(request).parts().items()
@@ -64,7 +65,7 @@ def _class(state: str) -> str:
 
 @get("/docs", scope=None)
 def show_docs() -> Response[Any]:
-    """Shows the API's description to people."""
+    """Shows the API's description as a page."""
     head = (
         '<link rel="stylesheet" href="static/swagger-ui.css">\n'
         '<script src="static/swagger-ui-bundle.js" defer></script>\n'
@@ -83,7 +84,7 @@ def _page(title: str, head: str, body: str) -> Response[Any]:
 
 @get("/static/{name:str}", scope=None)
 def get_static(name: str) -> Response[Any]:
-    """Gives a file that our pages load."""
+    """Returns a file that these pages load."""
     file = next((file for file in STATIC.iterdir() if file.name == name), None)
     if file is None or file.suffix not in _TYPES:
         raise NotFound("There is no such file.")
@@ -96,7 +97,7 @@ def get_static(name: str) -> Response[Any]:
 
 @get("/openapi.json", scope=None)
 def get_description(request: Asked) -> Response[Any]:
-    """Gives the API's description, OpenAPI 3.1."""
+    """Returns the API's description, OpenAPI 3.1."""
     return Response(request.app.state.description, media_type="application/json")
 
 

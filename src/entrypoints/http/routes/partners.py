@@ -13,23 +13,25 @@ from entrypoints.scalars import PartnerId
 
 @frozen(kw_only=True)
 class NewPartner:
-    """A partner as it is added."""
+    """A partner to add."""
 
-    partner_name: str = required("Its name, unique without regard to case.")
-    currency: str | None = optional(None, "ISO 4217 code for prices that name none.")
-    time_zone: str | None = optional(None, "IANA name (default: UTC).")
-    contact_email: str | None = optional(None, "Whom to write to.")
+    partner_name: str = required("Name of the partner, unique regardless of case.")
+    currency: str | None = optional(None, "Currency (ISO 4217) of prices that don't specify one.")
+    time_zone: str | None = optional(None, "IANA name of its time zone (default: UTC).")
+    contact_email: str | None = optional(None, "Address for questions about its feeds.")
 
 
 @frozen(kw_only=True)
 class PartnerChange:
-    """What is to change of a partner; what isn't sent stays."""
+    """Changes to a partner; omitted fields stay as they are."""
 
-    partner_name: str = optional(MISSING, "Its name, unique without regard to case.")
-    status: PartnerStatus = optional(MISSING, "Only an active partner sends feeds.")
-    currency: str | None = optional(MISSING, "ISO 4217 code for prices that name none.")
-    time_zone: str = optional(MISSING, "IANA name.")
-    contact_email: str | None = optional(MISSING, "Whom to write to.")
+    partner_name: str = optional(MISSING, "Name of the partner, unique regardless of case.")
+    status: PartnerStatus = optional(MISSING, "Status; only active partners can send feeds.")
+    currency: str | None = optional(
+        MISSING, "Currency (ISO 4217) of prices that don't specify one."
+    )
+    time_zone: str = optional(MISSING, "IANA name of its time zone.")
+    contact_email: str | None = optional(MISSING, "Address for questions about its feeds.")
 
 
 @post(
@@ -41,7 +43,7 @@ class PartnerChange:
     example={"partner_name": "Acme", "currency": "EUR"},
 )
 def add_partner(commerce: Commerce, payload: NewPartner, key: IdempotencyKey | None) -> Partner:
-    """Adds a partner with its source `main`."""
+    """Adds a partner, with a source called `main`."""
     return commerce.partners.add(
         payload.partner_name,
         currency=payload.currency,
@@ -70,7 +72,7 @@ def get_partner(commerce: Commerce, partner_id: PartnerId) -> Partner:
     example={"contact_email": "feeds@acme.example"},
 )
 def change_partner(commerce: Commerce, partner_id: PartnerId, payload: PartnerChange) -> Partner:
-    """Changes the details of a partner that are sent."""
+    """Changes a partner; omitted fields stay as they are."""
     return commerce.partners.change(partner_id, **sent(payload))
 
 

@@ -1,4 +1,4 @@
-"""Routes of what a feed would do, and of the decisions about one that is held."""
+"""Routes of plans, which show what a feed would do, and of decisions about held feeds."""
 
 from typing import Final
 
@@ -17,19 +17,19 @@ from entrypoints.scalars import FeedId, JobId
 class Rejection:
     """Why a held feed is rejected."""
 
-    note: str | None = optional(None, "The reason, kept for the record; at most 1,000 characters.")
+    note: str | None = optional(None, "Reason for the decision; at most 1,000 characters.")
 
 
 @frozen(kw_only=True)
 class Approval(Rejection):
     """How a held feed is approved, and why."""
 
-    without: tuple[Without, ...] = optional((), "What to leave out of it.")
+    without: tuple[Without, ...] = optional((), "What not to apply.")
 
 
 @get("/jobs/{job_id:str}/plan", scope="feeds:read")
 def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
-    """Shows what a job would do to the catalog, or did, and what the guards found."""
+    """Shows what a job would change in the catalog, or did, and what the guards found."""
     return commerce.plans.get(job_id)
 
 
@@ -40,9 +40,9 @@ def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
     example={"note": "The season is over."},
 )
 def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
-    """Applies a held feed, which is planned anew for it; returns its finished job.
+    """Approves a held feed: plans it again, applies it, and returns its finished job.
 
-    If it would now do more than was approved, the refusal shows the new `plan`.
+    If a guard now finds more than before, nothing is applied, and the error shows the new `plan`.
     """
     return commerce.plans.approve(feed_id, without=payload.without, note=payload.note)
 
@@ -54,7 +54,7 @@ def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
     example={"note": "Half of it is missing."},
 )
 def reject_feed(commerce: Commerce, feed_id: FeedId, payload: Rejection) -> Feed:
-    """Turns a held feed down for good."""
+    """Rejects a held feed, permanently."""
     return commerce.plans.reject(feed_id, note=payload.note)
 
 

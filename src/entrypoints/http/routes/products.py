@@ -1,4 +1,4 @@
-"""Routes of products: the catalog as it now stands."""
+"""Routes of products: the catalog as it is, or was at a time."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -29,29 +29,34 @@ CHANGES_CURSOR: Final = "X-Changes-Cursor"
 
 @frozen(kw_only=True, slots=False)
 class ProductFilters(WhoseQuery):
-    """Which products."""
+    """Filters of products."""
 
-    source_id: SourceId | None = optional(None, "The source that published them.")
-    feed_id: FeedId | None = optional(None, "The feed that their present version came from.")
-    sku: tuple[str, ...] = optional(
-        (), "Their sku; any of several if it is repeated.", maxItems=MOST_SKUS
+    source_id: SourceId | None = optional(None, "Only products owned by this source.")
+    feed_id: FeedId | None = optional(None, "Only products last written by this feed.")
+    sku: tuple[str, ...] = optional((), "Only this sku; repeatable.", maxItems=MOST_SKUS)
+    brand: str | None = optional(None, "Only this brand, matched exactly.")
+    category: str | None = optional(
+        None, "Only this category, such as `A > B`, and those below it."
     )
-    brand: str | None = optional(None, "Their brand, exactly.")
-    category: str | None = optional(None, "Their category `A > B`, and all that is below it.")
-    availability: Availability | None = optional(None, "What their partner states.")
-    sellable: bool | None = optional(None, "Whether an order for one unit would be taken.")
+    availability: Availability | None = optional(
+        None, "Only this availability, as declared by the partner."
+    )
+    sellable: bool | None = optional(
+        None, "Only products that can (true) or can't (false) be ordered now."
+    )
     status: Literal["active", "removed", "all"] = optional(
-        "active", "Whether they are in the catalog."
+        "active", "Only products with this status."
     )
-    currency: str | None = optional(None, "The currency of their price.")
-    price_min: Decimal | None = optional(None, "They cost at least so much; name the currency.")
-    price_max: Decimal | None = optional(None, "They cost at most so much; name the currency.")
+    currency: str | None = optional(None, "Only products priced in this currency.")
+    price_min: Decimal | None = optional(None, "Minimum price; requires `currency`.")
+    price_max: Decimal | None = optional(None, "Maximum price; requires `currency`.")
     updated_since: Moment | None = optional(
-        None, "Changed at this time or later; a day is its first moment in UTC."
+        None, "Only products changed at or after this time; a day stands for its start in UTC."
     )
     q: str | None = optional(
         None,
-        f"Words that they all have in {', '.join(SEARCHED[:-1])} or {SEARCHED[-1]}, in any case.",
+        "Only products that contain all these words, ignoring case, in their "
+        f"{', '.join(SEARCHED[:-1])} or {SEARCHED[-1]}.",
         maxLength=LONGEST_SEARCH,
     )
 
@@ -78,27 +83,28 @@ class ProductFilters(WhoseQuery):
 
 @frozen(kw_only=True)
 class ExportTerms(ProductFilters):
-    """Which products, and in which form."""
+    """Filters of products, and the format of their export."""
 
-    format: ExportForm = optional("csv", "A feed as CSV, or a JSON object a line.")
+    format: ExportForm = optional("csv", "A feed as CSV, or one JSON object per line.")
 
 
 @frozen(kw_only=True)
 class ProductListing(ProductFilters, Page):
-    """Which products, in which order."""
+    """Filters of products, and their order."""
 
     sort_by: SortBy = optional(
-        "product_id", "What to sort by; by price, name a currency or a partner."
+        "product_id", "Field to sort by; `price` requires a currency or a partner."
     )
-    order: Literal["asc", "desc"] = optional("asc", "Ascending or descending.")
+    order: Literal["asc", "desc"] = optional("asc", "Sort order: ascending or descending.")
     as_of: Moment | None = optional(
-        None, "What they were at this moment; then only by id, partner, source, sku and status."
+        None,
+        "Products as they were then, sorted by id; filtered only by partner, source, sku, status.",
     )
 
 
 @get("/products", scope="catalog:read", etag=True)
 def list_products(commerce: Commerce, parameters: ProductListing) -> Listed[Product]:
-    """Lists products; those without what they are sorted by come last in either order."""
+    """Lists products; those without a value in the field sorted by come last, in either order."""
     wanted = parameters.asked(parameters.sort_by, parameters.order)
     return commerce.products.page(
         wanted,
@@ -112,21 +118,21 @@ def list_products(commerce: Commerce, parameters: ProductListing) -> Listed[Prod
 
 @frozen(kw_only=True)
 class AsOf:
-    """When."""
+    """The time to look at."""
 
-    as_of: Moment | None = optional(None, "What it was at this moment (default: now).")
+    as_of: Moment | None = optional(None, "The product as it was at this time (default: now).")
 
 
 @get("/products/export", scope="catalog:read", media=["text/csv", "application/x-ndjson"])
 def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any]:
-    """Gives all products that fit as one file, as of one moment; as CSV it is a feed again.
+    """Downloads all matching products, as of a single moment, as CSV (a valid feed) or NDJSON.
 
-    `X-Changes-Cursor` is where to go on from in `/products/changes`, of that partner or of all.
-    Some of what comes from there on may be in the file already.
+    To follow later changes, pass `X-Changes-Cursor` to `/products/changes`, with the same partner
+    if one was given. The first of these changes may already be in the file.
     """
     wanted = parameters.asked("product_id", "asc")
     opened = commerce.products.export(wanted, form=parameters.format, partner=parameters.partner)
-    # Taken before the moment of the file: rather twice than not at all.
+    # Taken before the moment of the file: a change had better come twice than not at all.
     latest = commerce.history.page_changes(cursor=LATEST, partner=parameters.partner).next_cursor
     answer = download(opened, f"products.{parameters.format}", _MEDIA_TYPES[parameters.format])
     answer.headers[CHANGES_CURSOR] = latest or ""
@@ -135,7 +141,7 @@ def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any
 
 @get("/products/{product_id:str}", scope="catalog:read", etag=True)
 def get_product(commerce: Commerce, product_id: ProductId, parameters: AsOf) -> Product:
-    """Shows a product, a removed one too; `as_of` a moment as it was then."""
+    """Shows a product, whether active or removed."""
     return commerce.products.get(product_id, as_of=instant(parameters.as_of))
 
 

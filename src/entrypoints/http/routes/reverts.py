@@ -1,4 +1,4 @@
-"""Routes of reverts: what going back to before a feed would do, and doing it."""
+"""Routes of reverts: what reverting a feed would change, and doing it."""
 
 from attrs import frozen
 
@@ -13,26 +13,22 @@ from entrypoints.scalars import FeedId
 
 @frozen(kw_only=True)
 class WhichWay:
-    """Back or forward."""
+    """Whether to revert, or to undo a revert."""
 
-    undo: bool = optional(
-        default=False, meaning="To undo the revert of a feed, instead of the feed."
-    )
+    undo: bool = optional(default=False, meaning="Whether to undo the feed's revert instead.")
 
 
 @frozen(kw_only=True)
 class NewRevert:
-    """A revert as it is asked for."""
+    """A revert to start."""
 
-    undo: bool = optional(
-        default=False, meaning="To undo the revert of a feed, instead of the feed."
-    )
-    run: bool = optional(default=True, meaning="Whether its job begins by itself.")
+    undo: bool = optional(default=False, meaning="Whether to undo the feed's revert instead.")
+    run: bool = optional(default=True, meaning="Whether its job starts automatically.")
 
 
 @get("/feeds/{feed_id:str}/revert", scope="feeds:read", refuses=[409])
 def plan_revert(commerce: Commerce, feed_id: FeedId, parameters: WhichWay) -> RevertPlan:
-    """Shows what going back to before a feed would do now; nothing is written."""
+    """Shows what reverting a feed would change now; nothing is written."""
     return commerce.reverts.plan(feed_id, undo=parameters.undo)
 
 
@@ -47,9 +43,9 @@ def plan_revert(commerce: Commerce, feed_id: FeedId, parameters: WhichWay) -> Re
 def revert_feed(
     commerce: Commerce, feed_id: FeedId, payload: NewRevert, key: IdempotencyKey | None
 ) -> Job:
-    """Makes a job that goes back to before a feed; what was changed since is kept.
+    """Creates a job that reverts a feed: its products return to their state before the feed.
 
-    What it kept, and why, are the problems of the job.
+    Products that have changed since are left as they are; the job's problems list them.
     """
     return commerce.reverts.start(feed_id, undo=payload.undo, run=payload.run, key=key)
 

@@ -19,59 +19,63 @@ from entrypoints.scalars import PartnerId, SourceId
 
 @frozen(kw_only=True)
 class TriedFile:
-    """A file on which a profile is tried."""
+    """A file to try a profile on."""
 
-    file: UploadFile = required("The file; nothing of it is kept.")
-    mode: Mode | None = optional(None, "full or delta (default: the source's mode).")
+    file: UploadFile = required("The file, which isn't stored.")
+    mode: Mode | None = optional(None, "Mode of the file (default: the source's mode).")
 
 
 @frozen(kw_only=True)
 class Guards:
-    """Guards that are set otherwise than they were; null turns one off."""
+    """Changes to the guards; null turns one off."""
 
-    removals: int | None = optional(MISSING, "Percent of its products that a feed may remove.")
-    file_size: int | None = optional(MISSING, "Percent by which a full file may shrink.")
+    removals: int | None = optional(MISSING, "Percentage of products that a feed may remove.")
+    file_size: int | None = optional(MISSING, "Percentage by which a full file may shrink.")
     columns_gone: bool = optional(
-        MISSING, "Whether a full file has to bring the last one's columns."
+        MISSING, "Whether a full file must have all columns of the previous one."
     )
-    rekeyed: int | None = optional(MISSING, "Percent of the ids that may change.")
-    price_median: int | None = optional(MISSING, "Percent by which the median price may move.")
-    price_leap: int | None = optional(MISSING, "By how many fold one price may move at once.")
+    rekeyed: int | None = optional(MISSING, "Percentage of products whose skus may change.")
+    price_median: int | None = optional(MISSING, "Percentage by which the median price may move.")
+    price_leap: int | None = optional(MISSING, "Factor by which a single price may move at once.")
     out_of_stock: int | None = optional(
-        MISSING, "Percent of the products in stock that may sell out."
+        MISSING, "Percentage of the products in stock that may sell out."
     )
-    judged_from: int = optional(MISSING, "From how many products on counts are judged.")
+    judged_from: int = optional(MISSING, "Number of products needed to apply a guard.")
 
 
 @frozen(kw_only=True)
 class SourceSettings:
-    """What may be set for a source."""
+    """The settings of a source."""
 
-    run: bool = optional(MISSING, "Whether the jobs of its feeds begin by themselves.")
-    on_error: OnError = optional(MISSING, "What rejected records mean for their feed.")
-    guards: Guards = optional(MISSING, "How far its feeds may go; what isn't named stays as it is.")
+    run: bool = optional(MISSING, "Whether the jobs of its feeds start automatically.")
+    on_error: OnError = optional(
+        MISSING,
+        "What errors reject: only their records (records), or the whole feed, whether at the first "
+        "one (feed) or beyond a threshold.",
+    )
+    guards: Guards = optional(MISSING, "Limits for its feeds; omitted ones stay as they are.")
     snapshot_pattern: str | None = optional(
-        MISSING, "How a file's name contains the moment it shows, as catalog-{YYYY}{MM}{DD}.csv."
+        MISSING, "Pattern of the snapshot time in file names, such as catalog-{YYYY}{MM}{DD}.csv."
     )
 
 
 @frozen(kw_only=True)
 class NewSource(SourceSettings):
-    """A source as it is added; the partner is named by id or by name."""
+    """A source to add; its partner is named by id or by name."""
 
-    partner_id: PartnerId | None = optional(None, "The partner, by id.")
-    partner_name: str | None = optional(None, "The partner, by name, in any case.")
-    source_name: str = required("Its name, unique among those of the partner.")
-    mode: Mode = optional("delta", "The mode of its feeds where an upload declares none.")
-    kind: SourceKind = optional("upload", "How its files come.")
+    partner_id: PartnerId | None = optional(None, "Id of the partner.")
+    partner_name: str | None = optional(None, "Name of the partner, ignoring case.")
+    source_name: str = required("Name of the source, unique within its partner.")
+    mode: Mode = optional("delta", "Mode of feeds that don't specify one.")
+    kind: SourceKind = optional("upload", "How its files arrive.")
 
 
 @frozen(kw_only=True)
 class SourceChange(SourceSettings):
-    """What is to change of a source; what isn't sent stays."""
+    """Changes to a source; omitted fields stay as they are."""
 
-    source_name: str = optional(MISSING, "Its name, unique among those of the partner.")
-    mode: Mode = optional(MISSING, "The mode of its feeds where an upload declares none.")
+    source_name: str = optional(MISSING, "Name of the source, unique within its partner.")
+    mode: Mode = optional(MISSING, "Mode of feeds that don't specify one.")
 
 
 @frozen(kw_only=True)
@@ -117,25 +121,25 @@ def get_source(commerce: Commerce, source_id: SourceId) -> Source:
     example={"guards": {"removals": 20}},
 )
 def change_source(commerce: Commerce, source_id: SourceId, payload: SourceChange) -> Source:
-    """Changes the settings of a source that are sent."""
+    """Changes the settings of a source; omitted ones stay as they are."""
     return commerce.sources.change(source_id, **_settings(payload))
 
 
 def _settings(payload: SourceSettings) -> dict[str, Any]:
-    """The settings that were sent, the guards among them as a mapping of theirs."""
+    """The settings that were sent, with the guards as a mapping of their own."""
     settings = sent(payload)
     return {**settings, "guards": sent(settings["guards"])} if "guards" in settings else settings
 
 
 @delete("/sources/{source_id:str}", scope="feeds:write", refuses=[409])
 def remove_source(commerce: Commerce, source_id: SourceId) -> Source:
-    """Removes a source that owns no active product and has no feed under way."""
+    """Removes a source that has no active products and no unfinished feeds."""
     return commerce.sources.remove(source_id)
 
 
 @get("/sources/{source_id:str}/profile", scope="feeds:read")
 def get_profile(commerce: Commerce, source_id: SourceId) -> SavedProfile:
-    """Shows the profile by which the source's files are read, in its latest version."""
+    """Shows the current profile, by which the source's files are read."""
     return commerce.sources.profile(source_id)
 
 
@@ -146,17 +150,17 @@ def get_profile(commerce: Commerce, source_id: SourceId) -> SavedProfile:
     example={"columns": {"sku": "Article", "price": {"from": "Price", "decimal": ","}}},
 )
 def set_profile(commerce: Commerce, source_id: SourceId, payload: Profile) -> SavedProfile:
-    """Reads the source's files by this profile from now on; a new version, if it differs."""
+    """Sets the source's profile, as a new version; an identical profile changes nothing."""
     return commerce.sources.set_profile(payload, source_id)
 
 
 TRIED_BYTES = 64 * 1024**2
-"""How large a file may be that is only tried."""
+"""Maximum size of a file that a profile is tried on."""
 
 
 @post("/sources/{source_id:str}/profile/test", scope="feeds:read")
 def try_profile(commerce: Commerce, source_id: SourceId, form: TriedFile) -> Trial:
-    """Reads a file's first records by the source's profile; nothing is kept."""
+    """Tries the source's profile on a file's first records; nothing is stored."""
     source = commerce.sources.get(source_id)
     return commerce.sources.try_profile(
         cast("BinaryIO", form.file.file),
