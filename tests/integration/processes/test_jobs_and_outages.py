@@ -9,18 +9,18 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import psycopg
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 
 from adapters.postgres import PostgresStore
 from commerce_core.base.errors import Severed, Unavailable
 from commerce_core.base.ids import parse
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import MOST_DISCONNECTED_ATTEMPTS, Job
-from commerce_core.ports.files import Files
+from commerce_core.ports.work import Work
+from commerce_core.work.attempt import Progress
 from entrypoints import worker
 from entrypoints.worker import Worker
 from tests.support.servers.platform import Platform
@@ -86,30 +86,18 @@ def working(*commerces: Commerce) -> Generator[None]:
         yield
 
 
-@frozen
-class _Hooked:
-    """Files that call something whenever this one is opened, before it is read."""
-
-    files: Files
-    file_key: str
-    hook: Callable[[], object]
+def hooked(commerce: Commerce, job_id: str, hook: Callable[[], object]) -> Commerce:
+    """The platform, which calls this within the unit in which that job's feed is read."""
+    keep_lease = commerce.context.keep_lease
 
     @contextmanager
-    def open(self, key: str) -> Generator[BinaryIO]:
-        if key == self.file_key:
-            self.hook()
-        with self.files.open(key) as stream:
-            yield stream
+    def keep(work: Work, session: str) -> Generator[Callable[[Progress], None]]:
+        with keep_lease(work, session) as show:
+            if session and isinstance(work, Job) and work.job_id == job_id:
+                hook()
+            yield show
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.files, name)
-
-
-def hooked(commerce: Commerce, job_id: str, hook: Callable[[], object]) -> Commerce:
-    """The platform, which calls this when that job's file is read."""
-    key = commerce.feeds.get(commerce.jobs.get(job_id).feed_id).file_key
-    files = cast("Files", _Hooked(commerce.context.files, key, hook))
-    return Commerce(evolve(commerce.context, files=files))
+    return Commerce(evolve(commerce.context, keep_lease=keep))
 
 
 def crash(platform: Platform, job_id: str) -> None:
