@@ -1,6 +1,7 @@
 """The real command on the embedded default: as a person, a script and the demo's reader use it."""
 
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -139,7 +140,7 @@ def to_try(demos: tuple[Path, list[Answer]], tool: str) -> list[str]:
 
 
 def test_the_commands_to_try_work_as_printed(demos: tuple[Path, list[Answer]]) -> None:
-    lines = to_try(demos, COMMERCE)
+    lines = to_try(demos, shlex.quote(COMMERCE))
     assert len(lines) == 3
     for line in lines:
         done = subprocess.run(["sh", "-c", line], cwd=demos[0], capture_output=True, check=False)

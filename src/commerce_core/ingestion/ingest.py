@@ -23,13 +23,13 @@ from commerce_core.base.ids import Entropy, mint, mint_block
 from commerce_core.catalog.product import Oversold
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import Job, JobError, Progress
+from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Job, JobError, Progress
 from commerce_core.feeds.summary import Outcome, Summary
 from commerce_core.ingestion.hold import is_held, supersede_held
 from commerce_core.ingestion.late import newer_feeds, superseded_by
 from commerce_core.ingestion.plan import Planning, Run, Sender, may_load
 from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport
-from commerce_core.ingestion.unchanged import same_bytes
+from commerce_core.ingestion.unchanged import Repeat, same_bytes
 from commerce_core.plans.comparison import Plan
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.engine import FeedEngine
@@ -105,17 +105,22 @@ class Ingest:
 
     def _same_bytes(
         self, unit: UnitOfWork, job: Job, feed: Feed, newer: Sequence[Feed]
-    ) -> Summary | None:
+    ) -> Repeat | None:
         """What becomes of the records of a feed whose bytes the source published last."""
         if job.kind != "ingest" or job.decision or superseded_by(feed, newer):
             return None
         version = unit.sources.profile(feed.source_id).version
         return same_bytes(unit, feed, unit.partners.get(feed.partner_id), version)
 
-    def _repeat(self, unit: UnitOfWork, job: Job, feed: Feed, summary: Summary) -> Job:
-        """Writes that the catalog shows the feed already. Nothing is read, nothing published."""
-        now = self.clock()
+    def _repeat(self, unit: UnitOfWork, job: Job, feed: Feed, repeat: Repeat) -> Job:
+        """Writes that the catalog shows the feed already. Nothing is read, nothing published.
+
+        Its problems are those of the same records before: only warnings, or it would be read.
+        """
+        now, summary = self.clock(), repeat.summary
         summary.check(0, 0)
+        before = unit.jobs.problems(repeat.former.job_id, None, MOST_PROBLEMS_KEPT)
+        unit.jobs.add_problems(job.job_id, before.items)
         self._applied(unit, feed, now)
         unit.events.add([self._new_event().applied(feed, job.job_id, summary)])
         return _finished(unit, job.complete(now, summary, summary.outcome))

@@ -5,20 +5,28 @@ its records. The same bytes as an earlier publication are a new feed; that is ho
 back.
 """
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import JobQuery
+from commerce_core.feeds.job import Job, JobQuery
 from commerce_core.feeds.summary import Summary
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
 
 
+@frozen
+class Repeat:
+    """A feed with the bytes of the one before: the job that read those, and what follows."""
+
+    former: Job
+    summary: Summary
+
+
 def same_bytes(
     unit: UnitOfWork, feed: Feed, partner: Partner, profile_version: int
-) -> Summary | None:
+) -> Repeat | None:
     """What becomes of the feed's records if the source published these very bytes last; else None.
 
     None as well if reading them anew could give another result: under another profile or mode,
@@ -39,7 +47,7 @@ def same_bytes(
         return None
     if feed.expected_rows not in (None, summary.records):
         return None
-    return _repeated(summary, former)
+    return Repeat(ended[0], _repeated(summary, former))
 
 
 def _landed_whole(summary: Summary, mode: Mode) -> bool:

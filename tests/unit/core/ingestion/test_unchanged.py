@@ -100,6 +100,17 @@ def test_bytes_sent_again_change_nothing_and_are_not_even_opened(commerce: Comme
     assert commerce.feeds.get(again.feed_id).status == "applied"
 
 
+def test_the_warnings_of_bytes_sent_again_are_listed_again(commerce: Commerce):
+    text = b"sku,product_name,price,currency\nA,Cup,5.00,EUR\nA,Mug,6.00,EUR\n"
+    for _ in range(2):
+        job = commerce.feeds.load(io.BytesIO(text), partner="Acme", mode="delta")
+        listed = list(commerce.jobs.problems(job.job_id))
+        assert job.summary
+        assert job.summary.problems_by_code == {"duplicate_sku": 1}
+        assert [(problem.line, problem.code) for problem in listed] == [(2, "duplicate_sku")]
+    assert job.outcome == "nothing_changed"
+
+
 def test_the_bytes_of_an_earlier_feed_are_news_and_roll_back(commerce: Commerce):
     load(commerce, CATALOG)
     load(commerce, OTHER)
