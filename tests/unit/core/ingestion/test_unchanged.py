@@ -102,13 +102,16 @@ def test_bytes_sent_again_change_nothing_and_are_not_even_opened(commerce: Comme
 
 def test_the_warnings_of_bytes_sent_again_are_listed_again(commerce: Commerce):
     text = b"sku,product_name,price,currency\nA,Cup,5.00,EUR\nA,Mug,6.00,EUR\n"
-    for _ in range(2):
-        job = commerce.feeds.load(io.BytesIO(text), partner="Acme", mode="delta")
+    jobs = [
+        commerce.feeds.load(io.BytesIO(text), partner="Acme", mode="delta", file_name=name)
+        for name in ("first.csv", "again.csv")
+    ]
+    assert [job.outcome for job in jobs] == ["clean", "nothing_changed"]
+    for job in jobs:
         listed = list(commerce.jobs.problems(job.job_id))
         assert job.summary
         assert job.summary.problems_by_code == {"duplicate_sku": 1}
         assert [(problem.line, problem.code) for problem in listed] == [(2, "duplicate_sku")]
-    assert job.outcome == "nothing_changed"
 
 
 def test_the_bytes_of_an_earlier_feed_are_news_and_roll_back(commerce: Commerce):
