@@ -14,7 +14,8 @@ class _Identified(Protocol):
     """An attrs value that is hashed.
 
     `IDENTITY` is a template for it (`Feeds(status={0.status!r})`). Hashes of the result are kept,
-    so its words and their order must never change; new fields are appended.
+    so the text of an existing value must never change: a field that is added later may appear in it
+    only if it isn't at its default.
     """
 
     IDENTITY: ClassVar[str]
