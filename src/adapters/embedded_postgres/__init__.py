@@ -37,7 +37,7 @@ def running_postgres(data_dir: Path, *, linger: float = LINGER) -> Generator[str
     """Yields a libpq connection string of a PostgreSQL under `data_dir` that stays up meanwhile.
 
     Its role may do everything, in a database that starts out empty. The socket is its only door,
-    open to the folder's owner and to root. `linger` counts for whoever starts the server.
+    open to the folder's owner and to root. `linger` applies if this call starts the server.
     Raises Unavailable.
     """
     with contextlib.ExitStack() as stack:
@@ -81,7 +81,7 @@ def _check_major(home: Home) -> None:
 def _needed(home: Home) -> int:
     """Keeps the supervisor from ending the server, until closed.
 
-    Whoever comes while it is ending one waits here until that is over.
+    While it is ending one, this call waits until that is over.
     """
     lock = home.shared("users.lock", within=PATIENCE)
     if lock is None:
@@ -205,10 +205,7 @@ def _kept_up(home: Home, linger: float) -> Generator[None]:
                 if claim is not None:
                     os.close(claim)
                     _reached(home, linger)
-            except (
-                OSError,
-                Unavailable,
-            ):  # whoever uses the address meets the error, the log has it
+            except (OSError, Unavailable):  # callers of the address meet it; the log has it
                 pause = min(2 * pause, 30.0)
             else:
                 pause = 1.0

@@ -9,7 +9,7 @@ The folder that this process and the users share:
         cluster/         PostgreSQL's own data directory
         socket           a link to where the sockets are, when they can't be in this folder
         .s.PGSQL.5432    the server's socket
-        .supervisor      the supervisor's, which answers whoever asks that its server lives
+        .supervisor      the supervisor's, which answers that its server lives
         postgres.log     what initdb, the supervisor and the server say
 
 The kernel takes a lock back the moment its holder dies, however it dies: so locks, never files with
@@ -221,7 +221,7 @@ def _give_to_owner_of(folder: Path, made: Path) -> None:
 def main(home: Home, binaries: Path, linger: float, claim: int) -> None:
     """Looks after the server until nobody needs it; `claim` is the supervisor's lock, held."""
     if os.fork():
-        os._exit(0)  # whoever started us waits for this process, and is not our parent any more
+        os._exit(0)  # the starter waits for this process, and is no longer our parent
     # A shutdown that signals everyone reaches the users too, and without users we end anyway.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -333,10 +333,10 @@ class _Supervisor:
         return not self.keep_users_out()
 
     def answer(self, server: "subprocess.Popen[bytes]", line: socket.socket) -> None:
-        """Tells whoever asks within a tick that the server lives."""
+        """Answers, for one tick, that the server lives."""
         end = time.monotonic() + TICK
         while (left := end - time.monotonic()) > 0 and select.select([line], [], [], left)[0]:
-            with contextlib.suppress(OSError), line.accept()[0] as asking:  # gone, it needs no word
+            with contextlib.suppress(OSError), line.accept()[0] as asking:  # a client that left
                 if server.poll() is None:
                     asking.send(ALIVE)
 

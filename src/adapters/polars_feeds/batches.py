@@ -41,7 +41,7 @@ class Part(Protocol):
         ...
 
     def problems(self, limit: int) -> Iterator[Problem]:
-        """The first of their problems: so many at least, if there are."""
+        """The first of their problems: at least `limit` of them, if there are as many."""
         ...
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:

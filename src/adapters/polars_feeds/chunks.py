@@ -126,7 +126,7 @@ class Chunks:
             self.ended = not self._kept
 
     def passed(self, data: bytes, line: int) -> None:
-        """Tells that what was taken has been understood, and on which line the next begins."""
+        """Notes that what was taken has been understood, and on which line the next begins."""
         self.line = line
         self._ascii = self._ascii and data.isascii()
 

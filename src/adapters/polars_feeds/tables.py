@@ -256,7 +256,7 @@ class Table:
             yield Record(line, sku, values, found, fingerprint=fingerprint)
 
     def problems(self, limit: int) -> Iterator[Problem]:
-        """The problems of the first rows that have any: at least so many, if there are."""
+        """The problems of the first rows that have any: at least `limit`, if there are as many."""
         for found in self._problems(self.faulty().head(limit)).values():
             yield from found
 

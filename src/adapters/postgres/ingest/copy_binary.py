@@ -73,9 +73,9 @@ def block_of(heads: Mapping[str, NDArray[Any]], columns: Sequence[Cells]) -> byt
 
 
 def _with_nuls(texts: pl.DataFrame, head: int) -> io.BytesIO:
-    """The texts of each row behind a head of so many NULs, and before each the four of its length.
+    """Each row's texts after `head` NULs, each text preceded by the four of its length.
 
-    What parts cells is one NUL, so a column of two between them makes four.
+    Cells are separated by one NUL, so a column of two between them makes four.
     """
     first = pl.lit("\0" * (head + 3)).alias("head")
     between = (pl.lit("\0\0").alias(f"before {name}") for name in texts.columns[1:])

@@ -114,7 +114,7 @@ def rekeyed(db: Connection, feed_context: FeedContext, staged: Staged) -> Rekeye
             LATERAL (VALUES {new_keys}) AS k (trait, key)
             WHERE d.fate = 'created' AND k.key <> ''
         ),
-        -- What several of one side share tells none of them apart.
+        -- A key that several products of one side share identifies none of them.
         old AS (SELECT trait, key, min(sku) AS sku FROM vanished
                 GROUP BY trait, key HAVING count(*) = 1),
         new AS (SELECT trait, key, min(sku) AS sku FROM newcomers
