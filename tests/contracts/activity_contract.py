@@ -44,7 +44,7 @@ class TestEvents:
         announce(store)
         assert list(read(store).items) == told
 
-    def test_whoever_is_caught_up_gets_what_comes(self, store: Store):
+    def test_a_reader_that_is_caught_up_gets_what_comes(self, store: Store):
         """Behind the last event a page is empty, and goes on from the same place."""
         assert read(store) == EventPage([], 0)
         first, second, third = event(), event(), event()
@@ -169,7 +169,7 @@ class TestEvents:
         assert forget(DAY) == 0
         assert read(store).items[0] == new
 
-    def test_a_reader_who_missed_some_is_told(self, store: Store):
+    def test_a_reader_that_missed_some_learns_it(self, store: Store):
         """Behind a number whose successors are gone a page is refused, as `cursor_expired`."""
         announce(store, event(), event(), event())
         first, second = read(store, limit=1).after, read(store, limit=2).after

@@ -497,7 +497,7 @@ def test_a_decision_that_makes_no_sense_is_refused_before_anything_happens(desk:
     assert desk.state(held) == ("held", "held")
 
 
-def test_problems_of_a_held_feed_are_told_once_when_it_is_approved(desk: Desk):
+def test_problems_of_a_held_feed_are_reported_once_when_it_is_approved(desk: Desk):
     rows = catalog()
     desk.settle(rows)
     held = desk.send([*each(rows[:1], price="cheap"), *rows[1:50]])

@@ -261,7 +261,7 @@ class TestIdempotency:
         with store.begin() as unit:
             assert unit.orders.count(OrderQuery()) == 1
 
-    def test_whoever_waits_for_a_failure_takes_over(self, store: Store):
+    def test_the_one_that_waits_for_a_failure_takes_over(self, store: Store):
         """A unit that waits for another's key gets it if that one rolls back."""
 
         def claim() -> object:

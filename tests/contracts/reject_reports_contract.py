@@ -280,7 +280,7 @@ class TestReports:
         done = desk.load(mended)
         assert (done.outcome, done.summary and done.summary.created) == ("clean", 5_000)
 
-    def test_what_the_comparison_finds_has_a_limit_which_is_told(
+    def test_what_the_comparison_finds_has_a_limit_which_is_reported(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ):
         """The report says in the summary how many it lacks."""

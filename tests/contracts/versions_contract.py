@@ -81,7 +81,7 @@ class TestVersions:
         assert walked == list(changes(store).items)
         assert after == behind(3)
 
-    def test_whoever_is_caught_up_gets_what_comes(self, store: Store, source: Source):
+    def test_a_reader_that_is_caught_up_gets_what_comes(self, store: Store, source: Source):
         """From the position behind everything the stream goes on with the next publication."""
         after = changes(store).after
         assert after
@@ -277,7 +277,7 @@ class TestVersions:
             assert unit.feed_products.count(feed.feed_id) == 3
         assert pages == [["Two", "Two"], ["Two"]]
 
-    def test_whoever_follows_while_feeds_are_applied_misses_nothing(self, store: Store):
+    def test_a_reader_that_follows_while_feeds_are_applied_misses_nothing(self, store: Store):
         """Feeds of several partners at once: each change is seen, in order, and none twice."""
         sources = [samples.settled(store)[1] for _ in range(3)]
         copy: dict[str, Product] = {}

@@ -121,7 +121,7 @@ def test_a_connection_that_breaks_during_an_upload_leaves_nothing(served: Served
     assert served.client.get("/health").status_code == 200
 
 
-def test_an_address_that_is_taken_is_said_so(served: Served, tmp_path: Path):
+def test_an_address_that_is_taken_is_named(served: Served, tmp_path: Path):
     second = _start(tmp_path, int(served.address.rpartition(":")[2]))
     second.communicate(timeout=PATIENCE)
     assert second.returncode == 75

@@ -87,7 +87,7 @@ def test_a_slow_export_takes_no_connection_from_others(database: str, large: Non
         assert b"".join(blocks).count(b"\n") == OFFERS
 
 
-def test_so_many_exports_are_under_way_at_once(store: PostgresStore, large: None):
+def test_exports_under_way_at_once_are_limited(store: PostgresStore, large: None):
     """One more is refused, and taken when another has ended."""
     with ExitStack() as stack:
         for _ in range(MOST_SNAPSHOTS):

@@ -58,7 +58,7 @@ def test_a_step_that_fails_leaves_nothing(new_database: str):
     assert query(new_database, "SELECT number FROM first") == [(1,)]
 
 
-def test_whoever_comes_second_waits(new_database: str):
+def test_the_second_comer_waits(new_database: str):
     """While another process migrates a starter waits, and then goes on."""
     with psycopg.connect(new_database, autocommit=True) as other:
         assert try_migrating(other)

@@ -118,7 +118,7 @@ RAISE = "DO $$ BEGIN RAISE SQLSTATE '{}'; END $$"
         ("SELECT 1", RAISE.format("40P01"), "busy"),
     ],
 )
-def test_outages_are_told_apart(single: PostgresStore, setup: str, statement: str, told: str):
+def test_outages_are_distinguished(single: PostgresStore, setup: str, statement: str, told: str):
     """What the server is out of is said with what to do about it, and the next unit works."""
 
     def work() -> None:

@@ -185,7 +185,7 @@ def test_a_server_that_fell_over_severs_its_units(server: Postgres, platform: Pl
         server.start()
 
 
-def test_a_server_that_is_told_to_end_severs_nothing(server: Postgres, platform: Platform):
+def test_a_server_that_is_asked_to_end_severs_nothing(server: Postgres, platform: Platform):
     """So neither a restart nor a failover in order counts against a feed."""
     with closing(PostgresStore(platform.database_url)) as store:
         with pytest.raises(Unavailable) as refused:

@@ -196,7 +196,7 @@ def test_an_outage_counts_against_no_feed(platform: Platform, commerce: Commerce
 # --- ends in order --------------------------------------------------------------------------------
 
 
-def test_a_worker_that_is_told_to_end_finishes_its_job_and_takes_no_other(
+def test_a_worker_that_is_asked_to_end_finishes_its_job_and_takes_no_other(
     platform: Platform, commerce: Commerce, connect: Callable[[], psycopg.Connection]
 ):
     """SIGTERM in the middle of a feed: that feed is applied, the next one is left to others."""
@@ -319,7 +319,9 @@ class _Broken:
 # --- the server -----------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_told_to_end_answers_whoever_waits(platform: Platform, commerce: Commerce):
+def test_a_server_that_is_asked_to_end_answers_those_who_wait(
+    platform: Platform, commerce: Commerce
+):
     """A request that waits for a job is answered with how far it is, and the server ends at 0."""
     secret = commerce.keys.add().secret
     send(commerce, "Aroma")

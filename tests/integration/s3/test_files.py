@@ -378,7 +378,7 @@ class TestTrouble:
             ("AWS_ACCESS_KEY_ID", None, "AWS_ACCESS_KEY_ID"),
         ],
     )
-    def test_wrong_credentials_are_told(
+    def test_wrong_credentials_are_reported(
         self, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, told: str
     ):
         """Every operation says what to correct, and never what the secret is."""
@@ -391,12 +391,14 @@ class TestTrouble:
             assert told in refused.remedy
             assert "not-the-secret" not in f"{refused!r}{refused}"
 
-    def test_a_missing_bucket_is_told(self):
+    def test_a_missing_bucket_is_reported(self):
         """It isn't that the file isn't found."""
         for refused in all_refused(S3Files("nowhere", "x")):
             assert "COMMERCE_FILES_URL" in refused.remedy
 
-    def test_an_unreachable_store_is_told(self, monkeypatch: pytest.MonkeyPatch, naps: list[float]):
+    def test_an_unreachable_store_is_reported(
+        self, monkeypatch: pytest.MonkeyPatch, naps: list[float]
+    ):
         """Nobody listens: each operation tries five times and says what to look at."""
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{free_port()}")
         files = S3Files(BUCKET, "x")

@@ -481,7 +481,7 @@ SPLIT_ONE_BY_ONE = (
 
 
 @pytest.mark.parametrize(("body", "profile", "why"), SPLIT_ONE_BY_ONE)
-def test_what_has_to_be_split_one_by_one_is_told(
+def test_what_has_to_be_split_one_by_one_is_reported(
     body: bytes, profile: Profile, why: str, monkeypatch: pytest.MonkeyPatch
 ):
     """If there is much of it."""

@@ -214,7 +214,7 @@ def test_a_product_is_ordered_by_partner_and_sku_too(api: Api):
     assert api.post("/v1/orders", {"items": [item]}).json()["total_amount"] == "80.00"
 
 
-def test_every_fault_of_an_order_is_told(api: Api):
+def test_every_fault_of_an_order_is_reported(api: Api):
     answer = api.post(
         "/v1/orders",
         {
@@ -265,7 +265,7 @@ def test_every_fault_of_an_order_is_told(api: Api):
         ([], [""]),
     ],
 )
-def test_an_order_of_wrong_types_is_told_where(api: Api, body: object, pointers: list[str]):
+def test_an_order_of_wrong_types_is_reported_where(api: Api, body: object, pointers: list[str]):
     answer = api.post("/v1/orders", body)
     assert answer.status_code == 422
     assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers

@@ -81,7 +81,7 @@ def test_operations_have_names_of_their_own():
     assert len(set(names)) == len(names)
 
 
-def test_what_a_body_may_have_is_told_in_full():
+def test_what_a_body_may_have_is_reported_in_full():
     order = api_description()["components"]["schemas"]["NewOrder"]
     assert order["required"] == ["items"]
     assert order["additionalProperties"] is False

@@ -47,7 +47,7 @@ def test_a_partners_currency_counts_without_being_put_into_the_profile(api: Api,
     assert "currency" not in told["profile"]
 
 
-def test_preset_and_mode_can_be_said(api: Api):
+def test_preset_and_mode_can_be_given(api: Api):
     told = doctor(api, preset="google-merchant", mode="delta").json()
     assert (told["preset"], told["mode"]) == ("google-merchant", "delta")
 
@@ -68,11 +68,11 @@ def test_a_file_that_would_be_refused_is_an_answer_and_no_problem(api: Api):
         ({"colour": "red"}, 422),
     ],
 )
-def test_what_is_said_wrongly_is_refused(api: Api, form: dict[str, str], status: int):
+def test_a_wrong_value_is_refused(api: Api, form: dict[str, str], status: int):
     assert doctor(api, FEED, **form).status_code == status
 
 
-def test_a_stranger_is_not_told_of_a_partner(api: Api, acme: str):
+def test_a_stranger_learns_nothing_of_a_partner(api: Api, acme: str):
     other = api.commerce.partners.add("Other").partner_id
     stranger = api.asking(api.key(other))
     assert doctor(stranger, GERMAN).status_code == 200

@@ -31,7 +31,7 @@ def test_an_upload_is_acknowledged_with_where_to_go_on(api: Api, acme: str):
     assert (feed["file_name"], feed["status"], feed["mode"]) == ("feed.csv", "received", "delta")
 
 
-def test_all_that_can_be_said_of_a_feed_is_heard(api: Api, acme: str):
+def test_every_option_of_a_feed_is_heeded(api: Api, acme: str):
     answer = api.upload(
         name="summer.csv",
         partner_id=acme,
@@ -67,7 +67,7 @@ def test_all_that_can_be_said_of_a_feed_is_heard(api: Api, acme: str):
         ({"partner_name": "x" * 10_001}, "/partner_name", "too_long"),
     ],
 )
-def test_what_an_upload_says_wrongly_is_told_at_its_place(
+def test_a_wrong_value_in_an_upload_is_reported_at_its_place(
     api: Api, acme: str, form: dict[str, str], pointer: str, code: str
 ):
     answer = api.upload(FEED, name="feed.csv", **form)

@@ -73,7 +73,7 @@ def test_prices_tell_the_lowest_of_the_days_before(api: Api, feeds: list[str]):
     assert api.get(f"/v1/products/{api.product()}/prices?days=0").status_code == 400
 
 
-def test_availability_is_told_in_periods(api: Api, feeds: list[str]):
+def test_availability_is_reported_in_periods(api: Api, feeds: list[str]):
     """What could be bought, and from when on it couldn't, newest first."""
     told = api.get(f"/v1/products/{api.product('A-2')}/availability").json()
     assert [period["not_sellable_reason"] for period in told["periods"]] == ["removed", None]

@@ -81,7 +81,7 @@ def test_lineage_follows_an_orders_line(api: Api, feeds: list[str]):
     assert (answer.status_code, answer.json()["code"]) == (404, "no_version")
 
 
-def test_a_revert_leads_back_to_the_first_who_said_it(api: Api, feeds: list[str]):
+def test_a_revert_leads_back_to_the_first_who_sent_it(api: Api, feeds: list[str]):
     """What a revert brought back is of the feed that had set it, and the revert is told too."""
     bad = api.ingest("Acme", b"sku,price\nA-1,5\n")
     api.commerce.jobs.run(api.commerce.reverts.start(bad).job_id)
@@ -102,7 +102,7 @@ def test_a_product_that_is_gone_says_why_there_is_no_record(api: Api, feeds: lis
     assert "removed by a revert" in lineage(api, "A-9")["written_by"]["note"]
 
 
-def test_a_raw_file_that_is_gone_is_told(api: Api, feeds: list[str]):
+def test_a_raw_file_that_is_gone_is_reported(api: Api, feeds: list[str]):
     """The story stays; only the record itself can't be shown."""
     with api.commerce.context.store.begin() as unit:
         api.commerce.context.files.delete(unit.feeds.get(feeds[1]).file_key)

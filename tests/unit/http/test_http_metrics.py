@@ -147,7 +147,7 @@ def test_processes_count_together_and_the_dead_hold_no_connection(tmp_path: Path
     assert 'connections{state="open"} 6.0' not in texts[1]
 
 
-def test_while_one_looks_the_others_are_told_what_was_before():
+def test_while_one_looks_the_others_are_given_what_was_before():
     looks: list[int] = []
     go_on, looking = threading.Event(), threading.Event()
 
@@ -209,7 +209,7 @@ def test_no_key_no_address_and_no_content_is_logged(api: Api, nobody: Api, log: 
         assert private not in text
 
 
-def test_a_part_that_goes_down_and_comes_back_is_told_once(
+def test_a_part_that_goes_down_and_comes_back_is_reported_once(
     nobody: Api, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(scraping, "PARTS_CACHED", 0.0)

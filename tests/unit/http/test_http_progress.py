@@ -57,7 +57,7 @@ def test_the_last_event_is_the_job_as_it_ended(
     assert told[-1][1]["status"] == "completed"
 
 
-def test_a_job_that_waits_for_its_start_is_told_at_once(api: Api, acme: str):
+def test_a_job_that_waits_for_its_start_is_reported_at_once(api: Api, acme: str):
     receipt = api.upload(partner_name="Acme").json()
     ((name, job),) = events(api.get(f"/v1/jobs/{receipt['job_id']}/events").text)
     assert (name, job["status"], job["released"]) == ("job", "queued", False)

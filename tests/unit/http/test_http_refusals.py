@@ -129,7 +129,7 @@ def test_a_body_beyond_the_limit_is_too_large_but_for_a_feeds_file(api: Api):
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_an_unknown_address_and_an_unknown_method_are_told_apart(api: Api):
+def test_an_unknown_address_and_an_unknown_method_are_distinguished(api: Api):
     lost = api.get("/v1/partner")
     assert (lost.status_code, lost.json()["code"]) == (404, "no_such_address")
     wrong = api.client.request("PUT", "/v1/partners", headers=api.headers)

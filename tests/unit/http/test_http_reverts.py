@@ -49,7 +49,7 @@ def test_a_revert_is_planned_then_done_then_undone(api: Api, bad: str):
     assert price(api) == "3.25"
 
 
-def test_what_was_changed_since_is_told_with_the_reason(api: Api, bad: str):
+def test_what_was_changed_since_is_reported_with_the_reason(api: Api, bad: str):
     """In the plan, and among the problems of the job."""
     later = api.ingest("Acme", b"sku,price\nA-4,2\n")
     plan = api.get(f"/v1/feeds/{bad}/revert").json()

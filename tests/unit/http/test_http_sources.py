@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_read_by_the_profile_is_refused_with_its_reason(ap
     assert (answer.status_code, answer.json()["code"]) == (422, "no_header")
 
 
-def test_every_fault_of_a_profile_is_told_at_its_place(api: Api, acme: str):
+def test_every_fault_of_a_profile_is_reported_at_its_place(api: Api, acme: str):
     wrong = {
         "currency": "EURO",
         "columns": {"price": {"from": "P", "pattern": "(a+)+"}, "colour": "C"},
@@ -138,7 +138,7 @@ def test_sources_are_walked_by_cursor_and_a_partner_sees_its_own(api: Api, acme:
     assert theirs.post("/v1/sources", body).status_code == 404
 
 
-def test_every_fault_of_a_source_is_told(api: Api, acme: str):
+def test_every_fault_of_a_source_is_reported(api: Api, acme: str):
     address = f"/v1/sources/{main_source(api, acme)}"
     for on_error in ("all", {"threshold": {}}, {"threshold": {"share": "5"}}, {"limit": 3}, 7):
         assert api.patch(address, {"on_error": on_error}).status_code == 422

@@ -54,7 +54,7 @@ def count(run: RunProgress, *batches: Pieces) -> list[Progress]:
     return told
 
 
-def test_progress_is_told_with_every_batch():
+def test_progress_is_reported_with_every_batch():
     """How many bytes and records were read, and of how many bytes."""
     run = RunProgress(clock(), 10)
     stream = run.metered(BytesIO(b"0123456789"))

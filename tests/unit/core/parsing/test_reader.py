@@ -300,7 +300,7 @@ def test_a_sale_that_makes_no_sense_is_ignored_with_a_warning(
     assert record.values["sale_price"] == sale_price
 
 
-def test_a_sale_that_is_ignored_is_told_in_the_partners_own_words():
+def test_a_sale_that_is_ignored_is_reported_in_the_partners_own_words():
     (problem,) = one(SALE + "10,EUR,010.50,,\n").problems
     assert (problem.column, problem.value) == ("sale_price", "010.50")
     (problem,) = one(SALE + "10,EUR,9,2026-02-01,2026-01-01\n").problems
@@ -335,7 +335,7 @@ def test_without_a_name_column_a_delta_record_needs_none():
     assert one("sku,quantity\nA,1\n").problems == ()
 
 
-def test_a_delete_is_told_from_its_opposite():
+def test_a_delete_is_distinguished_from_its_opposite():
     records = read("sku,deleted\nA,yes\nB,no\nC,\nD,perhaps\n")
     assert [record.deletes for record in records] == [True, False, False, False]
     assert [record.rejected for record in records] == [False, False, False, True]
@@ -425,7 +425,7 @@ def test_a_line_that_is_no_object_is_a_problem_of_json(line: str):
     assert (first.sku, broken.sku, last.sku) == ("A", None, "D")
 
 
-def test_minor_units_are_read_in_a_currency_that_is_told_and_never_in_a_guessed_one():
+def test_minor_units_are_read_in_a_currency_that_is_given_and_never_in_a_guessed_one():
     profile = Profile(columns={"price": Column(("price",), unit="minor")})
     header, record = b"sku,product_name,price,currency\n", b"A,Lamp,1999,%b\n"
 

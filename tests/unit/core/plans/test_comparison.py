@@ -203,7 +203,7 @@ def test_an_earlier_one_that_is_rejected_is_a_duplicate_all_the_same():
     assert changes[0].line == 3
 
 
-def test_skus_are_told_apart_by_case():
+def test_skus_are_distinguished_by_case():
     plan, _ = weigh([record("a", product_name="x"), record("A", 3, product_name="y")])
     assert fates(plan) == {"created": 2}
 
@@ -360,7 +360,7 @@ def test_an_amount_finds_its_currency_and_what_is_there_has_to_fit(
         assert {name: v for name, v in shown.items() if name in settled or v is not None} == settled
 
 
-def test_a_problem_with_a_price_that_stays_is_told_at_the_price():
+def test_a_problem_with_a_price_that_stays_is_reported_at_the_price():
     got = settle(feed_context("delta"), record(currency="JPY"), EUR_PRODUCT)
     assert isinstance(got, Problem)
     assert (got.field, got.column, got.value, got.line) == ("price", "Preis", "10.50", 2)
@@ -419,7 +419,9 @@ def summary(plan: Plan, records: Sequence[Record]) -> Summary:
 
 @settings(max_examples=scaled(60))
 @given(series)
-def test_no_record_is_lost_and_the_catalog_grows_by_what_is_told(feeds: list[tuple[FeedFile, str]]):
+def test_no_record_is_lost_and_the_catalog_grows_by_what_is_reported(
+    feeds: list[tuple[FeedFile, str]],
+):
     catalog = Catalog()
     for file, source in feeds:
         plan, changes, records = catalog.weigh(file, source)
