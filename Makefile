@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench bench-reading faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
+.PHONY: help install demo test bench bench-fleet bench-reading faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -55,7 +55,11 @@ test-postgres: .venv/.test  ## tests the store and upgrades on PostgreSQL 15 (if
 
 bench: .venv/.test .venv/.dlt  ## measures ingestion next to its rivals; ROWS=1000000 ROUNDS=3 RIVALS=floor,dlt
 	@PYTHONPATH=. $(BIN)/python -m bench.run --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
-		$(if $(RIVALS),--rivals "$(RIVALS)")
+		--postgres $(or $(POSTGRES),18) $(if $(RIVALS),--rivals "$(RIVALS)")
+
+bench-fleet: .venv/.test  ## measures hourly feeds of a fleet of partners; PARTNERS=200 POSTGRES=18
+	@PYTHONPATH=. $(BIN)/python -m bench.fleet --partners $(or $(PARTNERS),200) \
+		--postgres $(or $(POSTGRES),18)
 
 bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)

@@ -4,9 +4,10 @@
 
 Kinds of days: `first`; `second`, 1 % of the prices changed; `ten`, 10 % changed; `shuffled`, the
 first day's lines in another order; `added_removed`, 2 % of the products gone and 2 % new; `bad`,
-30 % of the first day's records spoiled, in five ways. The same words give the same bytes, on any
-machine. Every line is computed from its number alone, so memory stays flat. `--day` chooses which
-products change; the first day is the same for all.
+30 % of the first day's records spoiled, in five ways; `warned` and `warned_second`, the first and
+second day with a warning in each record; `renamed`, the second day under another header. The same
+words give the same bytes, on any machine. Every line is computed from its number alone, so memory
+stays flat. `--day` chooses which products change; the first day is the same for all.
 """
 
 import argparse
@@ -15,13 +16,23 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-Kind = Literal["first", "second", "ten", "shuffled", "added_removed", "bad"]
+Kind = Literal[
+    "first",
+    "second",
+    "ten",
+    "shuffled",
+    "added_removed",
+    "bad",
+    "warned",
+    "warned_second",
+    "renamed",
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HEADER: Final = (
     "sku,product_name,description,brand,category,price,currency,availability,quantity,gtin,"
     "image_url\n"
 )
-CHANGED: Final = {"second": 100, "ten": 1_000}
+CHANGED: Final = {"second": 100, "renamed": 100, "warned": 0, "warned_second": 100, "ten": 1_000}
 """How many of ten thousand products change their price."""
 ADDED_REMOVED: Final = 200
 """How many of ten thousand products are removed, and how many are added."""
@@ -51,12 +62,14 @@ _AVAILABILITIES: Final = ("in_stock", "in_stock", "in_stock", "out_of_stock", "p
 
 def feed(rows: int, kind: Kind, day: int = 2) -> Iterator[str]:
     """The lines of a file, the header first."""
-    yield HEADER
+    yield HEADER.replace("product_name", "title") if kind == "renamed" else HEADER
     match kind:
         case "first":
             yield from map(line, range(rows))
-        case "second" | "ten":
+        case "second" | "renamed" | "ten":
             yield from (line(n, _repriced(n, day, CHANGED[kind])) for n in range(rows))
+        case "warned" | "warned_second":
+            yield from (_warned(n, _repriced(n, day, CHANGED[kind])) for n in range(rows))
         case "shuffled":
             yield from map(line, _shuffled(rows, day))
         case "added_removed":
@@ -70,8 +83,15 @@ def line(number: int, raised: int = 0) -> str:
     return _record(number, _price(number, raised))
 
 
+def _warned(number: int, raised: int) -> str:
+    """The record of a product whose GTIN has a wrong check digit."""
+    gtin = _gtin(number)
+    wrong = f"{gtin[:-1]}{(int(gtin[-1]) + 1) % 10}"
+    return _record(number, _price(number, raised), gtin=wrong)
+
+
 def _price(number: int, raised: int = 0) -> str:
-    cents = 99 + _mixed(number) % 250_000 + raised
+    cents = 99 + mixed(number) % 250_000 + raised
     return f"{cents // 100}.{cents % 100:02d}"
 
 
@@ -79,7 +99,7 @@ def _record(
     number: int, price: str, *, name: str | None = None, availability: str | None = None,
     gtin: str | None = None,
 ) -> str:  # fmt: skip
-    dice = _mixed(number)
+    dice = mixed(number)
     brand, thing = _BRANDS[dice & 15], _KINDS_OF_THINGS[dice >> 4 & 15]
     quality, colour = _QUALITIES[dice >> 8 & 7], _COLOURS[dice >> 11 & 7]
     if name is None:
@@ -101,7 +121,7 @@ def _gtin(number: int) -> str:
     return f"{digits}{-weighed % 10}"
 
 
-def _mixed(number: int) -> int:
+def mixed(number: int) -> int:
     """64 bits that look random, the same for a number each time (splitmix64)."""
     mask = 0xFFFFFFFFFFFFFFFF
     mixed = (number + 1) * 0x9E3779B97F4A7C15 & mask
@@ -112,7 +132,7 @@ def _mixed(number: int) -> int:
 
 def _drawn(number: int, day: int) -> int:
     """A pseudo-random number below ten thousand for a product on a day."""
-    return _mixed(number ^ day << 40) % _OF
+    return mixed(number ^ day << 40) % _OF
 
 
 def _repriced(number: int, day: int, changed: int) -> int:
@@ -130,13 +150,13 @@ def _shuffled(rows: int, day: int) -> Iterator[int]:
     bits = max(2, (rows - 1).bit_length())
     mask = (1 << bits) - 1
     for number in range(1 << bits):
-        mixed = number
+        place = number
         # Each step can be undone within so many bits, so no number comes twice.
         for turn in range(3):
-            mixed = (mixed * 0x9E3779B97F4A7C15 + _mixed(day + turn)) & mask
-            mixed ^= mixed >> (bits // 2)
-        if mixed < rows:
-            yield mixed
+            place = (place * 0x9E3779B97F4A7C15 + mixed(day + turn)) & mask
+            place ^= place >> (bits // 2)
+        if place < rows:
+            yield place
 
 
 def _spoiled(number: int, day: int) -> str:

@@ -16,6 +16,7 @@ from bench.generate import write as write_feed
 from tests.support.servers.postgres import BINARIES, Postgres, free_port
 
 MAJOR: Final = 18
+"""The version of PostgreSQL that is measured by default."""
 SETTINGS: Final = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -35,6 +36,7 @@ class House:
     server: Postgres
     folder: Path
     rows: int
+    major: int = MAJOR
 
     def file(self, kind: Kind) -> Path:
         """A generated file, created on first use."""
@@ -66,7 +68,7 @@ class House:
     def psql(self, database: str, script: str) -> None:
         """Runs a script with psql, in one session."""
         command = [
-            str(BINARIES[MAJOR] / "psql"),
+            str(BINARIES[self.major] / "psql"),
             self.url(database),
             "-qX",
             "-v",
@@ -76,13 +78,13 @@ class House:
 
 
 @contextmanager
-def house(rows: int) -> Generator[House]:
-    """A new server, which is stopped and deleted afterwards."""
+def house(rows: int, major: int = MAJOR) -> Generator[House]:
+    """A new server of this version, which is stopped and deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
-        server = Postgres(BINARIES[MAJOR], Path(home), free_port(), settings=SETTINGS)
+        server = Postgres(BINARIES[major], Path(home), free_port(), settings=SETTINGS)
         server.make()
         try:
             server.start()
-            yield House(server, Path(home), rows)
+            yield House(server, Path(home), rows, major)
         finally:
             server.stop()

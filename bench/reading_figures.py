@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bench.summing_up import BEGINS, ENDS, machine_line
+from bench.summing_up import BEGINS, machine_line, replace_section
 
 PAGE: Final = Path("docs/concepts/reading-a-large-catalog.md")
 STATES: Final = (("without", "right after a load"), ("with", "with statistics"))
@@ -19,10 +19,7 @@ def write_down(kept: Mapping[str, Any]) -> None:
     """Prints the tables for each size, and writes them into the documentation."""
     text = "\n".join(_of_size(int(rows), kept[rows]) for rows in sorted(kept, key=int))
     print(text)
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGINS)
-    after = rest.partition(ENDS)[2]
-    PAGE.write_text(f"{before}{BEGINS}\n{text}\n{ENDS}{after}", "utf-8")
+    replace_section(PAGE, BEGINS, text)
 
 
 def _of_size(rows: int, run: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
     make bench                     three rounds of a million rows; about twenty minutes
     make bench ROWS=100000 ROUNDS=5 RIVALS="floor,expert by join"
+    make bench POSTGRES=15         on Debian's PostgreSQL, where it is installed
 
 All contenders get the same files and a fresh database on the same server, in turn, round after
 round: the results are ratios from one run on one machine, and absolute times mean nothing
@@ -27,6 +28,7 @@ from bench.generate import Kind
 from bench.house import MAJOR, House, house
 from bench.rivals import Rival, prepared
 from bench.summing_up import write_down
+from tests.support.servers.postgres import BINARIES
 
 RIVALS: Final[tuple[Rival, ...]] = get_args(Rival)
 FLOORS: Final = ("bare floor", "floor")
@@ -46,15 +48,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rivals", default=",".join(RIVALS))
+    parser.add_argument("--postgres", type=int, default=MAJOR, choices=tuple(BINARIES))
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     rivals = [rival for rival in RIVALS if rival in options.rivals.split(",")]
-    with house(options.rows) as server:
+    with house(options.rows, options.postgres) as server:
         for kind in get_args(Kind):
             server.file(kind)
         times, peaks = measured(server, rivals, options.rounds)
     results = json.loads(options.results.read_text()) if options.results.exists() else {}
-    results[str(options.rows)] = {"machine": machine(), "seconds": times, "peak_bytes": peaks}
+    results[f"{options.rows} on {options.postgres}"] = {
+        "machine": machine(options.postgres),
+        "seconds": times,
+        "peak_bytes": peaks,
+    }
     options.results.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_down(results)
 
@@ -97,7 +104,7 @@ def timed(load: Callable[[Path], None], file: Path) -> float:
 
 
 def own_days(server: House) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The platform's days, in order, in two processes."""
+    """The platform's days: most in order, and three kinds of files each in a fresh database."""
     second = server.file("second")
     files: list[tuple[str | None, str]] = [
         ("first", str(server.file("first"))),
@@ -108,6 +115,11 @@ def own_days(server: House) -> Iterator[tuple[str, Mapping[str, Any]]]:
     files += [(day, str(server.file(day or "first"))) for day in DAYS[1:]]
     yield from ours(server, files)
     yield from ours(server, [("bad", str(server.file("bad")))])
+    yield from ours(
+        server, [(None, str(server.file("first"))), ("renamed", str(server.file("renamed")))]
+    )
+    warned: tuple[Kind, ...] = ("warned", "warned_second")
+    yield from ours(server, [(day, str(server.file(day))) for day in warned])
 
 
 def ours(
@@ -127,7 +139,7 @@ def ours(
     subprocess.run(["rm", "-rf", str(folder)], check=True)  # noqa: S603, S607
 
 
-def machine() -> dict[str, object]:
+def machine(major: int = MAJOR) -> dict[str, object]:
     """The machine, the date and the versions of this measurement."""
     cpu = next(
         (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -139,7 +151,7 @@ def machine() -> dict[str, object]:
         "cpu": cpu,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "postgresql": MAJOR,
+        "postgresql": major,
         "polars": version("polars"),
         "psycopg": version("psycopg"),
     }

@@ -24,6 +24,8 @@ BARS: Final = (
     ("2 % added, 2 % removed", "added_removed", "expert", "added_removed", 0.7),
     ("the same bytes again", "same bytes", "us", "second", 0.1),
     ("30 % of the rows bad", "bad", "us", "first", 2.0),
+    ("second day, a warning in each row", "warned_second", "us", "second", 1.3),
+    ("second day under another header", "renamed", "expert", "second", 1.2),
     ("plan of the second day", "plan", "us", "second", 1.0),
 )
 """The comparisons: our time for a day, a contender's time for a day, and the highest ratio."""
@@ -32,22 +34,33 @@ Seconds = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def write_down(kept: Mapping[str, Any]) -> None:
-    """Prints a table for each size, and writes the tables and the chart into the documentation."""
+    """Prints a table for each run, and writes the tables and the chart into the documentation."""
     parts: list[str] = []
-    for rows in sorted(kept, key=int):
-        run = kept[rows]
-        parts.append(f"### {int(rows):,} rows\n\n{machine_line(run['machine'])}\n\n")
+    for name in sorted(kept, key=_run):
+        run, (rows, major) = kept[name], _run(name)
+        parts.append(
+            f"### {rows:,} rows on PostgreSQL {major}\n\n{machine_line(run['machine'])}\n\n"
+        )
         parts.append(_table(run["seconds"]) + "\n" + _memory(run["peak_bytes"]) + "\n")
     parts.append(_growth(kept))
     text = "\n".join(filter(None, parts))
     print(text)
-    if PAGE.exists():
-        page = PAGE.read_text("utf-8")
-        before, _, rest = page.partition(BEGINS)
-        after = rest.partition(ENDS)[2]
-        PAGE.write_text(f"{before}{BEGINS}\n{text}\n{ENDS}{after}", "utf-8")
-    largest = max(kept, key=lambda rows: len(kept[rows]["seconds"]) * 10**9 + int(rows))
-    CHART.write_text(_chart(kept[largest]["seconds"], int(largest)), "utf-8")
+    replace_section(PAGE, BEGINS, text)
+    largest = max(kept, key=lambda name: (len(kept[name]["seconds"]), _run(name)))
+    CHART.write_text(_chart(kept[largest]["seconds"], _run(largest)[0]), "utf-8")
+
+
+def replace_section(page: Path, begins: str, text: str) -> None:
+    """Writes the text into the page, between this mark and the next end."""
+    before, _, rest = page.read_text("utf-8").partition(begins)
+    after = rest.partition(ENDS)[2]
+    page.write_text(f"{before}{begins}\n{text}\n{ENDS}{after}", "utf-8")
+
+
+def _run(name: str) -> tuple[int, int]:
+    """Rows and version of PostgreSQL of a run, from its name such as `1000000 on 18`."""
+    rows, _, major = name.partition(" on ")
+    return int(rows), int(major)
 
 
 def times(seconds: Seconds, who: str, day: str) -> Sequence[float]:
@@ -93,15 +106,16 @@ def machine_line(machine: Mapping[str, object]) -> str:
 def _growth(kept: Mapping[str, Any]) -> str:
     """How times grow with ten times the rows, if both sizes were measured."""
     lines: list[str] = []
-    for rows in sorted(kept, key=int):
-        larger = str(int(rows) * 10)
+    for run in sorted(kept, key=_run):
+        rows, major = _run(run)
+        larger = f"{rows * 10} on {major}"
         for day, name in (("first", "first load"), ("second", "second day")):
-            small = times(kept[rows]["seconds"], "us", day)
+            small = times(kept[run]["seconds"], "us", day)
             large = times(kept.get(larger, {}).get("seconds", {}), "us", day)
             if small and large:
                 ratio = median(large) / median(small)
                 lines.append(
-                    f"- {name}, {int(larger):,} rows compared with {int(rows):,}: {ratio:.1f} x\n"
+                    f"- {name}, {rows * 10:,} rows compared with {rows:,}: {ratio:.1f} x\n"
                 )
     return "### Growth\n\n" + "".join(lines) if lines else ""
 
