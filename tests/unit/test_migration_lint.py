@@ -10,9 +10,10 @@ KNOWN = {
     "0003_products_of_a_publication": [
         "DROP INDEX products_by_publication",
         "CREATE INDEX products_by_publication ON products (publication_id, product_id)",
-    ]
+    ],
+    "0031_scopes_by_act": ["UPDATE api_keys SET scopes = scopes || '{feeds"],
 }
-"""What was done to a table before anybody had rows in it: just this, and no more."""
+"""What was done to a table before it had rows, or to one of few rows: just this, and no more."""
 OUTSIDE = "-- In a transaction: no\n"
 
 

@@ -1,6 +1,7 @@
 """Access: principals, their scopes, and the API keys that carry them."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -15,12 +16,38 @@ Scope = Literal[
     "keys:write",
     "feeds:read",
     "feeds:write",
+    "feeds:decide",
     "catalog:read",
     "orders:read",
     "orders:write",
     "analytics:read",
 ]
-OPERATOR_SCOPES: Final[tuple[Scope, ...]] = (
+Grant = Literal["default", "on_request", "never"]
+"""Whether a partner's key has a scope: by default, only if it is granted, or never."""
+
+SCOPES: Final[Mapping[Scope, Grant]] = {
+    "partners:read": "default",
+    "partners:write": "never",
+    "keys:write": "never",
+    "feeds:read": "default",
+    "feeds:write": "default",
+    "feeds:decide": "on_request",
+    "catalog:read": "default",
+    "orders:read": "default",
+    "orders:write": "on_request",
+    "analytics:read": "default",
+}
+"""Every scope, one for each kind of act; an operator's key has all of them by default."""
+OPERATOR_SCOPES: Final[tuple[Scope, ...]] = tuple(SCOPES)
+PARTNER_SCOPES: Final[tuple[Scope, ...]] = tuple(
+    scope for scope, grant in SCOPES.items() if grant == "default"
+)
+"""The default scopes of a partner's key."""
+GRANTABLE_SCOPES: Final[tuple[Scope, ...]] = tuple(
+    scope for scope, grant in SCOPES.items() if grant != "never"
+)
+"""The scopes that a partner's key can have."""
+_FIRST_OPERATOR_SCOPES: Final[tuple[Scope, ...]] = (
     "partners:read",
     "partners:write",
     "keys:write",
@@ -31,15 +58,7 @@ OPERATOR_SCOPES: Final[tuple[Scope, ...]] = (
     "orders:write",
     "analytics:read",
 )
-PARTNER_SCOPES: Final[tuple[Scope, ...]] = (
-    "partners:read",
-    "feeds:read",
-    "feeds:write",
-    "catalog:read",
-    "orders:read",
-    "analytics:read",
-)
-"""The default scopes of a partner's key; `orders:write` can be granted as well."""
+"""The defaults of an operator's key in the first version, by which its requests are known."""
 
 
 @frozen
@@ -96,7 +115,7 @@ def digest_of(secret: str) -> bytes:
 
 def checked_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, ...]:
     """The scopes of a new key: the requested ones, or the defaults for its kind of owner."""
-    allowed = OPERATOR_SCOPES if operator else (*PARTNER_SCOPES, "orders:write")
+    allowed = OPERATOR_SCOPES if operator else GRANTABLE_SCOPES
     if scopes is None:
         return OPERATOR_SCOPES if operator else PARTNER_SCOPES
     refuse_if(
@@ -111,3 +130,10 @@ def checked_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, 
         (not scopes, Fault("/scopes", "bad_scope", "Name at least one scope.")),
     )
     return tuple(scope for scope in allowed if scope in scopes)
+
+
+def identity_of_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, ...]:
+    """What stands for requested scopes in the hash of a request, which outlives new scopes."""
+    if scopes is None and operator:
+        return _FIRST_OPERATOR_SCOPES
+    return checked_scopes(scopes, operator=operator)

@@ -8,7 +8,14 @@ from commerce_core.activity.audit import Action
 from commerce_core.base.errors import NotFound, Unauthenticated
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.partners.access import ApiKey, Principal, checked_scopes, digest_of, new_secret
+from commerce_core.partners.access import (
+    ApiKey,
+    Principal,
+    checked_scopes,
+    digest_of,
+    identity_of_scopes,
+    new_secret,
+)
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -53,7 +60,8 @@ class Keys:
                 self._note(unit, "key.issued", None, issued)
                 return IssuedKey(issued, secret)
 
-            request = ("issue_key", owner, granted)
+            asked = identity_of_scopes(scopes, operator=owner is None)
+            request = ("issue_key", owner, asked)
             return self._context.once(unit, key, request, make, _without_secret, answer=IssuedKey)
 
     def ensure_operator(self, secret: str) -> None:

@@ -72,7 +72,10 @@ class Sources:
         snapshot_pattern: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Source:
-        """A new source of the partner; Conflict if it already has one with that name."""
+        """A new source of the partner; Conflict if it already has one with that name.
+
+        Guards other than the default ones need the scope `feeds:decide`.
+        """
         with self._context.store.begin() as unit:
             source = Source(
                 source_id=self._context.mint("src"),
@@ -84,6 +87,7 @@ class Sources:
                 on_error=on_error,
                 snapshot_pattern=snapshot_pattern,
             ).changed(guards=guards)
+            self._check_guards(DEFAULT_GUARDS, source.guards)
 
             def make() -> Source:
                 unit.sources.add(source)
@@ -99,17 +103,24 @@ class Sources:
     def change(self, source: str, *, partner: str | None = None, **changes: Any) -> Source:  # noqa: ANN401 - each setting has its own type
         """Changes `source_name, mode, run, on_error, guards` or `snapshot_pattern`.
 
-        Conflict if the name is taken, or the source is `main`, which keeps its name.
+        Conflict if the name is taken, or the source is `main`, which keeps its name. To change its
+        guards needs the scope `feeds:decide`.
         """
         with self._context.store.begin() as unit:
             found = self._get(unit, source, partner)
             new = found.changed(**changes)
+            self._check_guards(found.guards, new.guards)
             if found.source_name == MAIN_SOURCE != new.source_name:
                 raise _stays("keeps its name")
             if new != found:
                 unit.sources.put(new)
                 self._note(unit, "source.changed", found, new)
             return new
+
+    def _check_guards(self, before: GuardSettings, after: GuardSettings) -> None:
+        """Forbidden to a principal who would change the guards and may not decide about feeds."""
+        if after != before:
+            self._context.principal.require("feeds:decide")
 
     def remove(self, source: str, *, partner: str | None = None) -> Source:
         """Removes a source; Conflict while it owns active products or has an unfinished feed.

@@ -7,7 +7,7 @@ import pytest
 from attrs import fields, frozen
 from litestar.routes import HTTPRoute
 
-from commerce_core.partners.access import OPERATOR_SCOPES, PARTNER_SCOPES
+from commerce_core.partners.access import GRANTABLE_SCOPES, OPERATOR_SCOPES
 from entrypoints.http.app import create_app, described_routes
 from entrypoints.http.kit.handlers import OPERATION, Operation
 from entrypoints.scalars import ID_KINDS
@@ -81,7 +81,7 @@ def acmes(api: Api) -> dict[str, str]:
 def other(api: Api) -> Api:
     """The API, asked by another partner who may do all that partners may."""
     api.partner("Other")
-    return api.asking(api.key("Other", *PARTNER_SCOPES, "orders:write"))
+    return api.asking(api.key("Other", *GRANTABLE_SCOPES))
 
 
 def test_every_route_of_the_application_says_whom_it_lets_in(api: Api):

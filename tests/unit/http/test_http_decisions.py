@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from commerce_core.partners.access import GRANTABLE_SCOPES
 from tests.unit.http.conftest import Api
 
 
@@ -83,14 +84,20 @@ def test_a_decision_that_makes_no_sense_names_what_is_wrong(
 
 
 def test_a_partner_sees_and_decides_its_own_alone(api: Api, acme: str, held: dict[str, Any]):
+    """It decides only if its key was given the scope."""
     api.partner("Other")
-    other, own = api.asking(api.key("Other")), api.asking(api.key(acme))
+    other = api.asking(api.key("Other", *GRANTABLE_SCOPES))
+    own = api.asking(api.key(acme))
     for path in ("approve", "reject"):
         assert other.post(f"/v1/feeds/{held['feed_id']}/{path}", {}).status_code == 404
     assert other.get(f"/v1/jobs/{held['job_id']}/plan").status_code == 404
     assert own.get(f"/v1/jobs/{held['job_id']}/plan").status_code == 200
-    reading = api.asking(api.key(acme, "feeds:read"))
-    assert reading.post(f"/v1/feeds/{held['feed_id']}/approve", {}).status_code == 403
+    for path in ("approve", "reject", "revert"):
+        refused = own.post(f"/v1/feeds/{held['feed_id']}/{path}", {})
+        assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+        assert "feeds:decide" in refused.json()["detail"]
+    deciding = api.asking(api.key(acme, "feeds:decide"))
+    assert deciding.post(f"/v1/feeds/{held['feed_id']}/approve", {}).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["plan", "validate"])

@@ -104,7 +104,7 @@ def test_a_job_whose_feed_cannot_be_reverted_any_more_fails(api: Api, bad: str):
 
 def test_a_partners_key_reverts_its_own_feeds_only(api: Api, bad: str):
     api.partner("Other")
-    other = api.asking(api.key("Other", "feeds:read", "feeds:write"))
+    other = api.asking(api.key("Other", "feeds:read", "feeds:decide"))
     assert other.get(f"/v1/feeds/{bad}/revert").status_code == 404
     assert other.post(f"/v1/feeds/{bad}/revert", {}).status_code == 404
 

@@ -160,3 +160,23 @@ def test_guards_are_set_one_by_one(api: Api, acme: str):
     assert [fault["pointer"] for fault in unknown] == ["/guards/colour"]
     web = {"partner_id": acme, "source_name": "web", "guards": {"rekeyed": None}}
     assert api.post("/v1/sources", web).json()["guards"] == {**GUARDS, "rekeyed": None}
+
+
+def test_guards_are_changed_only_by_who_decides_about_feeds(api: Api, acme: str):
+    """A partner's key that sends feeds changes everything else about its sources."""
+    source = main_source(api, acme)
+    sends = api.asking(api.key(acme, "feeds:read", "feeds:write"))
+    for guards in ({"removals": None}, {"judged_from": 9}):
+        refused = sends.patch(f"/v1/sources/{source}", {"run": True, "guards": guards})
+        assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+        new = {"source_name": "stock", "guards": guards}
+        assert sends.post("/v1/sources", new).status_code == 403
+    unchanged = api.get(f"/v1/sources/{source}").json()
+    assert (unchanged["run"], unchanged["guards"]) == (False, GUARDS)
+    assert len(api.get("/v1/sources").json()["items"]) == 1
+    same = {"run": True, "guards": GUARDS}
+    assert sends.patch(f"/v1/sources/{source}", same).json()["run"] is True
+    assert sends.post("/v1/sources", {"source_name": "stock", "guards": GUARDS}).status_code == 201
+    decides = api.asking(api.key(acme, "feeds:write", "feeds:decide"))
+    changed = decides.patch(f"/v1/sources/{source}", {"guards": {"removals": None}}).json()
+    assert changed["guards"]["removals"] is None

@@ -220,7 +220,7 @@ def plan(session: Session, file: str, **terms: Any) -> None:  # noqa: ANN401 - e
     plan_file(session, file, **terms)
 
 
-@feeds.verb("approve", scope="feeds:write")
+@feeds.verb("approve", scope="feeds:decide")
 @click.argument("feed_id")
 @click.option(
     "--without",
@@ -240,7 +240,7 @@ def approve(session: Session, feed_id: str, without: tuple[str, ...], note: str 
     conclude(session, session.commerce.plans.approve(feed_id, without=without, note=note))
 
 
-@feeds.verb("reject", scope="feeds:write")
+@feeds.verb("reject", scope="feeds:decide")
 @click.argument("feed_id")
 @_note
 def reject(session: Session, feed_id: str, note: str | None) -> None:

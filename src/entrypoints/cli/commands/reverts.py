@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from commerce_core.plans.revert import Kept, RevertPlan
 
 
-@verb("revert", scope="feeds:write")
+@verb("revert", scope="feeds:decide")
 @click.argument("feed_id")
 @click.option("--plan", is_flag=True, help="Only show what would change.")
 @click.option("--undo", is_flag=True, help="Undo the revert, applying the feed's changes again.")

@@ -35,7 +35,7 @@ def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
 
 @post(
     "/feeds/{feed_id:str}/approve",
-    scope="feeds:write",
+    scope="feeds:decide",
     refuses=[409],
     example={"note": "The season is over."},
 )
@@ -49,7 +49,7 @@ def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
 
 @post(
     "/feeds/{feed_id:str}/reject",
-    scope="feeds:write",
+    scope="feeds:decide",
     refuses=[409],
     example={"note": "Half of it is missing."},
 )

@@ -34,7 +34,7 @@ def plan_revert(commerce: Commerce, feed_id: FeedId, parameters: WhichWay) -> Re
 
 @post(
     "/feeds/{feed_id:str}/revert",
-    scope="feeds:write",
+    scope="feeds:decide",
     status=(201,),
     refuses=[409],
     location="/v1/jobs/{.job_id}",

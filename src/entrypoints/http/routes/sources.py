@@ -92,7 +92,7 @@ class SourceFilters(WhoseQuery, Page):
     example={"partner_name": "Acme", "source_name": "stock", "mode": "delta"},
 )
 def add_source(commerce: Commerce, payload: NewSource, key: IdempotencyKey | None) -> Source:
-    """Adds a source to a partner."""
+    """Adds a source to a partner; guards of its own need the scope `feeds:decide`."""
     settings = _settings(payload)
     for name in ("partner_id", "partner_name", "source_name", "kind"):
         del settings[name]
@@ -121,7 +121,10 @@ def get_source(commerce: Commerce, source_id: SourceId) -> Source:
     example={"guards": {"removals": 20}},
 )
 def change_source(commerce: Commerce, source_id: SourceId, payload: SourceChange) -> Source:
-    """Changes the settings of a source; omitted ones stay as they are."""
+    """Changes the settings of a source; omitted ones stay as they are.
+
+    To change its guards needs the scope `feeds:decide`, as decisions about its feeds do.
+    """
     return commerce.sources.change(source_id, **_settings(payload))
 
 

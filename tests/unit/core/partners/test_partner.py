@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from commerce_core.base.errors import Conflict, Forbidden, InvalidInput
 from commerce_core.base.text import tidy_name
 from commerce_core.partners.access import (
+    GRANTABLE_SCOPES,
     OPERATOR,
     OPERATOR_SCOPES,
     PARTNER_SCOPES,
@@ -16,6 +17,7 @@ from commerce_core.partners.access import (
     Principal,
     checked_scopes,
     digest_of,
+    identity_of_scopes,
     new_secret,
 )
 from commerce_core.partners.partner import (
@@ -195,7 +197,22 @@ def test_a_secret_is_all_of_the_entropy_and_kept_only_as_its_digest():
 def test_a_key_has_the_scopes_of_its_holder_by_default(operator: bool):
     expected = OPERATOR_SCOPES if operator else PARTNER_SCOPES
     assert checked_scopes(None, operator=operator) == expected
-    assert "orders:write" not in PARTNER_SCOPES
+    assert {"orders:write", "feeds:decide"}.isdisjoint(PARTNER_SCOPES)
+
+
+def test_no_partner_is_given_what_only_operators_do():
+    assert set(OPERATOR_SCOPES) - set(GRANTABLE_SCOPES) == {"partners:write", "keys:write"}
+    for scope in ("partners:write", "keys:write"):
+        with pytest.raises(InvalidInput):
+            checked_scopes([scope], operator=False)
+
+
+def test_a_request_for_the_default_scopes_is_known_by_what_they_first_were():
+    """So that a request sent again after an upgrade is the same request."""
+    first = identity_of_scopes(None, operator=True)
+    assert set(OPERATOR_SCOPES) - set(first) == {"feeds:decide"}
+    assert identity_of_scopes(None, operator=False) == PARTNER_SCOPES
+    assert identity_of_scopes(["feeds:decide"], operator=True) == ("feeds:decide",)
 
 
 def test_scopes_asked_for_are_given_once_each_in_their_usual_order():
