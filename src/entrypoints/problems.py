@@ -43,6 +43,10 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
     CommerceError: (500, EXIT_BUG, "Something went wrong"),
 }
 
+MOST_FAULTS: Final = 100
+"""How many faults a problem lists; the others are counted."""
+LONGEST_POINTER: Final = 500
+"""Characters of a pointer; it contains names that the client has made up."""
 NO_REMEDIES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -50,7 +54,8 @@ NO_REMEDIES: Final[Mapping[str, str]] = MappingProxyType({})
 class Problem:
     """An error as clients see it (RFC 9457), and its exit code on the command line.
 
-    `errors` are the faults in the input, each with a JSON pointer; `shown` are extension members.
+    `errors` are the first faults in the input, each with a JSON pointer, and `more_errors` is the
+    number of those left out; `shown` are extension members.
     """
 
     type: str
@@ -60,6 +65,7 @@ class Problem:
     code: str
     errors: tuple[dict[str, str], ...]
     exit_code: int
+    more_errors: int = 0
     shown: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
@@ -79,12 +85,17 @@ def problem_of(error: CommerceError, remedies: Mapping[str, str] = NO_REMEDIES) 
         detail=_detail(error, remedies),
         code=error.code,
         errors=tuple(
-            {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
-            for fault in faults
+            {"pointer": _cut(fault.pointer), "code": fault.code, "detail": fault.detail}
+            for fault in faults[:MOST_FAULTS]
         ),
         exit_code=exit_code,
+        more_errors=max(0, len(faults) - MOST_FAULTS),
         shown=_extensions(error),
     )
+
+
+def _cut(pointer: str) -> str:
+    return pointer if len(pointer) <= LONGEST_POINTER else f"{pointer[:LONGEST_POINTER]}..."
 
 
 def _detail(error: CommerceError, remedies: Mapping[str, str]) -> str:

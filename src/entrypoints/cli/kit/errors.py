@@ -49,6 +49,8 @@ def _report(problem: Problem, *, as_json: bool) -> int:
     for fault in problem.errors:
         if fault["detail"] not in problem.detail:
             click.echo(f"  {_place(fault['pointer'])}: {tidy(fault['detail'])}", err=True)
+    if problem.more_errors:
+        click.echo(f"  and {problem.more_errors:,} more", err=True)
     return problem.exit_code
 
 

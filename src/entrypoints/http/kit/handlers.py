@@ -22,6 +22,7 @@ from litestar.handlers import HTTPRouteHandler
 from commerce_core.partners.access import Scope
 from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.http.kit.access_log import note
+from entrypoints.http.kit.characters import check_characters
 from entrypoints.http.kit.downloads import KEPT, etag_of, is_known
 from entrypoints.http.kit.inputs import BODIES, JSON_TYPES, read_query
 from entrypoints.http.kit.security import Asked, enter
@@ -95,6 +96,12 @@ class Operation:
         return {name: hint for name, hint in self.hints.items() if name not in _NOT_IN_PATH}
 
     @property
+    def headers(self) -> list[str]:
+        """The headers that it reads, besides those of keys."""
+        read = {IDEMPOTENCY_KEY: "key" in self.hints, "If-None-Match": self.etag}
+        return [name for name, reads in read.items() if reads]
+
+    @property
     def returns(self) -> Any:  # noqa: ANN401 an annotation may be anything
         """The type of its answers."""
         returned = self.hints["return"]
@@ -137,6 +144,7 @@ class Operation:
 
         Raises Unauthenticated, Forbidden, NotFound for an id that can't be one, Malformed.
         """
+        check_characters(request, self.path_ids, self.headers)
         commerce = enter(request, self.scope)
         key = request.headers.get(IDEMPOTENCY_KEY) if "key" in self.hints else None
         return {

@@ -22,6 +22,7 @@ from entrypoints.problems import Problem, problem_of, problem_type
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
 REMEDIES: Final[Mapping[str, str]] = {
+    "key_expired": "Ask the operator for another key.",
     "unauthenticated": "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`.",
     "job_finished": "Create a new job for the same feed: POST /v1/feeds/{feed_id}/jobs.",
 }
@@ -87,6 +88,7 @@ def _answer(
         "instance": quote(request.scope["path"]),
         "code": problem.code,
         "errors": list(problem.errors),
+        **({"more_errors": problem.more_errors} if problem.more_errors else {}),
         **problem.shown,
         "request_id": request_id(request.scope),
     }

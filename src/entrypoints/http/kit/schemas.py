@@ -152,8 +152,12 @@ PROBLEM: Final = _object(
         "code": {**TEXT, "description": "Stable code of the error, for programs."},
         "errors": {
             "type": "array",
-            "description": "Every fault in the request.",
+            "description": "The faults in the request; the first hundred of them.",
             "items": {"type": "object", "properties": _FAULT, "required": list(_FAULT)},
+        },
+        "more_errors": {
+            "type": "integer",
+            "description": "Number of faults that aren't listed; absent if all are.",
         },
         "plan": reference("SavedPlan"),
         "feed_id": {**TEXT, "description": "Feed to create a new job for."},

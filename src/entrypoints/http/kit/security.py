@@ -2,17 +2,21 @@
 
 import re
 import secrets
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from litestar import Request
 from litestar.routes import HTTPRoute
 from litestar.types import Message, Scope
 
+from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
 from commerce_core.partners.access import Principal
 from commerce_core.partners.access import Scope as KeyScope
 
 REQUEST_ID: Final = "X-Request-Id"
+KEY_HEADERS: Final = ("x-api-key", "authorization")
+"""The headers in which a key may come."""
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 STATUS: Final = "status"
 """Under this name a request's state has the status of its answer."""
@@ -34,7 +38,7 @@ Asked = Request[Any, Any, Any]
 def enter(request: Asked, scope: KeyScope | None) -> Commerce:
     """The platform as the holder of the request's key sees it, if that one has the scope.
 
-    From here on the request acts as that holder. Raises Unauthenticated, Forbidden.
+    From here on the request acts as that holder. Raises Unauthenticated, Forbidden, Malformed.
     """
     commerce: Commerce = request.app.state.commerce
     if scope is not None:
@@ -50,10 +54,28 @@ def caller(scope: Scope) -> Principal | None:
 
 
 def _secret(request: Asked) -> str | None:
-    """The key that came with the request, in either of its two headers."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else None
-    return request.headers.get("x-api-key", "").strip() or bearer
+    """The key that came with the request, in either of its two headers.
+
+    Malformed if it came with two, since others on the way may have judged by the other one.
+    """
+    in_own, in_other = (list(_keys_in(request, name)) for name in KEY_HEADERS)
+    sent = {*in_own, *in_other}
+    if len(in_own) > 1 or len(in_other) > 1 or len(sent) > 1:
+        raise Malformed(
+            "The request has more than one API key.",
+            "Send one key, in one header: X-API-Key or Authorization.",
+            code="several_keys",
+        )
+    return next(iter(sent), None)
+
+
+def _keys_in(request: Asked, name: str) -> Iterator[str]:
+    """The keys in all headers of that name; proxies join several with commas."""
+    for header in request.headers.getall(name, []):
+        scheme, _, token = header.partition(" ")
+        if name == KEY_HEADERS[0] or scheme.lower() == "bearer":
+            keys = header if name == KEY_HEADERS[0] else token
+            yield from filter(None, map(str.strip, keys.split(",")))
 
 
 def request_id(scope: Scope) -> str:
