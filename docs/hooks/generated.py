@@ -56,6 +56,9 @@ JOB_ERRORS: Final = {
     "nothing_accepted": "All records were rejected, or the file contains none.",
     "rejected": "The feed was held, and an operator rejected it. The message is the operator's "
     "note.",
+    "partner_not_active": "The partner was paused or offboarded before the feed was applied. Once it "
+    "is active again, create a new job for the feed.",
+    "partner_offboarded": "The partner was offboarded before the feed was reverted.",
     "superseded": "A newer full feed of the source is processed instead; the job is cancelled.",
     "set_aside": "The job is quarantined, because three attempts crashed or five disconnected from "
     "the database. It isn't retried automatically.",

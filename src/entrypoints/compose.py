@@ -16,7 +16,7 @@ import entrypoints
 from commerce_core.commerce import Commerce
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
-from commerce_core.partners.access import new_secret
+from commerce_core.partners.api_key import new_secret
 from commerce_core.ports.engine import Reading
 from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store

@@ -21,7 +21,7 @@ from commerce_core.analytics.reports import Report
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
-from commerce_core.partners.access import ApiKey
+from commerce_core.partners.api_key import ApiKey
 from commerce_core.profiles.profile import Column, Group, Profile, Skip
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
@@ -36,7 +36,7 @@ View = Any
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
-    Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved"}),
+    Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved", "partner_gone"}),
     ApiKey: frozenset({"digest"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {

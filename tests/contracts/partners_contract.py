@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -10,6 +11,7 @@ from commerce_core.base.errors import Conflict, NotFound
 from commerce_core.base.paging import every
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.source import OnError
+from commerce_core.partners.api_key import USE_NOTED_EVERY
 from commerce_core.ports.store import Store
 from commerce_core.profiles.profile import (
     CANONICAL,
@@ -21,7 +23,7 @@ from commerce_core.profiles.profile import (
     Skip,
 )
 from tests.contracts import samples
-from tests.contracts.samples import DAY, T0
+from tests.contracts.samples import DAY, SECOND, T0
 from tests.contracts.threads import meanwhile, together
 from tests.support.waiting import PATIENCE, assert_waits
 
@@ -84,6 +86,60 @@ class TestPartners:
             "partner_name_taken",
             "partner_name_taken",
         ]
+
+    @pytest.mark.parametrize("other", ["Al\u200bpha", "\u0410lpha", "AIpha", "\uff21lpha"])
+    def test_a_name_that_looks_like_anothers_is_refused(self, store: Store, other: str):
+        """`add`, and `put` under a new name: Conflict `partner_name_confusable` names the other."""
+        samples.settled(store, "Alpha")
+        third, _ = samples.settled(store, "Bouquet")
+        with pytest.raises(Conflict) as refused, store.begin() as unit:
+            unit.partners.add(samples.partner(other))
+        assert refused.value.code == "partner_name_confusable"
+        assert "'Alpha'" in refused.value.detail
+        with pytest.raises(Conflict), store.begin() as unit:
+            unit.partners.put(third.changed(T0, partner_name=other))
+
+    def test_a_name_gives_way_to_one_that_looks_like_it(self, store: Store):
+        """A partner may be renamed to what looks like its own name; its old one is then free."""
+        someone, _ = samples.settled(store, "Alpha")
+        with store.begin() as unit:
+            unit.partners.put(someone.changed(T0, partner_name="\u0410lpha"))
+        with store.begin() as unit:
+            unit.partners.put(someone.changed(T0, partner_name="Bouquet"))
+            unit.partners.add(samples.partner("Alpha"))
+
+    def test_two_threads_cant_take_names_that_look_alike(self, store: Store):
+        """Of partners added at once, one is kept."""
+
+        def add(name: str) -> str:
+            try:
+                with store.begin() as unit:
+                    unit.partners.add(samples.partner(name))
+            except Conflict as refused:
+                return refused.code
+            return "kept"
+
+        calls = [partial(add, name) for name in ("Alpha", "AIpha", "\u0410lpha")]
+        assert sorted(together(*calls)) == ["kept", *["partner_name_confusable"] * 2]
+
+    def test_a_partner_that_is_held_is_not_changed_meanwhile(self, store: Store):
+        """`lock` waits for those that hold it with `lock_shared`; NotFound if there is none."""
+        someone, _ = samples.settled(store)
+
+        def change() -> None:
+            with store.begin() as unit:
+                unit.partners.put(
+                    unit.partners.lock(someone.partner_id).changed(T0, currency="JPY")
+                )
+
+        with store.begin() as unit:
+            assert unit.partners.lock_shared(someone.partner_id) == someone
+            changing = meanwhile(change)
+            assert_waits(changing)
+        changing.result(PATIENCE)
+        for lock in ("lock", "lock_shared"):
+            with pytest.raises(NotFound), store.begin() as unit:
+                getattr(unit.partners, lock)(samples.new_id("ptn"))
 
     def test_put_replaces(self, store: Store):
         """`put` changes every detail, and its own name in another case."""
@@ -366,3 +422,54 @@ class TestKeys:
             assert unit.keys.count(one.partner_id) == 2
             assert unit.keys.page(None, None, 10).items == tuple(reversed(keys))
             assert unit.keys.count(None) == 4
+
+    def test_a_key_is_kept_with_its_terms(self, store: Store):
+        """Name, expiry and successor, as they were added and as `put` replaced them."""
+        someone, _ = samples.settled(store)
+        key = evolve(samples.key(someone), key_name="shop 📦", expires_at=T0 + DAY)
+        with store.begin() as unit:
+            unit.keys.add(key)
+        successor = evolve(key, expires_at=T0, successor_id=samples.new_id("key"))
+        with store.begin() as unit:
+            assert unit.keys.lock(key.key_id) == key
+            unit.keys.put(successor)
+        with store.begin() as unit:
+            assert unit.keys.get(key.key_id) == successor
+
+    def test_a_use_is_noted_once_a_minute(self, store: Store):
+        """`note_use` keeps the first of several uses; `put` leaves it alone."""
+        key = samples.key()
+        with store.begin() as unit:
+            unit.keys.add(key)
+        for at, noted in (
+            (T0, T0),
+            (T0 + USE_NOTED_EVERY - SECOND, T0),
+            (T0 + USE_NOTED_EVERY, T0 + USE_NOTED_EVERY),
+            (T0, T0 + USE_NOTED_EVERY),
+        ):
+            with store.begin() as unit:
+                unit.keys.note_use(key.key_id, at)
+            with store.begin() as unit:
+                assert unit.keys.get(key.key_id).last_used_at == noted
+        with store.begin() as unit:
+            unit.keys.put(evolve(key, key_name="other"))
+            assert unit.keys.get(key.key_id).last_used_at == T0 + USE_NOTED_EVERY
+            unit.keys.note_use(samples.new_id("key"), T0)
+
+    def test_all_keys_of_a_partner_are_revoked_at_once(self, store: Store):
+        """`revoke_of` returns those that it revoked, in order, and touches no others."""
+        someone, _ = samples.settled(store)
+        keys = [samples.key(someone), samples.key(someone), samples.key(), samples.key(someone)]
+        revoked = evolve(keys[1], revoked_at=T0)
+        with store.begin() as unit:
+            for key in keys:
+                unit.keys.add(key)
+            unit.keys.put(revoked)
+        with store.begin() as unit:
+            ids = [keys[0].key_id, keys[3].key_id]
+            assert unit.keys.revoke_of(someone.partner_id, T0 + DAY) == ids
+        with store.begin() as unit:
+            assert unit.keys.get(keys[0].key_id).revoked_at == T0 + DAY
+            assert unit.keys.get(revoked.key_id) == revoked
+            assert unit.keys.get(keys[2].key_id) == keys[2]
+            assert unit.keys.revoke_of(someone.partner_id, T0 + DAY) == []

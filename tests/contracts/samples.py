@@ -17,7 +17,7 @@ from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import Source
 from commerce_core.orders.order import Order, OrderItem
 from commerce_core.parsing.reference import RecordBatch
-from commerce_core.partners.access import ApiKey
+from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.store import Store

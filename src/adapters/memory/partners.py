@@ -1,14 +1,16 @@
 """Partners and API keys in memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import Tables, found
 from commerce_core.base.paging import Page, Position
-from commerce_core.partners.access import ApiKey
-from commerce_core.partners.partner import Partner, name_taken
+from commerce_core.partners.api_key import ApiKey
+from commerce_core.partners.lookalikes import look_alike
+from commerce_core.partners.partner import Partner, looks_taken, name_taken
 
 
 @frozen
@@ -31,20 +33,34 @@ class Partners:
 
     def add(self, partner: Partner) -> None:
         """Keeps a new partner."""
-        if self.find(partner.partner_name):
-            raise name_taken(partner)
+        self._check_name(partner, None)
         self._kept.partners[partner.partner_id] = partner
 
     def put(self, partner: Partner) -> None:
         """Replaces a partner."""
         before = self.get(partner.partner_id)
+        if partner.partner_name != before.partner_name:
+            self._check_name(partner, before)
+        self._kept.partners[partner.partner_id] = partner
+
+    def _check_name(self, partner: Partner, before: Partner | None) -> None:
         if self.find(partner.partner_name) not in (None, before):
             raise name_taken(partner)
-        self._kept.partners[partner.partner_id] = partner
+        for other in self._kept.partners.values():
+            if other != before and look_alike(partner.partner_name, other.partner_name):
+                raise looks_taken(partner, other.partner_name)
 
     def get(self, partner_id: str) -> Partner:
         """The partner."""
         return found(self._kept.partners, partner_id, "partner")
+
+    def lock_shared(self, partner_id: str) -> Partner:
+        """The partner; no other unit is about."""
+        return self.get(partner_id)
+
+    def lock(self, partner_id: str) -> Partner:
+        """The partner; no other unit is about."""
+        return self.get(partner_id)
 
     def find(self, partner_name: str) -> Partner | None:
         """The partner of that name."""
@@ -81,13 +97,29 @@ class Keys:
 
     def put(self, key: ApiKey) -> None:
         """Replaces a key."""
-        self.get(key.key_id)
-        self.add(key)
+        self.add(evolve(key, last_used_at=self.get(key.key_id).last_used_at))
 
     def get(self, key_id: str) -> ApiKey:
         """The key."""
         return found(self._kept.keys, key_id, "key")
 
+    def lock(self, key_id: str) -> ApiKey:
+        """The key; no other unit is about."""
+        return self.get(key_id)
+
     def find(self, digest: bytes) -> ApiKey | None:
         """The key with this digest."""
         return next((key for key in self._kept.keys.values() if key.digest == digest), None)
+
+    def note_use(self, key_id: str, at: datetime) -> None:
+        """Notes a use of the key, at most once a minute."""
+        key = self._kept.keys.get(key_id)
+        if key is not None and key.is_due(at):
+            self._kept.keys[key_id] = evolve(key, last_used_at=at)
+
+    def revoke_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Revokes the keys of a partner."""
+        live = [key for key in self._fitting(partner_id) if key.revoked_at is None]
+        for key in live:
+            self._kept.keys[key.key_id] = evolve(key, revoked_at=at)
+        return sorted(key.key_id for key in live)

@@ -184,9 +184,11 @@ class Products:
 
 def as_shown(kept: Tables, row: Product) -> Product:
     """The product with what is kept elsewhere: names, reserved units, and when it was published."""
+    partner = kept.partners[row.partner_id]
     return evolve(
         row,
-        partner_name=kept.partners[row.partner_id].partner_name,
+        partner_name=partner.partner_name,
+        partner_gone=partner.status == "offboarded",
         updated_at=kept.publications[row.publication_id].published_at,
         reserved=kept.reserved.get(row.product_id, 0),
     )

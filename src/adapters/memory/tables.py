@@ -8,7 +8,7 @@ from typing import TypeVar
 from commerce_core.activity.audit import AuditEntry
 from commerce_core.activity.events import Event
 from commerce_core.analytics.ledger import SalesEntry
-from commerce_core.base.errors import NotFound
+from commerce_core.base.errors import no_such
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
@@ -16,7 +16,7 @@ from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import Source
 from commerce_core.orders.order import Order
 from commerce_core.parsing.fingerprints import Fingerprint
-from commerce_core.partners.access import ApiKey
+from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.profiles.profile import SavedProfile
@@ -90,5 +90,5 @@ def found(rows: Mapping[str, T], row_id: str, noun: str) -> T:
     """The row with that id; NotFound if there is none."""
     row = rows.get(row_id)
     if row is None:
-        raise NotFound(f"There is no {noun} {row_id}.")
+        raise no_such(noun, row_id)
     return row

@@ -15,6 +15,7 @@ Action = Literal[
     "source.removed",
     "profile.saved",
     "key.issued",
+    "key.rotated",
     "key.revoked",
     "feed.approved",
     "feed.rejected",
@@ -23,7 +24,7 @@ Action = Literal[
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000
-_OMITTED: Final = frozenset({"digest", "created_at", "updated_at"})
+_OMITTED: Final = frozenset({"digest", "created_at", "updated_at", "last_used_at"})
 """The attributes that no entry contains: secrets, and times that follow from the entry's own."""
 
 State = Mapping[str, Any]
@@ -34,7 +35,8 @@ State = Mapping[str, Any]
 class AuditEntry:
     """One action.
 
-    `actor` is the id of the key that was used, or `operator` for work on the machine itself.
+    `actor` is the id of the key that was used; on the command line, the name given or that of the
+    account; `operator` for the library.
     `subjects` are the ids of the things it was done to, the main one first. `before` and `after`
     contain only the attributes that differ.
     """

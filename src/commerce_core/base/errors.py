@@ -167,6 +167,14 @@ class Severed(Unavailable):
     """
 
 
+def no_such(noun: str, id_: str) -> NotFound:
+    """The only words for an id that nothing has, or nothing that the caller may see.
+
+    Whatever looks a thing up by its id uses them, so that nobody learns from them what there is.
+    """
+    return NotFound(f"There is no {noun} {id_}.")
+
+
 def refuse_if(detail: str, *judgements: tuple[bool, Fault]) -> None:
     """Raises a single InvalidInput that lists every fault whose condition is true, if any is."""
     faults = [fault for wrong, fault in judgements if wrong]

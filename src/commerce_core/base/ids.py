@@ -6,7 +6,7 @@ milliseconds since 1970 and the next three the microseconds beyond. The same 128
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -21,7 +21,7 @@ Entropy = Callable[[int], bytes]
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _COUNTER_BITS: Final = 32
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NOUNS: Final[dict[Kind, str]] = {
+NOUNS: Final[Mapping[Kind, str]] = {
     "ptn": "partner",
     "src": "source",
     "feed": "feed",
@@ -71,7 +71,7 @@ def parse(kind: Kind, text: str) -> str:
     """The identifier in its canonical spelling; NotFound if the text can't be one."""
     prefix, _, body = text.strip().lower().partition("_")
     if prefix != kind or not _BODY.fullmatch(body):
-        noun = _NOUNS[kind]
+        noun = NOUNS[kind]
         raise NotFound(
             f"{text[:80]!r} is not a {noun} id.",
             f"A {noun} id looks like {kind}_0199c2f4a1b07e3d8c215f60a9d2b4c7.",

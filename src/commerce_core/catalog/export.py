@@ -25,7 +25,7 @@ from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 ExportForm = Literal["csv", "ndjson"]
 
 HEADER: Final = (*EXPORT_COLUMNS, "sku", *PRODUCT_FIELDS, "deleted")
-HIDDEN: Final = ("publication_id", "ordinal", "origin_id", "reserved")
+HIDDEN: Final = ("publication_id", "ordinal", "origin_id", "reserved", "partner_gone")
 SHOWN: Final = (
     *(name for name in fields_dict(Product) if name not in HIDDEN),
     "sellable", "not_sellable_reason", "available",

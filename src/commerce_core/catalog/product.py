@@ -12,7 +12,13 @@ from commerce_core.schema.fields import PRODUCT_FIELDS, Value
 ProductStatus = Literal["active", "removed"]
 Availability = Literal["in_stock", "out_of_stock", "preorder", "backorder", "discontinued"]
 NotSellable = Literal[
-    "removed", "discontinued", "unpriced", "zero_price", "out_of_stock", "no_stock"
+    "partner_gone",
+    "removed",
+    "discontinued",
+    "unpriced",
+    "zero_price",
+    "out_of_stock",
+    "no_stock",
 ]
 
 
@@ -33,7 +39,8 @@ class Product:
     Its `product_id` never changes, even if it is removed and restored. `version` counts its changes
     from 1. `feed_id` and `line` are where its values came from; `origin_id` is the publication that
     first had them, if a revert brought them back. `reserved` is the number of units on open
-    orders. Amounts are in major units of `currency`, weight is in grams.
+    orders, and `partner_gone` whether its partner is offboarded; a product of the past has neither.
+    Amounts are in major units of `currency`, weight is in grams.
     """
 
     product_id: str
@@ -72,6 +79,7 @@ class Product:
     created_at: datetime
     updated_at: datetime
     reserved: int = 0
+    partner_gone: bool = False
 
     def values(self) -> dict[str, Value]:
         """Its values from feeds, by field."""
@@ -90,8 +98,8 @@ class Product:
     @property
     def not_sellable_reason(self) -> NotSellable | None:
         """Why it can't be bought now: the first reason that applies; None if it can."""
-        if self.status == "removed":
-            return "removed"
+        if self.partner_gone or self.status == "removed":
+            return "partner_gone" if self.partner_gone else "removed"
         if self.availability == "discontinued":
             return "discontinued"
         if not self.price:

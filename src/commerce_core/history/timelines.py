@@ -69,7 +69,8 @@ class PriceHistory:
 class AvailabilityPeriod:
     """A period in which the feeds' values about a product's availability didn't change.
 
-    History doesn't include units reserved by open orders, so `no_stock` is never the reason here.
+    History doesn't include units reserved by open orders, nor what became of the partner, so
+    `no_stock` and `partner_gone` are never the reason here.
     """
 
     since: datetime
@@ -152,7 +153,7 @@ def _price_from(product: Product, since: datetime, until: datetime | None) -> Pr
 
 
 def _availability(product: Product, until: datetime | None) -> AvailabilityPeriod:
-    product = evolve(product, reserved=0)
+    product = evolve(product, reserved=0, partner_gone=False)
     return AvailabilityPeriod(
         product.updated_at,
         until,

@@ -50,7 +50,8 @@ class Version:
         """The version that this product was, given the version before it, if that is known."""
         return cls(
             number, product.ordinal, change_of(product, before), product.product_id,
-            product.version, differing(product, before), evolve(product, reserved=0),
+            product.version, differing(product, before),
+            evolve(product, reserved=0, partner_gone=False),
         )  # fmt: skip
 
     @property

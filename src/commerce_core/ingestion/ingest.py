@@ -18,7 +18,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from commerce_core.activity.events import MOST_OVERSOLD, Event, NewEvent, announced
-from commerce_core.base.errors import FileRefused
+from commerce_core.base.errors import Conflict, FileRefused
 from commerce_core.base.ids import Entropy, mint, mint_block
 from commerce_core.catalog.product import Oversold
 from commerce_core.catalog.publication import Publication
@@ -54,6 +54,8 @@ class Ingest:
     def run(self, job: Job) -> Job:
         """The finished job, also where its file was refused as a whole.
 
+        It is failed too if its partner is no longer active when it would be applied.
+
         Raises RunLost if another attempt took over, and Unavailable if a part is out of reach; then
         nothing of this run has happened, and the job is taken again once it was given back or its
         lease is over.
@@ -62,7 +64,7 @@ class Ingest:
             return self._fail(job, FileRefused("set_aside", why, "Look at the file and the logs."))
         try:
             return self._run(job)
-        except FileRefused as refusal:
+        except (FileRefused, Conflict) as refusal:
             return self._fail(job, refusal)
 
     def _run(self, job: Job) -> Job:
@@ -126,7 +128,11 @@ class Ingest:
         return _finished(unit, job.complete(now, summary, summary.outcome))
 
     def _applied(self, unit: UnitOfWork, feed: Feed, at: datetime) -> None:
-        """The catalog shows the feed; a whole one ends the wait of those that are held."""
+        """The catalog shows the feed; a whole one ends the wait of those that are held.
+
+        Conflict unless its partner is active, which it then stays until the unit ends.
+        """
+        unit.partners.lock_shared(feed.partner_id).check_may_send()
         unit.feeds.put(feed.became("applied", at))
         if feed.mode == "full":
             ended = supersede_held(unit, feed, at)
@@ -266,7 +272,7 @@ class Ingest:
             unit.events.add([self._new_event().of_feed("feed.superseded", feed, job_id=job.job_id)])
         return _finished(unit, job.complete(self.clock(), Summary(notes=(note,)), "superseded"))
 
-    def _fail(self, job: Job, refusal: FileRefused) -> Job:
+    def _fail(self, job: Job, refusal: FileRefused | Conflict) -> Job:
         error = JobError(refusal.code, str(refusal))
         with self.store.begin() as unit:
             feed, shown = unit.feeds.get(job.feed_id), unit.jobs.get(job.job_id).progress

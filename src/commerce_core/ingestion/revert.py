@@ -48,6 +48,7 @@ class Reverting:
 
     def _revert(self, unit: UnitOfWork, job: Job) -> Job:
         feed = unit.feeds.get(job.feed_id)
+        check_partner(unit, feed)
         check_can_revert(feed, undo=feed.status == "reverted")
         undone = undone_by(unit, feed)
         # As in an ingest: nothing is written to the job before the keeper of its lease has ended.
@@ -112,6 +113,12 @@ class Reverting:
 def revert_job(feed: Feed, job_id: str, at: datetime, *, run: bool) -> Job:
     """The job of a revert that was asked for."""
     return Job(job_id, feed.feed_id, feed.partner_id, "revert", "queued", run, at)
+
+
+def check_partner(unit: UnitOfWork, feed: Feed) -> None:
+    """Conflict if the feed's partner is offboarded; until the unit ends, it can't become so."""
+    partner = unit.partners.lock_shared(feed.partner_id)
+    partner.check_not_offboarded("its feeds can't be reverted")
 
 
 def check_can_revert(feed: Feed, *, undo: bool) -> None:

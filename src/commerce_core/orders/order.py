@@ -221,6 +221,7 @@ def _judge_item(
 
 
 _REASONS: Final[Mapping[NotSellable, str]] = {
+    "partner_gone": "its partner was offboarded",
     "removed": "it was removed from the catalog",
     "discontinued": "it is discontinued",
     "unpriced": "it has no price",

@@ -1,14 +1,14 @@
-"""Access: principals, their scopes, and the API keys that carry them."""
+"""Access: principals, and the scopes that they have."""
 
-import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final, Literal
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
 from commerce_core.base.errors import Fault, Forbidden, refuse_if
-from commerce_core.base.ids import Entropy
+from commerce_core.base.text import tidy_name
+
+LONGEST_ACTOR: Final = 100
 
 Scope = Literal[
     "partners:read",
@@ -43,31 +43,51 @@ PARTNER_SCOPES: Final[tuple[Scope, ...]] = tuple(
     scope for scope, grant in SCOPES.items() if grant == "default"
 )
 """The default scopes of a partner's key."""
-GRANTABLE_SCOPES: Final[tuple[Scope, ...]] = tuple(
-    scope for scope, grant in SCOPES.items() if grant != "never"
+GRANTABLE_SCOPES: Final[tuple[Scope, ...]] = (
+    *PARTNER_SCOPES,
+    *(scope for scope, grant in SCOPES.items() if grant == "on_request"),
 )
 """The scopes that a partner's key can have."""
-_FIRST_OPERATOR_SCOPES: Final[tuple[Scope, ...]] = (
-    "partners:read",
-    "partners:write",
-    "keys:write",
-    "feeds:read",
-    "feeds:write",
-    "catalog:read",
-    "orders:read",
-    "orders:write",
-    "analytics:read",
-)
-"""The defaults of an operator's key in the first version, by which its requests are known."""
+_FIRST_PARTNER_SCOPES: Final = (
+    "partners:read", "feeds:read", "feeds:write", "catalog:read", "orders:read", "analytics:read",
+)  # fmt: skip
+_FIRST_OPERATOR_SCOPES: Final = (
+    "partners:read", "partners:write", "keys:write", "feeds:read", "feeds:write", "catalog:read",
+    "orders:read", "orders:write", "analytics:read",
+)  # fmt: skip
+"""The default scopes of the first version, by which requests for the default ones are known."""
 
 
 @frozen
 class Principal:
-    """The caller: the operator (`partner_id` None) or a partner, and what they may do."""
+    """The caller: the operator (`partner_id` None) or a partner, and what they may do.
+
+    `key_id` is the key that the caller has shown; None in process, where none is needed.
+    """
 
     name: str
     partner_id: str | None
     scopes: frozenset[Scope]
+    key_id: str | None = None
+
+    def known_as(self, name: str) -> "Principal":
+        """The same principal under another name in the audit; InvalidInput if it can't be one.
+
+        A name that looks like a key's id would put the act down to that key.
+        """
+        tidy = tidy_name(name)
+        refuse_if(
+            f"{name[:LONGEST_ACTOR]!r} can't be the name of who acts.",
+            (
+                not 1 <= len(tidy) <= LONGEST_ACTOR or tidy.lower().startswith("key_"),
+                Fault(
+                    "/as",
+                    "bad_actor",
+                    f"Use 1 to {LONGEST_ACTOR} characters, which don't look like a key's id.",
+                ),
+            ),
+        )
+        return evolve(self, name=tidy)
 
     def require(self, scope: Scope) -> None:
         """Forbidden unless this principal has the scope."""
@@ -85,32 +105,6 @@ class Principal:
 
 OPERATOR: Final = Principal("operator", None, frozenset(OPERATOR_SCOPES))
 """The principal of the library when it is used in process."""
-
-
-@frozen
-class ApiKey:
-    """A key to the HTTP API. Its secret is shown once; only its SHA-256 is stored."""
-
-    key_id: str
-    partner_id: str | None
-    scopes: tuple[Scope, ...]
-    created_at: datetime
-    revoked_at: datetime | None = None
-    digest: bytes = field(default=b"", repr=False)
-
-    def principal(self) -> Principal:
-        """The principal that a request with this key acts as."""
-        return Principal(self.key_id, self.partner_id, frozenset(self.scopes))
-
-
-def new_secret(entropy: Entropy) -> str:
-    """A new secret: `ck_` and 256 random bits in hexadecimal."""
-    return f"ck_{entropy(32).hex()}"
-
-
-def digest_of(secret: str) -> bytes:
-    """The hash stored for a secret. With 256 bits of entropy, a slow hash would add nothing."""
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
 
 
 def checked_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, ...]:
@@ -132,8 +126,8 @@ def checked_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, 
     return tuple(scope for scope in allowed if scope in scopes)
 
 
-def identity_of_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[Scope, ...]:
+def identity_of_scopes(scopes: list[str] | None, *, operator: bool) -> tuple[str, ...]:
     """What stands for requested scopes in the hash of a request, which outlives new scopes."""
-    if scopes is None and operator:
-        return _FIRST_OPERATOR_SCOPES
+    if scopes is None:
+        return _FIRST_OPERATOR_SCOPES if operator else _FIRST_PARTNER_SCOPES
     return checked_scopes(scopes, operator=operator)

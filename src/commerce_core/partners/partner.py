@@ -19,7 +19,7 @@ PartnerStatus = Literal["active", "paused", "offboarded"]
 
 @frozen
 class Partner:
-    """A retailer that sends feeds. Its name is unique, ignoring case.
+    """A retailer that sends feeds. Its name is unique, ignoring case and what looks alike.
 
     `currency` is the default for prices without one (None: every price must name its own).
     `time_zone` is the zone of local times in its feeds and file names.
@@ -78,6 +78,15 @@ class Partner:
                 code="partner_not_active",
             )
 
+    def check_not_offboarded(self, so: str) -> None:
+        """Conflict if the partner is offboarded; `so` is what that makes impossible."""
+        if self.status == "offboarded":
+            raise Conflict(
+                f"Partner {self.partner_name!r} is offboarded, so {so}.",
+                "Set its status to active or paused first.",
+                code="partner_offboarded",
+            )
+
 
 def name_taken(partner: Partner) -> Conflict:
     """The refusal of a partner whose name is taken, ignoring case."""
@@ -85,6 +94,16 @@ def name_taken(partner: Partner) -> Conflict:
         f"There already is a partner named {partner.partner_name!r}.",
         "Choose another name; names are unique, ignoring case.",
         code="partner_name_taken",
+    )
+
+
+def looks_taken(partner: Partner, other: str) -> Conflict:
+    """The refusal of a partner whose name looks like that of another."""
+    return Conflict(
+        f"The name {partner.partner_name!a} looks like that of the partner {other!r}.",
+        "Choose a name that people can tell from it: characters that aren't seen, or that look "
+        "like others, don't make it a different one.",
+        code="partner_name_confusable",
     )
 
 

@@ -1,10 +1,11 @@
 """Ports: partners, their sources, and API keys."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from commerce_core.feeds.source import Source
-from commerce_core.partners.access import ApiKey
+from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.listing import Listing
 from commerce_core.profiles.profile import SavedProfile
@@ -14,15 +15,27 @@ class Partners(Listing[str | None, Partner], Protocol):
     """Partners, by id ascending; the query names the only partner to show, or is None for all."""
 
     def add(self, partner: Partner) -> None:
-        """Stores a new partner; Conflict `partner_name_taken` if the name exists, ignoring case."""
+        """Stores a new partner.
+
+        Conflict `partner_name_taken` if the name exists, ignoring case; `partner_name_confusable`
+        if it looks like another's, as `partners.lookalikes` judges.
+        """
         ...
 
     def put(self, partner: Partner) -> None:
-        """Replaces a partner. Conflict as in `add`, NotFound if there is none."""
+        """Replaces a partner. Conflict as in `add` for a new name, NotFound if there is none."""
         ...
 
     def get(self, partner_id: str) -> Partner:
         """The partner, or NotFound."""
+        ...
+
+    def lock_shared(self, partner_id: str) -> Partner:
+        """The partner, which can't be changed until this unit ends; NotFound if there is none."""
+        ...
+
+    def lock(self, partner_id: str) -> Partner:
+        """The partner, locked against all others until this unit ends; NotFound as in `get`."""
         ...
 
     def find(self, partner_name: str) -> Partner | None:
@@ -86,15 +99,30 @@ class Keys(Listing[str | None, ApiKey], Protocol):
         ...
 
     def put(self, key: ApiKey) -> None:
-        """Replaces a key; NotFound if there is none."""
+        """Replaces a key, except for its last use; NotFound if there is none."""
         ...
 
     def get(self, key_id: str) -> ApiKey:
         """The key, or NotFound."""
         ...
 
+    def lock(self, key_id: str) -> ApiKey:
+        """The key, locked against all others until this unit ends; NotFound if there is none."""
+        ...
+
     def find(self, digest: bytes) -> ApiKey | None:
-        """The key with this digest, revoked or not."""
+        """The key with this digest, valid or not."""
+        ...
+
+    def note_use(self, key_id: str, at: datetime) -> None:
+        """Notes a use of the key, unless another within `USE_NOTED_EVERY` before was noted.
+
+        Never waits: while another unit has locked the key, nothing is noted.
+        """
+        ...
+
+    def revoke_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Revokes all keys of a partner that aren't revoked yet, and returns their ids in order."""
         ...
 
 

@@ -5,8 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
-from commerce_core.base.errors import Fault, InvalidInput, NotFound, refuse_if
-from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.feeds.feed import Feed, tidy_file_name
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner
@@ -38,7 +37,7 @@ class Arrival:
         """
         now, owner = context.clock(), context.partner(unit, self.partner)
         owner.check_may_send()
-        source = _find_source(unit, owner, self.source)
+        source = context.source(unit, self.source or MAIN_SOURCE, owner)
         name = tidy_file_name(self.file_name)
         return Feed(
             feed_id=context.mint("feed"),
@@ -55,17 +54,6 @@ class Arrival:
             snapshot_at=self.snapshot_at or _named(source, name, owner, now) or now,
             expected_rows=self.expected_rows,
         )
-
-
-def _find_source(unit: UnitOfWork, partner: Partner, source: str | None) -> Source:
-    """The partner's source with that id or name (default: `main`); NotFound if it has none."""
-    if source is not None and looks_like("src", source):
-        found = unit.sources.get(parse("src", source))
-    else:
-        found = unit.sources.find(partner.partner_id, source or MAIN_SOURCE)
-    if found is None or found.partner_id != partner.partner_id:
-        raise NotFound(f"Partner {partner.partner_name!r} has no source {source!r}.")
-    return found
 
 
 def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:

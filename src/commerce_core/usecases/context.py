@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import BinaryIO, Final, Generic, Protocol, TypeVar
 
@@ -11,9 +11,9 @@ from attrs import AttrsInstance, define, evolve, field, frozen
 
 from commerce_core.activity.audit import Action, AuditEntry, difference
 from commerce_core.activity.events import NewEvent
-from commerce_core.base.errors import Fault, NotFound, refuse_if
+from commerce_core.base.errors import Fault, NotFound, no_such, refuse_if
 from commerce_core.base.identity import identity_or_text
-from commerce_core.base.ids import Entropy, Kind, looks_like, mint, parse
+from commerce_core.base.ids import NOUNS, Entropy, Kind, looks_like, mint, parse
 from commerce_core.base.paging import (
     DEFAULT_LIMIT,
     Page,
@@ -24,6 +24,7 @@ from commerce_core.base.paging import (
     write_cursor,
 )
 from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.source import Source
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import OPERATOR, Principal
 from commerce_core.partners.partner import Partner
@@ -46,7 +47,7 @@ Q = TypeVar("Q")
 
 
 class _OfPartner(AttrsInstance, Protocol):
-    """A query that can be limited to one partner."""
+    """What belongs to one partner, or a query that can be limited to one."""
 
     @property
     def partner_id(self) -> str | None: ...
@@ -101,6 +102,18 @@ class Context:
         """The same context for another principal."""
         return evolve(self, principal=principal)
 
+    @contextmanager
+    def writing(self) -> Generator[UnitOfWork]:
+        """A unit in which this principal changes something.
+
+        Its key is judged again, since a body may have taken long to arrive: Unauthenticated if it
+        was revoked or expired since.
+        """
+        with self.store.begin() as unit:
+            if self.principal.key_id is not None:
+                unit.keys.get(self.principal.key_id).check_valid(self.clock())
+            yield unit
+
     def opened(self, file: str | BinaryIO) -> AbstractContextManager[BinaryIO]:
         """The file as a stream, opened if it is a path; a stream that was passed stays open."""
         return self.open_path(file) if isinstance(file, str) else nullcontext(file)
@@ -131,22 +144,36 @@ class Context:
         )  # fmt: skip
         unit.audit.add(entry)
 
-    def check_visible(self, noun: str, id_: str, partner_id: str | None) -> None:
-        """NotFound if the object belongs to a partner that this principal may not see."""
-        if not self.principal.may_see(partner_id):
-            raise NotFound(f"There is no {noun} {id_}.")
+    def seen(self, kind: Kind, named: str, get: Callable[[str], W]) -> W:
+        """The thing with that id, which `get` looks up or locks.
+
+        NotFound, in the same words, if there is none and if this principal may not see it.
+        """
+        id_ = parse(kind, named)
+        found = get(id_)
+        if not self.principal.may_see(found.partner_id):
+            raise no_such(NOUNS[kind], id_)
+        return found
 
     def partner(self, unit: PartnersUnit, name_or_id: str) -> Partner:
-        """The partner with that id or name; NotFound if this principal can't see one."""
+        """The partner with that id or name; NotFound as in `seen`."""
         if looks_like("ptn", name_or_id):
-            partner = unit.partners.get(parse("ptn", name_or_id))
+            return self.seen("ptn", name_or_id, unit.partners.get)
+        found = unit.partners.find(name_or_id)
+        if found is None or not self.principal.may_see(found.partner_id):
+            raise NotFound(f"There is no partner {name_or_id[:80]!r}.")
+        return found
+
+    def source(self, unit: PartnersUnit, name_or_id: str, owner: Partner | None) -> Source:
+        """The source with that id, or the owner's with that name; NotFound as in `seen`."""
+        if looks_like("src", name_or_id):
+            found = self.seen("src", name_or_id, unit.sources.get)
         else:
-            found = unit.partners.find(name_or_id)
-            if found is None:
-                raise NotFound(f"There is no partner {name_or_id[:80]!r}.")
-            partner = found
-        self.check_visible("partner", partner.partner_id, partner.partner_id)
-        return partner
+            found = unit.sources.find(owner.partner_id, name_or_id) if owner else None
+        if found is None or (owner and found.partner_id != owner.partner_id):
+            whose = f"Partner {owner.partner_name!r} has" if owner else "There is"
+            raise NotFound(f"{whose} no source {name_or_id[:80]!r}.")
+        return found
 
     def partner_filter(self, unit: PartnersUnit, name_or_id: str | None) -> str | None:
         """The partner to filter by: the one named, else the principal's own, else None for all."""
@@ -165,10 +192,8 @@ class Context:
         return evolve(query, partner_id=self.partner_filter(unit, named))
 
     def feed(self, unit: FeedsUnit, feed_id: str) -> Feed:
-        """The feed; NotFound if this principal can't see one."""
-        feed = unit.feeds.get(parse("feed", feed_id))
-        self.check_visible("feed", feed_id, feed.partner_id)
-        return feed
+        """The feed; NotFound as in `seen`."""
+        return self.seen("feed", feed_id, unit.feeds.get)
 
     def listed(
         self,

@@ -76,8 +76,9 @@ class Feeds:
 
         Problems with the content are reported by the job. Only these errors refuse the upload,
         and then nothing is stored: an unknown partner or source (NotFound), a partner that isn't
-        active (Conflict), a file that is empty or has another SHA-256 (InvalidInput), and one that
-        is too large (TooLarge).
+        active (Conflict), a file that is empty or has another SHA-256 (InvalidInput), one that
+        is too large (TooLarge), and a key that is no longer valid when the file has arrived
+        (Unauthenticated).
         """
         check_promises(sha256, expected_rows)
         context = self._context
@@ -96,7 +97,7 @@ class Feeds:
                 "upload", feed.partner_id, feed.source_id, feed.file_name, feed.mode, feed.sha256,
                 snapshot_at, expected_rows, run, kind,
             )  # fmt: skip
-            with context.store.begin() as unit:
+            with context.writing() as unit:
                 receipt = context.once(
                     unit,
                     key,
@@ -112,6 +113,7 @@ class Feeds:
         return receipt
 
     def _receive(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Receipt:
+        unit.partners.lock_shared(feed.partner_id).check_may_send()
         unit.sources.lock_shared(feed.source_id)
         unit.feeds.add(feed)
         job = new_job(self._context, unit, feed, kind, run=run)

@@ -147,9 +147,7 @@ class History:
                 return found[::-1]
 
     def _product(self, unit: CatalogUnit, product_id: str) -> Product:
-        product = unit.products.get(parse("prod", product_id))
-        self._context.check_visible("product", product_id, product.partner_id)
-        return product
+        return self._context.seen("prod", product_id, unit.products.get)
 
     # Where it came from
 

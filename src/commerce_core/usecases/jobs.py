@@ -48,8 +48,9 @@ class Jobs:
         """A new job for a feed that has been received.
 
         Conflict while it has an unfinished job, or is held: then approve or reject it instead.
+        One that a person rejected is not ingested again.
         """
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             feed = self._context.feed(unit, feed_id)
             request = ("start", feed.feed_id, run, kind)
             return self._context.once(
@@ -62,6 +63,8 @@ class Jobs:
             raise Conflict(
                 f"Feed {feed.feed_id} is held.", "Approve or reject it.", code="feed_held"
             )
+        if kind == "ingest":
+            _check_not_rejected(unit, feed)
         unit.partners.get(feed.partner_id).check_may_send()
         check_source(unit, feed)
         return new_job(self._context, unit, feed, kind, run=run)
@@ -69,9 +72,7 @@ class Jobs:
     def get(self, job_id: str) -> Job:
         """The job as it is now."""
         with self._context.store.begin() as unit:
-            job = unit.jobs.get(parse("job", job_id))
-        self._context.check_visible("job", job_id, job.partner_id)
-        return job
+            return self._context.seen("job", job_id, unit.jobs.get)
 
     def list(self, query: JobQuery = _ANY_JOB, *, partner: str | None = None) -> Iterator[Job]:
         """All matching jobs, newest first."""
@@ -103,7 +104,7 @@ class Jobs:
         self, job_id: str, change: Callable[[Job], Job], action: Action | None = None
     ) -> Job:
         self.get(job_id)
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             old = unit.jobs.lock(parse("job", job_id))
             new = change(old)
             if new != old:
@@ -195,6 +196,21 @@ def check_source(unit: PartnersUnit, feed: Feed) -> None:
             "Send the file again, from another source.",
             code="source_removed",
         ) from error
+
+
+def _check_not_rejected(unit: FeedsUnit, feed: Feed) -> None:
+    """Conflict if a person rejected the feed; what its source refused by itself may be tried again.
+
+    No ingest follows such a decision, so it stands on the feed's last one.
+    """
+    last = unit.jobs.page(JobQuery(feed_id=feed.feed_id, kind="ingest"), None, 1).items
+    decision = last[0].decision if last else None
+    if feed.status == "rejected" and decision is not None and decision.verdict == "rejected":
+        raise Conflict(
+            f"Feed {feed.feed_id} was rejected by a person, permanently.",
+            "Send its file again, as a new feed.",
+            code="feed_rejected",
+        )
 
 
 def check_idle(unit: FeedsUnit, feed: Feed) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from attrs import asdict, evolve, frozen
 
 from commerce_core.analytics.ledger import EntryKind, SalesEntry
-from commerce_core.base.errors import Forbidden, InvalidInput, NotFound
+from commerce_core.base.errors import Forbidden, InvalidInput, no_such
 from commerce_core.base.ids import looks_like, parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
@@ -48,7 +48,7 @@ class Orders:
         wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
         check_request(wanted, reference, metadata or {})
         request = ("place", [asdict(item) for item in wanted], reference, dict(metadata or {}))
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             return self._context.once(
                 unit,
                 key,
@@ -125,7 +125,7 @@ class Orders:
     def _seen(self, order: Order) -> Order:
         seen = order.seen_by(self._context.principal)
         if seen is None:
-            raise NotFound(f"There is no order {order.order_id}.")
+            raise no_such("order", order.order_id)
         return seen
 
     def list(
@@ -152,7 +152,7 @@ class Orders:
 
     def cancel(self, order_id: str) -> Order:
         """Cancels an open order, which releases its units and adds to the ledger."""
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             order = unit.orders.lock(parse("ord", order_id))
             if self._seen(order) != order:
                 raise Forbidden(

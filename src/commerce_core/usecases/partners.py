@@ -35,7 +35,7 @@ class Partners:
             "time_zone": time_zone or "UTC",
             "contact_email": contact_email,
         }
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             request = ("add_partner", details)
             return self._context.once(
                 unit, key, request, lambda: self._new(unit, details), answer=Partner
@@ -74,13 +74,27 @@ class Partners:
             return self._context.partner(unit, partner)
 
     def change(self, partner: str, **changes: str | None) -> Partner:
-        """Changes `partner_name, status, currency, time_zone` or `contact_email`."""
-        with self._context.store.begin() as unit:
-            old = self._context.partner(unit, partner)
+        """Changes `partner_name, status, currency, time_zone` or `contact_email`.
+
+        A partner that becomes offboarded loses its keys, for good. Conflict if the name is taken,
+        or looks like another partner's.
+        """
+        with self._context.writing() as unit:
+            old = unit.partners.lock(self._context.partner(unit, partner).partner_id)
             new = old.changed(self._context.clock(), **changes)
             unit.partners.put(new)
             self._note(unit, "partner.changed", old, new)
+            if new.status == "offboarded":
+                self._revoke_keys(unit, new)
             return new
+
+    def _revoke_keys(self, unit: UnitOfWork, partner: Partner) -> None:
+        revoked = unit.keys.revoke_of(partner.partner_id, self._context.clock())
+        if revoked:
+            note = "The partner was offboarded."
+            self._context.note(
+                unit, "key.revoked", *revoked, partner_id=partner.partner_id, note=note
+            )
 
     def list(self) -> Iterator[Partner]:
         """All visible partners, oldest first."""

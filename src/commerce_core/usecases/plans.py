@@ -75,7 +75,7 @@ class Plans:
         than was approved; Conflict `feed_not_held` if it isn't held.
         """
         decided = decision(self._context, approves=True, note=note, without=without)
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             job = take_up(self._context, unit, self._context.feed(unit, feed_id), decided)
         job = Queue(self._context).execute(job)
         with self._context.store.begin() as unit:
@@ -85,7 +85,7 @@ class Plans:
     def reject(self, feed_id: str, *, note: str | None = None) -> Feed:
         """Rejects a held feed, permanently; Conflict `feed_not_held` if it isn't held."""
         decided = decision(self._context, approves=False, note=note)
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             turn_down(self._context, unit, self._context.feed(unit, feed_id), decided)
             return self._context.feed(unit, feed_id)
 

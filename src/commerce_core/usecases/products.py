@@ -8,7 +8,6 @@ from typing import Final
 from attrs import frozen
 
 from commerce_core.base.errors import InvalidInput, NotFound
-from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.export import ExportForm, Snapshot, write
 from commerce_core.catalog.product import Product, ProductQuery
@@ -48,8 +47,7 @@ class Products:
                 product_id = unit.products.resolve([key]).get(key)
                 if product_id is None:
                     raise NotFound(f"Partner {partner!r} has no product {sku[:255]!r}.")
-            product = unit.products.get(parse("prod", product_id))
-            self._context.check_visible("product", product_id, product.partner_id)
+            product = self._context.seen("prod", product_id, unit.products.get)
             return product if as_of is None else self._as_of(unit, product, as_of)
 
     def _as_of(self, unit: CatalogUnit, product: Product, at: datetime) -> Product:

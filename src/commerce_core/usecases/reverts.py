@@ -5,6 +5,7 @@ from attrs import frozen
 from commerce_core.feeds.job import Job
 from commerce_core.ingestion.revert import (
     check_can_revert,
+    check_partner,
     plan_of,
     revert_job,
     undone_by,
@@ -23,10 +24,11 @@ class Reverts:
     def plan(self, feed_id: str, *, undo: bool = False) -> RevertPlan:
         """What reverting a feed, or undoing its revert, would do now; nothing is written.
 
-        Conflict if the feed's state doesn't allow it.
+        Conflict if the feed's state doesn't allow it, or its partner is offboarded.
         """
         with self._context.store.begin(dry_run=True) as unit:
             feed = self._context.feed(unit, feed_id)
+            check_partner(unit, feed)
             check_can_revert(feed, undo=undo)
             return plan_of(unit, feed, undone_by(unit, feed))
 
@@ -40,12 +42,14 @@ class Reverts:
     ) -> Job:
         """A new job that reverts an applied feed or, with `undo`, undoes its revert.
 
-        Conflict while the feed has an unfinished job, or if its state doesn't allow it.
+        Conflict while the feed has an unfinished job, if its state doesn't allow it, or if its
+        partner is offboarded.
         """
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             feed = self._context.feed(unit, feed_id)
 
             def make() -> Job:
+                check_partner(unit, feed)
                 check_can_revert(feed, undo=undo)
                 undone_by(unit, feed)
                 check_idle(unit, feed)

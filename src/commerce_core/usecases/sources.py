@@ -8,8 +8,7 @@ from typing import Any, BinaryIO, Final
 from attrs import frozen
 
 from commerce_core.activity.audit import Action
-from commerce_core.base.errors import Conflict, NotFound
-from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.errors import Conflict
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.base.text import tidy_name
 from commerce_core.catalog.product import ProductQuery
@@ -76,7 +75,7 @@ class Sources:
 
         Guards other than the default ones need the scope `feeds:decide`.
         """
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             source = Source(
                 source_id=self._context.mint("src"),
                 partner_id=self._context.partner(unit, partner).partner_id,
@@ -106,7 +105,7 @@ class Sources:
         Conflict if the name is taken, or the source is `main`, which keeps its name. To change its
         guards needs the scope `feeds:decide`.
         """
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             found = self._get(unit, source, partner)
             new = found.changed(**changes)
             self._check_guards(found.guards, new.guards)
@@ -127,7 +126,7 @@ class Sources:
 
         Its feeds can still be listed. `main` can't be removed.
         """
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             found = unit.sources.lock(self._get(unit, source, partner).source_id)
             if found.source_name == MAIN_SOURCE:
                 raise _stays("can't be removed")
@@ -186,7 +185,7 @@ class Sources:
         self, profile: Profile, source: str = MAIN_SOURCE, *, partner: str | None = None
     ) -> SavedProfile:
         """Sets the source's profile, as a new version; an identical profile changes nothing."""
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             found = self._get(unit, source, partner)
             old = unit.sources.profile(found.source_id)
             if old.profile == profile:
@@ -222,15 +221,7 @@ class Sources:
 
     def _get(self, unit: PartnersUnit, source: str, partner: str | None) -> Source:
         owner = None if partner is None else self._context.partner(unit, partner)
-        if looks_like("src", source):
-            found = unit.sources.get(parse("src", source))
-            self._context.check_visible("source", source, found.partner_id)
-        else:
-            found = unit.sources.find(owner.partner_id, source) if owner else None
-        if found is None or (owner and found.partner_id != owner.partner_id):
-            whose = f"Partner {owner.partner_name!r} has" if owner else "There is"
-            raise NotFound(f"{whose} no source {source[:80]!r}.")
-        return found
+        return self._context.source(unit, source, owner)
 
 
 def _check_unused(unit: UnitOfWork, source: Source) -> None:

@@ -22,7 +22,7 @@ COMMANDS: Final = {
         "Examine a file offline: how it would be read, and what is wrong with it",
     ),
     "partners": ("commands.partners", "Manage the partners that send feeds: add, list, show, set"),
-    "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, revoke"),
+    "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, rotate, revoke"),
     "sources": (
         "commands.sources",
         "Manage the sources of partners' feeds: add, list, show, set, remove",

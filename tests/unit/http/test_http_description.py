@@ -101,7 +101,12 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
 ):
     """What refuses it is the state of the catalog, never the form of the body."""
     source = api.commerce.sources.get("main", partner=acme)
-    ids = {"partner_id": acme, "source_id": source.source_id, "feed_id": api.ingest(acme)}
+    ids = {
+        "partner_id": acme,
+        "source_id": source.source_id,
+        "feed_id": api.ingest(acme),
+        "key_id": api.commerce.keys.add(partner=acme).key.key_id,
+    }
     address = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     answer = api.request(method.upper(), address, json=example)
     if answer.status_code >= 400:

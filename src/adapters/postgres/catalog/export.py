@@ -53,6 +53,9 @@ _MOMENT: Final = """
 # In the order of `Product.not_sellable_reason`.
 _REASON: Final = """
     CASE
+        WHEN p.partner_id = ANY(
+            ARRAY(SELECT partner_id FROM partners WHERE status = 'offboarded')
+        ) THEN 'partner_gone'
         WHEN p.status = 'removed' THEN 'removed'
         WHEN p.availability = 'discontinued' THEN 'discontinued'
         WHEN p.price IS NULL THEN 'unpriced'

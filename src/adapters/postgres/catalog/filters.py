@@ -20,6 +20,7 @@ _SELLABLE: Final = """
      AND p.availability IS DISTINCT FROM 'discontinued'
      AND p.availability IS DISTINCT FROM 'out_of_stock'
      AND (p.availability IS NOT NULL OR p.quantity IS DISTINCT FROM 0)
+     AND p.partner_id <> ALL(ARRAY(SELECT partner_id FROM partners WHERE status = 'offboarded'))
      AND (p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
           OR p.quantity > coalesce((
               SELECT units

@@ -34,7 +34,7 @@ SELECT_SHOWN: Final = """
 """The columns of a product, from a row `p` and its publication `u`."""
 SELECT: Final = (
     SELECT_SHOWN
-    + """, coalesce(h.units, 0) AS reserved
+    + """, coalesce(h.units, 0) AS reserved, partners.status = 'offboarded' AS partner_gone
     FROM {products} p
     JOIN partners ON partners.partner_id = p.partner_id
     JOIN publications u ON u.publication_id = p.publication_id

@@ -1,13 +1,15 @@
 """Partners and API keys in PostgreSQL."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 from attrs import frozen
 
 from adapters.postgres.collections.listing import ListById, count, own
+from adapters.postgres.connection.locks import lock_names_of_partners
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -15,21 +17,25 @@ from adapters.postgres.connection.rows import (
     fetch_one,
     found,
     params_of,
+    prefixed,
     rows_of,
 )
 from commerce_core.base.paging import Page, Position
-from commerce_core.partners.access import ApiKey
-from commerce_core.partners.partner import Partner, name_taken
+from commerce_core.partners.api_key import USE_NOTED_EVERY, ApiKey
+from commerce_core.partners.lookalikes import look_alike, skeletons
+from commerce_core.partners.partner import Partner, looks_taken, name_taken
 
 _PARTNERS: Final = rows_of(Partner)
 _KEYS: Final = rows_of(ApiKey, scopes=tuple)
+_key_id: Final = prefixed("key")
 
 _SELECT_PARTNERS: Final = """
     SELECT partner_id, partner_name, status, currency, time_zone, contact_email, created_at,
            updated_at
     FROM partners"""
 _SELECT_KEYS: Final = """
-    SELECT key_id, partner_id, scopes, created_at, revoked_at, digest
+    SELECT key_id, partner_id, scopes, created_at, revoked_at, digest, key_name, expires_at,
+           last_used_at, successor_id
     FROM api_keys"""
 
 _PARTNER_LIST: Final = ListById(
@@ -54,12 +60,13 @@ class Partners:
 
     def add(self, partner: Partner) -> None:
         """Keeps a new partner."""
+        self._check_looks(partner)
         added = self._db.execute(
             """
-            INSERT INTO partners (partner_id, partner_name, name_key, status, currency, time_zone,
-                                  contact_email, created_at, updated_at)
-            VALUES (%(partner_id)s, %(partner_name)s, %(name_key)s, %(status)s, %(currency)s,
-                    %(time_zone)s, %(contact_email)s, %(created_at)s, %(updated_at)s)
+            INSERT INTO partners (partner_id, partner_name, name_key, name_skeletons, status,
+                                  currency, time_zone, contact_email, created_at, updated_at)
+            VALUES (%(partner_id)s, %(partner_name)s, %(name_key)s, %(name_skeletons)s, %(status)s,
+                    %(currency)s, %(time_zone)s, %(contact_email)s, %(created_at)s, %(updated_at)s)
             ON CONFLICT (name_key) DO NOTHING
             """,
             _partner_params(partner),
@@ -69,13 +76,16 @@ class Partners:
 
     def put(self, partner: Partner) -> None:
         """Replaces a partner."""
+        if self.get(partner.partner_id).partner_name != partner.partner_name:
+            self._check_looks(partner)
         try:
             with self._db.transaction():
                 changed = self._db.execute(
                     """
                     UPDATE partners
                     SET partner_name = %(partner_name)s, name_key = %(name_key)s,
-                        status = %(status)s, currency = %(currency)s, time_zone = %(time_zone)s,
+                        name_skeletons = %(name_skeletons)s, status = %(status)s,
+                        currency = %(currency)s, time_zone = %(time_zone)s,
                         contact_email = %(contact_email)s, updated_at = %(updated_at)s
                     WHERE partner_id = %(partner_id)s
                     RETURNING partner_id
@@ -86,9 +96,38 @@ class Partners:
             raise name_taken(partner) from error
         found(changed, "partner", partner.partner_id)
 
+    def _check_looks(self, partner: Partner) -> None:
+        """Conflict if the name looks like another's; until the unit ends, no name is taken."""
+        lock_names_of_partners(self._db)
+        # Names that an earlier version has kept have no skeletons, and are judged one by one.
+        rows = self._db.execute(
+            """
+            SELECT partner_name
+            FROM partners
+            WHERE (name_skeletons && %(name_skeletons)s::text[] OR name_skeletons IS NULL)
+              AND partner_id <> %(partner_id)s AND name_key <> %(name_key)s
+            ORDER BY partner_id
+            """,
+            _partner_params(partner),
+        )
+        for (name,) in rows:
+            if look_alike(partner.partner_name, name):
+                raise looks_taken(partner, name)
+
     def get(self, partner_id: str) -> Partner:
         """The partner."""
-        query = f"{_SELECT_PARTNERS} WHERE partner_id = %s"
+        return self._one(f"{_SELECT_PARTNERS} WHERE partner_id = %s", partner_id)
+
+    def lock_shared(self, partner_id: str) -> Partner:
+        """The partner, which can't be changed until this unit ends."""
+        return self._one(f"{_SELECT_PARTNERS} WHERE partner_id = %s FOR SHARE", partner_id)
+
+    def lock(self, partner_id: str) -> Partner:
+        """The partner, locked until this unit ends."""
+        query: LiteralString = f"{_SELECT_PARTNERS} WHERE partner_id = %s FOR NO KEY UPDATE"
+        return self._one(query, partner_id)
+
+    def _one(self, query: LiteralString, partner_id: str) -> Partner:
         row = fetch_one(self._db, _PARTNERS, query, [digits(partner_id)])
         return found(row, "partner", partner_id)
 
@@ -106,7 +145,9 @@ class Partners:
 
 def _partner_params(partner: Partner) -> dict[str, Any]:
     # Folded here, since lower() of PostgreSQL depends on its locale and folds fewer letters.
-    return params_of(partner) | {"name_key": partner.partner_name.casefold()}
+    name = partner.partner_name
+    folded = {"name_key": name.casefold(), "name_skeletons": list(skeletons(name))}
+    return params_of(partner) | folded
 
 
 @frozen
@@ -127,9 +168,10 @@ class Keys:
         """Keeps a new key."""
         self._db.execute(
             """
-            INSERT INTO api_keys (key_id, partner_id, scopes, created_at, revoked_at, digest)
+            INSERT INTO api_keys (key_id, partner_id, scopes, created_at, revoked_at, digest,
+                                  key_name, expires_at, last_used_at, successor_id)
             VALUES (%(key_id)s, %(partner_id)s, %(scopes)s, %(created_at)s, %(revoked_at)s,
-                    %(digest)s)
+                    %(digest)s, %(key_name)s, %(expires_at)s, %(last_used_at)s, %(successor_id)s)
             """,
             params_of(key),
         )
@@ -139,7 +181,8 @@ class Keys:
         changed = self._db.execute(
             """
             UPDATE api_keys
-            SET scopes = %(scopes)s, revoked_at = %(revoked_at)s
+            SET scopes = %(scopes)s, revoked_at = %(revoked_at)s, key_name = %(key_name)s,
+                expires_at = %(expires_at)s, successor_id = %(successor_id)s
             WHERE key_id = %(key_id)s
             RETURNING key_id
             """,
@@ -149,9 +192,44 @@ class Keys:
 
     def get(self, key_id: str) -> ApiKey:
         """The key."""
-        query = f"{_SELECT_KEYS} WHERE key_id = %s"
+        return self._one(f"{_SELECT_KEYS} WHERE key_id = %s", key_id)
+
+    def lock(self, key_id: str) -> ApiKey:
+        """The key, locked until this unit ends."""
+        return self._one(f"{_SELECT_KEYS} WHERE key_id = %s FOR NO KEY UPDATE", key_id)
+
+    def _one(self, query: LiteralString, key_id: str) -> ApiKey:
         return found(fetch_one(self._db, _KEYS, query, [digits(key_id)]), "key", key_id)
 
     def find(self, digest: bytes) -> ApiKey | None:
         """The key with this digest."""
         return fetch_one(self._db, _KEYS, f"{_SELECT_KEYS} WHERE digest = %s", [digest])
+
+    def note_use(self, key_id: str, at: datetime) -> None:
+        """Notes a use of the key, at most once a minute."""
+        self._db.execute(
+            """
+            UPDATE api_keys
+            SET last_used_at = %(at)s
+            WHERE key_id = (
+                SELECT key_id
+                FROM api_keys
+                WHERE key_id = %(key_id)s AND (last_used_at IS NULL OR last_used_at <= %(due)s)
+                FOR NO KEY UPDATE SKIP LOCKED
+            )
+            """,
+            {"at": at, "due": at - USE_NOTED_EVERY, "key_id": digits(key_id)},
+        )
+
+    def revoke_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Revokes the keys of a partner."""
+        rows = self._db.execute(
+            """
+            UPDATE api_keys
+            SET revoked_at = %s
+            WHERE partner_id = %s AND revoked_at IS NULL
+            RETURNING key_id
+            """,
+            [at, digits(partner_id)],
+        )
+        return sorted(_key_id(row[0]) for row in rows)

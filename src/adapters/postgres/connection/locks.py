@@ -15,11 +15,17 @@ MIGRATING: Final = 0x636F6D6D65726365
 _CLAIMING: Final = 1
 _COMPARING: Final = 2
 _SUSPECTS: Final = (3, 0)
+_NAMING: Final = (4, 0)
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
     """Waits until no other unit applies a feed of the partner; from then on only this one does."""
     db.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_COMPARING, _number(partner)])
+
+
+def lock_names_of_partners(db: Connection) -> None:
+    """Waits until no other unit names a partner; from then on only this one does."""
+    db.execute("SELECT pg_advisory_xact_lock(%s, %s)", _NAMING)
 
 
 def may_claim_for(db: Connection, partner: UUID) -> bool:

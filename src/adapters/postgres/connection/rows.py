@@ -17,7 +17,7 @@ from psycopg.rows import RowFactory, TupleRow
 from psycopg.types.string import TextLoader
 
 from commerce_core.base import ids
-from commerce_core.base.errors import NotFound
+from commerce_core.base.errors import no_such
 
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[TupleRow]
@@ -35,6 +35,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "order_id": "ord",
     "item_id": "item",
     "key_id": "key",
+    "successor_id": "key",
     "entry_id": "sale",
     "event_id": "evt",
     "audit_id": "aud",
@@ -140,5 +141,5 @@ def _cursor(db: Connection, rows: RowFactory[T]) -> psycopg.Cursor[T]:
 def found(row: T | None, noun: str, id_: str) -> T:
     """The row, or NotFound if there is none."""
     if row is None:
-        raise NotFound(f"There is no {noun} {id_}.")
+        raise no_such(noun, id_)
     return row

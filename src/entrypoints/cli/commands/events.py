@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from entrypoints.cli.kit.output import notice
-from entrypoints.cli.kit.verbs import Moment, Session, limit_option, partner_option, verb
+from entrypoints.cli.kit.verbs import Moment, Session, in_utc, limit_option, partner_option, verb
 
 if TYPE_CHECKING:
     from commerce_core.activity.audit import Action, AuditEntry, State
@@ -144,14 +144,10 @@ def audit(
     from commerce_core.activity.audit import AuditQuery
 
     query = AuditQuery(
-        actor=actor, action=action, subject=subject, since=_in_utc(since), until=_in_utc(until)
+        actor=actor, action=action, subject=subject, since=in_utc(since), until=in_utc(until)
     )
     found = session.commerce.audit.list(query, partner=partner)
     session.out.many(found, _audit_columns(), limit, "No actions found.")
-
-
-def _in_utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def _audit_columns() -> "list[Column[AuditEntry]]":

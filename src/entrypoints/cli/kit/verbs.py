@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -49,7 +49,26 @@ def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
             hidden=hidden,
             help="Directory of the embedded database and of files; overrides the setting.",
         ),
+        click.Option(
+            ["--as", "actor"],
+            metavar="NAME",
+            expose_value=False,
+            callback=_remember,
+            hidden=hidden,
+            show_default="your account on this machine",
+            help="Name under which the audit has what this command does.",
+        ),
     ]
+
+
+def account() -> str | None:
+    """The account that runs this process; None if it has no name."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None
 
 
 class Session:
@@ -96,9 +115,17 @@ class Session:
             from entrypoints.compose import open_platform
 
             commerce = self._ctx.with_resource(open_platform(self.settings))
+        if actor := self._actor():
+            commerce = commerce.acting_as(commerce.context.principal.known_as(actor))
         if self._scope is not None:
             commerce.context.principal.require(self._scope)
         return commerce
+
+    def _actor(self) -> str | None:
+        """The name to act under; None on a platform that is already open, unless it is given."""
+        if given := self.shared_option("actor"):
+            return str(given)
+        return None if self.platform else account()
 
     def command_line(self, *arguments: str) -> str:
         """A command for the user to type next, on the same data."""
@@ -177,6 +204,11 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             detail = f"{value!r} is not a time such as 2026-03-31 or 2026-03-31T18:00:00Z."
             self.fail(detail, param, ctx)
+
+
+def in_utc(at: datetime | None) -> datetime | None:
+    """The time, in UTC if it has no offset."""
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def limit_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -13,13 +13,11 @@ from commerce_core.partners.access import (
     OPERATOR,
     OPERATOR_SCOPES,
     PARTNER_SCOPES,
-    ApiKey,
     Principal,
     checked_scopes,
-    digest_of,
     identity_of_scopes,
-    new_secret,
 )
+from commerce_core.partners.api_key import ApiKey, digest_of, new_secret
 from commerce_core.partners.partner import (
     LONGEST_EMAIL,
     LONGEST_NAME,
@@ -181,7 +179,7 @@ def test_a_partner_sees_its_own_and_the_operator_everything():
 
 def test_the_holder_of_a_key_is_its_partner_with_its_scopes():
     key = ApiKey("key_1", "ptn_1", ("catalog:read",), NOW, digest=b"secret")
-    assert key.principal() == Principal("key_1", "ptn_1", frozenset({"catalog:read"}))
+    assert key.principal() == Principal("key_1", "ptn_1", frozenset({"catalog:read"}), "key_1")
     assert "secret" not in repr(key)
 
 
