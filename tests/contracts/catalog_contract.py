@@ -1,6 +1,7 @@
 """What the collections of products and publications promise."""
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 
 from commerce_core.base.errors import NotFound
 from commerce_core.base.ids import Block
+from commerce_core.catalog.export import write
 from commerce_core.catalog.product import Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import TICK, Publication
 from commerce_core.feeds.feed import Feed
@@ -63,6 +65,33 @@ def expected(
 
 
 class TestCatalog:
+    def test_nothing_of_an_offboarded_partner_can_be_sold(self, store: Store):
+        """A list, a product, an export and what is reserved agree; being paused changes nothing."""
+        someone, main = samples.settled(store)
+        _, other = samples.settled(store)
+        for of in (main, other):
+            samples.publish(store, of, record(2, "A", price=Decimal(1), currency="EUR"))
+        for status, gone in (("paused", False), ("offboarded", True), ("active", False)):
+            with store.begin() as unit:
+                before = unit.partners.get(someone.partner_id)
+                unit.partners.put(before.changed(T0, status=status))
+            with store.begin(dry_run=True) as unit:
+                everyone = ProductQuery(partner_id=someone.partner_id)
+                (product,) = unit.products.page(everyone, None, 9).items
+                sellable = unit.products.page(evolve(everyone, sellable=True), None, 9).items
+                others = unit.products.page(evolve(everyone, sellable=False), None, 9).items
+                assert unit.products.get(product.product_id) == product
+                reserved = unit.products.reserve({product.product_id: 1})[product.product_id]
+            assert product.partner_gone == reserved.partner_gone == gone
+            assert product.not_sellable_reason == ("partner_gone" if gone else None)
+            assert (len(sellable), len(others)) == ((0, 1) if gone else (1, 0))
+            with store.snapshot(everyone) as snapshot:
+                exported = json.loads(b"".join(write(snapshot, "ndjson")))
+            assert exported["sellable"] is not gone
+            assert exported["not_sellable_reason"] == product.not_sellable_reason
+        with store.begin() as unit:
+            assert unit.products.count(ProductQuery(sellable=True)) == 2
+
     @settings(suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(feed_series())
     def test_plans_and_what_becomes_of_them_are_those_of_the_reference(

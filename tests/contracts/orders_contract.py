@@ -31,6 +31,36 @@ def kept(store: Store, order: Order) -> Order:
 
 
 class TestOrders:
+    def test_a_partner_finds_orders_by_the_reference_that_it_sees(self, store: Store):
+        """Of a shared order that is its own reference, never the operator's."""
+        one, _ = samples.settled(store)
+        two, _ = samples.settled(store)
+        first, second = line(one.partner_id), line(two.partner_id)
+        metadata = {f"{one.partner_id}.reference": "P-77"}
+        orders = [
+            samples.order(first, customer_reference="R"),
+            samples.order(first, second, customer_reference="R", metadata=metadata),
+            samples.order(first, second, customer_reference="R"),
+            samples.order(second, customer_reference="R"),
+        ]
+        with store.begin() as unit:
+            for order in orders:
+                unit.orders.add(order)
+
+        def found(reference: str, seen_by: str | None = None) -> list[int]:
+            query = OrderQuery(
+                partner_id=one.partner_id, customer_reference=reference, seen_by=seen_by
+            )
+            with store.begin() as unit:
+                page = unit.orders.page(query, None, 10)
+                assert unit.orders.count(query) == len(page.items)
+            return sorted(orders.index(order) for order in page.items)
+
+        assert found("R") == [0, 1, 2]
+        assert found("R", one.partner_id) == [0]
+        assert found("P-77", one.partner_id) == [1]
+        assert found("P-77") == []
+
     def test_an_order_is_kept_as_it_is(self, store: Store):
         """`get` and `lock` give the very order that was added, its lines in their order."""
         lines = [

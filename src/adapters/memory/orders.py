@@ -32,7 +32,8 @@ class Orders:
             order
             for order in self._kept.orders.values()
             if query.partner_id in (None, *(item.partner_id for item in order.items))
-            and agrees(query, order, "status", "customer_reference")
+            and agrees(query, order, "status")
+            and query.customer_reference in (None, _reference(query, order))
             and within(order.created_at, query.created_from, query.created_to)
         ]
 
@@ -51,6 +52,12 @@ class Orders:
     def put(self, order: Order) -> None:
         """Replaces an order."""
         self._kept.orders[order.order_id] = order
+
+
+def _reference(query: OrderQuery, order: Order) -> str | None:
+    """The order's reference, as who asks sees it."""
+    seen = order if query.seen_by is None else order.part_of(query.seen_by)
+    return seen and seen.customer_reference
 
 
 @frozen

@@ -23,6 +23,8 @@ LARGEST_QUANTITY: Final = 1_000_000
 LONGEST_REFERENCE: Final = 255
 MOST_METADATA: Final = 50
 LONGEST_METADATA: Final = 500
+OWN_REFERENCE: Final = "reference"
+"""The name under which a partner's part of the metadata has its own reference."""
 
 OrderStatus = Literal["created", "confirmed", "fulfilled", "cancelled", "refunded"]
 OPEN: Final = ("created", "confirmed")
@@ -91,19 +93,39 @@ class Order:
         return evolve(self, status="cancelled", updated_at=at)
 
     def seen_by(self, principal: Principal) -> "Order | None":
-        """The order with only the lines that this principal may see; None if there are none."""
-        items = tuple(item for item in self.items if principal.may_see(item.partner_id))
-        if len(items) == len(self.items):
-            return self
-        total = sum((item.line_total for item in items), currency(self.currency).zero)
-        return evolve(self, items=items, total_amount=total) if items else None
+        """The order as this principal may see it; None if it has no line of theirs."""
+        return self if principal.partner_id is None else self.part_of(principal.partner_id)
+
+    def part_of(self, partner_id: str) -> "Order | None":
+        """The order as that partner may see it: whole if all lines are its own.
+
+        Else it is the partner's lines and their total, the reference that the operator has given it
+        in the metadata as `PARTNER_ID.reference`, and the rest of the metadata under `PARTNER_ID.`.
+        """
+        items = tuple(item for item in self.items if item.partner_id == partner_id)
+        if len(items) == len(self.items) or not items:
+            return self if items else None
+        prefix = f"{partner_id}."
+        own = {
+            key.removeprefix(prefix): text
+            for key, text in self.metadata.items()
+            if key.startswith(prefix)
+        }
+        return evolve(
+            self,
+            items=items,
+            total_amount=sum((item.line_total for item in items), currency(self.currency).zero),
+            customer_reference=own.pop(OWN_REFERENCE, None),
+            metadata=own,
+        )
 
 
 @frozen
 class OrderQuery:
     """Selects the orders that match every given filter, newest first.
 
-    `partner_id` matches orders with at least one of the partner's lines.
+    `partner_id` matches orders with at least one of the partner's lines. `seen_by` is the partner
+    that asks, if one does: then the reference is the one that this partner sees.
     """
 
     IDENTITY: ClassVar = (
@@ -116,6 +138,7 @@ class OrderQuery:
     customer_reference: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    seen_by: str | None = None
 
 
 def check_request(

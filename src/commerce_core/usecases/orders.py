@@ -132,7 +132,7 @@ class Orders:
         self, query: OrderQuery = _ANY_ORDER, *, partner: str | None = None
     ) -> Iterator[Order]:
         """All matching orders, newest first."""
-        found = self._context.walk(lambda unit: unit.orders, self._context.own(query, partner))
+        found = self._context.walk(lambda unit: unit.orders, self._own(query, partner))
         return (self._seen(order) for order in found)
 
     def page(
@@ -145,10 +145,14 @@ class Orders:
         count: bool = False,
     ) -> Listed[Order]:
         """A page of the matching orders, newest first."""
-        query = self._context.own(query, partner)
+        query = self._own(query, partner)
         with self._context.store.begin() as unit:
             page = self._context.listed(unit.orders, query, cursor, limit, count=count)
         return evolve(page, items=tuple(self._seen(order) for order in page.items))
+
+    def _own(self, query: OrderQuery, partner: str | None) -> OrderQuery:
+        own = self._context.own(query, partner)
+        return evolve(own, seen_by=self._context.principal.partner_id)
 
     def cancel(self, order_id: str) -> Order:
         """Cancels an open order, which releases its units and adds to the ledger."""

@@ -21,7 +21,7 @@ from adapters.postgres.connection.rows import (
     rows_as,
 )
 from commerce_core.base.paging import Page, Position
-from commerce_core.orders.order import Order, OrderItem, OrderQuery
+from commerce_core.orders.order import OWN_REFERENCE, Order, OrderItem, OrderQuery
 from commerce_core.pricing.price import Adjustment
 
 _SELECT: Final = """
@@ -152,7 +152,25 @@ def _conditions(query: OrderQuery) -> list[Condition]:
             maybe_digits(query.partner_id),
         ),
         *asked("status = %s", query.status),
-        *asked("customer_reference = %s", query.customer_reference),
+        *_by_reference(query),
         *asked("created_at >= %s", query.created_from),
         *asked("created_at < %s", query.created_to),
     ]
+
+
+def _by_reference(query: OrderQuery) -> list[Condition]:
+    """The condition on the reference that who asks sees, as `Order.part_of` has it."""
+    partner_id = query.seen_by
+    if partner_id is None or query.customer_reference is None:
+        return asked("customer_reference = %s", query.customer_reference)
+    of_part: LiteralString = """
+        CASE
+            WHEN EXISTS (
+                SELECT FROM order_items i
+                WHERE i.order_id = orders.order_id AND i.partner_id <> %s
+            )
+            THEN metadata ->> %s
+            ELSE customer_reference
+        END = %s"""
+    own = f"{partner_id}.{OWN_REFERENCE}"
+    return [(of_part, [digits(partner_id), own, query.customer_reference])]

@@ -351,3 +351,19 @@ def test_the_operator_and_an_only_partner_see_the_whole_order():
     assert whole.seen_by(OPERATOR) == whole
     alone = order(line("A", "p1"), line("B", "p1"))
     assert alone.seen_by(partner("p1")) == alone
+
+
+def test_what_a_partner_sees_of_a_shared_order_is_its_own():
+    """The operator's reference and metadata aren't, but for those under the partner's id."""
+    shared = evolve(
+        order(line("A", "p1"), line("B", "p2")),
+        customer_reference="web-1",
+        metadata={"gift": "yes", "p1.reference": "P-77", "p1.note": "fragile", "p2.note": "x"},
+    )
+    seen = shared.seen_by(partner("p1"))
+    assert seen
+    assert (seen.customer_reference, seen.metadata) == ("P-77", {"note": "fragile"})
+    without = evolve(shared, metadata={"p1": "x", "p11.note": "y"}).seen_by(partner("p1"))
+    assert without
+    assert (without.customer_reference, without.metadata) == (None, {})
+    assert shared.seen_by(OPERATOR) == shared
