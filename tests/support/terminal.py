@@ -24,6 +24,8 @@ from tests.support.waiting import PATIENCE
 
 WIDTH: Final = 88
 """Columns, as many as a page of the site has room for."""
+ACCOUNT: Final = "sam"
+"""The reader's account on the machine."""
 SHOWN_ADDRESS: Final = "127.0.0.1:8000"
 _BIN: Final = Path(sys.executable).parent
 _MARK: Final = "\x1e"
@@ -198,4 +200,5 @@ def _env() -> dict[str, str]:
     with suppress(KeyError):
         del environ["COLUMNS"]
     path = os.pathsep.join((str(_BIN), environ.get("PATH", os.defpath)))
-    return {**environ, "PATH": path, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    account = dict.fromkeys(("LOGNAME", "USER"), ACCOUNT)
+    return {**environ, **account, "PATH": path, "TERM": "dumb", "LC_ALL": "C.UTF-8"}

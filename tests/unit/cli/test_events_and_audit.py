@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoints.cli.kit.verbs import account
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.support.commands import Cli
@@ -41,3 +42,38 @@ def test_the_audit_is_listed_and_filtered(cli: Cli):
     assert cli.fine("audit", "--from", "2999-01-01", "--json").lines == []
     assert len(cli.fine("audit", "--subject", entry["subjects"][0], "--json").lines) == 2
     assert cli("audit", "--action", "partner.sold").code == 2
+
+
+def actors(cli: Cli) -> set[str]:
+    return {entry["actor"] for entry in cli.fine("audit", "--json").lines}
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_command_is_put_down_to_the_name_that_it_is_given(cli: Cli, place: str):
+    words = ["partners", "set", "Acme", "--currency", "EUR"]
+    named = ["--as", "  night   shift "]
+    cli.fine(*(named + words if place == "before" else words + named))
+    assert actors(cli) == {"operator", "night shift"}
+    assert len(cli.fine("audit", "--actor", "night shift", "--json").lines) == 1
+
+
+@pytest.mark.parametrize("name", ["x" * 101, " ", "key_0199c2f4a1b07e3d8c215f60a9d2b4c7", "KEY_1"])
+def test_a_name_that_would_mislead_is_refused(cli: Cli, name: str):
+    """A command isn't put down to a key."""
+    answer = cli("--as", name, "partners", "set", "Acme", "--currency", "EUR")
+    assert answer.code == 65
+    assert "can't be the name" in answer.err
+    assert actors(cli) == {"operator"}
+
+
+def test_the_account_is_that_of_the_machine(monkeypatch: pytest.MonkeyPatch):
+    """Where it has no name, nobody is made up."""
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "sam")
+    assert account() == "sam"
+
+    def nameless() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert account() is None

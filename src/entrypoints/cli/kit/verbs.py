@@ -115,10 +115,11 @@ class Session:
             from entrypoints.compose import open_platform
 
             commerce = self._ctx.with_resource(open_platform(self.settings))
+        if self._scope is None:
+            return commerce
         if actor := self._actor():
             commerce = commerce.acting_as(commerce.context.principal.known_as(actor))
-        if self._scope is not None:
-            commerce.context.principal.require(self._scope)
+        commerce.context.principal.require(self._scope)
         return commerce
 
     def _actor(self) -> str | None:
