@@ -18,11 +18,13 @@ from entrypoints import job_story
 
 POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
     "feeds": timedelta(seconds=1),
+    "small_feeds": timedelta(seconds=1),
     "chores": timedelta(seconds=10),
 }
 """The lanes in which a worker works, and how often each is polled while there is nothing to do.
 
-Notifications wake the lane of feeds sooner.
+Notifications wake the lanes of feeds sooner. While the first reads a large feed, the second keeps
+small ones from waiting.
 """
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
 MOST_DOUBLINGS: Final = 5
@@ -130,7 +132,7 @@ class LaneWorker:
 
     def _notified(self) -> AbstractContextManager[None]:
         """Wakes this thread when there may be a job to claim; tasks are due by time."""
-        if self._lane == "feeds":
+        if self._lane != "chores":
             return self._commerce.context.store.subscribe(self._wake.set)
         return nullcontext()
 

@@ -9,8 +9,9 @@ from attrs import evolve
 from commerce_core.base.errors import NotFound, RunLost
 from commerce_core.base.paging import Position, every
 from commerce_core.feeds.coalescing import UnderWay
-from commerce_core.feeds.feed import Feed, FeedQuery, LatestJob
+from commerce_core.feeds.feed import SMALL_FEED_BYTES, Feed, FeedQuery, LatestJob
 from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.feeds.source import Source
 from commerce_core.feeds.summary import Stage, Summary
 from commerce_core.ports.store import Store
 from tests.contracts import samples
@@ -36,6 +37,11 @@ def claimed(store: Store, lease: timedelta = MINUTE, job_id: str | None = None) 
 def kept(store: Store, job: Job) -> Job:
     with store.begin() as unit:
         return unit.jobs.get(job.job_id)
+
+
+def source_of(store: Store, feed: Feed) -> Source:
+    with store.begin() as unit:
+        return unit.sources.get(feed.source_id)
 
 
 class TestFeeds:
@@ -329,13 +335,15 @@ class TestJobs:
         assert got == evolve(job, status="running", attempts=1, started_at=T0 + DAY)
         assert kept(store, job) == got
 
-    def test_the_oldest_job_is_claimed_first(self, store: Store, feed: Feed, feed_of_other: Feed):
-        """Released jobs are claimed in the order in which they were made."""
-        first = samples.queued(store, feed_of_other)
-        second = samples.queued(store, feed)
-        assert claimed(store).job_id == first.job_id
-        assert claimed(store).job_id == second.job_id
+    def test_the_oldest_job_of_a_partner_is_claimed_first(self, store: Store, feed: Feed):
+        """Released jobs of a partner are claimed in the order in which they were made."""
+        first, second = samples.queued(store, feed), samples.queued(store, feed)
+        running = claimed(store)
+        assert running.job_id == first.job_id
         assert claim(store) is None
+        with store.begin() as unit:
+            unit.jobs.finish(running.complete(T0, Summary(), "clean"))
+        assert claimed(store).job_id == second.job_id
 
     def test_jobs_of_a_partner_run_one_after_the_other(
         self, store: Store, feed: Feed, feed_of_other: Feed
@@ -520,7 +528,7 @@ class TestJobs:
     def test_the_backlog_is_what_waits_for_a_worker(
         self, store: Store, feed: Feed, feed_of_other: Feed
     ):
-        """`backlog` counts released jobs that are queued, those given back too, and no other."""
+        """`backlog` counts released jobs that are queued, those given back too, and the running."""
 
         def backlog() -> Backlog:
             with store.begin() as unit:
@@ -530,14 +538,17 @@ class TestJobs:
         samples.queued(store, feed, released=False)
         assert backlog() == Backlog(0, None)
         first = samples.queued(store, feed, created_at=T0 - DAY)
-        samples.queued(store, feed_of_other, created_at=T0)
-        assert backlog() == Backlog(2, T0 - DAY)
+        large = samples.feed(source_of(store, feed_of_other), bytes=SMALL_FEED_BYTES + 1)
+        with store.begin() as unit:
+            unit.feeds.add(large)
+        samples.queued(store, large, created_at=T0)
+        assert backlog() == Backlog(2, T0 - DAY, T0 - DAY)
         job = claimed(store)
         assert job.job_id == first.job_id
-        assert backlog() == Backlog(1, T0)
+        assert backlog() == Backlog(1, T0, None, running=1)
         with store.begin() as unit:
             unit.jobs.give_back(job, MINUTE)
-        assert backlog() == Backlog(2, T0 - DAY)
+        assert backlog() == Backlog(2, T0 - DAY, T0 - DAY)
 
     def test_who_listens_is_woken(self, store: Store, feed: Feed):
         """A job that is added, released, given back or finished wakes whoever listens."""

@@ -22,6 +22,7 @@ from tests.contracts.plans_contract import TestPlans
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.tasks_contract import TestTasks
+from tests.contracts.turns_contract import TestTurns
 from tests.contracts.unchanged_contract import TestMatching
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
@@ -49,6 +50,7 @@ __all__ = [
     "TestSales",
     "TestSources",
     "TestTasks",
+    "TestTurns",
     "TestUnits",
     "TestVersions",
 ]

@@ -10,7 +10,7 @@ from adapters.memory.tables import Tables, found
 from commerce_core.base.errors import RunLost
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
-from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
+from commerce_core.feeds.job import Backlog, FeedLane, Job, JobError, JobQuery, Progress
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.runtime import Clock
 from commerce_core.schema.problems import Problem
@@ -73,40 +73,89 @@ class Jobs:
     def backlog(self) -> Backlog:
         """What waits for a worker."""
         jobs = self._kept.jobs.values()
-        made = [job.created_at for job in jobs if job.status == "queued" and job.released]
-        return Backlog(len(made), min(made, default=None))
+        waiting = [job for job in jobs if job.status == "queued" and job.released]
+        small = [job.created_at for job in waiting if self._is_small(job)]
+        return Backlog(
+            len(waiting),
+            min((job.created_at for job in waiting), default=None),
+            min(small, default=None),
+            sum(job.status == "running" for job in jobs),
+        )
 
-    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+    def claim(
+        self,
+        at: datetime,
+        lease: timedelta,
+        job_id: str | None = None,
+        *,
+        lane: FeedLane = "feeds",
+    ) -> Job | None:
         """The next job to run, running now."""
         now = self._clock()
-        running = [job for job in self._kept.jobs.values() if job.status == "running"]
-        alive = [job for job in running if self._kept.leases[job.job_id] > now]
-        busy = {job.partner_id for job in alive}
-        suspect = any(job.disconnected_attempts for job in alive)
-        waiting = [
-            job
-            for job in self._kept.jobs.values()
-            if (job.status == "queued" and (job.released or job_id) and self._is_due(job, now))
-            or job in running
-            if job_id in (None, job.job_id) and job.partner_id not in busy
-            if not (job.disconnected_attempts and suspect)
-        ]
-        if not waiting:
+        ready = self._ready(now)
+        if job_id is None:
+            first = self._next_in_turn([job for job in ready if self._fits(job, lane)], lane)
+        else:
+            first = next((job for job in ready if job.job_id == job_id), None)
+        if first is None:
             return None
-        oldest = min(waiting, key=lambda job: job.job_id)
+        if job_id is None:
+            self._kept.turns[lane] = first.partner_id
         job = evolve(
-            oldest,
+            first,
             status="running",
-            attempts=oldest.attempts + 1,
-            crashed_attempts=oldest.crashed_attempts + (oldest.status == "running"),
+            attempts=first.attempts + 1,
+            crashed_attempts=first.crashed_attempts + (first.status == "running"),
             started_at=at,
         )
         self._kept.jobs[job.job_id] = job
         self._kept.leases[job.job_id] = now + lease
         return job
 
+    def _ready(self, now: datetime) -> list[Job]:
+        """The jobs that no other one keeps waiting, released or not, oldest first."""
+        unfinished = [j for j in self._kept.jobs.values() if j.status in ("queued", "running")]
+        due = [job for job in unfinished if self._is_due(job, now)]
+        alive = [job for job in unfinished if job.status == "running" and job not in due]
+        busy = {job.partner_id for job in alive}
+        suspect = any(job.is_suspect for job in alive)
+        return [
+            job
+            for job in sorted(due, key=lambda job: job.job_id)
+            if job.partner_id not in busy
+            if not (suspect and (job.is_suspect or job.status == "running"))
+        ]
+
+    def _fits(self, job: Job, lane: FeedLane) -> bool:
+        """Whether the lane takes the job: released or expired, and of the right size."""
+        if job.status == "running":
+            return lane == "feeds" or self._is_small(job)
+        return job.released and (lane == "feeds" or self._fits_small(job))
+
+    def _fits_small(self, job: Job) -> bool:
+        source_id = self._kept.feeds[job.feed_id].source_id
+        return self._is_small(job) and not any(
+            other.status == "queued" and other.released and other.job_id < job.job_id
+            for other in self._kept.jobs.values()
+            if self._kept.feeds[other.feed_id].source_id == source_id
+        )
+
+    def _is_small(self, job: Job) -> bool:
+        return self._kept.feeds[job.feed_id].is_small
+
+    def _next_in_turn(self, jobs: list[Job], lane: FeedLane) -> Job | None:
+        """The oldest expired job, else the oldest of the partner after the one served last."""
+        last = self._kept.turns.get(lane, "")
+
+        def turn(job: Job) -> tuple[bool, bool, str, str]:
+            if job.status == "running":
+                return (False, False, "", job.job_id)
+            return (True, job.partner_id <= last, job.partner_id, job.job_id)
+
+        return min(jobs, key=turn, default=None)
+
     def _is_due(self, job: Job, now: datetime) -> bool:
-        """Whether the pause of a job that was given back is over."""
+        """Whether its lease has expired, or the pause after it was given back is over."""
         due = self._kept.leases.get(job.job_id)
         return due is None or due <= now
 

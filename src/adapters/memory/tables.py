@@ -61,6 +61,7 @@ class Tables:
         self.feeds = Table[str, Feed](self.journal)
         self.jobs = Table[str, Job](self.journal)
         self.leases = Table[str, datetime](self.journal)
+        self.turns = Table[str, str](self.journal)
         self.tasks = Table[int, Task](self.journal)
         self.task_leases = Table[int, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)

@@ -11,6 +11,8 @@ from commerce_core.schema.fields import Mode
 
 FeedStatus = Literal["received", "applied", "held", "rejected", "superseded", "reverted", "failed"]
 LONGEST_FILE_NAME: Final = 255
+SMALL_FEED_BYTES: Final = 1024**2
+"""Feeds of at most this size, as received, are small: none waits until a large one is read."""
 MOST_EXPECTED_ROWS: Final = 10**12
 _FEED_NAME: Final = re.compile(
     r"(.+?)(\.(?:csv|tsv|txt|jsonl|ndjson))?(?:\.(?:gz|zip))?", re.IGNORECASE | re.DOTALL
@@ -57,6 +59,11 @@ class Feed:
     def file_key(self) -> str:
         """The key of its raw bytes in the file store; they never change."""
         return f"raw/{self.partner_id}/{self.feed_id}"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its job also fits the lane of small feeds."""
+        return self.bytes <= SMALL_FEED_BYTES
 
     def became(self, status: FeedStatus, at: datetime | None = None) -> "Feed":
         """The feed in another state; `at` is the time at which it was applied."""

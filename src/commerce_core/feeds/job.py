@@ -27,6 +27,8 @@ FeedJobKind = Literal["ingest", "validate", "plan"]
 """What can be done with a received feed."""
 JobKind = Literal["ingest", "validate", "plan", "revert"]
 JobStatus = Literal["queued", "running", "completed", "failed", "held", "cancelled"]
+FeedLane = Literal["feeds", "small_feeds"]
+"""The lanes of jobs: `feeds` takes any of them, `small_feeds` only those of small feeds."""
 FINISHED: Final = ("completed", "failed", "held", "cancelled")
 LONGEST_NOTE: Final = 1_000
 Without = Literal["removals"]
@@ -113,6 +115,11 @@ class Job:
         return None
 
     @property
+    def is_suspect(self) -> bool:
+        """Whether an attempt at it has crashed or was disconnected, by its fault or another's."""
+        return bool(self.crashed_attempts or self.disconnected_attempts)
+
+    @property
     def is_finished(self) -> bool:
         """Whether nothing more will happen to it, or only after a person has decided."""
         return self.status in FINISHED
@@ -194,10 +201,16 @@ class Job:
 
 @frozen
 class Backlog:
-    """The released jobs that wait for a worker: how many, and when the oldest was created."""
+    """The queue: the released jobs that wait for a worker, and how many are running.
+
+    `oldest` is when the oldest of those that wait was created, `oldest_small` the same for those of
+    small feeds.
+    """
 
     waiting: int
     oldest: datetime | None
+    oldest_small: datetime | None = None
+    running: int = 0
 
 
 @frozen

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from commerce_core.activity.events import NewEvent
 from commerce_core.base.errors import FileRefused, NotFound
 from commerce_core.feeds.coalescing import Coalesced, UnderWay, coalesce
-from commerce_core.feeds.job import Job
+from commerce_core.feeds.job import FeedLane, Job
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.files import Files
@@ -26,9 +26,9 @@ class Claiming:
     lease: timedelta
     new_event: Callable[[], NewEvent]
 
-    def next(self) -> Job | None:
-        """The next released job, now running; None if there is nothing to claim."""
-        while (job := self.unit.jobs.claim(self.at, self.lease)) is not None:
+    def next(self, lane: FeedLane = "feeds") -> Job | None:
+        """The lane's next released job, now running; None if there is nothing to claim."""
+        while (job := self.unit.jobs.claim(self.at, self.lease, lane=lane)) is not None:
             job = self._coalesced(job)
             if not job.is_finished:
                 return job

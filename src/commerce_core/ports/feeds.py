@@ -7,7 +7,7 @@ from typing import Protocol
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
 from commerce_core.feeds.feed import Feed, FeedQuery
-from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery
+from commerce_core.feeds.job import Backlog, FeedLane, Job, JobError, JobQuery
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.listing import Listing
 from commerce_core.ports.work import Leased
@@ -64,13 +64,23 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
         """Replaces a job that is not running, or is about to stop being queued."""
         ...
 
-    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
-        """Claims the next job to run, or this one, released or not: running, with one more attempt.
+    def claim(
+        self,
+        at: datetime,
+        lease: timedelta,
+        job_id: str | None = None,
+        *,
+        lane: FeedLane = "feeds",
+    ) -> Job | None:
+        """Claims the lane's next job, or this one, released or not: running, one more attempt.
 
-        That is the oldest job that is released or whose lease expired, and whose partner has no
-        other job running. `at` is when the attempt starts. Of the jobs with disconnected attempts,
-        only one runs at a time, so that none is blamed for another. None if there is nothing to
-        claim.
+        First comes the oldest job whose lease expired. Then partners take turns, in the order of
+        their ids and in a circle that begins after the partner served last in the lane: of the
+        first that has a released job and none running, the oldest. The lane `small_feeds` takes
+        only jobs of small feeds, and none before an older waiting job of its source.
+
+        `at` is when the attempt starts. Of the jobs with crashed or disconnected attempts, only one
+        runs at a time, so that none is blamed for another. None if there is nothing to claim.
         """
         ...
 
@@ -83,7 +93,7 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
         ...
 
     def backlog(self) -> Backlog:
-        """The jobs that wait for a worker, including those whose pause isn't over."""
+        """What waits for a worker, including jobs whose pause isn't over, and what is running."""
         ...
 
     def finish(self, job: Job) -> None:

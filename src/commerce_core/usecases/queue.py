@@ -1,11 +1,11 @@
 """The queue: what workers claim, run and give back, in each lane."""
 
 from datetime import timedelta
-from typing import Final, Literal, overload
+from typing import Final, overload
 
 from attrs import frozen
 
-from commerce_core.feeds.job import Backlog, Job
+from commerce_core.feeds.job import Backlog, FeedLane, Job
 from commerce_core.ingestion.claim import Claiming
 from commerce_core.ingestion.ingest import Ingest
 from commerce_core.ingestion.revert import Reverting
@@ -31,15 +31,15 @@ class Queue:
                 unit.tasks.add(kind)
 
     @overload
-    def claim(self, lane: Literal["feeds"] = "feeds") -> Job | None: ...
+    def claim(self, lane: FeedLane = "feeds") -> Job | None: ...
     @overload
     def claim(self, lane: Lane) -> Work | None: ...
     def claim(self, lane: Lane = "feeds") -> Work | None:
         """The next work of a lane, if any; the caller must run it or give it back."""
         c = self._context
         with c.store.begin() as unit:
-            if lane == "feeds":
-                return claiming(c, unit).next()
+            if lane == "feeds" or lane == "small_feeds":  # noqa: PLR1714 - narrows the type
+                return claiming(c, unit).next(lane)
             return unit.tasks.claim(lane, c.clock(), c.lease)
 
     def give_back(
@@ -87,7 +87,7 @@ class Queue:
         return changed
 
     def backlog(self) -> Backlog:
-        """The jobs that wait for a worker, of all partners."""
+        """The queue of all partners: what waits for a worker, and what is running."""
         with self._context.store.begin() as unit:
             return unit.jobs.backlog()
 

@@ -20,13 +20,17 @@ from commerce_core.work.attempt import (
     Progress,
 )
 
-Lane = Literal["feeds", "chores"]
-"""What a thread of a worker takes its work from: `feeds` has the jobs, the others have tasks."""
+Lane = Literal["feeds", "small_feeds", "chores"]
+"""What a thread of a worker takes its work from.
+
+`feeds` has all jobs, `small_feeds` those of small feeds, and the others have tasks.
+"""
 TaskKind = Literal["forget_events", "forget_versions"]
 """What can be done beside the jobs of feeds."""
 
 LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     "feeds": (),
+    "small_feeds": (),
     "chores": ("forget_events", "forget_versions"),
 }
 """Each lane, and the kinds of tasks in it."""

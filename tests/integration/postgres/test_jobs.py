@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from adapters.postgres import PostgresStore
+from adapters.postgres.collections.queue import NEXT_IN_TURN
 from commerce_core.base.errors import RunLost, Unavailable
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import Job, Progress
+from commerce_core.feeds.job import FeedLane, Job, Progress
 from commerce_core.feeds.source import Source
 from commerce_core.feeds.summary import Summary
 from tests.contracts import samples
@@ -205,25 +207,38 @@ def test_many_workers_claim_at_once(store: PostgresStore):
     assert len({job.partner_id for job in taken}) == len(taken) == 12
 
 
-def test_the_queue_is_read_along_its_index(store: PostgresStore, connect: Connect):
-    """Looking for work costs what is under way, however many jobs there have been."""
-    with connect().cursor() as behind:
-        behind.execute(
+def pages_read_by_a_claim(db: psycopg.Connection, lane: FeedLane) -> int:
+    (((plan,),),) = db.execute(
+        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {NEXT_IN_TURN[lane]}",
+        {"after": UUID(int=0), "up_to": UUID(int=2**128 - 1), "contested": []},
+    ).fetchall()
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+@pytest.mark.slow
+def test_a_claim_reads_as_much_of_a_long_queue_as_of_a_short_one(connect: Connect):
+    """A few pages for each partner that is busy, however many jobs wait and have been."""
+    with connect() as db:
+        db.execute(
             """
             INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at,
-                              attempts, progress)
-            SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'ingest', 'completed',
-                   TRUE, now(), 1, '{}'
-            FROM generate_series(1, 5000)
+                              attempts, progress, source_id, is_small)
+            SELECT gen_random_uuid(), gen_random_uuid(), md5((n % 10)::text)::uuid, 'ingest',
+                   CASE WHEN n <= 100000 THEN 'queued' ELSE 'completed' END,
+                   TRUE, now(), 1, '{}', md5((n % 40)::text)::uuid, TRUE
+            FROM generate_series(1, 120000) n
             """
         )
-        behind.execute("ANALYZE jobs")
-        plan = behind.execute(
+        db.execute("ANALYZE jobs")
+        assert pages_read_by_a_claim(db, "feeds") < 50
+        assert pages_read_by_a_claim(db, "small_feeds") < 50
+        db.execute(
             """
-            EXPLAIN SELECT job_id FROM jobs WHERE (status = 'queued' AND released)
-               OR (status = 'running' AND lease_expires_at <= clock_timestamp())
-            ORDER BY job_id LIMIT 1
+            UPDATE jobs
+            SET status = 'running', lease_expires_at = now() + interval '1 hour'
+            WHERE job_id IN (SELECT DISTINCT ON (partner_id) job_id FROM jobs
+                             WHERE status = 'queued' ORDER BY partner_id, job_id)
             """
-        ).fetchall()
-    assert "jobs_under_way" in str(plan)
-    assert claimed(store) is None
+        )
+        assert pages_read_by_a_claim(db, "feeds") < 500
+        assert pages_read_by_a_claim(db, "small_feeds") < 500

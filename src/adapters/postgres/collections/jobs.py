@@ -26,7 +26,16 @@ from adapters.postgres.connection.rows import (
 from commerce_core.base.errors import Malformed, RunLost
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.coalescing import UnderWay
-from commerce_core.feeds.job import Backlog, Decision, Job, JobError, JobQuery, Progress
+from commerce_core.feeds.feed import SMALL_FEED_BYTES
+from commerce_core.feeds.job import (
+    Backlog,
+    Decision,
+    FeedLane,
+    Job,
+    JobError,
+    JobQuery,
+    Progress,
+)
 from commerce_core.feeds.summary import Summary
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.schema.problems import Problem
@@ -71,14 +80,17 @@ class Jobs:
             """
             INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at,
                               outcome, attempts, silent_ends, severed_ends, started_at,
-                              finished_at, progress, summary, error, decision)
+                              finished_at, progress, summary, error, decision,
+                              source_id, is_small)
             VALUES (%(job_id)s, %(feed_id)s, %(partner_id)s, %(kind)s, %(status)s, %(released)s,
                     %(created_at)s, %(outcome)s, %(attempts)s, %(crashed_attempts)s,
                     %(disconnected_attempts)s, %(started_at)s, %(finished_at)s, %(progress)s,
-                    %(summary)s,
-                    %(error)s, %(decision)s)
+                    %(summary)s, %(error)s, %(decision)s,
+                    (SELECT source_id FROM feeds WHERE feed_id = %(feed_id)s),
+                    coalesce((SELECT bytes <= %(small)s FROM feeds WHERE feed_id = %(feed_id)s),
+                             FALSE))
             """,
-            _params(job),
+            {**_params(job), "small": SMALL_FEED_BYTES},
         )
         notify(self._db)
 
@@ -109,9 +121,16 @@ class Jobs:
         found(changed, "job", job.job_id)
         notify(self._db)
 
-    def claim(self, at: datetime, lease: timedelta, job_id: str | None = None) -> Job | None:
+    def claim(
+        self,
+        at: datetime,
+        lease: timedelta,
+        job_id: str | None = None,
+        *,
+        lane: FeedLane = "feeds",
+    ) -> Job | None:
         """The next job to run, running now."""
-        claimed = queue.claim(self._db, at, lease, maybe_digits(job_id))
+        claimed = queue.claim(self._db, at, lease, lane, maybe_digits(job_id))
         if claimed is None:
             return None
         return fetch_one(self._db, _JOBS, f"{_SELECT} WHERE job_id = %s", [claimed])
@@ -140,10 +159,12 @@ class Jobs:
                    f.received_at
             FROM jobs j
             JOIN feeds f ON f.feed_id = j.feed_id
-            WHERE j.status IN ('queued', 'running') AND f.source_id = %s
+            WHERE j.status IN ('queued', 'running')
+              AND (j.source_id = %(source_id)s OR j.source_id IS NULL)
+              AND f.source_id = %(source_id)s
             ORDER BY j.job_id
             """,
-            [digits(source_id)],
+            {"source_id": digits(source_id)},
         )
 
     def backlog(self) -> Backlog:

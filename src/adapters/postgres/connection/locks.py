@@ -16,6 +16,7 @@ _CLAIMING: Final = 1
 _COMPARING: Final = 2
 _SUSPECTS: Final = (3, 0)
 _NAMING: Final = (4, 0)
+_TURNS: Final = 5
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
@@ -36,9 +37,16 @@ def may_claim_for(db: Connection, partner: UUID) -> bool:
 
 
 def may_claim_suspect(db: Connection) -> bool:
-    """The same for a job of any partner that has disconnected attempts."""
+    """The same for a job of any partner that has crashed or disconnected attempts."""
     (locked,) = db.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", _SUSPECTS).fetchone() or (0,)
     return bool(locked)
+
+
+def may_end_turn(db: Connection, lane: str) -> bool:
+    """Whether no other unit is noting whose turn it was in this lane; if so, none will."""
+    query = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
+    (locked,) = db.execute(query, [_TURNS, lane]).fetchone() or (False,)
+    return locked
 
 
 def try_migrating(db: psycopg.Connection) -> bool:
