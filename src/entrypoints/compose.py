@@ -22,7 +22,7 @@ from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store
 from commerce_core.usecases.context import Context
 from entrypoints.fail_points import FailPoint
-from entrypoints.leases import lease_keeper, no_lease
+from entrypoints.leases import budget_keeper, lease_keeper
 from entrypoints.metrics import Connections
 from entrypoints.settings import Settings, load_settings
 
@@ -49,12 +49,13 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
         store = stack.enter_context(_store(settings, fail_point and fail_point.statement))
         in_memory = settings.database_url.startswith("memory:")
         lease = timedelta(seconds=settings.lease_seconds)
+        budget = timedelta(seconds=settings.feed_seconds)
         context = Context(
             store=store,
             files=_files(settings),
             clock=now,
             entropy=secrets.token_bytes,
-            keep_lease=no_lease if in_memory else lease_keeper(store, lease),
+            keep_lease=(budget_keeper(budget) if in_memory else lease_keeper(store, lease, budget)),
             engine=ReferenceEngine() if in_memory else _Vectorised(),
             open_path=_open_path,
             most_upload_bytes=settings.most_upload_bytes,

@@ -54,7 +54,9 @@ def ended(job: Job, begun: float) -> None:
     counts = {fate: getattr(summary, fate) for fate in FATES} if summary else {}
     fates = {name: count for name, count in counts.items() if count}
     read = summary.records_read if summary else None
-    if job.status == "held":
+    if job.status == "cancelled":
+        logs.warning("job.cancelled", seconds=round(seconds, 3))
+    elif job.status == "held":
         logs.warning("job.held", seconds=round(seconds, 3), records_read=read, **fates)
     elif job.status == "failed":
         code = job.error.code if job.error else None

@@ -1,19 +1,23 @@
-"""Leases: a second thread keeps the lease of running work alive, and shows its progress."""
+"""Leases: a second thread keeps the lease of running work alive, and shows its progress.
+
+The same thread watches a job's time budget. Once it is used up, the session of the run is ended, in
+whichever statement it is, and the run fails.
+"""
 
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from attrs import define, field
 
-from commerce_core.base.errors import CommerceError, RunLost, Unavailable
+from commerce_core.base.errors import CommerceError, FileRefused, RunLost, Unavailable
 from commerce_core.feeds.job import Job
-from commerce_core.ports.runtime import KeepLease
+from commerce_core.ports.runtime import Clock, KeepLease
 from commerce_core.ports.store import Store
 from commerce_core.ports.work import Work
-from commerce_core.work.attempt import LEASE, Progress
+from commerce_core.work.attempt import LEASE, TIME_BUDGET, Progress
 from commerce_core.work.task import Task
 from entrypoints import job_story
 
@@ -21,23 +25,31 @@ MOST_BETWEEN_RENEWALS: Final = timedelta(seconds=1)
 """How often a lease is renewed and progress shown; with a short lease, four times in it."""
 
 
-def lease_keeper(store: Store, length: timedelta = LEASE) -> KeepLease:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def lease_keeper(
+    store: Store, length: timedelta = LEASE, budget: timedelta = TIME_BUDGET
+) -> KeepLease:
     """Keeps leases from a thread and units of its own, however long the run's own unit takes."""
 
     @contextmanager
     def keep(work: Work, session: str) -> Generator[Callable[[Progress], None]]:
-        lease = _Lease(store, work, length)
+        lease = _Lease(store, work, length, budget)
         if session:  # Without one there is nothing to name yet, and the claim is fresh.
             lease.renew(session)
         thread = threading.Thread(target=lease.renew_until_over, name="lease", daemon=True)
         thread.start()
         try:
             yield lease.show
-        except BaseException:
+        except BaseException as error:
             lease.end_renewing(thread)
             # The session goes on to other work: from now on no takeover may end it.
             with suppress(CommerceError):
                 lease.renew("")
+            if isinstance(error, Exception):
+                lease.explain(error)
             raise
         lease.end_renewing(thread)
         lease.check()
@@ -45,10 +57,32 @@ def lease_keeper(store: Store, length: timedelta = LEASE) -> KeepLease:
     return keep
 
 
-@contextmanager
-def no_lease(_: Work, __: str) -> Generator[Callable[[Progress], None]]:
-    """For a store that lives in this process alone: no other process could take over."""
-    yield lambda _progress: None
+def budget_keeper(budget: timedelta = TIME_BUDGET, clock: Clock = _now) -> KeepLease:
+    """For a store that lives in this process alone: no other process could take over.
+
+    The time budget is checked whenever there is progress.
+    """
+
+    @contextmanager
+    def keep(work: Work, _: str) -> Generator[Callable[[Progress], None]]:
+        def show(progress: Progress) -> None:
+            if refusal := _out_of_time(work, budget, clock, progress):
+                raise refusal
+
+        yield show
+
+    return keep
+
+
+no_lease: Final = budget_keeper()
+"""The same with the default budget."""
+
+
+def _out_of_time(
+    work: Work, budget: timedelta, clock: Clock, progress: Progress
+) -> FileRefused | None:
+    """The refusal of a job whose budget is used up; tasks have none."""
+    return work.out_of_time(budget, clock(), progress) if isinstance(work, Job) else None
 
 
 @define
@@ -58,8 +92,10 @@ class _Lease:
     _store: Store
     _work: Work
     _length: timedelta
+    _budget: timedelta
     _progress: Progress = field(init=False)
     _lost: RunLost | None = field(default=None, init=False)
+    _refusal: FileRefused | None = field(default=None, init=False)
     _over: threading.Event = field(factory=threading.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -71,9 +107,16 @@ class _Lease:
         self.check()
 
     def check(self) -> None:
-        """RunLost if another attempt took over."""
+        """RunLost if another attempt took over; FileRefused if the time budget was used up."""
         if self._lost is not None:
             raise self._lost
+        if self._refusal is not None:
+            raise self._refusal
+
+    def explain(self, error: Exception) -> None:
+        """Raises the refusal for an error that is only how the run met the end of its budget."""
+        if self._refusal is not None and not isinstance(error, RunLost | FileRefused):
+            raise self._refusal from error
 
     def renew(self, session: str | None = None) -> None:
         with self._store.begin() as unit:
@@ -88,12 +131,23 @@ class _Lease:
         while not self._over.wait(every):
             try:
                 self.renew()
+                self._watch_budget()
             except RunLost as error:
                 self._lost = error
                 return
             except Unavailable as error:
                 # The lease has room for many renewals; the run finds out by itself if it is over.
                 job_story.lease_not_renewed(self._work, error)
+
+    def _watch_budget(self) -> None:
+        """Ends the session of a run whose budget is used up; the lease is kept until it fails."""
+        if self._refusal is not None or isinstance(self._work, Task):
+            return
+        refusal = _out_of_time(self._work, self._budget, _now, self._progress)
+        if refusal is not None:
+            self._refusal = refusal
+            with self._store.begin() as unit:
+                unit.jobs.interrupt(self._work.job_id)
 
     def end_renewing(self, thread: threading.Thread) -> None:
         self._over.set()

@@ -12,7 +12,7 @@ from attrs.validators import ge, le, optional
 
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.usecases.context import MOST_UPLOAD_BYTES
-from commerce_core.work.attempt import LEASE
+from commerce_core.work.attempt import LEASE, TIME_BUDGET
 
 PREFIX: Final = "COMMERCE_"
 FILE: Final = "commerce.toml"
@@ -71,7 +71,8 @@ class Settings:
     `postgresql://...` or `memory:`; `files_url` is `file:[DIR]`, `s3://BUCKET/PREFIX` or
     `memory:`; `data_dir` is the directory of the embedded parts, unless the URLs specify others;
     `most_upload_bytes` limits the size of a raw file; `lease_seconds` is the time after which the
-    job of an unresponsive worker is taken over; `log_level` and `log_format` configure the log on
+    job of an unresponsive worker is taken over; `feed_seconds` is how long an attempt at a feed may
+    take before it fails with `out_of_time`; `log_level` and `log_format` configure the log on
     stderr; `metrics` is `on`, `off` or `HOST:PORT`, an address that serves only the metrics;
     `history_days` is how long superseded versions of products are kept (default: forever).
     """
@@ -82,6 +83,9 @@ class Settings:
     most_upload_bytes: int = field(default=MOST_UPLOAD_BYTES, converter=int)
     lease_seconds: float = field(
         default=LEASE.total_seconds(), converter=float, validator=[ge(0.2), le(3600)]
+    )
+    feed_seconds: float = field(
+        default=TIME_BUDGET.total_seconds(), converter=float, validator=[ge(0.2), le(7 * 86_400)]
     )
     log_level: str = field(default="info", converter=str.lower, validator=_among(LEVELS))
     log_format: str = field(default="auto", converter=str.lower, validator=_among(FORMATS))

@@ -58,6 +58,21 @@ class Jobs:
             self._kept.jobs[job.job_id] = evolve(job.cancel(at), error=reason)
         return [job.feed_id for job in cancelled]
 
+    def interrupt(self, job_id: str) -> None:
+        """There is no session that outlives its unit."""
+
+    def stop(self, job_id: str) -> Job:
+        """The job; no other unit is open."""
+        return self.get(job_id)
+
+    def cancel_all(self, partner_id: str, at: datetime, reason: JobError) -> int:
+        """Cancels the partner's unfinished jobs."""
+        jobs = [job for job in self._kept.jobs.values() if job.partner_id == partner_id]
+        under_way = [job for job in jobs if job.status in ("queued", "running")]
+        for job in under_way:
+            self._kept.jobs[job.job_id] = evolve(job.cancel(at), error=reason)
+        return len(under_way)
+
     def under_way(self, source_id: str) -> Sequence[UnderWay]:
         """The queued and running jobs of a source's feeds."""
         pairs = [(job, self._kept.feeds[job.feed_id]) for job in self._kept.jobs.values()]

@@ -1,17 +1,17 @@
 """Jobs: what is to be done with a feed, how far it is, and what happened to every record.
 
     queued <─> running ──> completed | failed | held
-       └─────> cancelled              approved: queued again <──┘──> rejected: cancelled
+       └────────┴────> cancelled      approved: queued again <──┘──> rejected: cancelled
 
 A worker claims a released job under a lease; `work.attempt` describes claims, leases and attempts.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Final, Literal
 
 from attrs import evolve, field, frozen
 
-from commerce_core.base.errors import Conflict
+from commerce_core.base.errors import Conflict, FileRefused
 from commerce_core.feeds.summary import Outcome, Summary
 from commerce_core.work.attempt import (
     MOST_CRASHED_ATTEMPTS,
@@ -142,16 +142,31 @@ class Job:
         self._check_unfinished("run")
         return evolve(self, released=True)
 
-    def cancel(self, at: datetime) -> "Job":
-        """Cancelled; Conflict if it has begun."""
+    def cancel(self, at: datetime, by: str = "") -> "Job":
+        """Cancelled, also while it runs: its run commits nothing any more. Conflict if finished.
+
+        The error of one that had begun states how far it was, and who cancelled it, if given.
+        """
         self._check_unfinished("be cancelled")
+        error = self.error
         if self.status == "running":
-            raise Conflict(
-                f"Job {self.job_id} is running and can no longer be cancelled.",
-                "Wait until it has finished.",
-                code="job_running",
-            )
-        return evolve(self, status="cancelled", finished_at=at)
+            who = f" by {by}" if by else ""
+            why = f"Cancelled{who} {self.progress.described}. Nothing of it was kept."
+            error = JobError("cancelled", why)
+        return evolve(self, status="cancelled", finished_at=at, error=error)
+
+    def out_of_time(
+        self, budget: timedelta, now: datetime, progress: Progress
+    ) -> FileRefused | None:
+        """Why the job fails if this attempt has used up its time budget; it isn't tried again."""
+        if self.started_at is None or now - self.started_at <= budget:
+            return None
+        return FileRefused(
+            "out_of_time",
+            f"The time budget of {budget.total_seconds():,g} seconds was used up "
+            f"{progress.described}. Nothing of it was kept.",
+            "Send the feed in parts, or have the operator raise the budget.",
+        )
 
     def complete(self, at: datetime, summary: Summary, outcome: Outcome) -> "Job":
         """Completed, with what happened to every record."""

@@ -10,19 +10,14 @@ from typing import Self
 
 from attrs import define, field
 
-from commerce_core.feeds.job import Progress
 from commerce_core.ingestion.late import without_overtaken
-from commerce_core.ingestion.progress import RunProgress, Tell
+from commerce_core.ingestion.progress import RunProgress, Tell, ignore_progress
 from commerce_core.parsing.decoding import OpenRaw
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.reader import Header
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.engine import Batch, FeedEngine, Reading
 from commerce_core.ports.runtime import Clock
-
-
-def ignore_progress(_: Progress) -> None:
-    """Drops the progress of work that isn't watched."""
 
 
 @define
@@ -34,6 +29,7 @@ class FeedFile:
     _terms: Terms
     _clock: Clock
     _bytes: int
+    _tell: Tell
     _opened: ExitStack
     reading: Reading = field(init=False)
     progress: RunProgress = field(init=False)
@@ -42,16 +38,26 @@ class FeedFile:
     @classmethod
     @contextmanager
     def opened(
-        cls, open_raw: OpenRaw, engine: FeedEngine, terms: Terms, clock: Clock, size: int
+        cls,
+        open_raw: OpenRaw,
+        engine: FeedEngine,
+        terms: Terms,
+        clock: Clock,
+        size: int,
+        *,
+        tell: Tell = ignore_progress,
     ) -> Generator[Self]:
-        """Opens the file and reads its header; FileRefused if there is no usable one."""
+        """Opens the file and reads its header; FileRefused if there is no usable one.
+
+        `tell` takes the progress until the records are read.
+        """
         with ExitStack() as stack:
-            file = cls(open_raw, engine, terms, clock, size, stack)
+            file = cls(open_raw, engine, terms, clock, size, tell, stack)
             file._open()
             yield file
 
     def _open(self) -> None:
-        self.progress = RunProgress(self._clock, self._bytes)
+        self.progress = RunProgress(self._clock, self._bytes, self._tell)
         raw = self._opened.enter_context(self.open_raw())
         self.reading = self._engine.open(self.progress.metered(raw), self._terms)
         self._is_taken = False

@@ -28,7 +28,8 @@ from commerce_core.feeds.summary import Outcome, Summary
 from commerce_core.ingestion.hold import is_held, supersede_held
 from commerce_core.ingestion.late import newer_feeds, superseded_by
 from commerce_core.ingestion.plan import Planning, Run, Sender, may_load
-from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport
+from commerce_core.ingestion.progress import Tell
+from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport, delete_reports
 from commerce_core.ingestion.unchanged import Repeat, same_bytes
 from commerce_core.plans.comparison import Plan
 from commerce_core.plans.saved_plan import SavedPlan
@@ -71,6 +72,7 @@ class Ingest:
         planning = Planning(self.files, self.clock, self.engine)
         with self.store.begin() as unit:
             feed = unit.feeds.get(job.feed_id)
+            _check_partner(unit, feed)
             newer = newer_feeds(unit, feed)
             same = self._same_bytes(unit, job, feed, newer)
             if same is not None:
@@ -78,20 +80,26 @@ class Ingest:
             sender = Sender.of(unit, feed)
         with ExitStack() as opened:
             with self.keep_lease(job, "") as tell:
-                run = self._open(job, planning, feed, sender, opened)
+                run = self._open(job, planning, feed, sender, opened, tell=tell)
                 run, newer = planning.settled(self.store.read_only, run, newer)
-                run = evolve(run, tell=tell)
                 run = planning.look_back(self.store.read_only, run, newer)
             with self.store.begin() as unit:
                 return self._ingest(unit, job, planning, run)
 
     def _open(
-        self, job: Job, planning: Planning, feed: Feed, sender: Sender, opened: ExitStack
+        self,
+        job: Job,
+        planning: Planning,
+        feed: Feed,
+        sender: Sender,
+        opened: ExitStack,
+        *,
+        tell: Tell,
     ) -> Run:
         """The run of a feed, whose file stays open for as long as that stack does."""
         raw = partial(self.files.open, feed.file_key)
         left_out = job.leaves_out("removals")
-        run = planning.open(job.kind, feed, sender, raw, without_removals=left_out)
+        run = planning.open(job.kind, feed, sender, raw, without_removals=left_out, tell=tell)
         return opened.enter_context(run)
 
     def _ingest(self, unit: UnitOfWork, job: Job, planning: Planning, run: Run) -> Job:
@@ -198,8 +206,7 @@ class Ingest:
             unit.jobs.get(job.job_id)
 
         if job.attempts > 1:
-            for key in list(self.files.list(f"{job.reports}/")):
-                self.files.delete(key)
+            delete_reports(self.files, job)
         found = {problem.line: problem for problem in plan.problems}
         feed_id, file = run.feed.feed_id, run.file
         report = RejectReport.of(feed_id, file.reading, file.open_raw, found, alive)
@@ -316,6 +323,14 @@ class _Landed:
             return summary.accepted > 0
         left_out = summary.rejected + summary.folded + summary.skipped + summary.blank
         return summary.records_read > left_out
+
+
+def _check_partner(unit: UnitOfWork, feed: Feed) -> None:
+    """FileRefused if the partner was offboarded while its upload was still under way."""
+    partner = unit.partners.get(feed.partner_id)
+    if partner.status == "offboarded":
+        detail = f"Partner {partner.partner_name!r} is offboarded; its feeds aren't processed."
+        raise FileRefused("partner_offboarded", detail)
 
 
 def _put(unit: UnitOfWork, job: Job, feed: Feed) -> None:

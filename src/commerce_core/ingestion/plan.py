@@ -22,7 +22,7 @@ from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.job import JobError, JobKind
 from commerce_core.feeds.source import REJECT_RECORDS, Source
 from commerce_core.feeds.summary import Summary
-from commerce_core.ingestion.feed_file import FeedFile, ignore_progress
+from commerce_core.ingestion.feed_file import FeedFile
 from commerce_core.ingestion.late import (
     NOTHING_OVERTAKEN,
     BeginUnit,
@@ -32,7 +32,7 @@ from commerce_core.ingestion.late import (
     summary_of,
     superseded_by,
 )
-from commerce_core.ingestion.progress import Tell
+from commerce_core.ingestion.progress import Tell, ignore_progress
 from commerce_core.ingestion.reject_report import MOST_COMPARED_KEPT
 from commerce_core.parsing.decoding import OpenRaw
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
@@ -189,11 +189,14 @@ class Planning:
         open_raw: OpenRaw,
         *,
         without_removals: bool = False,
+        tell: Tell = ignore_progress,
     ) -> Generator[Run]:
         """Opens the file of a feed and reads its header; FileRefused if it has no usable one."""
         terms = Terms.of(sender.partner, feed.mode, sender.profile.profile)
-        with FeedFile.opened(open_raw, self.engine, terms, self.clock, feed.bytes) as file:
-            yield Run(kind, feed, sender, file, without_removals)
+        with FeedFile.opened(
+            open_raw, self.engine, terms, self.clock, feed.bytes, tell=tell
+        ) as file:
+            yield Run(kind, feed, sender, file, without_removals, tell=tell)
 
     def settled(
         self, begin: BeginUnit, run: Run, newer: Sequence[Feed] | None = None

@@ -23,13 +23,17 @@ RECORDS_BESIDE_BYTES: Final = 100_000
 A record that isn't packed has two bytes at least, one of a packed product feed has several. Without
 a limit a file of a few bytes could unpack to hours of reading.
 """
+Tell = Callable[[Progress], None]
+"""Takes the progress of a run; it may raise, which ends the run."""
 COMPARED: Final = ("duplicate_sku", "price_leap")
 """The warnings that only a comparison finds."""
 
 NO_OFFERS: Final = ("folded", "skipped", "overtaken", "blank")
 """The fates of records that the comparison never sees."""
 
-Tell = Callable[[Progress], None]
+
+def ignore_progress(_: Progress) -> None:
+    """Drops the progress of work that isn't watched."""
 
 
 @define
@@ -38,6 +42,7 @@ class RunProgress:
 
     _clock: Clock
     _bytes_total: int
+    _tell: Tell = ignore_progress
     records_read: int = 0
     fates: Counter[str] = Factory(Counter[str])
     _reasons: Counter[str] = Factory(Counter[str])
@@ -55,13 +60,16 @@ class RunProgress:
 
     def _add_bytes(self, count: int) -> None:
         self._bytes_read += count
+        self._tell(self.progress("read"))
 
     def counted(self, batches: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
         """The batches; their records are counted, and problems noted, as they pass.
 
+        Progress is reported with each batch, and whenever bytes are read: a batch may take long.
+
         FileRefused `too_large` if there are too many for a feed, or for the bytes that were sent.
         """
-        self._since = self._clock()
+        self._since, self._tell = self._clock(), tell
         tell(self.progress("read"))
         for batch in batches:
             self.records_read += batch.records_read

@@ -10,9 +10,11 @@ from typing import BinaryIO, Final
 
 from attrs import define
 
+from commerce_core.feeds.job import Job
 from commerce_core.parsing.decoding import OpenRaw
 from commerce_core.parsing.reject_rows import RowWriter
 from commerce_core.ports.engine import Reading
+from commerce_core.ports.files import Files
 from commerce_core.schema.problems import Problem
 
 MOST_COMPARED_KEPT: Final = 100_000
@@ -91,3 +93,9 @@ class _Stream:
         taken = bytes(self._ahead[:end])
         del self._ahead[:end]
         return taken
+
+
+def delete_reports(files: Files, job: Job) -> None:
+    """Deletes the reports of a job's attempts."""
+    for key in list(files.list(f"{job.reports}/")):
+        files.delete(key)

@@ -12,7 +12,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from commerce_core.activity.events import MOST_OVERSOLD, Event, NewEvent, announced
-from commerce_core.base.errors import Conflict
+from commerce_core.base.errors import Conflict, FileRefused
 from commerce_core.base.ids import Entropy, mint
 from commerce_core.catalog.product import Oversold
 from commerce_core.catalog.publication import Publication
@@ -43,7 +43,7 @@ class Reverting:
         try:
             with self.store.begin() as unit:
                 return self._revert(unit, job)
-        except Conflict as refusal:
+        except (Conflict, FileRefused) as refusal:
             return self._fail(job, refusal)
 
     def _revert(self, unit: UnitOfWork, job: Job) -> Job:
@@ -102,7 +102,7 @@ class Reverting:
             changes=plan.changes,
         )
 
-    def _fail(self, job: Job, refusal: Conflict) -> Job:
+    def _fail(self, job: Job, refusal: Conflict | FileRefused) -> Job:
         error = JobError(refusal.code, str(refusal))
         with self.store.begin() as unit:
             failed = job.fail(self.clock(), error)

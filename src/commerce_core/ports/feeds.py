@@ -61,7 +61,7 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
         ...
 
     def put(self, job: Job) -> None:
-        """Replaces a job that is not running, or is about to stop being queued."""
+        """Replaces a job that is not running, or is about to be cancelled."""
         ...
 
     def claim(
@@ -86,6 +86,24 @@ class Jobs(Listing[JobQuery, Job], Leased[Job], Protocol):
 
     def cancel(self, job_ids: Iterable[str], at: datetime, reason: JobError) -> Sequence[str]:
         """Cancels these jobs if they are still queued; returns their feed ids."""
+        ...
+
+    def interrupt(self, job_id: str) -> None:
+        """Ends the session in which a job's run works, if it does, undoing what isn't committed.
+
+        Returns when the session is gone, or after a few seconds. The job itself doesn't change.
+        """
+        ...
+
+    def stop(self, job_id: str) -> Job:
+        """The job, locked as by `lock`, and its run interrupted, even if that has locked it."""
+        ...
+
+    def cancel_all(self, partner_id: str, at: datetime, reason: JobError) -> int:
+        """Cancels all queued and running jobs of a partner; returns how many.
+
+        The sessions of those that run are ended first.
+        """
         ...
 
     def under_way(self, source_id: str) -> Sequence[UnderWay]:

@@ -14,5 +14,6 @@ KeepLease = Callable[[Work, str], AbstractContextManager[Callable[[Progress], No
 
 The text names the session that the run works in, so that a takeover can end it; it is empty while
 the run has none. Returns a function that takes the latest progress, and that raises RunLost once
-the work has been taken over.
+the work has been taken over or cancelled, and FileRefused `out_of_time` once a job's time budget is
+used up.
 """

@@ -1,13 +1,12 @@
 """Jobs: the processing of feeds, run here or left to a worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import BinaryIO, Final
 
 from attrs import frozen
 
-from commerce_core.activity.audit import Action
 from commerce_core.base.errors import Conflict, NotFound
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import (
@@ -20,7 +19,9 @@ from commerce_core.base.paging import (
     write_cursor,
 )
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import FeedJobKind, Job, JobQuery
+from commerce_core.feeds.job import FeedJobKind, Job, JobError, JobQuery
+from commerce_core.ingestion.reject_report import delete_reports
+from commerce_core.partners.partner import Partner
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
@@ -94,24 +95,27 @@ class Jobs:
 
     def release(self, job_id: str) -> Job:
         """Lets workers start a queued job; a running job goes on. Conflict if it is finished."""
-        return self._change(job_id, Job.release)
-
-    def cancel(self, job_id: str) -> Job:
-        """Cancels a job that hasn't started; Conflict if it has."""
-        return self._change(job_id, lambda job: job.cancel(self._context.clock()), "job.cancelled")
-
-    def _change(
-        self, job_id: str, change: Callable[[Job], Job], action: Action | None = None
-    ) -> Job:
         self.get(job_id)
         with self._context.writing() as unit:
             old = unit.jobs.lock(parse("job", job_id))
-            new = change(old)
+            new = old.release()
             if new != old:
                 unit.jobs.put(new)
-            if action is not None:
-                self._context.note(unit, action, new.job_id, new.feed_id, partner_id=new.partner_id)
             return new
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancels a job, also one that is running: nothing of it is kept. Conflict if finished.
+
+        Its feed stays as it was, so a new job may be made for it.
+        """
+        self.get(job_id)
+        c = self._context
+        with c.store.begin() as unit:
+            job = unit.jobs.stop(parse("job", job_id)).cancel(c.clock(), c.principal.name)
+            unit.jobs.put(job)
+            c.note(unit, "job.cancelled", job.job_id, job.feed_id, partner_id=job.partner_id)
+        delete_reports(c.files, job)
+        return job
 
     def run(self, job_id: str) -> Job:
         """Runs a queued job here and now, and returns it finished; Conflict if it can't be run.
@@ -184,6 +188,12 @@ def new_job(context: Context, unit: FeedsUnit, feed: Feed, kind: FeedJobKind, *,
     )
     unit.jobs.add(job)
     return job
+
+
+def cancel_all(context: Context, unit: FeedsUnit, partner: Partner) -> None:
+    """Cancels what is queued and running of a partner that is no longer one."""
+    why = f"Partner {partner.partner_name!r} is {partner.status}, so its feeds aren't processed."
+    unit.jobs.cancel_all(partner.partner_id, context.clock(), JobError("partner_offboarded", why))
 
 
 def check_source(unit: PartnersUnit, feed: Feed) -> None:

@@ -11,6 +11,7 @@ from commerce_core.partners.partner import Partner, tidy_details
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.jobs import cancel_all
 
 
 @frozen
@@ -82,6 +83,8 @@ class Partners:
         with self._context.writing() as unit:
             old = unit.partners.lock(self._context.partner(unit, partner).partner_id)
             new = old.changed(self._context.clock(), **changes)
+            if new.status == "offboarded":
+                cancel_all(self._context, unit, new)
             unit.partners.put(new)
             self._note(unit, "partner.changed", old, new)
             if new.status == "offboarded":

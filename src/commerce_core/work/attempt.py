@@ -21,6 +21,10 @@ LEASE: Final = timedelta(seconds=30)
 """How long a claim is valid without being renewed, by the store's clock."""
 
 
+TIME_BUDGET: Final = timedelta(hours=1)
+"""How long an attempt at a feed may take by default."""
+
+
 @frozen
 class Progress:
     """The progress of a run: its stage, and the bytes and records read so far."""
@@ -29,3 +33,11 @@ class Progress:
     bytes_read: int = 0
     bytes_total: int = 0
     records: int = 0
+
+    @property
+    def described(self) -> str:
+        """How far it is, as text: `in stage read, after 12 of 90 bytes and 2 records`."""
+        return (
+            f"in stage {self.stage}, after {self.bytes_read:,} of {self.bytes_total:,} bytes and "
+            f"{self.records:,} records"
+        )

@@ -149,6 +149,29 @@ class Jobs:
             [at, document(reason), [digits(job_id) for job_id in job_ids]],
         )
 
+    def interrupt(self, job_id: str) -> None:
+        """Ends the session of the job's run."""
+        queue.LEASES.end_sessions(self._db, "w.job_id = %(job_id)s", {"job_id": digits(job_id)})
+
+    def stop(self, job_id: str) -> Job:
+        """The job, locked until this unit ends, without a run that could go on."""
+        queue.stop(self._db, "w.job_id = %(job_id)s", {"job_id": digits(job_id)})
+        return self.lock(job_id)
+
+    def cancel_all(self, partner_id: str, at: datetime, reason: JobError) -> int:
+        """Cancels the partner's unfinished jobs, and ends their sessions."""
+        whose = {"partner_id": digits(partner_id)}
+        queue.stop(self._db, "w.partner_id = %(partner_id)s", whose)
+        cancelled = self._db.execute(
+            """
+            UPDATE jobs
+            SET status = 'cancelled', finished_at = %(at)s, error = %(error)s
+            WHERE partner_id = %(partner_id)s AND status IN ('queued', 'running')
+            """,
+            {**whose, "at": at, "error": document(reason)},
+        )
+        return cancelled.rowcount
+
     def under_way(self, source_id: str) -> Sequence[UnderWay]:
         """The queued and running jobs of a source's feeds."""
         return fetch(

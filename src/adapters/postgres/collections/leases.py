@@ -6,6 +6,7 @@ Tables of work have these columns in common: `status`, `attempts`, `silent_ends`
 pause isn't over.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID
@@ -36,16 +37,21 @@ class Leases:
         session lives. This locks nothing itself, and a session counts as the same one only if
         process id and start agree, since process ids are reused.
         """
+        self.end_sessions(db, "w.lease_expires_at <= clock_timestamp()")
+
+    def end_sessions(
+        self, db: Connection, which: LiteralString, params: Mapping[str, object] | None = None
+    ) -> None:
+        """Ends the sessions of running rows `w` for which that condition holds, in the same way."""
         db.execute(
             f"""
-            SELECT pg_terminate_backend(a.pid, %s)
+            SELECT pg_terminate_backend(a.pid, %(goodbye)s)
             FROM {self.table} w
             JOIN pg_stat_activity a
               ON w.session = a.pid || ':' || extract(epoch FROM a.backend_start)
-            WHERE w.status = 'running' AND w.lease_expires_at <= clock_timestamp()
-              AND a.pid <> pg_backend_pid()
+            WHERE w.status = 'running' AND {which} AND a.pid <> pg_backend_pid()
             """,  # noqa: S608 - names of ours
-            [_GOODBYE_MS],
+            {"goodbye": _GOODBYE_MS, **(params or {})},
         )
 
     def take(
@@ -105,17 +111,8 @@ class Leases:
     ) -> bool:
         """Queues the row again and ends its run's session; False if this attempt isn't running."""
         # The session first: the run may hold the row locked.
-        db.execute(
-            f"""
-            SELECT pg_terminate_backend(a.pid, %s)
-            FROM {self.table} w
-            JOIN pg_stat_activity a
-              ON w.session = a.pid || ':' || extract(epoch FROM a.backend_start)
-            WHERE w.{self.key} = %s AND w.status = 'running' AND w.attempts = %s
-              AND a.pid <> pg_backend_pid()
-            """,  # noqa: S608 - names of ours
-            [_GOODBYE_MS, key, attempt],
-        )
+        this = {"key": key, "attempt": attempt}
+        self.end_sessions(db, f"w.{self.key} = %(key)s AND w.attempts = %(attempt)s", this)
         given = db.execute(
             f"""
             UPDATE {self.table}

@@ -133,6 +133,23 @@ def claim(
     return None
 
 
+def stop(db: Connection, which: LiteralString, params: Mapping[str, object]) -> None:
+    """Ends the runs of the running jobs `w` for which that condition holds.
+
+    The jobs are locked first, so that whoever notices the end of a run waits, and sees why. A job
+    that is locked already may be so by its run.
+    """
+    db.execute(
+        f"""
+        SELECT FROM jobs w
+        WHERE w.status = 'running' AND {which}
+        FOR NO KEY UPDATE OF w SKIP LOCKED
+        """,
+        params,
+    )
+    LEASES.end_sessions(db, which, params)
+
+
 def backlog(db: Connection) -> Backlog:
     """What waits for a worker, and what is running; read along indexes of what is under way."""
     query = """

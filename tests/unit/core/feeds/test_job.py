@@ -50,10 +50,28 @@ def test_a_queued_job_can_be_cancelled():
         assert cancelled.is_finished
 
 
-def test_a_running_job_is_no_longer_cancelled():
-    with pytest.raises(Conflict) as refused:
-        job("running").cancel(LATER)
-    assert refused.value.code == "job_running"
+def test_a_running_job_can_be_cancelled_and_says_how_far_it_was():
+    progress = Progress("read", 1_200, 9_000, 3)
+    cancelled = evolve(job("running"), progress=progress).cancel(LATER, "Ann")
+    assert (cancelled.status, cancelled.finished_at) == ("cancelled", LATER)
+    assert cancelled.error is not None
+    assert cancelled.error.code == "cancelled"
+    assert cancelled.error.message == (
+        "Cancelled by Ann in stage read, after 1,200 of 9,000 bytes and 3 records. Nothing of it "
+        "was kept."
+    )
+
+
+def test_a_job_fails_when_its_time_budget_is_used_up_and_not_before():
+    progress = Progress("apply", 9_000, 9_000, 3)
+    hour = timedelta(hours=1)
+    assert job("queued").out_of_time(hour, LATER, progress) is None
+    running = evolve(job("running"), started_at=LATER)
+    assert running.out_of_time(hour, LATER + hour, progress) is None
+    refusal = running.out_of_time(hour, LATER + hour + timedelta(seconds=1), progress)
+    assert refusal is not None
+    assert refusal.code == "out_of_time"
+    assert "budget of 3,600 seconds was used up in stage apply" in refusal.detail
 
 
 def test_a_held_job_waits_for_a_decision_and_for_nothing_else():
