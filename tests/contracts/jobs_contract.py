@@ -319,6 +319,48 @@ class TestJobs:
         assert kept(store, done) == done
         assert kept(store, untouched) == untouched
 
+    def test_all_jobs_of_a_partner_are_cancelled(
+        self, store: Store, feed: Feed, feed_of_other: Feed
+    ):
+        """`cancel_all` ends what is queued and running, and nothing finished or another's."""
+        running, waiting = samples.queued(store, feed), samples.queued(store, feed, released=False)
+        done = samples.queued(store, feed, status="completed", outcome="clean")
+        held = samples.queued(store, feed, status="held")
+        others = samples.queued(store, feed_of_other)
+        run = claimed(store, job_id=running.job_id)
+        reason = JobError("partner_offboarded", "Gone 📦.")
+        with store.begin() as unit:
+            assert unit.jobs.cancel_all(feed.partner_id, T0 + DAY, reason) == 2
+        for job in (running, waiting):
+            ended = kept(store, job)
+            assert (ended.status, ended.finished_at, ended.error) == (
+                "cancelled", T0 + DAY, reason,
+            )  # fmt: skip
+        assert [kept(store, job) for job in (done, held, others)] == [done, held, others]
+        with pytest.raises(RunLost), store.begin() as unit:
+            unit.jobs.finish(run.complete(T0, Summary(), "clean"))
+
+    def test_a_cancelled_run_commits_nothing_and_is_never_claimed_again(
+        self, store: Store, feed: Feed
+    ):
+        """`stop` gives the job for a change; its attempt renews and finishes nothing any more."""
+        job = samples.queued(store, feed)
+        run = claimed(store, SHORT)
+        with store.begin() as unit:
+            unit.jobs.interrupt(job.job_id)
+            unit.jobs.put(unit.jobs.stop(job.job_id).cancel(T0 + DAY, "Ann"))
+        outlast(SHORT)
+        assert claim(store) is None
+        with pytest.raises(RunLost), store.begin() as unit:
+            unit.jobs.renew(run, Progress(), MINUTE)
+        with pytest.raises(RunLost), store.begin() as unit:
+            unit.jobs.give_back(run, timedelta())
+        with pytest.raises(RunLost), store.begin() as unit:
+            unit.jobs.finish(run.complete(T0, Summary(), "clean"))
+        assert kept(store, job).status == "cancelled"
+        with pytest.raises(NotFound), store.begin() as unit:
+            unit.jobs.stop(samples.new_id("job"))
+
     # --- the queue --------------------------------------------------------------------------------
 
     def test_nothing_to_claim(self, store: Store, feed: Feed):

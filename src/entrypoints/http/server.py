@@ -1,8 +1,9 @@
-"""The server: granian processes that answer HTTP, each with a worker for jobs in it.
+"""The server: granian processes that answer HTTP, and beside them one that works on feeds.
 
-The parent only supervises. Every process opens the platform for itself; the embedded PostgreSQL is
-shared between them. A pipe from the parent tells them when to end: as soon as the parent is told
-to, and also when it is killed, since the kernel closes the pipe's other end then.
+The parent only supervises: a process that ends by itself is started again. Every process opens the
+platform for itself; the embedded PostgreSQL is shared between them. A pipe from the parent tells
+them when to end: as soon as the parent is told to, and also when it is killed, since the kernel
+closes the pipe's other end then.
 """
 
 import multiprocessing
@@ -30,6 +31,7 @@ from entrypoints.http.app import create_app
 from entrypoints.metrics import shared_folder
 from entrypoints.scraping import observed
 from entrypoints.settings import Settings, address_of
+from entrypoints.supervision import KeptAlive, Pauses, log_end, wait_unless, work
 from entrypoints.worker import Worker
 
 PATIENCE: Final = 30
@@ -44,13 +46,17 @@ def serve(
     port: int,
     workers: int = 1,
     *,
+    with_worker: bool = True,
     on_ready: Callable[[str], None] = print,
 ) -> None:
     """Serves until it is told to end by SIGINT or SIGTERM; calls `on_ready` with its address.
 
-    Raises Unavailable where a part can't be had, or the address is taken.
+    `workers` are the processes that answer HTTP; `with_worker` adds one that works on feeds. A
+    database in memory has one process for both. Raises Unavailable where a part can't be had, or
+    the address is taken.
     """
-    if workers > 1 and settings.database_url.startswith("memory:"):
+    in_memory = settings.database_url.startswith("memory:")
+    if workers > 1 and in_memory:
         detail = "The database memory: lives in one process; serve it by one worker."
         raise InvalidInput.at("/workers", "bad_setting", detail)
     # What can't be had is found out here, where it can be told.
@@ -62,11 +68,24 @@ def serve(
     # Started afresh, a process inherits no thread, lock or signal handler of this one.
     multiprocessing.set_start_method("spawn", force=True)
     told, teller = multiprocessing.Pipe(duplex=False)
-    server = _server(host, port, workers, teller.close)
+    feeds = KeptAlive("worker", work, (settings, told))
+
+    def end() -> None:
+        feeds.begin_to_stop()
+        teller.close()
+
+    server = _Server(host, port, workers, end)
     logs.configure(settings.log_level, settings.log_format)
     threading.Thread(target=_tell_when_ready, args=(host, port, on_ready), daemon=True).start()
-    with shared_folder():
-        server.serve(target_loader=partial(load, settings, told), wrap_loader=False)
+    works_here = with_worker and in_memory
+    with shared_folder(), ExitStack() as stack:
+        if with_worker and not in_memory:
+            stack.callback(feeds.stop, PATIENCE)
+            feeds.start()
+        stack.callback(end)
+        server.serve(
+            target_loader=partial(load, settings, told, with_worker=works_here), wrap_loader=False
+        )
 
 
 def _check_address(host: str, port: int) -> None:
@@ -85,38 +104,61 @@ def _check_address(host: str, port: int) -> None:
         ) from error
 
 
-def _server(host: str, port: int, workers: int, on_interrupt: Callable[[], None]) -> Any:  # noqa: ANN401 granian's own is untyped
-    """Granian's server, which tells of SIGINT and SIGTERM before it acts on them."""
-    server: Any = Server(
-        "open-commerce",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=workers,
-        websockets=False,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-        workers_kill_timeout=PATIENCE,
-    )
-    act = server.signal_handler_interrupt
-
-    def tell_and_act(*arguments: object) -> None:
-        on_interrupt()
-        act(*arguments)
-
-    server.signal_handler_interrupt = tell_and_act
-    return server
+_Granian: Any = Server
+"""Granian's own is untyped."""
 
 
-def load(settings: Settings, told: Connection) -> Litestar:
-    """The application of one process, with its worker; both end when the application does."""
+class _Server(_Granian):
+    """Granian's server, which tells of SIGINT and SIGTERM before it acts on them.
+
+    It replaces processes that have ended for as long as it serves. By itself granian does so
+    without a pause, and gives up when one ends twice within seconds.
+    """
+
+    def __init__(
+        self, host: str, port: int, workers: int, on_interrupt: Callable[[], None]
+    ) -> None:
+        _Granian.__init__(
+            self,
+            "open-commerce",
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=workers,
+            websockets=False,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+            workers_kill_timeout=PATIENCE,
+        )
+        self._on_interrupt = on_interrupt
+        self._pauses = [Pauses() for _ in range(workers)]
+
+    def signal_handler_interrupt(self, *arguments: object, **named: object) -> None:
+        self._on_interrupt()
+        _Granian.signal_handler_interrupt(self, *arguments, **named)
+
+    def _respawn_workers(self, workers: list[int], *arguments: Any, **named: Any) -> None:  # noqa: ANN401 the same
+        for index in workers:
+            ended = self.wrks[index]
+            pause = self._pauses[index].after(time.monotonic() - ended.birth)
+            log_end("server", ended.inner.exitcode, pause)
+            wait_unless(lambda: self.interrupt_signal, pause)
+            if self.interrupt_signal:
+                return
+            _Granian._respawn_workers(self, [index], *arguments, **named)  # noqa: SLF001
+        self.respawned_wrks.clear()
+
+
+def load(settings: Settings, told: Connection, *, with_worker: bool) -> Litestar:
+    """The application of one process, with a worker if asked; both end when it does."""
     logs.configure(settings.log_level, settings.log_format)
     stack = ExitStack()
     commerce = stack.enter_context(open_platform(settings))
     stack.enter_context(observed(commerce, settings, "server", shared=True))
-    worker = Worker(commerce)
-    stack.callback(worker.stop)
-    worker.start()
+    worker = Worker(commerce) if with_worker else None
+    if worker is not None:
+        stack.callback(worker.stop)
+        worker.start()
     app = create_app(commerce, settings, on_shutdown=[stack.close])
     ending = threading.Event()
     app.state["ending"] = ending
@@ -124,12 +166,13 @@ def load(settings: Settings, told: Connection) -> Litestar:
     return app
 
 
-def _end_when_told(told: Connection, worker: Worker, ending: threading.Event) -> None:
+def _end_when_told(told: Connection, worker: Worker | None, ending: threading.Event) -> None:
     """Ends this process in order when the parent's end of the pipe is closed."""
     with suppress(EOFError, OSError):
         told.recv()
     ending.set()
-    worker.begin_to_stop()
+    if worker is not None:
+        worker.begin_to_stop()
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,6 +1,7 @@
 """Several processes on one database: who runs a job, who takes it over, and how they end."""
 
 import io
+import json
 import os
 import re
 import signal
@@ -31,6 +32,7 @@ from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store
 from commerce_core.usecases.feeds import Receipt
 from entrypoints.worker import Worker
+from tests.support.ports import free_port
 from tests.support.servers.platform import Platform, finished
 from tests.support.waiting import PATIENCE, outlast, pause, until
 
@@ -349,6 +351,73 @@ def test_nothing_of_a_killed_server_is_left(platform: Platform, commerce: Commer
         os.kill(server.process.pid, signal.SIGKILL)
         port = int(server.address.rpartition(":")[2])
         until(lambda: _is_free(port))
+
+
+def logged(platform: Platform, event: str, role: str) -> list[dict[str, Any]]:
+    """The events of that name about that role, in their order."""
+    lines = (line for line in platform.log().splitlines() if line.startswith("{"))
+    events = (json.loads(line) for line in lines)
+    return [e for e in events if e.get("event") == event and e.get("role") == role]
+
+
+def newest(platform: Platform, role: str, known: int) -> int:
+    """The process of that role that started as the next after so many."""
+    until(lambda: len(logged(platform, "process.started", role)) > known)
+    return logged(platform, "process.started", role)[known]["pid"]
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health/live", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_processes_that_are_killed_again_and_again_are_started_again(
+    platform: Platform, commerce: Commerce
+):
+    """The one that answers HTTP, and the one that works; a feed sent then is applied."""
+    with platform.server() as server:
+        for times in range(3):
+            for role in ("server", "worker"):
+                os.kill(newest(platform, role, times), signal.SIGKILL)
+        newest(platform, "server", 3)
+        newest(platform, "worker", 3)
+        until(lambda: answers(server.address))
+        assert finished(commerce, send(commerce, "Aroma").job_id).status == "completed"
+        assert server.process.poll() is None
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+    for role in ("server", "worker"):
+        ends = logged(platform, "process.ended", role)
+        assert [(end["exit_code"], end["restarted_in"]) for end in ends] == [
+            (KILLED, 0.5), (KILLED, 1.0), (KILLED, 2.0),
+        ]  # fmt: skip
+
+
+def test_a_worker_that_is_killed_takes_no_request_along(platform: Platform, commerce: Commerce):
+    """The server answers all the time, while a feed ends the worker again and again."""
+    fatal = {"COMMERCE_FAIL_AT": "products.load.after", **SHORT}
+    with evolve(platform, environ=fatal).server() as server:
+        receipt = send(commerce, "Aroma")
+        refused = 0
+        while not (job := commerce.jobs.get(receipt.job_id)).is_finished:
+            refused += not answers(server.address)
+    assert refused == 0
+    assert job.error is not None
+    assert (job.error.code, job.crashed_attempts) == ("set_aside", MOST_CRASHED_ATTEMPTS)
+
+
+def test_a_server_without_a_worker_leaves_jobs_alone(platform: Platform, commerce: Commerce):
+    """They wait for a worker elsewhere."""
+    receipt = send(commerce, "Aroma")
+    with platform.running("serve", "--port", str(free_port()), "--no-worker") as process:
+        assert process.stdout
+        process.stdout.readline()
+        pause(1)
+        assert commerce.jobs.get(receipt.job_id).status == "queued"
+        with platform.worker():
+            assert finished(commerce, receipt.job_id).status == "completed"
 
 
 def _is_free(port: int) -> bool:

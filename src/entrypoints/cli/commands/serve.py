@@ -39,11 +39,24 @@ WAKE_EVERY_SECONDS: Final = 1.0
     show_default=True,
     help="Number of HTTP processes.",
 )
-def serve(session: Session, host: str, port: int, workers: int) -> None:
+@click.option(
+    "--worker/--no-worker",
+    "with_worker",
+    default=True,
+    help="Process jobs too, in a process of its own (the default), or only serve HTTP.",
+)
+def serve(session: Session, host: str, port: int, workers: int, *, with_worker: bool) -> None:
     """Serve HTTP, and process jobs, until stopped with Ctrl-C."""
     from entrypoints.http.server import serve as serve_http
 
-    serve_http(session.settings, host, port, workers, on_ready=lambda at: _ready(session, at))
+    serve_http(
+        session.settings,
+        host,
+        port,
+        workers,
+        with_worker=with_worker,
+        on_ready=lambda at: _ready(session, at),
+    )
 
 
 def _ready(session: Session, address: str) -> None:
