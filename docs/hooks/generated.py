@@ -60,6 +60,11 @@ JOB_ERRORS: Final = {
     "is active again, create a new job for the feed.",
     "partner_offboarded": "The partner was offboarded before the feed was reverted.",
     "superseded": "A newer full feed of the source is processed instead; the job is cancelled.",
+    "cancelled": "The job was cancelled while it was running. Nothing of it was kept; its feed "
+    "stays as it was.",
+    "out_of_time": "The feed's time budget was used up; the message states how far it was. Nothing "
+    "of it was kept, and it isn't retried.",
+    "partner_offboarded": "The partner was offboarded; its queued and running jobs were cancelled.",
     "set_aside": "The job is quarantined, because three attempts crashed or five disconnected from "
     "the database. It isn't retried automatically.",
 }
@@ -88,6 +93,8 @@ SETTINGS: Final = {
     "most_upload_bytes": "Maximum size of a raw file, in bytes.",
     "lease_seconds": "Seconds after which another worker takes over a job whose worker has stopped "
     "responding; 0.2 to 3600.",
+    "feed_seconds": "Seconds that an attempt at a feed may take; then it fails with `out_of_time`, "
+    "and isn't tried again; 0.2 to 604800.",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`. At `debug`, "
     "the messages of unexpected errors are logged too; they may contain data that was sent.",
     "log_format": "`json`, one object per line; `text`, for people to read; or `auto`, text on a "

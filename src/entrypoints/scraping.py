@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from time import monotonic
@@ -114,13 +115,21 @@ class Watch:
         yield GaugeMetricFamily(
             "commerce_queue_oldest_seconds",
             "Seconds since the oldest of them was created.",
-            self._age(queue),
+            self._age(queue.oldest),
+        )
+        yield GaugeMetricFamily(
+            "commerce_queue_oldest_small_seconds",
+            "Seconds since the oldest of them that is about a small feed was created.",
+            self._age(queue.oldest_small),
+        )
+        yield GaugeMetricFamily(
+            "commerce_queue_running_jobs", "Jobs that workers are running.", queue.running
         )
 
-    def _age(self, queue: Backlog) -> float:
-        if queue.oldest is None:
+    def _age(self, created_at: datetime | None) -> float:
+        if created_at is None:
             return 0.0
-        return max(0.0, (self._commerce.context.clock() - queue.oldest).total_seconds())
+        return max(0.0, (self._commerce.context.clock() - created_at).total_seconds())
 
 
 @contextmanager

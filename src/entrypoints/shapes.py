@@ -40,6 +40,7 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     ApiKey: frozenset({"digest"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
+    Job: ("waiting_for",),
     Product: ("sellable", "not_sellable_reason", "available"),
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {Report: {"since": "from", "until": "to"}}

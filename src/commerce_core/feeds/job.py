@@ -27,6 +27,8 @@ FeedJobKind = Literal["ingest", "validate", "plan"]
 """What can be done with a received feed."""
 JobKind = Literal["ingest", "validate", "plan", "revert"]
 JobStatus = Literal["queued", "running", "completed", "failed", "held", "cancelled"]
+WaitingFor = Literal["run", "worker", "decision"]
+"""What a job waits for: to be run, as nobody has asked for that yet; a worker; a person."""
 FeedLane = Literal["feeds", "small_feeds"]
 """The lanes of jobs: `feeds` takes any of them, `small_feeds` only those of small feeds."""
 FINISHED: Final = ("completed", "failed", "held", "cancelled")
@@ -118,6 +120,13 @@ class Job:
     def is_suspect(self) -> bool:
         """Whether an attempt at it has crashed or was disconnected, by its fault or another's."""
         return bool(self.crashed_attempts or self.disconnected_attempts)
+
+    @property
+    def waiting_for(self) -> WaitingFor | None:
+        """What has to happen before it goes on; None if it is running or over."""
+        if self.status == "queued":
+            return "worker" if self.released else "run"
+        return "decision" if self.status == "held" else None
 
     @property
     def is_finished(self) -> bool:

@@ -78,6 +78,8 @@ def list_(
 def _status_text(job: "Job") -> str:
     if job.error:
         return f"{job.status}: {job.error.code}"
+    if job.waiting_for == "run":
+        return "queued: waits for run"
     return job.outcome.replace("_", " ") if job.outcome else job.status
 
 

@@ -43,6 +43,14 @@ def test_a_job_that_is_not_finished_can_be_released(status: JobStatus):
     assert released.release() == released
 
 
+def test_a_job_states_what_it_waits_for():
+    assert job(released=False).waiting_for == "run"
+    assert job(released=True).waiting_for == "worker"
+    assert job("held").waiting_for == "decision"
+    for status in ("running", "completed", "failed", "cancelled"):
+        assert job(status).waiting_for is None
+
+
 def test_a_queued_job_can_be_cancelled():
     for released in (True, False):
         cancelled = job(released=released).cancel(LATER)
