@@ -15,8 +15,13 @@ CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""
 MOST_LINES: Final = 1 << 18
 """Lines that are read at a time: tiny ones become columns that are far larger than their text."""
+MOST_CELLS: Final = 1 << 22
+"""Cells of them, if each line had as many as the header."""
 _NEWLINE: Final = 0x0A
+_RETURN: Final = 0x0D
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+_SURE_END: Final = re.compile(rb"\n|\r(?=[^\n])")
+"""The end of a line for sure: a CR may belong to an LF that is still to come."""
 _OF_BYTES: Final = ("utf-8", "utf-8-sig")
 
 
@@ -52,7 +57,8 @@ class Chunks:
     """What follows the header.
 
     `text` knows the encoding, `line` is that of the next chunk. `decoded` says that it comes as
-    text in whatever encoding, and not as bytes that should be UTF-8; `ended`, that nothing follows.
+    text in whatever encoding, and not as bytes that should be UTF-8; `ended`, that nothing follows;
+    `whole`, that the last chunk ends with a line.
     """
 
     def __init__(self, stream: BinaryIO, reader: Reader, size: int = CHUNK) -> None:
@@ -65,6 +71,8 @@ class Chunks:
         self._kept = b""
         self._ascii = True
         self.ended = False
+        self.whole = True
+        self._most_lines = max(1, min(MOST_LINES, MOST_CELLS // len(reader.header.cells)))
         self.decoded = self.text.encoding not in _OF_BYTES
         if self.decoded:
             self.text = read_text(stream, declared)
@@ -91,10 +99,10 @@ class Chunks:
 
         One line that is longer than any record may be comes in parts.
         """
-        found = self._kept.find(b"\n", self._size - 1) + 1
+        found = _end_of_line(self._kept, self._size - 1)
         if found:
             data, self._kept = front + self._kept[:found], self._kept[found:]
-            return self._cut(data, len(front))
+            return self._cut(data, len(front), whole=True)
         parts, size = [front, self._kept], len(self._kept)
         self._kept = b""
         while not found and size <= LONGEST_RECORD + self._size:
@@ -102,22 +110,30 @@ class Chunks:
             if not block:
                 self.ended = True
                 break
-            found = block.find(b"\n", max(0, self._size - 1 - size)) + 1
+            found = _end_of_line(block, max(0, self._size - 1 - size))
             parts.append(block[:found] if found else block)
             self._kept = block[found:] if found else b""
             size += len(block)
-        return self._cut(b"".join(parts), len(front))
+        return self._cut(b"".join(parts), len(front), whole=found > 0)
 
-    def _cut(self, data: bytes, behind: int) -> bytes:
-        """The first lines behind that byte, as many as are read at a time; the others are kept."""
-        newlines = np.frombuffer(data, np.uint8, offset=behind) == _NEWLINE
-        if np.count_nonzero(newlines) > MOST_LINES:
-            ends = np.flatnonzero(newlines)
-            end = behind + int(ends[MOST_LINES - 1]) + 1
+    def _cut(self, data: bytes, behind: int, *, whole: bool) -> bytes:
+        """The first lines behind that byte, as many as are read at a time; the others are kept.
+
+        The data itself is `whole` if it is known to end with a line.
+        """
+        ends = _ends_in(data, behind)
+        if np.count_nonzero(ends) > self._most_lines:
+            end = behind + int(np.flatnonzero(ends)[self._most_lines - 1]) + 1
             data, self._kept = data[:end], data[end:] + self._kept
-            self.ended = False
+            self.ended, whole = False, True
+        self.whole = whole or self.ended
         self._look_ahead()
         return data
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last chunk ends with a line, and others follow it."""
+        return self.whole and not self.ended
 
     def _look_ahead(self) -> None:
         """So that the last lines are known to be the last."""
@@ -152,6 +168,21 @@ class Chunks:
         return Text(
             iter(blocks), self.text.mark, self._declared, line=self.line, ascii_so_far=self._ascii
         )
+
+
+def _end_of_line(data: bytes, at: int) -> int:
+    """Behind the first sure end of a line from there on; 0 if there is none."""
+    found = _SURE_END.search(data, at)
+    return found.end() if found else 0
+
+
+def _ends_in(data: bytes, behind: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Whether each byte from there on is surely the last of a line; a CR at the end may not be."""
+    array = np.frombuffer(data, np.uint8, offset=behind)
+    ends = array == _NEWLINE
+    if b"\r" in data:
+        ends[:-1] |= (array[:-1] == _RETURN) & (array[1:] != _NEWLINE)
+    return ends
 
 
 def _encoded(text: Text) -> Iterator[bytes]:

@@ -3,7 +3,8 @@
 import codecs
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
+from operator import attrgetter
 from typing import BinaryIO, Final
 
 import polars as pl
@@ -11,8 +12,8 @@ from attrs import define, field, frozen
 from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
-from adapters.polars_feeds.chunks import CHUNK, MOST_LINES, Chunks, Replayed
-from adapters.polars_feeds.fallback import Oddities, OddReader
+from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
+from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
 from adapters.polars_feeds.parsing import lead, parse
 from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
@@ -26,20 +27,24 @@ from adapters.polars_feeds.splitting import (
     as_records,
     split_by_reference,
     split_lines,
+    stays_open,
 )
 from adapters.polars_feeds.tables import TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
+from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.grouping import Grouping, Skipping
+from commerce_core.parsing.grouping import Grouping, Prepared, Skipping
 from commerce_core.parsing.raw_records import LONGEST_RECORD
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
+from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.ports.engine import Reading
 from commerce_core.profiles.mapping import REPORT_COLUMNS
+from commerce_core.schema.record import Record
 
 _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
@@ -131,7 +136,7 @@ class PolarsReading:
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
             self._mark = Matcher(fingerprinted, known)
-        for batch in self.unkept():
+        for batch in guarded(self.unkept(), lambda: self._chunks.line):
             self._kept.add(batch.rejects())
             yield batch
 
@@ -168,11 +173,17 @@ class PolarsReading:
         front = self._lead
         while len(body := self._chunks.take(front)) > len(front):
             try:
+                if pending:
+                    body = self._until_closed(front, body[len(front) :])
                 found = self._split(body, line)
             except _NOT_UTF_8:
                 if not self._chunks.decoded:
                     self._chunks.decode(body[len(front) :])
                     continue
+                found = None
+            except NOT_OF_FILE:
+                raise
+            except FAILURES:  # The reference splits it, and refuses it if it can't either.
                 found = None
             if found is None:
                 yield from self._rest(pending, body[len(front) :], line)
@@ -185,15 +196,32 @@ class PolarsReading:
             # A quote is open; the reference says where.
             yield from self._rest(pending, b"", line)
 
+    def _until_closed(self, front: bytes, lines: bytes) -> bytes:
+        """A text whose record goes on, with the chunks behind it up to the one that may end it.
+
+        So a record of many chunks is split once, and not with each of them again.
+        """
+        parts, size = [front, lines], len(front) + len(lines)
+        while size <= LONGEST_RECORD and self._chunks.has_more and self._is_open(lines):
+            lines = self._chunks.take(b"")
+            parts.append(lines)
+            size += len(lines)
+        return b"".join(parts)
+
+    def _is_open(self, lines: bytes) -> bool:
+        """Whether a quote that is open before these lines is surely still open behind them."""
+        try:
+            return stays_open(lines, self._dialect)
+        except _NOT_UTF_8:
+            return False
+
     def _split(self, body: bytes, line: int) -> Split | None:
         """The records that are whole, and what follows them.
 
-        None where one is so long that the reference has to judge it, or where so many lines end
-        with a CR alone that it has to take them some at a time.
+        None where one is so long that the reference has to judge it.
         """
         final, lead = self._chunks.ended, len(self._lead)
-        returns = body.count(b"\r") if b"\r" in body else 0
-        if (not final and not body.endswith(b"\n")) or returns > MOST_LINES:
+        if not self._chunks.whole:
             return None
         found = split_lines(body, line, self._dialect, self._mark) or split_by_reference(
             body[lead:], line, self._dialect, self._mark, final=final
@@ -208,7 +236,7 @@ class PolarsReading:
         yield from self._unknown_ones()
         blocks = chain((pending.decode(),), self._chunks.rest(data))
         raws = read_delimited(blocks, self._dialect.delimiter, line)
-        while some := list(islice(raws, RECORDS_OF_BATCH)):
+        for some in batched(raws, attrgetter("sent")):
             records = as_records(some, self._dialect, self._mark)
             yield from self._batches(Split(records, line, line))
         yield from self._unknown_ones()
@@ -246,6 +274,23 @@ class PolarsReading:
 
     def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
         """Reads records; `as_csv` is their text, if it is there."""
+        try:
+            parts, odd, fates, reasons = self._in_columns(asked, as_csv)
+        except NOT_OF_FILE:
+            raise
+        except FAILURES:  # Read one by one, only the record at fault is lost.
+            parts, odd, fates, reasons = [], self._read_odd(asked), Counter(), Counter()
+        self._one_by_one += len(odd)
+        if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
+            parts.append(Oddities(odd_offers))
+        fates = fates + Counter(record.fate for _, record in odd if record.fate is not None)
+        reasons = reasons + Counter(r.reason for _, r in odd if r.reason is not None)
+        return ColumnBatch(self.header.mapping, parts, _NONE_KNOWN, fates, reasons)
+
+    def _in_columns(
+        self, asked: pl.DataFrame, as_csv: bytes | None
+    ) -> tuple[list[Part], Sequence[tuple[Prepared, Record]], Counter[str], Counter[str]]:
+        """What was read as columns, what one by one, and the fates and reasons of no offers."""
         width = len(self.header.mapping.header)
         parsed = parse(asked, width, self._dialect.delimiter, as_csv)
         offers = offers_in(parsed, width, self._skips)
@@ -254,12 +299,4 @@ class PolarsReading:
             parts.append(self._read(offers.fitting))
         if len(offers.ragged):
             parts.append(Ragged.of(offers.ragged, self.header.mapping, self._dialect.delimiter))
-        odd = self._read_odd(parsed.odd)
-        self._one_by_one += len(odd)
-        if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
-            parts.append(Oddities(odd_offers))
-        fates = Counter(record.fate for _, record in odd if record.fate is not None)
-        reasons = Counter(record.reason for _, record in odd if record.reason is not None)
-        return ColumnBatch(
-            self.header.mapping, parts, _NONE_KNOWN, offers.fates + fates, offers.reasons + reasons
-        )
+        return parts, self._read_odd(parsed.odd), offers.fates, offers.reasons

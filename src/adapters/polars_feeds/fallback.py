@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Final
 
 import polars as pl
 from attrs import evolve, frozen
+from polars.exceptions import PanicException
 
 from adapters.polars_feeds.kinds import canonical
 from adapters.polars_feeds.reject_buffer import REJECTS
@@ -17,6 +19,9 @@ from commerce_core.parsing.reject_rows import summed_up
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
+
+FAILURES: Final = (Exception, PanicException)
+"""What reading columns can fail with; a panic of polars is no `Exception`."""
 
 
 @frozen

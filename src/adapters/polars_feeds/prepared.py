@@ -6,27 +6,29 @@ Reading their cells would take several times as long as that, and is done for ma
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import compress, islice
+from itertools import compress
 from typing import Final
 
 import polars as pl
 from attrs import define, evolve, field
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
-from adapters.polars_feeds.fallback import Oddities
+from adapters.polars_feeds.fallback import FAILURES, Oddities
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.base.text import BLANKS
+from commerce_core.parsing.batching import batched, text_as_sent
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Prepared
 from commerce_core.parsing.raw_records import without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import RECORDS_OF_BATCH, fingerprinting
+from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
+from commerce_core.parsing.unforeseen import NOT_OF_FILE
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
@@ -69,11 +71,11 @@ class PreparedReading:
         return (f"{self._records:,} records were split one by one, since {self._why}.",)
 
     def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
-        """Some thousand records at a time."""
+        """Some thousand records at a time, fewer if they are long."""
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
             self._mark = Matcher(fingerprinted, known)
-        while chunk := list(islice(self._reader.prepared, RECORDS_OF_BATCH)):
+        for chunk in batched(self._reader.prepared, text_as_sent):
             self._records += len(chunk)
             yield self._batch(chunk)
 
@@ -84,7 +86,7 @@ class PreparedReading:
 
     def _reread(self, records: Iterator[Prepared]) -> Iterator[Reread]:
         """The records as they came, with their problems."""
-        while some := list(islice(records, RECORDS_OF_BATCH)):
+        for some in batched(records, text_as_sent):
             problems: defaultdict[int, list[Problem]] = defaultdict(list)
             for problem in self._batch(some).problems(_ALL):
                 problems[problem.line].append(problem)
@@ -97,8 +99,10 @@ class PreparedReading:
         offers = [prepared for prepared in some if prepared.fate is None]
         try:
             known, parts = self._in_columns(offers)
-        except UnicodeEncodeError:
-            # No column of text has half a character in it.
+        except NOT_OF_FILE:
+            raise
+        except FAILURES:  # Read one by one, only the record at fault is lost.
+            # Nearly always half a character, which no column of text can have.
             known = pl.Series(dtype=pl.UInt32)
             parts = [Oddities([(prepared, self._reader.read(prepared)) for prepared in offers])]
         return ColumnBatch(self.header.mapping, parts, known, fates, reasons)

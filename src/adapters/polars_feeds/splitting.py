@@ -71,6 +71,19 @@ class Split:
     as_csv: bytes | None = None
 
 
+def stays_open(body: bytes, dialect: Dialect) -> bool:
+    """Whether a quoted cell that is open before these lines is still open behind each of them.
+
+    Its record then goes on, and nothing need be joined before it ends. Raises polars' own errors
+    for what is no UTF-8.
+    """
+    if b'"' not in body:
+        return True
+    lines = b"\n" + body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    quoted = pl.read_lines(lines, name="text").filter(_quoted())
+    return quoted.select(_TEXT.str.contains(dialect.stays_open).all()).item()
+
+
 def split_lines(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split | None:
     """The records of a text behind its first line, which isn't of the file.
 

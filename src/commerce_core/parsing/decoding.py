@@ -1,7 +1,8 @@
 """From the bytes of a raw file to text: unpacked (gz, zip), decoded, and refused if it is neither.
 
 Everything is a stream of blocks, so memory stays flat. What an archive expands to is limited, in
-bytes and in proportion to what was sent.
+bytes and in proportion to what was sent, and so is the number of its parts, each of which takes
+time even if it is empty.
 """
 
 import codecs
@@ -25,6 +26,10 @@ MOST_EXPANDED: Final = 50 * 1024**3
 HIGHEST_RATIO: Final = 250
 """How many times its own size an archive may expand to; product feeds stay below a tenth."""
 _RATIO_COUNTS_FROM: Final = 2 * 1024**2
+MOST_PARTS: Final = 100_000
+"""Members that a gzip file may have, and entries of a zip archive; each takes some microseconds."""
+_FIRST_BYTES: Final = 1 << 10
+"""Bytes of a part that are unpacked first; a small one then copies little of what follows it."""
 _HEAD: Final = 4096
 """Bytes by which a file is recognised as text."""
 
@@ -80,19 +85,22 @@ class _Source:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._ahead = b""
+        self._buffer = b""
+        self._at = 0
         self.taken = 0
+        self._parts = 0
 
     def peek(self, count: int) -> bytes:
         """The next bytes, up to `count` of them, without taking them."""
-        while len(self._ahead) < count and (block := self._stream.read(BLOCK)):
-            self._ahead += block
-        return self._ahead[:count]
+        while len(self._buffer) - self._at < count and (block := self._stream.read(BLOCK)):
+            self._buffer = self._buffer[self._at :] + block
+            self._at = 0
+        return self._buffer[self._at : self._at + count]
 
     def take(self, count: int) -> bytes:
         """The next bytes, `count` of them; fewer at the end."""
         taken = self.peek(count)
-        self._ahead = self._ahead[len(taken) :]
+        self._at += len(taken)
         self.taken += len(taken)
         return taken
 
@@ -100,10 +108,17 @@ class _Source:
         """The next block; empty at the end."""
         return self.take(BLOCK)
 
-    def give_back(self, rest: bytes) -> None:
-        """Puts back bytes that weren't needed."""
-        self._ahead = rest + self._ahead
-        self.taken -= len(rest)
+    def give_back(self, count: int) -> None:
+        """Takes back that many of the bytes that were taken last."""
+        self._at -= count
+        self.taken -= count
+
+    def begin_part(self) -> None:
+        """Counts a part of an archive; FileRefused if there are too many."""
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            detail = f"The archive has more than {MOST_PARTS:,} parts."
+            raise FileRefused("too_large", detail, "Pack the file once, by itself.")
 
 
 def _unpacked(source: _Source) -> Iterator[bytes]:
@@ -126,9 +141,11 @@ def _gunzipped(source: _Source) -> Iterator[bytes]:
 
 def _inflated(source: _Source, window: int) -> Iterator[bytes]:
     """What a compressed stream expands to; afterwards the source is right behind it."""
-    inflate, expanded = zlib.decompressobj(window), 0
+    source.begin_part()
+    inflate, expanded, wanted = zlib.decompressobj(window), 0, _FIRST_BYTES
     while not inflate.eof:
-        packed = inflate.unconsumed_tail or source.block()
+        packed = inflate.unconsumed_tail or source.take(wanted)
+        wanted = min(2 * wanted, BLOCK)
         if not packed:
             raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip")
         try:
@@ -139,7 +156,7 @@ def _inflated(source: _Source, window: int) -> Iterator[bytes]:
         _check_expansion(expanded, source.taken - len(inflate.unconsumed_tail))
         if block:
             yield block
-    source.give_back(inflate.unused_data)
+    source.give_back(len(inflate.unused_data))
 
 
 def _unzipped(source: _Source) -> Iterator[bytes]:
@@ -204,6 +221,7 @@ def _zip_entry(source: _Source) -> _ZipEntry:
 
 
 def _stored(source: _Source, size: int) -> Iterator[bytes]:
+    source.begin_part()
     while size:
         block = source.take(min(size, BLOCK))
         if not block:
@@ -315,7 +333,9 @@ class Text:
                     raise _undecodable(error.object[error.start], line, name) from error
                 self.encoding = declared or name
                 decoder = codecs.getincrementaldecoder(self.encoding)("strict")
-                text = _fallen_back(decoder, error.object, line, final=not block)
+                text = _fallen_back(decoder, error.object, line, self.encoding, final=not block)
+            except ValueError as error:
+                raise _unfit(self.encoding, error, line) from error
             ascii_so_far = ascii_so_far and text.isascii()
             line += count_line_ends(text) - (after_return and text.startswith("\n"))
             if text:
@@ -324,13 +344,15 @@ class Text:
 
 
 def _fallen_back(
-    decoder: codecs.IncrementalDecoder, block: bytes, line: int, *, final: bool
+    decoder: codecs.IncrementalDecoder, block: bytes, line: int, name: str, *, final: bool
 ) -> str:
     try:
         return decoder.decode(block, final=final)
     except UnicodeDecodeError as error:
         line += block[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
         raise _undecodable(block[error.start], line, "of the declared encoding") from error
+    except ValueError as error:
+        raise _unfit(name, error, line) from error
 
 
 def count_line_ends(text: str) -> int:
@@ -346,3 +368,10 @@ def _undecodable(byte: int, line: int, name: str) -> FileRefused:
         "Save the file as UTF-8, or declare its encoding in the source's profile.",
         line=line,
     )
+
+
+def _unfit(name: str, error: ValueError, line: int) -> FileRefused:
+    """The refusal of bytes that a codec refuses as a whole, such as UTF-16 without its mark."""
+    detail = f"From line {line} on, the file isn't {name}, which the profile declares: {error}."
+    remedy = "Declare the encoding that the file has, or save the file as UTF-8."
+    return FileRefused("undecodable", detail, remedy, line=line)

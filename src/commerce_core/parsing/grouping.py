@@ -9,12 +9,18 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Group, Profile
+from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS
 from commerce_core.schema.record import Fate
 
+MOST_FOLDED: Final = 10_000
+"""Records that may be folded into one: it waits for them, and they with it."""
+_MOST_PICTURES: Final = MOST_URLS + 1
+"""Pictures that are taken from them: one more than a product may have is too many already."""
 _NO_PICTURES: Final[tuple[str, ...]] = ()
 _ASIDE: Final = "there for the records after it"
 
@@ -88,6 +94,7 @@ class Grouping:
         head: RawRecord | None = None
         waiting: Prepared | None = None
         folded: list[Prepared] = []
+        characters = 0
         for raw in records:
             cells, first = raw.cells, head.cells if head else None
             whole = cells is not None and len(cells) >= self._width
@@ -96,12 +103,15 @@ class Grouping:
                 if waiting is not None and not group.offers(cells):
                     waiting = _with_picture(waiting, group.picture(cells))
                     folded.append(Prepared(raw, "folded"))
+                    characters += len(raw.sent)
+                    if len(folded) > MOST_FOLDED or characters > LONGEST_RECORD:
+                        raise _too_long(waiting.raw.line, raw.line)
                     continue
                 ready = self.alone(raw.with_cells(group.completed(first, cells)), head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)
-            waiting, folded = ready or self.alone(raw), []
+            waiting, folded, characters = ready or self.alone(raw), [], len(raw.sent)
         yield from () if waiting is None else (waiting, *folded)
 
 
@@ -110,7 +120,18 @@ def _plain(word: str) -> str:
 
 
 def _with_picture(record: Prepared, picture: str) -> Prepared:
-    return evolve(record, pictures=(*record.pictures, picture)) if picture else record
+    if not picture or len(record.pictures) >= _MOST_PICTURES:
+        return record
+    return evolve(record, pictures=(*record.pictures, picture[: LONGEST_CELL + 1]))
+
+
+def _too_long(begins: int, line: int) -> FileRefused:
+    """The refusal of a group whose records without a variant of their own don't end."""
+    detail = (
+        f"More than {MOST_FOLDED:,} records, or {LONGEST_RECORD:,} characters, continue "
+        f"the record on line {begins}."
+    )
+    return FileRefused("too_large", detail, "End each group, or send it in parts.", line=line)
 
 
 @frozen

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import Any, Final, cast
 
 from attrs import evolve, frozen
@@ -11,10 +11,17 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.raw_records import BROKEN_TEXT_KEPT, RawRecord, split_lines, without_end
+from commerce_core.schema.fields import DEEPEST_JSON, MOST_JSON_VALUES
 
 OBJECTS_LOOKED_AT: Final = 1_000
 """Objects at the beginning of a file whose keys make its header."""
+TEXT_LOOKED_AT: Final = 1 << 23
+"""Characters of them; the object that reaches it is the last one."""
 
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string; it may be unclosed, so that no text is looked at twice."""
+_NO_BRACKET: Final = re.compile(r"[^\[\]{}]+")
+_DEEPER: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 _KEY: Final = re.compile(r'[\s,]*(?=")')
 _COLON: Final = re.compile(r"\s*:\s*")
 
@@ -74,17 +81,18 @@ class JsonRows:
 
 def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
     """The objects of a JSONL file as records under one header, which is made of their keys."""
-    lines = ((number, line) for number, line in enumerate(split_lines(blocks), start=1))
-    looked_at = [(n, line, _object(line)) for n, line in _first(lines, OBJECTS_LOOKED_AT)]
-    header = list(dict.fromkeys(key for _, _, made in looked_at if made for key in made))
+    lines = enumerate(split_lines(blocks), start=1)
+    looked_at = [(number, line, *_object(line)) for number, line in _first(lines)]
+    header = list(dict.fromkeys(key for _, _, made, _ in looked_at if made for key in made))
     if not header:
         detail = "None of the first lines is a JSON object."
         raise FileRefused("no_header", detail, "Send one JSON object per line, or CSV.", line=1)
     yield RawRecord(1, header)
-    later = ((number, line, _object(line)) for number, line in lines)
-    for number, line, made in chain(looked_at, later):
+    later = ((number, line, *_object(line)) for number, line in lines)
+    for number, line, made, broken in chain(looked_at, later):
         if made is None and line.strip(BLANKS):
-            yield RawRecord(number, None, line[:BROKEN_TEXT_KEPT], delimiter="", sent=line)
+            text = line[:BROKEN_TEXT_KEPT]
+            yield RawRecord(number, None, text, delimiter="", sent=line, broken=broken)
         else:
             values = map((made or {}).get, header)
             cells = [value if type(value) is str else _cell(value) for value in values]
@@ -122,17 +130,36 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _first(items: Iterator[tuple[int, str]], count: int) -> list[tuple[int, str]]:
-    return [item for _, item in zip(range(count), items, strict=False)]
+def _first(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The lines whose keys make the header."""
+    left = TEXT_LOOKED_AT
+    for _, (number, line) in zip(range(OBJECTS_LOOKED_AT), lines, strict=False):
+        yield number, line
+        left -= len(line)
+        if left <= 0:
+            return
 
 
-def _object(line: str) -> dict[str, Any] | None:
-    """The object of a line; None if it is none, or repeats a key."""
+def _object(line: str) -> tuple[dict[str, Any] | None, str]:
+    """The object of a line; None if it is none, repeats a key or is too large, and which it is."""
+    if _is_oversized(line):
+        return None, "oversized_json"
     try:
         made: object = _AS_WRITTEN.decode(line)
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", made) if isinstance(made, dict) else None
+    except ValueError:
+        return None, "malformed_json"
+    return cast("dict[str, Any]", made) if isinstance(made, dict) else None, "malformed_json"
+
+
+def _is_oversized(line: str) -> bool:
+    """Whether a record has too many values or nests them too deep, known before it is decoded."""
+    if sum(map(line.count, ",[{")) <= DEEPEST_JSON:
+        return False
+    bare = _STRING.sub("", line)
+    if sum(map(bare.count, ",[{")) > MOST_JSON_VALUES:
+        return True
+    depths = accumulate(_DEEPER[bracket] for bracket in _NO_BRACKET.sub("", bare))
+    return max(depths, default=0) > DEEPEST_JSON
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

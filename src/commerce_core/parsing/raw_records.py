@@ -25,7 +25,7 @@ class RawRecord:
     it covers `lines` of them. A broken record that covers several may have swallowed others. Only
     delimited text has a delimiter. `sent` is all its text as it came, the end of its last line
     included. A record that is `context_only` is in a corrected report only for what others take
-    from it.
+    from it. `broken` is the code of a broken record's problem.
     """
 
     line: int
@@ -35,6 +35,7 @@ class RawRecord:
     delimiter: str = ","
     sent: str = field(default="", eq=False, repr=False)
     context_only: bool = False
+    broken: str = "malformed_quotes"
 
     def with_cells(self, cells: list[str]) -> "RawRecord":
         """The same record with these cells; what was sent stays."""

@@ -20,6 +20,7 @@ from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
 from commerce_core.parsing.returned_reports import ReturnedReport
+from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded, unreadable
 from commerce_core.profiles.mapping import REPORT_COLUMNS, HeaderMapping, map_header
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL
@@ -90,6 +91,15 @@ class Reader:
 
 def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     """Reads the header, and is ready for the records; FileRefused if there is no usable header."""
+    try:
+        return _open_feed(stream, terms)
+    except NOT_OF_FILE:
+        raise
+    except Exception as error:  # noqa: BLE001 - that it can be anything is the point
+        raise unreadable(error, 1) from error
+
+
+def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     terms = evolve(terms, profile=in_full(terms.profile))
     text = read_text(stream, terms.profile.encoding)
     blocks = iter(text)
@@ -109,9 +119,22 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         corrects = report.feed_of(first)
         records = map(report.strip, records if first is None else chain((first,), records))
     mapping = _understood(terms, raw.cells or (), raw.line)
-    prepared = Grouping(mapping, terms.profile)(records)
+    prepared = _guarded(Grouping(mapping, terms.profile)(records), raw.line)
     header = Header(raw, opened.format, mapping, terms, corrects)
     return Reader(header, text, prepared, RecordReader(mapping, terms))
+
+
+def _guarded(records: Iterator[Prepared], line: int) -> Iterator[Prepared]:
+    """The records; whatever fails behind the last one refuses the file."""
+    last = line
+
+    def noting_lines() -> Iterator[Prepared]:
+        nonlocal last
+        for prepared in records:
+            last = prepared.raw.line
+            yield prepared
+
+    return guarded(noting_lines(), lambda: last)
 
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping:

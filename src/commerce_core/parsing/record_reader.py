@@ -11,7 +11,8 @@ from attrs import frozen
 from commerce_core.base.money import Currency, find_currency
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.grouping import Prepared
-from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.raw_records import RawRecord, without_end
+from commerce_core.parsing.unforeseen import NOT_OF_FILE
 from commerce_core.partners.partner import Partner
 from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
@@ -26,7 +27,7 @@ from commerce_core.schema.fields import (
     Urls,
     Value,
 )
-from commerce_core.schema.problems import Problem
+from commerce_core.schema.problems import PROBLEMS, Problem
 from commerce_core.schema.record import Record
 
 _CODE: Final = 4
@@ -169,7 +170,18 @@ class RecordReader:
         ]
 
     def __call__(self, prepared: Prepared) -> Record:
-        """The record with its values and every problem it has, in the order of the fields."""
+        """The record with its values and every problem it has, in the order of the fields.
+
+        A record whose content makes a reader fail has a problem that says so.
+        """
+        try:
+            return self._of(prepared)
+        except NOT_OF_FILE:
+            raise
+        except Exception as error:  # noqa: BLE001 - that it can be anything is the point
+            return self._unreadable(prepared.raw, error)
+
+    def _of(self, prepared: Prepared) -> Record:
         raw, cells = prepared.raw, prepared.raw.cells
         if prepared.fate is not None:
             return Record(raw.line, None, {}, fate=prepared.fate, reason=prepared.reason)
@@ -285,14 +297,21 @@ class RecordReader:
             values["sale_price"] = None
             yield self._problem(line, "sale_ends_at", cells, Misread("sale_ends_before_start"))
 
+    def _unreadable(self, raw: RawRecord, error: Exception) -> Record:
+        hint = f"{PROBLEMS['unreadable_record'][1]} ({type(error).__name__}: {error})"
+        text = without_end(raw.sent)
+        return Record(
+            raw.line, None, {},
+            (Problem.of("unreadable_record", line=raw.line, value=text, hint=hint),),
+        )  # fmt: skip
+
     def _ragged(self, raw: RawRecord, cells: Sequence[str]) -> Record:
         return self._broken(raw, ragged(raw, cells, self._width), cells[0])
 
     def _misquoted(self, raw: RawRecord) -> Record:
         text = raw.text.rstrip("\r\n")
-        if not raw.delimiter:
-            problem = Problem.of("malformed_json", line=raw.line, value=text)
-            return self._broken(raw, problem, "")
+        if raw.broken != "malformed_quotes":
+            return self._broken(raw, Problem.of(raw.broken, line=raw.line, value=text), "")
         first = raw.text.partition(raw.delimiter)[0]
         readable = "" if '"' in first else first
         problem = Problem.of("malformed_quotes", line=raw.line, value=text)

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from attrs import evolve, frozen
 
+from commerce_core.parsing.batching import batched, text_as_sent
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
 from commerce_core.parsing.grouping import Prepared
@@ -15,9 +16,6 @@ from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
-
-RECORDS_OF_BATCH: Final = 5_000
-"""Records that the reference reads at a time."""
 
 
 @frozen
@@ -93,9 +91,9 @@ class ReferenceReading:
         return ()
 
     def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[RecordBatch]:
-        """Some thousand records at a time."""
+        """Some thousand records at a time, fewer if they are long."""
         fingerprint = fingerprinting("reference", self.header)
-        while chunk := list(islice(self._reader.prepared, RECORDS_OF_BATCH)):
+        for chunk in batched(self._reader.prepared, text_as_sent):
             yield self._batch(chunk, known, fingerprint)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:

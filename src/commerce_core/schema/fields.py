@@ -16,6 +16,10 @@ Mode = Literal["full", "delta"]
 
 LONGEST_CELL: Final = 100_000
 """Maximum number of characters in a cell; a longer one is a problem of its record."""
+DEEPEST_JSON: Final = 100
+"""How deep the values of a JSON record may be nested; a deeper record is a problem."""
+MOST_JSON_VALUES: Final = 100_000
+"""Maximum number of values in a JSON record, those within lists and objects included."""
 LONGEST_SKU: Final = 255
 LONGEST_SHORT_TEXT: Final = 1_000
 LONGEST_URL: Final = 2_048

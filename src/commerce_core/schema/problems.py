@@ -6,7 +6,12 @@ from typing import Final, Literal
 from attrs import frozen
 
 from commerce_core.base.text import UNSTORABLE
-from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS
+from commerce_core.schema.fields import (
+    DEEPEST_JSON,
+    LONGEST_CELL,
+    MOST_JSON_VALUES,
+    MOST_URLS,
+)
 
 LONGEST_SHOWN_VALUE: Final = 200
 
@@ -51,6 +56,14 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "malformed_quotes": ("error", 'Double each quote inside a quoted cell: "a 12"" single".'),
     "malformed_json": ("error", "Write one JSON object per line, without repeated keys."),
+    "oversized_json": (
+        "error",
+        f"Nest values at most {DEEPEST_JSON} deep, and send at most {MOST_JSON_VALUES:,} values.",
+    ),
+    "unreadable_record": (
+        "error",
+        "Look for what is unusual in this record; it stopped the reader. The others were read.",
+    ),
     "nul_character": ("error", "Remove the NUL characters; they can't be stored."),
     "half_character": (
         "error",
