@@ -9,7 +9,8 @@ import numpy as np
 
 from commerce_core.parsing.decoding import Text, read_text, unpacked
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
-from commerce_core.parsing.reader import Reader
+from commerce_core.parsing.reader import Header, Reader
+from commerce_core.profiles.limits import text_added
 
 CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""
@@ -17,6 +18,8 @@ MOST_LINES: Final = 1 << 18
 """Lines that are read at a time: tiny ones become columns that are far larger than their text."""
 MOST_CELLS: Final = 1 << 22
 """Cells of them, if each line had as many as the header."""
+MOST_ADDED: Final = 1 << 24
+"""Characters that the profile may add to them."""
 _NEWLINE: Final = 0x0A
 _RETURN: Final = 0x0D
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
@@ -72,7 +75,7 @@ class Chunks:
         self._ascii = True
         self.ended = False
         self.whole = True
-        self._most_lines = max(1, min(MOST_LINES, MOST_CELLS // len(reader.header.cells)))
+        self._most_lines = _lines_at_a_time(reader.header)
         self.decoded = self.text.encoding not in _OF_BYTES
         if self.decoded:
             self.text = read_text(stream, declared)
@@ -83,13 +86,18 @@ class Chunks:
 
     def _skip(self, header: RawRecord) -> None:
         """Leaves the lines up to the header's last behind."""
-        wanted, ends, whole = header.line + header.lines - 1, list[int](), False
-        while len(ends) < wanted + 1 and not whole:
+        wanted, ends, end, seen = header.line + header.lines - 1, 0, 0, 0
+        while ends < wanted:
+            found = _LINE_END.search(self._kept, max(end, seen - 1))
+            if found and (found[0] != b"\r" or found.end() < len(self._kept)):
+                ends, end = ends + 1, found.end()
+                continue
+            seen = len(self._kept)
             block = next(self._blocks, b"")
-            whole = not block
+            if not block:
+                end = len(self._kept)
+                break
             self._kept += block
-            ends = [found.end() for found in _LINE_END.finditer(self._kept)]
-        end = ends[wanted - 1] if len(ends) >= wanted else len(self._kept)
         head, self._kept = self._kept[:end], self._kept[end:]
         self._ascii = head.removeprefix(self.text.mark).isascii()
         self.line = wanted + 1
@@ -168,6 +176,12 @@ class Chunks:
         return Text(
             iter(blocks), self.text.mark, self._declared, line=self.line, ascii_so_far=self._ascii
         )
+
+
+def _lines_at_a_time(header: Header) -> int:
+    """Fewer where each becomes many cells, or the profile adds much text to it."""
+    added = text_added(header.terms.profile)
+    return max(1, min(MOST_LINES, MOST_CELLS // len(header.cells), MOST_ADDED // max(1, added)))
 
 
 def _end_of_line(data: bytes, at: int) -> int:

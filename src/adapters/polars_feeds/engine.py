@@ -4,7 +4,6 @@ import codecs
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import BinaryIO, Final
 
 import polars as pl
@@ -31,7 +30,7 @@ from adapters.polars_feeds.splitting import (
 )
 from adapters.polars_feeds.tables import TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
-from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched
+from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched, size_of_raw
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
@@ -173,9 +172,10 @@ class PolarsReading:
         front = self._lead
         while len(body := self._chunks.take(front)) > len(front):
             try:
+                is_open = False
                 if pending:
-                    body = self._until_closed(front, body[len(front) :])
-                found = self._split(body, line)
+                    body, is_open = self._until_closed(front, body[len(front) :])
+                found = None if is_open else self._split(body, line)
             except _NOT_UTF_8:
                 if not self._chunks.decoded:
                     self._chunks.decode(body[len(front) :])
@@ -196,17 +196,20 @@ class PolarsReading:
             # A quote is open; the reference says where.
             yield from self._rest(pending, b"", line)
 
-    def _until_closed(self, front: bytes, lines: bytes) -> bytes:
+    def _until_closed(self, front: bytes, lines: bytes) -> tuple[bytes, bool]:
         """A text whose record goes on, with the chunks behind it up to the one that may end it.
 
-        So a record of many chunks is split once, and not with each of them again.
+        So a record of many chunks is split once, and not with each of them again. Also whether it
+        is still open, since the file ends or the record is too long; the reference says where.
         """
         parts, size = [front, lines], len(front) + len(lines)
-        while size <= LONGEST_RECORD and self._chunks.has_more and self._is_open(lines):
+        while is_open := self._is_open(lines):
+            if size > LONGEST_RECORD or not self._chunks.has_more:
+                break
             lines = self._chunks.take(b"")
             parts.append(lines)
             size += len(lines)
-        return b"".join(parts)
+        return b"".join(parts), is_open
 
     def _is_open(self, lines: bytes) -> bool:
         """Whether a quote that is open before these lines is surely still open behind them."""
@@ -236,7 +239,7 @@ class PolarsReading:
         yield from self._unknown_ones()
         blocks = chain((pending.decode(),), self._chunks.rest(data))
         raws = read_delimited(blocks, self._dialect.delimiter, line)
-        for some in batched(raws, attrgetter("sent")):
+        for some in batched(raws, size_of_raw):
             records = as_records(some, self._dialect, self._mark)
             yield from self._batches(Split(records, line, line))
         yield from self._unknown_ones()

@@ -19,7 +19,7 @@ from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.batching import batched, text_as_sent
+from commerce_core.parsing.batching import batched, size_of
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Prepared
@@ -75,7 +75,7 @@ class PreparedReading:
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
             self._mark = Matcher(fingerprinted, known)
-        for chunk in batched(self._reader.prepared, text_as_sent):
+        for chunk in batched(self._reader.prepared, size_of):
             self._records += len(chunk)
             yield self._batch(chunk)
 
@@ -86,7 +86,7 @@ class PreparedReading:
 
     def _reread(self, records: Iterator[Prepared]) -> Iterator[Reread]:
         """The records as they came, with their problems."""
-        for some in batched(records, text_as_sent):
+        for some in batched(records, size_of):
             problems: defaultdict[int, list[Problem]] = defaultdict(list)
             for problem in self._batch(some).problems(_ALL):
                 problems[problem.line].append(problem)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.raw_records import RawRecord
 
 RECORDS_OF_BATCH: Final = 5_000
 """Records in a batch."""
@@ -16,12 +17,12 @@ TEXT_OF_BATCH: Final = 1 << 23
 T = TypeVar("T")
 
 
-def batched(records: Iterable[T], text_of: Callable[[T], str]) -> Iterator[list[T]]:
-    """The records in batches, none of which is empty."""
+def batched(records: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """The records in batches, none of which is empty; `size_of` is the text of a record."""
     batch, size = list[T](), 0
     for record in records:
         batch.append(record)
-        size += len(text_of(record))
+        size += size_of(record)
         if len(batch) >= RECORDS_OF_BATCH or size >= TEXT_OF_BATCH:
             yield batch
             batch, size = [], 0
@@ -29,6 +30,12 @@ def batched(records: Iterable[T], text_of: Callable[[T], str]) -> Iterator[list[
         yield batch
 
 
-def text_as_sent(prepared: Prepared) -> str:
-    """All text of a prepared record, by which batches are measured."""
-    return prepared.raw.sent
+def size_of_raw(raw: RawRecord) -> int:
+    """The characters of a record as it was sent."""
+    return len(raw.sent)
+
+
+def size_of(prepared: Prepared) -> int:
+    """The characters of a prepared record, with those that it took from the head of its group."""
+    raw = prepared.raw
+    return len(raw.sent) + (sum(map(len, raw.cells or ())) if prepared.head else 0)

@@ -7,7 +7,7 @@ next ones their variant alone, others nothing but one more picture.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
@@ -19,6 +19,10 @@ from commerce_core.schema.record import Fate
 
 MOST_FOLDED: Final = 10_000
 """Records that may be folded into one: it waits for them, and they with it."""
+MOST_CARRIED: Final = 1 << 26
+"""Characters that records may take from the heads of their groups, whatever is in the file."""
+HIGHEST_CARRIED_RATIO: Final = 100
+"""How many times the file's own text they may be beyond that."""
 _MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
 _NO_PICTURES: Final[tuple[str, ...]] = ()
@@ -94,8 +98,9 @@ class Grouping:
         head: RawRecord | None = None
         waiting: Prepared | None = None
         folded: list[Prepared] = []
-        characters = 0
+        characters, carrying = 0, _Carrying()
         for raw in records:
+            carrying.read += len(raw.sent)
             cells, first = raw.cells, head.cells if head else None
             whole = cells is not None and len(cells) >= self._width
             ready = None
@@ -107,12 +112,33 @@ class Grouping:
                     if len(folded) > MOST_FOLDED or characters > LONGEST_RECORD:
                         raise _too_long(waiting.raw.line, raw.line)
                     continue
-                ready = self.alone(raw.with_cells(group.completed(first, cells)), head)
+                completed = group.completed(first, cells)
+                carrying.take(cells, completed, raw.line)
+                ready = self.alone(raw.with_cells(completed), head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)
             waiting, folded, characters = ready or self.alone(raw), [], len(raw.sent)
         yield from () if waiting is None else (waiting, *folded)
+
+
+@define
+class _Carrying:
+    """How much text records take from the heads of their groups, beside how much was read."""
+
+    read: int = 0
+    carried: int = 0
+
+    def take(self, cells: Sequence[str], completed: Sequence[str], line: int) -> None:
+        """Counts what completes a record; FileRefused if it is out of all proportion."""
+        self.carried += sum(map(len, completed)) - sum(map(len, cells))
+        if self.carried > MOST_CARRIED and self.carried > HIGHEST_CARRIED_RATIO * self.read:
+            detail = (
+                f"Up to line {line}, records take {self.carried:,} characters from the first "
+                f"record of their group; the file has {self.read:,}."
+            )
+            remedy = f"At most {HIGHEST_CARRIED_RATIO} times its own text is accepted."
+            raise FileRefused("too_large", detail, remedy, line=line)
 
 
 def _plain(word: str) -> str:

@@ -21,6 +21,7 @@ from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
 from commerce_core.parsing.returned_reports import ReturnedReport
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded, unreadable
+from commerce_core.profiles.limits import refuse_beyond_limits
 from commerce_core.profiles.mapping import REPORT_COLUMNS, HeaderMapping, map_header
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL
@@ -95,12 +96,13 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         return _open_feed(stream, terms)
     except NOT_OF_FILE:
         raise
-    except Exception as error:  # noqa: BLE001 - that it can be anything is the point
+    except Exception as error:
         raise unreadable(error, 1) from error
 
 
 def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     terms = evolve(terms, profile=in_full(terms.profile))
+    refuse_beyond_limits(terms.profile)
     text = read_text(stream, terms.profile.encoding)
     blocks = iter(text)
     first_block = next(blocks, "")

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from attrs import evolve, frozen
 
-from commerce_core.parsing.batching import batched, text_as_sent
+from commerce_core.parsing.batching import batched, size_of
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
 from commerce_core.parsing.grouping import Prepared
@@ -93,7 +93,7 @@ class ReferenceReading:
     def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[RecordBatch]:
         """Some thousand records at a time, fewer if they are long."""
         fingerprint = fingerprinting("reference", self.header)
-        for chunk in batched(self._reader.prepared, text_as_sent):
+        for chunk in batched(self._reader.prepared, size_of):
             yield self._batch(chunk, known, fingerprint)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:

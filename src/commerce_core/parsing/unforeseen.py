@@ -22,7 +22,7 @@ def guarded(items: Iterator[T], line: Callable[[], int]) -> Iterator[T]:
         yield from items
     except NOT_OF_FILE:
         raise
-    except Exception as error:  # noqa: BLE001 - that it can be anything is the point
+    except Exception as error:
         raise unreadable(error, line()) from error
 
 

@@ -20,6 +20,7 @@ from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.profiles.limits import check_limits
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode, Value
 from commerce_core.schema.problems import Problem
@@ -184,7 +185,11 @@ class Sources:
     def set_profile(
         self, profile: Profile, source: str = MAIN_SOURCE, *, partner: str | None = None
     ) -> SavedProfile:
-        """Sets the source's profile, as a new version; an identical profile changes nothing."""
+        """Sets the source's profile, as a new version; an identical profile changes nothing.
+
+        InvalidInput lists everything in it that is beyond a limit.
+        """
+        check_limits(profile)
         with self._context.writing() as unit:
             found = self._get(unit, source, partner)
             old = unit.sources.profile(found.source_id)
@@ -210,8 +215,11 @@ class Sources:
     ) -> Trial:
         """Tries the source's profile, or the given one, on a file's first records; stores nothing.
 
-        FileRefused if the file can't be read as a whole.
+        FileRefused if the file can't be read as a whole, InvalidInput for a given profile that
+        couldn't be saved.
         """
+        if profile is not None:
+            check_limits(profile)
         with self._context.store.begin() as unit:
             owner = self._context.partner(unit, partner)
             origin = self._get(unit, source, partner)

@@ -1,0 +1,121 @@
+"""Limits of profiles: what one may ask of each record, so that none costs more than its file.
+
+A profile that was saved before there were these limits still loads; a file that it would read is
+refused, and the refusal names the part at fault.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from commerce_core.base.errors import Fault, FileRefused, InvalidInput
+from commerce_core.base.text import squash
+from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
+
+MOST_HEADERS: Final = 100
+"""Columns that one part of a profile may name: those of a field, a template, a group."""
+MOST_TEMPLATES: Final = 20
+MOST_SKIP_RULES: Final = 100
+MOST_WORDS: Final = 10_000
+"""Words that a column translates, or that a rule skips."""
+LONGEST_WORD: Final = 1_000
+"""Characters of a header, a word, a separator or a constant."""
+MOST_ADDED: Final = 2_000
+"""Characters that a profile may add to each record: constants, separators, names of options."""
+
+
+def check_limits(profile: Profile) -> None:
+    """Checks a profile that is about to be saved; InvalidInput lists every fault."""
+    faults = list(limit_faults(profile))
+    if faults:
+        raise InvalidInput("The profile can't be used.", faults=faults, code="bad_profile")
+
+
+def refuse_beyond_limits(profile: Profile) -> None:
+    """Refuses a file whose profile, its preset included, is beyond the limits."""
+    fault = next(limit_faults(profile), None)
+    if fault is not None:
+        detail = f"The source's profile can't be used: {fault.pointer} {fault.detail}"
+        raise FileRefused("bad_profile", detail, "Save a profile within the limits.")
+
+
+def limit_faults(profile: Profile) -> Iterator[Fault]:
+    """Everything in a profile that is beyond a limit."""
+    for name, column in profile.columns.items():
+        yield from _of_column(f"/columns/{name}", column)
+    yield from _too_many("/identity", "templates", profile.identity, MOST_TEMPLATES)
+    for index, template in enumerate(profile.identity):
+        places = TEMPLATE_PART.findall(template)
+        yield from _too_many(f"/identity/{index}", "columns", places, MOST_HEADERS)
+    yield from _too_many("/skip", "rules", profile.skip, MOST_SKIP_RULES)
+    for index, rule in enumerate(profile.skip):
+        yield from _too_many(f"/skip/{index}/words", "words", rule.words, MOST_WORDS)
+    if profile.group:
+        yield from _too_many("/group/carry", "columns", profile.group.carry, MOST_HEADERS)
+        yield from _too_many("/group/offer", "columns", profile.group.offer, MOST_HEADERS)
+    yield from _too_long(profile)
+    if (added := text_added(profile)) > MOST_ADDED:
+        detail = f"It adds {added:,} characters to each record; at most {MOST_ADDED:,} are allowed."
+        yield Fault("", "too_long", detail)
+
+
+def text_added(profile: Profile) -> int:
+    """The characters that a profile can add to a record, beside those that it takes from it."""
+    constants = sum(map(len, profile.constants.values()))
+    templates = sum(len(TEMPLATE_PART.sub("", template)) for template in profile.identity)
+    return constants + templates + sum(map(_added_by, profile.columns.values()))
+
+
+def _added_by(column: Column) -> int:
+    joined = len(column.join or "") * len(column.from_)
+    fixed = sum(len(name) for pair in column.pairs for name in pair[:1] if name.startswith("="))
+    return joined + fixed + len(": ; ") * len(column.pairs)
+
+
+def _of_column(at: str, column: Column) -> Iterator[Fault]:
+    yield from _too_many(f"{at}/from", "columns", column.from_, MOST_HEADERS)
+    yield from _too_many(f"{at}/pairs", "pairs", column.pairs, MOST_HEADERS)
+    yield from _too_many(f"{at}/needs", "columns", column.needs, MOST_HEADERS)
+    yield from _too_many(f"{at}/values", "words", column.values, MOST_WORDS)
+    joined = column.from_ if column.join is not None else ()
+    yield from _repeated(f"{at}/from", joined)
+    yield from _repeated(f"{at}/pairs", (pair[-1] for pair in column.pairs if pair))
+
+
+def _too_many(at: str, what: str, members: Iterable[object], most: int) -> Iterator[Fault]:
+    count = sum(1 for _ in members)
+    if count > most:
+        yield Fault(at, "too_many", f"It has {count:,} {what}; at most {most:,} are allowed.")
+
+
+def _repeated(at: str, headers: Iterable[str]) -> Iterator[Fault]:
+    """Each column joined once makes a text no longer than its record."""
+    repeated = [name for name, times in Counter(map(squash, headers)).items() if times > 1]
+    if repeated:
+        detail = f"It names the column {repeated[0][:60]!r} more than once."
+        yield Fault(at, "repeated_column", detail)
+
+
+def _too_long(profile: Profile) -> Iterator[Fault]:
+    for at, text in _texts(profile):
+        if len(text) > LONGEST_WORD:
+            detail = f"It has {len(text):,} characters; at most {LONGEST_WORD:,} are allowed."
+            yield Fault(at, "too_long", detail)
+
+
+def _texts(profile: Profile) -> Iterator[tuple[str, str]]:
+    """The texts of a profile that aren't limited otherwise, each with its pointer."""
+    for name, column in profile.columns.items():
+        at = f"/columns/{name}"
+        for part, texts in (
+            ("from", column.from_),
+            ("pairs", [name for pair in column.pairs for name in pair]),
+            ("needs", column.needs),
+            ("values", [text for pair in column.values.items() for text in pair]),
+            ("separator", [column.separator or ""]),
+            ("join", [column.join or ""]),
+        ):
+            yield from ((f"{at}/{part}", text) for text in texts)
+    yield from ((f"/constants/{name}", text) for name, text in profile.constants.items())
+    yield from ((f"/identity/{i}", text) for i, text in enumerate(profile.identity))
+    yield from (("/attributes", text) for text in profile.attributes)
