@@ -282,7 +282,8 @@ class PolarsReading:
         except NOT_OF_FILE:
             raise
         except FAILURES:  # Read one by one, only the record at fault is lost.
-            parts, odd, fates, reasons = [], self._read_odd(asked), Counter(), Counter()
+            parts, odd = [], self._read_odd(asked)
+            fates, reasons = Counter[str](), Counter[str]()
         self._one_by_one += len(odd)
         if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
             parts.append(Oddities(odd_offers))

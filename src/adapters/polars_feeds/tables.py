@@ -12,11 +12,13 @@ from adapters.polars_feeds.extractors import gathered
 from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
 from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.patterned import PatternedReader, reader_of_field
+from adapters.polars_feeds.patterns import kept_of
 from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import shown, summed_up
 from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.record_reader import FieldReader, Terms, sku_reader
+from commerce_core.parsing.record_reader import Terms, sku_reader
 from commerce_core.profiles.mapping import PICTURES, HeaderMapping
 from commerce_core.schema.cells import Misread, Reading, reader_of
 from commerce_core.schema.fields import BY_NAME, LONGEST_SKU, Urls, Value
@@ -37,7 +39,7 @@ class TableReader:
     mapping: HeaderMapping
     terms: Terms
     faults: Faults = field(factory=Faults)
-    _fields: dict[str, ColumnReader] = field(init=False)
+    _fields: dict[str, ColumnReader | PatternedReader] = field(init=False)
     _settling: Settling = field(init=False)
     _read_sku: Callable[[str], str | Misread] = field(init=False)
     _read_urls: Callable[[str], Reading] = field(init=False)
@@ -48,9 +50,7 @@ class TableReader:
         self._read_sku = sku_reader(self.mapping.field_mappings["sku"], self.terms)
         self._read_urls = reader_of(Urls(), self.terms.zone)
         self._fields = {
-            name: ColumnReader.of(
-                FieldReader.of(feeding, self.terms), self.faults, self.terms.style.decimal
-            )
+            name: reader_of_field(feeding, self.terms, self.faults)
             for name, feeding in self.mapping.field_mappings.items()
             if name != "sku"
         }
@@ -88,13 +88,14 @@ class TableReader:
         column = self.mapping.field_mappings["sku"].column
         none = nulls(len(texts), pl.UInt32)
         plain = none.is_not_null()
-        if column.pattern is None and not column.values and column.part is None:
-            plain = texts.to_frame("sku").select(_PLAIN_SKU).to_series()
+        kept = texts if column.pattern is None else kept_of(texts, column.pattern)
+        if kept is not None and not column.values and column.part is None:
+            plain = kept.to_frame("sku").select(_PLAIN_SKU.fill_null(value=False)).to_series()
         if plain.all():
-            return texts, None
+            return kept if kept is not None else texts, None
         results, place = read_distinct(texts, ~plain, self._sku_of)
         skus, faults = zip(*results, strict=True)
-        return behind(texts, skus, place), behind(none, faults, place)
+        return behind(texts if kept is None else kept, skus, place), behind(none, faults, place)
 
     def _sku_of(self, text: str) -> tuple[str | None, int | None]:
         sku = self._read_sku(text)

@@ -10,6 +10,7 @@ from typing import Final
 
 from commerce_core.base.errors import Fault, FileRefused, InvalidInput
 from commerce_core.base.text import squash
+from commerce_core.profiles.patterns import why_refused
 from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
 
 MOST_HEADERS: Final = 100
@@ -73,6 +74,8 @@ def _added_by(column: Column) -> int:
 
 
 def _of_column(at: str, column: Column) -> Iterator[Fault]:
+    if column.pattern is not None and (why := why_refused(column.pattern)):
+        yield Fault(f"{at}/pattern", "bad_pattern", why)
     yield from _too_many(f"{at}/from", "columns", column.from_, MOST_HEADERS)
     yield from _too_many(f"{at}/pairs", "pairs", column.pairs, MOST_HEADERS)
     yield from _too_many(f"{at}/needs", "columns", column.needs, MOST_HEADERS)

@@ -13,7 +13,9 @@ from attrs import frozen
 
 from commerce_core.base.money import find_currency
 from commerce_core.base.text import BLANKS, squash
-from commerce_core.profiles.profile import LONGEST_MATCHED, Column, DecimalMark
+from commerce_core.profiles.matching import matcher
+from commerce_core.profiles.patterns import LONGEST_MATCHED
+from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema import fields as schema
 from commerce_core.schema.cells import Misread
 from commerce_core.schema.fields import Kind
@@ -115,7 +117,7 @@ def translation(column: Column, kind: Kind, style: Style) -> Translation:
     """Returns the function that turns a partner's trimmed, non-blank text into canonical text."""
     steps: list[Translation] = []
     if column.pattern is not None:
-        steps.append(_by_pattern(re.compile(column.pattern, re.ASCII), column.otherwise))
+        steps.append(_by_pattern(column.pattern, column.otherwise))
     if column.values:
         steps.append(_by_words({squash(key): value for key, value in column.values.items()}))
     if column.separator is not None and column.part is not None:
@@ -155,18 +157,21 @@ def _in_turn(steps: list[Translation]) -> Translation:
     return translate
 
 
-def _by_pattern(pattern: re.Pattern[str], otherwise: str) -> Translation:
+def _by_pattern(pattern: str, otherwise: str) -> Translation:
+    match, mismatch = matcher(pattern), unmatched(pattern, otherwise)
+
     def translate(text: str) -> str | Misread:
-        matched = pattern.fullmatch(text) if len(text) <= LONGEST_MATCHED else None
-        if matched is None and otherwise == "blank":
-            return ""
-        if matched is None:
-            return Misread(
-                "pattern_mismatch", f"The profile expects text that matches {pattern.pattern}"
-            )
-        return (matched[1] or "").strip(BLANKS)
+        kept = match(text) if len(text) <= LONGEST_MATCHED else None
+        return mismatch if kept is None else kept.strip(BLANKS)
 
     return translate
+
+
+def unmatched(pattern: str, otherwise: str) -> str | Misread:
+    """What a cell that a pattern doesn't match is read as."""
+    if otherwise == "blank":
+        return ""
+    return Misread("pattern_mismatch", f"The profile expects text that matches {pattern}")
 
 
 def _by_words(values: Mapping[str, str]) -> Translation:

@@ -25,17 +25,8 @@ from commerce_core.base.money import find_currency
 from commerce_core.schema.fields import BY_NAME
 
 MOST_ATTRIBUTES: Final = 50
-LONGEST_PATTERN: Final = 200
-LONGEST_MATCHED: Final = 2_000
-"""The longest cell to which a pattern is applied, in characters; longer ones don't match."""
 TEMPLATE_PART: Final = re.compile(r"\{([^{}]+)\}")
 DATE_FORMAT: Final = re.compile(r"(?=.*YYYY)(?=.*MM)(?=.*DD)(?:YYYY|MM|DD|hh|mm|ss|[-./: T,])+")
-_MOST_WAYS: Final = 8 * LONGEST_MATCHED**2
-"""The most ways in which a pattern may be tried on one cell."""
-_PATTERN_PART: Final = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{([0-9]*)(,?)([0-9]*)\}|\(\?:|.", re.DOTALL
-)
-_UNSAFE: Final = re.compile(r"\(\?(?!:)|\\[1-9]|\)[*+{?]|(?<!\\)[*+?}]\+")
 
 Preset = Literal["canonical", "google-merchant", "shopify", "woocommerce", "medusa"]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
@@ -52,10 +43,11 @@ class Column:
     `from_` are the headers; if there are several, the first non-blank cell counts, or `join` joins
     all of them; `{currency}` in a header stands for the source's currency code. `pairs` makes
     options of pairs of headers, one for the name (`=Size` is a fixed name), one for the value.
-    `pattern` is a regular expression, and the cell's text is what its one group matches; a cell
-    that doesn't match is a problem, or blank, as `otherwise` has it. `values` maps the partner's
-    words to ours. `decimal` is the decimal mark; the other mark, blanks and apostrophes then
-    separate thousands. `unit` applies to amounts (major, minor) and weights, `currency` to amounts.
+    `pattern` is a regular expression (`patterns`), and the cell's text is what its one group
+    matches; a cell that doesn't match is a problem, or blank, as `otherwise` has it. `values` maps
+    the partner's words to ours. `decimal` is the decimal mark; the other mark, blanks and
+    apostrophes then separate thousands. `unit` applies to amounts (major, minor) and weights,
+    `currency` to amounts.
     `separator` stands between the members of a list or path; `part` takes the first or the rest.
     `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank if one of the columns that it
     `needs` is blank or a no; columns that the file lacks don't count.
@@ -124,7 +116,10 @@ class Profile:
     aliases: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Checks the profile; InvalidInput lists every fault with its pointer."""
+        """Checks the profile; InvalidInput lists every fault with its pointer.
+
+        What `limits` adds is checked when a profile is saved, and when it reads a file.
+        """
         faults = [*self._faults(), *_unknown_fields(self)]
         for name, column in self.columns.items():
             faults += _column_faults(f"/columns/{name}", column)
@@ -197,54 +192,12 @@ def _unknown_fields(profile: Profile) -> Iterator[Fault]:
 
 
 def _column_faults(at: str, column: Column) -> Iterator[Fault]:
-    if column.pattern is not None and (why := why_unsafe(column.pattern)):
-        yield Fault(f"{at}/pattern", "bad_pattern", why)
     if any(len(pair) != 2 for pair in column.pairs):  # noqa: PLR2004 - a name's and a value's
         yield Fault(f"{at}/pairs", "bad_pairs", "Name two columns: one of names, one of values.")
     if column.dates is not None and not DATE_FORMAT.fullmatch(column.dates):
         yield Fault(f"{at}/dates", "bad_dates", "Use a format such as DD.MM.YYYY hh:mm.")
     if column.currency is not None and find_currency(column.currency) is None:
         yield Fault(f"{at}/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
-
-
-def why_unsafe(pattern: str) -> str | None:
-    """Why a pattern is refused, if it is: it can't be read, or a hostile cell could keep it busy.
-
-    An allowed pattern takes time at most quadratic in the cell's length, runs only on cells of up
-    to 2,000 characters, and means the same to every engine.
-    """
-    if len(pattern) > LONGEST_PATTERN:
-        return f"Use at most {LONGEST_PATTERN} characters."
-    if _UNSAFE.search(pattern) or _ways_of(pattern) > _MOST_WAYS:
-        return "Avoid look-around, back-references, repeated groups and more than two * or +."
-    try:
-        groups = re.compile(pattern, re.ASCII).groups
-    except re.error as error:
-        return f"This is not a regular expression: {error}."
-    return None if groups == 1 else "Put the part to keep in one pair of parentheses."
-
-
-def _ways_of(pattern: str) -> int:
-    """The most ways in which a pattern without repeated groups may be tried on one cell."""
-    ways, bars = 1, [0]
-    for part in _PATTERN_PART.finditer(pattern):
-        match part[0]:
-            case "*" | "+":
-                ways *= LONGEST_MATCHED
-            case "?":
-                ways *= 2
-            case "|":
-                bars[-1] += 1
-            case "(" | "(?:":
-                bars.append(0)
-            case ")" if len(bars) > 1:
-                ways *= bars.pop() + 1
-            case _ if part[2]:
-                most = min(int(part[3] or LONGEST_MATCHED), LONGEST_MATCHED)
-                ways *= max(1, most - int(part[1] or 0) + 1)
-            case _:
-                pass
-    return ways * (bars[0] + 1)
 
 
 _DEFAULTS: Final = {a.name: getattr(Profile(), a.name) for a in fields(Profile)}

@@ -138,7 +138,7 @@ def columns(draw: st.DrawFn, name: str) -> Column:
     elif name == "availability":
         column |= {"values": {"auf Lager": "in stock", "weg": "out of stock"}}
     column |= {
-        "pattern": choose(None, None, None, r"([^ ]*).*"),
+        "pattern": choose(None, None, None, r"([^ ]*).*", r"(.*)[0-9]", r"\b(\d*?)(?:\B.*|)"),
         "otherwise": choose("problem", "blank"),
         "needs": choose((), (), ("Z",)),
     }
