@@ -9,7 +9,7 @@ import numpy as np
 
 from commerce_core.parsing.decoding import Text, read_text, unpacked
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
-from commerce_core.parsing.reader import Header, Reader
+from commerce_core.parsing.reader import Reader
 from commerce_core.profiles.limits import text_added
 
 CHUNK: Final = 1 << 23
@@ -17,7 +17,7 @@ CHUNK: Final = 1 << 23
 MOST_LINES: Final = 1 << 18
 """Lines that are read at a time: tiny ones become columns that are far larger than their text."""
 MOST_CELLS: Final = 1 << 22
-"""Cells of them, if each line had as many as the header."""
+"""Cells of them, blank ones included."""
 MOST_ADDED: Final = 1 << 24
 """Characters that the profile may add to them."""
 _NEWLINE: Final = 0x0A
@@ -75,7 +75,9 @@ class Chunks:
         self._ascii = True
         self.ended = False
         self.whole = True
-        self._most_lines = _lines_at_a_time(reader.header)
+        self._delimiter = (reader.header.delimiter or ",").encode()
+        added = text_added(reader.header.terms.profile)
+        self._most_lines = max(1, min(MOST_LINES, MOST_ADDED // max(1, added)))
         self.decoded = self.text.encoding not in _OF_BYTES
         if self.decoded:
             self.text = read_text(stream, declared)
@@ -130,8 +132,11 @@ class Chunks:
         The data itself is `whole` if it is known to end with a line.
         """
         ends = _ends_in(data, behind)
-        if np.count_nonzero(ends) > self._most_lines:
-            end = behind + int(np.flatnonzero(ends)[self._most_lines - 1]) + 1
+        lines = int(np.count_nonzero(ends))
+        cells = lines + data.count(self._delimiter, behind)
+        most = min(self._most_lines, max(1, lines * MOST_CELLS // max(1, cells)))
+        if lines > most:
+            end = behind + int(np.flatnonzero(ends)[most - 1]) + 1
             data, self._kept = data[:end], data[end:] + self._kept
             self.ended, whole = False, True
         self.whole = whole or self.ended
@@ -176,12 +181,6 @@ class Chunks:
         return Text(
             iter(blocks), self.text.mark, self._declared, line=self.line, ascii_so_far=self._ascii
         )
-
-
-def _lines_at_a_time(header: Header) -> int:
-    """Fewer where each becomes many cells, or the profile adds much text to it."""
-    added = text_added(header.terms.profile)
-    return max(1, min(MOST_LINES, MOST_CELLS // len(header.cells), MOST_ADDED // max(1, added)))
 
 
 def _end_of_line(data: bytes, at: int) -> int:

@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
-from adapters.polars_feeds.parsing import lead, parse
+from adapters.polars_feeds.parsing import by_width, lead, parse
 from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.reject_buffer import Kept
@@ -295,12 +295,20 @@ class PolarsReading:
         self, asked: pl.DataFrame, as_csv: bytes | None
     ) -> tuple[list[Part], Sequence[tuple[Prepared, Record]], Counter[str], Counter[str]]:
         """What was read as columns, what one by one, and the fates and reasons of no offers."""
-        width = len(self.header.mapping.header)
-        parsed = parse(asked, width, self._dialect.delimiter, as_csv)
-        offers = offers_in(parsed, width, self._skips)
+        width, delimiter = len(self.header.mapping.header), self._dialect.delimiter
         parts: list[Part] = []
-        if len(offers.fitting):
-            parts.append(self._read(offers.fitting))
-        if len(offers.ragged):
-            parts.append(Ragged.of(offers.ragged, self.header.mapping, self._dialect.delimiter))
-        return parts, self._read_odd(parsed.odd), offers.fates, offers.reasons
+        odd: list[tuple[Prepared, Record]] = []
+        fates, reasons = Counter[str](), Counter[str]()
+        for most, records in by_width(asked, width, delimiter):
+            whole = as_csv if len(records) == len(asked) and most == width else None
+            parsed = parse(records, most, delimiter, whole)
+            if most < width:
+                parsed = parsed.as_ragged()
+            offers = offers_in(parsed, most, self._skips if most == width else ())
+            if len(offers.fitting):
+                parts.append(self._read(offers.fitting))
+            if len(offers.ragged):
+                parts.append(Ragged.of(offers.ragged, self.header.mapping, most, delimiter))
+            odd += self._read_odd(parsed.odd)
+            fates, reasons = fates + offers.fates, reasons + offers.reasons
+        return parts, odd, fates, reasons

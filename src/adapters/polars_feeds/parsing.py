@@ -5,6 +5,7 @@ counted by lengths: it fills short records up without a word, and cuts long ones
 """
 
 import io
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
@@ -17,6 +18,8 @@ from commerce_core.parsing.delimited import read_delimited
 _TEXT: Final = pl.col("text")
 _CELLS: Final = pl.col("count")
 _ABOUT: Final = ("text", "line", "lines", "end", "upper", "lower")
+MOST_CELLS: Final = 1 << 22
+"""Cells of a table up to which all records have the same width, however short they are."""
 MORE: Final = "more"
 """The column for what stands behind the last one of the header."""
 
@@ -33,6 +36,11 @@ class Parsed:
     ragged: pl.DataFrame
     odd: pl.DataFrame
 
+    def as_ragged(self) -> "Parsed":
+        """The same records under a wider header, which none of them fits."""
+        ragged = self.fitting.merge_sorted(self.ragged, "line")
+        return Parsed(self.fitting.clear(), ragged, self.odd)
+
 
 def cell(index: int) -> str:
     """The name of the column of cells in that place."""
@@ -45,6 +53,25 @@ def lead(width: int, delimiter: str) -> bytes:
     Behind it, no mark is taken for one of byte order, and no text for an archive.
     """
     return delimiter.encode() * width + b"\n"
+
+
+def by_width(
+    records: pl.DataFrame, width: int, delimiter: str
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Records by how many cells they can have, each with a width that is at most twice that.
+
+    The first are those for the header's own width. In a table as wide as the header, each of many
+    short ones would take as much memory as a long one.
+    """
+    while width * len(records) > MOST_CELLS:
+        short = records.select(
+            _TEXT.str.count_matches(delimiter, literal=True) < width // 2
+        ).to_series()
+        if not short.any():
+            break
+        yield width, records.filter(~short)
+        width, records = width // 2, records.filter(short)
+    yield width, records
 
 
 def parse(records: pl.DataFrame, width: int, delimiter: str, as_csv: bytes | None) -> Parsed:

@@ -22,15 +22,19 @@ _CODE = "ragged_record"
 
 @frozen
 class Ragged:
-    """Implements `Part`. `count` in its rows is how many cells each has."""
+    """Implements `Part`. `count` in its rows is how many cells each has, `most` how many they can.
+
+    `width` is that of the header.
+    """
 
     rows: pl.DataFrame
     skus: pl.Series
     width: int
+    most: int
     delimiter: str
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, mapping: HeaderMapping, delimiter: str) -> "Ragged":
+    def of(cls, rows: pl.DataFrame, mapping: HeaderMapping, most: int, delimiter: str) -> "Ragged":
         """The records of one file."""
         skus = nulls(len(rows))
         if mapping.field_mappings["sku"].indexes == (0,):
@@ -39,7 +43,7 @@ class Ragged:
             if alone.any():
                 results, place = read_distinct(rows[cell(0)], alone, read_sku)
                 skus = behind(skus, results, place)
-        return cls(rows, skus, len(mapping.header), delimiter)
+        return cls(rows, skus, len(mapping.header), most, delimiter)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -83,7 +87,7 @@ class Ragged:
         """The records with one number of cells."""
         count = rows["count"][0]
         problem = ragged(RawRecord(0, None), [""] * count, self.width)
-        cells = [*map(cell, range(self.width)), MORE][:count]
+        cells = [*map(cell, range(self.most)), MORE][:count]
         value = cut(pl.concat_str(cells, separator=self.delimiter))
         own = {"code": pl.lit(_CODE), "column": pl.lit(None, pl.String), "value": value,
                "hint": pl.lit(problem.hint), "broken": pl.lit(value=False)}  # fmt: skip
@@ -91,7 +95,7 @@ class Ragged:
 
     def _read(self, rows: pl.DataFrame, skus: pl.Series) -> Iterator[Record]:
         about = rows.select("line", "lines", "count").iter_rows()
-        cells = rows.select([*map(cell, range(self.width)), MORE]).iter_rows()
+        cells = rows.select([*map(cell, range(self.most)), MORE]).iter_rows()
         for (line, lines, count), row, sku in zip(about, cells, skus, strict=True):
             kept = list(row[:count])
             raw = RawRecord(line, kept, "", lines, self.delimiter)

@@ -29,6 +29,9 @@ from commerce_core.schema.fields import Mode
 MOST_RECORDS: Final = 20_000
 MOST_BYTES: Final = 64 * 1024**2
 """How much of a file is examined; more isn't needed to know what it is."""
+MOST_CELLS: Final = 400_000
+"""Cells that are examined, so that a file of many columns takes no longer than one of few."""
+_LEAST_RECORDS: Final = 100
 _MOST_TROUBLES: Final = 5
 
 
@@ -134,11 +137,15 @@ class Survey:
         finally:
             self.dialect = evolve(self.dialect, quoting=tuple(self._troubles))
 
+    def _most_records(self) -> int:
+        of_cells = MOST_CELLS // max(1, len(self.header))
+        return min(self._asked.most_records, max(_LEAST_RECORDS, of_cells))
+
     def _measured(self, records: Iterator[RawRecord]) -> Iterator[RawRecord]:
         """The records up to the limit; the header isn't one of them."""
         count, size, self.extent = -1, 0, Extent(0, 0, complete=False)
         for raw in records:
-            if count >= self._asked.most_records or size >= self._asked.most_bytes:
+            if count >= self._most_records() or size >= self._asked.most_bytes:
                 return
             count += 1
             size += sum(map(len, raw.cells)) + len(raw.cells) if raw.cells else len(raw.text)

@@ -46,6 +46,8 @@ _AMOUNT: Final = re.compile(
     rf"((?:[^0-9.,{_DASHES}][^0-9]*)?)",
     re.ASCII,
 )
+_LONGEST_AMOUNT: Final = 200
+"""The longest cell in which a currency is looked for beside a number; it takes its square."""
 _DATE_PARTS: Final = {"YYYY": 4, "MM": 2, "DD": 2, "hh": 2, "mm": 2, "ss": 2}
 _DATE_TOKEN: Final = re.compile("|".join(_DATE_PARTS))
 _CODE_LENGTH: Final = 3
@@ -196,7 +198,7 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
     """`1.299,00 €` becomes `1299.00 EUR`; text that isn't an amount is left to the kind."""
     if (number := _number(text, decimal)) is not None:
         return number
-    matched = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_MATCHED else None
+    matched = _AMOUNT.fullmatch(text) if len(text) <= _LONGEST_AMOUNT else None
     if matched is None:
         return text
     named, digits = (matched[1] + matched[3]).strip(BLANKS), matched[2].strip(BLANKS)
