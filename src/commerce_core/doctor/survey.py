@@ -22,6 +22,7 @@ from commerce_core.doctor.encodings import not_text, survey_encoding
 from commerce_core.doctor.questions import which_encoding
 from commerce_core.parsing.decoding import read_text
 from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records
+from commerce_core.parsing.unforeseen import NOT_OF_FILE, unreadable
 from commerce_core.profiles.mapping import tidy_header
 from commerce_core.profiles.profile import Preset, Profile
 from commerce_core.schema.fields import Mode
@@ -88,6 +89,10 @@ class Survey:
             survey._examine_columns()
         except FileRefused as refused:
             survey.refusal = refusal_of(refused)
+        except NOT_OF_FILE:
+            raise
+        except Exception as error:  # noqa: BLE001 - that it can be anything is the point
+            survey.refusal = refusal_of(unreadable(error, 1))
         return survey
 
     def rewound(self) -> BinaryIO:
