@@ -22,7 +22,11 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core.base import errors
+from commerce_core.doctor import survey
 from commerce_core.feeds import guards
+from commerce_core.ingestion import progress
+from commerce_core.parsing import decoding, grouping, json_lines, raw_records
+from commerce_core.profiles import limits, mapping, patterns, profile
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
 from entrypoints import http, problems, reading, settings
@@ -48,8 +52,11 @@ JOB_ERRORS: Final = {
     "undecodable": "A byte is invalid in the file's encoding. The message gives its line.",
     "unterminated_quote": "A quote is never closed. The message gives the line that opens it.",
     "too_many_rejected": "More records were rejected than the source tolerates.",
-    "too_large": "A limit was exceeded: the length of a record, or the number of columns or "
-    "records.",
+    "too_large": "A limit was exceeded: the length of a record, or the number of columns, records "
+    "or parts of an archive. See [the limits](file-limits.md).",
+    "unreadable": "The content makes a reader fail. The message gives the line that was reached.",
+    "bad_profile": "The source's profile is beyond [a limit](file-limits.md#profiles). The message "
+    "names the part.",
     "too_late": "Too much newer data would have to be searched for the products that this older "
     "feed may no longer change. The message names the limit. Send their current state instead.",
     "row_count": "The number of records differs from `expected_rows`.",
@@ -208,6 +215,49 @@ def job_errors() -> str:
     if found - JOB_ERRORS.keys():
         raise LookupError(f"no meaning of job error {sorted(found - JOB_ERRORS.keys())}")
     return table(("code", "meaning"), [(f"`{code}`", JOB_ERRORS[code]) for code in sorted(found)])
+
+
+def file_limits() -> str:
+    """What a file may have, and what becomes of one that has more."""
+    mb, ratio = 1 << 20, grouping.HIGHEST_CARRIED_RATIO
+    carried = f"MB that records take from the first of their group, or {ratio} times the file"
+    rows = (
+        ("characters of a record", raw_records.LONGEST_RECORD, "`too_large`, or the open quote"),
+        ("characters of a cell", fields.LONGEST_CELL, "`oversized_cell`, of its record"),
+        ("columns", mapping.MOST_COLUMNS, "`too_large`"),
+        ("records", progress.MOST_RECORDS, "`too_large`"),
+        ("records, beside one for each byte sent", progress.RECORDS_BESIDE_BYTES, "`too_large`"),
+        ("depth of a JSON record", fields.DEEPEST_JSON, "`oversized_json`, of its record"),
+        ("values of a JSON record", fields.MOST_JSON_VALUES, "`oversized_json`, of its record"),
+        ("JSON records whose keys make the header", json_lines.OBJECTS_LOOKED_AT, "not read"),
+        ("records folded into one", grouping.MOST_FOLDED, "`too_large`"),
+        (carried, grouping.MOST_CARRIED // mb, "`too_large`"),
+        ("parts of an archive", decoding.MOST_PARTS, "`too_large`"),
+        ("MB that an archive expands to", decoding.MOST_EXPANDED // mb, "`too_large`"),
+        ("times its size that an archive expands to", decoding.HIGHEST_RATIO, "`too_large`"),
+        ("records that `doctor` examines", survey.MOST_RECORDS, "not examined"),
+        ("MB that `doctor` examines", survey.MOST_BYTES // mb, "not examined"),
+        ("cells that `doctor` examines", survey.MOST_CELLS, "not examined"),
+    )  # fmt: skip
+    return table(("of a file", "at most", "more"), [(a, f"{b:,}", c) for a, b, c in rows])
+
+
+def profile_limits() -> str:
+    """What a profile may ask of each record."""
+    rows = (
+        ("columns that a field, a template or a group names", limits.MOST_HEADERS),
+        ("times that a text names a column which it joins", 1),
+        ("templates of an identity", limits.MOST_TEMPLATES),
+        ("rules by which records are skipped", limits.MOST_SKIP_RULES),
+        ("words of a column or a rule", limits.MOST_WORDS),
+        ("columns kept as attributes", profile.MOST_ATTRIBUTES),
+        ("characters of a name, a word or a constant", limits.LONGEST_WORD),
+        ("characters added to each record", limits.MOST_ADDED),
+        ("characters of a pattern", patterns.LONGEST_PATTERN),
+        ("steps of a pattern, repetitions written out", patterns.MOST_STEPS),
+        ("characters of a cell that a pattern can match", patterns.LONGEST_MATCHED),
+    )
+    return table(("of a profile", "at most"), [(what, f"{most:,}") for what, most in rows])
 
 
 def refusals() -> str:
@@ -375,6 +425,8 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "guards": guards_,
     "record-problems": record_problems,
     "job-errors": job_errors,
+    "file-limits": file_limits,
+    "profile-limits": profile_limits,
     "refusals": refusals,
     "faults": faults,
     "exit-codes": exit_codes,

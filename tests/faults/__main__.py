@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.faults import feeds, orders, queue
+from tests.faults import feeds, orders, queue, readers
 
 LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     1: ("server killed under order load", orders.server_killed),
@@ -28,6 +28,8 @@ LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     15: ("a feed that kills its worker", feeds.set_aside),
     16: ("SIGTERM under load", orders.ended_under_load),
     19: ("clock off by ten days", feeds.wrong_clock),
+    22: ("bombs, huge cells, columns without end", readers.bombs),
+    28: ("files and profiles made to hurt a reader", readers.family),
     29: ("one partner queues sixty feeds", queue.fair),
     35: ("running jobs cancelled at random times", queue.cancelled),
     36: ("processes of the server killed again and again", queue.processes_killed),

@@ -189,6 +189,7 @@ class PolarsReading:
                 yield from self._rest(pending, body[len(front) :], line)
                 return
             self._chunks.passed(body, found.after)
+            del body  # Its records have their own text.
             pending, line, front = found.pending, found.line, self._lead + found.pending
             yield from self._batches(found)
         yield from self._unknown_ones()

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adapters.polars_feeds import PolarsEngine, chunks, engine, parsing, splitting
+from adapters.polars_feeds.splitting import Dialect, Mark, Split
 from commerce_core.base.errors import FileRefused
 from commerce_core.doctor import examine
 from commerce_core.parsing import batching, decoding, grouping, json_lines, raw_records
@@ -68,10 +69,10 @@ def test_a_record_of_many_chunks_is_split_once(monkeypatch: pytest.MonkeyPatch):
     """Not again with each of its chunks, be its quote closed at last or not."""
     seen = 0
 
-    def counting(body: bytes, *rest: object) -> object:
+    def counting(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split | None:
         nonlocal seen
         seen += len(body)
-        return splitting.split_lines(body, *rest)  # type: ignore[arg-type] - as it was called
+        return splitting.split_lines(body, line, dialect, mark)
 
     monkeypatch.setattr(engine, "split_lines", counting)
     for end in (b"", b'"\nB,n\n'):
@@ -87,15 +88,15 @@ def test_an_empty_part_of_an_archive_costs_little(
 ):
     """What lies behind it isn't copied for it."""
     taken = 0
-    take = decoding._Source.take  # type: ignore[reportPrivateUsage] - what is counted
+    take = decoding._Source.take
 
-    def counting(source: object, count: int) -> bytes:
+    def counting(source: decoding._Source, count: int) -> bytes:
         nonlocal taken
-        found = take(source, count)  # type: ignore[arg-type]
+        found = take(source, count)
         taken += len(found)
         return found
 
-    monkeypatch.setattr(decoding._Source, "take", counting)  # type: ignore[reportPrivateUsage]
+    monkeypatch.setattr(decoding._Source, "take", counting)
     parts = 5_000
     _, body = make(parts)
     assert sum(map(len, unpacked(io.BytesIO(body)))) > 0
