@@ -63,15 +63,14 @@ JOB_ERRORS: Final = {
     "nothing_accepted": "All records were rejected, or the file contains none.",
     "rejected": "The feed was held, and an operator rejected it. The message is the operator's "
     "note.",
-    "partner_not_active": "The partner was paused or offboarded before the feed was applied. Once it "
-    "is active again, create a new job for the feed.",
-    "partner_offboarded": "The partner was offboarded before the feed was reverted.",
+    "partner_not_active": "The partner was paused or offboarded before the feed was applied. Once "
+    "it is active again, create a new job for the feed.",
     "superseded": "A newer full feed of the source is processed instead; the job is cancelled.",
     "cancelled": "The job was cancelled while it was running. Nothing of it was kept; its feed "
     "stays as it was.",
     "out_of_time": "The feed's time budget was used up; the message states how far it was. Nothing "
     "of it was kept, and it isn't retried.",
-    "partner_offboarded": "The partner was offboarded; its queued and running jobs were cancelled.",
+    "partner_offboarded": "The partner was offboarded, which cancels its queued and running jobs.",
     "set_aside": "The job is quarantined, because three attempts crashed or five disconnected from "
     "the database. It isn't retried automatically.",
 }
