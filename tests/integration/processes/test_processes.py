@@ -368,7 +368,7 @@ def newest(platform: Platform, role: str, known: int) -> int:
 
 def answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/health/live", timeout=5).is_success
+        return httpx.get(f"{address}/health/live", timeout=PATIENCE).is_success
     except httpx.TransportError:
         return False
 
