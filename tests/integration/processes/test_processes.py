@@ -202,7 +202,7 @@ def test_a_worker_that_is_asked_to_end_finishes_its_job_and_takes_no_other(
     platform: Platform, commerce: Commerce, connect: Callable[[], psycopg.Connection]
 ):
     """SIGTERM in the middle of a feed: that feed is applied, the next one is left to others."""
-    first, second = send(commerce, "Aroma"), send(commerce, "Bouquet")
+    first, second = send(commerce, "Aroma"), send(commerce, "Aroma")
     db = connect()
     with platform.worker() as worker:
         with db.transaction():
