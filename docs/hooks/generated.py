@@ -26,6 +26,7 @@ from commerce_core.doctor import survey
 from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
 from commerce_core.parsing import decoding, grouping, json_lines, raw_records
+from commerce_core.partners import access
 from commerce_core.profiles import limits, mapping, patterns, profile
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
@@ -89,6 +90,21 @@ EXIT_CODES: Final = {
     problems.EXIT_NO_PERMISSION: "Permission denied.",
     130: "Interrupted with Ctrl-C.",
 }
+
+SCOPES: Final = {
+    "partners:read": "seeing partners: an operator all, a partner itself",
+    "partners:write": "adding and changing partners, and reading the audit log",
+    "keys:write": "issuing, listing, rotating and revoking keys",
+    "feeds:read": "seeing feeds, jobs, plans, sources and profiles; examining files",
+    "feeds:write": "sending feeds, starting and cancelling jobs, changing sources and profiles",
+    "feeds:decide": "approving, rejecting and reverting feeds; changing the guards of a source",
+    "catalog:read": "seeing products and their history, changes and exports",
+    "orders:read": "seeing orders",
+    "orders:write": "placing and cancelling orders",
+    "analytics:read": "seeing sales figures",
+}
+"""What each scope allows."""
+_GRANTS: Final = {"default": "by default", "on_request": "only if granted", "never": "never"}
 
 SETTINGS: Final = {
     "database_url": "`embedded:[DIR]`, a PostgreSQL that the platform runs under DIR; "
@@ -346,7 +362,7 @@ def routes() -> str:
     for path, methods in sorted(api_description()["paths"].items()):
         for method, described in methods.items():
             query = [p["name"] for p in described["parameters"] if p["in"] == "query"]
-            scope = re.search(r"scope (`[^`]+`)", described["description"])
+            scope = re.search(r"Needs the scope (`[^`]+`)", described["description"])
             rows.append(
                 (
                     f"`{method.upper()} {path}`",
@@ -356,6 +372,20 @@ def routes() -> str:
                 )
             )
     return table(("route", "what it does", "query parameters", "scope"), rows)
+
+
+def scopes() -> str:
+    """Every scope: whether a partner's key has it, and the routes that need it."""
+    needed: defaultdict[str, list[str]] = defaultdict(list)
+    for path, methods in sorted(api_description()["paths"].items()):
+        for method, described in methods.items():
+            if scope := re.search(r"Needs the scope `([^`]+)`", described["description"]):
+                needed[scope[1]].append(f"{method.upper()} {path.removeprefix('/v1')}")
+    rows = (
+        (f"`{scope}`", SCOPES[scope], _GRANTS[grant], _codes(needed[scope]))
+        for scope, grant in access.SCOPES.items()
+    )
+    return table(("scope", "allows", "a partner's key has it", "routes under `/v1`"), rows)
 
 
 def settings_() -> str:
@@ -430,6 +460,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "faults": faults,
     "exit-codes": exit_codes,
     "routes": routes,
+    "scopes": scopes,
     "settings": settings_,
     "core": core,
     "adapters": adapters_,
