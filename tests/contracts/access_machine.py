@@ -178,7 +178,7 @@ class AccessMachine(RuleBasedStateMachine):
         known.revoked = True
 
     @rule(hours=st.integers(1, 3))
-    def wait(self, hours: int) -> None:
+    def pass_hours(self, hours: int) -> None:
         self.clock.now += hours * HOUR
 
     # Feeds, while something happens
@@ -193,7 +193,7 @@ class AccessMachine(RuleBasedStateMachine):
         acts: dict[str, Callable[[], object]] = {
             "status": lambda: self.become(status),
             "revoked": lambda: (self.commerce.keys.revoke(key_id), setattr(known, "revoked", True)),
-            "time": lambda: self.wait(2),
+            "time": lambda: self.pass_hours(2),
             "source": self.remove_outlet,
             "profile": lambda: self.declare(data),
         }

@@ -105,13 +105,10 @@ def test_nothing_is_decided_about_an_offboarded_partners_feeds(commerce: Commerc
     assert refusal(lambda: commerce.jobs.start(applied.feed_id)) == "partner_not_active"
 
 
-@pytest.mark.parametrize("status", ["paused", "offboarded"])
-def test_what_is_under_way_is_applied_only_if_the_partner_is_active_then(
-    commerce: Commerce, status: str
-):
+def test_what_is_under_way_is_applied_only_if_the_partner_is_active_then(commerce: Commerce):
     """Its job fails, with nothing applied; once the partner is active again, a new job does."""
     receipt = commerce.feeds.upload(content(100, price="1.10"), partner="Acme")
-    become(commerce, status)
+    become(commerce, "paused")
     job = commerce.jobs.run(receipt.job_id)
     assert (job.status, job.error and job.error.code) == ("failed", "partner_not_active")
     assert commerce.products.get(product(commerce)).price == 1
@@ -121,19 +118,23 @@ def test_what_is_under_way_is_applied_only_if_the_partner_is_active_then(
     assert commerce.products.get(product(commerce)).price == Decimal("1.10")
 
 
+def test_what_is_under_way_is_cancelled_with_an_offboarded_partner(commerce: Commerce):
+    """A revert too; nothing of either is applied."""
+    receipt = commerce.feeds.upload(content(100, price="1.10"), partner="Acme")
+    applied = next(feed for feed in commerce.feeds.list() if feed.status == "applied")
+    revert = commerce.reverts.start(applied.feed_id)
+    become(commerce, "offboarded")
+    for job_id in (receipt.job_id, revert.job_id):
+        job = commerce.jobs.get(job_id)
+        assert (job.status, job.error and job.error.code) == ("cancelled", "partner_offboarded")
+    shown = commerce.products.get(product(commerce))
+    assert (shown.price, shown.status) == (1, "active")
+
+
 def test_the_same_bytes_are_not_applied_either(commerce: Commerce):
     receipt = commerce.feeds.upload(content(100), partner="Acme", mode="full")
     become(commerce, "paused")
     assert commerce.jobs.run(receipt.job_id).status == "failed"
-
-
-def test_a_revert_under_way_needs_a_partner_that_is_there(commerce: Commerce):
-    applied = next(iter(commerce.feeds.list()))
-    job = commerce.reverts.start(applied.feed_id)
-    become(commerce, "offboarded")
-    done = commerce.jobs.run(job.job_id)
-    assert (done.status, done.error and done.error.code) == ("failed", "partner_offboarded")
-    assert commerce.products.get(product(commerce)).status == "active"
 
 
 def test_a_paused_partner_sends_no_feeds_and_all_else_goes_on(commerce: Commerce):
