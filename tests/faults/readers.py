@@ -12,7 +12,7 @@ from tests.faults.reading import Reading, measured
 from tests.support.hostile import FAMILY, HEADER, Hostile
 
 SIZES: Final[Mapping[str, int]] = {
-    "long_records": 300_000, "long_grouped": 300_000, "folded": 1_000_000, "carried": 50_000,
+    "long_records": 300_000, "long_grouped": 300_000, "folded": 1_000_000, "carried": 20_000,
     "open_quote": 4_000_000, "one_line": 4_000_000, "late_quotes": 200_000,
     "lone_returns": 1_000_000, "blank_lines": 10_000_000, "empty_members": 300_000,
     "empty_folders": 100_000, "short_records": 1_000_000, "wide_records": 200_000,
