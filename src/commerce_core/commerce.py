@@ -25,6 +25,7 @@ runs the jobs. Events and audit entries are written in the same transaction as w
 from attrs import frozen
 
 from commerce_core.partners.access import Principal
+from commerce_core.ports.runtime import Effort
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.audit import Audit
 from commerce_core.usecases.context import Context
@@ -127,6 +128,10 @@ class Commerce:
     def acting_as(self, principal: Principal) -> "Commerce":
         """The same platform as another principal sees it."""
         return Commerce(self.context.acting_as(principal))
+
+    def within(self, effort: Effort) -> "Commerce":
+        """The same platform for one effort: what it begins ends when that is over."""
+        return Commerce(self.context.within(effort))
 
     def authenticated(self, secret: str | None) -> "Commerce":
         """The platform as an API key's holder sees it; Unauthenticated if the key isn't valid."""

@@ -111,6 +111,36 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
+        self._limit_used = Gauge(
+            "commerce_limit_used",
+            "What is under way, of the most that `commerce_limit_most` shows, by limit.",
+            ["limit"],
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._limit_most = Gauge(
+            "commerce_limit_most",
+            "The most that the processes take on at once, by limit.",
+            ["limit"],
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._limit_refused = Counter(
+            "commerce_limit_refused",
+            "Requests and connections refused at a limit.",
+            ["limit"],
+            registry=self._registry,
+        )
+
+    def used(self, limit: str, used: int, most: int) -> None:
+        """Sets what is under way, and the most that may be."""
+        self._limit_used.labels(limit).set(used)
+        self._limit_most.labels(limit).set(most)
+
+    def refused(self, limit: str, number: int = 1) -> None:
+        """Counts what was refused at a limit."""
+        self._limit_refused.labels(limit).inc(number)
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts a request that was answered."""
         key = (method if method in _METHODS else "other", route, status)

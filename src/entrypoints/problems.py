@@ -16,6 +16,7 @@ from commerce_core.base.errors import (
     NotFound,
     RunLost,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
@@ -38,6 +39,7 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
     Conflict: (409, EXIT_CONFLICT, "The state doesn't allow this"),
     TooLarge: (413, EXIT_REFUSED, "Too large"),
     FileRefused: (422, EXIT_REFUSED, "The file can't be processed"),
+    TooMany: (429, EXIT_TRY_AGAIN, "Too many requests"),
     RunLost: (409, EXIT_TRY_AGAIN, "Another run took over"),
     Unavailable: (503, EXIT_TRY_AGAIN, "Try again later"),
     CommerceError: (500, EXIT_BUG, "Something went wrong"),

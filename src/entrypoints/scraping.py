@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PARTS_CACHED: Final = 1.0
 """Seconds; each check of a file store may cost a request there."""
 QUEUE_CACHED: Final = 5.0
+TEXT_CACHED: Final = 1.0
+"""Seconds; adding up the figures of all processes takes some milliseconds of a processor."""
 
 T = TypeVar("T")
 
@@ -68,6 +70,7 @@ class Watch:
         self._were_up: dict[str, bool] = {}
         self._parts = Cached(self._read_parts, PARTS_CACHED)
         self._queue = Cached(self._read_queue, QUEUE_CACHED)
+        self._text = Cached(self._read_text, TEXT_CACHED)
 
     def parts(self) -> Mapping[str, str]:
         """The state of each part: `ok`, or the public description of what is wrong."""
@@ -95,7 +98,10 @@ class Watch:
             return None
 
     def text(self) -> str:
-        """All metrics, in Prometheus' text format."""
+        """All metrics, in Prometheus' text format, at most a second old."""
+        return self._text.get()
+
+    def _read_text(self) -> str:
         return metrics().text(self._own_metrics())
 
     def _own_metrics(self) -> "Iterator[Metric]":

@@ -4,6 +4,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from attrs.validators import ge, le, optional
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.usecases.context import MOST_UPLOAD_BYTES
 from commerce_core.work.attempt import LEASE, TIME_BUDGET
+from entrypoints.limits import Limits
 
 PREFIX: Final = "COMMERCE_"
 FILE: Final = "commerce.toml"
@@ -63,8 +65,17 @@ def _on_off_or_address(_: object, attribute: "Attribute[str]", value: str) -> No
         raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
 
 
+def _networks(_: object, attribute: "Attribute[str]", value: str) -> None:
+    try:
+        for part in filter(None, value.split(",")):
+            ip_network(part.strip(), strict=False)
+    except ValueError as error:
+        detail = f"{attribute.name} must be addresses or networks, separated by commas: {error}"
+        raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
+
+
 @frozen(kw_only=True)
-class Settings:
+class Settings(Limits):
     """The settings of one process.
 
     `database_url` is `embedded:[DIR]` (a PostgreSQL that the platform runs under DIR),
@@ -74,7 +85,9 @@ class Settings:
     job of an unresponsive worker is taken over; `feed_seconds` is how long an attempt at a feed may
     take before it fails with `out_of_time`; `log_level` and `log_format` configure the log on
     stderr; `metrics` is `on`, `off` or `HOST:PORT`, an address that serves only the metrics;
-    `history_days` is how long superseded versions of products are kept (default: forever).
+    `history_days` is how long superseded versions of products are kept (default: forever);
+    `proxies` are the networks, separated by commas, whose X-Forwarded-For header is believed. What
+    else the server takes on is in Limits.
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
@@ -93,6 +106,7 @@ class Settings:
     history_days: int | None = field(
         default=None, converter=converters.optional(int), validator=optional([ge(1), le(36_500)])
     )
+    proxies: str = field(default="", validator=_networks)
 
     @property
     def is_embedded(self) -> bool:

@@ -1,6 +1,7 @@
 """A store of dicts under one lock, its units of work one after another."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -13,6 +14,7 @@ from adapters.memory.orders import Orders, Sales
 from adapters.memory.partners import Keys, Partners
 from adapters.memory.products import Products, as_shown
 from adapters.memory.publications import Publications
+from adapters.memory.rates import Rates
 from adapters.memory.reverts import Reverts
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
@@ -21,8 +23,8 @@ from adapters.memory.versions import FeedProducts, PastProducts, Versions
 from commerce_core.catalog.export import ProductSnapshot, Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.catalog.query import fitting
-from commerce_core.ports.runtime import Clock
-from commerce_core.ports.store import UnitOfWork
+from commerce_core.ports.runtime import Clock, Effort
+from commerce_core.ports.store import UnitOfWork, too_many_snapshots
 
 
 class MemoryStore:
@@ -35,6 +37,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._snapshots = Counter[str]()
 
     @contextmanager
     def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
@@ -71,6 +74,10 @@ class MemoryStore:
         found = filter(fitting(query), shown)
         yield ProductSnapshot(sorted(found, key=lambda product: product.product_id))
 
+    def bounded(self, effort: Effort) -> "BoundedStore":
+        """The same tables, for one effort."""
+        return BoundedStore(self, effort, self._snapshots)
+
     def check(self) -> None:
         """Memory is always available."""
 
@@ -82,6 +89,56 @@ class MemoryStore:
             yield
         finally:
             self._listeners.remove(wake)
+
+
+@frozen
+class BoundedStore:
+    """Implements `commerce_core.ports.store.Store` for one effort; what has begun is soon done."""
+
+    _store: MemoryStore
+    _effort: Effort
+    _snapshots: Counter[str]
+
+    @contextmanager
+    def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
+        """A unit, unless the caller has gone."""
+        with self._effort.ended_by(_nothing_to_end), self._store.begin(dry_run=dry_run) as unit:
+            yield unit
+
+    def read_only(self) -> AbstractContextManager[UnitOfWork]:
+        """A unit like any other."""
+        return self.begin(dry_run=True)
+
+    @contextmanager
+    def snapshot(self, query: ProductQuery) -> Generator[Snapshot]:
+        """A snapshot that counts as one of the caller's."""
+        caller = self._effort.caller
+        if self._snapshots[caller] >= self._effort.snapshots:
+            raise too_many_snapshots(self._effort)
+        self._snapshots[caller] += 1
+        try:
+            with (
+                self._effort.ended_by(_nothing_to_end),
+                self._store.snapshot(query) as snapshot,
+            ):
+                yield snapshot
+        finally:
+            self._snapshots[caller] -= 1
+
+    def bounded(self, effort: Effort) -> "BoundedStore":
+        """The store for another effort."""
+        return self._store.bounded(effort)
+
+    def check(self) -> None:
+        """Memory is always available."""
+
+    def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Notifications, which cost nothing."""
+        return self._store.subscribe(wake)
+
+
+def _nothing_to_end() -> None:
+    """Units in memory end by themselves."""
 
 
 @frozen
@@ -105,6 +162,7 @@ class _Unit:
     events: Events
     audit: Audit
     idempotency: Idempotency
+    rates: Rates
     session: str = "memory"
 
 
@@ -114,5 +172,5 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
-        Idempotency(tables.answers),
+        Idempotency(tables.answers), Rates(tables.rates, clock),
     )  # fmt: skip

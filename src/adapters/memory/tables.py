@@ -9,6 +9,7 @@ from commerce_core.activity.audit import AuditEntry
 from commerce_core.activity.events import Event
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.base.errors import no_such
+from commerce_core.base.rates import Bucket
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
@@ -58,6 +59,7 @@ class Tables:
         self.sources = Table[str, Source](self.journal)
         self.profiles = Table[str, tuple[SavedProfile, ...]](self.journal)
         self.keys = Table[str, ApiKey](self.journal)
+        self.rates = Table[tuple[str, str], tuple[Bucket, datetime]](self.journal)
         self.feeds = Table[str, Feed](self.journal)
         self.jobs = Table[str, Job](self.journal)
         self.leases = Table[str, datetime](self.journal)

@@ -2,7 +2,7 @@
 
 import select
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from threading import BoundedSemaphore
 from typing import Any, Final, Self
@@ -27,8 +27,10 @@ from adapters.postgres.collections.jobs import Jobs
 from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
+from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.tasks import Tasks
+from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
 from adapters.postgres.connection.errors import outage, severed, translated
 from adapters.postgres.connection.notifications import subscribe
 from adapters.postgres.connection.rows import Connection
@@ -37,6 +39,7 @@ from adapters.postgres.migrations import migrate
 from commerce_core.base.errors import Unavailable
 from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
+from commerce_core.ports.runtime import Effort
 from commerce_core.ports.store import UnitOfWork
 
 MOST_CONNECTIONS: Final = 10
@@ -45,7 +48,7 @@ WAIT_FOR_CONNECTION: Final = 2.5
 """Seconds that it waits. With the timeout below, every answer takes at most five seconds."""
 CONNECT_TIMEOUT: Final = 2
 
-MOST_SNAPSHOTS: Final = 4
+MOST_SNAPSHOTS: Final = 8
 """Snapshots that can be taken at once in one process; the next one is refused."""
 SNAPSHOT_SECONDS: Final = 15 * 60
 """How long one may take, however slowly its products are taken."""
@@ -105,6 +108,7 @@ class Unit:
     events: Events
     audit: Audit
     idempotency: Idempotency
+    rates: Rates
 
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
@@ -128,6 +132,7 @@ class Unit:
             Events(db),
             Audit(db),
             Idempotency(db),
+            Rates(db),
         )
 
 
@@ -183,29 +188,47 @@ class PostgresStore:
         """Closes all connections."""
         self._pool.close()
 
-    @contextmanager
-    def begin(self, *, dry_run: bool = False) -> Generator[UnitOfWork]:
+    def begin(self, *, dry_run: bool = False) -> AbstractContextManager[UnitOfWork]:
         """A new unit; it sees what was committed before each of its statements."""
-        with self._connected() as db, db.transaction(force_rollback=dry_run):
-            yield Unit.on(db, db.session_name)
+        return self.begin_for(None, dry_run=dry_run)
 
     @contextmanager
-    def read_only(self) -> Generator[UnitOfWork]:
+    def begin_for(self, effort: Effort | None, *, dry_run: bool) -> Generator[UnitOfWork]:
+        """A unit whose statements end with the effort, if there is one; so below."""
+        with self._connected(effort) as db, db.transaction(force_rollback=dry_run):
+            yield Unit.on(db, db.session_name)
+
+    def read_only(self) -> AbstractContextManager[UnitOfWork]:
         """Each statement is its own transaction, which saves the round trips around it."""
-        with self._connected() as db:
+        return self.read_for(None)
+
+    @contextmanager
+    def read_for(self, effort: Effort | None) -> Generator[UnitOfWork]:
+        """A unit that writes nothing."""
+        with self._connected(effort) as db:
             yield Unit.on(db, db.session_name)
 
     @contextmanager
-    def _connected(self) -> Generator[_Session]:
-        with translated(), self._connection() as db, severed(db):
+    def _connected(self, effort: Effort | None) -> Generator[_Session]:
+        usual = SESSION["statement_timeout"]
+        with (
+            translated(),
+            self._connection() as db,
+            severed(db),
+            bounded(db, effort, usual) if effort else nullcontext(),
+        ):
             yield db
 
-    @contextmanager
-    def snapshot(self, query: ProductQuery) -> Generator[Snapshot]:
+    def snapshot(self, query: ProductQuery) -> AbstractContextManager[Snapshot]:
         """The products that match, over a connection of its own.
 
         They may be taken slowly, and no unit should wait for a connection in the meantime.
         """
+        return self.snapshot_for(query, None)
+
+    @contextmanager
+    def snapshot_for(self, query: ProductQuery, effort: Effort | None) -> Generator[Snapshot]:
+        """A snapshot, which counts as one of the effort's caller."""
         if not self._snapshots.acquire(blocking=False):
             raise Unavailable(
                 f"{MOST_SNAPSHOTS} exports are under way in this process.", "Try again in a moment."
@@ -214,7 +237,10 @@ class PostgresStore:
             with translated(), psycopg.connect(self._conninfo) as db:
                 db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 db.execute(_SNAPSHOT_LIMITS, {"limit": f"{SNAPSHOT_SECONDS}s"})
-                yield CatalogSnapshot(db, query, SNAPSHOT_SECONDS)
+                if effort is not None:
+                    take_slot(db, effort)
+                with cancelled(db, effort) if effort else nullcontext():
+                    yield CatalogSnapshot(db, query, SNAPSHOT_SECONDS)
         finally:
             self._snapshots.release()
 
@@ -233,6 +259,10 @@ class PostgresStore:
                 yield db
         finally:
             self._pool.putconn(db)
+
+    def bounded(self, effort: Effort) -> "BoundedStore":
+        """The same connections, for one effort."""
+        return BoundedStore(self, effort)
 
     def check(self) -> None:
         """Opens a new connection, which tests everything that a server has to be able to do."""
@@ -263,6 +293,38 @@ class PostgresStore:
         if select.select([db], [], [], 0)[0]:
             self._pool.check()  # The others are as old.
             ConnectionPool.check_connection(db)
+
+
+@frozen
+class BoundedStore:
+    """Implements `commerce_core.ports.store.Store` for one effort, on the store's connections."""
+
+    _store: PostgresStore
+    _effort: Effort
+
+    def begin(self, *, dry_run: bool = False) -> AbstractContextManager[UnitOfWork]:
+        """A new unit."""
+        return self._store.begin_for(self._effort, dry_run=dry_run)
+
+    def read_only(self) -> AbstractContextManager[UnitOfWork]:
+        """A unit that writes nothing."""
+        return self._store.read_for(self._effort)
+
+    def snapshot(self, query: ProductQuery) -> AbstractContextManager[Snapshot]:
+        """A snapshot that counts as one of the caller's."""
+        return self._store.snapshot_for(query, self._effort)
+
+    def bounded(self, effort: Effort) -> "BoundedStore":
+        """The store for another effort."""
+        return self._store.bounded(effort)
+
+    def check(self) -> None:
+        """Whether the store can be used."""
+        self._store.check()
+
+    def subscribe(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Notifications, which cost nothing."""
+        return self._store.subscribe(wake)
 
 
 def _address(conninfo: str) -> str:

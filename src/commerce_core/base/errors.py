@@ -9,6 +9,7 @@
     ├── Conflict            the thing exists, but its state doesn't allow this
     ├── TooLarge            a limit was exceeded
     ├── FileRefused         a feed's file can't be read as a whole; fails its job
+    ├── TooMany             the caller has used up what it may for now; try again later
     ├── RunLost             a job was taken over by another attempt
     └── Unavailable         the database or the file store can't be reached; try again
         └── Severed         the store crashed during a unit, or the connection to it broke
@@ -122,6 +123,30 @@ class TooLarge(CommerceError):
     """A limit on size or number was exceeded; the detail names the limit."""
 
     code = "too_large"
+
+
+class TooMany(CommerceError):
+    """The caller has used up a limit of its own; others aren't affected.
+
+    `limit` names the limit, `most` is what it allows (units of the limit), and `retry_after` is
+    after how many seconds the same request can succeed.
+    """
+
+    code = "too_many"
+
+    def __init__(
+        self, detail: str, remedy: str = "", *, limit: str, most: float, retry_after: float = 1.0
+    ) -> None:
+        """Takes what was used up, and when it is available again."""
+        super().__init__(detail, remedy or f"Try again in {whole_seconds(retry_after)} s.")
+        self.limit = limit
+        self.most = most
+        self.retry_after = retry_after
+
+
+def whole_seconds(seconds: float) -> int:
+    """Seconds for a client to wait: rounded up, at least 1."""
+    return max(1, -int(-seconds // 1))
 
 
 class FileRefused(CommerceError):

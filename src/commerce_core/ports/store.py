@@ -7,6 +7,7 @@
                                      past_products · feed_products · reverts
                                      orders · sales                       OrdersUnit
                                      events · audit · idempotency         ActivityUnit
+                                     rates                                RatesUnit
     Files             the raw bytes of every feed and the reports of rejected records
     FeedEngine        reads feeds
     KeepLease         keeps the lease of work while it runs, in units of its own
@@ -19,8 +20,9 @@ shortest example. Each method may raise Unavailable; its docstring names the oth
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
+from commerce_core.base.errors import TooMany
 from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.activity import ActivityUnit
@@ -28,11 +30,13 @@ from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
+from commerce_core.ports.rates import RatesUnit
+from commerce_core.ports.runtime import Effort
 from commerce_core.ports.work import WorkUnit
 
 
 class UnitOfWork(
-    PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, WorkUnit, Protocol
+    PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, WorkUnit, RatesUnit, Protocol
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.
 
@@ -64,6 +68,14 @@ class Store(Protocol):
         """
         ...
 
+    def bounded(self, effort: Effort) -> "Store":
+        """The same store for one effort: each statement ends when the effort does.
+
+        Its units and snapshots then raise what `effort.over()` returns. TooMany if its caller
+        already takes `effort.snapshots` snapshots, counting those of all processes.
+        """
+        ...
+
     def check(self) -> None:
         """Returns if the store can be used now; Unavailable otherwise, within five seconds."""
         ...
@@ -74,3 +86,18 @@ class Store(Protocol):
         Best effort: notifications may be late, spurious or lost, so callers must also poll.
         """
         ...
+
+
+SNAPSHOT_FREE_AFTER: Final = 5.0
+"""Seconds after which a caller that takes too many snapshots may try again."""
+
+
+def too_many_snapshots(effort: Effort) -> TooMany:
+    """The error of a caller that already takes as many snapshots as it may."""
+    return TooMany(
+        f"{effort.snapshots} exports with this key are under way.",
+        "Take one of them to its end first.",
+        limit="exports",
+        most=effort.snapshots,
+        retry_after=SNAPSHOT_FREE_AFTER,
+    )

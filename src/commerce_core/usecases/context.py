@@ -34,7 +34,7 @@ from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.files import Files
 from commerce_core.ports.listing import Listing
 from commerce_core.ports.partners import PartnersUnit
-from commerce_core.ports.runtime import Clock, KeepLease
+from commerce_core.ports.runtime import Apart, Clock, Effort, Here, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.work.attempt import LEASE
 
@@ -82,7 +82,7 @@ class Context:
 
     For a principal that is a partner, what belongs to others doesn't exist. `scratch` makes an
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
-    are kept after they are superseded; None means forever.
+    are kept after they are superseded; None means forever. `apart` examines files of callers.
     """
 
     store: Store
@@ -97,10 +97,15 @@ class Context:
     lease: timedelta = LEASE
     scratch: Callable[[], Store] | None = None
     history_kept: timedelta | None = None
+    apart: Apart = field(factory=Here)
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same context for another principal."""
         return evolve(self, principal=principal)
+
+    def within(self, effort: Effort) -> "Context":
+        """The same context for one effort: what it begins ends when that is over."""
+        return evolve(self, store=self.store.bounded(effort), apart=self.apart.bounded(effort))
 
     @contextmanager
     def writing(self) -> Generator[UnitOfWork]:

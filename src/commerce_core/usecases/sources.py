@@ -225,7 +225,8 @@ class Sources:
             origin = self._get(unit, source, partner)
             tried = profile or unit.sources.profile(origin.source_id).profile
         with self._context.opened(file) as stream:
-            return try_file(stream, Terms.of(owner, mode or origin.mode, tried))
+            terms = Terms.of(owner, mode or origin.mode, tried)
+            return self._context.apart.run(try_file, stream, terms)
 
     def _get(self, unit: PartnersUnit, source: str, partner: str | None) -> Source:
         owner = None if partner is None else self._context.partner(unit, partner)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final
 
+from attrs import evolve
 from litestar import Litestar, Router
 from litestar.concurrency import set_asyncio_executor
 from litestar.datastructures import State
@@ -12,7 +13,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifespanHook
 
 from commerce_core.commerce import Commerce
-from entrypoints.http.kit.access_log import Observed
+from entrypoints.apart import Examiners, InProcesses
+from entrypoints.http.admission.admission import Admission
+from entrypoints.http.kit.guarded import Guarded
 from entrypoints.http.kit.openapi import describe
 from entrypoints.http.kit.problems import HANDLERS
 from entrypoints.http.kit.security import add_headers
@@ -37,8 +40,8 @@ from entrypoints.http.routes import (
 from entrypoints.scraping import Watch
 from entrypoints.settings import Settings
 
-THREADS: Final = 32
-"""How many use cases run at once in one process."""
+THREADS: Final = 16
+"""How many blocks of downloads, and looks at jobs, are taken at once in one process."""
 MOST_BODY_BYTES: Final = 1024**2
 """How large a body may be that isn't a feed's file."""
 FORM_BYTES: Final = 1024**2
@@ -68,15 +71,19 @@ def create_app(
 ) -> Litestar:
     """The application on a platform that is open; `commerce` acts as the operator."""
     set_asyncio_executor(_threads())
+    examiners = Examiners.of(settings)
+    commerce = Commerce(evolve(commerce.context, apart=InProcesses(examiners)))
+    admission = Admission.of(settings, settings.proxies, commerce.context.store)
     upload_limit = settings.most_upload_bytes + FORM_BYTES
     examined_limit = doctor.EXAMINED_BYTES + FORM_BYTES
     own = {
         "commerce": commerce,
         "description": api_description(),
         "watch": Watch(commerce),
+        "admission": admission,
         "shows_metrics": settings.metrics == "on",
     }
-    return Observed(
+    return Guarded(
         [
             Router(V1, route_handlers=_V1_ROUTES),
             Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
@@ -88,7 +95,7 @@ def create_app(
         exception_handlers=HANDLERS,
         before_send=[add_headers],
         request_max_body_size=MOST_BODY_BYTES,
-        on_shutdown=on_shutdown,
+        on_shutdown=[admission.close, examiners.close, *on_shutdown],
         state=State(own),
         openapi_config=None,
         logging_config=None,
@@ -111,4 +118,4 @@ def described_routes() -> Iterator[tuple[str, HTTPRouteHandler]]:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="use-case")
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="streams")

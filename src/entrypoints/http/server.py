@@ -19,7 +19,8 @@ from http.client import HTTPConnection, HTTPException
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 from litestar import Litestar
@@ -27,7 +28,9 @@ from litestar import Litestar
 from commerce_core.base.errors import InvalidInput, Unavailable
 from entrypoints import logs
 from entrypoints.compose import open_platform
+from entrypoints.http.admission.connections import room_for, watch_connections
 from entrypoints.http.app import create_app
+from entrypoints.limits import Limits
 from entrypoints.metrics import shared_folder
 from entrypoints.scraping import observed
 from entrypoints.settings import Settings, address_of
@@ -38,6 +41,8 @@ PATIENCE: Final = 30
 """Seconds in which requests and jobs end when the server is stopped; what doesn't is killed."""
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 compared, not bound
 _ASK_EVERY: Final = 0.05
+LONGEST_BACKLOG: Final = 4096
+"""Connections that the system keeps until they are accepted."""
 
 
 def serve(
@@ -74,7 +79,7 @@ def serve(
         feeds.begin_to_stop()
         teller.close()
 
-    server = _Server(host, port, workers, end)
+    server = _Server(settings, host, port, workers, end)
     logs.configure(settings.log_level, settings.log_format)
     threading.Thread(target=_tell_when_ready, args=(host, port, on_ready), daemon=True).start()
     works_here = with_worker and in_memory
@@ -84,7 +89,8 @@ def serve(
             feeds.start()
         stack.callback(end)
         server.serve(
-            target_loader=partial(load, settings, told, with_worker=works_here), wrap_loader=False
+            target_loader=partial(load, settings, told, port, with_worker=works_here),
+            wrap_loader=False,
         )
 
 
@@ -112,11 +118,17 @@ class _Server(_Granian):
     """Granian's server, which tells of SIGINT and SIGTERM before it acts on them.
 
     It replaces processes that have ended for as long as it serves. By itself granian does so
-    without a pause, and gives up when one ends twice within seconds.
+    without a pause, and gives up when one ends twice within seconds. It speaks HTTP/1 only: before
+    it knows the version of a connection, it waits for its first bytes forever.
     """
 
     def __init__(
-        self, host: str, port: int, workers: int, on_interrupt: Callable[[], None]
+        self,
+        limits: Limits,
+        host: str,
+        port: int,
+        workers: int,
+        on_interrupt: Callable[[], None],
     ) -> None:
         _Granian.__init__(
             self,
@@ -124,6 +136,12 @@ class _Server(_Granian):
             address=host,
             port=port,
             interface=Interfaces.ASGI,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(limits.limit_header_seconds * 1000)
+            ),
+            backlog=LONGEST_BACKLOG,
+            backpressure=room_for(limits),
             workers=workers,
             websockets=False,
             log_level=LogLevels.warning,
@@ -149,7 +167,7 @@ class _Server(_Granian):
         self.respawned_wrks.clear()
 
 
-def load(settings: Settings, told: Connection, *, with_worker: bool) -> Litestar:
+def load(settings: Settings, told: Connection, port: int, *, with_worker: bool) -> Litestar:
     """The application of one process, with a worker if asked; both end when it does."""
     logs.configure(settings.log_level, settings.log_format)
     stack = ExitStack()
@@ -163,6 +181,7 @@ def load(settings: Settings, told: Connection, *, with_worker: bool) -> Litestar
     ending = threading.Event()
     app.state["ending"] = ending
     threading.Thread(target=_end_when_told, args=(told, worker, ending), daemon=True).start()
+    watch_connections(app, settings, port, stack)
     return app
 
 

@@ -8,14 +8,13 @@ from litestar.types import Scope
 
 from commerce_core.base.ids import Kind, looks_like
 from entrypoints import logs
+from entrypoints.http.admission.efforts import GONE
 from entrypoints.http.kit.security import STATUS, caller, request_id
 from entrypoints.metrics import metrics
 
 IDS: Final = "ids"
 """Under this name a request's state has the ids of what it was about."""
 NO_ROUTE: Final = "none"
-GONE: Final = 499
-"""The status of a request whose sender went away before an answer had begun."""
 _NOTED: Final = ("partner_id", "feed_id", "job_id")
 
 

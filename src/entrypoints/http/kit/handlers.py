@@ -15,12 +15,13 @@ from typing import Any, Final, Generic, TypeVar, cast, get_args, get_origin, get
 
 from attrs import evolve, field, frozen
 from litestar import Response
-from litestar.concurrency import sync_to_thread
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
 from commerce_core.partners.access import Scope
 from commerce_core.usecases.context import IdempotencyKey
+from entrypoints.http.admission.admission import admission_of, bounded
+from entrypoints.http.admission.lanes import LaneName
 from entrypoints.http.kit.access_log import note
 from entrypoints.http.kit.characters import check_characters
 from entrypoints.http.kit.downloads import KEPT, etag_of, is_known
@@ -59,7 +60,9 @@ class Operation:
     `refuses` its own problems, besides those that follow from what it takes. `location` is the
     address of what it creates, with attributes of the answer in braces. What has an `etag` isn't
     sent to a client that has it already. `media` are the types of an answer that isn't JSON,
-    `example` is a payload that pages for trying the API begin with.
+    `example` is a payload that pages for trying the API begin with. It runs in its `lane`, or in
+    that of expensive queries if its parameters make it one (EXPENSIVE); `is_probe` is a route that
+    answers however busy the server is.
     """
 
     method: HttpMethod = field(kw_only=False)
@@ -71,6 +74,8 @@ class Operation:
     etag: bool = False
     media: Sequence[str] = ()
     example: Mapping[str, object] | None = None
+    lane: LaneName = "requests"
+    is_probe: bool = False
     function: Callable[..., Any] = NoParameters
     hints: Mapping[str, Any] = field(factory=dict[str, Any])
 
@@ -121,18 +126,32 @@ class Operation:
         body, waits = self.body, inspect.iscoroutinefunction(self.function)
 
         async def handle(request: Asked) -> Response[Any]:
-            if not (body or waits):
-                return await sync_to_thread(self._serve, request)
+            admission, lane = admission_of(request), self._lane_of(request)
+            if self.is_probe:
+                return await admission.run_probe(partial(self._serve, request))
+            if lane == "requests" and not (body or waits):
+                return await admission.run(self._serve, request)
             async with AsyncExitStack() as stack:
-                taken = await sync_to_thread(self._begin, request)
+                taken = await admission.run(self._begin, request)
+                place = admission.enter(request, lane)
                 if body:
                     read = BODIES[body][1]
                     taken[body] = await read(request, self.hints[body], stack)
                 if waits:
                     return self._answer(request, await self._call(taken), taken["key"])
-                return await sync_to_thread(self._serve, request, taken)
+                async with bounded(request, lane, taken["commerce"]) as taken["commerce"]:
+                    return await place.run(self._serve, request, taken)
 
         return handle
+
+    def _lane_of(self, request: Asked) -> LaneName:
+        """The lane in which the request runs, found before anything of it is read."""
+        expensive = getattr(self.parameters, "EXPENSIVE", None)
+        if self.lane == "requests" and expensive and request.scope["query_string"]:
+            for name, value in request.query_params.multi_items():
+                if name in expensive and expensive[name](value):
+                    return "queries"
+        return self.lane
 
     def _serve(self, request: Asked, taken: dict[str, Any] | None = None) -> Response[Any]:
         """All of it in one thread, so what was made in it is at hand."""

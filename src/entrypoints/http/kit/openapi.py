@@ -42,9 +42,17 @@ _HEADERS: Final = {
         {**TEXT, "enum": ["true"]},
     ),
     "Retry-After": ("Seconds to wait before trying again.", {"type": "integer"}),
+    "RateLimit-Limit": ("What the limit that was reached allows.", {"type": "number"}),
+    "RateLimit-Remaining": ("What is left of it.", {"type": "integer"}),
+    "RateLimit-Reset": ("Seconds until something is left again.", {"type": "integer"}),
     "ETag": ("Tag of the response; sent as `If-None-Match`, it gets 304 until a change.", TEXT),
     "Location": ("Address of what was created.", TEXT),
 }
+_LATER: Final[Mapping[int, tuple[str, ...]]] = {
+    429: ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    503: ("Retry-After",),
+}
+"""Headers of responses to requests that may succeed later."""
 _SCHEMES: Final = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -149,7 +157,7 @@ def _file(media_type: str) -> dict[str, Any]:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    later = ["Retry-After"] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
+    later = _LATER.get(status, ())
     content = {MEDIA_TYPE: {"schema": reference("ProblemDetails")}}
     return _response(status, [REQUEST_ID, *later], content)
 
@@ -165,9 +173,10 @@ def _refusals(operation: Operation) -> list[int]:
     follow: Mapping[tuple[int, ...], bool] = {
         (400, 500, 503): True,
         (401, 403): operation.scope is not None,
+        (429,): not operation.is_probe,
         (404,): bool(operation.path_ids) or issubclass(operation.parameters, WhoseQuery),
         (409,): "key" in operation.hints,
-        (413, 415, 422): operation.body is not None,
+        (408, 413, 415, 422): operation.body is not None,
     }
     found = {status for statuses, applies in follow.items() if applies for status in statuses}
     return sorted({*found, *operation.refuses} - set(operation.status))

@@ -3,7 +3,9 @@
 Routes combine these classes, so they have no slots, which several bases can't have at once.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, tzinfo
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -12,6 +14,14 @@ from commerce_core.base.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from commerce_core.commerce import Commerce
 from entrypoints.reading import optional
 from entrypoints.scalars import Moment, PartnerId
+
+Expensive = Mapping[str, Callable[[str], bool]]
+"""Parameters that make a query an expensive one, each with a test of its text."""
+
+
+def is_true(text: str) -> bool:
+    """Whether the text of a parameter means true."""
+    return text.lower() == "true"
 
 
 @frozen(kw_only=True, slots=False)
@@ -29,6 +39,8 @@ class Part:
 @frozen(kw_only=True, slots=False)
 class Page(Part):
     """A page of a list and, if requested, the length of the list."""
+
+    EXPENSIVE: ClassVar[Expensive] = {"count": is_true}
 
     count: bool = optional(default=False, meaning="Whether to count all matching items.")
 

@@ -13,6 +13,7 @@ from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
 from commerce_core.partners.access import Principal
 from commerce_core.partners.access import Scope as KeyScope
+from entrypoints.http.admission.admission import admission_of
 
 REQUEST_ID: Final = "X-Request-Id"
 KEY_HEADERS: Final = ("x-api-key", "authorization")
@@ -22,7 +23,7 @@ STATUS: Final = "status"
 """Under this name a request's state has the status of its answer."""
 _CALLER: Final = "caller"
 
-_DEFAULTS: Final = {
+DEFAULTS: Final = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
@@ -42,8 +43,11 @@ def enter(request: Asked, scope: KeyScope | None) -> Commerce:
     """
     commerce: Commerce = request.app.state.commerce
     if scope is not None:
-        commerce = commerce.authenticated(_secret(request))
+        secret = _secret(request) or ""
+        with admission_of(request).judging(request, secret):
+            commerce = commerce.authenticated(secret)
         request.state[_CALLER] = commerce.context.principal
+        admission_of(request).charge(request, commerce.context.principal.name)
         commerce.context.principal.require(scope)
     return commerce
 
@@ -92,7 +96,7 @@ async def add_headers(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start" or scope["type"] != "http":
         return
     cast("Any", scope)["state"][STATUS] = message["status"]
-    headers = _DEFAULTS | {name.lower(): value for name, value in message["headers"]}
+    headers = DEFAULTS | {name.lower(): value for name, value in message["headers"]}
     headers[b"x-request-id"] = request_id(scope).encode()
     if scope["method"] == "OPTIONS" and (address := scope.get("path_template")):
         # The framework's own answer lacks the methods that were added after the first.

@@ -71,19 +71,19 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-@get("/analytics/sales-by-partner", scope="analytics:read")
+@get("/analytics/sales-by-partner", scope="analytics:read", lane="queries")
 def sales_by_partner(commerce: Commerce, parameters: ReportQuery) -> Report:
     """Reports orders, units, gross and net sales by partner and currency."""
     return commerce.analytics.sales_by_partner(**parameters.range)
 
 
-@get("/analytics/sales-over-time", scope="analytics:read")
+@get("/analytics/sales-over-time", scope="analytics:read", lane="queries")
 def sales_over_time(commerce: Commerce, parameters: PeriodQuery) -> Report:
     """Reports orders, units, gross and net sales by period, including periods without sales."""
     return commerce.analytics.sales_over_time(grain=_GRAINS[parameters.grain], **parameters.range)
 
 
-@get("/analytics/revenue-share", scope="analytics:read")
+@get("/analytics/revenue-share", scope="analytics:read", lane="queries")
 def revenue_share(commerce: Commerce, parameters: ReportQuery) -> Report:
     """Reports each partner's net sales, and its percentage of the total in that currency."""
     return commerce.analytics.revenue_share(**parameters.range)

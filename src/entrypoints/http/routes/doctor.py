@@ -34,7 +34,7 @@ class ExaminedFile:
     currency: str | None = optional(None, "Currency of prices that don't specify one.")
 
 
-@post("/doctor", scope="feeds:read", refuses=[404])
+@post("/doctor", scope="feeds:read", refuses=[404], lane="examinations")
 def examine_file(commerce: Commerce, form: ExaminedFile) -> Diagnosis:
     """Examines a file: what it contains, how it would be read, what is wrong; nothing is stored."""
     partner = commerce.partners.get(form.partner_id) if form.partner_id else None
@@ -46,7 +46,7 @@ def examine_file(commerce: Commerce, form: ExaminedFile) -> Diagnosis:
         currency_is_of_file=own is not None,
         zone=ZoneInfo(partner.time_zone if partner else "UTC"),
     )
-    return examine(cast("BinaryIO", form.file.file), asked)
+    return commerce.context.apart.run(examine, cast("BinaryIO", form.file.file), asked)
 
 
 EXAMINE: Final = examine_file

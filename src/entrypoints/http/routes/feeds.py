@@ -114,6 +114,7 @@ class NewJob:
 
 @post(
     "/feeds/upload",
+    lane="uploads",
     scope="feeds:write",
     status=(201,),
     refuses=[404, 409],
@@ -129,6 +130,7 @@ def upload_feed(commerce: Commerce, form: FeedUpload, key: IdempotencyKey | None
 
 @put(
     "/feeds/content",
+    lane="uploads",
     scope="feeds:write",
     status=(201,),
     refuses=[404, 409],
@@ -171,6 +173,7 @@ def get_feed(commerce: Commerce, feed_id: FeedId) -> Feed:
 
 @get(
     "/feeds/{feed_id:str}/raw",
+    lane="streams",
     scope="feeds:read",
     status=(200, 304),
     media=[UNKNOWN_TYPE, "*/*"],

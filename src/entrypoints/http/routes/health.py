@@ -40,25 +40,25 @@ def _health(request: Asked) -> Answer[Health]:
     return Answer(Health("down", parts), 503)
 
 
-@get("/health", scope=None, status=(200, 503))
+@get("/health", scope=None, status=(200, 503), is_probe=True)
 def get_health(request: Asked) -> Answer[Health]:
     """Shows the state of each part, at most a second old; 503 if one is down."""
     return _health(request)
 
 
-@get("/health/live", scope=None)
+@get("/health/live", scope=None, is_probe=True)
 def get_live() -> Alive:
     """Answers as long as this process runs; checks no other part."""
     return Alive("ok")
 
 
-@get("/health/ready", scope=None, status=(200, 503))
+@get("/health/ready", scope=None, status=(200, 503), is_probe=True)
 def get_ready(request: Asked) -> Answer[Health]:
     """Answers 200 if requests can be served, 503 while a part is down."""
     return _health(request)
 
 
-@get("/metrics", scope=None, refuses=[404], media=["text/plain"])
+@get("/metrics", scope=None, refuses=[404], media=["text/plain"], is_probe=True)
 def get_metrics(request: Asked) -> Response[Any]:
     """Returns the metrics of all processes of this server, for Prometheus; 404 if switched off."""
     if not request.app.state.shows_metrics:

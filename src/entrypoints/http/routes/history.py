@@ -85,7 +85,7 @@ class WhichVersion:
     )
 
 
-@get("/products/{product_id:str}/lineage", scope="feeds:read")
+@get("/products/{product_id:str}/lineage", scope="feeds:read", lane="queries")
 def get_lineage(commerce: Commerce, product_id: ProductId, parameters: WhichVersion) -> Lineage:
     """Shows where each value of a product came from: feed, line, cells, and how they were read."""
     return commerce.history.lineage(product_id, parameters.version)

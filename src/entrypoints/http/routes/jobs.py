@@ -83,7 +83,13 @@ def get_job(commerce: Commerce, job_id: JobId) -> Job:
     return commerce.jobs.get(job_id)
 
 
-@post("/jobs/{job_id:str}/run", scope="feeds:write", status=(200, 202), refuses=[409])
+@post(
+    "/jobs/{job_id:str}/run",
+    scope="feeds:write",
+    status=(200, 202),
+    refuses=[409],
+    lane="streams",
+)
 async def run_job(
     commerce: Commerce, job_id: JobId, parameters: Waiting, request: Asked
 ) -> Answer[Job]:
@@ -121,6 +127,7 @@ def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed
 
 @get(
     "/jobs/{job_id:str}/report",
+    lane="streams",
     scope="feeds:read",
     media=["text/csv", *_MEDIA_TYPES.values()],
 )
@@ -134,7 +141,12 @@ def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
     return download(report, name, _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"))
 
 
-@get("/jobs/{job_id:str}/events", scope="feeds:read", media=["text/event-stream"])
+@get(
+    "/jobs/{job_id:str}/events",
+    scope="feeds:read",
+    media=["text/event-stream"],
+    lane="streams",
+)
 async def job_events(commerce: Commerce, job_id: JobId, request: Asked) -> Response[Any]:
     """Reports a job's progress as server-sent events, until it finishes or for a minute.
 

@@ -35,6 +35,7 @@ def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
 
 @post(
     "/feeds/{feed_id:str}/approve",
+    lane="decisions",
     scope="feeds:decide",
     refuses=[409],
     example={"note": "The season is over."},

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from attrs import frozen
 from litestar import Response
@@ -15,7 +15,7 @@ from commerce_core.usecases.context import Listed
 from commerce_core.usecases.history import LATEST
 from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import get
-from entrypoints.http.kit.queries import Page, WhoseQuery, instant
+from entrypoints.http.kit.queries import Expensive, Page, WhoseQuery, instant
 from entrypoints.reading import optional
 from entrypoints.scalars import FeedId, Moment, ProductId, SourceId
 
@@ -92,6 +92,12 @@ class ExportTerms(ProductFilters):
 class ProductListing(ProductFilters, Page):
     """Filters of products, and their order."""
 
+    EXPENSIVE: ClassVar[Expensive] = {
+        **Page.EXPENSIVE,
+        "q": bool,
+        "sort_by": {"product_name", "price"}.__contains__,
+    }
+
     sort_by: SortBy = optional(
         "product_id", "Field to sort by; `price` requires a currency or a partner."
     )
@@ -123,7 +129,12 @@ class AsOf:
     as_of: Moment | None = optional(None, "The product as it was at this time (default: now).")
 
 
-@get("/products/export", scope="catalog:read", media=["text/csv", "application/x-ndjson"])
+@get(
+    "/products/export",
+    scope="catalog:read",
+    media=["text/csv", "application/x-ndjson"],
+    lane="exports",
+)
 def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any]:
     """Downloads all matching products, as of a single moment, as CSV (a valid feed) or NDJSON.
 

@@ -26,7 +26,7 @@ class NewRevert:
     run: bool = optional(default=True, meaning="Whether its job starts automatically.")
 
 
-@get("/feeds/{feed_id:str}/revert", scope="feeds:read", refuses=[409])
+@get("/feeds/{feed_id:str}/revert", scope="feeds:read", refuses=[409], lane="queries")
 def plan_revert(commerce: Commerce, feed_id: FeedId, parameters: WhichWay) -> RevertPlan:
     """Shows what reverting a feed would change now; nothing is written."""
     return commerce.reverts.plan(feed_id, undo=parameters.undo)

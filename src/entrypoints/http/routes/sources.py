@@ -161,7 +161,7 @@ TRIED_BYTES = 64 * 1024**2
 """Maximum size of a file that a profile is tried on."""
 
 
-@post("/sources/{source_id:str}/profile/test", scope="feeds:read")
+@post("/sources/{source_id:str}/profile/test", scope="feeds:read", lane="examinations")
 def try_profile(commerce: Commerce, source_id: SourceId, form: TriedFile) -> Trial:
     """Tries the source's profile on a file's first records; nothing is stored."""
     source = commerce.sources.get(source_id)

@@ -1,0 +1,123 @@
+"""The door: counts the requests under way, and refuses at once what is beyond the limits.
+
+Used by the event loop alone, so it needs no lock. Nothing here asks the database.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Final
+
+from attrs import define, field
+
+from commerce_core.base.errors import CommerceError, TooMany, Unavailable
+from commerce_core.base.rates import Rate
+from entrypoints.http.admission.callers import Caller, Callers
+from entrypoints.http.admission.lanes import RETRY_FULL_AFTER
+from entrypoints.http.admission.rates import LocalRate
+from entrypoints.limits import Limits
+from entrypoints.metrics import metrics
+
+_BURST_SECONDS: Final = 5
+"""Of how many seconds an address may use its requests at once."""
+_MOST_TURNED_AWAY: Final = 10_000
+
+Peer = tuple[str, int]
+
+
+@define
+class Door:
+    """The requests under way in this process, by caller and by connection."""
+
+    _limits: Limits
+    callers: Callers
+    _rate: LocalRate = field(init=False)
+    _held: Counter[str] = field(factory=Counter[str], init=False)
+    _peers: Counter[Peer] = field(factory=Counter[Peer], init=False)
+    _turned_away: dict[str, tuple[TooMany, float]] = field(
+        factory=dict[str, tuple[TooMany, float]], init=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        per_second = self._limits.limit_rate_per_address
+        rate = Rate(per_second, max(1, round(per_second * _BURST_SECONDS)))
+        self._rate = LocalRate("rate_per_address", rate)
+
+    @contextmanager
+    def entered(self, scope: Mapping[str, Any]) -> Generator[Caller]:
+        """Counts a request as under way for as long as the context lasts.
+
+        TooMany if its caller may not send it now, Unavailable if the server is full.
+        """
+        caller = self.callers.of(scope)
+        self._check(caller)
+        host, port = scope.get("client") or ("", 0)
+        peer = (str(host), int(port))
+        self._held[caller.name] += 1
+        self._peers[peer] += 1
+        try:
+            yield caller
+        finally:
+            _less(self._held, caller.name)
+            _less(self._peers, peer)
+
+    def turn_away(self, caller: Caller, refusal: TooMany) -> None:
+        """Refuses all requests of that caller until it may try again, without a look at them."""
+        if len(self._turned_away) >= _MOST_TURNED_AWAY:
+            del self._turned_away[next(iter(self._turned_away))]
+        self._turned_away[caller.name] = (refusal, monotonic() + refusal.retry_after)
+
+    def busy_peers(self) -> frozenset[Peer]:
+        """The connections with a request under way; may be called from any thread."""
+        return frozenset(self._peers.copy())
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are under way."""
+        return self._held.total()
+
+    def _check(self, caller: Caller) -> None:
+        self._check_turned_away(caller)
+        if not caller.is_known:
+            self._rate.take(caller.name)
+        most = self._limits.limit_requests_per_caller
+        if self._held[caller.name] >= most:
+            raise self._full_share(caller, most)
+        if self._held.total() >= self._limits.limit_requests:
+            raise self._full()
+
+    def _check_turned_away(self, caller: Caller) -> None:
+        refusal, until = self._turned_away.get(caller.name, (None, 0.0))
+        if refusal is None:
+            return
+        left = until - monotonic()
+        if left <= 0:
+            del self._turned_away[caller.name]
+            return
+        metrics().refused(refusal.limit)
+        raise TooMany(refusal.detail, limit=refusal.limit, most=refusal.most, retry_after=left)
+
+    def _full_share(self, caller: Caller, most: int) -> CommerceError:
+        metrics().refused("requests_per_caller")
+        whose = "with this key" if caller.is_known else "from this address"
+        return TooMany(
+            f"{most} requests {whose} are under way in this process.",
+            limit="requests_per_caller",
+            most=most,
+            retry_after=RETRY_FULL_AFTER,
+        )
+
+    def _full(self) -> CommerceError:
+        metrics().refused("requests")
+        return Unavailable(
+            f"The server is busy with {self._limits.limit_requests} requests.",
+            "Try again in a moment.",
+            code="busy",
+        )
+
+
+def _less(counter: "Counter[Any]", name: object) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
