@@ -11,10 +11,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 from attrs import define, evolve, field, frozen
 
@@ -22,6 +22,7 @@ from commerce_core.base.errors import CommerceError, TooLarge
 from commerce_core.ports.runtime import Effort
 from entrypoints.examiner import outcome, pickled_task
 from entrypoints.limits import MIB, Limits
+from entrypoints.spool import spooling
 
 _BLOCK: Final = 1 << 18
 
@@ -144,20 +145,28 @@ class InProcesses:
 @contextmanager
 def _as_file(stream: BinaryIO) -> Generator[BinaryIO]:
     """The stream as a file with a descriptor; one in memory is copied."""
-    rollover = getattr(stream, "rollover", None)
-    if rollover is not None:
-        rollover()
+    with ExitStack() as stack:
+        with spooling():
+            if rollover := getattr(stream, "rollover", None):
+                rollover()
+            real = stream if _has_descriptor(stream) else stack.enter_context(_copy(stream))
+            real.flush()
+        yield real
+
+
+def _has_descriptor(stream: BinaryIO) -> bool:
     try:
         stream.fileno()
     except (io.UnsupportedOperation, AttributeError):
-        with tempfile.TemporaryFile() as copy:
-            while block := stream.read(_BLOCK):
-                copy.write(block)
-            copy.flush()
-            yield copy
-        return
-    stream.flush()
-    yield stream
+        return False
+    return True
+
+
+def _copy(stream: BinaryIO) -> BinaryIO:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    while block := stream.read(_BLOCK):
+        copy.write(block)
+    return cast("BinaryIO", copy)
 
 
 def _too_large(needs: str) -> TooLarge:

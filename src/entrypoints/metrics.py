@@ -43,9 +43,14 @@ Connections = Callable[[], Mapping[str, int]]
 
 
 @contextmanager
-def shared_folder() -> Generator[None]:
-    """Processes started in this block share their metrics, which are deleted at its end."""
-    folder = tempfile.mkdtemp(prefix="commerce-metrics-")
+def shared_folder(home: Path | None = None) -> Generator[None]:
+    """Processes started in this block share their metrics, which are deleted at its end.
+
+    The folder is in `home`, if that exists: a process is killed when it counts something and finds
+    no room for it, and uploads may fill the temporary folder.
+    """
+    parent = home if home is not None and home.is_dir() else None
+    folder = tempfile.mkdtemp(prefix="commerce-metrics-", dir=parent)
     os.environ[FOLDER] = folder
     try:
         yield

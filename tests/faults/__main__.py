@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.faults import feeds, orders, queue, readers
+from tests.faults import crowds, feeds, orders, queue, readers
 
 LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     1: ("server killed under order load", orders.server_killed),
@@ -27,10 +27,15 @@ LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     14: ("disk full", feeds.full_disk),
     15: ("a feed that kills its worker", feeds.set_aside),
     16: ("SIGTERM under load", orders.ended_under_load),
+    17: ("four times the load it can take", crowds.overloaded),
     19: ("clock off by ten days", feeds.wrong_clock),
     22: ("bombs, huge cells, columns without end", readers.bombs),
+    26: ("1,500 connections without a key", crowds.strangers),
+    27: ("36 hard files to doctor, clients gone", crowds.hard_files),
     28: ("files and profiles made to hurt a reader", readers.family),
     29: ("one partner queues sixty feeds", queue.fair),
+    30: ("one key takes exports, q, counts, metrics", crowds.one_greedy_key),
+    31: ("a small temporary folder", crowds.small_temporary_folder),
     35: ("running jobs cancelled at random times", queue.cancelled),
     36: ("processes of the server killed again and again", queue.processes_killed),
 }

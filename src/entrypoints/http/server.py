@@ -83,7 +83,7 @@ def serve(
     logs.configure(settings.log_level, settings.log_format)
     threading.Thread(target=_tell_when_ready, args=(host, port, on_ready), daemon=True).start()
     works_here = with_worker and in_memory
-    with shared_folder(), ExitStack() as stack:
+    with shared_folder(settings.home), ExitStack() as stack:
         if with_worker and not in_memory:
             stack.callback(feeds.stop, PATIENCE)
             feeds.start()

@@ -2,17 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
 from attrs import define, field
 from litestar.exceptions import ClientException
 
-from entrypoints.limits import Limits
+from entrypoints.limits import MIB, Limits
 from entrypoints.metrics import metrics
 
+_REFUSALS: Final = 400
 SLOWEST: Final = 1024
 """Bytes a second that a body has to arrive with, after a grace period."""
+
+DRAINED_BYTES: Final = 32 * MIB
+DRAINED_SECONDS: Final = 2.0
+"""How much of a body is read and dropped after it was refused, and for how long. A client that is
+still sending would see a broken connection instead of the refusal."""
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -48,9 +55,23 @@ class TimedBody:
             )
             raise ClientException(detail=detail, status_code=408) from error
         if message["type"] == "http.request":
-            self._bytes += len(message.get("body", b""))
-            self._is_whole = not message.get("more_body", False)
+            self._note(message)
         return message
+
+    async def drain(self) -> None:
+        """Drops the rest of the body, within limits."""
+        until = self._bytes + DRAINED_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAINED_SECONDS):
+                while not self._is_whole and self._bytes < until:
+                    message = await self._receive()
+                    if message["type"] != "http.request":
+                        return
+                    self._note(message)
+
+    def _note(self, message: Any) -> None:  # noqa: ANN401 - a message of ASGI
+        self._bytes += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
 
 
 @define
@@ -59,11 +80,12 @@ class TimedAnswer:
 
     _send: Send
     _limits: Limits
-    has_begun: bool = field(default=False, init=False)
+    _body: TimedBody
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - a message of ASGI
         """Sends a message."""
-        self.has_begun = True
+        if message.get("status", 0) >= _REFUSALS:
+            await self._body.drain()
         if not message.get("more_body", False):
             await self._send(message)
             return

@@ -34,7 +34,8 @@ class Guarded(Observed):
             except CommerceError as refusal:
                 await _refuse(scope, send, refusal)
                 return
-            body, answer = TimedBody(receive, admission.limits), TimedAnswer(send, admission.limits)
+            body = TimedBody(receive, admission.limits)
+            answer = TimedAnswer(send, admission.limits, body)
             with suppress(Stalled):  # Without its end, the client sees that it is incomplete.
                 await super().__call__(scope, body.receive, answer.send)
 

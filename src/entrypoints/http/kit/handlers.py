@@ -133,6 +133,9 @@ class Operation:
                 return await admission.run(self._serve, request)
             async with AsyncExitStack() as stack:
                 taken = await admission.run(self._begin, request)
+                if lane == "uploads":
+                    key = taken["commerce"].context.principal.name
+                    await admission.run(admission.charge_upload, key)
                 place = admission.enter(request, lane)
                 if body:
                     read = BODIES[body][1]

@@ -1,11 +1,13 @@
 """Reading queries and bodies, strictly; bodies as they arrive, so memory stays flat.
 
-Files go to disk. The framework's own reader of forms keeps a part without a file name in memory,
-however long it is; here every such part has a limit.
+A body that is a file is streamed. Files of forms go to disk, since fields may follow them. The
+framework's own reader of forms keeps a part without a file name in memory, however long it is; here
+every such part has a limit.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, BinaryIO, Final, TypeVar, cast, get_origin
 
@@ -18,9 +20,11 @@ from multipart import (  # pyright: ignore[reportMissingTypeStubs] it has its ty
 )
 
 from commerce_core.base.errors import Fault, InvalidInput, Malformed
+from entrypoints.http.kit.incoming import Incoming
 from entrypoints.http.kit.security import Asked
 from entrypoints.reading import fields_of, pointer, read_json, read_value
 from entrypoints.scalars import LEAVES, WHOLE_NUMBER, YES_NO, Hint, Read, matching, only
+from entrypoints.spool import spooling
 
 Part = tuple[str, str | UploadFile]
 T = TypeVar("T")
@@ -54,12 +58,8 @@ async def _form(request: Asked, kind: type[Any], stack: AsyncExitStack) -> Any: 
     return _from_pairs(kind, filled, "The form doesn't match its description.", InvalidInput)
 
 
-async def _content(request: Asked, _: type[Any], stack: AsyncExitStack) -> BinaryIO:
-    kept = _file("content", BYTES, stack)
-    async for chunk in _whole(request):
-        await kept.write(chunk)
-    await kept.seek(0)
-    return cast("BinaryIO", kept.file)
+async def _content(request: Asked, _: type[Any], __: AsyncExitStack) -> BinaryIO:
+    return cast("BinaryIO", Incoming(_whole(request), asyncio.get_running_loop()))
 
 
 BODIES: Final[Mapping[str, tuple[str, Callable[..., Awaitable[Any]]]]] = {
@@ -101,7 +101,8 @@ async def read_parts(
                     elif event is None:
                         parts.append((name, await _ended(name, content)))
                     else:
-                        await content.write(event)
+                        with spooling():
+                            await content.write(event)
                         _check_length(name, content)
     except MultipartError as error:
         detail = f"The form can't be read, or was cut off: {error}."
@@ -111,8 +112,14 @@ async def read_parts(
 
 def _file(name: str, media_type: str, stack: AsyncExitStack) -> UploadFile:
     file = UploadFile(content_type=media_type, filename=name)
-    stack.push_async_callback(file.close)
+    stack.push_async_callback(_close, file)
     return file
+
+
+async def _close(file: UploadFile) -> None:
+    # Closing tries again to write what a full disk has refused.
+    with suppress(OSError):
+        await file.close()
 
 
 def _check_length(name: str, content: UploadFile) -> None:
@@ -123,7 +130,8 @@ def _check_length(name: str, content: UploadFile) -> None:
 
 async def _ended(name: str, content: UploadFile) -> str | UploadFile:
     """A file ready to be read, or the text of a field."""
-    await content.seek(0)
+    with spooling():
+        await content.seek(0)
     if content.filename:
         return content
     try:
