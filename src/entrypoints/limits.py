@@ -64,20 +64,27 @@ class Limits:
     )
     # --- requests ---
     limit_requests: int = _count(
-        64, "Requests under way in a process, waiting ones included.", "503 at once."
+        64, "Requests under way in a process at a peak, waiting ones included.", "503 at once."
+    )
+    limit_requests_standing: int = _count(
+        16,
+        "The same while a process is overloaded: for half a second, more than half of this number "
+        "have been under way all the time. So those accepted don't wait long.",
+        "503 at once.",
     )
     limit_requests_per_caller: int = _count(
         32,
-        "Requests under way in a process with one key, or without a valid one from one address.",
+        "Requests under way in a process with one key, or without a valid one from one address; "
+        "while it is overloaded, half of those then allowed.",
         "429 at once.",
     )
     limit_rate_per_key: float = _amount(
-        100.0,
+        500.0,
         "Requests a second with one key, on average; twice that at once. Shared by all processes.",
         "429.",
     )
     limit_rate_per_address: float = _amount(
-        20.0,
+        100.0,
         "Requests a second without a valid key from one address, on average; five times that at "
         "once.",
         "429.",
@@ -93,9 +100,9 @@ class Limits:
         "429.",
     )
     limit_queries: int = _count(
-        2,
+        1,
         "Expensive queries that a process runs at once: with `q` or `count`, sorted by name or "
-        "price, reports, lineage. Three times as many wait.",
+        "price, reports, lineage. Seven times as many wait.",
         "503 at once.",
     )
     limit_queries_per_key: int = _count(

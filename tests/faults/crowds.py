@@ -26,6 +26,8 @@ PAGE = "/v1/products?limit=20"
 STRANGERS = "127.0.0.2"
 """Where they come from: another address than that of the others."""
 _SECONDS = 6.0
+_PAUSE_REFUSED = 0.05
+"""After a refusal, by clients who don't wait as long as it says."""
 _PAUSE = 0.02
 """Between two requests of a client who doesn't use its rate up."""
 
@@ -102,7 +104,7 @@ def asking(
             time.sleep(0.05)
             continue
         figures.add(status, time.perf_counter() - begun)
-        time.sleep(pause if status == 200 else max(pause, 0.02))
+        time.sleep(pause if status == 200 else _PAUSE_REFUSED)
 
 
 @contextlib.contextmanager
@@ -141,7 +143,8 @@ def served(
         with home.platform.opened() as commerce:
             load(commerce, "Shop", feed_of(offers))
             secrets = [commerce.keys.add().secret or "" for _ in range(8)]
-        with home.platform.server(**environ) as server:
+        home.platform.environ = environ
+        with home.platform.server() as server:
             for secret in secrets:  # each is known from now on
                 assert Client(server.address, secret).ask(PAGE)[0] == 200
             yield home, server, secrets
@@ -233,7 +236,7 @@ def _tries_until_answered(client: Client) -> int:
 def _memory(server: Server) -> float:
     """What all processes of the server use, in MB."""
     total = 0
-    for pid in (server.process.pid, *children(server.process.pid)):
+    for pid in (server.process.pid, *_descendants(server.process.pid)):
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_text()
             total += int(status.partition("VmRSS:")[2].split()[0])
@@ -266,7 +269,7 @@ def hard_files(folder: Path, number: int = 36) -> str:
             for one in asked:
                 one.sendall(f"{head}{secrets[1]}\r\n\r\n".encode() + form)
             during = others(server, secrets[0])
-            busy = _examiners(server)
+            busy = _busy_examiners(server)
             said = Counter(_first_line(one) for one in asked)
         ended = until(lambda: not _busy_examiners(server))
         after = others(server, secrets[0], 2)
@@ -277,9 +280,14 @@ def hard_files(folder: Path, number: int = 36) -> str:
     )
 
 
+def _descendants(pid: int) -> list[int]:
+    """The processes that it started, and those that they did."""
+    return [each for child in children(pid) for each in (child, *_descendants(child))]
+
+
 def _examiners(server: Server) -> list[int]:
     found: list[int] = []
-    for pid in children(server.process.pid):
+    for pid in _descendants(server.process.pid):
         with contextlib.suppress(OSError):
             if b"entrypoints.examiner" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(pid)

@@ -71,6 +71,10 @@ class Admission:
             state[_TICKET], state[_PLACES] = ticket, places
             yield
 
+    def check(self, request: "Request[Any, Any, Any]", lane: LaneName) -> None:
+        """TooMany or Unavailable if there is no room in the lane, before the key is looked up."""
+        self._lanes[lane].check(caller_of(request).name)
+
     def enter(self, request: "Request[Any, Any, Any]", lane: LaneName) -> Place:
         """Moves a request from the plain ones to another lane, until its answer is sent.
 

@@ -19,11 +19,39 @@ from entrypoints.http.admission.rates import LocalRate
 from entrypoints.limits import Limits
 from entrypoints.metrics import metrics
 
+STANDING_AFTER: Final = 0.5
+"""Seconds after which many requests under way are no longer a peak."""
 _BURST_SECONDS: Final = 5
 """Of how many seconds an address may use its requests at once."""
 _MOST_TURNED_AWAY: Final = 10_000
 
 Peer = tuple[str, int]
+
+
+@define
+class Pressure:
+    """Whether more requests come than can be answered, or this is only a peak.
+
+    It stands once the number under way is high and hasn't been low for half a second, and until it
+    hasn't been high for as long.
+    """
+
+    _high: int
+    _low_at: float = field(factory=monotonic, init=False)
+    _high_at: float = field(default=-STANDING_AFTER, init=False)
+    _stands: bool = field(default=False, init=False)
+
+    def is_standing(self, under_way: int, now: float) -> bool:
+        """Takes the number under way when the next request comes."""
+        if under_way >= self._high:
+            self._high_at = now
+        if under_way <= self._high // 2:
+            self._low_at = now
+        if self._stands and now - self._high_at >= STANDING_AFTER:
+            self._stands, self._low_at = False, now
+        elif under_way >= self._high and now - self._low_at >= STANDING_AFTER:
+            self._stands = True
+        return self._stands
 
 
 @define
@@ -35,6 +63,7 @@ class Door:
     _rate: LocalRate = field(init=False)
     _held: Counter[str] = field(factory=Counter[str], init=False)
     _peers: Counter[Peer] = field(factory=Counter[Peer], init=False)
+    _pressure: Pressure = field(init=False)
     _turned_away: dict[str, tuple[TooMany, float]] = field(
         factory=dict[str, tuple[TooMany, float]], init=False
     )
@@ -42,6 +71,7 @@ class Door:
     def __attrs_post_init__(self) -> None:
         per_second = self._limits.limit_rate_per_address
         rate = Rate(per_second, max(1, round(per_second * _BURST_SECONDS)))
+        self._pressure = Pressure(self._limits.limit_requests_standing)
         self._rate = LocalRate("rate_per_address", rate)
 
     @contextmanager
@@ -81,11 +111,23 @@ class Door:
         self._check_turned_away(caller)
         if not caller.is_known:
             self._rate.take(caller.name)
-        most = self._limits.limit_requests_per_caller
-        if self._held[caller.name] >= most:
-            raise self._full_share(caller, most)
-        if self._held.total() >= self._limits.limit_requests:
-            raise self._full()
+        in_all, of_one = self._room()
+        if self._held[caller.name] >= of_one:
+            raise self._full_share(caller, of_one)
+        if self._held.total() >= in_all:
+            raise self._full(in_all)
+
+    def _room(self) -> tuple[int, int]:
+        """How many may be under way now, in all and of one caller.
+
+        A peak may be high. If it doesn't end, all would wait as long as the last of them, and
+        nobody would get more: then fewer are accepted.
+        """
+        limits = self._limits
+        if not self._pressure.is_standing(self._held.total(), monotonic()):
+            return limits.limit_requests, limits.limit_requests_per_caller
+        standing = min(limits.limit_requests_standing, limits.limit_requests)
+        return standing, min(limits.limit_requests_per_caller, max(1, standing // 2))
 
     def _check_turned_away(self, caller: Caller) -> None:
         refusal, until = self._turned_away.get(caller.name, (None, 0.0))
@@ -108,10 +150,10 @@ class Door:
             retry_after=RETRY_FULL_AFTER,
         )
 
-    def _full(self) -> CommerceError:
+    def _full(self, most: int) -> CommerceError:
         metrics().refused("requests")
         return Unavailable(
-            f"The server is busy with {self._limits.limit_requests} requests.",
+            f"The server is busy with {most} requests.",
             "Try again in a moment.",
             code="busy",
         )

@@ -68,10 +68,22 @@ class Lane:
 
     @contextmanager
     def entered(self, caller: str) -> "Generator[Place]":
-        """A place in the lane for as long as the context lasts.
+        """A place in the lane for as long as the context lasts; raises what `check` does."""
+        self.check(caller)
+        self._held[caller] += 1
+        self._report()
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            self._spend(caller, place.seconds)
+            self._held[caller] -= 1
+            if not self._held[caller]:
+                del self._held[caller]
+            self._report()
 
-        TooMany if the caller has used up its share, Unavailable if the lane is full.
-        """
+    def check(self, caller: str) -> None:
+        """TooMany if the caller has used up its share, Unavailable if the lane is full."""
         self._check_time(caller)
         if self._held[caller] >= self.limits.per_caller:
             raise self._refusal(
@@ -86,17 +98,6 @@ class Lane:
                 "Try again in a moment.",
                 code="busy",
             )
-        self._held[caller] += 1
-        self._report()
-        place = Place(self)
-        try:
-            yield place
-        finally:
-            self._spend(caller, place.seconds)
-            self._held[caller] -= 1
-            if not self._held[caller]:
-                del self._held[caller]
-            self._report()
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """What the function returns, called in a thread of this lane."""
@@ -169,7 +170,7 @@ def lanes_of(limits: Limits) -> dict[LaneName, Lane]:
     found: dict[LaneName, LaneLimits] = {
         "requests": LaneLimits(THREADS, limits.limit_requests, limits.limit_requests),
         "queries": LaneLimits(
-            queries, 4 * queries, limits.limit_queries_per_key,
+            queries, 8 * queries, limits.limit_queries_per_key,
             limits.limit_query_seconds_per_minute,
         ),
         "streams": LaneLimits(1, 256, 64),

@@ -131,6 +131,7 @@ class Operation:
                 return await admission.run_probe(partial(self._serve, request))
             if lane == "requests" and not (body or waits):
                 return await admission.run(self._serve, request)
+            admission.check(request, lane)
             async with AsyncExitStack() as stack:
                 taken = await admission.run(self._begin, request)
                 if lane == "uploads":
