@@ -45,7 +45,7 @@ class Limits:
     limit_connections_per_address: int = _count(
         512,
         "Connections of a process from one address.",
-        "Idle ones of that address get 503 and are closed, the newest first.",
+        "Idle ones of that address get 503 and are closed, the oldest first.",
     )
     limit_header_seconds: float = _amount(
         30.0,

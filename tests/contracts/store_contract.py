@@ -19,6 +19,7 @@ from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
+from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.tasks_contract import TestTasks
@@ -29,6 +30,7 @@ from tests.contracts.versions_contract import TestVersions
 
 __all__ = [
     "TestAudit",
+    "TestBounded",
     "TestCatalog",
     "TestClaiming",
     "TestDecisions",
@@ -46,6 +48,7 @@ __all__ = [
     "TestProductListings",
     "TestProductLists",
     "TestPublications",
+    "TestRates",
     "TestReverts",
     "TestSales",
     "TestSources",

@@ -33,6 +33,12 @@ from tests.unit.http.conftest import FEED, Api
 __all__ = ["undone"]
 
 
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are never an earlier request's."""
+    monkeypatch.setattr(scraping, "TEXT_CACHED", 0)
+
+
 def figures(api: Api) -> dict[tuple[str, ...], float]:
     """All figures by name and labels, in the labels' order."""
     families = text_string_to_metric_families(api.get("/metrics").text)

@@ -50,8 +50,8 @@ class TimedBody:
         except TimeoutError as error:
             metrics().refused("body_seconds")
             detail = (
-                f"The body wasn't received within {allowed:.0f} seconds; it has to arrive "
-                f"with {SLOWEST:,} bytes a second."
+                f"The body wasn't received within {allowed:.0f} seconds. "
+                f"Send at least {SLOWEST:,} bytes a second."
             )
             raise ClientException(detail=detail, status_code=408) from error
         if message["type"] == "http.request":

@@ -48,19 +48,16 @@ def excess(
     What comes from an address that many callers share only counts in all.
     """
     from_address = Counter(host for host, _ in peers)
-    total = len(peers)
+    idle = sorted(peers.keys() - set(busy), key=lambda peer: peers[peer])
     found: dict[Peer, str] = {}
-    for peer in sorted(peers.keys() - set(busy), key=lambda peer: peers[peer]):
+    for peer in idle:
         host = peer[0]
         if from_address[host] > limits.limit_connections_per_address and not shares(host):
             found[peer] = "connections_per_address"
-        elif total > limits.limit_connections:
-            found[peer] = "connections"
-        else:
-            continue
-        from_address[host] -= 1
-        total -= 1
-    return found
+            from_address[host] -= 1
+    left = [peer for peer in idle if peer not in found]
+    beyond = len(peers) - len(found) - limits.limit_connections
+    return found | dict.fromkeys(left[: max(0, beyond)], "connections")
 
 
 @define
