@@ -30,7 +30,7 @@ from commerce_core.partners import access
 from commerce_core.profiles import limits, mapping, patterns, profile
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
-from entrypoints import http, problems, reading, settings
+from entrypoints import http, limits, problems, reading, settings
 from entrypoints.http.app import api_description
 from entrypoints.http.kit.problems import _OF_HTTP as OF_HTTP
 
@@ -125,6 +125,8 @@ SETTINGS: Final = {
     "serves it only at that address, also for `commerce worker`.",
     "history_days": "Days for which superseded versions of products are kept; by default, forever. "
     "Deleted versions can't be queried, followed or reverted to.",
+    "proxies": "Addresses or networks of proxies and load balancers, separated by commas; their "
+    "`X-Forwarded-For` names the client.",
 }
 """What each setting means; a setting without an entry fails the build."""
 
@@ -391,11 +393,23 @@ def scopes() -> str:
 def settings_() -> str:
     """Every setting, with its default."""
     rows = []
+    own = {attribute.name for attribute in attrs.fields(limits.Limits)}
     for attribute in attrs.fields(settings.Settings):
+        if attribute.name in own:
+            continue
         variable = f"`{settings.PREFIX}{attribute.name.upper()}`"
         default = "" if attribute.default is None else f"`{attribute.default}`"
         rows.append((variable, f"`{attribute.name}`", default, SETTINGS[attribute.name]))
     return table(("variable", f"in `{settings.FILE}`", "default", "meaning"), rows)
+
+
+def limits_() -> str:
+    """Every limit, with its default and what happens at it."""
+    rows = []
+    for attribute, about, at_limit in limits.limits_table():
+        variable = f"`{settings.PREFIX}{attribute.name.upper()}`"
+        rows.append((variable, f"{attribute.default:,g}", about, at_limit))
+    return table(("variable", "default", "what it limits", "what happens at it"), rows)
 
 
 # The tree
@@ -462,6 +476,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "routes": routes,
     "scopes": scopes,
     "settings": settings_,
+    "limits": limits_,
     "core": core,
     "adapters": adapters_,
     "entrypoints": entrypoints_,
