@@ -408,7 +408,7 @@ def limits_() -> str:
     rows = []
     for attribute, about, at_limit in limits.limits_table():
         variable = f"`{settings.PREFIX}{attribute.name.upper()}`"
-        rows.append((variable, f"{attribute.default:,g}", about, at_limit))
+        rows.append((variable, f"{attribute.default:,.15g}", about, at_limit))
     return table(("variable", "default", "what it limits", "what happens at it"), rows)
 
 

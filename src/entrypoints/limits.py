@@ -92,11 +92,12 @@ class Limits:
     # --- uploads, queries, exports ---
     limit_uploads: int = _count(16, "Uploads that a process receives at once.", "503 at once.")
     limit_uploads_per_key: int = _count(
-        4, "Uploads with one key that a process receives at once.", "429 at once."
+        8, "Uploads with one key that a process receives at once.", "429 at once."
     )
     limit_upload_rate_per_key: float = _amount(
-        2.0,
-        "Uploads a second with one key, on average; sixty at once. Shared by all processes.",
+        10.0,
+        "Uploads a second with one key, on average; thirty times that at once. Shared by all "
+        "processes.",
         "429.",
     )
     limit_queries: int = _count(

@@ -116,6 +116,11 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
+        self._declare_limits()
+
+    def _declare_limits(self) -> None:
+        from prometheus_client import Counter, Gauge
+
         self._limit_used = Gauge(
             "commerce_limit_used",
             "What is under way, of the most that `commerce_limit_most` shows, by limit.",

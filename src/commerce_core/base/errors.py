@@ -135,7 +135,13 @@ class TooMany(CommerceError):
     code = "too_many"
 
     def __init__(
-        self, detail: str, remedy: str = "", *, limit: str, most: float, retry_after: float = 1.0
+        self,
+        detail: str,
+        remedy: str = "",
+        *,
+        limit: str = "",
+        most: float = 0,
+        retry_after: float = 1,
     ) -> None:
         """Takes what was used up, and when it is available again."""
         super().__init__(detail, remedy or f"Try again in {whole_seconds(retry_after)} s.")

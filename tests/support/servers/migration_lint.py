@@ -30,7 +30,7 @@ UNTRANSACTED = (
     r"ALTER TABLE \w+ VALIDATE CONSTRAINT \w+",
 )
 """What stands in a step outside a transaction, and there alone: it bears being done again."""
-_NEW_TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(")
+_NEW_TABLE = re.compile(r"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+) \(")
 _OF_A_TABLE = re.compile(
     r"(ALTER TABLE|CREATE (?:UNIQUE )?INDEX \w+ ON|INSERT INTO|COMMENT ON TABLE) (\w+)"
 )

@@ -7,13 +7,13 @@ from typing import Final
 
 from attrs import define, field
 
-from commerce_core.base.errors import CommerceError, TooMany
+from commerce_core.base.errors import CommerceError, TooMany, Unavailable
 
 GONE: Final = 499
 """The status of a request whose client went away before its answer had begun."""
 
 
-class Gone(CommerceError):
+class Gone(Unavailable):
     """The client went away before the answer was ready; nobody reads this."""
 
     code = "gone"
