@@ -30,7 +30,8 @@ from commerce_core.partners import access
 from commerce_core.profiles import limits, mapping, patterns, profile
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
-from entrypoints import http, limits, problems, reading, settings
+from entrypoints import http, problems, reading, settings
+from entrypoints import limits as server_limits
 from entrypoints.http.app import api_description
 from entrypoints.http.kit.problems import _OF_HTTP as OF_HTTP
 
@@ -393,7 +394,7 @@ def scopes() -> str:
 def settings_() -> str:
     """Every setting, with its default."""
     rows = []
-    own = {attribute.name for attribute in attrs.fields(limits.Limits)}
+    own = {attribute.name for attribute in attrs.fields(server_limits.Limits)}
     for attribute in attrs.fields(settings.Settings):
         if attribute.name in own:
             continue
@@ -406,7 +407,7 @@ def settings_() -> str:
 def limits_() -> str:
     """Every limit, with its default and what happens at it."""
     rows = []
-    for attribute, about, at_limit in limits.limits_table():
+    for attribute, about, at_limit in server_limits.limits_table():
         variable = f"`{settings.PREFIX}{attribute.name.upper()}`"
         rows.append((variable, f"{attribute.default:,.15g}", about, at_limit))
     return table(("variable", "default", "what it limits", "what happens at it"), rows)

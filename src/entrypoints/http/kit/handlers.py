@@ -135,7 +135,7 @@ class Operation:
             async with AsyncExitStack() as stack:
                 taken = await admission.run(self._begin, request)
                 if lane == "uploads":
-                    key = taken["commerce"].context.principal.name
+                    key = taken["commerce"].context.principal.key_id or ""
                     await admission.run(admission.charge_upload, key)
                 place = admission.enter(request, lane)
                 if body:

@@ -47,7 +47,7 @@ def enter(request: Asked, scope: KeyScope | None) -> Commerce:
         with admission_of(request).judging(request, secret):
             commerce = commerce.authenticated(secret)
         request.state[_CALLER] = commerce.context.principal
-        admission_of(request).charge(request, commerce.context.principal.name)
+        admission_of(request).charge(request, commerce.context.principal.key_id or "")
         commerce.context.principal.require(scope)
     return commerce
 
