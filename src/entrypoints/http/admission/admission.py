@@ -71,6 +71,10 @@ class Admission:
             state[_TICKET], state[_PLACES] = ticket, places
             yield
 
+    def leave(self, scope: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        """Counts a request as no longer under way, since all that is left is to refuse it."""
+        cast("ExitStack", scope["state"][_TICKET]).close()
+
     def check(self, request: "Request[Any, Any, Any]", lane: LaneName) -> None:
         """TooMany or Unavailable if there is no room in the lane, before the key is looked up."""
         self._lanes[lane].check(caller_of(request).name)

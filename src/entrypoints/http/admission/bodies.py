@@ -35,6 +35,7 @@ class TimedBody:
 
     _receive: Receive
     _limits: Limits
+    _refused: Callable[[], None] = field(default=lambda: None)
     _begun: float = field(factory=monotonic, init=False)
     _bytes: int = field(default=0, init=False)
     _is_whole: bool = field(default=False, init=False)
@@ -59,7 +60,8 @@ class TimedBody:
         return message
 
     async def drain(self) -> None:
-        """Drops the rest of the body, within limits."""
+        """Drops the rest of the body, within limits; the request no longer counts as under way."""
+        self._refused()
         until = self._bytes + DRAINED_BYTES
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAINED_SECONDS):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -34,7 +35,7 @@ class Guarded(Observed):
             except CommerceError as refusal:
                 await _refuse(scope, send, refusal)
                 return
-            body = TimedBody(receive, admission.limits)
+            body = TimedBody(receive, admission.limits, partial(admission.leave, scope))
             answer = TimedAnswer(send, admission.limits, body)
             with suppress(Stalled):  # Without its end, the client sees that it is incomplete.
                 await super().__call__(scope, body.receive, answer.send)
