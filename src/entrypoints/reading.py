@@ -15,6 +15,7 @@ import attrs
 from attrs import define, field
 
 from commerce_core.base.errors import Fault, InvalidInput, Malformed
+from commerce_core.base.text import did_you_mean
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.profiles.profile import Column, Profile
 from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, without_none, word
@@ -160,7 +161,7 @@ class Reading:
             elif attribute.default is attrs.NOTHING:
                 self.faults.append(Fault(pointer(at, name), "required", f"{name} is required."))
         for name in sorted(given.keys() - known.keys()):
-            detail = f"{name[:80]!r} is not a known name."
+            detail = f"{name[:80]!r} is not a known name.{did_you_mean(name, known)}"
             self.faults.append(Fault(pointer(at, name), "unknown_field", detail))
         return MISSING if self.faults else kind(**found)
 

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, Final, NewType, Union, cast, get_args
 
 from commerce_core.base.ids import Kind, parse
+from commerce_core.base.text import did_you_mean
 
 Moment = datetime | date
 """A time, or a day, which stands for its first moment."""
@@ -77,7 +78,8 @@ def only(kind: type, code: str, wanted: str, value: object) -> Any:  # noqa: ANN
 def word(words: tuple[str, ...], value: object) -> str:
     """One of these words."""
     if (found := text(value)) not in words:
-        raise InvalidValue("not_one_of", f"One of {', '.join(words)} is expected.")
+        near = did_you_mean(found, words)
+        raise InvalidValue("not_one_of", f"One of {', '.join(words)} is expected.{near}")
     return found
 
 

@@ -22,12 +22,12 @@ from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.partners.api_key import ApiKey
-from commerce_core.profiles.profile import Column, Group, Profile, Skip
+from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
 from commerce_core.usecases.keys import IssuedKey
 
-SPARSE: Final = (Profile, Column, Skip, Group)
+SPARSE: Final = (Profile, Column, Skip, Group, Parents, Totals)
 """Values that are shown without what is at its default."""
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None

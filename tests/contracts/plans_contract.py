@@ -1,6 +1,7 @@
 """What a store promises of the figures of a plan: all that guards judge and people look at."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from random import Random
 
@@ -25,6 +26,9 @@ from tests.support.examples import scaled
 MOST_PROBLEMS = 30
 
 
+OF_PRICES = ("price", "sale_price", "currency", "sale_starts_at", "sale_ends_at")
+
+
 def offers(dice: Random, count: int, currency: str = "EUR") -> list[Record]:
     """Records of products that have what their figures are made of, some of it blank or shared."""
     return [
@@ -40,7 +44,9 @@ def said(dice: Random, number: int, currency: str) -> dict[str, Value]:
         "product_url": dice.choice([None, f"https://www.example.com/p/{number}/"]),
         "price": dice.choice([None, Decimal(0), Decimal(dice.randint(1, 99_999)).scaleb(-2)]),
         "currency": currency,
-        "sale_price": dice.choice([None, None, Decimal("0.01")]),
+        "sale_price": dice.choice([None, Decimal("0.01"), Decimal("400.00")]),
+        "sale_starts_at": dice.choice([None, T0]),
+        "sale_ends_at": dice.choice([None, T0 - timedelta(days=1), T0 + timedelta(days=1)]),
         "availability": dice.choice([None, "in_stock", "out_of_stock", "preorder"]),
         "quantity": dice.choice([None, 0, 5]),
         "attributes": dice.choice([None, {"b": "2", "a": "1"}]),
@@ -59,7 +65,7 @@ def changed(dice: Random, records: Sequence[Record]) -> list[Record]:
 
 def _changed(dice: Random, record: Record, fate: float) -> Record | None:
     values = dict(record.values)
-    price = values["price"]
+    price = values.get("price")
     if fate < 0.1:
         return None
     if fate < 0.2:
@@ -73,6 +79,11 @@ def _changed(dice: Random, record: Record, fate: float) -> Record | None:
         values["quantity"], values["availability"] = 0, dice.choice([None, "out_of_stock"])
     elif fate < 0.72:
         values["deleted"] = True
+    elif fate < 0.85:
+        # A record may set a part of what a price is made of, the product keeps the rest.
+        values |= {"price": Decimal(dice.randint(1, 50_000)).scaleb(-2), "currency": "USD"}
+        for name in dice.sample(OF_PRICES, dice.randint(1, 4)):
+            values.pop(name, None)
     return evolve(record, values=values)
 
 

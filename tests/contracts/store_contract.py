@@ -14,6 +14,7 @@ from tests.contracts.catalog_contract import TestCatalog, TestPublications
 from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.exports_contract import TestExports
+from tests.contracts.fields_contract import TestFields
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
@@ -37,6 +38,7 @@ __all__ = [
     "TestEvents",
     "TestExports",
     "TestFeeds",
+    "TestFields",
     "TestIdempotency",
     "TestJobs",
     "TestKeys",

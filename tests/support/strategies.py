@@ -43,7 +43,10 @@ WHOLES = ("0", "1", "5", "", "10.0", "-3", "9223372036854775807", "9223372036854
 CELLS: dict[str, tuple[str, ...]] = {
     "product_name": ("One", "Two", "Three", *TEXTS),
     "group_id": ("G1", "G2", *TEXTS),
-    "options": ("Colour: Red", "", "Colour:Red; Size : 42;", "Colour", ": "),
+    "options": (
+        "Colour: Red", "", "Colour:Red; Size : 42;", "Colour", ": ", '{"C": "Red", "Size": 4}',
+        '{"Colour": {"is": "Red"}}', '{"Colour": null}', "{Colour}",
+    ),
     "description": TEXTS,
     "brand": TEXTS,
     "condition": ("new", "Pre-Owned", "", "renewed", "broken"),
@@ -59,7 +62,7 @@ CELLS: dict[str, tuple[str, ...]] = {
     "quantity": WHOLES,
     "weight": ("100", "1.5kg", "", "2 LB", "0.0005", "100.000", "heavy"),
     "product_url": ("https://example.com/ü?q=1#f", "", "http://a", "http://", "ftp://example.com"),
-    "image_url": ("https://example.com/a.png", "", "HTTP://EXAMPLE.COM"),
+    "image_url": ("https://example.com/a.png", "", "HTTP://EXAMPLE.COM", "http://a/b c,http://a/d"),
     "additional_image_urls": ("https://a.example/1,https://a.example/2 https://b.example", "", "x"),
     "deleted": ("", "", "no", "yes", "1", "perhaps"),
 }  # fmt: skip
@@ -213,7 +216,7 @@ def sent_files(draw: st.DrawFn, most_skus: int = 8) -> SentFile:
     delimiter = draw(st.sampled_from([",", ";", "\t", "|", None]))
     encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"]))
     table = [[name.upper() for name in names], *records]
-    text = _jsonl(table) if delimiter is None else _delimited(draw, table, delimiter)
+    text = _jsonl(draw, table) if delimiter is None else _delimited(draw, table, delimiter)
     if encoding == "cp1252":
         # So that it is no UTF-8 for sure, nor any record that comes from it.
         text = text.encode(encoding, "replace").decode(encoding).replace("\xc3", "A")
@@ -234,19 +237,32 @@ def _delimited(draw: st.DrawFn, table: list[list[str]], delimiter: str) -> str:
     return text.getvalue().removesuffix(draw(st.sampled_from(["", ending])))
 
 
-def _jsonl(table: list[list[str]]) -> str:
+def _jsonl(draw: st.DrawFn, table: list[list[str]]) -> str:
+    """Objects, some of which lack keys that others have."""
     header, *records = table
     lines = [json.dumps(dict.fromkeys(header))]
     for row in records:
-        names = [*header, "MORE"]
-        whole = json.dumps(dict(zip(names, row, strict=False)), ensure_ascii=False)
+        lacks = draw(st.just(()) | st.sets(st.sampled_from(header)))
+        members = zip([*header, "MORE"], row, strict=False)
+        kept = {key: cell for key, cell in members if key not in lacks}
+        whole = json.dumps(kept, ensure_ascii=False)
         lines.append('{"SKU": "a", "PRICE": 1.2.3}' if row == [BROKEN] else whole)
     return "\n".join(lines)
 
 
+@st.composite
+def object_files(draw: st.DrawFn, most_skus: int) -> FeedFile:
+    """A file of JSON objects, some of which lack keys that others have."""
+    mode = draw(st.sampled_from(MODES))
+    names = draw(headers(mode))
+    records = draw(st.lists(rows(names, most_skus), min_size=1, max_size=8))
+    return FeedFile(_jsonl(draw, [names, *records]).encode(), mode)
+
+
 def feed_series(most_skus: int = 6) -> st.SearchStrategy[list[FeedFile]]:
     """Feeds that come one after the other and are about much the same products."""
-    return st.lists(feed_files(most_skus=most_skus), min_size=1, max_size=4)
+    files = feed_files(most_skus=most_skus)
+    return st.lists(files | files | object_files(most_skus), min_size=1, max_size=4)
 
 
 # --- sales ----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from commerce_core.schema.record import Record
 
 _FIXED: Final = {
     "line": pl.Int64, "sku": pl.String, "rejected": pl.Boolean, "deletes": pl.Boolean,
-    "upper": pl.Int64, "lower": pl.Int64,
+    "upper": pl.Int64, "lower": pl.Int64, "lacking": pl.Int64,
 }  # fmt: skip
 _NOTHING: Final = pl.Series(dtype=pl.Int64)
 

@@ -78,8 +78,10 @@ def _why_one_by_one(header: Header) -> str | None:
         return "they are lines of JSON"
     if header.is_ours:
         return "the file is a report or an export"
-    if profile.group:
+    if profile.joins_records:
         return "some belong together"
+    if profile.escapes:
+        return "escapes have to be undone"
     if profile.encoding and codecs.lookup(profile.encoding).name in _OF_HALF_CHARACTERS:
         return f"{profile.encoding} can write half characters"
     return None

@@ -9,7 +9,13 @@ from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.texts import behind, holds, place_behind
 from commerce_core.base.text import BLANKS
 from commerce_core.profiles import extractors
-from commerce_core.profiles.extractors import Constant, Extractor, SkuOrTemplate, agrees
+from commerce_core.profiles.extractors import (
+    Constant,
+    Extractor,
+    SkuOrTemplate,
+    agrees,
+    is_positive,
+)
 
 
 def gathered(hows: Mapping[str, Extractor], cells: pl.DataFrame) -> dict[str, pl.Series]:
@@ -40,6 +46,10 @@ def _one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
             text = _one(within, cells)
             agreed = pl.all_horizontal(holds(cells[cell(index)], agrees) for index in needs)
             return pl.select(pl.when(agreed).then(text).otherwise(pl.lit(""))).to_series()
+        case extractors.UnlessPositive(indexes, within):
+            text = _one(within, cells)
+            positive = pl.any_horizontal(holds(cells[cell(i)], is_positive) for i in indexes)
+            return pl.select(pl.when(positive).then(pl.lit("")).otherwise(text)).to_series()
         case extractors.SkuOrTemplate(within):
             return _identified(how, _one(within, cells), cells)
         case extractors.AttributeMap() | extractors.Template():

@@ -12,14 +12,18 @@ from polars.exceptions import PanicException
 from adapters.polars_feeds.kinds import canonical
 from adapters.polars_feeds.reject_buffer import REJECTS
 from commerce_core.parsing.delimited import read_delimited
-from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.grouping import Grouping
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord, without_end
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.reject_rows import summed_up
 from commerce_core.profiles.mapping import HeaderMapping
+from commerce_core.schema.fields import bits_of
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
+_FIXED: Final = 7
+"""The columns of a batch in front of those of the fields."""
 FAILURES: Final = (Exception, PanicException)
 """What reading columns can fail with; a panic of polars is no `Exception`."""
 
@@ -112,5 +116,6 @@ def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:
 
 def _row(record: Record, names: Sequence[str]) -> tuple[object, ...]:
     upper, lower = record.fingerprint or (None, None)
-    own = (record.line, record.sku, record.rejected, record.deletes, upper, lower)
+    lacking = bits_of(name for name in names[_FIXED:] if name not in record.values)
+    own = (record.line, record.sku, record.rejected, record.deletes, upper, lower, lacking)
     return (*own, *(canonical(record.values.get(name)) for name in names[len(own) :]))

@@ -30,7 +30,8 @@ _WHOLE: Final = "(?:0|[1-9][0-9]{0,11})"
 _NOT_IN_URL: Final = BLANKS + r"\x00-\x20\x7f\"<>\\^`{|}"
 _HTTP: Final = "[hH][tT][tT][pP][sS]?://"
 _URL: Final = f"^{_HTTP}[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*$"
-_BARE_URL: Final = f"{_HTTP}[^{_NOT_IN_URL},/?#]+[^{_NOT_IN_URL},]*"
+_SEVERAL_URLS: Final = f"[,;]{_HTTP}"
+_BARE_URL: Final = f"{_HTTP}[^{_NOT_IN_URL},;/?#]+[^{_NOT_IN_URL},;]*"
 _PART_OF_PATH: Final = f"[^>{BLANKS}](?:[^>]*[^>{BLANKS}])?"
 _PATH: Final = f"^{_PART_OF_PATH}(?: > {_PART_OF_PATH})*$"
 _CODES: Final = tuple(code for code in currencies() if currencies_meant(code) == (code,))
@@ -77,12 +78,17 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
             return _plain_gtins()
         case schema.Category() if column.separator is None:
             return (
-                Plain((_T.str.len_bytes() <= schema.LONGEST_SHORT_TEXT) & _T.str.contains(_PATH)),
+                Plain(
+                    (_T.str.len_bytes() <= schema.LONGEST_SHORT_TEXT)
+                    & _T.str.contains(_PATH)
+                    & ~_T.str.starts_with("[")
+                ),
             )
         case schema.Url():
             short = _T.str.len_bytes().is_between(1, schema.LONGEST_URL)
-            is_url = _T.str.contains(_URL)
-            return Plain(short & is_url), Plain(short & ~is_url, None, code="not_a_url")
+            is_one = _T.str.contains(_URL) & ~_T.str.contains(_SEVERAL_URLS)
+            is_none = ~_T.str.contains(f"^{_HTTP}")
+            return Plain(short & is_one), Plain(short & is_none, None, code="not_a_url")
         case schema.Urls():
             return _plain_urls(column)
         case (

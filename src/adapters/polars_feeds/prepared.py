@@ -16,25 +16,28 @@ from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.fallback import FAILURES, Oddities
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.splitting import Mark
-from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
+from adapters.polars_feeds.tables import LACKING, PICTURES_OF_OTHERS, TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.batching import batched, size_of
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.grouping import Prepared
-from commerce_core.parsing.raw_records import without_end
+from commerce_core.parsing.prepared import Prepared
+from commerce_core.parsing.raw_records import RawRecord, without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
 from commerce_core.parsing.unforeseen import NOT_OF_FILE
+from commerce_core.schema.fields import bits_of
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
 MOST_UNNOTED: Final = 10_000
 """Records taken one by one up to which no note is made."""
 _ALL: Final = 1 << 62
+_MOST_REMEMBERED: Final = 10_000
+"""Sets of lacking cells whose fields are remembered."""
 _SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
 
 
@@ -48,6 +51,7 @@ class PreparedReading:
     _mark: Mark = unmarked
     _records: int = 0
     _read: TableReader = field(init=False)
+    _lacking_known: dict[frozenset[int], int] = field(factory=dict[frozenset[int], int])
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
@@ -117,7 +121,7 @@ class PreparedReading:
             unknown = marked["number"].is_null()
             offers = _selected(offers, unknown)
             marked = marked.filter(unknown)
-        fits = pl.Series([self._fits(prepared.raw.cells) for prepared in offers], dtype=pl.Boolean)
+        fits = pl.Series([self._fits(prepared.raw) for prepared in offers], dtype=pl.Boolean)
         table = self._cells(_selected(offers, fits), marked.filter(fits))
         nul = table.select(
             pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=True))
@@ -128,9 +132,10 @@ class PreparedReading:
         odd = self._odd(_selected(offers, ~fits), marked.filter(~fits))
         return known, [self._read(table), Oddities(odd)]
 
-    def _fits(self, cells: Sequence[str] | None) -> bool:
-        """Whether these are cells for the header, be it that blank ones follow."""
-        if cells is None:
+    def _fits(self, raw: RawRecord) -> bool:
+        """Whether its cells are those of the header, be it that blank ones follow."""
+        cells = raw.cells
+        if cells is None or (raw.late and self.header.mapping.uses(raw.late)):
             return False
         width = len(self.header.mapping.header)
         return len(cells) == width or (
@@ -146,7 +151,21 @@ class PreparedReading:
         if any(prepared.pictures for prepared in fitting):
             pictures = [" ".join(prepared.pictures) for prepared in fitting]
             made.append(pl.Series(PICTURES_OF_OTHERS, pictures, pl.String))
+        if self._terms.mode == "delta" and any(prepared.raw.lacks for prepared in fitting):
+            made.append(pl.Series(LACKING, map(self._lacking, fitting), pl.Int64))
         return marked.hstack(made)
+
+    def _lacking(self, prepared: Prepared) -> int:
+        """The fields that a record leaves alone, since it lacks their columns, as bits."""
+        lacks = prepared.raw.lacks
+        known = self._lacking_known.get(lacks)
+        if known is None:
+            if len(self._lacking_known) >= _MOST_REMEMBERED:
+                self._lacking_known.clear()
+            mappings = self.header.mapping.field_mappings.values()
+            lacking = {f.field.name for f in mappings if lacks and f.is_lacking(lacks)}
+            known = self._lacking_known[lacks] = bits_of(lacking - {"sku"})
+        return known
 
     def _odd(
         self, odd: Sequence[Prepared], marked: pl.DataFrame

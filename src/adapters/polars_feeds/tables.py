@@ -21,12 +21,14 @@ from commerce_core.base.text import BLANKS
 from commerce_core.parsing.record_reader import Terms, sku_reader
 from commerce_core.profiles.mapping import PICTURES, HeaderMapping
 from commerce_core.schema.cells import Misread, Reading, reader_of
-from commerce_core.schema.fields import BY_NAME, LONGEST_SKU, Urls, Value
+from commerce_core.schema.fields import BY_NAME, LONGEST_SKU, Urls, Value, bits_of
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
 PICTURES_OF_OTHERS: Final = "pictures"
 """The column for the pictures of records that were folded into these, where some have any."""
+LACKING: Final = "lacking"
+"""The column for the fields that a record leaves alone, as bits, where some lack any."""
 _MOST_DECIMALS: Final = 4
 _SKU: Final = pl.col("sku").str
 _PLAIN_SKU: Final = _SKU.len_bytes().is_between(1, LONGEST_SKU) & ~_SKU.starts_with("'")
@@ -68,13 +70,17 @@ class TableReader:
         if PICTURES_OF_OTHERS in cells.columns:
             slots += self._add_pictures(cells[PICTURES_OF_OTHERS], values, absent)
         deletes = values["deleted"].fill_null(value=False) if "deleted" in values else None
-        slots += self._missing_names(readings, deletes)
+        lacking = self._lacking(cells)
+        for name, mask in lacking.items():
+            absent[name] = absent[name] | mask if name in absent else mask
+        slots += self._missing_names(readings, deletes, lacking)
         settled = self._settling(readings, count)
         slots += settled.slots
         values |= settled.amounts
         for name, misfits in settled.misfits.items():
             absent[name] = absent[name] | misfits if name in absent else misfits
         values["currency"] = settled.currency
+        self._take_reductions(values)
         slots += self._odd_sales(values)
         if deletes is not None and deletes.any():
             # The other cells of a product no longer matter.
@@ -126,18 +132,40 @@ class TableReader:
             return None, self.faults.number(urls)
         return urls, None
 
+    def _lacking(self, cells: pl.DataFrame) -> dict[str, pl.Series]:
+        """The rows that leave a field alone, by field."""
+        if LACKING not in cells.columns:
+            return {}
+        bits = cells[LACKING]
+        return {n: (bits & bits_of((n,))) != 0 for n in self.mapping.field_mappings if n != "sku"}
+
     def _missing_names(
-        self, readings: Mapping[str, Readings], deletes: pl.Series | None
+        self,
+        readings: Mapping[str, Readings],
+        deletes: pl.Series | None,
+        lacking: Mapping[str, pl.Series],
     ) -> Sequence[Slot]:
         if "product_name" not in readings:
             return ()
         found = readings["product_name"]
         missing = found.values.is_null()
-        for other in (found.misread, deletes):
+        for other in (found.misread, deletes, lacking.get("product_name")):
             missing = missing if other is None else missing & ~other
         if not missing.any():
             return ()
         return (Slot.where("product_name", missing, self.faults.number_of("missing_value")),)
+
+    def _take_reductions(self, values: dict[str, pl.Series]) -> None:
+        """Where a price was higher before, that is the price, and what was sent the sale's."""
+        sale = self.mapping.field_mappings.get("sale_price")
+        if sale is None or not sale.column.compare_at:
+            return
+        before = values["sale_price"]
+        price = values.get("price", nulls(len(before)))
+        reduced = (_exact(before) > _exact(price)).fill_null(value=False)
+        values["sale_price"] = pl.select(pl.when(reduced).then(price)).to_series()
+        if "price" in values:
+            values["price"] = before.zip_with(reduced, price)
 
     def _odd_sales(self, values: dict[str, pl.Series]) -> Iterator[Slot]:
         """Takes sale prices away that are none, or whose window ends before it starts."""
@@ -214,6 +242,7 @@ class Table:
             "deletes": no if self.deletes is None else self.deletes,
             "upper": prints["upper"],
             "lower": prints["lower"],
+            "lacking": self.cells[LACKING] if LACKING in self.cells else nulls(count, pl.Int64),
         }
         return pl.DataFrame({n: own[n] if n in own else self.values[n] for n in schema})
 
@@ -312,9 +341,10 @@ class Table:
 
     def _absent_in(self, rows: pl.Series) -> dict[str, pl.Series]:
         absent = {name: column.gather(rows) for name, column in self.absent.items()}
-        if "currency" not in self._by.mapping.field_mappings:
-            # The record sets it if it is known.
-            absent["currency"] = self.values["currency"].gather(rows).is_null()
+        if "currency" not in self._by.mapping.field_mappings or LACKING in self.cells:
+            # A record that has no cell for it sets it if it is known.
+            none = self.values["currency"].gather(rows).is_null()
+            absent["currency"] = none & absent["currency"] if "currency" in absent else none
         return absent
 
 

@@ -6,8 +6,9 @@ Case is folded character by character (Unicode's simple folding: `ẞ` is `ß`, 
 so another engine can get the same results from the spellings of each character.
 """
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
@@ -23,6 +24,12 @@ def tidy_name(name: str) -> str:
 def squash(text: str) -> str:
     """A header or word without what partners vary: case, blanks, underscores and hyphens."""
     return text.strip(BLANKS).lower().translate(_DROPPED)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known word that is most like another; blank if none is."""
+    near = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 BLANKS: Final = (

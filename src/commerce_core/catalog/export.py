@@ -20,7 +20,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.parsing.delimited import written
 from commerce_core.parsing.formulas import escape_formula
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
-from commerce_core.schema.fields import PRODUCT_FIELDS, Value
+from commerce_core.schema.fields import FREE_TEXTS, PRODUCT_FIELDS, Value
 
 ExportForm = Literal["csv", "ndjson"]
 
@@ -31,10 +31,6 @@ SHOWN: Final = (
     "sellable", "not_sellable_reason", "available",
 )  # fmt: skip
 """The members of a line of NDJSON, in order."""
-FREE_TEXTS: Final = (
-    "product_name", "group_id", "options", "description", "brand", "category", "mpn",
-)  # fmt: skip
-"""The fields in which a partner writes any text, so possibly a formula; the sku is one more."""
 PRODUCTS_OF_BATCH: Final = 1_000
 """Products in one batch of a snapshot, at most."""
 

@@ -32,6 +32,12 @@ _KNOWN: Final = frozenset(
         for column in profile.columns.values()
         for header in _headers_of(column)
     }
+    | {
+        squash(name)
+        for profile in PRESET_PROFILES.values()
+        for others in profile.names.values()
+        for name in others
+    }
 )
 
 

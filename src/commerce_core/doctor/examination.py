@@ -130,8 +130,10 @@ class _Examination:
 
     def _ask_for_currency_of_columns(self) -> None:
         """Asks for the currency if the file has a price column for each, as some exports do."""
-        columns = in_full(self.profile).columns.values()
-        templates = [name for column in columns for name in column.from_ if "{currency}" in name]
+        full = in_full(self.profile)
+        named = [name for column in full.columns.values() for name in column.from_]
+        named += [other for name in named for other in full.names.get(name, ())]
+        templates = [name for name in named if "{currency}" in name]
         codes = {
             name[-_CODE:].upper(): None
             for name in self.header

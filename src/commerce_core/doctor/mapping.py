@@ -50,15 +50,19 @@ def _is_of_kind(header: Sequence[str], profile: Profile) -> bool:
     """Whether a header has the columns that are typical of a platform's export.
 
     These are the grouping key if the profile groups records, two of the columns it skips records
-    by if it skips some, and the first column of its identity otherwise.
+    by if it skips by several, and the first column of its identity otherwise.
     """
     names = {squash(name) for name in header}
+
+    def has(column: str) -> bool:
+        return any(squash(name) in names for name in (column, *profile.names.get(column, ())))
+
     if profile.group:
-        return squash(profile.group.key) in names
-    if profile.skip:
-        return len({squash(rule.column) for rule in profile.skip} & names) > 1
+        return has(profile.group.key)
+    if len(skipped := {rule.column for rule in profile.skip}) > 1:
+        return sum(map(has, skipped)) > 1
     first = next((TEMPLATE_PART.findall(template)[0] for template in profile.identity), None)
-    return first is None or squash(first) in names
+    return first is None or has(first)
 
 
 def unrivalled(header: Sequence[str], profile: Profile, currency: str | None) -> Profile:

@@ -16,8 +16,28 @@ def drift_between(before: Summary, now: Summary) -> tuple[Drift, ...]:
     return (*_added(before, now), *_gone(before, now), *_unreadable(before, now))
 
 
+def lost_columns(before: Summary, now: Summary) -> tuple[str, ...]:
+    """What is made of fewer columns than before, with those that are gone: `options (Size)`.
+
+    A column that another one took the place of isn't lost.
+    """
+    return tuple(_lost(before, now))
+
+
+def _lost(before: Summary, now: Summary) -> Iterator[str]:
+    for name, columns in before.sources.items():
+        left = now.sources.get(name, ())
+        if len(left) < len(columns):
+            gone = [column for column in columns if column not in left]
+            yield f"{name} ({', '.join(gone)})" if left or name not in before.mapping else name
+
+
+def _uses(summary: Summary) -> dict[str, str]:
+    return {column: name for name, columns in summary.sources.items() for column in columns}
+
+
 def _added(before: Summary, now: Summary) -> Iterator[Drift]:
-    fields = {column: name for name, column in now.mapping.items()}
+    fields = _uses(now)
     for column in now.columns:
         if column not in before.columns:
             use = f"feeds {fields[column]}" if column in fields else "isn't used"
@@ -25,14 +45,15 @@ def _added(before: Summary, now: Summary) -> Iterator[Drift]:
 
 
 def _gone(before: Summary, now: Summary) -> Iterator[Drift]:
-    fields = {column: name for name, column in before.mapping.items()}
+    fields = _uses(before)
     for column in before.columns:
         if column not in now.columns:
             name = fields.get(column)
-            lost = name is not None and name not in now.mapping
-            detail = (
-                f"The column is gone; {name} stays as it was." if lost else "The column is gone."
-            )
+            detail = "The column is gone."
+            if name is not None and name not in now.sources:
+                detail = f"The column is gone; {name} stays as it was."
+            elif name is not None and len(now.sources[name]) < len(before.sources[name]):
+                detail = f"The column is gone; {name} is made of the others."
             yield Drift("column_gone", column, name, detail)
 
 

@@ -90,8 +90,8 @@ class Figures:
     `before` is the number of the source's active products, `met` of the records that matched an
     existing product. `median_move` is the median change of the `moved` prices, in hundredths of a
     percent. `last_records` is the size of the source's last applied full feed, None if there is
-    nothing to compare with; `columns_gone` are the fields that it had a column for and this one
-    hasn't.
+    nothing to compare with; `columns_gone` are the fields that it had more columns for than this
+    one.
     """
 
     before: int = 0

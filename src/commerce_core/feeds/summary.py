@@ -98,7 +98,8 @@ class Counts:
 class Summary(Counts):
     """What became of a feed, as its job reports it.
 
-    `columns` are the header, `mapping` is each field's column in it; `drift` is how this file
+    `columns` are the header, `mapping` is each field's column in it, and `made_of` all columns that
+    a field is made of, or that decide what becomes of records (`records`); `drift` is how this file
     differs in form from the one that was applied before. `report_records` are the rejected records
     in the report, for the partner to correct.
     """
@@ -106,9 +107,15 @@ class Summary(Counts):
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
     columns: tuple[str, ...] = ()
     mapping: Mapping[str, str] = field(factory=dict[str, str])
+    made_of: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
     errors_by_column: Mapping[str, int] = field(factory=dict[str, int])
     drift: tuple[Drift, ...] = ()
     unused_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     report_records: int = 0
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """All columns that a field is made of; one each in a summary of an earlier version."""
+        return self.made_of or {name: (column,) for name, column in self.mapping.items()}

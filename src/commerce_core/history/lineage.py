@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.catalog.publication import Publication, PublicationKind
 from commerce_core.feeds.feed import Feed
-from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.mapping import PICTURES, FieldMapping

@@ -13,7 +13,7 @@ from commerce_core.feeds.summary import Stage, Summary
 from commerce_core.plans.comparison import Plan, removes_absent
 from commerce_core.ports.engine import Batch, Reading
 from commerce_core.ports.runtime import Clock
-from commerce_core.schema.problems import Problem
+from commerce_core.schema.problems import PROBLEMS, Problem
 
 MOST_RECORDS: Final = 100_000_000
 """Records that a feed may have."""
@@ -25,8 +25,6 @@ a limit a file of a few bytes could unpack to hours of reading.
 """
 Tell = Callable[[Progress], None]
 """Takes the progress of a run; it may raise, which ends the run."""
-COMPARED: Final = ("duplicate_sku", "price_leap")
-"""The warnings that only a comparison finds."""
 
 NO_OFFERS: Final = ("folded", "skipped", "overtaken", "blank")
 """The fates of records that the comparison never sees."""
@@ -113,7 +111,8 @@ class RunProgress:
 
     def summary(self, plan: Plan, reading: Reading) -> Summary:
         """What becomes of every record; if none is accepted, nothing is removed either."""
-        mapping, notes = reading.header.mapping, list(_skip_notes(self._reasons))
+        mapping = reading.header.mapping
+        notes = [*reading.header.notes, *_skip_notes(self._reasons)]
         # A corrected report isn't meant to be the whole catalog, so it lacks nothing.
         absence = () if reading.header.corrects else _absence_notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
@@ -126,6 +125,7 @@ class RunProgress:
                 for name in mapping.field_mappings
                 if (column := mapping.column_of(name)) is not None
             },
+            made_of=mapping.made_of,
             errors_by_column=dict(self._by_column),
             unused_columns=mapping.unused,
             notes=(*notes, *absence, *reading.notes),
@@ -138,7 +138,8 @@ class RunProgress:
     def _counts(self, plan: Plan) -> Mapping[str, int]:
         """The counts of the plan, and of what was counted while the feed was read."""
         fates = {name: self.fates[name] for name in NO_OFFERS}
-        found = sum(plan.problems_by_code.get(code, 0) for code in COMPARED)
+        by_code = plan.problems_by_code
+        found = sum(n for code, n in by_code.items() if PROBLEMS[code][0] == "warning")
         return {
             **plan.counts,
             **fates,

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from commerce_core.parsing.record_reader import Terms
 
-ALGORITHM: Final = 2
+ALGORITHM: Final = 3
 """Goes up whenever reading changes what a record means; then nothing matches once."""
 
 Fingerprint = tuple[int, int]

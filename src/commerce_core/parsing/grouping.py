@@ -11,11 +11,14 @@ from attrs import define, evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
+from commerce_core.parsing.escapes import Unescaping
+from commerce_core.parsing.parents import Family
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
+from commerce_core.parsing.totals import Adding
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Group, Profile
 from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS
-from commerce_core.schema.record import Fate
 
 MOST_FOLDED: Final = 10_000
 """Records that may be folded into one: it waits for them, and they with it."""
@@ -25,23 +28,7 @@ HIGHEST_CARRIED_RATIO: Final = 100
 """How many times the file's own text they may be beyond that."""
 _MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
-_NO_PICTURES: Final[tuple[str, ...]] = ()
 _ASIDE: Final = "there for the records after it"
-
-
-@frozen
-class Prepared:
-    """A record ready to be read: its cells completed, or its fate where it is no offer.
-
-    `pictures` are taken from the records that were folded into it; `reason` is why it was skipped;
-    `head` is the first record of its group, unless it is the first itself.
-    """
-
-    raw: RawRecord
-    fate: Fate | None = None
-    reason: str | None = None
-    pictures: tuple[str, ...] = _NO_PICTURES
-    head: RawRecord | None = None
 
 
 @frozen
@@ -69,14 +56,24 @@ class Grouping:
             if (index := mapping.index_of(rule.column)) is not None
         )
         self._group = _GroupColumns.of(mapping, profile.group) if profile.group else None
+        self._family = Family.of(mapping, profile.parents) if profile.parents else None
+        self._adding = Adding.of(mapping, profile.totals)
+        self._unescaping = Unescaping.of(mapping, profile)
 
     def __call__(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
-        """The records in the order of the file, each with what it takes from its neighbours."""
-        if self._group is None:
-            for raw in records:
-                yield self.alone(raw)
-            return
-        yield from self._grouped(records, self._group)
+        """The records in the order of the file, each with what it takes from others."""
+        if self._unescaping is not None:
+            records = map(self._unescaping, records)
+        prepared = self._prepared(records)
+        return prepared if self._adding is None else self._adding(prepared)
+
+    def _prepared(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
+        if self._group is not None:
+            return self._grouped(records, self._group)
+        if self._family is not None:
+            family, carrying = self._family, _Carrying()
+            return (self._related(raw, family, carrying) for raw in records)
+        return map(self.alone, records)
 
     def alone(self, raw: RawRecord, head: RawRecord | None = None) -> Prepared:
         """A record by itself, whatever its neighbours are; it has what it takes from its head."""
@@ -92,6 +89,23 @@ class Grouping:
         if len(cells) < self._width:
             return None
         return next((rule.reason for rule in self.skips if rule.fits(cells[rule.index])), None)
+
+    def _related(self, raw: RawRecord, family: Family, carrying: "_Carrying") -> Prepared:
+        """A record with what it takes from its parent; a parent is remembered."""
+        cells = raw.cells
+        carrying.read += len(raw.sent)
+        if cells is None or len(cells) < self._width:
+            return self.alone(raw)
+        parent = family.parent_of(cells)
+        if parent is None:
+            if rules := [rule for rule in self.skips if rule.fits(cells[rule.index])]:
+                family.note(raw, cells, {rule.index: rule.reason for rule in rules})
+            return self.alone(raw)
+        if parent.reason is not None:
+            return Prepared(raw, "skipped", parent.reason)
+        completed = family.complete(parent, raw, cells)
+        carrying.take(cells, completed.cells or (), raw.line)
+        return self.alone(completed, parent.raw)
 
     def _grouped(self, records: Iterable[RawRecord], group: "_GroupColumns") -> Iterator[Prepared]:
         """Each record waits for the one after it, which may be folded into it."""
@@ -112,9 +126,9 @@ class Grouping:
                     if len(folded) > MOST_FOLDED or characters > LONGEST_RECORD:
                         raise _too_long(waiting.raw.line, raw.line)
                     continue
-                completed = group.completed(first, cells)
-                carrying.take(cells, completed, raw.line)
-                ready = self.alone(raw.with_cells(completed), head)
+                completed = group.complete(first, raw, cells)
+                carrying.take(cells, completed.cells or (), raw.line)
+                ready = self.alone(completed, head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)
@@ -194,10 +208,11 @@ class _GroupColumns:
     def picture(self, cells: Sequence[str]) -> str:
         return "" if self.append is None else cells[self.append].strip(BLANKS)
 
-    def completed(self, head: Sequence[str], cells: Sequence[str]) -> list[str]:
-        """The record's cells, blank ones to carry taken from the head of its group."""
+    def complete(self, head: Sequence[str], raw: RawRecord, cells: Sequence[str]) -> RawRecord:
+        """The record, with blank cells to carry taken from the head of its group."""
         whole = list(cells)
         for index in self.carry:
             if not whole[index].strip(BLANKS):
                 whole[index] = head[index]
-        return whole
+        lacks = frozenset(index for index in raw.lacks if not whole[index])
+        return evolve(raw, cells=whole, lacks=lacks)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import Any, Final, cast
 
@@ -10,7 +10,13 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.raw_records import BROKEN_TEXT_KEPT, RawRecord, split_lines, without_end
+from commerce_core.parsing.raw_records import (
+    BROKEN_TEXT_KEPT,
+    NOTHING_LACKING,
+    RawRecord,
+    split_lines,
+    without_end,
+)
 from commerce_core.schema.fields import DEEPEST_JSON, MOST_JSON_VALUES
 
 OBJECTS_LOOKED_AT: Final = 1_000
@@ -18,6 +24,7 @@ OBJECTS_LOOKED_AT: Final = 1_000
 TEXT_LOOKED_AT: Final = 1 << 23
 """Characters of them; the object that reaches it is the last one."""
 
+_HTTP: Final = ("http://", "https://")
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string; it may be unclosed, so that no text is looked at twice."""
 _NO_BRACKET: Final = re.compile(r"[^\[\]{}]+")
@@ -88,15 +95,28 @@ def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
         detail = "None of the first lines is a JSON object."
         raise FileRefused("no_header", detail, "Send one JSON object per line, or CSV.", line=1)
     yield RawRecord(1, header)
+    places = {key: index for index, key in enumerate(header)}
     later = ((number, line, *_object(line)) for number, line in lines)
     for number, line, made, broken in chain(looked_at, later):
         if made is None and line.strip(BLANKS):
             text = line[:BROKEN_TEXT_KEPT]
             yield RawRecord(number, None, text, delimiter="", sent=line, broken=broken)
         else:
-            values = map((made or {}).get, header)
+            members = made or {}
+            values = map(members.get, header)
             cells = [value if type(value) is str else _cell(value) for value in values]
-            yield RawRecord(number, cells, delimiter="", sent=line)
+            lacks, late = _beside(members, places)
+            yield RawRecord(number, cells, delimiter="", sent=line, lacks=lacks, late=late)
+
+
+def _beside(
+    members: Mapping[str, object], places: Mapping[str, int]
+) -> tuple[frozenset[int], tuple[str, ...]]:
+    """The places of the keys that an object lacks, and its keys that have no place."""
+    if members.keys() == places.keys():
+        return NOTHING_LACKING, ()
+    late = tuple(key for key in members if key not in places)
+    return frozenset(place for key, place in places.items() if key not in members), late
 
 
 def begins_json(head: str) -> bool:
@@ -174,7 +194,7 @@ _AS_WRITTEN: Final = json.JSONDecoder(parse_float=str, parse_int=str, object_pai
 
 
 def _cell(value: object) -> str:
-    """A JSON value as a cell: numbers as written, lists with blanks between members."""
+    """A JSON value as a cell: numbers as written, lists of addresses with blanks between them."""
     match value:
         case None:
             return ""
@@ -183,6 +203,9 @@ def _cell(value: object) -> str:
         case str():
             return value
         case list():
-            return " ".join(_cell(member) for member in cast("list[object]", value))
+            members = [_cell(member) for member in cast("list[object]", value)]
+            if len(members) > 1 and not all(member.startswith(_HTTP) for member in members):
+                return json.dumps(value, ensure_ascii=False)
+            return " ".join(members)
         case _:
             return json.dumps(value, ensure_ascii=False)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from commerce_core.base.errors import FileRefused
 
@@ -13,6 +13,7 @@ LONGEST_RECORD: Final = 1 << 24
 BROKEN_TEXT_KEPT: Final = 1_000
 """Characters of a broken record that are shown."""
 
+NOTHING_LACKING: Final = frozenset[int]()
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
 _ENDS: Final = frozenset("\r\n")
 
@@ -25,7 +26,10 @@ class RawRecord:
     it covers `lines` of them. A broken record that covers several may have swallowed others. Only
     delimited text has a delimiter. `sent` is all its text as it came, the end of its last line
     included. A record that is `context_only` is in a corrected report only for what others take
-    from it. `broken` is the code of a broken record's problem.
+    from it. `broken` is the code of a broken record's problem. `lacks` are the places of the cells
+    that the record doesn't have at all, as an object that lacks a key; they are blank in `cells`.
+    `late` are its keys that the header doesn't have, since they first came after the objects that
+    the header is made of.
     """
 
     line: int
@@ -36,12 +40,12 @@ class RawRecord:
     sent: str = field(default="", eq=False, repr=False)
     context_only: bool = False
     broken: str = "malformed_quotes"
+    lacks: frozenset[int] = NOTHING_LACKING
+    late: tuple[str, ...] = ()
 
     def with_cells(self, cells: list[str]) -> "RawRecord":
         """The same record with these cells; what was sent stays."""
-        return RawRecord(
-            self.line, cells, self.text, self.lines, self.delimiter, self.sent, self.context_only
-        )
+        return evolve(self, cells=cells)
 
 
 def without_end(text: str) -> str:

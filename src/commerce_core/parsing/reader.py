@@ -15,7 +15,8 @@ from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import Text, read_text
 from commerce_core.parsing.delimited import Accepts
 from commerce_core.parsing.formats import Format, open_records
-from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.grouping import Grouping
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
@@ -23,6 +24,7 @@ from commerce_core.parsing.returned_reports import ReturnedReport
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded, unreadable
 from commerce_core.profiles.limits import refuse_beyond_limits
 from commerce_core.profiles.mapping import REPORT_COLUMNS, HeaderMapping, map_header
+from commerce_core.profiles.notes import header_notes
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL
 from commerce_core.schema.record import Record
@@ -37,7 +39,8 @@ class Header:
     `raw` is the record itself, without what a report or an export of ours puts in front, in its
     `format`; `mapping` finds the fields in it. `terms` are those by which the records are read,
     with the profile in full: a corrected report is a delta, and an export is canonical. `corrects`
-    is the feed whose rejected records come back, if the file is a corrected report.
+    is the feed whose rejected records come back, if the file is a corrected report. `notes` are
+    what a person should know about the mapping.
     """
 
     raw: RawRecord
@@ -45,6 +48,7 @@ class Header:
     mapping: HeaderMapping
     terms: Terms
     corrects: str | None
+    notes: tuple[str, ...] = ()
 
     @property
     def cells(self) -> Sequence[str]:
@@ -101,14 +105,14 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
 
 
 def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
-    terms = evolve(terms, profile=in_full(terms.profile))
+    own, terms = terms.profile, evolve(terms, profile=in_full(terms.profile))
     refuse_beyond_limits(terms.profile)
     text = read_text(stream, terms.profile.encoding)
     blocks = iter(text)
     first_block = next(blocks, "")
     exported = begins_export(first_block)
     if exported:
-        terms = evolve(terms, profile=CANONICAL, exported=True)
+        own, terms = CANONICAL, evolve(terms, profile=CANONICAL, exported=True)
     opened = open_records(chain((first_block,), blocks), terms.profile.delimiter, _accepts(terms))
     raw, records, corrects = _header(opened.records), opened.records, None
     if exported:
@@ -122,7 +126,8 @@ def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         records = map(report.strip, records if first is None else chain((first,), records))
     mapping = _understood(terms, raw.cells or (), raw.line)
     prepared = _guarded(Grouping(mapping, terms.profile)(records), raw.line)
-    header = Header(raw, opened.format, mapping, terms, corrects)
+    notes = header_notes(mapping, own, terms.profile)
+    header = Header(raw, opened.format, mapping, terms, corrects, notes)
     return Reader(header, text, prepared, RecordReader(mapping, terms))
 
 

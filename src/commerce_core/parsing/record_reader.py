@@ -1,6 +1,6 @@
 """The reference reading of one record: texts become values, then rules span fields."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
@@ -10,11 +10,11 @@ from attrs import frozen
 
 from commerce_core.base.money import Currency, find_currency
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord, without_end
 from commerce_core.parsing.unforeseen import NOT_OF_FILE
 from commerce_core.partners.partner import Partner
-from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping
+from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping, tidy_header
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
 from commerce_core.profiles.profile import CANONICAL, Profile, Unit
 from commerce_core.schema.cells import Misread, Reading, Warned, read_sku, reader_of, unkept
@@ -60,7 +60,8 @@ class Terms:
     @property
     def style(self) -> Style:
         """How the file's numbers are written, and which currency a mere symbol stands for."""
-        return Style(self.profile.decimal, self.profile.currency or self.currency)
+        profile = self.profile
+        return Style(profile.decimal, profile.currency or self.currency, bool(profile.escapes))
 
 
 @frozen
@@ -142,6 +143,15 @@ def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decima
     return Misread("too_many_decimals", hint)
 
 
+def _take_reduction(values: dict[str, Value]) -> None:
+    """Where a price was higher before, that is the price, and what was sent as one the sale's."""
+    price, before = values.get("price"), values.get("sale_price")
+    if isinstance(price, Decimal) and isinstance(before, Decimal) and before > price:
+        values |= {"price": before, "sale_price": price}
+    elif "sale_price" in values:
+        values["sale_price"] = None
+
+
 def ragged(raw: RawRecord, cells: Sequence[str], width: int) -> Problem:
     """What is wrong with a record that has more or fewer cells than the header."""
     hint = (
@@ -163,6 +173,8 @@ class RecordReader:
         self._sku = mapping.field_mappings["sku"]
         self._read_sku = sku_reader(self._sku, terms)
         self._read_urls = reader_of(Urls(), terms.zone)
+        sale = mapping.field_mappings.get("sale_price")
+        self._compares = sale is not None and sale.column.compare_at
         self._fields = [
             FieldReader.of(feeding, terms)
             for name, feeding in mapping.field_mappings.items()
@@ -191,32 +203,46 @@ class RecordReader:
             len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
         ):
             return self._ragged(raw, cells)
-        return self._read(raw.line, cells, prepared.pictures)
+        return self._read(raw, cells, prepared.pictures)
 
-    def _read(self, line: int, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
-        sku, problems = self._read_sku(self._sku.gather(cells)), list[Problem]()
+    def _read(self, raw: RawRecord, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
+        line, problems = raw.line, list(self._late(raw))
+        sku, lacks = self._read_sku(self._sku.gather(cells)), self.lacks(raw)
         if isinstance(sku, Misread):
             problems.append(self._problem(line, "sku", cells, sku))
             sku = None
         values: dict[str, Value] = {}
         stated: dict[str, str] = {}
+        unread: set[str] = set()
         for reader in self._fields:
+            if lacks and reader.feeding.is_lacking(lacks):
+                continue
             reading, code = reader(reader.feeding.gather(cells))
             if code is not None:
                 stated[reader.name] = code
             if isinstance(reading, Misread | Warned):
                 problems.append(self._problem(line, reader.name, cells, reading))
                 if isinstance(reading, Misread):
+                    unread.add(reader.name)
                     continue
                 reading = reading.value
             values[reader.name] = reading
         if pictures:
             problems += self._add_pictures(line, values, pictures)
-        problems += self._judge(line, values, cells, stated)
+        problems += self._judge(line, values, cells, stated, unread)
         if values.get("deleted") is True:
             # The other cells of a product no longer matter.
             problems = [problem for problem in problems if problem.field in ("sku", "deleted")]
         return Record(line, sku, values, tuple(problems))
+
+    def lacks(self, raw: RawRecord) -> Collection[int]:
+        """The cells that the record doesn't have, where that leaves fields alone: in a delta."""
+        return raw.lacks if self._terms.mode == "delta" else ()
+
+    def _late(self, raw: RawRecord) -> Iterator[Problem]:
+        """The keys that would feed something, but came too late to be in the header."""
+        for key in self._mapping.uses(raw.late):
+            yield Problem.of("late_key", line=raw.line, column=tidy_header(key))
 
     def _add_pictures(
         self, line: int, values: dict[str, Value], pictures: tuple[str, ...]
@@ -231,20 +257,22 @@ class RecordReader:
             values[PICTURES] = reading
 
     def _judge(
-        self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
-    ) -> Iterator[Problem]:
+        self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str],
+        unread: Collection[str],
+    ) -> Iterator[Problem]:  # fmt: skip
         """The rules that span fields; each is satisfied if an operand is missing or unreadable."""
         if values.get("product_name", "") is None and values.get("deleted") is not True:
             yield self._problem(line, "product_name", cells, Misread("missing_value"))
-        yield from self._settle_amounts(line, values, cells, stated)
+        if "currency" not in unread:
+            yield from self._settle_amounts(line, values, cells, stated)
+        if self._compares:
+            _take_reduction(values)
         yield from self._ignore_odd_sale(line, values, cells)
 
     def _settle_amounts(
         self, line: int, values: dict[str, Value], cells: Sequence[str], stated: Mapping[str, str]
     ) -> Iterator[Problem]:
         """Gives amounts their currency and its decimals, as far as the file names a currency."""
-        if "currency" in self._mapping.field_mappings and "currency" not in values:
-            return  # The cell has a problem of its own.
         named = values.get("currency")
         codes = {*stated.values(), *([named] if isinstance(named, str) else [])}
         if len(codes) > 1:

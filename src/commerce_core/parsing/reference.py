@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from commerce_core.parsing.batching import batched, size_of
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
-from commerce_core.parsing.grouping import Prepared
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
@@ -144,6 +144,6 @@ def fingerprinting(engine: str, header: Header) -> Fingerprinting | None:
     That is so if a record means something only together with its neighbours, and in a report or an
     export that comes back, since its rows aren't the partner's own.
     """
-    if header.terms.profile.group is not None or header.is_ours:
+    if header.terms.profile.joins_records or header.is_ours:
         return None
     return Fingerprinting.of(engine, header.cells, header.delimiter, header.terms)

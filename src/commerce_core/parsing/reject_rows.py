@@ -11,8 +11,8 @@ from attrs import Factory, define
 
 from commerce_core.parsing.delimited import DelimitedRows
 from commerce_core.parsing.formats import Format
-from commerce_core.parsing.grouping import Prepared
 from commerce_core.parsing.json_lines import JsonRows
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.returned_reports import GOES_ALONG
 from commerce_core.profiles.mapping import REPORT_COLUMNS

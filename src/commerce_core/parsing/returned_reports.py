@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -19,6 +19,8 @@ from commerce_core.parsing.formulas import unescape_formula, unescape_formulas
 from commerce_core.parsing.json_lines import JsonLines
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.mapping import REPORT_COLUMNS
+
+T = TypeVar("T")
 
 GOES_ALONG: Final = "goes_along"
 """In `_code`: the record isn't rejected, and is there for others that take something from it."""
@@ -82,10 +84,12 @@ class ReturnedReport:
         sent = _behind_keys(raw.sent)
         if raw.cells is None:
             return evolve(raw, text=sent[: len(raw.text)], sent=sent)
-        context_only = self._goes_along(raw.cells)
-        return evolve(raw, cells=self._own(raw.cells), sent=sent, context_only=context_only)
+        context_only, own = self._goes_along(raw.cells), self._own(range(len(raw.cells)))
+        lacks = frozenset(place for place, index in enumerate(own) if index in raw.lacks)
+        cells = self._own(raw.cells)
+        return evolve(raw, cells=cells, sent=sent, context_only=context_only, lacks=lacks)
 
-    def _own(self, cells: Sequence[str]) -> list[str]:
+    def _own(self, cells: Sequence[T]) -> list[T]:
         return [cell for index, cell in enumerate(cells) if index not in self._places]
 
     def _goes_along(self, cells: Sequence[str]) -> bool:

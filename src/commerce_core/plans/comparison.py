@@ -7,6 +7,7 @@ what applying it will do.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -25,6 +26,7 @@ from commerce_core.schema.record import Record
 
 MONEY: Final = (*AMOUNTS, "currency")
 """The fields that stay or change together."""
+_SALE_WINDOW: Final = ("sale_price", "sale_starts_at", "sale_ends_at")
 
 
 @frozen
@@ -232,13 +234,15 @@ def _decide(
     values = settle(feed_context, record, product)
     if isinstance(values, Problem):
         return _refused(values)
+    doubt = _doubt_sale(feed_context, record, product, values)
     if product is None:
         made = Change("created", record.sku, record.line, None, values, record.fingerprint)
         return _Verdict("created", made)
     if gone:
-        back = Change("restored", record.sku, record.line, product, values, record.fingerprint)
-        return _Verdict("restored", back)
-    return _update(feed_context, record, product, values)
+        fingerprint = None if doubt else record.fingerprint
+        back = Change("restored", record.sku, record.line, product, values, fingerprint)
+        return _Verdict("restored", back, doubt)
+    return _update(feed_context, record, product, values, doubt)
 
 
 def _refused(problem: Problem) -> _Verdict:
@@ -246,11 +250,15 @@ def _refused(problem: Problem) -> _Verdict:
 
 
 def _update(
-    feed_context: FeedContext, record: Record, product: Product, values: Mapping[str, Value]
+    feed_context: FeedContext,
+    record: Record,
+    product: Product,
+    values: Mapping[str, Value],
+    doubt: Problem | None,
 ) -> _Verdict:
     """What becomes of an active product; a price that leaps stays, with all that is money."""
     move = move_of(product, product.sku, record.line, values, feed_context.price_leap)
-    problem, fingerprint = None, record.fingerprint
+    problem, fingerprint = doubt, None if doubt else record.fingerprint
     if move and move.kept:
         values = {**values, **{name: getattr(product, name) for name in MONEY}}
         problem, fingerprint = leap_problem(feed_context, move), None
@@ -284,7 +292,8 @@ def settle(
     """The record's values with the currency found and every amount in its decimals.
 
     A price that names no currency takes, in delta mode, the product's, then the partner's; in full
-    mode the partner's first. An amount already in the catalog has to fit a currency that changes.
+    mode the partner's first. An amount already in the catalog never keeps its number in another
+    currency: a new price clears the sale price, and without a new price the record is refused.
     """
     values = {name: record.values[name] for name in PRODUCT_FIELDS if name in record.values}
     if values.keys().isdisjoint((*AMOUNTS, "currency")):
@@ -302,6 +311,12 @@ def settle(
             name = "price" if amounts["price"] is not None else "sale_price"
             return _problem(feed_context, record, "missing_currency", name, str(amounts[name]))
         values["currency"] = code
+    if product and product.currency and code not in (None, product.currency):
+        kept = [n for n in AMOUNTS if n not in values and getattr(product, n) is not None]
+        if kept and "price" not in values:
+            return _problem(feed_context, record, "currency_without_price", "currency", str(code))
+        values |= dict.fromkeys(kept)
+        amounts |= dict.fromkeys(kept)
     currency = find_currency(code) if isinstance(code, str) else None
     for name, amount in amounts.items():
         if currency is None or not isinstance(amount, Decimal):
@@ -310,6 +325,30 @@ def settle(
             return _problem(feed_context, record, "too_many_decimals", name, str(amount))
         values[name] = currency.round(amount)
     return values
+
+
+def _doubt_sale(
+    feed_context: FeedContext, record: Record, product: Product | None, values: dict[str, Value]
+) -> Problem | None:
+    """Takes a sale price away that is none beside what the product keeps; the warning about it.
+
+    What the record itself sets together was judged when it was read.
+    """
+    own = record.values.keys()
+    if product is None or own.isdisjoint((*_SALE_WINDOW, "price")):
+        return None
+    price, sale, starts, ends = (
+        values.get(name, getattr(product, name)) for name in ("price", *_SALE_WINDOW)
+    )
+    code = None
+    if isinstance(sale, Decimal) and isinstance(price, Decimal) and sale >= price:
+        code = None if own >= {"price", "sale_price"} else "sale_not_below_price"
+    elif isinstance(starts, datetime) and isinstance(ends, datetime) and ends <= starts:
+        code = None if own >= {*_SALE_WINDOW} else "sale_ends_before_start"
+    if code is None or not isinstance(sale, Decimal):
+        return None
+    values["sale_price"] = None
+    return _problem(feed_context, record, code, "sale_price", f"{sale:f}")
 
 
 def other_source_hint(feed_context: FeedContext, owner_id: str) -> str:
@@ -323,11 +362,18 @@ def other_source_hint(feed_context: FeedContext, owner_id: str) -> str:
     )
 
 
+def field_problem(
+    feed_context: FeedContext, line: int, code: str, name: str, value: str
+) -> Problem:
+    """A problem of one field of a record, with the partner's name for its column."""
+    column = feed_context.columns.get(name)
+    return Problem.of(code, line=line, column=column, field=name, value=value)
+
+
 def _problem(
     feed_context: FeedContext, record: Record, code: str, name: str, value: str
 ) -> Problem:
-    column = feed_context.columns.get(name)
-    return Problem.of(code, line=record.line, column=column, field=name, value=value)
+    return field_problem(feed_context, record.line, code, name, value)
 
 
 def _fields_of(changes: Iterable[Change]) -> Counter[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
 
+from commerce_core.feeds.drift import lost_columns
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.guards import Figures, GuardResult, GuardSettings, holds, judge
 from commerce_core.feeds.summary import Counts, Summary
@@ -110,7 +111,7 @@ def judged(
             removed=summary.removed,
             records=summary.records,
             last_records=last.records if last else None,
-            columns_gone=tuple(n for n in last.mapping if n not in summary.mapping) if last else (),
+            columns_gone=lost_columns(last, summary) if last else (),
             rekeyed=plan.rekeyed.count,
             met=plan.updated + plan.unchanged,
             moved=moves.moved,

@@ -27,10 +27,12 @@ class Batch(Protocol):
 
     Where it has `__arrow_c_stream__`, that gives its offers as columns: `line` (int64), `sku`
     (text, null where unreadable), `rejected` and `deletes` (bool), `upper` and `lower` (int64, null
-    where the record has no fingerprint), and one column for each field of the file: text in the
-    form in which PostgreSQL reads it and the core prints it, except that `quantity` is int64,
-    `additional_image_urls` a list of texts, and `deleted` left out. `currency` is always there; a
-    record sets it if it isn't null or the file has a column for it.
+    where the record has no fingerprint), `lacking` (int64: the fields that the record leaves alone
+    although the file has them, as bits in the order of the schema; null: none), and one column for
+    each field of the file: text in the form in which PostgreSQL reads it and the core prints it,
+    except that `quantity` is int64, `additional_image_urls` a list of texts, and `deleted` left
+    out. `currency` is always there; a record sets it if it isn't null or the file has a column for
+    it.
     """
 
     @property

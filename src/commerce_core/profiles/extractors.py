@@ -5,18 +5,26 @@ record.
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
 from commerce_core.base.text import BLANKS, squash
+from commerce_core.profiles.profile import TEMPLATE_PART
 
 _NO = ("", "no", "false", "0")
+_POSITIVE = re.compile(r"\+?0*[1-9][0-9]*(?:[.,]0*)?", re.ASCII)
 
 
 def agrees(cell: str) -> bool:
     """Whether a required cell is neither blank nor a no."""
     return squash(cell) not in _NO
+
+
+def is_positive(cell: str) -> bool:
+    """Whether a cell has a whole number above zero."""
+    return _POSITIVE.fullmatch(cell.strip(BLANKS)) is not None
 
 
 @frozen
@@ -105,6 +113,18 @@ class RequireColumns:
 
 
 @frozen
+class UnlessPositive:
+    """Another extractor's text, or blank if one of the cells has a number above zero."""
+
+    indexes: tuple[int, ...]
+    gather: "Extractor"
+
+    def __call__(self, cells: Sequence[str]) -> str:
+        """Returns the other extractor's text, if none of the cells is positive."""
+        return "" if any(is_positive(cells[i]) for i in self.indexes) else self.gather(cells)
+
+
+@frozen
 class Template:
     """A text made of cells, such as `{Handle}/{Size}`, without its blank parts.
 
@@ -114,6 +134,12 @@ class Template:
 
     literals: tuple[str, ...]
     places: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, text: str, index_of: Callable[[str], int | None]) -> "Template":
+        """The template under one header, whose columns `index_of` finds."""
+        pieces = TEMPLATE_PART.split(text)
+        return cls(tuple(pieces[0::2]), tuple(map(index_of, pieces[1::2])))
 
     def __call__(self, cells: Sequence[str]) -> str:
         """Returns the text that replaces a missing sku."""
@@ -145,6 +171,7 @@ Extractor = (
     | OptionPairs
     | AttributeMap
     | RequireColumns
+    | UnlessPositive
     | Template
     | SkuOrTemplate
 )

@@ -16,6 +16,7 @@ from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
 MOST_HEADERS: Final = 100
 """Columns that one part of a profile may name: those of a field, a template, a group."""
 MOST_TEMPLATES: Final = 20
+MOST_NAMES: Final = 1_000
 MOST_SKIP_RULES: Final = 100
 MOST_WORDS: Final = 10_000
 """Words that a column translates, or that a rule skips."""
@@ -54,6 +55,16 @@ def limit_faults(profile: Profile) -> Iterator[Fault]:
     if profile.group:
         yield from _too_many("/group/carry", "columns", profile.group.carry, MOST_HEADERS)
         yield from _too_many("/group/offer", "columns", profile.group.offer, MOST_HEADERS)
+    if parents := profile.parents:
+        yield from _too_many("/parents/keys", "templates", parents.keys, MOST_TEMPLATES)
+        yield from _too_many("/parents/carry", "columns", parents.carry, MOST_HEADERS)
+        yield from _too_many("/parents/decide", "columns", parents.decide, MOST_HEADERS)
+        yield from _too_many("/parents/inherit", "words", parents.inherit, MOST_WORDS)
+    if profile.totals:
+        yield from _too_many("/totals/zero", "words", profile.totals.zero, MOST_WORDS)
+    yield from _too_many("/names", "columns", profile.names, MOST_NAMES)
+    for name, others in profile.names.items():
+        yield from _too_many(f"/names/{name}", "columns", others, MOST_HEADERS)
     yield from _too_long(profile)
     if (added := text_added(profile)) > MOST_ADDED:
         detail = f"It adds {added:,} characters to each record; at most {MOST_ADDED:,} are allowed."
@@ -79,6 +90,8 @@ def _of_column(at: str, column: Column) -> Iterator[Fault]:
     yield from _too_many(f"{at}/from", "columns", column.from_, MOST_HEADERS)
     yield from _too_many(f"{at}/pairs", "pairs", column.pairs, MOST_HEADERS)
     yield from _too_many(f"{at}/needs", "columns", column.needs, MOST_HEADERS)
+    more = column.unless_positive
+    yield from _too_many(f"{at}/unless_positive", "columns", more, MOST_HEADERS)
     yield from _too_many(f"{at}/values", "words", column.values, MOST_WORDS)
     joined = column.from_ if column.join is not None else ()
     yield from _repeated(f"{at}/from", joined)

@@ -1,7 +1,7 @@
 """Header mappings: which columns of a file feed which field, by its header and a profile."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -21,6 +21,7 @@ from commerce_core.profiles.extractors import (
     RequireColumns,
     SkuOrTemplate,
     Template,
+    UnlessPositive,
 )
 from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
 from commerce_core.schema.fields import FIELDS, Amount, Attributes, Field, Grams, Mode
@@ -29,6 +30,8 @@ MOST_COLUMNS: Final = 1_000
 """The most columns that a file may have."""
 PICTURES: Final = "additional_image_urls"
 """The field that gets the pictures of records folded into the one before."""
+RECORDS: Final = "records"
+"""What is made of the columns that decide what becomes of a record; no field is called so."""
 REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint")
 """The columns that a reject report puts before the partner's own; no field is read from them."""
 _MOST_HEADERS_SHOWN: Final = 20
@@ -41,7 +44,8 @@ _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "
 class FieldMapping:
     """How one field is fed: from which columns, and how their text is put together and read.
 
-    `currency` is that of the amounts, if the header or the profile declares it.
+    `currency` is that of the amounts, if the header or the profile declares it. `needs` are the
+    columns without which the others don't count.
     """
 
     field: Field
@@ -49,25 +53,48 @@ class FieldMapping:
     indexes: tuple[int, ...]
     gather: Extractor = attrs.field(repr=False, eq=False)
     currency: str | None = None
+    needs: tuple[int, ...] = ()
+
+    def is_lacking(self, lacks: Collection[int]) -> bool:
+        """Whether a record without these cells leaves the field alone."""
+        return (bool(self.indexes) and all(index in lacks for index in self.indexes)) or any(
+            index in lacks for index in self.needs
+        )
 
 
 @frozen
 class HeaderMapping:
-    """A file's header, with what feeds each field, and the columns that nothing uses."""
+    """A file's header, with what feeds each field, and the columns that nothing uses.
+
+    `made_of` has the columns that each field is made of, and under `records` those that decide what
+    becomes of a record. `wanted` are all names that a column could be used by, compared as headers
+    are; `others` are the further names of columns, and `has` is whether any column has a name.
+    """
 
     header: tuple[str, ...]
     field_mappings: Mapping[str, FieldMapping]
     unused: tuple[str, ...]
+    made_of: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
+    wanted: frozenset[str] = attrs.field(default=frozenset[str](), repr=False, eq=False)
+    others: Mapping[str, tuple[str, ...]] = attrs.field(
+        factory=dict[str, tuple[str, ...]], repr=False, eq=False
+    )
+    has: Callable[[str], bool] = attrs.field(default=bool, repr=False, eq=False)
 
     def column_of(self, name: str) -> str | None:
         """The partner's name for the field: its first column's; None if the file has no column."""
         feeding = self.field_mappings.get(name)
         return self.header[feeding.indexes[0]] if feeding and feeding.indexes else None
 
+    def uses(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names by which a column would be used, if the file had it."""
+        return tuple(name for name in names if squash(name) in self.wanted)
+
     def index_of(self, header: str) -> int | None:
         """The index of the column with that header, if the file has it."""
-        wanted = squash(header)
-        return next((i for i, name in enumerate(self.header) if squash(name) == wanted), None)
+        names = list(map(squash, self.header))
+        known = map(squash, (header, *self.others.get(squash(header), ())))
+        return next((names.index(name) for name in known if name in names), None)
 
 
 def map_header(
@@ -89,7 +116,16 @@ def map_header(
     used = {index for feeding in field_mappings.values() for index in feeding.indexes}
     used |= finder.named_elsewhere()
     unused = tuple(name for i, name in enumerate(names) if i not in used and name)
-    return HeaderMapping(tuple(names), field_mappings, unused)
+    made_of = {
+        name: tuple(names[index] for index in dict.fromkeys((*fed.indexes, *fed.needs)))
+        for name, fed in field_mappings.items()
+        if fed.indexes
+    }
+    if beside := finder.deciding():
+        made_of[RECORDS] = tuple(names[index] for index in beside)
+    return HeaderMapping(
+        tuple(names), field_mappings, unused, made_of, finder.wanted(), finder.others, finder.has
+    )
 
 
 def rivals_of(
@@ -117,6 +153,7 @@ class _Finder:
         self._profile = profile
         self._currency = currency
         self._line = line
+        self.others = {squash(name): others for name, others in profile.names.items()}
         self._places: dict[str, list[int]] = {}
         self._units: dict[int, str] = {}
         for index, name in enumerate(names):
@@ -135,23 +172,52 @@ class _Finder:
 
     def all(self, header: str) -> list[int]:
         """The columns with that header; `{currency}` in it is the source's."""
-        if "{currency}" in header:
-            header = header.replace("{currency}", self._currency or "")
-        return self._places.get(squash(header), [])
+        for name in (header, *self.others.get(squash(header), ())):
+            spelled = squash(self._spelled(name))
+            if found := self._matching(spelled) if "*" in spelled else self._places.get(spelled):
+                return found
+        return []
+
+    def _matching(self, pattern: str) -> list[int]:
+        """The columns whose names fit, with anything in place of a `*`."""
+        fits = re.compile(".+".join(map(re.escape, pattern.split("*"))))
+        return [i for i, name in enumerate(self._names) if fits.fullmatch(squash(name))]
+
+    def _spelled(self, header: str) -> str:
+        return header.replace("{currency}", self._currency or "")
 
     def first(self, header: str) -> int | None:
         """The first column with that header."""
         return next(iter(self.all(header)), None)
 
+    def has(self, header: str) -> bool:
+        """Whether the file has a column by that name."""
+        return bool(self.all(header))
+
+    def deciding(self) -> list[int]:
+        """The columns by which records are left out, or belong together."""
+        profile = self._profile
+        names = [rule.column for rule in profile.skip]
+        names += [profile.group.key] if profile.group else []
+        names += [profile.parents.reference] if profile.parents else []
+        names += [profile.totals.over] if profile.totals else []
+        return sorted({i for name in names if (i := self.first(name)) is not None})
+
     def named_elsewhere(self) -> set[int]:
         """The columns that the profile uses for anything but to feed a field."""
-        group, skip = self._profile.group, self._profile.skip
-        names = [rule.column for rule in skip]
-        names += (group.key, *group.carry, group.append or "") if group else ()
-        names += [n for column in self._profile.columns.values() for n in column.needs]
-        names += [n for template in self._profile.identity for n in TEMPLATE_PART.findall(template)]
+        names = _named_beside(self._profile)
         own = {i for i, name in enumerate(self._names) if name in REPORT_COLUMNS}
         return own | {i for name in names if name for i in self.all(name)}
+
+    def wanted(self) -> frozenset[str]:
+        """All names by which a column would be used, if the file had it."""
+        profile = self._profile
+        open_fields = [f for f in FIELDS if f.name not in {**profile.columns, **profile.constants}]
+        names = [name for f in open_fields if profile.aliases for name in (f.name, *f.aliases)]
+        names += [h for column in profile.columns.values() for h in _headers(column)]
+        names += [*profile.attributes, *_named_beside(profile)]
+        names += [other for name in names for other in self.others.get(squash(name), ())]
+        return frozenset(squash(self._spelled(name)) for name in names if name)
 
     def feeding(self, wanted: Field) -> FieldMapping | None:
         """What feeds a field; None if nothing does."""
@@ -214,15 +280,22 @@ class _Finder:
         return found if len(found) > 1 else []
 
     def _by_profile(self, wanted: Field, column: Column) -> FieldMapping | None:
-        for header in column.from_:
-            if len(found := self.all(header)) > 1:
-                raise self._ambiguous(wanted.name, found)
-        indexes = [i for header in column.from_ if (i := self.first(header)) is not None]
+        indexes = self._indexes(wanted, column)
         paired = [i for pair in column.pairs for h in pair if (i := self.first(h)) is not None]
         identified = wanted.name == "sku" and self._profile.identity
         if not indexes and not paired and not identified:
             return None
         return self._mapping(wanted, column, indexes or paired)
+
+    def _indexes(self, wanted: Field, column: Column) -> list[int]:
+        """The columns that a profile names for a field; `*` counts only where no name fits."""
+        indexes: list[int] = []
+        for header in column.from_:
+            found = [] if "*" in header and indexes else self.all(header)
+            if len(found) > 1:
+                raise self._ambiguous(wanted.name, found)
+            indexes += (index for index in found if index not in indexes)
+        return indexes
 
     def _mapping(self, wanted: Field, column: Column, indexes: Sequence[int]) -> FieldMapping:
         unit = next((self._units[i] for i in indexes if i in self._units), None)
@@ -233,23 +306,27 @@ class _Finder:
             column = evolve(column, unit=_WEIGHTS.get(unit.lower()))
         if any("{currency}" in header for header in column.from_):
             currency = currency or self._currency
+        needs = self._found(column.needs)
         gather = self._gather(column, indexes)
+        gather = RequireColumns(needs, gather) if needs else gather
+        stock = self._found(column.unless_positive)
+        gather = UnlessPositive(stock, gather) if stock else gather
         if wanted.name == "sku" and self._profile.identity:
             gather = self._identified(gather)
-        return FieldMapping(wanted, column, tuple(indexes), gather, currency)
+        return FieldMapping(wanted, column, tuple(indexes), gather, currency, (*needs, *stock))
+
+    def _found(self, headers: Iterable[str]) -> tuple[int, ...]:
+        """The columns with these headers, without those that the file lacks."""
+        return tuple(index for header in headers for index in self.all(header)[:1])
 
     def _gather(self, column: Column, indexes: Sequence[int]) -> Extractor:
         """How the texts of several columns become one."""
         if column.pairs:
-            gather = OptionPairs(
-                tuple((self._named(name), self.first(v)) for name, v in column.pairs)
-            )
-        elif column.join is not None:
-            gather = Joined(tuple(indexes), column.join)
-        else:
-            gather = Cell(indexes[0]) if len(indexes) == 1 else FirstOf(tuple(indexes))
-        needs = tuple(i for header in column.needs if (i := self.first(header)) is not None)
-        return RequireColumns(needs, gather) if needs else gather
+            pairs = ((self._named(name), self.first(value)) for name, value in column.pairs)
+            return OptionPairs(tuple(pairs))
+        if column.join is not None:
+            return Joined(tuple(indexes), column.join)
+        return Cell(indexes[0]) if len(indexes) == 1 else FirstOf(tuple(indexes))
 
     def _named(self, name: str) -> Constant | Cell:
         """The name of an option: fixed, as in `=Size`, or from a column."""
@@ -258,11 +335,9 @@ class _Finder:
 
     def _identified(self, gather: Extractor) -> Extractor:
         """The sku or, if it is blank, the profile's replacement for it."""
-        return SkuOrTemplate(gather, tuple(map(self._template, self._profile.identity)))
-
-    def _template(self, text: str) -> Template:
-        pieces = TEMPLATE_PART.split(text)
-        return Template(tuple(pieces[0::2]), tuple(self.first(name) for name in pieces[1::2]))
+        return SkuOrTemplate(
+            gather, tuple(Template.of(text, self.first) for text in self._profile.identity)
+        )
 
     def _ambiguous(self, name: str, found: Iterable[int]) -> FileRefused:
         named = " and ".join(repr(self._names[i]) for i in list(found)[:_MOST_HEADERS_SHOWN])
@@ -278,6 +353,21 @@ def _headers(column: Column) -> Iterator[str]:
     yield from column.from_
     for pair in column.pairs:
         yield from pair
+
+
+def _named_beside(profile: Profile) -> list[str]:
+    """The columns that a profile uses for anything but to feed a field."""
+    group = profile.group
+    names = [rule.column for rule in profile.skip]
+    names += (group.key, *group.carry, group.append or "") if group else ()
+    if parents := profile.parents:
+        templates = (part for key in parents.keys for part in TEMPLATE_PART.findall(key))
+        names += (parents.reference, *parents.carry, *parents.decide, *templates)
+    names += (profile.totals.column, profile.totals.over) if profile.totals else ()
+    beside = ((*column.needs, *column.unless_positive) for column in profile.columns.values())
+    names += [name for several in beside for name in several]
+    names += [part for template in profile.identity for part in TEMPLATE_PART.findall(template)]
+    return names
 
 
 def _check_required(

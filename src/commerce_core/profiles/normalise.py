@@ -5,9 +5,10 @@ kind of its field. So every engine needs only the same few regular expressions, 
 guessed: text that doesn't fit the declared style is a problem of its record.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from attrs import frozen
 
@@ -17,7 +18,7 @@ from commerce_core.profiles.matching import matcher
 from commerce_core.profiles.patterns import LONGEST_MATCHED
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema import fields as schema
-from commerce_core.schema.cells import Misread
+from commerce_core.schema.cells import PATH, Misread, split_urls
 from commerce_core.schema.fields import Kind
 
 Translation = Callable[[str], "str | Misread"]
@@ -100,10 +101,14 @@ _SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @frozen
 class Style:
-    """What applies to a whole file: the decimal mark, and the currency that symbols stand for."""
+    """What applies to a whole file: the decimal mark, and the currency that symbols stand for.
+
+    `escaped` is whether a backslash before a separator makes it a part of the text.
+    """
 
     decimal: DecimalMark | None = None
     currency: str | None = None
+    escaped: bool = False
 
 
 def currencies_meant(text: str) -> tuple[str, ...]:
@@ -123,7 +128,8 @@ def translation(column: Column, kind: Kind, style: Style) -> Translation:
     if column.values:
         steps.append(_by_words({squash(key): value for key, value in column.values.items()}))
     if column.separator is not None and column.part is not None:
-        steps.append(_part_of(column.separator, column.part))
+        split = _splitting(column.separator, kind, escaped=style.escaped)
+        steps.append(_part_of(column.separator, column.part, split))
     steps += _of_kind(column, kind, style)
     return _in_turn(steps)
 
@@ -140,9 +146,14 @@ def _of_kind(column: Column, kind: Kind, style: Style) -> list[Translation]:
         case schema.Instant() if column.dates is not None:
             return [_by_dates(column.dates)]
         case schema.Urls() if column.separator is not None:
-            return [_by_separator(column.separator, " ")]
-        case schema.Category() if column.separator is not None:
-            return [_by_separator(column.separator, " > ")]
+            return [_by_separator(_splitting(column.separator, kind), " ")]
+        case schema.Category() if column.separator is not None and column.part is None:
+            split = _splitting(column.separator, kind, escaped=style.escaped)
+            return [_from_list, _by_separator(split, PATH)]
+        case schema.Category():
+            return [_from_list]
+        case schema.Options():
+            return [_from_object]
         case _:
             return []
 
@@ -264,16 +275,57 @@ def _by_dates(wanted: str) -> Translation:
     return translate
 
 
-def _by_separator(separator: str, ours: str) -> Translation:
+def _splitting(separator: str, kind: Kind, *, escaped: bool = False) -> Callable[[str], list[str]]:
+    """How a separator splits a text of that kind."""
+    if isinstance(kind, schema.Url | schema.Urls):
+        return lambda text: split_urls(text, separator)
+    if not escaped:
+        return lambda text: text.split(separator)
+    unescaped = re.compile(rf"(?<!\\){re.escape(separator)}")
+    return lambda text: [
+        part.replace(f"\\{separator}", separator) for part in unescaped.split(text)
+    ]
+
+
+def _by_separator(split: Callable[[str], list[str]], ours: str) -> Translation:
     def translate(text: str) -> str:
-        return ours.join(filter(None, (part.strip(BLANKS) for part in text.split(separator))))
+        return ours.join(filter(None, (part.strip(BLANKS) for part in split(text))))
 
     return translate
 
 
-def _part_of(separator: str, part: str) -> Translation:
+def _part_of(separator: str, part: str, split: Callable[[str], list[str]]) -> Translation:
     def translate(text: str) -> str:
-        first, _, rest = text.partition(separator)
-        return (first if part == "first" else rest).strip(BLANKS)
+        first, *rest = split(text)
+        if part == "first_path":
+            return first.strip(BLANKS) if all(">" in each for each in (first, *rest)) else text
+        return (first if part == "first" else separator.join(rest)).strip(BLANKS)
 
     return translate
+
+
+def _from_list(text: str) -> str:
+    """A path from a list in JSON, `["A", "B"]`; other text stays as it is."""
+    found = _json(text) if text.startswith("[") else None
+    if not isinstance(found, list):
+        return text
+    parts = cast("list[object]", found)
+    return PATH.join(map(str, parts)) if all(isinstance(part, str) for part in parts) else text
+
+
+def _from_object(text: str) -> str:
+    """Options from an object in JSON, `{"Colour": "Red"}`; other text stays as it is."""
+    found = _json(text) if text.startswith("{") else None
+    if not isinstance(found, dict):
+        return text
+    pairs = cast("dict[str, object]", found).items()
+    if any(isinstance(value, bool | list | dict) for _, value in pairs):
+        return text
+    return "; ".join(f"{name}: {value}" for name, value in pairs if value not in (None, ""))
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return None

@@ -10,6 +10,10 @@ then means is up to the schema; a profile adds no kinds and no checks.
                 first part and at least one other aren't blank; blank parts are left out
     skip        records that aren't offers: drafts, parents
     group       records that continue the one before: variants and images of one handle
+    parents     records that others take cells from: the variations of a product
+    totals      records that are one together: the stock of a variant by location
+    names       further names of a column, wherever the profile names it
+    escapes     what the exporter put into cells, undone before anything is read
 """
 
 import json
@@ -22,6 +26,7 @@ from attrs import Attribute, Factory, asdict, evolve, field, fields, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput
 from commerce_core.base.money import find_currency
+from commerce_core.base.text import did_you_mean
 from commerce_core.schema.fields import BY_NAME
 
 MOST_ATTRIBUTES: Final = 50
@@ -49,8 +54,12 @@ class Column:
     apostrophes then separate thousands. `unit` applies to amounts (major, minor) and weights,
     `currency` to amounts.
     `separator` stands between the members of a list or path; `part` takes the first or the rest.
-    `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank if one of the columns that it
-    `needs` is blank or a no; columns that the file lacks don't count.
+    `first_path` takes the first of several paths, where a separator is one only if each part is a
+    path. `dates` is a format such as `DD.MM.YYYY hh:mm`. The field is blank if one of the columns
+    that it `needs` is blank or a no, and if one of `unless_positive` has a number above zero;
+    columns that the file lacks don't count. `compare_at` applies to `sale_price`: the column has
+    the price before a reduction; where it is the higher one, it becomes the price, and what
+    `price` has the sale price.
     """
 
     from_: tuple[str, ...] = ()
@@ -63,9 +72,11 @@ class Column:
     unit: Unit | None = None
     currency: str | None = None
     separator: str | None = None
-    part: Literal["first", "rest"] | None = None
+    part: Literal["first", "rest", "first_path"] | None = None
     dates: str | None = None
     needs: tuple[str, ...] = ()
+    unless_positive: tuple[str, ...] = ()
+    compare_at: bool = False
 
 
 @frozen
@@ -93,13 +104,46 @@ class Group:
 
 
 @frozen
+class Parents:
+    """Lets records take cells from a parent that stands somewhere before them.
+
+    A parent is a record that is left out by a rule of `skip`; it is known by its `keys`, templates
+    such as `{SKU}` and `id:{ID}`. A record that names a parent in its `reference` column gets the
+    parent's cell for each `carry` column that it leaves blank or in which it has one of the
+    `inherit` words. It is left out too if its parent is, by a rule about one of the `decide`
+    columns.
+    """
+
+    reference: str
+    keys: tuple[str, ...]
+    carry: tuple[str, ...] = ()
+    inherit: tuple[str, ...] = ()
+    decide: tuple[str, ...] = ()
+
+
+@frozen
+class Totals:
+    """Makes one record of consecutive ones that have the same sku, such as one per location.
+
+    It applies to files that have both columns. Numbers in `column` are added up; the `zero` words
+    count as 0. `over` is what the records differ in.
+    """
+
+    column: str
+    over: str
+    zero: tuple[str, ...] = ()
+
+
+@frozen
 class Profile:
     """How a source's files map to the schema. What it leaves open is detected in each file.
 
     `preset` is the profile that this one starts from. `encoding` applies to files that have no byte
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
-    file. `attributes` are columns kept under their own names. `aliases` is whether columns that no
-    mapping names are found by the schema's names and aliases.
+    file. `attributes` are columns kept under their own names. A preset's `skip` rules stay in force
+    beside the profile's own. `names` are further names of a column, wherever it is named; the first
+    that a file has counts. `escapes` is the system whose escapes are undone. `aliases` is whether
+    columns that no mapping names are found by the schema's names and aliases.
     """
 
     preset: Preset = "canonical"
@@ -114,6 +158,10 @@ class Profile:
     skip: tuple[Skip, ...] = ()
     group: Group | None = None
     aliases: bool = True
+    parents: Parents | None = None
+    totals: Totals | None = None
+    names: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
+    escapes: Literal["woocommerce"] | None = None
 
     def __attrs_post_init__(self) -> None:
         """Checks the profile; InvalidInput lists every fault with its pointer.
@@ -128,7 +176,8 @@ class Profile:
 
     def _faults(self) -> Iterator[Fault]:
         if self.preset not in PRESETS:
-            yield Fault("/preset", "unknown_preset", f"Use one of: {', '.join(PRESETS)}.")
+            near = did_you_mean(self.preset, PRESETS)
+            yield Fault("/preset", "unknown_preset", f"Use one of: {', '.join(PRESETS)}.{near}")
         if self.encoding is not None and not is_encoding(self.encoding):
             yield Fault(
                 "/encoding",
@@ -148,6 +197,11 @@ class Profile:
                 detail = "Name columns in braces, as in {Handle}/{Size}."
                 yield Fault(f"/identity/{index}", "bad_identity", detail)
 
+    @property
+    def joins_records(self) -> bool:
+        """Whether a record may mean something only together with others."""
+        return any(part is not None for part in (self.group, self.parents, self.totals))
+
     def spelled_out(self) -> str:
         """Everything that differs from the defaults, as JSON; equal profiles have equal texts.
 
@@ -166,6 +220,8 @@ class Profile:
         merged = {
             "columns": {**preset.columns, **self.columns},
             "constants": {**preset.constants, **self.constants},
+            "names": {**preset.names, **self.names},
+            "skip": (*preset.skip, *(rule for rule in self.skip if rule not in preset.skip)),
         }
         return evolve(self, **{**inherited, **merged})
 
@@ -187,8 +243,9 @@ def _unknown_fields(profile: Profile) -> Iterator[Fault]:
     for part, names in (("columns", profile.columns), ("constants", profile.constants)):
         for name in names:
             if name not in BY_NAME:
-                detail = f"There is no field {name!r}. Use one of: {', '.join(BY_NAME)}."
-                yield Fault(f"/{part}/{name}", "unknown_field", detail)
+                detail = f"There is no field {name[:80]!r}.{did_you_mean(name, BY_NAME)}"
+                known = f"Use one of: {', '.join(BY_NAME)}."
+                yield Fault(f"/{part}/{name}", "unknown_field", f"{detail} {known}")
 
 
 def _column_faults(at: str, column: Column) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final, assert_never, cast
+from urllib.parse import quote
 
 from attrs import frozen
 
@@ -37,8 +38,12 @@ _NOT_IN_URL: Final = rf"{BLANKS}\x00-\x20\x7f\"<>\\^`{{|}}"
 URL: Final = re.compile(
     rf"https?://[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*", re.ASCII | re.IGNORECASE
 )
+_HOST: Final = re.compile(rf"https?://[^{_NOT_IN_URL}/?#]+", re.ASCII | re.IGNORECASE)
+_ESCAPED_IN_URL: Final = re.compile(r"[ \xa0\"<>\\^`{|}]")
+"""What may not stand in an address but is often sent in its path; it is percent-encoded."""
 _OPTION: Final = r"[^:;\x00]{1,100}: ?[^;\x00]{1,500}"
 OPTIONS: Final = re.compile(rf"{_OPTION}(?:; ?{_OPTION}){{0,9}};?", re.ASCII)
+_BEHIND_HOST: Final = ("", "/", "?", "#")
 PATH: Final = " > "
 """The separator between the parts of a category."""
 YES_NO: Final = {
@@ -58,7 +63,7 @@ _COMMA_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,2}
 _ZEROS_LOST: Final = re.compile(r"[0-9]{7}|[0-9]{9,11}", re.ASCII)
 # The lookbehind tries a run of blanks only from its first one; from each, it would take n*n steps.
 _BETWEEN_URLS: Final = re.compile(
-    rf"(?<![{BLANKS},])[{BLANKS},]+(?=https?://)", re.ASCII | re.IGNORECASE
+    rf"(?<![{BLANKS},;|])[{BLANKS},;|]+(?=https?://)", re.ASCII | re.IGNORECASE
 )
 _UNITS: Final = {
     "g": Decimal(1),
@@ -277,17 +282,42 @@ def _read_instant(text: str, zone: tzinfo) -> Reading:
 
 
 def _read_url(text: str) -> Reading:
+    """The address; the first one if there are several."""
+    first, *others = _BETWEEN_URLS.split(text, maxsplit=1)
+    url = _url_of(first)
+    return Warned(url, "several_urls") if others and not isinstance(url, Misread) else url
+
+
+def _url_of(text: str) -> str | Misread:
+    """One address; what may not stand in its path as it is, is percent-encoded."""
+    host = _HOST.match(text)
+    if host is not None:
+        text = host[0] + _ESCAPED_IN_URL.sub(lambda found: quote(found[0]), text[host.end() :])
     if len(text) > schema.LONGEST_URL:
         return Misread("too_long", f"Shorten the address to {schema.LONGEST_URL:,} characters.")
-    return text if URL.fullmatch(text) else Misread("not_a_url")
+    behind_host = text[host.end() : host.end() + 1] if host else ""
+    return text if URL.fullmatch(text) and behind_host in _BEHIND_HOST else Misread("not_a_url")
 
 
 def _read_urls(text: str) -> Reading:
-    urls = _BETWEEN_URLS.split(text.strip(BLANKS + ","))
+    urls = _BETWEEN_URLS.split(text.strip(BLANKS + ",;|"))
     if len(urls) > schema.MOST_URLS:
         return Misread("too_many_urls")
-    faults = [reading for reading in map(_read_url, urls) if isinstance(reading, Misread)]
-    return faults[0] if faults else tuple(urls)
+    read = [_url_of(url) for url in urls]
+    faults = [reading for reading in read if isinstance(reading, Misread)]
+    return faults[0] if faults else tuple(url for url in read if isinstance(url, str))
+
+
+def split_urls(text: str, separator: str) -> list[str]:
+    """The members of a list of addresses, between separators.
+
+    A separator that may stand within an address, such as a comma, is one only before the next
+    address.
+    """
+    if re.fullmatch(rf"[^{_NOT_IN_URL}]+", separator):
+        between = rf"{re.escape(separator)}[{BLANKS}]*(?=https?://)"
+        return re.split(between, text, flags=re.ASCII | re.IGNORECASE)
+    return text.split(separator)
 
 
 def _read_yes_no(text: str) -> Reading:

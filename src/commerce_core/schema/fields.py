@@ -4,7 +4,7 @@ All of it is data: `cells` reads a cell by it, a vectorised engine can be compil
 documentation lists it. The union of kinds is closed, so code that reads kinds matches all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -91,12 +91,12 @@ class Instant:
 
 @frozen
 class Url:
-    """A complete http or https URL."""
+    """A complete http or https URL; what may not stand in its path is percent-encoded."""
 
 
 @frozen
 class Urls:
-    """Up to twenty URLs, separated by commas or spaces."""
+    """Up to twenty URLs, separated by commas, spaces, semicolons or bars."""
 
 
 @frozen
@@ -189,7 +189,24 @@ FIELDS: Final = (
     Field("deleted", YesNo(), "yes removes the product", ("delete", "is_deleted")),
 )  # fmt: skip
 BY_NAME: Final[Mapping[str, Field]] = {field.name: field for field in FIELDS}
+_PLACES: Final = {name: place for place, name in enumerate(BY_NAME)}
 PRODUCT_FIELDS: Final = tuple(f.name for f in FIELDS if f.name not in ("sku", "deleted"))
 """The fields a product keeps, in order; `sku` is its key, and `deleted` an instruction."""
 AMOUNTS: Final = tuple(f.name for f in FIELDS if isinstance(f.kind, Amount))
 """The fields whose decimals are those of the record's currency."""
+
+
+def bits_of(names: Iterable[str]) -> int:
+    """A set of fields as bits, in the order of the schema."""
+    return sum(1 << _PLACES[name] for name in names)
+
+
+def product_fields_of(*kinds: type[Kind]) -> tuple[str, ...]:
+    """The fields that a product keeps and that are of one of these kinds, in order."""
+    return tuple(name for name in PRODUCT_FIELDS if isinstance(BY_NAME[name].kind, kinds))
+
+
+FREE_TEXTS: Final = product_fields_of(Text, Options, Category)
+"""The fields in which a partner writes any text, so possibly a formula; the sku is one more."""
+LISTS: Final = product_fields_of(Urls)
+"""The fields whose values are tuples of texts."""

@@ -55,6 +55,13 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "Every record needs as many cells as the header; quote cells that contain the delimiter.",
     ),
     "malformed_quotes": ("error", 'Double each quote inside a quoted cell: "a 12"" single".'),
+    "late_key": (
+        "error",
+        (
+            "The key first comes after the first 1,000 objects, too late to be read; "
+            "send it in one of those too, if only as null."
+        ),
+    ),
     "malformed_json": ("error", "Write one JSON object per line, without repeated keys."),
     "oversized_json": (
         "error",
@@ -106,9 +113,20 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "error",
         "Write a complete URL that begins with http:// or https:// and has no spaces.",
     ),
+    "several_urls": (
+        "warning",
+        (
+            "The cell has several addresses, and only the first is kept; "
+            "send further pictures as additional_image_urls."
+        ),
+    ),
     "too_many_urls": ("error", f"Send at most {MOST_URLS} URLs."),
     "not_attributes": ("error", 'Write a JSON object of strings, such as {"colour": "red"}.'),
     "not_yes_or_no": ("error", "Write yes or no."),
+    "currency_without_price": (
+        "error",
+        "The product's price is in another currency; send its price together with the new one.",
+    ),
     "sale_not_below_price": (
         "warning",
         "The sale price is ignored, since it isn't below the price.",

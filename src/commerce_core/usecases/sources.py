@@ -20,6 +20,7 @@ from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.profiles import checks
 from commerce_core.profiles.limits import check_limits
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode, Value
@@ -37,7 +38,8 @@ class Trial:
     """The result of trying a profile on a file's first records; nothing is stored.
 
     `mapping` is each field's column as the partner names it. `samples` are the values of the first
-    offers, `problems` the first problems. `complete` is whether the whole file was read.
+    offers, `problems` the first problems, `notes` what a person should know about the mapping.
+    `complete` is whether the whole file was read.
     """
 
     records_read: int
@@ -51,6 +53,7 @@ class Trial:
     unused_columns: tuple[str, ...]
     problems_by_code: Mapping[str, int]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
     samples: tuple[Mapping[str, Value], ...]
 
 
@@ -187,9 +190,10 @@ class Sources:
     ) -> SavedProfile:
         """Sets the source's profile, as a new version; an identical profile changes nothing.
 
-        InvalidInput lists everything in it that is beyond a limit.
+        InvalidInput lists everything in it that is beyond a limit, or doesn't apply.
         """
         check_limits(profile)
+        checks.check(profile)
         with self._context.writing() as unit:
             found = self._get(unit, source, partner)
             old = unit.sources.profile(found.source_id)
@@ -223,6 +227,8 @@ class Sources:
         with self._context.store.begin() as unit:
             owner = self._context.partner(unit, partner)
             origin = self._get(unit, source, partner)
+            if profile is not None:
+                checks.check(profile)
             tried = profile or unit.sources.profile(origin.source_id).profile
         with self._context.opened(file) as stream:
             terms = Terms.of(owner, mode or origin.mode, tried)
@@ -281,6 +287,7 @@ def try_file(stream: BinaryIO, terms: Terms) -> Trial:
         unused_columns=reader.mapping.unused,
         problems_by_code=dict(Counter(problem.code for problem in problems)),
         problems=tuple(problems[:_SHOWN]),
+        notes=reader.header.notes,
         samples=tuple(_sample(r) for r in read if not r.rejected and r.fate is None)[:_SHOWN],
     )
 

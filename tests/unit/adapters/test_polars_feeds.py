@@ -28,8 +28,17 @@ from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
 from commerce_core.ports.engine import FeedEngine
-from commerce_core.profiles.profile import Column, DecimalMark, Delimiter, Group, Profile, Skip
-from commerce_core.schema.fields import BY_NAME, Mode
+from commerce_core.profiles.profile import (
+    Column,
+    DecimalMark,
+    Delimiter,
+    Group,
+    Parents,
+    Profile,
+    Skip,
+    Totals,
+)
+from commerce_core.schema.fields import BY_NAME, Mode, bits_of
 from commerce_core.schema.problems import Problem
 from tests.support.engines import read, told
 from tests.support.strategies import CELLS, MODES, FeedFile, SentFile, feed_files, sent_files
@@ -104,13 +113,17 @@ LISTS = (
     "https://a.example/1", "https://a.example/1|https://a.example/2", "https://a.example/1, http://b",
     "https://a.example/1,x", "", "https://a.example/a,b.png", "http://a http://b", "A/B/C",
     "A / /B",
+    "https://a.example/f,q/1.jpg", "https://a.example/f,q/1.jpg,https://a.example/f,q/2 2.jpg",
+    "http://a/1;http://a/2", "http://a/1 | http://a/2;", "http://a/[x]{y}|z", "http://a b/1",
+    "http://a/1 x", 'http://a/"\\^`<>', "http://a|b", "http://a/\xa0é", "http://a;http://b",
+    '["A", "B > C"]', '["A", 1]', "[A]", '{"Colour": "Red"}',
     ",".join(f"http://a/{n}" for n in range(21)), ",".join(f"http://a/{n}" for n in range(20)),
 )  # fmt: skip
 WORDS = ("ja", "Nein", "auf Lager", "weg", "in stock", "", "yes", "1")
 OF_FIELD = {
     "price": NUMBERS, "sale_price": NUMBERS, "quantity": (*NUMBERS, "3", "-4", "10.0"),
     "weight": WEIGHTS, "sale_starts_at": DATES, "sale_ends_at": DATES,
-    "additional_image_urls": LISTS, "category": LISTS, "availability": WORDS,
+    "additional_image_urls": LISTS, "image_url": LISTS, "category": LISTS, "availability": WORDS,
 }  # fmt: skip
 
 
@@ -130,10 +143,10 @@ def columns(draw: st.DrawFn, name: str) -> Column:
         column |= {"unit": choose(None, "g", "kg", "lb"), "decimal": choose(None, ",")}
     elif name in ("sale_starts_at", "sale_ends_at"):
         column |= {"dates": choose(None, "DD.MM.YYYY", "DD.MM.YYYY hh:mm")}
-    elif name in ("additional_image_urls", "category"):
+    elif name in ("additional_image_urls", "image_url", "category"):
         column |= {
             "separator": choose(None, ",", "|", "/"),
-            "part": choose(None, None, "first", "rest"),
+            "part": choose(None, None, "first", "rest", "first_path"),
         }
     elif name == "availability":
         column |= {"values": {"auf Lager": "in stock", "weg": "out of stock"}}
@@ -141,6 +154,8 @@ def columns(draw: st.DrawFn, name: str) -> Column:
         "pattern": choose(None, None, None, r"([^ ]*).*", r"(.*)[0-9]", r"\b(\d*?)(?:\B.*|)"),
         "otherwise": choose("problem", "blank"),
         "needs": choose((), (), ("Z",)),
+        "unless_positive": choose((), (), (), ("Stock",)),
+        "compare_at": name == "sale_price" and choose(True, False),
     }
     return Column(from_=headers, **column)
 
@@ -182,12 +197,15 @@ def profiled_files(draw: st.DrawFn) -> ProfiledFile:
         identity=identity,
         attributes=draw(st.sampled_from([(), ("Size", "Z")])),
         skip=draw(st.sampled_from([(), (Skip("Z", ("no", "draft"), "no offers"),)])),
-        group=draw(st.none() | groups()),
+        escapes=draw(st.sampled_from([None, None, "woocommerce"])),
+        names=draw(st.sampled_from([{}, {"Place": ("Size",), "Z": ("V",), "sku": ("x",)}])),
+        **draw(joining()),
     )
     own = [header for column in by_name.values() for header in column.from_]
-    names = ["sku", "product_name", "currency", *own, "Z", "Size", "N", "V", "Handle"]
+    names = ["sku", "product_name", "currency", *own, "Z", "Size", "N", "V", "Handle", "Stock"]
     names = draw(st.permutations(names))[: draw(st.integers(8, len(names)))]
     grouped = ["Handle", "Size", "Picture"] if profile.group else []
+    grouped += ["Handle", "Z"] if profile.parents else []
     names = list(dict.fromkeys([*names, "sku", "product_name", *grouped]))
     whole = st.tuples(*map(profiled_cells, names))
     cut = st.tuples(whole, st.integers(0, len(names) + 2)).map(lambda r: (*r[0], "", "x")[: r[1]])
@@ -203,6 +221,25 @@ def profiled_files(draw: st.DrawFn) -> ProfiledFile:
     return ProfiledFile(text.getvalue().encode(), Terms(mode, currency, ROME, profile))
 
 
+def joining() -> st.SearchStrategy[dict[str, Any]]:
+    """What makes one record of several, or lets one take cells from another."""
+    parents = st.builds(
+        Parents,
+        st.just("Handle"),
+        st.sampled_from([("{sku}",), ("{sku}", "h{Size}")]),
+        st.sampled_from([(), ("product_name", "X price"), ("Size", "sku")]),
+        st.sampled_from([(), ("draft",), ("Size",)]),
+        st.sampled_from([(), ("Z",)]),
+    )
+    totals = st.builds(Totals, st.just("Stock"), st.just("Place"), st.sampled_from([(), ("no",)]))
+    return st.one_of(
+        st.just({}),
+        groups().map(lambda group: {"group": group}),
+        parents.map(lambda found: {"parents": found}),
+        totals.map(lambda found: {"totals": found}),
+    )
+
+
 def groups() -> st.SearchStrategy[Group]:
     """How records may belong together."""
     columns = st.sampled_from([(), ("Size",), ("product_name", "Z", "X price"), ("Size", "sku")])
@@ -215,8 +252,14 @@ def profiled_cells(header: str) -> st.SearchStrategy[str]:
     name = header[2:]
     pictures = ("", "", "http://a/1", "http://a/2.png ", "none", "http://a/3,http://a/4")
     usual = {"Z": ("yes", "", "no", "draft, x", "Wert"), "Handle": ("h", "", "h 2", " ")}
-    usual["Picture"] = pictures
-    known = OF_FIELD.get(name) or CELLS.get(header) or usual.get(header) or ("Size", "", "42", " x")
+    usual["Handle"] += ("A", "B", "h42") if header == "Handle" else ()
+    usual |= {"Picture": pictures, "Stock": ("", "0", "3", "-2", "2.0", "no", "many")}
+    known = (
+        OF_FIELD.get(name)
+        or CELLS.get(header)
+        or usual.get(header)
+        or ("Size", "", "42", " x", "'=1", "a\\, b", "'-3")
+    )
     return st.sampled_from(("A", "B", "C", "")) if header == "sku" else st.sampled_from(known)
 
 
@@ -306,9 +349,10 @@ def test_each_kind_reads_every_cell_alike(name: str, decimal: DecimalMark | None
         assert_alike(text.getvalue().encode(), terms)
 
 
-@given(feed_files(), st.sampled_from(CHUNKS))
-def test_columns_say_what_the_records_say(file: FeedFile, chunk: int):
-    terms = Terms(file.mode, file.currency, ROME)
+@given(feed_files() | sent_files(), st.sampled_from(CHUNKS))
+def test_columns_say_what_the_records_say(file: FeedFile | SentFile, chunk: int):
+    terms = Terms(file.mode, file.currency, ROME, Profile(encoding="cp1252"))
+    assume(not isinstance(file, SentFile) or file.delimiter is None)
     for batch in PolarsEngine(chunk).open(io.BytesIO(file.body), terms).batches():
         records, columns = list(batch), pl.DataFrame(batch)
         assert columns["line"].to_list() == [record.line for record in records]
@@ -317,9 +361,12 @@ def test_columns_say_what_the_records_say(file: FeedFile, chunk: int):
         assert columns["deletes"].to_list() == [record.deletes for record in records]
         prints = [record.fingerprint or (None, None) for record in records]
         assert columns.select("upper", "lower").rows() == prints
-        for name in columns.columns[6:]:
+        for name in columns.columns[7:]:
             printed = [in_column(record.values.get(name)) for record in records]
             assert columns[name].to_list() == printed
+        for bits, record in zip(columns["lacking"], records, strict=True):
+            alone = bits_of(set(columns.columns[7:]) - record.values.keys() - {"currency"})
+            assert record.rejected or (bits or 0) & ~bits_of(["currency", "deleted"]) == alone
         said = {name for record in records for name in record.values}
         assert said <= {*columns.columns, "deleted"}
         assert "currency" in columns.columns

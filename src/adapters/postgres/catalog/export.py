@@ -21,7 +21,6 @@ from adapters.postgres.collections.listing import walking, where
 from adapters.postgres.connection.rows import Connection, rows_of
 from commerce_core.base.errors import Unavailable
 from commerce_core.catalog.export import (
-    FREE_TEXTS,
     HEADER,
     PRODUCTS_OF_BATCH,
     SHOWN,
@@ -29,9 +28,20 @@ from commerce_core.catalog.export import (
     csv_header,
 )
 from commerce_core.catalog.product import Product, ProductQuery
+from commerce_core.schema.fields import (
+    FREE_TEXTS,
+    LISTS,
+    Attributes,
+    Instant,
+    Url,
+    Urls,
+    Whole,
+    YesNo,
+    product_fields_of,
+)
 
 _BLOCK: Final = 1 << 16
-_PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
+_PRODUCTS: Final = rows_of(Product, **dict.fromkeys(LISTS, tuple))
 
 # `parsing.formulas.escape_formula` in SQL. Few texts need it: the first character decides most.
 _ESCAPED: Final = r"""
@@ -119,8 +129,7 @@ _IDS: Final[Mapping[str, sql.Composable]] = {
     "feed_id": _of_publication(_id("feed_id", "feed"), "coalesce(p.origin_id, p.publication_id)"),
 }
 _TIMES: Final[Mapping[str, sql.Composable]] = {
-    "sale_starts_at": _moment(_column("sale_starts_at")),
-    "sale_ends_at": _moment(_column("sale_ends_at")),
+    **{name: _moment(_column(name)) for name in product_fields_of(Instant)},
     "created_at": _moment(_column("created_at")),
     "updated_at": _of_publication(_moment(sql.SQL("published_at")), "p.publication_id"),
 }
@@ -132,18 +141,17 @@ _CELLS: Final[Mapping[str, sql.Composable]] = {
     "_version": _column("version"),
     "_updated_at": _TIMES["updated_at"],
     "sku": _escaped(sql.SQL(_SKU)),
-    "additional_image_urls": sql.SQL("array_to_string(p.additional_image_urls, ' ')"),
+    **{name: sql.SQL("array_to_string({}, ' ')").format(_column(name)) for name in LISTS},
     "deleted": sql.SQL("CASE WHEN p.status = 'removed' THEN 'yes' END"),
 }
 _JSON: Final = "coalesce(to_json({})::text, 'null')"
-_JSON_TEXTS: Final = ("sku", *FREE_TEXTS, "product_url", "image_url", "additional_image_urls")
+_JSON_TEXTS: Final = ("sku", *FREE_TEXTS, *product_fields_of(Url, Urls))
 _NUMBERS: Final[Mapping[str, sql.Composable]] = {
-    "quantity": _column("quantity"),
+    **{name: _column(name) for name in product_fields_of(Whole, YesNo, Attributes)},
     "line": _column("line"),
     "version": _column("version"),
     "sellable": sql.SQL("(reason.why IS NULL)::text"),
     "available": sql.SQL(_AVAILABLE),
-    "attributes": _column("attributes"),
 }
 _PLAIN_TEXTS: Final[Mapping[str, sql.Composable]] = {
     **_IDS,

@@ -8,7 +8,7 @@ matching products are read.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, LiteralString, Protocol
+from typing import Any, Final, LiteralString, Protocol, cast
 
 from attrs import evolve, frozen
 from psycopg import sql
@@ -19,18 +19,22 @@ from adapters.postgres.connection.rows import Connection, digits, maybe_digits
 from commerce_core.base.paging import Position
 from commerce_core.catalog.product import ProductQuery, SortBy
 from commerce_core.catalog.sorting import MOST_ORDINAL, NULLABLE, Moment, value_at
+from commerce_core.schema.fields import PRODUCT_FIELDS
 
-SELECT_SHOWN: Final = """
-    SELECT p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku, p.product_name,
-           p.group_id, p.options, p.description, p.brand, p.condition, p.category, p.gtin, p.mpn,
-           p.price, p.currency, p.sale_price, p.sale_starts_at, p.sale_ends_at, p.availability,
-           p.quantity, p.weight, p.product_url, p.image_url, p.additional_image_urls,
-           p.attributes, p.status, p.line, p.version, p.publication_id, p.ordinal, p.origin_id,
+# A name of a field is a literal of the schema.
+_FIELDS: Final = cast("LiteralString", ", ".join(f"p.{name}" for name in PRODUCT_FIELDS))
+SELECT_SHOWN: Final[LiteralString] = (
+    "SELECT "  # noqa: S608 - names of the schema
+    + _FIELDS
+    + """,
+           p.product_id, p.partner_id, partners.partner_name, p.source_id, p.sku,
+           p.status, p.line, p.version, p.publication_id, p.ordinal, p.origin_id,
            p.created_at, u.published_at AS updated_at,
            coalesce(
                (SELECT o.feed_id FROM publications o WHERE o.publication_id = p.origin_id),
                u.feed_id
            ) AS feed_id"""
+)
 """The columns of a product, from a row `p` and its publication `u`."""
 SELECT: Final = (
     SELECT_SHOWN

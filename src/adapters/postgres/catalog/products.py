@@ -34,8 +34,9 @@ from commerce_core.catalog.sorting import position_of
 from commerce_core.parsing.fingerprints import FingerprintIndex
 from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import Batch
+from commerce_core.schema.fields import LISTS
 
-_PRODUCTS: Final = rows_of(Product, additional_image_urls=tuple)
+_PRODUCTS: Final = rows_of(Product, **dict.fromkeys(LISTS, tuple))
 _OVERSOLD: Final = rows_of(Oversold)
 _product_id: Final = prefixed("prod")
 _partner_id: Final = prefixed("ptn")

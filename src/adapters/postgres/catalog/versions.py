@@ -35,7 +35,7 @@ from commerce_core.history.versions import (
     first_changes,
     place,
 )
-from commerce_core.schema.fields import PRODUCT_FIELDS
+from commerce_core.schema.fields import LISTS, PRODUCT_FIELDS
 
 _MOST_PUBLICATIONS: Final = 200
 """Publications whose versions are read by one statement."""
@@ -49,7 +49,7 @@ def _version(row: dict[str, Any]) -> Version:
     )
 
 
-_VERSIONS: Final = rows_as(_version, additional_image_urls=tuple)
+_VERSIONS: Final = rows_as(_version, **dict.fromkeys(LISTS, tuple))
 _COLUMNS: Final = sql.SQL(", ").join(sql.Identifier("p", name) for name in COLUMNS)
 _FIELDS: Final = sql.SQL(", ").join(
     sql.SQL("CASE WHEN p.{0} IS DISTINCT FROM b.{0} THEN {1} END").format(

@@ -74,15 +74,15 @@ def _change(db: Connection, staged: Staged, params: Params) -> int:
     """Gives updated and restored products their values, and returns their number."""
     values = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), settled_value(staged, name))
-        for name in staged.fields
+        for name in staged.written
     )
     query = """
         UPDATE products p
         SET {values}, status = 'active', source_id = %(source_id)s, line = d.line,
             publication_id = %(publication_id)s, origin_id = NULL, ordinal = d.ordinal,
             version = p.version + 1,
-            fingerprint_upper = CASE WHEN NOT d.leaps THEN s.upper END,
-            fingerprint_lower = CASE WHEN NOT d.leaps THEN s.lower END
+            fingerprint_upper = CASE WHEN NOT d.leaps AND d.doubt IS NULL THEN s.upper END,
+            fingerprint_lower = CASE WHEN NOT d.leaps AND d.doubt IS NULL THEN s.lower END
         FROM {changed} d
         JOIN staged s ON s.line = d.line
         WHERE {among_changed} AND p.product_id = d.product_id

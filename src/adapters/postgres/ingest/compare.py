@@ -29,6 +29,7 @@ from commerce_core.plans.comparison import (
     Plan,
     Stock,
     duplicate_hint,
+    field_problem,
     leap_problem,
     other_source_hint,
     removes_absent,
@@ -104,6 +105,7 @@ def _plan(
         "duplicate_sku": read["duplicate"],
         "price_leap": moves.kept,
         **{code: fates[code] for code in PROBLEMS},
+        **_count_doubts(db),
     }
     return Plan(
         feed_context=feed_context,
@@ -160,6 +162,11 @@ def _count_fates(db: Connection) -> Counter[str]:
     return Counter(dict(db.execute("SELECT fate, count(*) FROM decided GROUP BY fate").fetchall()))
 
 
+def _count_doubts(db: Connection) -> Counter[str]:
+    query = "SELECT doubt, count(*) FROM decided WHERE doubt IS NOT NULL GROUP BY doubt"
+    return Counter(dict(db.execute(query).fetchall()))
+
+
 def _count_owned(
     db: Connection, feed_context: FeedContext, matched: Matched | None
 ) -> Mapping[str, int]:
@@ -207,17 +214,19 @@ def _problems(
         WITH found AS (
             SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
                    NULL::numeric AS amount,
+                   NULL::text AS doubt,
                    NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
             FROM repeated
             UNION ALL
-            SELECT line, NULL, product_id, fate, field, amount, moved_from, moved_to, currency
+            SELECT line, NULL, product_id, fate, field, amount, doubt, moved_from, moved_to,
+                   currency
             FROM decided
-            WHERE fate = ANY(%(codes)s) OR leaps
+            WHERE fate = ANY(%(codes)s) OR leaps OR doubt IS NOT NULL
             ORDER BY line
             LIMIT %(limit)s
         )
         SELECT found.line, found.fate, found.field, found.amount, s.sku, found.later,
-               array_remove(ARRAY[{differing}], NULL), p.source_id, moved_from, moved_to,
+               array_remove(ARRAY[{differing}], NULL), p.source_id, doubt, moved_from, moved_to,
                found.currency
         FROM found
         JOIN staged s ON s.line = found.line
@@ -227,13 +236,16 @@ def _problems(
         ORDER BY found.line
         """
     ).format(differing=differing)
-    for line, fate, name, amount, sku, later, fields, owner_id, *moved in db.execute(
+    for line, fate, name, amount, sku, later, fields, owner_id, doubt, *moved in db.execute(
         query, {"codes": list(PROBLEMS), "limit": limit}
     ):
+        if doubt is not None:
+            yield field_problem(feed_context, line, doubt, "sale_price", f"{amount:f}")
+            continue
         if later is None and fate not in PROBLEMS:
             yield leap_problem(feed_context, _leap(sku, line, *moved))
             continue
-        at, value = (name, str(amount)) if name else ("sku", sku)
+        at, value = (name, str(moved[-1] if amount is None else amount)) if name else ("sku", sku)
         hint = duplicate_hint(line, later, fields) if later is not None else None
         if owner_id is not None:
             hint = other_source_hint(feed_context, prefixed("src")(owner_id))

@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 from commerce_core.ports.engine import Batch
-from commerce_core.schema.fields import Value
+from commerce_core.schema.fields import Value, bits_of
 from commerce_core.schema.record import Record
 
 FIXED: Final = ("line", "shape", "rejected", "deletes", "sku", "upper", "lower")
@@ -71,19 +71,38 @@ def staged(
 ) -> pl.DataFrame:
     """The columns of staged records; fields that no record sets are NULL."""
     fixed = tuple(name for name in names if name in frame.columns and name != "currency")
-    bare = shapes.number((*fixed, "currency") if sets_currency else fixed)
-    priced = shapes.number((*fixed, "currency"))
-    number = pl.when(pl.col("currency").is_null()).then(bare).otherwise(priced)
+    number = _shape_of(frame, fixed, shapes, sets_currency=sets_currency)
     fields = (pl.col(name) if name in frame.columns else pl.lit(None).alias(name) for name in names)
     return frame.select(
         "line", number.alias("shape"), "rejected", "deletes", "sku", "upper", "lower", *fields
     )
 
 
+def _shape_of(
+    frame: pl.DataFrame, fixed: Sequence[str], shapes: Shapes, *, sets_currency: bool
+) -> pl.Expr:
+    """The number of the set of fields that each record sets."""
+    bare: tuple[str, ...] = (*fixed, "currency") if sets_currency else tuple(fixed)
+    priced = pl.col("currency").is_not_null()
+    lacking = pl.lit(0, pl.Int64)
+    if "lacking" in frame.columns:
+        lacking = pl.when(~pl.col("rejected")).then("lacking").fill_null(0)
+    key = lacking * 2 + priced.cast(pl.Int64)
+    keys = frame.select(key.alias("key").unique(maintain_order=True))["key"].to_list()
+    numbers: list[int] = []
+    for bits, has_currency in (divmod(each, 2) for each in keys):
+        left_alone = bits & ~bits_of(["currency"]) if has_currency else bits
+        names = dict.fromkeys((*bare, "currency") if has_currency else bare)
+        numbers.append(shapes.number(tuple(n for n in names if not left_alone & bits_of([n]))))
+    if len(keys) == 1:
+        return pl.lit(numbers[0], pl.Int64)
+    return key.replace_strict(keys, numbers, return_dtype=pl.Int64)
+
+
 def text_of(frame: pl.DataFrame) -> bytes:
     """The rows of a frame; a list of addresses becomes an array."""
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    # Addresses have neither quotes nor backslashes.
+    # Addresses have neither quotes nor backslashes: reading percent-encodes them.
     arrays = (pl.lit('{"') + pl.col(n).list.join('","') + pl.lit('"}') for n in lists)
     named = dict(zip(lists, arrays, strict=True))
     block = io.BytesIO()

@@ -22,7 +22,13 @@ from commerce_core.base.money import currencies
 from commerce_core.plans.comparison import MONEY, FeedContext
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
-PROBLEMS: Final = ("sku_of_other_source", "unknown_sku", "missing_currency", "too_many_decimals")
+PROBLEMS: Final = (
+    "sku_of_other_source",
+    "unknown_sku",
+    "missing_currency",
+    "currency_without_price",
+    "too_many_decimals",
+)
 """The fates that reject a record, which are codes of problems."""
 AMONG_CHANGED: Final = """
     p.ctid = ANY(ARRAY(
@@ -78,7 +84,8 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
             amount numeric,
             moved_from numeric,
             moved_to numeric,
-            leaps boolean
+            leaps boolean,
+            doubt text
         ) ON COMMIT DROP
         """
     )
@@ -94,6 +101,13 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
         currency=staged.own("currency"),
         sets_currency=staged.sets("currency"),
         sets_money=staged.sets(*MONEY),
+        sets_price=staged.sets("price"),
+        sets_sale=staged.sets("sale_price"),
+        sets_window=staged.sets("price", "sale_price", "sale_starts_at", "sale_ends_at"),
+        sets_whole_price=staged.sets_all("price", "sale_price"),
+        sets_whole_window=staged.sets_all("sale_price", "sale_starts_at", "sale_ends_at"),
+        starts=staged.value("sale_starts_at"),
+        ends=staged.value("sale_ends_at"),
         price=staged.value("price"),
         sale_price=staged.value("sale_price"),
         differing=_differing(staged),
@@ -122,17 +136,24 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
 # OFFSET 0 keeps what is built on from being computed anew for each time that it is named.
 _DECIDE: Final = """
     INSERT INTO decided (line, fate, product_id, place, changed, price, sale_price, currency, field,
-                         amount, moved_from, moved_to, leaps)
+                         amount, moved_from, moved_to, leaps, doubt)
     WITH judged_by AS (
         SELECT s.line, s.deletes, p.product_id, p.source_id, p.ctid AS place,
                (p.product_id IS NULL OR p.status = 'removed') AS gone,
                (coalesce({product_name}, '') = '') AS nameless,
                {sets_money} AS sets_money,
                {sets_currency} AS sets_currency,
+               {sets_price} AS sets_price,
+               {sets_sale} AS sets_sale,
+               {sets_window} AS sets_window,
+               {sets_whole_price} AS sets_whole_price,
+               {sets_whole_window} AS sets_whole_window,
+               {starts} AS starts,
+               {ends} AS ends,
                {currency} AS stated_currency,
                p.currency AS own_currency,
                {price} AS price,
-               {sale_price} AS sale_price,
+               {sale_price} AS stated_sale_price,
                p.price AS own_price,
                p.sale_price AS own_sale_price,
                {differing} AS differing,
@@ -149,20 +170,33 @@ _DECIDE: Final = """
                CASE
                    WHEN NOT sets_money THEN own_currency
                    WHEN stated_currency IS NOT NULL THEN stated_currency
-                   WHEN price IS NOT NULL OR sale_price IS NOT NULL THEN {assumed}
+                   WHEN price IS NOT NULL OR stated_sale_price IS NOT NULL THEN {assumed}
                    WHEN NOT sets_currency THEN own_currency
                END AS currency
         FROM judged_by
         OFFSET 0
     ),
+    -- No amount keeps its number in another currency: a new price clears the sale price.
+    exchanged AS (
+        SELECT named.*,
+               CASE
+                   WHEN currency <> own_currency AND sets_money AND sets_price AND NOT sets_sale
+                       THEN NULL
+                   ELSE stated_sale_price
+               END AS sale_price,
+               (currency <> own_currency AND sets_money AND NOT sets_price
+                AND (own_price IS NOT NULL
+                     OR (NOT sets_sale AND own_sale_price IS NOT NULL))) IS TRUE AS stranded
+        FROM named
+    ),
     -- Amounts in the decimals of their currency, as far as money is set at all.
     settled AS (
-        SELECT named.*,
+        SELECT exchanged.*,
                CASE WHEN sets_money THEN round(price, known.exponent) END AS round_price,
                CASE WHEN sets_money THEN round(sale_price, known.exponent) END AS round_sale_price
-        FROM named
+        FROM exchanged
         LEFT JOIN unnest(%(codes)s::text[], %(exponents)s::int[]) AS known (code, exponent)
-               ON known.code = named.currency
+               ON known.code = exchanged.currency
         OFFSET 0
     ),
     -- A price moves within its currency, from something to something else.
@@ -179,17 +213,31 @@ _DECIDE: Final = """
         FROM moving
         OFFSET 0
     ),
+    -- A sale price that is none beside what the product keeps is taken away.
+    doubting AS (
+        SELECT leaping.*,
+               CASE
+                   WHEN deletes OR leaps OR product_id IS NULL OR NOT sets_window THEN NULL
+                   WHEN sale_price IS NULL THEN NULL
+                   WHEN sale_price >= price AND NOT sets_whole_price THEN 'sale_not_below_price'
+                   WHEN sale_price >= price THEN NULL
+                   WHEN ends <= starts AND NOT sets_whole_window THEN 'sale_ends_before_start'
+               END AS doubt
+        FROM leaping
+    ),
     -- A price that leaps stays as it is, and its sale price with it.
     changing AS (
-        SELECT leaping.*,
+        SELECT doubting.*,
                differing
                + CASE WHEN NOT leaps AND price IS DISTINCT FROM own_price
                       THEN {price_bit} ELSE 0 END
-               + CASE WHEN NOT leaps AND sale_price IS DISTINCT FROM own_sale_price
+               + CASE WHEN NOT leaps
+                           AND CASE WHEN doubt IS NULL THEN sale_price END
+                               IS DISTINCT FROM own_sale_price
                       THEN {sale_price_bit} ELSE 0 END
                + CASE WHEN currency IS DISTINCT FROM own_currency
                       THEN {currency_bit} ELSE 0 END AS changed
-        FROM leaping
+        FROM doubting
     ),
     judged AS (
         SELECT changing.*,
@@ -201,6 +249,7 @@ _DECIDE: Final = """
                    WHEN product_id IS NULL AND nameless THEN 'unknown_sku'
                    WHEN sets_money AND currency IS NULL
                         AND (price IS NOT NULL OR sale_price IS NOT NULL) THEN 'missing_currency'
+                   WHEN stranded THEN 'currency_without_price'
                    WHEN price <> round_price OR sale_price <> round_sale_price
                        THEN 'too_many_decimals'
                    WHEN product_id IS NULL THEN 'created'
@@ -210,15 +259,23 @@ _DECIDE: Final = """
                END AS fate
         FROM changing
         OFFSET 0
+    ),
+    concluded AS (
+        SELECT judged.*, fate IN ('updated', 'unchanged', 'restored') AND doubt IS NOT NULL AS warns
+        FROM judged
     )
     SELECT line, fate, product_id, place,
            changed + CASE WHEN sells_out THEN {sold_out_bit} ELSE 0 END,
            CASE WHEN leaps THEN own_price ELSE coalesce(round_price, price) END,
-           CASE WHEN leaps THEN own_sale_price ELSE coalesce(round_sale_price, sale_price) END,
+           CASE
+               WHEN leaps THEN own_sale_price
+               WHEN doubt IS NULL THEN coalesce(round_sale_price, sale_price)
+           END,
            currency,
            CASE fate
                WHEN 'missing_currency'
                    THEN CASE WHEN price IS NULL THEN 'sale_price' ELSE 'price' END
+               WHEN 'currency_without_price' THEN 'currency'
                WHEN 'too_many_decimals'
                    THEN CASE WHEN price <> round_price THEN 'price' ELSE 'sale_price' END
            END,
@@ -226,12 +283,14 @@ _DECIDE: Final = """
                WHEN 'missing_currency' THEN coalesce(price, sale_price)
                WHEN 'too_many_decimals'
                    THEN CASE WHEN price <> round_price THEN price ELSE sale_price END
+               ELSE CASE WHEN warns THEN coalesce(round_sale_price, sale_price) END
            END,
            CASE WHEN moves AND fate IN ('updated', 'unchanged') THEN own_price END,
            CASE WHEN moves AND fate IN ('updated', 'unchanged') THEN round_price END,
-           leaps AND fate IN ('updated', 'unchanged')
-    FROM judged
-    WHERE fate <> 'unchanged' OR leaps"""
+           leaps AND fate IN ('updated', 'unchanged'),
+           CASE WHEN warns THEN doubt END
+    FROM concluded
+    WHERE fate <> 'unchanged' OR leaps OR warns"""
 
 
 def _bit(name: str) -> sql.Literal:

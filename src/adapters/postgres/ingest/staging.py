@@ -86,6 +86,18 @@ class Staged:
             return sql.SQL("TRUE" if setting else "FALSE").format()
         return sql.SQL("s.shape = ANY({})").format(sql.Literal(setting))
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The fields that may change: a sale price goes with what it depends on."""
+        wanted = {*self.fields}
+        if not wanted.isdisjoint(("price", "currency", "sale_starts_at", "sale_ends_at")):
+            wanted.add("sale_price")
+        return tuple(name for name in PRODUCT_FIELDS if name in wanted)
+
+    def sets_all(self, *names: str) -> sql.Composed:
+        """The SQL condition that a staged record `s` sets all of these fields."""
+        return sql.SQL(" AND ").join(self.sets(name) for name in names)
+
     def own(self, name: str) -> sql.Composed:
         """The SQL of a field as `s` sets it, NULL if it doesn't."""
         if name not in self.fields:

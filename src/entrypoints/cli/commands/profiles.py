@@ -142,6 +142,7 @@ def _trial_fields(trial: "Trial") -> Iterator[tuple[str, str]]:
     for name, column in trial.mapping.items():
         yield name, f"from {column}" if column else "from the profile"
     yield "columns not used", ", ".join(trial.unused_columns)
+    yield from (("note", note) for note in trial.notes)
 
 
 def _value_text(value: "Value") -> str:

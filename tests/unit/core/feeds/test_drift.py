@@ -2,7 +2,7 @@
 
 import pytest
 
-from commerce_core.feeds.drift import drift_between
+from commerce_core.feeds.drift import drift_between, lost_columns
 from commerce_core.feeds.summary import Summary
 
 
@@ -42,3 +42,30 @@ def test_a_column_that_can_no_longer_be_read_is_reported(earlier: int, errors: i
     before = summary(errors=earlier, sku="SKU", price="Price")
     now = summary(errors=errors, sku="SKU", price="Price")
     assert (kinds(before, now) == [("column_unreadable", "Price", "price")]) is told
+
+
+def made_of(**columns: tuple[str, ...]) -> Summary:
+    every = tuple(name for names in columns.values() for name in names)
+    mapping = {name: names[0] for name, names in columns.items() if name != "records"}
+    return Summary(records_read=100, columns=every, mapping=mapping, made_of=columns)
+
+
+def test_a_field_that_is_made_of_fewer_columns_has_lost_those():
+    before = made_of(sku=("id",), options=("color", "size"), records=("Status",))
+    now = made_of(sku=("id",), options=("size",))
+    assert lost_columns(before, now) == ("options (color)", "records (Status)")
+    (gone, status) = drift_between(before, now)
+    assert (gone.column, gone.field) == ("color", "options")
+    assert gone.detail == "The column is gone; options is made of the others."
+    assert (status.column, status.field) == ("Status", "records")
+
+
+def test_a_column_that_another_took_the_place_of_is_not_lost():
+    before, now = made_of(price=("Variant Price",)), made_of(price=("Price",))
+    assert lost_columns(before, now) == ()
+
+
+def test_of_a_summary_of_an_earlier_version_the_first_column_of_each_field_counts():
+    before = Summary(columns=("id", "price"), mapping={"sku": "id", "price": "price"})
+    assert lost_columns(before, made_of(sku=("id",))) == ("price",)
+    assert lost_columns(before, made_of(sku=("id",), price=("price",))) == ()

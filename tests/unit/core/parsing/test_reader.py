@@ -446,3 +446,38 @@ def test_a_spreadsheets_line_that_names_the_delimiter_is_no_record(mark: str):
     (record,) = reader
     assert (reader.delimiter, record.line, record.sku) == (mark, 3, "A")
     assert str(record.values["price"]) == "5"
+
+
+def objects(*lines: str, mode: Mode = "delta") -> list[Record]:
+    body = "".join(f"{line}\n" for line in lines).encode()
+    return list(open_feed(io.BytesIO(body), Terms(mode, "EUR", ZoneInfo("UTC"))))
+
+
+def test_a_key_that_an_object_lacks_leaves_its_field_alone_in_a_delta():
+    first, second = objects('{"sku":"A","quantity":3,"brand":null}', '{"sku":"B","price":"5"}')
+    assert first.values == {"quantity": 3, "brand": None}
+    assert second.values == {"price": Decimal(5)}
+
+
+def test_in_a_full_file_a_key_that_an_object_lacks_is_a_blank_cell():
+    _, second = objects(
+        '{"sku":"A","product_name":"Cup","brand":"x"}', '{"sku":"B","product_name":"Pot"}',
+        mode="full",
+    )  # fmt: skip
+    assert second.values == {"product_name": "Pot", "brand": None}
+
+
+def test_a_field_that_needs_a_key_is_left_alone_without_it():
+    profile = Profile(columns={"quantity": Column(("stock",), needs=("tracked",))})
+    body = b'{"sku":"A","stock":3,"tracked":"yes"}\n{"sku":"B","stock":4}\n'
+    terms = Terms("delta", "EUR", ZoneInfo("UTC"), profile)
+    assert [r.values for r in open_feed(io.BytesIO(body), terms)] == [{"quantity": 3}, {}]
+
+
+def test_a_key_that_first_comes_behind_the_sample_is_a_problem_unless_nothing_uses_it():
+    many = ['{"sku":"A","product_name":"Cup"}'] * 1000
+    late = objects(*many, '{"sku":"B","Quantity":0}', '{"sku":"C","colour":"red"}')[1000:]
+    assert [[(p.code, p.column) for p in record.problems] for record in late] == [
+        [("late_key", "Quantity")],
+        [],
+    ]

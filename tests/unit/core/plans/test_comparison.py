@@ -312,15 +312,23 @@ YEN_PRODUCT = product(price=Decimal(1000), sale_price=Decimal(900), currency="JP
         ("delta", None, {"sale_price": "10"}, None, "missing_currency"),
         ("delta", "EUR", {"price": "9.5"}, YEN_PRODUCT, "too_many_decimals"),
         ("delta", "USD", {"currency": None}, EUR_PRODUCT, {"price": "10.50", "currency": "EUR"}),
-        ("delta", "USD", {"currency": "KWD"}, EUR_PRODUCT, {"price": "10.500", "currency": "KWD"}),
-        ("delta", "USD", {"currency": "JPY"}, EUR_PRODUCT, "too_many_decimals"),
+        ("delta", "USD", {"currency": "KWD"}, EUR_PRODUCT, "currency_without_price"),
+        ("delta", "USD", {"currency": "KWD"}, product(), {"currency": "KWD"}),
         (
             "delta", "USD", {"currency": "JPY", "price": "10"}, EUR_PRODUCT,
             {"price": "10", "currency": "JPY"},
         ),
         (
-            "delta", "USD", {"currency": "EUR"}, YEN_PRODUCT,
-            {"price": "1000.00", "sale_price": "900.00", "currency": "EUR"},
+            "delta", "USD", {"currency": "EUR", "sale_price": "9"}, YEN_PRODUCT,
+            "currency_without_price",
+        ),
+        (
+            "delta", "USD", {"currency": "EUR", "price": "9"}, YEN_PRODUCT,
+            {"price": "9.00", "sale_price": None, "currency": "EUR"},
+        ),
+        (
+            "full", "EUR", {"price": "9"}, YEN_PRODUCT,
+            {"price": "9.00", "sale_price": None, "currency": "EUR"},
         ),
         ("delta", "USD", {"price": None}, EUR_PRODUCT, {"price": None}),
         (
@@ -360,10 +368,40 @@ def test_an_amount_finds_its_currency_and_what_is_there_has_to_fit(
         assert {name: v for name, v in shown.items() if name in settled or v is not None} == settled
 
 
-def test_a_problem_with_a_price_that_stays_is_reported_at_the_price():
+def test_a_price_that_stays_refuses_another_currency():
     got = settle(feed_context("delta"), record(currency="JPY"), EUR_PRODUCT)
     assert isinstance(got, Problem)
-    assert (got.field, got.column, got.value, got.line) == ("price", "Preis", "10.50", 2)
+    assert (got.field, got.column, got.value, got.line) == ("currency", "Währung", "JPY", 2)
+
+
+AUGUST, MAY = datetime(2026, 8, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("values", "sale", "code"),
+    [
+        ({"price": Decimal(7)}, None, "sale_not_below_price"),
+        ({"price": Decimal(9)}, Decimal(8), None),
+        ({"sale_price": Decimal(12)}, None, "sale_not_below_price"),
+        ({"sale_price": Decimal(9)}, Decimal(9), None),
+        ({"sale_ends_at": MAY}, None, "sale_ends_before_start"),
+        ({"sale_ends_at": AUGUST}, Decimal(8), None),
+        ({"quantity": 0}, Decimal(8), None),
+    ],
+)
+def test_a_sale_price_counts_beside_what_the_product_keeps_or_is_taken_away_with_a_warning(
+    values: dict[str, Value], sale: Decimal | None, code: str | None
+):
+    before = product(
+        price=Decimal(10),
+        sale_price=Decimal(8),
+        currency="EUR",
+        sale_starts_at=datetime(2026, 6, 1, tzinfo=UTC),
+    )
+    plan, changes = weigh([Record(2, "A", values)], [before], feed_context("delta"))
+    (change,) = changes
+    assert change.values.get("sale_price", before.sale_price) == sale
+    assert [p.code for p in plan.problems] == ([code] if code else [])
 
 
 def test_the_largest_amounts_settle_in_any_currency():

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from commerce_core.profiles.normalise import Style, translation
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema.cells import Misread, Warned, reader_of
-from commerce_core.schema.fields import Amount, Category, Grams, Instant, Kind, Text, Urls, Whole
+from commerce_core.schema.fields import (
+    Amount,
+    Category,
+    Grams,
+    Instant,
+    Kind,
+    Options,
+    Text,
+    Url,
+    Urls,
+    Whole,
+)
 from tests.support.examples import scaled
 from tests.unit.core.parsing.test_reader import UTC_ZONE
 
@@ -183,7 +194,22 @@ def test_words_are_understood_however_they_are_spelled_and_others_stay():
 
 
 def test_a_separator_makes_lists_and_paths_or_takes_a_part():
-    assert told("a; b;;c", Urls(), Column(separator=";")) == "a b c"
+    assert told("a| b||c", Urls(), Column(separator="|")) == "a b c"
     assert told("A / B", Category(), Column(separator="/")) == "A > B"
     assert told("A, B, C", Text(99), Column(separator=",", part="first")) == "A"
     assert told("A, B, C", Text(99), Column(separator=",", part="rest")) == "B, C"
+
+
+def test_a_separator_within_an_address_separates_nothing():
+    two = "https://a/f,q/1.jpg, https://a/f,q/2.jpg"
+    assert told(two, Urls(), Column(separator=",")) == two.replace(", ", " ")
+    assert told(two, Url(), Column(separator=",", part="first")) == "https://a/f,q/1.jpg"
+    assert told(two, Urls(), Column(separator=",", part="rest")) == "https://a/f,q/2.jpg"
+
+
+def test_a_list_in_json_is_a_path_and_an_object_is_options():
+    assert told('["Home & Garden", "Tea"]', Category()) == "Home & Garden > Tea"
+    assert told('[["Home"]]', Category()) == '[["Home"]]'
+    assert told("[Sale] > Tea", Category()) == "[Sale] > Tea"
+    assert told('{"Colour": "Red", "Size": 42, "Fit": null}', Options()) == "Colour: Red; Size: 42"
+    assert told('{"Colour": ["Red"]}', Options()) == '{"Colour": ["Red"]}'

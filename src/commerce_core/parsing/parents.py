@@ -1,0 +1,86 @@
+"""Parents: records that others take cells from, wherever they stand before them in the file.
+
+A shop's export has a row for a product with variations, which can't be bought itself, and rows for
+its variations, which leave blank what they share with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.profiles.extractors import Template
+from commerce_core.profiles.mapping import HeaderMapping
+from commerce_core.profiles.profile import Parents
+
+MOST_PARENTS: Final = 100_000
+"""The most parents of one file that are remembered ..."""
+LONGEST_PARENTS: Final = 1 << 27
+"""... and the most characters of them."""
+
+
+@frozen
+class Parent:
+    """A record that others take cells from; `reason` is why they are no offers either, if so."""
+
+    raw: RawRecord
+    reason: str | None
+
+
+@define
+class Family:
+    """The parents of one file so far."""
+
+    _reference: int
+    _keys: tuple[Template, ...]
+    _carry: tuple[int, ...]
+    _inherit: frozenset[str]
+    _decide: frozenset[int]
+    _known: dict[str, Parent] = field(factory=dict[str, Parent])
+    _length: int = 0
+
+    @classmethod
+    def of(cls, mapping: HeaderMapping, parents: Parents) -> "Family | None":
+        """The family of a file; None if it has no column for the reference."""
+        reference = mapping.index_of(parents.reference)
+        if reference is None:
+            return None
+        keys = tuple(Template.of(key, mapping.index_of) for key in parents.keys)
+        carry, decide = (
+            tuple(index for name in names if (index := mapping.index_of(name)) is not None)
+            for names in (parents.carry, parents.decide)
+        )
+        inherit = frozenset(word.lower() for word in parents.inherit)
+        return cls(reference, keys, carry, inherit, frozenset(decide))
+
+    def note(self, raw: RawRecord, cells: Sequence[str], reasons: Mapping[int, str]) -> None:
+        """Remembers a record that rules leave out, for these reasons by column.
+
+        FileRefused `too_large` if there are too many.
+        """
+        decisive = (reason for index, reason in reasons.items() if index in self._decide)
+        parent = Parent(raw, next(decisive, None))
+        self._length += len(raw.sent)
+        if len(self._known) >= MOST_PARENTS or self._length > LONGEST_PARENTS:
+            detail = f"The file has more than {MOST_PARENTS:,} products with variations."
+            raise FileRefused("too_large", detail, "Send it in parts.", line=raw.line)
+        for key in self._keys:
+            if name := key(cells):
+                self._known[name] = parent
+
+    def parent_of(self, cells: Sequence[str]) -> Parent | None:
+        """The parent that a record names, if it stands before it."""
+        return self._known.get(cells[self._reference].strip(BLANKS))
+
+    def complete(self, parent: Parent, raw: RawRecord, cells: Sequence[str]) -> RawRecord:
+        """The record, with the cells that it takes from its parent."""
+        whole, others = list(cells), parent.raw.cells or ()
+        for index in self._carry:
+            text = whole[index].strip(BLANKS)
+            if not text or text.lower() in self._inherit:
+                whole[index] = others[index]
+        lacks = frozenset(index for index in raw.lacks if not whole[index])
+        return evolve(raw, cells=whole, lacks=lacks)
