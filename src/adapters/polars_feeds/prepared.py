@@ -151,7 +151,7 @@ class PreparedReading:
         if any(prepared.pictures for prepared in fitting):
             pictures = [" ".join(prepared.pictures) for prepared in fitting]
             made.append(pl.Series(PICTURES_OF_OTHERS, pictures, pl.String))
-        if self._terms.mode == "delta" and any(prepared.raw.lacks for prepared in fitting):
+        if self.header.terms.mode == "delta" and any(prepared.raw.lacks for prepared in fitting):
             made.append(pl.Series(LACKING, map(self._lacking, fitting), pl.Int64))
         return marked.hstack(made)
 
