@@ -88,7 +88,12 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
             short = _T.str.len_bytes().is_between(1, schema.LONGEST_URL)
             is_one = _T.str.contains(_URL) & ~_T.str.contains(_SEVERAL_URLS)
             is_none = ~_T.str.contains(f"^{_HTTP}")
-            return Plain(short & is_one), Plain(short & is_none, None, code="not_a_url")
+            return (
+                # Nearly all addresses are these, and then only this is asked.
+                Plain(short & _T.str.contains(f"^{_BARE_URL}$")),
+                Plain(short & is_one),
+                Plain(short & is_none, None, code="not_a_url"),
+            )
         case schema.Urls():
             return _plain_urls(column)
         case (
