@@ -75,11 +75,11 @@ class Limits:
     limit_requests_per_caller: int = _count(
         32,
         "Requests under way in a process with one key, or without a valid one from one address; "
-        "while it is overloaded, half of those then allowed.",
+        "while it is overloaded and others send requests too, half of those then allowed.",
         "429 at once.",
     )
     limit_rate_per_key: float = _amount(
-        500.0,
+        2000.0,
         "Requests a second with one key, on average; twice that at once. Shared by all processes.",
         "429.",
     )

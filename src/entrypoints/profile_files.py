@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from commerce_core.base.errors import InvalidInput
-from commerce_core.profiles.limits import check_limits
+from commerce_core.profiles import checks
 from commerce_core.profiles.profile import Profile
 from entrypoints.reading import read_json, read_value
 from entrypoints.shapes import shape
@@ -28,7 +28,7 @@ def read_profile(content: bytes) -> Profile:
     if len(content) > LONGEST_PROFILE:
         raise InvalidInput.at("", "too_long", f"A profile has at most {LONGEST_PROFILE:,} bytes.")
     profile = _read(content)
-    check_limits(profile)
+    checks.check(profile)
     return profile
 
 

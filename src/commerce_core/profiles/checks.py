@@ -1,4 +1,4 @@
-"""Checks of a profile's columns: what a word means for the field that it stands by."""
+"""Checks of a profile that a person sends: its limits, and what its words mean for their fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.base.text import did_you_mean
+from commerce_core.profiles.limits import limit_faults
 from commerce_core.profiles.profile import Column, Profile
 from commerce_core.schema import fields as schema
 from commerce_core.schema.cells import Misread, reader_of
@@ -18,15 +19,21 @@ _NUMBERS: Final = schema.Amount | schema.Whole | schema.Grams
 
 
 def check(profile: Profile) -> None:
-    """InvalidInput if anything that a profile declares doesn't apply where it stands.
+    """InvalidInput lists all that is beyond a limit, or doesn't apply where it stands.
 
     Only profiles that a person sends are checked: those saved by an earlier version go on working.
     """
-    faults = list(_constant_faults(profile.constants))
-    for name, column in profile.columns.items():
-        faults += _column_faults(f"/columns/{name}", name, column)
+    faults = list(faults_of(profile))
     if faults:
         raise InvalidInput("The profile can't be used.", faults=faults, code="bad_profile")
+
+
+def faults_of(profile: Profile) -> Iterator[Fault]:
+    """All that is beyond a limit, or doesn't apply where it stands."""
+    yield from limit_faults(profile)
+    yield from _constant_faults(profile.constants)
+    for name, column in profile.columns.items():
+        yield from _column_faults(f"/columns/{name}", name, column)
 
 
 def _constant_faults(constants: Mapping[str, str]) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from commerce_core.base.errors import Fault, FileRefused, InvalidInput
+from commerce_core.base.errors import Fault, FileRefused
 from commerce_core.base.text import squash
 from commerce_core.profiles.patterns import why_refused
 from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
@@ -24,13 +24,6 @@ LONGEST_WORD: Final = 1_000
 """Characters of a header, a word, a separator or a constant."""
 MOST_ADDED: Final = 2_000
 """Characters that a profile may add to each record: constants, separators, names of options."""
-
-
-def check_limits(profile: Profile) -> None:
-    """Checks a profile that is about to be saved; InvalidInput lists every fault."""
-    faults = list(limit_faults(profile))
-    if faults:
-        raise InvalidInput("The profile can't be used.", faults=faults, code="bad_profile")
 
 
 def refuse_beyond_limits(profile: Profile) -> None:

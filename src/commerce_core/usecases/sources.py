@@ -21,7 +21,6 @@ from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles import checks
-from commerce_core.profiles.limits import check_limits
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode, Value
 from commerce_core.schema.problems import Problem
@@ -192,7 +191,6 @@ class Sources:
 
         InvalidInput lists everything in it that is beyond a limit, or doesn't apply.
         """
-        check_limits(profile)
         checks.check(profile)
         with self._context.writing() as unit:
             found = self._get(unit, source, partner)
@@ -223,12 +221,10 @@ class Sources:
         couldn't be saved.
         """
         if profile is not None:
-            check_limits(profile)
+            checks.check(profile)
         with self._context.store.begin() as unit:
             owner = self._context.partner(unit, partner)
             origin = self._get(unit, source, partner)
-            if profile is not None:
-                checks.check(profile)
             tried = profile or unit.sources.profile(origin.source_id).profile
         with self._context.opened(file) as stream:
             terms = Terms.of(owner, mode or origin.mode, tried)

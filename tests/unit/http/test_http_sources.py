@@ -60,12 +60,19 @@ def test_a_file_that_cannot_be_read_by_the_profile_is_refused_with_its_reason(ap
 def test_every_fault_of_a_profile_is_reported_at_its_place(api: Api, acme: str):
     wrong = {
         "currency": "EURO",
-        "columns": {"price": {"from": "P", "pattern": "(a+)+"}, "colour": "C"},
+        "columns": {"price": "P", "colour": "C"},
     }
     answer = api.request("PUT", f"/v1/sources/{main_source(api, acme)}/profile", json=wrong)
     assert answer.status_code == 422
     pointers = {fault["pointer"] for fault in answer.json()["errors"]}
-    assert pointers == {"/currency", "/columns/price/pattern", "/columns/colour"}
+    assert pointers == {"/currency", "/columns/colour"}
+    beyond = {
+        "constants": {"availability": "perhaps"},
+        "columns": {"price": {"from": "P", "pattern": "(a+)+"}},
+    }
+    answer = api.request("PUT", f"/v1/sources/{main_source(api, acme)}/profile", json=beyond)
+    pointers = {fault["pointer"] for fault in answer.json()["errors"]}
+    assert pointers == {"/constants/availability", "/columns/price/pattern"}
     misspelt = {"colums": {}, "columns": {"price": {"form": "P"}}}
     answer = api.request("PUT", f"/v1/sources/{main_source(api, acme)}/profile", json=misspelt)
     pointers = {fault["pointer"] for fault in answer.json()["errors"]}

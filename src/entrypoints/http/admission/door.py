@@ -24,6 +24,8 @@ STANDING_AFTER: Final = 0.5
 _BURST_SECONDS: Final = 5
 """Of how many seconds an address may use its requests at once."""
 _MOST_TURNED_AWAY: Final = 10_000
+_ALONE_AFTER: Final = 5.0
+"""Seconds without a request of anybody else after which a caller needs to share with nobody."""
 
 Peer = tuple[str, int]
 
@@ -55,6 +57,22 @@ class Pressure:
 
 
 @define
+class Company:
+    """Whether requests come from several callers, or from one alone."""
+
+    _latest: str = field(default="", init=False)
+    _latest_at: float = field(default=-_ALONE_AFTER, init=False)
+    _other_at: float = field(default=-_ALONE_AFTER, init=False)
+
+    def has_others(self, caller: str, now: float) -> bool:
+        """Takes the caller of the next request; whether another one sent some lately."""
+        if caller != self._latest:
+            self._latest, self._other_at = caller, self._latest_at
+        self._latest_at = now
+        return now - self._other_at < _ALONE_AFTER
+
+
+@define
 class Door:
     """The requests under way in this process, by caller and by connection."""
 
@@ -64,6 +82,7 @@ class Door:
     _held: Counter[str] = field(factory=Counter[str], init=False)
     _peers: Counter[Peer] = field(factory=Counter[Peer], init=False)
     _pressure: Pressure = field(init=False)
+    _company: Company = field(factory=Company, init=False)
     _turned_away: dict[str, tuple[TooMany, float]] = field(
         factory=dict[str, tuple[TooMany, float]], init=False
     )
@@ -111,23 +130,25 @@ class Door:
         self._check_turned_away(caller)
         if not caller.is_known:
             self._rate.take(caller.name)
-        in_all, of_one = self._room()
+        in_all, of_one = self._room(caller)
         if self._held[caller.name] >= of_one:
             raise self._full_share(caller, of_one)
         if self._held.total() >= in_all:
             raise self._full(in_all)
 
-    def _room(self) -> tuple[int, int]:
-        """How many may be under way now, in all and of one caller.
+    def _room(self, caller: Caller) -> tuple[int, int]:
+        """How many may be under way now, in all and of this caller.
 
         A peak may be high. If it doesn't end, all would wait as long as the last of them, and
         nobody would get more: then fewer are accepted.
         """
-        limits = self._limits
-        if not self._pressure.is_standing(self._held.total(), monotonic()):
+        limits, now = self._limits, monotonic()
+        is_shared = self._company.has_others(caller.name, now)
+        if not self._pressure.is_standing(self._held.total(), now):
             return limits.limit_requests, limits.limit_requests_per_caller
         standing = min(limits.limit_requests_standing, limits.limit_requests)
-        return standing, min(limits.limit_requests_per_caller, max(1, standing // 2))
+        share = max(1, standing // 2) if is_shared else standing
+        return standing, min(limits.limit_requests_per_caller, share)
 
     def _check_turned_away(self, caller: Caller) -> None:
         refusal, until = self._turned_away.get(caller.name, (None, 0.0))

@@ -8,8 +8,8 @@ import pytest
 from commerce_core.base.errors import FileRefused, InvalidInput
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.profiles import limits
-from commerce_core.profiles.limits import check_limits, limit_faults, text_added
+from commerce_core.profiles import checks, limits
+from commerce_core.profiles.limits import limit_faults, text_added
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import Column, Group, Preset, Profile, Skip
 
@@ -41,7 +41,7 @@ BEYOND = {
 def test_what_is_beyond_a_limit_is_refused_when_saved_and_when_it_reads(pointer: str):
     profile = BEYOND[pointer]
     with pytest.raises(InvalidInput) as refused:
-        check_limits(profile)
+        checks.check(profile)
     assert pointer in {fault.pointer for fault in refused.value.faults}
     terms = Terms("delta", "EUR", ZoneInfo("UTC"), profile)
     with pytest.raises(FileRefused, match="profile can't be used") as read:
@@ -70,12 +70,12 @@ def test_a_profile_at_its_limits_is_taken():
         skip=(Skip("a", ("b",), "c"),) * limits.MOST_SKIP_RULES,
         group=Group("a", HEADERS[1:], HEADERS[1:]),
     )
-    check_limits(at_most)
+    checks.check(at_most)
     assert text_added(at_most) == len(WORD) + limits.MOST_HEADERS
 
 
 @pytest.mark.parametrize("preset", PRESET_PROFILES)
 def test_presets_are_far_within_the_limits(preset: Preset):
     profile = in_full(Profile(preset=preset))
-    check_limits(profile)
+    checks.check(profile)
     assert text_added(profile) < limits.MOST_ADDED / 10

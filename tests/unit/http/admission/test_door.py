@@ -10,7 +10,7 @@ from commerce_core.base.errors import CommerceError, TooMany, Unavailable
 from commerce_core.base.rates import Rate
 from entrypoints.http.admission.callers import Callers
 from entrypoints.http.admission.connections import excess
-from entrypoints.http.admission.door import STANDING_AFTER, Door, Pressure
+from entrypoints.http.admission.door import STANDING_AFTER, Company, Door, Pressure
 from entrypoints.http.admission.lanes import Lane, LaneLimits
 from entrypoints.http.admission.rates import LocalRate
 from entrypoints.limits import Limits
@@ -118,6 +118,13 @@ def test_pressure_stands_after_a_while_and_ends_after_one():
     assert pressure.is_standing(1, begun + STANDING_AFTER * 2.5)
     assert not pressure.is_standing(1, begun + STANDING_AFTER * 3)
     assert not pressure.is_standing(8, begun + STANDING_AFTER * 3.5)  # a peak
+
+
+def test_a_caller_has_company_while_others_have_sent_something_lately():
+    company = Company()
+    assert [company.has_others("a", now) for now in (100.0, 100.1)] == [False, False]
+    assert company.has_others("b", 101.0)
+    assert [company.has_others("a", now) for now in (102.0, 105.9, 106.0)] == [True, True, False]
 
 
 def test_rates_of_a_process_are_kept_by_subject():
