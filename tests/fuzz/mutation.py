@@ -22,6 +22,8 @@ _TOKENS: Final = (
     b'{"sku": "A"}\n', b"\\", b"\\ud800", b"\\u0000", b"%", b"=1+1", b"-", b"+", b"@", b"1e99",
     b"1e400", b"NaN", b"-inf", b"9" * 400, b"0" * 50, b".", b"1.", b"1,", b"1.299,00",
     b"1,299.00 USD", b"15 000 Fcfa", b"0001-01-01", b"9999-12-31T23:59:59-14:00", b"24:00",
+    b"9.90EUR", b"1250p", b"GBp", b"1.250", b"NULL", b"N/A", b"#N/A", b"#DIV/0!", b"T24:00", b",5Z",
+    b"+02", b"2030-W05-4", b"20300131T0000Z",
     b"sku", b"SKU", b"id", b"price", b"Price (INR)", b"product_name", b"deleted", b"yes", b"Handle",
     b"Variant Price EUR", b"_feed", b"_line", b"_code", b"goes_along", b"x" * 1000, b"a,b," * 300,
     b"https://a.example/ ", b"{Handle}", b"(", b")", b"(.*)", b"([a-z]+)+", b"pattern",

@@ -14,10 +14,11 @@ from attrs import frozen
 from adapters.polars_feeds.faults import Faults, Slot
 from adapters.polars_feeds.kinds import Readings
 from adapters.polars_feeds.texts import behind, nulls, place_behind
-from commerce_core.base.money import find_currency
+from commerce_core.base.money import find_currency, is_minor
 from commerce_core.parsing.record_reader import Terms, fit
 from commerce_core.profiles.mapping import HeaderMapping
-from commerce_core.schema.cells import Misread
+from commerce_core.profiles.profile import Column
+from commerce_core.schema.cells import Misread, Warned
 from commerce_core.schema.fields import AMOUNTS
 
 
@@ -47,10 +48,11 @@ class Settling:
         amounts = {name: readings[name].values for name in AMOUNTS if name in readings}
         stated = {n: s for n in amounts if (s := readings[n].stated) is not None}
         own = readings.get("currency", Readings(nulls(count)))
+        named, in_minor = _without_minor(own.values)
         unread = nulls(count, pl.Boolean) if own.misread is None else own.misread
         frame = pl.DataFrame(
             {
-                "named": own.values,
+                "named": named,
                 "unread": unread.fill_null(value=False) if own.misread is None else unread,
                 **amounts,
                 **{_stated(name): codes for name, codes in stated.items()},
@@ -63,13 +65,19 @@ class Settling:
         if found["lacking"].any():
             slots += self._at_first(amounts, found["lacking"], "missing_currency")
         fitted = {
-            name: self._fitted(name, amount, found["code"], found["open"])
+            name: self._fitted(
+                name, amount, found["code"], found["open"], _but_stated(in_minor, stated.get(name))
+            )
             for name, amount in amounts.items()
         }
         return Settled(
             found["currency"],
             {name: values for name, (values, _) in fitted.items()},
-            {n: faults.is_not_null() for n, (_, faults) in fitted.items() if faults is not None},
+            {
+                n: faults.is_in(self.faults.errors().implode()) & faults.is_not_null()
+                for n, (_, faults) in fitted.items()
+                if faults is not None
+            },
             slots + [Slot.of(n, faults) for n, (_, faults) in fitted.items() if faults is not None],
         )
 
@@ -113,34 +121,74 @@ class Settling:
         return slots
 
     def _fitted(
-        self, name: str, amount: pl.Series, code: pl.Series, open_to_us: pl.Series
-    ) -> tuple[pl.Series, pl.Series | None]:
+        self, name: str, amount: pl.Series, code: pl.Series, open_to_us: pl.Series,
+        in_minor: pl.Series | None,
+    ) -> tuple[pl.Series, pl.Series | None]:  # fmt: skip
         """The amounts with the decimals of their currencies, and the faults of those that can't."""
-        unit = self.mapping.field_mappings[name].column.unit
-        count = len(amount)
-        if unit == "minor":
-            asked = open_to_us & amount.is_not_null()
-        else:
-            amount, asked = _with_zeros(amount, code)
+        column, count = self.mapping.field_mappings[name].column, len(amount)
+        minor = column.unit == "minor"
+        if minor or (in_minor is not None and in_minor.all()):
+            in_minor = pl.repeat(value=True, n=count, dtype=pl.Boolean, eager=True)
+        as_sent = amount
+        amount, asked = (amount, amount.is_null()) if minor else _with_zeros(amount, code)
+        if in_minor is not None:
+            amount = as_sent.zip_with(in_minor, amount)
+            asked = (asked | in_minor) & open_to_us & amount.is_not_null()
+        elif self.terms.doubts(column, None):
+            asked |= _could_be_thousands(amount, code)
         if not asked.any():
             return amount, None
-        pairs = pl.DataFrame({"amount": amount, "code": code}).filter(asked)
+        if in_minor is None:
+            in_minor = pl.repeat(value=False, n=count, dtype=pl.Boolean, eager=True)
+        pairs = pl.DataFrame({"amount": amount, "code": code, "minor": in_minor}).filter(asked)
         unique = pairs.unique()
-        results = [self._fit(text, of, unit) for text, of in unique.iter_rows()]
+        results = [self._fit(column, *each) for each in unique.iter_rows()]
         table = unique.with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32))
         joined = pairs.join(
-            table, on=["amount", "code"], how="left", nulls_equal=True, maintain_order="left"
+            table, on=pairs.columns, how="left", nulls_equal=True, maintain_order="left"
         )
         place = place_behind(asked, joined["n"])
         values, faults = zip(*results, strict=True)
         return behind(amount, values, place), behind(nulls(count, pl.UInt32), faults, place)
 
-    def _fit(self, text: str, code: str | None, unit: object) -> tuple[str | None, int | None]:
+    def _fit(
+        self,
+        column: Column,
+        text: str,
+        code: str | None,
+        minor: bool,  # noqa: FBT001 - a row's cell
+    ) -> tuple[str | None, int | None]:
         currency = find_currency(code) if code else None
-        fitted = fit(Decimal(text), currency, "minor" if unit == "minor" else None)
-        if isinstance(fitted, Misread):
-            return None, self.faults.number(fitted)
-        return str(fitted), None
+        doubt = self.terms.doubts(column, currency)
+        fitted = fit(Decimal(text), currency, "minor" if minor else None, doubt=doubt)
+        match fitted:
+            case Misread():
+                return None, self.faults.number(fitted)
+            case Warned():
+                return str(fitted.value), self.faults.number(fitted)
+            case _:
+                return str(fitted), None
+
+
+def _without_minor(named: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+    """The codes of currencies, and which of them stood for minor units, if any did."""
+    minor = [code for code in named.unique() if code and is_minor(code)]
+    if not minor:
+        return named, None
+    return named.str.to_uppercase(), named.is_in(minor).fill_null(value=False)
+
+
+def _but_stated(in_minor: pl.Series | None, stated: pl.Series | None) -> pl.Series | None:
+    """Which amounts are in minor units: an amount that states its currency is in major ones."""
+    return in_minor if in_minor is None or stated is None else in_minor & stated.is_null()
+
+
+def _could_be_thousands(amount: pl.Series, code: pl.Series) -> pl.Series:
+    """Which amounts without a known currency have three decimals."""
+    unknown = code.is_null() & amount.is_not_null()
+    if not unknown.any():
+        return unknown
+    return unknown & amount.str.contains(r"\.[0-9]{3}$").fill_null(value=False)
 
 
 def _with_zeros(amount: pl.Series, code: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -22,10 +22,15 @@ from commerce_core.parsing.record_reader import FieldReader
 from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema import fields as schema
+from commerce_core.schema.blanks import LONGEST_BLANK_WORD, MARKS
 from commerce_core.schema.cells import Misread, Warned
 from commerce_core.schema.fields import Kind, Value
 
 _T: Final = pl.col("t")
+_IS_HASH: Final = _T.str.starts_with("#")
+_IS_MARK: Final = pl.any_horizontal([_T == mark for mark in sorted(MARKS)])
+_MAY_BE_BLANK: Final = (_T.str.len_chars() <= LONGEST_BLANK_WORD) | _IS_HASH
+"""What may be a word for blank, or a spreadsheet's error: the reference decides."""
 _WHOLE: Final = "(?:0|[1-9][0-9]{0,11})"
 _NOT_IN_URL: Final = BLANKS + r"\x00-\x20\x7f\"<>\\^`{|}"
 _HTTP: Final = "[hH][tT][tT][pP][sS]?://"
@@ -65,7 +70,7 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
         return ()
     match kind:
         case schema.Text(longest):
-            return (Plain(_T.str.len_bytes().is_between(1, longest)),)
+            return (Plain(_T.str.len_bytes().is_between(1, longest) & ~_IS_MARK & ~_IS_HASH),)
         case schema.Amount():
             return _plain_amounts(column.decimal or decimal)
         case schema.Whole():
@@ -80,6 +85,7 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
             return (
                 Plain(
                     (_T.str.len_bytes() <= schema.LONGEST_SHORT_TEXT)
+                    & ~_MAY_BE_BLANK
                     & _T.str.contains(_PATH)
                     & ~_T.str.starts_with("[")
                 ),
@@ -87,7 +93,7 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
         case schema.Url():
             short = _T.str.len_bytes().is_between(1, schema.LONGEST_URL)
             is_one = _T.str.contains(_URL) & ~_T.str.contains(_SEVERAL_URLS)
-            is_none = ~_T.str.contains(f"^{_HTTP}")
+            is_none = ~_T.str.contains(f"^{_HTTP}") & ~_MAY_BE_BLANK
             return (
                 # Nearly all addresses are these, and then only this is asked.
                 Plain(short & _T.str.contains(f"^{_BARE_URL}$")),

@@ -17,7 +17,6 @@ from commerce_core.profiles.patterns import (
     Together,
     parse_pattern,
 )
-from commerce_core.schema.fields import LONGEST_CELL
 
 _EDGES: Final = {"begin": r"\A", "end": r"\z", "word": r"(?-u:\b)"}
 _HALVES: Final = (0xD800, 0xDFFF)
@@ -39,8 +38,7 @@ def kept_of(texts: pl.Series, pattern: str) -> pl.Series | None:
 def is_odd(texts: pl.Series) -> pl.Series:
     """Texts that are refused whether they match or not."""
     text = pl.col("t")
-    too_long = text.str.len_bytes() > LONGEST_CELL
-    long = too_long & (text.str.len_chars() > LONGEST_CELL)
+    long = text.str.len_chars() > LONGEST_MATCHED
     odd = long | text.str.contains("\0", literal=True)
     return texts.alias("t").to_frame().select(odd).to_series()
 

@@ -176,11 +176,14 @@ class TableReader:
         price, starts, ends = (
             values.get(name, none) for name in ("price", "sale_starts_at", "sale_ends_at")
         )
-        too_high = (_exact(sale) >= _exact(price)).fill_null(value=False)
+        of_zero = (_exact(sale) == 0).fill_null(value=False)
+        too_high = (_exact(sale) >= _exact(price)).fill_null(value=False) & ~of_zero
         # Moments in UTC sort as their texts do.
-        never = sale.is_not_null() & (ends <= starts).fill_null(value=False) & ~too_high
-        values["sale_price"] = pl.select(pl.when(~(too_high | never)).then(sale)).to_series()
+        never = sale.is_not_null() & (ends <= starts).fill_null(value=False) & ~(too_high | of_zero)
+        odd = too_high | never | of_zero
+        values["sale_price"] = pl.select(pl.when(~odd).then(sale)).to_series()
         number_of = self.faults.number_of
+        yield Slot.where("sale_price", of_zero, number_of("sale_price_of_zero"))
         yield Slot.where("sale_price", too_high, number_of("sale_not_below_price"))
         yield Slot.where("sale_ends_at", never, number_of("sale_ends_before_start"))
 

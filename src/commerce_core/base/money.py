@@ -104,6 +104,30 @@ def find_currency(code: str) -> Currency | None:
     return _CURRENCIES.get(code.strip().upper()) if code.isascii() else None
 
 
+def minor_code(currency: Currency) -> str:
+    """What stands for amounts in that currency's minor units: `GBp` for pence."""
+    return currency.code[:-1] + currency.code[-1].lower()
+
+
+def is_minor(code: str) -> bool:
+    """Whether a code is one of `minor_code`, so that the amounts beside it are in minor units."""
+    return code[-1:].islower()
+
+
+def minor_units_of(word: str) -> tuple[str, ...]:
+    """The currencies whose minor unit a word can mean: pence, cents; none if it isn't one."""
+    return _EXACT_MINOR.get(word) or _MINOR_WORDS.get(word.lower(), ())
+
+
+_EXACT_MINOR: Final = {"GBp": ("GBP",), "ZAc": ("ZAR",), "ILa": ("ILS",)}
+"""Codes of exchanges that only case distinguishes from other codes."""
+_WITH_CENTS: Final = ("USD", "EUR", "CAD", "AUD", "NZD", "SGD", "HKD", "ZAR")
+_MINOR_WORDS: Final = {
+    "gbx": ("GBP",), "p": ("GBP",), "pence": ("GBP",), "penny": ("GBP",), "zac": ("ZAR",),
+    "ila": ("ILS",), "\u00a2": _WITH_CENTS, "cent": _WITH_CENTS, "cents": _WITH_CENTS,
+    "paise": ("INR", "PKR", "NPR"), "paisa": ("INR", "PKR", "NPR"),
+}  # fmt: skip
+
 _CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENTS.items()}
 
 

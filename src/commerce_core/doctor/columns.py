@@ -13,8 +13,10 @@ from commerce_core.doctor.diagnosis import ColumnLook, Note
 from commerce_core.doctor.styles import day_of, style_of, written
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.normalise import currencies_meant
-from commerce_core.schema.cells import EXPONENT, GTIN, INSTANT, gtin_fits
+from commerce_core.schema.blanks import SPREADSHEET_ERROR
+from commerce_core.schema.cells import EXPONENT, GTIN, gtin_fits
 from commerce_core.schema.fields import AVAILABILITIES
+from commerce_core.schema.instants import INSTANT
 
 MOST_EXAMINED: Final = 5_000
 """The cells of a column whose style is examined; the rest are only counted."""
@@ -29,7 +31,7 @@ _NEARLY_ALL: Final = 0.9
 _MOST: Final = 0.8
 _ZEROS_LOST: Final = (7, 9, 10, 11)
 _PICTURE: Final = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg)\b|/images?/|/img/", re.IGNORECASE)
-_BROKEN: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)|#{4,}")
+_BROKEN: Final = re.compile(rf"{SPREADSHEET_ERROR.pattern}|#{{4,}}")
 _TWICE_ENCODED: Final = re.compile(
     "\u00c3[\u0080-\u00bf\u0192-\u2122]|\u00e2\u20ac|\u00ef\u00bf\u00bd"
 )
@@ -113,7 +115,7 @@ class ColumnStats:
         elif day := day_of(text):
             self.kinds["date"] += 1
             self.days[day.formats] += 1
-        elif text[:4].isdigit() and INSTANT.fullmatch(text):
+        elif text[:4].isdigit() and (found := INSTANT.fullmatch(text)) and found["hour"]:
             self.kinds["time"] += 1
         elif number := written(text):
             self.kinds["number"] += 1

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from commerce_core.base.money import Currency, find_currency
+from commerce_core.base.money import Currency, find_currency, is_minor
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord, without_end
@@ -16,7 +16,7 @@ from commerce_core.parsing.unforeseen import NOT_OF_FILE
 from commerce_core.partners.partner import Partner
 from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping, tidy_header
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
-from commerce_core.profiles.profile import CANONICAL, Profile, Unit
+from commerce_core.profiles.profile import CANONICAL, Column, Profile, Unit
 from commerce_core.schema.cells import Misread, Reading, Warned, read_sku, reader_of, unkept
 from commerce_core.schema.fields import (
     AMOUNTS,
@@ -32,6 +32,8 @@ from commerce_core.schema.record import Record
 
 _CODE: Final = 4
 """The length of ` EUR`, as canonical amounts may end."""
+_THOUSANDS: Final = 3
+"""The digits behind a mark that may separate thousands."""
 
 
 @frozen
@@ -62,6 +64,16 @@ class Terms:
         """How the file's numbers are written, and which currency a mere symbol stands for."""
         profile = self.profile
         return Style(profile.decimal, profile.currency or self.currency, bool(profile.escapes))
+
+    def doubts(self, column: Column, currency: Currency | None) -> bool:
+        """Whether a point before three digits of an amount could separate thousands.
+
+        It couldn't if the profile declares the decimal mark, or if the currency has three decimals.
+        """
+        if self.exported or column.decimal or self.style.decimal:
+            return False
+        likely = currency or find_currency(self.style.currency or "")
+        return likely is None or likely.exponent < _THOUSANDS
 
 
 @frozen
@@ -127,8 +139,22 @@ def sku_reader(feeding: FieldMapping, terms: Terms) -> Callable[[str], str | Mis
     return read
 
 
-def fit(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decimal | Misread:
-    """The amount with the decimals of its currency, if known; minor units need one."""
+def fit(
+    amount: Decimal, currency: Currency | None, unit: Unit | None, *, doubt: bool = False
+) -> Decimal | Misread | Warned:
+    """The amount with the decimals of its currency, if known; minor units need one.
+
+    If there is `doubt` about the decimal mark, an amount whose decimals could be thousands is
+    warned about.
+    """
+    fitted = _fitted(amount, currency, unit)
+    doubtful = doubt and unit != "minor" and bool(amount)
+    if doubtful and isinstance(fitted, Decimal) and amount.as_tuple().exponent == -_THOUSANDS:
+        return Warned(fitted, "thousands_or_decimals")
+    return fitted
+
+
+def _fitted(amount: Decimal, currency: Currency | None, unit: Unit | None) -> Decimal | Misread:
     if unit == "minor":
         if currency is None:
             # The product's would decide and isn't known here; the partner's is a guess.
@@ -274,6 +300,9 @@ class RecordReader:
     ) -> Iterator[Problem]:
         """Gives amounts their currency and its decimals, as far as the file names a currency."""
         named = values.get("currency")
+        in_minor = isinstance(named, str) and is_minor(named)
+        if isinstance(named, str):
+            values["currency"] = named = named.upper()
         codes = {*stated.values(), *([named] if isinstance(named, str) else [])}
         if len(codes) > 1:
             yield self._problem(line, next(iter(stated)), cells, Misread("currency_conflict"))
@@ -286,7 +315,10 @@ class RecordReader:
             yield self._problem(line, amounts[0], cells, Misread("missing_currency"))
         currency = find_currency(code) if code else None
         for name in amounts:
-            yield from self._fit(line, values, cells, name, currency)
+            unit = self._mapping.field_mappings[name].column.unit
+            if in_minor and name not in stated:
+                unit = "minor"
+            yield from self._fit(line, values, cells, name, currency, unit)
 
     def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
         """The currency that a header or the profile declares, else the one that is assumed."""
@@ -298,18 +330,20 @@ class RecordReader:
 
     def _fit(
         self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
-        currency: Currency | None,
+        currency: Currency | None, unit: Unit | None,
     ) -> Iterator[Problem]:  # fmt: skip
         """Gives one amount the decimals of the currency."""
         amount = values[name]
         if not isinstance(amount, Decimal):
             return
-        fitted = fit(amount, currency, self._mapping.field_mappings[name].column.unit)
+        doubt = self._terms.doubts(self._mapping.field_mappings[name].column, currency)
+        fitted = fit(amount, currency, unit, doubt=doubt)
+        if isinstance(fitted, Misread | Warned):
+            yield self._problem(line, name, cells, fitted)
         if isinstance(fitted, Misread):
             del values[name]
-            yield self._problem(line, name, cells, fitted)
         else:
-            values[name] = fitted
+            values[name] = fitted.value if isinstance(fitted, Warned) else fitted
 
     def _ignore_odd_sale(
         self, line: int, values: dict[str, Value], cells: Sequence[str]
@@ -318,7 +352,10 @@ class RecordReader:
         starts, ends = values.get("sale_starts_at"), values.get("sale_ends_at")
         if not isinstance(sale, Decimal) or self._terms.exported:
             return
-        if isinstance(price, Decimal) and sale >= price:
+        if sale == 0:
+            values["sale_price"] = None
+            yield self._problem(line, "sale_price", cells, Misread("sale_price_of_zero"))
+        elif isinstance(price, Decimal) and sale >= price:
             values["sale_price"] = None
             yield self._problem(line, "sale_price", cells, Misread("sale_not_below_price"))
         elif isinstance(starts, datetime) and isinstance(ends, datetime) and ends <= starts:

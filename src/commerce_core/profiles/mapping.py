@@ -8,7 +8,7 @@ import attrs
 from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.base.money import find_currency
+from commerce_core.base.money import find_currency, minor_units_of
 from commerce_core.base.text import BLANKS, UNSTORABLE, squash
 from commerce_core.profiles.extractors import (
     AttributeMap,
@@ -36,7 +36,7 @@ REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint"
 """The columns that a reject report puts before the partner's own; no field is read from them."""
 _MOST_HEADERS_SHOWN: Final = 20
 _LONGEST_HEADER: Final = 200
-_WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,4})\s*[)\]]", re.ASCII)
+_WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,5})\s*[)\]]", re.ASCII)
 _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "oz": "oz"}
 
 
@@ -165,8 +165,8 @@ class _Finder:
         }
 
     def _note_unit(self, index: int, name: str, unit: str) -> None:
-        """`Price (INR)` is also found as `Price`, `Weight (kg)` as `Weight`."""
-        if find_currency(unit) or unit.lower() in _WEIGHTS:
+        """`Price (INR)` or `Price (pence)` is also found as `Price`, `Weight (kg)` as `Weight`."""
+        if find_currency(unit) or minor_units_of(unit) or unit.lower() in _WEIGHTS:
             self._places.setdefault(squash(name), []).append(index)
             self._units[index] = unit
 
@@ -300,8 +300,8 @@ class _Finder:
     def _mapping(self, wanted: Field, column: Column, indexes: Sequence[int]) -> FieldMapping:
         unit = next((self._units[i] for i in indexes if i in self._units), None)
         currency = column.currency
-        if unit and isinstance(wanted.kind, Amount) and find_currency(unit):
-            currency = currency or unit.upper()
+        if unit and isinstance(wanted.kind, Amount):
+            column, currency = _with_currency(column, unit)
         if unit and isinstance(wanted.kind, Grams) and column.unit is None:
             column = evolve(column, unit=_WEIGHTS.get(unit.lower()))
         if any("{currency}" in header for header in column.from_):
@@ -347,6 +347,18 @@ class _Finder:
             f"Rename the right one to {name}, send only one, or map it in the source's profile.",
             line=self._line,
         )
+
+
+def _with_currency(column: Column, unit: str) -> tuple[Column, str | None]:
+    """An amounts' column under a header with that currency or minor unit, and their currency.
+
+    What the profile declares comes first; `Price (cents)` leaves the currency open.
+    """
+    minor = minor_units_of(unit)
+    if minor and column.unit is None:
+        column = evolve(column, unit="minor")
+    codes = minor or ((unit.upper(),) if find_currency(unit) else ())
+    return column, column.currency or (codes[0] if len(codes) == 1 else None)
 
 
 def _headers(column: Column) -> Iterator[str]:

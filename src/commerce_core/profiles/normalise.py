@@ -8,16 +8,18 @@ guessed: text that doesn't fit the declared style is a problem of its record.
 import json
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Final, cast
 
 from attrs import frozen
 
-from commerce_core.base.money import find_currency
+from commerce_core.base.money import Currency, find_currency, minor_units_of
 from commerce_core.base.text import BLANKS, squash
 from commerce_core.profiles.matching import matcher
 from commerce_core.profiles.patterns import LONGEST_MATCHED
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema import fields as schema
+from commerce_core.schema.blanks import SPREADSHEET_ERROR, is_blank_word
 from commerce_core.schema.cells import PATH, Misread, split_urls
 from commerce_core.schema.fields import Kind
 
@@ -28,23 +30,25 @@ Translation = Callable[[str], "str | Misread"]
 _GROUPS: Final = r"[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+"
 _DASHES: Final = "-\u2013\u2014"
 """What may stand in place of the decimals: `490,-`."""
+_DASH: Final = re.escape(_DASHES)
+"""The same within a character class, where a bare hyphen would make a range."""
 _PLAIN: Final = re.compile(rf"([+-]?)({_GROUPS}|[0-9]*)(?:\.([0-9]+))?", re.ASCII)
 _STYLES: Final[Mapping[DecimalMark | None, re.Pattern[str]]] = {
     None: _PLAIN,
     ".": re.compile(
-        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:,[0-9]{{2,3}})*,[0-9]{{3}}|[0-9]*)(?:\.([0-9]+|[{_DASHES}]))?",
+        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:,[0-9]{{2,3}})*,[0-9]{{3}}|[0-9]*)(?:\.([0-9]+|[{_DASH}]))?",
         re.ASCII,
     ),
     ",": re.compile(
-        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,([0-9]+|[{_DASHES}]))?",
+        rf"([+-]?)({_GROUPS}|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,([0-9]+|[{_DASH}]))?",
         re.ASCII,
     ),
 }
 _NOT_DIGITS: Final = re.compile(r"[^0-9]", re.ASCII)
 # A point after a letter belongs to the word: Rs.500 isn't half a rupee.
 _AMOUNT: Final = re.compile(
-    rf"((?:[^0-9+\-.,]*[A-Za-z]\.)?[^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9{_DASHES}]|[+-]?[0-9])"
-    rf"((?:[^0-9.,{_DASHES}][^0-9]*)?)",
+    rf"((?:[^0-9+\-.,]*[A-Za-z]\.)?[^0-9+\-.,]*)([+-]?[0-9.,].*?[0-9{_DASH}]|[+-]?[0-9])"
+    rf"((?:[^0-9.,{_DASH}][^0-9]*)?)",
     re.ASCII,
 )
 _LONGEST_AMOUNT: Final = 200
@@ -112,8 +116,10 @@ class Style:
 
 
 def currencies_meant(text: str) -> tuple[str, ...]:
-    """The currencies that a code, word or symbol beside a number can mean."""
+    """The currencies that a code, word or symbol beside a number can mean; `p` is of pounds."""
     named = text.strip(BLANKS)
+    if candidates := minor_units_of(named):
+        return candidates
     if (candidates := _SYMBOLS.get(named.lower())) is not None:
         return candidates
     found = find_currency(named) if len(named) == _CODE_LENGTH else None
@@ -130,7 +136,8 @@ def translation(column: Column, kind: Kind, style: Style) -> Translation:
     if column.separator is not None and column.part is not None:
         split = _splitting(column.separator, kind, escaped=style.escaped)
         steps.append(_part_of(column.separator, column.part, split))
-    steps += _of_kind(column, kind, style)
+    if of_kind := _of_kind(column, kind, style):
+        steps.append(_unless_missing(kind, _in_turn(of_kind)))
     return _in_turn(steps)
 
 
@@ -138,9 +145,9 @@ def _of_kind(column: Column, kind: Kind, style: Style) -> list[Translation]:
     decimal = column.decimal or style.decimal
     match kind:
         case schema.Amount():
-            return [lambda text: _amount(text, decimal, column.currency or style.currency)]
+            return [lambda text: _amount(text, decimal, column, style.currency)]
         case schema.Whole():
-            return [lambda text: _number(text, decimal) or text]
+            return [lambda text: _whole(text, decimal)]
         case schema.Grams():
             return [lambda text: _weight(text, decimal, column.unit or "g")]
         case schema.Instant() if column.dates is not None:
@@ -170,14 +177,31 @@ def _in_turn(steps: list[Translation]) -> Translation:
     return translate
 
 
+def _unless_missing(kind: Kind, translate: Translation) -> Translation:
+    """Text that stands for a missing value isn't translated, but left to the kind."""
+
+    def missing_or_translated(text: str) -> str | Misread:
+        missing = is_blank_word(kind, text) or SPREADSHEET_ERROR.fullmatch(text)
+        return text if missing else translate(text)
+
+    return missing_or_translated
+
+
 def _by_pattern(pattern: str, otherwise: str) -> Translation:
     match, mismatch = matcher(pattern), unmatched(pattern, otherwise)
 
     def translate(text: str) -> str | Misread:
-        kept = match(text) if len(text) <= LONGEST_MATCHED else None
+        if len(text) > LONGEST_MATCHED:
+            return Misread("pattern_mismatch", _TOO_LONG_TO_MATCH)
+        kept = match(text)
         return mismatch if kept is None else kept.strip(BLANKS)
 
     return translate
+
+
+_TOO_LONG_TO_MATCH: Final = (
+    f"The profile's pattern is applied to cells of up to {LONGEST_MATCHED:,} characters."
+)
 
 
 def unmatched(pattern: str, otherwise: str) -> str | Misread:
@@ -205,7 +229,18 @@ def _number(text: str, decimal: DecimalMark | None) -> str | None:
     return f"{sign}{whole or '0'}" + ("" if decimals in _DASHES else f".{decimals}")
 
 
-def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str | Misread:
+def _whole(text: str, decimal: DecimalMark | None) -> str:
+    """A number; in a declared style without its decimals if they are zeros."""
+    number = _number(text, decimal)
+    if number is None or decimal is None:
+        return number or text
+    whole, _, decimals = number.partition(".")
+    return number if decimals.strip("0") else whole
+
+
+def _amount(
+    text: str, decimal: DecimalMark | None, column: Column, currency: str | None
+) -> str | Misread:
     """`1.299,00 €` becomes `1299.00 EUR`; text that isn't an amount is left to the kind."""
     if (number := _number(text, decimal)) is not None:
         return number
@@ -221,8 +256,20 @@ def _amount(text: str, decimal: DecimalMark | None, currency: str | None) -> str
         )
     if number is None or not named:
         return text
-    code = _code_of(named, currency)
-    return code if isinstance(code, Misread) else f"{number} {code}"
+    code = _code_of(named, column.currency or currency)
+    if isinstance(code, Misread):
+        return code
+    if minor_units_of(named) and column.unit != "minor":
+        number = _in_major_units(number, find_currency(code))
+    return f"{number} {code}"
+
+
+def _in_major_units(number: str, money: Currency | None) -> str:
+    """`1250` pence are `12.5` pounds."""
+    places = money.exponent if money else 0
+    # Scaled as text: decimal arithmetic would round a number of more than 28 digits.
+    whole, _, decimals = f"{Decimal(f'{number}E-{places}'):f}".partition(".")
+    return f"{whole}.{decimals}".rstrip("0").rstrip(".")
 
 
 def _code_of(named: str, currency: str | None) -> str | Misread:
@@ -262,6 +309,8 @@ def _by_dates(wanted: str) -> Translation:
     parts = _DATE_TOKEN.findall(wanted)
     escaped = _DATE_TOKEN.sub(lambda m: rf"([0-9]{{{_DATE_PARTS[m[0]]}}})", re.escape(wanted))
     pattern = re.compile(escaped.replace("\\ ", " "), re.ASCII)
+    # A bare date stays one: what it means is up to the field.
+    made = "{YYYY}-{MM}-{DD}T{hh}:{mm}:{ss}" if "hh" in parts else "{YYYY}-{MM}-{DD}"
 
     def translate(text: str) -> str | Misread:
         matched = pattern.fullmatch(text)
@@ -270,7 +319,7 @@ def _by_dates(wanted: str) -> Translation:
         found = {"hh": "00", "mm": "00", "ss": "00"} | dict(
             zip(parts, matched.groups(), strict=True)
         )
-        return "{YYYY}-{MM}-{DD}T{hh}:{mm}:{ss}".format(**found)
+        return made.format(**found)
 
     return translate
 

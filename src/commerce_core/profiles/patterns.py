@@ -18,7 +18,7 @@ from attrs import frozen
 
 LONGEST_PATTERN: Final = 200
 LONGEST_MATCHED: Final = 2_000
-"""The longest cell to which a pattern is applied, in characters; longer ones don't match."""
+"""The longest cell to which a pattern is applied, in characters; a longer one is a problem."""
 MOST_STEPS: Final = 2_000
 """The characters and places that a pattern may have, each repeated part counted as often."""
 

@@ -8,17 +8,25 @@ conversion. So every engine uses the same grammar, and none accepts `1_000`, ful
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final, assert_never, cast
 from urllib.parse import quote
 
 from attrs import frozen
 
-from commerce_core.base.money import LARGEST_AMOUNT, find_currency
+from commerce_core.base.money import (
+    LARGEST_AMOUNT,
+    currency,
+    find_currency,
+    minor_code,
+    minor_units_of,
+)
 from commerce_core.base.text import BLANKS, squash
 from commerce_core.schema import fields as schema
+from commerce_core.schema.blanks import SPREADSHEET_ERROR, error_is_blank, is_blank_word
 from commerce_core.schema.fields import Kind, Value
+from commerce_core.schema.instants import read_instant
 
 NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})", re.ASCII)
 EXPONENT: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?[eE][+-]?[0-9]{1,2}", re.ASCII)
@@ -28,12 +36,6 @@ GRAMS: Final = re.compile(
 )
 CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 GTIN: Final = re.compile(r"(?:[0-9]{8}|[0-9]{12,14})", re.ASCII)
-INSTANT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
-    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?",
-    re.ASCII,
-)
 _NOT_IN_URL: Final = rf"{BLANKS}\x00-\x20\x7f\"<>\\^`{{|}}"
 URL: Final = re.compile(
     rf"https?://[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*", re.ASCII | re.IGNORECASE
@@ -58,6 +60,8 @@ YES_NO: Final = {
 }
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_THOUSANDS: Final = re.compile(r"\+?[1-9][0-9]{0,2}\.000", re.ASCII)
+"""A whole number that would be another one if its point separates thousands."""
 _COMMA_DECIMALS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]{1,2}", re.ASCII)
 _COMMA_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,2}", re.ASCII)
 _ZEROS_LOST: Final = re.compile(r"[0-9]{7}|[0-9]{9,11}", re.ASCII)
@@ -95,10 +99,31 @@ class Warned:
 
 
 Reading = Value | Misread | Warned
+"""What was read of a cell, None if it is blank."""
 
 
 def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
     """Returns the function that reads a trimmed, non-blank cell; local times are in `zone`."""
+    read = _reader_of(kind, zone)
+
+    def reading(text: str) -> Reading:
+        if is_blank_word(kind, text):
+            return None
+        if text[:1] == "#" and SPREADSHEET_ERROR.fullmatch(text):
+            return _read_error(kind)
+        return read(text)
+
+    return reading
+
+
+def _read_error(kind: Kind) -> Reading:
+    """What stands for a value that a spreadsheet couldn't compute."""
+    if error_is_blank(kind):
+        return Warned(None, "spreadsheet_error")
+    return Misread("spreadsheet_value_lost")
+
+
+def _reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
     match kind:
         case schema.Text(longest):
             return lambda text: _read_text(text, longest)
@@ -118,8 +143,8 @@ def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
             return _read_category
         case schema.Options():
             return _read_options
-        case schema.Instant():
-            return lambda text: _read_instant(text, zone)
+        case schema.Instant(ends):
+            return lambda text: _read_instant(text, zone, ends=ends)
         case schema.Url():
             return _read_url
         case schema.Urls():
@@ -213,7 +238,9 @@ def _read_whole(text: str) -> Reading:
     number = int(matched[2])
     if number > schema.LARGEST_WHOLE:
         return Misread("too_large_number")
-    return Warned(0, "negative_quantity") if matched[1] == "-" and number else number
+    if matched[1] == "-" and number:
+        return Warned(0, "negative_quantity")
+    return Warned(number, "thousands_or_decimals") if _THOUSANDS.fullmatch(text) else number
 
 
 def _read_grams(text: str) -> Reading:
@@ -226,6 +253,9 @@ def _read_grams(text: str) -> Reading:
 
 
 def _read_currency(text: str) -> Reading:
+    """The code of a currency, or of its minor units (see `money.minor_code`)."""
+    if CURRENCY.fullmatch(text) and len(meant := minor_units_of(text)) == 1:
+        return minor_code(currency(meant[0]))
     found = find_currency(text) if CURRENCY.fullmatch(text) else None
     return Misread("unknown_currency") if found is None else found.code
 
@@ -271,12 +301,9 @@ def _read_options(text: str) -> Reading:
     return "; ".join(f"{name}: {value}" for name, value in trimmed)
 
 
-def _read_instant(text: str, zone: tzinfo) -> Reading:
-    if not INSTANT.fullmatch(text):
-        return Misread("not_a_time")
+def _read_instant(text: str, zone: tzinfo, *, ends: bool) -> Reading:
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        return read_instant(text, zone, ends=ends) or Misread("not_a_time")
     except (ValueError, OverflowError):
         return Misread("not_a_time", "That day or time doesn't exist.")
 

@@ -63,7 +63,7 @@ class Grams:
 
 @frozen
 class CurrencyCode:
-    """An ISO 4217 code, current or historic."""
+    """An ISO 4217 code, current or historic; `GBX` and `GBp` are pence."""
 
 
 @frozen
@@ -83,10 +83,12 @@ class Options:
 
 @frozen
 class Instant:
-    """A time in ISO 8601; a date alone means its first moment.
+    """A time in ISO 8601; without an offset, it is in the partner's time zone.
 
-    Without an offset, it is in the partner's time zone.
+    A date alone means its first moment or, if something `ends` then, the end of that day.
     """
+
+    ends: bool = False
 
 
 @frozen
@@ -171,7 +173,8 @@ FIELDS: Final = (
           ("special_price", "discounted_price")),
     Field("sale_starts_at", Instant(), "when the sale begins; blank means it has already begun",
           ("sale_start", "sale_start_date")),
-    Field("sale_ends_at", Instant(), "when the sale ends; blank means it has no end",
+    Field("sale_ends_at", Instant(ends=True),
+          "when the sale ends; a date alone is included, blank means it has no end",
           ("sale_end", "sale_end_date")),
     Field("availability", Word(AVAILABILITIES),
           "in_stock, out_of_stock, preorder, backorder or discontinued", ("stock_status",)),

@@ -91,6 +91,20 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "not_a_whole_number": ("error", "Write a whole number, such as 12."),
     "negative_quantity": ("warning", "A negative quantity counts as 0."),
     "not_a_weight": ("error", "Write grams as a number, or a number with g, kg, lb or oz."),
+    "thousands_or_decimals": (
+        "warning",
+        "A point before three digits was read as a decimal point. If it separates thousands, "
+        "declare the decimal mark in the source's profile.",
+    ),
+    "spreadsheet_error": (
+        "warning",
+        "A spreadsheet couldn't compute the value, which is read as blank; correct the formula.",
+    ),
+    "spreadsheet_value_lost": (
+        "error",
+        "A spreadsheet couldn't compute the value; correct its formula, or leave the cell blank.",
+    ),
+    "sale_price_of_zero": ("warning", "The sale price is ignored, since nothing is sold for 0."),
     "unknown_currency": ("error", "Write a three-letter ISO 4217 currency code, such as EUR."),
     "ambiguous_currency": (
         "error",

@@ -105,10 +105,23 @@ NUMBERS = (
     "1299", "1299.00", "1.299,00", "1,299.00", "1 299,5", "1'299.00", "12,5", "12.5", "1.250",
     "12,34,567.00", "1.25 EUR", "EUR 5", "€ 3,50", "$5", "5 usd", "490,-", "7 XYZ", "1.234.567",
     "0", "00", "-1", "1e2", "999999999999.9999", "9999999999999", "0.00001", "", "5 KWD", "7 JPY",
-    "2.345 KWD", "5.5 JPY", "EUR", "Rs.500", "0,0000", "12.3456", "100",
+    "2.345 KWD", "5.5 JPY", "9.90EUR", "12zł", "1.250EUR", "1250p", "99.5 pence", "5¢", "1250 GBX",
+    "1.000", "1000.000", "0.500", "1.250 KWD", "N/A", "none", "NULL", "-", "#N/A", "#DIV/0!", "EUR", "Rs.500", "0,0000", "12.3456", "100",
 )  # fmt: skip
 WEIGHTS = ("1", "1.5", "2 kg", "2kgs", "0.0005", "1,5", "7 lb", "0", "00.10", "", "x", "1000000000")
-DATES = ("31.12.2026", "31.12.2026 23:59", "2026-01-01", "2026-13-01", "", "01.01.0001")
+DATES = (
+    "2030-01-01T00:00:00,5+01",
+    "20300101T240000Z",
+    "2030-001",
+    "-",
+    "#N/A",
+    "31.12.2026",
+    "31.12.2026 23:59",
+    "2026-01-01",
+    "2026-13-01",
+    "",
+    "01.01.0001",
+)
 LISTS = (
     "https://a.example/1", "https://a.example/1|https://a.example/2", "https://a.example/1, http://b",
     "https://a.example/1,x", "", "https://a.example/a,b.png", "http://a http://b", "A/B/C",
@@ -137,7 +150,7 @@ def columns(draw: st.DrawFn, name: str) -> Column:
         column |= {
             "decimal": choose(None, ",", "."),
             "unit": choose(None, None, "minor"),
-            "currency": choose(None, None, "KWD", "JPY"),
+            "currency": choose(None, None, "KWD", "JPY", "GBP"),
         }
     elif name == "weight":
         column |= {"unit": choose(None, "g", "kg", "lb"), "decimal": choose(None, ",")}
@@ -160,6 +173,7 @@ def columns(draw: st.DrawFn, name: str) -> Column:
     return Column(from_=headers, **column)
 
 
+CURRENCIES = st.sampled_from(["GBP", "GBp", "GBX", "", "EUR", "KWD", "XYZ"])
 SHOPIFY = Profile(preset="shopify")
 UTF_7 = Profile(encoding="utf-7")
 FOUND = st.sampled_from(
@@ -347,6 +361,22 @@ def test_each_kind_reads_every_cell_alike(name: str, decimal: DecimalMark | None
     for mode in MODES:
         terms = Terms(mode, "EUR", ROME, Profile(decimal=decimal))
         assert_alike(text.getvalue().encode(), terms)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS), CURRENCIES), max_size=9),
+    st.sampled_from(["price", "Price (GBP)", "Price (pence)", "Price (cents)", "Price (GBp)"]),
+    st.sampled_from([None, ",", "."]),
+    st.sampled_from(["GBP", "KWD", None]),
+)
+def test_amounts_in_minor_units_and_with_three_decimals_read_alike(
+    amounts: list[tuple[str, str, str]], header: str, decimal: DecimalMark | None, own: str | None
+):
+    text = io.StringIO()
+    rows = ([f"S{n}", *cells] for n, cells in enumerate(amounts))
+    csv.writer(text).writerows([["sku", header, "sale_price", "currency"], *rows])
+    for mode in MODES:
+        assert_alike(text.getvalue().encode(), Terms(mode, own, ROME, Profile(decimal=decimal)))
 
 
 @given(feed_files() | sent_files(), st.sampled_from(CHUNKS))

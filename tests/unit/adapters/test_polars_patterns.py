@@ -9,7 +9,6 @@ from adapters.polars_feeds.patterns import is_odd, kept_of
 from commerce_core.base.text import BLANKS
 from commerce_core.profiles.matching import matcher
 from commerce_core.profiles.patterns import LONGEST_MATCHED, why_refused
-from commerce_core.schema.fields import LONGEST_CELL
 from tests.support.effort import assert_effort
 from tests.support.examples import scaled
 from tests.unit.core.profiles.test_patterns import HOSTILE, HOSTILE_CELLS, pieces, texts
@@ -50,5 +49,5 @@ def test_no_pattern_takes_long_on_any_column(pattern: str):
 
 
 def test_what_no_pattern_is_asked_about_is_told_apart():
-    cells = pl.Series(["a", "a\0", "ä" * LONGEST_CELL, "ä" * (LONGEST_CELL + 1), ""])
+    cells = pl.Series(["a", "a\0", "ä" * LONGEST_MATCHED, "ä" * (LONGEST_MATCHED + 1), ""])
     assert is_odd(cells).to_list() == [False, True, False, True, False]

@@ -269,6 +269,51 @@ def test_a_price_of_nothing_is_loaded():
     assert one("sku,price,currency\nA,0,EUR\n").values["price"] == Decimal("0.00")
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "price", "sale_price"),
+    [
+        ("price,currency,sale_price", "1250,GBp,999", "12.50", "9.99"),
+        ("price,currency,sale_price", "1250,GBX,£9.99", "12.50", "9.99"),
+        ("price,currency,sale_price", "12.50,GBP,999p", "12.50", "9.99"),
+        ("Price (GBp),sale_price", "1250,£9.99", "12.50", "9.99"),
+        ("Price (pence),sale_price", "1250p,£9.99", "12.50", "9.99"),
+        ("Price (GBX),sale_price (p)", "1250,999", "12.50", "9.99"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["full", "delta"])
+def test_pence_are_pence_wherever_they_are_named(
+    header: str, cells: str, price: str, sale_price: str, mode: Mode
+):
+    record = one(f"sku,product_name,{header}\nA,Cup,{cells}\n", mode, currency="EUR")
+    found = [str(record.values[name]) for name in ("price", "sale_price", "currency")]
+    assert (found, codes(record)) == ([price, sale_price, "GBP"], [])
+
+
+def test_pence_are_no_whole_pounds():
+    assert codes(one("sku,price,currency\nA,1250.5,GBp\n")) == ["too_many_decimals"]
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "own", "found"),
+    [
+        ("1.250", "EUR", None, ["thousands_or_decimals"]),
+        ("1.250", "", "EUR", ["thousands_or_decimals"]),
+        ("1.250", "", None, ["thousands_or_decimals"]),
+        ("1.000", "JPY", None, ["thousands_or_decimals"]),
+        ("1.250", "KWD", None, []),
+        ("1.250", "", "KWD", []),
+        ("1.25", "EUR", None, []),
+        ("1.2500", "EUR", None, []),
+        ("0.000", "EUR", None, []),
+        ("1.255", "EUR", None, ["too_many_decimals"]),
+    ],
+)
+def test_a_point_before_three_digits_is_warned_about_unless_the_currency_has_three_decimals(
+    price: str, currency: str, own: str | None, found: list[str]
+):
+    assert codes(one(f"sku,price,currency\nA,{price},{currency}\n", currency=own)) == found
+
+
 # --- sales ----------------------------------------------------------------------------------------
 
 SALE = "sku,product_name,price,currency,sale_price,sale_starts_at,sale_ends_at\nA,Chair,"
@@ -283,8 +328,12 @@ IN_JANUARY = ("2026-01-01", "2026-02-01")
         (("10", "EUR", "10.00", "", ""), None, ["sale_not_below_price"]),
         (("10", "EUR", "11", *IN_JANUARY), None, ["sale_not_below_price"]),
         (("10", "EUR", "9", "2026-02-01", "2026-01-01"), None, ["sale_ends_before_start"]),
-        (("10", "EUR", "9", "2026-02-01", "2026-02-01"), None, ["sale_ends_before_start"]),
+        (("10", "EUR", "9", "2026-02-01", "2026-01-31"), None, ["sale_ends_before_start"]),
         (("10", "EUR", "11", "2026-02-01", "2026-01-01"), None, ["sale_not_below_price"]),
+        (("10", "EUR", "9", "2026-02-01", "2026-02-01"), Decimal("9.00"), []),
+        (("10", "EUR", "0", "", ""), None, ["sale_price_of_zero"]),
+        (("0", "EUR", "0", "", ""), None, ["sale_price_of_zero"]),
+        (("", "EUR", "0.00", "", ""), None, ["sale_price_of_zero"]),
         (("10", "EUR", "", "2026-02-01", "2026-01-01"), None, []),
         (("", "EUR", "9", "", ""), Decimal("9.00"), []),
         (("", "EUR", "9", "2026-02-01", ""), Decimal("9.00"), []),
@@ -314,7 +363,7 @@ def test_a_window_without_a_sale_price_leaves_the_sale_price_alone():
         "A",
         {
             "sale_starts_at": datetime(2026, 2, 1, tzinfo=UTC),
-            "sale_ends_at": datetime(2026, 1, 1, tzinfo=UTC),
+            "sale_ends_at": datetime(2026, 1, 2, tzinfo=UTC),
         },
     )
 

@@ -113,7 +113,7 @@ def test_a_declared_encoding_is_that_of_the_report():
 
 
 def test_a_long_report_is_made_in_little_memory():
-    body = b"sku,product_name,price\n" + f"A,{'Lamp' * 100},none\n".encode() * 6_000
+    body = b"sku,product_name,price\n" + f"A,{'Lamp' * 100},dear\n".encode() * 6_000
     report = made(body)
     stream, size = report.stream(), 0
     tracemalloc.start()

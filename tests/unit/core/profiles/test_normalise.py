@@ -133,7 +133,17 @@ def test_whole_numbers_have_the_style_too(text: str, decimal: DecimalMark | None
         ("15 000 Fcfa", None, None, "ambiguous_currency"),
         ("15 blobs", None, None, "unknown_currency"), ("₹\u00a01,23,456", ".", None, "123456 INR"),
         ("5,- €", ",", None, "5 EUR"), ("12,50 €", None, None, "12,50 €"),
-        ("12 zł", None, None, "12 PLN"),
+        ("12 zł", None, None, "12 PLN"), ("12zł", None, None, "12 PLN"),
+        ("9.90EUR", None, None, "9.90 EUR"), ("352AED", None, "EUR", "352 AED"),
+        ("15000Fcfa", None, "XOF", "15000 XOF"), ("1.299,00€", ",", None, "1299.00 EUR"),
+        ("490,-Kč", ",", None, "490 CZK"), ("5–€", ",", None, "5–€"), ("9.90E", None, None,
+        "unknown_currency"), ("9EUR9", None, None, "9EUR9"),
+        ("1250p", None, None, "12.5 GBP"), ("99 pence", None, None, "0.99 GBP"),
+        ("1250 GBX", None, None, "12.5 GBP"), ("100GBp", None, None, "1 GBP"),
+        ("5 GBP", None, None, "5 GBP"), ("50¢", None, "EUR", "0.5 EUR"),
+        ("50¢", None, None, "ambiguous_currency"), ("-5p", None, None, "-0.05 GBP"),
+        ("9" * 40 + "p", None, None, "9" * 38 + ".99 GBP"),
+        ("N/A", None, "EUR", "N/A"), ("#DIV/0!", None, "EUR", "#DIV/0!"),
         ("1e5", None, None, "1e5"), ("free", None, None, "free"),
     ],
 )  # fmt: skip
@@ -166,7 +176,7 @@ def test_a_bare_weight_has_the_unit_of_its_column_and_another_its_own(
 @pytest.mark.parametrize(
     ("text", "dates", "canonical"),
     [
-        ("31.03.2026", "DD.MM.YYYY", "2026-03-31T00:00:00"),
+        ("31.03.2026", "DD.MM.YYYY", "2026-03-31"), ("n/a", "DD.MM.YYYY", "n/a"),
         ("03/31/2026 18:05", "MM/DD/YYYY hh:mm", "2026-03-31T18:05:00"),
         ("20260331180509", "YYYYMMDDhhmmss", "2026-03-31T18:05:09"),
         ("2026-03-31", "DD.MM.YYYY", "not_a_time"), ("31.3.2026", "DD.MM.YYYY", "not_a_time"),
@@ -180,7 +190,8 @@ def test_a_date_has_the_declared_format_or_is_refused(text: str, dates: str, can
 @pytest.mark.parametrize(
     ("text", "otherwise", "canonical"),
     [("5 new", "problem", "5"), ("new", "problem", "pattern_mismatch"), ("new", "blank", ""),
-     ("5" * 3000, "problem", "pattern_mismatch")],
+     ("5" * 2_000, "problem", "5" * 2_000), ("5" * 2_001, "problem", "pattern_mismatch"),
+     ("5" * 2_001, "blank", "pattern_mismatch")],
 )  # fmt: skip
 def test_of_a_pattern_its_group_counts(text: str, otherwise: str, canonical: str):
     column = Column(pattern="([0-9]+)(?: new)?", otherwise=otherwise)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from commerce_core.base.money import LARGEST_AMOUNT
 from commerce_core.base.text import BLANKS
 from commerce_core.schema import cells
+from commerce_core.schema.blanks import LONGEST_BLANK_WORD, MARKS, blank_words, is_blank_word
 from commerce_core.schema.cells import Misread, Reading, Warned, gtin_fits, read_sku, reader_of
 from commerce_core.schema.fields import (
     AVAILABILITIES,
@@ -40,6 +41,7 @@ from commerce_core.schema.fields import (
     Word,
     YesNo,
 )
+from commerce_core.schema.instants import INSTANT
 from commerce_core.schema.problems import PROBLEMS
 from tests.support.effort import assert_effort
 
@@ -96,13 +98,13 @@ FORTY_NINES = "9" * 40
         ("1e", "not_a_number"), ("e5", "not_a_number"), (".e5", "not_a_number"),
         ("1,50", "not_a_number"), ("1.234,56", "not_a_number"), ("1,234.56", "not_a_number"),
         ("1.2.3", "not_a_number"),
-        ("1.", "not_a_number"), (".", "not_a_number"), ("-", "not_a_number"),
-        ("+-1", "not_a_number"), ("--1", "not_a_number"),
+        ("1.", "not_a_number"), (".", "not_a_number"), ("-", "None"),
+        ("+-1", "not_a_number"), ("--1", "not_a_number"), ("--", "None"),
         ("1_000", "not_a_number"), ("1 000", "not_a_number"), ("1\u00a0000", "not_a_number"),
         ("1\u202f000", "not_a_number"),
         ("１９", "not_a_number"), ("٣", "not_a_number"), ("1٣", "not_a_number"),
         ("²", "not_a_number"), ("½", "not_a_number"),
-        ("NaN", "not_a_number"), ("nan", "not_a_number"), ("sNaN", "not_a_number"),
+        ("NaN", "None"), ("nan", "None"), ("sNaN", "not_a_number"),
         ("inf", "not_a_number"),
         ("Infinity", "not_a_number"), ("-inf", "not_a_number"), ("0x10", "not_a_number"),
         ("1e+", "not_a_number"),
@@ -164,7 +166,8 @@ def test_amounts_do_not_hang_on_the_callers_context():
         ("1e3", "not_a_whole_number"), ("1,000", "not_a_whole_number"),
         ("1_000", "not_a_whole_number"), ("１２", "not_a_whole_number"),
         ("٣", "not_a_whole_number"),
-        ("NaN", "not_a_whole_number"),
+        ("NaN", "None"), ("1.000", "1 (thousands_or_decimals)"), ("1000.000", "1000"),
+        ("999.000", "999 (thousands_or_decimals)"), ("0.000", "0"), ("012.000", "12"),
         ("inf", "not_a_whole_number"), ("12 pcs", "not_a_whole_number"),
         ("1\xa0", "not_a_whole_number"), (">10", "not_a_whole_number"),
     ],
@@ -188,7 +191,7 @@ def test_whole_numbers(text: str, meaning: str):
         ("1  kg", "not_a_weight"), ("1\xa0kg", "not_a_weight"),
         ("1 \u212ag", "not_a_weight"), ("1kgs", "not_a_weight"), ("kg", "not_a_weight"),
         (".5", "not_a_weight"), ("5.", "not_a_weight"),
-        ("1_000", "not_a_weight"), ("１", "not_a_weight"), ("NaN", "not_a_weight"),
+        ("1_000", "not_a_weight"), ("１", "not_a_weight"), ("NaN", "None"),
         ("9" * 13, "not_a_weight"), ("1mg", "not_a_weight"),
     ],
 )  # fmt: skip
@@ -216,7 +219,9 @@ def test_a_weight_is_rounded_once_to_the_milligram(text: str):
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [
-        ("EUR", "EUR"), ("eur", "EUR"), ("dem", "DEM"), ("XYZ", "unknown_currency"),
+        ("EUR", "EUR"), ("eur", "EUR"), ("dem", "DEM"),
+        ("GBp", "GBp"), ("GBX", "GBp"), ("gbp", "GBP"), ("ZAC", "ZAr"), ("ZAc", "ZAr"),
+        ("ila", "ILs"), ("p", "unknown_currency"), ("XYZ", "unknown_currency"),
         ("XTS", "unknown_currency"), ("€", "unknown_currency"),
         ("EURO", "unknown_currency"), ("EU", "unknown_currency"), ("E UR", "unknown_currency"),
         ("ＥＵＲ", "unknown_currency"),
@@ -240,7 +245,7 @@ def test_currencies(text: str, meaning: str):
         ("40063813339", "not_a_gtin"), ("123456789", "not_a_gtin"),
         ("400638133393100", "not_a_gtin"), ("4006381-333931", "not_a_gtin"),
         ("４006381333931", "not_a_gtin"), ("400638133393X", "not_a_gtin"),
-        ("''4006381333931", "not_a_gtin"), ("'", "not_a_gtin"), ("n/a", "not_a_gtin"),
+        ("''4006381333931", "not_a_gtin"), ("'", "not_a_gtin"), ("n/a", "None"),
     ],
 )  # fmt: skip
 def test_gtins(text: str, meaning: str):
@@ -401,18 +406,29 @@ def test_a_sku_read_is_trimmed_and_reads_as_itself(cell: str):
         ("0001-01-01T00:00+01:00", "not_a_time"), ("9999-12-31T23:59-00:01", "not_a_time"),
         ("2026-02-29", "not_a_time"), ("2026-13-01", "not_a_time"), ("2026-00-10", "not_a_time"),
         ("2026-01-00", "not_a_time"), ("2026-01-32", "not_a_time"),
-        ("2026-03-31T24:00", "not_a_time"), ("2026-03-31T24:00:00Z", "not_a_time"),
+        ("2026-03-31T24:00", "2026-03-31 22:00"), ("2026-03-31T24:00:00Z", "2026-04-01 00:00"),
+        ("2026-12-31T240000,0Z", "2027-01-01 00:00"), ("9999-12-31T24:00Z", "not_a_time"),
+        ("2026-03-31T24:01", "not_a_time"), ("2026-03-31T24:00:00.1Z", "not_a_time"),
         ("2026-03-31T23:60", "not_a_time"), ("2026-03-31T23:59:60Z", "not_a_time"),
         ("2026-03-31T18:00+24:00", "not_a_time"), ("2026-03-31T18:00+05:60", "not_a_time"),
         ("2026-03-31T18:00+5", "not_a_time"),
-        ("2026-03-31T18:00+05", "not_a_time"), ("2026-03-31T18", "not_a_time"),
-        ("2026-03-31Z", "not_a_time"), ("2026-03-31t18:00z", "not_a_time"),
-        ("2026-03-31T18:00:00.1234567Z", "not_a_time"), ("2026-03-31T18:00:00,5Z", "not_a_time"),
-        ("20260331", "not_a_time"), ("2026-W14-2", "not_a_time"),
+        ("2026-03-31T18:00+05", "2026-03-31 13:00"), ("2026-03-31T18", "2026-03-31 16:00"),
+        ("2026-03-31Z", "not_a_time"), ("2026-03-31t18:00z", "2026-03-31 18:00"),
+        ("2026-03-31T18:00:00.1234567Z", "2026-03-31 18:00"),
+        ("2026-03-31T18:00:00,5Z", "2026-03-31 18:00"),
+        ("20260331T180000Z", "2026-03-31 18:00"), ("20260331T1800-0130", "2026-03-31 19:30"),
+        ("2026-03-31 18:00:00 UTC", "2026-03-31 18:00"),
+        ("2026-03-31 18:00:00 +0100", "2026-03-31 17:00"),
+        ("20260331", "2026-03-30 22:00"), ("2026-W14-2", "2026-03-30 22:00"),
+        ("2026W142T18Z", "2026-03-31 18:00"), ("2026-090", "2026-03-30 22:00"),
+        ("2024-366T00:00Z", "2024-12-31 00:00"), ("2026-366", "not_a_time"),
+        ("2026-000", "not_a_time"), ("2026-W54-1", "not_a_time"), ("2026-W00-1", "not_a_time"),
+        ("2026-W14-8", "not_a_time"), ("2026-W14", "not_a_time"), ("2026-03", "not_a_time"),
+        ("2026090", "not_a_time"), ("2026-03-31T25:00", "not_a_time"),
         ("31.03.2026", "not_a_time"), ("03/31/2026", "not_a_time"), ("２０26-03-31", "not_a_time"),
         ("2026-03-31\n", "not_a_time"), ("-026-03-31", "not_a_time"),
-        ("2026-03-31T18:00 Z", "not_a_time"), ("now", "not_a_time"), ("1774980000", "not_a_time"),
-        ("NaT", "not_a_time"), ("12026-01-01", "not_a_time"),
+        ("2026-03-31T18:00 Z", "2026-03-31 18:00"), ("2026-03-31T18:00  Z", "not_a_time"), ("now", "not_a_time"), ("1774980000", "not_a_time"),
+        ("NaT", "None"), ("12026-01-01", "not_a_time"),
     ],
 )  # fmt: skip
 def test_moments(text: str, meaning: str):
@@ -423,6 +439,30 @@ def test_moments(text: str, meaning: str):
         else told(Instant(), text)
     )
     assert shown.removesuffix("+00:00") == meaning
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "meaning"),
+    [
+        ("Europe/Berlin", "2030-11-29", "2030-11-29T23:00:00+00:00"),
+        ("UTC", "20301231", "2031-01-01T00:00:00+00:00"),
+        ("UTC", "2030-365", "2031-01-01T00:00:00+00:00"),
+        ("America/New_York", "2026-11-01", "2026-11-02T05:00:00+00:00"),
+        ("America/New_York", "2026-03-08", "2026-03-09T04:00:00+00:00"),
+        ("America/Sao_Paulo", "2018-11-03", "2018-11-04T03:00:00+00:00"),
+        ("Europe/Berlin", "2030-11-29T00:00", "2030-11-28T23:00:00+00:00"),
+        ("Europe/Berlin", "2030-11-29T24:00", "2030-11-29T23:00:00+00:00"),
+    ],
+)
+def test_what_ends_on_a_bare_date_ends_with_that_day_in_the_partners_zone(
+    zone: str, text: str, meaning: str
+):
+    ending = reader_of(Instant(ends=True), ZoneInfo(zone))(text)
+    assert ending == datetime.fromisoformat(meaning)
+
+
+def test_the_last_day_of_all_has_no_end():
+    assert told(Instant(ends=True), "9999-12-31") == "not_a_time"
 
 
 def test_parts_of_a_second_are_kept():
@@ -449,7 +489,7 @@ def test_a_date_alone_is_its_first_moment_also_where_midnight_is_skipped_or_come
 
 
 @given(
-    st.from_regex(cells.INSTANT, fullmatch=True),
+    st.from_regex(INSTANT, fullmatch=True),
     st.sampled_from(ZONES),
 )
 def test_what_looks_like_a_moment_is_one_in_utc_or_refused(text: str, zone: str):
@@ -556,12 +596,62 @@ def test_no_text_raises_and_every_problem_has_a_public_code(kind: Kind, text: st
         assert PROBLEMS[reading.code][0] == "warning"
 
 
+# --- blanks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_what_databases_write_for_no_value_is_blank_in_every_kind(kind: Kind):
+    assert [read(kind, mark) for mark in MARKS] == [None, None]
+
+
+@pytest.mark.parametrize("word", ["none", "N/A", "-", "\u2014", "nil", "NaN", "n.a."])
+@pytest.mark.parametrize("kind", [Amount(), Grams(), Gtin(), Instant(), Url(), Urls(), Category()])
+def test_what_people_write_for_no_value_is_blank_where_nothing_else_can_be_meant(
+    kind: Kind, word: str
+):
+    assert read(kind, word) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Whole(), ("none", "N/A", "-")),
+        (Word(AVAILABILITIES), ("none", "N/A", "-", "nan")),
+        (CurrencyCode(), ("N/A", "-")),
+        (YesNo(), ("-", "n/a")),
+    ],
+)
+def test_a_word_that_could_mean_sold_out_or_another_currency_is_refused(
+    kind: Kind, words: tuple[str, ...]
+):
+    assert all(isinstance(read(kind, word), Misread) for word in words)
+
+
+def test_in_a_text_any_word_is_a_text():
+    for word in ("None", "N/A", "-", "null", "Nil"):
+        assert read(Text(10), word) == word
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!"])
+def test_what_a_spreadsheet_could_not_compute_is_blank_or_refused_but_never_a_value(error: str):
+    for kind in (Text(10), Amount(), Gtin(), Url(), Category(), Grams()):
+        assert told(kind, error) == "None (spreadsheet_error)"
+    for kind in (Whole(), Instant(), Word(CONDITIONS), CurrencyCode(), YesNo()):
+        assert told(kind, error) == "spreadsheet_value_lost"
+
+
+def test_words_for_blank_are_short():
+    """Faster engines look no further than that."""
+    assert max(len(word) for kind in ALL_KINDS for word in blank_words(kind)) <= LONGEST_BLANK_WORD
+
+
 NUMERIC: tuple[Kind, ...] = (Amount(), Whole(), Grams(), Gtin(), CurrencyCode(), Instant())
 
 
 @given(st.sampled_from(NUMERIC), st.text(min_size=1).filter(lambda text: not text.isascii()))
 def test_numbers_codes_and_moments_are_ascii_only(kind: Kind, text: str):
-    assert isinstance(read(kind, text.strip(BLANKS) or "٣"), Misread)
+    cell = text.strip(BLANKS) or "٣"
+    assert isinstance(read(kind, cell), Misread) or is_blank_word(kind, cell)
 
 
 MIRRORED: tuple[tuple[Kind, st.SearchStrategy[str]], ...] = (
