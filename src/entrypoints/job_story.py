@@ -8,6 +8,7 @@ from typing import Any
 
 from commerce_core.base.errors import CommerceError, RunLost, Unavailable
 from commerce_core.feeds.job import Job
+from commerce_core.feeds.summary import Summary
 from commerce_core.ports.work import Work
 from commerce_core.work.task import Task
 from entrypoints import logs
@@ -52,7 +53,7 @@ def ended(job: Job, begun: float) -> None:
     metrics().job(job, outcome, seconds)
     summary = job.summary
     counts = {fate: getattr(summary, fate) for fate in FATES} if summary else {}
-    fates = {name: count for name, count in counts.items() if count}
+    fates = {name: count for name, count in counts.items() if count} | _to_look_at(summary)
     read = summary.records_read if summary else None
     if job.status == "cancelled":
         logs.warning("job.cancelled", seconds=round(seconds, 3))
@@ -62,9 +63,21 @@ def ended(job: Job, begun: float) -> None:
         code = job.error.code if job.error else None
         logs.warning("job.failed", code=code, seconds=round(seconds, 3), records_read=read, **fates)
     else:
-        logs.info(
-            "job.finished", outcome=outcome, seconds=round(seconds, 3), records_read=read, **fates
-        )
+        log = logs.warning if summary and summary.guards else logs.info
+        log("job.finished", outcome=outcome, seconds=round(seconds, 3), records_read=read, **fates)
+
+
+def _to_look_at(summary: Summary | None) -> dict[str, Any]:
+    """What a person should look at, if there is anything."""
+    if summary is None:
+        return {}
+    found = {
+        "warnings": summary.warnings,
+        "guards": [result.guard for result in summary.guards],
+        "drift": len(summary.drift),
+        "not_sellable": sum(summary.not_sellable.values()),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def performed(task: Task, changed: int | None, begun: float) -> None:

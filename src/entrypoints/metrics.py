@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from commerce_core.feeds.job import Job
+from commerce_core.feeds.summary import Summary
 from entrypoints import logs
 
 if TYPE_CHECKING:
@@ -107,6 +108,30 @@ class Metrics:
             ["kind", "fate"],
             registry=self._registry,
         )
+        self._warnings = Counter(
+            "commerce_job_warnings",
+            "Warnings about records of feeds.",
+            ["kind"],
+            registry=self._registry,
+        )
+        self._guards = Counter(
+            "commerce_guards_exceeded",
+            "Guards whose limits feeds exceeded, whether they held the feed or only warned.",
+            ["guard", "severity"],
+            registry=self._registry,
+        )
+        self._drift = Counter(
+            "commerce_feed_drift",
+            "Columns of feeds that appeared, disappeared or can no longer be read.",
+            ["change"],
+            registry=self._registry,
+        )
+        self._not_sellable = Counter(
+            "commerce_products_not_sellable",
+            "Products that feeds created or changed and that can't be sold, by reason.",
+            ["reason"],
+            registry=self._registry,
+        )
         self._connections = Gauge(
             "commerce_database_connections",
             "Connections of the pools by state: most (the limit), open, in_use; and waiting, the "
@@ -177,6 +202,18 @@ class Metrics:
         if job.status == "completed" and job.summary is not None:
             for fate in FATES:
                 self._records.labels(job.kind, fate).inc(getattr(job.summary, fate))
+        if job.kind == "ingest" and job.summary is not None and seconds is not None:
+            self._to_look_at(job.summary)
+
+    def _to_look_at(self, summary: Summary) -> None:
+        """Counts what a person should look at."""
+        self._warnings.labels("ingest").inc(summary.warnings)
+        for guard in summary.guards:
+            self._guards.labels(guard.guard, guard.severity).inc()
+        for drift in summary.drift:
+            self._drift.labels(drift.kind).inc()
+        for reason, products in summary.not_sellable.items():
+            self._not_sellable.labels(reason).inc(products)
 
     def connections(self, by_state: Mapping[str, int]) -> None:
         """Sets the current numbers of connections of this process."""

@@ -244,6 +244,31 @@ class TestCatalog:
         catalog = samples.catalog(store, status="active")
         assert sorted(catalog) == ["A", "B"]
 
+    def test_what_a_publication_has_left_that_cannot_be_sold(self, store: Store):
+        """Active products that it wrote, counted by the first reason, the most frequent first."""
+        five = Decimal("5.00")
+        _, source = samples.settled(store)
+        samples.publish(store, source, record(2, "old", price=None), record(3, "gone", price=None))
+        feed = samples.received(store, source)
+        records = [
+            record(2, "A", price=None), record(3, "B", price=None, availability="discontinued"),
+            record(4, "C", price=None), record(5, "D", price=Decimal("0.00")),
+            record(6, "E", price=five, quantity=0, availability="preorder"),
+            record(7, "F", price=five, quantity=0), record(9, "H", price=five, quantity=3),
+            record(8, "G", price=five, quantity=0, availability="in_stock"),
+            record(10, "old", price=None),
+        ]  # fmt: skip
+        with store.begin() as unit:
+            plan = unit.products.compare(samples.feed_context(feed), samples.batches(records), 10)
+            made = samples.publication(feed)
+            unit.products.apply(plan, made, samples.new_stem())
+            found = unit.products.not_sellable(made)
+            assert list(found.items()) == [
+                ("unpriced", 2), ("discontinued", 1), ("no_stock", 1), ("out_of_stock", 1),
+                ("zero_price", 1),
+            ]  # fmt: skip
+            assert unit.products.not_sellable(samples.publication(feed)) == {}
+
     def test_what_a_publication_has_left_oversold(self, store: Store):
         """Active products it wrote, of which fewer are there than are held; first ones by sku."""
         _, source = samples.settled(store)

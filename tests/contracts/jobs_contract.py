@@ -9,11 +9,12 @@ from attrs import evolve
 from commerce_core.base.errors import NotFound, RunLost
 from commerce_core.base.paging import Position, every
 from commerce_core.feeds.coalescing import UnderWay
-from commerce_core.feeds.feed import SMALL_FEED_BYTES, Feed, FeedQuery, LatestJob
+from commerce_core.feeds.feed import SMALL_FEED_BYTES, Feed, FeedQuery, LatestJob, Returned
 from commerce_core.feeds.job import Backlog, Job, JobError, JobQuery, Progress
 from commerce_core.feeds.source import Source
 from commerce_core.feeds.summary import Stage, Summary
 from commerce_core.ports.store import Store
+from commerce_core.schema.fields import Mode
 from tests.contracts import samples
 from tests.contracts.samples import DAY, MINUTE, T0
 from tests.contracts.threads import meanwhile, together
@@ -113,13 +114,13 @@ class TestFeeds:
         with pytest.raises(NotFound), store.begin() as unit:
             unit.feeds.put(samples.feed(source))
 
-    def test_last_full_and_newer_feeds(self, store: Store):
-        """Only applied feeds of the source count."""
+    def test_a_baseline_and_newer_feeds(self, store: Store):
+        """Only applied feeds of the source count; a returned file of ours is no baseline."""
         someone, source = samples.settled(store)
         other = samples.source(someone, "other")
         with store.begin() as unit:
             unit.sources.add(other)
-            assert unit.feeds.last_full(source.source_id) is None
+            assert unit.feeds.baseline(source.source_id, "full") is None
             for day, of, mode, status in [
                 (1, source, "full", "applied"),
                 (2, source, "full", "applied"),
@@ -132,10 +133,12 @@ class TestFeeds:
                 unit.feeds.add(
                     samples.feed(of, mode=mode, status=status, snapshot_at=at, applied_at=at)
                 )
-            last = unit.feeds.last_full(source.source_id)
-            assert last is not None
-            assert last == unit.feeds.get(last.feed_id)
-            assert last.snapshot_at == T0 + 2 * DAY
+            latest: dict[Mode, int] = {"full": 2, "delta": 5}
+            for mode, day in latest.items():
+                last = unit.feeds.baseline(source.source_id, mode)
+                assert last is not None
+                assert last == unit.feeds.get(last.feed_id)
+                assert last.snapshot_at == T0 + day * DAY
 
             def newer(than: int, limit: int = 9) -> list[int]:
                 found = unit.feeds.newer(source.source_id, T0 + than * DAY, limit)
@@ -146,6 +149,22 @@ class TestFeeds:
             assert newer(0) == [2, 1, 5]
             assert (newer(1), newer(2), newer(5)) == ([2, 5], [5], [])
             assert newer(0, limit=1) == [2]
+
+    @pytest.mark.parametrize("returned", ["export", "report"])
+    def test_a_returned_file_of_ours_is_no_baseline(self, store: Store, returned: Returned):
+        """Neither where it was added as one, nor where that was found out later."""
+        _, source = samples.settled(store)
+        with store.begin() as unit:
+            for day in (1, 2, 3):
+                at = T0 + day * DAY
+                feed = samples.feed(source, status="applied", snapshot_at=at, applied_at=at)
+                unit.feeds.add(evolve(feed, returned=returned if day == 3 else None))
+                if day == 2:
+                    unit.feeds.put(evolve(feed, returned=returned))
+            last = unit.feeds.baseline(source.source_id, "full")
+            assert last is not None
+            assert last.snapshot_at == T0 + DAY
+            assert last.returned is None
 
     def test_feeds_are_superseded_unless_they_were_applied(self, store: Store):
         """`supersede` changes the state of those feeds alone that never were in the catalog."""

@@ -268,7 +268,8 @@ class StoreMachine(RuleBasedStateMachine):
         source_id = self.sources[0].source_id
         self.both(lambda unit: unit.feeds.count(query))
         self.both(lambda unit: unit.feeds.newer(source_id, T0, limit))
-        self.both(lambda unit: unit.feeds.last_full(source_id))
+        self.both(lambda unit: unit.feeds.baseline(source_id, "full"))
+        self.both(lambda unit: unit.feeds.baseline(source_id, "delta"))
         self.both(lambda unit: unnumbered(unit.publications.latest(source_id)))
         orders = OrderQuery(partner_id=self.partner.partner_id)
         self.same_pages(lambda unit, after: unit.orders.page(orders, after, limit))

@@ -9,6 +9,7 @@ from adapters.memory.pages import agrees, by_id, page_of, within
 from adapters.memory.tables import Tables, found
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.feed import Feed, FeedQuery, LatestJob
+from commerce_core.schema.fields import Mode
 
 
 @frozen
@@ -72,12 +73,13 @@ class Feeds:
         found.sort(key=lambda f: (f.mode == "full", f.snapshot_at, f.feed_id), reverse=True)
         return [self._shown(feed) for feed in found[:limit]]
 
-    def last_full(self, source_id: str) -> Feed | None:
-        """The source's last applied full feed."""
+    def baseline(self, source_id: str, mode: Mode) -> Feed | None:
+        """The source's own last applied feed in that mode."""
         applied = [
             feed
             for feed in self._kept.feeds.values()
-            if (feed.source_id, feed.mode, feed.status) == (source_id, "full", "applied")
+            if (feed.source_id, feed.mode, feed.status) == (source_id, mode, "applied")
+            and feed.returned is None
         ]
         last = max(applied, key=lambda feed: (feed.snapshot_at, feed.feed_id), default=None)
         return last and self._shown(last)

@@ -11,7 +11,7 @@ from adapters.memory.pages import page_of
 from adapters.memory.tables import Tables, found
 from commerce_core.base.ids import Block
 from commerce_core.base.paging import Page, Position
-from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.product import NotSellable, Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.catalog.query import fitting
 from commerce_core.catalog.sorting import place_of, position_of
@@ -172,6 +172,18 @@ class Products:
             if row.quantity is not None and row.quantity < reserved
         ]
         return sorted(short, key=lambda product: product.sku)[:limit]
+
+    def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:
+        """The products of a publication that can't be sold, by reason."""
+        written = (
+            evolve(row, reserved=self._kept.reserved.get(row.product_id, 0))
+            for row in self._kept.products.values()
+            if row.publication_id == publication.publication_id and row.status == "active"
+        )
+        reasons = Counter[NotSellable](
+            reason for row in written if (reason := row.not_sellable_reason)
+        )
+        return dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds to the units reserved by open orders."""

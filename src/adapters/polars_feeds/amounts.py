@@ -135,7 +135,7 @@ class Settling:
             amount = as_sent.zip_with(in_minor, amount)
             asked = (asked | in_minor) & open_to_us & amount.is_not_null()
         elif self.terms.doubts(column, None):
-            asked |= _could_be_thousands(amount, code)
+            asked |= _could_be_thousands(amount, code) & open_to_us
         if not asked.any():
             return amount, None
         if in_minor is None:

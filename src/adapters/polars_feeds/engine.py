@@ -76,7 +76,7 @@ def _why_one_by_one(header: Header) -> str | None:
     profile = header.terms.profile
     if header.delimiter is None:
         return "they are lines of JSON"
-    if header.is_ours:
+    if header.returned:
         return "the file is a report or an export"
     if profile.joins_records:
         return "some belong together"

@@ -28,7 +28,7 @@ from commerce_core.schema.fields import Kind, Value
 
 _T: Final = pl.col("t")
 _IS_HASH: Final = _T.str.starts_with("#")
-_IS_MARK: Final = pl.any_horizontal([_T == mark for mark in sorted(MARKS)])
+_IS_MARK: Final = pl.any_horizontal([_T.eq(mark) for mark in sorted(MARKS)])
 _MAY_BE_BLANK: Final = (_T.str.len_chars() <= LONGEST_BLANK_WORD) | _IS_HASH
 """What may be a word for blank, or a spreadsheet's error: the reference decides."""
 _WHOLE: Final = "(?:0|[1-9][0-9]{0,11})"

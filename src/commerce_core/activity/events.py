@@ -138,9 +138,15 @@ class NewEvent:
         return Event(self.event_id, kind, self.at, (feed.partner_id,), data)
 
     def applied(self, feed: Feed, job_id: str, summary: Summary) -> Event:
-        """A feed was applied to the catalog."""
+        """A feed was applied; guards that warn and products that can't be sold are named."""
+        more: dict[str, object] = {}
+        if summary.guards:
+            more["guards"] = _verdicts(summary.guards)
+        if summary.not_sellable:
+            more["not_sellable"] = dict(summary.not_sellable)
+        counts = _counts(summary)
         return self.of_feed(
-            "feed.applied", feed, job_id=job_id, outcome=summary.outcome, **_counts(summary)
+            "feed.applied", feed, job_id=job_id, outcome=summary.outcome, **counts, **more
         )
 
     def failed(
@@ -152,11 +158,7 @@ class NewEvent:
 
     def held(self, feed: Feed, job_id: str, guards: Sequence[GuardResult]) -> Event:
         """A feed is held by these guards, and waits for a person."""
-        verdicts = [
-            {"guard": guard.guard, "value": f"{guard.value:f}", "limit": f"{guard.limit:f}"}
-            for guard in guards
-        ]
-        return self.of_feed("feed.held", feed, job_id=job_id, guards=verdicts)
+        return self.of_feed("feed.held", feed, job_id=job_id, guards=_verdicts(guards))
 
     def drifted(self, feed: Feed, job_id: str, drifts: Sequence[Drift]) -> Event:
         """The form of a source's files has changed."""
@@ -218,6 +220,13 @@ def announced(
         yield new_event().changed(publication, summary)
     if oversold:
         yield new_event().oversold(publication, oversold)
+
+
+def _verdicts(guards: Sequence[GuardResult]) -> list[dict[str, str]]:
+    return [
+        {"guard": guard.guard, "value": f"{guard.value:f}", "limit": f"{guard.limit:f}"}
+        for guard in guards
+    ]
 
 
 def _counts(summary: Summary) -> dict[str, int]:

@@ -10,6 +10,8 @@ from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.schema.fields import Mode
 
 FeedStatus = Literal["received", "applied", "held", "rejected", "superseded", "reverted", "failed"]
+Returned = Literal["export", "report"]
+"""Which of the platform's own files comes back as a feed."""
 LONGEST_FILE_NAME: Final = 255
 SMALL_FEED_BYTES: Final = 1024**2
 """Feeds of at most this size, as received, are small: none waits until a large one is read."""
@@ -36,7 +38,8 @@ class Feed:
 
     `snapshot_at` is the moment whose state the file shows: given at upload, or in the file's name,
     else the time of receipt. `expected_rows` is the number of records that the sender announced,
-    not counting blank ones.
+    not counting blank ones. `returned` is set once its header was read, if the file is an export or
+    a reject report of ours; the form of its source's own files isn't compared with it.
     """
 
     feed_id: str
@@ -54,6 +57,7 @@ class Feed:
     expected_rows: int | None = None
     applied_at: datetime | None = None
     latest_job: LatestJob | None = None
+    returned: Returned | None = None
 
     @property
     def file_key(self) -> str:

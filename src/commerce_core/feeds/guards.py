@@ -137,6 +137,11 @@ def holds(results: tuple[GuardResult, ...]) -> tuple[GuardResult, ...]:
     return tuple(result for result in results if result.tripped and result.severity == "hold")
 
 
+def exceeded(results: tuple[GuardResult, ...]) -> tuple[GuardResult, ...]:
+    """The verdicts of the guards whose limits were exceeded, whether they hold or warn."""
+    return tuple(result for result in results if result.tripped)
+
+
 def worse(now: tuple[GuardResult, ...], approved: tuple[GuardResult, ...]) -> bool:
     """Whether a feed would be held for something not yet approved, or for more of it."""
     known = {result.guard: result.value for result in holds(approved)}

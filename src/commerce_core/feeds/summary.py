@@ -5,6 +5,8 @@ from typing import Literal
 
 from attrs import field, fields, frozen
 
+from commerce_core.feeds.guards import GuardResult
+
 Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
 
 
@@ -100,8 +102,10 @@ class Summary(Counts):
 
     `columns` are the header, `mapping` is each field's column in it, and `made_of` all columns that
     a field is made of, or that decide what becomes of records (`records`); `drift` is how this file
-    differs in form from the one that was applied before. `report_records` are the rejected records
-    in the report, for the partner to correct.
+    differs in form from its baseline. `guards` are the verdicts of the guards that were exceeded,
+    those that only warn too; `not_sellable` counts the products that it created or changed and that
+    can't be sold, by reason. `report_records` are the rejected records in the report, for the
+    partner to correct.
     """
 
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
@@ -110,6 +114,8 @@ class Summary(Counts):
     made_of: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
     errors_by_column: Mapping[str, int] = field(factory=dict[str, int])
     drift: tuple[Drift, ...] = ()
+    guards: tuple[GuardResult, ...] = ()
+    not_sellable: Mapping[str, int] = field(factory=dict[str, int])
     unused_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()

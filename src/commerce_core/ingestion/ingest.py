@@ -129,6 +129,7 @@ class Ingest:
         """
         now, summary = self.clock(), repeat.summary
         summary.check(0, 0)
+        feed = evolve(feed, returned=unit.feeds.get(repeat.former.feed_id).returned)
         before = unit.jobs.problems(repeat.former.job_id, None, MOST_PROBLEMS_KEPT)
         unit.jobs.add_problems(job.job_id, before.items)
         self._applied(unit, feed, now)
@@ -170,6 +171,7 @@ class Ingest:
             # What was loaded is there already.
             after = plan.created if loaded else self._apply(unit, plan, publication)
             summary.check(plan.before, after)
+            summary = evolve(summary, not_sellable=unit.products.not_sellable(publication))
             progress.stage("apply", summary.created + summary.updated + summary.restored)
         return _Landed(
             publication,

@@ -18,7 +18,7 @@ from commerce_core.base.errors import FileRefused, NotFound
 from commerce_core.base.ids import looks_like
 from commerce_core.feeds.drift import drift_between
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
+from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings, exceeded
 from commerce_core.feeds.job import JobError, JobKind
 from commerce_core.feeds.source import REJECT_RECORDS, Source
 from commerce_core.feeds.summary import Summary
@@ -145,12 +145,12 @@ class Run:
 class Basis:
     """What a feed is compared with.
 
-    `known` are the fingerprints by which its records are matched, `last_full` is the full feed that
-    a full one is held against.
+    `known` are the fingerprints by which its records are matched, `baseline` is the feed whose form
+    it is held against (see `Feeds.baseline`).
     """
 
     known: FingerprintIndex
-    last_full: Feed | None
+    baseline: Feed | None
 
 
 def may_load(run: Run, basis: Basis) -> bool:
@@ -159,7 +159,8 @@ def may_load(run: Run, basis: Basis) -> bool:
     Guards and limits of rejected records are asked once all has been read. So it may only where
     none could object: no earlier full feed to be held against, and rejects stop no feed.
     """
-    has_no_past = not len(basis.known) and basis.last_full is None and not run.overtaken.skus
+    has_baseline = run.feed.mode == "full" and basis.baseline is not None
+    has_no_past = not len(basis.known) and not has_baseline and not run.overtaken.skus
     return run.kind == "ingest" and has_no_past and not run.may_be_refused
 
 
@@ -205,11 +206,13 @@ class Planning:
 
         `newer` are those of the feed as it was sent, if they are known.
         """
-        corrects = run.file.header.corrects
-        if corrects is None and newer is not None:
-            return run, newer
+        header = run.file.header
+        feed = evolve(run.feed, returned=header.returned)
+        if header.corrects is None and newer is not None:
+            return evolve(run, feed=feed), newer
         with begin() as unit:
-            feed = run.feed if corrects is None else _corrected(unit, run.feed, corrects)
+            if header.corrects is not None:
+                feed = _corrected(unit, feed, header.corrects)
             return evolve(run, feed=feed), newer_feeds(unit, feed)
 
     def look_back(
@@ -256,8 +259,7 @@ class Planning:
         known: FingerprintIndex = NO_FINGERPRINTS
         if run.kind != "validate" and not run.overtaken.skus and not small:
             known = unit.products.fingerprints(run.feed.partner_id, run.feed.source_id)
-        full = run.feed.mode == "full" and run.kind != "validate"
-        return Basis(known, unit.feeds.last_full(run.feed.source_id) if full else None)
+        return Basis(known, unit.feeds.baseline(run.feed.source_id, run.feed.mode))
 
     def plan(self, unit: UnitOfWork, run: Run, basis: Basis) -> Plan:
         """What the feed would do; FileRefused where it can't be taken as a whole.
@@ -280,16 +282,20 @@ class Planning:
         _check_row_count(run.feed, progress.records_read - progress.fates["blank"])
         if run.kind != "validate":
             progress.stage("compare", progress.records_read)
-        summary = _with_drift(unit, run.feed, progress.summary(plan, run.file.reading))
+        before = summary_of(unit, basis.baseline.feed_id) if basis.baseline else None
+        summary = progress.summary(plan, run.file.reading)
+        if before is not None and not run.feed.returned:
+            summary = evolve(summary, drift=drift_between(before, summary))
         summary = evolve(summary, notes=(*summary.notes, *run.notes(summary)))
         if run.kind == "validate":
             return Planned(plan, summary, None)
-        before = summary_of(unit, basis.last_full.feed_id) if basis.last_full else None
+        guards = judged(plan, summary, before, run.guards)
+        summary = evolve(summary, guards=exceeded(guards))
         saved = SavedPlan.of(
             run.feed,
             plan,
             summary,
-            guards=judged(plan, summary, before, run.guards),
+            guards=guards,
             problems=progress.problems_with(plan),
             at=self.clock(),
         )
@@ -312,13 +318,6 @@ def _corrected(unit: UnitOfWork, feed: Feed, corrects: str) -> Feed:
         first = feed
     as_of = first.snapshot_at if first.source_id == feed.source_id else feed.snapshot_at
     return evolve(feed, mode="delta", snapshot_at=as_of)
-
-
-def _with_drift(unit: UnitOfWork, feed: Feed, summary: Summary) -> Summary:
-    """The summary, with how the file differs from the source's last one in form."""
-    before = unit.publications.latest(feed.source_id)
-    last = summary_of(unit, before.feed_id) if before else None
-    return evolve(summary, drift=drift_between(last, summary)) if last else summary
 
 
 def _check_row_count(feed: Feed, rows: int) -> None:

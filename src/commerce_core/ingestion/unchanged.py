@@ -77,6 +77,8 @@ def _repeated(summary: Summary, former: Feed) -> Summary:
         restored=0,
         deleted=0,
         unchanged=summary.accepted,
+        guards=(),
+        not_sellable={},
         absent=0 if gone else summary.absent,
         removed=0,
         drift=(),

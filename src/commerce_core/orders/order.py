@@ -231,7 +231,7 @@ def _judge_item(
         return Fault(named, "unknown_product", f"There is no product {name!r}.")
     units = wanted[product.product_id]
     others = evolve(product, reserved=product.reserved - units)
-    # Nothing is given away: a sale price of 0 usually means that there is no sale.
+    # Nothing is given away, whatever rules make of a price.
     free = others.sellable and not price(others, at).unit_price
     reason = "zero_price" if free else others.not_sellable_reason
     if reason is not None:

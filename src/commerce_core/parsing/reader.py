@@ -6,7 +6,7 @@ read_text ──> open_records ──> map_header ──> Grouping ──> Recor
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Literal
 
 from attrs import evolve, field, frozen
 
@@ -56,9 +56,11 @@ class Header:
         return self.raw.cells or ()
 
     @property
-    def is_ours(self) -> bool:
-        """Whether we wrote the file: its records aren't what it contains, but what we unwrap."""
-        return self.terms.exported or self.corrects is not None
+    def returned(self) -> Literal["export", "report"] | None:
+        """Which file of ours it is: its records aren't what it contains, but what we unwrap."""
+        if self.corrects is not None:
+            return "report"
+        return "export" if self.terms.exported else None
 
     @property
     def delimiter(self) -> str | None:

@@ -91,7 +91,7 @@ class FieldReader:
         """For one field of a file, read under these terms."""
         kind = feeding.field.kind
         translate = translation(feeding.column, kind, terms.style)
-        read, name = reader_of(kind, terms.zone), feeding.field.name
+        read, name = reader_of(kind, terms.zone, verbatim=terms.exported), feeding.field.name
         if isinstance(kind, CurrencyCode):
             read = _knowing_words(read)
         return cls(name, feeding, translate, read, isinstance(kind, Amount))
@@ -315,10 +315,9 @@ class RecordReader:
             yield self._problem(line, amounts[0], cells, Misread("missing_currency"))
         currency = find_currency(code) if code else None
         for name in amounts:
-            unit = self._mapping.field_mappings[name].column.unit
-            if in_minor and name not in stated:
-                unit = "minor"
-            yield from self._fit(line, values, cells, name, currency, unit)
+            minor = in_minor and name not in stated
+            if problem := self._fit(values, name, currency, minor=minor):
+                yield self._problem(line, name, cells, problem)
 
     def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
         """The currency that a header or the profile declares, else the one that is assumed."""
@@ -329,21 +328,19 @@ class RecordReader:
         return declared or self._terms.assumed_currency
 
     def _fit(
-        self, line: int, values: dict[str, Value], cells: Sequence[str], name: str,
-        currency: Currency | None, unit: Unit | None,
-    ) -> Iterator[Problem]:  # fmt: skip
-        """Gives one amount the decimals of the currency."""
-        amount = values[name]
+        self, values: dict[str, Value], name: str, currency: Currency | None, *, minor: bool
+    ) -> Misread | Warned | None:
+        """Gives one amount the decimals of the currency; returns what is wrong with it."""
+        amount, column = values[name], self._mapping.field_mappings[name].column
         if not isinstance(amount, Decimal):
-            return
-        doubt = self._terms.doubts(self._mapping.field_mappings[name].column, currency)
-        fitted = fit(amount, currency, unit, doubt=doubt)
-        if isinstance(fitted, Misread | Warned):
-            yield self._problem(line, name, cells, fitted)
+            return None
+        unit = "minor" if minor else column.unit
+        fitted = fit(amount, currency, unit, doubt=self._terms.doubts(column, currency))
         if isinstance(fitted, Misread):
             del values[name]
-        else:
-            values[name] = fitted.value if isinstance(fitted, Warned) else fitted
+            return fitted
+        values[name] = fitted.value if isinstance(fitted, Warned) else fitted
+        return fitted if isinstance(fitted, Warned) else None
 
     def _ignore_odd_sale(
         self, line: int, values: dict[str, Value], cells: Sequence[str]

@@ -144,6 +144,6 @@ def fingerprinting(engine: str, header: Header) -> Fingerprinting | None:
     That is so if a record means something only together with its neighbours, and in a report or an
     export that comes back, since its rows aren't the partner's own.
     """
-    if header.terms.profile.joins_records or header.is_ours:
+    if header.terms.profile.joins_records or header.returned:
         return None
     return Fingerprinting.of(engine, header.cells, header.delimiter, header.terms)

@@ -101,7 +101,7 @@ class SavedPlan(Counts):
 def judged(
     plan: Plan, summary: Summary, last_full: Summary | None, settings: GuardSettings
 ) -> tuple[GuardResult, ...]:
-    """The verdicts of the guards on a plan, next to the source's last applied full feed."""
+    """The verdicts of the guards on a plan, next to the full feed that its form is held against."""
     full = plan.feed_context.mode == "full"
     last = last_full if full else None
     moves = plan.price_moves

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from commerce_core.base.paging import Page, Position
-from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.product import NotSellable, Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.history.versions import ChangeQuery, PastQuery, Version
 from commerce_core.parsing.fingerprints import FingerprintIndex
@@ -82,6 +82,13 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """The oversold active products that this unit has written for a publication.
 
         The first ones by sku, even if the publication itself hasn't been added yet.
+        """
+        ...
+
+    def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:
+        """The active products that this unit has written for a publication and that can't be sold.
+
+        Returns their number for each reason that applies to any, the most frequent first.
         """
         ...
 

@@ -11,6 +11,7 @@ from commerce_core.feeds.job import Backlog, FeedLane, Job, JobError, JobQuery
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.listing import Listing
 from commerce_core.ports.work import Leased
+from commerce_core.schema.fields import Mode
 from commerce_core.schema.problems import Problem
 
 
@@ -22,7 +23,7 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         ...
 
     def put(self, feed: Feed) -> None:
-        """Replaces a feed's status, mode and times; NotFound if there is none."""
+        """Replaces a feed's status, mode, times and `returned`; NotFound if there is none."""
         ...
 
     def get(self, feed_id: str) -> Feed:
@@ -40,8 +41,12 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
         """
         ...
 
-    def last_full(self, source_id: str) -> Feed | None:
-        """The source's applied full feed with the newest snapshot; the last received on a tie."""
+    def baseline(self, source_id: str, mode: Mode) -> Feed | None:
+        """The feed with which the form of the source's next one in that mode is compared.
+
+        That is the applied feed of this mode with the newest snapshot; the last received on a tie.
+        Files of the platform that came back are none: they show nothing of the source's own form.
+        """
         ...
 
 

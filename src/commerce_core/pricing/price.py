@@ -47,7 +47,8 @@ class Rule:
 def _sale(product: Product, price: Decimal, at: datetime) -> Decimal | None:
     sale, starts, ends = product.sale_price, product.sale_starts_at, product.sale_ends_at
     runs = (starts is None or starts <= at) and (ends is None or at < ends)
-    return sale if runs and sale is not None and sale < price else None
+    # Nothing is sold for 0; feeds with such a sale price are warned about, and may be older.
+    return sale if runs and sale and sale < price else None
 
 
 FEED_RULES: Final = (Rule("sale", "Partner's sale price", _sale),)

@@ -6,7 +6,7 @@ meant by it. A name or a text can be any word, so there only a database's own ma
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Final, assert_never
 
 from commerce_core.schema import fields as schema
@@ -28,7 +28,7 @@ _OF_PEOPLE: Final = _OF_PROGRAMS | {
 _IN_TEXTS: Final = frozenset[str]()
 
 
-def blank_words(kind: Kind) -> Set[str]:
+def blank_words(kind: Kind) -> AbstractSet[str]:
     """The words that mean blank in a field of that kind, in lower case; texts have `MARKS`."""
     match kind:
         case (

@@ -102,9 +102,14 @@ Reading = Value | Misread | Warned
 """What was read of a cell, None if it is blank."""
 
 
-def reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
-    """Returns the function that reads a trimmed, non-blank cell; local times are in `zone`."""
+def reader_of(kind: Kind, zone: tzinfo, *, verbatim: bool = False) -> Callable[[str], Reading]:
+    """Returns the function that reads a trimmed, non-blank cell; local times are in `zone`.
+
+    In a file that is `verbatim`, as exports are, no word stands for a blank cell.
+    """
     read = _reader_of(kind, zone)
+    if verbatim:
+        return read
 
     def reading(text: str) -> Reading:
         if is_blank_word(kind, text):

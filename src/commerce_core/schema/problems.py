@@ -93,8 +93,7 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "not_a_weight": ("error", "Write grams as a number, or a number with g, kg, lb or oz."),
     "thousands_or_decimals": (
         "warning",
-        "A point before three digits was read as a decimal point. If it separates thousands, "
-        "declare the decimal mark in the source's profile.",
+        "The point was read as a decimal point; if it separates thousands, declare that.",
     ),
     "spreadsheet_error": (
         "warning",

@@ -61,7 +61,7 @@ _MOMENT: Final = """
         ELSE to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
     END"""
 # In the order of `Product.not_sellable_reason`.
-_REASON: Final = """
+NOT_SELLABLE_REASON: Final = """
     CASE
         WHEN p.partner_id = ANY(
             ARRAY(SELECT partner_id FROM partners WHERE status = 'offboarded')
@@ -221,7 +221,9 @@ class CatalogSnapshot:
             yield csv_header()
             text = sql.SQL(_COPY_CSV).format(shown=_row(), **parts)
         else:
-            text = sql.SQL(_COPY_NDJSON).format(shown=_object(), reason=sql.SQL(_REASON), **parts)
+            text = sql.SQL(_COPY_NDJSON).format(
+                shown=_object(), reason=sql.SQL(NOT_SELLABLE_REASON), **parts
+            )
         with (
             walking(self._db) if is_walk(self._query) else nullcontext(),
             self._db.cursor() as cursor,

@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import define
 from psycopg import sql
 
+from adapters.postgres.catalog.export import NOT_SELLABLE_REASON
 from adapters.postgres.catalog.filters import bounded, conditions
 from adapters.postgres.catalog.pages import SELECT, legs, reading
 from adapters.postgres.collections.listing import count
@@ -28,7 +29,7 @@ from adapters.postgres.ingest.compare import Comparison, compare, lock_partner
 from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
 from adapters.postgres.ingest.load import load
 from commerce_core.base.paging import Page, Position
-from commerce_core.catalog.product import Oversold, Product, ProductQuery
+from commerce_core.catalog.product import NotSellable, Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.catalog.sorting import position_of
 from commerce_core.parsing.fingerprints import FingerprintIndex
@@ -38,6 +39,20 @@ from commerce_core.schema.fields import LISTS
 
 _PRODUCTS: Final = rows_of(Product, **dict.fromkeys(LISTS, tuple))
 _OVERSOLD: Final = rows_of(Oversold)
+_NOT_SELLABLE: Final = sql.SQL("""
+    SELECT reason, count(*)
+    FROM (
+        SELECT {reason} AS reason
+        FROM products p
+        LEFT JOIN held_units h
+          ON h.partner_id = p.partner_id AND h.product_id = p.product_id
+        WHERE p.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
+          AND p.status = 'active'
+    ) written
+    WHERE reason IS NOT NULL
+    GROUP BY reason
+    ORDER BY count(*) DESC, reason COLLATE "C"
+    """).format(reason=sql.SQL(NOT_SELLABLE_REASON))
 _product_id: Final = prefixed("prod")
 _partner_id: Final = prefixed("ptn")
 
@@ -138,6 +153,14 @@ class Products:
             """,
             params_of(publication) | {"limit": limit},
         )
+
+    def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:
+        """The products of a publication that can't be sold, by reason."""
+        rows = self._db.execute(
+            _NOT_SELLABLE,
+            params_of(publication),
+        ).fetchall()
+        return dict(rows)
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds to the units reserved by open orders."""

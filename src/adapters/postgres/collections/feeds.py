@@ -20,6 +20,7 @@ from adapters.postgres.connection.rows import (
 )
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.feed import Feed, FeedQuery, LatestJob
+from commerce_core.schema.fields import Mode
 
 
 def _feed(row: dict[str, Any]) -> Feed:
@@ -34,7 +35,7 @@ _FEEDS: Final = rows_as(_feed)
 _SELECT: Final = """
     SELECT f.feed_id, f.partner_id, p.partner_name, f.source_id, f.file_name, f.content_type,
            f.bytes, f.sha256, f.mode, f.status, f.received_at, f.snapshot_at, f.expected_rows,
-           f.applied_at, j.job_id, j.kind AS job_kind, j.status AS job_status,
+           f.applied_at, f.returned, j.job_id, j.kind AS job_kind, j.status AS job_status,
            j.outcome AS job_outcome
     FROM feeds f
     JOIN partners p ON p.partner_id = f.partner_id
@@ -69,21 +70,21 @@ class Feeds:
             """
             INSERT INTO feeds (partner_id, feed_id, source_id, file_name, content_type, bytes,
                                sha256, mode, status, received_at, snapshot_at, expected_rows,
-                               applied_at)
+                               applied_at, returned)
             VALUES (%(partner_id)s, %(feed_id)s, %(source_id)s, %(file_name)s, %(content_type)s,
                     %(bytes)s, %(sha256)s, %(mode)s, %(status)s, %(received_at)s, %(snapshot_at)s,
-                    %(expected_rows)s, %(applied_at)s)
+                    %(expected_rows)s, %(applied_at)s, %(returned)s)
             """,
             params_of(feed),
         )
 
     def put(self, feed: Feed) -> None:
-        """Replaces a feed's status, mode and times."""
+        """Replaces a feed's status, mode, times and `returned`."""
         changed = self._db.execute(
             """
             UPDATE feeds
             SET status = %(status)s, mode = %(mode)s, snapshot_at = %(snapshot_at)s,
-                applied_at = %(applied_at)s
+                applied_at = %(applied_at)s, returned = %(returned)s
             WHERE partner_id = %(partner_id)s AND feed_id = %(feed_id)s
             RETURNING feed_id
             """,
@@ -115,13 +116,14 @@ class Feeds:
             LIMIT %s"""
         return fetch(self._db, _FEEDS, query, [digits(source_id), snapshot_at, limit])
 
-    def last_full(self, source_id: str) -> Feed | None:
-        """The source's last applied full feed."""
+    def baseline(self, source_id: str, mode: Mode) -> Feed | None:
+        """The source's own last applied feed in that mode."""
         query = f"""{_SELECT}
-            WHERE f.source_id = %s AND f.mode = 'full' AND f.status = 'applied'
+            WHERE f.source_id = %s AND f.mode = %s AND f.status = 'applied'
+              AND f.returned IS NULL
             ORDER BY f.snapshot_at DESC, f.feed_id DESC
             LIMIT 1"""
-        return fetch_one(self._db, _FEEDS, query, [digits(source_id)])
+        return fetch_one(self._db, _FEEDS, query, [digits(source_id), mode])
 
 
 def _conditions(query: FeedQuery) -> list[Condition]:

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -214,9 +214,19 @@ def _summary_fields(summary: "Summary", *, held: bool) -> Iterator[tuple[str, st
     removed = plural(summary.removed, "product") if summary.removed else ""
     yield "would be removed" if held else "removed", removed
     yield "warnings", f"{summary.warnings:,}" if summary.warnings else ""
+    for guard in summary.guards:
+        yield f"guard ({guard.severity}s)", guard.detail
+    yield "can't be sold", _not_sellable(summary.not_sellable)
     yield "columns not used", ", ".join(summary.unused_columns)
+    for drift in summary.drift:
+        yield "drift", f"{drift.column}: {drift.detail}"
     for note in summary.notes:
         yield "note", note
+
+
+def _not_sellable(by_reason: Mapping[str, int]) -> str:
+    """Products by reason, as text: `12 unpriced, 3 zero price`."""
+    return ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in by_reason.items())
 
 
 def fates(summary: "Summary") -> str:

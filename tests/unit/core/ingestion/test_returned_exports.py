@@ -187,7 +187,7 @@ def test_the_fast_engine_leaves_it_to_the_reference(commerce: Commerce, nasty: N
         for engine in (fast, plain)
     )
     assert found == wanted
-    assert len(found) > len(NASTY)
+    assert len(found) >= len(NASTY)
 
 
 texts = st.text(
@@ -209,3 +209,18 @@ def test_any_text_comes_back(commerce: Commerce, found: list[str]):
     rows.append({"sku": found[0] + "x", "product_name": found[-1] + "x"})
     load(commerce, written(rows), "delta")
     check_unchanged(commerce, export(commerce), "delta")
+
+
+@pytest.mark.parametrize("word", ["NULL", "\\N", "#N/A", "#REF!"])
+def test_a_word_for_blank_is_the_value_itself_in_an_export(commerce: Commerce, word: str):
+    """Products may be called so, since before such words meant blank."""
+    content = export(commerce).partition(b"\n")[0] + b"\n"
+    head = content.decode().strip().split(",")
+    values = {"sku": "X", "product_name": word, "price": "5.00", "currency": "EUR"}
+    row = [values.get(name, "") for name in head]
+    for mode in ("full", "delta"):
+        job = load(commerce, content + ",".join(row).encode() + b"\n", mode)
+        assert job.summary is not None
+        assert job.summary.rejected == 0
+    (product,) = commerce.products.list(partner="Acme")
+    assert product.product_name == word

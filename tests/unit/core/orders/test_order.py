@@ -185,7 +185,6 @@ def judged(*pairs: tuple[Wanted, Product | None]) -> list[tuple[str, str]]:
         ({"availability": "out_of_stock", "quantity": 9}, "out of stock"),
         ({"quantity": 0}, "out of stock"),
         ({"quantity": 1, "reserved": 2}, "no units are left"),
-        ({"sale_price": Decimal("0.00")}, "price is 0"),
     ],
 )
 def test_what_cannot_be_sold_is_refused_with_the_reason(changes: dict[str, object], reason: str):
@@ -197,10 +196,10 @@ def test_what_cannot_be_sold_is_refused_with_the_reason(changes: dict[str, objec
     assert "A " in fault.detail
 
 
-def test_a_sale_at_nothing_matters_only_while_it_runs():
-    free = product(sale_price=Decimal(0), sale_starts_at=NOW, reserved=1)
-    assert judged((wanted(), free)) == [("/items/0/product_id", "not_sellable")]
-    assert judge_items([wanted()], [free], NOW - timedelta.resolution) == []
+def test_a_sale_at_nothing_is_no_sale():
+    free = product(sale_price=Decimal(0), reserved=1)
+    assert judge_items([wanted()], [free], NOW) == []
+    assert freeze_line("item", free, 1, NOW).unit_price == free.price
 
 
 @pytest.mark.parametrize(

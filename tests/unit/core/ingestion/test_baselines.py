@@ -1,0 +1,101 @@
+"""What a source's file is compared with in form: its own last file in the same mode."""
+
+import io
+from collections.abc import Generator, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commerce_core.catalog.product import ProductQuery
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.job import Job
+from commerce_core.schema.fields import Mode
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+
+OWN = "sku,product_name,price,brand\nA-1,Cup,{},Acme\nA-2,Pot,6.00,Acme\n"
+
+
+@pytest.fixture
+def commerce() -> Generator[Commerce]:
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        yield commerce
+
+
+def load(commerce: Commerce, content: str, mode: Mode = "full") -> Job:
+    return commerce.feeds.load(io.BytesIO(content.encode()), partner="Acme", mode=mode)
+
+
+def exported(commerce: Commerce) -> str:
+    with commerce.products.export(ProductQuery(), partner="Acme") as blocks:
+        return b"".join(blocks).decode()
+
+
+def send(commerce: Commerce, what: str) -> Job:
+    """Sends a file that isn't the source's own full one."""
+    match what:
+        case "export as full":
+            return load(commerce, exported(commerce), "full")
+        case "export as delta":
+            return load(commerce, exported(commerce), "delta")
+        case "report":
+            last = next(iter(commerce.feeds.list(partner="Acme")))
+            head = "_feed,_line,_code,_column,_value,_hint,sku,product_name,quantity\n"
+            return load(commerce, f"{head}{last.feed_id},2,x,,,,A-2,Pot,3\n", "full")
+        case _:
+            return load(commerce, "sku,quantity,mpn\nA-1,4,x\n", "delta")
+
+
+def drifted(job: Job) -> list[tuple[str, str]]:
+    assert job.summary, job
+    return [(drift.kind, drift.column) for drift in job.summary.drift]
+
+
+@given(
+    st.lists(st.sampled_from(["export as full", "export as delta", "report", "delta"]), max_size=4)
+)
+@settings(max_examples=25)
+def test_what_comes_between_two_full_files_is_no_baseline_for_the_second(between: Sequence[str]):
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        load(commerce, OWN.format("5.00"))
+        for what in between:
+            send(commerce, what)
+        job = load(commerce, OWN.format("5.50"))
+        assert (job.status, drifted(job)) == ("completed", [])
+
+
+def test_a_returned_file_has_not_drifted_from_its_sources_own(commerce: Commerce):
+    load(commerce, OWN.format("5.00"))
+    jobs = [send(commerce, what) for what in ("export as full", "export as delta", "report")]
+    assert [drifted(job) for job in jobs] == [[], [], []]
+    feeds = commerce.feeds.list(partner="Acme")
+    assert [feed.returned for feed in feeds] == ["report", "export", "export", None]
+
+
+def test_the_same_export_sent_again_is_no_baseline_either(commerce: Commerce):
+    load(commerce, OWN.format("5.00"))
+    export = exported(commerce)
+    load(commerce, export)
+    load(commerce, export)
+    assert load(commerce, OWN.format("5.50")).status == "completed"
+    assert [feed.returned for feed in commerce.feeds.list(partner="Acme")][1] == "export"
+
+
+def test_a_delta_is_compared_with_the_last_delta(commerce: Commerce):
+    load(commerce, OWN.format("5.00"))
+    assert drifted(load(commerce, "sku,quantity\nA-1,4\n", "delta")) == []
+    load(commerce, OWN.format("5.10"))
+    assert drifted(load(commerce, "sku,stock\nA-1,4\n", "delta")) == [
+        ("column_added", "stock"),
+        ("column_gone", "quantity"),
+    ]
+
+
+def test_a_column_that_the_sources_own_file_lost_still_holds_it(commerce: Commerce):
+    load(commerce, OWN.format("5.00"))
+    send(commerce, "export as full")
+    job = load(commerce, "sku,product_name,price\nA-1,Cup,5.00\nA-2,Pot,6.00\n")
+    assert (job.status, drifted(job)) == ("held", [("column_gone", "brand")])
