@@ -141,8 +141,10 @@ class Refusal:
 class DryRead:
     """What would become of the records with a profile, if the partner had no products yet.
 
-    Each record counts once: as accepted, rejected, duplicate, folded, skipped or blank. `examples`
-    has the first problems of each code.
+    Each record counts once: as accepted, rejected, duplicate, folded, skipped or blank. Of the
+    accepted ones, `unpriced` have no price or one of 0, so they can't be sold; `untracked` have
+    neither a quantity nor an availability, so they sell without limit. `examples` has the first
+    problems of each code.
     """
 
     records: int = 0
@@ -156,15 +158,19 @@ class DryRead:
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
     examples: tuple[Problem, ...] = ()
     skipped_because: Mapping[str, int] = field(factory=dict[str, int])
+    unpriced: int = 0
+    untracked: int = 0
 
 
 @frozen
 class Diagnosis:
     """Everything that can be found out from the file alone.
 
-    `refusal` and `dry_read` are with the proposed profile, `refusal_as_it_is` and
-    `accepted_as_it_is` without it. `profile` is ready to be saved; where a question is open, it has
-    the `assumed` answer or none.
+    `losses` counts the records that would be rejected, and the products that would be sold wrongly,
+    by what is wrong: `rejected`, `unpriced`, `untracked` (in a file that has stock at all); all are
+    with the proposed profile, as are `refusal` and `dry_read`. `refusal_as_it_is` and
+    `accepted_as_it_is` are without it. `profile` is ready to be saved; where a question is open, it
+    has the `assumed` answer or none.
     """
 
     verdict: Verdict
@@ -186,3 +192,4 @@ class Diagnosis:
     dry_read: DryRead
     questions: tuple[Question, ...]
     profile: Profile
+    losses: Mapping[str, int] = field(factory=dict[str, int])

@@ -21,8 +21,8 @@ from commerce_core.doctor.diagnosis import (
     Verdict,
 )
 from commerce_core.doctor.encodings import container_of
-from commerce_core.doctor.mapping import choose_preset, suggest, understood
-from commerce_core.doctor.proposal import amended, fed_fields, findings
+from commerce_core.doctor.mapping import choose_preset, second_columns, suggest, understood
+from commerce_core.doctor.proposal import Finding, amended, fed_fields, findings
 from commerce_core.doctor.questions import (
     which_column,
     which_currency,
@@ -30,16 +30,26 @@ from commerce_core.doctor.questions import (
     which_identity,
 )
 from commerce_core.doctor.reading import Reading, gtin_notes
-from commerce_core.doctor.survey import Asked, Survey, refusal_of
+from commerce_core.doctor.survey import MOST_RECORDS, Asked, Survey, refusal_of
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import Column, Profile
+from commerce_core.profiles.recognition import recognised_preset
 from commerce_core.schema.fields import AMOUNTS, Mode
 from commerce_core.schema.problems import PROBLEMS
 
+MOST_TRIALS: Final = 12
+"""How often the beginning of a file is read again to find out whether a proposal is right."""
+TRIAL_RECORDS: Final = 2_000
+"""The records that such a trial reads."""
 _CODE: Final = 3
+_DESCRIPTIVE: Final = frozenset(
+    {"options", "attributes", "condition", "category", "gtin", "weight", "product_url", "image_url"}
+    | {"additional_image_urls"}
+)
+"""Fields without which a product is sold no differently, so that an unreadable one may be left."""
 _UPDATES: Final = frozenset(
     {"sku", "quantity", "availability", "currency", "deleted", "sale_starts_at", "sale_ends_at"}
     | {*AMOUNTS}
@@ -99,6 +109,8 @@ class _Examination:
 
     def _understand(self) -> None:
         self._note_header()
+        with suppress(FileRefused):
+            self._settle_delimiter()
         if self._asked.profile is None:
             self._propose_preset()
         self._ask_about_rivals()
@@ -125,8 +137,18 @@ class _Examination:
         if self._asked.currency_is_of_file:
             self.profile = evolve(self.profile, currency=self._asked.currency)
 
+        self._try_recognised()
         if self._currency is None:
             self._ask_for_currency_of_columns()
+
+    def _try_recognised(self) -> None:
+        """Proposes the preset whose columns the file has, if more is read rightly with it."""
+        recognised = recognised_preset(self.header)
+        if self._asked.preset or self.profile.preset != "canonical" or recognised is None:
+            return
+        proposed = evolve(self.profile, preset=recognised)
+        if self._right(proposed) > self._right(self.profile):
+            self.profile = proposed
 
     def _ask_for_currency_of_columns(self) -> None:
         """Asks for the currency if the file has a price column for each, as some exports do."""
@@ -175,6 +197,7 @@ class _Examination:
             return
         unused = self.mapping.unused if self.mapping else tuple(self.header)
         columns = dict(self.profile.columns)
+        self._ask_about_second_columns(unused)
         for found in suggest(self.all_stats, unused, self._fed()):
             if isinstance(found, Question):
                 self.questions.append(found)
@@ -185,6 +208,16 @@ class _Examination:
         self.profile = evolve(self.profile, columns=columns)
         self.mapping = understood(self.header, self.profile, self._currency)
 
+    def _ask_about_second_columns(self, unused: Sequence[str]) -> None:
+        """Asks which column is the stock or the price if another one is called much like it."""
+        seconds = second_columns(self.all_stats, unused)
+        for name in ("price", "quantity"):
+            first = self.mapping.column_of(name) if self.mapping else None
+            own = self._stats_of(first) if first else None
+            if own is not None and (others := seconds.get(name)):
+                asked = which_column(name, [own, *others])
+                self.questions.append(evolve(asked, assumed=own.header))
+
     def _is_update(self) -> bool:
         fed = set(self._fed())
         return "sku" in fed and len(fed) > 1 and fed <= _UPDATES
@@ -192,13 +225,42 @@ class _Examination:
     def _examine_fields(self, mapping: HeaderMapping) -> None:
         fed = list(fed_fields(mapping, self.all_stats))
         found = list(findings(fed, self._currency))
+        if self._asked.profile is None:
+            found = self._tried(found, mapping)
         self.questions += [finding.question for finding in found if finding.question]
         self.notes += [finding.note for finding in found if finding.note]
         if self._asked.profile is None:
             self.profile = amended(self.profile, found, mapping)
+            self._leave_unreadable(mapping)
         for each in fed:
             if each.name == "gtin":
                 self.notes += gtin_notes(each.stats)
+
+    def _tried(self, found: list[Finding], mapping: HeaderMapping) -> list[Finding]:
+        """The findings without those whose change makes less of the file read rightly."""
+        right = self._right(amended(self.profile, found, mapping))
+        changed = dict.fromkeys(finding.field for finding in found if finding.change)
+        for name in list(changed)[:MOST_TRIALS]:
+            others = [each for each in found if each.field != name or not each.change]
+            if (without := self._right(amended(self.profile, others, mapping))) > right:
+                found, right = others, without
+        return found
+
+    def _leave_unreadable(self, mapping: HeaderMapping) -> None:
+        """Leaves out columns that only look like a field: most records would be rejected for it."""
+        reading, _ = self._read_by(self.profile, TRIAL_RECORDS)
+        for name, errors in reading.errors_by_field.most_common(MOST_TRIALS):
+            if name not in _DESCRIPTIVE or errors * 2 < reading.records:
+                continue
+            left = evolve(self.profile, columns={**self.profile.columns, name: Column()})
+            if self._right(left) > self._right(self.profile):
+                self.profile = left
+                detail = f"most cells can't be read as {name}, so the profile leaves the column out"
+                self.notes.append(Note("left_out", mapping.column_of(name), detail, errors))
+
+    def _right(self, profile: Profile) -> tuple[int, int]:
+        """How much of the file's beginning is read rightly with a profile."""
+        return self._read_by(profile, TRIAL_RECORDS)[0].right
 
     def _ask_for_identity(self) -> None:
         if "sku" in self._fed() or any(" sku" in q.question for q in self.questions):
@@ -220,8 +282,6 @@ class _Examination:
     # --- the dry read ---
 
     def _read_dry(self) -> None:
-        with suppress(FileRefused):
-            self._settle_delimiter()
         self.reading, refused = self._read_by(self.profile)
         self.refusal = refused or self.refusal
         self.read_as_it_is, self.refusal_as_it_is = self.reading, self.refusal
@@ -238,16 +298,18 @@ class _Examination:
         if open_feed(self._survey.rewound(), self._terms(self.profile)).delimiter != best:
             self.profile = evolve(self.profile, delimiter=best)
 
-    def _read_by(self, profile: Profile) -> tuple[Reading, Refusal | None]:
+    def _read_by(
+        self, profile: Profile, limit: int = MOST_RECORDS
+    ) -> tuple[Reading, Refusal | None]:
         """What becomes of the records with a profile, and why the file is refused, if it is."""
-        reading = Reading()
+        reading, limit = Reading(), min(limit, max(self._survey.extent.records, 1))
         try:
             reader = open_feed(self._survey.rewound(), self._terms(profile))
             if reader.header.corrects is None:
                 map_header(self.header, self.mode, in_full(profile), self._currency)
             else:
                 reading.corrected_report = True
-            reading.read(reader, max(self._survey.extent.records, 1))
+            reading.read(reader, limit)
         except FileRefused as refused:
             return reading, refusal_of(refused)
         return reading, None if any(reading.taken.values()) else _nothing_accepted(reading)
@@ -283,7 +345,17 @@ class _Examination:
             dry_read=self.reading.report() if self.header else DryRead(),
             questions=tuple(self.questions),
             profile=self.profile,
+            losses=self._losses(),
         )
+
+    def _losses(self) -> dict[str, int]:
+        """What would be rejected or sold wrongly; an update takes prices and stock from before."""
+        found = self.reading.report()
+        losses = {"rejected": found.rejected}
+        if self.mode == "full":
+            has_stock = not {"quantity", "availability"}.isdisjoint(self._fed())
+            losses |= {"unpriced": found.unpriced, "untracked": found.untracked if has_stock else 0}
+        return {name: count for name, count in losses.items() if count}
 
     def _verdict(self) -> Verdict:
         if self.refusal:

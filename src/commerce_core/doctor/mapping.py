@@ -25,6 +25,8 @@ _FEW_WORDS: Final = 15
 _NEARLY: Final = 0.9
 _HALF: Final = 0.5
 _DISTINCT: Final = 1_000
+_BY_CELLS: Final = 1
+"""The strength of a guess by the cells alone, whatever the header."""
 _BY_CONTENT: Final = ("gtin", "image_url", "product_url", "currency", "availability")
 _SPELLINGS: Final = {squash(name): f.name for f in FIELDS for name in (f.name, *f.aliases)}
 
@@ -119,6 +121,18 @@ def suggest(
         yield from _name_from_parts(all_stats)
 
 
+def second_columns(
+    all_stats: Sequence[ColumnStats], unused: Sequence[str]
+) -> dict[str, list[ColumnStats]]:
+    """For each field the unused columns whose names mean it, too, and whose cells fit."""
+    found: dict[str, list[ColumnStats]] = {}
+    for stats in all_stats:
+        guess = _guess(stats) if stats.header in unused and stats.filled else None
+        if guess is not None and guess.strength > _BY_CELLS:
+            found.setdefault(guess.field, []).append(stats)
+    return found
+
+
 def _name_from_parts(all_stats: Sequence[ColumnStats]) -> Iterator[Suggestion]:
     named = {squash(stats.header): stats.header for stats in all_stats}
     if "model" in named and (maker := named.get("make") or named.get("brand")):
@@ -136,7 +150,7 @@ def _guess(stats: ColumnStats) -> _Guess | None:
     if part and _fits(part, stats):
         return _Guess(part, 2, f"a word in {stats.header!r} suggests it, and the cells fit")
     by_content = next((name for name in _BY_CONTENT if _is_surely(name, stats)), None)
-    return _Guess(by_content, 1, "the cells look like it") if by_content else None
+    return _Guess(by_content, _BY_CELLS, "the cells look like it") if by_content else None
 
 
 def _similar(header: str) -> str | None:

@@ -10,7 +10,7 @@ from commerce_core.base.text import squash
 from commerce_core.doctor.columns import ColumnStats
 from commerce_core.doctor.diagnosis import Note, Option, Question
 from commerce_core.doctor.styles import decimal_marks, is_ambiguous, wants_mark
-from commerce_core.doctor.words import MINOR, WORDS, parts_of
+from commerce_core.doctor.words import MINOR, WORDS, currency_in, parts_of
 from commerce_core.profiles.mapping import FieldMapping, HeaderMapping
 from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.profiles.profile import Column, DecimalMark, Profile
@@ -18,9 +18,14 @@ from commerce_core.schema import fields as schema
 from commerce_core.schema.cells import YES_NO
 from commerce_core.schema.fields import AMOUNTS, Kind
 
-NUMBER_IN_WORDS: Final = "[^0-9]{0,20}([0-9]+)[^0-9]{0,40}"
-"""The pattern of a whole number with words around it, as in `5 new`."""
+NUMBER_IN_WORDS: Final = "[^0-9+\\-\u2212\u2013]{0,20}([+\\-]?[0-9]+)[^0-9]{0,40}"
+"""The pattern of a whole number with words around it, as in `5 new`.
+
+A sign belongs to the number; a cell in which it doesn't stand right before the number is a problem.
+"""
 _ENOUGH_PRICES: Final = 10
+_ENOUGH_ROUND_PRICES: Final = 3
+"""Prices that all end in two zeros may be in minor units, even if there are few."""
 _MINOR_FROM: Final = 900
 _MINOR_SHARE: Final = 0.8
 _SHOWN_WORDS: Final = 8
@@ -78,7 +83,27 @@ def findings(fed: Sequence[Fed], currency: str | None) -> Iterator[Finding]:
                 yield from _words(each, tuple(YES_NO))
             case _:
                 pass
+    yield from _currencies_of_headers(fed, currency)
     yield from _currency(fed, currency)
+
+
+def _currencies_of_headers(fed: Sequence[Fed], currency: str | None) -> Iterator[Finding]:
+    """A currency in a header is that of its amounts; asks if another one was given."""
+    for each in fed:
+        code = currency_in(each.stats.header) if each.name in AMOUNTS else None
+        if code is None or each.feeding.column.currency:
+            continue
+        question = None
+        if currency not in (None, code):
+            options = (
+                Option(f'currency = "{code}"', "as the header says"),
+                Option(f'currency = "{currency}"', "as you or the profile say"),
+            )
+            asked = f"Are the amounts in {each.stats.header!r} in {code} or in {currency}?"
+            question = Question("currency", each.stats.header, asked, options, options[0].answer)
+        change = None if each.feeding.currency == code else {"currency": code}
+        if change or question:
+            yield Finding(each.name, change, question)
 
 
 def _numbers(fed: Fed) -> Iterator[Finding]:
@@ -136,6 +161,9 @@ def _minor_units(fed: Fed) -> Iterator[Finding]:
 def _may_be_minor(numbers: Sequence[str]) -> bool:
     """Whether nearly all amounts are large and end as prices in minor units do."""
     whole = [n for n in numbers if n.isdigit() and n.isascii() and n != "0"]
+    large = bool(whole) and median(int(n[:15]) for n in whole) >= _MINOR_FROM
+    if large and len(whole) >= _ENOUGH_ROUND_PRICES and all(n.endswith("00") for n in whole):
+        return True
     if len(whole) < _ENOUGH_PRICES or median(int(n[:15]) for n in whole) < _MINOR_FROM:
         return False
     ends = sum(n.endswith(("99", "95", "90", "50", "00", "49")) for n in whole)
@@ -219,7 +247,13 @@ def _currency(fed: Sequence[Fed], currency: str | None) -> Iterator[Finding]:
     for each in amounts:
         symbols = each.stats.currencies()
         yield from _unclear_symbols(each, symbols, currency)
-        declared = in_column or each.feeding.currency or currency or symbols
+        declared = (
+            in_column
+            or each.feeding.currency
+            or currency
+            or symbols
+            or currency_in(each.stats.header)
+        )
         if not declared:
             asked = f"In which currency are the amounts in {each.stats.header!r}?"
             option = Option(

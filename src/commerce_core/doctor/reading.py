@@ -34,6 +34,9 @@ class Reading:
     examples: list[Problem] = Factory(list[Problem])
     lines: dict[str, int] = Factory(dict[str, int])
     taken: dict[str, bool] = Factory(dict[str, bool])
+    unpriced: set[str] = Factory(set[str])
+    untracked: set[str] = Factory(set[str])
+    errors_by_field: Counter[str] = Factory(Counter[str])
     duplicates: list[tuple[str, int, int]] = Factory(list[tuple[str, int, int]])
     duplicate: int = 0
     forms: Counter[str] = Factory(Counter[str])
@@ -66,9 +69,30 @@ class Reading:
         self.lines[record.sku] = record.line
         self.taken[record.sku] = not record.rejected
         self.rejected += record.rejected
+        self._note_sale(record.sku, record)
+
+    def _note_sale(self, sku: str, record: Record) -> None:
+        """Notes what a product lacks to be sold rightly; its last record counts."""
+        values = record.values
+        stocked = values.get("quantity") is not None or values.get("availability") is not None
+        for lacking, skus in (
+            (not values.get("price"), self.unpriced), (not stocked, self.untracked),
+        ):  # fmt: skip
+            if lacking and not record.rejected and not record.deletes:
+                skus.add(sku)
+            else:
+                skus.discard(sku)
+
+    @property
+    def right(self) -> tuple[int, int]:
+        """How much of the file is read rightly: products that could be sold, and those accepted."""
+        accepted = sum(self.taken.values())
+        return accepted - len(self.unpriced), accepted
 
     def _note(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
+            if problem.severity == "error" and problem.field is not None:
+                self.errors_by_field[problem.field] += 1
             self.codes[problem.code] += 1
             self.warnings += problem.severity == "warning"
             if self.codes[problem.code] <= EXAMPLES_OF_EACH and len(self.examples) < MOST_EXAMPLES:
@@ -95,6 +119,8 @@ class Reading:
             problems_by_code=dict(self.codes.most_common()),
             examples=tuple(sorted(self.examples, key=lambda p: -self.codes[p.code])),
             skipped_because=dict(self.reasons.most_common()),
+            unpriced=len(self.unpriced),
+            untracked=len(self.untracked),
         )
 
     def notes(self) -> Iterator[Note]:

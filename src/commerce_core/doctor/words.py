@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from commerce_core.base.money import find_currency
 from commerce_core.base.text import squash
+from commerce_core.profiles.normalise import currencies_meant
 
 
 def _table(rows: Mapping[str, str]) -> dict[str, str]:
@@ -132,6 +134,26 @@ MINOR: Final = frozenset({"cents", "cent", "pence", "paise", "minor", "centimes"
 def parts_of(header: str) -> list[str]:
     """The lower-cased words of a header: `stockOnHand` and `stock_on-hand` have the same three."""
     return [part.lower() for part in _PARTS.findall(header)]
+
+
+def currency_in(header: str) -> str | None:
+    """The currency that a header names, as in `Price USD`, `price_eur` or `Preis in €`.
+
+    A code counts in capitals or if it is frequent, since `all`, `top` and `try` are codes too.
+    """
+    words = re.findall(r"[A-Za-z]+|[^\w\s]", header.replace("_", " "))
+    codes = {w.upper() for w in words if w.isupper() or w.lower() in _FREQUENT_CODES}
+    found = {code for code in codes if len(code) == len("EUR") and find_currency(code)}
+    for word in words:
+        meant = () if word.isascii() else currencies_meant(word)
+        found |= set(meant) if len(meant) == 1 else set()
+    return found.pop() if len(found) == 1 else None
+
+
+_FREQUENT_CODES: Final = frozenset({
+    "usd", "eur", "gbp", "chf", "cad", "aud", "nzd", "jpy", "cny", "inr", "sek", "nok", "dkk",
+    "pln", "czk", "huf", "ron", "brl", "mxn", "zar", "aed", "sgd", "hkd",
+})  # fmt: skip
 
 
 def speaks_against(name: str, header: str) -> bool:

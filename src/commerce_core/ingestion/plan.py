@@ -45,6 +45,7 @@ from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import SavedProfile
+from commerce_core.profiles.recognition import recognition_hint
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
 LEAST_MATCHED: Final = 1 << 20
@@ -130,6 +131,10 @@ class Run:
     def notes(self, summary: Summary) -> Iterator[str]:
         """What there is to note of the feed as one of its source."""
         source, feed = self.source, self.feed
+        header = self.file.header
+        own = header.terms.profile
+        if not own.columns and (recognised := recognition_hint(header.cells, own)):
+            yield recognised
         if self.kind in ("plan", "validate") and (refusal := self.refusal(summary)):
             yield refusal.message
         if source and source.snapshot_pattern and feed.snapshot_at == feed.received_at:

@@ -27,6 +27,7 @@ from commerce_core.profiles.mapping import REPORT_COLUMNS, HeaderMapping, map_he
 from commerce_core.profiles.notes import header_notes
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL
+from commerce_core.profiles.recognition import recognition_hint
 from commerce_core.schema.record import Record
 
 __all__ = ["Header", "Reader", "Terms", "open_feed"]
@@ -148,7 +149,14 @@ def _guarded(records: Iterator[Prepared], line: int) -> Iterator[Prepared]:
 
 def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping:
     currency = terms.profile.currency or terms.currency
-    return map_header(header, terms.mode, terms.profile, currency, line)
+    try:
+        return map_header(header, terms.mode, terms.profile, currency, line)
+    except FileRefused as refused:
+        recognised = recognition_hint(header, terms.profile)
+        if recognised is None:
+            raise
+        remedy = f"{recognised} {refused.remedy}"
+        raise FileRefused(refused.code, refused.detail, remedy, line=refused.line) from None
 
 
 _OURS: Final = (*REPORT_COLUMNS, *EXPORT_COLUMNS)

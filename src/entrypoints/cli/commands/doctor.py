@@ -55,11 +55,12 @@ def doctor(
     """Examine a file: what it contains, how it would be read, and what is wrong with it.
 
     Needs no database and stores nothing. FILE may be - for stdin. Exits with 65 if the whole file
-    would be refused, even with the proposed profile.
+    would be refused, even with the proposed profile, and with 3 if records would be rejected, or
+    products sold without a price or without the stock that others have.
     """
     from commerce_core.base.money import currency as known_currency
     from commerce_core.doctor import Asked, examine
-    from entrypoints.problems import EXIT_REFUSED
+    from entrypoints.problems import EXIT_HELD, EXIT_REFUSED
 
     if preset and profile_file:
         raise click.UsageError(
@@ -86,6 +87,8 @@ def doctor(
         _save(save, diagnosis)
     if diagnosis.verdict == "refused":
         session.end(EXIT_REFUSED)
+    if diagnosis.losses:
+        session.end(EXIT_HELD)
 
 
 def _profile(file: str) -> "Profile":
@@ -136,7 +139,7 @@ def _verdict(diagnosis: "Diagnosis") -> str:
     if diagnosis.refusal:
         return f"would be refused as a whole: {diagnosis.refusal.detail}"
     if diagnosis.verdict == "taken":
-        return f"would be accepted{_condition(diagnosis)}."
+        return f"would be accepted{_condition(diagnosis)}{_losses(diagnosis)}."
     why = diagnosis.refusal_as_it_is
     preset = diagnosis.preset
     special = diagnosis.profile.preset != "canonical"
@@ -148,9 +151,24 @@ def _verdict(diagnosis: "Diagnosis") -> str:
         f"accepted{less}."
     )
     return (
-        f"would be accepted with the profile below{_condition(diagnosis)}. "
+        f"would be accepted with the profile below{_condition(diagnosis)}{_losses(diagnosis)}. "
         f"Without the profile, {without_profile}"
     )
+
+
+_LOSSES: Final = {
+    "rejected": "would be rejected",
+    "unpriced": "have no price and couldn't be sold",
+    "untracked": "have no stock and would sell without limit",
+}
+
+
+def _losses(diagnosis: "Diagnosis") -> str:
+    """What would go wrong with some of the records, as the end of a sentence."""
+    found = [f"{count:,} {_LOSSES[name]}" for name, count in diagnosis.losses.items()]
+    if not found:
+        return ""
+    return f", but of its {diagnosis.dry_read.records:,} records {' and '.join(found)}"
 
 
 def _condition(diagnosis: "Diagnosis") -> str:

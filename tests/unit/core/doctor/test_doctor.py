@@ -5,7 +5,8 @@ import io
 import json
 import tracemalloc
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC
 
 import pytest
 from hypothesis import given, settings
@@ -14,10 +15,14 @@ from hypothesis import strategies as st
 from commerce_core.doctor import Asked, Diagnosis, examine
 from commerce_core.doctor.diagnosis import Note, Question
 from commerce_core.doctor.encodings import guess_encodings
+from commerce_core.doctor.examination import MOST_TRIALS, TRIAL_RECORDS
+from commerce_core.doctor.reading import Reading
 from commerce_core.doctor.styles import day_of, written
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.profile import Column, Profile
+from commerce_core.schema.fields import FIELDS
+from commerce_core.schema.record import Record
 from entrypoints.profile_files import read_profile, write_toml
 from entrypoints.shapes import shape
 from tests.support.effort import assert_effort
@@ -592,3 +597,108 @@ def test_what_has_not_just_one_number(text: str):
 def test_no_date_that_cannot_be():
     assert day_of("31.13.2026") is None
     assert day_of("13/2026") is None
+
+
+# --- what it proposes, it has tried ---------------------------------------------------------------
+
+SHOP = "Title,Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Price,Status"
+
+
+def saved(told: Diagnosis) -> Profile:
+    return read_profile(write_toml(told.profile).encode())
+
+
+def read_with(file: str, profile: Profile) -> list[dict[str, object]]:
+    terms = Terms("full", "EUR", UTC, profile)
+    return [dict(record.values) for record in open_feed(io.BytesIO(file.encode()), terms)]
+
+
+@pytest.mark.parametrize("cell", ["-3 pcs", "- 3 pcs", "stock: -3", "−3 pcs"])
+def test_a_proposed_pattern_never_loses_a_sign(cell: str):
+    file = f"sku,product_name,price,stock\nA,Cup,5,12 pcs\nB,Pot,6,{cell}\nC,Jug,6,0 pcs\n"
+    told = look(file, Asked(currency="EUR"))
+    quantities = [values.get("quantity") for values in read_with(file, saved(told))]
+    assert quantities[0] == 12
+    assert not quantities[1]
+
+
+@pytest.mark.parametrize(
+    ("header", "currency"),
+    [
+        ("Price USD", "USD"), ("price_usd", "USD"), ("USD price", "USD"), ("Preis in €", "EUR"),
+        ("Price GBP", "GBP"), ("Price TRY", "TRY"), ("price try", None), ("Top Price", None),
+        ("Price", None),
+    ],
+)  # fmt: skip
+def test_a_currency_in_a_header_is_proposed(header: str, currency: str | None):
+    told = look(f"sku,product_name,{header}\nA,Cup,9.00\nB,Pot,8.00\n")
+    assert saved(told).columns.get("price", Column()).currency == currency
+
+
+def test_a_currency_that_the_header_contradicts_is_a_question():
+    told = look("sku,product_name,Price USD\nA,Cup,9.00\nB,Pot,8.00\n", Asked(currency="EUR"))
+    assert answers(told, "currency") == ['currency = "USD"', 'currency = "EUR"']
+    assert saved(told).columns["price"].currency == "USD"
+
+
+def test_a_second_column_of_stock_or_price_is_a_question():
+    header = "sku,product_name,price,quantity,availableQuantity"
+    told = table(header, "A,Rice,9,500,3", "B,Salt,8,9,0")
+    assert answers(told, "which_column") == ["quantity", "availableQuantity"]
+    assert question(told, "which_column").assumed == "quantity"
+
+
+def test_amounts_that_all_end_in_two_zeros_may_be_in_minor_units():
+    told = table("sku,product_name,price", "A,Rice,2500", "B,Salt,4200", "C,Oil,19900")
+    assert question(told, "minor_units").assumed == 'unit = "major"'
+    told = table("sku,product_name,price", "A,Rice,25", "B,Salt,42", "C,Oil,199")
+    assert not [asked for asked in told.questions if asked.code == "minor_units"]
+
+
+def test_a_column_that_only_looks_like_attributes_is_left_out():
+    file = "sku,product_name,price,attributes\nA,Cup,9.00,red and round\nB,Pot,8.00,{broken\n"
+    told = look(file, Asked(currency="EUR"))
+    assert (told.dry_read.accepted, note(told, "left_out").column) == (2, "attributes")
+    assert [values["price"] is not None for values in read_with(file, saved(told))] == [True, True]
+
+
+def test_a_column_of_stock_is_never_left_out_since_it_would_sell_without_limit():
+    told = table("sku,product_name,price,quantity", "A,Cup,9.00,plenty", "B,Pot,8.00,some")
+    assert "quantity" in feeds(told)
+
+
+def test_a_preset_is_recognised_though_its_key_column_is_missing():
+    rows = "Cup,Acme,Title,Default,CUP-1,9.00,active\nPot,Acme,Title,Default,POT-1,8.00,draft\n"
+    told = look(f"{SHOP}\n{rows}", Asked(currency="EUR"))
+    assert (told.preset, told.dry_read.accepted, told.dry_read.skipped) == ("shopify", 1, 1)
+
+
+def test_what_would_be_sold_wrongly_is_counted():
+    told = table(
+        "sku,product_name,price,currency,quantity",
+        "A,Cup,9.00,EUR,3", "B,Pot,,EUR,3", "C,Jug,0,EUR,3", "D,Pan,x,EUR,3", "E,Mug,5,EUR,",
+        "E,Mug,5,EUR,4",
+    )  # fmt: skip
+    assert told.losses == {"rejected": 1, "unpriced": 2}
+    told = table("sku,product_name,price,currency,quantity", "A,Cup,9,EUR,3", "B,Pot,9,EUR,")
+    assert told.losses == {"untracked": 1}
+    assert table("sku,product_name,price,currency", "A,Cup,9,EUR").losses == {}
+    assert table("sku,quantity", "A,3", "B,").losses == {}
+
+
+def test_trials_are_bounded(monkeypatch: pytest.MonkeyPatch):
+    """However many columns there are, and however many records."""
+    readings: list[int] = []
+    read = Reading.read
+
+    def counted(reading: Reading, records: Iterable[Record], limit: int) -> None:
+        readings.append(limit)
+        read(reading, records, limit)
+
+    monkeypatch.setattr(Reading, "read", counted)
+    names = [field.name for field in FIELDS if field.name not in ("sku", "product_name")]
+    row = ",".join("x 5 pcs" for _ in names)
+    rows = "".join(f"S{n},Cup,{row}\n" for n in range(TRIAL_RECORDS * 2))
+    look(f"sku,product_name,{','.join(names)}\n{rows}")
+    assert sum(limit == TRIAL_RECORDS for limit in readings) <= 3 * MOST_TRIALS
+    assert sum(limit > TRIAL_RECORDS for limit in readings) <= 2

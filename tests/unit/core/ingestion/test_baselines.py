@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commerce_core.catalog.export import ExportForm
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
@@ -28,8 +29,8 @@ def load(commerce: Commerce, content: str, mode: Mode = "full") -> Job:
     return commerce.feeds.load(io.BytesIO(content.encode()), partner="Acme", mode=mode)
 
 
-def exported(commerce: Commerce) -> str:
-    with commerce.products.export(ProductQuery(), partner="Acme") as blocks:
+def exported(commerce: Commerce, form: ExportForm = "csv") -> str:
+    with commerce.products.export(ProductQuery(), form=form, partner="Acme") as blocks:
         return b"".join(blocks).decode()
 
 
@@ -38,6 +39,8 @@ def send(commerce: Commerce, what: str) -> Job:
     match what:
         case "export as full":
             return load(commerce, exported(commerce), "full")
+        case "export as NDJSON":
+            return load(commerce, exported(commerce, "ndjson"), "full")
         case "export as delta":
             return load(commerce, exported(commerce), "delta")
         case "report":
@@ -69,10 +72,10 @@ def test_what_comes_between_two_full_files_is_no_baseline_for_the_second(between
 
 def test_a_returned_file_has_not_drifted_from_its_sources_own(commerce: Commerce):
     load(commerce, OWN.format("5.00"))
-    jobs = [send(commerce, what) for what in ("export as full", "export as delta", "report")]
-    assert [drifted(job) for job in jobs] == [[], [], []]
+    sent = ("export as full", "export as NDJSON", "export as delta", "report")
+    assert [drifted(send(commerce, what)) for what in sent] == [[]] * 4
     feeds = commerce.feeds.list(partner="Acme")
-    assert [feed.returned for feed in feeds] == ["report", "export", "export", None]
+    assert [feed.returned for feed in feeds] == ["report", *["export"] * 3, None]
 
 
 def test_the_same_export_sent_again_is_no_baseline_either(commerce: Commerce):
