@@ -41,13 +41,13 @@ def fingerprint(file: bytes, terms: Terms) -> Fingerprint | None:
         (
             FILE,
             Terms("full", "EUR", ZoneInfo("Europe/Rome")),
-            (3328283160197763307, -7649776282266767793),
+            (4081892129119590272, -929241654608473619),
         ),
-        (FILE, Terms("delta", None, ZoneInfo("UTC")), (1928988932620624144, 4047146479254182442)),
+        (FILE, Terms("delta", None, ZoneInfo("UTC")), (-733603228949273323, 9205502036308773829)),
         (
             SHOP_FILE,
             Terms("full", "EUR", ZoneInfo("UTC"), SHOP),
-            (-461636336356308052, 9193606556305666081),
+            (-4308843022562238462, -7999882282417560123),
         ),
     ],
     ids=["canonical", "delta without a currency", "by a profile"],
