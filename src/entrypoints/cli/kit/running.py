@@ -225,8 +225,12 @@ def _summary_fields(summary: "Summary", *, held: bool) -> Iterator[tuple[str, st
 
 
 def _not_sellable(by_reason: Mapping[str, int]) -> str:
-    """Products by reason, as text: `12 unpriced, 3 zero price`."""
-    return ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in by_reason.items())
+    """Products without a price, as text: `12 unpriced, 3 zero price`.
+
+    That others are sold out or discontinued is what their partner says of them.
+    """
+    found = ((reason, by_reason.get(reason, 0)) for reason in ("unpriced", "zero_price"))
+    return ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in found if n)
 
 
 def fates(summary: "Summary") -> str:
