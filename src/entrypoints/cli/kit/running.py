@@ -215,7 +215,8 @@ def _summary_fields(summary: "Summary", *, held: bool) -> Iterator[tuple[str, st
     yield "would be removed" if held else "removed", removed
     yield "warnings", f"{summary.warnings:,}" if summary.warnings else ""
     for guard in summary.guards:
-        yield f"guard ({guard.severity}s)", guard.detail
+        if guard.severity == "warn":
+            yield "guard (warns)", guard.detail
     yield "can't be sold", _not_sellable(summary.not_sellable)
     yield "columns not used", ", ".join(summary.unused_columns)
     for drift in summary.drift:
