@@ -134,7 +134,7 @@ class Settling:
         if in_minor is not None:
             amount = as_sent.zip_with(in_minor, amount)
             asked = (asked | in_minor) & open_to_us & amount.is_not_null()
-        elif self.terms.doubts(column, None):
+        if self.terms.doubts(column, None):
             asked |= _could_be_thousands(amount, code) & open_to_us
         if not asked.any():
             return amount, None

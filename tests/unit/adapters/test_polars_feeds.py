@@ -370,6 +370,7 @@ def test_each_kind_reads_every_cell_alike(name: str, decimal: DecimalMark | None
     st.sampled_from([None, ",", "."]),
     st.sampled_from(["GBP", "KWD", None]),
 )
+@example([("5", "1299", "GBp"), ("1299", "1.250", "")], "price", None, None)
 def test_amounts_in_minor_units_and_with_three_decimals_read_alike(
     amounts: list[tuple[str, str, str]], header: str, decimal: DecimalMark | None, own: str | None
 ):

@@ -4,7 +4,7 @@ import io
 import os
 import tempfile
 from collections.abc import Generator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_a_large_file_is_read_from_its_beginning(apart: Apart):
     with tempfile.SpooledTemporaryFile(max_size=10) as spooled:
         spooled.write(b"x" * 100)
         spooled.seek(0)
-        assert apart.run(with_suffix, spooled, b"y") == b"x" * 100 + b"y"
+        assert apart.run(with_suffix, cast("BinaryIO", spooled), b"y") == b"x" * 100 + b"y"
 
 
 def test_a_process_is_used_again(examiners: Examiners):
