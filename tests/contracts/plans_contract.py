@@ -17,7 +17,7 @@ from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.plans.price_moves import MOST_MOVES_LISTED
 from commerce_core.plans.rekeying import MOST_PAIRS_LISTED, Pair
 from commerce_core.ports.store import Store, UnitOfWork
-from commerce_core.schema.fields import Value
+from commerce_core.schema.fields import Mode, Value
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
@@ -127,6 +127,28 @@ class TestPlans:
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
                 unit.publications.add(publication, T0)
+
+    @pytest.mark.parametrize("mode", ["full", "delta"])
+    def test_skus_that_spreadsheets_and_people_spoil_are_judged_as_by_the_reference(
+        self, store: Store, mode: Mode
+    ):
+        """New ones that lost their zeros are refused, and unknown ones name what they may mean."""
+        _, source = samples.settled(store)
+        known = ("0042", "042", "007", "A-1", "0010")
+        samples.publish(store, source, *(samples.record(n, sku) for n, sku in enumerate(known, 2)))
+        records = [samples.record(n, sku) for n, sku in enumerate(("42", "7", "007", "43"), 2)]
+        records += [Record(9, "a-1", {}), Record(10, "x", {}), Record(11, "7.0", {"deleted": True})]
+        feed = samples.received(store, source)
+        feed_context = evolve(samples.feed_context(feed), mode=mode)
+        with store.begin(dry_run=True) as unit:
+            wanted = reference(unit, feed_context, records)
+            plan = unit.products.compare(feed_context, samples.batches(records), MOST_PROBLEMS)
+        assert plan == wanted
+        assert plan.problems_by_code == {"sku_lost_zeros": 1, "unknown_sku": 2}
+        assert (plan.created, plan.absent) == (2, 2)
+        hints = [problem.hint for problem in plan.problems]
+        assert "0042" in hints[0]
+        assert ["A-1" in hint for hint in hints[1:]] == [True, False]
 
     def test_a_price_that_leaps_stays_with_all_that_is_money_and_the_rest_changes(
         self, store: Store

@@ -27,6 +27,7 @@ _TOKENS: Final = (
     b"sku", b"SKU", b"id", b"price", b"Price (INR)", b"product_name", b"deleted", b"yes", b"Handle",
     b"Variant Price EUR", b"_feed", b"_line", b"_code", b"goes_along", b"x" * 1000, b"a,b," * 300,
     b"https://a.example/ ", b"{Handle}", b"(", b")", b"(.*)", b"([a-z]+)+", b"pattern",
+    b' "', b'" ,', b', "', b'"sep=;"\n', b"<html>", b"<?xml", b'{"error": 1}', b"quotes = 'none'\n",
     b"[columns]", b"YYYY-MM-DD", b" = ", b"true",
 )  # fmt: skip
 _ENCODINGS: Final = ("utf-16", "utf-8-sig", "cp1252", "utf-16-le", "latin-1", "utf-32", "cp037")

@@ -23,8 +23,8 @@ from commerce_core.schema.record import Record
 # --- feeds ----------------------------------------------------------------------------------------
 
 SKUS = (
-    "A", "a", "B", "AB", "A B", "A-1", "A_1", "10", "9", "1e3", "007", "ÄÖ", "A\u0308", "Ä", "ß",
-    "SS", "😀", "a,b", 'a"b', "a\nb", "a'b", "%", "\\N", "\\", "NULL", "x" * LONGEST_SKU,
+    "A", "a", "B", "AB", "A B", "A-1", "A_1", "10", "9", "1e3", "007", "7", "ÄÖ", "A\u0308", "Ä",
+    "ß", "SS", "😀", "a,b", 'a"b', "a\nb", "a'b", "%", "\\N", "\\", "NULL", "x" * LONGEST_SKU,
 )  # fmt: skip
 """Skus that some sort, fold, quote or escape in a way of their own."""
 ODD_SKU_CELLS = ("", " ", "'", "x" * (LONGEST_SKU + 1), "A\0B", " A ", "'007", "\ufeffA", "A\xa0")
@@ -39,6 +39,12 @@ NUMBERS = (
     "-0", "+3", "007.50", ".5", "1_000", "1,50", "1.234,56", "NaN", "inf", "٣", "999999999999.99",
     "9" * 13, "9" * 20, "1 ", "\xa05", "0.0001", "1.250", "0.500", "9.90EUR", "1250p", "n/a", "-",
 )  # fmt: skip
+DEBRIS = (
+    "#N/A", "#REF!", "#WERT!", "#DIV/0!", "Err:502", "#5", '="0042"', '="a ""b"" "', '=""', "1E+05",
+    "4.00638E+12", "A\u200e", "\u202a5.00\u202c", "7\u200b", "A\xadB", "A\u2009B", "Cafe\u0301",
+    "\u212b", "\uac00\u11a8", "👩\u200d🚀", "\u200f", "http://a/e\u0301\u200b", "= 1",
+)  # fmt: skip
+"""What spreadsheets and copying leave in cells of any field."""
 WHOLES = ("0", "1", "5", "", "10.0", "-3", "9223372036854775807", "9223372036854775808", "1.5",
           "1.000", "NULL", "none", "#REF!")  # fmt: skip
 CELLS: dict[str, tuple[str, ...]] = {
@@ -71,7 +77,15 @@ CELLS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """For each field cells that read well, three of them first, then more and such as read badly."""
 MODES: tuple[Mode, ...] = ("full", "delta")
-ODDITIES = ("blank line", "blank cells", "too few", "too many", "broken quotes")
+ODDITIES = (
+    "blank line",
+    "blank cells",
+    "too few",
+    "too many",
+    "broken quotes",
+    "debris",
+    "header again",
+)
 
 
 @frozen
@@ -129,6 +143,10 @@ def rows(draw: st.DrawFn, names: list[str], most_skus: int) -> list[str]:
             return [*row, "more"]
         case "broken quotes":
             return [BROKEN]
+        case "debris":
+            return [draw(st.sampled_from((cell, *DEBRIS))) for cell in row]
+        case "header again":
+            return [draw(st.sampled_from((f" {name}", name.upper()))) for name in names]
         case _:
             return row
 

@@ -12,6 +12,7 @@ from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
+from adapters.polars_feeds.debris import is_plain
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
 from adapters.polars_feeds.parsing import by_width, lead, parse
 from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
@@ -78,6 +79,8 @@ def _why_one_by_one(header: Header) -> str | None:
         return "they are lines of JSON"
     if header.returned:
         return "the file is a report or an export"
+    if profile.quotes == "none":
+        return "its quotes are characters like others"
     if profile.joins_records:
         return "some belong together"
     if profile.escapes:
@@ -102,6 +105,7 @@ class PolarsReading:
     _only: pl.Expr | None = None
     _mark: Mark = unmarked
     _one_by_one: int = 0
+    _is_plain: bool = True
     _kept: Kept = field(factory=Kept)
     _waiting: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
     _dialect: Dialect = field(init=False)
@@ -191,6 +195,7 @@ class PolarsReading:
                 yield from self._rest(pending, body[len(front) :], line)
                 return
             self._chunks.passed(body, found.after)
+            self._is_plain = self._is_plain and is_plain(body)
             del body  # Its records have their own text.
             pending, line, front = found.pending, found.line, self._lead + found.pending
             yield from self._batches(found)
@@ -239,6 +244,7 @@ class PolarsReading:
 
     def _rest(self, pending: bytes, data: bytes, line: int) -> Iterator[ColumnBatch]:
         """All that is still to come, split by the reference."""
+        self._is_plain = False
         yield from self._unknown_ones()
         blocks = chain((pending.decode(),), self._chunks.rest(data))
         raws = read_delimited(blocks, self._dialect.delimiter, line)
@@ -307,9 +313,14 @@ class PolarsReading:
             parsed = parse(records, most, delimiter, whole)
             if most < width:
                 parsed = parsed.as_ragged()
-            offers = offers_in(parsed, most, self._skips if most == width else ())
+            offers = offers_in(
+                parsed,
+                most,
+                self._skips if most == width else (),
+                self.header.mapping.header if most == width else (),
+            )
             if len(offers.fitting):
-                parts.append(self._read(offers.fitting))
+                parts.append(self._read(offers.fitting, plain=self._is_plain))
             if len(offers.ragged):
                 parts.append(Ragged.of(offers.ragged, self.header.mapping, most, delimiter))
             odd += self._read_odd(parsed.odd)

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 import polars as pl
 from attrs import define, field, frozen
 
+from adapters.polars_feeds.debris import odd_texts
 from adapters.polars_feeds.faults import Faults
 from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.money import currencies
@@ -109,6 +110,11 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
             return ()
         case _:
             assert_never(kind)
+
+
+def _takes_any_text(kind: Kind) -> bool:
+    """Whether the expressions of a kind fit texts that are more than digits and the like."""
+    return isinstance(kind, schema.Text | schema.Category | schema.Url | schema.Urls)
 
 
 def type_of(kind: Kind) -> pl.DataType:
@@ -251,19 +257,24 @@ class ColumnReader:
         """What its cells mean."""
         return self.reader.feeding.field.kind
 
-    def __call__(self, texts: pl.Series) -> Readings:
-        """The readings of trimmed texts."""
+    def __call__(self, texts: pl.Series, *, plain: bool = False) -> Readings:
+        """The readings of trimmed texts, all of which are `plain` characters if that is known."""
         frame = texts.alias("t").to_frame()
         if not self._plain:
             nothing = Readings(nulls(len(frame), type_of(self.kind)))
             return self._by_reference(texts, texts != "", nothing)
         first = self._plain[0]
         fits = frame.select(first.fits).to_series()
+        odd = odd_texts(texts, plain=plain) if _takes_any_text(self.kind) else None
+        if odd is not None:
+            fits &= ~odd
         if fits.all():
             values = texts if first.value is _T else frame.select(first.value).to_series()
             return Readings(values)
         others = (plain.fits.alias(str(n)) for n, plain in enumerate(self._plain[1:], start=1))
         masks = frame.select(fits.alias("0"), *others)
+        if odd is not None:
+            masks = masks.select(pl.all() & ~odd)
         made = frame.select(*self._made(masks))
         stated, faults = (made[n] if n in made.columns else None for n in ("stated", "faults"))
         misread = made["misread"] if "misread" in made.columns else None

@@ -39,7 +39,9 @@ class Parsed:
     def as_ragged(self) -> "Parsed":
         """The same records under a wider header, which none of them fits."""
         ragged = self.fitting.merge_sorted(self.ragged, "line")
-        return Parsed(self.fitting.clear(), ragged, self.odd)
+        cut_off = ragged.select(pl.col("end") == "").to_series()
+        odd = self.odd.merge_sorted(ragged.filter(cut_off).select(_ABOUT), "line")
+        return Parsed(self.fitting.clear(), ragged.filter(~cut_off), odd)
 
 
 def cell(index: int) -> str:
@@ -100,8 +102,11 @@ def _sorted_out(cells: pl.DataFrame, odd: pl.DataFrame, width: int) -> Parsed:
     if fits.all():
         return Parsed(cells, cells.clear(), odd)
     others = cells.filter(~fits)
-    longer = others.filter(_CELLS.gt(width + 1)).select(_ABOUT)
-    ragged = others.filter(_CELLS.le(width + 1))
+    # The reference judges those with far too many cells, and a short one with which the file ends.
+    cut_off = _CELLS.lt(width) & (pl.col("end") == "")
+    by_reference = others.select(_CELLS.gt(width + 1) | cut_off).to_series()
+    longer = others.filter(by_reference).select(_ABOUT)
+    ragged = others.filter(~by_reference)
     return Parsed(cells.filter(fits), ragged, odd.merge_sorted(longer, "line"))
 
 

@@ -3,6 +3,7 @@
 import polars as pl
 from attrs import define, evolve
 
+from adapters.polars_feeds.debris import odd_texts
 from adapters.polars_feeds.faults import Faults
 from adapters.polars_feeds.kinds import ColumnReader, Readings
 from adapters.polars_feeds.patterns import is_odd, kept_of
@@ -25,12 +26,13 @@ class PatternedReader:
     _whole: ColumnReader
     _kept: ColumnReader
 
-    def __call__(self, texts: pl.Series) -> Readings:
-        """The readings of trimmed texts."""
+    def __call__(self, texts: pl.Series, *, plain: bool = False) -> Readings:
+        """The readings of trimmed texts, all of which are `plain` characters if that is known."""
         kept = kept_of(texts, self._pattern)
         if kept is None:
             return self._whole(texts)
-        odd = is_odd(texts)
+        odd, debris = is_odd(texts), odd_texts(texts, plain=plain)
+        odd = odd if debris is None else odd | debris
         if odd.any():
             kept = kept.zip_with(~odd, nulls(len(kept)))
         found = self._kept(kept.fill_null(""))
@@ -39,7 +41,7 @@ class PatternedReader:
             found = _with_fault(found, mismatched, self._mismatch)
         if odd.any():
             blank = pl.repeat("", len(texts), dtype=pl.String, eager=True)
-            found = _merged(found, self._whole(texts.zip_with(odd, blank)))
+            found = _with_odd(found, self._whole(texts.zip_with(odd, blank)), odd)
         return found
 
 
@@ -52,7 +54,9 @@ def reader_of_field(
     if column.pattern is None:
         return whole
     unpatterned = evolve(feeding, column=evolve(column, pattern=None))
-    kept = ColumnReader.of(FieldReader.of(unpatterned, terms), faults, decimal)
+    # What a pattern keeps is the value, whatever it looks like.
+    reader = evolve(FieldReader.of(unpatterned, terms), may_have_debris=False)
+    kept = ColumnReader.of(reader, faults, decimal)
     mismatch = unmatched(column.pattern, column.otherwise)
     number = faults.number(mismatch) if isinstance(mismatch, Misread) else None
     return PatternedReader(column.pattern, number, whole, kept)
@@ -65,6 +69,20 @@ def _with_fault(found: Readings, rows: pl.Series, fault: int) -> Readings:
     no_fault = nulls(count, pl.UInt32)
     own = Readings(found.values, wrong.zip_with(rows, no_fault), rows)
     return _merged(found, own)
+
+
+def _with_odd(found: Readings, other: Readings, odd: pl.Series) -> Readings:
+    """The readings, the odd rows as read otherwise."""
+    merged = _merged(found, other)
+    none = nulls(len(odd))
+    stated = found.stated, other.stated
+    codes = [none if column is None else column for column in stated]
+    return Readings(
+        pl.select(pl.when(odd).then(other.values).otherwise(found.values)).to_series(),
+        merged.faults,
+        merged.misread,
+        None if stated == (None, None) else codes[1].zip_with(odd, codes[0]),
+    )
 
 
 def _merged(found: Readings, other: Readings) -> Readings:

@@ -135,7 +135,7 @@ class PreparedReading:
     def _fits(self, raw: RawRecord) -> bool:
         """Whether its cells are those of the header, be it that blank ones follow."""
         cells = raw.cells
-        if cells is None or (raw.late and self.header.mapping.uses(raw.late)):
+        if cells is None or any(self._reader.read.late(raw)):
             return False
         width = len(self.header.mapping.header)
         return len(cells) == width or (

@@ -9,7 +9,7 @@ from attrs import frozen
 from adapters.polars_feeds.parsing import MORE, Parsed, cell
 from adapters.polars_feeds.texts import holds
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.grouping import Skipping
+from commerce_core.parsing.grouping import HEADER_AGAIN, Skipping, is_header
 
 
 @frozen
@@ -22,16 +22,26 @@ class Offers:
     reasons: Counter[str]
 
 
-def offers_in(parsed: Parsed, width: int, skips: Sequence[Skipping]) -> Offers:
-    """Leaves blank records out, and those that a rule skips; one that is too short can't say."""
+def offers_in(
+    parsed: Parsed, width: int, skips: Sequence[Skipping], header: Sequence[str]
+) -> Offers:
+    """Leaves blank records out, those that a rule skips, and the header if it is given.
+
+    No rule is asked about a record that is too short.
+    """
     fates: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
 
     def offers(cells: pl.DataFrame, skips: Sequence[Skipping]) -> pl.DataFrame:
-        blank = _blank(cells, width)
-        if blank.any():
+        first = cells[cell(0)].str.strip_chars(BLANKS)
+        blank, again = _blank(first, cells, width), _headers(first, cells, header)
+        if blank.any() or again.any():
+            again &= ~blank
             fates["blank"] += int(blank.sum())
-            cells = cells.filter(~blank)
+            if times := int(again.sum()):
+                fates["skipped"] += times
+                reasons[HEADER_AGAIN] += times
+            cells = cells.filter(~(blank | again))
         for rule in skips:
             fitting = holds(cells[cell(rule.index)], rule.fits)
             if times := int(fitting.sum()):
@@ -48,9 +58,23 @@ def offers_in(parsed: Parsed, width: int, skips: Sequence[Skipping]) -> Offers:
     return Offers(fitting, ragged, fates, reasons)
 
 
-def _blank(cells: pl.DataFrame, width: int) -> pl.Series:
+def _headers(first: pl.Series, cells: pl.DataFrame, header: Sequence[str]) -> pl.Series:
+    """Which records are the header again; nearly none begins like it."""
+    if not header:
+        return first.is_null()
+    again = first == header[0]
+    if not first.is_empty() and (wide := first.str.len_bytes() != first.str.len_chars()).any():
+        again |= wide
+    if again.any():
+        names = list(map(cell, range(len(header))))
+        rows = cells.filter(again).select([*names, MORE]).iter_rows()
+        again = again.scatter(again.arg_true(), [is_header(row, header) for row in rows])
+    return again
+
+
+def _blank(first: pl.Series, cells: pl.DataFrame, width: int) -> pl.Series:
     """Which records have nothing in any cell; most have something in the first."""
-    blank = cells[cell(0)].str.strip_chars(BLANKS) == ""
+    blank = first == ""
     if blank.any():
         names = [*map(cell, range(1, width)), MORE]
         others = pl.all_horizontal(pl.col(names).str.strip_chars(BLANKS) == "")

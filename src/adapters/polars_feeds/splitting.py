@@ -16,6 +16,7 @@ from attrs import frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.decoding import count_line_ends
 from commerce_core.parsing.delimited import read_delimited
+from commerce_core.parsing.quoting import beside_quotes
 from commerce_core.parsing.raw_records import RawRecord, without_end
 
 Mark = Callable[[pl.DataFrame], pl.DataFrame]
@@ -38,6 +39,8 @@ class Dialect:
     """Text that begins a record, or a cell, and ends within quotes."""
     stays_open: str
     """Text that begins within quotes and ends within quotes."""
+    blank_beside: str
+    """Text in which a blank may stand between a quote and the edge of a cell."""
 
     @classmethod
     @cache
@@ -47,12 +50,14 @@ class Dialect:
         quoted, inside = r'"[^"]*(?:""[^"]*)*"', r'[^"]*(?:""[^"]*)*'
         plain = rf'[^"{d}\r\n]*'
         any_cell = rf'(?:{quoted}|[^"{d}\r\n][^{d}\r\n]*|)'
+        b = beside_quotes(delimiter)
         opens = rf'(?:{any_cell}{d})*"{inside}'
         return cls(
             delimiter,
             rf"^(?:{plain}|{quoted})(?:{d}(?:{plain}|{quoted}))*$",
             f"^{opens}$",
             rf'^{inside}(?:"{d}{opens})?$',
+            rf'(?:^|{d}){b}+"|"{b}+(?:{d}|$)',
         )
 
 
@@ -90,7 +95,8 @@ def split_lines(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split |
     The first of them begins on that line of the file. `mark` adds what records are recognised by;
     one that is recognised was whole and well quoted when it was read, and needn't be looked at.
     `proper` says so of the others. None where there is a NUL, or another character that no text has
-    beside a CR. Raises polars' own errors for what is no UTF-8.
+    beside a CR, or a quote with a blank beside it that may matter. Raises polars' own errors for
+    what is no UTF-8.
     """
     lines = _lines_of(body, line)
     if lines is None:
@@ -102,8 +108,17 @@ def split_lines(body: bytes, line: int, dialect: Dialect, mark: Mark) -> Split |
         usual = b"\r" not in body or (marked["end"] == "\r\n").all()
         whole = body if usual and marked["number"].null_count() == len(marked) else None
         return Split(marked, after, after, as_csv=whole)
-    opening = marked.filter(~proper).select(_TEXT.str.contains(dialect.opens).any()).item()
-    return _joined(marked, after, dialect, mark) if opening else Split(marked, after, after)
+    opening, blank_beside = (
+        marked.filter(~proper)
+        .select(
+            _TEXT.str.contains(dialect.opens).any().alias("opens"),
+            _TEXT.str.contains(dialect.blank_beside).any().alias("blank_beside"),
+        )
+        .row(0)
+    )
+    if opening:
+        return _joined(marked, after, dialect, mark, by_count=blank_beside)
+    return None if blank_beside else Split(marked, after, after)
 
 
 def _lines_of(body: bytes, line: int) -> pl.DataFrame | None:
@@ -163,16 +178,21 @@ def _proper(marked: pl.DataFrame, dialect: Dialect) -> pl.Series | None:
     return pl.repeat(value=True, n=len(marked), eager=True).scatter(rows, found)
 
 
-def _joined(marked: pl.DataFrame, after: int, dialect: Dialect, mark: Mark) -> Split:
+def _joined(
+    marked: pl.DataFrame, after: int, dialect: Dialect, mark: Mark, *, by_count: bool
+) -> Split | None:
     """The records where some cover several lines.
 
     If every quote stands around a cell or is doubled, it is enough to count them. Whether that
-    is so, the resulting records show; if not, each line is looked at more closely.
+    is so, the resulting records show; if not, each line is looked at more closely, or None is
+    returned if they may only be counted.
     """
     odd = (_TEXT.str.count_matches('"', literal=True) % 2).cum_sum() % 2 == 1
     counted = _grouped(marked, marked.select(odd).to_series(), after, dialect, mark)
     if counted.records["proper"].all():
         return counted
+    if by_count:
+        return None
     states = marked.select(
         from_start=~pl.col("proper") & _TEXT.str.contains(dialect.opens),
         from_within=~_quoted() | _TEXT.str.contains(dialect.stays_open),

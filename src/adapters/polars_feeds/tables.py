@@ -8,6 +8,7 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 
 from adapters.polars_feeds.amounts import Settling
+from adapters.polars_feeds.debris import odd_skus
 from adapters.polars_feeds.extractors import gathered
 from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
 from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
@@ -20,8 +21,8 @@ from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.record_reader import Terms, sku_reader
 from commerce_core.profiles.mapping import PICTURES, HeaderMapping
-from commerce_core.schema.cells import Misread, Reading, reader_of
-from commerce_core.schema.fields import BY_NAME, LONGEST_SKU, Urls, Value, bits_of
+from commerce_core.schema.cells import Misread, Reading, Warned, reader_of
+from commerce_core.schema.fields import BY_NAME, Urls, Value, bits_of
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -30,8 +31,6 @@ PICTURES_OF_OTHERS: Final = "pictures"
 LACKING: Final = "lacking"
 """The column for the fields that a record leaves alone, as bits, where some lack any."""
 _MOST_DECIMALS: Final = 4
-_SKU: Final = pl.col("sku").str
-_PLAIN_SKU: Final = _SKU.len_bytes().is_between(1, LONGEST_SKU) & ~_SKU.starts_with("'")
 
 
 @define
@@ -43,7 +42,7 @@ class TableReader:
     faults: Faults = field(factory=Faults)
     _fields: dict[str, ColumnReader | PatternedReader] = field(init=False)
     _settling: Settling = field(init=False)
-    _read_sku: Callable[[str], str | Misread] = field(init=False)
+    _read_sku: Callable[[str], str | Misread | Warned] = field(init=False)
     _read_urls: Callable[[str], Reading] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -57,12 +56,15 @@ class TableReader:
             if name != "sku"
         }
 
-    def __call__(self, cells: pl.DataFrame) -> "Table":
-        """The records with the values of their cells, and every problem they have."""
+    def __call__(self, cells: pl.DataFrame, *, plain: bool = False) -> "Table":
+        """The records with the values of their cells, and every problem they have.
+
+        The cells are known to be `plain` text if the whole file is so far.
+        """
         count = len(cells)
         texts = gathered({n: f.gather for n, f in self.mapping.field_mappings.items()}, cells)
         skus, sku_faults = self._skus(texts["sku"])
-        readings = {name: read(texts[name]) for name, read in self._fields.items()}
+        readings = {name: read(texts[name], plain=plain) for name, read in self._fields.items()}
         values = {name: found.values for name, found in readings.items()}
         absent = {n: found.misread for n, found in readings.items() if found.misread is not None}
         faults = {"sku": sku_faults, **{name: found.faults for name, found in readings.items()}}
@@ -93,18 +95,23 @@ class TableReader:
         """The skus, null where unreadable, and what is wrong with those."""
         column = self.mapping.field_mappings["sku"].column
         none = nulls(len(texts), pl.UInt32)
-        plain = none.is_not_null()
+        odd: pl.Series | None = none.is_null()
         kept = texts if column.pattern is None else kept_of(texts, column.pattern)
         if kept is not None and not column.values and column.part is None:
-            plain = kept.to_frame("sku").select(_PLAIN_SKU.fill_null(value=False)).to_series()
-        if plain.all():
+            odd = odd_skus(texts)
+            if kept is not texts:
+                kept_odd = odd_skus(kept.fill_null(""))
+                odd = kept_odd if odd is None else odd if kept_odd is None else odd | kept_odd
+        if odd is None:
             return kept if kept is not None else texts, None
-        results, place = read_distinct(texts, ~plain, self._sku_of)
+        results, place = read_distinct(texts, odd, self._sku_of)
         skus, faults = zip(*results, strict=True)
         return behind(texts if kept is None else kept, skus, place), behind(none, faults, place)
 
     def _sku_of(self, text: str) -> tuple[str | None, int | None]:
         sku = self._read_sku(text)
+        if isinstance(sku, Warned):
+            return str(sku.value), self.faults.number(sku)
         return (None, self.faults.number(sku)) if isinstance(sku, Misread) else (sku, None)
 
     def _add_pictures(

@@ -8,6 +8,7 @@ so another engine can get the same results from the spellings of each character.
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
@@ -23,7 +24,23 @@ def tidy_name(name: str) -> str:
 
 def squash(text: str) -> str:
     """A header or word without what partners vary: case, blanks, underscores and hyphens."""
-    return text.strip(BLANKS).lower().translate(_DROPPED)
+    plain = text if text.isascii() else visible(composed(text))
+    return plain.strip(BLANKS).lower().translate(_DROPPED)
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's NFC: an accent and its letter are one character if there is one."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def visible(text: str) -> str:
+    """The text without characters that nobody sees."""
+    return text if text.isascii() else text.translate(_SEEN).strip(BLANKS)
+
+
+def with_plain_blanks(text: str) -> str:
+    """The text with a plain blank for each no-break blank, and for others of some width."""
+    return text if text.isascii() else text.translate(_PLAIN_BLANKS)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -37,6 +54,15 @@ BLANKS: Final = (
     "\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 """The characters trimmed around a cell; a cell of nothing else is blank, that is, missing."""
+UNSEEN: Final = (
+    "\xad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060"
+    "\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
+    "\ufff9\ufffa\ufffb" + "".join(map(chr, range(0xFE00, 0xFE10)))
+)
+"""Characters that are there and can't be seen: soft hyphens, joiners, marks of direction."""
+_SEEN: Final = str.maketrans(dict.fromkeys(UNSEEN))
+_WIDE_BLANKS: Final = "".join(b for b in BLANKS if b not in UNSEEN and b not in "\t\n\v\f\r\x85")
+_PLAIN_BLANKS: Final = str.maketrans(dict.fromkeys(_WIDE_BLANKS, " "))
 _DROPPED: Final = str.maketrans("", "", BLANKS + "_-")
 
 

@@ -13,8 +13,8 @@ from commerce_core.doctor.diagnosis import ColumnLook, Note
 from commerce_core.doctor.styles import day_of, style_of, written
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.normalise import currencies_meant
-from commerce_core.schema.blanks import SPREADSHEET_ERROR
 from commerce_core.schema.cells import EXPONENT, GTIN, gtin_fits
+from commerce_core.schema.debris import SPREADSHEET_ERROR
 from commerce_core.schema.fields import AVAILABILITIES
 from commerce_core.schema.instants import INSTANT
 

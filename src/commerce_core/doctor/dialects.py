@@ -10,11 +10,15 @@ from attrs import frozen
 
 from commerce_core.base.text import BLANKS, squash
 from commerce_core.parsing.delimited import first_cells
+from commerce_core.parsing.raw_records import lines_in
 from commerce_core.profiles.presets import PRESET_PROFILES
 from commerce_core.profiles.profile import DELIMITERS, Column
 from commerce_core.schema.fields import FIELDS
 
 ROWS_COMPARED: Final = 200
+_LINES_SEARCHED: Final = 30
+"""Lines among which a header is looked for."""
+_LEAST_KNOWN: Final = 2
 _NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
 _ENDS: Final = {"\r\n": "CRLF", "\r": "CR", "\n": "LF"}
@@ -60,6 +64,22 @@ class Splitting:
         return f"{name}: the header has {self.cells} cells, {known}; {alike}"
 
 
+def header_line_of(head: str) -> int:
+    """The line on which the header stands: 1, unless only a later one has several known names."""
+    best, line = _LEAST_KNOWN - 1, 1
+    for number, text in enumerate(lines_in(f"{head}\n")[:_LINES_SEARCHED], start=1):
+        known = max(_known_in(first_cells(text, delimiter)) for delimiter in DELIMITERS)
+        if known > best:
+            best, line = known, number
+        if line == 1 and known:
+            return 1
+    return line
+
+
+def _known_in(cells: Sequence[str]) -> int:
+    return sum(squash(cell) in _KNOWN for cell in cells)
+
+
 def splittings(head: str) -> list[Splitting]:
     """Every delimiter that splits the header, the best first."""
     candidates = [_split(head, delimiter) for delimiter in DELIMITERS]
@@ -69,7 +89,7 @@ def splittings(head: str) -> list[Splitting]:
 
 def _split(head: str, delimiter: str) -> Splitting:
     header = first_cells(head, delimiter)
-    known = sum(squash(cell) in _KNOWN for cell in header)
+    known = _known_in(header)
     rows = _rows(head, delimiter)
     alike = sum(len(row) == len(header) for row in rows)
     return Splitting(delimiter, len(header), known, len(rows), alike)

@@ -12,7 +12,6 @@ from typing import BinaryIO, Final, Literal
 
 from attrs import define, field
 
-from commerce_core.base.errors import FileRefused
 from commerce_core.doctor.diagnosis import Encoding, EncodingGuess
 from commerce_core.parsing.decoding import unpacked
 
@@ -191,10 +190,3 @@ def looks_like_utf16(stream: BinaryIO) -> bool:
     stream.seek(0)
     half = max(1, len(head) // 2)
     return max(head[0::2].count(0), head[1::2].count(0)) > 0.7 * half
-
-
-def not_text(stream: BinaryIO, refusal: FileRefused) -> Encoding:
-    """The report on the encoding of a file that isn't text."""
-    if refusal.code == "not_text" and looks_like_utf16(stream):
-        return Encoding(None, "it looks like UTF-16 without a byte order mark; save it as UTF-8")
-    return Encoding(None, refusal.detail)

@@ -273,9 +273,9 @@ class _Examination:
         if blank:
             detail = f"columns have cells but no header: {', '.join(blank[:10])}"
             self.notes.append(Note("blank_header", None, detail, len(blank)))
-        if self.header[0].startswith("["):
-            detail = "this looks like a single JSON document; send one JSON object per line"
-            self.notes.append(Note("json_document", None, detail))
+        if (line := self.profile.header_line) > 1 and self._asked.profile is None:
+            detail = f"the header is on line {line}; the profile leaves out what stands above it"
+            self.notes.append(Note("header_line", None, detail, line=line))
         for stats in self.all_stats:
             self.notes += stats.damage.values()
 

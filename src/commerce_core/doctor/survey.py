@@ -17,11 +17,12 @@ from commerce_core.doctor.diagnosis import (
     QuoteTrouble,
     Refusal,
 )
-from commerce_core.doctor.dialects import Splitting, line_ends, splittings
-from commerce_core.doctor.encodings import not_text, survey_encoding
+from commerce_core.doctor.dialects import Splitting, header_line_of, line_ends, splittings
+from commerce_core.doctor.encodings import survey_encoding
 from commerce_core.doctor.questions import which_encoding
 from commerce_core.parsing.decoding import read_text
 from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records
+from commerce_core.parsing.raw_records import lines_in
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, unreadable
 from commerce_core.profiles.mapping import tidy_header
 from commerce_core.profiles.profile import Preset, Profile
@@ -63,7 +64,8 @@ class Asked:
 class Survey:
     """What is known of a file so far; each step adds to it.
 
-    `profile` is the one asked for, with the best guess of an encoding that it doesn't declare.
+    `profile` is the one asked for, with the best guess of an encoding that it doesn't declare. If
+    none was asked for, it has the line of the header.
     """
 
     _stream: BinaryIO
@@ -105,7 +107,7 @@ class Survey:
         try:
             self.encoding = survey_encoding(self.rewound(), declared, self._asked.most_bytes)
         except FileRefused as refused:
-            self.encoding = not_text(self.rewound(), refused)
+            self.encoding = Encoding(None, refused.detail)
             raise
         guesses = self.encoding.guesses
         if self.encoding.name is None and guesses:
@@ -120,7 +122,10 @@ class Survey:
         if head.lstrip(BLANKS).startswith("{"):
             self.dialect = Dialect(None, ("it begins with a JSON object",), line_ends(head))
             return
-        found = self.splittings = splittings(head)
+        if self._asked.profile is None and (line := header_line_of(head)) > 1:
+            self.profile = evolve(self.profile, header_line=line)
+        below = "".join(lines_in(f"{head}\n")[self.profile.header_line - 1 :])
+        found = self.splittings = splittings(below)
         chosen = self.profile.delimiter or (found[0].delimiter if found else ",")
         evidence = tuple(each.evidence for each in found) or ("no delimiter splits the header",)
         self.dialect = Dialect(chosen, evidence, line_ends(head))
@@ -128,7 +133,13 @@ class Survey:
     def _examine_columns(self) -> None:
         if self.dialect is None:
             return
-        opened = open_records(self._text(), self.dialect.delimiter, lambda _: True)
+        opened = open_records(
+            self._text(),
+            self.dialect.delimiter,
+            lambda _: True,
+            quotes=self.profile.quotes == "double",
+            header_line=self.profile.header_line,
+        )
         records = self._measured(opened.records)
         try:
             first = next((r for r in records if any(c.strip(BLANKS) for c in r.cells or ())), None)

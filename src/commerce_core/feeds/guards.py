@@ -14,6 +14,7 @@ from attrs import fields, frozen
 from commerce_core.base.errors import Fault, refuse_if
 
 GuardName = Literal[
+    "truncated",
     "removals",
     "file_size",
     "columns_gone",
@@ -91,7 +92,7 @@ class Figures:
     existing product. `median_move` is the median change of the `moved` prices, in hundredths of a
     percent. `last_records` is the size of the source's last applied full feed, None if there is
     nothing to compare with; `columns_gone` are the fields that it had more columns for than this
-    one.
+    one. `cut_off` is whether a full file ends within its last record.
     """
 
     before: int = 0
@@ -106,6 +107,7 @@ class Figures:
     leaps: int = 0
     in_stock: int = 0
     sold_out: int = 0
+    cut_off: bool = False
 
 
 @frozen
@@ -127,7 +129,16 @@ def judge(figures: Figures, settings: GuardSettings) -> tuple[GuardResult, ...]:
     """The verdicts of all guards that are on and have enough to judge by, the gravest first."""
     return tuple(
         result
-        for judged in (_removals, _file_size, _columns, _rekeyed, _prices, _leaps, _stock)
+        for judged in (
+            _truncated,
+            _removals,
+            _file_size,
+            _columns,
+            _rekeyed,
+            _prices,
+            _leaps,
+            _stock,
+        )
         for result in judged(figures, settings)
     )
 
@@ -148,6 +159,17 @@ def worse(now: tuple[GuardResult, ...], approved: tuple[GuardResult, ...]) -> bo
     return any(
         result.guard not in known or result.value > known[result.guard] for result in holds(now)
     )
+
+
+def _truncated(figures: Figures, _settings: GuardSettings) -> Iterator[GuardResult]:
+    """No source turns this guard off: nobody sends half a file on purpose."""
+    if figures.cut_off and figures.before:
+        detail = (
+            "The file ends within its last record, so it was probably cut off. Send the whole file "
+            "again. If this one is approved, no product is removed for being absent from it."
+        )
+        yield GuardResult("truncated", Decimal(1), Decimal(0), tripped=True, severity="hold",
+                          detail=detail)  # fmt: skip
 
 
 def _removals(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:

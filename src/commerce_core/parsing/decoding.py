@@ -6,7 +6,6 @@ time even if it is empty.
 """
 
 import codecs
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from typing import BinaryIO, Final
 from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.other_files import LONGEST_LOOK, office_document, recognise
 
 OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens the bytes of a feed, each time from the beginning."""
@@ -30,36 +30,21 @@ MOST_PARTS: Final = 100_000
 """Members that a gzip file may have, and entries of a zip archive; each takes some microseconds."""
 _FIRST_BYTES: Final = 1 << 10
 """Bytes of a part that are unpacked first; a small one then copies little of what follows it."""
-_HEAD: Final = 4096
-"""Bytes by which a file is recognised as text."""
+_HEAD: Final = LONGEST_LOOK
+"""Bytes by which a file is recognised."""
 
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _ZIP_CENTRAL: Final = b"PK\x01\x02"
 _ZIP_DESCRIPTOR: Final = b"PK\x07\x08"
-_SPREADSHEET_FILES: Final = (b"[Content_Types].xml", b"_rels/.rels", b"mimetype", b"content.xml")
 _MARKS: Final = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SIGNATURES: Final = {
-    b"%PDF-": "a PDF document",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"BZh91AY&SY": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"\x28\xb5\x2f\xfd": "a zstd archive",
-    b"Rar!": "a RAR archive",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
-    b"\x7fELF": "a program",
-    _GZIP: "an archive within an archive",
-    _ZIP: "an archive within an archive",
-}
-_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_MOST_CONTROLS: Final = 0.1
+_DESKTOP_NAMES: Final = (b".DS_Store", b"Thumbs.db", b"desktop.ini", b"ehthumbs.db")
+_ENDS_EARLY: Final = ("unexpected end of data", "truncated data")
+"""The reasons that Python's decoders give for a character whose last bytes are missing."""
 
 
 def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
@@ -136,22 +121,23 @@ def _gunzipped(source: _Source) -> Iterator[bytes]:
         yield from _inflated(source, zlib.MAX_WBITS | 16)
     while rest := source.block():  # Some writers pad the end with zeros.
         if rest.strip(b"\0"):
-            raise _broken_archive("gzip")
+            raise _damaged("gzip")
 
 
 def _inflated(source: _Source, window: int) -> Iterator[bytes]:
     """What a compressed stream expands to; afterwards the source is right behind it."""
     source.begin_part()
     inflate, expanded, wanted = zlib.decompressobj(window), 0, _FIRST_BYTES
+    kind = "gzip" if window > zlib.MAX_WBITS else "zip"
     while not inflate.eof:
         packed = inflate.unconsumed_tail or source.take(wanted)
         wanted = min(2 * wanted, BLOCK)
         if not packed:
-            raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip")
+            raise _cut_off(kind)
         try:
             block = inflate.decompress(packed, BLOCK)
         except zlib.error as error:
-            raise _broken_archive("gzip" if window > zlib.MAX_WBITS else "zip") from error
+            raise _damaged(kind) from error
         expanded += len(block)
         _check_expansion(expanded, source.taken - len(inflate.unconsumed_tail))
         if block:
@@ -160,7 +146,7 @@ def _inflated(source: _Source, window: int) -> Iterator[bytes]:
 
 
 def _unzipped(source: _Source) -> Iterator[bytes]:
-    """The only file of a zip archive; folders, and what macOS adds, don't count."""
+    """The only file of a zip archive; folders, and what desktops add, don't count."""
     found = False
     while source.peek(4) == _ZIP:
         entry = _zip_entry(source)
@@ -172,8 +158,8 @@ def _unzipped(source: _Source) -> Iterator[bytes]:
         else:
             found = True
             yield from _zip_content(source, entry)
-    if source.peek(4) != _ZIP_CENTRAL:
-        raise _broken_archive("zip")
+    if (behind := source.peek(4)) != _ZIP_CENTRAL:
+        raise _cut_off("zip") if _ZIP_CENTRAL.startswith(behind) else _damaged("zip")
 
 
 def _zip_content(source: _Source, entry: "_ZipEntry") -> Iterator[bytes]:
@@ -183,7 +169,7 @@ def _zip_content(source: _Source, entry: "_ZipEntry") -> Iterator[bytes]:
         checksum = zlib.crc32(block, checksum)
         yield block
     if checksum != (_zip_descriptor(source) if entry.described else entry.crc):
-        raise _broken_archive("zip")
+        raise _damaged("zip")
 
 
 @frozen
@@ -198,22 +184,24 @@ class _ZipEntry:
 
     @property
     def is_extra(self) -> bool:
-        """Whether it is a folder, or empty, or what macOS adds to a file."""
+        """Whether it is a folder, or empty, or what a desktop adds to files."""
         empty = not self.size and not self.described
-        return empty or self.name.endswith(b"/") or self.name.startswith(b"__MACOSX/")
+        own = self.name.rpartition(b"/")[2]
+        added = self.name.startswith(b"__MACOSX/") or own.startswith(b"._")
+        return empty or added or not own or own in _DESKTOP_NAMES
 
 
 def _zip_entry(source: _Source) -> _ZipEntry:
     """The entry that begins here (APPNOTE.TXT, 4.3.7)."""
     head = source.take(30)
-    if len(head) < 30 or head[:4] != _ZIP:  # noqa: PLR2004 the length of a local file header
-        raise _broken_archive("zip")
+    if len(head) < 30:  # noqa: PLR2004 the length of a local file header
+        raise _cut_off("zip")
     number = [int.from_bytes(head[a:b], "little") for a, b in ((6, 8), (8, 10), (14, 18), (18, 22))]
     name = source.take(int.from_bytes(head[26:28], "little"))
     source.take(int.from_bytes(head[28:30], "little"))
     flags, method, crc, size = number
-    if name in _SPREADSHEET_FILES or name.startswith((b"xl/", b"docProps/")):
-        raise FileRefused("not_text", "The file is a spreadsheet.", "Save it as CSV in UTF-8.")
+    if (document := office_document(name, lambda: source.peek(BLOCK))) is not None:
+        raise document.refusal
     if flags & 1 or method not in (0, 8) or (not method and flags & 8):
         detail = "The zip archive is encrypted, or packed in a way that isn't read."
         raise FileRefused("not_text", detail, "Pack it with deflate, or send it as gz.")
@@ -225,7 +213,7 @@ def _stored(source: _Source, size: int) -> Iterator[bytes]:
     while size:
         block = source.take(min(size, BLOCK))
         if not block:
-            raise _broken_archive("zip")
+            raise _cut_off("zip")
         size -= len(block)
         yield block
 
@@ -239,7 +227,7 @@ def _zip_descriptor(source: _Source) -> int:
         if source.peek(width + 4)[width:] in (_ZIP, _ZIP_CENTRAL):
             source.take(width)
             return crc
-    raise _broken_archive("zip")
+    raise _damaged("zip") if len(source.peek(20)) == 20 else _cut_off("zip")  # noqa: PLR2004
 
 
 def _check_expansion(expanded: int, packed: int) -> None:
@@ -252,10 +240,13 @@ def _check_expansion(expanded: int, packed: int) -> None:
         )
 
 
-def _broken_archive(kind: str) -> FileRefused:
-    return FileRefused(
-        "undecodable", f"The {kind} archive is cut off or damaged.", "Send it again."
-    )
+def _damaged(kind: str) -> FileRefused:
+    return FileRefused("undecodable", f"The {kind} archive is damaged.", "Send it again.")
+
+
+def _cut_off(kind: str) -> FileRefused:
+    detail = f"The {kind} archive is cut off: it ends before its contents do."
+    return FileRefused("truncated", detail, "Send the whole file again.")
 
 
 def _checked(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -265,7 +256,8 @@ def _checked(blocks: Iterator[bytes]) -> Iterator[bytes]:
         head += block
         if len(head) >= _HEAD:
             break
-    _check_is_text(head)
+    if (other := recognise(head)) is not None:
+        raise other.refusal
     if head:
         yield head
     yield from blocks
@@ -275,17 +267,6 @@ def _preceded(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield from blocks
     yield b""
-
-
-def _check_is_text(head: bytes) -> None:
-    known = (what for signature, what in _SIGNATURES.items() if head.startswith(signature))
-    marked = head.startswith(tuple(_MARKS)) and not head.startswith(codecs.BOM_UTF32_LE)
-    controls = 0 if marked else len(_CONTROLS.findall(head[:_HEAD]))
-    binary = "binary" if controls > _MOST_CONTROLS * len(head[:_HEAD]) else None
-    what = next(known, binary)
-    if what:
-        detail = f"The file is {what}, not delimited text."
-        raise FileRefused("not_text", detail, "Send CSV in UTF-8.", line=1)
 
 
 class Text:
@@ -330,7 +311,11 @@ class Text:
                 if not (may_fall_back and ascii_so_far and good.isascii()):
                     before = good.decode(name, "ignore")
                     line += count_line_ends(before) - (after_return and before.startswith("\n"))
-                    raise _undecodable(error.object[error.start], line, name) from error
+                    # One odd byte behind nothing but ASCII is rather of another encoding.
+                    sure = self.mark or error.end - error.start > 1
+                    if _ends_within(error) and (sure or not (ascii_so_far and good.isascii())):
+                        raise _cut_within_character(line) from error
+                    raise _undecodable(error, line, name) from error
                 self.encoding = declared or name
                 decoder = codecs.getincrementaldecoder(self.encoding)("strict")
                 text = _fallen_back(decoder, error.object, line, self.encoding, final=not block)
@@ -350,7 +335,7 @@ def _fallen_back(
         return decoder.decode(block, final=final)
     except UnicodeDecodeError as error:
         line += block[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
-        raise _undecodable(block[error.start], line, "of the declared encoding") from error
+        raise _undecodable(error, line, "of the declared encoding") from error
     except ValueError as error:
         raise _unfit(name, error, line) from error
 
@@ -360,7 +345,18 @@ def count_line_ends(text: str) -> int:
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
-def _undecodable(byte: int, line: int, name: str) -> FileRefused:
+def _ends_within(error: UnicodeDecodeError) -> bool:
+    """Whether nothing is wrong but that the last character isn't whole."""
+    return error.reason in _ENDS_EARLY and error.end == len(error.object)
+
+
+def _cut_within_character(line: int) -> FileRefused:
+    detail = f"The file is cut off: it ends on line {line}, within a character."
+    return FileRefused("truncated", detail, "Send the whole file again.", line=line)
+
+
+def _undecodable(error: UnicodeDecodeError, line: int, name: str) -> FileRefused:
+    byte = error.object[error.start]
     encoding = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}.get(name, name)
     return FileRefused(
         "undecodable",

@@ -1,7 +1,6 @@
 """Delimited text: records of cells, which may be quoted, and how a row of them is written."""
 
 import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -13,6 +12,7 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import count_line_ends
 from commerce_core.parsing.formulas import escape_formula, escape_formulas, needs_escaping
+from commerce_core.parsing.quoting import closed_cell, tidy_quotes
 from commerce_core.parsing.raw_records import (
     BROKEN_TEXT_KEPT,
     LONGEST_RECORD,
@@ -32,32 +32,40 @@ FrontCell = str | int | None
 
 @frozen
 class Delimited:
-    """Delimited text; `has_sep_line` if its first line is a spreadsheet's `sep=;`, no record."""
+    """Delimited text; `has_sep_line` if its first line is a spreadsheet's `sep=;`, no record.
+
+    Without `quotes`, a quote is a character like others, and a record is a line.
+    """
 
     delimiter: str
     has_sep_line: bool = False
+    quotes: bool = True
 
-    def records(self, blocks: Iterator[str]) -> Iterator[RawRecord]:
-        """All records of the text; FileRefused if a quote is never closed."""
-        return islice(read_delimited(blocks, self.delimiter), int(self.has_sep_line), None)
+    def records(self, blocks: Iterator[str], line: int = 1) -> Iterator[RawRecord]:
+        """All records of a text that begins on that line; FileRefused if a quote stays open."""
+        records = read_delimited(blocks, self.delimiter, line, quotes=self.quotes)
+        return islice(records, int(self.has_sep_line), None)
 
     def rows(self, columns: Sequence[str], header: RawRecord) -> "DelimitedRows":
         """Writes records of a file with that header as they came, behind further columns."""
         sent = header.sent
         end = sent[len(without_end(sent)) :] or "\n"
-        return DelimitedRows(columns, header, self.delimiter, end, sent.startswith('"'))
+        quoted = self.quotes and sent.startswith('"')
+        return DelimitedRows(columns, header, self.delimiter, end, quoted, self.quotes)
 
     def rewrite(self, raw: RawRecord, _header: Sequence[str], cells: list[str]) -> RawRecord:
         """The record with these cells, as if they had been sent."""
         end = raw.sent[len(without_end(raw.sent)) :]
-        return evolve(raw, cells=cells, sent=written(cells, self.delimiter) + end)
+        text = written(cells, self.delimiter) if self.quotes else unquoted(cells, self.delimiter)
+        return evolve(raw, cells=cells, sent=text + end)
 
 
 @frozen
 class DelimitedRows:
     """Rows in the partner's dialect: text stays as it came, except for what needs escaping.
 
-    Each row ends with `end`. The report's own cells are `quoted` if the header is.
+    Each row ends with `end`. The report's own cells are `quoted` if the header is, and none is in a
+    dialect without `quotes`.
     """
 
     _columns: Sequence[str]
@@ -65,6 +73,7 @@ class DelimitedRows:
     delimiter: str
     end: str
     quoted: bool
+    quotes: bool = True
 
     def first(self, front: Sequence[FrontCell]) -> str:  # noqa: ARG002 - it is in each row
         """The names of all columns."""
@@ -81,25 +90,29 @@ class DelimitedRows:
             return escape_formulas(text, self.delimiter)
         if not needs_escaping(text, self.delimiter):
             return text
-        cells = sent_cells(raw)
+        # As they were sent, none taken from other records.
+        cells = cells_of(raw.sent, raw.delimiter, quotes=self.quotes)
         safe = [escape_formula(cell) for cell in cells]
         return text if safe == cells else self._written(safe)
 
     def _written(self, cells: Sequence[str]) -> str:
+        if not self.quotes:
+            return unquoted(cells, self.delimiter)
         return written(cells, self.delimiter, quoted=self.quoted)
 
 
 def read_delimited(
-    blocks: Iterator[str], delimiter: str = ",", line: int = 1
+    blocks: Iterator[str], delimiter: str = ",", line: int = 1, *, quotes: bool = True
 ) -> Iterator[RawRecord]:
     """All records of delimited text that begins on that line of its file.
 
-    FileRefused if a quote is never closed.
+    FileRefused if a quote is never closed. Without `quotes` it has nothing but delimiters.
     """
     # The limit is one for the whole process, so it is only ever widened.
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD))
-    lines = _Lines(blocks, delimiter, line)
-    rows = csv.reader(lines, strict=True, delimiter=delimiter)
+    lines = _Lines(blocks, delimiter, line, quotes=quotes)
+    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    rows = csv.reader(lines, strict=True, delimiter=delimiter, quoting=quoting)
     while True:
         lines.begin_record()
         try:
@@ -117,12 +130,18 @@ def read_delimited(
             yield RawRecord(lines.begins_at, cells, "", count, delimiter, sent)
 
 
-def choose_delimiter(head: str, accepts: Accepts) -> str:
+def cells_of(sent: str, delimiter: str, *, quotes: bool) -> list[str]:
+    """The cells of the first record of a text; none if its quoting is broken."""
+    records = read_delimited(iter((sent,)), delimiter, quotes=quotes)
+    return next((record.cells or [] for record in records), list[str]())
+
+
+def choose_delimiter(head: str, accepts: Accepts, *, quotes: bool = True) -> str:
     """The one delimiter with which the header is accepted, or else the one that gives most cells.
 
     FileRefused if the header is accepted with several.
     """
-    headers = {delimiter: first_cells(head, delimiter) for delimiter in DELIMITERS}
+    headers = {d: first_cells(head, d, quotes=quotes) for d in DELIMITERS}
     accepted = [d for d, header in headers.items() if len(header) > 1 and accepts(header)]
     if len(accepted) > 1:
         detail = f"The header can be read with {' and '.join(map(repr, accepted))} between cells."
@@ -131,22 +150,25 @@ def choose_delimiter(head: str, accepts: Accepts) -> str:
     return accepted[0] if accepted else max(DELIMITERS, key=lambda d: max(1, len(headers[d])))
 
 
-def first_cells(head: str, delimiter: str) -> list[str]:
+def first_cells(head: str, delimiter: str, *, quotes: bool = True) -> list[str]:
     """The cells of the first record that isn't blank; none if the text is too short to tell."""
+    lines = lines_in(f"{head}\n")
     try:
-        lines = lines_in(f"{head}\n")
-        rows = csv.reader(lines, strict=True, delimiter=delimiter)
-        return next((row for row in rows if any(cell.strip(BLANKS) for cell in row)), list[str]())
-    except csv.Error:
+        for raw in read_delimited(iter(lines), delimiter, quotes=quotes):
+            if raw.cells is None or any(cell.strip(BLANKS) for cell in raw.cells):
+                return raw.cells or []
+    except FileRefused:
         return []
+    return []
 
 
 class _Lines:
     """The lines of a stream; remembers where the current record began, and its text."""
 
-    def __init__(self, blocks: Iterator[str], delimiter: str, line: int) -> None:
+    def __init__(self, blocks: Iterator[str], delimiter: str, line: int, *, quotes: bool) -> None:
         self._lines = split_lines(blocks, line)
-        self._closed_cell = closed_cell(delimiter)
+        self._delimiter = delimiter
+        self._quotes = quotes
         self.number = line - 1
         self.begins_at = line
         self.ended = False
@@ -170,8 +192,9 @@ class _Lines:
         self._characters += len(line)
         if self._characters > LONGEST_RECORD:
             raise self._too_long()
+        within = bool(self.of_record)
         self.of_record.append(line)
-        return line
+        return tidy_quotes(line, self._delimiter, within=within) if self._quotes else line
 
     def _too_long(self) -> FileRefused:
         """The refusal of a record without end, which spans lines only inside quotes."""
@@ -182,18 +205,10 @@ class _Lines:
     def line_of_open_quote(self) -> int:
         """The line of the quote that is still open in what was read of this record."""
         text, closed = "".join(self.of_record), 0
-        while cell := self._closed_cell.match(text, closed):
+        pattern = closed_cell(self._delimiter)
+        while cell := pattern.match(text, closed):
             closed = cell.end()
         return self.begins_at + count_line_ends(text[:closed])
-
-
-def closed_cell(delimiter: str) -> re.Pattern[str]:
-    """A complete cell, with the delimiter or line end behind it."""
-    d = re.escape(delimiter)
-    return re.compile(
-        rf"""(?: "[^"]*+(?:""[^"]*+)*+" | [^"{d}\r\n][^{d}\r\n]*+ )? (?: {d} | \r\n? | \n )""",
-        re.VERBOSE,
-    )
 
 
 def _unterminated(line: int) -> FileRefused:
@@ -220,12 +235,11 @@ def written(cells: Sequence[str], delimiter: str, *, quoted: bool = False) -> st
     )
 
 
+def unquoted(cells: Sequence[str], delimiter: str) -> str:
+    """The cells without quotes; a blank stands for each delimiter and line end within them."""
+    return delimiter.join(re.sub(rf"[\r\n{re.escape(delimiter)}]", " ", cell) for cell in cells)
+
+
 @cache
 def _special(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf'["\r\n{re.escape(delimiter)}]')
-
-
-def sent_cells(raw: RawRecord) -> list[str]:
-    """The cells of delimited text as they were sent, none taken from other records."""
-    lines = io.StringIO(raw.sent, newline="")
-    return next(csv.reader(lines, strict=True, delimiter=raw.delimiter), list[str]())

@@ -15,13 +15,19 @@ from typing import Final
 
 from attrs import frozen
 
+from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.delimited import Accepts, Delimited, choose_delimiter
 from commerce_core.parsing.json_lines import JsonLines, begins_json
-from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.raw_records import (
+    LONGEST_RECORD,
+    RawRecord,
+    line_starts,
+    line_too_long,
+)
 
 LONGEST_HEADER: Final = 1 << 18
 """Characters within which a header has to end for its format to be recognised."""
-_SEP_LINE: Final = re.compile(r"sep=([,;\t|])(?:\r\n?|\n)")
+_SEP_LINE: Final = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*(?:\r\n?|\n)', re.IGNORECASE)
 
 Format = Delimited | JsonLines
 
@@ -39,14 +45,20 @@ class Records:
         return self.format.delimiter
 
 
-def open_records(blocks: Iterator[str], delimiter: str | None, accepts: Accepts) -> Records:
-    """Splits a feed's text into records, by the format that `detect` finds."""
-    head, blocks = _look_ahead(blocks)
-    found = detect(head, delimiter, accepts)
-    return Records(found, found.records(blocks))
+def open_records(
+    blocks: Iterator[str], delimiter: str | None, accepts: Accepts, *, quotes: bool = True,
+    header_line: int = 1,
+) -> Records:  # fmt: skip
+    """Splits a feed's text into records, by the format that `detect` finds.
+
+    What stands before `header_line` isn't looked at. FileRefused if the text ends before it.
+    """
+    head, blocks = _look_ahead(_from_line(blocks, header_line) if header_line > 1 else blocks)
+    found = detect(head, delimiter, accepts, quotes=quotes)
+    return Records(found, found.records(blocks, header_line))
 
 
-def detect(head: str, delimiter: str | None, accepts: Accepts) -> Format:
+def detect(head: str, delimiter: str | None, accepts: Accepts, *, quotes: bool = True) -> Format:
     """The format of a text that begins like this.
 
     A text that begins with an object is JSON lines, any other delimited text. A line `sep=;` before
@@ -57,8 +69,26 @@ def detect(head: str, delimiter: str | None, accepts: Accepts) -> Format:
     if begins_json(head):
         return JsonLines()
     if (declared := _SEP_LINE.match(head)) is not None:
-        return Delimited(declared[1], has_sep_line=True)
-    return Delimited(delimiter or choose_delimiter(head, accepts))
+        return Delimited(declared[1], has_sep_line=True, quotes=quotes)
+    chosen = delimiter or choose_delimiter(head, accepts, quotes=quotes)
+    return Delimited(chosen, quotes=quotes)
+
+
+def _from_line(blocks: Iterator[str], number: int) -> Iterator[str]:
+    """The text from a line on, of which there are some before."""
+    head, starts = "", list[int]()
+    for block in blocks:
+        head += block
+        # The end of the line itself is awaited, since a CR may be half of one.
+        starts = line_starts(head, number)
+        if len(starts) >= number:
+            break
+        if len(head) > LONGEST_RECORD:
+            raise line_too_long(1)
+    if len(starts) < number - 1:
+        detail = f"The profile expects the header on line {number:,}, but the file ends before it."
+        raise FileRefused("no_header", detail, "Send its header, or correct the profile.", line=1)
+    return chain((head[starts[number - 2] :],), blocks)
 
 
 def _look_ahead(blocks: Iterator[str]) -> tuple[str, Iterator[str]]:

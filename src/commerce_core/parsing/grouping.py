@@ -16,7 +16,7 @@ from commerce_core.parsing.parents import Family
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from commerce_core.parsing.totals import Adding
-from commerce_core.profiles.mapping import HeaderMapping
+from commerce_core.profiles.mapping import HeaderMapping, tidy_header
 from commerce_core.profiles.profile import Group, Profile
 from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS
 
@@ -28,6 +28,7 @@ HIGHEST_CARRIED_RATIO: Final = 100
 """How many times the file's own text they may be beyond that."""
 _MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
+HEADER_AGAIN: Final = "the header, which comes again"
 _ASIDE: Final = "there for the records after it"
 
 
@@ -49,6 +50,7 @@ class Grouping:
 
     def __init__(self, mapping: HeaderMapping, profile: Profile) -> None:
         """Looks the columns up once."""
+        self._header = mapping.header
         self._width = len(mapping.header)
         self.skips = tuple(
             Skipping(index, rule.reason, frozenset(map(_plain, rule.words)))
@@ -82,6 +84,8 @@ class Grouping:
             return Prepared(raw, head=head)
         if not any(cell.strip(BLANKS) for cell in cells):
             return Prepared(raw, "blank", head=head)
+        if is_header(cells, self._header):
+            return Prepared(raw, "skipped", HEADER_AGAIN, head=head)
         reason = _ASIDE if raw.context_only else self._reason_to_skip(cells)
         return Prepared(raw, None if reason is None else "skipped", reason, head=head)
 
@@ -153,6 +157,15 @@ class _Carrying:
             )
             remedy = f"At most {HIGHEST_CARRIED_RATIO} times its own text is accepted."
             raise FileRefused("too_large", detail, remedy, line=line)
+
+
+def is_header(cells: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether a record is the header again, as in files that were joined to one."""
+    first = cells[0]
+    if (first.strip(BLANKS) if first.isascii() else tidy_header(first)) != header[0]:
+        return False
+    names, behind = cells[: len(header)], cells[len(header) :]
+    return [*map(tidy_header, names)] == [*header] and not any(c.strip(BLANKS) for c in behind)
 
 
 def _plain(word: str) -> str:

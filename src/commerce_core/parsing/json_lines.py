@@ -41,9 +41,9 @@ class JsonLines:
     def delimiter(self) -> None:
         """There is none."""
 
-    def records(self, blocks: Iterator[str]) -> Iterator[RawRecord]:
+    def records(self, blocks: Iterator[str], line: int = 1) -> Iterator[RawRecord]:
         """The header made of the keys, and all objects; FileRefused if there are no keys."""
-        return read_jsonl(blocks)
+        return read_jsonl(blocks, line)
 
     def rows(self, columns: Sequence[str], header: RawRecord) -> "JsonRows":
         """Writes records of a file with that header as they came, behind further keys."""
@@ -86,15 +86,17 @@ class JsonRows:
         return dict(zip(self._columns, front, strict=True))
 
 
-def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
+def read_jsonl(blocks: Iterator[str], first_line: int = 1) -> Iterator[RawRecord]:
     """The objects of a JSONL file as records under one header, which is made of their keys."""
-    lines = enumerate(split_lines(blocks), start=1)
+    lines = enumerate(split_lines(blocks), start=first_line)
     looked_at = [(number, line, *_object(line)) for number, line in _first(lines)]
     header = list(dict.fromkeys(key for _, _, made, _ in looked_at if made for key in made))
     if not header:
-        detail = "None of the first lines is a JSON object."
-        raise FileRefused("no_header", detail, "Send one JSON object per line, or CSV.", line=1)
-    yield RawRecord(1, header)
+        detail = (
+            "The file begins like JSON, but none of its first lines is a whole object with keys."
+        )
+        raise FileRefused("json", detail, "Send one JSON object per line, or CSV.", line=first_line)
+    yield RawRecord(first_line, header)
     places = {key: index for index, key in enumerate(header)}
     later = ((number, line, *_object(line)) for number, line in lines)
     for number, line, made, broken in chain(looked_at, later):
@@ -111,11 +113,11 @@ def read_jsonl(blocks: Iterator[str]) -> Iterator[RawRecord]:
 
 def _beside(
     members: Mapping[str, object], places: Mapping[str, int]
-) -> tuple[frozenset[int], tuple[str, ...]]:
-    """The places of the keys that an object lacks, and its keys that have no place."""
+) -> tuple[frozenset[int], tuple[tuple[str, str], ...]]:
+    """The places of the keys that an object lacks, and its keys and cells that have no place."""
     if members.keys() == places.keys():
         return NOTHING_LACKING, ()
-    late = tuple(key for key in members if key not in places)
+    late = tuple((key, _cell(value)) for key, value in members.items() if key not in places)
     return frozenset(place for key, place in places.items() if key not in members), late
 
 

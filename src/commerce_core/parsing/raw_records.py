@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -16,6 +17,7 @@ BROKEN_TEXT_KEPT: Final = 1_000
 NOTHING_LACKING: Final = frozenset[int]()
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
 _ENDS: Final = frozenset("\r\n")
+_ENDS_OR_NONE: Final = ("", "\r", "\n")
 
 
 @frozen
@@ -28,8 +30,8 @@ class RawRecord:
     included. A record that is `context_only` is in a corrected report only for what others take
     from it. `broken` is the code of a broken record's problem. `lacks` are the places of the cells
     that the record doesn't have at all, as an object that lacks a key; they are blank in `cells`.
-    `late` are its keys that the header doesn't have, since they first came after the objects that
-    the header is made of.
+    `late` are its keys, with their cells, that the header doesn't have, since they first came after
+    the objects that the header is made of.
     """
 
     line: int
@@ -41,7 +43,12 @@ class RawRecord:
     context_only: bool = False
     broken: str = "malformed_quotes"
     lacks: frozenset[int] = NOTHING_LACKING
-    late: tuple[str, ...] = ()
+    late: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ends_file(self) -> bool:
+        """Whether the file ends behind it, without the end of a line."""
+        return self.sent[-1:] not in _ENDS_OR_NONE
 
     def with_cells(self, cells: list[str]) -> "RawRecord":
         """The same record with these cells; what was sent stays."""
@@ -56,6 +63,11 @@ def without_end(text: str) -> str:
 def lines_in(text: str) -> list[str]:
     """The lines of a text with their ends; whatever follows the last end is left out."""
     return _LINE.findall(text)
+
+
+def line_starts(text: str, count: int) -> list[int]:
+    """Where the lines behind the first ends are, as many as asked for if there are."""
+    return [found.end() for found in islice(_LINE.finditer(text), count)]
 
 
 def split_lines(blocks: Iterator[str], line: int = 1) -> Iterator[str]:

@@ -116,7 +116,13 @@ def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     exported = begins_export(first_block)
     if exported:
         own, terms = CANONICAL, evolve(terms, profile=CANONICAL, exported=True)
-    opened = open_records(chain((first_block,), blocks), terms.profile.delimiter, _accepts(terms))
+    opened = open_records(
+        chain((first_block,), blocks),
+        terms.profile.delimiter,
+        _accepts(terms),
+        quotes=terms.profile.quotes == "double",
+        header_line=terms.profile.header_line,
+    )
     raw, records, corrects = _header(opened.records), opened.records, None
     if exported:
         export = ReturnedExport.in_header(raw.cells or (), opened.format)

@@ -17,7 +17,16 @@ from commerce_core.partners.partner import Partner
 from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping, tidy_header
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
 from commerce_core.profiles.profile import CANONICAL, Column, Profile, Unit
-from commerce_core.schema.cells import Misread, Reading, Warned, read_sku, reader_of, unkept
+from commerce_core.schema.cells import (
+    Misread,
+    Reading,
+    Warned,
+    read_sku,
+    reader_of,
+    sku_reading,
+    unkept,
+)
+from commerce_core.schema.debris import is_code, without_debris
 from commerce_core.schema.fields import (
     AMOUNTS,
     LONGEST_CELL,
@@ -85,6 +94,8 @@ class FieldReader:
     translate: Translation
     read: Callable[[str], Reading]
     is_amount: bool
+    is_code: bool
+    may_have_debris: bool = True
 
     @classmethod
     def of(cls, feeding: FieldMapping, terms: Terms) -> "FieldReader":
@@ -94,7 +105,8 @@ class FieldReader:
         read, name = reader_of(kind, terms.zone, verbatim=terms.exported), feeding.field.name
         if isinstance(kind, CurrencyCode):
             read = _knowing_words(read)
-        return cls(name, feeding, translate, read, isinstance(kind, Amount))
+        amount = isinstance(kind, Amount)
+        return cls(name, feeding, translate, read, amount, is_code(kind))
 
     def __call__(self, text: str) -> tuple[Reading, str | None]:
         """The value of the text, and the currency that an amount states beside its number."""
@@ -104,6 +116,16 @@ class FieldReader:
             return refused, None
         if len(text) > LONGEST_CELL:
             return Misread("oversized_cell"), None
+        if not self.may_have_debris:
+            return self._read(text)
+        plain, code = without_debris(text, is_code=self.is_code)
+        reading, stated = self._read(plain) if plain else (None, None)
+        if code is not None and reading is not None and not isinstance(reading, Misread | Warned):
+            reading = Warned(reading, code)
+        return reading, stated
+
+    def _read(self, text: str) -> tuple[Reading, str | None]:
+        """The value and currency of a text without debris."""
         translated, stated = self.translate(text), None
         if isinstance(translated, Misread):
             return translated, None
@@ -124,17 +146,22 @@ def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
     return knowing
 
 
-def sku_reader(feeding: FieldMapping, terms: Terms) -> Callable[[str], str | Misread]:
+def sku_reader(feeding: FieldMapping, terms: Terms) -> Callable[[str], str | Misread | Warned]:
     """The function that reads a trimmed text as a sku."""
-    translate = translation(feeding.column, feeding.field.kind, terms.style)
+    column = feeding.column
+    if column.pattern is None and not column.values and column.part is None:
+        return sku_reading
+    translate = translation(column, feeding.field.kind, terms.style)
 
-    def read(text: str) -> str | Misread:
-        translated = translate(text) if text else text
-        sku = None if isinstance(translated, Misread) else read_sku(translated)
-        if sku is not None:
-            return sku
-        blank = not text.strip(BLANKS + "'")
-        return Misread("missing_value") if blank else unkept(text) or Misread("too_long")
+    def read(text: str) -> str | Misread | Warned:
+        if (refused := unkept(text)) is not None:
+            return refused
+        plain, code = without_debris(text, is_code=True)
+        translated = translate(plain) if plain else plain
+        if isinstance(translated, Misread):
+            return translated
+        reading = sku_reading(translated)
+        return Warned(reading, code) if code and isinstance(reading, str) else reading
 
     return read
 
@@ -225,6 +252,8 @@ class RecordReader:
             return Record(raw.line, None, {}, fate=prepared.fate, reason=prepared.reason)
         if cells is None:
             return self._misquoted(raw)
+        if len(cells) < self._width and raw.ends_file:
+            return self._cut_off(raw, raw.delimiter.join(cells), len(cells))
         if len(cells) != self._width and (
             len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
         ):
@@ -232,11 +261,11 @@ class RecordReader:
         return self._read(raw, cells, prepared.pictures)
 
     def _read(self, raw: RawRecord, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
-        line, problems = raw.line, list(self._late(raw))
+        line, problems = raw.line, self._late_problems(raw) if raw.late else []
         sku, lacks = self._read_sku(self._sku.gather(cells)), self.lacks(raw)
-        if isinstance(sku, Misread):
+        if not isinstance(sku, str):
             problems.append(self._problem(line, "sku", cells, sku))
-            sku = None
+            sku = None if isinstance(sku, Misread) else str(sku.value)
         values: dict[str, Value] = {}
         stated: dict[str, str] = {}
         unread: set[str] = set()
@@ -265,10 +294,20 @@ class RecordReader:
         """The cells that the record doesn't have, where that leaves fields alone: in a delta."""
         return raw.lacks if self._terms.mode == "delta" else ()
 
-    def _late(self, raw: RawRecord) -> Iterator[Problem]:
-        """The keys that would feed something, but came too late to be in the header."""
-        for key in self._mapping.uses(raw.late):
-            yield Problem.of("late_key", line=raw.line, column=tidy_header(key))
+    def late(self, raw: RawRecord) -> Iterator[tuple[str, str]]:
+        """The keys, with their cells, that would be used, but came too late for the header.
+
+        In a full feed a blank cell means what an absent one does, so nothing is lost with it.
+        """
+        for key, cell in raw.late:
+            if self._mapping.uses(key) and (self._terms.mode == "delta" or cell.strip(BLANKS)):
+                yield tidy_header(key), cell
+
+    def _late_problems(self, raw: RawRecord) -> list[Problem]:
+        return [
+            Problem.of("late_key", line=raw.line, column=key, value=cell)
+            for key, cell in self.late(raw)
+        ]
 
     def _add_pictures(
         self, line: int, values: dict[str, Value], pictures: tuple[str, ...]
@@ -372,12 +411,21 @@ class RecordReader:
 
     def _misquoted(self, raw: RawRecord) -> Record:
         text = raw.text.rstrip("\r\n")
+        if raw.broken == "malformed_json" and raw.ends_file:
+            return self._cut_off(raw, text, None)
         if raw.broken != "malformed_quotes":
             return self._broken(raw, Problem.of(raw.broken, line=raw.line, value=text), "")
         first = raw.text.partition(raw.delimiter)[0]
         readable = "" if '"' in first else first
         problem = Problem.of("malformed_quotes", line=raw.line, value=text)
         return self._broken(raw, problem, readable)
+
+    def _cut_off(self, raw: RawRecord, text: str, count: int | None) -> Record:
+        """The record within which a file ends. Its last cell may be half a sku, so it has none."""
+        code, hint = "truncated_record", None
+        if count is not None:
+            hint = f"It has {count} of {self._width} cells. {PROBLEMS[code][1]}"
+        return Record(raw.line, None, {}, (Problem.of(code, line=raw.line, value=text, hint=hint),))
 
     def _broken(self, raw: RawRecord, problem: Problem, first: str) -> Record:
         """A record whose cells may have shifted: only a sku in the first cell can't have.

@@ -22,7 +22,7 @@ EXPORT_COLUMNS: Final = (
     "_product_id", "_partner_id", "_partner_name", "_source_id", "_version", "_updated_at",
 )  # fmt: skip
 """The columns of an export in front of those of a feed."""
-_BEGINS: Final = re.compile(rf"(?:sep=.\s+)?\"?{EXPORT_COLUMNS[0]}\"?[,;\t|]")
+_BEGINS: Final = re.compile(rf"(?:\"?sep=.\"?\s+)?\"?{EXPORT_COLUMNS[0]}\"?[,;\t|]")
 
 
 _BEGINS_NDJSON: Final = re.compile(

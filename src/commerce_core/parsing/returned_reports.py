@@ -4,8 +4,6 @@ It has six columns in front, and an apostrophe before each cell that a spreadshe
 formula. Intake removes both, and then reads what the partner's own file would have had.
 """
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from typing import Final, TypeVar
@@ -13,10 +11,11 @@ from typing import Final, TypeVar
 from attrs import evolve, frozen
 
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.delimited import Delimited, closed_cell
+from commerce_core.parsing.delimited import Delimited, cells_of
 from commerce_core.parsing.formats import Format
 from commerce_core.parsing.formulas import unescape_formula, unescape_formulas
 from commerce_core.parsing.json_lines import JsonLines
+from commerce_core.parsing.quoting import closed_cell
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 
@@ -57,8 +56,7 @@ class ReturnedReport:
         cells = raw.cells if raw else None
         if raw is not None and cells is None and isinstance(self._format, Delimited):
             front, _ = self._split(raw.sent, self._format)
-            lines = io.StringIO(front, newline="")
-            cells = next(csv.reader(lines, delimiter=self._format.delimiter), list[str]())
+            cells = cells_of(front, self._format.delimiter, quotes=self._format.quotes)
         named = cells[self._feed].strip(BLANKS) if cells and self._feed < len(cells) else ""
         return named or "unknown"
 
@@ -97,7 +95,7 @@ class ReturnedReport:
 
     def _split(self, sent: str, format_: Delimited) -> tuple[str, str]:
         """The text of the columns in front, and the text behind them."""
-        cell, end = closed_cell(format_.delimiter), 0
+        cell, end = closed_cell(format_.delimiter, quotes=format_.quotes), 0
         for _ in range(self._front):
             matched = cell.match(sent, end)
             if matched is None:

@@ -6,7 +6,7 @@ what applying it will do.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -18,6 +18,13 @@ from commerce_core.catalog.product import Product, is_sold_out
 from commerce_core.catalog.publication import ChangeKind
 from commerce_core.feeds.summary import Counts
 from commerce_core.plans.changes import Change, Sample, changed_fields, order_of_change, samples
+from commerce_core.plans.near_skus import (
+    MOST_NAMED,
+    lost_zeros_hint,
+    near_skus,
+    unknown_hint,
+    without_zeros,
+)
 from commerce_core.plans.price_moves import NO_MOVES, PriceMove, PriceMoves, move_of, price_moves
 from commerce_core.plans.rekeying import NONE_REKEYED, Rekeyed, rekeyed
 from commerce_core.schema.fields import AMOUNTS, PRODUCT_FIELDS, Mode, Value
@@ -116,13 +123,20 @@ def compare(
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
     last = _last_of_each_sku(feed_context, records, tally, problems)
-    verdicts = [_decide(feed_context, record, find) for record in last.values()]
-    problems += [verdict.problem for verdict in verdicts if verdict.problem]
-    fates = Counter(verdict.fate for verdict in verdicts)
-    changes = [verdict.change for verdict in verdicts if verdict.change]
     owned, seen = list(active), {product.sku for product in matched}
     present = (last.keys(), seen, feed_context.overtaken)
     absent = [product for product in owned if not any(product.sku in skus for skus in present)]
+    zeros = _with_zeros(absent)
+    verdicts = [_decide(feed_context, record, find, zeros) for record in last.values()]
+    problems += [verdict.problem for verdict in verdicts if verdict.problem]
+    fates = Counter(verdict.fate for verdict in verdicts)
+    changes = [verdict.change for verdict in verdicts if verdict.change]
+    meant = {
+        record.sku
+        for record, verdict in zip(last.values(), verdicts, strict=True)
+        if verdict.problem and verdict.problem.code == "sku_lost_zeros"
+    }
+    absent = [product for product in absent if without_zeros(product.sku) not in meant]
     vanished = absent if removes_absent(feed_context, tally["skus_unreadable"]) else []
     changes += [Change("removed", product.sku, 0, product, {}) for product in vanished]
     plan = Plan(
@@ -140,7 +154,7 @@ def compare(
         skus_unreadable=tally["skus_unreadable"],
         updated_by_field=_fields_of(changes),
         problems_by_code=Counter(problem.code for problem in problems),
-        problems=tuple(sorted(problems, key=lambda problem: problem.line)[:problem_limit]),
+        problems=tuple(_listed(problems, find, problem_limit)),
         withheld=fates["withheld"],
         price_moves=price_moves([verdict.move for verdict in verdicts if verdict.move]),
         stock=_stock(owned, changes),
@@ -148,6 +162,29 @@ def compare(
         samples=samples(changes),
     )
     return plan, sorted(changes, key=order_of_change)
+
+
+def _with_zeros(absent: Iterable[Product]) -> Mapping[str, str]:
+    """The first of the absent skus with leading zeros, by what is left without them."""
+    found: dict[str, str] = {}
+    for sku in sorted(product.sku for product in absent):
+        if (bare := without_zeros(sku)) is not None:
+            found.setdefault(bare, sku)
+    return found
+
+
+def _listed(
+    problems: Iterable[Problem], find: Callable[[str], Product | None], limit: int
+) -> Iterator[Problem]:
+    """The first problems by line; those of unknown skus name a near one."""
+    named = 0
+    for problem in sorted(problems, key=lambda problem: problem.line)[:limit]:
+        near = None
+        if problem.code == "unknown_sku" and named < MOST_NAMED:
+            named += 1
+            found = map(find, near_skus(problem.value or ""))
+            near = next((p.sku for p in found if p is not None and p.status == "active"), None)
+        yield evolve(problem, hint=unknown_hint(problem.hint, near) or problem.hint)
 
 
 def _stock(owned: Iterable[Product], changes: Iterable[Change]) -> Stock:
@@ -213,9 +250,12 @@ def duplicate_hint(earlier: int, later: int, differing: Iterable[str]) -> str:
 
 
 def _decide(
-    feed_context: FeedContext, record: Record, find: Callable[[str], Product | None]
+    feed_context: FeedContext,
+    record: Record,
+    find: Callable[[str], Product | None],
+    zeros: Mapping[str, str],
 ) -> _Verdict:
-    """The fate of a record that counts."""
+    """The fate of a record that counts; `zeros` are absent skus, by what is left of them."""
     if record.rejected or record.sku is None:
         return _Verdict("rejected")
     product = find(record.sku)
@@ -234,6 +274,9 @@ def _decide(
     values = settle(feed_context, record, product)
     if isinstance(values, Problem):
         return _refused(values)
+    if product is None and (near := zeros.get(record.sku)) is not None:
+        problem = _problem(feed_context, record, "sku_lost_zeros", "sku", record.sku)
+        return _refused(evolve(problem, hint=lost_zeros_hint(near)))
     doubt = _doubt_sale(feed_context, record, product, values)
     if product is None:
         made = Change("created", record.sku, record.line, None, values, record.fingerprint)

@@ -119,6 +119,7 @@ def judged(
             leaps=moves.kept,
             in_stock=plan.stock.in_stock,
             sold_out=plan.stock.sold_out,
+            cut_off=full and bool(summary.problems_by_code.get("truncated_record")),
         ),
         settings,
     )

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.money import find_currency, minor_units_of
-from commerce_core.base.text import BLANKS, UNSTORABLE, squash
+from commerce_core.base.text import BLANKS, UNSTORABLE, composed, squash, visible
 from commerce_core.profiles.extractors import (
     AttributeMap,
     Cell,
@@ -67,8 +67,8 @@ class HeaderMapping:
     """A file's header, with what feeds each field, and the columns that nothing uses.
 
     `made_of` has the columns that each field is made of, and under `records` those that decide what
-    becomes of a record. `wanted` are all names that a column could be used by, compared as headers
-    are; `others` are the further names of columns, and `has` is whether any column has a name.
+    becomes of a record. `wanted` are all names that a further column would be used by, as they are
+    compared; `others` are the further names of columns, and `has` is whether any column has a name.
     """
 
     header: tuple[str, ...]
@@ -86,9 +86,13 @@ class HeaderMapping:
         feeding = self.field_mappings.get(name)
         return self.header[feeding.indexes[0]] if feeding and feeding.indexes else None
 
-    def uses(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of the names by which a column would be used, if the file had it."""
-        return tuple(name for name in names if squash(name) in self.wanted)
+    def uses(self, name: str) -> bool:
+        """Whether one more column would be used, if the file had it."""
+        tidy = tidy_header(name)
+        without, _ = _unit_of(tidy) or (tidy, None)
+        return not self.wanted.isdisjoint((squash(tidy), squash(without))) or any(
+            _fits(squash(tidy), pattern) for pattern in self.wanted if "*" in pattern
+        )
 
     def index_of(self, header: str) -> int | None:
         """The index of the column with that header, if the file has it."""
@@ -139,8 +143,23 @@ def rivals_of(
 
 
 def tidy_header(name: str) -> str:
-    """The name as shown and stored: trimmed, cut, without characters that can't be stored."""
-    return UNSTORABLE.sub("\ufffd", name.strip(BLANKS)[:_LONGEST_HEADER])
+    """The name as shown and stored: trimmed, cut, without what can't be stored or seen."""
+    plain = visible(composed(name)).strip(BLANKS)
+    return UNSTORABLE.sub("\ufffd", plain[:_LONGEST_HEADER])
+
+
+def _unit_of(name: str) -> tuple[str, str] | None:
+    """`Price (INR)` or `Price (pence)` is also found as `Price`, `Weight (kg)` as `Weight`."""
+    if (matched := _WITH_UNIT.fullmatch(name)) is None:
+        return None
+    without, unit = matched.groups()
+    known = find_currency(unit) or minor_units_of(unit) or unit.lower() in _WEIGHTS
+    return (without, unit) if known else None
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name fits, with anything in place of each `*`."""
+    return re.fullmatch(".+".join(map(re.escape, pattern.split("*"))), name) is not None
 
 
 class _Finder:
@@ -158,17 +177,12 @@ class _Finder:
         self._units: dict[int, str] = {}
         for index, name in enumerate(names):
             self._places.setdefault(squash(name), []).append(index)
-            if matched := _WITH_UNIT.fullmatch(name):
-                self._note_unit(index, matched[1], matched[2])
+            if split := _unit_of(name):
+                without, self._units[index] = split
+                self._places.setdefault(squash(without), []).append(index)
         self._taken = {
             i for column in profile.columns.values() for h in _headers(column) for i in self.all(h)
         }
-
-    def _note_unit(self, index: int, name: str, unit: str) -> None:
-        """`Price (INR)` or `Price (pence)` is also found as `Price`, `Weight (kg)` as `Weight`."""
-        if find_currency(unit) or minor_units_of(unit) or unit.lower() in _WEIGHTS:
-            self._places.setdefault(squash(name), []).append(index)
-            self._units[index] = unit
 
     def all(self, header: str) -> list[int]:
         """The columns with that header; `{currency}` in it is the source's."""
@@ -180,8 +194,7 @@ class _Finder:
 
     def _matching(self, pattern: str) -> list[int]:
         """The columns whose names fit, with anything in place of a `*`."""
-        fits = re.compile(".+".join(map(re.escape, pattern.split("*"))))
-        return [i for i, name in enumerate(self._names) if fits.fullmatch(squash(name))]
+        return [i for i, name in enumerate(self._names) if _fits(squash(name), pattern)]
 
     def _spelled(self, header: str) -> str:
         return header.replace("{currency}", self._currency or "")
@@ -213,11 +226,16 @@ class _Finder:
         """All names by which a column would be used, if the file had it."""
         profile = self._profile
         open_fields = [f for f in FIELDS if f.name not in {**profile.columns, **profile.constants}]
-        names = [name for f in open_fields if profile.aliases for name in (f.name, *f.aliases)]
+        names = [name for f in open_fields if profile.aliases for name in self._names_of(f)]
         names += [h for column in profile.columns.values() for h in _headers(column)]
         names += [*profile.attributes, *_named_beside(profile)]
         names += [other for name in names for other in self.others.get(squash(name), ())]
         return frozenset(squash(self._spelled(name)) for name in names if name)
+
+    def _names_of(self, wanted: Field) -> tuple[str, ...]:
+        """The names that a field may have: only its own if a column is called so."""
+        own = not self._taken.issuperset(self.all(wanted.name))
+        return (wanted.name,) if own else (wanted.name, *wanted.aliases)
 
     def feeding(self, wanted: Field) -> FieldMapping | None:
         """What feeds a field; None if nothing does."""

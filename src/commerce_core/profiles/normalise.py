@@ -19,8 +19,9 @@ from commerce_core.profiles.matching import matcher
 from commerce_core.profiles.patterns import LONGEST_MATCHED
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema import fields as schema
-from commerce_core.schema.blanks import SPREADSHEET_ERROR, is_blank_word
+from commerce_core.schema.blanks import is_blank_word
 from commerce_core.schema.cells import PATH, Misread, split_urls
+from commerce_core.schema.debris import is_spreadsheet_error
 from commerce_core.schema.fields import Kind
 
 Translation = Callable[[str], "str | Misread"]
@@ -181,7 +182,7 @@ def _unless_missing(kind: Kind, translate: Translation) -> Translation:
     """Text that stands for a missing value isn't translated, but left to the kind."""
 
     def missing_or_translated(text: str) -> str | Misread:
-        missing = is_blank_word(kind, text) or SPREADSHEET_ERROR.fullmatch(text)
+        missing = is_blank_word(kind, text) or is_spreadsheet_error(text)
         return text if missing else translate(text)
 
     return missing_or_translated

@@ -39,6 +39,9 @@ Unit = Literal["major", "minor", "g", "kg", "lb", "oz"]
 DecimalMark = Literal[".", ","]
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: Final[tuple[Delimiter, ...]] = get_args(Delimiter)
+Quotes = Literal["double", "none"]
+MOST_HEADER_LINE: Final = 1_000
+"""The last line on which a header may be declared."""
 
 
 @frozen
@@ -140,15 +143,19 @@ class Profile:
 
     `preset` is the profile that this one starts from. `encoding` applies to files that have no byte
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
-    file. `attributes` are columns kept under their own names. A preset's `skip` rules stay in force
-    beside the profile's own. `names` are further names of a column, wherever it is named; the first
-    that a file has counts. `escapes` is the system whose escapes are undone. `aliases` is whether
-    columns that no mapping names are found by the schema's names and aliases.
+    file. If `quotes` is `none`, a quote is a character like any other, and each line is a record.
+    `header_line` is the line of the header, and what stands above it is ignored. `attributes` are
+    columns kept under their own names. A preset's `skip` rules stay in force beside the profile's
+    own. `names` are further names of a column, wherever it is named; the first that a file has
+    counts. `escapes` is the system whose escapes are undone. `aliases` is whether columns that no
+    mapping names are found by the schema's names and aliases.
     """
 
     preset: Preset = "canonical"
     encoding: str | None = None
     delimiter: Delimiter | None = None
+    quotes: Quotes = "double"
+    header_line: int = 1
     decimal: DecimalMark | None = None
     currency: str | None = None
     columns: Mapping[str, Column] = field(factory=dict[str, Column])
@@ -188,6 +195,11 @@ class Profile:
             yield Fault(
                 "/delimiter", "bad_delimiter", "Use a comma, semicolon, tab or vertical bar."
             )
+        if self.quotes not in get_args(Quotes):
+            yield Fault("/quotes", "bad_quotes", "Use double or none.")
+        if not 1 <= self.header_line <= MOST_HEADER_LINE:
+            detail = f"Use the number of a line, 1 to {MOST_HEADER_LINE:,}."
+            yield Fault("/header_line", "bad_header_line", detail)
         if self.currency is not None and find_currency(self.currency) is None:
             yield Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
         if len(self.attributes) > MOST_ATTRIBUTES:

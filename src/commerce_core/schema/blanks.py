@@ -5,17 +5,12 @@ and a sale without an end never ends: there, a word counts as blank only if noth
 meant by it. A name or a text can be any word, so there only a database's own marks are blank.
 """
 
-import re
 from collections.abc import Set as AbstractSet
 from typing import Final, assert_never
 
 from commerce_core.schema import fields as schema
 from commerce_core.schema.fields import Kind
 
-SPREADSHEET_ERROR: Final = re.compile(
-    r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|GETTING_DATA)"
-)
-"""What a spreadsheet shows in place of a value that it couldn't compute."""
 LONGEST_BLANK_WORD: Final = 4
 """The longest word that can mean blank, in characters."""
 MARKS: Final = frozenset({"NULL", "\\N"})

@@ -22,9 +22,10 @@ from commerce_core.base.money import (
     minor_code,
     minor_units_of,
 )
-from commerce_core.base.text import BLANKS, squash
+from commerce_core.base.text import BLANKS, squash, with_plain_blanks
 from commerce_core.schema import fields as schema
-from commerce_core.schema.blanks import SPREADSHEET_ERROR, error_is_blank, is_blank_word
+from commerce_core.schema.blanks import error_is_blank, is_blank_word
+from commerce_core.schema.debris import SHORTENED, is_spreadsheet_error, without_debris
 from commerce_core.schema.fields import Kind, Value
 from commerce_core.schema.instants import read_instant
 
@@ -114,7 +115,7 @@ def reader_of(kind: Kind, zone: tzinfo, *, verbatim: bool = False) -> Callable[[
     def reading(text: str) -> Reading:
         if is_blank_word(kind, text):
             return None
-        if text[:1] == "#" and SPREADSHEET_ERROR.fullmatch(text):
+        if is_spreadsheet_error(text):
             return _read_error(kind)
         return read(text)
 
@@ -124,8 +125,8 @@ def reader_of(kind: Kind, zone: tzinfo, *, verbatim: bool = False) -> Callable[[
 def _read_error(kind: Kind) -> Reading:
     """What stands for a value that a spreadsheet couldn't compute."""
     if error_is_blank(kind):
-        return Warned(None, "spreadsheet_error")
-    return Misread("spreadsheet_value_lost")
+        return Warned(None, "spreadsheet_error_ignored")
+    return Misread("spreadsheet_error")
 
 
 def _reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
@@ -163,9 +164,31 @@ def _reader_of(kind: Kind, zone: tzinfo) -> Callable[[str], Reading]:
 
 
 def read_sku(cell: str) -> str | None:
-    """The sku in a cell, without a spreadsheet's leading apostrophe; None if it can't be read."""
-    sku = cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
-    return sku if 1 <= len(sku) <= schema.LONGEST_SKU and unkept(sku) is None else None
+    """The sku in a cell; None if it can't be read."""
+    reading = sku_reading(cell)
+    if isinstance(reading, Warned):
+        return str(reading.value)
+    return None if isinstance(reading, Misread) else reading
+
+
+def sku_reading(cell: str) -> str | Misread | Warned:
+    """The sku in a cell, without debris and a spreadsheet's apostrophe; or why there is none."""
+    text = cell.strip(BLANKS)
+    if (refused := unkept(text)) is not None:
+        return refused
+    plain, code = without_debris(text, is_code=True)
+    # Numbers may have their own blanks between thousands; in skus they can't be told apart.
+    blanks = with_plain_blanks(plain)
+    code = "invisible_characters" if blanks != plain else code
+    sku = blanks.removeprefix("'").strip(BLANKS)
+    if not sku:
+        return Misread("missing_value")
+    if is_spreadsheet_error(sku):
+        return Misread("missing_value", "The spreadsheet has an error here instead of a sku.")
+    if len(sku) > schema.LONGEST_SKU:
+        return Misread("too_long")
+    code = code or ("shortened_sku" if SHORTENED.fullmatch(sku) else None)
+    return sku if code is None else Warned(sku, code)
 
 
 def unkept(text: str) -> Misread | None:

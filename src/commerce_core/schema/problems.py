@@ -54,6 +54,10 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "error",
         "Every record needs as many cells as the header; quote cells that contain the delimiter.",
     ),
+    "truncated_record": (
+        "error",
+        "The file ends within this record, so it was probably cut off. Send the whole file again.",
+    ),
     "malformed_quotes": ("error", 'Double each quote inside a quoted cell: "a 12"" single".'),
     "late_key": (
         "error",
@@ -77,6 +81,23 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "Write both halves of the surrogate pair, or the character itself.",
     ),
     "oversized_cell": ("error", f"Shorten the cell to at most {LONGEST_CELL:,} characters."),
+    "invisible_characters": (
+        "warning",
+        "Characters that can't be seen, such as marks of direction, were removed.",
+    ),
+    "spreadsheet_text": ("warning", 'A spreadsheet wrapped the text as ="..."; it was unwrapped.'),
+    "spreadsheet_error": (
+        "error",
+        "A spreadsheet couldn't compute the value; correct its formula, or leave the cell blank.",
+    ),
+    "spreadsheet_error_ignored": (
+        "warning",
+        "A spreadsheet couldn't compute the value, which is read as blank; correct the formula.",
+    ),
+    "shortened_sku": (
+        "warning",
+        "A spreadsheet may have shortened this sku; format the column as text.",
+    ),
     "missing_value": ("error", "Fill in this column; it must not be blank."),
     "too_long": ("error", "Shorten the text."),
     "unknown_word": ("error", "Use one of the values allowed for this field."),
@@ -94,14 +115,6 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     "thousands_or_decimals": (
         "warning",
         "The point was read as a decimal point; if it separates thousands, declare that.",
-    ),
-    "spreadsheet_error": (
-        "warning",
-        "A spreadsheet couldn't compute the value, which is read as blank; correct the formula.",
-    ),
-    "spreadsheet_value_lost": (
-        "error",
-        "A spreadsheet couldn't compute the value; correct its formula, or leave the cell blank.",
     ),
     "sale_price_of_zero": ("warning", "The sale price is ignored, since nothing is sold for 0."),
     "unknown_currency": ("error", "Write a three-letter ISO 4217 currency code, such as EUR."),
@@ -150,6 +163,10 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "duplicate_sku": ("warning", "Send each sku once; only its last record counts."),
     "unknown_sku": ("error", "No product has this sku. To create one, send a product_name too."),
+    "sku_lost_zeros": (
+        "error",
+        "Another product has this sku with leading zeros, which a spreadsheet probably dropped.",
+    ),
     "changed_since": ("warning", "A later publication changed the product, so it stays as it is."),
     "sku_of_other_source": ("error", "Another source of the partner owns this sku."),
     "price_leap": ("warning", "The price changes too much at once, so the old one is kept."),

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
@@ -19,6 +20,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from adapters.polars_feeds import PolarsEngine, chunks, prepared, reject_buffer
+from adapters.polars_feeds.debris import is_plain, odd_texts
 from adapters.polars_feeds.tables import Table
 from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.reject_report import RejectReport
@@ -41,7 +43,15 @@ from commerce_core.profiles.profile import (
 from commerce_core.schema.fields import BY_NAME, Mode, bits_of
 from commerce_core.schema.problems import Problem
 from tests.support.engines import read, told
-from tests.support.strategies import CELLS, MODES, FeedFile, SentFile, feed_files, sent_files
+from tests.support.strategies import (
+    CELLS,
+    DEBRIS,
+    MODES,
+    FeedFile,
+    SentFile,
+    feed_files,
+    sent_files,
+)
 
 ROME = ZoneInfo("Europe/Rome")
 CHUNKS = (1, 2, 3, 50, 200, 1 << 24)
@@ -66,7 +76,7 @@ def test_any_dialect_and_encoding_reads_alike(file: SentFile, chunk: int):
 
 PIECES = (
     '"', '"', ",", ",", "\n", "\n", "a", "b", '""', "\r\n", "\r", " ", "x" * 9, "\0", "ä", "\ufeff",
-    '","', 'A,"b', '"\n', ',"', '",',
+    '","', 'A,"b', '"\n', ',"', '",', ', "', '" ,', ' "', '" \n', "\t", "sku,product_name\n",
 )  # fmt: skip
 
 
@@ -75,6 +85,10 @@ PIECES = (
 @example('A,"b\r\nC",e\nB,c\r\n', 1 << 24)
 @example('a"b,"c\nd,e\n', 1 << 24)
 @example("x\x01,b\nB,c\n", 1 << 24)
+@example('A, "b\nC" ,d\nB, "x, y"\n', 1)
+@example('A,"he, ""said"" , so\nand"" , x"\nB, "\n"\n', 1 << 24)
+@example('A, ""\nB, """x\n" \n', 1 << 24)
+@example("A,b\n\ufeffsku, product_name ,\nB", 1 << 24)
 def test_any_quoting_reads_alike(text: str, chunk: int):
     assert_alike(f"sku,product_name\n{text}".encode(), TERMS, chunk)
 
@@ -206,6 +220,8 @@ def profiled_files(draw: st.DrawFn) -> ProfiledFile:
     identity = draw(st.sampled_from([(), (), ("{Handle}/{Size}", "{Handle}-{V}x")]))
     profile = Profile(
         columns=by_name,
+        quotes=draw(st.sampled_from(["double", "double", "double", "none"])),
+        header_line=draw(st.sampled_from([1, 1, 1, 2, 4])),
         decimal=draw(st.sampled_from([None, ",", "."])),
         currency=draw(st.sampled_from([None, "USD", "JPY"])),
         constants=draw(st.sampled_from([{}, {"condition": "new"}, {"availability": "perhaps"}])),
@@ -226,9 +242,11 @@ def profiled_files(draw: st.DrawFn) -> ProfiledFile:
     cut = st.tuples(whole, st.integers(0, len(names) + 2)).map(lambda r: (*r[0], "", "x")[: r[1]])
     odd = st.sampled_from([('a"b', "c"), ("\0",) * len(names), ("", "")])
     records = draw(st.lists(whole | whole | whole | cut | odd, min_size=1, max_size=8))
-    text = io.StringIO()
+    text = io.StringIO('Shop "x\n\nas of today;\n' if profile.header_line > 1 else "")
+    text.seek(0, io.SEEK_END)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([names, *(record for record in records if record)])
+    again = draw(st.sampled_from([(), (), (names,)]))
+    writer.writerows([names, *(record for record in records if record), *again])
     if draw(st.integers(0, 4)) == 0:
         text.write('"a"b,c\n')
     mode: Mode = draw(st.sampled_from(MODES))
@@ -352,6 +370,7 @@ def test_an_export_reads_alike(file: FeedFile):
 @pytest.mark.parametrize("decimal", [None, ".", ","])
 def test_each_kind_reads_every_cell_alike(name: str, decimal: DecimalMark | None):
     cells = [*CELLS.get(name, ()), *OF_FIELD.get(name, ()), *NUMBERS, *WEIGHTS, *DATES, *LISTS]
+    cells += DEBRIS
     cells += [f" {cell}\u2003" for cell in cells] + ["a > b", "a >b", " > a", ">", "A>", "x" * 2049]
     cells += ["http://" + "x" * 2041, "http://" + "x" * 2042, "HtTpS://a/?#", "http://a\u200bb"]
     text = io.StringIO()
@@ -379,6 +398,38 @@ def test_amounts_in_minor_units_and_with_three_decimals_read_alike(
     csv.writer(text).writerows([["sku", header, "sale_price", "currency"], *rows])
     for mode in MODES:
         assert_alike(text.getvalue().encode(), Terms(mode, own, ROME, Profile(decimal=decimal)))
+
+
+def test_keys_that_come_late_are_reported_alike():
+    rows = ['{"sku": "A", "price": 5}'] * 1_000
+    rows += [
+        '{"sku": "Z", "price": "x", "sale_price": 4}',
+        '{"sku": "Y", "colour": 1, "list_price": 2}',
+    ]
+    assert_alike("\n".join(rows).encode(), evolve(TERMS, mode="delta"))
+
+
+@pytest.mark.parametrize("column", [Column(("sku",)), Column(("sku",), pattern="([^ ]*).*")])
+def test_skus_with_debris_read_alike(column: Column):
+    text = io.StringIO()
+    rows = [(cell, "N") for cell in (*DEBRIS, "'007", "'#N/A", '\'="1"', "a 1E+05", "E5", "Err:5")]
+    csv.writer(text).writerows([("sku", "product_name"), *rows])
+    assert_alike(text.getvalue().encode(), evolve(TERMS, profile=Profile(columns={"sku": column})))
+
+
+def test_whatever_composing_changes_is_left_to_the_reference():
+    """All that has another form in NFC, alone or behind another character."""
+    changed = [c for c in map(chr, range(0x110000)) if unicodedata.normalize("NFC", c) != c]
+    marks = [c for c in map(chr, range(0x110000)) if unicodedata.combining(c)]
+    joining = [chr(c) for c in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3), 0x9BE, 0x1133E)]
+    texts = pl.Series([c for c in (*changed, *marks, *joining) if not "\ud800" <= c <= "\udfff"])
+    odd = odd_texts(texts)
+    assert odd is not None
+    assert texts.filter(~odd).to_list() == []
+    assert not any(map(is_plain, (text.encode() for text in texts)))
+    usual = ["Ünïcode 📦", "漢字", "한글", "Ёлка", "10 m² \xa0"]
+    assert odd_texts(pl.Series(usual)) is None
+    assert is_plain("Ünïcode Ёлка m² \xa0 í".encode())
 
 
 @given(feed_files() | sent_files(), st.sampled_from(CHUNKS))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 from psycopg import sql
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import dict_row
@@ -21,7 +21,7 @@ from adapters.postgres.connection.timeouts import bear_stalls
 from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
 from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
 from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
-from adapters.postgres.ingest.match import find_absent, match, owner, remove_absent
+from adapters.postgres.ingest.match import find_absent, find_lost_zeros, match, owner, remove_absent
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.plans.comparison import (
@@ -34,6 +34,7 @@ from commerce_core.plans.comparison import (
     other_source_hint,
     removes_absent,
 )
+from commerce_core.plans.near_skus import MOST_NAMED, lost_zeros_hint, near_skus, unknown_hint
 from commerce_core.plans.price_moves import PriceMove
 from commerce_core.plans.rekeying import NONE_REKEYED
 from commerce_core.ports.engine import Batch
@@ -95,6 +96,7 @@ def _plan(
     """The counts and figures of what was decided."""
     unread = matched.count if matched else 0
     find_absent(db, feed_context, matched=unread > 0)
+    find_lost_zeros(db, feed_context)
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)
     vanished = 0
     if removes_absent(feed_context, read["skus_unreadable"]):
@@ -124,7 +126,7 @@ def _plan(
         skus_unreadable=read["skus_unreadable"],
         updated_by_field={name: n for name, n in updates.items() if name != _SOLD_OUT},
         problems_by_code=+Counter(found),
-        problems=tuple(_problems(db, feed_context, staged, problem_limit)),
+        problems=tuple(_listed_problems(db, feed_context, staged, problem_limit)),
         withheld=fates["withheld"],
         price_moves=moves,
         stock=Stock(owned["in_stock"], updates[_SOLD_OUT]),
@@ -202,7 +204,7 @@ def _count_updates(db: Connection) -> Counter[str]:
 def _problems(
     db: Connection, feed_context: FeedContext, staged: Staged, limit: int
 ) -> Iterator[Problem]:
-    """The first problems by line."""
+    """The first problems by line, without the skus that unknown ones may mean."""
     differing = sql.SQL(", ").join(
         sql.SQL("CASE WHEN s.{0} IS DISTINCT FROM other.{0} THEN {1} END").format(
             sql.Identifier(name), sql.Literal(name)
@@ -214,11 +216,11 @@ def _problems(
         WITH found AS (
             SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
                    NULL::numeric AS amount,
-                   NULL::text AS doubt,
+                   NULL::text AS doubt, NULL::text AS near,
                    NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
             FROM repeated
             UNION ALL
-            SELECT line, NULL, product_id, fate, field, amount, doubt, moved_from, moved_to,
+            SELECT line, NULL, product_id, fate, field, amount, doubt, near, moved_from, moved_to,
                    currency
             FROM decided
             WHERE fate = ANY(%(codes)s) OR leaps OR doubt IS NOT NULL
@@ -226,8 +228,8 @@ def _problems(
             LIMIT %(limit)s
         )
         SELECT found.line, found.fate, found.field, found.amount, s.sku, found.later,
-               array_remove(ARRAY[{differing}], NULL), p.source_id, doubt, moved_from, moved_to,
-               found.currency
+               array_remove(ARRAY[{differing}], NULL), p.source_id, doubt, near,
+               moved_from, moved_to, found.currency
         FROM found
         JOIN staged s ON s.line = found.line
         LEFT JOIN staged other ON other.line = found.later
@@ -236,7 +238,7 @@ def _problems(
         ORDER BY found.line
         """
     ).format(differing=differing)
-    for line, fate, name, amount, sku, later, fields, owner_id, doubt, *moved in db.execute(
+    for line, fate, name, amount, sku, later, fields, owner_id, doubt, near, *moved in db.execute(
         query, {"codes": list(PROBLEMS), "limit": limit}
     ):
         if doubt is not None:
@@ -249,6 +251,8 @@ def _problems(
         hint = duplicate_hint(line, later, fields) if later is not None else None
         if owner_id is not None:
             hint = other_source_hint(feed_context, prefixed("src")(owner_id))
+        if near is not None:
+            hint = lost_zeros_hint(near)
         yield Problem.of(
             fate or "duplicate_sku",
             line=line,
@@ -257,6 +261,34 @@ def _problems(
             value=value,
             hint=hint,
         )
+
+
+def _listed_problems(
+    db: Connection, feed_context: FeedContext, staged: Staged, limit: int
+) -> Iterator[Problem]:
+    """The first problems by line; those of unknown skus name a near one."""
+    found = list(_problems(db, feed_context, staged, limit))
+    unknown = [problem for problem in found if problem.code == "unknown_sku"][:MOST_NAMED]
+    spellings = {problem.line: near_skus(problem.value or "") for problem in unknown}
+    known = _known_among(db, feed_context, {sku for some in spellings.values() for sku in some})
+    for problem in found:
+        near = next((sku for sku in spellings.get(problem.line, ()) if sku in known), None)
+        yield evolve(problem, hint=unknown_hint(problem.hint, near) or problem.hint)
+
+
+def _known_among(db: Connection, feed_context: FeedContext, skus: set[str]) -> set[str]:
+    """Which of these are skus of active products of the partner."""
+    if not skus:
+        return set()
+    rows = db.execute(
+        """
+        SELECT sku
+        FROM products
+        WHERE partner_id = %(partner_id)s AND sku = ANY(%(skus)s) AND status = 'active'
+        """,
+        owner(feed_context) | {"skus": sorted(skus)},
+    )
+    return {sku for (sku,) in rows}
 
 
 def _leap(sku: str, line: int, before: Decimal, after: Decimal, currency: str) -> PriceMove:

@@ -28,6 +28,7 @@ PROBLEMS: Final = (
     "missing_currency",
     "currency_without_price",
     "too_many_decimals",
+    "sku_lost_zeros",
 )
 """The fates that reject a record, which are codes of problems."""
 AMONG_CHANGED: Final = """
@@ -85,7 +86,8 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
             moved_from numeric,
             moved_to numeric,
             leaps boolean,
-            doubt text
+            doubt text,
+            near text
         ) ON COMMIT DROP
         """
     )

@@ -87,6 +87,46 @@ def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> 
     db.execute(query, owner(feed_context) | {"overtaken": list(feed_context.overtaken)})
 
 
+def find_lost_zeros(db: Connection, feed_context: FeedContext) -> None:
+    """Refuses new skus that are those of absent products without leading zeros.
+
+    Those products are then no longer missing. Only skus that begin with a zero are looked at.
+    """
+    db.execute("DROP TABLE IF EXISTS pg_temp.with_zeros")
+    db.execute(
+        """
+        CREATE TEMPORARY TABLE with_zeros ON COMMIT DROP AS
+        SELECT p.product_id, p.sku, ltrim(p.sku, '0') AS bare
+        FROM products p
+        JOIN missing m ON m.product_id = p.product_id
+        WHERE p.partner_id = %(partner_id)s AND p.sku >= '0' AND p.sku < '1'
+          AND p.sku ~ '^0+[1-9][0-9]*$'
+          AND EXISTS (SELECT FROM decided WHERE fate = 'created')
+        """,
+        owner(feed_context),
+    )
+    db.execute(
+        """
+        UPDATE decided d
+        SET fate = 'sku_lost_zeros', near = z.sku
+        FROM staged s
+        JOIN (SELECT bare, min(sku) AS sku FROM with_zeros GROUP BY bare) AS z ON z.bare = s.sku
+        WHERE d.fate = 'created' AND s.line = d.line
+        """
+    )
+    db.execute(
+        """
+        DELETE FROM missing m
+        USING with_zeros z
+        WHERE m.product_id = z.product_id AND EXISTS (
+            SELECT FROM decided d
+            JOIN staged s ON s.line = d.line
+            WHERE d.fate = 'sku_lost_zeros' AND s.sku = z.bare
+        )
+        """
+    )
+
+
 def remove_absent(db: Connection) -> int:
     """Decides that the absent products are removed; returns their number."""
     return db.execute(

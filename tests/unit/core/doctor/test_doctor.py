@@ -216,7 +216,22 @@ def test_jsonl_has_no_delimiter_and_a_single_document_is_reported_as_such():
     assert told.dialect
     assert told.dialect.delimiter is None
     assert told.verdict == "taken"
-    assert note(look('[{"sku": "A"}]\n'), "json_document")
+    refused = look('[{"sku": "A"}]\n')
+    assert refused.refusal
+    assert (refused.verdict, refused.refusal.code) == ("refused", "json")
+
+
+def test_a_header_below_other_rows_is_found_and_its_line_proposed():
+    above = 'Price list "2026\n\nfor partners;;\n'
+    found = look(f"{above}sku;product_name;price\nA-1;Cup;5.00\nA-2;Pot;6.00\n")
+    assert (found.profile.header_line, found.verdict) == (4, "with_profile")
+    assert note(found, "header_line")
+    assert found.dry_read.accepted == 2
+    assert found.dialect
+    assert found.dialect.delimiter == ";"
+    assert look("name of the list\nsku,price\nA,1\n").profile.header_line == 2
+    assert look("sku,product_name\nsku,price\n").profile.header_line == 1
+    assert look("Artikel;Preis\nid;title\n").profile.header_line == 2
 
 
 # --- the header -----------------------------------------------------------------------------------

@@ -76,6 +76,15 @@ def test_a_result_has_the_number_the_limit_and_a_sentence():
     assert result.detail == "265 of 1,000 products would be removed."
 
 
+def test_a_file_that_is_cut_off_is_held_if_there_is_anything_to_lose_whatever_is_set():
+    cut = evolve(QUIET, cut_off=True)
+    for settings in (DEFAULT_GUARDS, OFF):
+        (result,) = holds(judge(cut, settings))
+        assert (result.guard, result.value) == ("truncated", Decimal(1))
+        assert "Send the whole file again" in result.detail
+    assert tripped(evolve(cut, before=0)) == []
+
+
 def test_sold_out_and_leaping_prices_never_hold():
     wild = evolve(QUIET, sold_out=100, leaps=100)
     assert tripped(wild) == ["price_leap", "out_of_stock"]

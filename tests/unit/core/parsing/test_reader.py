@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.json_lines import OBJECTS_LOOKED_AT
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.profile import Column, Profile
@@ -140,6 +141,50 @@ def test_a_sku_that_cannot_be_read_rejects_its_record(cell: str, code: str, valu
 
 def test_a_leading_apostrophe_is_the_spreadsheets():
     assert [r.sku for r in read("sku,x\n'007,\n007,\n''7,\n")] == ["007", "007", "'7"]
+
+
+# --- keys that come late --------------------------------------------------------------------------
+
+
+def test_a_value_whose_key_comes_after_the_header_is_made_is_not_lost_in_silence():
+    """A key that feeds no field is no loss, nor is one without a value."""
+    first = '{"sku": "A", "price": 5}\n' * OBJECTS_LOOKED_AT
+    late = '{"sku": "Z", "price": 5, "sale_price": 4, "colour": "red", "quantity": null}\n'
+    *_, record = read(first + late)
+    (problem,) = record.problems
+    assert (record.sku, record.rejected) == ("Z", True)
+    assert (problem.code, problem.column, problem.value) == ("late_key", "sale_price", "4")
+    assert problem.line == OBJECTS_LOOKED_AT + 1
+    assert codes(read(first.replace("\n", "\n" + late, 1))[-1]) == []
+    assert codes(read((first + late).replace("sale_price", "list_price"))[-1]) == []
+    unclear = (first + late).replace("sale_price", "list_price").replace('"price"', '"unit_price"')
+    assert codes(read(unclear)[-1]) == ["late_key"]
+
+
+# --- the end of the file --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("last", ["A-2", "A-2,", "A-2,Cu", '"A-2"', '"A-2",Cup'])
+def test_a_short_record_with_which_the_file_ends_was_cut_off_and_has_no_sku(last: str):
+    """Its last cell may be half of one; with the end of a line it is merely too short."""
+    head = "sku,product_name,price\nA-1,Cup,5\n"
+    assert [codes(record) for record in read(head + last)] == [[], ["truncated_record"]]
+    assert read(head + last)[-1].sku is None
+    for end in ("\n", "\r\n", "\r"):
+        record = read(head + last + end)[-1]
+        assert (record.sku, codes(record)) == ("A-2", ["ragged_record"])
+
+
+def test_a_whole_record_needs_no_end_of_a_line():
+    assert codes(one("sku,product_name,price\nA-2,Cup,5")) == []
+    assert [record.fate for record in read("sku,product_name\nA,Cup\n ")] == [None, "blank"]
+    assert codes(one("sku,product_name\nA,Cup,5")) == ["ragged_record"]
+
+
+def test_an_object_that_is_broken_by_the_end_of_the_file_was_cut_off():
+    whole, cut = '{"sku": "A", "quantity": 1}\n', '{"sku": "B", "quant'
+    assert [codes(record) for record in read(whole + cut)] == [[], ["truncated_record"]]
+    assert [codes(record) for record in read(whole + cut + "\n")] == [[], ["malformed_json"]]
 
 
 # --- blank, ragged, broken ------------------------------------------------------------------------

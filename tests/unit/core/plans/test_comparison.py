@@ -95,6 +95,36 @@ def test_an_unknown_sku_without_a_name_is_rejected(values: dict[str, Value]):
     assert (problem.line, problem.value, problem.severity) == (2, "A", "error")
 
 
+def test_an_unknown_sku_names_the_active_one_that_it_nearly_is():
+    catalog = [product("A-1"), product("B-1", status="removed")]
+    records = [Record(2, "a-1", {}), Record(3, "B_1", {}), Record(4, "C", {})]
+    plan, _ = weigh(records, catalog, feed_context("delta"))
+    hints = [problem.hint for problem in plan.problems]
+    assert [hint.endswith("Did you mean A-1?") for hint in hints] == [True, False, False]
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+def test_a_new_sku_that_lost_its_zeros_is_refused_and_the_product_it_means_stays(mode: Mode):
+    catalog = [product("0042"), product("00042")]
+    plan, changes = weigh([Record(2, "42", {"product_name": "Pot"})], catalog, feed_context(mode))
+    assert (fates(plan), changes, plan.absent) == ({"rejected": 1}, [], 0)
+    (problem,) = plan.problems
+    assert (problem.code, problem.value) == ("sku_lost_zeros", "42")
+    assert "00042" in problem.hint
+
+
+def test_a_sku_without_zeros_may_stand_beside_one_with_them():
+    named = {"product_name": "Pot"}
+    beside = [Record(2, "42", named), Record(3, "0042", named)]
+    assert fates(weigh(beside, [product("0042", product_name="Pot")])[0]) == {
+        "created": 1, "unchanged": 1,
+    }  # fmt: skip
+    known = [product("42", product_name="Pot"), product("0042")]
+    assert fates(weigh(beside[:1], known, feed_context("delta"))[0]) == {
+        "unchanged": 1, "absent": 1,
+    }  # fmt: skip
+
+
 def test_a_product_that_already_is_so_is_unchanged():
     catalog = [product(price=Decimal("10.00"), currency="EUR")]
     plan, changes = weigh([record(product_name="Chair", price=Decimal(10))], catalog)
