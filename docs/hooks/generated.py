@@ -49,7 +49,15 @@ JOB_ERRORS: Final = {
     "no_header": "The first record contains no known column name.",
     "missing_column": "A required column is missing. The message lists the headers found.",
     "ambiguous_column": "Two columns could be the same field. The message names both.",
-    "not_text": "The file is an image, an archive, a document or a program, not delimited text.",
+    "not_text": "The file is an image, an archive, a spreadsheet, a document or a program, or in "
+    "UTF-16 without a byte order mark. The message says which.",
+    "html": "The file is an HTML page or table, whatever its name says.",
+    "xml": "The file is XML, an Excel workbook in XML included. XML isn't read.",
+    "json": "The file is a single JSON document, such as an array or an error, not one object per "
+    "line.",
+    "error_message": "The file begins with an error message of the program that wrote it.",
+    "truncated": "The file is cut off: an archive ends before its contents do, or the text within "
+    "a character.",
     "ambiguous_dialect": "More than one delimiter is possible.",
     "undecodable": "A byte is invalid in the file's encoding. The message gives its line.",
     "unterminated_quote": "A quote is never closed. The message gives the line that opens it.",
@@ -227,7 +235,7 @@ def job_errors() -> str:
     """The codes with which a job can fail."""
     found: set[str] = set()
     for call in _calls():
-        if _name(call) in ("FileRefused", "JobError") and call.args:
+        if _name(call) in ("FileRefused", "JobError", "OtherFile") and call.args:
             found.add(_text(call.args[0]))
     found.discard(ELSEWHERE)
     if found - JOB_ERRORS.keys():

@@ -187,7 +187,7 @@ def test_a_stream_that_gives_less_than_was_asked_for_is_read_to_its_end():
 
 @pytest.mark.parametrize(
     "broken",
-    ['"A"x,1', 'A,"12" TV"', 'A,"x"y"z",1', '"A" ,1', 'A,"b"\0', '""A,1', 'A,"""x" y'],
+    ['"A"x,1', 'A,"12" TV"', 'A,"x"y"z",1', '"A" x,1', 'A,"b"\0', '""A,1', 'A,"""x" y'],
 )
 @pytest.mark.parametrize("end", LINE_ENDS, ids=["LF", "CRLF", "CR"])
 def test_a_record_with_broken_quotes_is_reported_and_the_next_is_read(broken: str, end: str):

@@ -14,7 +14,7 @@ from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.profile import Column, Profile
 from commerce_core.schema.fields import LONGEST_CELL, Mode
-from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, PROBLEMS
+from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, PROBLEMS, Problem
 from commerce_core.schema.record import Record
 from tests.support.effort import assert_effort
 from tests.support.examples import scaled
@@ -145,20 +145,43 @@ def test_a_leading_apostrophe_is_the_spreadsheets():
 
 # --- keys that come late --------------------------------------------------------------------------
 
+FIRST = '{"sku": "A", "product_name": "Cup", "price": 5}\n' * OBJECTS_LOOKED_AT
 
-def test_a_value_whose_key_comes_after_the_header_is_made_is_not_lost_in_silence():
-    """A key that feeds no field is no loss, nor is one without a value."""
-    first = '{"sku": "A", "price": 5}\n' * OBJECTS_LOOKED_AT
-    late = '{"sku": "Z", "price": 5, "sale_price": 4, "colour": "red", "quantity": null}\n'
-    *_, record = read(first + late)
-    (problem,) = record.problems
-    assert (record.sku, record.rejected) == ("Z", True)
-    assert (problem.code, problem.column, problem.value) == ("late_key", "sale_price", "4")
-    assert problem.line == OBJECTS_LOOKED_AT + 1
-    assert codes(read(first.replace("\n", "\n" + late, 1))[-1]) == []
-    assert codes(read((first + late).replace("sale_price", "list_price"))[-1]) == []
-    unclear = (first + late).replace("sale_price", "list_price").replace('"price"', '"unit_price"')
-    assert codes(read(unclear)[-1]) == ["late_key"]
+
+def late(key: str, value: str, mode: Mode = "delta") -> list[Problem]:
+    """The problems of a record behind those that the header is made of, with one more key."""
+    record = f'{{"sku": "Z", "product_name": "Pot", "{key}": {value}}}\n'
+    *_, last = read(FIRST + record, mode)
+    assert last.sku == "Z"
+    assert codes(read(record + FIRST, mode)[0]) == []
+    return list(last.problems)
+
+
+@pytest.mark.parametrize("key", ["sale_price", "Sale-Price", "special_price", "Sale price (EUR)"])
+def test_a_value_whose_key_comes_after_the_header_is_made_is_not_lost_in_silence(key: str):
+    (problem,) = late(key, "4")
+    assert (problem.code, problem.severity) == ("late_key", "error")
+    assert (problem.line, problem.column, problem.value) == (OBJECTS_LOOKED_AT + 1, key, "4")
+
+
+@pytest.mark.parametrize("key", ["colour", "list_price"])
+def test_a_late_key_that_nothing_uses_is_no_loss(key: str):
+    """An alias isn't used beside a column with the field's own name."""
+    assert late(key, "4") == []
+
+
+def test_a_late_key_without_a_value_is_a_loss_only_where_it_would_clear_the_field():
+    assert [problem.code for problem in late("quantity", "null")] == ["late_key"]
+    assert late("quantity", "null", "full") == []
+
+
+def test_a_late_alias_beside_another_one_is_as_unclear_as_an_early_one():
+    (problem,) = [
+        problem
+        for record in read(FIRST.replace("price", "unit_price") + '{"sku":"Z","list_price":4}')
+        for problem in record.problems
+    ]
+    assert problem.code == "late_key"
 
 
 # --- the end of the file --------------------------------------------------------------------------
@@ -566,12 +589,3 @@ def test_a_field_that_needs_a_key_is_left_alone_without_it():
     body = b'{"sku":"A","stock":3,"tracked":"yes"}\n{"sku":"B","stock":4}\n'
     terms = Terms("delta", "EUR", ZoneInfo("UTC"), profile)
     assert [r.values for r in open_feed(io.BytesIO(body), terms)] == [{"quantity": 3}, {}]
-
-
-def test_a_key_that_first_comes_behind_the_sample_is_a_problem_unless_nothing_uses_it():
-    many = ['{"sku":"A","product_name":"Cup"}'] * 1000
-    late = objects(*many, '{"sku":"B","Quantity":0}', '{"sku":"C","colour":"red"}')[1000:]
-    assert [[(p.code, p.column) for p in record.problems] for record in late] == [
-        [("late_key", "Quantity")],
-        [],
-    ]
