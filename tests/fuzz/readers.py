@@ -20,7 +20,9 @@ from commerce_core.commerce import Commerce
 from commerce_core.doctor import Asked, examine
 from commerce_core.feeds.job import MOST_PROBLEMS_KEPT
 from commerce_core.parsing.decoding import read_text, unpacked
+from commerce_core.parsing.delimited import Delimited
 from commerce_core.parsing.formats import open_records
+from commerce_core.parsing.raw_records import lines_in
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.normalise import Style, translation
@@ -70,6 +72,8 @@ def fuzz_records(data: bytes) -> Outcome:
     line = 1
     try:
         opened = open_records(iter([text[:7], text[7:], ""]), delimiter, lambda _: False)
+        if isinstance(opened.format, Delimited) and opened.format.has_sep_line:
+            read, line = lines_in(text)[:1], 2
         for record in opened.records:
             if opened.delimiter is not None:
                 assert record.line == line, f"begins on {line}, says {record.line}"
