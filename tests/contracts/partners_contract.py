@@ -335,8 +335,10 @@ class TestSources:
             decimal=",", unit="minor", currency="JPY", dates="DD.MM.YYYY", pairs=(("=A", "B"),),
         )  # fmt: skip
         whole = Profile(
-            "shopify", "cp1252", "\t", ",", "EUR", {"price": column}, {"brand": "Ω"}, ("{A}/{B}",),
-            ("A", "B"), (Skip("S", ("x", "y"), "why"),), Group("H", ("C",), ("O",), "P"), False,
+            preset="shopify", encoding="cp1252", delimiter="\t", quotes="none", header_line=2,
+            decimal=",", currency="EUR", columns={"price": column}, constants={"brand": "Ω"},
+            identity=("{A}/{B}",), attributes=("A", "B"), skip=(Skip("S", ("x", "y"), "why"),),
+            group=Group("H", ("C",), ("O",), "P"), aliases=False,
         )  # fmt: skip
         saved = [
             SavedProfile(version, profile, "Ω", T0 + version * DAY)

@@ -53,16 +53,16 @@ def error_is_blank(kind: Kind) -> bool:
     """Whether a spreadsheet's error in place of a value counts as blank, with a warning.
 
     Elsewhere it is an error: a blank there could sell more than there is, longer or in another
-    currency.
+    currency, and would clear a price. So the product stays as it was.
     """
     match kind:
         case (
-            schema.Text() | schema.Amount() | schema.Grams() | schema.Gtin() | schema.Url()
-            | schema.Urls() | schema.Category() | schema.Options() | schema.Attributes()
+            schema.Text() | schema.Grams() | schema.Gtin() | schema.Url() | schema.Urls()
+            | schema.Category() | schema.Options() | schema.Attributes()
         ):  # fmt: skip
             return True
         case (
-            schema.Whole() | schema.Instant() | schema.Word() | schema.YesNo()
+            schema.Amount() | schema.Whole() | schema.Instant() | schema.Word() | schema.YesNo()
             | schema.CurrencyCode()
         ):  # fmt: skip
             return False

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_core.base.text import UNSEEN, composed, squash, visible, with_plain_blanks
-from commerce_core.schema.cells import Misread, Warned, sku_reading
 from commerce_core.schema.blanks import error_is_blank
+from commerce_core.schema.cells import Misread, Warned, sku_reading
 from commerce_core.schema.debris import (
     SHORTENED,
     is_code,
