@@ -19,7 +19,8 @@ def drift_between(before: Summary, now: Summary) -> tuple[Drift, ...]:
 def lost_columns(before: Summary, now: Summary) -> tuple[str, ...]:
     """What is made of fewer columns than before, with those that are gone: `options (Size)`.
 
-    A column that another one took the place of isn't lost.
+    A column that another one took the place of isn't lost, nor one that the file still has: then
+    the profile uses others for a field that is fed as before.
     """
     return tuple(_lost(before, now))
 
@@ -27,9 +28,11 @@ def lost_columns(before: Summary, now: Summary) -> tuple[str, ...]:
 def _lost(before: Summary, now: Summary) -> Iterator[str]:
     for name, columns in before.sources.items():
         left = now.sources.get(name, ())
-        if len(left) < len(columns):
-            gone = [column for column in columns if column not in left]
-            yield f"{name} ({', '.join(gone)})" if left or name not in before.mapping else name
+        gone = [column for column in columns if column not in now.columns]
+        if not left and name in before.mapping:
+            yield name
+        elif len(gone) > sum(column not in columns for column in left):
+            yield f"{name} ({', '.join(gone)})"
 
 
 def _uses(summary: Summary) -> dict[str, str]:

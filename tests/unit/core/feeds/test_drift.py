@@ -1,6 +1,7 @@
 """Drift: changes in the form of a source's file are reported, and nothing else."""
 
 import pytest
+from attrs import evolve
 
 from commerce_core.feeds.drift import drift_between, lost_columns
 from commerce_core.feeds.summary import Summary
@@ -63,6 +64,16 @@ def test_a_field_that_is_made_of_fewer_columns_has_lost_those():
 def test_a_column_that_another_took_the_place_of_is_not_lost():
     before, now = made_of(price=("Variant Price",)), made_of(price=("Price",))
     assert lost_columns(before, now) == ()
+
+
+def test_a_column_that_the_file_still_has_is_not_lost_while_others_feed_its_field():
+    before = made_of(sku=("id",), product_name=("make", "model"))
+    now = made_of(sku=("id",), product_name=("title",), options=("make", "model"))
+    assert lost_columns(before, now) == ()
+    without = evolve(now, columns=("id", "title"))
+    assert lost_columns(before, without) == ("product_name (make, model)",)
+    moved = made_of(sku=("id",), options=("make", "model"))
+    assert lost_columns(before, moved) == ("product_name",)
 
 
 def test_of_a_summary_of_an_earlier_version_the_first_column_of_each_field_counts():

@@ -502,8 +502,8 @@ def test_any_file_reads_to_records_that_hold_together(file: FeedFile):
     begins = [record.line for record in records]
     assert begins == sorted(set(begins))
     for record in records:
-        assert record.sku is not None or record.blank or record.rejected
-        assert not (record.blank and (record.values or record.problems))
+        assert record.sku is not None or record.fate is not None or record.rejected
+        assert not (record.fate is not None and (record.values or record.problems))
         assert record.values.keys() <= {*columns, "currency", "deleted"}
         for problem in record.problems:
             assert problem.line == record.line
