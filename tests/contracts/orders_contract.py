@@ -17,7 +17,7 @@ from commerce_core.feeds.summary import Summary
 from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import Store
-from commerce_core.pricing.price import Adjustment
+from commerce_core.pricing.explanation import Adjustment
 from tests.contracts import samples
 from tests.contracts.samples import DAY, ONE_STORE_AND_ANOTHER, SECOND, T0, line
 from tests.contracts.threads import meanwhile, together

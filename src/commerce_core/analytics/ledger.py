@@ -21,9 +21,9 @@ _ZERO: Final = Decimal(0)
 
 @frozen
 class SalesEntry:
-    """What happened to one order line: `gross` at list price, its `discount`, the `amount` to pay.
+    """What happened to one order line: its `gross`, its `discount`, the `amount` to pay.
 
-    All amounts are zero or more, in `currency`; a cancellation has the amounts of the placement.
+    `gross` is the list price and what was added to it. All amounts are zero or more, in `currency`; a cancellation has the amounts of the placement.
     """
 
     entry_id: str
@@ -45,7 +45,8 @@ class SalesEntry:
         cls, entry_id: str, kind: EntryKind, at: datetime, order_id: str, code: str, item: OrderItem
     ) -> "SalesEntry":
         """The entry for a whole line."""
-        gross = item.list_price * item.quantity
+        added = (step.amount for step in item.adjustments if step.amount > 0)
+        gross = item.list_price * item.quantity + sum(added, _ZERO)
         return cls(
             entry_id, kind, at, order_id, item.item_id, item.partner_id, item.product_id, item.sku,
             code, item.quantity, gross, gross - item.line_total, item.line_total,

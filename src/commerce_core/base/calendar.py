@@ -25,14 +25,26 @@ def period_start(at: datetime, grain: Grain, zone: str) -> datetime:
         day -= timedelta(days=day.weekday())
     if grain == "month":
         day = day.replace(day=1)
-    return _first_moment(day, clocks)
+    return first_moment(day, clocks)
 
 
-def _first_moment(day: datetime, clocks: ZoneInfo) -> datetime:
-    """When the clocks first show that midnight or, if they skip it, the first time after it."""
-    first, other = (day.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1))
-    shown = first.astimezone(clocks).replace(tzinfo=None) == day
+def first_moment(local: datetime, clocks: ZoneInfo) -> datetime:
+    """When the clocks first show that local time or, if they skip it, the first time after it."""
+    first, other = (local.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1))
+    shown = first.astimezone(clocks).replace(tzinfo=None, fold=0) == local
     return first if shown else _clock_change(other, first, clocks)
+
+
+def last_moment(local: datetime, clocks: ZoneInfo) -> datetime:
+    """When the clocks last show that local time or, if they skip it, the first time after it."""
+    first, other = (local.replace(tzinfo=clocks, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return other if other > first else first_moment(local, clocks)
+
+
+def clock_changes(since: datetime, until: datetime, clocks: ZoneInfo) -> list[datetime]:
+    """The moments of a day or less at which the offset from UTC changes: none, or one."""
+    before, after = (at.astimezone(clocks).utcoffset() for at in (since, until))
+    return [] if before == after else [_clock_change(since, until, clocks)]
 
 
 def _clock_change(before: datetime, after: datetime, clocks: ZoneInfo) -> datetime:

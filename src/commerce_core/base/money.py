@@ -61,7 +61,7 @@ class Currency:
     def round(self, amount: Decimal) -> Decimal:
         """The amount rounded to this currency's decimals, halves away from zero.
 
-        Nothing else in the platform rounds money.
+        Only this and `round_half_up`, which does the same to fractions, round money.
         """
         return amount.quantize(self.zero, ROUND_HALF_UP, _ROUNDING)
 
@@ -80,18 +80,27 @@ def apportion(total: Decimal, weights: Sequence[Decimal], decimals: int) -> list
 
     Weights that add up to zero or less count as equal.
     """
+    # In fractions: sums of decimals are rounded to 28 digits, so the parts might not add up.
+    units = int(Fraction(total) * 10**decimals)
+    parts = split_units(units, [Fraction(weight) for weight in weights])
+    return [Decimal(f"{part}E-{decimals}") for part in parts]
+
+
+def split_units(units: int, weights: Sequence[Fraction]) -> list[int]:
+    """Splits a number of smallest units in proportion to weights, by largest remainder.
+
+    Earlier parts come first in a tie. Weights that add up to zero or less count as equal.
+    """
     if not weights:
         return []
-    # In fractions: sums of decimals are rounded to 28 digits, so the parts might not add up.
-    exact_weights = [Fraction(weight) for weight in weights]
-    whole, units = sum(exact_weights), int(Fraction(total) * 10**decimals)
-    shares = [weight / whole for weight in exact_weights] if whole > 0 else _equal(len(weights))
+    whole = sum(weights)
+    shares = [weight / whole for weight in weights] if whole > 0 else _equal(len(weights))
     exact = [units * share for share in shares]
     parts = [math.floor(part) for part in exact]
     by_loss = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
     for index in by_loss[: units - sum(parts)]:
         parts[index] += 1
-    return [Decimal(f"{part}E-{decimals}") for part in parts]
+    return parts
 
 
 def _equal(count: int) -> list[Fraction]:
@@ -129,6 +138,12 @@ _MINOR_WORDS: Final = {
 }  # fmt: skip
 
 _CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENTS.items()}
+
+
+def round_half_up(amount: Fraction) -> int:
+    """An amount in smallest units rounded to a whole one, halves away from zero."""
+    size = (2 * abs(amount.numerator) + amount.denominator) // (2 * amount.denominator)
+    return size if amount.numerator >= 0 else -size
 
 
 def currency(code: str) -> Currency:

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import Malformed
 from commerce_core.catalog.product import Availability, NotSellable, Product, ProductStatus
-from commerce_core.pricing.price import price
+from commerce_core.pricing.price import partner_price
 
 USUAL_DAYS: Final = 30
 MOST_DAYS: Final = 366
@@ -147,9 +147,10 @@ def _parts(product: Product, until: datetime | None) -> Iterator[PricePeriod]:
 def _price_from(product: Product, since: datetime, until: datetime | None) -> PricePeriod:
     if product.status == "removed" or not product.price or product.currency is None:
         return PricePeriod(since, until, None, None, product.currency, on_sale=False)
-    found = price(product, since)
-    on_sale = bool(found.adjustments)
-    return PricePeriod(since, until, found.unit_price, found.list_price, found.currency, on_sale)
+    found = partner_price(product, since)
+    return PricePeriod(
+        since, until, found.unit_price, found.list_price, found.currency, found.on_sale
+    )
 
 
 def _availability(product: Product, until: datetime | None) -> AvailabilityPeriod:

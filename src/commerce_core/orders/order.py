@@ -9,14 +9,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Final, Literal
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.money import LARGEST_AMOUNT, currency
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.catalog.product import NotSellable, Product
 from commerce_core.partners.access import Principal
-from commerce_core.pricing.price import Adjustment, price
+from commerce_core.pricing.explanation import Adjustment
+from commerce_core.pricing.price import partner_price
+from commerce_core.pricing.priced import PricedItem
 
 MOST_ITEMS: Final = 200
 LARGEST_QUANTITY: Final = 1_000_000
@@ -48,7 +50,10 @@ class Wanted:
 
 @frozen
 class OrderItem:
-    """A line of an order, frozen: `line_total` is quantity times `unit_price`."""
+    """A line of an order, frozen: `list_price` per unit plus its adjustments make `line_total`.
+
+    `unit_price` is what a unit costs on average, rounded; `line_total` is what is paid.
+    """
 
     item_id: str
     product_id: str
@@ -231,8 +236,8 @@ def _judge_item(
         return Fault(named, "unknown_product", f"There is no product {name!r}.")
     units = wanted[product.product_id]
     others = evolve(product, reserved=product.reserved - units)
-    # Nothing is given away, whatever rules make of a price.
-    free = others.sellable and not price(others, at).unit_price
+    # A price so small that it rounds to 0 is none. What rules make of a price may well be 0.
+    free = others.sellable and not partner_price(others, at).unit_price
     reason = "zero_price" if free else others.not_sellable_reason
     if reason is not None:
         detail = f"{product.sku} can't be sold: {_REASONS[reason]}."
@@ -254,22 +259,9 @@ _REASONS: Final[Mapping[NotSellable, str]] = {
 }
 
 
-def freeze_line(item_id: str, product: Product, quantity: int, at: datetime) -> OrderItem:
-    """The order line for that quantity of a product, at the price of the moment."""
-    priced = price(product, at)
-    return OrderItem(
-        item_id=item_id,
-        product_id=product.product_id,
-        product_version=product.version,
-        partner_id=product.partner_id,
-        sku=product.sku,
-        product_name=product.product_name,
-        quantity=quantity,
-        list_price=priced.list_price,
-        unit_price=priced.unit_price,
-        line_total=priced.unit_price * quantity,
-        adjustments=priced.adjustments,
-    )
+def freeze_line(item_id: str, priced: PricedItem) -> OrderItem:
+    """The order line of a priced item; nothing ever computes its price again."""
+    return OrderItem(item_id=item_id, **asdict(priced, recurse=False))
 
 
 def new_order(

@@ -1,1 +1,1 @@
-"""What a unit of a product costs, and why."""
+"""What a basket costs, and why: the partner's price, the operator's rules, and the explanation."""

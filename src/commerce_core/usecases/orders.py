@@ -22,6 +22,8 @@ from commerce_core.orders.order import (
 )
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.priced import Basket, BasketItem
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 
 _ANY_ORDER: Final = OrderQuery()
@@ -69,14 +71,22 @@ class Orders:
         faults = judge_items(wanted, products, now)
         if faults:
             raise InvalidInput("The order can't be accepted.", faults=faults, code="order_refused")
-        lines = [
-            freeze_line(self._context.mint("item"), product, item.quantity, now)
-            for item, product in zip(wanted, products, strict=True)
-            if product
-        ]
-        code = next(product.currency for product in products if product and product.currency)
+        basket = Basket(
+            tuple(
+                BasketItem(product, item.quantity)
+                for item, product in zip(wanted, products, strict=True)
+                if product
+            )
+        )
+        priced = price_basket(basket, (), now)
+        lines = [freeze_line(self._context.mint("item"), item) for item in priced.items]
         order = new_order(
-            self._context.mint("ord"), lines, code, now, reference=reference, metadata=metadata
+            self._context.mint("ord"),
+            lines,
+            priced.currency,
+            now,
+            reference=reference,
+            metadata=metadata,
         )
         unit.orders.add(order)
         unit.sales.add(self._entries(order, "placed"))

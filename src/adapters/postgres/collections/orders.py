@@ -22,7 +22,7 @@ from adapters.postgres.connection.rows import (
 )
 from commerce_core.base.paging import Page, Position
 from commerce_core.orders.order import OWN_REFERENCE, Order, OrderItem, OrderQuery
-from commerce_core.pricing.price import Adjustment
+from commerce_core.pricing.explanation import Adjustment
 
 _SELECT: Final = """
     SELECT order_id, status, customer_reference, currency, total_amount, refunded_amount, metadata,

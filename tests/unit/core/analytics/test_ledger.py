@@ -18,7 +18,7 @@ from commerce_core.analytics.reports import shares
 from commerce_core.base.calendar import MOST_PERIODS, Grain, period_start, show_period
 from commerce_core.base.errors import InvalidInput
 from commerce_core.orders.order import OrderItem
-from commerce_core.pricing.price import Adjustment
+from commerce_core.pricing.explanation import Adjustment
 from tests.support.examples import scaled
 
 GRAINS = get_args(Grain)
@@ -90,6 +90,19 @@ def test_an_entry_about_a_line_has_its_list_price_and_what_was_paid():
         Decimal("25.50"),
     )
     assert (made.quantity, made.item_id, made.order_id, made.sku) == (3, "i", "o", "A")
+
+
+def test_what_a_rule_adds_is_gross_and_no_negative_discount():
+    steps = (
+        Adjustment("rule", "Delivered", Decimal("6.00")),
+        Adjustment("sale", "Sale", Decimal("-1.50")),
+    )
+    item = OrderItem(
+        "item", "prod", 1, "p", "sku", "Name", 3, Decimal("10.00"), Decimal("11.50"),
+        Decimal("34.50"), steps,
+    )  # fmt: skip
+    made = SalesEntry.of("e", "placed", MARCH.since, "o", "EUR", item)
+    assert (made.gross, made.discount, made.amount) == (36, Decimal("1.50"), Decimal("34.50"))
 
 
 def test_net_is_what_was_placed_less_what_was_cancelled():

@@ -22,7 +22,7 @@ from commerce_core.history.timelines import (
     price_history,
     prices,
 )
-from commerce_core.pricing.price import price
+from commerce_core.pricing.price import partner_price
 from commerce_core.usecases import history as commerce_history
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -196,7 +196,9 @@ def test_periods_say_of_every_moment_what_a_sale_would_have_cost(told: list[tupl
 
 def cost_at(versions: Sequence[Product], at: datetime) -> Decimal | None:
     then = [one for one in versions if one.updated_at <= at][-1]
-    return None if then.status == "removed" or then.price is None else price(then, at).unit_price
+    if then.status == "removed" or then.price is None:
+        return None
+    return partner_price(then, at).unit_price
 
 
 def test_a_timeline_is_made_of_the_newest_versions(monkeypatch: pytest.MonkeyPatch):

@@ -27,6 +27,8 @@ from commerce_core.orders.order import (
     new_order,
 )
 from commerce_core.partners.access import OPERATOR, Principal
+from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.priced import Basket, BasketItem
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -54,6 +56,11 @@ def product(name: str = "A", **changes: object) -> Product:
 
 def wanted(quantity: int = 1, name: str = "A") -> Wanted:
     return Wanted(quantity, product_id=f"prod_{name}")
+
+
+def frozen_line(item_id: str, of: Product, quantity: int, at: datetime) -> OrderItem:
+    basket = Basket((BasketItem(of, quantity),))
+    return freeze_line(item_id, price_basket(basket, (), at).items[0])
 
 
 def told(faults: list[Fault] | tuple[Fault, ...]) -> list[tuple[str, str]]:
@@ -268,24 +275,24 @@ def order(*items: OrderItem, status: OrderStatus = "created") -> Order:
 
 def test_a_line_is_a_frozen_copy_at_the_price_of_the_moment():
     on_sale = product(sale_price=Decimal("8.50"), sale_ends_at=LATER)
-    frozen = freeze_line("item_1", on_sale, 3, NOW)
+    frozen = frozen_line("item_1", on_sale, 3, NOW)
     assert (frozen.sku, frozen.product_name, frozen.product_version) == ("A", "Chair", 7)
     assert (frozen.list_price, frozen.unit_price) == (Decimal("10.00"), Decimal("8.50"))
     assert str(frozen.line_total) == "25.50"
-    assert [step.amount for step in frozen.adjustments] == [Decimal("-1.50")]
-    assert freeze_line("item_1", on_sale, 3, LATER).unit_price == Decimal("10.00")
+    assert [step.amount for step in frozen.adjustments] == [Decimal("-4.50")]
+    assert frozen_line("item_1", on_sale, 3, LATER).unit_price == Decimal("10.00")
 
 
 def test_a_line_of_the_most_of_the_dearest_is_exact():
     dearest = product(price=Decimal("999999999999.9999"), currency="CLF")
-    total = freeze_line("item_1", dearest, LARGEST_QUANTITY, NOW).line_total
+    total = frozen_line("item_1", dearest, LARGEST_QUANTITY, NOW).line_total
     assert str(total) == "999999999999999900.0000"
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**8), st.integers(1, 1000)), min_size=1, max_size=9))
 def test_the_total_is_the_sum_of_the_lines(prices: list[tuple[int, int]]):
     lines = [
-        freeze_line(f"item_{n}", product(price=Decimal(cents).scaleb(-2)), units, NOW)
+        frozen_line(f"item_{n}", product(price=Decimal(cents).scaleb(-2)), units, NOW)
         for n, (cents, units) in enumerate(prices)
     ]
     made = new_order("ord_1", lines, "EUR", NOW, reference="r", metadata={"k": "v"})

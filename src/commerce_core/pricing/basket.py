@@ -1,0 +1,351 @@
+"""The price of a basket: one pure function that quotes and orders both use.
+
+It takes products with quantities, rules as of a moment, and the moment. Lines of the same product
+are one; the order of lines and rules doesn't matter. Always in this order:
+
+    list price ─> the partner's sale ─> line rules ─> order rules, shared among lines
+                  └ floors hold at every step ────────────────────────────────────┘
+
+Rules with a higher priority come first, equal ones by id. Everything is computed in exact
+fractions, and rounded once per rule and line.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from attrs import define, evolve, field
+
+from commerce_core.base.money import Currency, currency, round_half_up
+from commerce_core.catalog.product import Product
+from commerce_core.pricing.benefits import Floor, amounts_of, conditions_of
+from commerce_core.pricing.conditions import (
+    Condition,
+    Failure,
+    failures,
+    matching,
+    parts,
+    sums,
+    sums_over,
+)
+from commerce_core.pricing.explanation import Adjustment, Outcome, RuleOutcome
+from commerce_core.pricing.index import RuleIndex
+from commerce_core.pricing.itemising import priced_items
+from commerce_core.pricing.lines import Line, Part, new_line
+from commerce_core.pricing.price import SALE_LABEL, next_sale_change, partner_price
+from commerce_core.pricing.priced import Basket, PricedBasket, RuleUse, Usage
+from commerce_core.pricing.rules import Group, PriceRule
+from commerce_core.pricing.settling import Settled, Share, in_major, settle
+from commerce_core.pricing.takes import take
+from commerce_core.pricing.windows import Window
+
+_ASKED_DECIMALS: Final = 6
+
+
+NO_USES: Final[Mapping[str, Usage]] = {}
+
+
+def price_basket(
+    basket: Basket,
+    rules: RuleIndex | Iterable[PriceRule],
+    at: datetime,
+    usage: Mapping[str, Usage] = NO_USES,
+    *,
+    explain: bool = False,
+    why_not: str | None = None,
+) -> PricedBasket:
+    """The price of a basket at a moment under rules whose uses so far are these.
+
+    `explain` also finds out why rules didn't match. `why_not` is the id of a rule whose outcome is
+    reported even if it couldn't have matched. ValueError if a product has no price.
+    """
+    index = rules if isinstance(rules, RuleIndex) else RuleIndex.of(rules)
+    return _Pricing.of(basket, at, usage, explain=explain).run(index, why_not)
+
+
+@define
+class _Pricing:
+    """A basket being priced."""
+
+    basket: Basket
+    money: Currency
+    at: datetime
+    usage: Mapping[str, Usage]
+    lines: list[Line]
+    explain: bool
+    steps: dict[tuple[str, str, str], list[Adjustment]]
+    outcomes: list[RuleOutcome] = field(factory=list[RuleOutcome])
+    uses: list[RuleUse] = field(factory=list[RuleUse])
+    unallocated: int = 0
+    _decided: dict[str, PriceRule] = field(factory=dict[str, PriceRule])
+    _windows: dict[Window, bool] = field(factory=dict[Window, bool])
+
+    @classmethod
+    def of(
+        cls, basket: Basket, at: datetime, usage: Mapping[str, Usage], *, explain: bool
+    ) -> "_Pricing":
+        """The basket at the partners' prices, with the same products in one line."""
+        money, context = currency(basket.currency), basket.texts()
+        counts: dict[str, int] = {}
+        products: dict[str, Product] = {}
+        for item in basket.items:
+            products[item.product.product_id] = item.product
+            counts[item.product.product_id] = counts.get(item.product.product_id, 0) + item.quantity
+        lines: list[Line] = []
+        for product_id, product in products.items():
+            listed = partner_price(product, at).list_price
+            minor = int(listed.scaleb(money.exponent))
+            lines.append(new_line(product, counts[product_id], money, minor, context))
+        lines.sort(key=lambda line: line.key)
+        return cls(basket, money, at, usage, lines, explain, {line.key: [] for line in lines})
+
+    def now(self, window: Window) -> bool:
+        """Whether the moment lies within a window."""
+        if window not in self._windows:
+            self._windows[window] = window.contains(self.at)
+        return self._windows[window]
+
+    def run(self, index: RuleIndex, why_not: str | None) -> PricedBasket:
+        """Applies the partner's sales and all rules."""
+        candidates = index.candidates(self.lines)
+        considered = len(candidates)
+        if why_not is not None and all(rule.rule_id != why_not for rule, _ in candidates):
+            named = (rule for rule in index.rules if rule.rule_id == why_not)
+            candidates += [(rule, ()) for rule in named]
+        self._set_floors(candidates)
+        self._apply_sales()
+        for stage in ("line", "order"):
+            of_stage = [
+                (rule, lines)
+                for rule, lines in candidates
+                if rule.rule.applies_to == stage and not isinstance(rule.rule.benefit, Floor)
+            ]
+            for rule, lines in of_stage:
+                self._turn(rule, lines, of_stage)
+        return self._priced(candidates, considered)
+
+    def _set_floors(self, candidates: Sequence[tuple[PriceRule, Sequence[Line]]]) -> None:
+        for rule, lines in candidates:
+            benefit = rule.rule.benefit
+            if not isinstance(benefit, Floor):
+                continue
+            matched = self._matched(rule, lines)
+            for line in matched:
+                floor = min(_floor_of(benefit, line), Fraction(line.list_price))
+                if floor > line.floor:
+                    line.floor, line.floor_label = floor, rule.rule.name
+            self._report(rule, "floor" if matched else "not_matched", lines=lines)
+
+    def _apply_sales(self) -> None:
+        for line in self.lines:
+            priced = partner_price(line.product, self.at)
+            if not priced.on_sale:
+                continue
+            before, asked = line.total, priced.list_price - priced.unit_price
+            wanted = line.total - int(priced.unit_price.scaleb(self.money.exponent)) * line.quantity
+            amount = min(wanted, line.total - line.lowest)
+            if amount > 0:
+                everything = [_whole(line, Fraction(amount, line.quantity))]
+                line.take(everything, amount, None)
+                limited = "floor" if amount < wanted else None
+                step = Adjustment(
+                    "sale", SALE_LABEL, in_major(-amount, self.money.exponent),
+                    funded_by="partner", partner_amount=in_major(-amount, self.money.exponent),
+                    units=line.quantity, base=in_major(before, self.money.exponent),
+                    asked=asked * line.quantity, limited_by=limited,
+                    limit_label=line.floor_label if limited else None,
+                    total=in_major(line.total, self.money.exponent),
+                )  # fmt: skip
+                self.steps[line.key].append(step)
+
+    def _matched(self, rule: PriceRule, lines: Sequence[Line]) -> list[Line]:
+        """The lines that the rule matches at this point; none if it isn't for this currency."""
+        if not lines or self._wrong_currency(rule) is not None:
+            return []
+        return matching(rule.rule.condition, self.lines, lines, self.now)
+
+    def _wrong_currency(self, rule: PriceRule) -> Failure | None:
+        if rule.rule.currency not in (None, self.money.code):
+            wanted = f"the currency {rule.rule.currency}"
+            return Failure("/currency", wanted, self.money.code)
+        for at, amount in amounts_of(rule.rule.benefit):
+            if not self.money.is_exact(amount):
+                wanted = f"a currency in which {amount} is an amount"
+                return Failure(f"/benefit{at}", wanted, self.money.code)
+        return None
+
+    def _turn(
+        self,
+        rule: PriceRule,
+        lines: Sequence[Line],
+        stage: Sequence[tuple[PriceRule, Sequence[Line]]],
+    ) -> None:
+        """Applies a rule where it stands; the first rule of a `best` group decides for all."""
+        group = rule.rule.group
+        if group is None or group.mode == "all":
+            self._attempt(rule, lines)
+        elif group.mode == "first":
+            winner = self._decided.get(group.name)
+            if winner is not None:
+                self._report(rule, "beaten", beaten_by=winner.rule_id)
+            elif self._attempt(rule, lines):
+                self._decided[group.name] = rule
+        elif group.name not in self._decided:
+            self._best_of(group, [(r, on) for r, on in stage if r.rule.group == group])
+
+    def _best_of(self, group: Group, members: Sequence[tuple[PriceRule, Sequence[Line]]]) -> None:
+        tried = [(rule, lines, *self._settled(rule, lines)) for rule, lines in members]
+        able = [entry for entry in tried if entry[2] == "applied"]
+        # Of equal ones, the first wins.
+        best = max(able, key=lambda entry: entry[3].amount, default=None)
+        self._decided[group.name] = best[0] if best else members[0][0]
+        for rule, lines, outcome, settled in tried:
+            if best is None or outcome != "applied":
+                self._report(rule, outcome, lines=lines)
+            elif rule is best[0]:
+                self._commit(rule, settled)
+            else:
+                behind = in_major(best[3].amount - settled.amount, self.money.exponent)
+                self._report(rule, "beaten", beaten_by=best[0].rule_id, beaten_by_amount=behind)
+
+    def _attempt(self, rule: PriceRule, lines: Sequence[Line]) -> bool:
+        """Applies a rule if it can be; whether it had an effect."""
+        outcome, settled = self._settled(rule, lines)
+        if outcome == "applied":
+            self._commit(rule, settled)
+        else:
+            self._report(rule, outcome, lines=lines)
+        return outcome == "applied"
+
+    def _settled(self, rule: PriceRule, lines: Sequence[Line]) -> tuple[Outcome, Settled]:
+        """What would become of a rule now, and what it would take."""
+        matched = self._matched(rule, lines)
+        if not matched:
+            return "not_matched", Settled()
+        open_ = [line for line in matched if line.closed_by is None]
+        if not open_:
+            return "closed", Settled()
+        settled = settle(rule.rule, take(rule.rule, open_, self.lines, self.now))
+        if not settled.has_effect:
+            return "no_effect", settled
+        return self._within_limits(rule, settled), settled
+
+    def _within_limits(self, rule: PriceRule, settled: Settled) -> Outcome:
+        limits, used = rule.rule.limits, self.usage.get(rule.rule_id, Usage())
+        if limits.per_customer is not None and self.basket.customer is None:
+            return "needs_customer"
+        spent = used.spent + in_major(settled.amount, self.money.exponent)
+        within = (
+            (limits.most_uses is None or used.uses < limits.most_uses)
+            and (limits.per_customer is None or used.by_customer < limits.per_customer)
+            and (limits.budget is None or spent <= limits.budget)
+        )
+        return "applied" if within else "used_up"
+
+    def _commit(self, rule: PriceRule, settled: Settled) -> None:
+        group = rule.rule.group.name if rule.rule.group else None
+        for share in settled.shares:
+            if share.amount:
+                share.line.take(share.parts, share.amount, group)
+                self.steps[share.line.key].append(self._step(rule, share))
+                if rule.rule.final:
+                    share.line.closed_by = rule.rule_id
+        amount = in_major(settled.amount, self.money.exponent)
+        if rule.rule.limits.counted:
+            self.uses.append(RuleUse(rule.rule_id, amount))
+        self.unallocated += settled.unallocated
+        unallocated = in_major(settled.unallocated, self.money.exponent)
+        self._report(rule, "applied", amount=amount, unallocated=unallocated or None)
+
+    def _step(self, rule: PriceRule, share: Share) -> Adjustment:
+        percent, exponent = rule.rule.partner_percent, self.money.exponent
+        amount = in_major(-share.amount, exponent)
+        asked = Fraction(share.asked, share.line.scale)
+        whose = {Decimal(0): "platform", Decimal(100): "partner"}
+        return Adjustment(
+            "rule", rule.rule.name, amount, rule.rule_id, rule.version,
+            funded_by=whose.get(percent, "both"),  # type: ignore[arg-type]
+            partner_amount=self.money.round(amount * percent / 100),
+            on=rule.rule.on, units=share.units,
+            base=in_major(share.base, exponent), asked=_exact(abs(asked), self.money),
+            limited_by=share.limited_by,
+            limit_label=share.line.floor_label if share.limited_by == "floor" else None,
+            total=in_major(share.line.total, exponent),
+        )  # fmt: skip
+
+    def _report(
+        self,
+        rule: PriceRule,
+        outcome: Outcome,
+        *,
+        lines: Sequence[Line] = (),
+        amount: Decimal | None = None,
+        **more: object,
+    ) -> None:
+        why = self._why(rule, lines) if self.explain and outcome == "not_matched" else ()
+        known = RuleOutcome(
+            rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.money.zero, why
+        )
+        self.outcomes.append(evolve(known, **more))
+
+    def _why(self, rule: PriceRule, lines: Sequence[Line]) -> tuple[Failure, ...]:
+        """The fewest parts of its condition that would have to change, on the nearest line."""
+        wrong, condition = self._wrong_currency(rule), rule.rule.condition
+        if wrong is not None:
+            return (wrong,)
+        if condition is None:
+            return ()
+        found = sums(sums_over(condition), self.lines, lines or self.lines)
+        ways = (failures(condition, line, found, self.now) for line in lines or self.lines)
+        return min(ways, key=len, default=())
+
+    def _priced(
+        self, candidates: Sequence[tuple[PriceRule, Sequence[Line]]], considered: int
+    ) -> PricedBasket:
+        items = priced_items(self.basket, self.lines, self.steps, self.money)
+        zero = self.money.zero
+        return PricedBasket(
+            currency=self.money.code,
+            list_total=sum((item.list_price * item.quantity for item in items), zero),
+            total_amount=sum((item.line_total for item in items), zero),
+            items=items,
+            unallocated=in_major(self.unallocated, self.money.exponent),
+            outcomes=tuple(self.outcomes),
+            uses=tuple(self.uses),
+            rules_considered=considered,
+            valid_until=self._valid_until(rule for rule, _ in candidates),
+        )
+
+    def _valid_until(self, rules: Iterable[PriceRule]) -> datetime | None:
+        """The next moment at which a window or a sale begins or ends."""
+        conditions = [each for rule in rules for each in _conditions(rule)]
+        every = {part for each in conditions for part in parts(each) if isinstance(part, Window)}
+        changes = [window.next_change(self.at) for window in every]
+        changes += [next_sale_change(line.product, self.at) for line in self.lines]
+        return min((change for change in changes if change is not None), default=None)
+
+
+def _conditions(rule: PriceRule) -> Iterable[Condition]:
+    if rule.rule.condition is not None:
+        yield rule.rule.condition
+    yield from (condition for _, condition in conditions_of(rule.rule.benefit))
+
+
+def _whole(line: Line, off: Fraction) -> Part:
+    return Part(0, line.quantity, off)
+
+
+def _floor_of(benefit: Floor, line: Line) -> Fraction:
+    """The lowest price of a unit, in smallest units."""
+    price = Fraction(benefit.price) * line.scale if benefit.price is not None else Fraction(0)
+    share = benefit.percent_of_list
+    of_list = line.list_price * Fraction(share) / 100 if share is not None else Fraction(0)
+    return max(price, of_list)
+
+
+def _exact(amount: Fraction, money: Currency) -> Decimal:
+    """An amount with up to six decimals, and no fewer than its currency has."""
+    scaled = Decimal(round_half_up(amount * 10**_ASKED_DECIMALS)).scaleb(-_ASKED_DECIMALS)
+    return money.round(scaled) if money.is_exact(scaled) else scaled.normalize()

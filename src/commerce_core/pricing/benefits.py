@@ -1,0 +1,188 @@
+"""Benefits: what a rule does to the prices of the lines that match, as a closed union of data.
+
+    percent, amount, fixed_price      lower prices
+    markup_percent, markup_amount     raise prices
+    tiers                             lower them more, the more units there are
+    n_for_m, sets, bundle             lower the prices of units that make a set
+    ending                            moves prices to an ending such as .99
+    floor                             gives nothing, and keeps prices from falling below it
+
+Amounts are in major units of the basket's currency; percents are from 0 to 100.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from commerce_core.pricing.conditions import Condition, Over
+
+
+@frozen
+class Percent:
+    """Takes a percentage off."""
+
+    percent: Decimal
+
+
+@frozen
+class Amount:
+    """Takes an amount off each unit; as an order rule, off the order."""
+
+    amount: Decimal
+
+
+@frozen
+class FixedPrice:
+    """Lowers the price of each unit to this one; as an order rule, that of all that matches."""
+
+    price: Decimal
+
+
+@frozen
+class MarkupPercent:
+    """Adds a percentage."""
+
+    percent: Decimal
+
+
+@frozen
+class MarkupAmount:
+    """Adds an amount to each unit."""
+
+    amount: Decimal
+
+
+@frozen
+class Tier:
+    """What applies from that many units on."""
+
+    from_: int
+    benefit: Percent | Amount | FixedPrice
+
+
+@frozen
+class Tiers:
+    """Lowers prices by the quantity.
+
+    `each`: all units get the tier of the whole quantity. `graduated`: each unit gets the tier in
+    which it lies itself, the cheapest units first.
+    """
+
+    steps: tuple[Tier, ...]
+    mode: Literal["each", "graduated"] = "each"
+    of: Over = "line"
+
+
+@frozen
+class NForM:
+    """Of each set of `buy` and `get` units, lowers the prices of the `get` units.
+
+    Without `targets`, a set's cheapest units are the ones reduced, and the units are put into sets
+    so that the reduction is as large as possible (or, `favours` the shop, as small as possible).
+    With `targets`, the units bought match `qualifiers`, and the reduced ones match `targets`: the
+    dearest of them, or for the shop the cheapest. A unit is one or the other.
+    """
+
+    buy: int
+    get: int
+    benefit: Percent | Amount | FixedPrice
+    qualifiers: Condition | None = None
+    targets: Condition | None = None
+    most: int | None = None
+    favours: Literal["customer", "shop"] = "customer"
+
+
+@frozen
+class Sets:
+    """Takes a percentage off units that make sets of at least a total, filled cheapest first."""
+
+    min_total: Decimal
+    percent: Decimal
+    most: int | None = None
+
+
+@frozen
+class BundleItem:
+    """Part of a bundle: a number of units that match a condition."""
+
+    condition: Condition
+    quantity: int = 1
+
+
+@frozen
+class Bundle:
+    """Lowers the price of a set of units to one price; the dearest units that fit come first."""
+
+    items: tuple[BundleItem, ...]
+    price: Decimal
+    most: int | None = None
+
+
+@frozen
+class Ending:
+    """Moves the price of a unit to an ending (`.99`), or to a multiple (`5`); never to 0."""
+
+    to: Decimal
+    multiple: bool
+    mode: Literal["down", "up", "nearest"] = "nearest"
+
+
+@frozen
+class Floor:
+    """Keeps the price of a unit from falling below an amount, or a percentage of the list price."""
+
+    price: Decimal | None = None
+    percent_of_list: Decimal | None = None
+
+
+Benefit: TypeAlias = (
+    Percent | Amount | FixedPrice | MarkupPercent | MarkupAmount | Tiers | NForM | Sets | Bundle
+    | Ending | Floor
+)  # fmt: skip
+Simple: TypeAlias = Percent | Amount | FixedPrice
+
+
+def amounts_of(benefit: Benefit) -> Iterator[tuple[str, Decimal]]:
+    """Every amount of money in a benefit, with its JSON pointer within it."""
+    match benefit:
+        case Amount(amount):
+            yield "/amount", amount
+        case MarkupAmount(amount):
+            yield "/markup_amount", amount
+        case FixedPrice(price):
+            yield "/fixed_price", price
+        case Tiers(steps):
+            for number, step in enumerate(steps):
+                for at, amount in amounts_of(step.benefit):
+                    yield f"/tiers/steps/{number}{at}", amount
+        case NForM(benefit=reduced):
+            for at, amount in amounts_of(reduced):
+                yield f"/n_for_m{at}", amount
+        case Sets(min_total):
+            yield "/sets/min_total", min_total
+        case Bundle(price=price):
+            yield "/bundle/price", price
+        case Ending(to):
+            yield "/ending/to", to
+        case Floor(price=price):
+            if price is not None:
+                yield "/floor/price", price
+        case Percent() | MarkupPercent():
+            return
+
+
+def conditions_of(benefit: Benefit) -> Iterator[tuple[str, Condition]]:
+    """Every condition in a benefit, with its JSON pointer within it."""
+    match benefit:
+        case NForM():
+            if benefit.qualifiers is not None:
+                yield "/n_for_m/qualifiers", benefit.qualifiers
+            if benefit.targets is not None:
+                yield "/n_for_m/targets", benefit.targets
+        case Bundle(items):
+            for number, item in enumerate(items):
+                yield f"/bundle/items/{number}", item.condition
+        case _:
+            return

@@ -1,0 +1,135 @@
+"""An index of rules by what a line must have for them to match, so that others aren't looked at.
+
+A key is a text such as `brand=Acme`. A rule with keys matches only lines that have one of them, in
+their product or in the basket; one without keys may match any line.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.pricing.benefits import Benefit, Bundle, NForM
+from commerce_core.pricing.conditions import All, AnyOf, Condition, HasAttribute, Is
+from commerce_core.pricing.lines import Line, TextField, canonical_code
+from commerce_core.pricing.rules import PriceRule, Rule, in_order
+
+MOST_KEYS: Final = 10_000
+"""A rule that would need more keys has none."""
+_RANKS: Final[Mapping[str, int]] = {
+    name: rank
+    for rank, name in enumerate(
+        ("code", "customer", "sku", "group_id", "attribute", "brand", "category", "source",
+         "customer_group", "partner", "channel", "currency")
+    )
+}  # fmt: skip
+"""How much a key of that field narrows down the lines, the narrowest first."""
+
+Keys = tuple[int, frozenset[str]]
+
+
+def keys_of(rule: Rule) -> frozenset[str] | None:
+    """The keys of which a line has to have one; None if any line may match."""
+    own = _keys(rule.condition) if rule.condition is not None else None
+    best = _narrowest(keys for keys in (own, _keys_of_benefit(rule.benefit)) if keys is not None)
+    return best[1] if best is not None and len(best[1]) <= MOST_KEYS else None
+
+
+def _keys(condition: Condition) -> Keys | None:
+    match condition:
+        case Is(name, values):
+            texts = map(canonical_code, values) if name == "code" else values
+            return _RANKS[name], frozenset(key(name, text) for text in texts)
+        case HasAttribute(name, values):
+            return _RANKS["attribute"], frozenset(_attribute(name, text) for text in values)
+        case All(conditions):
+            return _narrowest(keys for each in conditions if (keys := _keys(each)) is not None)
+        case AnyOf(conditions):
+            return _either(conditions)
+        case _:
+            return None
+
+
+def _keys_of_benefit(benefit: Benefit) -> Keys | None:
+    match benefit:
+        case NForM():
+            if benefit.qualifiers is None:
+                return None
+            targets = [benefit.targets] if benefit.targets is not None else []
+            return _either([benefit.qualifiers, *targets])
+        case Bundle(items):
+            return _either([item.condition for item in items])
+        case _:
+            return None
+
+
+def _either(conditions: Sequence[Condition]) -> Keys | None:
+    found = [_keys(each) for each in conditions]
+    known = [keys for keys in found if keys is not None]
+    if not known or len(known) < len(found):
+        return None
+    return max(rank for rank, _ in known), frozenset[str]().union(*(keys for _, keys in known))
+
+
+def _narrowest(found: Iterable[Keys]) -> Keys | None:
+    return min(found, key=lambda keys: (keys[0], len(keys[1])), default=None)
+
+
+def key(name: TextField, text: str) -> str:
+    """The key of a text of a product or of a basket."""
+    return f"{name}={text}"
+
+
+def _attribute(name: str, text: str) -> str:
+    return f"attribute={name}={text}"
+
+
+def lines_by_key(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """The lines that have each key; those of the basket itself are of all lines."""
+    found: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        for name, texts in line.texts.items():
+            for text in texts:
+                found[f"{name}={text}"].append(line)
+        for name, text in line.attributes.items():
+            found[_attribute(name, text)].append(line)
+    return found
+
+
+@frozen
+class RuleIndex:
+    """Rules in the order in which they are applied, by their keys."""
+
+    rules: tuple[PriceRule, ...]
+    _by_key: Mapping[str, Sequence[int]]
+    _always: Sequence[int]
+
+    @classmethod
+    def of(cls, rules: Iterable[PriceRule]) -> "RuleIndex":
+        """The index of these rules; they are active, or are treated as if they were."""
+        ordered = in_order(rules)
+        by_key: defaultdict[str, list[int]] = defaultdict(list)
+        always: list[int] = []
+        for number, rule in enumerate(ordered):
+            keys = keys_of(rule.rule)
+            if keys is None:
+                always.append(number)
+            else:
+                for each in keys:
+                    by_key[each].append(number)
+        return cls(tuple(ordered), dict(by_key), always)
+
+    def candidates(self, lines: Sequence[Line]) -> list[tuple[PriceRule, Sequence[Line]]]:
+        """The rules that may match, in order, each with the lines that it may match."""
+        found: dict[int, dict[int, Line]] = {}
+        for each, having in lines_by_key(lines).items():
+            for number in self._by_key.get(each, ()):
+                found.setdefault(number, {}).update((id(line), line) for line in having)
+        every = dict.fromkeys(self._always, lines)
+        narrowed = {
+            number: [line for line in lines if id(line) in having]
+            for number, having in found.items()
+        }
+        together: dict[int, Sequence[Line]] = {**every, **narrowed}
+        return [(self.rules[number], together[number]) for number in sorted(together)]

@@ -1,0 +1,253 @@
+"""Price rules: the operator's data, versioned and never deleted.
+
+A rule is a condition, a benefit, and how it stands beside other rules. What can't be computed
+sensibly is refused when the rule is made, and all faults are reported at once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import combinations, pairwise
+from typing import ClassVar, Final, Literal
+
+from attrs import field, frozen
+
+from commerce_core.base.errors import Fault, InvalidInput
+from commerce_core.base.money import LARGEST_AMOUNT, find_currency
+from commerce_core.base.text import UNSTORABLE, tidy_name
+from commerce_core.pricing.benefits import (
+    Benefit,
+    Ending,
+    FixedPrice,
+    Floor,
+    MarkupAmount,
+    MarkupPercent,
+    Tiers,
+    amounts_of,
+    conditions_of,
+)
+from commerce_core.pricing.conditions import (
+    All,
+    AnyOf,
+    Condition,
+    Is,
+    PriceWithin,
+    Quantity,
+    Total,
+    parts,
+)
+from commerce_core.pricing.windows import Window
+
+RuleStatus = Literal["draft", "active", "paused", "archived"]
+GroupMode = Literal["all", "first", "best"]
+LARGEST_PRIORITY: Final = 1_000_000
+LONGEST_RULE_NAME: Final = 200
+MOST_PARTS: Final = 500
+"""The most conditions in one rule."""
+_LINE_ONLY: Final = (MarkupPercent, MarkupAmount, Tiers, Ending, Floor)
+
+
+@frozen
+class Group:
+    """Rules of a group share units: each unit is reduced by at most one of them.
+
+    `all` lets every rule apply that finds units; `first` only the first one that has an effect, and
+    `best` only the one that takes off most from this basket.
+    """
+
+    name: str
+    mode: GroupMode
+
+
+@frozen
+class Limits:
+    """How often and how far a rule applies; None is unlimited.
+
+    `max_amount` is per order; `most_uses` and `per_customer` count orders on which it had an
+    effect; `budget` is all that it may take off.
+    """
+
+    max_amount: Decimal | None = None
+    most_uses: int | None = None
+    per_customer: int | None = None
+    budget: Decimal | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether uses have to be recorded."""
+        return (self.most_uses, self.per_customer, self.budget) != (None, None, None)
+
+
+@frozen(kw_only=True)
+class Rule:
+    """What a rule says. InvalidInput if it can't be computed sensibly.
+
+    `on` is what a percentage is of: the running price, or the list price. `currency` limits it to
+    baskets in that currency. `partner_percent` is the partner's share of what it takes off.
+    """
+
+    name: str
+    benefit: Benefit
+    condition: Condition | None = None
+    applies_to: Literal["line", "order"] = "line"
+    priority: int = 0
+    group: Group | None = None
+    final: bool = False
+    on: Literal["running", "list"] = "running"
+    currency: str | None = None
+    limits: Limits = field(factory=Limits)
+    partner_percent: Decimal = Decimal(0)
+
+    def __attrs_post_init__(self) -> None:
+        """Lists every fault with its JSON pointer."""
+        faults = [*_faults_of_rule(self), *_faults_of_money(self), *_faults_of_conditions(self)]
+        if faults:
+            raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes that it names, as they were written."""
+        named = (p for p in parts(self.condition) if isinstance(p, Is)) if self.condition else ()
+        return frozenset(text for part in named if part.field == "code" for text in part.values)
+
+
+@frozen(kw_only=True)
+class PriceRule:
+    """A version of a rule; the first is 1. It is the current one from `updated_at` on."""
+
+    rule_id: str
+    version: int
+    status: RuleStatus
+    rule: Rule
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Sorts rules as they are applied: higher priority first, then by id."""
+        return -self.rule.priority, self.rule_id
+
+
+@frozen
+class RuleQuery:
+    """Selects current rules, oldest first; archived ones only if that status is asked for."""
+
+    IDENTITY: ClassVar = "RuleQuery(status={0.status!r})"
+    status: RuleStatus | None = None
+
+
+def _faults_of_rule(rule: Rule) -> Iterator[Fault]:
+    if not _is_name(rule.name):
+        detail = f"Use 1 to {LONGEST_RULE_NAME} characters, without blanks around them."
+        yield Fault("/name", "bad_name", detail)
+    if rule.group is not None and not _is_name(rule.group.name):
+        yield Fault("/group/name", "bad_name", f"Use 1 to {LONGEST_RULE_NAME} characters.")
+    if abs(rule.priority) > LARGEST_PRIORITY:
+        detail = f"Use a priority from -{LARGEST_PRIORITY:,} to {LARGEST_PRIORITY:,}."
+        yield Fault("/priority", "out_of_range", detail)
+    if rule.applies_to == "order" and isinstance(rule.benefit, _LINE_ONLY):
+        detail = "This benefit changes the prices of units; use it with applies_to line."
+        yield Fault("/applies_to", "contradiction", detail)
+    if rule.on == "list" and isinstance(rule.benefit, FixedPrice | Ending | Floor):
+        detail = "This benefit isn't a share of a price; leave on out."
+        yield Fault("/on", "contradiction", detail)
+    if rule.currency is not None and find_currency(rule.currency) is None:
+        yield Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
+    if isinstance(rule.benefit, Floor) and (rule.limits != Limits() or rule.group or rule.final):
+        yield Fault("/benefit/floor", "contradiction", "A floor has no limits and no group.")
+    if isinstance(rule.benefit, Floor) and rule.benefit == Floor():
+        yield Fault("/benefit/floor", "required", "Name a price or a percent_of_list.")
+    if isinstance(rule.benefit, Tiers):
+        for number, (one, other) in enumerate(pairwise(rule.benefit.steps), 1):
+            if one.from_ >= other.from_:
+                detail = "Each step begins at more units than the one before it."
+                yield Fault(f"/benefit/tiers/steps/{number}/from", "contradiction", detail)
+
+
+def _is_name(name: str) -> bool:
+    fits = 1 <= len(name) <= LONGEST_RULE_NAME and not UNSTORABLE.search(name)
+    return fits and name == tidy_name(name)
+
+
+def _faults_of_money(rule: Rule) -> Iterator[Fault]:
+    limits = (("max_amount", rule.limits.max_amount), ("budget", rule.limits.budget))
+    amounts = [
+        *((f"/benefit{at}", amount) for at, amount in amounts_of(rule.benefit)),
+        *((f"/limits/{name}", amount) for name, amount in limits if amount is not None),
+    ]
+    money = find_currency(rule.currency) if rule.currency else None
+    for at, amount in amounts:
+        if not 0 <= amount <= LARGEST_AMOUNT:
+            yield Fault(at, "out_of_range", f"Use an amount from 0 to {LARGEST_AMOUNT}.")
+        elif money is not None and not money.is_exact(amount):
+            detail = f"{amount} has more decimals than {money.code}, which has {money.exponent}."
+            yield Fault(at, "not_an_amount", detail)
+
+
+def _faults_of_conditions(rule: Rule) -> Iterator[Fault]:
+    own = [("/condition", rule.condition)] if rule.condition is not None else []
+    conditions = [*own, *((f"/benefit{at}", c) for at, c in conditions_of(rule.benefit))]
+    if sum(1 for _, condition in conditions for _ in parts(condition)) > MOST_PARTS:
+        detail = f"A rule has at most {MOST_PARTS} conditions."
+        yield Fault("/condition", "too_many", detail)
+        return
+    for at, condition in conditions:
+        yield from _contradictions(at, condition)
+
+
+def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
+    match condition:
+        case All(within) | AnyOf(within):
+            word = "all" if isinstance(condition, All) else "any"
+            for number, each in enumerate(within):
+                yield from _contradictions(f"{at}/{word}/{number}", each)
+            if isinstance(condition, All):
+                yield from _disjoint(at, within)
+        case PriceWithin() | Quantity() | Total():
+            low, high = condition.min, condition.max
+            if low is not None and high is not None and low > high:
+                yield Fault(at, "contradiction", "min is above max, so nothing matches.")
+        case Window():
+            if condition.begins and condition.ends and condition.begins >= condition.ends:
+                yield Fault(at, "contradiction", "The window ends before it begins.")
+        case _:
+            return
+
+
+_SINGLE: Final = ("source", "brand", "sku", "group_id", "customer", "customer_group", "channel")
+"""Texts of which a line has only one."""
+
+
+def _disjoint(at: str, conditions: Sequence[Condition]) -> Iterator[Fault]:
+    known = ((n, c) for n, c in enumerate(conditions) if isinstance(c, Is) and c.field in _SINGLE)
+    for (_, one), (number, other) in combinations(known, 2):
+        if one.field == other.field and set(one.values).isdisjoint(other.values):
+            detail = f"No product has this {one.field} and the one before, so nothing matches."
+            yield Fault(f"{at}/all/{number}", "contradiction", detail)
+
+
+def in_order(rules: Iterable[PriceRule]) -> list[PriceRule]:
+    """The rules as they are applied."""
+    return sorted(rules, key=lambda rule: rule.order)
+
+
+def group_conflict(rule: Rule, others: Iterable[PriceRule]) -> Fault | None:
+    """The fault of a rule whose group has another mode, or another stage, in other rules."""
+    for other in others:
+        group = other.rule.group
+        if rule.group is None or group is None or group.name != rule.group.name:
+            continue
+        if group.mode != rule.group.mode:
+            detail = f"The group's mode is {group.mode} in the rule {other.rule.name!r}."
+            return Fault("/group/mode", "group_mode_differs", detail)
+        if group.mode == "best" and other.rule.applies_to != rule.applies_to:
+            detail = (
+                f"The rule {other.rule.name!r} of this group applies to {other.rule.applies_to}."
+            )
+            return Fault("/applies_to", "group_stage_differs", detail)
+    return None
+
+
+def is_reduction(benefit: Benefit) -> bool:
+    """Whether a benefit can only lower prices."""
+    return not isinstance(benefit, MarkupPercent | MarkupAmount | Ending | Floor)
