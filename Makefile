@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench bench-fleet bench-reading faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
+.PHONY: help install demo test bench bench-fleet bench-reading bench-selling faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ bench-fleet: .venv/.test  ## measures hourly feeds of a fleet of partners; PARTN
 
 bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)
+
+bench-selling: .venv/.test  ## measures prices of baskets under 1,000 and 10,000 active rules; ROUNDS=15
+	@PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15)
 
 # CI reads the last line, which is pytest's closing one.
 check: .venv/.check  ## runs every check: format, lint, imports, types, docs and all tests

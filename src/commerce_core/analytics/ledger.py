@@ -23,7 +23,8 @@ _ZERO: Final = Decimal(0)
 class SalesEntry:
     """What happened to one order line: its `gross`, its `discount`, the `amount` to pay.
 
-    `gross` is the list price and what was added to it. All amounts are zero or more, in `currency`; a cancellation has the amounts of the placement.
+    `gross` is the list price and what was added to it. All amounts are zero or more, in `currency`;
+    a cancellation has the amounts of the placement.
     """
 
     entry_id: str

@@ -80,7 +80,7 @@ class _Pricing:
     uses: list[RuleUse] = field(factory=list[RuleUse])
     unallocated: int = 0
     _decided: dict[str, PriceRule] = field(factory=dict[str, PriceRule])
-    _windows: dict[Window, bool] = field(factory=dict[Window, bool])
+    _windows: dict[int, bool] = field(factory=dict[int, bool])
 
     @classmethod
     def of(
@@ -103,9 +103,11 @@ class _Pricing:
 
     def now(self, window: Window) -> bool:
         """Whether the moment lies within a window."""
-        if window not in self._windows:
-            self._windows[window] = window.contains(self.at)
-        return self._windows[window]
+        # By identity, since hashing a window takes longer than looking one up.
+        known = self._windows.get(id(window))
+        if known is None:
+            known = self._windows[id(window)] = window.contains(self.at)
+        return known
 
     def run(self, index: RuleIndex, why_not: str | None) -> PricedBasket:
         """Applies the partner's sales and all rules."""
@@ -147,8 +149,7 @@ class _Pricing:
             wanted = line.total - int(priced.unit_price.scaleb(self.money.exponent)) * line.quantity
             amount = min(wanted, line.total - line.lowest)
             if amount > 0:
-                everything = [_whole(line, Fraction(amount, line.quantity))]
-                line.take(everything, amount, None)
+                line.take([Part(0, line.quantity, amount)], amount, None)
                 limited = "floor" if amount < wanted else None
                 step = Adjustment(
                     "sale", SALE_LABEL, in_major(-amount, self.money.exponent),
@@ -164,7 +165,7 @@ class _Pricing:
         """The lines that the rule matches at this point; none if it isn't for this currency."""
         if not lines or self._wrong_currency(rule) is not None:
             return []
-        return matching(rule.rule.condition, self.lines, lines, self.now)
+        return matching(rule.rule.condition, self.lines, lines, self.now, rule.rule.overs)
 
     def _wrong_currency(self, rule: PriceRule) -> Failure | None:
         if rule.rule.currency not in (None, self.money.code):
@@ -267,9 +268,10 @@ class _Pricing:
         return Adjustment(
             "rule", rule.rule.name, amount, rule.rule_id, rule.version,
             funded_by=whose.get(percent, "both"),  # type: ignore[arg-type]
-            partner_amount=self.money.round(amount * percent / 100),
+            partner_amount=self.money.round(amount * percent / 100) if percent else self.money.zero,
             on=rule.rule.on, units=share.units,
-            base=in_major(share.base, exponent), asked=_exact(abs(asked), self.money),
+            base=in_major(round_half_up(share.base), exponent),
+            asked=_exact(abs(asked), self.money),
             limited_by=share.limited_by,
             limit_label=share.line.floor_label if share.limited_by == "floor" else None,
             total=in_major(share.line.total, exponent),
@@ -288,7 +290,7 @@ class _Pricing:
         known = RuleOutcome(
             rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.money.zero, why
         )
-        self.outcomes.append(evolve(known, **more))
+        self.outcomes.append(evolve(known, **more) if more else known)
 
     def _why(self, rule: PriceRule, lines: Sequence[Line]) -> tuple[Failure, ...]:
         """The fewest parts of its condition that would have to change, on the nearest line."""
@@ -333,10 +335,6 @@ def _conditions(rule: PriceRule) -> Iterable[Condition]:
     yield from (condition for _, condition in conditions_of(rule.rule.benefit))
 
 
-def _whole(line: Line, off: Fraction) -> Part:
-    return Part(0, line.quantity, off)
-
-
 def _floor_of(benefit: Floor, line: Line) -> Fraction:
     """The lowest price of a unit, in smallest units."""
     price = Fraction(benefit.price) * line.scale if benefit.price is not None else Fraction(0)
@@ -347,5 +345,8 @@ def _floor_of(benefit: Floor, line: Line) -> Fraction:
 
 def _exact(amount: Fraction, money: Currency) -> Decimal:
     """An amount with up to six decimals, and no fewer than its currency has."""
+    whole = amount * 10**money.exponent
+    if whole.denominator == 1:
+        return in_major(whole.numerator, money.exponent)
     scaled = Decimal(round_half_up(amount * 10**_ASKED_DECIMALS)).scaleb(-_ASKED_DECIMALS)
     return money.round(scaled) if money.is_exact(scaled) else scaled.normalize()

@@ -164,17 +164,37 @@ Now = Callable[[Window], bool]
 
 
 def matching(
-    condition: Condition | None, lines: Sequence[Line], within: Sequence[Line], now: Now
+    condition: Condition | None,
+    lines: Sequence[Line],
+    within: Sequence[Line],
+    now: Now,
+    overs: frozenset[Over] | None = None,
 ) -> list[Line]:
-    """The lines `within` all `lines` for which the condition holds."""
+    """The lines `within` all `lines` for which the condition holds.
+
+    `overs` is what its sums are over, if that is known.
+    """
     if condition is None:
         return list(within)
-    overs = sums_over(condition)
+    if _is_over(condition, now):
+        return []
+    overs = sums_over(condition) if overs is None else overs
     if not overs:
         return [line for line in within if holds(condition, line, {}, now)]
     possible = [line for line in within if holds(condition, line, None, now) is not False]
     found = sums(overs, lines, possible)
     return [line for line in possible if holds(condition, line, found, now)]
+
+
+def _is_over(condition: Condition, now: Now) -> bool:
+    """Whether the moment alone keeps the condition from holding for any line."""
+    match condition:
+        case Window():
+            return not now(condition)
+        case All(within):
+            return any(isinstance(each, Window) and not now(each) for each in within)
+        case _:
+            return False
 
 
 def holds(condition: Condition, line: Line, found: Sums | None, now: Now) -> bool | None:

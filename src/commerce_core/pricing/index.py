@@ -85,15 +85,15 @@ def _attribute(name: str, text: str) -> str:
     return f"attribute={name}={text}"
 
 
-def lines_by_key(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """The lines that have each key; those of the basket itself are of all lines."""
-    found: defaultdict[str, list[Line]] = defaultdict(list)
-    for line in lines:
+def lines_by_key(lines: Sequence[Line]) -> dict[str, list[int]]:
+    """The numbers of the lines that have each key; a basket's own keys are those of all lines."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for number, line in enumerate(lines):
         for name, texts in line.texts.items():
             for text in texts:
-                found[f"{name}={text}"].append(line)
+                found[f"{name}={text}"].append(number)
         for name, text in line.attributes.items():
-            found[_attribute(name, text)].append(line)
+            found[_attribute(name, text)].append(number)
     return found
 
 
@@ -122,14 +122,11 @@ class RuleIndex:
 
     def candidates(self, lines: Sequence[Line]) -> list[tuple[PriceRule, Sequence[Line]]]:
         """The rules that may match, in order, each with the lines that it may match."""
-        found: dict[int, dict[int, Line]] = {}
+        found: defaultdict[int, set[int]] = defaultdict(set)
         for each, having in lines_by_key(lines).items():
             for number in self._by_key.get(each, ()):
-                found.setdefault(number, {}).update((id(line), line) for line in having)
-        every = dict.fromkeys(self._always, lines)
-        narrowed = {
-            number: [line for line in lines if id(line) in having]
-            for number, having in found.items()
-        }
-        together: dict[int, Sequence[Line]] = {**every, **narrowed}
+                found[number].update(having)
+        together: dict[int, Sequence[Line]] = dict.fromkeys(self._always, lines)
+        for number, having in found.items():
+            together[number] = [lines[n] for n in sorted(having)]
         return [(self.rules[number], together[number]) for number in sorted(together)]

@@ -19,6 +19,7 @@ BasketField = Literal["code", "customer", "customer_group", "channel", "currency
 TextField = ProductField | BasketField
 PRODUCT_FIELDS: Final[tuple[ProductField, ...]] = get_args(ProductField)
 BASKET_FIELDS: Final[tuple[BasketField, ...]] = get_args(BasketField)
+_NOTHING: Final = Fraction(0)
 _NO_GROUPS: Final = frozenset[str]()
 
 
@@ -33,11 +34,11 @@ class Run:
 
 @frozen
 class Part:
-    """Units of one run that a rule uses, and how much it takes off each of them."""
+    """Units of one run that a rule uses, and how much it takes off all of them."""
 
     run: int
     count: int
-    off: Fraction
+    off: Fraction | int
 
 
 @define
@@ -51,7 +52,7 @@ class Line:
     list_price: int
     total: int
     runs: tuple[Run, ...]
-    floor: Fraction = Fraction(0)
+    floor: Fraction = _NOTHING
     floor_label: str | None = None
     closed_by: str | None = None
     key: tuple[str, str, str] = field(init=False)
@@ -85,12 +86,19 @@ class Line:
     @property
     def lowest(self) -> int:
         """The lowest total that the floor allows."""
+        if not self.floor:
+            return 0
         exact = self.floor * self.quantity
         return -(-exact.numerator // exact.denominator)
 
-    def room(self, run: int) -> Fraction:
-        """How far the price of a run's units may fall."""
-        return max(Fraction(0), self.runs[run].price - self.floor)
+    def worth(self, run: int, count: int) -> Fraction | int:
+        """What that many units of a run cost so far."""
+        return self.total if count == self.quantity else self.runs[run].price * count
+
+    def room(self, run: int, count: int) -> Fraction | int:
+        """How far the price of that many units of a run may fall."""
+        worth = self.worth(run, count)
+        return max(0, worth - self.floor * count) if self.floor else worth
 
     def free_runs(self, group: str | None) -> Iterable[tuple[int, Run]]:
         """The runs whose units the group hasn't used."""
@@ -107,15 +115,16 @@ class Line:
         self.runs = _joined(self._split(parts, self._shares(parts, amount), group))
 
     def _shares(self, parts: Sequence[Part], amount: int) -> list[Fraction]:
-        """What is taken off each unit of each part, so that the whole is the amount."""
-        asked = sum((part.off * part.count for part in parts), Fraction(0))
+        """What is taken off each part, so that the whole is the amount."""
+        asked = sum((Fraction(part.off) for part in parts), _NOTHING)
+        rooms = [Fraction(self.room(part.run, part.count)) for part in parts]
         if asked:
-            scaled = [part.off * amount / asked for part in parts]
-            if all(off <= self.room(p.run) for off, p in zip(scaled, parts, strict=True)):
+            scaled = [Fraction(part.off) * amount / asked for part in parts]
+            if all(off <= room for off, room in zip(scaled, rooms, strict=True)):
                 return scaled
-        rooms = [self.room(part.run) for part in parts]
-        whole = sum((r * p.count for r, p in zip(rooms, parts, strict=True)), Fraction(0))
-        return [room * min(Fraction(1), amount / whole) if whole else whole for room in rooms]
+        whole = sum(rooms, _NOTHING)
+        share = min(Fraction(1), Fraction(amount) / whole) if whole else _NOTHING
+        return [share * room for room in rooms]
 
     def _split(
         self, parts: Sequence[Part], shares: Sequence[Fraction], group: str | None
@@ -128,18 +137,18 @@ class Line:
                 if part.run == number and part.count:
                     rest -= part.count
                     used = run.used_by | {group} if group else run.used_by
-                    runs.append(Run(part.count, run.price - off, used))
+                    runs.append(Run(part.count, run.price - off / part.count, used))
             if rest:
                 runs.append(evolve(run, count=rest))
         return self._even(runs)
 
     def _even(self, runs: list[Run]) -> list[Run]:
         """The runs with prices that add up to the total: what rounding left is shared by room."""
-        left = sum((run.price * run.count for run in runs), Fraction(0)) - self.total
+        left = sum((run.price * run.count for run in runs), _NOTHING) - self.total
         if not left:
             return runs
-        rooms = [max(Fraction(0), run.price - self.floor) for run in runs]
-        whole = sum((room * run.count for room, run in zip(rooms, runs, strict=True)), Fraction(0))
+        rooms = [max(_NOTHING, run.price - self.floor) for run in runs]
+        whole = sum((room * run.count for room, run in zip(rooms, runs, strict=True)), _NOTHING)
         if whole <= 0:
             return [evolve(run, price=run.price - left / self.quantity) for run in runs]
         return [

@@ -31,10 +31,12 @@ from commerce_core.pricing.conditions import (
     AnyOf,
     Condition,
     Is,
+    Over,
     PriceWithin,
     Quantity,
     Total,
     parts,
+    sums_over,
 )
 from commerce_core.pricing.windows import Window
 
@@ -97,9 +99,11 @@ class Rule:
     currency: str | None = None
     limits: Limits = field(factory=Limits)
     partner_percent: Decimal = Decimal(0)
+    overs: frozenset[Over] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Lists every fault with its JSON pointer."""
+        """Lists every fault with its JSON pointer; keeps what the condition's sums are over."""
+        object.__setattr__(self, "overs", sums_over(self.condition))
         faults = [*_faults_of_rule(self), *_faults_of_money(self), *_faults_of_conditions(self)]
         if faults:
             raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")

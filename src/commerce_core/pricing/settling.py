@@ -5,6 +5,7 @@ largest remainder, ties to the smaller partner and sku; what a line has no room 
 lines that have room, and what finds none is left unallocated.
 """
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -69,17 +70,17 @@ def settle(rule: Rule, take: Take) -> Settled:
 
 
 def _of_line(taken: Taken) -> Share:
-    line, asked = taken.line, taken.off
-    parts = tuple(
-        Part(p.run, p.count, min(p.off, line.room(p.run)) if p.off > 0 else p.off)
-        for p in taken.parts
-    )
-    exact = sum((part.off * part.count for part in parts), _NOTHING)
+    line, parts, asked, exact = taken.line, list[Part](), _NOTHING, _NOTHING
+    for part in taken.parts:
+        off = min(part.off, line.room(part.run, part.count)) if part.off > 0 else part.off
+        parts.append(part if off is part.off else Part(part.run, part.count, off))
+        asked += part.off
+        exact += off
     amount = round_half_up(exact)
     if amount > 0:
         amount = min(amount, max(0, line.total - line.lowest))
-    share = Share(line, parts, amount, taken.base, asked, taken.units)
-    return _limited(share, amount, _by_floor(line)) if amount < round_half_up(asked) else share
+    limited = _by_floor(line) if amount < round_half_up(asked) else None
+    return Share(line, tuple(parts), amount, taken.base, asked, taken.units, limited)
 
 
 def _by_floor(line: Line) -> LimitedBy:
@@ -123,8 +124,9 @@ def _shared(rule: Rule, take: Take) -> Settled:
 
 def _room(taken: Taken) -> int:
     """How much the units that are used can give, in whole units, above the line's floor."""
-    exact = sum((taken.line.room(p.run) * p.count for p in taken.parts if p.off), _NOTHING)
-    return max(0, min(taken.line.total - taken.line.lowest, exact.__floor__()))
+    line = taken.line
+    exact = sum((line.room(p.run, p.count) for p in taken.parts if p.off), _NOTHING)
+    return max(0, min(line.total - line.lowest, math.floor(exact)))
 
 
 def allocate(amount: int, weights: Sequence[Fraction], rooms: Sequence[int]) -> list[int]:
@@ -146,6 +148,6 @@ def allocate(amount: int, weights: Sequence[Fraction], rooms: Sequence[int]) -> 
     return given
 
 
-def in_major(minor: Fraction | int, exponent: int) -> Decimal:
+def in_major(minor: int, exponent: int) -> Decimal:
     """An amount of smallest units in major units, with the decimals of its currency."""
-    return Decimal(round_half_up(Fraction(minor))).scaleb(-exponent)
+    return Decimal(minor).scaleb(-exponent)

@@ -44,13 +44,13 @@ class Taken:
     @property
     def off(self) -> Fraction:
         """What it would take off the line."""
-        return sum((part.off * part.count for part in self.parts), _NOTHING)
+        return _NOTHING + sum(part.off for part in self.parts)
 
     @property
     def base(self) -> Fraction:
         """What the units that it reduces cost so far."""
-        runs = self.line.runs
-        return sum((runs[p.run].price * p.count for p in self.parts if p.off), _NOTHING)
+        worth = self.line.worth
+        return _NOTHING + sum(worth(p.run, p.count) for p in self.parts if p.off)
 
     @property
     def units(self) -> int:
@@ -89,9 +89,10 @@ class _Chosen:
     )
 
     def add(self, units: _Units, count: int, off: Fraction) -> None:
+        """Uses units, and takes that much off each."""
         if count:
             _, parts = self.found.setdefault(units.line.key, (units.line, []))
-            parts.append(Part(units.run, count, off))
+            parts.append(Part(units.run, count, off * count))
 
     def take(self, whole: Fraction | None = None) -> Take:
         ordered = sorted(self.found.items())
@@ -100,24 +101,25 @@ class _Chosen:
 
 def take(rule: Rule, matched: Sequence[Line], every: Sequence[Line], now: Now) -> Take:
     """What the rule would take from the lines that match it, of all lines of the basket."""
+    benefit = rule.benefit
+    if isinstance(benefit, Percent | Amount | FixedPrice | MarkupPercent | MarkupAmount):
+        return _simple(rule, benefit, matched)
     units = _units(rule, matched)
-    match rule.benefit:
-        case Percent() | Amount() | FixedPrice() | MarkupPercent() | MarkupAmount():
-            return _simple(rule, rule.benefit, units)
+    match benefit:
         case Tiers():
-            return _tiers(rule.benefit, units, every)
+            return _tiers(benefit, units, every)
         case NForM():
-            return _n_for_m(rule.benefit, units, every, now)
+            return _n_for_m(benefit, units, every, now)
         case Sets():
-            return _sets(rule.benefit, units)
+            return _sets(benefit, units)
         case Bundle():
-            return _bundle(rule.benefit, units, every, now)
+            return _bundle(benefit, units, every, now)
         case Ending():
-            return _ending(rule.benefit, units)
+            return _ending(benefit, units)
         case Floor():
             return Take(())
         case _:
-            assert_never(rule.benefit)
+            assert_never(benefit)
 
 
 def _units(rule: Rule, lines: Iterable[Line]) -> list[_Units]:
@@ -135,39 +137,76 @@ def _minor(amount: Decimal, line: Line) -> Fraction:
     return Fraction(amount) * line.scale
 
 
-def _off(benefit: Simple | MarkupPercent | MarkupAmount, units: _Units) -> Fraction:
-    """What a benefit takes off a unit, at most its price; negative for a markup."""
-    line = units.line
-    running = line.runs[units.run].price
+def _off(benefit: Simple, units: _Units) -> Fraction:
+    """What a benefit takes off one unit, at most its price."""
+    running = _running(units)
     match benefit:
         case Percent(percent):
             return min(running, units.price * Fraction(percent) / 100)
         case Amount(amount):
-            return min(running, _minor(amount, line))
+            return min(running, _minor(amount, units.line))
         case FixedPrice(price):
-            return max(_NOTHING, running - _minor(price, line))
-        case MarkupPercent(percent):
-            return -units.price * Fraction(percent) / 100
-        case MarkupAmount(amount):
-            return -_minor(amount, line)
+            return max(_NOTHING, running - _minor(price, units.line))
         case _:
             assert_never(benefit)
 
 
 def _simple(
-    rule: Rule, benefit: Simple | MarkupPercent | MarkupAmount, units: Sequence[_Units]
+    rule: Rule, benefit: Simple | MarkupPercent | MarkupAmount, lines: Sequence[Line]
 ) -> Take:
-    chosen = _Chosen()
-    if rule.applies_to == "order" and isinstance(benefit, Amount | FixedPrice) and units:
-        for each in units:
-            chosen.add(each, each.count, _running(each))
-        if isinstance(benefit, Amount):
-            return chosen.take(_minor(benefit.amount, units[0].line))
-        total = sum((_running(each) * each.count for each in units), _NOTHING)
-        return chosen.take(max(_NOTHING, total - _minor(benefit.price, units[0].line)))
-    for each in units:
-        chosen.add(each, each.count, _off(benefit, each))
-    return chosen.take()
+    """The same for all units: whole lines at once, since their order doesn't matter."""
+    group = rule.group.name if rule.group else None
+    shared = rule.applies_to == "order" and isinstance(benefit, Amount | FixedPrice)
+    off_of = _off_all(benefit, rule, lines[0]) if lines and not shared else None
+    found: list[Taken] = []
+    for line in lines:
+        runs = [(number, run.count) for number, run in line.free_runs(group)]
+        if runs:
+            parts = [
+                Part(n, count, off_of(line, n, count) if off_of else line.worth(n, count))
+                for n, count in runs
+            ]
+            found.append(Taken(line, tuple(parts)))
+    return Take(tuple(found), _whole(benefit, found) if shared and found else None)
+
+
+def _whole(benefit: Simple | MarkupPercent | MarkupAmount, found: Sequence[Taken]) -> Fraction:
+    """What an amount, or one price for all, takes off the order."""
+    line = found[0].line
+    match benefit:
+        case Amount(amount):
+            return _minor(amount, line)
+        case FixedPrice(price):
+            total = sum((taken.off for taken in found), _NOTHING)
+            return max(_NOTHING, total - _minor(price, line))
+        case _:
+            return _NOTHING
+
+
+def _off_all(
+    benefit: Simple | MarkupPercent | MarkupAmount, rule: Rule, line: Line
+) -> Callable[[Line, int, int], Fraction | int]:
+    """What a benefit takes off a number of units of a run."""
+    match benefit:
+        case Percent(percent) | MarkupPercent(percent):
+            share = Fraction(percent) / 100
+            sign = 1 if isinstance(benefit, Percent) else -1
+            if rule.on == "list":
+                return lambda line, run, n: min(
+                    line.worth(run, n), sign * line.list_price * n * share
+                )
+            return lambda line, run, n: sign * line.worth(run, n) * share
+        case Amount(amount):
+            minor = _minor(amount, line)
+            return lambda line, run, n: min(line.worth(run, n), minor * n)
+        case FixedPrice(price):
+            minor = _minor(price, line)
+            return lambda line, run, n: max(0, line.worth(run, n) - minor * n)
+        case MarkupAmount(amount):
+            minor = _minor(amount, line)
+            return lambda _line, _run, n: -minor * n
+        case _:
+            assert_never(benefit)
 
 
 def _tiers(benefit: Tiers, units: Sequence[_Units], every: Sequence[Line]) -> Take:

@@ -35,7 +35,7 @@ def product(sku: str, price: str, currency: str = "EUR", **changes: object) -> P
     return evolve(made, **changes)
 
 
-def rule(benefit: Mapping[str, Any], number: int = 1, **members: Any) -> PriceRule:
+def rule(benefit: Mapping[str, Any], number: int = 1, **members: object) -> PriceRule:
     """An active rule; `number` makes its id, and by default its name."""
     form = {"name": f"Rule {number}", "benefit": benefit, **members}
     return PriceRule(
@@ -54,10 +54,14 @@ def price(
     at: datetime = NOW,
     usage: Mapping[str, Usage] | None = None,
     explain: bool = False,
-    **basket: Any,
+    codes: tuple[str, ...] = (),
+    customer: str | None = None,
+    channel: str | None = None,
 ) -> PricedBasket:
     lines = tuple(BasketItem(each, quantity) for each, quantity in items)
-    return price_basket(Basket(lines, **basket), rules, at, usage or {}, explain=explain)
+    return price_basket(
+        Basket(lines, codes, customer, None, channel), rules, at, usage or {}, explain=explain
+    )
 
 
 def totals(priced: PricedBasket) -> dict[str, str]:
