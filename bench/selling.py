@@ -30,6 +30,7 @@ GOALS = {(100, 1_000): 5.0, (100, 10_000): 15.0}
 
 
 def product(number: int, chance: random.Random) -> Product:
+    """A product of the shop."""
     category = chance.randrange(CATEGORIES)
     return Product(
         product_id=f"prod_{number:032x}",
@@ -51,6 +52,7 @@ def product(number: int, chance: random.Random) -> Product:
 
 
 def condition(number: int, chance: random.Random) -> dict[str, Any]:
+    """What a campaign is for, or something narrower."""
     shelf = chance.randrange(CATEGORIES)
     if number < CAMPAIGNS:
         area = {"category": f"Shop > Area {shelf % 12} > Shelf {shelf}"}
@@ -64,6 +66,7 @@ def condition(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 def rule(number: int, chance: random.Random, rules: int) -> PriceRule:
+    """A rule of a shop that has this many."""
     benefits: list[dict[str, Any]] = [
         {"percent": str(chance.randrange(1, 40))},
         {"amount": "1.00"},
@@ -86,6 +89,7 @@ def rule(number: int, chance: random.Random, rules: int) -> PriceRule:
 
 
 def main() -> None:
+    """Measures, and prints a row for each size of basket."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
@@ -97,6 +101,7 @@ def main() -> None:
 
 
 def report(index: RuleIndex, lines: int, rules: int, rounds: int, chance: random.Random) -> None:
+    """Prints one row."""
     times: list[float] = []
     priced: PricedBasket | None = None
     for _ in range(rounds):

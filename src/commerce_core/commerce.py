@@ -2,17 +2,18 @@
 
     partners    the retailers that send feeds       products    the catalog as it is
     sources     recurring feeds, their profiles     history     what it was, and why
-    keys        API keys and their scopes           orders      sales at frozen prices
-    feeds       files as they were received         analytics   sales figures
-    jobs        the processing of feeds             events      what happened, for followers
-    plans       what a feed would do; decisions     audit       who did what
-    reverts     undoing what a feed wrote           health      whether every part is up
-    queue       jobs and tasks, for workers
+    keys        API keys and their scopes           pricing     price rules, and quotes
+    feeds       files as they were received         orders      sales at frozen prices
+    jobs        the processing of feeds             analytics   sales figures
+    plans       what a feed would do; decisions     events      what happened, for followers
+    reverts     undoing what a feed wrote           audit       who did what
+    queue       jobs and tasks, for workers         health      whether every part is up
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
                                       records, problems plan
     publication ──> products, versions ──> changes, history, lineage, revert, replay, export
+    products, price rules ──> price of a basket ──> quote
     products ──> order: reserve units, price, freeze lines, ledger entries ──> figures
 
 A use case reads, decides with the pure core, and writes once: one `with store.begin()` is one
@@ -38,6 +39,7 @@ from commerce_core.usecases.keys import Keys
 from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.partners import Partners
 from commerce_core.usecases.plans import Plans
+from commerce_core.usecases.pricing import Pricing
 from commerce_core.usecases.products import Products
 from commerce_core.usecases.queue import Queue
 from commerce_core.usecases.reverts import Reverts
@@ -94,6 +96,11 @@ class Commerce:
     def history(self) -> History:
         """The catalog through time."""
         return History(self.context)
+
+    @property
+    def pricing(self) -> Pricing:
+        """Price rules, and quotes."""
+        return Pricing(self.context)
 
     @property
     def orders(self) -> Orders:

@@ -77,6 +77,10 @@ class TestOrders:
             customer_reference="ref 'Ω' 📦",
             metadata={"b": "2", "a": "", "Ω": "\n"},
             updated_at=T0 + timedelta(microseconds=1),
+            codes=("SPRING", "Ω"),
+            customer="c-1",
+            customer_group="trade",
+            channel="web",
         )
         with store.begin() as unit:
             unit.orders.add(order)

@@ -22,6 +22,7 @@ from tests.contracts.partners_contract import TestKeys, TestPartners, TestSource
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
+from tests.contracts.rules_contract import TestLimits, TestRules
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.tasks_contract import TestTasks
 from tests.contracts.turns_contract import TestTurns
@@ -42,6 +43,7 @@ __all__ = [
     "TestIdempotency",
     "TestJobs",
     "TestKeys",
+    "TestLimits",
     "TestListings",
     "TestMatching",
     "TestOrders",
@@ -52,6 +54,7 @@ __all__ = [
     "TestPublications",
     "TestRates",
     "TestReverts",
+    "TestRules",
     "TestSales",
     "TestSources",
     "TestTasks",

@@ -46,6 +46,8 @@ from commerce_core.orders.order import (
     new_order,
 )
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.priced import Basket, BasketItem
 from tests.contracts import samples
 from tests.contracts.samples import SECOND, T0
 from tests.support.examples import scaled
@@ -138,10 +140,9 @@ def place(unit: UnitOfWork, wanted: Sequence[Wanted], ids: Sequence[str], at: da
     sold = [product for product in found if product]
     if faults or not sold:
         raise InvalidInput("No.", faults=faults)
-    lines = [
-        freeze_line(item_id, product, item.quantity, at)
-        for item_id, product, item in zip(ids[1:], sold, wanted, strict=False)
-    ]
+    items = [BasketItem(*pair) for pair in zip(sold, (i.quantity for i in wanted), strict=False)]
+    priced = price_basket(Basket(tuple(items)), (), at)
+    lines = [freeze_line(*pair) for pair in zip(ids[1:], priced.items, strict=False)]
     order = new_order(ids[0], lines, sold[0].currency or "", at, reference=None, metadata={})
     unit.orders.add(order)
     unit.sales.add(entries(order, "placed", at, ids[len(wanted) + 1 :]))

@@ -185,6 +185,11 @@ class Products:
         )
         return dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
 
+    def get_many(self, product_ids: Iterable[str]) -> Mapping[str, Product]:
+        """These products by id."""
+        known = (id_ for id_ in dict.fromkeys(product_ids) if id_ in self._kept.products)
+        return {product_id: self.get(product_id) for product_id in known}
+
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
         """Adds to the units reserved by open orders."""
         known = [product_id for product_id in units if product_id in self._kept.products]

@@ -16,6 +16,7 @@ from adapters.memory.products import Products, as_shown
 from adapters.memory.publications import Publications
 from adapters.memory.rates import Rates
 from adapters.memory.reverts import Reverts
+from adapters.memory.rules import Rules
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
 from adapters.memory.tasks import Tasks
@@ -159,6 +160,7 @@ class _Unit:
     reverts: Reverts
     orders: Orders
     sales: Sales
+    rules: Rules
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -171,6 +173,6 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
-        Events(tables.events, tables.event_numbers), Audit(tables.audit),
+        Rules(tables), Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
     )  # fmt: skip

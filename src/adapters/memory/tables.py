@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import TypeVar
+
+from attrs import frozen
 
 from commerce_core.activity.audit import AuditEntry
 from commerce_core.activity.events import Event
@@ -20,6 +23,7 @@ from commerce_core.parsing.fingerprints import Fingerprint
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.saved_plan import SavedPlan
+from commerce_core.pricing.rules import PriceRule
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
 from commerce_core.work.task import Task
@@ -50,6 +54,18 @@ class Table(dict[K, T]):
         super().__delitem__(key)
 
 
+@frozen
+class RuleUse:
+    """What an order took from the limits of a price rule, and when it gave that back."""
+
+    order_id: str
+    rule_id: str
+    customer: str | None
+    amount: Decimal
+    taken_at: datetime
+    given_back_at: datetime | None = None
+
+
 class Tables:
     """Everything that is kept, and the journal of the open unit."""
 
@@ -77,6 +93,8 @@ class Tables:
         self.publications = Table[str, Publication](self.journal)
         self.orders = Table[str, Order](self.journal)
         self.entries = Table[str, SalesEntry](self.journal)
+        self.rules = Table[str, tuple[PriceRule, ...]](self.journal)
+        self.rule_uses = Table[tuple[str, str], RuleUse](self.journal)
         self.events = Table[int, Event](self.journal)
         self.event_numbers = Table[str, int](self.journal)
         self.numbers = Table[str, int](self.journal)

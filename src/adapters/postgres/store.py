@@ -28,6 +28,7 @@ from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.rates import Rates
+from adapters.postgres.collections.rules import Rules
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.tasks import Tasks
 from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
@@ -105,6 +106,7 @@ class Unit:
     reverts: Reverts
     orders: Orders
     sales: Sales
+    rules: Rules
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -129,6 +131,7 @@ class Unit:
             Reverts(db),
             Orders(db),
             Sales(db),
+            Rules(db),
             Events(db),
             Audit(db),
             Idempotency(db),

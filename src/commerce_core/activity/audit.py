@@ -21,6 +21,8 @@ Action = Literal[
     "feed.rejected",
     "feed.reverted",
     "job.cancelled",
+    "rule.added",
+    "rule.changed",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000

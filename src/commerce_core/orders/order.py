@@ -19,6 +19,7 @@ from commerce_core.partners.access import Principal
 from commerce_core.pricing.explanation import Adjustment
 from commerce_core.pricing.price import partner_price
 from commerce_core.pricing.priced import PricedItem
+from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 
 MOST_ITEMS: Final = 200
 LARGEST_QUANTITY: Final = 1_000_000
@@ -67,10 +68,17 @@ class OrderItem:
     line_total: Decimal
     adjustments: tuple[Adjustment, ...] = ()
 
+    def without_rules(self) -> "OrderItem":
+        """The line as its partner sees it."""
+        return evolve(self, adjustments=tuple(step.without_rule() for step in self.adjustments))
+
 
 @frozen
 class Order:
-    """An order in one currency; `total_amount` is the sum of its lines."""
+    """An order in one currency; `total_amount` is the sum of its lines.
+
+    `codes`, `customer`, `customer_group` and `channel` are what decided its price beside its items.
+    """
 
     order_id: str
     status: OrderStatus
@@ -82,6 +90,10 @@ class Order:
     metadata: Mapping[str, str]
     created_at: datetime
     updated_at: datetime
+    codes: tuple[str, ...] = ()
+    customer: str | None = None
+    customer_group: str | None = None
+    channel: str | None = None
 
     @property
     def units_by_product(self) -> dict[str, int]:
@@ -106,10 +118,13 @@ class Order:
 
         Else it is the partner's lines and their total, the reference that the operator has given it
         in the metadata as `PARTNER_ID.reference`, and the rest of the metadata under `PARTNER_ID.`.
+        In either case it shows what was done to the lines, but neither rules nor codes.
         """
-        items = tuple(item for item in self.items if item.partner_id == partner_id)
+        own_items = [item for item in self.items if item.partner_id == partner_id]
+        items = tuple(item.without_rules() for item in own_items)
+        seen = evolve(self, items=items, codes=(), customer=None)
         if len(items) == len(self.items) or not items:
-            return self if items else None
+            return seen if items else None
         prefix = f"{partner_id}."
         own = {
             key.removeprefix(prefix): text
@@ -117,12 +132,15 @@ class Order:
             if key.startswith(prefix)
         }
         return evolve(
-            self,
-            items=items,
+            seen,
             total_amount=sum((item.line_total for item in items), currency(self.currency).zero),
             customer_reference=own.pop(OWN_REFERENCE, None),
             metadata=own,
         )
+
+    def is_all_of(self, principal: Principal) -> bool:
+        """Whether the principal may see every line."""
+        return all(principal.may_see(item.partner_id) for item in self.items)
 
 
 @frozen
@@ -220,20 +238,14 @@ def judge_items(
             faults.append(fault)
         if not item.units:
             faults.append(_quantity_fault(pointer))
-    codes = sorted({product.currency for product in products if product and product.currency})
-    if len(codes) > 1:
-        detail = f"An order must be in one currency; these items are in {', '.join(codes)}."
-        faults.append(Fault("/items", "mixed_currencies", detail))
-    return faults
+    return [*faults, *_mixed_currencies(products)]
 
 
 def _judge_item(
     pointer: str, item: Wanted, product: Product | None, wanted: Mapping[str, int], at: datetime
 ) -> Fault | None:
-    named = f"{pointer}/{'product_id' if item.product_id else 'sku'}"
     if product is None:
-        name = item.product_id or item.sku
-        return Fault(named, "unknown_product", f"There is no product {name!r}.")
+        return _unknown(pointer, item)
     units = wanted[product.product_id]
     others = evolve(product, reserved=product.reserved - units)
     # A price so small that it rounds to 0 is none. What rules make of a price may well be 0.
@@ -241,11 +253,48 @@ def _judge_item(
     reason = "zero_price" if free else others.not_sellable_reason
     if reason is not None:
         detail = f"{product.sku} can't be sold: {_REASONS[reason]}."
-        return Fault(named, "not_sellable", detail)
+        return Fault(_named(pointer, item), "not_sellable", detail)
     if not others.can_supply(units):
         detail = f"{units} of {product.sku} were ordered, but only {others.available} can be sold."
         return Fault(f"{pointer}/quantity", "insufficient_stock", detail)
     return None
+
+
+def judge_prices(items: Sequence[Wanted], products: Sequence[Product | None]) -> list[Fault]:
+    """Every reason why these items have no price, each at its item; stock doesn't matter."""
+    faults: list[Fault] = []
+    for index, (item, product) in enumerate(zip(items, products, strict=True)):
+        pointer = f"/items/{index}"
+        if not item.units:
+            faults.append(_quantity_fault(pointer))
+        if product is None:
+            faults.append(_unknown(pointer, item))
+        elif (reason := _without_price(product)) is not None:
+            detail = f"{product.sku} can't be priced: {_REASONS[reason]}."
+            faults.append(Fault(_named(pointer, item), "not_sellable", detail))
+    return [*faults, *_mixed_currencies(products)]
+
+
+def _without_price(product: Product) -> NotSellable | None:
+    reason = product.not_sellable_reason
+    return reason if reason in ("partner_gone", "removed", "unpriced", "zero_price") else None
+
+
+def _named(pointer: str, item: Wanted) -> str:
+    return f"{pointer}/{'product_id' if item.product_id else 'sku'}"
+
+
+def _unknown(pointer: str, item: Wanted) -> Fault:
+    name = item.product_id or item.sku
+    detail = f"There is no product {name!r}."
+    return Fault(_named(pointer, item), "unknown_product", detail)
+
+
+def _mixed_currencies(products: Sequence[Product | None]) -> Iterator[Fault]:
+    codes = sorted({product.currency for product in products if product and product.currency})
+    if len(codes) > 1:
+        detail = f"An order must be in one currency; these items are in {', '.join(codes)}."
+        yield Fault("/items", "mixed_currencies", detail)
 
 
 _REASONS: Final[Mapping[NotSellable, str]] = {
@@ -272,6 +321,7 @@ def new_order(
     *,
     reference: str | None,
     metadata: Mapping[str, str],
+    terms: PriceTerms = NO_TERMS,
 ) -> Order:
     """A new order of these lines; InvalidInput if its total exceeds the largest amount."""
     zero = currency(code).zero
@@ -290,6 +340,10 @@ def new_order(
         dict(metadata),
         at,
         at,
+        terms.codes,
+        terms.customer,
+        terms.customer_group,
+        terms.channel,
     )
 
 

@@ -20,6 +20,8 @@ Scope = Literal[
     "catalog:read",
     "orders:read",
     "orders:write",
+    "pricing:read",
+    "pricing:write",
     "analytics:read",
 ]
 Grant = Literal["default", "on_request", "never"]
@@ -35,6 +37,8 @@ SCOPES: Final[Mapping[Scope, Grant]] = {
     "catalog:read": "default",
     "orders:read": "default",
     "orders:write": "on_request",
+    "pricing:read": "never",
+    "pricing:write": "never",
     "analytics:read": "default",
 }
 """Every scope, one for each kind of act; an operator's key has all of them by default."""

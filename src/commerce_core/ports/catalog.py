@@ -74,6 +74,10 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """The product, whether active or removed; NotFound if it never existed."""
         ...
 
+    def get_many(self, product_ids: Iterable[str]) -> Mapping[str, Product]:
+        """These products by id, whether active or removed; unknown ids are left out."""
+        ...
+
     def resolve(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         """The ids of these pairs of partner id and sku, if known, including removed products."""
         ...

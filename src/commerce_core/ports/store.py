@@ -5,6 +5,7 @@
                                      tasks                                WorkUnit
                                      products · publications · versions   CatalogUnit
                                      past_products · feed_products · reverts
+                                     rules                                RulesUnit
                                      orders · sales                       OrdersUnit
                                      events · audit · idempotency         ActivityUnit
                                      rates                                RatesUnit
@@ -32,11 +33,20 @@ from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.runtime import Effort
+from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.work import WorkUnit
 
 
 class UnitOfWork(
-    PartnersUnit, FeedsUnit, CatalogUnit, OrdersUnit, ActivityUnit, WorkUnit, RatesUnit, Protocol
+    PartnersUnit,
+    FeedsUnit,
+    CatalogUnit,
+    RulesUnit,
+    OrdersUnit,
+    ActivityUnit,
+    WorkUnit,
+    RatesUnit,
+    Protocol,
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.
 

@@ -35,7 +35,7 @@ from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.itemising import priced_items
 from commerce_core.pricing.lines import Line, Part, new_line
 from commerce_core.pricing.price import SALE_LABEL, next_sale_change, partner_price
-from commerce_core.pricing.priced import Basket, PricedBasket, RuleUse, Usage
+from commerce_core.pricing.priced import Basket, PricedBasket, RuleUse, Usage, basket_keys
 from commerce_core.pricing.rules import Group, PriceRule
 from commerce_core.pricing.settling import Settled, Share, in_major, settle
 from commerce_core.pricing.takes import take
@@ -111,11 +111,13 @@ class _Pricing:
 
     def run(self, index: RuleIndex, why_not: str | None) -> PricedBasket:
         """Applies the partner's sales and all rules."""
-        candidates = index.candidates(self.lines)
+        candidates = index.candidates(self.lines, basket_keys(self.basket), self.at)
         considered = len(candidates)
         if why_not is not None and all(rule.rule_id != why_not for rule, _ in candidates):
-            named = (rule for rule in index.rules if rule.rule_id == why_not)
-            candidates += [(rule, ()) for rule in named]
+            named = next((rule for rule in index.rules if rule.rule_id == why_not), None)
+            if named is not None:
+                outcome = "not_matched" if named.status == "active" else "not_active"
+                self._report(named, outcome)
         self._set_floors(candidates)
         self._apply_sales()
         for stage in ("line", "order"):

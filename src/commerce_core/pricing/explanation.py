@@ -10,8 +10,9 @@ from commerce_core.pricing.conditions import Failure
 from commerce_core.pricing.settling import LimitedBy
 
 Outcome = Literal[
-    "applied", "not_matched", "no_effect", "beaten", "used_up", "needs_customer", "closed", "floor"
-]
+    "applied", "not_matched", "no_effect", "beaten", "used_up", "needs_customer", "closed", "floor",
+    "not_active",
+]  # fmt: skip
 
 
 @frozen
@@ -111,6 +112,8 @@ def outcome_sentences(outcome: RuleOutcome, code: str) -> Iterator[str]:
             yield f"{name} did not apply: it is limited per customer, and no customer was given."
         case "closed":
             yield f"{name} did not apply: a final rule came before it on every line that matches."
+        case "not_active":
+            yield f"{name} did not apply: it isn't active."
         case "floor":
             yield f"{name} keeps prices from falling below it."
     if outcome.unallocated:

@@ -6,14 +6,23 @@ their product or in the basket; one without keys may match any line.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
 
+from commerce_core.catalog.product import Product
 from commerce_core.pricing.benefits import Benefit, Bundle, NForM
 from commerce_core.pricing.conditions import All, AnyOf, Condition, HasAttribute, Is
-from commerce_core.pricing.lines import Line, TextField, canonical_code
+from commerce_core.pricing.lines import (
+    BASKET_FIELDS,
+    Line,
+    TextField,
+    canonical_code,
+    texts_of,
+)
 from commerce_core.pricing.rules import PriceRule, Rule, in_order
+from commerce_core.pricing.windows import Window
 
 MOST_KEYS: Final = 10_000
 """A rule that would need more keys has none."""
@@ -29,11 +38,53 @@ _RANKS: Final[Mapping[str, int]] = {
 Keys = tuple[int, frozenset[str]]
 
 
-def keys_of(rule: Rule) -> frozenset[str] | None:
-    """The keys of which a line has to have one; None if any line may match."""
+@frozen
+class Reach:
+    """What has to be the case for a rule to match any line of a basket.
+
+    A line has one of the `keys`, the basket has one of the `basket_keys`, and the moment is before
+    `ends`; None requires nothing.
+    """
+
+    keys: frozenset[str] | None
+    basket_keys: frozenset[str] | None
+    ends: datetime | None
+
+    def includes(self, basket_keys: frozenset[str], at: datetime) -> bool:
+        """Whether a basket with these keys can be matched at that moment."""
+        if self.ends is not None and self.ends <= at:
+            return False
+        return self.basket_keys is None or not self.basket_keys.isdisjoint(basket_keys)
+
+
+def reach_of(rule: Rule) -> Reach:
+    """How far the rule reaches."""
+    required = _required(rule.condition)
     own = _keys(rule.condition) if rule.condition is not None else None
     best = _narrowest(keys for keys in (own, _keys_of_benefit(rule.benefit)) if keys is not None)
-    return best[1] if best is not None and len(best[1]) <= MOST_KEYS else None
+    of_basket = _narrowest(
+        keys
+        for each in required
+        if isinstance(each, Is) and each.field in BASKET_FIELDS
+        if (keys := _keys(each)) is not None
+    )
+    ends = (each.ends for each in required if isinstance(each, Window))
+    return Reach(
+        best[1] if best is not None and len(best[1]) <= MOST_KEYS else None,
+        of_basket[1] if of_basket is not None else None,
+        min((end for end in ends if end is not None), default=None),
+    )
+
+
+def _required(condition: Condition | None) -> Sequence[Condition]:
+    """Conditions that all have to hold."""
+    match condition:
+        case None:
+            return ()
+        case All(conditions):
+            return [part for each in conditions for part in _required(each)]
+        case _:
+            return [condition]
 
 
 def _keys(condition: Condition) -> Keys | None:
@@ -85,6 +136,16 @@ def _attribute(name: str, text: str) -> str:
     return f"attribute={name}={text}"
 
 
+def keys_of_product(product: Product) -> frozenset[str]:
+    """All keys of a product."""
+    texts = texts_of(product).items()
+    attributes = (product.attributes or {}).items()
+    return frozenset(
+        [key(name, text) for name, values in texts for text in values]
+        + [_attribute(name, text) for name, text in attributes]
+    )
+
+
 def lines_by_key(lines: Sequence[Line]) -> dict[str, list[int]]:
     """The numbers of the lines that have each key; a basket's own keys are those of all lines."""
     found: defaultdict[str, list[int]] = defaultdict(list)
@@ -102,6 +163,7 @@ class RuleIndex:
     """Rules in the order in which they are applied, by their keys."""
 
     rules: tuple[PriceRule, ...]
+    _reaches: Sequence[Reach]
     _by_key: Mapping[str, Sequence[int]]
     _always: Sequence[int]
 
@@ -109,18 +171,20 @@ class RuleIndex:
     def of(cls, rules: Iterable[PriceRule]) -> "RuleIndex":
         """The index of these rules; they are active, or are treated as if they were."""
         ordered = in_order(rules)
+        reaches = [reach_of(rule.rule) for rule in ordered]
         by_key: defaultdict[str, list[int]] = defaultdict(list)
         always: list[int] = []
-        for number, rule in enumerate(ordered):
-            keys = keys_of(rule.rule)
-            if keys is None:
+        for number, reach in enumerate(reaches):
+            if reach.keys is None:
                 always.append(number)
             else:
-                for each in keys:
+                for each in reach.keys:
                     by_key[each].append(number)
-        return cls(tuple(ordered), dict(by_key), always)
+        return cls(tuple(ordered), reaches, dict(by_key), always)
 
-    def candidates(self, lines: Sequence[Line]) -> list[tuple[PriceRule, Sequence[Line]]]:
+    def candidates(
+        self, lines: Sequence[Line], basket_keys: frozenset[str], at: datetime
+    ) -> list[tuple[PriceRule, Sequence[Line]]]:
         """The rules that may match, in order, each with the lines that it may match."""
         found: defaultdict[int, set[int]] = defaultdict(set)
         for each, having in lines_by_key(lines).items():
@@ -129,4 +193,8 @@ class RuleIndex:
         together: dict[int, Sequence[Line]] = dict.fromkeys(self._always, lines)
         for number, having in found.items():
             together[number] = [lines[n] for n in sorted(having)]
-        return [(self.rules[number], together[number]) for number in sorted(together)]
+        return [
+            (self.rules[number], together[number])
+            for number in sorted(together)
+            if self._reaches[number].includes(basket_keys, at)
+        ]

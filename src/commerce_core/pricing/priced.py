@@ -7,6 +7,7 @@ from attrs import frozen
 
 from commerce_core.catalog.product import Product
 from commerce_core.pricing.explanation import Adjustment, RuleOutcome
+from commerce_core.pricing.index import key
 from commerce_core.pricing.lines import TextField, canonical_code
 
 
@@ -94,3 +95,8 @@ class PricedBasket:
     uses: tuple[RuleUse, ...]
     rules_considered: int
     valid_until: datetime | None
+
+
+def basket_keys(basket: Basket) -> frozenset[str]:
+    """The keys of the basket itself, as `index` compares them."""
+    return frozenset(key(name, text) for name, texts in basket.texts().items() for text in texts)

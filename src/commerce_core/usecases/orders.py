@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from attrs import asdict, evolve, frozen
 
 from commerce_core.analytics.ledger import EntryKind, SalesEntry
-from commerce_core.base.errors import Forbidden, InvalidInput, no_such
-from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.errors import Fault, Forbidden, InvalidInput, no_such
+from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
 from commerce_core.orders.order import (
@@ -22,9 +24,11 @@ from commerce_core.orders.order import (
 )
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.pricing.basket import price_basket
-from commerce_core.pricing.priced import Basket, BasketItem
+from commerce_core.pricing.priced import BasketItem, PricedBasket
+from commerce_core.pricing.terms import NO_TERMS, PriceTerms, price_changed
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.prices import Prices
+from commerce_core.usecases.wanted import product_ids
 
 _ANY_ORDER: Final = OrderQuery()
 
@@ -41,69 +45,74 @@ class Orders:
         *,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        terms: PriceTerms = NO_TERMS,
+        expected_total: Decimal | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Order:
         """A new order of these items; a pair is a product id and a quantity.
 
-        InvalidInput, with every reason, if the order is refused; then nothing is written.
+        InvalidInput, with every reason, if the order is refused; then nothing is written. Conflict
+        `price_changed` if its total isn't `expected_total`.
         """
         wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
         check_request(wanted, reference, metadata or {})
-        request = ("place", [asdict(item) for item in wanted], reference, dict(metadata or {}))
+        terms.check()
+        asked = Asked(wanted, reference, dict(metadata or {}), terms, expected_total)
         with self._context.writing() as unit:
             return self._context.once(
                 unit,
                 key,
-                request,
-                lambda: self._place(unit, wanted, reference, metadata or {}),
+                asked.request,
+                lambda: self._place(unit, asked),
                 answer=Order,
             )
 
-    def _place(
-        self,
-        unit: UnitOfWork,
-        wanted: Sequence[Wanted],
-        reference: str | None,
-        metadata: Mapping[str, str],
-    ) -> Order:
+    def _place(self, unit: UnitOfWork, asked: "Asked") -> Order:
         now = self._context.clock()
-        products = self._reserve(unit, wanted)
-        faults = judge_items(wanted, products, now)
+        products = self._reserve(unit, asked.items)
+        faults = judge_items(asked.items, products, now)
         if faults:
-            raise InvalidInput("The order can't be accepted.", faults=faults, code="order_refused")
-        basket = Basket(
-            tuple(
-                BasketItem(product, item.quantity)
-                for item, product in zip(wanted, products, strict=True)
-                if product
-            )
-        )
-        priced = price_basket(basket, (), now)
+            raise _refused(faults)
+        order_id = self._context.mint("ord")
+        priced = self._priced(unit, order_id, asked, products, now)
         lines = [freeze_line(self._context.mint("item"), item) for item in priced.items]
         order = new_order(
-            self._context.mint("ord"),
-            lines,
-            priced.currency,
-            now,
-            reference=reference,
-            metadata=metadata,
-        )
+            order_id, lines, priced.currency, now,
+            reference=asked.reference, metadata=asked.metadata, terms=asked.terms,
+        )  # fmt: skip
         unit.orders.add(order)
         unit.sales.add(self._entries(order, "placed"))
         unit.events.add([self._context.new_event().of_order("order.created", order)])
         return order
 
+    def _priced(
+        self,
+        unit: UnitOfWork,
+        order_id: str,
+        asked: "Asked",
+        products: Sequence[Product | None],
+        now: datetime,
+    ) -> PricedBasket:
+        """The price of the order, with what it takes from limits taken."""
+        pairs = zip(products, asked.items, strict=True)
+        found = tuple(BasketItem(product, item.quantity) for product, item in pairs if product)
+        basket, prices = asked.terms.basket(found), Prices(unit)
+        rules = prices.rules(basket, now)
+        priced = prices.taken(order_id, basket, now, rules)
+        faults = list(prices.code_faults(basket, rules, priced))
+        expected = asked.expected_total
+        if expected is not None:
+            # An unknown code is a mistake, whatever the price; a used-up one is a change of price.
+            faults = [fault for fault in faults if fault.code == "unknown_code"]
+        if faults:
+            raise _refused(faults)
+        if expected is not None and expected != priced.total_amount:
+            raise price_changed(expected, priced)
+        return priced
+
     def _reserve(self, unit: CatalogUnit, wanted: Sequence[Wanted]) -> list[Product | None]:
         """The product of each item, with its units reserved; None if it isn't visible."""
-        named = unit.products.resolve(
-            (item.partner_id or "", item.sku or "") for item in wanted if item.product_id is None
-        )
-        ids = [
-            _product_id(item.product_id)
-            if item.product_id
-            else named.get((item.partner_id or "", item.sku or ""))
-            for item in wanted
-        ]
+        ids = product_ids(unit, wanted)
         units = Counter[str]()
         for id_, item in zip(ids, wanted, strict=True):
             if id_ is not None:
@@ -168,7 +177,8 @@ class Orders:
         """Cancels an open order, which releases its units and adds to the ledger."""
         with self._context.writing() as unit:
             order = unit.orders.lock(parse("ord", order_id))
-            if self._seen(order) != order:
+            self._seen(order)
+            if not order.is_all_of(self._context.principal):
                 raise Forbidden(
                     "The order also has lines of other partners, so you can't cancel it.",
                     code="not_all_yours",
@@ -176,11 +186,30 @@ class Orders:
             cancelled = order.cancel(self._context.clock())
             unit.orders.put(cancelled)
             unit.products.reserve({id_: -n for id_, n in order.units_by_product.items()})
+            unit.rules.give_back(order.order_id, cancelled.updated_at)
             unit.sales.add(self._entries(cancelled, "cancelled"))
             unit.events.add([self._context.new_event().of_order("order.cancelled", cancelled)])
-            return cancelled
+            return self._seen(cancelled)
 
 
-def _product_id(text: str) -> str | None:
-    """The id in its canonical spelling; None if the text can't be one."""
-    return parse("prod", text) if looks_like("prod", text) else None
+@frozen
+class Asked:
+    """What is asked of `place`."""
+
+    items: Sequence[Wanted]
+    reference: str | None
+    metadata: Mapping[str, str]
+    terms: PriceTerms
+    expected_total: Decimal | None
+
+    @property
+    def request(self) -> tuple[object, ...]:
+        """What an idempotency key belongs to. What was added later is in it only if it is given."""
+        items = [asdict(item) for item in self.items]
+        terms = [] if self.terms == NO_TERMS else [asdict(self.terms)]
+        expected = [] if self.expected_total is None else [str(self.expected_total)]
+        return ("place", items, self.reference, dict(self.metadata), *terms, *expected)
+
+
+def _refused(faults: Sequence[Fault]) -> InvalidInput:
+    return InvalidInput("The order can't be accepted.", faults=faults, code="order_refused")

@@ -177,8 +177,15 @@ class Products:
         # All callers lock in this order, partner by partner and product by product: no deadlocks.
         for partner_id, group in groupby(rows, key=itemgetter(0)):
             self._reserve_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
-        query = sql.SQL(SELECT + " WHERE p.product_id = ANY(%s::uuid[])")
         # Read only now, so that it includes what the previous holders of the locks did.
+        return self._by_digits(list(wanted))
+
+    def get_many(self, product_ids: Iterable[str]) -> Mapping[str, Product]:
+        """These products by id."""
+        return self._by_digits([digits(product_id) for product_id in product_ids])
+
+    def _by_digits(self, wanted: Sequence[str]) -> Mapping[str, Product]:
+        query = sql.SQL(SELECT + " WHERE p.product_id = ANY(%s::uuid[])")
         products = fetch(
             self._db, _PRODUCTS, query.format(products=sql.SQL("products")), [list(wanted)]
         )

@@ -1,6 +1,7 @@
 """Orders in PostgreSQL, with their lines as frozen copies."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, LiteralString
@@ -26,16 +27,25 @@ from commerce_core.pricing.explanation import Adjustment
 
 _SELECT: Final = """
     SELECT order_id, status, customer_reference, currency, total_amount, refunded_amount, metadata,
-           created_at, updated_at
+           created_at, updated_at, codes, customer, customer_group, channel
     FROM orders"""
 
 
+_ADJUSTMENTS: Final = read_as(tuple[Adjustment, ...])
+
+
 def _item(row: dict[str, Any]) -> tuple[str, OrderItem]:
+    steps: list[dict[str, Any]] = row["adjustments"]
+    for step in steps:
+        # Up to the first version that has rules, an amount was that of a unit.
+        if "funded_by" not in step:
+            step["amount"] = str(Decimal(step["amount"]) * row["quantity"])
+    row["adjustments"] = _ADJUSTMENTS(steps)
     return row.pop("order_id"), OrderItem(**row)
 
 
-_ORDERS: Final = rows_as(lambda row: Order(**row, items=()))
-_ITEMS: Final = rows_as(_item, adjustments=read_as(tuple[Adjustment, ...]))
+_ORDERS: Final = rows_as(lambda row: Order(**row, items=()), codes=tuple)
+_ITEMS: Final = rows_as(_item)
 
 _LIST: Final = ListById(_ORDERS, _SELECT, "order_id", attrgetter("order_id"))
 
@@ -60,10 +70,11 @@ class Orders:
         self._db.execute(
             """
             INSERT INTO orders (order_id, status, customer_reference, currency, total_amount,
-                                refunded_amount, metadata, created_at, updated_at)
+                                refunded_amount, metadata, created_at, updated_at, codes, customer,
+                                customer_group, channel)
             VALUES (%(order_id)s, %(status)s, %(customer_reference)s, %(currency)s,
                     %(total_amount)s, %(refunded_amount)s, %(metadata)s, %(created_at)s,
-                    %(updated_at)s)
+                    %(updated_at)s, %(codes)s, %(customer)s, %(customer_group)s, %(channel)s)
             """,
             params_of(order) | {"metadata": Jsonb(dict(order.metadata)), "items": None},
         )

@@ -12,6 +12,9 @@ from typing import Any, Final, TypeVar
 import cattrs
 from psycopg.types.json import Jsonb
 
+from commerce_core.pricing.form import read_rule, rule_form
+from commerce_core.pricing.rules import Rule
+
 T = TypeVar("T")
 
 
@@ -43,6 +46,8 @@ def _converter() -> cattrs.Converter:
     made.register_unstructure_hook(Decimal, str)
     made.register_structure_hook(datetime, _parsed(datetime.fromisoformat))
     made.register_unstructure_hook(datetime, datetime.isoformat)
+    made.register_structure_hook(Rule, lambda form, _: read_rule(form))
+    made.register_unstructure_hook(Rule, rule_form)
     made.register_structure_hook(bytes, _parsed(bytes.fromhex))
     made.register_unstructure_hook(bytes, bytes.hex)
     return made

@@ -34,6 +34,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "reverts": "pub",
     "order_id": "ord",
     "item_id": "item",
+    "rule_id": "rule",
     "key_id": "key",
     "successor_id": "key",
     "entry_id": "sale",

@@ -1,0 +1,82 @@
+"""Prices of baskets as the store has rules and limits: what quotes and orders share."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from commerce_core.base.errors import Fault
+from commerce_core.ports.rules import BasketReach, RulesUnit, Taking
+from commerce_core.pricing.basket import NO_USES, price_basket
+from commerce_core.pricing.index import RuleIndex, keys_of_product
+from commerce_core.pricing.lines import canonical_code
+from commerce_core.pricing.priced import Basket, PricedBasket, basket_keys
+from commerce_core.pricing.rules import PriceRule
+
+
+@frozen
+class Prices:
+    """Prices baskets by the rules of a unit of work."""
+
+    _unit: RulesUnit
+
+    def rules(
+        self, basket: Basket, at: datetime, as_of: datetime | None = None
+    ) -> Sequence[PriceRule]:
+        """The active rules that may match the basket."""
+        own = basket_keys(basket)
+        products = (keys_of_product(item.product) for item in basket.items)
+        return self._unit.rules.matching(BasketReach(own.union(*products), own), at, as_of)
+
+    def price(
+        self,
+        basket: Basket,
+        at: datetime,
+        rules: Sequence[PriceRule],
+        *,
+        as_of: datetime | None = None,
+        explain: bool = False,
+        why_not: str | None = None,
+    ) -> PricedBasket:
+        """The price by these rules, with what their limits have left."""
+        limited = [rule.rule_id for rule in rules if rule.rule.limits.counted]
+        usage = self._unit.rules.usage(limited, basket.customer, as_of) if limited else NO_USES
+        index = RuleIndex.of(rules)
+        return price_basket(basket, index, at, usage, explain=explain, why_not=why_not)
+
+    def taken(
+        self, order_id: str, basket: Basket, at: datetime, rules: Sequence[PriceRule]
+    ) -> PricedBasket:
+        """The price of an order, which takes from the limits of the rules that it uses.
+
+        If others took what was left in the meantime, it is priced again, without those rules.
+        """
+        limits = {rule.rule_id: rule.rule.limits for rule in rules}
+        # Each try that fails locks a rule that wasn't locked before, so there are few.
+        while True:
+            priced = self.price(basket, at, rules)
+            takings = [Taking(use.rule_id, limits[use.rule_id], use.amount) for use in priced.uses]
+            short = self._unit.rules.take(order_id, basket.customer, takings, at)
+            if not short:
+                return priced
+
+    def code_faults(
+        self, basket: Basket, rules: Sequence[PriceRule], priced: PricedBasket
+    ) -> Iterator[Fault]:
+        """The codes that no active rule names, and the ones whose rules are used up."""
+        codes = [canonical_code(code) for code in basket.codes]
+        known = self._unit.rules.known_codes(codes) if codes else frozenset[str]()
+        for number, code in enumerate(codes):
+            shown = basket.codes[number][:80]
+            if code not in known:
+                detail = f"There is no code {shown!r}."
+                yield Fault(f"/codes/{number}", "unknown_code", detail)
+            elif _used_up(code, rules, priced):
+                detail = f"The code {shown!r} has been used up."
+                yield Fault(f"/codes/{number}", "used_up_code", detail)
+
+
+def _used_up(code: str, rules: Sequence[PriceRule], priced: PricedBasket) -> bool:
+    naming = {rule.rule_id for rule in rules if code in map(canonical_code, rule.rule.codes)}
+    outcomes = {o.outcome for o in priced.outcomes if o.rule_id in naming}
+    return "used_up" in outcomes and "applied" not in outcomes

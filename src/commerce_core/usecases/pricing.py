@@ -1,0 +1,312 @@
+"""Pricing: the operator's price rules, and what a basket costs under them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound
+from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.catalog.product import Product
+from commerce_core.orders.order import Wanted, check_request, judge_prices
+from commerce_core.ports.rules import rule_changed
+from commerce_core.ports.store import UnitOfWork
+from commerce_core.pricing.form import form_difference, read_rule, rule_form
+from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
+from commerce_core.pricing.references import Noun, references, with_references
+from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, group_conflict
+from commerce_core.pricing.terms import NO_TERMS, PriceTerms
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.prices import Prices
+from commerce_core.usecases.wanted import found_products
+
+_EVERY_RULE: Final = RuleQuery()
+RuleForm = Mapping[str, Any]
+"""A rule as it is written in files and in JSON (`pricing.form`)."""
+
+
+@frozen
+class RuleChange:
+    """What saving a rule would do: each member that differs, as it was and as it becomes.
+
+    `before` is the rule's current version; None if it would be a new rule.
+    """
+
+    before: PriceRule | None
+    after: Rule
+    difference: Mapping[str, tuple[Any, Any]]
+
+
+@frozen
+class Pricing:
+    """Price rules, each change of which is a new version; and quotes."""
+
+    _context: Context
+
+    def add(
+        self,
+        rule: Rule | RuleForm,
+        *,
+        status: RuleStatus = "active",
+        key: IdempotencyKey | str | None = None,
+    ) -> PriceRule:
+        """A new rule. InvalidInput lists everything that is wrong with it.
+
+        Conflict `rule_name_taken` if another rule that isn't archived has its name.
+        """
+        read = _read(rule)
+        with self._context.store.begin() as unit:
+            now = self._context.clock()
+
+            def make() -> PriceRule:
+                made = PriceRule(
+                    rule_id=self._context.mint("rule"),
+                    version=1,
+                    status=status,
+                    rule=self._checked(unit, read, None),
+                    created_at=now,
+                    updated_at=now,
+                )
+                unit.rules.add(made)
+                self._note(unit, None, made)
+                return made
+
+            request = ("add_rule", rule_form(read), status)
+            return self._context.once(unit, key, request, make, answer=PriceRule)
+
+    def change(
+        self,
+        rule_id: str,
+        rule: Rule | RuleForm | None = None,
+        *,
+        status: RuleStatus | None = None,
+        version: int | None = None,
+    ) -> PriceRule:
+        """Makes the next version of a rule, with another text, another status, or both.
+
+        Returns the current version if nothing changes. Conflict `rule_changed` if `version` is
+        given and isn't the current one, or if somebody else changes it at the same moment;
+        `rule_archived` if it was archived.
+        """
+        read = None if rule is None else _read(rule)
+        with self._context.store.begin() as unit:
+            before = unit.rules.get(parse("rule", rule_id))
+            if version is not None and version != before.version:
+                raise rule_changed(before.rule_id)
+            if before.status == "archived" and (read is not None or status != "archived"):
+                raise Conflict(
+                    f"The price rule {before.rule_id} is archived.",
+                    "Add a new one; its name is free.",
+                    code="rule_archived",
+                )
+            text = before.rule if read is None else self._checked(unit, read, before.rule_id)
+            after = evolve(before, rule=text, status=status or before.status)
+            if after == before:
+                return before
+            after = evolve(after, version=before.version + 1, updated_at=self._context.clock())
+            unit.rules.put(after)
+            self._note(unit, before, after)
+            return after
+
+    def preview(self, rule: Rule | RuleForm) -> RuleChange:
+        """What saving this rule would change: the rule of its name, or none. Writes nothing."""
+        read = _read(rule)
+        with self._context.store.begin(dry_run=True) as unit:
+            before = unit.rules.find(read.name)
+            after = self._checked(unit, read, before.rule_id if before else None)
+        forms = (rule_form(before.rule) if before else {}, rule_form(after))
+        return RuleChange(before, after, form_difference(*forms))
+
+    def save(self, rule: Rule | RuleForm) -> PriceRule:
+        """Adds a rule, or makes it the next version of the rule with its name."""
+        with self._context.store.begin(dry_run=True) as unit:
+            before = unit.rules.find(_read(rule).name)
+        if before is None:
+            return self.add(rule)
+        return self.change(before.rule_id, rule, version=before.version)
+
+    def archive(self, rule_id: str) -> PriceRule:
+        """Ends a rule for good; it and its versions are kept. Its name is free again."""
+        return self.change(rule_id, status="archived")
+
+    def get(self, rule: str) -> PriceRule:
+        """The current version of the rule with that id or name."""
+        with self._context.store.begin() as unit:
+            if looks_like("rule", rule):
+                return unit.rules.get(parse("rule", rule))
+            found = unit.rules.find(rule)
+        if found is None:
+            raise NotFound(f"There is no price rule {rule[:80]!r}.")
+        return found
+
+    def versions(self, rule_id: str) -> Sequence[PriceRule]:
+        """All versions of a rule, the newest first."""
+        with self._context.store.begin() as unit:
+            return unit.rules.versions(parse("rule", rule_id))
+
+    def list(self, query: RuleQuery = _EVERY_RULE) -> Iterator[PriceRule]:
+        """All matching rules, oldest first; archived ones only if the query names that status."""
+        return self._context.walk(lambda unit: unit.rules, query)
+
+    def page(
+        self,
+        query: RuleQuery = _EVERY_RULE,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        count: bool = False,
+    ) -> Listed[PriceRule]:
+        """A page of the matching rules, oldest first."""
+        with self._context.store.begin() as unit:
+            return self._context.listed(unit.rules, query, cursor, limit, count=count)
+
+    def quote(
+        self,
+        items: Iterable[Wanted | tuple[str, int]],
+        *,
+        terms: PriceTerms = NO_TERMS,
+        at: datetime | None = None,
+        rules: Sequence[Rule | RuleForm] | None = None,
+        why_not: str | None = None,
+        explain: bool = False,
+    ) -> PricedBasket:
+        """What these items cost now, or `at` another moment; reserves and writes nothing.
+
+        `rules` are tried instead of the active ones. `explain` also says what became of every rule
+        that could have applied, and `why_not` what became of the rule with that id or name. At a
+        moment in the past, products, rules and their uses are as they were then. InvalidInput, with
+        every reason, if the items can't be priced.
+        """
+        wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
+        check_request(wanted, None, {})
+        terms.check()
+        now = self._context.clock()
+        past = at if at is not None and at < now else None
+        with self._context.store.begin(dry_run=True) as unit:
+            products = found_products(self._context, unit, wanted, past)
+            basket = _basket(wanted, products, terms)
+            prices = Prices(unit)
+            drafts = None if rules is None else self._drafts(unit, rules, now)
+            found = prices.rules(basket, at or now, past) if drafts is None else drafts
+            named = None if why_not is None else self._named(unit, why_not, found)
+            considered = found if named is None else [*found, named]
+            priced = prices.price(
+                basket, at or now, considered, as_of=past, explain=explain or why_not is not None,
+                why_not=named.rule_id if named else None,
+            )  # fmt: skip
+            if drafts is None and past is None:
+                _refuse(list(prices.code_faults(basket, found, priced)))
+        return priced if explain else _only(priced, why_not)
+
+    def _drafts(
+        self, unit: UnitOfWork, rules: Sequence[Rule | RuleForm], now: datetime
+    ) -> Sequence[PriceRule]:
+        """Rules as if they were active, in the order of their ids."""
+        if len(rules) > MOST_DRAFTS:
+            raise InvalidInput.at("/rules", "too_many", f"Try at most {MOST_DRAFTS} rules.")
+        return [
+            PriceRule(
+                rule_id=f"rule_{number:032x}", version=1, status="active", created_at=now,
+                updated_at=now, rule=self._draft(unit, rule, f"/rules/{number}"),
+            )
+            for number, rule in enumerate(rules)
+        ]  # fmt: skip
+
+    def _draft(self, unit: UnitOfWork, rule: Rule | RuleForm, at: str) -> Rule:
+        try:
+            return self._checked(unit, _read(rule), None, drafted=True)
+        except InvalidInput as error:
+            faults = [evolve(fault, pointer=at + fault.pointer) for fault in error.faults]
+            raise InvalidInput(error.detail, faults=faults, code=error.code) from error
+
+    def _named(
+        self, unit: UnitOfWork, why_not: str, found: Sequence[PriceRule]
+    ) -> PriceRule | None:
+        """The rule asked about; None if it is among those that could apply."""
+        if any(why_not in (rule.rule_id, rule.rule.name) for rule in found):
+            return None
+        if looks_like("rule", why_not):
+            return unit.rules.get(parse("rule", why_not))
+        named = unit.rules.find(why_not)
+        if named is None:
+            raise NotFound(f"There is no price rule {why_not[:80]!r}.")
+        return named
+
+    def _checked(
+        self, unit: UnitOfWork, rule: Rule, rule_id: str | None, *, drafted: bool = False
+    ) -> Rule:
+        """The rule with ids for names; InvalidInput for what doesn't exist, or doesn't agree."""
+        known: dict[tuple[Noun, str], str] = {}
+        faults: list[Fault] = []
+        for reference in references(rule):
+            found = self._find(unit, reference.noun, reference.text)
+            if found is None:
+                detail = f"There is no {reference.noun} {reference.text[:80]!r}."
+                code = f"unknown_{reference.noun}"
+                faults.append(Fault(reference.pointer, code, detail))
+            else:
+                known[reference.noun, reference.text] = found
+        if rule.group is not None and not drafted:
+            others = unit.rules.in_group(rule.group.name)
+            conflict = group_conflict(rule, (r for r in others if r.rule_id != rule_id))
+            faults += [conflict] if conflict else []
+        if faults:
+            raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")
+        return with_references(rule, lambda noun, text: known[noun, text])
+
+    def _find(self, unit: UnitOfWork, noun: Noun, text: str) -> str | None:
+        """The id of what a rule refers to; None if there is no such thing."""
+        try:
+            if noun == "source":
+                return unit.sources.get(parse("src", text)).source_id
+            return self._context.partner(unit, text).partner_id
+        except NotFound:
+            return None
+
+    def _note(self, unit: UnitOfWork, before: PriceRule | None, after: PriceRule) -> None:
+        action = "rule.changed" if before else "rule.added"
+        states = (_Audited.of(before) if before else None, _Audited.of(after))
+        self._context.note(unit, action, after.rule_id, before=states[0], after=states[1])
+
+
+MOST_DRAFTS: Final = 200
+"""The most rules that a quote may try."""
+
+
+@frozen
+class _Audited:
+    """What the audit log shows of a rule."""
+
+    name: str
+    version: int
+    status: RuleStatus
+    rule: RuleForm
+
+    @classmethod
+    def of(cls, rule: PriceRule) -> "_Audited":
+        return cls(rule.rule.name, rule.version, rule.status, rule_form(rule.rule))
+
+
+def _read(rule: Rule | RuleForm) -> Rule:
+    return rule if isinstance(rule, Rule) else read_rule(rule)
+
+
+def _basket(
+    wanted: Sequence[Wanted], products: Sequence[Product | None], terms: PriceTerms
+) -> Basket:
+    _refuse(judge_prices(wanted, products))
+    pairs = zip(products, wanted, strict=True)
+    return terms.basket(tuple(BasketItem(p, item.quantity) for p, item in pairs if p))
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        raise InvalidInput("The basket can't be priced.", faults=faults, code="quote_refused")
+
+
+def _only(priced: PricedBasket, rule: str | None) -> PricedBasket:
+    """The price with what became of that one rule."""
+    asked = (outcome for outcome in priced.outcomes if rule in (outcome.rule_id, outcome.name))
+    return evolve(priced, outcomes=tuple(asked))
