@@ -1,42 +1,27 @@
 """Pricing: the operator's price rules, and what a basket costs under them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, frozen
 
-from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound
+from commerce_core.base.errors import Fault, InvalidInput, NotFound
 from commerce_core.base.ids import looks_like, parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
 from commerce_core.orders.order import Wanted, check_request, judge_prices
-from commerce_core.ports.rules import rule_changed
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.pricing.form import form_difference, read_rule, rule_form
+from commerce_core.pricing.form import rule_form
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
-from commerce_core.pricing.references import Noun, references, with_references
-from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, group_conflict
+from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.prices import Prices
+from commerce_core.usecases.rule_book import RuleBook, RuleChange, RuleForm, as_rule, faults_at
 from commerce_core.usecases.wanted import found_products
 
 _EVERY_RULE: Final = RuleQuery()
-RuleForm = Mapping[str, Any]
-"""A rule as it is written in files and in JSON (`pricing.form`)."""
-
-
-@frozen
-class RuleChange:
-    """What saving a rule would do: each member that differs, as it was and as it becomes.
-
-    `before` is the rule's current version; None if it would be a new rule.
-    """
-
-    before: PriceRule | None
-    after: Rule
-    difference: Mapping[str, tuple[Any, Any]]
 
 
 @frozen
@@ -56,25 +41,13 @@ class Pricing:
 
         Conflict `rule_name_taken` if another rule that isn't archived has its name.
         """
-        read = _read(rule)
+        read = as_rule(rule)
+        request = ("add_rule", rule_form(read), status)
         with self._context.store.begin() as unit:
-            now = self._context.clock()
-
-            def make() -> PriceRule:
-                made = PriceRule(
-                    rule_id=self._context.mint("rule"),
-                    version=1,
-                    status=status,
-                    rule=self._checked(unit, read, None),
-                    created_at=now,
-                    updated_at=now,
-                )
-                unit.rules.add(made)
-                self._note(unit, None, made)
-                return made
-
-            request = ("add_rule", rule_form(read), status)
-            return self._context.once(unit, key, request, make, answer=PriceRule)
+            book = RuleBook(self._context, unit)
+            return self._context.once(
+                unit, key, request, lambda: book.add(read, status), answer=PriceRule
+            )
 
     def change(
         self,
@@ -90,42 +63,23 @@ class Pricing:
         given and isn't the current one, or if somebody else changes it at the same moment;
         `rule_archived` if it was archived.
         """
-        read = None if rule is None else _read(rule)
+        read = None if rule is None else as_rule(rule)
         with self._context.store.begin() as unit:
-            before = unit.rules.get(parse("rule", rule_id))
-            if version is not None and version != before.version:
-                raise rule_changed(before.rule_id)
-            if before.status == "archived" and (read is not None or status != "archived"):
-                raise Conflict(
-                    f"The price rule {before.rule_id} is archived.",
-                    "Add a new one; its name is free.",
-                    code="rule_archived",
-                )
-            text = before.rule if read is None else self._checked(unit, read, before.rule_id)
-            after = evolve(before, rule=text, status=status or before.status)
-            if after == before:
-                return before
-            after = evolve(after, version=before.version + 1, updated_at=self._context.clock())
-            unit.rules.put(after)
-            self._note(unit, before, after)
-            return after
+            book = RuleBook(self._context, unit)
+            return book.change(book.current(rule_id, version), read, status)
 
-    def preview(self, rule: Rule | RuleForm) -> RuleChange:
-        """What saving this rule would change: the rule of its name, or none. Writes nothing."""
-        read = _read(rule)
-        with self._context.store.begin(dry_run=True) as unit:
-            before = unit.rules.find(read.name)
-            after = self._checked(unit, read, before.rule_id if before else None)
-        forms = (rule_form(before.rule) if before else {}, rule_form(after))
-        return RuleChange(before, after, form_difference(*forms))
+    def save(self, rules: Iterable[Rule | RuleForm], *, plan: bool = False) -> Sequence[RuleChange]:
+        """Adds rules, or makes each the next version of the rule with its name: all, or none.
 
-    def save(self, rule: Rule | RuleForm) -> PriceRule:
-        """Adds a rule, or makes it the next version of the rule with its name."""
-        with self._context.store.begin(dry_run=True) as unit:
-            before = unit.rules.find(_read(rule).name)
-        if before is None:
-            return self.add(rule)
-        return self.change(before.rule_id, rule, version=before.version)
+        With `plan`, nothing is written. The faults of the n-th rule are at `/rules/n`.
+        """
+        found: list[RuleChange] = []
+        with self._context.store.begin(dry_run=plan) as unit:
+            book = RuleBook(self._context, unit)
+            for number, rule in enumerate(rules):
+                with faults_at(f"/rules/{number}"):
+                    found.append(book.save(as_rule(rule)))
+        return found
 
     def archive(self, rule_id: str) -> PriceRule:
         """Ends a rule for good; it and its versions are kept. Its name is free again."""
@@ -206,20 +160,17 @@ class Pricing:
         """Rules as if they were active, in the order of their ids."""
         if len(rules) > MOST_DRAFTS:
             raise InvalidInput.at("/rules", "too_many", f"Try at most {MOST_DRAFTS} rules.")
+        book, read = RuleBook(self._context, unit), list[Rule]()
+        for number, rule in enumerate(rules):
+            with faults_at(f"/rules/{number}"):
+                read.append(book.checked(as_rule(rule), None, drafted=True))
         return [
             PriceRule(
                 rule_id=f"rule_{number:032x}", version=1, status="active", created_at=now,
-                updated_at=now, rule=self._draft(unit, rule, f"/rules/{number}"),
+                updated_at=now, rule=rule,
             )
-            for number, rule in enumerate(rules)
+            for number, rule in enumerate(read)
         ]  # fmt: skip
-
-    def _draft(self, unit: UnitOfWork, rule: Rule | RuleForm, at: str) -> Rule:
-        try:
-            return self._checked(unit, _read(rule), None, drafted=True)
-        except InvalidInput as error:
-            faults = [evolve(fault, pointer=at + fault.pointer) for fault in error.faults]
-            raise InvalidInput(error.detail, faults=faults, code=error.code) from error
 
     def _named(
         self, unit: UnitOfWork, why_not: str, found: Sequence[PriceRule]
@@ -234,63 +185,9 @@ class Pricing:
             raise NotFound(f"There is no price rule {why_not[:80]!r}.")
         return named
 
-    def _checked(
-        self, unit: UnitOfWork, rule: Rule, rule_id: str | None, *, drafted: bool = False
-    ) -> Rule:
-        """The rule with ids for names; InvalidInput for what doesn't exist, or doesn't agree."""
-        known: dict[tuple[Noun, str], str] = {}
-        faults: list[Fault] = []
-        for reference in references(rule):
-            found = self._find(unit, reference.noun, reference.text)
-            if found is None:
-                detail = f"There is no {reference.noun} {reference.text[:80]!r}."
-                code = f"unknown_{reference.noun}"
-                faults.append(Fault(reference.pointer, code, detail))
-            else:
-                known[reference.noun, reference.text] = found
-        if rule.group is not None and not drafted:
-            others = unit.rules.in_group(rule.group.name)
-            conflict = group_conflict(rule, (r for r in others if r.rule_id != rule_id))
-            faults += [conflict] if conflict else []
-        if faults:
-            raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")
-        return with_references(rule, lambda noun, text: known[noun, text])
-
-    def _find(self, unit: UnitOfWork, noun: Noun, text: str) -> str | None:
-        """The id of what a rule refers to; None if there is no such thing."""
-        try:
-            if noun == "source":
-                return unit.sources.get(parse("src", text)).source_id
-            return self._context.partner(unit, text).partner_id
-        except NotFound:
-            return None
-
-    def _note(self, unit: UnitOfWork, before: PriceRule | None, after: PriceRule) -> None:
-        action = "rule.changed" if before else "rule.added"
-        states = (_Audited.of(before) if before else None, _Audited.of(after))
-        self._context.note(unit, action, after.rule_id, before=states[0], after=states[1])
-
 
 MOST_DRAFTS: Final = 200
 """The most rules that a quote may try."""
-
-
-@frozen
-class _Audited:
-    """What the audit log shows of a rule."""
-
-    name: str
-    version: int
-    status: RuleStatus
-    rule: RuleForm
-
-    @classmethod
-    def of(cls, rule: PriceRule) -> "_Audited":
-        return cls(rule.rule.name, rule.version, rule.status, rule_form(rule.rule))
-
-
-def _read(rule: Rule | RuleForm) -> Rule:
-    return rule if isinstance(rule, Rule) else read_rule(rule)
 
 
 def _basket(

@@ -109,14 +109,25 @@ def test_an_archived_rule_is_kept_and_ends_for_good(commerce: Commerce):
 
 
 def test_saving_shows_what_differs_and_makes_the_next_version(commerce: Commerce):
-    new = commerce.pricing.preview(form())
+    dearer = form(benefit={"percent": "15"})
+    (new,) = commerce.pricing.save([form()], plan=True)
     assert (new.before, new.difference["benefit"]) == (None, (None, {"percent": "10"}))
-    rule = commerce.pricing.save(form())
-    preview = commerce.pricing.preview(form(benefit={"percent": "15"}))
-    assert preview.before == rule
-    assert preview.difference == {"benefit": ({"percent": "10"}, {"percent": "15"})}
+    assert list(commerce.pricing.list()) == []
+    commerce.pricing.save([form()])
+    (planned,) = commerce.pricing.save([dearer], plan=True)
+    assert planned.difference == {"benefit": ({"percent": "10"}, {"percent": "15"})}
     assert commerce.pricing.get("Sale").version == 1
-    assert commerce.pricing.save(form(benefit={"percent": "15"})).version == 2
+    (saved,) = commerce.pricing.save([dearer])
+    assert (saved.after, saved.difference) == (commerce.pricing.get("Sale"), planned.difference)
+    (again,) = commerce.pricing.save([dearer])
+    assert (again.after, again.difference) == (None, {})
+
+
+def test_rules_are_saved_all_or_none(commerce: Commerce):
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.save([form("One"), form("Two", condition={"partner": "Nobody"})])
+    assert faults(refusal) == [("/rules/1/condition/partner", "unknown_partner")]
+    assert list(commerce.pricing.list()) == []
 
 
 def test_a_rule_under_an_idempotency_key_is_made_once(commerce: Commerce):
