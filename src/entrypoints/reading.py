@@ -17,6 +17,8 @@ from attrs import define, field
 from commerce_core.base.errors import Fault, InvalidInput, Malformed
 from commerce_core.base.text import did_you_mean
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.pricing.form import read_rule
+from commerce_core.pricing.rules import Rule, RuleStatus
 from commerce_core.profiles.profile import Column, Profile
 from entrypoints.scalars import LEAVES, Hint, InvalidValue, Read, Share, only, without_none, word
 
@@ -46,8 +48,13 @@ def sent(change: object) -> dict[str, Any]:
 
 def read_json(kind: type[T], content: bytes) -> T:
     """JSON as that class; Malformed if it isn't JSON, InvalidInput if it doesn't fit the class."""
+    return read_value(kind, parse_json(content), "The body doesn't match its description.")
+
+
+def parse_json(content: bytes) -> Any:  # noqa: ANN401 whatever it is
+    """The value that JSON is; Malformed if it isn't JSON."""
     try:
-        parsed = json.loads(
+        return json.loads(
             content.decode("utf-8"),
             parse_constant=_no_number,
             parse_int=_whole_number,
@@ -55,7 +62,6 @@ def read_json(kind: type[T], content: bytes) -> T:
         )
     except (ValueError, RecursionError) as error:
         raise Malformed.at("", "not_json", f"The body is not JSON: {_why(error)}.") from error
-    return read_value(kind, parsed, "The body doesn't match its description.")
 
 
 def read_value(
@@ -227,8 +233,38 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
+@attrs.frozen
+class RuleBody:
+    """A price rule to save, with its status, and the version that it is expected to replace."""
+
+    rule: Rule
+    status: RuleStatus | None = None
+    version: int | None = None
+
+
+def _rule(reading: Reading, value: object, at: str) -> Rule:
+    """A price rule in its written form, which the core reads."""
+    try:
+        return read_rule(value)
+    except InvalidInput as error:
+        reading.faults += [Fault(at + f.pointer, f.code, f.detail) for f in error.faults]
+        return MISSING
+
+
+def _rule_body(reading: Reading, value: object, at: str) -> RuleBody:
+    """The members of a rule, and beside them what isn't part of it."""
+    table = {**_table(value)}
+    status, version = table.pop("status", None), table.pop("version", None)
+    rule = _rule(reading, table, at)
+    status = reading.read(RuleStatus | None, status, pointer(at, "status"))
+    version = reading.read(int | None, version, pointer(at, "version"))
+    return MISSING if reading.faults else RuleBody(rule, status, version)
+
+
 _WRITTEN_SHORTER: Final[Mapping[type, Callable[[Reading, Any, str], Any]]] = {
     OnError: _on_error,
     Column: _column,
     Profile: _profile,
+    Rule: _rule,
+    RuleBody: _rule_body,
 }

@@ -22,6 +22,10 @@ from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.partners.api_key import ApiKey
+from commerce_core.pricing.explanation import RuleOutcome
+from commerce_core.pricing.form import rule_form
+from commerce_core.pricing.priced import PricedBasket, PricedItem
+from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
@@ -38,12 +42,18 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
     Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved", "partner_gone"}),
     ApiKey: frozenset({"digest"}),
+    PricedBasket: frozenset({"uses"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Job: ("waiting_for",),
     Product: ("sellable", "not_sellable_reason", "available"),
+    PricedItem: ("explanation",),
+    RuleOutcome: ("sentences",),
 }
-_RENAMED: Final[Mapping[type, Mapping[str, str]]] = {Report: {"since": "from", "until": "to"}}
+_RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
+    Report: {"since": "from", "until": "to"},
+    PricedBasket: {"outcomes": "rules"},
+}
 _FLAT: Final[Mapping[type, tuple[str, type]]] = {IssuedKey: ("key", ApiKey)}
 """Classes that show the members of one of their members as their own."""
 
@@ -159,6 +169,13 @@ def _on_error(value: OnError) -> dict[str, View] | str:
     return {"threshold": {name: limit for name, limit in limits.items() if limit is not None}}
 
 
+def _price_rule(value: PriceRule) -> dict[str, View]:
+    """Its written form, between what the platform adds to it."""
+    times = {"created_at": view(value.created_at), "updated_at": view(value.updated_at)}
+    own = {"rule_id": value.rule_id, "version": value.version, "status": value.status}
+    return {**own, **rule_form(value.rule), **times}
+
+
 _PLAIN: Final = frozenset({NoneType, bool, int, float, str})
 _GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], View]]]] = (
     ((int, float, str), lambda value: value),
@@ -172,5 +189,7 @@ _SPECIAL: Final[Mapping[type, Callable[[Any], View]]] = {
     Listed: _listed,
     Receipt: _receipt,
     OnError: _on_error,
+    PriceRule: _price_rule,
+    Rule: rule_form,
     **dict.fromkeys(SPARSE, _sparse),
 }

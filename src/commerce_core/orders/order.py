@@ -16,7 +16,7 @@ from commerce_core.base.money import LARGEST_AMOUNT, currency
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.catalog.product import NotSellable, Product
 from commerce_core.partners.access import Principal
-from commerce_core.pricing.explanation import Adjustment
+from commerce_core.pricing.explanation import Adjustment, sentence
 from commerce_core.pricing.price import partner_price
 from commerce_core.pricing.priced import PricedItem
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
@@ -141,6 +141,40 @@ class Order:
     def is_all_of(self, principal: Principal) -> bool:
         """Whether the principal may see every line."""
         return all(principal.may_see(item.partner_id) for item in self.items)
+
+
+@frozen
+class LineExplanation:
+    """How the price of a line came about: each step, and all of them in words."""
+
+    item_id: str
+    sku: str
+    list_total: Decimal
+    line_total: Decimal
+    adjustments: tuple[Adjustment, ...]
+    explanation: tuple[str, ...]
+
+
+@frozen
+class OrderExplanation:
+    """How the price of an order came about, line by line."""
+
+    order_id: str
+    currency: str
+    total_amount: Decimal
+    items: tuple[LineExplanation, ...]
+
+
+def explain(order: Order) -> OrderExplanation:
+    """The frozen explanation of an order."""
+    lines = tuple(
+        LineExplanation(
+            item.item_id, item.sku, item.list_price * item.quantity, item.line_total,
+            item.adjustments, tuple(map(sentence, item.adjustments)),
+        )
+        for item in order.items
+    )  # fmt: skip
+    return OrderExplanation(order.order_id, order.currency, order.total_amount, lines)
 
 
 @frozen

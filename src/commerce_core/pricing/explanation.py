@@ -64,12 +64,17 @@ class RuleOutcome:
     beaten_by_amount: Decimal | None = None
     unallocated: Decimal | None = None
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The same in words."""
+        return tuple(_sentences(self))
 
-def sentence(step: Adjustment, code: str) -> str:
+
+def sentence(step: Adjustment) -> str:
     """One step of a price in words."""
     verb = "took" if step.amount <= 0 else "added"
     of = "the list price" if step.on == "list" else "the price so far"
-    parts = [f"{step.label} {verb} {abs(step.amount)} {code}"]
+    parts = [f"{step.label} {verb} {abs(step.amount)}"]
     if step.base is not None and step.units is not None:
         units = "1 unit" if step.units == 1 else f"{step.units:,} units"
         parts.append(f"for {units} that cost {step.base} ({of})")
@@ -89,13 +94,13 @@ def _limit(step: Adjustment) -> str:
     return f"the floor {step.limit_label!r}" if step.limit_label else "the floor"
 
 
-def outcome_sentences(outcome: RuleOutcome, code: str) -> Iterator[str]:
+def _sentences(outcome: RuleOutcome) -> Iterator[str]:
     """What became of a rule in words, and what would have to change for it to match."""
     name = outcome.name
     match outcome.outcome:
         case "applied":
             verb = "took" if outcome.amount >= 0 else "added"
-            yield f"{name} {verb} {abs(outcome.amount)} {code}."
+            yield f"{name} {verb} {abs(outcome.amount)}."
         case "not_matched":
             yield f"{name} did not apply: it wants {_first(outcome.failures)}."
             yield from (f"It also wants {_missed(failure)}." for failure in outcome.failures[1:])
@@ -103,8 +108,7 @@ def outcome_sentences(outcome: RuleOutcome, code: str) -> Iterator[str]:
             yield f"{name} matched, but changed no price."
         case "beaten":
             yield (
-                f"{name} did not apply: another rule of its group took its place"
-                f"{_margin(outcome, code)}."
+                f"{name} did not apply: another rule of its group took its place{_margin(outcome)}."
             )
         case "used_up":
             yield f"{name} did not apply: its limit of uses or its budget is used up."
@@ -117,7 +121,7 @@ def outcome_sentences(outcome: RuleOutcome, code: str) -> Iterator[str]:
         case "floor":
             yield f"{name} keeps prices from falling below it."
     if outcome.unallocated:
-        yield f"{name} had {outcome.unallocated} {code} left that no line had room for."
+        yield f"{name} had {outcome.unallocated} left that no line had room for."
 
 
 def _first(failures: Sequence[Failure]) -> str:
@@ -128,5 +132,5 @@ def _missed(failure: Failure) -> str:
     return f"{failure.wanted}, and found {failure.found}"
 
 
-def _margin(outcome: RuleOutcome, code: str) -> str:
-    return f", by {outcome.beaten_by_amount} {code}" if outcome.beaten_by_amount is not None else ""
+def _margin(outcome: RuleOutcome) -> str:
+    return f", by {outcome.beaten_by_amount}" if outcome.beaten_by_amount is not None else ""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from commerce_core.catalog.product import Product
-from commerce_core.pricing.explanation import Adjustment, RuleOutcome
+from commerce_core.pricing.explanation import Adjustment, RuleOutcome, sentence
 from commerce_core.pricing.index import key
 from commerce_core.pricing.lines import TextField, canonical_code
 
@@ -72,6 +72,11 @@ class PricedItem:
     unit_price: Decimal
     line_total: Decimal
     adjustments: tuple[Adjustment, ...]
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """Each step of the price in words."""
+        return tuple(map(sentence, self.adjustments))
 
 
 @frozen

@@ -15,9 +15,11 @@ from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
 from commerce_core.orders.order import (
     Order,
+    OrderExplanation,
     OrderQuery,
     Wanted,
     check_request,
+    explain,
     freeze_line,
     judge_items,
     new_order,
@@ -140,6 +142,10 @@ class Orders:
         """The order with that id, with the lines that the principal may see."""
         with self._context.store.begin() as unit:
             return self._seen(unit.orders.get(parse("ord", order_id)))
+
+    def explain(self, order_id: str) -> OrderExplanation:
+        """How the price of that order came about, as it was frozen."""
+        return explain(self.get(order_id))
 
     def _seen(self, order: Order) -> Order:
         seen = order.seen_by(self._context.principal)

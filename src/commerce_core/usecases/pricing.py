@@ -43,7 +43,7 @@ class Pricing:
         """
         read = as_rule(rule)
         request = ("add_rule", rule_form(read), status)
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             book = RuleBook(self._context, unit)
             return self._context.once(
                 unit, key, request, lambda: book.add(read, status), answer=PriceRule
@@ -64,7 +64,7 @@ class Pricing:
         `rule_archived` if it was archived.
         """
         read = None if rule is None else as_rule(rule)
-        with self._context.store.begin() as unit:
+        with self._context.writing() as unit:
             book = RuleBook(self._context, unit)
             return book.change(book.current(rule_id, version), read, status)
 

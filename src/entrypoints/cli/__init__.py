@@ -41,7 +41,11 @@ COMMANDS: Final = {
         "Query the catalog: list, show, history, explain, changes, export",
     ),
     "replay": ("commands.replay", "Check that the catalog matches its raw files"),
-    "orders": ("commands.orders", "Place and manage orders: create, list, show, cancel"),
+    "pricing": (
+        "commands.pricing",
+        "Manage price rules and price baskets: add, list, show, set, lint, quote, explain, why-not",
+    ),
+    "orders": ("commands.orders", "Place and manage orders: create, list, show, explain, cancel"),
     "events": ("commands.events", "List what happened, in order"),
     "audit": ("commands.events", "List who did what"),
     "analytics": ("commands.analytics", "Report sales: by-partner, over-time, share"),

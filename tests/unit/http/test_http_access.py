@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from attrs import fields, frozen
+from attrs import NOTHING, fields, frozen
 from litestar.routes import HTTPRoute
 
 from commerce_core.partners.access import GRANTABLE_SCOPES, OPERATOR_SCOPES
@@ -47,7 +47,7 @@ def _routes() -> list[Route]:
 
 ROUTES = _routes()
 GUARDED = [route for route in ROUTES if route.operation.scope]
-OPERATORS_ALONE = ("partners:write", "keys:write")
+OPERATORS_ALONE = ("partners:write", "keys:write", "pricing:read", "pricing:write")
 """Scopes that no partner's key has."""
 PARTNERS_TOO = [route for route in GUARDED if route.operation.scope not in OPERATORS_ALONE]
 
@@ -74,6 +74,7 @@ def acmes(api: Api) -> dict[str, str]:
         "order_id": api.commerce.orders.place([(product_id, 1)]).order_id,
         "key_id": api.commerce.keys.add(partner="Acme").key.key_id,
         "source_id": feed.source_id,
+        "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,
     }
 
 
@@ -236,4 +237,7 @@ def test_a_page_has_a_length_within_its_limit(api: Api, acmes: dict[str, str], r
 def _body_for(route: Route) -> dict[str, Any]:
     if "form" in route.operation.hints:
         return {"files": {"file": ("feed.csv", FEED, "text/csv")}}
-    return {"json": {}} if "payload" in route.operation.hints else {}
+    if "payload" not in route.operation.hints:
+        return {}
+    needs = any(f.default is NOTHING for f in fields(route.operation.hints["payload"]))
+    return {"json": route.operation.example if needs else {}}

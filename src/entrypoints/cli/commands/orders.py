@@ -1,7 +1,7 @@
 """`commerce orders`: orders, whose prices are frozen when they are placed."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from commerce_core.orders.order import Order, OrderItem, OrderStatus, Wanted
+    from commerce_core.pricing.terms import PriceTerms
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
@@ -37,6 +38,26 @@ class Item(click.ParamType[tuple[str, int]]):
             self.fail(f"{value!r} is not PRODUCT_ID=QTY, such as prod_...=2.", param, ctx)
 
 
+class Amount(click.ParamType["Decimal"]):
+    """An amount such as 79.90."""
+
+    name = "amount"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Decimal":
+        """The text as a decimal number."""
+        from decimal import Decimal, InvalidOperation
+
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite():
+            self.fail(f"{value!r} is not an amount such as 79.90.", param, ctx)
+        return amount
+
+
 @orders.verb("create", scope="orders:write")
 @click.option(
     "--item", "items", type=Item(), multiple=True, required=True, metavar="PRODUCT_ID=QTY",
@@ -49,30 +70,47 @@ class Item(click.ParamType[tuple[str, int]]):
     metavar="TEXT",
     help="Idempotency key: repeating the command with the same key places no second order.",
 )
-def create(
-    session: Session,
-    items: tuple[tuple[str, int], ...],
-    partner: str | None,
-    reference: str | None,
-    key: str | None,
-) -> None:
+@click.option("--code", "codes", multiple=True, metavar="CODE", help="Code; repeatable.")
+@click.option("--customer", metavar="ID", help="Your own id of the customer.")
+@click.option("--customer-group", metavar="NAME", help="The customer's group.")
+@click.option("--channel", metavar="NAME", help="The channel in which it is bought.")
+@click.option(
+    "--expect", type=Amount(), metavar="TOTAL",
+    help="What it should cost; if it would cost something else, it isn't placed.",
+)  # fmt: skip
+def create(session: Session, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Place an order: freeze its prices, and reserve its units.
 
     If anything is wrong with the order, all the reasons are reported and nothing is written.
     """
     from commerce_core.usecases.context import IdempotencyKey
 
-    wanted = _wanted(session, items, partner)
+    key = given["key"]
     idempotency_key = IdempotencyKey(key) if key is not None else None
-    order = session.commerce.orders.place(wanted, reference=reference, key=idempotency_key)
+    order = session.commerce.orders.place(
+        wanted_items(session, given["items"], given["partner"]),
+        reference=given["reference"],
+        terms=terms_of(given),
+        expected_total=given["expect"],
+        key=idempotency_key,
+    )
     if idempotency_key is not None and idempotency_key.replayed:
         notice("An order with this key already exists; no new order was placed.")
     _show(session.out, order)
 
 
-def _wanted(
+def terms_of(given: dict[str, Any]) -> "PriceTerms":
+    """The terms of the price that the options state."""
+    from commerce_core.pricing.terms import PriceTerms
+
+    names = ("customer", "customer_group", "channel")
+    return PriceTerms(tuple(given["codes"]), *(given[name] for name in names))
+
+
+def wanted_items(
     session: Session, items: tuple[tuple[str, int], ...], partner: str | None
 ) -> "list[Wanted]":
+    """The items as the core takes them; with a partner, a text that is no product id is a sku."""
     from commerce_core.base.ids import looks_like
     from commerce_core.orders.order import Wanted
 
@@ -129,6 +167,20 @@ def _list(out: "Output", found: "Iterator[Order]", limit: int | None) -> None:
 def show(session: Session, order_id: str) -> None:
     """Show an order and its lines."""
     _show(session.out, session.commerce.orders.get(order_id))
+
+
+@orders.verb("explain", scope="orders:read")
+@click.argument("order_id")
+def explain(session: Session, order_id: str) -> None:
+    """Explain the price of an order, line by line, as it was frozen."""
+    found = session.commerce.orders.explain(order_id)
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    for line in found.items:
+        session.out.line(f"{line.sku}: {line.list_total} -> {line.line_total} {found.currency}")
+        for sentence in line.explanation:
+            session.out.line(f"  {sentence}")
 
 
 @orders.verb("cancel", scope="orders:write")

@@ -12,10 +12,12 @@ import msgspec
 from litestar.datastructures import UploadFile
 
 from commerce_core.feeds.source import OnError
+from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.profiles.profile import Column, Profile
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
-from entrypoints.reading import MISSING, RejectBeyond, fields_of
+from entrypoints.http.kit.rule_schemas import add_rule_schemas
+from entrypoints.reading import MISSING, RejectBeyond, RuleBody, fields_of
 from entrypoints.scalars import Hint, Share
 from entrypoints.shapes import SPARSE, hint_at, shown
 
@@ -37,6 +39,8 @@ _OWN: Final[Mapping[Hint, Schema]] = {
     UploadFile: {**BINARY, "contentMediaType": "application/octet-stream"},
 }
 """Types that msgspec would describe otherwise."""
+RULES: Final = (Rule, RuleBody, PriceRule)
+"""Types whose written form is their own."""
 
 
 def schema_of(kind: Hint, components: Components) -> Schema:
@@ -54,6 +58,10 @@ def schema_of(kind: Hint, components: Components) -> Schema:
         return {"type": "object", "additionalProperties": schema_of(arguments[1], components)}
     if not attrs.has(origin or kind):
         return msgspec.json.schema(kind)
+    if kind in RULES:
+        if kind.__name__ not in components:
+            add_rule_schemas(components)
+        return reference(kind.__name__)
     name = f"{arguments[0].__name__}List" if origin is Listed else kind.__name__
     if name not in components:
         components[name] = {}  # classes may refer to each other
@@ -160,6 +168,9 @@ PROBLEM: Final = _object(
             "description": "Number of faults that aren't listed; absent if all are.",
         },
         "plan": reference("SavedPlan"),
+        "expected_total": {**TEXT, "description": "The total that an order was expected to cost."},
+        "total_amount": {**TEXT, "description": "The total that it would cost."},
+        "currency": TEXT,
         "feed_id": {**TEXT, "description": "Feed to create a new job for."},
         "request_id": {**TEXT, "description": "The value of X-Request-Id."},
     },

@@ -1,15 +1,17 @@
 """Routes of orders."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
 
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Order, OrderQuery, OrderStatus, Wanted
+from commerce_core.orders.order import Order, OrderExplanation, OrderQuery, OrderStatus, Wanted
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import get, post
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
+from entrypoints.http.routes.pricing import TermsBody
 from entrypoints.reading import optional, required
 from entrypoints.scalars import OrderId
 
@@ -28,12 +30,15 @@ class NewItem:
 
 
 @frozen(kw_only=True)
-class NewOrder:
+class NewOrder(TermsBody):
     """An order to place."""
 
     items: tuple[NewItem, ...] = required("The items, all in one currency.")
     customer_reference: str | None = optional(None, "The customer's reference for the order.")
     metadata: Mapping[str, str] = optional({}, "The client's own data, stored with the order.")
+    expected_total: Decimal | None = optional(
+        None, "What the order is expected to cost; if it would cost something else, it is refused."
+    )
 
 
 @frozen(kw_only=True)
@@ -58,7 +63,12 @@ def place_order(commerce: Commerce, payload: NewOrder, key: IdempotencyKey | Non
         Wanted(item.quantity, item.product_id, item.partner_id, item.sku) for item in payload.items
     ]
     return commerce.orders.place(
-        wanted, reference=payload.customer_reference, metadata=payload.metadata, key=key
+        wanted,
+        reference=payload.customer_reference,
+        metadata=payload.metadata,
+        terms=payload.terms,
+        expected_total=payload.expected_total,
+        key=key,
     )
 
 
@@ -80,6 +90,12 @@ def list_orders(commerce: Commerce, parameters: OrderFilters) -> Listed[Order]:
     )
 
 
+@get("/orders/{order_id:str}/explanation", scope="orders:read")
+def explain_order(commerce: Commerce, order_id: OrderId) -> OrderExplanation:
+    """Explains the price of an order, line by line, as it was frozen."""
+    return commerce.orders.explain(order_id)
+
+
 @get("/orders/{order_id:str}", scope="orders:read")
 def get_order(commerce: Commerce, order_id: OrderId) -> Order:
     """Shows an order; a partner sees only its own lines."""
@@ -92,4 +108,4 @@ def cancel_order(commerce: Commerce, order_id: OrderId) -> Order:
     return commerce.orders.cancel(order_id)
 
 
-ROUTES = (place_order, list_orders, get_order, cancel_order)
+ROUTES = (place_order, list_orders, get_order, explain_order, cancel_order)

@@ -1,0 +1,220 @@
+"""`commerce pricing`: price rules, and what baskets cost under them."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from entrypoints.cli.commands.orders import Item, terms_of, wanted_items
+from entrypoints.cli.kit.output import moment, moment_utc, money
+from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
+
+if TYPE_CHECKING:
+    from commerce_core.pricing.priced import PricedBasket, PricedItem
+    from commerce_core.pricing.rules import PriceRule, RuleStatus
+    from commerce_core.usecases.rule_book import RuleChange
+    from entrypoints.cli.kit.tables import Column
+
+pricing: Final = noun("pricing", "Manage price rules, and price baskets. RULE is an id or a name.")
+_STATUSES: Final = ("draft", "active", "paused", "archived")
+
+
+@pricing.verb("add", scope="pricing:write")
+@click.argument("file", metavar="FILE")
+@click.option("--plan", is_flag=True, help="Show what would change, and save nothing.")
+def add(session: Session, file: str, *, plan: bool) -> None:
+    """Save the rules of a TOML or JSON file: all of them, or none.
+
+    A rule with the name of an existing one becomes its next version. What differs is shown.
+    """
+    changes = session.commerce.pricing.save(_read(file), plan=plan)
+    if session.out.as_json:
+        session.out.document(changes)
+        return
+    for change in changes:
+        for line in _difference(change, plan=plan):
+            session.out.line(line)
+
+
+def _read(file: str) -> list[Any]:
+    from entrypoints.cli.kit.files import opened
+    from entrypoints.rule_files import LONGEST_RULES, read_rules
+
+    with opened(file) as stream:
+        return list(read_rules(stream.read(LONGEST_RULES + 1)))
+
+
+def _difference(change: "RuleChange", *, plan: bool) -> Iterator[str]:
+    if change.after is None:
+        yield f"{change.name}: nothing changes."
+        return
+    done = "would become" if plan else "is now"
+    what = f"version {change.after.version}" if change.before else "a new rule"
+    yield f"{change.name} {done} {what}."
+    for name, (before, after) in change.difference.items():
+        for sign, value in (("-", before), ("+", after)):
+            if value is not None:
+                yield f"  {sign} {name}: {json.dumps(value, ensure_ascii=False)}"
+
+
+@pricing.verb("list", scope="pricing:read")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only rules with this status.")
+@limit_option
+def list_(session: Session, status: "RuleStatus | None", limit: int | None) -> None:
+    """List price rules, oldest first; archived ones only if that status is given."""
+    from commerce_core.pricing.rules import RuleQuery
+    from entrypoints.cli.kit.tables import Column
+
+    columns: list[Column[PriceRule]] = [
+        Column("name", lambda r: r.rule.name, crops=True),
+        Column("status", lambda r: r.status),
+        Column("version", lambda r: str(r.version), right=True, from_width=90),
+        Column("priority", lambda r: str(r.rule.priority), right=True, from_width=100),
+        Column("applies to", lambda r: r.rule.applies_to, from_width=100),
+        Column("changed (UTC)", lambda r: moment(r.updated_at), from_width=110),
+        Column("id", lambda r: r.rule_id),
+    ]
+    found = session.commerce.pricing.list(RuleQuery(status))
+    session.out.many(found, columns, limit, "No price rules found.")
+
+
+@pricing.verb("show", scope="pricing:read")
+@click.argument("rule")
+def show(session: Session, rule: str) -> None:
+    """Show a price rule, as a JSON file that `pricing add` accepts."""
+    from commerce_core.pricing.form import rule_form
+
+    found = session.commerce.pricing.get(rule)
+    if session.out.as_json:
+        session.out.document(found)
+    else:
+        session.out.line(json.dumps(rule_form(found.rule), indent=2, ensure_ascii=False))
+
+
+@pricing.verb("set", scope="pricing:write")
+@click.argument("rule")
+@click.option("--status", type=click.Choice(_STATUSES), required=True, help="The new status.")
+def set_(session: Session, rule: str, status: "RuleStatus") -> None:
+    """Set the status of a price rule. An archived rule can't be used again; its name can."""
+    found = session.commerce.pricing.get(rule)
+    changed = session.commerce.pricing.change(found.rule_id, status=status, version=found.version)
+    session.out.one(changed, lambda: _fields(changed))
+
+
+def _fields(rule: "PriceRule") -> list[tuple[str, str]]:
+    return [
+        ("rule", rule.rule_id),
+        ("name", rule.rule.name),
+        ("status", rule.status),
+        ("version", str(rule.version)),
+        ("changed", moment_utc(rule.updated_at)),
+    ]
+
+
+def _basket_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options by which a basket is described."""
+    options = [
+        click.option(
+            "--item", "items", type=Item(), multiple=True, required=True, metavar="PRODUCT_ID=QTY",
+            help="Product and quantity; repeatable. With --partner, SKU=QTY also works.",
+        ),
+        partner_option("Partner of the skus in --item."),
+        click.option("--code", "codes", multiple=True, metavar="CODE", help="Code; repeatable."),
+        click.option("--customer", metavar="ID", help="Your own id of the customer."),
+        click.option("--customer-group", metavar="NAME", help="The customer's group."),
+        click.option("--channel", metavar="NAME", help="The channel in which it is bought."),
+        click.option(
+            "--at", type=Moment(), help="Another moment than now; UTC if it has no offset."
+        ),
+        click.option(
+            "--rules", metavar="FILE", help="Rules to try instead of the active ones."
+        ),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@pricing.verb("quote", scope="pricing:read")
+@_basket_options
+def quote(session: Session, **basket: Any) -> None:  # noqa: ANN401 - options of several types
+    """Price a basket. Nothing is reserved."""
+    _show(session, _quoted(session, basket))
+
+
+@pricing.verb("explain", scope="pricing:read")
+@_basket_options
+def explain(session: Session, **basket: Any) -> None:  # noqa: ANN401 - the same
+    """Price a basket, and say how each price came about and what became of each rule."""
+    quoted = _quoted(session, basket, explain=True)
+    _show(session, quoted)
+    if session.out.as_json:
+        return
+    for item in quoted.items:
+        session.out.line()
+        session.out.line(f"{item.sku}: {item.quantity} x {item.list_price}")
+        for sentence in item.explanation:
+            session.out.line(f"  {sentence}")
+    session.out.line()
+    for outcome in quoted.outcomes:
+        for sentence in outcome.sentences:
+            session.out.line(sentence)
+
+
+@pricing.verb("why-not", scope="pricing:read")
+@click.argument("rule")
+@_basket_options
+def why_not(session: Session, rule: str, **basket: Any) -> None:  # noqa: ANN401 - the same
+    """Say why a rule doesn't apply to a basket, and what would have to change."""
+    quoted = _quoted(session, basket, why_not=rule)
+    if session.out.as_json:
+        session.out.document(quoted)
+        return
+    for outcome in quoted.outcomes:
+        for sentence in outcome.sentences:
+            session.out.line(sentence)
+
+
+def _quoted(
+    session: Session, basket: dict[str, Any], *, explain: bool = False, why_not: str | None = None
+) -> "PricedBasket":
+    at: datetime | None = basket["at"]
+    return session.commerce.pricing.quote(
+        wanted_items(session, basket["items"], basket["partner"]),
+        terms=terms_of(basket),
+        at=at.replace(tzinfo=at.tzinfo or UTC) if at else None,
+        rules=_read(basket["rules"]) if basket["rules"] else None,
+        explain=explain,
+        why_not=why_not,
+    )
+
+
+def _show(session: Session, quoted: "PricedBasket") -> None:
+    code = quoted.currency
+    session.out.one(
+        quoted,
+        lambda: [
+            ("list total", money(quoted.list_total, code)),
+            ("total", money(quoted.total_amount, code)),
+            ("unallocated", money(quoted.unallocated or None, code)),
+            ("valid until", moment_utc(quoted.valid_until) if quoted.valid_until else ""),
+        ],
+    )
+    if not session.out.as_json:
+        session.out.line()
+        session.out.table(quoted.items, _columns(code))
+
+
+def _columns(code: str) -> "list[Column[PricedItem]]":
+    from entrypoints.cli.kit.tables import Column
+
+    return [
+        Column("sku", lambda i: i.sku),
+        Column("name", lambda i: i.product_name, crops=True),
+        Column("units", lambda i: f"{i.quantity:,}", right=True),
+        Column("list price", lambda i: money(i.list_price, code), right=True),
+        Column("price", lambda i: money(i.unit_price, code), right=True),
+        Column("line total", lambda i: money(i.line_total, code), right=True),
+    ]

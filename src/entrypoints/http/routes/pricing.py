@@ -1,0 +1,157 @@
+"""Routes of price rules, and of quotes."""
+
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.orders.order import Wanted
+from commerce_core.pricing.priced import PricedBasket
+from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
+from commerce_core.pricing.terms import PriceTerms
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from entrypoints.http.kit.handlers import delete, get, post, put
+from entrypoints.http.kit.queries import Page
+from entrypoints.reading import RuleBody, optional, required
+from entrypoints.scalars import RuleId
+
+_SALE: Final = {
+    "name": "Spring sale",
+    "condition": {"category": "Shoes"},
+    "benefit": {"percent": "20"},
+}
+_PRODUCT: Final = "prod_0199c2f4a1b07e3d8c215f60a9d2b4c7"
+
+
+@frozen(kw_only=True)
+class BasketLine:
+    """An item of a basket: a product, by id or by partner and sku."""
+
+    quantity: int = required("Number of units.")
+    product_id: str | None = optional(None, "Id of the product.")
+    partner_id: str | None = optional(None, "Id of the product's partner, with `sku`.")
+    partner_name: str | None = optional(None, "Name of the product's partner, with `sku`.")
+    sku: str | None = optional(None, "Sku of the product, with its partner.")
+
+
+@frozen(kw_only=True)
+class TermsBody:
+    """What decides the price of a basket beside its items."""
+
+    codes: tuple[str, ...] = optional((), "Codes of price rules.")
+    customer: str | None = optional(None, "The client's own id of the customer.")
+    customer_group: str | None = optional(None, "The customer's group.")
+    channel: str | None = optional(None, "The channel in which it is bought.")
+
+    @property
+    def terms(self) -> PriceTerms:
+        """The terms as the core takes them."""
+        return PriceTerms(self.codes, self.customer, self.customer_group, self.channel)
+
+
+@frozen(kw_only=True)
+class QuoteRequest(TermsBody):
+    """A basket to price."""
+
+    items: tuple[BasketLine, ...] = required("The items, all in one currency.")
+    at: datetime | None = optional(None, "Another moment than now.")
+    rules: tuple[Rule, ...] | None = optional(None, "Rules to try instead of the active ones.")
+    why_not: str | None = optional(None, "Id or name of a rule: why it did not apply.")
+    explain: bool = optional(
+        default=False, meaning="Whether to say what became of every rule that could apply."
+    )
+
+
+@frozen(kw_only=True)
+class RuleFilters(Page):
+    """Filters of price rules."""
+
+    status: RuleStatus | None = optional(
+        None, "Only rules with this status; archived ones are listed only if asked for."
+    )
+
+
+@post(
+    "/pricing/rules",
+    scope="pricing:write",
+    status=(201,),
+    refuses=[409],
+    location="/v1/pricing/rules/{.rule_id}",
+    example=_SALE,
+)
+def add_price_rule(commerce: Commerce, payload: RuleBody, key: IdempotencyKey | None) -> PriceRule:
+    """Adds a price rule, or reports everything that is wrong with it."""
+    return commerce.pricing.add(payload.rule, status=payload.status or "active", key=key)
+
+
+@get("/pricing/rules", scope="pricing:read")
+def list_price_rules(commerce: Commerce, parameters: RuleFilters) -> Listed[PriceRule]:
+    """Lists the current versions of price rules, oldest first."""
+    return commerce.pricing.page(
+        RuleQuery(parameters.status), parameters.cursor, parameters.limit, count=parameters.count
+    )
+
+
+@get("/pricing/rules/{rule_id:str}", scope="pricing:read")
+def get_price_rule(commerce: Commerce, rule_id: RuleId) -> PriceRule:
+    """Shows the current version of a price rule."""
+    return commerce.pricing.get(rule_id)
+
+
+@put("/pricing/rules/{rule_id:str}", scope="pricing:write", refuses=[409], example=_SALE)
+def change_price_rule(commerce: Commerce, rule_id: RuleId, payload: RuleBody) -> PriceRule:
+    """Makes the next version of a price rule; orders keep the prices that they have."""
+    return commerce.pricing.change(
+        rule_id, payload.rule, status=payload.status, version=payload.version
+    )
+
+
+@delete("/pricing/rules/{rule_id:str}", scope="pricing:write")
+def archive_price_rule(commerce: Commerce, rule_id: RuleId) -> PriceRule:
+    """Archives a price rule: it no longer applies, but it is kept with all its versions."""
+    return commerce.pricing.archive(rule_id)
+
+
+@get("/pricing/rules/{rule_id:str}/versions", scope="pricing:read")
+def list_price_rule_versions(commerce: Commerce, rule_id: RuleId) -> Listed[PriceRule]:
+    """Lists all versions of a price rule, the newest first."""
+    return Listed(tuple(commerce.pricing.versions(rule_id)), None)
+
+
+@post(
+    "/pricing/quote",
+    scope="pricing:read",
+    refuses=[404],
+    example={"items": [{"product_id": _PRODUCT, "quantity": 2}], "codes": ["SPRING"]},
+)
+def quote(commerce: Commerce, payload: QuoteRequest) -> PricedBasket:
+    """Prices a basket, and explains the price; nothing is reserved."""
+    wanted = [wanted_of(commerce, line) for line in payload.items]
+    return commerce.pricing.quote(
+        wanted,
+        terms=payload.terms,
+        at=payload.at,
+        rules=payload.rules,
+        why_not=payload.why_not,
+        explain=payload.explain,
+    )
+
+
+def wanted_of(commerce: Commerce, line: BasketLine) -> Wanted:
+    """The item as the core takes it."""
+    partner = line.partner_id
+    if partner is None and line.partner_name is not None:
+        partner = commerce.partners.get(line.partner_name).partner_id
+    return Wanted(line.quantity, line.product_id, partner, line.sku)
+
+
+ROUTES = (
+    add_price_rule,
+    list_price_rules,
+    get_price_rule,
+    change_price_rule,
+    archive_price_rule,
+    list_price_rule_versions,
+    quote,
+)

@@ -1,0 +1,110 @@
+"""`commerce pricing`, and prices in `commerce orders`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+from tests.support.commands import Cli
+
+FEED = b"sku,product_name,price,quantity\nA,Lamp,10.00,90\nB,Chair,20.00,90\n"
+RULES = """
+[[rules]]
+name = "Spring sale"
+priority = 10
+condition = { all = [{ sku = "A" }, { window = { until = 2098-12-31, tz = "Europe/Rome" } }] }
+benefit = { percent = "12.5" }
+
+[[rules]]
+name = "Code"
+condition = { code = "SPRING" }
+benefit = { amount = "1.00" }
+applies_to = "order"
+limits = { most_uses = 1 }
+"""
+BASKET = ("--partner", "Acme", "--item", "A=3", "--item", "B=1")
+
+
+@pytest.fixture
+def cli() -> Iterator[Cli]:
+    """A platform on which Acme sells a lamp and a chair."""
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        cli = Cli(commerce)
+        cli.fine("partners", "add", "Acme", "--currency", "EUR")
+        cli.fine("feeds", "upload", "-", "--partner", "Acme", "--run", "--wait", text=FEED)
+        yield cli
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES)
+    return file
+
+
+def test_what_differs_is_shown_and_then_saved(cli: Cli, rules: Path):
+    planned = cli.fine("pricing", "add", str(rules), "--plan").out
+    assert "Spring sale would become a new rule." in planned
+    assert '+ benefit: {"percent": "12.5"}' in planned
+    assert cli.fine("pricing", "list", "--json").lines == []
+    assert "Code is now a new rule." in cli.fine("pricing", "add", str(rules)).out
+    rules.write_text(RULES.replace("12.5", "15"))
+    assert cli.fine("pricing", "add", str(rules)).out == (
+        "Spring sale is now version 2.\n"
+        '  - benefit: {"percent": "12.5"}\n'
+        '  + benefit: {"percent": "15"}\n'
+        "Code: nothing changes.\n"
+    )
+    listed = cli.fine("pricing", "list", "--json").lines
+    assert [(each["name"], each["version"]) for each in listed] == [("Spring sale", 2), ("Code", 1)]
+
+
+def test_a_rule_is_shown_as_a_file_that_can_be_added_again(cli: Cli, rules: Path, tmp_path: Path):
+    cli.fine("pricing", "add", str(rules))
+    file = tmp_path / "one.json"
+    file.write_text(cli.fine("pricing", "show", "Spring sale").out)
+    assert cli.fine("pricing", "add", str(file)).out == "Spring sale: nothing changes.\n"
+    assert "paused" in cli.fine("pricing", "set", "Spring sale", "--status", "paused").out
+
+
+def test_a_file_with_a_fault_saves_nothing(cli: Cli, rules: Path):
+    rules.write_text(RULES + '\n[[rules]]\nname = "Bad"\nbenefit = { percent = 5 }\n')
+    refused = cli("pricing", "add", str(rules))
+    assert refused.code == 65
+    assert "rules, 2, benefit, percent" in refused.err
+    assert cli.fine("pricing", "list", "--json").lines == []
+    for content, word in (("{", "JSON"), ("name =", "TOML"), ('{"rules": [1]}', "Rule 0 is no table")):
+        rules.write_text(content)
+        assert word in cli("pricing", "add", str(rules)).err
+
+
+def test_a_basket_is_priced_and_explained(cli: Cli, rules: Path):
+    cli.fine("pricing", "add", str(rules))
+    quote = cli.fine("pricing", "quote", *BASKET, "--code", "spring", "--json").json
+    assert quote["total_amount"] == "45.25"
+    explained = cli.fine("pricing", "explain", *BASKET).out
+    assert (
+        "Spring sale took 3.75, for 3 units that cost 30.00 (the price so far); "
+        "the line costs 26.25." in explained
+    )
+    asked = cli.fine("pricing", "why-not", "Code", *BASKET).out
+    assert asked == "Code did not apply: it wants code SPRING, and found none.\n"
+
+
+def test_rules_are_tried_before_they_are_saved(cli: Cli, rules: Path):
+    words = ("pricing", "quote", *BASKET, "--rules", str(rules), "--json")
+    assert cli.fine(*words).json["total_amount"] == "46.25"
+    assert cli.fine(*words, "--at", "2099-01-01").json["total_amount"] == "50.00"
+
+
+def test_an_order_is_placed_with_its_code_at_the_expected_total(cli: Cli, rules: Path):
+    cli.fine("pricing", "add", str(rules))
+    words = ("orders", "create", *BASKET, "--code", "SPRING", "--expect")
+    assert cli(*words, "50.00").code == 73
+    assert cli(*words, "much").code == 2
+    order = cli.fine(*words, "45.25", "--json").json
+    assert order["total_amount"] == "45.25"
+    assert cli(*words, "45.25").code == 73
+    assert "Spring sale took 3.75" in cli.fine("orders", "explain", order["order_id"]).out

@@ -1,0 +1,211 @@
+"""Price rules, quotes and the prices of orders over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.http.conftest import Api
+
+FEED = b"""sku,product_name,brand,price,currency,quantity
+A,Lamp,Acme,22.99,USD,70
+B,Chair,Nord,15.99,USD,90
+C,Sofa,Nord,399.00,USD,90
+D,Rug,Acme,25.00,USD,9
+E,Vase,Acme,30.00,USD,99
+F,Desk,Nord,100.00,USD,99
+G,Bag,Acme,10.00,USD,99
+"""
+
+
+@pytest.fixture
+def shop(api: Api) -> Api:
+    api.ingest(api.partner(), FEED)
+    return Api(api.client, api.commerce, {"X-API-Key": api.key()})
+
+
+def add(
+    shop: Api, benefit: dict[str, Any], name: str = "Sale", **members: object
+) -> dict[str, Any]:
+    answer = shop.post("/v1/pricing/rules", {"name": name, "benefit": benefit, **members})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def quoted(shop: Api, *items: tuple[str, int], **members: object) -> dict[str, Any]:
+    lines = [{"partner_name": "Acme", "sku": sku, "quantity": n} for sku, n in items]
+    answer = shop.post("/v1/pricing/quote", {"items": lines, **members})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def totals(quote: dict[str, Any]) -> list[str]:
+    return [item["line_total"] for item in quote["items"]]
+
+
+def test_a_rule_is_added_changed_listed_and_archived(shop: Api):
+    made = add(shop, {"percent": "10"}, condition={"any": [{"brand": "Acme"}, {"sku": ["B"]}]})
+    path = f"/v1/pricing/rules/{made['rule_id']}"
+    assert (made["version"], made["status"], made["benefit"]) == (1, "active", {"percent": "10"})
+    assert shop.get(path).json() == made
+    body = {"name": "Sale", "benefit": {"percent": "15"}, "status": "paused", "version": 1}
+    changed = shop.request("PUT", path, json=body)
+    assert (changed.json()["version"], changed.json()["status"]) == (2, "paused")
+    again = shop.request("PUT", path, json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "rule_changed")
+    listed = shop.get("/v1/pricing/rules?status=paused&count=true").json()
+    assert (listed["items"], listed["count"]) == ([changed.json()], 1)
+    assert [each["version"] for each in shop.get(f"{path}/versions").json()["items"]] == [2, 1]
+    gone = shop.delete(path).json()
+    assert (gone["status"], gone["version"]) == ("archived", 3)
+    assert shop.get("/v1/pricing/rules").json()["items"] == []
+    assert shop.get(f"/v1/pricing/rules/rule_{'0' * 32}").status_code == 404
+
+
+def test_a_rule_is_made_once_under_a_key(shop: Api):
+    body = {"name": "Sale", "benefit": {"percent": "10"}}
+    key = {"Idempotency-Key": "k"}
+    one, two = (shop.post("/v1/pricing/rules", body, headers=key) for _ in range(2))
+    assert one.json() == two.json()
+    assert shop.post("/v1/pricing/rules", body).json()["code"] == "rule_name_taken"
+
+
+def test_every_fault_of_a_rule_is_reported_with_its_pointer(shop: Api):
+    body = {
+        "name": "", "benefit": {"percent": "101"}, "priority": "high", "colour": "red",
+        "condition": {"all": [{"brand": []}, {"partner": 7}, {"window": {"tz": "Mars/Base"}}]},
+        "status": "gone",
+    }  # fmt: skip
+    answer = shop.post("/v1/pricing/rules", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert {(e["pointer"], e["code"]) for e in answer.json()["errors"]} == {
+        ("/name", "bad_text"), ("/benefit/percent", "out_of_range"),
+        ("/priority", "not_a_whole_number"), ("/colour", "unknown_field"),
+        ("/condition/all/0/brand", "bad_length"), ("/condition/all/1/partner", "not_a_text"),
+        ("/condition/all/2/window/tz", "unknown_time_zone"),
+        ("/condition/all/2/window", "required"), ("/status", "not_one_of"),
+    }  # fmt: skip
+    lost = {"name": "x", "benefit": {"percent": "1"}, "condition": {"partner": "Nobody"}}
+    assert [e["pointer"] for e in shop.post("/v1/pricing/rules", lost).json()["errors"]] == [
+        "/condition/partner"
+    ]
+    assert shop.get("/v1/pricing/rules").json()["items"] == []
+
+
+def test_partners_neither_see_nor_set_rules(shop: Api):
+    partner = shop.asking(shop.key("Acme"))
+    for method, path in (("GET", "/v1/pricing/rules"), ("POST", "/v1/pricing/quote")):
+        answer = partner.request(method, path, json={"items": []} if method == "POST" else None)
+        assert answer.status_code == 403
+    reader = shop.asking(shop.key(None, "pricing:read"))
+    body = {"name": "x", "benefit": {"percent": "1"}}
+    assert reader.post("/v1/pricing/rules", body).status_code == 403
+    assert reader.get("/v1/pricing/rules").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rules", "items", "expected"),
+    [
+        pytest.param(
+            [{"benefit": {"amount": "10.00"}, "applies_to": "order", "condition": {"sku": "A"}}],
+            [("A", 1), ("B", 1)], ["12.99", "15.99"], id="only eligible lines",
+        ),
+        pytest.param([{"benefit": {"percent": "10"}}], [("C", 25)], ["8977.50"], id="no drift"),
+        pytest.param([{"benefit": {"percent": "10.5"}}], [("D", 1)], ["22.37"], id="half up"),
+        pytest.param([{"benefit": {"percent": "100"}}], [("A", 3)], ["0.00"], id="all off"),
+        pytest.param(
+            [{"benefit": {"amount": "10.00"}, "priority": 2}, {"benefit": {"percent": "25"}}],
+            [("F", 1)], ["67.50"], id="the amount first",
+        ),
+        pytest.param(
+            [{"benefit": {"amount": "500"}, "applies_to": "order"}],
+            [("F", 1)], ["0.00"], id="more off than there is",
+        ),
+        pytest.param(
+            [{"benefit": {"n_for_m": {"buy": 10, "get": 20, "percent": "100"}}}],
+            [("G", 30)], ["100.00"], id="buy 10 get 20",
+        ),
+        pytest.param(
+            [{"benefit": {"percent": "10"}, "limits": {"max_amount": "5.00"},
+              "applies_to": "order"}],
+            [("F", 1), ("G", 10)], ["97.50", "97.50"], id="a cap",
+        ),
+        pytest.param(
+            [
+                {"benefit": {"percent": "25"}, "priority": 1, "final": True,
+                 "condition": {"all": [{"sku": "G"}, {"quantity": {"min": 5}}]}},
+                {"benefit": {"percent": "35"}, "condition": {"total": {"min": "50.00"}}},
+            ],
+            [("G", 4), ("E", 1)], ["26.00", "19.50"], id="what did not apply stops nothing",
+        ),
+    ],
+)  # fmt: skip
+def test_cases_over_http(
+    shop: Api, rules: list[dict[str, Any]], items: list[tuple[str, int]], expected: list[str]
+):
+    for number, each in enumerate(rules):
+        add(shop, name=f"Rule {number}", **each)
+    assert totals(quoted(shop, *items)) == expected
+
+
+def test_a_quote_explains_itself(shop: Api):
+    add(shop, {"floor": {"price": "20.00"}}, "Minimum", condition={"sku": "A"})
+    sale = add(shop, {"percent": "20"}, "Twenty off")
+    add(shop, {"percent": "50"}, "Trade", condition={"customer_group": "trade"})
+    quote = quoted(shop, ("A", 1), explain=True)
+    (item,) = quote["items"]
+    assert (quote["list_total"], quote["total_amount"], quote["valid_until"]) == (
+        "22.99", "20.00", None,
+    )  # fmt: skip
+    (step,) = item["adjustments"]
+    assert (step["rule_id"], step["amount"], step["limited_by"]) == (
+        sale["rule_id"], "-2.99", "floor",
+    )  # fmt: skip
+    (sentence,) = item["explanation"]
+    assert sentence == (
+        "Twenty off took 2.99, for 1 unit that cost 22.99 (the price so far), instead of 4.598, "
+        "limited by the floor 'Minimum'; the line costs 20.00."
+    )
+    assert {each["name"]: each["outcome"] for each in quote["rules"]} == {
+        "Minimum": "floor", "Twenty off": "applied",
+    }  # fmt: skip
+    asked = quoted(shop, ("A", 1), why_not="Trade")
+    assert asked["rules"][0]["sentences"] == [
+        "Trade did not apply: it wants customer group trade, and found none."
+    ]
+
+
+def test_drafts_are_tried_and_a_moment_can_be_chosen(shop: Api):
+    window = {"window": {"from": "2099-01-01", "tz": "UTC"}}
+    draft = {"name": "New", "benefit": {"percent": "50"}, "condition": window}
+    assert totals(quoted(shop, ("F", 1), rules=[draft])) == ["100.00"]
+    later = quoted(shop, ("F", 1), rules=[draft], at="2099-01-01T00:00:00Z")
+    assert totals(later) == ["50.00"]
+    lines = [{"partner_name": "Acme", "sku": "F", "quantity": 1}]
+    wrong = shop.post("/v1/pricing/quote", {"items": lines, "rules": [{"name": "x"}]})
+    assert [e["pointer"] for e in wrong.json()["errors"]] == ["/rules/0/benefit"]
+
+
+def test_an_order_is_placed_at_the_expected_total_or_not_at_all(shop: Api):
+    add(shop, {"percent": "10"}, condition={"code": "SPRING"}, limits={"most_uses": 1})
+    body = {
+        "items": [{"product_id": shop.product("F"), "quantity": 1}], "codes": ["spring"],
+        "expected_total": "90.00", "customer": "c-1", "channel": "web",
+    }  # fmt: skip
+    placed = shop.post("/v1/orders", body).json()
+    assert (placed["total_amount"], placed["codes"], placed["customer"]) == (
+        "90.00", ["spring"], "c-1",
+    )  # fmt: skip
+    refused = shop.post("/v1/orders", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
+    shown = refused.json()
+    assert (shown["expected_total"], shown["total_amount"]) == ("90.00", "100.00")
+    without = shop.post("/v1/orders", {k: v for k, v in body.items() if k != "expected_total"})
+    assert [(e["pointer"], e["code"]) for e in without.json()["errors"]] == [
+        ("/codes/0", "used_up_code")
+    ]
+    explained = shop.get(f"/v1/orders/{placed['order_id']}/explanation").json()
+    (line,) = explained["items"]
+    assert (line["list_total"], line["line_total"]) == ("100.00", "90.00")
+    assert line["explanation"] == [
+        "Sale took 10.00, for 1 unit that cost 100.00 (the price so far); the line costs 90.00."
+    ]
