@@ -27,7 +27,9 @@ def read_rules(content: bytes) -> list[Mapping[str, Any]]:
     rules: list[object] = cast("Any", parsed) if isinstance(parsed, list) else [parsed]
     for number, rule in enumerate(rules):
         if not isinstance(rule, dict):
-            raise InvalidInput.at(f"/rules/{number}", "not_an_object", f"Rule {number} is no table.")
+            raise InvalidInput.at(
+                f"/rules/{number}", "not_an_object", f"Rule {number} is no table."
+            )
     return cast("list[Mapping[str, Any]]", rules)
 
 

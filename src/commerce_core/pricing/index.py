@@ -59,16 +59,16 @@ class Reach:
 
 def reach_of(rule: Rule) -> Reach:
     """How far the rule reaches."""
-    required = _required(rule.condition)
+    conditions = required(rule.condition)
     own = _keys(rule.condition) if rule.condition is not None else None
     best = _narrowest(keys for keys in (own, _keys_of_benefit(rule.benefit)) if keys is not None)
     of_basket = _narrowest(
         keys
-        for each in required
+        for each in conditions
         if isinstance(each, Is) and each.field in BASKET_FIELDS
         if (keys := _keys(each)) is not None
     )
-    ends = (each.ends for each in required if isinstance(each, Window))
+    ends = (each.ends for each in conditions if isinstance(each, Window))
     return Reach(
         best[1] if best is not None and len(best[1]) <= MOST_KEYS else None,
         of_basket[1] if of_basket is not None else None,
@@ -76,13 +76,13 @@ def reach_of(rule: Rule) -> Reach:
     )
 
 
-def _required(condition: Condition | None) -> Sequence[Condition]:
+def required(condition: Condition | None) -> Sequence[Condition]:
     """Conditions that all have to hold."""
     match condition:
         case None:
             return ()
         case All(conditions):
-            return [part for each in conditions for part in _required(each)]
+            return [part for each in conditions for part in required(each)]
         case _:
             return [condition]
 

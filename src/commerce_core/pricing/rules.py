@@ -218,12 +218,12 @@ def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
             return
 
 
-_SINGLE: Final = ("source", "brand", "sku", "group_id", "customer", "customer_group", "channel")
+SINGLE: Final = ("source", "brand", "sku", "group_id", "customer", "customer_group", "channel")
 """Texts of which a line has only one."""
 
 
 def _disjoint(at: str, conditions: Sequence[Condition]) -> Iterator[Fault]:
-    known = ((n, c) for n, c in enumerate(conditions) if isinstance(c, Is) and c.field in _SINGLE)
+    known = ((n, c) for n, c in enumerate(conditions) if isinstance(c, Is) and c.field in SINGLE)
     for (_, one), (number, other) in combinations(known, 2):
         if one.field == other.field and set(one.values).isdisjoint(other.values):
             detail = f"No product has this {one.field} and the one before, so nothing matches."

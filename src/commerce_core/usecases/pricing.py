@@ -13,6 +13,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.orders.order import Wanted, check_request, judge_prices
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.form import rule_form
+from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
@@ -74,7 +75,8 @@ class Pricing:
         With `plan`, nothing is written. The faults of the n-th rule are at `/rules/n`.
         """
         found: list[RuleChange] = []
-        with self._context.store.begin(dry_run=plan) as unit:
+        store = self._context.store
+        with store.begin(dry_run=True) if plan else self._context.writing() as unit:
             book = RuleBook(self._context, unit)
             for number, rule in enumerate(rules):
                 with faults_at(f"/rules/{number}"):
@@ -115,6 +117,18 @@ class Pricing:
         """A page of the matching rules, oldest first."""
         with self._context.store.begin() as unit:
             return self._context.listed(unit.rules, query, cursor, limit, count=count)
+
+    def lint(self, rules: Sequence[Rule | RuleForm] = ()) -> Sequence[Finding]:
+        """What is odd about the active rules, together with these as if they were active.
+
+        A rule with the name of an active one is taken instead of it.
+        """
+        now = self._context.clock()
+        active = tuple(self.list(RuleQuery("active")))
+        with self._context.store.begin(dry_run=True) as unit:
+            drafts = self._drafts(unit, rules, now)
+        names = {draft.rule.name for draft in drafts}
+        return lint([*(rule for rule in active if rule.rule.name not in names), *drafts], now)
 
     def quote(
         self,
@@ -157,7 +171,7 @@ class Pricing:
     def _drafts(
         self, unit: UnitOfWork, rules: Sequence[Rule | RuleForm], now: datetime
     ) -> Sequence[PriceRule]:
-        """Rules as if they were active, in the order of their ids."""
+        """Rules as if they were active, and newer than all others."""
         if len(rules) > MOST_DRAFTS:
             raise InvalidInput.at("/rules", "too_many", f"Try at most {MOST_DRAFTS} rules.")
         book, read = RuleBook(self._context, unit), list[Rule]()
@@ -166,7 +180,7 @@ class Pricing:
                 read.append(book.checked(as_rule(rule), None, drafted=True))
         return [
             PriceRule(
-                rule_id=f"rule_{number:032x}", version=1, status="active", created_at=now,
+                rule_id=_DRAFT_ID.format(number), version=1, status="active", created_at=now,
                 updated_at=now, rule=rule,
             )
             for number, rule in enumerate(read)
@@ -186,6 +200,7 @@ class Pricing:
         return named
 
 
+_DRAFT_ID: Final = "rule_" + "f" * 24 + "{:08x}"
 MOST_DRAFTS: Final = 200
 """The most rules that a quote may try."""
 

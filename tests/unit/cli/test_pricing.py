@@ -75,7 +75,11 @@ def test_a_file_with_a_fault_saves_nothing(cli: Cli, rules: Path):
     assert refused.code == 65
     assert "rules, 2, benefit, percent" in refused.err
     assert cli.fine("pricing", "list", "--json").lines == []
-    for content, word in (("{", "JSON"), ("name =", "TOML"), ('{"rules": [1]}', "Rule 0 is no table")):
+    for content, word in (
+        ("{", "JSON"),
+        ("name =", "TOML"),
+        ('{"rules": [1]}', "Rule 0 is no table"),
+    ):
         rules.write_text(content)
         assert word in cli("pricing", "add", str(rules)).err
 
@@ -108,3 +112,12 @@ def test_an_order_is_placed_with_its_code_at_the_expected_total(cli: Cli, rules:
     assert order["total_amount"] == "45.25"
     assert cli(*words, "45.25").code == 73
     assert "Spring sale took 3.75" in cli.fine("orders", "explain", order["order_id"]).out
+
+
+def test_lint_finds_what_is_odd_in_a_file_and_in_what_is_active(cli: Cli, rules: Path):
+    assert cli.fine("pricing", "lint").err == "Nothing is odd about these rules.\n"
+    lines = cli.fine("pricing", "lint", str(rules), "--json").lines
+    assert [(each["code"], each["name"]) for each in lines] == [("any_currency", "Code")]
+    cli.fine("pricing", "add", str(rules))
+    assert cli.fine("pricing", "lint", "--json").lines[0]["code"] == "any_currency"
+    assert len(cli.fine("pricing", "lint", str(rules), "--json").lines) == 1

@@ -209,3 +209,13 @@ def test_an_order_is_placed_at_the_expected_total_or_not_at_all(shop: Api):
     assert line["explanation"] == [
         "Sale took 10.00, for 1 unit that cost 100.00 (the price so far); the line costs 90.00."
     ]
+
+
+def test_lint_examines_active_rules_and_drafts(shop: Api):
+    add(shop, {"percent": "10"}, "First", condition={"brand": "Acme"})
+    draft = {"name": "New", "benefit": {"percent": "0"}, "condition": {"brand": "Acme"}}
+    found = shop.post("/v1/pricing/rules/lint", {"rules": [draft]}).json()["items"]
+    assert [(each["code"], each["name"]) for each in found] == [
+        ("does_nothing", "New"), ("adds_up", "New"),
+    ]  # fmt: skip
+    assert shop.post("/v1/pricing/rules/lint", {}).json()["items"] == []

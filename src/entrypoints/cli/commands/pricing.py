@@ -12,6 +12,7 @@ from entrypoints.cli.kit.output import moment, moment_utc, money
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
+    from commerce_core.pricing.lint import Finding
     from commerce_core.pricing.priced import PricedBasket, PricedItem
     from commerce_core.pricing.rules import PriceRule, RuleStatus
     from commerce_core.usecases.rule_book import RuleChange
@@ -111,6 +112,25 @@ def _fields(rule: "PriceRule") -> list[tuple[str, str]]:
         ("version", str(rule.version)),
         ("changed", moment_utc(rule.updated_at)),
     ]
+
+
+@pricing.verb("lint", scope="pricing:read")
+@click.argument("file", metavar="[FILE]", required=False)
+@limit_option
+def lint(session: Session, file: str | None, limit: int | None) -> None:
+    """Find rules that never match, are always beaten, add up with others, or reach a floor.
+
+    Examines the active rules, together with those of a TOML or JSON file.
+    """
+    from entrypoints.cli.kit.tables import Column
+
+    columns: list[Column[Finding]] = [
+        Column("finding", lambda f: f.code),
+        Column("rule", lambda f: f.name, crops=True),
+        Column("detail", lambda f: f.detail),
+    ]
+    found = session.commerce.pricing.lint(_read(file) if file else ())
+    session.out.many(found, columns, limit, "Nothing is odd about these rules.")
 
 
 def _basket_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import Wanted
+from commerce_core.pricing.lint import Finding
 from commerce_core.pricing.priced import PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
 from commerce_core.pricing.terms import PriceTerms
@@ -60,6 +61,15 @@ class QuoteRequest(TermsBody):
     why_not: str | None = optional(None, "Id or name of a rule: why it did not apply.")
     explain: bool = optional(
         default=False, meaning="Whether to say what became of every rule that could apply."
+    )
+
+
+@frozen(kw_only=True)
+class LintRequest:
+    """Rules to examine beside the active ones."""
+
+    rules: tuple[Rule, ...] = optional(
+        (), "Rules that aren't saved yet; one with the name of an active rule replaces it."
     )
 
 
@@ -119,6 +129,12 @@ def list_price_rule_versions(commerce: Commerce, rule_id: RuleId) -> Listed[Pric
     return Listed(tuple(commerce.pricing.versions(rule_id)), None)
 
 
+@post("/pricing/rules/lint", scope="pricing:read", example={"rules": [_SALE]})
+def lint_price_rules(commerce: Commerce, payload: LintRequest) -> Listed[Finding]:
+    """Finds what is odd about price rules: ones that never match, are always beaten or add up."""
+    return Listed(tuple(commerce.pricing.lint(payload.rules)), None)
+
+
 @post(
     "/pricing/quote",
     scope="pricing:read",
@@ -153,5 +169,6 @@ ROUTES = (
     change_price_rule,
     archive_price_rule,
     list_price_rule_versions,
+    lint_price_rules,
     quote,
 )
