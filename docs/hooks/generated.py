@@ -9,6 +9,7 @@ update the pages:
 
 import ast
 import inspect
+import json
 import re
 import tomllib
 from collections import defaultdict
@@ -27,6 +28,7 @@ from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
 from commerce_core.parsing import decoding, grouping, json_lines, raw_records
 from commerce_core.partners import access
+from commerce_core.pricing import form_reference
 from commerce_core.profiles import limits, mapping, patterns, profile
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
@@ -180,6 +182,15 @@ def kinds() -> str:
     used = dict.fromkeys(type(f.kind) for f in fields.FIELDS)
     rows = [(_words(kind), inspect.getdoc(kind) or "") for kind in used]
     return table(("kind", "how a cell is read"), rows)
+
+
+def _members(members: Mapping[str, form_reference.Member]) -> str:
+    """Members of the written form of price rules."""
+    rows = [
+        (f"`{name}`", member.meaning, f"`{json.dumps({name: member.example})}`")
+        for name, member in members.items()
+    ]
+    return table(("member", "what it means", "example"), rows)
 
 
 def words() -> str:
@@ -472,6 +483,9 @@ def _modules(root: Path, paths: Iterable[Path]) -> str:
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "columns": columns,
+    "rule-members": lambda: _members(form_reference.RULE),
+    "rule-conditions": lambda: _members(form_reference.CONDITIONS),
+    "rule-benefits": lambda: _members(form_reference.BENEFITS),
     "kinds": kinds,
     "words": words,
     "guards": guards_,

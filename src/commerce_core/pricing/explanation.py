@@ -81,9 +81,17 @@ def sentence(step: Adjustment) -> str:
     if step.limited_by is not None:
         parts.append(f"instead of {step.asked}, limited by {_limit(step)}")
     elif step.asked is not None and step.asked != abs(step.amount):
-        parts.append(f"rounded from {step.asked}")
+        more = abs(step.amount) - step.asked >= Decimal(1).scaleb(_exponent(step.amount))
+        other = "more than its share of {}, since other lines have no room"
+        parts.append((other if more else "rounded from {}").format(step.asked))
     total = f"; the line costs {step.total}" if step.total is not None else ""
     return ", ".join(parts) + total + "."
+
+
+def _exponent(amount: Decimal) -> int:
+    """The exponent of the last digit: -2 for 1.50."""
+    exponent = amount.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
 
 
 def _limit(step: Adjustment) -> str:

@@ -122,8 +122,10 @@ RULE: Final[Mapping[str, Member]] = {
     ),
     "on": Member("What a percentage is of: the `running` price (the default), or `list`.", "list"),
     "currency": Member("Limits the rule to baskets in this currency.", "EUR"),
-    "condition": Member("What has to hold for a line; without one, every line matches.", {}),
-    "benefit": Member("What it does.", {}),
+    "condition": Member(
+        "What has to hold for a line; without one, every line matches.", {"brand": "Acme"}
+    ),
+    "benefit": Member("What it does.", {"percent": "20"}),
     "limits": Member(
         "`max_amount` per order; `most_uses` in all and `per_customer`, in orders; `budget`, all "
         "that it may take off.",
