@@ -26,9 +26,9 @@ _STATUSES: Final = ("draft", "active", "paused", "archived")
 @click.argument("file", metavar="FILE")
 @click.option("--plan", is_flag=True, help="Show what would change, and save nothing.")
 def add(session: Session, file: str, *, plan: bool) -> None:
-    """Save the rules of a TOML or JSON file: all of them, or none.
+    """Save the rules of a file: all of them, or none.
 
-    A rule with the name of an existing one becomes its next version. What differs is shown.
+    The file is TOML or JSON. A rule with the name of an existing one becomes its next version. What differs is shown.
     """
     changes = session.commerce.pricing.save(_read(file), plan=plan)
     if session.out.as_json:
@@ -64,7 +64,10 @@ def _difference(change: "RuleChange", *, plan: bool) -> Iterator[str]:
 @click.option("--status", type=click.Choice(_STATUSES), help="Only rules with this status.")
 @limit_option
 def list_(session: Session, status: "RuleStatus | None", limit: int | None) -> None:
-    """List price rules, oldest first; archived ones only if that status is given."""
+    """List price rules, oldest first.
+
+    Archived ones are listed only if that status is given.
+    """
     from commerce_core.pricing.rules import RuleQuery
     from entrypoints.cli.kit.tables import Column
 
@@ -98,7 +101,10 @@ def show(session: Session, rule: str) -> None:
 @click.argument("rule")
 @click.option("--status", type=click.Choice(_STATUSES), required=True, help="The new status.")
 def set_(session: Session, rule: str, status: "RuleStatus") -> None:
-    """Set the status of a price rule. An archived rule can't be used again; its name can."""
+    """Set the status of a price rule.
+
+    An archived rule can't be used again; its name can.
+    """
     found = session.commerce.pricing.get(rule)
     changed = session.commerce.pricing.change(found.rule_id, status=status, version=found.version)
     session.out.one(changed, lambda: _fields(changed))
@@ -118,7 +124,9 @@ def _fields(rule: "PriceRule") -> list[tuple[str, str]]:
 @click.argument("file", metavar="[FILE]", required=False)
 @limit_option
 def lint(session: Session, file: str | None, limit: int | None) -> None:
-    """Find rules that never match, are always beaten, add up with others, or reach a floor.
+    """Find rules that can't do what they seem to.
+
+    They never match, are always beaten, add up with others, or reach a floor.
 
     Examines the active rules, together with those of a TOML or JSON file.
     """
@@ -160,14 +168,17 @@ def _basket_options(command: Callable[..., None]) -> Callable[..., None]:
 @pricing.verb("quote", scope="pricing:read")
 @_basket_options
 def quote(session: Session, **basket: Any) -> None:  # noqa: ANN401 - options of several types
-    """Price a basket. Nothing is reserved."""
+    """Price a basket; nothing is reserved."""
     _show(session, _quoted(session, basket))
 
 
 @pricing.verb("explain", scope="pricing:read")
 @_basket_options
 def explain(session: Session, **basket: Any) -> None:  # noqa: ANN401 - the same
-    """Price a basket, and say how each price came about and what became of each rule."""
+    """Price a basket, and explain each price.
+
+    Also says what became of each rule that could apply.
+    """
     quoted = _quoted(session, basket, explain=True)
     _show(session, quoted)
     if session.out.as_json:
@@ -187,7 +198,7 @@ def explain(session: Session, **basket: Any) -> None:  # noqa: ANN401 - the same
 @click.argument("rule")
 @_basket_options
 def why_not(session: Session, rule: str, **basket: Any) -> None:  # noqa: ANN401 - the same
-    """Say why a rule doesn't apply to a basket, and what would have to change."""
+    """Say why a rule doesn't apply to a basket."""
     quoted = _quoted(session, basket, why_not=rule)
     if session.out.as_json:
         session.out.document(quoted)
