@@ -32,8 +32,8 @@ from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.rates import RatesUnit
-from commerce_core.ports.runtime import Effort
 from commerce_core.ports.rules import RulesUnit
+from commerce_core.ports.runtime import Effort
 from commerce_core.ports.work import WorkUnit
 
 

@@ -28,7 +28,8 @@ _STATUSES: Final = ("draft", "active", "paused", "archived")
 def add(session: Session, file: str, *, plan: bool) -> None:
     """Save the rules of a file: all of them, or none.
 
-    The file is TOML or JSON. A rule with the name of an existing one becomes its next version. What differs is shown.
+    The file is TOML or JSON. A rule with the name of an existing one becomes its next version. What
+    differs is shown.
     """
     changes = session.commerce.pricing.save(_read(file), plan=plan)
     if session.out.as_json:
