@@ -112,8 +112,8 @@ SCOPES: Final = {
     "catalog:read": "seeing products and their history, changes and exports",
     "orders:read": "seeing orders",
     "orders:write": "placing and cancelling orders",
-    "pricing:read": "See price rules, examine them, and price baskets.",
-    "pricing:write": "Add, change and archive price rules.",
+    "pricing:read": "listing and examining price rules, and pricing baskets",
+    "pricing:write": "adding, changing and archiving price rules",
     "analytics:read": "seeing sales figures",
 }
 """What each scope allows."""

@@ -17,10 +17,12 @@ from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
+from commerce_core.pricing.what_if import WhatIf
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.prices import Prices
 from commerce_core.usecases.rule_book import RuleBook, RuleChange, RuleForm, as_rule, faults_at
 from commerce_core.usecases.wanted import found_products
+from commerce_core.usecases.what_if import Repricing
 
 _EVERY_RULE: Final = RuleQuery()
 
@@ -123,12 +125,30 @@ class Pricing:
 
         A rule with the name of an active one is taken instead of it.
         """
-        now = self._context.clock()
+        return lint(self._proposed(rules), self._context.clock())
+
+    def what_if(
+        self,
+        rules: Sequence[Rule | RuleForm] = (),
+        *,
+        since: datetime,
+        until: datetime | None = None,
+    ) -> WhatIf:
+        """What the orders placed in a range would have cost under the active rules with these.
+
+        A rule with the name of an active one is taken instead of it. Nothing is written.
+        InvalidInput `too_many_orders` if the range has too many.
+        """
+        proposed = self._proposed(rules)
+        return Repricing(self._context, proposed).run(since, until or self._context.clock())
+
+    def _proposed(self, rules: Sequence[Rule | RuleForm]) -> Sequence[PriceRule]:
+        """The active rules, with these added or taken instead of them."""
         active = tuple(self.list(RuleQuery("active")))
         with self._context.store.begin(dry_run=True) as unit:
-            drafts = self._drafts(unit, rules, now)
+            drafts = self._drafts(unit, rules, self._context.clock())
         names = {draft.rule.name for draft in drafts}
-        return lint([*(rule for rule in active if rule.rule.name not in names), *drafts], now)
+        return [*(rule for rule in active if rule.rule.name not in names), *drafts]
 
     def quote(
         self,

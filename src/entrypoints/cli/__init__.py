@@ -43,7 +43,7 @@ COMMANDS: Final = {
     "replay": ("commands.replay", "Check that the catalog matches its raw files"),
     "pricing": (
         "commands.pricing",
-        "Manage price rules and price baskets: add, list, show, set, lint, quote, explain, why-not",
+        "Manage price rules: add, list, show, set, lint, quote, explain, why-not, what-if",
     ),
     "orders": ("commands.orders", "Place and manage orders: create, list, show, explain, cancel"),
     "events": ("commands.events", "List what happened, in order"),

@@ -121,3 +121,12 @@ def test_lint_finds_what_is_odd_in_a_file_and_in_what_is_active(cli: Cli, rules:
     cli.fine("pricing", "add", str(rules))
     assert cli.fine("pricing", "lint", "--json").lines[0]["code"] == "any_currency"
     assert len(cli.fine("pricing", "lint", str(rules), "--json").lines) == 1
+
+
+def test_what_if_prices_orders_again(cli: Cli, rules: Path):
+    cli.fine("orders", "create", *BASKET)
+    words = ("pricing", "what-if", str(rules), "--from", "2020-01-01")
+    found = cli.fine(*words, "--json").json
+    assert (found["orders"], found["changed"]) == (1, 1)
+    assert found["totals"][0]["difference"] == "-3.75"
+    assert "46.25 EUR" in cli.fine(*words).out

@@ -219,3 +219,12 @@ def test_lint_examines_active_rules_and_drafts(shop: Api):
         ("does_nothing", "New"), ("adds_up", "New"),
     ]  # fmt: skip
     assert shop.post("/v1/pricing/rules/lint", {}).json()["items"] == []
+
+
+def test_what_if_adds_up_what_would_differ(shop: Api):
+    shop.post("/v1/orders", {"items": [{"product_id": shop.product("F"), "quantity": 1}]})
+    rules = [{"name": "New", "benefit": {"percent": "10"}}]
+    body = {"rules": rules, "from": "2020-01-01T00:00:00Z"}
+    found = shop.post("/v1/pricing/what-if", body).json()
+    assert (found["orders"], found["totals"][0]["difference"]) == (1, "-10.00")
+    assert found["uses"] == {"New": 1}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from commerce_core.pricing.lint import Finding
     from commerce_core.pricing.priced import PricedBasket, PricedItem
     from commerce_core.pricing.rules import PriceRule, RuleStatus
+    from commerce_core.pricing.what_if import WhatIfRow
     from commerce_core.usecases.rule_book import RuleChange
     from entrypoints.cli.kit.tables import Column
 
@@ -142,6 +143,54 @@ def lint(session: Session, file: str | None, limit: int | None) -> None:
     session.out.many(found, columns, limit, "Nothing is odd about these rules.")
 
 
+@pricing.verb("what-if", scope="pricing:read")
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option(
+    "--from", "since", type=Moment(), required=True,
+    help="Start of the range of orders; UTC if it has no offset.",
+)  # fmt: skip
+@click.option("--to", "until", type=Moment(), help="End of the range, exclusive; by default, now.")
+def what_if(session: Session, file: str | None, since: datetime, until: datetime | None) -> None:
+    """Price the orders of a range again, under proposed rules.
+
+    The rules of a TOML or JSON file are added to the active ones, or replace those of the same
+    name. Nothing is written.
+    """
+    found = session.commerce.pricing.what_if(
+        _read(file) if file else (), since=_in_utc(since), until=_in_utc(until) if until else None
+    )
+    session.out.one(
+        found,
+        lambda: [
+            ("orders", f"{found.orders:,}"),
+            ("would differ", f"{found.changed:,}"),
+            ("skipped", f"{found.skipped:,}" if found.skipped else ""),
+            ("lines at a floor", f"{found.floored:,}" if found.floored else ""),
+        ],
+    )
+    if not session.out.as_json:
+        for title, rows in (("", found.totals), ("category", found.by_category)):
+            session.out.line()
+            session.out.table(rows, _differences(title))
+
+
+def _differences(title: str) -> "list[Column[WhatIfRow]]":
+    from entrypoints.cli.kit.tables import Column
+
+    first: list[Column[WhatIfRow]] = [Column(title, lambda r: r.key or "-", crops=True)]
+    return [
+        *(first if title else ()),
+        Column("lines", lambda r: f"{r.lines:,}", right=True),
+        Column("before", lambda r: money(r.before, r.currency), right=True),
+        Column("after", lambda r: money(r.after, r.currency), right=True),
+        Column("difference", lambda r: money(r.difference, r.currency), right=True),
+    ]
+
+
+def _in_utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=at.tzinfo or UTC)
+
+
 def _basket_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options by which a basket is described."""
     options = [
@@ -216,7 +265,7 @@ def _quoted(
     return session.commerce.pricing.quote(
         wanted_items(session, basket["items"], basket["partner"]),
         terms=terms_of(basket),
-        at=at.replace(tzinfo=at.tzinfo or UTC) if at else None,
+        at=_in_utc(at) if at else None,
         rules=_read(basket["rules"]) if basket["rules"] else None,
         explain=explain,
         why_not=why_not,

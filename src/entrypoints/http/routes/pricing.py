@@ -11,6 +11,7 @@ from commerce_core.pricing.lint import Finding
 from commerce_core.pricing.priced import PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
 from commerce_core.pricing.terms import PriceTerms
+from commerce_core.pricing.what_if import WhatIf
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import delete, get, post, put
 from entrypoints.http.kit.queries import Page
@@ -71,6 +72,14 @@ class LintRequest:
     rules: tuple[Rule, ...] = optional(
         (), "Rules that aren't saved yet; one with the name of an active rule replaces it."
     )
+
+
+@frozen(kw_only=True)
+class WhatIfRequest(LintRequest):
+    """Rules to try on orders that were placed."""
+
+    from_: datetime = required("Start of the range of orders, inclusive.")
+    to: datetime | None = optional(None, "End of the range, exclusive; by default, now.")
 
 
 @frozen(kw_only=True)
@@ -136,6 +145,16 @@ def lint_price_rules(commerce: Commerce, payload: LintRequest) -> Listed[Finding
 
 
 @post(
+    "/pricing/what-if",
+    scope="pricing:read",
+    example={"rules": [_SALE], "from": "2026-03-01T00:00:00Z"},
+)
+def what_if(commerce: Commerce, payload: WhatIfRequest) -> WhatIf:
+    """Prices the orders of a range again under proposed rules, and adds up what would differ."""
+    return commerce.pricing.what_if(payload.rules, since=payload.from_, until=payload.to)
+
+
+@post(
     "/pricing/quote",
     scope="pricing:read",
     refuses=[404],
@@ -170,5 +189,6 @@ ROUTES = (
     archive_price_rule,
     list_price_rule_versions,
     lint_price_rules,
+    what_if,
     quote,
 )

@@ -12,6 +12,7 @@ from attrs import evolve
 from commerce_core.activity.audit import AuditQuery
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
+from commerce_core.orders.order import Order
 from commerce_core.pricing.terms import PriceTerms
 from commerce_core.usecases.context import Context
 from entrypoints.compose import open_platform
@@ -22,7 +23,8 @@ A,Lamp,10.00,Acme,Home > Lamps,90
 B,Chair,20.00,Nord,Home > Chairs,90
 C,Free,,Nord,,9
 """
-T0 = datetime(2026, 3, 31, 12, tzinfo=UTC)
+T0 = datetime(2090, 3, 31, 12, tzinfo=UTC)
+"""In the future, since no job may have begun long before it is run."""
 DAY = timedelta(days=1)
 
 
@@ -237,11 +239,11 @@ def test_a_quote_of_the_past_is_the_one_made_then(commerce: Commerce, clock: Clo
 
 
 def test_a_quote_of_the_future_has_the_windows_of_then(commerce: Commerce):
-    window = {"window": {"from": "2026-04-02", "until": "2026-04-02", "tz": "Europe/Rome"}}
+    window = {"window": {"from": "2090-04-02", "until": "2090-04-02", "tz": "Europe/Rome"}}
     commerce.pricing.add(form(condition=window))
     items = [item(commerce, "A")]
     now = commerce.pricing.quote(items)
-    begins = datetime(2026, 4, 1, 22, tzinfo=UTC)
+    begins = datetime(2090, 4, 1, 22, tzinfo=UTC)
     assert (now.total_amount, now.valid_until) == (10, begins)
     then = commerce.pricing.quote(items, at=begins)
     assert (then.total_amount, then.valid_until) == (9, begins + DAY)
@@ -308,3 +310,37 @@ def test_a_partner_sees_what_was_done_to_its_lines_but_no_rules(commerce: Commer
     (step,) = seen.items[0].adjustments
     assert (step.amount, step.rule_id, step.rule_version) == (-1, None, None)
     assert (seen.codes, seen.customer, seen.total_amount) == ((), None, 9)
+
+
+def test_what_if_prices_placed_orders_again_and_changes_nothing(commerce: Commerce, clock: Clock):
+    commerce.pricing.add(form(condition={"brand": "Acme"}))
+    orders: list[Order] = []
+    for units in (1, 2):
+        clock.now += DAY
+        orders.append(commerce.orders.place([item(commerce, "A"), item(commerce, "B", units)]))
+    commerce.orders.cancel(commerce.orders.place([item(commerce, "A")]).order_id)
+    clock.now += DAY
+    same = commerce.pricing.what_if(since=T0)
+    assert (same.orders, same.changed, same.totals[0].difference) == (2, 0, 0)
+    half = form(benefit={"percent": "50"}, condition={"brand": "Acme"})
+    once = form("Once", condition={"brand": "Nord"}, limits={"most_uses": 1})
+    found = commerce.pricing.what_if([half, once], since=T0)
+    assert (found.orders, found.changed) == (2, 2)
+    (total,) = found.totals
+    assert (total.before, total.after, total.difference) == (78, 68, -10)
+    assert [(row.key, row.difference) for row in found.by_category] == [
+        ("Home > Lamps", -8), ("Home > Chairs", -2),
+    ]  # fmt: skip
+    assert found.uses == {"Sale": 2, "Once": 1}
+    assert [commerce.orders.get(each.order_id) for each in orders] == orders
+    assert commerce.pricing.what_if(since=T0 + 2 * DAY, until=T0 + 3 * DAY).orders == 1
+
+
+def test_what_if_has_a_limit(commerce: Commerce, clock: Clock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("commerce_core.usecases.what_if.MOST_ORDERS", 1)
+    for _ in range(2):
+        commerce.orders.place([item(commerce, "A")])
+    clock.now += DAY
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.what_if(since=T0)
+    assert faults(refusal) == [("/from", "too_many_orders")]
