@@ -214,3 +214,11 @@ def test_a_timeline_is_made_of_the_newest_versions(monkeypatch: pytest.MonkeyPat
             periods = commerce.history.availability(product.product_id)
             assert len(periods) == min(number, 4)
             assert periods[0].since == product.updated_at
+
+
+def test_the_price_before_a_reduction_is_the_same_on_every_day_of_it():
+    """The lowest of the thirty days before the running reduction began, on its fortieth day too."""
+    offered = [version(0), version(60, "80.00")]
+    assert {lowest(offered, now=day) for day in range(60, 101)} == {("100.00", 30)}
+    again = [version(0), version(40, "80.00"), version(45), version(50, "90.00")]
+    assert {lowest(again, now=day) for day in range(50, 91)} == {("80.00", 40)}
