@@ -206,7 +206,7 @@ def test_what_cannot_be_sold_is_refused_with_the_reason(changes: dict[str, objec
 def test_a_sale_at_nothing_is_no_sale():
     free = product(sale_price=Decimal(0), reserved=1)
     assert judge_items([wanted()], [free], NOW) == []
-    assert freeze_line("item", free, 1, NOW).unit_price == free.price
+    assert frozen_line("item", free, 1, NOW).unit_price == free.price
 
 
 @pytest.mark.parametrize(

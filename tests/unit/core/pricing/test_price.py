@@ -56,8 +56,8 @@ def test_the_next_change_is_a_start_or_an_end_that_is_still_to_come():
     assert next_sale_change(evolve(on_sale, sale_price=None), NOW - MOMENT) is None
 
 
-@pytest.mark.parametrize("sale", ["10.00", "10.01", "999", "9.996"])
-def test_a_sale_that_is_no_cheaper_once_rounded_is_none(sale: str):
+@pytest.mark.parametrize("sale", ["10.00", "10.01", "999", "9.996", "0", "0.004"])
+def test_a_sale_that_is_no_cheaper_or_nothing_once_rounded_is_none(sale: str):
     assert not partner_price(evolve(CHAIR, sale_price=Decimal(sale)), NOW).on_sale
 
 
@@ -82,5 +82,6 @@ cents = st.integers(0, 10**14).map(lambda number: Decimal(number).scaleb(-2))
 def test_the_unit_price_is_the_lower_of_list_price_and_sale_price(
     listed: Decimal, sale: Decimal | None
 ):
+    """A sale price of 0 is none, since nothing is sold for 0."""
     priced = partner_price(evolve(CHAIR, price=listed, sale_price=sale), NOW)
-    assert priced.unit_price == min(listed, sale if sale is not None else listed)
+    assert priced.unit_price == min(listed, sale or listed)
