@@ -75,6 +75,7 @@ class _Pricing:
     usage: Mapping[str, Usage]
     lines: list[Line]
     explain: bool
+    zero: Decimal
     steps: dict[tuple[str, str, str], list[Adjustment]]
     outcomes: list[RuleOutcome] = field(factory=list[RuleOutcome])
     uses: list[RuleUse] = field(factory=list[RuleUse])
@@ -99,7 +100,9 @@ class _Pricing:
             minor = int(listed.scaleb(money.exponent))
             lines.append(new_line(product, counts[product_id], money, minor, context))
         lines.sort(key=lambda line: line.key)
-        return cls(basket, money, at, usage, lines, explain, {line.key: [] for line in lines})
+        return cls(
+            basket, money, at, usage, lines, explain, money.zero, {line.key: [] for line in lines}
+        )
 
     def now(self, window: Window) -> bool:
         """Whether the moment lies within a window."""
@@ -270,7 +273,7 @@ class _Pricing:
         return Adjustment(
             "rule", rule.rule.name, amount, rule.rule_id, rule.version,
             funded_by=whose.get(percent, "both"),  # type: ignore[arg-type]
-            partner_amount=self.money.round(amount * percent / 100) if percent else self.money.zero,
+            partner_amount=self.money.round(amount * percent / 100) if percent else self.zero,
             on=rule.rule.on, units=share.units,
             base=in_major(round_half_up(share.base), exponent),
             asked=_exact(abs(asked), self.money),
@@ -290,7 +293,7 @@ class _Pricing:
     ) -> None:
         why = self._why(rule, lines) if self.explain and outcome == "not_matched" else ()
         known = RuleOutcome(
-            rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.money.zero, why
+            rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.zero, why
         )
         self.outcomes.append(evolve(known, **more) if more else known)
 
@@ -309,7 +312,7 @@ class _Pricing:
         self, candidates: Sequence[tuple[PriceRule, Sequence[Line]]], considered: int
     ) -> PricedBasket:
         items = priced_items(self.basket, self.lines, self.steps, self.money)
-        zero = self.money.zero
+        zero = self.zero
         return PricedBasket(
             currency=self.money.code,
             list_total=sum((item.list_price * item.quantity for item in items), zero),
