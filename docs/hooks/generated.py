@@ -294,6 +294,7 @@ def profile_limits() -> str:
         ("characters added to each record", limits.MOST_ADDED),
         ("characters of a pattern", patterns.LONGEST_PATTERN),
         ("steps of a pattern, repetitions written out", patterns.MOST_STEPS),
+        ("steps of all patterns", limits.MOST_STEPS_IN_ALL),
         ("characters of a cell that a pattern can match", patterns.LONGEST_MATCHED),
     )
     return table(("of a profile", "at most"), [(what, f"{most:,}") for what, most in rows])

@@ -7,6 +7,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.decoding import Text, read_text, unpacked
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from commerce_core.parsing.reader import Reader
@@ -61,22 +62,23 @@ class Chunks:
 
     `text` knows the encoding, `line` is that of the next chunk. `decoded` says that it comes as
     text in whatever encoding, and not as bytes that should be UTF-8; `ended`, that nothing follows;
-    `whole`, that the last chunk ends with a line.
+    `whole`, that the last chunk ends with a line; `size`, how many bytes are read at a time.
     """
 
     def __init__(self, stream: BinaryIO, reader: Reader, size: int = CHUNK) -> None:
         """Takes the stream from its start, behind the header that the reader has found."""
-        declared = reader.header.terms.profile.encoding
+        profile = reader.header.terms.profile
+        declared = profile.encoding
         self.text = reader.text
         self.line = 1
-        self._size = size
+        self.size = min(size, text_of_batch(profile))
         self._declared = declared
         self._kept = b""
         self._ascii = True
         self.ended = False
         self.whole = True
         self._delimiter = (reader.header.delimiter or ",").encode()
-        added = text_added(reader.header.terms.profile)
+        added = text_added(profile)
         self._most_lines = max(1, min(MOST_LINES, MOST_ADDED // max(1, added)))
         self.decoded = self.text.encoding not in _OF_BYTES
         if self.decoded:
@@ -109,18 +111,18 @@ class Chunks:
 
         One line that is longer than any record may be comes in parts.
         """
-        found = _end_of_line(self._kept, self._size - 1)
+        found = _end_of_line(self._kept, self.size - 1)
         if found:
             data, self._kept = front + self._kept[:found], self._kept[found:]
             return self._cut(data, len(front), whole=True)
         parts, size = [front, self._kept], len(self._kept)
         self._kept = b""
-        while not found and size <= LONGEST_RECORD + self._size:
+        while not found and size <= LONGEST_RECORD + self.size:
             block = next(self._blocks, b"")
             if not block:
                 self.ended = True
                 break
-            found = _end_of_line(block, max(0, self._size - 1 - size))
+            found = _end_of_line(block, max(0, self.size - 1 - size))
             parts.append(block[:found] if found else block)
             self._kept = block[found:] if found else b""
             size += len(block)

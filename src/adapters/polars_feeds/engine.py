@@ -248,7 +248,7 @@ class PolarsReading:
         yield from self._unknown_ones()
         blocks = chain((pending.decode(),), self._chunks.rest(data))
         raws = read_delimited(blocks, self._dialect.delimiter, line)
-        for some in batched(raws, size_of_raw):
+        for some in batched(raws, size_of_raw, self._chunks.size):
             records = as_records(some, self._dialect, self._mark)
             yield from self._batches(Split(records, line, line))
         yield from self._unknown_ones()
@@ -276,7 +276,7 @@ class PolarsReading:
         """Whether the records that wait are worth a batch."""
         bytes_waiting = sum(some["text"].str.len_bytes().sum() for some in self._waiting)
         records_waiting = sum(map(len, self._waiting))
-        return records_waiting >= RECORDS_OF_BATCH or bytes_waiting >= CHUNK
+        return records_waiting >= RECORDS_OF_BATCH or bytes_waiting >= self._chunks.size
 
     def _unknown_ones(self) -> Iterator[ColumnBatch]:
         """The records that wait for being read."""

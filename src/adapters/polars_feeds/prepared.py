@@ -19,7 +19,7 @@ from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import LACKING, PICTURES_OF_OTHERS, TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.batching import batched, size_of
+from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.prepared import Prepared
@@ -51,11 +51,13 @@ class PreparedReading:
     _mark: Mark = unmarked
     _records: int = 0
     _read: TableReader = field(init=False)
+    _most: int = field(init=False)
     _lacking_known: dict[frozenset[int], int] = field(factory=dict[frozenset[int], int])
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
         self._read = TableReader(self.header.mapping, self.header.terms)
+        self._most = text_of_batch(self.header.terms.profile)
 
     @property
     def header(self) -> Header:
@@ -79,7 +81,7 @@ class PreparedReading:
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
             self._mark = Matcher(fingerprinted, known)
-        for chunk in batched(self._reader.prepared, size_of):
+        for chunk in batched(self._reader.prepared, size_of, self._most):
             self._records += len(chunk)
             yield self._batch(chunk)
 
@@ -90,7 +92,7 @@ class PreparedReading:
 
     def _reread(self, records: Iterator[Prepared]) -> Iterator[Reread]:
         """The records as they came, with their problems."""
-        for some in batched(records, size_of):
+        for some in batched(records, size_of, self._most):
             problems: defaultdict[int, list[Problem]] = defaultdict(list)
             for problem in self._batch(some).problems(_ALL):
                 problems[problem.line].append(problem)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from attrs import evolve, frozen
 
-from commerce_core.parsing.batching import batched, size_of
+from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
 from commerce_core.parsing.prepared import Prepared
@@ -93,7 +93,8 @@ class ReferenceReading:
     def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[RecordBatch]:
         """Some thousand records at a time, fewer if they are long."""
         fingerprint = fingerprinting("reference", self.header)
-        for chunk in batched(self._reader.prepared, size_of):
+        most = text_of_batch(self.header.terms.profile)
+        for chunk in batched(self._reader.prepared, size_of, most):
             yield self._batch(chunk, known, fingerprint)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:

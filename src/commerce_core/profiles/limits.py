@@ -5,12 +5,14 @@ refused, and the refusal names the part at fault.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, cast
+
+from attrs import fields, has
 
 from commerce_core.base.errors import Fault, FileRefused
 from commerce_core.base.text import squash
-from commerce_core.profiles.patterns import why_refused
+from commerce_core.profiles.patterns import steps_of, why_refused
 from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
 
 MOST_HEADERS: Final = 100
@@ -22,8 +24,11 @@ MOST_WORDS: Final = 10_000
 """Words that a column translates, or that a rule skips."""
 LONGEST_WORD: Final = 1_000
 """Characters of a header, a word, a separator or a constant."""
+_LONGEST_IN_POINTER: Final = 60
 MOST_ADDED: Final = 2_000
 """Characters that a profile may add to each record: constants, separators, names of options."""
+MOST_STEPS_IN_ALL: Final = 1_200
+"""Steps that all patterns of a profile may have."""
 
 
 def refuse_beyond_limits(profile: Profile) -> None:
@@ -42,6 +47,7 @@ def limit_faults(profile: Profile) -> Iterator[Fault]:
     for index, template in enumerate(profile.identity):
         places = TEMPLATE_PART.findall(template)
         yield from _too_many(f"/identity/{index}", "columns", places, MOST_HEADERS)
+        yield from _repeated(f"/identity/{index}", places)
     yield from _too_many("/skip", "rules", profile.skip, MOST_SKIP_RULES)
     for index, rule in enumerate(profile.skip):
         yield from _too_many(f"/skip/{index}/words", "words", rule.words, MOST_WORDS)
@@ -53,12 +59,17 @@ def limit_faults(profile: Profile) -> Iterator[Fault]:
         yield from _too_many("/parents/carry", "columns", parents.carry, MOST_HEADERS)
         yield from _too_many("/parents/decide", "columns", parents.decide, MOST_HEADERS)
         yield from _too_many("/parents/inherit", "words", parents.inherit, MOST_WORDS)
+    if totals := profile.totals:
+        yield from _too_many("/totals/zero", "words", totals.zero, MOST_WORDS)
     if profile.totals:
         yield from _too_many("/totals/zero", "words", profile.totals.zero, MOST_WORDS)
     yield from _too_many("/names", "columns", profile.names, MOST_NAMES)
     for name, others in profile.names.items():
         yield from _too_many(f"/names/{name}", "columns", others, MOST_HEADERS)
     yield from _too_long(profile)
+    if (steps := pattern_steps(profile)) > MOST_STEPS_IN_ALL:
+        detail = f"Its patterns take {steps:,} steps; at most {MOST_STEPS_IN_ALL:,} are allowed."
+        yield Fault("/columns", "bad_pattern", detail)
     if (added := text_added(profile)) > MOST_ADDED:
         detail = f"It adds {added:,} characters to each record; at most {MOST_ADDED:,} are allowed."
         yield Fault("", "too_long", detail)
@@ -69,6 +80,12 @@ def text_added(profile: Profile) -> int:
     constants = sum(map(len, profile.constants.values()))
     templates = sum(len(TEMPLATE_PART.sub("", template)) for template in profile.identity)
     return constants + templates + sum(map(_added_by, profile.columns.values()))
+
+
+def pattern_steps(profile: Profile) -> int:
+    """The steps of all patterns of a profile that aren't refused."""
+    patterns = (column.pattern for column in profile.columns.values())
+    return sum(steps_of(text) for text in patterns if text is not None and not why_refused(text))
 
 
 def _added_by(column: Column) -> int:
@@ -112,19 +129,17 @@ def _too_long(profile: Profile) -> Iterator[Fault]:
             yield Fault(at, "too_long", detail)
 
 
-def _texts(profile: Profile) -> Iterator[tuple[str, str]]:
-    """The texts of a profile that aren't limited otherwise, each with its pointer."""
-    for name, column in profile.columns.items():
-        at = f"/columns/{name}"
-        for part, texts in (
-            ("from", column.from_),
-            ("pairs", [name for pair in column.pairs for name in pair]),
-            ("needs", column.needs),
-            ("values", [text for pair in column.values.items() for text in pair]),
-            ("separator", [column.separator or ""]),
-            ("join", [column.join or ""]),
-        ):
-            yield from ((f"{at}/{part}", text) for text in texts)
-    yield from ((f"/constants/{name}", text) for name, text in profile.constants.items())
-    yield from ((f"/identity/{i}", text) for i, text in enumerate(profile.identity))
-    yield from (("/attributes", text) for text in profile.attributes)
+def _texts(part: object, at: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a part of a profile, each with its pointer; those of a list share one."""
+    if isinstance(part, str):
+        yield at, part
+    elif isinstance(part, Mapping):
+        for key, value in cast("Mapping[str, object]", part).items():
+            yield at, key
+            yield from _texts(value, f"{at}/{key[:_LONGEST_IN_POINTER]}")
+    elif isinstance(part, tuple):
+        for index, member in enumerate(cast("tuple[object, ...]", part)):
+            yield from _texts(member, f"{at}/{index}" if has(type(member)) else at)
+    elif has(type(part)):
+        for attribute in fields(type(part)):
+            yield from _texts(getattr(part, attribute.name), f"{at}/{attribute.name.rstrip('_')}")

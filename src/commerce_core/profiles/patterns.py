@@ -19,7 +19,7 @@ from attrs import frozen
 LONGEST_PATTERN: Final = 200
 LONGEST_MATCHED: Final = 2_000
 """The longest cell to which a pattern is applied, in characters; a longer one is a problem."""
-MOST_STEPS: Final = 2_000
+MOST_STEPS: Final = 600
 """The characters and places that a pattern may have, each repeated part counted as often."""
 
 _HIGHEST: Final = 0x10FFFF
@@ -90,9 +90,15 @@ def parse_pattern(text: str) -> Node:
         raise BadPattern("There is a closing parenthesis too many.")
     if parser.kept != 1:
         raise BadPattern("Put the part to keep in one pair of parentheses.")
-    if _steps(node) > MOST_STEPS:
-        raise BadPattern(f"Repeat less: it takes more than {MOST_STEPS:,} steps.")
+    if (steps := _steps(node)) > MOST_STEPS:
+        detail = f"it takes {steps:,} steps; at most {MOST_STEPS:,} are allowed."
+        raise BadPattern(f"Repeat less: {detail}")
     return node
+
+
+def steps_of(pattern: str) -> int:
+    """The steps of a pattern, to which the time that a character takes is proportional."""
+    return _steps(parse_pattern(pattern))
 
 
 def why_refused(pattern: str) -> str | None:

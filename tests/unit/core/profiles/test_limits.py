@@ -10,8 +10,10 @@ from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles import checks, limits
 from commerce_core.profiles.limits import limit_faults, text_added
+from commerce_core.profiles.patterns import MOST_STEPS
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import Column, Group, Preset, Profile, Skip
+from commerce_core.schema.fields import FIELDS
 
 HEADERS = tuple(f"c{n}" for n in range(limits.MOST_HEADERS + 1))
 WORD = "x" * limits.LONGEST_WORD
@@ -27,6 +29,10 @@ BEYOND = {
     "/columns/sku/pattern": Profile(columns={"sku": Column(("a",), pattern="(a+)+")}),
     "/identity": Profile(identity=("{a}",) * (limits.MOST_TEMPLATES + 1)),
     "/identity/0": Profile(identity=("{a}" * (limits.MOST_HEADERS + 1),)),
+    "/skip/0/reason": Profile(skip=(Skip("a", ("b",), WORD + "x"),)),
+    "/skip/0/column": Profile(skip=(Skip(WORD + "x", ("b",), "c"),)),
+    "/group/key": Profile(group=Group(WORD + "x")),
+    "/group/append": Profile(group=Group("a", append=WORD + "x")),
     "/skip": Profile(skip=(Skip("a", ("b",), "c"),) * (limits.MOST_SKIP_RULES + 1)),
     "/skip/0/words": Profile(skip=(Skip("a", ("b",) * (limits.MOST_WORDS + 1), "c"),)),
     "/group/carry": Profile(group=Group("a", carry=HEADERS)),
@@ -53,10 +59,26 @@ def test_a_column_is_joined_once():
     """Else a text could be many times as long as its record. Spelling doesn't matter."""
     joined = Profile(columns={"description": Column(("Text", "te xt"), join=" ")})
     paired = Profile(columns={"options": Column(pairs=(("=A", "Text"), ("=B", "text")))})
-    for profile in (joined, paired):
+    templated = Profile(identity=("{A}-{Text}", "{Text}-{text}"))
+    for profile in (joined, paired, templated):
         assert [fault.code for fault in limit_faults(profile)] == ["repeated_column"]
     first_of = Profile(columns={"description": Column(("Text", "text"))})
     assert not list(limit_faults(first_of))
+
+
+def test_the_patterns_of_a_profile_take_no_more_steps_than_are_allowed_in_all():
+    names = [field.name for field in FIELDS]
+
+    def profile(count: int) -> Profile:
+        patterns = {name: Column(("a",), pattern=f"(a{{{MOST_STEPS}}})") for name in names[:count]}
+        return Profile(columns=patterns)
+
+    most = limits.MOST_STEPS_IN_ALL // MOST_STEPS
+    assert not list(limit_faults(profile(most)))
+    [fault] = limit_faults(profile(most + 1))
+    assert (fault.code, fault.detail) == (
+        "bad_pattern", "Its patterns take 1,800 steps; at most 1,200 are allowed.",
+    )  # fmt: skip
 
 
 def test_a_profile_at_its_limits_is_taken():
