@@ -89,11 +89,12 @@ class Keys:
         """
         context, now = self._context, self._context.clock()
         with context.writing() as unit:
-            old = self._locked(unit, key_id)
+            known = self._context.seen("key", key_id, unit.keys.get)
 
             def make() -> IssuedKey:
                 check_terms(expires_at, now, grace_hours=grace_hours)
-                _check_may_have_keys(unit, old.partner_id)
+                _check_may_have_keys(unit, known.partner_id)
+                old = self._locked(unit, key_id)  # Behind its owner, as offboarding locks them.
                 new = evolve(
                     self._new(old.partner_id, old.scopes, now),
                     key_name=old.key_name,
@@ -102,7 +103,7 @@ class Keys:
                 unit.keys.put(old.succeeded(new.key_id, now, grace_hours))
                 return self._issue(unit, "key.rotated", old, new)
 
-            request = ("rotate_key", old.key_id, grace_hours, expires_at)
+            request = ("rotate_key", known.key_id, grace_hours, expires_at)
             return context.once(unit, key, request, make, _without_secret, answer=IssuedKey)
 
     def _new(self, owner: str | None, scopes: tuple[Scope, ...], now: datetime) -> ApiKey:
