@@ -104,8 +104,8 @@ EXIT_CODES: Final = {
 
 SCOPES: Final = {
     "partners:read": "seeing partners: an operator all, a partner itself",
-    "partners:write": "adding and changing partners, and reading the audit log",
-    "keys:write": "issuing, listing, rotating and revoking keys",
+    "partners:write": "adding and changing partners",
+    "keys:write": "issuing, listing, rotating and revoking keys; reading the audit log",
     "feeds:read": "seeing feeds, jobs, plans, sources and profiles; examining files",
     "feeds:write": "sending feeds, starting and cancelling jobs, changing sources and profiles",
     "feeds:decide": "approving, rejecting and reverting feeds; changing the guards of a source",
