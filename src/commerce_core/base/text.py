@@ -15,11 +15,37 @@ from typing import Final
 
 UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 """Characters that can't be stored: NUL, and halves of surrogate pairs."""
+_JOINERS: Final = "\u200c\u200d"
+"""Not seen, and yet needed to write some languages."""
+_FILLERS: Final = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that look like a blank."""
 
 
 def tidy_name(name: str) -> str:
     """The name with single spaces, trimmed, and without characters that can't be stored."""
     return " ".join(UNSTORABLE.sub(" ", name).split())
+
+
+def given_name(name: str) -> str:
+    """A name that someone gives, as it is kept: tidy, and without characters that aren't seen.
+
+    Blank if none of it is seen. Names that were given before this rule stay as they are.
+    """
+    shown = "".join(map(_shown, name))
+    return tidy_name(shown) if any(map(_is_seen, shown)) else ""
+
+
+def _shown(character: str) -> str:
+    """The character; a blank for a control, and nothing for what only steers how others are set."""
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return " "
+    return "" if category == "Cf" and character not in _JOINERS else character
+
+
+def _is_seen(character: str) -> bool:
+    """Whether a character is seen without others, as a mark isn't, nor a blank or a filler."""
+    return unicodedata.category(character)[0] in "LNPS" and character not in _FILLERS
 
 
 def squash(text: str) -> str:

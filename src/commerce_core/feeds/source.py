@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.ids import looks_like
-from commerce_core.base.text import tidy_name
+from commerce_core.base.text import given_name, tidy_name
 from commerce_core.feeds.file_name_time import moment_named, pattern_fault
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.job import JobError
@@ -138,7 +138,7 @@ class Source:
         `guards` may be a mapping with only the guards that change.
         """
         if "source_name" in changes:
-            changes["source_name"] = tidy_name(changes["source_name"] or "")
+            changes["source_name"] = given_name(changes["source_name"] or "")
         if isinstance(changes.get("guards"), Mapping):
             changes["guards"] = guards_with(self.guards, changes["guards"])
         return evolve(self, **changes)

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from attrs import evolve, frozen
 
 from commerce_core.base.errors import Fault, Forbidden, refuse_if
-from commerce_core.base.text import tidy_name
+from commerce_core.base.text import given_name
 
 LONGEST_ACTOR: Final = 100
 
@@ -79,7 +79,7 @@ class Principal:
 
         A name that looks like a key's id would put the act down to that key.
         """
-        tidy = tidy_name(name)
+        tidy = given_name(name)
         refuse_if(
             f"{name[:LONGEST_ACTOR]!r} can't be the name of who acts.",
             (

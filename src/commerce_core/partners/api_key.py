@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from commerce_core.base.errors import Conflict, Fault, Unauthenticated, refuse_if
 from commerce_core.base.ids import Entropy
-from commerce_core.base.text import tidy_name
+from commerce_core.base.text import given_name, tidy_name
 from commerce_core.partners.access import Principal, Scope
 
 LONGEST_KEY_NAME: Final = 100
@@ -124,7 +124,7 @@ def check_terms(expires_at: datetime | None, now: datetime, *, grace_hours: int 
 
 def tidy_key_name(name: str | None) -> str | None:
     """The name in its canonical spelling."""
-    return None if name is None else tidy_name(name)
+    return None if name is None else given_name(name)
 
 
 def _is_tidy(name: str) -> bool:

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import Conflict, Fault, refuse_if
 from commerce_core.base.money import find_currency
-from commerce_core.base.text import UNSTORABLE, tidy_name
+from commerce_core.base.text import UNSTORABLE, given_name, tidy_name
 
 LONGEST_NAME: Final = 200
 LONGEST_EMAIL: Final = 320
@@ -113,8 +113,10 @@ def tidy_details(details: dict[str, str | None]) -> dict[str, str | None]:
     None for a required detail becomes a blank text, which the partner then refuses.
     """
     tidied = dict(details)
-    for needed in {"partner_name", "status", "time_zone"} & details.keys():
+    for needed in {"status", "time_zone"} & details.keys():
         tidied[needed] = tidy_name(details[needed] or "")
+    if "partner_name" in details:
+        tidied["partner_name"] = given_name(details["partner_name"] or "")
     if (code := details.get("currency")) is not None:
         tidied["currency"] = code.strip().upper()
     return tidied

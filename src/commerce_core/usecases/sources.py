@@ -10,7 +10,7 @@ from attrs import frozen
 from commerce_core.activity.audit import Action
 from commerce_core.base.errors import Conflict
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.base.text import tidy_name
+from commerce_core.base.text import given_name
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.feeds.feed import FeedQuery
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
@@ -82,7 +82,7 @@ class Sources:
             source = Source(
                 source_id=self._context.mint("src"),
                 partner_id=self._context.partner(unit, partner).partner_id,
-                source_name=tidy_name(source_name),
+                source_name=given_name(source_name),
                 mode=mode,
                 created_at=self._context.clock(),
                 run=run,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_core.base.errors import Conflict, Forbidden, InvalidInput
-from commerce_core.base.text import tidy_name
+from commerce_core.base.text import given_name, tidy_name
 from commerce_core.partners.access import (
     GRANTABLE_SCOPES,
     OPERATOR,
@@ -62,6 +62,29 @@ def test_names_have_single_spaces_and_nothing_that_no_database_takes(name: str, 
 @given(st.text())
 def test_a_tidy_name_is_tidy(name: str):
     assert tidy_name(tidy_name(name)) == tidy_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Acme", "Acme"), ("A\u202ecme", "Acme"), ("Ac\u200bme\xad", "Acme"),
+        ("A\x1b[31m", "A [31m"),
+        ("\u202e", ""), ("\u0301", ""), ("\u3164 \u2800", ""), ("\x07", ""), ("\u200d", ""),
+        ("e\u0301", "e\u0301"), ("👩\u200d🔧", "👩\u200d🔧"), ("می\u200cخواهم", "می\u200cخواهم"),
+    ],
+)  # fmt: skip
+def test_a_given_name_has_nothing_that_is_not_seen(name: str, kept: str):
+    """What joins letters or pictures stays, and a name that was stored before stays as it is."""
+    assert given_name(name) == kept
+    assert tidy_details({"partner_name": name})["partner_name"] == kept
+    if name == tidy_name(name):
+        assert partner(name).partner_name == name
+
+
+@given(st.text())
+def test_a_given_name_is_tidy_and_given_again_the_same(name: str):
+    kept = given_name(name)
+    assert kept == given_name(kept) == tidy_name(kept)
 
 
 def test_a_name_has_a_length():
