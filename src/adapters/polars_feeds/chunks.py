@@ -21,6 +21,8 @@ MOST_CELLS: Final = 1 << 22
 """Cells of them, blank ones included."""
 MOST_ADDED: Final = 1 << 24
 """Characters that the profile may add to them."""
+_BLOCK: Final = 1 << 16
+"""Bytes of them whose line ends are listed at a time."""
 _NEWLINE: Final = 0x0A
 _RETURN: Final = 0x0D
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
@@ -138,7 +140,7 @@ class Chunks:
         cells = lines + data.count(self._delimiter, behind)
         most = min(self._most_lines, max(1, lines * MOST_CELLS // max(1, cells)))
         if lines > most:
-            end = behind + int(np.flatnonzero(ends)[most - 1]) + 1
+            end = behind + _place_of(most, ends) + 1
             data, self._kept = data[:end], data[end:] + self._kept
             self.ended, whole = False, True
         self.whole = whole or self.ended
@@ -198,6 +200,15 @@ def _ends_in(data: bytes, behind: int) -> "np.ndarray[tuple[int], np.dtype[np.bo
     if b"\r" in data:
         ends[:-1] |= (array[:-1] == _RETURN) & (array[1:] != _NEWLINE)
     return ends
+
+
+def _place_of(number: int, marked: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> int:
+    """Where the marked place with that number is, from 1 on; most of the others aren't listed."""
+    in_blocks = np.add.reduceat(marked, range(0, len(marked), _BLOCK), dtype=np.int64)
+    up_to = np.cumsum(in_blocks)
+    block = int(np.searchsorted(up_to, number))
+    within = np.flatnonzero(marked[block * _BLOCK : (block + 1) * _BLOCK])
+    return block * _BLOCK + int(within[number - 1 - int(up_to[block] - in_blocks[block])])
 
 
 def _encoded(text: Text) -> Iterator[bytes]:

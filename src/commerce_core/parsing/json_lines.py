@@ -149,7 +149,7 @@ def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _WRITER.encode(value)
 
 
 def _first(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -193,6 +193,8 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _AS_WRITTEN: Final = json.JSONDecoder(parse_float=str, parse_int=str, object_pairs_hook=_pairs)
 """Reads JSON, its numbers as they are written; making a decoder costs as much as reading a line."""
+_WRITER: Final = json.JSONEncoder(ensure_ascii=False)
+"""Writes JSON; made once, since a record may have a hundred thousand objects to write."""
 
 
 def _cell(value: object) -> str:
@@ -207,7 +209,7 @@ def _cell(value: object) -> str:
         case list():
             members = [_cell(member) for member in cast("list[object]", value)]
             if len(members) > 1 and not all(member.startswith(_HTTP) for member in members):
-                return json.dumps(value, ensure_ascii=False)
+                return _WRITER.encode(value)
             return " ".join(members)
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return _WRITER.encode(value)
