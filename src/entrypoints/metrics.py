@@ -65,17 +65,19 @@ class Metrics:
 
     def __init__(self) -> None:
         """Declares all metrics."""
-        from prometheus_client import (
-            CollectorRegistry,
-            Counter,
-            Gauge,
-            Histogram,
-            disable_created_metrics,
-        )
+        from prometheus_client import CollectorRegistry, disable_created_metrics
 
         disable_created_metrics()  # one more series for each metric, which isn't needed
         self._by_request: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._registry = CollectorRegistry()
+        self._declare_requests()
+        self._declare_jobs()
+        self._declare_feeds()
+        self._declare_limits()
+
+    def _declare_requests(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
         self._requests = Counter(
             "commerce_http_requests",
             "HTTP requests answered, by route template.",
@@ -89,6 +91,18 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
+        self._connections = Gauge(
+            "commerce_database_connections",
+            "Connections of the pools by state: most (the limit), open, in_use; and waiting, the "
+            "units of work that wait for a connection.",
+            ["state"],
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+
+    def _declare_jobs(self) -> None:
+        from prometheus_client import Counter, Histogram
+
         self._jobs = Counter(
             "commerce_jobs",
             "Attempts at jobs that have ended, by outcome.",
@@ -108,6 +122,10 @@ class Metrics:
             ["kind", "fate"],
             registry=self._registry,
         )
+
+    def _declare_feeds(self) -> None:
+        from prometheus_client import Counter
+
         self._warnings = Counter(
             "commerce_job_warnings",
             "Warnings about records of feeds.",
@@ -132,16 +150,6 @@ class Metrics:
             ["reason"],
             registry=self._registry,
         )
-        self._connections = Gauge(
-            "commerce_database_connections",
-            "Connections of the pools by state: most (the limit), open, in_use; and waiting, the "
-            "units of work that wait for a connection.",
-            ["state"],
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
-
-        self._declare_limits()
 
     def _declare_limits(self) -> None:
         from prometheus_client import Counter, Gauge
