@@ -33,6 +33,10 @@ MADE_BY: Final = Path(__file__).parents[1] / "integration" / "made_by" / "2026-1
 RECORDED: Final = json.loads((MADE_BY / "recorded.json").read_text("utf-8"))
 ROLES: Final = RECORDED["roles"]
 LATER: Final = datetime.fromisoformat(RECORDED["made_at"]) + timedelta(days=1)
+READ_OTHERWISE: Final = frozenset({("A-03", "version"), ("A-08", "quantity"), ("A-08", "weight")})
+"""What today's rules read otherwise: a key that an object of a delta lacks clears no field."""
+HIDDEN: Final = frozenset({"/items/0/customer_reference: 'web-1002' became None"})
+"""What is no longer shown to a partner: the operator's words about an order that it shares."""
 """When the present version takes over. Not today: events are deleted after some months."""
 _ID: Final = re.compile(r"_[0-9a-f]{32}")
 
@@ -82,8 +86,15 @@ class Upgraded:
         return found
 
     def replayed(self, partner: str) -> dict[str, Any]:
-        """The partner's raw files folded anew, beside the live catalog."""
-        return self.cli.fine("replay", "--partner", partner, "--json").json
+        """The partner's raw files folded anew, beside the live catalog.
+
+        What is read otherwise by now is found, and is no difference to the tests.
+        """
+        found = self.cli("replay", "--partner", partner, "--json").json
+        listed = [of for of in found["listed"] if (of["sku"], of["field"]) not in READ_OTHERWISE]
+        known = len(found["listed"]) - len(listed)
+        assert known == (len(READ_OTHERWISE) if partner == "Lumen Werke" else 0)
+        return {**found, "listed": listed, "differences": found["differences"] - known}
 
 
 @contextmanager
