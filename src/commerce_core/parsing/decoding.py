@@ -335,7 +335,7 @@ def _fallen_back(
         return decoder.decode(block, final=final)
     except UnicodeDecodeError as error:
         line += block[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
-        raise _undecodable(error, line, "of the declared encoding") from error
+        raise _undecodable(error, line, name) from error
     except ValueError as error:
         raise _unfit(name, error, line) from error
 

@@ -36,6 +36,7 @@ _SIGNATURES: Final = {
     b"Rar!": "a RAR archive",
     b"\x1f\x8b": "an archive within an archive",
     b"PK\x03\x04": "an archive within an archive",
+    b"PK\x05\x06": "an empty zip archive",
     b"\x7fELF": "a program",
     b"MZ\x90\0": "a program",
     b"SQLite format 3\0": "a SQLite database",

@@ -74,6 +74,7 @@ BINARIES = {
     "an old Excel workbook (.xls)": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500),
     "UTF-16 without a byte order mark": FEED.encode("utf-16-le"),
     "UTF-32": FEED.encode("utf-32"),
+    "an empty zip archive": b"PK\x05\x06" + bytes(18),
     "binary": bytes(range(32)) * 9,
 }
 
