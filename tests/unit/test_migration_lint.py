@@ -12,6 +12,7 @@ KNOWN = {
         "CREATE INDEX products_by_publication ON products (publication_id, product_id)",
     ],
     "0031_scopes_by_act": ["UPDATE api_keys SET scopes = scopes || '{feeds"],
+    "0042_scopes_of_pricing": ["UPDATE api_keys SET scopes = scopes || '{pricing"],
     "0032_terms_of_keys": [
         "UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND partner_id IN (SELECT "
     ],

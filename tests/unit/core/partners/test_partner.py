@@ -222,8 +222,9 @@ def test_a_key_has_the_scopes_of_its_holder_by_default(operator: bool):
 
 
 def test_no_partner_is_given_what_only_operators_do():
-    assert set(OPERATOR_SCOPES) - set(GRANTABLE_SCOPES) == {"partners:write", "keys:write"}
-    for scope in ("partners:write", "keys:write"):
+    of_operators = {"partners:write", "keys:write", "pricing:read", "pricing:write"}
+    assert set(OPERATOR_SCOPES) - set(GRANTABLE_SCOPES) == of_operators
+    for scope in of_operators:
         with pytest.raises(InvalidInput):
             checked_scopes([scope], operator=False)
 
@@ -231,7 +232,9 @@ def test_no_partner_is_given_what_only_operators_do():
 def test_a_request_for_the_default_scopes_is_known_by_what_they_first_were():
     """So that a request sent again after an upgrade is the same request."""
     first = identity_of_scopes(None, operator=True)
-    assert set(OPERATOR_SCOPES) - set(first) == {"feeds:decide"}
+    assert set(OPERATOR_SCOPES) - set(first) == {
+        "feeds:decide", "pricing:read", "pricing:write",
+    }  # fmt: skip
     assert identity_of_scopes(None, operator=False) == PARTNER_SCOPES
     assert identity_of_scopes(["feeds:decide"], operator=True) == ("feeds:decide",)
 
