@@ -171,14 +171,17 @@ def read_sku(cell: str) -> str | None:
     return None if isinstance(reading, Misread) else reading
 
 
-def sku_reading(cell: str) -> str | Misread | Warned:
-    """The sku in a cell, without debris and a spreadsheet's apostrophe; or why there is none."""
+def sku_reading(cell: str, *, verbatim: bool = False) -> str | Misread | Warned:
+    """The sku in a cell, without debris and a spreadsheet's apostrophe; or why there is none.
+
+    In a file that is `verbatim`, as exports are, nothing of a sku is debris.
+    """
     text = cell.strip(BLANKS)
     if (refused := unkept(text)) is not None:
         return refused
-    plain, code = without_debris(text, is_code=True)
+    plain, code = (text, None) if verbatim else without_debris(text, is_code=True)
     # Numbers may have their own blanks between thousands; in skus they can't be told apart.
-    blanks = with_plain_blanks(plain)
+    blanks = plain if verbatim else with_plain_blanks(plain)
     code = "invisible_characters" if blanks != plain else code
     sku = blanks.removeprefix("'").strip(BLANKS)
     if not sku:
