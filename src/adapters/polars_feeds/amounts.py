@@ -5,7 +5,7 @@ profile or the partner. An amount that fits its currency as it stands, or by zer
 is settled here; each other pair of an amount and a currency is fitted by the reference.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import polars as pl
@@ -60,10 +60,12 @@ class Settling:
         )
         found = frame.select(*self._currencies(tuple(amounts), tuple(stated)))
         slots: list[Slot] = []
-        if stated and found["conflict"].any():
-            slots += self._at_first(stated, found["conflict"], "currency_conflict")
+        if found["conflict"].any():
+            declared = ((n, a) for n, a in amounts.items() if self._declared(n))
+            columns = (*stated.items(), *declared)
+            slots += self._at_first(columns, found["conflict"], "currency_conflict")
         if found["lacking"].any():
-            slots += self._at_first(amounts, found["lacking"], "missing_currency")
+            slots += self._at_first(amounts.items(), found["lacking"], "missing_currency")
         fitted = {
             name: self._fitted(
                 name, amount, found["code"], found["open"], _but_stated(in_minor, stated.get(name))
@@ -87,9 +89,9 @@ class Settling:
         codes = [*(pl.col(_stated(name)) for name in stated), named]
         first = pl.coalesce(codes)
         conflict = pl.lit(value=False)
-        if stated:
-            differ = pl.any_horizontal((code != first).fill_null(value=False) for code in codes)
-            conflict = ~unread & differ
+        own = list(self._own(amounts, stated))
+        if stated or len({self._declared(name) for name in amounts}) > 1:
+            conflict = ~unread & (_differ(codes) | _differ(own))
         is_open = ~(unread | conflict)
         code = pl.when(is_open).then(pl.coalesce(first, *self._of_columns(amounts)))
         has_amount = pl.lit(value=False)
@@ -106,16 +108,27 @@ class Settling:
     def _of_columns(self, amounts: Sequence[str]) -> Iterator[pl.Expr]:
         """The currency that a header or the profile declares, else the one that is assumed."""
         for name in amounts:
-            if code := self.mapping.field_mappings[name].currency:
+            if code := self._declared(name):
                 yield pl.when(pl.col(name).is_not_null()).then(pl.lit(code))
         yield pl.lit(self.terms.assumed_currency, pl.String)
 
+    def _declared(self, name: str) -> str | None:
+        """The currency that a header or the profile declares for an amount."""
+        return self.mapping.field_mappings[name].currency
+
+    def _own(self, amounts: Sequence[str], stated: Sequence[str]) -> Iterator[pl.Expr]:
+        """For each amount the currency beside it, else the one declared for it, where it is."""
+        for name in amounts:
+            there = pl.when(pl.col(name).is_not_null())
+            declared = there.then(pl.lit(self._declared(name), pl.String))
+            yield pl.coalesce(pl.col(_stated(name)), declared) if name in stated else declared
+
     def _at_first(
-        self, where: Mapping[str, pl.Series], mask: pl.Series, code: str
+        self, where: Iterable[tuple[str, pl.Series]], mask: pl.Series, code: str
     ) -> Sequence[Slot]:
         """A fault in the first of the fields that has something there."""
         slots: list[Slot] = []
-        for name, column in where.items():
+        for name, column in where:
             slots.append(Slot.where(name, mask & column.is_not_null(), self.faults.number_of(code)))
             mask &= column.is_null()
         return slots
@@ -221,6 +234,12 @@ def _wanted(code: pl.Expr, exponents: Mapping[str, int]) -> pl.Expr:
     return code.replace_strict(
         list(exponents), list(exponents.values()), default=None, return_dtype=pl.Int32
     )
+
+
+def _differ(codes: Sequence[pl.Expr]) -> pl.Expr:
+    """Whether a record has two different ones of these."""
+    first = pl.coalesce(codes)
+    return pl.any_horizontal((code != first).fill_null(value=False) for code in codes)
 
 
 def _stated(name: str) -> str:

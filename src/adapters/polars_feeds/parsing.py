@@ -14,9 +14,11 @@ from polars.exceptions import PolarsError
 
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.delimited import read_delimited
+from commerce_core.parsing.other_files import BREAKS_OFF
 
 _TEXT: Final = pl.col("text")
 _CELLS: Final = pl.col("count")
+_BREAKS_OFF: Final = pl.col("c0").str.contains(BREAKS_OFF)
 _ABOUT: Final = ("text", "line", "lines", "end", "upper", "lower")
 MOST_CELLS: Final = 1 << 22
 """Cells of a table up to which all records have the same width, however short they are."""
@@ -39,7 +41,7 @@ class Parsed:
     def as_ragged(self) -> "Parsed":
         """The same records under a wider header, which none of them fits."""
         ragged = self.fitting.merge_sorted(self.ragged, "line")
-        cut_off = ragged.select(pl.col("end") == "").to_series()
+        cut_off = ragged.select((pl.col("end") == "") | _BREAKS_OFF).to_series()
         odd = self.odd.merge_sorted(ragged.filter(cut_off).select(_ABOUT), "line")
         return Parsed(self.fitting.clear(), ragged.filter(~cut_off), odd)
 
@@ -102,8 +104,8 @@ def _sorted_out(cells: pl.DataFrame, odd: pl.DataFrame, width: int) -> Parsed:
     if fits.all():
         return Parsed(cells, cells.clear(), odd)
     others = cells.filter(~fits)
-    # The reference judges those with far too many cells, and a short one with which the file ends.
-    cut_off = _CELLS.lt(width) & (pl.col("end") == "")
+    # The reference judges those with far too many cells, and one with which the file may end.
+    cut_off = (_CELLS.lt(width) & (pl.col("end") == "")) | _BREAKS_OFF
     by_reference = others.select(_CELLS.gt(width + 1) | cut_off).to_series()
     longer = others.filter(by_reference).select(_ABOUT)
     ragged = others.filter(~by_reference)

@@ -1,8 +1,10 @@
 """The reference reading of one record: texts become values, then rules span fields."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +12,7 @@ from attrs import frozen
 
 from commerce_core.base.money import Currency, find_currency, is_minor
 from commerce_core.base.text import BLANKS
+from commerce_core.parsing.other_files import BREAKS_OFF
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord, without_end
 from commerce_core.parsing.unforeseen import NOT_OF_FILE
@@ -43,6 +46,11 @@ _CODE: Final = 4
 """The length of ` EUR`, as canonical amounts may end."""
 _THOUSANDS: Final = 3
 """The digits behind a mark that may separate thousands."""
+_BREAKS_OFF: Final = re.compile(BREAKS_OFF)
+_BROKEN_OFF: Final = (
+    "The program that wrote the file reports an error here, so records may be missing. Mend that "
+    "program, and send the whole file again."
+)
 
 
 @frozen
@@ -105,8 +113,10 @@ class FieldReader:
         read, name = reader_of(kind, terms.zone, verbatim=terms.exported), feeding.field.name
         if isinstance(kind, CurrencyCode):
             read = _knowing_words(read)
-        amount = isinstance(kind, Amount)
-        return cls(name, feeding, translate, read, amount, is_code(kind))
+        code = is_code(kind)
+        # A text of a product may be what looks like debris; no code is.
+        debris = code or not terms.exported
+        return cls(name, feeding, translate, read, isinstance(kind, Amount), code, debris)
 
     def __call__(self, text: str) -> tuple[Reading, str | None]:
         """The value of the text, and the currency that an amount states beside its number."""
@@ -149,6 +159,8 @@ def _knowing_words(read: Callable[[str], Reading]) -> Callable[[str], Reading]:
 def sku_reader(feeding: FieldMapping, terms: Terms) -> Callable[[str], str | Misread | Warned]:
     """The function that reads a trimmed text as a sku."""
     column = feeding.column
+    if terms.exported:
+        return partial(sku_reading, verbatim=True)
     if column.pattern is None and not column.values and column.part is None:
         return sku_reading
     translate = translation(column, feeding.field.kind, terms.style)
@@ -253,7 +265,9 @@ class RecordReader:
         if cells is None:
             return self._misquoted(raw)
         if len(cells) < self._width and raw.ends_file:
-            return self._cut_off(raw, raw.delimiter.join(cells), len(cells))
+            lacking = f"It has {len(cells)} of {self._width} cells."
+            hint = f"{lacking} {PROBLEMS['truncated_record'][1]}"
+            return self._cut_off(raw, raw.delimiter.join(cells), hint)
         if len(cells) != self._width and (
             len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
         ):
@@ -343,8 +357,10 @@ class RecordReader:
         if isinstance(named, str):
             values["currency"] = named = named.upper()
         codes = {*stated.values(), *([named] if isinstance(named, str) else [])}
-        if len(codes) > 1:
-            yield self._problem(line, next(iter(stated)), cells, Misread("currency_conflict"))
+        own = {**self._declared(values), **stated}
+        if len(codes) > 1 or len({*own.values()}) > 1:
+            first = next(iter(stated or own))
+            yield self._problem(line, first, cells, Misread("currency_conflict"))
             return
         code = next(iter(codes), None) or self._currency_of_columns(values)
         amounts = [name for name in AMOUNTS if values.get(name) is not None]
@@ -360,11 +376,16 @@ class RecordReader:
 
     def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
         """The currency that a header or the profile declares, else the one that is assumed."""
-        field_mappings = (
-            self._mapping.field_mappings.get(n) for n in AMOUNTS if values.get(n) is not None
-        )
-        declared = next((f.currency for f in field_mappings if f and f.currency), None)
-        return declared or self._terms.assumed_currency
+        return next(iter(self._declared(values).values()), self._terms.assumed_currency)
+
+    def _declared(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """The currency that a header or the profile declares for each amount of the record."""
+        fed = self._mapping.field_mappings
+        return {
+            name: code
+            for name in AMOUNTS
+            if values.get(name) is not None and (code := fed[name].currency)
+        }
 
     def _fit(
         self, values: dict[str, Value], name: str, currency: Currency | None, *, minor: bool
@@ -407,6 +428,8 @@ class RecordReader:
         )  # fmt: skip
 
     def _ragged(self, raw: RawRecord, cells: Sequence[str]) -> Record:
+        if _BREAKS_OFF.match(cells[0]):
+            return self._cut_off(raw, raw.delimiter.join(cells), _BROKEN_OFF)
         return self._broken(raw, ragged(raw, cells, self._width), cells[0])
 
     def _misquoted(self, raw: RawRecord) -> Record:
@@ -420,12 +443,10 @@ class RecordReader:
         problem = Problem.of("malformed_quotes", line=raw.line, value=text)
         return self._broken(raw, problem, readable)
 
-    def _cut_off(self, raw: RawRecord, text: str, count: int | None) -> Record:
+    def _cut_off(self, raw: RawRecord, text: str, hint: str | None) -> Record:
         """The record within which a file ends. Its last cell may be half a sku, so it has none."""
-        code, hint = "truncated_record", None
-        if count is not None:
-            hint = f"It has {count} of {self._width} cells. {PROBLEMS[code][1]}"
-        return Record(raw.line, None, {}, (Problem.of(code, line=raw.line, value=text, hint=hint),))
+        problem = Problem.of("truncated_record", line=raw.line, value=text, hint=hint)
+        return Record(raw.line, None, {}, (problem,))
 
     def _broken(self, raw: RawRecord, problem: Problem, first: str) -> Record:
         """A record whose cells may have shifted: only a sku in the first cell can't have.

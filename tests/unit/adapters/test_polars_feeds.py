@@ -77,6 +77,7 @@ def test_any_dialect_and_encoding_reads_alike(file: SentFile, chunk: int):
 PIECES = (
     '"', '"', ",", ",", "\n", "\n", "a", "b", '""', "\r\n", "\r", " ", "x" * 9, "\0", "ä", "\ufeff",
     '","', 'A,"b', '"\n', ',"', '",', ', "', '" ,', ' "', '" \n', "\t", "sku,product_name\n",
+    "Fatal error: ", "<b>Warning</b>: ",
 )  # fmt: skip
 
 
@@ -89,6 +90,8 @@ PIECES = (
 @example('A,"he, ""said"" , so\nand"" , x"\nB, "\n"\n', 1 << 24)
 @example('A, ""\nB, """x\n" \n', 1 << 24)
 @example("A,b\n\ufeffsku, product_name ,\nB", 1 << 24)
+@example("A,b\n<br />\n<b>Fatal error</b>: x,y,z\n", 1 << 24)
+@example('A,b\n"PHP Warning: x"\n<html>\nTraceback (most recent call last):\nB\n', 1)
 def test_any_quoting_reads_alike(text: str, chunk: int):
     assert_alike(f"sku,product_name\n{text}".encode(), TERMS, chunk)
 
@@ -398,6 +401,35 @@ def test_amounts_in_minor_units_and_with_three_decimals_read_alike(
     csv.writer(text).writerows([["sku", header, "sale_price", "currency"], *rows])
     for mode in MODES:
         assert_alike(text.getvalue().encode(), Terms(mode, own, ROME, Profile(decimal=decimal)))
+
+
+AMOUNT_CELLS = st.sampled_from(["", "5", "4", "x", "4 EUR", "USD 5", "x EUR"])
+
+
+@given(
+    st.lists(st.tuples(AMOUNT_CELLS, AMOUNT_CELLS, st.sampled_from(["", "EUR", "x"])), max_size=9),
+    st.sampled_from(["price", "Price (EUR)", "Price (cents)"]),
+    st.sampled_from(["sale_price", "Sale price (EUR)", "Sale price [USD]"]),
+    st.sampled_from([None, "EUR"]),
+)
+@example([("5", "4", ""), ("5 USD", "4", ""), ("", "4", "EUR")], "Price (EUR)",
+         "Sale price [USD]", "EUR")  # fmt: skip
+def test_amounts_under_headers_with_currencies_read_alike(
+    amounts: list[tuple[str, str, str]], price: str, sale: str, own: str | None
+):
+    text = io.StringIO()
+    rows = ([f"S{n}", *cells] for n, cells in enumerate(amounts))
+    csv.writer(text).writerows([["sku", price, sale, "currency"], *rows])
+    for mode in MODES:
+        assert_alike(text.getvalue().encode(), Terms(mode, own, ROME))
+
+
+def test_debris_in_an_export_is_read_alike():
+    text = io.StringIO()
+    rows = (["x"] * len(EXPORT_COLUMNS) + [cell, cell, cell, cell] for cell in DEBRIS)
+    header = [*EXPORT_COLUMNS, "sku", "product_name", "gtin", "price"]
+    csv.writer(text).writerows([header, *rows])
+    assert_alike(text.getvalue().encode(), TERMS)
 
 
 def test_keys_that_come_late_are_reported_alike():

@@ -198,6 +198,29 @@ def test_a_short_record_with_which_the_file_ends_was_cut_off_and_has_no_sku(last
         assert (record.sku, codes(record)) == ("A-2", ["ragged_record"])
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "<b>Fatal error</b>:  Allowed memory size of 134217728 bytes exhausted on line 5<br />",
+        "PHP Warning:  Undefined array key 3, in /export.php on line 12",
+        "Traceback (most recent call last):",
+        "ERROR 2013 (HY000): Lost connection to server during query",
+        "<html><head><title>504 Gateway Time-out</title></head>",
+    ],
+)
+def test_a_record_that_is_an_error_message_cuts_the_file_off_and_has_no_sku(message: str):
+    """So nothing that would have followed is taken for absent."""
+    (_, record) = read(f"sku,product_name,price\nA-1,Cup,5\n{message}\n")
+    assert (record.sku, codes(record)) == (None, ["truncated_record"])
+    assert "reports an error" in record.problems[0].hint
+
+
+def test_a_product_that_is_named_like_an_error_is_none():
+    assert codes(one("sku,product_name,price\nA-1,Fatal error: the book,5\n")) == []
+    record = one("sku,product_name,price\nA-1,Warning: sign\n")
+    assert (record.sku, codes(record)) == ("A-1", ["ragged_record"])
+
+
 def test_a_whole_record_needs_no_end_of_a_line():
     assert codes(one("sku,product_name,price\nA-2,Cup,5")) == []
     assert [record.fate for record in read("sku,product_name\nA,Cup\n ")] == [None, "blank"]
@@ -316,6 +339,15 @@ def test_a_price_has_the_currency_of_its_cell_then_in_full_mode_the_partners(
     assert codes(record) == found
     assert str(record.values.get("price", "absent")) == str(price)
     assert record.values.get("currency", "absent") == currency
+
+
+def test_amounts_under_headers_of_two_currencies_are_a_conflict():
+    """Neither keeps its number in the currency of the other."""
+    head = "sku,price (EUR),sale price [USD]\n"
+    assert codes(one(f"{head}A,5,4\n")) == ["currency_conflict"]
+    assert codes(one(f"{head}A,5 USD,4\n")) == []
+    assert one(f"{head}A,5,\n").values["currency"] == "EUR"
+    assert one(f"{head}A,5,4 EUR\n").values["currency"] == "EUR"
 
 
 @pytest.mark.parametrize(("mode", "currency"), [("full", "EUR"), ("delta", None)])
