@@ -400,7 +400,8 @@ def _sets(benefit: Sets, units: Sequence[_Units]) -> Take:
         least = _minor(benefit.min_total, each.line)
         while left and made != benefit.most and price > 0:
             needed = max(1, _ceiling((least - filled) / price))
-            sets = 1 if filling else max(1, min(left // needed, (benefit.most or left) - made))
+            wanted = left if benefit.most is None else benefit.most - made
+            sets = 1 if filling else max(1, min(left // needed, wanted))
             count = min(left, needed * sets)
             filling.append((each, count))
             filled, left = filled + price * count, left - count
