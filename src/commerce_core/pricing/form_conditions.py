@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from commerce_core.base.money import find_currency
 from commerce_core.pricing.conditions import (
     OVERS,
     All,
@@ -57,12 +58,28 @@ def read_condition(reader: Reader, value: object, at: str, depth: int = 0) -> Co
     return _LEAVES[name](reader, inner, within) if name in _LEAVES else _NOTHING
 
 
+def _category(text: str) -> str:
+    return category_path(text) or text
+
+
+def _currency(text: str) -> str:
+    """The code as baskets have it; an unknown one, which rules refuse, as it is."""
+    known = find_currency(text)
+    return known.code if known else text
+
+
+_CANONICAL: Final[Mapping[TextField, Callable[[str], str]]] = {
+    "category": _category,
+    "currency": _currency,
+}
+"""How texts of a field are brought into the form in which products and baskets have them."""
+
+
 def _text(name: TextField) -> Callable[[Reader, object, str], Condition]:
     def read(reader: Reader, value: object, at: str) -> Condition:
         texts = reader.texts(value, at)
-        if name == "category":
-            texts = tuple(category_path(text) or text for text in texts)
-        return Is(name, texts)
+        canonical = _CANONICAL.get(name)
+        return Is(name, tuple(map(canonical, texts)) if canonical else texts)
 
     return read
 

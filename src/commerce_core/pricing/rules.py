@@ -31,6 +31,7 @@ from commerce_core.pricing.conditions import (
     AnyOf,
     Condition,
     Is,
+    Not,
     Over,
     PriceWithin,
     Quantity,
@@ -80,6 +81,12 @@ class Limits:
         return (self.most_uses, self.per_customer, self.budget) != (None, None, None)
 
 
+def _canonical_currency(code: str | None) -> str | None:
+    """The code as baskets have it; an unknown one stays as it is."""
+    money = find_currency(code) if code else None
+    return money.code if money else code
+
+
 @frozen(kw_only=True)
 class Rule:
     """What a rule says. InvalidInput if it can't be computed sensibly.
@@ -96,7 +103,7 @@ class Rule:
     group: Group | None = None
     final: bool = False
     on: Literal["running", "list"] = "running"
-    currency: str | None = None
+    currency: str | None = field(default=None, converter=_canonical_currency)
     limits: Limits = field(factory=Limits)
     partner_percent: Decimal = Decimal(0)
     overs: frozenset[Over] = field(init=False, eq=False, repr=False)
@@ -210,15 +217,37 @@ def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
         case PriceWithin() | Quantity() | Total():
             low, high = condition.min, condition.max
             if low is not None and high is not None and low > high:
-                yield Fault(at, "contradiction", "min is above max, so nothing matches.")
+                detail = "min is above max, so nothing matches."
+                yield Fault(f"{at}/{_name_of(condition)}/max", "contradiction", detail)
         case Window():
             if condition.begins and condition.ends and condition.begins >= condition.ends:
-                yield Fault(at, "contradiction", "The window ends before it begins.")
+                detail = "The window ends before it begins."
+                yield Fault(f"{at}/window/until", "contradiction", detail)
+        case Not(inner):
+            yield from _contradictions(f"{at}/not", inner)
+        case Is("currency", values):
+            for code in values:
+                if find_currency(code) is None:
+                    detail = f"{code[:20]!r} is not an ISO 4217 code, such as EUR."
+                    yield Fault(f"{at}/currency", "unknown_currency", detail)
         case _:
             return
 
 
-SINGLE: Final = ("source", "brand", "sku", "group_id", "customer", "customer_group", "channel")
+def _name_of(condition: PriceWithin | Quantity | Total) -> str:
+    """The member that holds the condition in a rule's written form."""
+    match condition:
+        case PriceWithin(of, _, _):
+            return f"{of}_price"
+        case Quantity():
+            return "quantity"
+        case Total():
+            return "total"
+
+
+SINGLE: Final = (
+    "source", "brand", "sku", "group_id", "customer", "customer_group", "channel", "currency",
+)  # fmt: skip
 """Texts of which a line has only one."""
 
 
@@ -226,8 +255,8 @@ def _disjoint(at: str, conditions: Sequence[Condition]) -> Iterator[Fault]:
     known = ((n, c) for n, c in enumerate(conditions) if isinstance(c, Is) and c.field in SINGLE)
     for (_, one), (number, other) in combinations(known, 2):
         if one.field == other.field and set(one.values).isdisjoint(other.values):
-            detail = f"No product has this {one.field} and the one before, so nothing matches."
-            yield Fault(f"{at}/all/{number}", "contradiction", detail)
+            detail = f"Nothing has this {one.field} and the one before, so nothing matches."
+            yield Fault(f"{at}/all/{number}/{other.field}", "contradiction", detail)
 
 
 def in_order(rules: Iterable[PriceRule]) -> list[PriceRule]:

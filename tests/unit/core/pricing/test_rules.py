@@ -1,0 +1,56 @@
+"""What rules refuse, each fault at the member that is wrong, and what they bring into one form."""
+
+from typing import Any
+
+import pytest
+
+from commerce_core.base.errors import InvalidInput
+from commerce_core.pricing.form import read_rule, rule_form
+from tests.unit.core.pricing.shop import price, product, rule, taken
+
+TEN: dict[str, Any] = {"percent": "10"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "pointer"),
+    [
+        ({"quantity": {"min": 5, "max": 2}}, "/quantity/max"),
+        ({"total": {"min": "5.00", "max": "2.00"}}, "/total/max"),
+        ({"list_price": {"min": "5.00", "max": "2.00"}}, "/list_price/max"),
+        ({"running_price": {"min": "5.00", "max": "2.00"}}, "/running_price/max"),
+        ({"not": {"quantity": {"min": 5, "max": 2}}}, "/not/quantity/max"),
+        (
+            {"any": [{"window": {"from": "2026-03-31", "until": "2026-03-01", "tz": "UTC"}}]},
+            "/any/0/window/until",
+        ),
+        ({"all": [{"sku": "A"}, {"sku": ["B", "C"]}]}, "/all/1/sku"),
+        ({"all": [{"currency": "EUR"}, {"currency": "usd"}]}, "/all/1/currency"),
+    ],
+)
+def test_a_condition_that_contradicts_itself_is_refused_at_the_member(
+    condition: dict[str, Any], pointer: str
+):
+    with pytest.raises(InvalidInput) as refusal:
+        read_rule({"name": "Odd", "benefit": TEN, "condition": condition})
+    assert [(f.pointer, f.code) for f in refusal.value.faults] == [
+        (f"/condition{pointer}", "contradiction")
+    ]
+
+
+@pytest.mark.parametrize("code", ["EUR", "eur", " Eur "])
+@pytest.mark.parametrize("member", ["currency", "condition"])
+def test_a_currency_means_the_same_in_any_spelling(member: str, code: str):
+    own = {"currency": code} if member == "currency" else {"condition": {"currency": [code]}}
+    made = rule(TEN, **own)
+    assert taken(price([(product("A", "10.00"), 1)], made)) == 1
+    assert taken(price([(product("A", "10.00", "USD"), 1)], made)) == 0
+    canonical = "EUR" if member == "currency" else {"currency": "EUR"}
+    assert rule_form(made.rule)[member] == canonical
+
+
+def test_a_condition_on_a_currency_that_does_not_exist_is_refused():
+    with pytest.raises(InvalidInput) as refusal:
+        read_rule({"name": "Odd", "benefit": TEN, "condition": {"not": {"currency": "QQQ"}}})
+    assert [(f.pointer, f.code) for f in refusal.value.faults] == [
+        ("/condition/not/currency", "unknown_currency")
+    ]
