@@ -23,7 +23,7 @@ from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.pricing.explanation import RuleOutcome
-from commerce_core.pricing.form import rule_form
+from commerce_core.pricing.form import rule_form, whole_form
 from commerce_core.pricing.priced import PricedBasket, PricedItem
 from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
@@ -170,10 +170,10 @@ def _on_error(value: OnError) -> dict[str, View] | str:
 
 
 def _price_rule(value: PriceRule) -> dict[str, View]:
-    """Its written form, between what the platform adds to it."""
+    """Its written form with every member, between what the platform adds to it."""
     times = {"created_at": view(value.created_at), "updated_at": view(value.updated_at)}
     own = {"rule_id": value.rule_id, "version": value.version, "status": value.status}
-    return {**own, **rule_form(value.rule), **times}
+    return {**own, **whole_form(value.rule), **times}
 
 
 _PLAIN: Final = frozenset({NoneType, bool, int, float, str})

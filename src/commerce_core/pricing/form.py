@@ -5,7 +5,7 @@
 
 Money and percents are texts. Reading is strict: nothing is coerced, nothing unknown is ignored, and
 all faults are reported at once, each with its JSON pointer. `rule_form` writes what `read_rule`
-reads, without what is at its default.
+reads, without what is at its default; `whole_form` writes every member.
 """
 
 from collections.abc import Callable, Mapping
@@ -155,6 +155,18 @@ def rule_form(rule: Rule) -> Form:
     elif rule.partner_percent:
         form["funded_by"] = {"partner_percent": _text(rule.partner_percent)}
     return form
+
+
+_DEFAULTS: Final[Form] = {
+    "applies_to": "line", "priority": 0, "group": None, "final": False, "on": "running",
+    "currency": None, "condition": None, "limits": {}, "funded_by": "platform",
+}  # fmt: skip
+
+
+def whole_form(rule: Rule) -> Form:
+    """The form of a rule with every member, those at their default too; `read_rule` reads it."""
+    form = {**_DEFAULTS, **rule_form(rule)}
+    return {name: form[name] for name in RULE_FIELDS}
 
 
 def _limits_form(limits: Limits) -> Form:

@@ -69,6 +69,19 @@ def test_a_rule_is_made_once_under_a_key(shop: Api):
     assert shop.post("/v1/pricing/rules", body).json()["code"] == "rule_name_taken"
 
 
+def test_an_answer_has_every_member_of_a_rule_and_can_be_sent_back(shop: Api):
+    made = add(shop, {"percent": "10"})
+    own = ("rule_id", "created_at", "updated_at")
+    members = {name: value for name, value in made.items() if name not in own}
+    assert members == {
+        "version": 1, "status": "active", "name": "Sale", "applies_to": "line", "priority": 0,
+        "group": None, "final": False, "on": "running", "condition": None,
+        "benefit": {"percent": "10"}, "limits": {}, "currency": None, "funded_by": "platform",
+    }  # fmt: skip
+    again = shop.request("PUT", f"/v1/pricing/rules/{made['rule_id']}", json=members)
+    assert again.json() == made
+
+
 def test_every_fault_of_a_rule_is_reported_with_its_pointer(shop: Api):
     body = {
         "name": "", "benefit": {"percent": "101"}, "priority": "high", "colour": "red",

@@ -29,6 +29,8 @@ def add_rule_schemas(components: Components) -> None:
     components["RuleBenefit"] = _one_of("A benefit: an object with one member.", benefits)
     members = {name: _schema(member) for name, member in RULE.items()}
     members["condition"] = {"anyOf": [condition, {"type": "null"}]}
+    for name in ("group", "currency"):
+        members[name] |= {"type": [members[name]["type"], "null"]}
     members["benefit"] = {"$ref": "#/components/schemas/RuleBenefit"}
     required = ["name", "benefit"]
     components["Rule"] = _object("A price rule, as it is written in files.", members, required)
@@ -43,8 +45,7 @@ def add_rule_schemas(components: Components) -> None:
         "created_at": {"type": "string", "format": "date-time"},
         "updated_at": {"type": "string", "format": "date-time"},
     }
-    always = ["rule_id", "version", "status", *required, "created_at", "updated_at"]
-    components["PriceRule"] = _object("A version of a price rule.", kept, always)
+    components["PriceRule"] = _object("A version of a price rule.", kept, list(kept))
 
 
 def _schema(member: Member) -> Schema:
