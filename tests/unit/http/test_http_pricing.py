@@ -241,3 +241,17 @@ def test_what_if_adds_up_what_would_differ(shop: Api):
     found = shop.post("/v1/pricing/what-if", body).json()
     assert (found["orders"], found["totals"][0]["difference"]) == (1, "-10.00")
     assert found["uses"] == {"New": 1}
+
+
+@pytest.mark.parametrize("path", ["/v1/pricing/quote", "/v1/orders"])
+def test_items_name_their_product_alike_in_quotes_and_orders(shop: Api, path: str):
+    named = {"partner_name": "acme", "sku": "A", "quantity": 1}
+    answer = shop.post(path, {"items": [named, {"product_id": shop.product("B"), "quantity": 1}]})
+    assert [item["sku"] for item in answer.json()["items"]] == ["A", "B"], answer.text
+    lost = {"partner_name": "Nobody", "sku": "A", "quantity": 1}
+    refusal = shop.post(path, {"items": [lost, named, lost]})
+    assert refusal.status_code == 422
+    assert [(each["pointer"], each["code"]) for each in refusal.json()["errors"]] == [
+        ("/items/0/partner_name", "unknown_partner"),
+        ("/items/2/partner_name", "unknown_partner"),
+    ]

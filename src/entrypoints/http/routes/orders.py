@@ -7,11 +7,11 @@ from typing import Final
 from attrs import frozen
 
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Order, OrderExplanation, OrderQuery, OrderStatus, Wanted
+from commerce_core.orders.order import Order, OrderExplanation, OrderQuery, OrderStatus
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import get, post
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
-from entrypoints.http.routes.pricing import TermsBody
+from entrypoints.http.routes.pricing import BasketLine, TermsBody, wanted_items
 from entrypoints.reading import optional, required
 from entrypoints.scalars import OrderId
 
@@ -20,13 +20,8 @@ _ORDER: Final = {"items": [_ITEM], "customer_reference": "web-1"}
 
 
 @frozen(kw_only=True)
-class NewItem:
+class NewItem(BasketLine):
     """An item to order: a product, by id or by partner and sku."""
-
-    quantity: int = required("Number of units.")
-    product_id: str | None = optional(None, "Id of the product.")
-    partner_id: str | None = optional(None, "Id of the product's partner, with `sku`.")
-    sku: str | None = optional(None, "Sku of the product, with `partner_id`.")
 
 
 @frozen(kw_only=True)
@@ -59,11 +54,8 @@ class OrderFilters(WhoseQuery, SpanQuery, Page):
 )
 def place_order(commerce: Commerce, payload: NewOrder, key: IdempotencyKey | None) -> Order:
     """Places an order: freezes prices and reserves units, or reports every reason why it can't."""
-    wanted = [
-        Wanted(item.quantity, item.product_id, item.partner_id, item.sku) for item in payload.items
-    ]
     return commerce.orders.place(
-        wanted,
+        wanted_items(commerce, payload.items),
         reference=payload.customer_reference,
         metadata=payload.metadata,
         terms=payload.terms,

@@ -1,10 +1,12 @@
 """Routes of price rules, and of quotes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from attrs import frozen
 
+from commerce_core.base.errors import Fault, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import Wanted
 from commerce_core.pricing.lint import Finding
@@ -162,9 +164,8 @@ def what_if(commerce: Commerce, payload: WhatIfRequest) -> WhatIf:
 )
 def quote(commerce: Commerce, payload: QuoteRequest) -> PricedBasket:
     """Prices a basket, and explains the price; nothing is reserved."""
-    wanted = [wanted_of(commerce, line) for line in payload.items]
     return commerce.pricing.quote(
-        wanted,
+        wanted_items(commerce, payload.items),
         terms=payload.terms,
         at=payload.at,
         rules=payload.rules,
@@ -173,12 +174,31 @@ def quote(commerce: Commerce, payload: QuoteRequest) -> PricedBasket:
     )
 
 
-def wanted_of(commerce: Commerce, line: BasketLine) -> Wanted:
-    """The item as the core takes it."""
-    partner = line.partner_id
-    if partner is None and line.partner_name is not None:
-        partner = commerce.partners.get(line.partner_name).partner_id
-    return Wanted(line.quantity, line.product_id, partner, line.sku)
+def wanted_items(commerce: Commerce, lines: Sequence[BasketLine]) -> Sequence[Wanted]:
+    """The items as the core takes them; InvalidInput at each name that no partner has."""
+    partners: dict[str, str | None] = {}
+    faults: list[Fault] = []
+    wanted: list[Wanted] = []
+    for number, line in enumerate(lines):
+        partner, name = line.partner_id, line.partner_name
+        if partner is None and name is not None:
+            if name not in partners:
+                partners[name] = _partner_named(commerce, name)
+            partner = partners[name]
+            if partner is None:
+                detail = f"There is no partner {name[:80]!r}."
+                faults.append(Fault(f"/items/{number}/partner_name", "unknown_partner", detail))
+        wanted.append(Wanted(line.quantity, line.product_id, partner, line.sku))
+    if faults:
+        raise InvalidInput("The items name partners that don't exist.", faults=faults)
+    return wanted
+
+
+def _partner_named(commerce: Commerce, name: str) -> str | None:
+    try:
+        return commerce.partners.get(name).partner_id
+    except NotFound:
+        return None
 
 
 ROUTES = (

@@ -40,7 +40,9 @@ def test_a_condition_that_contradicts_itself_is_refused_at_the_member(
 @pytest.mark.parametrize("code", ["EUR", "eur", " Eur "])
 @pytest.mark.parametrize("member", ["currency", "condition"])
 def test_a_currency_means_the_same_in_any_spelling(member: str, code: str):
-    own = {"currency": code} if member == "currency" else {"condition": {"currency": [code]}}
+    own: dict[str, Any] = (
+        {"currency": code} if member == "currency" else {"condition": {"currency": [code]}}
+    )
     made = rule(TEN, **own)
     assert taken(price([(product("A", "10.00"), 1)], made)) == 1
     assert taken(price([(product("A", "10.00", "USD"), 1)], made)) == 0
