@@ -201,8 +201,8 @@ class TestRules:
 
 
 class TestLimits:
-    def taking(self, of: PriceRule, amount: str = "5.00") -> Taking:
-        return Taking(of.rule_id, of.rule.limits, Decimal(amount))
+    def taking(self, of: PriceRule, amount: str = "5.00", currency: str = "EUR") -> Taking:
+        return Taking(of.rule_id, of.rule.limits, Decimal(amount), currency)
 
     def test_limits_are_taken_up_to_the_last(self, store: Store):
         """`take` counts uses and money; it returns the rules that have too little left."""
@@ -213,7 +213,32 @@ class TestLimits:
                 taking = self.taking(made, amount)
                 found = unit.rules.take(samples.new_id("ord"), None, [taking], T0)
                 assert found == ({made.rule_id} if short else frozenset())
-            assert unit.rules.usage([made.rule_id], None) == {made.rule_id: Usage(2, Decimal(9), 0)}
+            assert unit.rules.usage([made.rule_id], None, "EUR") == {
+                made.rule_id: Usage(2, Decimal(9), 0)
+            }
+
+    def test_a_budget_is_one_of_each_currency(self, store: Store):
+        """Money is added up in its own currency, while uses are counted in all of them."""
+        made = rule(limits={"most_uses": 9, "budget": "9.00"})
+        kept(store, made)
+        first = samples.new_id("ord")
+        with store.begin() as unit:
+            for order, amount, currency, short in (
+                (first, "8.00", "EUR", False), (samples.new_id("ord"), "8.00", "USD", False),
+                (samples.new_id("ord"), "2.00", "EUR", True),
+            ):  # fmt: skip
+                taking = self.taking(made, amount, currency)
+                assert bool(unit.rules.take(order, None, [taking], T0)) is short
+        with store.begin() as unit:
+            for moment in (None, T0):
+                spent = [
+                    unit.rules.usage([made.rule_id], None, code, moment)[made.rule_id]
+                    for code in ("EUR", "USD", "JPY")
+                ]
+                assert spent == [Usage(2, Decimal(8)), Usage(2, Decimal(8)), Usage(2)]
+            unit.rules.give_back(first, T0 + DAY)
+            left = unit.rules.usage([made.rule_id], None, "EUR")
+            assert left == {made.rule_id: Usage(1)}
 
     def test_each_customer_has_uses_of_its_own(self, store: Store):
         """`per_customer` counts the customer's own uses, beside those of all."""
@@ -225,9 +250,9 @@ class TestLimits:
                 found = unit.rules.take(order, customer, [self.taking(made)], T0)
                 assert bool(found) is short
             used = Usage(2, Decimal("10.00"), 1)
-            assert unit.rules.usage([made.rule_id], "a") == {made.rule_id: used}
+            assert unit.rules.usage([made.rule_id], "a", "EUR") == {made.rule_id: used}
             another = evolve(used, by_customer=0)
-            assert unit.rules.usage([made.rule_id], "c") == {made.rule_id: another}
+            assert unit.rules.usage([made.rule_id], "c", "EUR") == {made.rule_id: another}
 
     def test_nothing_is_taken_if_one_rule_has_too_little(self, store: Store):
         """All or none."""
@@ -236,7 +261,7 @@ class TestLimits:
         with store.begin() as unit:
             both = [self.taking(plenty), self.taking(none)]
             assert unit.rules.take(samples.new_id("ord"), "c", both, T0) == {none.rule_id}
-            used = unit.rules.usage([plenty.rule_id, none.rule_id], "c")
+            used = unit.rules.usage([plenty.rule_id, none.rule_id], "c", "EUR")
             assert all(each == Usage() for each in used.values())
 
     def test_what_an_order_took_is_given_back_once(self, store: Store):
@@ -250,9 +275,11 @@ class TestLimits:
         with store.begin() as unit:
             for order in (one, one, samples.new_id("ord")):
                 unit.rules.give_back(order, T0 + DAY)
-            assert unit.rules.usage([made.rule_id], "c") == {made.rule_id: Usage(1, Decimal(2), 0)}
+            assert unit.rules.usage([made.rule_id], "c", "EUR") == {
+                made.rule_id: Usage(1, Decimal(2), 0)
+            }
             unit.rules.give_back(other, T0 + DAY)
-            (used,) = unit.rules.usage([made.rule_id], "c").values() or [Usage()]
+            (used,) = unit.rules.usage([made.rule_id], "c", "EUR").values() or [Usage()]
             assert (used.uses, used.spent) == (0, 0)
 
     def test_uses_are_known_as_of_a_moment(self, store: Store):
@@ -267,7 +294,7 @@ class TestLimits:
 
         def as_of(moment: datetime) -> Usage:
             with store.begin() as unit:
-                found = unit.rules.usage([made.rule_id], "c", moment)
+                found = unit.rules.usage([made.rule_id], "c", "EUR", moment)
                 return found.get(made.rule_id, Usage())
 
         assert as_of(T0 - SECOND) == Usage()
@@ -289,11 +316,11 @@ class TestLimits:
         results = [each for _ in range(4) for each in together(*[take] * 8)]
         assert results.count(True) == 4
         with store.begin() as unit:
-            assert unit.rules.usage([made.rule_id], None)[made.rule_id].spent == 20
+            assert unit.rules.usage([made.rule_id], None, "EUR")[made.rule_id].spent == 20
 
     def test_limits_that_are_none_take_all(self, store: Store):
         """A rule without limits may be taken as often as one likes."""
-        taking = Taking(samples.new_id("rule"), Limits(), Decimal(1))
+        taking = Taking(samples.new_id("rule"), Limits(), Decimal(1), "EUR")
         with store.begin() as unit:
             for _ in range(3):
                 assert not unit.rules.take(samples.new_id("ord"), None, [taking], T0)

@@ -100,7 +100,11 @@ class Rules:
         return frozenset(codes) & named
 
     def usage(
-        self, rule_ids: Collection[str], customer: str | None, as_of: datetime | None = None
+        self,
+        rule_ids: Collection[str],
+        customer: str | None,
+        currency: str,
+        as_of: datetime | None = None,
     ) -> Mapping[str, Usage]:
         """What has been used."""
         found_: dict[str, Usage] = {}
@@ -108,8 +112,9 @@ class Rules:
             if use.rule_id in rule_ids and _counts(use, as_of):
                 before = found_.get(use.rule_id, Usage())
                 own = customer is not None and use.customer == customer
+                spent = use.amount if use.currency == currency else 0
                 found_[use.rule_id] = Usage(
-                    before.uses + 1, before.spent + use.amount, before.by_customer + own
+                    before.uses + 1, before.spent + spent, before.by_customer + own
                 )
         return found_
 
@@ -117,16 +122,22 @@ class Rules:
         self, order_id: str, customer: str | None, takings: Sequence[Taking], at: datetime
     ) -> frozenset[str]:
         """Takes from all, or from none."""
-        used = self.usage([taking.rule_id for taking in takings], customer)
         short = frozenset(
-            taking.rule_id
-            for taking in takings
-            if not _has_left(taking, used.get(taking.rule_id, Usage()))
+            taking.rule_id for taking in takings if not self._has_left(taking, customer)
         )
         for taking in () if short else takings:
-            use = RuleUse(order_id, taking.rule_id, customer, taking.amount, at)
+            use = RuleUse(order_id, taking.rule_id, customer, taking.amount, taking.currency, at)
             self._kept.rule_uses[order_id, taking.rule_id] = use
         return short
+
+    def _has_left(self, taking: Taking, customer: str | None) -> bool:
+        found_ = self.usage([taking.rule_id], customer, taking.currency)
+        limits, used = taking.limits, found_.get(taking.rule_id, Usage())
+        return (
+            (limits.most_uses is None or used.uses < limits.most_uses)
+            and (limits.per_customer is None or used.by_customer < limits.per_customer)
+            and (limits.budget is None or used.spent + taking.amount <= limits.budget)
+        )
 
     def give_back(self, order_id: str, at: datetime) -> None:
         """Gives back what an order took."""
@@ -153,12 +164,3 @@ def _counts(use: RuleUse, as_of: datetime | None) -> bool:
         return use.given_back_at is None
     given_back = use.given_back_at is not None and use.given_back_at <= as_of
     return use.taken_at <= as_of and not given_back
-
-
-def _has_left(taking: Taking, used: Usage) -> bool:
-    limits = taking.limits
-    return (
-        (limits.most_uses is None or used.uses < limits.most_uses)
-        and (limits.per_customer is None or used.by_customer < limits.per_customer)
-        and (limits.budget is None or used.spent + taking.amount <= limits.budget)
-    )

@@ -62,6 +62,7 @@ class RuleUse:
     rule_id: str
     customer: str | None
     amount: Decimal
+    currency: str
     taken_at: datetime
     given_back_at: datetime | None = None
 

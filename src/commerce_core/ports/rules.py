@@ -23,11 +23,12 @@ class BasketReach:
 
 @frozen
 class Taking:
-    """What an order takes from the limits of a rule."""
+    """What an order takes from the limits of a rule, in its currency."""
 
     rule_id: str
     limits: Limits
     amount: Decimal
+    currency: str
 
 
 class Rules(Listing[RuleQuery, PriceRule], Protocol):
@@ -77,11 +78,16 @@ class Rules(Listing[RuleQuery, PriceRule], Protocol):
         ...
 
     def usage(
-        self, rule_ids: Collection[str], customer: str | None, as_of: datetime | None = None
+        self,
+        rule_ids: Collection[str],
+        customer: str | None,
+        currency: str,
+        as_of: datetime | None = None,
     ) -> Mapping[str, Usage]:
         """What of these rules' limits has been used, now or up to that moment.
 
-        Rules that haven't been used may be left out.
+        What was spent is in that currency; uses are those in all currencies. Rules that haven't
+        been used may be left out.
         """
         ...
 

@@ -128,7 +128,7 @@ RULE: Final[Mapping[str, Member]] = {
     "benefit": Member("What it does.", {"percent": "20"}),
     "limits": Member(
         "`max_amount` per order; `most_uses` in all and `per_customer`, in orders; `budget`, all "
-        "that it may take off.",
+        "that it may take off in each currency.",
         {"max_amount": "50.00", "most_uses": 100, "per_customer": 1, "budget": "1000.00"},
     ),
     "funded_by": Member(

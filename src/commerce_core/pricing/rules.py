@@ -67,7 +67,7 @@ class Limits:
     """How often and how far a rule applies; None is unlimited.
 
     `max_amount` is per order; `most_uses` and `per_customer` count orders on which it had an
-    effect; `budget` is all that it may take off.
+    effect; `budget` is all that it may take off in each currency.
     """
 
     max_amount: Decimal | None = None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from commerce_core.pricing.priced import PricedBasket, Usage
 from commerce_core.pricing.rules import PriceRule
@@ -75,13 +75,18 @@ class Trial:
     _partners: _Rows = field(factory=dict[tuple[str, str], WhatIfRow])
     _categories: _Rows = field(factory=dict[tuple[str, str], WhatIfRow])
     _uses: dict[str, int] = field(factory=dict[str, int])
-    _used: dict[str, Usage] = field(factory=dict[str, Usage])
+    _used: dict[str, int] = field(factory=dict[str, int])
+    _spent: dict[tuple[str, str], Decimal] = field(factory=dict[tuple[str, str], Decimal])
     _by_customer: dict[tuple[str, str], int] = field(factory=dict[tuple[str, str], int])
 
-    def usage(self, customer: str | None) -> Mapping[str, Usage]:
-        """What has been used so far, as this customer finds it."""
+    def usage(self, customer: str | None, currency: str) -> Mapping[str, Usage]:
+        """What has been used so far, as this customer finds it in this currency."""
         return {
-            rule_id: evolve(used, by_customer=self._by_customer.get((rule_id, customer or ""), 0))
+            rule_id: Usage(
+                used,
+                self._spent.get((rule_id, currency), Decimal(0)),
+                self._by_customer.get((rule_id, customer or ""), 0),
+            )
             for rule_id, used in self._used.items()
         }
 
@@ -101,8 +106,9 @@ class Trial:
             name = self.rules[rule_id].rule.name
             self._uses[name] = self._uses.get(name, 0) + 1
         for use in priced.uses:
-            before = self._used.get(use.rule_id, Usage())
-            self._used[use.rule_id] = Usage(before.uses + 1, before.spent + use.amount)
+            self._used[use.rule_id] = self._used.get(use.rule_id, 0) + 1
+            budget = use.rule_id, priced.currency
+            self._spent[budget] = self._spent.get(budget, Decimal(0)) + use.amount
             if customer is not None:
                 own = use.rule_id, customer
                 self._by_customer[own] = self._by_customer.get(own, 0) + 1

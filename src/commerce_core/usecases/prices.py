@@ -40,7 +40,11 @@ class Prices:
     ) -> PricedBasket:
         """The price by these rules, with what their limits have left."""
         limited = [rule.rule_id for rule in rules if rule.rule.limits.counted]
-        usage = self._unit.rules.usage(limited, basket.customer, as_of) if limited else NO_USES
+        usage = (
+            self._unit.rules.usage(limited, basket.customer, basket.currency, as_of)
+            if limited
+            else NO_USES
+        )
         index = RuleIndex.of(rules)
         return price_basket(basket, index, at, usage, explain=explain, why_not=why_not)
 
@@ -55,7 +59,10 @@ class Prices:
         # Each try that fails locks a rule that wasn't locked before, so there are few.
         while True:
             priced = self.price(basket, at, rules)
-            takings = [Taking(use.rule_id, limits[use.rule_id], use.amount) for use in priced.uses]
+            takings = [
+                Taking(use.rule_id, limits[use.rule_id], use.amount, priced.currency)
+                for use in priced.uses
+            ]
             short = self._unit.rules.take(order_id, basket.customer, takings, at)
             if not short:
                 return priced

@@ -66,7 +66,9 @@ def _add(trial: Trial, index: RuleIndex, order: Order, products: Sequence[Produc
         trial.skipped += 1
         return
     basket = Basket(items, order.codes, order.customer, order.customer_group, order.channel)
-    priced = price_basket(basket, index, order.created_at, trial.usage(order.customer))
+    priced = price_basket(
+        basket, index, order.created_at, trial.usage(order.customer, basket.currency)
+    )
     pairs = zip(order.items, priced.items, items, strict=True)
     lines = [
         WhatIfLine(

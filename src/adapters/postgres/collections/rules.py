@@ -37,16 +37,19 @@ _SELECT: Final = """
     FROM price_rules"""
 _LIST: Final = ListById(_RULES, _SELECT, "rule_id", attrgetter("rule_id"), newest_first=False)
 
+_COUNTERS: Final = ("rule_ids", "customers", "currencies")
+"""What a counter is found by."""
 _TAKE: Final = """
     UPDATE price_rule_counters AS counter
     SET uses = counter.uses + 1, spent = counter.spent + taking.amount
-    FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[], %(amounts)s::numeric[],
-                %(most)s::bigint[], %(budgets)s::numeric[])
-         AS taking (rule_id, customer, amount, most, budget)
+    FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[], %(currencies)s::text[],
+                %(amounts)s::numeric[], %(most)s::bigint[], %(budgets)s::numeric[])
+         AS taking (rule_id, customer, currency, amount, most, budget)
     WHERE counter.rule_id = taking.rule_id AND counter.customer = taking.customer
+      AND counter.currency = taking.currency
       AND (taking.most IS NULL OR counter.uses < taking.most)
       AND (taking.budget IS NULL OR counter.spent + taking.amount <= taking.budget)
-    RETURNING counter.rule_id, counter.customer"""
+    RETURNING counter.rule_id, counter.customer, counter.currency"""
 
 
 @frozen
@@ -163,20 +166,26 @@ class Rules:
         return frozenset(code for (code,) in rows)
 
     def usage(
-        self, rule_ids: Collection[str], customer: str | None, as_of: datetime | None = None
+        self,
+        rule_ids: Collection[str],
+        customer: str | None,
+        currency: str,
+        as_of: datetime | None = None,
     ) -> Mapping[str, Usage]:
         """What has been used: from the counters now, from the orders' own rows as of a moment."""
         if not rule_ids:
             return {}
         now: LiteralString = """
-            SELECT rule_id, coalesce(max(uses) FILTER (WHERE customer = ''), 0),
-                   coalesce(max(spent) FILTER (WHERE customer = ''), 0),
+            SELECT rule_id, coalesce(max(uses) FILTER (WHERE customer = '' AND currency = ''), 0),
+                   coalesce(max(spent) FILTER (WHERE currency <> ''), 0),
                    coalesce(max(uses) FILTER (WHERE customer <> ''), 0)
             FROM price_rule_counters
             WHERE rule_id = ANY(%(rule_ids)s::uuid[]) AND customer IN ('', %(customer)s)
+              AND currency IN ('', %(currency)s)
             GROUP BY rule_id"""
         then: LiteralString = """
-            SELECT rule_id, count(*), sum(amount),
+            SELECT rule_id, count(*),
+                   coalesce(sum(amount) FILTER (WHERE currency = %(currency)s), 0),
                    count(*) FILTER (WHERE customer = %(customer)s AND customer <> '')
             FROM price_rule_uses
             WHERE rule_id = ANY(%(rule_ids)s::uuid[]) AND taken_at <= %(as_of)s
@@ -185,6 +194,7 @@ class Rules:
         params = {
             "rule_ids": [digits(rule_id) for rule_id in rule_ids],
             "customer": customer or "",
+            "currency": currency,
             "as_of": as_of,
         }
         rows = self._db.execute(now if as_of is None else then, params).fetchall()
@@ -201,11 +211,9 @@ class Rules:
         short: set[str] = set()
         with self._db.transaction():
             rows = self._db.execute(_TAKE, params).fetchall()
-            taken = {(rule_id.hex, whose) for rule_id, whose in rows}
-            wanted = zip(params["rule_ids"], params["customers"], strict=True)
-            short = {
-                f"rule_{rule_id}" for rule_id, whose in wanted if (rule_id, whose) not in taken
-            }
+            taken = {(rule_id.hex, *which) for rule_id, *which in rows}
+            wanted = zip(*(params[name] for name in _COUNTERS), strict=True)
+            short = {f"rule_{counter[0]}" for counter in wanted if counter not in taken}
             if short:
                 raise psycopg.Rollback
         if not short:
@@ -216,21 +224,24 @@ class Rules:
         """Makes and locks the counters in one order, so that no two orders wait for each other."""
         self._db.execute(
             """
-            INSERT INTO price_rule_counters (rule_id, customer, uses, spent)
-            SELECT rule_id, customer, 0, 0
-            FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[]) AS counter (rule_id, customer)
-            ORDER BY rule_id, customer
-            ON CONFLICT (rule_id, customer) DO NOTHING
+            INSERT INTO price_rule_counters (rule_id, customer, currency, uses, spent)
+            SELECT rule_id, customer, currency, 0, 0
+            FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[], %(currencies)s::text[])
+                 AS counter (rule_id, customer, currency)
+            ORDER BY rule_id, customer, currency
+            ON CONFLICT (rule_id, customer, currency) DO NOTHING
             """,
             params,
         )
         self._db.execute(
             """
             SELECT FROM price_rule_counters
-            WHERE (rule_id, customer) IN (
-                SELECT * FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[])
+            WHERE (rule_id, customer, currency) IN (
+                SELECT * FROM unnest(
+                    %(rule_ids)s::uuid[], %(customers)s::text[], %(currencies)s::text[]
+                )
             )
-            ORDER BY rule_id, customer
+            ORDER BY rule_id, customer, currency
             FOR NO KEY UPDATE
             """,
             params,
@@ -241,9 +252,9 @@ class Rules:
     ) -> None:
         self._db.execute(
             """
-            INSERT INTO price_rule_uses (order_id, rule_id, customer, amount, taken_at)
-            SELECT %s, rule_id, %s, amount, %s
-            FROM unnest(%s::uuid[], %s::numeric[]) AS taking (rule_id, amount)
+            INSERT INTO price_rule_uses (order_id, rule_id, customer, amount, currency, taken_at)
+            SELECT %s, rule_id, %s, amount, currency, %s
+            FROM unnest(%s::uuid[], %s::numeric[], %s::text[]) AS taking (rule_id, amount, currency)
             """,
             [
                 digits(order_id),
@@ -251,6 +262,7 @@ class Rules:
                 at,
                 [digits(taking.rule_id) for taking in takings],
                 [taking.amount for taking in takings],
+                [taking.currency for taking in takings],
             ],
         )
 
@@ -261,44 +273,48 @@ class Rules:
             UPDATE price_rule_uses
             SET given_back_at = %s
             WHERE order_id = %s AND given_back_at IS NULL
-            RETURNING rule_id, customer, amount
+            RETURNING rule_id, customer, amount, currency
             """,
             [at, digits(order_id)],
         ).fetchall()
         if not given:
             return
-        params = {
-            "rule_ids": [rule_id.hex for rule_id, _, _ in given for _ in range(2)],
-            "customers": [whose for _, customer, _ in given for whose in ("", customer)],
-            "amounts": [amount for _, _, amount in given for _ in range(2)],
+        counters = {
+            (rule_id.hex, whose, unit, amount)
+            for rule_id, customer, amount, currency in given
+            for whose, unit in (("", ""), ("", currency), (customer, ""))
         }
+        params = _columns((*_COUNTERS, "amounts"), sorted(counters))
         self._lock_counters(params)
         self._db.execute(
             """
             UPDATE price_rule_counters AS counter
             SET uses = counter.uses - 1, spent = counter.spent - given.amount
-            FROM (
-                SELECT DISTINCT rule_id, customer, amount
-                FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[], %(amounts)s::numeric[])
-                     AS each (rule_id, customer, amount)
-            ) AS given
+            FROM unnest(%(rule_ids)s::uuid[], %(customers)s::text[], %(currencies)s::text[],
+                        %(amounts)s::numeric[]) AS given (rule_id, customer, currency, amount)
             WHERE counter.rule_id = given.rule_id AND counter.customer = given.customer
-              AND counter.uses > 0
+              AND counter.currency = given.currency AND counter.uses > 0
             """,
             params,
         )
 
 
 def _taking_params(takings: Sequence[Taking], customer: str | None) -> dict[str, list[Any]]:
-    """A row for all customers, and for a rule limited per customer one for this customer."""
-    rows = [(t.rule_id, "", t.amount, t.limits.most_uses, t.limits.budget) for t in takings]
-    rows += [
-        (t.rule_id, customer, t.amount, t.limits.per_customer, None) for t in takings if customer
+    """A row that counts all uses, one for the money in a currency, one for a customer's uses."""
+    rows = [
+        (digits(t.rule_id), whose, currency, t.amount, most, budget)
+        for t in takings
+        for whose, currency, most, budget in (
+            ("", "", t.limits.most_uses, None),
+            ("", t.currency, None, t.limits.budget),
+            *([(customer, "", t.limits.per_customer, None)] if customer else []),
+        )
     ]
-    names = ("rule_ids", "customers", "amounts", "most", "budgets")
-    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
-    columns[0] = [digits(rule_id) for rule_id in columns[0]]
-    return dict(zip(names, columns, strict=True))
+    return _columns((*_COUNTERS, "amounts", "most", "budgets"), rows)
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def _params(rule: PriceRule) -> dict[str, Any]:

@@ -215,6 +215,22 @@ def test_a_customer_has_uses_of_its_own(commerce: Commerce):
     assert totals == [9, 9, 10, 10]
 
 
+def test_a_budget_is_one_of_each_currency(commerce: Commerce):
+    commerce.partners.add("Yama", currency="JPY")
+    feed = b"sku,title,price,quantity\nT,Tea,1000,9\n"
+    commerce.feeds.load(io.BytesIO(feed), partner="Yama")
+    tea = [(commerce.products.get(partner="Yama", sku="T").product_id, 1)]
+    lamp = [item(commerce, "A")]
+    commerce.pricing.add(form(limits={"budget": "100.00"}))
+    first = commerce.orders.place(tea)
+    again = [commerce.orders.place(each).total_amount for each in (tea, lamp)]
+    assert (first.total_amount, again) == (900, [1000, 9])
+    tried = commerce.pricing.what_if(since=T0 - DAY, until=T0 + DAY)
+    assert (tried.orders, tried.changed) == (3, 0)
+    commerce.orders.cancel(first.order_id)
+    assert commerce.pricing.quote(tea).total_amount == 900
+
+
 def test_a_quote_of_the_past_is_the_one_made_then(commerce: Commerce, clock: Clock):
     """Products, rules and the uses of their limits are as they were."""
     items = [item(commerce, "A", 2), item(commerce, "B")]
