@@ -48,7 +48,7 @@ class Basket:
 
 @frozen
 class Usage:
-    """How often a rule was used, what it took in the basket's currency, its uses by this customer."""
+    """A rule's uses, what it has taken in the basket's currency, and its uses by this customer."""
 
     uses: int = 0
     spent: Decimal = Decimal(0)

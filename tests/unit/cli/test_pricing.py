@@ -73,15 +73,28 @@ def test_a_file_with_a_fault_saves_nothing(cli: Cli, rules: Path):
     rules.write_text(RULES + '\n[[rules]]\nname = "Bad"\nbenefit = { percent = 5 }\n')
     refused = cli("pricing", "add", str(rules))
     assert refused.code == 65
-    assert "rules, 2, benefit, percent" in refused.err
+    assert "rule 3, benefit, percent" in refused.err
     assert cli.fine("pricing", "list", "--json").lines == []
     for content, word in (
         ("{", "JSON"),
         ("name =", "TOML"),
-        ('{"rules": [1]}', "Rule 0 is no table"),
+        ('{"rules": [1]}', "Rule 1 isn't a table"),
+        ('{"name": "x", "name": "y"}', "The file is not JSON: an object has the same name twice"),
+        ('[{"name": "x",}]', "The file is not JSON"),
+        ('{"rules": []}', "The file has no rules"),
+        ("", "The file has no rules"),
     ):
         rules.write_text(content)
-        assert word in cli("pricing", "add", str(rules)).err
+        refused = cli("pricing", "add", str(rules))
+        assert (refused.code, word in refused.err) == (65, True), content
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n "])
+def test_a_file_is_an_object_or_a_list_of_rules_in_json(cli: Cli, rules: Path, before: str):
+    one = '{"name": "Sale", "benefit": {"percent": "10"}}'
+    for content in (one, f"[{one}]", f'{{"rules": [{one}]}}'):
+        rules.write_text(before + content, encoding="utf-8")
+        assert "Sale" in cli.fine("pricing", "add", str(rules)).out
 
 
 def test_a_basket_is_priced_and_explained(cli: Cli, rules: Path):

@@ -54,11 +54,15 @@ def _report(problem: Problem, *, as_json: bool) -> int:
     return problem.exit_code
 
 
+_LISTS: Final = {"items": "item", "rules": "rule"}
+"""What is sent as a list, and what a member of it is called."""
+
+
 def _place(pointer: str) -> str:
     """The place a JSON pointer names, as text: `/items/0/quantity` is `item 1, quantity`."""
     parts = pointer.strip("/").split("/")
-    if parts[0] == "items" and len(parts) > 1:
-        return ", ".join((f"item {int(parts[1]) + 1}", *parts[2:]))
+    if parts[0] in _LISTS and len(parts) > 1:
+        return ", ".join((f"{_LISTS[parts[0]]} {int(parts[1]) + 1}", *parts[2:]))
     return ", ".join(parts)
 
 
