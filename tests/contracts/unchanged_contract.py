@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.source import Source
+from commerce_core.feeds.summary import Summary
+from commerce_core.ingestion.progress import RunProgress, ignore_progress
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -18,6 +20,7 @@ from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import FeedEngine, Reading
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode
+from commerce_core.schema.problems import Problem
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, T0
 from tests.support.examples import scaled
@@ -61,6 +64,8 @@ class Shop:
     source: Source
     engine: FeedEngine = field(factory=ReferenceEngine)
     recognises: bool = True
+    reports: list[tuple[Summary, list[Problem]]] = field(factory=list, eq=False)
+    """What was reported of each feed: its summary, and its first problems."""
 
     def feed(self, mode: Mode, rows: Sequence[str]) -> Plan:
         """Takes some records into the catalog, and tells what they did."""
@@ -78,9 +83,11 @@ class Shop:
             return None
         reading = self._open(body, feed.mode)
         publication, stem = samples.publication(feed), samples.new_stem()
-        context = feed_context(feed, reading)
-        plan = unit.products.load(context, reading.batches(), publication, stem)
+        context, progress = feed_context(feed, reading), RunProgress(lambda: T0, len(body))
+        batches = progress.counted(reading.batches(), ignore_progress)
+        plan = unit.products.load(context, batches, publication, stem)
         if plan is not None:
+            self.reports.append((progress.summary(plan, reading), progress.problems_with(plan)))
             unit.publications.add(publication, T0)
         return plan
 
@@ -90,9 +97,11 @@ class Shop:
             known = unit.products.fingerprints(feed.partner_id, feed.source_id)
         while True:
             reading = self._open(body, feed.mode)
-            context = feed_context(feed, reading)
-            plan = unit.products.compare(context, reading.batches(known), LIMIT)
+            context, progress = feed_context(feed, reading), RunProgress(lambda: T0, len(body))
+            batches = progress.counted(reading.batches(known), ignore_progress)
+            plan = unit.products.compare(context, batches, LIMIT)
             if not plan.contested:
+                self.reports.append((progress.summary(plan, reading), progress.problems_with(plan)))
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
                 unit.publications.add(publication, T0)
@@ -133,20 +142,34 @@ class TestMatching:
     def test_recognising_records_changes_nothing(
         self, store: Store, engine: FeedEngine, files: list[tuple[Mode, str, list[str]]]
     ):
-        """Plans, products, versions and lines are those of reading and comparing everything."""
+        """Plans, products, reports of problems: all is as if everything had been read."""
         quick = Shop(store, samples.settled(store)[1], engine, recognises=True)
         plain = Shop(store, samples.settled(store)[1], engine, recognises=False)
         for mode, more, rows in files:
             text = "\n".join(line and line + more for line in (HEADER, *rows, ""))
             assert told(quick.take(mode, text)) == told(plain.take(mode, text))
+            assert quick.reports[-1] == plain.reports[-1]
             assert quick.catalog() == plain.catalog()
 
     def test_what_was_read_before_is_recognised(self, store: Store, engine: FeedEngine):
-        """But for records with a problem, wherever in the file they stand."""
+        """Wherever in the file it stands, also with warnings; those are reported again."""
         shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
         shop.feed("full", ROWS[2:4] + ROWS[7:8])
-        assert self.matched(shop, [*ROWS[3:4], *ROWS[7:8], *ROWS[2:3]]) == 2
+        assert self.matched(shop, [*ROWS[3:4], *ROWS[7:8], *ROWS[2:3]]) == 3
         assert self.matched(shop, ROWS[:1]) == 0
+        shop.feed("full", ROWS[7:8] + ROWS[2:4])
+        summary, (problem,) = shop.reports[-1]
+        assert (
+            summary.problems_by_code
+            == {"negative_quantity": summary.warnings}
+            == {"negative_quantity": 1}
+        )
+        assert (problem.line, problem.column, problem.value) == (2, "quantity", "-1")
+
+    def test_a_record_with_an_error_is_read_each_time(self, store: Store, engine: FeedEngine):
+        shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        shop.feed("full", ROWS[2:4] + ROWS[6:7])
+        assert self.matched(shop, ROWS[6:7]) == 0
 
     def test_who_writes_a_product_replaces_its_fingerprint(self, store: Store, engine: FeedEngine):
         shop = Shop(store, samples.settled(store)[1], engine, recognises=True)

@@ -12,6 +12,7 @@ import polars as pl
 from attrs import frozen
 
 from adapters.polars_feeds.kinds import type_of
+from adapters.polars_feeds.known_warnings import NO_WARNINGS, KnownWarnings
 from adapters.polars_feeds.reject_buffer import REJECTS
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.fields import BY_NAME
@@ -22,6 +23,8 @@ _FIXED: Final = {
     "line": pl.Int64, "sku": pl.String, "rejected": pl.Boolean, "deletes": pl.Boolean,
     "upper": pl.Int64, "lower": pl.Int64, "lacking": pl.Int64,
 }  # fmt: skip
+NO_LIMIT: Final = 1 << 62
+"""A limit for who wants all problems."""
 _NOTHING: Final = pl.Series(dtype=pl.Int64)
 
 
@@ -40,8 +43,11 @@ class Part(Protocol):
         """Their problems, counted."""
         ...
 
-    def problems(self, limit: int) -> Iterator[Problem]:
-        """The first of their problems: at least `limit` of them, if there are as many."""
+    def problems(self, limit: int, before: int | None) -> Iterator[Problem]:
+        """The first of their problems on lines before that one, None being any line.
+
+        At least `limit` of them, if there are as many.
+        """
         ...
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
@@ -67,13 +73,14 @@ class Part(Protocol):
 
 @frozen
 class ColumnBatch:
-    """Implements `Batch`, with columns."""
+    """Implements `Batch`, with columns; `known` are the numbers of the matched records."""
 
     mapping: HeaderMapping
     parts: Sequence[Part]
     known: pl.Series
     fates: Counter[str]
     reasons: Counter[str]
+    warned: KnownWarnings = NO_WARNINGS
 
     @property
     def records_read(self) -> int:
@@ -104,11 +111,11 @@ class ColumnBatch:
     @property
     def noted(self) -> Counter[Noted]:
         """The problems of the offers, counted."""
-        return sum((part.noted() for part in self.parts), Counter[Noted]())
+        return sum((part.noted() for part in self.parts), self.warned.noted())
 
-    def problems(self, limit: int) -> Iterable[Problem]:
+    def problems(self, limit: int, before: int | None = None) -> Iterable[Problem]:
         """The first problems."""
-        found = (part.problems(limit) for part in self.parts) if limit else ()
+        found = (part.problems(limit, before) for part in (*self.parts, self.warned))
         return islice(heapq.merge(*found, key=attrgetter("line")), limit)
 
     def __iter__(self) -> Iterator[Record]:

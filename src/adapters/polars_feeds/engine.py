@@ -10,10 +10,11 @@ import polars as pl
 from attrs import define, field, frozen
 from polars.exceptions import PolarsError
 
-from adapters.polars_feeds.batches import ColumnBatch, Part
+from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
 from adapters.polars_feeds.debris import is_plain
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
+from adapters.polars_feeds.known_warnings import KnownWarnings
 from adapters.polars_feeds.parsing import by_width, lead, parse
 from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
@@ -254,7 +255,7 @@ class PolarsReading:
         yield from self._unknown_ones()
 
     def _batches(self, found: Split) -> Iterator[ColumnBatch]:
-        """Matched records are only numbered; the others are read.
+        """Matched records are only numbered, and their warnings counted; the others are read.
 
         Where few are unknown, they wait for those of the next chunks, since a batch takes some time
         whatever its length.
@@ -267,8 +268,11 @@ class PolarsReading:
             return
         if len(unknown):
             self._waiting.append(unknown)
+        warned = KnownWarnings.among(
+            records, lambda rows: self._batch(records[rows]).problems(NO_LIMIT)
+        )
         # A batch of none too, so that progress is shown.
-        yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter())
+        yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter(), warned)
         if self._are_enough():
             yield from self._unknown_ones()
 

@@ -12,6 +12,7 @@ from polars.exceptions import PanicException
 from adapters.polars_feeds.kinds import canonical
 from adapters.polars_feeds.reject_buffer import REJECTS
 from commerce_core.parsing.delimited import read_delimited
+from commerce_core.parsing.fingerprints import with_warnings
 from commerce_core.parsing.grouping import Grouping
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord, without_end
@@ -44,9 +45,10 @@ class Oddities:
         """Their problems, counted."""
         return Counter((p.code, p.column, p.severity) for record in self for p in record.problems)
 
-    def problems(self, limit: int) -> Iterator[Problem]:
+    def problems(self, limit: int, before: int | None) -> Iterator[Problem]:
         """Their first problems."""
-        return islice((problem for record in self for problem in record.problems), limit)
+        records = (record for record in self if before is None or record.line < before)
+        return islice((problem for record in records for problem in record.problems), limit)
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The offers as columns."""
@@ -101,10 +103,9 @@ class OddReader:
             RawRecord(line, raw.cells, raw.text, raw.lines, raw.delimiter, raw.sent)
         )
         record = self._read(prepared)
-        no_print = record.problems or record.fate or raw.cells is None
-        if no_print or upper is None or lower is None:
+        if record.fate or raw.cells is None or upper is None or lower is None:
             return prepared, record
-        return prepared, evolve(record, fingerprint=(upper, lower))
+        return prepared, evolve(record, fingerprint=with_warnings((upper, lower), record.problems))
 
 
 def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:

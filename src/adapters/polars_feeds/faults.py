@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 from attrs import define, evolve, field, frozen
 
+from commerce_core.parsing.fingerprints import CODE_OF, MOST_REMEMBERED
 from commerce_core.schema.cells import Misread, Warned
 from commerce_core.schema.problems import PROBLEMS, Noted
 
@@ -54,6 +55,10 @@ class Faults:
     def _described(self, number: int) -> tuple[str, str]:
         code, hint = self.listed[number]
         return code, hint or PROBLEMS[code][1]
+
+    def codes_of_warnings(self) -> pl.Series:
+        """By number, the code that a fingerprint has for the fault; null where there is none."""
+        return pl.Series([CODE_OF.get(code) for code, _ in self.listed], dtype=pl.Int64)
 
     def codes(self, numbers: pl.Series) -> Counter[str]:
         """How often each code is among them."""
@@ -120,6 +125,18 @@ def rejected_rows(slots: Sequence[Slot], faults: Faults) -> pl.Series:
     """The rows that have an error."""
     wrong = pl.concat([_NOWHERE, *(slot.errors(faults) for slot in slots)])
     return wrong["row"].unique().sort()
+
+
+def remembered(slots: Sequence[Slot], faults: Faults) -> pl.DataFrame:
+    """Each row that has any fault, and the code of its warnings; null if it has no fingerprint."""
+    places = pl.concat([_NOWHERE, *(slot.places for slot in slots)])
+    code = pl.col("code")
+    has_print = code.is_not_null().all() & (pl.len() <= MOST_REMEMBERED)
+    return (
+        places.with_columns(code=faults.codes_of_warnings().gather(places["fault"]))
+        .group_by("row")
+        .agg(pl.when(has_print).then(code.sum()))
+    )
 
 
 def faulty_rows(slots: Sequence[Slot]) -> pl.Series:

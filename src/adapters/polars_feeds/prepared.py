@@ -6,14 +6,16 @@ Reading their cells would take several times as long as that, and is done for ma
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from functools import partial
+from itertools import chain, compress
 from typing import Final
 
 import polars as pl
 from attrs import define, evolve, field
 
-from adapters.polars_feeds.batches import ColumnBatch, Part
+from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch, Part
 from adapters.polars_feeds.fallback import FAILURES, Oddities
+from adapters.polars_feeds.known_warnings import NO_WARNINGS, KnownWarnings
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import LACKING, PICTURES_OF_OTHERS, TableReader
@@ -21,7 +23,7 @@ from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, with_warnings
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord, without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
@@ -35,9 +37,9 @@ from commerce_core.schema.record import Record
 
 MOST_UNNOTED: Final = 10_000
 """Records taken one by one up to which no note is made."""
-_ALL: Final = 1 << 62
 _MOST_REMEMBERED: Final = 10_000
 """Sets of lacking cells whose fields are remembered."""
+_NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
 _SENT: Final = pl.Schema({"line": pl.Int64, "text": pl.String})
 
 
@@ -94,7 +96,9 @@ class PreparedReading:
         """The records as they came, with their problems."""
         for some in batched(records, size_of, self._most):
             problems: defaultdict[int, list[Problem]] = defaultdict(list)
-            for problem in self._batch(some).problems(_ALL):
+            # A matched record isn't rejected.
+            batch = evolve(self._batch(some), warned=NO_WARNINGS)
+            for problem in batch.problems(NO_LIMIT):
                 problems[problem.line].append(problem)
             for prepared in some:
                 yield prepared, tuple(problems.get(prepared.raw.line, ()))
@@ -104,25 +108,32 @@ class PreparedReading:
         reasons = Counter(prepared.reason for prepared in some if prepared.reason is not None)
         offers = [prepared for prepared in some if prepared.fate is None]
         try:
-            known, parts = self._in_columns(offers)
+            marked = self._marked(offers)
+            unknown = marked["number"].is_null()
+            parts = self._in_columns(_selected(offers, unknown), marked.filter(unknown))
         except NOT_OF_FILE:
             raise
         except FAILURES:  # Read one by one, only the record at fault is lost.
             # Nearly always half a character, which no column of text can have.
-            known = pl.Series(dtype=pl.UInt32)
-            parts = [Oddities([(prepared, self._reader.read(prepared)) for prepared in offers])]
-        return ColumnBatch(self.header.mapping, parts, known, fates, reasons)
+            odd = Oddities([(prepared, self._reader.read(prepared)) for prepared in offers])
+            return ColumnBatch(self.header.mapping, [odd], _NONE_KNOWN, fates, reasons)
+        known = marked["number"].drop_nulls()
+        warned = KnownWarnings.among(marked, partial(self._problems, offers))
+        return ColumnBatch(self.header.mapping, parts, known, fates, reasons, warned)
 
-    def _in_columns(self, offers: Sequence[Prepared]) -> tuple[pl.Series, Sequence[Part]]:
-        """The numbers of the matched records, and the others, read."""
+    def _problems(self, offers: Sequence[Prepared], rows: pl.Series) -> Iterator[Problem]:
+        """The problems of the offers in these rows."""
+        found = (self._reader.read(offers[int(row)]).problems for row in rows)
+        return chain.from_iterable(found)
+
+    def _marked(self, offers: Sequence[Prepared]) -> pl.DataFrame:
+        """The lines of records, and which of these are known."""
         lines = [prepared.raw.line for prepared in offers]
         texts = [without_end(prepared.raw.sent) for prepared in offers]
-        marked = self._mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
-        known = marked["number"].drop_nulls()
-        if len(known):
-            unknown = marked["number"].is_null()
-            offers = _selected(offers, unknown)
-            marked = marked.filter(unknown)
+        return self._mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
+
+    def _in_columns(self, offers: Sequence[Prepared], marked: pl.DataFrame) -> Sequence[Part]:
+        """The records, read."""
         fits = pl.Series([self._fits(prepared.raw) for prepared in offers], dtype=pl.Boolean)
         table = self._cells(_selected(offers, fits), marked.filter(fits))
         nul = table.select(
@@ -132,7 +143,7 @@ class PreparedReading:
             fits = fits.scatter(fits.arg_true().filter(nul), False)  # noqa: FBT003 - a value
             table = table.filter(~nul)
         odd = self._odd(_selected(offers, ~fits), marked.filter(~fits))
-        return known, [self._read(table), Oddities(odd)]
+        return [self._read(table), Oddities(odd)]
 
     def _fits(self, raw: RawRecord) -> bool:
         """Whether its cells are those of the header, be it that blank ones follow."""
@@ -181,9 +192,9 @@ class PreparedReading:
 
     def _one(self, prepared: Prepared, upper: int | None, lower: int | None) -> Record:
         record = self._reader.read(prepared)
-        if record.problems or upper is None or lower is None:
+        if upper is None or lower is None:
             return record
-        return evolve(record, fingerprint=(upper, lower))
+        return evolve(record, fingerprint=with_warnings((upper, lower), record.problems))
 
 
 def _selected(records: Sequence[Prepared], mask: pl.Series) -> Sequence[Prepared]:

@@ -55,9 +55,11 @@ class Ragged:
         """Their problems, counted."""
         return Counter({(_CODE, None, "error"): len(self)})
 
-    def problems(self, limit: int) -> Iterator[Problem]:
+    def problems(self, limit: int, before: int | None) -> Iterator[Problem]:
         """Their first problems."""
-        for record in self._read(self.rows.head(limit), self.skus.head(limit)):
+        count = len(self) if before is None else int((self.rows["line"] < before).sum())
+        count = min(count, limit)
+        for record in self._read(self.rows.head(count), self.skus.head(count)):
             yield from record.problems
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from commerce_core.parsing.quoting import beside_quotes
 from commerce_core.parsing.raw_records import RawRecord, without_end
 
 Mark = Callable[[pl.DataFrame], pl.DataFrame]
-"""Adds to records of which product each is known to be: `upper`, `lower`, `number`."""
+"""Adds to records which product each is known to be: `upper`, `lower`, `number`, `warnings`."""
 _TEXT: Final = pl.col("text")
 _BARE_RETURN: Final = b"\x01"
 """What stands for a CR alone while lines are split."""

@@ -10,7 +10,14 @@ from attrs import define, evolve, field, frozen
 from adapters.polars_feeds.amounts import Settling
 from adapters.polars_feeds.debris import odd_skus
 from adapters.polars_feeds.extractors import gathered
-from adapters.polars_feeds.faults import Faults, Slot, faulty_rows, noted, rejected_rows
+from adapters.polars_feeds.faults import (
+    Faults,
+    Slot,
+    faulty_rows,
+    noted,
+    rejected_rows,
+    remembered,
+)
 from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.patterned import PatternedReader, reader_of_field
@@ -241,9 +248,7 @@ class Table:
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The records as columns."""
-        count, prints, faulty = len(self), self.cells.select("upper", "lower"), self.faulty()
-        if len(faulty):
-            prints = prints.select(pl.when(~_mask(faulty, count)).then(pl.all()))
+        count, prints = len(self), self._fingerprints()
         no = nulls(count, pl.Boolean).is_not_null()
         own = {
             "line": self.cells["line"],
@@ -255,6 +260,18 @@ class Table:
             "lacking": self.cells[LACKING] if LACKING in self.cells else nulls(count, pl.Int64),
         }
         return pl.DataFrame({n: own[n] if n in own else self.values[n] for n in schema})
+
+    def _fingerprints(self) -> pl.DataFrame:
+        """The fingerprints, by the hashes of the texts and the warnings found."""
+        hashes = self.cells.select("upper", "lower")
+        found = remembered(self.slots, self._by.faults)
+        if found.is_empty():
+            return hashes
+        codes = pl.repeat(0, len(self), dtype=pl.Int64, eager=True)
+        codes = codes.scatter(found["row"], found["code"])
+        lower = hashes["lower"] ^ codes
+        upper = hashes.select(pl.when(codes.is_not_null()).then("upper")).to_series()
+        return pl.DataFrame({"upper": upper, "lower": lower})
 
     def __iter__(self) -> Iterator[Record]:
         return self._records(pl.int_range(len(self), dtype=pl.UInt32, eager=True))
@@ -285,19 +302,22 @@ class Table:
         """The records in these rows."""
         problems = self._problems(rows)
         lines = self.cells["line"].gather(rows)
-        prints = self.cells.select(pl.col("upper", "lower").gather(rows)).iter_rows()
+        prints = self._fingerprints()[rows].iter_rows()
         value_sets = self._values_of(rows)
         skus = self.skus.gather(rows)
         for row, line, sku, values, (upper, lower) in zip(
             rows, lines, skus, value_sets, prints, strict=True
         ):
             found = tuple(problems.get(row, ()))
-            fingerprint = None if found or upper is None else (upper, lower)
+            fingerprint = None if upper is None else (upper, lower)
             yield Record(line, sku, values, found, fingerprint=fingerprint)
 
-    def problems(self, limit: int) -> Iterator[Problem]:
+    def problems(self, limit: int, before: int | None) -> Iterator[Problem]:
         """The problems of the first rows that have any: at least `limit`, if there are as many."""
-        for found in self._problems(self.faulty().head(limit)).values():
+        rows = self.faulty()
+        if before is not None:
+            rows = rows.filter(self.cells["line"].gather(rows) < before)
+        for found in self._problems(rows.head(limit)).values():
             yield from found
 
     def _problems(self, rows: pl.Series) -> dict[int, list[Problem]]:

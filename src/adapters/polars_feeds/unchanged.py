@@ -10,18 +10,19 @@ from typing import Any
 import polars as pl
 from attrs import define, field
 
-from commerce_core.parsing.fingerprints import FingerprintIndex, Fingerprinting
+from commerce_core.parsing.fingerprints import CODES, FingerprintIndex, Fingerprinting
 
 ENGINE = f"polars {pl.__version__}"
 """Whose fingerprints they are; another version may hash in another way."""
 _KNOWN = {"upper": pl.Int64, "lower": pl.Int64}
-_UNKNOWN = pl.lit(None, pl.UInt32).alias("number")
+_MATCH = {"number": pl.UInt32, "warnings": pl.Int64}
+_UNKNOWN = [pl.lit(None, kind).alias(name) for name, kind in _MATCH.items()]
 
 
 def unmarked(records: pl.DataFrame) -> pl.DataFrame:
     """Records that have no fingerprint, none of which is known."""
     return records.with_columns(
-        pl.lit(None, pl.Int64).alias("upper"), pl.lit(None, pl.Int64).alias("lower"), _UNKNOWN
+        pl.lit(None, pl.Int64).alias("upper"), pl.lit(None, pl.Int64).alias("lower"), *_UNKNOWN
     )
 
 
@@ -46,7 +47,10 @@ class Matcher:
             self._columns = pl.DataFrame(known).select(*_KNOWN)
 
     def __call__(self, records: pl.DataFrame) -> pl.DataFrame:
-        """The records with their fingerprints, and the number of each that is known."""
+        """The records with the hashes of their texts, and the number of each that is known.
+
+        `warnings` is the code of those that such a record has.
+        """
         key = self._fingerprinting.key
         text, salt = pl.col("text"), key[16:].hex()
         marked = records.with_columns(
@@ -55,47 +59,59 @@ class Matcher:
         )
         if not len(self._known):
             return marked.with_columns(_UNKNOWN)
-        return marked.with_columns(self._numbers(marked).alias("number"))
+        return marked.hstack(self._matches(marked))
 
-    def _numbers(self, marked: pl.DataFrame) -> pl.Series:
+    def _matches(self, marked: pl.DataFrame) -> pl.DataFrame:
         if self._columns is None:
-            pairs = marked.select("upper", "lower").iter_rows()
-            return pl.Series([self._known.number_of(pair) for pair in pairs], dtype=pl.UInt32)
-        numbers = self._in_order(marked, self._columns)
-        others = numbers.is_null()
-        if others.any():
-            found = self._looked_up(marked.filter(others), self._columns)
-            numbers = numbers.scatter(others.arg_true(), found)
+            texts = marked.select("upper", "lower").iter_rows()
+            rows = [self._known.match(text) or (None, None) for text in texts]
+            return pl.DataFrame(rows, _MATCH, orient="row")
+        matches = self._in_order(marked, self._columns)
+        others = matches["number"].is_null().arg_true()
+        if len(others):
+            found = self._looked_up(marked[others], self._columns)
+            matches = matches.select(matches[name].scatter(others, found[name]) for name in _MATCH)
+        numbers = matches["number"]
         last = numbers.is_not_null().arg_true().tail(1)
         if len(last):
             self._next = int(numbers[last[0]]) + len(numbers) - last[0]
-        return numbers
+        return matches
 
-    def _in_order(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
-        """The numbers of the records that come in the same order as before."""
+    def _in_order(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+        """The matches of the records that come in the same order as before."""
         first = self._next
         expected = known.slice(first, len(marked))
-        here = marked.head(len(expected))
-        same = (here["upper"] == expected["upper"]) & (here["lower"] == expected["lower"])
-        number = pl.int_range(first, first + pl.len(), dtype=pl.UInt32)
-        numbers = same.to_frame("same").select(pl.when("same").then(number)).to_series()
-        return numbers.extend_constant(None, len(marked) - len(here))
+        numbers = pl.int_range(first, first + len(expected), dtype=pl.UInt32, eager=True)
+        matches = _same(marked.head(len(expected)), expected.with_columns(number=numbers))
+        return pl.concat([matches, _unmatched(len(marked) - len(expected))])
 
-    def _looked_up(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+    def _looked_up(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         by_upper = self._by_upper
         if by_upper.is_empty():
-            return pl.repeat(None, len(marked), dtype=pl.UInt32, eager=True)
+            return _unmatched(len(marked))
         places = by_upper["upper"].search_sorted(marked["upper"]).clip(0, len(by_upper) - 1)
         found = by_upper[places]
-        lower = known["lower"].gather(found["number"])
-        same = (found["upper"] == marked["upper"]) & (lower == marked["lower"])
-        return found.select(pl.when(same).then("number")).to_series()
+        return _same(marked, found.with_columns(lower=known["lower"].gather(found["number"])))
 
     @cached_property
     def _by_upper(self) -> pl.DataFrame:
         """The numbers of what is known, sorted by the upper halves of their fingerprints."""
         known = pl.DataFrame(schema=_KNOWN) if self._columns is None else self._columns
         return known.select("upper").with_row_index("number").drop_nulls().sort("upper")
+
+
+def _same(marked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The matches of records that are what is known beside them, as far as they are."""
+    warnings = marked["lower"] ^ known["lower"]
+    same = (marked["upper"] == known["upper"]) & warnings.is_between(0, CODES, closed="left")
+    both = pl.DataFrame({"same": same, "number": known["number"], "warnings": warnings})
+    return both.select(pl.when("same").then(pl.col(*_MATCH)))
+
+
+def _unmatched(count: int) -> pl.DataFrame:
+    return pl.select(
+        pl.repeat(None, count, dtype=kind).alias(name) for name, kind in _MATCH.items()
+    )
 
 
 def _signed(text: pl.Expr, seed: bytes) -> pl.Expr:

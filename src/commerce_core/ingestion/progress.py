@@ -1,8 +1,11 @@
 """The progress of a run: what is measured and counted while a feed is read, and its summary."""
 
+import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
+from operator import attrgetter
 from typing import BinaryIO, Final
 
 from attrs import Factory, define, evolve
@@ -92,7 +95,7 @@ class RunProgress:
             self._warnings += times if severity == "warning" else 0
             if column is not None and severity == "error":
                 self._by_column[column] += times
-        self._kept += batch.problems(MOST_PROBLEMS_KEPT - len(self._kept))
+        self._kept = first_problems(self._kept, batch, MOST_PROBLEMS_KEPT)
 
     def progress(self, stage: str) -> Progress:
         """How far the run is in that stage."""
@@ -150,6 +153,16 @@ class RunProgress:
     def timed(self, summary: Summary) -> Summary:
         """The summary with the stages of this run."""
         return evolve(summary, stages=tuple(self._stages))
+
+
+def first_problems(kept: Sequence[Problem], batch: Batch, limit: int) -> list[Problem]:
+    """The first problems by line, of those kept so far and those of a batch.
+
+    A batch may have records that stand in front of those of earlier ones.
+    """
+    last = kept[-1].line if len(kept) >= limit else None
+    found = batch.problems(limit, last)
+    return list(islice(heapq.merge(kept, found, key=attrgetter("line")), limit))
 
 
 def _skip_notes(reasons: Counter[str]) -> Iterator[str]:

@@ -1,15 +1,22 @@
 """The reference engine: feeds read record by record, in plain Python, as `reader` defines."""
 
+import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import BinaryIO
 
 from attrs import evolve, frozen
 
 from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Fingerprinting
+from commerce_core.parsing.fingerprints import (
+    NO_FINGERPRINTS,
+    FingerprintIndex,
+    Fingerprinting,
+    with_warnings,
+)
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
@@ -20,10 +27,14 @@ from commerce_core.schema.record import Record
 
 @frozen
 class RecordBatch:
-    """The batch of the reference: records as they are, those that are no offers included."""
+    """The batch of the reference: records as they are, those that are no offers included.
+
+    `warned` are the matched records that have warnings.
+    """
 
     records: Sequence[Record]
     matched: Sequence[int] = ()
+    warned: Sequence[Record] = ()
 
     @property
     def records_read(self) -> int:
@@ -53,16 +64,20 @@ class RecordBatch:
     @property
     def noted(self) -> Counter[Noted]:
         """The problems of the offers, counted."""
-        return Counter((p.code, p.column, p.severity) for record in self for p in record.problems)
+        return Counter((p.code, p.column, p.severity) for r in self._offers() for p in r.problems)
 
     @property
     def skus(self) -> Collection[str]:
         """The skus of its offers without an error."""
         return [r.sku for r in self if r.sku is not None and not r.rejected]
 
-    def problems(self, limit: int) -> Iterable[Problem]:
+    def problems(self, limit: int, before: int | None = None) -> Iterable[Problem]:
         """The first problems."""
-        return islice((problem for record in self for problem in record.problems), limit)
+        found = (problem for record in self._offers() for problem in record.problems)
+        return islice((p for p in found if before is None or p.line < before), limit)
+
+    def _offers(self) -> Iterator[Record]:
+        return heapq.merge(self, self.warned, key=attrgetter("line"))
 
     def __iter__(self) -> Iterator[Record]:
         return (record for record in self.records if record.fate is None)
@@ -108,26 +123,23 @@ class ReferenceReading:
     ) -> RecordBatch:
         records: list[Record] = []
         matched: list[int] = []
+        warned: list[Record] = []
         for prepared in chunk:
-            read = self._read(prepared, known, fingerprint)
-            if isinstance(read, Record):
-                records.append(read)
-            else:
-                matched.append(read)
-        return RecordBatch(records, matched)
-
-    def _read(
-        self, prepared: Prepared, known: FingerprintIndex, fingerprint: Fingerprinting | None
-    ) -> Record | int:
-        """The record, or the number of the fingerprint that it matches."""
-        if fingerprint is None or prepared.fate is not None or prepared.raw.cells is None:
-            return self._reader.read(prepared)
-        own = fingerprint(prepared.raw.sent)
-        number = known.number_of(own)
-        if number is not None:
-            return number
-        record = self._reader.read(prepared)
-        return record if record.problems else evolve(record, fingerprint=own)
+            if fingerprint is None or prepared.fate is not None or prepared.raw.cells is None:
+                records.append(self._reader.read(prepared))
+                continue
+            text = fingerprint(prepared.raw.sent)
+            match = known.match(text)
+            if match is None:
+                record = self._reader.read(prepared)
+                print_ = with_warnings(text, record.problems)
+                records.append(evolve(record, fingerprint=print_))
+                continue
+            number, warnings = match
+            matched.append(number)
+            if warnings:
+                warned.append(self._reader.read(prepared))
+        return RecordBatch(records, matched, warned)
 
 
 @frozen

@@ -6,7 +6,8 @@
 A batch is a run of records in the order of the file. Iterating it yields its offers one by one;
 that is the reference. A batch may also give the same as columns through the Arrow C stream
 protocol; a store that understands them makes no Python object per record. A record whose
-fingerprint matches isn't read at all: the batch has only its number.
+fingerprint matches isn't read at all: the batch has only its number, and the warnings that it had
+when it was read.
 """
 
 from collections import Counter
@@ -75,11 +76,17 @@ class Batch(Protocol):
 
     @property
     def noted(self) -> Counter[Noted]:
-        """The problems of its offers, counted."""
+        """The problems of its offers, counted, those of matched records included.
+
+        The warnings of matched records may be counted without a column.
+        """
         ...
 
-    def problems(self, limit: int) -> Iterable[Problem]:
-        """The first of its problems, in the order of the file."""
+    def problems(self, limit: int, before: int | None = None) -> Iterable[Problem]:
+        """The first of its problems, in the order of the file; with `before`, of earlier lines.
+
+        As many of the matched records that have warnings are read again for it.
+        """
         ...
 
     def __iter__(self) -> Iterator[Record]:

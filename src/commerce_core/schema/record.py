@@ -20,7 +20,7 @@ class Record:
     `values` has the fields for which the file has a column, None for blank cells; in a rejected
     record only the fields that could be read. `sku` is None if it can't be read. `fate` is set if
     the record isn't an offer, and `reason` is why it was left out. `fingerprint` is the hash of its
-    text, None if it has a problem (see `parsing.fingerprints`).
+    text with its warnings, None if it is rejected (see `parsing.fingerprints`).
     """
 
     line: int

@@ -5,9 +5,10 @@ import gzip
 import io
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from itertools import product
 from random import Random
 from typing import Any, cast
@@ -23,13 +24,14 @@ from adapters.polars_feeds import PolarsEngine, chunks, prepared, reject_buffer
 from adapters.polars_feeds.debris import is_plain, odd_texts
 from adapters.polars_feeds.tables import Table
 from commerce_core.base.errors import FileRefused
+from commerce_core.ingestion.progress import first_problems
 from commerce_core.ingestion.reject_report import RejectReport
 from commerce_core.parsing import raw_records
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, IndexedFingerprints
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
-from commerce_core.ports.engine import FeedEngine
+from commerce_core.ports.engine import Batch, FeedEngine
 from commerce_core.profiles.profile import (
     Column,
     DecimalMark,
@@ -41,7 +43,7 @@ from commerce_core.profiles.profile import (
     Totals,
 )
 from commerce_core.schema.fields import BY_NAME, Mode, bits_of
-from commerce_core.schema.problems import Problem
+from commerce_core.schema.problems import Noted, Problem
 from tests.support.engines import read, told
 from tests.support.strategies import (
     CELLS,
@@ -583,27 +585,50 @@ class InColumns:
         return self._frame.__arrow_c_stream__(requested_schema)
 
 
-@given(feed_files(), st.sampled_from(CHUNKS), st.randoms(), st.booleans())
+def noted(batches: Iterable[Batch]) -> Counter[tuple[str, str]]:
+    """The problems of batches, counted by code and severity."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for (code, _, severity), times in sum((b.noted for b in batches), Counter[Noted]()).items():
+        counted[code, severity] += times
+    return counted
+
+
+def first(batches: Iterable[Batch], limit: int) -> list[Problem]:
+    """The first problems of a file."""
+    return reduce(lambda kept, batch: first_problems(kept, batch, limit), batches, list[Problem]())
+
+
+ENGINES: tuple[FeedEngine, ...] = (ReferenceEngine(), *map(PolarsEngine, CHUNKS))
+
+
+@given(feed_files(), st.sampled_from(ENGINES), st.randoms(), st.booleans())
 def test_what_is_recognised_is_what_would_have_been_read(
-    file: FeedFile, chunk: int, random: Random, in_columns: bool
+    file: FeedFile, engine: FeedEngine, random: Random, in_columns: bool
 ):
-    terms, engine = Terms(file.mode, file.currency, ROME), PolarsEngine(chunk)
-    records = [r for batch in engine.open(io.BytesIO(file.body), terms).batches() for r in batch]
-    assert all((record.fingerprint is None) == bool(record.problems) for record in records
+    """Its warnings too, which are counted all the same, and the first of them listed."""
+    terms = Terms(file.mode, file.currency, ROME)
+    all_read = list(engine.open(io.BytesIO(file.body), terms).batches())
+    records = [record for batch in all_read for record in batch]
+    assert all((record.fingerprint is None) == record.rejected for record in records
                if record.fate is None)  # fmt: skip
     prints = [r.fingerprint for r in records if r.fingerprint and random.random() < 0.7]
     listed = [*dict.fromkeys(prints), None]
+    in_columns = in_columns and isinstance(engine, PolarsEngine)
     known: Any = InColumns(listed) if in_columns else IndexedFingerprints.of(listed)
     batches = list(engine.open(io.BytesIO(file.body), terms).batches(known))
     left = [told(record) for batch in batches for record in batch]
     assert left == [told(r) for r in records if r.fingerprint not in listed or not r.fingerprint]
     matched = Counter(listed[number] for batch in batches for number in batch.matched)
     assert matched == Counter(r.fingerprint for r in records if r.fingerprint in prints)
+    assert noted(batches) == noted(all_read)
+    for limit in (1, 2, 1_000):
+        assert first(batches, limit) == first(all_read, limit)
 
 
 def test_known_lines_of_json_are_recognised():
-    """All but those that have changed, and those with a problem or nothing in them."""
+    """All but those that have changed, and those with an error or nothing in them."""
     lines = [f'{{"sku": "A{n}", "product_name": "Lamp", "price": {n % 3}.50}}' for n in range(9)]
+    lines[1] = lines[1].replace("}", ', "quantity": -1}')
     lines[3:4] = ["{}", "", '{"sku": "B", "price": "x"}']
     body = "\n".join(lines).encode()
     records = [r for batch in PolarsEngine().open(io.BytesIO(body), TERMS).batches() for r in batch]
@@ -614,6 +639,9 @@ def test_known_lines_of_json_are_recognised():
         (batch,) = PolarsEngine().open(io.BytesIO(again), TERMS).batches(known)
         assert [record.line for record in batch] == left
         assert (batch.records_read, batch.fates) == (11, {"blank": 2})
+        warned = [problem.code for problem in batch.problems(9) if problem.line == 2]
+        assert warned == ["negative_quantity"]
+        assert noted([batch])["negative_quantity", "warning"] == 1
 
 
 def test_long_files_that_are_split_one_by_one_read_alike():

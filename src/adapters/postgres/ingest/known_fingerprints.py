@@ -18,7 +18,7 @@ from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.fingerprint_entries import ID, Entries, same_ids
 from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
 from adapters.postgres.ingest.match import AT_PLACE, owner
-from commerce_core.parsing.fingerprints import Fingerprint
+from commerce_core.parsing.fingerprints import Fingerprint, IndexedFingerprints, Match
 from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.engine import Batch
 
@@ -45,14 +45,16 @@ class ProductFingerprints:
         """The fingerprints as columns, in the order of their numbers."""
         return self.fingerprints.__arrow_c_stream__(requested_schema)
 
-    def number_of(self, fingerprint: Fingerprint) -> int | None:
-        """The number of a fingerprint; for engines that ask one by one."""
-        return self._numbers.get(fingerprint)
+    def match(self, text: Fingerprint) -> Match | None:
+        """What a text matches; for engines that ask one by one."""
+        return self._indexed.match(text)
 
     @cached_property
-    def _numbers(self) -> dict[Fingerprint, int]:
-        rows = self.fingerprints.with_row_index("number").drop_nulls().rows()
-        return {(upper, lower): number for number, upper, lower in rows}
+    def _indexed(self) -> IndexedFingerprints:
+        rows = self.fingerprints.iter_rows()
+        return IndexedFingerprints.of(
+            None if upper is None else (upper, lower) for upper, lower in rows
+        )
 
     def without(self, numbers: Collection[int]) -> "ProductFingerprints":
         """The same numbers, but these have no fingerprint any more."""

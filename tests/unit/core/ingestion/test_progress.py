@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import islice
 
 import pytest
 from attrs import field, frozen
@@ -33,9 +34,12 @@ class Pieces:
     skus: Sequence[str] = ()
     skus_unreadable: int = 0
 
-    def problems(self, limit: int) -> list[Problem]:
-        found = [Problem.of("not_a_number", line=n) for n in range(self.noted[BAD])]
-        return found[:limit]
+    first_line: int = 0
+
+    def problems(self, limit: int, before: int | None = None) -> list[Problem]:
+        lines = range(self.first_line, self.first_line + self.noted[BAD])
+        some = (n for n in lines if before is None or n < before)
+        return [Problem.of("not_a_number", line=n) for n in islice(some, limit)]
 
     def __iter__(self) -> Iterator[Record]:
         return iter(())
@@ -75,6 +79,19 @@ def test_all_problems_are_counted_and_the_first_kept():
     assert len(run._kept) == MOST_PROBLEMS_KEPT
     assert run._by_code == {"not_a_number": 1500, "negative_quantity": 5}
     assert run._by_column == {"price": 1500}
+
+
+def test_the_first_problems_are_those_of_the_first_lines():
+    """Also if a batch has records that stand in front of those of earlier batches."""
+    run = RunProgress(clock(), 10)
+    batches = [
+        Pieces(600, Counter({BAD: 600}), first_line=1_000),
+        Pieces(600, Counter({BAD: 600}), first_line=1_800),
+        Pieces(300, Counter({BAD: 300}), first_line=100),
+        Pieces(300, Counter({BAD: 300}), first_line=400),
+    ]
+    count(run, *batches)
+    assert [p.line for p in run._kept] == [*range(100, 700), *range(1_000, 1_400)]
 
 
 def test_a_feed_has_as_many_records_as_bytes_and_some():
