@@ -207,7 +207,7 @@ class TestReverts:
         def known() -> list[bool]:
             with store.begin() as unit:
                 found = unit.products.fingerprints(source.partner_id, source.source_id)
-                return [found.number_of(one) is not None for one in ((2, 2), (3, 3), (7, 7))]
+                return [found.match(one) is not None for one in ((2, 2), (3, 3), (7, 7))]
 
         assert known() == [False, True, True]
         undo(store, bad)

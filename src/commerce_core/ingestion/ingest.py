@@ -31,6 +31,7 @@ from commerce_core.ingestion.plan import Planning, Run, Sender, may_load
 from commerce_core.ingestion.progress import Tell
 from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport, delete_reports
 from commerce_core.ingestion.unchanged import Repeat, same_bytes
+from commerce_core.partners.partner import Partner
 from commerce_core.plans.comparison import Plan
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.ports.engine import FeedEngine
@@ -72,12 +73,12 @@ class Ingest:
         planning = Planning(self.files, self.clock, self.engine)
         with self.store.begin() as unit:
             feed = unit.feeds.get(job.feed_id)
-            _check_partner(unit, feed)
+            sender = Sender.of(unit, feed)
+            _check_partner(sender.partner)
             newer = newer_feeds(unit, feed)
-            same = self._same_bytes(unit, job, feed, newer)
+            same = self._same_bytes(unit, job, feed, sender, newer)
             if same is not None:
                 return self._repeat(unit, job, feed, same)
-            sender = Sender.of(unit, feed)
         with ExitStack() as opened:
             with self.keep_lease(job, "") as tell:
                 run = self._open(job, planning, feed, sender, opened, tell=tell)
@@ -114,13 +115,12 @@ class Ingest:
         return self._finish(unit, job, run.feed, landed)
 
     def _same_bytes(
-        self, unit: UnitOfWork, job: Job, feed: Feed, newer: Sequence[Feed]
+        self, unit: UnitOfWork, job: Job, feed: Feed, sender: Sender, newer: Sequence[Feed]
     ) -> Repeat | None:
         """What becomes of the records of a feed whose bytes the source published last."""
         if job.kind != "ingest" or job.decision or superseded_by(feed, newer):
             return None
-        version = unit.sources.profile(feed.source_id).version
-        return same_bytes(unit, feed, unit.partners.get(feed.partner_id), version)
+        return same_bytes(unit, feed, sender.partner, sender.profile.version)
 
     def _repeat(self, unit: UnitOfWork, job: Job, feed: Feed, repeat: Repeat) -> Job:
         """Writes that the catalog shows the feed already. Nothing is read, nothing published.
@@ -130,8 +130,9 @@ class Ingest:
         now, summary = self.clock(), repeat.summary
         summary.check(0, 0)
         feed = evolve(feed, returned=unit.feeds.get(repeat.former.feed_id).returned)
-        before = unit.jobs.problems(repeat.former.job_id, None, MOST_PROBLEMS_KEPT)
-        unit.jobs.add_problems(job.job_id, before.items)
+        if summary.problems_by_code:
+            before = unit.jobs.problems(repeat.former.job_id, None, MOST_PROBLEMS_KEPT)
+            unit.jobs.add_problems(job.job_id, before.items)
         self._applied(unit, feed, now)
         unit.events.add([self._new_event().applied(feed, job.job_id, summary)])
         return _finished(unit, job.complete(now, summary, summary.outcome))
@@ -218,7 +219,8 @@ class Ingest:
     def _finish(self, unit: UnitOfWork, job: Job, feed: Feed, landed: "_Landed") -> Job:
         """Writes how it ended. The publication comes last, since all others wait for its number."""
         now, summary = self.clock(), landed.summary
-        unit.jobs.add_problems(job.job_id, landed.problems)
+        if landed.problems:
+            unit.jobs.add_problems(job.job_id, landed.problems)
         if landed.saved is not None:
             decides = job.kind == "plan" or landed.held
             unit.jobs.keep_plan(job.job_id, landed.saved if decides else landed.saved.briefly)
@@ -327,9 +329,8 @@ class _Landed:
         return summary.records_read > left_out
 
 
-def _check_partner(unit: UnitOfWork, feed: Feed) -> None:
+def _check_partner(partner: Partner) -> None:
     """FileRefused if the partner was offboarded while its upload was still under way."""
-    partner = unit.partners.get(feed.partner_id)
     if partner.status == "offboarded":
         detail = f"Partner {partner.partner_name!r} is offboarded; its feeds aren't processed."
         raise FileRefused("partner_offboarded", detail)

@@ -64,6 +64,7 @@ class Products:
     _db: Connection
     _comparison: Comparison | None = None
     _known: ProductFingerprints | None = None
+    _locked: str | None = None
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
         """Pages of products."""
@@ -81,11 +82,13 @@ class Products:
 
     def lock_partner(self, partner_id: str) -> None:
         """Waits until no other unit feeds the partner."""
-        lock_partner(self._db, partner_id)
+        if self._locked != partner_id:
+            lock_partner(self._db, partner_id)
+            self._locked = partner_id
 
     def fingerprints(self, partner_id: str, source_id: str) -> FingerprintIndex:
         """The fingerprints of the source's active products."""
-        lock_partner(self._db, partner_id)
+        self.lock_partner(partner_id)
         self._known = fetch_fingerprints(self._db, partner_id, source_id)
         return self._known
 
@@ -97,13 +100,14 @@ class Products:
         stem: str,
     ) -> Plan | None:
         """Loads the first feed of a partner."""
-        lock_partner(self._db, feed_context.partner_id)
+        self.lock_partner(feed_context.partner_id)
         return load(self._db, feed_context, batches, publication, stem)
 
     def compare(
         self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
     ) -> Plan:
         """What the feed would do."""
+        self.lock_partner(feed_context.partner_id)
         self._comparison = compare(self._db, feed_context, batches, problem_limit, self._known)
         return self._comparison.plan
 

@@ -24,6 +24,7 @@ from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerpr
 from adapters.postgres.ingest.match import find_absent, find_lost_zeros, match, owner, remove_absent
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
+from commerce_core.catalog.publication import CHANGE_KINDS, ChangeKind
 from commerce_core.plans.comparison import (
     FeedContext,
     Plan,
@@ -61,8 +62,7 @@ def compare(
     problem_limit: int,
     known: ProductFingerprints | None,
 ) -> Comparison:
-    """Stages the records and decides their fates; from now on this unit alone feeds the partner."""
-    lock_partner(db, feed_context.partner_id)
+    """Stages the records and decides their fates; this unit has locked the partner."""
     matched = Matched(known) if known else None
     passing = matched.watched(batches) if matched else batches
     staged = stage(db, feed_context.columns, passing)
@@ -99,21 +99,29 @@ def _plan(
     find_lost_zeros(db, feed_context)
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)
     vanished = 0
-    if removes_absent(feed_context, read["skus_unreadable"]):
+    if owned["absent"] and removes_absent(feed_context, read["skus_unreadable"]):
         vanished = remove_absent(db)
     updates = _count_updates(db) if fates["updated"] else Counter[str]()
     moves = price_moves(db)
-    found = {
-        "duplicate_sku": read["duplicate"],
-        "price_leap": moves.kept,
-        **{code: fates[code] for code in PROBLEMS},
-        **_count_doubts(db),
+    found = +Counter(
+        {
+            "duplicate_sku": read["duplicate"],
+            "price_leap": moves.kept,
+            **{code: fates[code] for code in PROBLEMS},
+            **_count_doubts(db),
+        }
+    )
+    changed: dict[ChangeKind, int] = {
+        "created": fates["created"],
+        "updated": fates["updated"],
+        "restored": fates["restored"],
+        "removed": fates["removed"] + vanished,
     }
     return Plan(
         feed_context=feed_context,
-        created=fates["created"],
-        updated=fates["updated"],
-        restored=fates["restored"],
+        created=changed["created"],
+        updated=changed["updated"],
+        restored=changed["restored"],
         unchanged=(
             unread + read["judged"] - fates.total() + fates["unchanged"] + fates["withheld"]
         ),
@@ -121,19 +129,19 @@ def _plan(
         rejected=read["rejected"] + sum(fates[code] for code in PROBLEMS),
         duplicate=read["duplicate"],
         absent=owned["absent"],
-        removed=fates["removed"] + vanished,
+        removed=changed["removed"],
         before=owned["before"],
         skus_unreadable=read["skus_unreadable"],
         updated_by_field={name: n for name, n in updates.items() if name != _SOLD_OUT},
-        problems_by_code=+Counter(found),
-        problems=tuple(_listed_problems(db, feed_context, staged, problem_limit)),
+        problems_by_code=found,
+        problems=tuple(_listed_problems(db, feed_context, staged, problem_limit)) if found else (),
         withheld=fates["withheld"],
         price_moves=moves,
         stock=Stock(owned["in_stock"], updates[_SOLD_OUT]),
         rekeyed=rekeyed(db, feed_context, staged)
         if vanished and fates["created"]
         else NONE_REKEYED,
-        samples=samples(db, feed_context, staged),
+        samples=samples(db, feed_context, staged, [kind for kind in CHANGE_KINDS if changed[kind]]),
     )
 
 

@@ -4,7 +4,7 @@ All of it is read off `decided`, and costs by what changes. No more rows leave t
 shown. The figures are defined in `commerce_core.plans.price_moves`, `rekeying` and `changes`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, LiteralString, cast
 
 from psycopg import sql
@@ -14,7 +14,7 @@ from adapters.postgres.connection.rows import Connection, fetch, named
 from adapters.postgres.ingest.decide import AMONG_CHANGED, settled_value
 from adapters.postgres.ingest.match import owner
 from adapters.postgres.ingest.staging import Staged
-from commerce_core.catalog.publication import CHANGE_KINDS, ChangeKind
+from commerce_core.catalog.publication import ChangeKind
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.plans.comparison import MONEY, FeedContext
 from commerce_core.plans.price_moves import (
@@ -160,11 +160,11 @@ def _keys(column: Mapping[str, sql.Composable]) -> sql.Composable:
     )
 
 
-def samples(db: Connection, feed_context: FeedContext, staged: Staged) -> tuple[Sample, ...]:
-    """The first changes of each kind."""
-    return tuple(
-        sample for kind in CHANGE_KINDS for sample in _samples(db, feed_context, staged, kind)
-    )
+def samples(
+    db: Connection, feed_context: FeedContext, staged: Staged, kinds: Iterable[ChangeKind]
+) -> tuple[Sample, ...]:
+    """The first changes of each of these kinds."""
+    return tuple(sample for kind in kinds for sample in _samples(db, feed_context, staged, kind))
 
 
 _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
@@ -178,7 +178,6 @@ _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
 def _samples(
     db: Connection, feed_context: FeedContext, staged: Staged, kind: ChangeKind
 ) -> Iterator[Sample]:
-    # A kind that isn't there costs one look at `decided`, and no join.
     names = [name for name in PRODUCT_FIELDS if name in (*staged.fields, *MONEY)]
     after = [
         sql.SQL("{} AS {}").format(settled_value(staged, name), sql.Identifier(f"after_{name}"))

@@ -18,6 +18,7 @@ from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.fingerprint_entries import ID, Entries, same_ids
 from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
 from adapters.postgres.ingest.match import AT_PLACE, owner
+from adapters.postgres.ingest.staging import analyse_if_many
 from commerce_core.parsing.fingerprints import Fingerprint, IndexedFingerprints, Match
 from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.engine import Batch
@@ -108,9 +109,7 @@ class Matched:
         return int(self._seen.sum())
 
     def keep_unmatched(self, db: Connection) -> None:
-        """Makes the table of the products that no record matched, `unmatched (product_id)`."""
-        db.execute("DROP TABLE IF EXISTS pg_temp.unmatched")
-        db.execute("CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP")
+        """Fills the table of the products that no record matched, `unmatched`."""
         ids = self.known.ids[~self._seen]
         rows = np.empty(len(ids), _COPIED_ID)
         rows["fields"], rows["length"], rows["id"] = 1, ID.itemsize, ids
@@ -119,7 +118,7 @@ class Matched:
             cursor.copy("COPY unmatched FROM STDIN (FORMAT BINARY)") as copy,
         ):
             copy.write(_COPY_BEGINS + rows.tobytes() + _COPY_ENDS)
-        db.execute("ANALYZE unmatched")
+        analyse_if_many(db, "unmatched", len(ids))
 
     def contested(self, db: Connection) -> tuple[int, ...]:
         """The numbers of the products that the file brings more than once, in whatever form."""

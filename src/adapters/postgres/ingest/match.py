@@ -67,7 +67,6 @@ def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> 
     Rejected and overridden records count as present, and so do those matched by fingerprint; if
     there are any, only the `unmatched` products have to be looked at.
     """
-    db.execute("DROP TABLE IF EXISTS pg_temp.missing")
     among: LiteralString = """p.product_id = ANY(ARRAY(
         SELECT u.product_id
         FROM unmatched u

@@ -123,9 +123,18 @@ def stage(db: Connection, columns: Collection[str], batches: Iterable[Batch]) ->
     with copying(db, sql.SQL("COPY staged FROM STDIN")) as sender:
         for block in rows_of(batches, names, shapes, sets_currency=sets_currency):
             sender.put(block)
-    # Without it the planner takes every record for the same sku. The other columns it needn't know.
-    db.execute("ANALYZE staged (line, sku)")
+    analyse_if_many(db, "staged (line, sku)", sender.rows)
     return Staged(names, tuple(map(frozenset, shapes.numbers)), sender.rows)
+
+
+FEW_UNANALYSED: Final = 500
+"""Rows of a temporary table up to which making its statistics takes longer than they can save."""
+
+
+def analyse_if_many(db: Connection, table: LiteralString, rows: int) -> None:
+    """Lets the planner know a temporary table; it takes every record for the same one otherwise."""
+    if rows > FEW_UNANALYSED:
+        db.execute(f"ANALYZE {table}")
 
 
 def _create(db: Connection, names: Sequence[str]) -> None:
@@ -138,7 +147,10 @@ def _create(db: Connection, names: Sequence[str]) -> None:
         for name, type_ in zip((*FIXED, *names), types, strict=True)
     )
     # A unit may compare twice; the second plan is the one that counts.
-    db.execute(
-        "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.matched, pg_temp.repeated, pg_temp.decided"
-    )
-    db.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))
+    anew = """
+        DROP TABLE IF EXISTS pg_temp.staged, pg_temp.unmatched, pg_temp.matched, pg_temp.repeated,
+            pg_temp.decided, pg_temp.missing;
+        CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP;
+        CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP
+        """
+    db.execute(sql.SQL(anew).format(columns))
