@@ -17,8 +17,8 @@ from commerce_core.parsing.raw_records import (
     BROKEN_TEXT_KEPT,
     LONGEST_RECORD,
     RawRecord,
+    each_line,
     line_too_long,
-    lines_in,
     split_lines,
     without_end,
 )
@@ -152,9 +152,9 @@ def choose_delimiter(head: str, accepts: Accepts, *, quotes: bool = True) -> str
 
 def first_cells(head: str, delimiter: str, *, quotes: bool = True) -> list[str]:
     """The cells of the first record that isn't blank; none if the text is too short to tell."""
-    lines = lines_in(f"{head}\n")
+    lines = each_line(f"{head}\n")
     try:
-        for raw in read_delimited(iter(lines), delimiter, quotes=quotes):
+        for raw in read_delimited(lines, delimiter, quotes=quotes):
             if raw.cells is None or any(cell.strip(BLANKS) for cell in raw.cells):
                 return raw.cells or []
     except FileRefused:

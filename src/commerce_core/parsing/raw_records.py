@@ -65,6 +65,11 @@ def lines_in(text: str) -> list[str]:
     return _LINE.findall(text)
 
 
+def each_line(text: str) -> Iterator[str]:
+    """The same, one by one, for who needs the first ones."""
+    return (line[0] for line in _LINE.finditer(text))
+
+
 def line_starts(text: str, count: int) -> list[int]:
     """Where the lines behind the first ends are, as many as asked for if there are."""
     return [found.end() for found in islice(_LINE.finditer(text), count)]
