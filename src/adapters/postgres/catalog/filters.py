@@ -38,15 +38,13 @@ _SPECIAL: Final = re.compile(r"[][\\.*+?{}()|^$]")
 
 def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
     """The conditions of a query's filters on a row `p`."""
-    # Without a partner, the primary key is searched once per partner.
-    by_sku: LiteralString = "p.sku = ANY(%s)"
-    if query.partner_id is None:
-        by_sku += " AND p.partner_id = ANY(ARRAY(SELECT partner_id FROM partners))"
+    partner_id = maybe_digits(query.partner_id)
     return [
-        *asked("p.partner_id = %s", maybe_digits(query.partner_id)),
+        # Keys name the partner, and any other condition by partner could be taken for the key.
+        *asked("p.partner_id = %s", None if query.skus else partner_id),
         *asked("p.source_id = %s", maybe_digits(query.source_id)),
         *([] if query.feed_id is None else [_of_feed(db, query.feed_id)]),
-        *asked(by_sku, list(query.skus) or None),
+        *([(_AT_KEYS, [list(query.skus), partner_id])] if query.skus else []),
         *asked("p.currency = %s", query.currency),
         *asked("p.status = %s", None if query.status == "all" else query.status),
         *asked("p.brand = %s", query.brand),
@@ -60,6 +58,22 @@ def conditions(db: Connection, query: ProductQuery) -> list[Condition]:
     ]
 
 
+# One step along the primary key for each sku of the partner, or of each partner, as when records
+# are matched: by equality, a partner without statistics would be read as a whole.
+_AT_KEYS: Final = """
+    p.ctid = ANY(ARRAY(
+        SELECT found.place
+        FROM unnest(%s::text[]) AS wanted (sku)
+        JOIN partners ON partners.partner_id = coalesce(%s::uuid, partners.partner_id),
+        LATERAL (
+            SELECT partner_id, sku, ctid AS place
+            FROM products
+            WHERE (partner_id, sku) >= (partners.partner_id, wanted.sku)
+            ORDER BY partner_id, sku
+            LIMIT 1
+        ) AS found
+        WHERE found.partner_id = partners.partner_id AND found.sku = wanted.sku
+    ))"""
 _UPDATED_SINCE: Final = """
     p.publication_id IN (SELECT publication_id FROM publications WHERE published_at >= %s)"""
 

@@ -36,14 +36,38 @@ SELECT_SHOWN: Final[LiteralString] = (
            ) AS feed_id"""
 )
 """The columns of a product, from a row `p` and its publication `u`."""
-SELECT: Final = (
+_AS_OFFERED: Final[LiteralString] = (
     SELECT_SHOWN
-    + """, coalesce(h.units, 0) AS reserved, partners.status = 'offboarded' AS partner_gone
+    + ", coalesce(h.units, 0) AS reserved, partners.status = 'offboarded' AS partner_gone"
+)
+SELECT: Final[LiteralString] = (
+    _AS_OFFERED  # noqa: S608 - our own text
+    + """
+    FROM {products} p
+    CROSS JOIN LATERAL (
+        SELECT * FROM partners WHERE partner_id = p.partner_id OFFSET 0
+    ) AS partners
+    CROSS JOIN LATERAL (
+        SELECT * FROM publications WHERE publication_id = p.publication_id OFFSET 0
+    ) AS u
+    LEFT JOIN LATERAL (
+        SELECT units
+        FROM held_units
+        WHERE partner_id = p.partner_id AND product_id = p.product_id
+        OFFSET 0
+    ) AS h ON TRUE"""
+)
+"""Some products. The other tables are looked up for each, in whatever order a planner without
+statistics would join them."""
+_SELECT_MANY: Final[LiteralString] = (
+    _AS_OFFERED
+    + """
     FROM {products} p
     JOIN partners ON partners.partner_id = p.partner_id
     JOIN publications u ON u.publication_id = p.publication_id
     LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
 )
+"""The same for any number of products."""
 
 # Of a text only the first `sorting.SORTED_CHARACTERS` count.
 _SORTED_BY: Final[dict[SortBy, LiteralString]] = {
@@ -142,7 +166,7 @@ class LegAlong:
 def snapshot_of(leg: LegAlong) -> Query:
     """The query of all rows of a leg, looked up as they are walked."""
     condition, params = where(leg.conditions)
-    products = sql.SQL(SELECT).format(products=sql.SQL("products"))
+    products = sql.SQL(_SELECT_MANY).format(products=sql.SQL("products"))
     order = sql.SQL(" ORDER BY ") + ordered(leg.order, descending=leg.descending)
     return products + condition + order, params
 

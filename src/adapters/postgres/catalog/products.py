@@ -28,6 +28,7 @@ from adapters.postgres.ingest.apply import apply
 from adapters.postgres.ingest.compare import Comparison, compare, lock_partner
 from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
 from adapters.postgres.ingest.load import load
+from adapters.postgres.ingest.staging import by_sets
 from commerce_core.base.paging import Page, Position
 from commerce_core.catalog.product import NotSellable, Oversold, Product, ProductQuery
 from commerce_core.catalog.publication import Publication
@@ -43,11 +44,15 @@ _NOT_SELLABLE: Final = sql.SQL("""
     SELECT reason, count(*)
     FROM (
         SELECT {reason} AS reason
-        FROM products p
+        FROM (
+            SELECT *
+            FROM products
+            WHERE publication_id = %(publication_id)s
+            OFFSET 0
+        ) AS p
         LEFT JOIN held_units h
-          ON h.partner_id = p.partner_id AND h.product_id = p.product_id
-        WHERE p.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
-          AND p.status = 'active'
+          ON h.partner_id = %(partner_id)s AND h.product_id = p.product_id
+        WHERE p.status = 'active'
     ) written
     WHERE reason IS NOT NULL
     GROUP BY reason
@@ -145,12 +150,11 @@ class Products:
             """
             SELECT p.product_id, p.sku, p.quantity, h.units AS reserved
             FROM held_units h
-            JOIN products p ON p.product_id = h.product_id
+            -- Units are reserved of few products, and the publication may have written many.
+            CROSS JOIN LATERAL (
+                SELECT * FROM products WHERE product_id = h.product_id OFFSET 0
+            ) AS p
             WHERE h.partner_id = %(partner_id)s AND p.publication_id = %(publication_id)s
-              -- Units are reserved of few products, and the publication may have written many.
-              AND p.product_id = ANY(ARRAY(
-                  SELECT product_id FROM held_units WHERE partner_id = %(partner_id)s
-              ))
               AND p.status = 'active' AND p.quantity < h.units
             ORDER BY p.sku
             LIMIT %(limit)s
@@ -160,10 +164,8 @@ class Products:
 
     def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:
         """The products of a publication that can't be sold, by reason."""
-        rows = self._db.execute(
-            _NOT_SELLABLE,
-            params_of(publication),
-        ).fetchall()
+        with by_sets(self._db):
+            rows = self._db.execute(_NOT_SELLABLE, params_of(publication)).fetchall()
         return dict(rows)
 
     def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:

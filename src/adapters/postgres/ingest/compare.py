@@ -21,7 +21,15 @@ from adapters.postgres.connection.timeouts import bear_stalls
 from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
 from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
 from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
-from adapters.postgres.ingest.match import find_absent, find_lost_zeros, match, owner, remove_absent
+from adapters.postgres.ingest.match import (
+    EACH_BY_ITS_KEY,
+    count_present,
+    find_absent,
+    find_lost_zeros,
+    match,
+    owner,
+    remove_absent,
+)
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.catalog.publication import CHANGE_KINDS, ChangeKind
@@ -95,11 +103,17 @@ def _plan(
 ) -> Plan:
     """The counts and figures of what was decided."""
     unread = matched.count if matched else 0
-    find_absent(db, feed_context, matched=unread > 0)
-    find_lost_zeros(db, feed_context)
     read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)
+    if feed_context.mode == "delta" and not unread and not fates["created"]:
+        # Nothing will be removed for being absent, so it needn't be known what is.
+        absent = owned["before"] - count_present(db, feed_context)
+    else:
+        absent = find_absent(db, feed_context, matched=unread > 0)
+        if absent and fates["created"]:
+            absent -= find_lost_zeros(db)
+            fates = _count_fates(db)
     vanished = 0
-    if owned["absent"] and removes_absent(feed_context, read["skus_unreadable"]):
+    if absent and removes_absent(feed_context, read["skus_unreadable"]):
         vanished = remove_absent(db)
     updates = _count_updates(db) if fates["updated"] else Counter[str]()
     moves = price_moves(db)
@@ -128,7 +142,7 @@ def _plan(
         deleted=fates["removed"],
         rejected=read["rejected"] + sum(fates[code] for code in PROBLEMS),
         duplicate=read["duplicate"],
-        absent=owned["absent"],
+        absent=absent,
         removed=changed["removed"],
         before=owned["before"],
         skus_unreadable=read["skus_unreadable"],
@@ -141,7 +155,7 @@ def _plan(
         rekeyed=rekeyed(db, feed_context, staged)
         if vanished and fates["created"]
         else NONE_REKEYED,
-        samples=samples(db, feed_context, staged, [kind for kind in CHANGE_KINDS if changed[kind]]),
+        samples=samples(db, staged, [kind for kind in CHANGE_KINDS if changed[kind]]),
     )
 
 
@@ -180,11 +194,10 @@ def _count_doubts(db: Connection) -> Counter[str]:
 def _count_owned(
     db: Connection, feed_context: FeedContext, matched: Matched | None
 ) -> Mapping[str, int]:
-    """The active products of the source, and how many of them the file doesn't contain."""
-    absent = _counts(db, "SELECT count(*) AS absent FROM missing")
+    """The active products of the source, and those of them that are in stock."""
     if matched:
         known = matched.known
-        return {**absent, "before": len(known), "in_stock": known.in_stock}
+        return {"before": len(known), "in_stock": known.in_stock}
     query = sql.SQL(
         """
         SELECT count(*) AS before, count(*) FILTER (WHERE NOT {}) AS in_stock
@@ -193,7 +206,7 @@ def _count_owned(
           AND p.status = 'active'
         """
     ).format(sold_out(*OWN_STOCK))
-    return {**absent, **_counts(db, query, owner(feed_context))}
+    return _counts(db, query, owner(feed_context))
 
 
 def _count_updates(db: Connection) -> Counter[str]:
@@ -241,8 +254,14 @@ def _problems(
         FROM found
         JOIN staged s ON s.line = found.line
         LEFT JOIN staged other ON other.line = found.later
-        LEFT JOIN products p
-               ON found.fate = 'sku_of_other_source' AND p.product_id = found.product_id
+        LEFT JOIN (
+            SELECT product_id, source_id
+            FROM products
+            WHERE product_id = ANY(ARRAY(
+                SELECT product_id FROM found WHERE fate = 'sku_of_other_source'
+            ))
+            OFFSET 0
+        ) AS p ON p.product_id = found.product_id
         ORDER BY found.line
         """
     ).format(differing=differing)
@@ -289,11 +308,14 @@ def _known_among(db: Connection, feed_context: FeedContext, skus: set[str]) -> s
     if not skus:
         return set()
     rows = db.execute(
-        """
-        SELECT sku
-        FROM products
-        WHERE partner_id = %(partner_id)s AND sku = ANY(%(skus)s) AND status = 'active'
-        """,
+        sql.SQL(
+            """
+            SELECT p.sku
+            FROM unnest(%(skus)s::text[]) AS s (sku)
+            JOIN {among} AS p ON p.partner_id = %(partner_id)s AND p.sku = s.sku
+            WHERE p.status = 'active'
+            """
+        ).format(among=sql.SQL(EACH_BY_ITS_KEY)),
         owner(feed_context) | {"skus": sorted(skus)},
     )
     return {sku for (sku,) in rows}

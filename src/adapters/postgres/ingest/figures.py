@@ -160,11 +160,9 @@ def _keys(column: Mapping[str, sql.Composable]) -> sql.Composable:
     )
 
 
-def samples(
-    db: Connection, feed_context: FeedContext, staged: Staged, kinds: Iterable[ChangeKind]
-) -> tuple[Sample, ...]:
+def samples(db: Connection, staged: Staged, kinds: Iterable[ChangeKind]) -> tuple[Sample, ...]:
     """The first changes of each of these kinds."""
-    return tuple(sample for kind in kinds for sample in _samples(db, feed_context, staged, kind))
+    return tuple(sample for kind in kinds for sample in _samples(db, staged, kind))
 
 
 _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
@@ -175,9 +173,7 @@ _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
 }
 
 
-def _samples(
-    db: Connection, feed_context: FeedContext, staged: Staged, kind: ChangeKind
-) -> Iterator[Sample]:
+def _samples(db: Connection, staged: Staged, kind: ChangeKind) -> Iterator[Sample]:
     names = [name for name in PRODUCT_FIELDS if name in (*staged.fields, *MONEY)]
     after = [
         sql.SQL("{} AS {}").format(settled_value(staged, name), sql.Identifier(f"after_{name}"))
@@ -198,16 +194,19 @@ def _samples(
             LIMIT %(limit)s
         ) AS d
         LEFT JOIN staged s ON s.line = d.line
-        LEFT JOIN products p
-               ON p.partner_id = %(partner_id)s AND p.product_id = d.product_id
-              AND p.product_id = ANY(ARRAY(
-                  SELECT product_id FROM decided WHERE fate = ANY(%(fates)s)
-                  ORDER BY product_id LIMIT %(limit)s
-              ))
+        LEFT JOIN (
+            SELECT *
+            FROM products
+            WHERE product_id = ANY(ARRAY(
+                SELECT product_id FROM decided WHERE fate = ANY(%(fates)s)
+                ORDER BY product_id LIMIT %(limit)s
+            ))
+            OFFSET 0
+        ) AS p ON p.product_id = d.product_id
         ORDER BY d.product_id, d.line
         """
     ).format(values=sql.SQL(", ").join([*after, *before]))
-    params = owner(feed_context) | {"fates": list(_FATES[kind]), "limit": SAMPLES_OF_KIND}
+    params = {"fates": list(_FATES[kind]), "limit": SAMPLES_OF_KIND}
     for row in fetch(db, dict_row, query, params):
         known = {name: _value(row[f"before_{name}"]) for name in PRODUCT_FIELDS}
         values = {name: _value(row[f"after_{name}"]) for name in names} if kind != "removed" else {}

@@ -38,6 +38,20 @@ from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import Batch
 from commerce_core.schema.fields import AMOUNTS, BY_NAME, PRODUCT_FIELDS, Value
 
+# The first key from there on: asked for by equality, all products before its own may be read.
+_HAS_PRODUCTS: Final = """
+    SELECT EXISTS (
+        SELECT
+        FROM (
+            SELECT partner_id
+            FROM products
+            WHERE partner_id >= %(partner_id)s
+            ORDER BY partner_id, sku
+            LIMIT 1
+        ) AS first
+        WHERE partner_id = %(partner_id)s
+    )"""
+
 
 class _NotNew(Exception):
     """A record does anything but create a product."""
@@ -52,8 +66,8 @@ def load(
 ) -> Plan | None:
     """Loads the batches of a partner without any product; None if they have to be compared."""
     (has_products,) = db.execute(
-        "SELECT EXISTS (SELECT FROM products WHERE partner_id = %s)",
-        [digits(feed_context.partner_id)],
+        _HAS_PRODUCTS,
+        {"partner_id": digits(feed_context.partner_id)},
     ).fetchone() or (True,)
     if has_products:
         return None

@@ -5,6 +5,9 @@
 
 Rows are looked for by their keys once, here. Later statements take them from their places, which
 they keep: while this unit has locked the partner, no other one writes to its products.
+
+OFFSET 0 behind a condition by key, here and elsewhere, keeps others away from it: those by partner
+look as good to a planner that doesn't know the partner yet, and then all its products are read.
 """
 
 from typing import Any, Final, LiteralString
@@ -17,8 +20,8 @@ from commerce_core.plans.comparison import FeedContext
 
 FEW: Final = 200_000
 """Up to this many records their products are fetched one by one, not all of the partner's."""
-_EACH_BY_ITS_KEY: Final[LiteralString] = """LATERAL (
-    SELECT partner_id, sku, product_id, ctid AS place
+EACH_BY_ITS_KEY: Final[LiteralString] = """LATERAL (
+    SELECT partner_id, sku, product_id, status, ctid AS place
     FROM products
     WHERE (partner_id, sku) >= (%(partner_id)s, s.sku)
     ORDER BY partner_id, sku
@@ -39,7 +42,7 @@ _ALL_OF_PARTNER: Final[LiteralString] = """(
 
 def match(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Finds the product of each staged record, if there is one."""
-    among = _EACH_BY_ITS_KEY if staged.records <= FEW else _ALL_OF_PARTNER
+    among = EACH_BY_ITS_KEY if staged.records <= FEW else _ALL_OF_PARTNER
     query = sql.SQL(
         """
         CREATE TEMPORARY TABLE matched ON COMMIT DROP AS
@@ -61,49 +64,69 @@ OFFSET 0 keeps the planner from hashing whole products for it, which wouldn't fi
 """
 
 
-def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> None:
+def count_present(db: Connection, feed_context: FeedContext) -> int:
+    """How many active products of the source the file contains, if none matched by fingerprint."""
+    query = sql.SQL(
+        """
+        SELECT count(DISTINCT p.product_id)
+        FROM matched m
+        JOIN {product} AS p ON TRUE
+        WHERE p.source_id = %(source_id)s AND p.status = 'active'
+        """
+    ).format(product=sql.SQL(AT_PLACE))
+    (present,) = db.execute(query, owner(feed_context)).fetchone() or (0,)
+    return present
+
+
+def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> int:
     """Makes the table of the source's active products that the file doesn't contain.
+
+    Returns their number.
 
     Rejected and overridden records count as present, and so do those matched by fingerprint; if
     there are any, only the `unmatched` products have to be looked at.
     """
-    among: LiteralString = """p.product_id = ANY(ARRAY(
-        SELECT u.product_id
-        FROM unmatched u
-        WHERE NOT EXISTS (SELECT FROM matched m WHERE m.product_id = u.product_id)
-    ))"""
+    among: LiteralString = """(
+        SELECT ctid, *
+        FROM products
+        WHERE product_id = ANY(ARRAY(
+            SELECT u.product_id
+            FROM unmatched u
+            WHERE NOT EXISTS (SELECT FROM matched m WHERE m.product_id = u.product_id)
+        ))
+        OFFSET 0
+    )"""
     query = sql.SQL(
         """
         CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
         SELECT p.product_id, p.ctid AS place
-        FROM products p
+        FROM {among} p
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
-          AND p.status = 'active' AND {among}
+          AND p.status = 'active'
           AND NOT EXISTS (SELECT FROM matched m WHERE m.product_id = p.product_id)
           AND p.sku <> ALL(%(overtaken)s::text[])
         """
-    ).format(among=sql.SQL(among if matched else "TRUE"))
-    db.execute(query, owner(feed_context) | {"overtaken": list(feed_context.overtaken)})
+    ).format(among=sql.SQL(among if matched else "products"))
+    return db.execute(
+        query, owner(feed_context) | {"overtaken": list(feed_context.overtaken)}
+    ).rowcount
 
 
-def find_lost_zeros(db: Connection, feed_context: FeedContext) -> None:
+def find_lost_zeros(db: Connection) -> int:
     """Refuses new skus that are those of absent products without leading zeros.
 
-    Those products are then no longer missing. Only skus that begin with a zero are looked at.
+    Those products are then no longer missing; returns their number.
     """
-    db.execute("DROP TABLE IF EXISTS pg_temp.with_zeros")
-    db.execute(
+    query = sql.SQL(
         """
         CREATE TEMPORARY TABLE with_zeros ON COMMIT DROP AS
         SELECT p.product_id, p.sku, ltrim(p.sku, '0') AS bare
-        FROM products p
-        JOIN missing m ON m.product_id = p.product_id
-        WHERE p.partner_id = %(partner_id)s AND p.sku >= '0' AND p.sku < '1'
-          AND p.sku ~ '^0+[1-9][0-9]*$'
-          AND EXISTS (SELECT FROM decided WHERE fate = 'created')
-        """,
-        owner(feed_context),
-    )
+        FROM missing m
+        JOIN {product} AS p ON TRUE
+        WHERE p.sku ~ '^0+[1-9][0-9]*$'
+        """
+    ).format(product=sql.SQL(AT_PLACE))
+    db.execute(query)
     db.execute(
         """
         UPDATE decided d
@@ -113,7 +136,7 @@ def find_lost_zeros(db: Connection, feed_context: FeedContext) -> None:
         WHERE d.fate = 'created' AND s.line = d.line
         """
     )
-    db.execute(
+    return db.execute(
         """
         DELETE FROM missing m
         USING with_zeros z
@@ -123,7 +146,7 @@ def find_lost_zeros(db: Connection, feed_context: FeedContext) -> None:
             WHERE d.fate = 'sku_lost_zeros' AND s.sku = z.bare
         )
         """
-    )
+    ).rowcount
 
 
 def remove_absent(db: Connection) -> int:

@@ -149,7 +149,7 @@ def _create(db: Connection, names: Sequence[str]) -> None:
     # A unit may compare twice; the second plan is the one that counts.
     anew = """
         DROP TABLE IF EXISTS pg_temp.staged, pg_temp.unmatched, pg_temp.matched, pg_temp.repeated,
-            pg_temp.decided, pg_temp.missing;
+            pg_temp.decided, pg_temp.missing, pg_temp.with_zeros;
         CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP;
         CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP
         """
