@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 Cursor = psycopg.Cursor[Any]
-Query = str | sql.Composable
+Query = str | bytes | sql.Composable
 INTRANS: Final = TransactionStatus.INTRANS
 
 _TOUCHED: Final = """
@@ -59,7 +59,7 @@ def watched(patch: pytest.MonkeyPatch) -> Generator[Touched]:
         before = count(db)
         execute(cursor, query, *args, **named)  # type: ignore[arg-type]
         if db.info.transaction_status == INTRANS:
-            text = query if isinstance(query, str) else query.as_string(db)
+            text = query.decode() if isinstance(query, bytes) else str(query)
             found.statements.append(Statement(text, count(db) - before, found.step))
         return cursor
 

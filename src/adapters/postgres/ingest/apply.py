@@ -3,6 +3,7 @@
 Always the same few statements, whatever the feed's size, and none touches a row that stays.
 """
 
+from functools import cache, lru_cache
 from typing import Final, LiteralString
 
 from psycopg import sql
@@ -13,7 +14,7 @@ from adapters.postgres.ingest.compare import Comparison
 from adapters.postgres.ingest.decide import AMONG_CHANGED, settled_value
 from adapters.postgres.ingest.known_fingerprints import reread
 from adapters.postgres.ingest.known_packed import is_much, keep_also
-from adapters.postgres.ingest.staging import Staged, by_sets
+from adapters.postgres.ingest.staging import MOST_FORMS, Staged, by_sets
 from commerce_core.catalog.publication import Publication
 from commerce_core.plans.comparison import MONEY
 from commerce_core.schema.fields import PRODUCT_FIELDS
@@ -60,6 +61,11 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
 
 
 def _keep_history(db: Connection, params: Params) -> None:
+    db.execute(_history_statement(), params)
+
+
+@cache
+def _history_statement() -> bytes:
     columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
     query = """
         INSERT INTO product_versions ({columns}, replaced_by)
@@ -67,11 +73,16 @@ def _keep_history(db: Connection, params: Params) -> None:
         FROM products p
         WHERE {among_changed}
         """
-    db.execute(_format(query, columns=columns), params)
+    return _format(query, columns=columns).as_bytes()
 
 
 def _change(db: Connection, staged: Staged, params: Params) -> int:
     """Gives updated and restored products their values, and returns their number."""
+    return db.execute(_change_statement(staged.form), params).rowcount
+
+
+@lru_cache(MOST_FORMS)
+def _change_statement(staged: Staged) -> bytes:
     values = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), settled_value(staged, name))
         for name in staged.written
@@ -88,7 +99,7 @@ def _change(db: Connection, staged: Staged, params: Params) -> int:
         WHERE {among_changed} AND p.product_id = d.product_id
           AND d.fate IN ('updated', 'restored')
         """
-    return db.execute(_format(query, values=values), params).rowcount
+    return _format(query, values=values).as_bytes()
 
 
 def _remove(db: Connection, params: Params) -> int:

@@ -7,6 +7,7 @@ one for each. A property runs this and the reference on the same feeds.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -211,6 +212,11 @@ def _count_owned(
 
 def _count_updates(db: Connection) -> Counter[str]:
     """How many updated products get another value, by field; and how many sell out."""
+    return +Counter(_counts(db, _update_counts()))
+
+
+@cache
+def _update_counts() -> bytes:
     bits = {name: bit for bit, name in enumerate(PRODUCT_FIELDS)} | {_SOLD_OUT: SOLD_OUT}
     counts = sql.SQL(", ").join(
         sql.SQL("count(*) FILTER (WHERE changed & {} <> 0) AS {}").format(
@@ -219,7 +225,7 @@ def _count_updates(db: Connection) -> Counter[str]:
         for name, bit in bits.items()
     )
     query = sql.SQL("SELECT {} FROM decided WHERE fate = 'updated'").format(counts)
-    return +Counter(_counts(db, query))
+    return query.as_bytes()
 
 
 def _problems(

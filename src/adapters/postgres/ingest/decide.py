@@ -10,13 +10,14 @@ What isn't decided is unchanged, so a feed that changes little writes little. Th
 order, and what is settled of prices and currencies, are those of `commerce_core.plans.comparison`.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection, digits
 from adapters.postgres.ingest.match import AT_PLACE
-from adapters.postgres.ingest.staging import Staged
+from adapters.postgres.ingest.staging import MOST_FORMS, Staged
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.base.money import currencies
 from commerce_core.plans.comparison import MONEY, FeedContext
@@ -91,13 +92,30 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
         ) ON COMMIT DROP
         """
     )
-    own_first = feed_context.mode == "delta"
+    known = currencies()
+    db.execute(
+        _statement(staged.form, own_first=feed_context.mode == "delta"),
+        {
+            "partner_id": digits(feed_context.partner_id),
+            "source_id": digits(feed_context.source_id),
+            "assumed": feed_context.currency,
+            "codes": list(known),
+            "exponents": list(known.values()),
+            "price_leap": feed_context.price_leap,
+            "without_removals": feed_context.without_removals,
+        },
+    )
+
+
+@lru_cache(MOST_FORMS)
+def _statement(staged: Staged, *, own_first: bool) -> bytes:
+    """The statement for records of that form; whether the product's own currency goes first."""
     assumed = (
         "coalesce(own_currency, %(assumed)s)"
         if own_first
         else "coalesce(%(assumed)s, own_currency)"
     )
-    query = sql.SQL(_DECIDE).format(
+    made = sql.SQL(_DECIDE).format(
         assumed=sql.SQL(assumed),
         product_name=staged.own("product_name"),
         currency=staged.own("currency"),
@@ -120,19 +138,7 @@ def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
         sold_out_bit=sql.Literal(1 << SOLD_OUT),
         product=sql.SQL(AT_PLACE),
     )
-    known = currencies()
-    db.execute(
-        query,
-        {
-            "partner_id": digits(feed_context.partner_id),
-            "source_id": digits(feed_context.source_id),
-            "assumed": feed_context.currency,
-            "codes": list(known),
-            "exponents": list(known.values()),
-            "price_leap": feed_context.price_leap,
-            "without_removals": feed_context.without_removals,
-        },
-    )
+    return made.as_bytes()
 
 
 # OFFSET 0 keeps what is built on from being computed anew for each time that it is named.

@@ -5,6 +5,7 @@ shown. The figures are defined in `commerce_core.plans.price_moves`, `rekeying` 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 
 from psycopg import sql
@@ -13,7 +14,7 @@ from psycopg.rows import dict_row
 from adapters.postgres.connection.rows import Connection, fetch, named
 from adapters.postgres.ingest.decide import AMONG_CHANGED, settled_value
 from adapters.postgres.ingest.match import owner
-from adapters.postgres.ingest.staging import Staged
+from adapters.postgres.ingest.staging import MOST_FORMS, Staged
 from commerce_core.catalog.publication import ChangeKind
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.plans.comparison import MONEY, FeedContext
@@ -174,16 +175,33 @@ _FATES: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
 
 
 def _samples(db: Connection, staged: Staged, kind: ChangeKind) -> Iterator[Sample]:
-    names = [name for name in PRODUCT_FIELDS if name in (*staged.fields, *MONEY)]
+    names, query = _fields_of(staged), _sample_statement(staged.form)
+    params = {"fates": list(_FATES[kind]), "limit": SAMPLES_OF_KIND}
+    for row in fetch(db, dict_row, query, params):
+        known = {name: _value(row[f"before_{name}"]) for name in PRODUCT_FIELDS}
+        values = {name: _value(row[f"after_{name}"]) for name in names} if kind != "removed" else {}
+        product_id = row["product_id"]
+        yield Sample.of(
+            kind,
+            row["sku"],
+            row["line"],
+            _product_id(product_id) if product_id else None,
+            before=known,
+            values=values,
+        )
+
+
+@lru_cache(MOST_FORMS)
+def _sample_statement(staged: Staged) -> bytes:
     after = [
         sql.SQL("{} AS {}").format(settled_value(staged, name), sql.Identifier(f"after_{name}"))
-        for name in names
+        for name in _fields_of(staged)
     ]
     before = [
         sql.SQL("p.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"before_{name}"))
         for name in PRODUCT_FIELDS
     ]
-    query = sql.SQL(
+    made = sql.SQL(
         """
         SELECT coalesce(p.sku, s.sku) AS sku, d.line, d.product_id, {values}
         FROM (
@@ -206,19 +224,12 @@ def _samples(db: Connection, staged: Staged, kind: ChangeKind) -> Iterator[Sampl
         ORDER BY d.product_id, d.line
         """
     ).format(values=sql.SQL(", ").join([*after, *before]))
-    params = {"fates": list(_FATES[kind]), "limit": SAMPLES_OF_KIND}
-    for row in fetch(db, dict_row, query, params):
-        known = {name: _value(row[f"before_{name}"]) for name in PRODUCT_FIELDS}
-        values = {name: _value(row[f"after_{name}"]) for name in names} if kind != "removed" else {}
-        product_id = row["product_id"]
-        yield Sample.of(
-            kind,
-            row["sku"],
-            row["line"],
-            _product_id(product_id) if product_id else None,
-            before=known,
-            values=values,
-        )
+    return made.as_bytes()
+
+
+def _fields_of(staged: Staged) -> list[str]:
+    """The fields that records of a form can change."""
+    return [name for name in PRODUCT_FIELDS if name in (*staged.fields, *MONEY)]
 
 
 def _value(column: Any) -> Value:  # noqa: ANN401 - whatever a column gives

@@ -11,7 +11,7 @@ from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Final, LiteralString, assert_never
 
-from attrs import frozen
+from attrs import evolve, frozen
 from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection
@@ -21,6 +21,8 @@ from commerce_core.ports.engine import Batch
 from commerce_core.schema import fields as schema
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Kind
 
+MOST_FORMS: Final = 64
+"""Forms of files whose statements are kept; making one takes longer than a small feed needs it."""
 _FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
     "int4",
     "int4",
@@ -78,6 +80,11 @@ class Staged:
     fields: tuple[str, ...]
     shapes: tuple[frozenset[str], ...]
     records: int
+
+    @property
+    def form(self) -> "Staged":
+        """The same whatever the number of records: by it statements are kept once they are made."""
+        return evolve(self, records=0)
 
     def sets(self, *names: str) -> sql.Composed:
         """The SQL condition that a staged record `s` sets any of these fields."""
