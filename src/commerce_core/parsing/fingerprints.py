@@ -38,9 +38,12 @@ REMEMBERED: Final = (
     "sale_not_below_price",
     "sale_ends_before_start",
     "thousands_or_decimals",
-    "spreadsheet_error",
     "sale_price_of_zero",
     "several_urls",
+    "invisible_characters",
+    "shortened_sku",
+    "spreadsheet_error_ignored",
+    "spreadsheet_text",
 )
 """The warnings that codes have a place for, in the order of their places. Databases have these
 codes, so others are only ever added at the end; a version that doesn't know them matches no record
