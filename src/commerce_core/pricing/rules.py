@@ -264,19 +264,36 @@ def in_order(rules: Iterable[PriceRule]) -> list[PriceRule]:
     return sorted(rules, key=lambda rule: rule.order)
 
 
-def group_conflict(rule: Rule, others: Iterable[PriceRule]) -> Fault | None:
+def conflicts(rules: Sequence[Rule], beside: Iterable[Rule] = ()) -> Iterator[Fault]:
+    """The faults, at `/rules/n`, of rules that can't stand together, or beside these others.
+
+    Two have one name, or their group differs from rule to rule.
+    """
+    names: set[str] = set()
+    groups = {rule.group.name: rule for rule in beside if rule.group is not None}
+    for number, rule in enumerate(rules):
+        if rule.name in names:
+            detail = f"Another of these rules is named {rule.name!r} too."
+            yield Fault(f"/rules/{number}/name", "duplicate_name", detail)
+        names.add(rule.name)
+        if rule.group is not None:
+            known = groups.setdefault(rule.group.name, rule)
+            fault = group_conflict(rule, [known])
+            if fault is not None:
+                yield Fault(f"/rules/{number}{fault.pointer}", fault.code, fault.detail)
+
+
+def group_conflict(rule: Rule, others: Iterable[Rule]) -> Fault | None:
     """The fault of a rule whose group has another mode, or another stage, in other rules."""
     for other in others:
-        group = other.rule.group
+        group = other.group
         if rule.group is None or group is None or group.name != rule.group.name:
             continue
         if group.mode != rule.group.mode:
-            detail = f"The group's mode is {group.mode} in the rule {other.rule.name!r}."
+            detail = f"The group's mode is {group.mode} in the rule {other.name!r}."
             return Fault("/group/mode", "group_mode_differs", detail)
-        if group.mode == "best" and other.rule.applies_to != rule.applies_to:
-            detail = (
-                f"The rule {other.rule.name!r} of this group applies to {other.rule.applies_to}."
-            )
+        if group.mode == "best" and other.applies_to != rule.applies_to:
+            detail = f"The rule {other.name!r} of this group applies to {other.applies_to}."
             return Fault("/applies_to", "group_stage_differs", detail)
     return None
 

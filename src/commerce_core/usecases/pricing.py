@@ -15,7 +15,7 @@ from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.form import rule_form
 from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
-from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
+from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, conflicts
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 from commerce_core.pricing.what_if import WhatIf
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -76,13 +76,15 @@ class Pricing:
 
         With `plan`, nothing is written. The faults of the n-th rule are at `/rules/n`.
         """
-        found: list[RuleChange] = []
+        read, found = _as_rules(rules), list[RuleChange]()
+        _refuse_conflicts(read)
+        names = frozenset(rule.name for rule in read)
         store = self._context.store
         with store.begin(dry_run=True) if plan else self._context.writing() as unit:
             book = RuleBook(self._context, unit)
-            for number, rule in enumerate(rules):
+            for number, rule in enumerate(read):
                 with faults_at(f"/rules/{number}"):
-                    found.append(book.save(as_rule(rule)))
+                    found.append(book.save(rule, names))
         return found
 
     def archive(self, rule_id: str) -> PriceRule:
@@ -148,7 +150,9 @@ class Pricing:
         with self._context.store.begin(dry_run=True) as unit:
             drafts = self._drafts(unit, rules, self._context.clock())
         names = {draft.rule.name for draft in drafts}
-        return [*(rule for rule in active if rule.rule.name not in names), *drafts]
+        staying = [rule for rule in active if rule.rule.name not in names]
+        _refuse_conflicts([draft.rule for draft in drafts], (rule.rule for rule in staying))
+        return [*staying, *drafts]
 
     def quote(
         self,
@@ -195,9 +199,10 @@ class Pricing:
         if len(rules) > MOST_DRAFTS:
             raise InvalidInput.at("/rules", "too_many", f"Try at most {MOST_DRAFTS} rules.")
         book, read = RuleBook(self._context, unit), list[Rule]()
-        for number, rule in enumerate(rules):
+        for number, rule in enumerate(_as_rules(rules)):
             with faults_at(f"/rules/{number}"):
-                read.append(book.checked(as_rule(rule), None, drafted=True))
+                read.append(book.checked(rule, (), drafted=True))
+        _refuse_conflicts(read)
         return [
             PriceRule(
                 rule_id=_DRAFT_ID.format(number), version=1, status="active", created_at=now,
@@ -223,6 +228,21 @@ class Pricing:
 _DRAFT_ID: Final = "rule_" + "f" * 24 + "{:08x}"
 MOST_DRAFTS: Final = 200
 """The most rules that a quote may try."""
+
+
+def _as_rules(rules: Iterable[Rule | RuleForm]) -> Sequence[Rule]:
+    """The rules that were given; the faults of the n-th are at `/rules/n`."""
+    read: list[Rule] = []
+    for number, rule in enumerate(rules):
+        with faults_at(f"/rules/{number}"):
+            read.append(as_rule(rule))
+    return read
+
+
+def _refuse_conflicts(rules: Sequence[Rule], beside: Iterable[Rule] = ()) -> None:
+    faults = list(conflicts(rules, beside))
+    if faults:
+        raise InvalidInput("The price rules contradict each other.", faults=faults)
 
 
 def _basket(

@@ -1,6 +1,6 @@
 """Changing price rules within one unit of work: what has to hold, and what is recorded."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,14 +40,14 @@ class RuleBook:
     _context: Context
     _unit: UnitOfWork
 
-    def add(self, rule: Rule, status: RuleStatus) -> PriceRule:
+    def add(self, rule: Rule, status: RuleStatus, together: Collection[str] = ()) -> PriceRule:
         """A new rule."""
         now = self._context.clock()
         made = PriceRule(
             rule_id=self._context.mint("rule"),
             version=1,
             status=status,
-            rule=self.checked(rule, None),
+            rule=self.checked(rule, together),
             created_at=now,
             updated_at=now,
         )
@@ -55,7 +55,13 @@ class RuleBook:
         self._note(None, made)
         return made
 
-    def change(self, before: PriceRule, rule: Rule | None, status: RuleStatus | None) -> PriceRule:
+    def change(
+        self,
+        before: PriceRule,
+        rule: Rule | None,
+        status: RuleStatus | None,
+        together: Collection[str] = (),
+    ) -> PriceRule:
         """The next version of a rule; the same one if nothing changes."""
         if before.status == "archived" and (rule is not None or status != "archived"):
             raise Conflict(
@@ -63,7 +69,7 @@ class RuleBook:
                 "Add a new one; its name is free.",
                 code="rule_archived",
             )
-        text = before.rule if rule is None else self.checked(rule, before.rule_id)
+        text = before.rule if rule is None else self.checked(rule, {before.rule.name, *together})
         after = evolve(before, rule=text, status=status or before.status)
         if after == before:
             return before
@@ -73,10 +79,17 @@ class RuleBook:
         self._note(before, after)
         return after
 
-    def save(self, rule: Rule) -> RuleChange:
-        """Adds a rule, or makes it the next version of the rule with its name."""
+    def save(self, rule: Rule, together: Collection[str]) -> RuleChange:
+        """Adds a rule, or makes it the next version of the rule with its name.
+
+        `together` are the names of the rules that are saved with it, and agree with it.
+        """
         before = self._unit.rules.find(rule.name)
-        after = self.change(before, rule, None) if before else self.add(rule, "active")
+        after = (
+            self.change(before, rule, None, together)
+            if before
+            else self.add(rule, "active", together)
+        )
         forms = (rule_form(before.rule) if before else {}, rule_form(after.rule))
         changed = None if after == before else after
         return RuleChange(rule.name, before, changed, form_difference(*forms))
@@ -88,8 +101,11 @@ class RuleBook:
             raise rule_changed(found.rule_id)
         return found
 
-    def checked(self, rule: Rule, rule_id: str | None, *, drafted: bool = False) -> Rule:
-        """The rule with ids for names; InvalidInput for what doesn't exist, or doesn't agree."""
+    def checked(self, rule: Rule, besides: Collection[str], *, drafted: bool = False) -> Rule:
+        """The rule with ids for names; InvalidInput for what doesn't exist, or doesn't agree.
+
+        It needn't agree with the present versions of the rules with the names `besides`.
+        """
         known: dict[tuple[Noun, str], str] = {}
         faults: list[Fault] = []
         for reference in references(rule):
@@ -102,7 +118,8 @@ class RuleBook:
                 known[reference.noun, reference.text] = found
         if rule.group is not None and not drafted:
             others = self._unit.rules.in_group(rule.group.name)
-            conflict = group_conflict(rule, (r for r in others if r.rule_id != rule_id))
+            staying = (other.rule for other in others if other.rule.name not in besides)
+            conflict = group_conflict(rule, staying)
             faults += [conflict] if conflict else []
         if faults:
             raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")

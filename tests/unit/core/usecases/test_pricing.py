@@ -174,6 +174,43 @@ def test_a_group_agrees_in_its_mode_and_the_best_of_it_in_its_stage(commerce: Co
         assert faults(refusal) == [fault]
 
 
+def test_the_mode_of_a_group_changes_if_all_of_its_rules_are_saved_together(commerce: Commerce):
+    def both(mode: str) -> list[Mapping[str, Any]]:
+        return [form(name, group={"name": "g", "mode": mode}) for name in ("One", "Two")]
+
+    commerce.pricing.save(both("best"))
+    assert [change.after is not None for change in commerce.pricing.save(both("first"))] == [
+        True
+    ] * 2
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.save(both("all")[:1])
+    assert faults(refusal) == [("/rules/0/group/mode", "group_mode_differs")]
+
+
+def test_rules_that_cannot_stand_together_are_neither_saved_nor_tried(commerce: Commerce):
+    def group(mode: str) -> Mapping[str, str]:
+        return {"name": "g", "mode": mode}
+
+    odd = [form("One", group=group("best")), form("Two", group=group("first")), form("One")]
+    acts = (
+        lambda: commerce.pricing.save(odd),
+        lambda: commerce.pricing.lint(odd),
+        lambda: commerce.pricing.what_if(odd, since=T0 - DAY),
+        lambda: commerce.pricing.quote([item(commerce, "A")], rules=odd),
+    )
+    for act in acts:
+        with pytest.raises(InvalidInput) as refusal:
+            act()
+        assert faults(refusal) == [
+            ("/rules/1/group/mode", "group_mode_differs"), ("/rules/2/name", "duplicate_name"),
+        ]  # fmt: skip
+    assert list(commerce.pricing.list()) == []
+    commerce.pricing.add(form("Three", group=group("all")))
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.lint(odd[:1])
+    assert faults(refusal) == [("/rules/0/group/mode", "group_mode_differs")]
+
+
 def test_codes_that_are_unknown_or_used_up_are_refused(commerce: Commerce):
     once = {"most_uses": 1}
     commerce.pricing.add(form(condition={"code": "SPRING"}, limits=once))
@@ -215,7 +252,7 @@ def test_a_customer_has_uses_of_its_own(commerce: Commerce):
     assert totals == [9, 9, 10, 10]
 
 
-def test_a_budget_is_one_of_each_currency(commerce: Commerce):
+def test_a_budget_is_one_of_each_currency(commerce: Commerce, clock: Clock):
     commerce.partners.add("Yama", currency="JPY")
     feed = b"sku,title,price,quantity\nT,Tea,1000,9\n"
     commerce.feeds.load(io.BytesIO(feed), partner="Yama")
@@ -223,6 +260,7 @@ def test_a_budget_is_one_of_each_currency(commerce: Commerce):
     lamp = [item(commerce, "A")]
     commerce.pricing.add(form(limits={"budget": "100.00"}))
     first = commerce.orders.place(tea)
+    clock.now += timedelta(seconds=1)
     again = [commerce.orders.place(each).total_amount for each in (tea, lamp)]
     assert (first.total_amount, again) == (900, [1000, 9])
     tried = commerce.pricing.what_if(since=T0 - DAY, until=T0 + DAY)
