@@ -17,14 +17,18 @@ KNOWN = {
         "UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND partner_id IN (SELECT "
     ],
     "0046_budgets_by_currency": [
-        "UPDATE price_rule_uses AS used SET currency = orders.currency "
-        "FROM orders WHERE orders.ord",
+        (
+            "UPDATE price_rule_uses AS used SET currency = orders.currency "
+            "FROM orders WHERE orders.ord"
+        ),
         "DELETE FROM price_rule_uses WHERE currency IS NULL",
         "ALTER TABLE price_rule_uses ALTER COLUMN currency SET NOT NULL",
         "ALTER TABLE price_rule_counters ADD PRIMARY KEY (rule_id, customer, currency)",
         "ALTER TABLE price_rule_counters ALTER COLUMN currency DROP DEFAULT",
-        "INSERT INTO price_rule_counters "
-        "(rule_id, customer, currency, uses, spent) SELECT rule_id,",
+        (
+            "INSERT INTO price_rule_counters "
+            "(rule_id, customer, currency, uses, spent) SELECT rule_id,"
+        ),
     ],
 }
 """What was done to a table before it had rows, or to one of few rows: just this, and no more."""
