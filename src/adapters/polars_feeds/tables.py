@@ -176,7 +176,8 @@ class TableReader:
             return
         before = values["sale_price"]
         price = values.get("price", nulls(len(before)))
-        reduced = (_exact(before) > _exact(price)).fill_null(value=False)
+        charged = _exact(price)
+        reduced = ((_exact(before) > charged) & (charged > 0)).fill_null(value=False)
         values["sale_price"] = pl.select(pl.when(reduced).then(price)).to_series()
         if "price" in values:
             values["price"] = before.zip_with(reduced, price)

@@ -209,9 +209,12 @@ def _fitted(amount: Decimal, currency: Currency | None, unit: Unit | None) -> De
 
 
 def _take_reduction(values: dict[str, Value]) -> None:
-    """Where a price was higher before, that is the price, and what was sent as one the sale's."""
+    """Where a price was higher before, that is the price, and what was sent as one the sale's.
+
+    A price of 0 is no sale's: it stays, so that nothing is sold for what it cost before.
+    """
     price, before = values.get("price"), values.get("sale_price")
-    if isinstance(price, Decimal) and isinstance(before, Decimal) and before > price:
+    if isinstance(price, Decimal) and isinstance(before, Decimal) and before > price > 0:
         values |= {"price": before, "sale_price": price}
     elif "sale_price" in values:
         values["sale_price"] = None
