@@ -321,3 +321,10 @@ def test_skips_of_ones_own_join_those_of_the_preset():
     own = Profile(preset="shopify", skip=(Skip("Vendor", ("Clay",), "a test"),))
     assert in_full(own).skip == (*PRESET_PROFILES["shopify"].skip, *own.skip)
     assert in_full(in_full(own)) == in_full(own)
+
+
+def test_a_price_of_0_stays_so_beside_what_it_was_before():
+    """Nothing is sold for the higher price, which nobody asks for now."""
+    head = "Handle,Title,Variant SKU,Variant Price,Variant Compare At Price\n"
+    record = offers(read("shopify", f"{head}jug,Jug,J,0.00,9.00\n"))["J"]
+    assert (record.values["price"], record.values["sale_price"]) == (Decimal("0.00"), None)
