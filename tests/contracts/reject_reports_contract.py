@@ -129,11 +129,15 @@ class TestReports:
     def test_a_report_fed_back_unchanged_is_rejected_the_same(
         self, commerce: Commerce, file: SentFile
     ):
-        """The same codes, columns and values, in order; also the report of that report's run."""
+        """The same codes, columns and values, in order; also the report of that report's run.
+
+        But for a record that the end of its file cut off: in a report, each row has its end.
+        """
         desk = desk_of(commerce, file.currency, encoding="cp1252")
         job = desk.load(file.body, file.mode)
         assume(job.summary and job.summary.rejected)
         told, rejected = desk.rejects(job), count_of(job)
+        assume("truncated_record" not in {code for code, *_ in told})
         assert rejected == len(told) == (job.summary and job.summary.report_records)
         report = desk.report(job)
         if file.encoding in MARKS:

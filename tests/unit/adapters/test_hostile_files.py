@@ -133,10 +133,9 @@ def test_records_take_as_much_from_others_as_they_may(by: str, monkeypatch: pyte
 
 
 def test_batches_end_with_their_records_or_their_text(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(batching, "TEXT_OF_BATCH", 10)
     monkeypatch.setattr(batching, "RECORDS_OF_BATCH", 3)
     sizes = [4, 4, 4, 1, 1, 1, 1, 20, 1]
-    batches = list(batching.batched(iter(sizes), lambda size: size))
+    batches = list(batching.batched(iter(sizes), lambda size: size, most=10))
     assert batches == [[4, 4, 4], [1, 1, 1], [1, 20], [1]]
 
 

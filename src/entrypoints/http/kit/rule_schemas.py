@@ -34,8 +34,12 @@ def add_rule_schemas(components: Components) -> None:
     members["benefit"] = {"$ref": "#/components/schemas/RuleBenefit"}
     required = ["name", "benefit"]
     components["Rule"] = _object("A price rule, as it is written in files.", members, required)
-    version = {"type": "integer", "description": "Its current version, if it has to be this one."}
-    sent = members | {"status": _STATUS, "version": version}
+    version = {
+        "type": ["integer", "null"],
+        "description": "Its current version, if it has to be this one.",
+    }
+    status = _STATUS | {"type": ["string", "null"], "enum": [*_STATUS["enum"], None]}
+    sent = members | {"status": status, "version": version}
     components["RuleBody"] = _object("A price rule to save.", sent, required)
     kept = {
         "rule_id": {"type": "string"},
