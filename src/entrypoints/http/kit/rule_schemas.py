@@ -33,13 +33,10 @@ def add_rule_schemas(components: Components) -> None:
         members[name] |= {"type": [members[name]["type"], "null"]}
     members["benefit"] = {"$ref": "#/components/schemas/RuleBenefit"}
     required = ["name", "benefit"]
-    components["Rule"] = _object("A price rule, as it is written in files.", members, required)
-    version = {
-        "type": ["integer", "null"],
-        "description": "Its current version, if it has to be this one.",
-    }
-    status = _STATUS | {"type": ["string", "null"], "enum": [*_STATUS["enum"], None]}
-    sent = members | {"status": status, "version": version}
+    written = {n: m if n in required else _or_null(m) for n, m in members.items()}
+    components["Rule"] = _object("A price rule, as it is written in files.", written, required)
+    version = {"type": "integer", "description": "Its current version, if it has to be this one."}
+    sent = written | {"status": _or_null(_STATUS), "version": _or_null(version)}
     components["RuleBody"] = _object("A price rule to save.", sent, required)
     kept = {
         "rule_id": {"type": "string"},
@@ -65,6 +62,16 @@ def _schema(member: Member) -> Schema:
         "type": names if len(names) > 1 else names[0],
         "examples": [example],
     }
+
+
+def _or_null(schema: Schema) -> Schema:
+    """The schema of a member that may also be null, which means its default."""
+    kinds = schema.get("type", "null")
+    names: list[str] = [kinds] if isinstance(kinds, str) else kinds
+    if "null" in names:
+        return schema
+    enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | {"type": [*names, "null"]} | enum
 
 
 def _one_of(about: str, members: Mapping[str, Schema]) -> Schema:
