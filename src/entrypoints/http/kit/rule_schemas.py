@@ -1,7 +1,7 @@
 """JSON Schemas of price rules, made from the reference of their written form."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from commerce_core.pricing.form_reference import BENEFITS, CONDITIONS, RULE, Member
 
@@ -58,6 +58,9 @@ def _schema(member: Member) -> Schema:
     elif "partner_percent" in str(example):
         kinds = {str, dict}
     names = sorted(_KINDS[kind] for kind in kinds)
+    if list in kinds:
+        of: object = cast("list[object]", example)[0] if isinstance(example, list) else ""
+        schema["items"] = {"type": _KINDS[type(of)]}
     return schema | {
         "type": names if len(names) > 1 else names[0],
         "examples": [example],
