@@ -156,7 +156,7 @@ def _guess(stats: ColumnStats) -> _Guess | None:
 def _similar(header: str) -> str | None:
     if len(header) < _LEAST_SIMILAR_LENGTH:
         return None
-    # Most are told apart by their lengths or letters alone, which is much quicker.
+    # Lengths or letters alone distinguish most of them, which is much quicker.
     long_enough = (name for name in _SPELLINGS if _may_be_as_long(header, name))
     compared = ((SequenceMatcher(None, header, name), name) for name in long_enough)
     close = ((alike, name) for alike, name in compared if alike.quick_ratio() >= _SIMILAR)

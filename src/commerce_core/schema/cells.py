@@ -180,7 +180,7 @@ def sku_reading(cell: str, *, verbatim: bool = False) -> str | Misread | Warned:
     if (refused := unkept(text)) is not None:
         return refused
     plain, code = (text, None) if verbatim else without_debris(text, is_code=True)
-    # Numbers may have their own blanks between thousands; in skus they can't be told apart.
+    # Numbers may have their own blanks between thousands; in skus they look the same.
     blanks = plain if verbatim else with_plain_blanks(plain)
     code = "invisible_characters" if blanks != plain else code
     sku = blanks.removeprefix("'").strip(BLANKS)

@@ -5,7 +5,7 @@
     1E+05              a number that a spreadsheet has shortened
     U-1<U+200E>        marks of direction, zero-width characters, soft hyphens
 
-Texts are composed (Unicode's NFC), so that one name has one spelling, whoever typed it.
+Texts are composed (Unicode's NFC), so that one name has one spelling, however it was typed.
 """
 
 import re

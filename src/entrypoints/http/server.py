@@ -2,7 +2,7 @@
 
 The parent only supervises: a process that ends by itself is started again. Every process opens the
 platform for itself; the embedded PostgreSQL is shared between them. A pipe from the parent tells
-them when to end: as soon as the parent is told to, and also when it is killed, since the kernel
+them when to end: as soon as the parent is asked to, and also when it is killed, since the kernel
 closes the pipe's other end then.
 """
 
@@ -54,7 +54,7 @@ def serve(
     with_worker: bool = True,
     on_ready: Callable[[str], None] = print,
 ) -> None:
-    """Serves until it is told to end by SIGINT or SIGTERM; calls `on_ready` with its address.
+    """Serves until SIGINT or SIGTERM; calls `on_ready` with its address.
 
     `workers` are the processes that answer HTTP; `with_worker` adds one that works on feeds. A
     database in memory has one process for both. Raises Unavailable where a part can't be had, or
@@ -64,7 +64,7 @@ def serve(
     if workers > 1 and in_memory:
         detail = "The database memory: lives in one process; serve it by one worker."
         raise InvalidInput.at("/workers", "bad_setting", detail)
-    # What can't be had is found out here, where it can be told.
+    # An address that can't be had is found here, where the error can be reported.
     _check_address(host, port)
     if settings.metrics not in ("on", "off"):
         _check_address(*address_of(settings.metrics))

@@ -136,8 +136,8 @@ def claim(
 def stop(db: Connection, which: LiteralString, params: Mapping[str, object]) -> None:
     """Ends the runs of the running jobs `w` for which that condition holds.
 
-    The jobs are locked first, so that whoever notices the end of a run waits, and sees why. A job
-    that is locked already may be so by its run.
+    The jobs are locked first, so that a process that notices the end of its run waits, and sees
+    why. A job that is locked already may be so by its run.
     """
     db.execute(
         f"""
