@@ -110,7 +110,7 @@ class Jobs:
         """
         self.get(job_id)
         c = self._context
-        with c.store.begin() as unit:
+        with c.writing() as unit:
             job = unit.jobs.stop(parse("job", job_id)).cancel(c.clock(), c.principal.name)
             unit.jobs.put(job)
             c.note(unit, "job.cancelled", job.job_id, job.feed_id, partner_id=job.partner_id)
