@@ -72,7 +72,6 @@ class _Survey:
     _decoder: codecs.IncrementalDecoder = field(
         factory=lambda: codecs.getincrementaldecoder("utf-8")("strict")
     )
-    _first_bad: bytes = b""
 
     def take(self, block: bytes, *, final: bool = False) -> None:
         """Examines the next bytes."""
@@ -181,12 +180,3 @@ def _samples(text: str) -> Iterator[str]:
         if found and len(seen) < _SAMPLES:
             seen.add(found[0])
             yield line[max(0, found.start() - _AROUND) : found.end() + _AROUND].strip()
-
-
-def looks_like_utf16(stream: BinaryIO) -> bool:
-    """Whether every other byte of the beginning is NUL, as in UTF-16 without a byte order mark."""
-    stream.seek(0)
-    head = stream.read(2000)
-    stream.seek(0)
-    half = max(1, len(head) // 2)
-    return max(head[0::2].count(0), head[1::2].count(0)) > 0.7 * half

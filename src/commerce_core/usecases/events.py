@@ -67,12 +67,6 @@ class Events:
         """
         return self._next(cursor, check_limit(limit, LARGEST_EVENTS), kinds, partner)
 
-    def cursor_behind_all(
-        self, *, kinds: tuple[EventKind, ...] = (), partner: str | None = None
-    ) -> str:
-        """The cursor after all events so far."""
-        return self._next(LATEST, 1, kinds, partner).next_cursor or ""
-
     def forget_old(self) -> int:
         """Deletes the events past their retention time, and returns how many."""
         gone, before = 0, self._context.clock() - EVENTS_KEPT

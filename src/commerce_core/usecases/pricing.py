@@ -94,12 +94,7 @@ class Pricing:
     def get(self, rule: str) -> PriceRule:
         """The current version of the rule with that id or name."""
         with self._context.store.begin() as unit:
-            if looks_like("rule", rule):
-                return unit.rules.get(parse("rule", rule))
-            found = unit.rules.find(rule)
-        if found is None:
-            raise NotFound(f"There is no price rule {rule[:80]!r}.")
-        return found
+            return _found(unit, rule)
 
     def versions(self, rule_id: str) -> Sequence[PriceRule]:
         """All versions of a rule, the newest first."""
@@ -217,17 +212,22 @@ class Pricing:
         """The rule asked about; None if it is among those that could apply."""
         if any(why_not in (rule.rule_id, rule.rule.name) for rule in found):
             return None
-        if looks_like("rule", why_not):
-            return unit.rules.get(parse("rule", why_not))
-        named = unit.rules.find(why_not)
-        if named is None:
-            raise NotFound(f"There is no price rule {why_not[:80]!r}.")
-        return named
+        return _found(unit, why_not)
 
 
 _DRAFT_ID: Final = "rule_" + "f" * 24 + "{:08x}"
 MOST_DRAFTS: Final = 200
 """The most rules that a quote may try."""
+
+
+def _found(unit: UnitOfWork, name_or_id: str) -> PriceRule:
+    """The current version of the rule with that id or name; NotFound if there is none."""
+    if looks_like("rule", name_or_id):
+        return unit.rules.get(parse("rule", name_or_id))
+    found = unit.rules.find(name_or_id)
+    if found is None:
+        raise NotFound(f"There is no price rule {name_or_id[:80]!r}.")
+    return found
 
 
 def _as_rules(rules: Iterable[Rule | RuleForm]) -> Sequence[Rule]:
