@@ -328,8 +328,19 @@ def test_a_small_catalog_and_a_new_source_are_not_judged_by_counts(desk: Desk):
     """Below fifty products there is nothing to count by; what was never there can't be missed."""
     rows = catalog(49)
     desk.settle(rows)
-    assert desk.send(rows[:1]).status == "completed"
-    assert len(desk.products()) == 1
+    assert desk.send(rows[:25]).status == "completed"
+    assert len(desk.products()) == 25
+
+
+def test_less_than_half_of_a_small_catalog_may_be_half_a_file(desk: Desk):
+    """A cut at the end of a record looks like a whole file; a handful of products is let go."""
+    rows = catalog(10)
+    desk.settle(rows)
+    held = desk.send(rows[:4])
+    assert (held.status, tripped(desk.plan(held))) == ("held", ["file_size"])
+    assert len(desk.products()) == 10
+    assert desk.send(rows[:6]).status == "completed"
+    assert desk.send(rows[:2]).status == "completed"
 
 
 # --- deciding -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from adapters.memory import MemoryFiles
 from commerce_core.base.errors import NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
-from commerce_core.ingestion import plan
+from commerce_core.ingestion import corrected, plan
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.store import Store
@@ -76,7 +76,7 @@ class Desk:
 
 FAILURES = (
     "nothing_accepted", "ambiguous_dialect", "not_text", "no_header", "missing_column",
-    "unterminated_quote", "empty", "ambiguous_column", "undecodable",
+    "unterminated_quote", "empty", "ambiguous_column", "undecodable", "too_large",
 )  # fmt: skip
 
 
@@ -305,6 +305,65 @@ class TestReports:
         lost = report.replace(job.feed_id.encode(), b"feed_" + b"0" * 32)
         other = desk.commerce.feeds.get(desk.load(lost, "full").feed_id)
         assert (other.mode, other.snapshot_at > first.snapshot_at) == ("delta", True)
+
+    def test_a_row_whose_sku_a_spreadsheet_changed_is_refused(self, desk: Desk):
+        """The problem names both, at each further attempt, and in a report of the report too."""
+        desk.load(b"sku,product_name,price\n7,Seven,5\n")
+        job = desk.load(b"sku,product_name,price\n008,Odd,5\n007,Bond,abc\n")
+        report = desk.report(job)
+        for sent in (report.replace(b"007,Bond,abc", b"7,Bond,90"), None):
+            job = desk.load(sent or desk.report(job))
+            (problem,) = desk.commerce.jobs.problems(job.job_id)
+            assert (problem.code, problem.field, problem.value) == ("corrected_sku", "sku", "7")
+            assert "whose sku is 007; here it is 7" in problem.hint
+        again = desk.report(job)
+        assert [row["sku"] for row in rows_of(again)] == ["7"]
+        assert desk.names() == {"7": "Seven", "008": "Odd"}
+        assert desk.load(again.replace(b",7,Bond", b",007,Bond")).outcome == "clean"
+        assert desk.names() == {"7": "Seven", "008": "Odd", "007": "Bond"}
+
+    def test_a_row_without_a_line_stands_for_itself(self, desk: Desk):
+        """That is how another sku is sent on purpose."""
+        job = desk.load(b"sku,product_name,price\nA,Lamp,abc\n")
+        report = desk.report(job).replace(b"A,Lamp,abc", b"B,Lamp,9")
+        refused = desk.load(report)
+        assert refused.error is not None
+        assert refused.error.code == "nothing_accepted"
+        assert desk.load(report.replace(b",2,not_a_number", b",,not_a_number")).outcome == "clean"
+        assert desk.names() == {"B": "Lamp"}
+
+    def test_a_sku_that_was_the_fault_may_be_corrected(self, desk: Desk):
+        """No product had it, or it had lost its zeros."""
+        desk.load(b"sku,product_name,price\n0042,Lamp,5\n")
+        job = desk.load(b"sku,price\n43,6\n")
+        assert desk.load(desk.report(job).replace(b",43,6", b",0042,6")).outcome == "clean"
+
+    def test_a_report_names_no_sku_of_another_partner(self, commerce: Commerce):
+        """A feed of somebody else's is as unknown as any other."""
+        one, other = desk_of(commerce), desk_of(commerce)
+        job = one.load(b"sku,product_name,price\nSECRET,Lamp,abc\n")
+        sent = one.report(job).replace(b"SECRET,Lamp,abc", b"B,Lamp,9")
+        assert other.load(sent).outcome == "clean"
+
+    def test_rows_of_json_are_compared_too(self, desk: Desk):
+        """In every format, and whatever moves the columns."""
+        job = desk.load(b'{"sku": "007", "product_name": "Bond", "price": "x"}\n')
+        sent = desk.report(job).replace(b'"007"', b'"7"').replace(b'"price": "x"', b'"price": 5')
+        again = desk.load(sent)
+        assert [p.code for p in desk.commerce.jobs.problems(again.job_id)] == ["corrected_sku"]
+
+    def test_a_longer_report_than_can_be_compared_is_refused(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ):
+        """One of just that many rows isn't."""
+        monkeypatch.setattr(corrected, "MOST_CORRECTED", 2)
+        job = desk.load(b"sku,product_name,price\nA,x,y\nB,x,y\nC,x,y\n")
+        report = desk.report(job).replace(b",y\n", b",5\n")
+        refused = desk.load(report)
+        assert refused.error is not None
+        assert refused.error.code == "too_large"
+        two = b"".join(report.splitlines(keepends=True)[:-1])
+        assert desk.load(two).outcome == "clean"
 
     def test_there_is_none_where_nothing_was_rejected_and_it_says_why(self, desk: Desk):
         """NotFound tells whether to wait, or that there is nothing to mend."""

@@ -100,7 +100,7 @@ def parse(records: pl.DataFrame, width: int, delimiter: str, as_csv: bytes | Non
 def _sorted_out(cells: pl.DataFrame, odd: pl.DataFrame, width: int) -> Parsed:
     """Records by how many cells they have, and what the last one says."""
     blank_follows = _CELLS.eq(width + 1) & (pl.col(MORE).str.strip_chars(BLANKS) == "")
-    fits = cells.select(_CELLS.eq(width) | blank_follows).to_series()
+    fits = cells.select((_CELLS.eq(width) | blank_follows) & ~_BREAKS_OFF).to_series()
     if fits.all():
         return Parsed(cells, cells.clear(), odd)
     others = cells.filter(~fits)

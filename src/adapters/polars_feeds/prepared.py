@@ -148,7 +148,13 @@ class PreparedReading:
     def _fits(self, raw: RawRecord) -> bool:
         """Whether its cells are those of the header, be it that blank ones follow."""
         cells = raw.cells
-        if cells is None or any(self._reader.read.late(raw)):
+        read = self._reader.read
+        if (
+            cells is None
+            or any(read.late(raw))
+            or read.corrects_another(raw)
+            or read.breaks_off(cells)
+        ):
             return False
         width = len(self.header.mapping.header)
         return len(cells) == width or (

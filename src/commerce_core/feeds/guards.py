@@ -28,6 +28,9 @@ MOST_FOLD: Final = 1_000
 PAIRS_FROM: Final = 10
 """The re-keyed ids from which on they are judged. Each pair is evidence by itself, so fewer are
 needed than for guards that judge counts alone."""
+SMALL_FROM: Final = 5
+"""The products that a small full feed removes, and the records that it lacks, from which on its
+size is judged as well: a file cut off at the end of a record looks like a whole one."""
 MOVED_FROM_PERCENT: Final = 10
 """The percentage of the feed's products whose prices must change before that is judged: a sale of a
 few products is no reason for a guard to step in."""
@@ -181,7 +184,10 @@ def _removals(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult
 
 def _file_size(figures: Figures, settings: GuardSettings) -> Iterator[GuardResult]:
     limit, last, now = settings.file_size, figures.last_records, figures.records
-    if limit is not None and last is not None and last >= settings.judged_from:
+    if limit is None or last is None:
+        return
+    is_small = last < settings.judged_from
+    if not is_small or min(last - now, figures.removed) >= SMALL_FROM:
         detail = f"The file has {now:,} records; the last full one had {last:,}."
         yield _share("file_size", max(0, last - now), last, limit, detail)
 

@@ -26,7 +26,7 @@ class FeedFile:
 
     open_raw: OpenRaw
     _engine: FeedEngine
-    _terms: Terms
+    terms: Terms
     _clock: Clock
     _bytes: int
     _tell: Tell
@@ -59,8 +59,14 @@ class FeedFile:
     def _open(self) -> None:
         self.progress = RunProgress(self._clock, self._bytes, self._tell)
         raw = self._opened.enter_context(self.open_raw())
-        self.reading = self._engine.open(self.progress.metered(raw), self._terms)
+        self.reading = self._engine.open(self.progress.metered(raw), self.terms)
         self._is_taken = False
+
+    def read_again(self, terms: Terms) -> None:
+        """Begins anew, under other terms."""
+        self.terms = terms
+        self._opened.close()
+        self._open()
 
     @property
     def header(self) -> Header:

@@ -22,6 +22,7 @@ from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings, exceeded
 from commerce_core.feeds.job import JobError, JobKind
 from commerce_core.feeds.source import REJECT_RECORDS, Source
 from commerce_core.feeds.summary import Summary
+from commerce_core.ingestion.corrected import FormerSkus
 from commerce_core.ingestion.feed_file import FeedFile
 from commerce_core.ingestion.late import (
     NOTHING_OVERTAKEN,
@@ -205,20 +206,40 @@ class Planning:
             yield Run(kind, feed, sender, file, without_removals, tell=tell)
 
     def settled(
-        self, begin: BeginUnit, run: Run, newer: Sequence[Feed] | None = None
+        self,
+        begin: BeginUnit,
+        run: Run,
+        newer: Sequence[Feed] | None = None,
+        begin_former: BeginUnit | None = None,
     ) -> tuple[Run, Sequence[Feed]]:
         """The run with the feed as its header declares it, and the feeds that are newer.
 
-        `newer` are those of the feed as it was sent, if they are known.
+        `newer` are those of the feed as it was sent, if they are known. `begin_former` gives units
+        that know the feed that a report corrects, if `begin` doesn't.
         """
         header = run.file.header
         feed = evolve(run.feed, returned=header.returned)
         if header.corrects is None and newer is not None:
             return evolve(run, feed=feed), newer
+        if header.corrects is not None:
+            self._compare_skus(begin_former or begin, run)
         with begin() as unit:
             if header.corrects is not None:
                 feed = _corrected(unit, feed, header.corrects)
             return evolve(run, feed=feed), newer_feeds(unit, feed)
+
+    def _compare_skus(self, begin: BeginUnit, run: Run) -> None:
+        """Has each row of a corrected report compared with the record that it corrects."""
+        file = run.file
+        former = FormerSkus(
+            begin,
+            self.files,
+            run.sender.partner,
+            file.terms,
+            run.feed.source_id,
+            lambda: run.tell(file.progress.progress("read")),
+        )
+        file.read_again(evolve(file.terms, corrected=former.of(file.open_raw)))
 
     def look_back(
         self,

@@ -138,7 +138,9 @@ class Replaying:
         raw = partial(self.files.open, feed.file_key)
         left_out, sender = publication.without_removals, Sender.of(unit, feed)
         with planning.open("ingest", feed, sender, raw, without_removals=left_out) as opened:
-            run, newer = planning.settled(lambda: nullcontext(unit), opened)
+            run, newer = planning.settled(
+                lambda: nullcontext(unit), opened, begin_former=self.store.begin
+            )
             run = planning.look_back(lambda: nullcontext(unit), run, newer)
             plan = planning.plan(unit, run, planning.basis(unit, run))
         unit.products.apply(plan, publication, mint_block("prod", self.clock(), self.entropy).stem)

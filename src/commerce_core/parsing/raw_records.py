@@ -14,6 +14,8 @@ LONGEST_RECORD: Final = 1 << 24
 BROKEN_TEXT_KEPT: Final = 1_000
 """Characters of a broken record that are shown."""
 
+Corrected = tuple[str, int]
+"""The record that a row of a corrected report stands for: its feed's id, and its line there."""
 NOTHING_LACKING: Final = frozenset[int]()
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
 _ENDS: Final = frozenset("\r\n")
@@ -31,7 +33,8 @@ class RawRecord:
     from it. `broken` is the code of a broken record's problem. `lacks` are the places of the cells
     that the record doesn't have at all, as an object that lacks a key; they are blank in `cells`.
     `late` are its keys, with their cells, that the header doesn't have, since they first came after
-    the objects that the header is made of.
+    the objects that the header is made of. `corrects` is the record that a row of a corrected
+    report stands for.
     """
 
     line: int
@@ -44,6 +47,7 @@ class RawRecord:
     broken: str = "malformed_quotes"
     lacks: frozenset[int] = NOTHING_LACKING
     late: tuple[tuple[str, str], ...] = ()
+    corrects: Corrected | None = None
 
     @property
     def ends_file(self) -> bool:

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.base.money import Currency, find_currency, is_minor
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.other_files import BREAKS_OFF
 from commerce_core.parsing.prepared import Prepared
-from commerce_core.parsing.raw_records import RawRecord, without_end
+from commerce_core.parsing.raw_records import Corrected, RawRecord, without_end
 from commerce_core.parsing.unforeseen import NOT_OF_FILE
 from commerce_core.partners.partner import Partner
 from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping, tidy_header
@@ -58,6 +58,7 @@ class Terms:
     """What a file alone doesn't specify: mode, profile, the partner's currency and time zone.
 
     An `exported` file shows products as they are, so no rule that spans fields doubts its records.
+    `corrected` are the skus of the records that the rows of a corrected report stand for.
     """
 
     mode: Mode
@@ -65,6 +66,7 @@ class Terms:
     zone: tzinfo
     profile: Profile = CANONICAL
     exported: bool = False
+    corrected: Mapping[Corrected, str] = field(factory=dict[Corrected, str], eq=False, repr=False)
 
     @classmethod
     def of(cls, partner: Partner, mode: Mode, profile: Profile) -> "Terms":
@@ -271,6 +273,8 @@ class RecordReader:
             lacking = f"It has {len(cells)} of {self._width} cells."
             hint = f"{lacking} {PROBLEMS['truncated_record'][1]}"
             return self._cut_off(raw, raw.delimiter.join(cells), hint)
+        if self.breaks_off(cells):
+            return self._cut_off(raw, raw.delimiter.join(cells), _BROKEN_OFF)
         if len(cells) != self._width and (
             len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
         ):
@@ -283,6 +287,9 @@ class RecordReader:
         if not isinstance(sku, str):
             problems.append(self._problem(line, "sku", cells, sku))
             sku = None if isinstance(sku, Misread) else str(sku.value)
+        if (other := self._corrects_another(raw, cells, sku)) is not None:
+            problems.append(other)
+            sku = None
         values: dict[str, Value] = {}
         stated: dict[str, str] = {}
         unread: set[str] = set()
@@ -307,6 +314,14 @@ class RecordReader:
             problems = [problem for problem in problems if problem.field in ("sku", "deleted")]
         return Record(line, sku, values, tuple(problems))
 
+    def breaks_off(self, cells: Sequence[str]) -> bool:
+        """Whether an error message stands where the record's sku should.
+
+        A name may begin like one, so only a sku in the first cell is looked at.
+        """
+        first = self._sku.indexes[:1] == (0,) and not self._terms.exported
+        return first and _BREAKS_OFF.match(cells[0]) is not None
+
     def lacks(self, raw: RawRecord) -> Collection[int]:
         """The cells that the record doesn't have, where that leaves fields alone: in a delta."""
         return raw.lacks if self._terms.mode == "delta" else ()
@@ -319,6 +334,29 @@ class RecordReader:
         for key, cell in raw.late:
             if self._mapping.uses(key) and (self._terms.mode == "delta" or cell.strip(BLANKS)):
                 yield tidy_header(key), cell
+
+    def corrects_another(self, raw: RawRecord) -> bool:
+        """Whether a row of a corrected report has another sku than the record it stands for."""
+        if raw.corrects not in self._terms.corrected or len(raw.cells or ()) < self._width:
+            return False
+        sku = self._read_sku(self._sku.gather(raw.cells or ()))
+        read = (
+            None if isinstance(sku, Misread) else str(sku.value if isinstance(sku, Warned) else sku)
+        )
+        return self._corrects_another(raw, raw.cells or (), read) is not None
+
+    def _corrects_another(
+        self, raw: RawRecord, cells: Sequence[str], sku: str | None
+    ) -> Problem | None:
+        """What is wrong with a row whose sku is that of another record than it stands for."""
+        former = self._terms.corrected.get(raw.corrects) if raw.corrects else None
+        if former is None or sku is None or sku == former or raw.corrects is None:
+            return None
+        hint = (
+            f"The row corrects line {raw.corrects[1]}, whose sku is {former}; here it is {sku}. "
+            f"Write {former} again, or clear _line to send the row as another product."
+        )
+        return self._problem(raw.line, "sku", cells, Misread("corrected_sku", hint))
 
     def _late_problems(self, raw: RawRecord) -> list[Problem]:
         return [

@@ -16,13 +16,18 @@ from commerce_core.parsing.formats import Format
 from commerce_core.parsing.formulas import unescape_formula, unescape_formulas
 from commerce_core.parsing.json_lines import JsonLines
 from commerce_core.parsing.quoting import closed_cell
-from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.raw_records import Corrected, RawRecord
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 
 T = TypeVar("T")
 
 GOES_ALONG: Final = "goes_along"
 """In `_code`: the record isn't rejected, and is there for others that take something from it."""
+
+WRONG_SKU: Final = ("unknown_sku", "sku_lost_zeros", "sku_of_other_source")
+"""In `_code`: the sku itself is what has to be corrected, so it needn't be that of its line."""
+LONGEST_LINE_NUMBER: Final = 18
+"""The digits of a `_line`, at most."""
 
 _JSON_TEXT: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _JSON_FRONT: Final = re.compile(
@@ -37,6 +42,7 @@ class ReturnedReport:
     _places: frozenset[int]
     _feed: int
     _code: int | None
+    _line: int | None
     _front: int
     _format: Format
 
@@ -47,9 +53,9 @@ class ReturnedReport:
         places = [index for index, name in enumerate(names) if name in REPORT_COLUMNS]
         if REPORT_COLUMNS[0] not in names:
             return None
-        code = names.index("_code") if "_code" in names else None
+        code, line = (names.index(n) if n in names else None for n in ("_code", "_line"))
         front = len(places) if places == list(range(len(places))) else 0
-        return cls(frozenset(places), names.index("_feed"), code, front, format_)
+        return cls(frozenset(places), names.index("_feed"), code, line, front, format_)
 
     def feed_of(self, raw: RawRecord | None) -> str:
         """The feed that a record names as its own; `unknown` if it names none."""
@@ -75,7 +81,8 @@ class ReturnedReport:
             return evolve(raw, text=sent[: len(raw.text)], sent=sent)
         own = self._own(raw.cells)
         plain = [unescape_formula(cell) for cell in own]
-        stripped = evolve(raw, cells=plain, sent=sent, context_only=self._goes_along(raw.cells))
+        context_only, corrects = self._goes_along(raw.cells), self._corrects(raw.cells)
+        stripped = evolve(raw, cells=plain, sent=sent, context_only=context_only, corrects=corrects)
         return stripped if plain == own and self._front else format_.rewrite(stripped, (), plain)
 
     def _strip_json(self, raw: RawRecord) -> RawRecord:
@@ -85,13 +92,27 @@ class ReturnedReport:
         context_only, own = self._goes_along(raw.cells), self._own(range(len(raw.cells)))
         lacks = frozenset(place for place, index in enumerate(own) if index in raw.lacks)
         cells = self._own(raw.cells)
-        return evolve(raw, cells=cells, sent=sent, context_only=context_only, lacks=lacks)
+        corrects = self._corrects(raw.cells)
+        return evolve(
+            raw, cells=cells, sent=sent, context_only=context_only, lacks=lacks, corrects=corrects
+        )
 
     def _own(self, cells: Sequence[T]) -> list[T]:
         return [cell for index, cell in enumerate(cells) if index not in self._places]
 
     def _goes_along(self, cells: Sequence[str]) -> bool:
         return self._code is not None and cells[self._code : self._code + 1] == [GOES_ALONG]
+
+    def _corrects(self, cells: Sequence[str]) -> Corrected | None:
+        """The record that a row stands for; None if it names none, or if its sku was the fault."""
+        code = self._code is not None and cells[self._code : self._code + 1]
+        if self._line is None or (code and code[0].strip(BLANKS) in WRONG_SKU):
+            return None
+        feed, line = (
+            "".join(cells[place : place + 1]).strip(BLANKS) for place in (self._feed, self._line)
+        )
+        digits = len(line) <= LONGEST_LINE_NUMBER and line.isascii() and line.isdigit()
+        return (feed, int(line)) if digits else None
 
     def _split(self, sent: str, format_: Delimited) -> tuple[str, str]:
         """The text of the columns in front, and the text behind them."""

@@ -168,6 +168,10 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "Another product has this sku with leading zeros, which a spreadsheet probably dropped.",
     ),
     "changed_since": ("warning", "A later publication changed the product, so it stays as it is."),
+    "corrected_sku": (
+        "error",
+        "The row of a corrected report has another sku than the record that it corrects.",
+    ),
     "sku_of_other_source": ("error", "Another source of the partner owns this sku."),
     "price_leap": ("warning", "The price changes too much at once, so the old one is kept."),
 }  # fmt: skip

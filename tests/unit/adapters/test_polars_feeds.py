@@ -93,6 +93,7 @@ PIECES = (
 @example('A, ""\nB, """x\n" \n', 1 << 24)
 @example("A,b\n\ufeffsku, product_name ,\nB", 1 << 24)
 @example("A,b\n<br />\n<b>Fatal error</b>: x,y,z\n", 1 << 24)
+@example("A,b\nPHP Warning: x,y\nB,c\n", 1 << 24)
 @example('A,b\n"PHP Warning: x"\n<html>\nTraceback (most recent call last):\nB\n', 1)
 def test_any_quoting_reads_alike(text: str, chunk: int):
     assert_alike(f"sku,product_name\n{text}".encode(), TERMS, chunk)

@@ -18,6 +18,7 @@ from commerce_core.feeds.guards import (
 )
 
 QUIET = Figures(before=100, records=100, last_records=100, met=100, in_stock=100)
+SMALL = {"before": 10, "last_records": 10, "records": 4, "removed": 6}
 SEVERITIES = {
     "removals": "hold", "file_size": "hold", "columns_gone": "hold", "rekeyed": "hold",
     "price_median": "hold", "price_leap": "warn", "out_of_stock": "warn",
@@ -46,6 +47,9 @@ def test_a_feed_that_changes_nothing_trips_nothing():
         ("file_size", {"records": 50}, {"records": 49}),
         ("file_size", {"last_records": 49, "records": 1}, {"last_records": 50, "records": 1}),
         ("file_size", {"last_records": None, "records": 1}, {"last_records": 100, "records": 1}),
+        ("file_size", {**SMALL, "records": 5}, {**SMALL, "records": 4}),
+        ("file_size", {**SMALL, "removed": 4}, {**SMALL, "removed": 5}),
+        ("file_size", {**SMALL, "last_records": 8}, {**SMALL, "last_records": 9}),
         ("columns_gone", {"columns_gone": ()}, {"columns_gone": ("brand",)}),
         ("rekeyed", {"rekeyed": 20}, {"rekeyed": 21}),
         ("rekeyed", {"before": 9, "rekeyed": 9}, {"before": 10, "rekeyed": 10}),

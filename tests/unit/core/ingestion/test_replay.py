@@ -78,6 +78,21 @@ def test_late_feeds_are_late_in_the_replay_too(commerce: Commerce):
     replayed(commerce)
 
 
+def test_rows_of_reports_are_compared_in_the_replay_too(commerce: Commerce):
+    """Also with a feed of which nothing was accepted, and which so has no publication."""
+    send(commerce, b"sku,product_name,price\n7,Seven,5\n")
+    failed = commerce.feeds.load(
+        io.BytesIO(b"sku,product_name,price\n007,Bond,x\n008,Odd,x\n"), partner="Acme"
+    )
+    assert failed.status == "failed"
+    with commerce.jobs.report(failed.job_id) as stream:
+        report = stream.read()
+    send(commerce, report.replace(b"007,Bond,x", b"7,Bond,90").replace(b"Odd,x", b"Odd,6"))
+    assert str(commerce.products.get(partner="Acme", sku="7").price) == "5.00"
+    assert str(commerce.products.get(partner="Acme", sku="008").price) == "6.00"
+    replayed(commerce)
+
+
 def test_reverts_are_folded_in_their_place(commerce: Commerce):
     """So are their undoing, and what came between them."""
     send(commerce, FULL, "full")

@@ -215,6 +215,14 @@ def test_a_record_that_is_an_error_message_cuts_the_file_off_and_has_no_sku(mess
     assert "reports an error" in record.problems[0].hint
 
 
+@pytest.mark.parametrize("message", ["PHP Warning: a, b, c", "<b>Fatal error</b>: x,y,z"])
+def test_a_message_with_the_headers_number_of_cells_cuts_the_file_off_too(message: str):
+    """In the sku's place, if that is the first; a name may begin like a message."""
+    (_, record) = read(f"sku,product_name,price\nA-1,Cup,5\n{message}\n")
+    assert (record.sku, codes(record)) == (None, ["truncated_record"])
+    assert codes(one("product_name,sku,price\nWarning: wet floor,A-1,5\n")) == []
+
+
 def test_a_product_that_is_named_like_an_error_is_none():
     assert codes(one("sku,product_name,price\nA-1,Fatal error: the book,5\n")) == []
     record = one("sku,product_name,price\nA-1,Warning: sign\n")

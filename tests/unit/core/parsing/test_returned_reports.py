@@ -164,3 +164,26 @@ def test_cells_are_written_as_the_standard_library_writes_them(cells: list[str],
     line = io.StringIO()
     csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
     assert written(cells, delimiter) + "\r\n" == line.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "expected"),
+    [
+        ("3", "not_a_number", ("feed_1", 3)),
+        (" 3 ", "", ("feed_1", 3)),
+        ("", "not_a_number", None),
+        ("3", "unknown_sku", None),
+        ("3", "sku_lost_zeros", None),
+        ("3", "sku_of_other_source", None),
+        ("three", "", None),
+        ("-3", "", None),
+        ("\u0663", "", None),
+        ("9" * 18, "", ("feed_1", int("9" * 18))),
+        ("9" * 19, "", None),
+    ],
+)
+def test_a_row_stands_for_the_line_it_names(line: str, code: str, expected: tuple[str, int] | None):
+    """Unless it names none, or its sku is what had to be corrected."""
+    report = f"_feed,_line,_code,sku,quantity\nfeed_1,{line},{code},A,5\n"
+    reader = open_feed(io.BytesIO(report.encode()), TERMS)
+    assert [prepared.raw.corrects for prepared in reader.prepared] == [expected]
