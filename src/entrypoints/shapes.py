@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, cast, get_args, get_origin, get_type_hin
 import msgspec
 from attrs import Attribute, Factory, asdict, fields, has
 
+from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.reports import Report
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
@@ -49,6 +50,7 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Product: ("sellable", "not_sellable_reason", "available"),
     PricedItem: ("explanation",),
     RuleOutcome: ("sentences",),
+    SalesEntry: ("platform_amount",),
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Report: {"since": "from", "until": "to"},

@@ -109,7 +109,7 @@ def order(*items: OrderItem, **changes: object) -> Order:
 
 
 def entry(of: Order, line: OrderItem, at: datetime = T0, **changes: object) -> SalesEntry:
-    made = SalesEntry.of(new_id("sale"), "placed", at, of.order_id, of.currency, line)
+    made = SalesEntry.of(new_id("ent"), "placed", at, of.order_id, of.currency, line)
     return evolve(made, **changes)
 
 

@@ -16,6 +16,7 @@ from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.exports_contract import TestExports
 from tests.contracts.fields_contract import TestFields
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
+from tests.contracts.ledger_contract import TestEntries
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
@@ -36,6 +37,7 @@ __all__ = [
     "TestCatalog",
     "TestClaiming",
     "TestDecisions",
+    "TestEntries",
     "TestEvents",
     "TestExports",
     "TestFeeds",

@@ -304,14 +304,14 @@ class StoreMachine(RuleBasedStateMachine):
             Wanted(quantity, partner_id=self.partner.partner_id, sku=skus.get(number, "unknown"))
             for number, quantity in asked
         ]
-        more = [samples.new_id(kind) for kind in ("item", "sale") for _ in wanted]
+        more = [samples.new_id(kind) for kind in ("item", "ent") for _ in wanted]
         ids = [samples.new_id("ord"), *more]
         order = self.both(lambda unit: place(unit, wanted, ids, at), ends)
         return order.order_id if isinstance(order, Order) and ends != "error" else multiple()
 
     @rule(order_id=orders, at=moments(), ends=ENDS)
     def cancel_order(self, order_id: str, at: datetime, ends: str) -> None:
-        ids = [samples.new_id("sale") for _ in range(3)]
+        ids = [samples.new_id("ent") for _ in range(3)]
         self.both(lambda unit: cancel(unit, order_id, ids, at), ends)
 
     # --- the catalog ------------------------------------------------------------------------------

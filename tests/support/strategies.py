@@ -329,7 +329,7 @@ def sales_entries(draw: st.DrawFn, number: int) -> list[SalesEntry]:
     amount, discount = draw(amounts(code)), draw(amounts(code))
     at = draw(moments())
     placed = SalesEntry(
-        f"sale_{2 * number:032x}", "placed", at, f"ord_{draw(st.integers(0, 3)):032x}",
+        f"ent_{2 * number:032x}", "placed", at, f"ord_{draw(st.integers(0, 3)):032x}",
         f"item_{number:032x}", draw(st.sampled_from(PARTNERS)), f"prod_{number:032x}", "sku", code,
         draw(st.integers(1, 1_000_000)), amount + discount, discount, amount,
     )  # fmt: skip
@@ -338,7 +338,7 @@ def sales_entries(draw: st.DrawFn, number: int) -> list[SalesEntry]:
     later = at + timedelta(minutes=draw(st.sampled_from([0, 1, 60, 1440, 50_000])))
     return [
         placed,
-        evolve(placed, entry_id=f"sale_{2 * number + 1:032x}", kind="cancelled", at=later),
+        evolve(placed, entry_id=f"ent_{2 * number + 1:032x}", kind="cancelled", at=later),
     ]
 
 

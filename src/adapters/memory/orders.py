@@ -8,7 +8,7 @@ from attrs import frozen
 from adapters.memory.pages import agrees, by_id, page_of, within
 from adapters.memory.tables import Tables, found
 from commerce_core.analytics import ledger
-from commerce_core.analytics.ledger import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.base.paging import Page, Position
 from commerce_core.orders.order import Order, OrderQuery
 
@@ -70,6 +70,27 @@ class Sales:
         """Keeps entries for good."""
         for entry in entries:
             self._kept.entries[entry.entry_id] = entry
+
+    def page(self, query: EntryQuery, after: Position | None, limit: int) -> Page[SalesEntry]:
+        """Pages of entries."""
+        return page_of(self._fitting(query), lambda entry: by_id(entry.entry_id), after, limit)
+
+    def count(self, query: EntryQuery) -> int:
+        """How many entries fit."""
+        return len(self._fitting(query))
+
+    def _fitting(self, query: EntryQuery) -> list[SalesEntry]:
+        return [
+            entry
+            for entry in self._kept.entries.values()
+            if agrees(query, entry, "partner_id", "kind", "currency", "order_id")
+            and within(entry.at, query.since, query.until)
+        ]
+
+    def of_order(self, order_id: str) -> Sequence[SalesEntry]:
+        """An order's entries, oldest first."""
+        found = self._fitting(EntryQuery(order_id=order_id))
+        return sorted(found, key=lambda entry: entry.entry_id)
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
         """The figures exactly as `ledger.fold` gives them."""

@@ -13,7 +13,22 @@ from typing import Final, Literal
 from commerce_core.base.errors import NotFound
 
 Kind = Literal[
-    "ptn", "src", "feed", "job", "prod", "pub", "ord", "item", "rule", "key", "sale", "evt", "aud"
+    "ptn",
+    "src",
+    "feed",
+    "job",
+    "prod",
+    "pub",
+    "ord",
+    "item",
+    "rule",
+    "key",
+    "ent",
+    "evt",
+    "aud",
+    "part",
+    "rfnd",
+    "stmt",
 ]
 Entropy = Callable[[int], bytes]
 """Returns that many random bytes."""
@@ -32,9 +47,12 @@ NOUNS: Final[Mapping[Kind, str]] = {
     "item": "order item",
     "rule": "price rule",
     "key": "key",
-    "sale": "sales entry",
+    "ent": "ledger entry",
     "evt": "event",
     "aud": "audit entry",
+    "part": "part",
+    "rfnd": "refund",
+    "stmt": "statement",
 }
 
 

@@ -61,7 +61,7 @@ class Currency:
     def round(self, amount: Decimal) -> Decimal:
         """The amount rounded to this currency's decimals, halves away from zero.
 
-        Only this and `round_half_up`, which does the same to fractions, round money.
+        Only this, `round_like` and `round_half_up`, which does the same to fractions, round money.
         """
         return amount.quantize(self.zero, ROUND_HALF_UP, _ROUNDING)
 
@@ -144,6 +144,23 @@ def round_half_up(amount: Fraction) -> int:
     """An amount in smallest units rounded to a whole one, halves away from zero."""
     size = (2 * abs(amount.numerator) + amount.denominator) // (2 * amount.denominator)
     return size if amount.numerator >= 0 else -size
+
+
+def round_like(other: Decimal, amount: Decimal) -> Decimal:
+    """The amount rounded to the decimals of another one, halves away from zero."""
+    return amount.quantize(other, ROUND_HALF_UP, _ROUNDING)
+
+
+def share_of_units(total: Decimal, before: int, units: int, of: int) -> Decimal:
+    """What falls to the units after the first `before`, of a total for `of` units.
+
+    To the units taken together falls the total, whatever the steps; it keeps its decimals.
+    """
+    exponent = total.as_tuple().exponent
+    scale = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    whole = int(total.scaleb(scale, _ROUNDING))
+    minor = whole * (before + units) // of - whole * before // of
+    return Decimal(minor).scaleb(-scale, _ROUNDING)
 
 
 def currency(code: str) -> Currency:

@@ -9,10 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Final, Literal
 
-from attrs import asdict, evolve, frozen
+from attrs import Factory, asdict, evolve, field, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
-from commerce_core.base.money import LARGEST_AMOUNT, currency
+from commerce_core.base.money import LARGEST_AMOUNT, currency, round_like
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.catalog.product import NotSellable, Product
 from commerce_core.partners.access import Principal
@@ -26,6 +26,7 @@ LARGEST_QUANTITY: Final = 1_000_000
 LONGEST_REFERENCE: Final = 255
 MOST_METADATA: Final = 50
 LONGEST_METADATA: Final = 500
+_ZERO: Final = Decimal(0)
 OWN_REFERENCE: Final = "reference"
 """The name under which a partner's part of the metadata has its own reference."""
 
@@ -53,7 +54,9 @@ class Wanted:
 class OrderItem:
     """A line of an order, frozen: `list_price` per unit plus its adjustments make `line_total`.
 
-    `unit_price` is what a unit costs on average, rounded; `line_total` is what is paid.
+    `unit_price` is what a unit costs on average, rounded; `line_total` is what is paid. Of that,
+    `partner_amount` is owed to the partner, under the terms as of the order: it is less
+    `commission_percent`. Besides, the platform takes a `fee` for the line.
     """
 
     item_id: str
@@ -67,6 +70,9 @@ class OrderItem:
     unit_price: Decimal
     line_total: Decimal
     adjustments: tuple[Adjustment, ...] = ()
+    partner_amount: Decimal = field(default=Factory(lambda item: item.line_total, takes_self=True))
+    commission_percent: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
 
     def without_rules(self) -> "OrderItem":
         """The line as its partner sees it."""
@@ -342,9 +348,23 @@ _REASONS: Final[Mapping[NotSellable, str]] = {
 }
 
 
-def freeze_line(item_id: str, priced: PricedItem) -> OrderItem:
-    """The order line of a priced item; nothing ever computes its price again."""
-    return OrderItem(item_id=item_id, **asdict(priced, recurse=False))
+def freeze_line(
+    item_id: str, priced: PricedItem, percent: Decimal = _ZERO, fee: Decimal = _ZERO
+) -> OrderItem:
+    """The order line of a priced item; nothing ever computes its price again.
+
+    The commission is that percentage of what the partner sells it for: the list price less what the
+    partner pays for of its discounts. What the platform pays for is owed to the partner.
+    """
+    parts = (step.partners_part for step in priced.adjustments)
+    sold_for = priced.list_price * priced.quantity + sum(parts, _ZERO)
+    return OrderItem(
+        item_id=item_id,
+        partner_amount=sold_for - round_like(priced.line_total, sold_for * percent / 100),
+        commission_percent=percent,
+        fee=fee,
+        **asdict(priced, recurse=False),
+    )
 
 
 def new_order(

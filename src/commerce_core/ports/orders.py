@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from commerce_core.analytics.ledger import SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.ports.listing import Listing
 
@@ -29,11 +29,15 @@ class Orders(Listing[OrderQuery, Order], Protocol):
         ...
 
 
-class Sales(Protocol):
-    """The ledger of sales."""
+class Sales(Listing[EntryQuery, SalesEntry], Protocol):
+    """The ledger, newest entry first."""
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
         """Stores entries, which are never changed or deleted."""
+        ...
+
+    def of_order(self, order_id: str) -> Sequence[SalesEntry]:
+        """All entries of an order, oldest first."""
         ...
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:

@@ -40,6 +40,13 @@ class Adjustment:
     limit_label: str | None = None
     total: Decimal | None = None
 
+    @property
+    def partners_part(self) -> Decimal:
+        """The part of the amount that the partner pays for, or gains."""
+        if self.partner_amount is not None:
+            return self.partner_amount
+        return self.amount if self.funded_by == "partner" else Decimal(0)
+
     def without_rule(self) -> "Adjustment":
         """The step as a partner sees it: what was done to its line, but not by which rule."""
         return evolve(self, rule_id=None, rule_version=None, limit_label=None)

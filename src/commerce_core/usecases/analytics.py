@@ -1,6 +1,7 @@
 """Analytics: sales by partner and over time, and each partner's share of the revenue."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -8,16 +9,21 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
-from commerce_core.analytics.ledger import SalesQuestion, SalesTotal
+from commerce_core.analytics.entries_file import write_entries
+from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
 from commerce_core.analytics.reports import PartnerSales, PeriodSales, Report, RevenueShare, shares
 from commerce_core.base.calendar import Grain, show_period
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.base.money import currency
+from commerce_core.base.paging import DEFAULT_LIMIT, Page, Position, every
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.usecases.context import Context
+from commerce_core.usecases.context import Context, Listed
 
 MOST_ROWS: Final = 100_000
 """Maximum number of rows of a report; a query for more is refused."""
+ENTRIES_AT_ONCE: Final = 1_000
+"""Entries that are read at once, when all are."""
+_ANY_ENTRY: Final = EntryQuery()
 
 
 @frozen
@@ -115,6 +121,40 @@ class Analytics:
         ]
         rows.sort(key=lambda row: (row.currency, -row.total_revenue, row.partner_id))
         return _report(asked, rows)
+
+    def entries(
+        self, query: EntryQuery = _ANY_ENTRY, *, partner: str | None = None
+    ) -> Iterator[SalesEntry]:
+        """All matching entries of the ledger, newest first; their figures add up."""
+        own = self._context.own(query, partner)
+
+        def fetch(after: Position | None) -> Page[SalesEntry]:
+            with self._context.store.read_only() as unit:
+                return unit.sales.page(own, after, ENTRIES_AT_ONCE)
+
+        return (entry.signed for entry in every(fetch))
+
+    def page_entries(
+        self,
+        query: EntryQuery = _ANY_ENTRY,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        partner: str | None = None,
+        count: bool = False,
+    ) -> Listed[SalesEntry]:
+        """A page of the matching entries, newest first; their figures add up."""
+        own = self._context.own(query, partner)
+        with self._context.store.read_only() as unit:
+            page = self._context.listed(unit.sales, own, cursor, limit, count=count)
+        return evolve(page, items=tuple(entry.signed for entry in page.items))
+
+    @contextmanager
+    def export_entries(
+        self, query: EntryQuery = _ANY_ENTRY, *, partner: str | None = None
+    ) -> Generator[Iterator[bytes]]:
+        """The matching entries as CSV, in blocks of bytes."""
+        yield write_entries(self.entries(query, partner=partner))
 
     def _question(
         self,

@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import asdict, evolve, frozen
 
-from commerce_core.analytics.ledger import EntryKind, SalesEntry
+from commerce_core.analytics.postings import Placement, WholeCancellation, entries_of
 from commerce_core.base.errors import Fault, Forbidden, InvalidInput, no_such
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
@@ -83,7 +83,8 @@ class Orders:
             reference=asked.reference, metadata=asked.metadata, terms=asked.terms,
         )  # fmt: skip
         unit.orders.add(order)
-        unit.sales.add(self._entries(order, "placed"))
+        placed = map(Placement, order.items)
+        unit.sales.add(entries_of(order, placed, now, self._new_entry))
         unit.events.add([self._context.new_event().of_order("order.created", order)])
         return order
 
@@ -125,18 +126,8 @@ class Orders:
             p if p and self._context.principal.may_see(p.partner_id) else None for p in products
         ]
 
-    def _entries(self, order: Order, kind: EntryKind) -> list[SalesEntry]:
-        return [
-            SalesEntry.of(
-                self._context.mint("sale"),
-                kind,
-                order.updated_at,
-                order.order_id,
-                order.currency,
-                item,
-            )
-            for item in order.items
-        ]
+    def _new_entry(self) -> str:
+        return self._context.mint("ent")
 
     def get(self, order_id: str) -> Order:
         """The order with that id, with the lines that the principal may see."""
@@ -193,7 +184,11 @@ class Orders:
             unit.orders.put(cancelled)
             unit.products.reserve({id_: -n for id_, n in order.units_by_product.items()})
             unit.rules.give_back(order.order_id, cancelled.updated_at)
-            unit.sales.add(self._entries(cancelled, "cancelled"))
+            so_far = unit.sales.of_order(order.order_id)
+            placed = {entry.item_id: entry for entry in so_far if entry.kind == "placed"}
+            undone = [WholeCancellation(item, placed[item.item_id]) for item in order.items]
+            at = cancelled.updated_at
+            unit.sales.add(entries_of(order, undone, at, self._new_entry, so_far))
             unit.events.add([self._context.new_event().of_order("order.cancelled", cancelled)])
             return self._seen(cancelled)
 

@@ -88,16 +88,21 @@ class Orders:
             """
             INSERT INTO order_items (order_id, position, item_id, product_id, product_version,
                                      partner_id, sku, product_name, quantity, list_price,
-                                     unit_price, line_total, adjustments)
+                                     unit_price, line_total, adjustments, partner_amount,
+                                     commission_percent, fee)
             SELECT %(order_id)s, position, item_id, product_id, product_version, partner_id, sku,
-                   product_name, quantity, list_price, unit_price, line_total, adjustments
+                   product_name, quantity, list_price, unit_price, line_total, adjustments,
+                   partner_amount, commission_percent, fee
             FROM unnest(%(item_id)s::uuid[], %(product_id)s::uuid[], %(product_version)s::int[],
                         %(partner_id)s::uuid[], %(sku)s::text[], %(product_name)s::text[],
                         %(quantity)s::int[], %(list_price)s::numeric[], %(unit_price)s::numeric[],
-                        %(line_total)s::numeric[], %(adjustments)s::jsonb[])
+                        %(line_total)s::numeric[], %(adjustments)s::jsonb[],
+                        %(partner_amount)s::numeric[], %(commission_percent)s::numeric[],
+                        %(fee)s::numeric[])
                  WITH ORDINALITY
                  AS item (item_id, product_id, product_version, partner_id, sku, product_name,
-                          quantity, list_price, unit_price, line_total, adjustments, position)
+                          quantity, list_price, unit_price, line_total, adjustments,
+                          partner_amount, commission_percent, fee, position)
             """,
             columns | {"order_id": digits(order.order_id), "adjustments": adjustments},
         )
@@ -121,7 +126,9 @@ class Orders:
             _ITEMS,
             """
             SELECT order_id, item_id, product_id, product_version, partner_id, sku, product_name,
-                   quantity, list_price, unit_price, line_total, adjustments
+                   quantity, list_price, unit_price, line_total, adjustments,
+                   coalesce(partner_amount, line_total) AS partner_amount,
+                   coalesce(commission_percent, 0) AS commission_percent, coalesce(fee, 0) AS fee
             FROM order_items
             WHERE order_id = ANY(%s::uuid[])
             ORDER BY order_id, position

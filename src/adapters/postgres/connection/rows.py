@@ -37,7 +37,11 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "rule_id": "rule",
     "key_id": "key",
     "successor_id": "key",
-    "entry_id": "sale",
+    "entry_id": "ent",
+    "reverses": "ent",
+    "part_id": "part",
+    "refund_id": "rfnd",
+    "statement_id": "stmt",
     "event_id": "evt",
     "audit_id": "aud",
 }

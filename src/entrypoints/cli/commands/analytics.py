@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from entrypoints.cli.kit.files import target
 from entrypoints.cli.kit.output import notice
-from entrypoints.cli.kit.verbs import Moment, Session, noun, partner_option
+from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.analytics.reports import Report
@@ -27,6 +28,9 @@ class GrainName(click.Choice[str]):
         return super().convert(_ADVERBS.get(value, value), param, ctx)
 
 
+_KINDS: Final = (
+    "placed", "cancelled", "refunded", "goodwill", "fee", "payout", "correction",
+)  # fmt: skip
 _ADVERBS: Final = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month"}
 
 
@@ -101,6 +105,53 @@ def share(session: Session, **asked: Unpack[Range]) -> None:
     """Report each partner's share of the revenue, by currency."""
     report = session.commerce.analytics.revenue_share(**_in_its_zone(asked))
     _show(session.out, report, [_partner(), *shares()])
+
+
+@analytics.verb("entries", scope="analytics:read")
+@partner_option("Only entries of this partner.")
+@click.option("--kind", type=click.Choice(_KINDS), help="Only entries of this kind.")
+@click.option("--currency", metavar="CODE", help="Only entries in this currency.")
+@click.option("--order", "order_id", metavar="ORDER", help="Only entries of this order.")
+@click.option("--from", "since", type=Moment(), help="Only entries at or after this time.")
+@click.option("--to", "until", type=Moment(), help="Only entries before this time.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV.")
+@limit_option
+def entries(
+    session: Session,
+    partner: str | None,
+    limit: int | None,
+    *,
+    as_csv: bool,
+    **filters: Any,  # noqa: ANN401 - options of several types
+) -> None:
+    """List the entries of the ledger, newest first; their figures add up."""
+    from commerce_core.analytics.ledger import EntryQuery
+
+    for name in ("since", "until"):
+        filters[name] = _in_zone(filters[name], "UTC")
+    query, reports = EntryQuery(**filters), session.commerce.analytics
+    if as_csv:
+        with reports.export_entries(query, partner=partner) as blocks, target(None) as file:
+            for block in blocks:
+                file.write(block)
+        return
+    found = reports.entries(query, partner=partner)
+    session.out.many(found, _entry_columns(), limit, "No entries found.")
+
+
+def _entry_columns() -> "list[Column[Any]]":
+    from entrypoints.cli.kit.output import moment_utc, money
+    from entrypoints.cli.kit.tables import Column
+
+    return [
+        Column("at", lambda entry: moment_utc(entry.at)),
+        Column("kind", lambda entry: entry.kind),
+        Column("sku", lambda entry: entry.sku or "", crops=True),
+        Column("units", lambda entry: f"{entry.quantity:,}", right=True),
+        Column("amount", lambda entry: money(entry.amount, entry.currency), right=True),
+        Column("partner's", lambda entry: money(entry.partner_amount, entry.currency), right=True),
+        Column("entry", lambda entry: entry.entry_id),
+    ]
 
 
 def _in_its_zone(asked: Range) -> Range:

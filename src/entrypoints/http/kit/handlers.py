@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from attrs import evolve, field, frozen
 from litestar import Response
@@ -108,9 +109,16 @@ class Operation:
 
     @property
     def returns(self) -> Any:  # noqa: ANN401 an annotation may be anything
-        """The type of its answers."""
+        """The type of its answers; of one that is JSON or a file, that of the JSON."""
         returned = self.hints["return"]
+        if get_origin(returned) in (Union, UnionType):
+            return next(kind for kind in get_args(returned) if get_origin(kind) is not Response)
         return get_args(returned)[0] if get_origin(returned) is Answer else returned
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its answers are never JSON."""
+        return get_origin(self.returns) is Response
 
     @property
     def body(self) -> str | None:

@@ -142,9 +142,9 @@ def _responses(operation: Operation, components: Components) -> dict[str, Any]:
         REQUEST_ID: True,
     }
     headers = [name for name, applies in declared.items() if applies]
-    content = {media_type: _file(media_type) for media_type in operation.media} or {
-        JSON_TYPES[0]: {"schema": schema_of(operation.returns, components)}
-    }
+    content = {media_type: _file(media_type) for media_type in operation.media}
+    if not (operation.media and operation.is_file):
+        content[JSON_TYPES[0]] = {"schema": schema_of(operation.returns, components)}
     statuses = (*operation.status, 304) if operation.etag else operation.status
     problems = {str(status): _problem(status) for status in _refusals(operation)}
     return problems | {str(status): _response(status, headers, content) for status in statuses}

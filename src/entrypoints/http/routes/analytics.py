@@ -1,18 +1,23 @@
-"""Routes of sales reports."""
+"""Routes of sales reports, and of the ledger behind them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
+from litestar import Response
 
+from commerce_core.analytics.ledger import EntryKind, EntryQuery, SalesEntry
 from commerce_core.analytics.reports import Report
 from commerce_core.base.calendar import Grain
 from commerce_core.commerce import Commerce
+from commerce_core.usecases.context import Listed
+from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import get
-from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
+from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.reading import optional
+from entrypoints.scalars import OrderId
 
 _GRAINS: Final[Mapping[str, Grain]] = {
     "hour": "hour",
@@ -89,4 +94,48 @@ def revenue_share(commerce: Commerce, parameters: ReportQuery) -> Report:
     return commerce.analytics.revenue_share(**parameters.range)
 
 
-ROUTES = (sales_by_partner, sales_over_time, revenue_share)
+@frozen(kw_only=True, slots=False)
+class EntryFilters(WhoseQuery, SpanQuery):
+    """Filters of entries."""
+
+    kind: EntryKind | None = optional(None, "Only entries of this kind.")
+    currency: str | None = optional(None, "Only entries in this currency.")
+    order_id: OrderId | None = optional(None, "Only entries of this order.")
+
+    @property
+    def query(self) -> EntryQuery:
+        """The query as the core takes it."""
+        return EntryQuery(
+            kind=self.kind,
+            currency=self.currency,
+            order_id=self.order_id,
+            since=instant(self.from_),
+            until=instant(self.to),
+        )
+
+
+@frozen(kw_only=True)
+class EntryListing(EntryFilters, Page):
+    """Filters of entries, and a page of them, or all of them as CSV."""
+
+    format: Literal["json", "csv"] = optional("json", "A page as JSON, or all of them as CSV.")
+
+
+@get("/analytics/entries", scope="analytics:read", media=["text/csv"], lane="queries")
+def list_entries(
+    commerce: Commerce, parameters: EntryListing
+) -> Listed[SalesEntry] | Response[Any]:
+    """Lists the entries of the ledger, newest first; their figures are signed, so they add up."""
+    if parameters.format == "csv":
+        opened = commerce.analytics.export_entries(parameters.query, partner=parameters.partner)
+        return download(opened, "entries.csv", "text/csv; charset=utf-8")
+    return commerce.analytics.page_entries(
+        parameters.query,
+        parameters.cursor,
+        parameters.limit,
+        partner=parameters.partner,
+        count=parameters.count,
+    )
+
+
+ROUTES = (sales_by_partner, sales_over_time, revenue_share, list_entries)

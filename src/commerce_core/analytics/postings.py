@@ -1,0 +1,226 @@
+"""Postings: from what an act does to the lines of an order to the entries that it adds.
+
+An act is a number of movements, each of units and money of one line. Every movement becomes an
+entry with both parts of its amount. A placement with a fee has an entry for that too; cancelling
+gives the fee back by units, and refunding keeps it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal, Protocol
+
+from attrs import frozen
+
+from commerce_core.analytics.ledger import SalesEntry, gross_of, platform_discount_of
+from commerce_core.base.money import share_of_units
+from commerce_core.orders.order import Order, OrderItem
+
+_ZERO: Final = Decimal(0)
+
+
+class Movement(Protocol):
+    """What an act does to one line; all figures are sizes, in the order's currency.
+
+    `amount` is what the customer pays or gets back, and `partner_amount` the partner's part of it.
+    `gross` is the part of the line's gross that belongs to the units.
+    """
+
+    @property
+    def kind(self) -> Literal["placed", "cancelled", "refunded", "goodwill"]:
+        """What happens."""
+        ...
+
+    @property
+    def item(self) -> OrderItem:
+        """The line."""
+        ...
+
+    @property
+    def quantity(self) -> int:
+        """The units that are placed, cancelled or returned."""
+        ...
+
+    @property
+    def gross(self) -> Decimal:
+        """What they cost at list price, with what was added."""
+        ...
+
+    @property
+    def amount(self) -> Decimal:
+        """The money."""
+        ...
+
+    @property
+    def partner_amount(self) -> Decimal:
+        """The partner's part of the money."""
+        ...
+
+    @property
+    def part_id(self) -> str | None:
+        """The part of the order, if it has an id."""
+        ...
+
+    @property
+    def refund_id(self) -> str | None:
+        """The refund, if it is one."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why."""
+        ...
+
+
+@frozen
+class Placement:
+    """The movement of a line that is placed."""
+
+    item: OrderItem
+    part_id: str | None = None
+    kind: Literal["placed"] = "placed"
+    refund_id: None = None
+    reason: None = None
+
+    @property
+    def quantity(self) -> int:
+        """All units."""
+        return self.item.quantity
+
+    @property
+    def gross(self) -> Decimal:
+        """The whole gross."""
+        return gross_of(self.item)
+
+    @property
+    def amount(self) -> Decimal:
+        """All that is paid."""
+        return self.item.line_total
+
+    @property
+    def partner_amount(self) -> Decimal:
+        """As frozen on the line."""
+        return self.item.partner_amount
+
+
+@frozen
+class WholeCancellation:
+    """The movement of a line that is cancelled as a whole."""
+
+    item: OrderItem
+    placed: SalesEntry
+    kind: Literal["cancelled"] = "cancelled"
+    refund_id: None = None
+    reason: None = None
+
+    @property
+    def part_id(self) -> str | None:
+        """As it was placed."""
+        return self.placed.part_id
+
+    @property
+    def quantity(self) -> int:
+        """All units."""
+        return self.placed.quantity
+
+    @property
+    def gross(self) -> Decimal:
+        """The whole gross."""
+        return self.placed.gross
+
+    @property
+    def amount(self) -> Decimal:
+        """All that was paid."""
+        return self.placed.amount
+
+    @property
+    def partner_amount(self) -> Decimal:
+        """All that was owed."""
+        return self.placed.partner_amount
+
+
+def entries_of(
+    order: Order,
+    movements: Iterable[Movement],
+    at: datetime,
+    mint: Callable[[], str],
+    so_far: Iterable[SalesEntry] = (),
+) -> list[SalesEntry]:
+    """The entries that an act adds; `so_far` are the order's entries before it, none for a new one.
+
+    A reversal names the entry of the placement that it takes back.
+    """
+    lines = {item_id: _Line.of(entries) for item_id, entries in _by_line(so_far).items()}
+    made: list[SalesEntry] = []
+    for movement in movements:
+        line = lines.get(movement.item.item_id, _Line())
+        made.extend(_entries(order, movement, at, mint, line))
+    return made
+
+
+@frozen
+class _Line:
+    """What the ledger has of one line."""
+
+    placed: SalesEntry | None = None
+    fee: SalesEntry | None = None
+    units_reversed: int = 0
+
+    @classmethod
+    def of(cls, entries: list[SalesEntry]) -> "_Line":
+        """Sums up a line's entries."""
+        placed = next((entry for entry in entries if entry.kind == "placed"), None)
+        fee = next((e for e in entries if e.kind == "fee" and e.reverses is None), None)
+        back = sum(e.quantity for e in entries if e.kind in ("cancelled", "refunded"))
+        return cls(placed, fee, back)
+
+
+def _by_line(entries: Iterable[SalesEntry]) -> Mapping[str, list[SalesEntry]]:
+    lines: dict[str, list[SalesEntry]] = {}
+    for entry in entries:
+        if entry.item_id is not None:
+            lines.setdefault(entry.item_id, []).append(entry)
+    return lines
+
+
+def _entries(
+    order: Order, movement: Movement, at: datetime, mint: Callable[[], str], line: _Line
+) -> Iterator[SalesEntry]:
+    item, is_goodwill = movement.item, movement.kind == "goodwill"
+    gross = movement.amount if is_goodwill else movement.gross
+    yield SalesEntry(
+        mint(), movement.kind, at, order.order_id, item.item_id, item.partner_id,
+        item.product_id, item.sku, order.currency, movement.quantity, gross,
+        gross - movement.amount, movement.amount, movement.partner_amount,
+        platform_discount=_platform_discount(movement, line),
+        part_id=movement.part_id, refund_id=movement.refund_id, reason=movement.reason,
+        reverses=line.placed.entry_id if line.placed else None,
+    )  # fmt: skip
+    fee, reverses = _fee(movement, line)
+    if fee:
+        yield SalesEntry(
+            mint(), "fee", at, order.order_id, item.item_id, item.partner_id, item.product_id,
+            item.sku, order.currency, 0, _ZERO, _ZERO, _ZERO, -fee,
+            part_id=movement.part_id, reverses=reverses, reason=movement.reason,
+        )  # fmt: skip
+
+
+def _platform_discount(movement: Movement, line: _Line) -> Decimal:
+    """The platform's part of the discount that belongs to the units."""
+    if movement.kind == "placed":
+        return platform_discount_of(movement.item)
+    if line.placed is None or not line.placed.platform_discount:
+        return _ZERO
+    whole, of = line.placed.platform_discount, line.placed.quantity
+    return share_of_units(whole, line.units_reversed, movement.quantity, of)
+
+
+def _fee(movement: Movement, line: _Line) -> tuple[Decimal, str | None]:
+    """The fee that is taken, or given back (less than zero), and the entry that this reverses."""
+    if movement.kind == "placed":
+        return movement.item.fee, None
+    if movement.kind != "cancelled" or line.fee is None or line.placed is None:
+        return _ZERO, None
+    taken = -line.fee.partner_amount
+    back = share_of_units(taken, line.units_reversed, movement.quantity, line.placed.quantity)
+    return -back, line.fee.entry_id
