@@ -26,6 +26,7 @@ from commerce_core.partners.api_key import ApiKey
 from commerce_core.pricing.explanation import RuleOutcome
 from commerce_core.pricing.form import rule_form, whole_form
 from commerce_core.pricing.priced import PricedBasket, PricedItem
+from commerce_core.pricing.priced_product import Include, PricedProduct, members_of
 from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
 from commerce_core.usecases.context import Listed
@@ -56,6 +57,8 @@ _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Report: {"since": "from", "until": "to"},
     PricedBasket: {"outcomes": "rules"},
 }
+INCLUDED: Final[Mapping[type, type]] = {Product: PricedProduct}
+"""Classes to which members are added on request, each with the class that has them."""
 _FLAT: Final[Mapping[type, tuple[str, type]]] = {IssuedKey: ("key", ApiKey)}
 """Classes that show the members of one of their members as their own."""
 
@@ -88,7 +91,10 @@ def _viewer(kind: type) -> Callable[[Any], View]:
 
 
 def _viewer_of_object(kind: type) -> Callable[[Any], View]:
-    paths = shown(kind)
+    return _viewer_of(kind, shown(kind))
+
+
+def _viewer_of(kind: type, paths: Mapping[str, str]) -> Callable[[Any], View]:
     made = msgspec.defstruct(kind.__name__, paths)
     members = attrgetter(*paths.values(), "__class__")  # of one name it would give no tuple
     # What is plain by its type, which is most, isn't looked at again in each value.
@@ -156,6 +162,18 @@ def _listed(value: Listed[object]) -> dict[str, View]:
     return page if value.count is None else {**page, "count": value.count}
 
 
+def _priced_product(value: PricedProduct) -> View:
+    return _viewer_including(value.included)(value)
+
+
+@cache
+def _viewer_including(included: tuple[Include, ...]) -> Callable[[Any], View]:
+    """What makes the views of products with what is included in them."""
+    return _viewer_of(
+        PricedProduct, {**shown(Product), **{name: name for name in members_of(included)}}
+    )
+
+
 def _receipt(value: Receipt) -> dict[str, View]:
     feed, job = f"/v1/feeds/{value.feed_id}", f"/v1/jobs/{value.job_id}"
     of_job = {name: f"{job}/{name}" for name in ("run", "problems", "report", "plan")}
@@ -190,6 +208,7 @@ _GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], View]]]] = (
 _SPECIAL: Final[Mapping[type, Callable[[Any], View]]] = {
     Listed: _listed,
     Receipt: _receipt,
+    PricedProduct: _priced_product,
     OnError: _on_error,
     PriceRule: _price_rule,
     Rule: rule_form,

@@ -324,3 +324,25 @@ class TestLimits:
         with store.begin() as unit:
             for _ in range(3):
                 assert not unit.rules.take(samples.new_id("ord"), None, [taking], T0)
+
+    def test_spells_are_the_versions_that_were_active_since(self, store: Store):
+        """Each with its end; of those that can't match, none."""
+        first = rule("One", condition={"brand": "Acme"})
+        second = evolve(first, version=2, status="paused", updated_at=T0 + DAY)
+        third = evolve(first, version=3, updated_at=T0 + 3 * DAY)
+        coded = rule("Code", condition={"code": "X"})
+        anywhere = rule("Anywhere", updated_at=T0 + 2 * DAY)
+        kept(store, first, coded, anywhere)
+        with store.begin() as unit:
+            unit.rules.put(second)
+            unit.rules.put(third)
+
+            def spells(keys: Sequence[str] | None, days: float) -> set[tuple[str, int, object]]:
+                found = unit.rules.spells(keys, T0 + days * DAY)
+                return {(s.rule.rule.name, s.rule.version, s.until) for s in found}
+
+            now = {("One", 3, None), ("Anywhere", 1, None)}
+            assert spells(["brand=Acme"], 0.5) == {("One", 1, T0 + DAY), *now}
+            assert spells(["brand=Acme", "brand=Nord"], 1) == now
+            assert spells(["brand=Nord"], 0.5) == {("Anywhere", 1, None)}
+            assert spells(None, 1) == {("Code", 1, None), *now}

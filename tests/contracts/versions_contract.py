@@ -17,6 +17,7 @@ from commerce_core.catalog.publication import ChangeKind
 from commerce_core.feeds.source import Source
 from commerce_core.history.versions import START, ChangeQuery, PastQuery, Version, behind, place
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.pricing.public_price import PriceFacts
 from commerce_core.schema.record import Record
 from tests.contracts import samples
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER, record
@@ -51,6 +52,32 @@ class TestVersions:
         again = record(2, "A", brand="New"), record(3, "C"), record(4, "B")
         samples.publish(store, source, *again)
         return source
+
+    def test_price_facts_are_where_prices_may_change(self, store: Store, source: Source):
+        """The versions of each product that change what its price depends on, oldest first."""
+        products = samples.catalog(store)
+        samples.publish(
+            store, source, record(2, "A", brand="New", quantity=5), record(3, "C", quantity=7),
+            record(4, "B", price=Decimal("1.50"), attributes={"size": "L"}),
+        )  # fmt: skip
+        now = samples.catalog(store)
+        with store.begin() as unit:
+            found = unit.versions.price_facts([now["A"], now["B"], now["C"]])
+            before = unit.versions.price_facts([products["B"]])
+            versions = {
+                sku: [
+                    version.product
+                    for version in unit.versions.history(p.product_id, None, 10).items[::-1]
+                ]
+                for sku, p in now.items()
+            }
+            assert unit.versions.price_facts([]) == {}
+        changed = {"A": (0, 1), "B": (0, 1, 2, 3), "C": (0,)}
+        for sku, numbers in changed.items():
+            expected = [PriceFacts.of(versions[sku][number]) for number in numbers]
+            assert list(found[now[sku].product_id]) == expected
+        of_b = [PriceFacts.of(version) for version in versions["B"][:3]]
+        assert list(before[now["B"].product_id]) == of_b
 
     def test_versions_are_the_stream_of_changes(self, store: Store, source: Source):
         """Live products and their predecessors, by publication and ordinal, and nothing else."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 
 from attrs import evolve, frozen
 
@@ -12,6 +13,7 @@ from commerce_core.ports.rules import BasketReach, Taking, rule_changed, rule_na
 from commerce_core.pricing.index import reach_of
 from commerce_core.pricing.lines import canonical_code
 from commerce_core.pricing.priced import Usage
+from commerce_core.pricing.public_price import RuleSpell
 from commerce_core.pricing.rules import PriceRule, RuleQuery, in_order
 
 
@@ -92,6 +94,17 @@ class Rules:
             for versions in self._kept.rules.values()
         )
         return [versions[-1] for versions in begun if versions]
+
+    def spells(self, keys: Collection[str] | None, since: datetime) -> Sequence[RuleSpell]:
+        """The versions that were active since then."""
+        own = None if keys is None else frozenset(keys)
+        return [
+            RuleSpell(version, later.updated_at if later else None)
+            for versions in self._kept.rules.values()
+            for version, later in zip_longest(versions, versions[1:])
+            if version.status == "active" and (later is None or later.updated_at > since)
+            if own is None or _reaches(version, BasketReach(own, own), since)
+        ]
 
     def known_codes(self, codes: Collection[str]) -> frozenset[str]:
         """Those of the codes that an active rule names."""

@@ -1,5 +1,7 @@
 """Every version of every product in memory, and the catalog as it was."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from attrs import frozen
@@ -10,6 +12,7 @@ from adapters.memory.tables import Tables, found
 from commerce_core.base.paging import Page, Position
 from commerce_core.catalog.product import Product
 from commerce_core.history.versions import ChangeQuery, PastQuery, Version, first_changes, place
+from commerce_core.pricing.public_price import MOST_VERSIONS, PriceFacts, changes_of_price
 
 
 @frozen
@@ -54,6 +57,20 @@ class Versions:
         """The product as it was once that publication had been made."""
         page = self.history(product_id, None, len(self._kept.publications) + 1)
         return next((v.product for v in page.items if v.publication <= number), None)
+
+    def price_facts(self, products: Sequence[Product]) -> Mapping[str, Sequence[PriceFacts]]:
+        """What prices depended on."""
+        latest = {product.product_id: product.version for product in products}
+        rows: defaultdict[str, list[Product]] = defaultdict(list)
+        for row in (*self._kept.products.values(), *self._kept.history.values()):
+            if row.version <= latest.get(row.product_id, 0):
+                rows[row.product_id].append(as_shown(self._kept, row))
+        return {
+            id_: tuple(
+                changes_of_price(sorted(of_it, key=lambda row: row.version)[-MOST_VERSIONS:])
+            )
+            for id_, of_it in rows.items()
+        }
 
     def forget(self, number: int, at: datetime) -> int:
         """Forgets the versions that were no longer live by that publication."""

@@ -80,38 +80,42 @@ class ProductSnapshot:
         """None: the writers of the core are the only way."""
 
 
-Writer = Callable[[Iterable[ProductBatch]], Iterator[bytes]]
-"""Turns batches into the blocks of a file, without keeping more than one of them."""
+Writer = Callable[[Iterable[ProductBatch], Sequence[str]], Iterator[bytes]]
+"""Turns batches into the blocks of a file, without keeping more than one of them.
+
+The products of these batches may have further members, which are named.
+"""
 
 
 def write(snapshot: Snapshot, form: ExportForm) -> Iterator[bytes]:
     """The file in blocks of bytes, by the snapshot's own way if it has a faster one."""
     blocks = snapshot.written(form)
-    return WRITERS[form](snapshot) if blocks is None else blocks
+    return WRITERS[form](snapshot, ()) if blocks is None else blocks
 
 
-def write_csv(batches: Iterable[ProductBatch]) -> Iterator[bytes]:
+def write_csv(batches: Iterable[ProductBatch], more: Sequence[str] = ()) -> Iterator[bytes]:
     """A header, and each product as a record of a feed; in UTF-8."""
-    yield csv_header()
+    yield csv_header(more)
     for batch in batches:
-        yield "".join(map(csv_line, batch)).encode()
+        yield "".join(csv_line(product, more) for product in batch).encode()
 
 
-def write_ndjson(batches: Iterable[ProductBatch]) -> Iterator[bytes]:
+def write_ndjson(batches: Iterable[ProductBatch], more: Sequence[str] = ()) -> Iterator[bytes]:
     """Each product as a JSON object on a line of its own; in UTF-8."""
     for batch in batches:
-        yield "".join(map(json_line, batch)).encode()
+        yield "".join(json_line(product, more) for product in batch).encode()
 
 
 WRITERS: Final[Mapping[ExportForm, Writer]] = {"csv": write_csv, "ndjson": write_ndjson}
 
 
-def csv_header() -> bytes:
-    """The first line of a CSV."""
-    return f"{written(HEADER, ',')}\n".encode()
+def csv_header(more: Sequence[str] = ()) -> bytes:
+    """The first line of a CSV; further members are columns that intake ignores."""
+    ignored = (*EXPORT_COLUMNS, *(f"_{name}" for name in more))
+    return f"{written((*ignored, *HEADER[len(EXPORT_COLUMNS) :]), ',')}\n".encode()
 
 
-def csv_line(product: Product) -> str:
+def csv_line(product: Product, more: Sequence[str] = ()) -> str:
     """A product as a record of a feed."""
     cells = [
         product.product_id,
@@ -120,6 +124,7 @@ def csv_line(product: Product) -> str:
         product.source_id,
         str(product.version),
         moment(product.updated_at),
+        *(_cell(name, getattr(product, name)) for name in more),
         sku_cell(product.sku),
         *(_cell(name, getattr(product, name)) for name in PRODUCT_FIELDS),
         "yes" if product.status == "removed" else "",
@@ -156,9 +161,9 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def json_line(product: Product) -> str:
+def json_line(product: Product, more: Sequence[str] = ()) -> str:
     """A product as the API shows it."""
-    shown = {name: _plain(getattr(product, name)) for name in SHOWN}
+    shown = {name: _plain(getattr(product, name)) for name in (*SHOWN, *more)}
     return f"{json.dumps(shown, ensure_ascii=False)}\n"
 
 

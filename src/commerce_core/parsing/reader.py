@@ -19,7 +19,12 @@ from commerce_core.parsing.grouping import Grouping
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import RecordReader, Terms
-from commerce_core.parsing.returned_exports import EXPORT_COLUMNS, ReturnedExport, begins_export
+from commerce_core.parsing.returned_exports import (
+    EXPORT_COLUMNS,
+    INCLUDED_COLUMNS,
+    ReturnedExport,
+    begins_export,
+)
 from commerce_core.parsing.returned_reports import ReturnedReport
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded, unreadable
 from commerce_core.profiles.limits import refuse_beyond_limits
@@ -165,7 +170,7 @@ def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping
         raise FileRefused(refused.code, refused.detail, remedy, line=refused.line) from None
 
 
-_OURS: Final = (*REPORT_COLUMNS, *EXPORT_COLUMNS)
+_OURS: Final = (*REPORT_COLUMNS, *EXPORT_COLUMNS, *INCLUDED_COLUMNS)
 
 
 def _accepts(terms: Terms) -> Accepts:

@@ -22,6 +22,9 @@ EXPORT_COLUMNS: Final = (
     "_product_id", "_partner_id", "_partner_name", "_source_id", "_version", "_updated_at",
 )  # fmt: skip
 """The columns of an export in front of those of a feed."""
+INCLUDED_COLUMNS: Final = ("_selling_price", "_prior_price", "_prior_price_days")
+"""Those that follow them, if prices are included."""
+_OWN: Final = frozenset((*EXPORT_COLUMNS, *INCLUDED_COLUMNS))
 _BEGINS: Final = re.compile(rf"(?:\"?sep=.\"?\s+)?\"?{EXPORT_COLUMNS[0]}\"?[,;\t|]")
 
 
@@ -46,7 +49,7 @@ class ReturnedExport:
     def in_header(cls, header: Sequence[str], format_: Format) -> "ReturnedExport":
         """The columns of an export with that header."""
         names = [name.strip(BLANKS) for name in header]
-        places = (index for index, name in enumerate(names) if name in EXPORT_COLUMNS)
+        places = (index for index, name in enumerate(names) if name in _OWN)
         return cls(frozenset(places), format_ if isinstance(format_, Delimited) else None)
 
     def strip(self, raw: RawRecord) -> RawRecord:

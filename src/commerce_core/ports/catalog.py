@@ -13,6 +13,7 @@ from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.plans.revert import RevertPlan
 from commerce_core.ports.engine import Batch
 from commerce_core.ports.listing import Listing
+from commerce_core.pricing.public_price import PriceFacts
 
 
 class Products(Listing[ProductQuery, Product], Protocol):
@@ -159,6 +160,14 @@ class Versions(Protocol):
 
     def as_of(self, product_id: str, number: int) -> Product | None:
         """The product as it was after that publication; None before its first version."""
+        ...
+
+    def price_facts(self, products: Sequence[Product]) -> Mapping[str, Sequence[PriceFacts]]:
+        """What the price of each product depended on, by its id, oldest first.
+
+        Up to the version that each product is; of more versions than `MOST_VERSIONS` only the
+        latest are read. Versions that change nothing about the price are left out.
+        """
         ...
 
     def forget(self, number: int, at: datetime) -> int:

@@ -10,6 +10,7 @@ from attrs import frozen
 from commerce_core.base.errors import Conflict
 from commerce_core.ports.listing import Listing
 from commerce_core.pricing.priced import Usage
+from commerce_core.pricing.public_price import RuleSpell
 from commerce_core.pricing.rules import Limits, PriceRule, RuleQuery
 
 
@@ -70,6 +71,14 @@ class Rules(Listing[RuleQuery, PriceRule], Protocol):
         """The active rules that may match a basket at a moment, in the order of `in_order`.
 
         These are the current ones, or those that were current `as_of` another moment.
+        """
+        ...
+
+    def spells(self, keys: Collection[str] | None, since: datetime) -> Sequence[RuleSpell]:
+        """Each version that was active at some time after that moment, in any order.
+
+        With `keys`, only those that may match a line of a product with one of these keys, in a
+        basket that has no other keys.
         """
         ...
 

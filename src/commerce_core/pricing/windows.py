@@ -86,13 +86,30 @@ class Window:
         start = max(at, bounds[0]) if self.from_ is not None else at
         first = start.astimezone(clocks).date()
         for number in range(-1, 9):
-            midnight = datetime.combine(first + number * _DAY, time())
-            begins, ends = (first_moment(midnight + n * _DAY, clocks) for n in (0, 1))
-            yield begins
-            yield from clock_changes(begins, ends, clocks)
-            for hour in (self.hours.from_, self.hours.until) if self.hours else ():
-                shown = datetime.combine(midnight.date(), hour)
-                yield from (first_moment(shown, clocks), last_moment(shown, clocks))
+            yield from self._changes_of(first + number * _DAY, clocks)
+
+    def changes(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        """Every moment within that range at which it may begin or end, in any order."""
+        moments = [bound for bound in (self.begins, self.ends) if bound is not None]
+        if self.days or self.hours:
+            clocks = ZoneInfo(self.tz)
+            first = max([since, *moments[:1]] if self.from_ is not None else [since])
+            last = min([until, *moments[-1:]] if self.until is not None else [until])
+            day = first.astimezone(clocks).date() - _DAY
+            while day <= last.astimezone(clocks).date() + _DAY:
+                moments += self._changes_of(day, clocks)
+                day += _DAY
+        return (moment for moment in moments if since <= moment <= until)
+
+    def _changes_of(self, day: date, clocks: ZoneInfo) -> Iterator[datetime]:
+        """Every moment of a local day at which week days or hours may begin or end to fit."""
+        midnight = datetime.combine(day, time())
+        begins, ends = (first_moment(midnight + n * _DAY, clocks) for n in (0, 1))
+        yield begins
+        yield from clock_changes(begins, ends, clocks)
+        for hour in (self.hours.from_, self.hours.until) if self.hours else ():
+            shown = datetime.combine(day, hour)
+            yield from (first_moment(shown, clocks), last_moment(shown, clocks))
 
 
 def _local(bound: datetime | date) -> datetime:

@@ -1,21 +1,24 @@
 """Products: the catalog as it is now, as it was, and as a file."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from commerce_core.base.errors import InvalidInput, NotFound
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.catalog.export import ExportForm, Snapshot, write
+from commerce_core.catalog.export import WRITERS, ExportForm, Snapshot, write
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.catalog.query import tidied
 from commerce_core.history.versions import check_as_of, past_query
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.partners import PartnersUnit
+from commerce_core.ports.store import Store
+from commerce_core.pricing.priced_product import Include, check_include, members_of
 from commerce_core.usecases.context import Context, Listed
+from commerce_core.usecases.public_prices import Including
 
 _ALL_ACTIVE: Final = ProductQuery()
 
@@ -33,12 +36,14 @@ class Products:
         partner: str | None = None,
         sku: str | None = None,
         as_of: datetime | None = None,
+        include: Sequence[Include] = (),
     ) -> Product:
         """The product with that id, or the partner's with that sku; whether active or removed.
 
         With `as_of`, the product as it was at that moment, without reserved units; NotFound before
-        its first version.
+        its first version. With `include`, a PricedProduct.
         """
+        including = self._including(include, as_of)
         with self._context.store.read_only() as unit:
             if product_id is None:
                 if partner is None or sku is None:
@@ -48,7 +53,11 @@ class Products:
                 if product_id is None:
                     raise NotFound(f"Partner {partner!r} has no product {sku[:255]!r}.")
             product = self._context.seen("prod", product_id, unit.products.get)
-            return product if as_of is None else self._as_of(unit, product, as_of)
+            product = product if as_of is None else self._as_of(unit, product, as_of)
+            return including.added(unit, [product])[0]
+
+    def _including(self, include: Sequence[str], at: datetime | None) -> Including:
+        return Including(check_include(include), at or self._context.clock())
 
     def _as_of(self, unit: CatalogUnit, product: Product, at: datetime) -> Product:
         number = _number_at(unit, at)
@@ -67,16 +76,21 @@ class Products:
         *,
         partner: str | None = None,
         as_of: datetime | None = None,
+        include: Sequence[Include] = (),
     ) -> Iterator[Product]:
         """All matching products, in the query's order, fetched page by page.
 
-        With `as_of`, the products as they were at that moment, by id.
+        With `as_of`, the products as they were at that moment, by id. With `include`, they are
+        PricedProducts.
         """
-        if as_of is not None:
+        including = self._including(include, as_of)
+        if as_of is None:
+            found = self._context.walk(lambda unit: unit.products, self._own(query, partner))
+        else:
             with self._context.store.begin() as unit:
                 past = past_query(self._own_in(unit, query, partner), _number_at(unit, as_of))
-            return self._context.walk(lambda unit: unit.past_products, past)
-        return self._context.walk(lambda unit: unit.products, self._own(query, partner))
+            found = self._context.walk(lambda unit: unit.past_products, past)
+        return including.walked(self._context.store, found) if include else found
 
     def page(
         self,
@@ -87,14 +101,21 @@ class Products:
         partner: str | None = None,
         count: bool = False,
         as_of: datetime | None = None,
+        include: Sequence[Include] = (),
     ) -> Listed[Product]:
-        """A page of the matching products, in the query's order; with `as_of`, by id."""
+        """A page of the matching products, in the query's order; with `as_of`, by id.
+
+        With `include`, they are PricedProducts.
+        """
+        including = self._including(include, as_of)
         with self._context.store.begin() as unit:
             own = self._own_in(unit, query, partner)
             if as_of is None:
-                return self._context.listed(unit.products, own, cursor, limit, count=count)
-            past = past_query(own, _number_at(unit, as_of))
-            return self._context.listed(unit.past_products, past, cursor, limit, count=count)
+                page = self._context.listed(unit.products, own, cursor, limit, count=count)
+            else:
+                past = past_query(own, _number_at(unit, as_of))
+                page = self._context.listed(unit.past_products, past, cursor, limit, count=count)
+            return evolve(page, items=including.added(unit, page.items)) if include else page
 
     def export(
         self,
@@ -102,12 +123,17 @@ class Products:
         *,
         form: ExportForm = "csv",
         partner: str | None = None,
+        include: Sequence[Include] = (),
     ) -> AbstractContextManager[Iterator[bytes]]:
         """All matching products, by id, as of a single moment: a file, in blocks of bytes.
 
         A CSV file is a feed: loading the unchanged export of a source changes nothing.
         """
-        return _written(self._context.store.snapshot(self._own(query, partner)), form)
+        including = self._including(include, None)
+        taken = self._context.store.snapshot(self._own(query, partner))
+        if not include:
+            return _written(taken, form)
+        return _priced(taken, form, including, self._context.store)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         with self._context.store.read_only() as unit:
@@ -123,6 +149,15 @@ def _written(
 ) -> Generator[Iterator[bytes]]:
     with taken as snapshot:
         yield write(snapshot, form)
+
+
+@contextmanager
+def _priced(
+    taken: AbstractContextManager[Snapshot], form: ExportForm, including: Including, store: Store
+) -> Generator[Iterator[bytes]]:
+    with taken as snapshot:
+        batches = (list(including.walked(store, batch)) for batch in snapshot)
+        yield WRITERS[form](batches, tuple(members_of(including.included)))
 
 
 def _number_at(unit: CatalogUnit, at: datetime) -> int:

@@ -143,3 +143,19 @@ def test_what_if_prices_orders_again(cli: Cli, rules: Path):
     assert (found["orders"], found["changed"]) == (1, 1)
     assert found["totals"][0]["difference"] == "-3.75"
     assert "46.25 EUR" in cli.fine(*words).out
+
+
+def test_prices_are_included_in_products(cli: Cli, rules: Path):
+    cli.fine("pricing", "add", str(rules))
+    listed = cli.fine("products", "list", "--include", "selling_price, prior_price", "--json").lines
+    assert [(each["selling_price"], each["prior_price"]) for each in listed] == [
+        ("8.75", "10.00"), ("20.00", None),
+    ]  # fmt: skip
+    table = cli.fine("products", "list", "--include", "selling_price").out
+    assert "selling price" in table
+    assert "8.75 EUR" in table
+    shown = cli.fine("products", "show", "A", "--partner", "Acme", "--include", "prior_price").out
+    assert "prior_price_days" in shown
+    exported = cli.fine("products", "export", "--include", "selling_price").out
+    assert exported.splitlines()[1].split(",")[6] == "8.75"
+    assert cli("products", "list", "--include", "cost").code == 65

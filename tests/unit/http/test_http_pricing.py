@@ -1,5 +1,8 @@
 """Price rules, quotes and the prices of orders over HTTP."""
 
+import csv
+import io
+import json
 from typing import Any
 
 import pytest
@@ -255,3 +258,35 @@ def test_items_name_their_product_alike_in_quotes_and_orders(shop: Api, path: st
         ("/items/0/partner_name", "unknown_partner"),
         ("/items/2/partner_name", "unknown_partner"),
     ]
+
+
+def test_prices_are_included_in_products_where_they_are_asked_for(shop: Api):
+    add(shop, {"percent": "10"}, condition={"sku": "A"})
+    add(shop, {"percent": "50"}, "Trade", condition={"customer_group": "trade"})
+    lamp = shop.product("A")
+    plain = shop.get(f"/v1/products/{lamp}").json()
+    both = shop.get(f"/v1/products/{lamp}?include=prior_price,selling_price").json()
+    prices = {"selling_price": "20.69", "prior_price": "22.99", "prior_price_days": 0}
+    assert both == {**plain, **prices}
+    listed = shop.get("/v1/products?include=selling_price&sku=A&sku=F").json()["items"]
+    assert [each["selling_price"] for each in listed] == ["20.69", "100.00"]
+    assert listed[0] == {**plain, "selling_price": "20.69"}
+    refused = shop.get("/v1/products?include=selling_price,cost")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/include")
+
+
+def test_an_export_with_prices_is_still_a_feed(shop: Api):
+    add(shop, {"percent": "10"}, condition={"sku": "A"})
+    shape = "sku=A&sku=F&include=selling_price,prior_price"
+    lines = shop.get(f"/v1/products/export?{shape}&format=ndjson").text.splitlines()
+    exported = [json.loads(line) for line in lines]
+    assert exported == shop.get(f"/v1/products?{shape}").json()["items"]
+    table = shop.get(f"/v1/products/export?{shape}").content
+    first = next(csv.DictReader(io.StringIO(table.decode())))
+    assert (first["_selling_price"], first["_prior_price"], first["price"]) == (
+        "20.69", "22.99", "22.99",
+    )  # fmt: skip
+    feed = shop.ingest(shop.get("/v1/partners").json()["items"][0]["partner_id"], table)
+    job = shop.get(f"/v1/jobs?feed_id={feed}").json()["items"][0]
+    counted = shop.get(f"/v1/jobs/{job['job_id']}").json()["summary"]
+    assert (counted["created"], counted["updated"], counted["unchanged"]) == (0, 0, 2)

@@ -4,6 +4,7 @@ A page of the stream is read publication by publication along their numbers, and
 the ordinals of what it wrote. So each page costs the same, however much was published.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
@@ -35,6 +36,7 @@ from commerce_core.history.versions import (
     first_changes,
     place,
 )
+from commerce_core.pricing.public_price import MOST_VERSIONS, PRICE_FACTS, PriceFacts
 from commerce_core.schema.fields import LISTS, PRODUCT_FIELDS
 
 _MOST_PUBLICATIONS: Final = 200
@@ -114,6 +116,39 @@ _KINDS: Final[Mapping[ChangeKind, LiteralString]] = {
     "restored": f"p.version > 1 AND p.status = 'active' AND {_GONE_BEFORE}",
     "updated": f"p.version > 1 AND p.status = 'active' AND NOT {_GONE_BEFORE}",
 }
+# Both tables are read along their keys, and of each product only what was new about its price.
+_PRICE_FACTS: Final[LiteralString] = """
+    SELECT p.product_id, u.published_at AS since, {facts}
+    FROM (
+        SELECT each.*, {changed} AS changed
+        FROM unnest(%(partners)s::uuid[], %(products)s::uuid[], %(versions)s::int8[])
+             AS named (partner_id, product_id, latest)
+        CROSS JOIN LATERAL (
+            SELECT read.*
+            FROM (
+                SELECT p.product_id, p.version, p.publication_id, {facts}
+                FROM products p
+                WHERE p.partner_id = named.partner_id AND p.product_id = named.product_id
+                UNION ALL
+                SELECT p.product_id, p.version, p.publication_id, {facts}
+                FROM product_versions p
+                WHERE p.partner_id = named.partner_id AND p.product_id = named.product_id
+            ) AS read
+            WHERE read.version <= named.latest
+            ORDER BY read.version DESC
+            LIMIT %(most)s
+        ) AS each
+        WINDOW earlier AS (PARTITION BY each.product_id ORDER BY each.version)
+    ) AS p
+    JOIN publications u ON u.publication_id = p.publication_id
+    WHERE p.changed
+    ORDER BY p.product_id, p.version"""
+_FACTS: Final = sql.SQL(", ").join(sql.Identifier("p", name) for name in PRICE_FACTS)
+_CHANGED: Final = sql.SQL(" OR ").join(
+    sql.SQL("{0} IS DISTINCT FROM lag({0}) OVER earlier").format(sql.Identifier("each", name))
+    for name in (*PRICE_FACTS, "product_id")
+)
+_FACTS_OF: Final = rows_as(lambda row: (row.pop("product_id"), PriceFacts(**row)))
 _IN_CATALOG: Final[LiteralString] = " AND p.status = 'active'"
 # If a feed was applied several times, what it wrote last of a product counts.
 _LAST_OF_FEED: Final[LiteralString] = """ AND p.status = 'active' AND NOT EXISTS (
@@ -194,6 +229,20 @@ class Versions:
         return next(
             (v.product for v in self._of_product(product_id, by_then, 1, number=number)), None
         )
+
+    def price_facts(self, products: Sequence[Product]) -> Mapping[str, Sequence[PriceFacts]]:
+        """What prices depended on, read in one statement."""
+        query = sql.SQL(_PRICE_FACTS).format(facts=_FACTS, changed=_CHANGED)
+        params = {
+            "partners": [digits(product.partner_id) for product in products],
+            "products": [digits(product.product_id) for product in products],
+            "versions": [product.version for product in products],
+            "most": MOST_VERSIONS,
+        }
+        found: defaultdict[str, list[PriceFacts]] = defaultdict(list)
+        for product_id, facts in fetch(self._db, _FACTS_OF, query, params):
+            found[product_id].append(facts)
+        return found
 
     def forget(self, number: int, at: datetime) -> int:
         """Deletes the versions already superseded at that publication, and returns how many."""

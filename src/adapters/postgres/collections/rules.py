@@ -17,6 +17,7 @@ from commerce_core.pricing.form import read_rule, rule_form
 from commerce_core.pricing.index import reach_of
 from commerce_core.pricing.lines import canonical_code
 from commerce_core.pricing.priced import Usage
+from commerce_core.pricing.public_price import RuleSpell
 from commerce_core.pricing.rules import PriceRule, RuleQuery, in_order
 
 
@@ -32,6 +33,7 @@ def _rule(row: dict[str, Any]) -> PriceRule:
 
 
 _RULES: Final = rows_as(_rule)
+_SPELLS: Final = rows_as(lambda row: RuleSpell(_rule(row), row["until"]))
 _SELECT: Final = """
     SELECT rule_id, version, status, form, created_at, since
     FROM price_rules"""
@@ -149,6 +151,20 @@ class Rules:
             "as_of": as_of,
         }
         return in_order(fetch(self._db, _RULES, query, params))
+
+    def spells(self, keys: Collection[str] | None, since: datetime) -> Sequence[RuleSpell]:
+        """The versions that were active since then."""
+        query = """
+            SELECT rule_id, version, status, form, created_at, since, until
+            FROM price_rules
+            WHERE status = 'active' AND (until IS NULL OR until > %(since)s)
+              AND (%(keys)s::text[] IS NULL OR (
+                  (keys IS NULL OR keys && %(keys)s::text[])
+                  AND (basket_keys IS NULL OR basket_keys && %(keys)s::text[])
+                  AND (ends IS NULL OR ends > %(since)s)
+              ))"""
+        params = {"keys": None if keys is None else list(keys), "since": since}
+        return fetch(self._db, _SPELLS, query, params)
 
     def known_codes(self, codes: Collection[str]) -> frozenset[str]:
         """Those of the codes that an active rule names."""

@@ -1,6 +1,6 @@
 """`commerce products`: the current catalog."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -8,11 +8,12 @@ import click
 
 from entrypoints.cli.commands import history
 from entrypoints.cli.kit.files import target
-from entrypoints.cli.kit.product_filters import SORTS, product_filters, query_of
+from entrypoints.cli.kit.product_filters import SORTS, include_option, product_filters, query_of
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.catalog.product import Product, SortBy
+    from commerce_core.pricing.priced_product import Include
     from entrypoints.cli.kit.tables import Column
 
 products: Final = noun("products", "Query the catalog. Each product is one partner's offer.")
@@ -43,6 +44,7 @@ products.add_command(history.changes)
     show_default="now",
     help="List products as they were at this time, sorted by product_id; UTC if it has no offset.",
 )
+@include_option
 @limit_option
 def list_(
     session: Session,
@@ -51,6 +53,7 @@ def list_(
     sort_by: "SortBy",
     order: 'Literal["asc", "desc"]',
     as_of: datetime | None,
+    include: "tuple[Include, ...]",
     limit: int | None,
     **filters: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> None:
@@ -59,8 +62,10 @@ def list_(
     Products without a value in the field they are sorted by come last, in either order.
     """
     query = query_of(sort_by=sort_by, order=order, **filters)
-    found = session.commerce.products.list(query, partner=partner, as_of=history.in_utc(as_of))
-    session.out.many(found, columns(), limit, "No products found.")
+    found = session.commerce.products.list(
+        query, partner=partner, as_of=history.in_utc(as_of), include=include
+    )
+    session.out.many(found, columns(include), limit, "No products found.")
 
 
 @products.verb("export", scope="catalog:read")
@@ -75,12 +80,14 @@ def list_(
 @click.option(
     "-o", "--output", metavar="FILE", show_default="stdout", help="File to write the export to."
 )
+@include_option
 def export(
     session: Session,
     *,
     partner: str | None,
     form: 'Literal["csv", "ndjson"] | None',
     output: str | None,
+    include: "tuple[Include, ...]",
     **filters: Any,  # noqa: ANN401 - each is of the type that its option has
 ) -> None:
     """Write all matching products to a file.
@@ -90,7 +97,7 @@ def export(
     """
     query = query_of(**filters)
     form = form or ("ndjson" if session.out.as_json else "csv")
-    opened = session.commerce.products.export(query, form=form, partner=partner)
+    opened = session.commerce.products.export(query, form=form, partner=partner, include=include)
     with opened as blocks, target(output) as file:
         for block in blocks:
             file.write(block)
@@ -105,20 +112,28 @@ def export(
     show_default="now",
     help="Show the product as it was at this time; UTC if it has no offset.",
 )
-def show(session: Session, product: str, partner: str | None, as_of: datetime | None) -> None:
+@include_option
+def show(
+    session: Session,
+    product: str,
+    *,
+    partner: str | None,
+    as_of: datetime | None,
+    include: "tuple[Include, ...]",
+) -> None:
     """Show a product, whether active or removed. PRODUCT is an id or, with --partner, a sku."""
     as_of = history.in_utc(as_of)
     products = session.commerce.products
     found = (
-        products.get(partner=partner, sku=product, as_of=as_of)
+        products.get(partner=partner, sku=product, as_of=as_of, include=include)
         if partner
-        else products.get(product, as_of=as_of)
+        else products.get(product, as_of=as_of, include=include)
     )
     session.out.one(found, lambda: _fields(found))
 
 
-def columns() -> "list[Column[Product]]":
-    """The columns of a list of products."""
+def columns(included: "Sequence[Include]" = ()) -> "list[Column[Product]]":
+    """The columns of a list of products, with a column for each price that is included."""
     from entrypoints.cli.kit.output import money
     from entrypoints.cli.kit.tables import Column
 
@@ -126,6 +141,14 @@ def columns() -> "list[Column[Product]]":
         Column("sku", lambda p: p.sku),
         Column("name", lambda p: p.product_name, crops=True),
         Column("price", lambda p: money(p.price, p.currency), right=True),
+        *(
+            Column(
+                name.replace("_", " "),
+                lambda p, name=name: money(getattr(p, name, None), p.currency),
+                right=True,
+            )
+            for name in included
+        ),
         Column("stock", stock, right=True, from_width=100),
         Column("partner", lambda p: p.partner_name, crops=True, from_width=120),
         Column("id", lambda p: p.product_id),
@@ -143,6 +166,7 @@ def stock(product: "Product") -> str:
 
 def _fields(product: "Product") -> Iterator[tuple[str, str]]:
     """The fields of a product, with the feed's values among them."""
+    from commerce_core.pricing.priced_product import members_of
     from entrypoints.cli.kit.output import moment_utc
     from entrypoints.shapes import shape
 
@@ -153,6 +177,9 @@ def _fields(product: "Product") -> Iterator[tuple[str, str]]:
         shaped = shape(value)
         items = shaped if isinstance(shaped, list) else [shaped]
         yield name, " ".join(str(item) for item in items if item is not None)
+    for name in members_of(getattr(product, "included", ())):
+        shaped = shape(getattr(product, name))
+        yield name, "" if shaped is None else str(shaped)
     yield "status", product.status
     yield "sellable stock", stock(product)
     yield "on open orders", f"{product.reserved:,}" if product.reserved else ""

@@ -33,6 +33,28 @@ class Amount(click.ParamType[Decimal]):
             self.fail(f"{value!r} is not an amount such as 79.90.", param, ctx)
 
 
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names, separated by commas."""
+
+    name = "names"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names, in the order in which they were given."""
+        del param, ctx
+        return tuple(name.strip() for name in str(value).split(",") if name.strip())
+
+
+include_option: Final = click.option(
+    "--include",
+    type=Names(),
+    default="",
+    show_default=False,
+    metavar="PRICES",
+    help="Prices to add: selling_price (what one unit costs anyone), prior_price (the lowest of "
+    "the 30 days before the running reduction began), or both, separated by commas.",
+)
 _OPTIONS: Final = (
     partner_option("Only products of this partner."),
     click.option(

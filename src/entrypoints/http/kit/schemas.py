@@ -12,6 +12,7 @@ import msgspec
 from litestar.datastructures import UploadFile
 
 from commerce_core.feeds.source import OnError
+from commerce_core.pricing.priced_product import MEMBERS
 from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.profiles.profile import Column, Profile
 from commerce_core.usecases.context import Listed
@@ -19,7 +20,7 @@ from commerce_core.usecases.feeds import Receipt
 from entrypoints.http.kit.rule_schemas import add_rule_schemas
 from entrypoints.reading import MISSING, RejectBeyond, RuleBody, fields_of
 from entrypoints.scalars import Hint, Share
-from entrypoints.shapes import SPARSE, hint_at, shown
+from entrypoints.shapes import INCLUDED, SPARSE, hint_at, shown
 
 Schema = dict[str, Any]
 Components = dict[str, Schema]
@@ -96,7 +97,19 @@ def _class(kind: Hint, components: Components) -> Schema:
     properties = {n: schema_of(hint_at(kind, path), components) for n, path in shown(kind).items()}
     if kind is Receipt:
         properties["links"] = {"type": "object", "additionalProperties": TEXT}
-    return _object(first_sentence(kind), properties, properties)
+    return _object(first_sentence(kind), {**properties, **_included(kind, components)}, properties)
+
+
+def _included(kind: Hint, components: Components) -> Mapping[str, Schema]:
+    """The members that are there only if they are asked for."""
+    if kind not in INCLUDED:
+        return {}
+    asked = (name for names in MEMBERS.values() for name in names)
+    about = "Only if it is included."
+    return {
+        name: {**schema_of(hint_at(INCLUDED[kind], name), components), "description": about}
+        for name in asked
+    }
 
 
 def _object(about: str, properties: Mapping[str, Schema], required: Iterable[str]) -> Schema:

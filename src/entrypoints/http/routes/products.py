@@ -11,6 +11,7 @@ from commerce_core.catalog.export import ExportForm
 from commerce_core.catalog.product import Availability, Product, ProductQuery, SortBy
 from commerce_core.catalog.query import LONGEST_SEARCH, MOST_SKUS, SEARCHED
 from commerce_core.commerce import Commerce
+from commerce_core.pricing.priced_product import INCLUDES, Include, check_include
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.history import LATEST
 from entrypoints.http.kit.downloads import download
@@ -81,15 +82,32 @@ class ProductFilters(WhoseQuery):
         )
 
 
+@frozen(kw_only=True, slots=False)
+class Included:
+    """What is added to products."""
+
+    include: str | None = optional(
+        None,
+        "Prices to add, separated by commas: `selling_price` is what one unit costs anyone, and "
+        "`prior_price` is the lowest such price in the 30 days before the running reduction began.",
+        pattern=f"^({'|'.join(INCLUDES)})(,({'|'.join(INCLUDES)}))*$",
+    )
+
+    @property
+    def included(self) -> tuple[Include, ...]:
+        """The prices as the core takes them."""
+        return check_include(self.include.split(",")) if self.include is not None else ()
+
+
 @frozen(kw_only=True)
-class ExportTerms(ProductFilters):
+class ExportTerms(ProductFilters, Included):
     """Filters of products, and the format of their export."""
 
     format: ExportForm = optional("csv", "A feed as CSV, or one JSON object per line.")
 
 
 @frozen(kw_only=True)
-class ProductListing(ProductFilters, Page):
+class ProductListing(ProductFilters, Page, Included):
     """Filters of products, and their order."""
 
     EXPENSIVE: ClassVar[Expensive] = {
@@ -119,11 +137,12 @@ def list_products(commerce: Commerce, parameters: ProductListing) -> Listed[Prod
         partner=parameters.partner,
         count=parameters.count,
         as_of=instant(parameters.as_of),
+        include=parameters.included,
     )
 
 
 @frozen(kw_only=True)
-class AsOf:
+class AsOf(Included):
     """The time to look at."""
 
     as_of: Moment | None = optional(None, "The product as it was at this time (default: now).")
@@ -142,7 +161,12 @@ def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any
     if one was given. The first of these changes may already be in the file.
     """
     wanted = parameters.asked("product_id", "asc")
-    opened = commerce.products.export(wanted, form=parameters.format, partner=parameters.partner)
+    opened = commerce.products.export(
+        wanted,
+        form=parameters.format,
+        partner=parameters.partner,
+        include=parameters.included,
+    )
     # Taken before the moment of the file: a change had better come twice than not at all.
     latest = commerce.history.page_changes(cursor=LATEST, partner=parameters.partner).next_cursor
     answer = download(opened, f"products.{parameters.format}", _MEDIA_TYPES[parameters.format])
@@ -153,7 +177,9 @@ def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any
 @get("/products/{product_id:str}", scope="catalog:read", etag=True)
 def get_product(commerce: Commerce, product_id: ProductId, parameters: AsOf) -> Product:
     """Shows a product, whether active or removed."""
-    return commerce.products.get(product_id, as_of=instant(parameters.as_of))
+    return commerce.products.get(
+        product_id, as_of=instant(parameters.as_of), include=parameters.included
+    )
 
 
 ROUTES = (list_products, export_products, get_product)

@@ -1,0 +1,294 @@
+"""Public prices: what one unit of a product costs anyone, and what it cost before a reduction.
+
+The selling price is the price of a basket of one unit, without code, customer or channel, under the
+line rules that have no limit of uses or money. It is a function of time, and changes with versions
+of the product and of rules, and with windows and sales.
+
+    100 ──┐        ┌── 100 ──┐                    prior price of the 90: 80, the lowest of the
+          └── 80 ──┘         └── 90 (running)     30 days before the running reduction began
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from commerce_core.catalog.product import Product, ProductStatus
+from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.conditions import Condition, parts
+from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
+from commerce_core.pricing.price import partner_price
+from commerce_core.pricing.priced import Basket, BasketItem
+from commerce_core.pricing.rules import PriceRule, Rule
+from commerce_core.pricing.windows import Window
+
+PRIOR_DAYS: Final = 30
+"""Days before a reduction whose lowest price is its prior price."""
+LOOKED_BACK: Final = timedelta(days=366 + PRIOR_DAYS)
+"""How far back prices are looked up; of a reduction that began earlier no prior price is known."""
+MOST_VERSIONS: Final = 1_000
+"""Versions of a product that are read for its prices; older ones are left out."""
+PRICE_FACTS: Final = (
+    "status", "source_id", "group_id", "brand", "category", "price", "currency", "sale_price",
+    "sale_starts_at", "sale_ends_at", "attributes",
+)  # fmt: skip
+"""What the price of a product depends on, besides rules and the moment."""
+_DAY: Final = timedelta(days=1)
+
+
+@frozen(kw_only=True)
+class PriceFacts:
+    """What the price of a product depended on, from a moment on."""
+
+    since: datetime
+    status: ProductStatus
+    source_id: str
+    group_id: str | None
+    brand: str | None
+    category: str | None
+    price: Decimal | None
+    currency: str | None
+    sale_price: Decimal | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    attributes: Mapping[str, str] | None
+
+    @classmethod
+    def of(cls, product: Product) -> "PriceFacts":
+        """Those of a version of a product."""
+        facts = {name: getattr(product, name) for name in PRICE_FACTS}
+        return cls(since=product.updated_at, **facts)
+
+    def in_product(self, product: Product) -> Product:
+        """The product as it was, as far as its price is concerned."""
+        facts = {name: getattr(self, name) for name in PRICE_FACTS}
+        if all(getattr(product, name) == fact for name, fact in facts.items()):
+            return product
+        return evolve(product, **facts)
+
+
+def changes_of_price(versions: Iterable[Product]) -> Iterator[PriceFacts]:
+    """The facts of versions in order, without those that are as they were before."""
+    before: PriceFacts | None = None
+    for version in versions:
+        facts = PriceFacts.of(version)
+        if before is None or evolve(facts, since=before.since) != before:
+            yield facts
+        before = facts
+
+
+@frozen
+class RuleSpell:
+    """A version of a rule, and until when it was the current one; None: it still is."""
+
+    rule: PriceRule
+    until: datetime | None
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it was active and current at that moment."""
+        return self.rule.updated_at <= at and (self.until is None or at < self.until)
+
+
+@frozen
+class PublicPrice:
+    """What one unit of a product costs anyone; None if it isn't for sale, or has no price.
+
+    `prior_price` is the lowest such price in the 30 days before the running reduction began; None
+    if no reduction is running, or if no price before it is known. `prior_price_days` is how many of
+    these days are known: fewer than 30 if the product is younger, or its history was deleted.
+    """
+
+    selling_price: Decimal | None = None
+    prior_price: Decimal | None = None
+    prior_price_days: int | None = None
+
+
+def is_public(rule: Rule) -> bool:
+    """Whether a rule can change a price that depends on no basket and on nobody's uses."""
+    return rule.applies_to == "line" and not rule.limits.counted
+
+
+@define
+class PublicPrices:
+    """Public prices at one moment, under the versions that rules have had until then."""
+
+    at: datetime
+    _spells: Sequence[RuleSpell]
+    _reaches: Sequence[Reach]
+    _by_key: Mapping[str, Sequence[int]]
+    _always: Sequence[int]
+    _indexes: dict[tuple[int, ...], RuleIndex] = field(factory=dict[tuple[int, ...], RuleIndex])
+    _changes: dict[int, frozenset[datetime]] = field(factory=dict[int, frozenset[datetime]])
+    _windows: dict[int, tuple[Window, ...]] = field(factory=dict[int, tuple[Window, ...]])
+    _within: dict[tuple[int, datetime], tuple[bool, ...]] = field(
+        factory=dict[tuple[int, datetime], tuple[bool, ...]]
+    )
+
+    @classmethod
+    def under(cls, spells: Iterable[RuleSpell], at: datetime) -> "PublicPrices":
+        """Prices under these rules; those that aren't public are left out."""
+        public = [
+            spell
+            for spell in spells
+            if spell.rule.status == "active" and is_public(spell.rule.rule)
+        ]
+        reaches = [reach_of(spell.rule.rule) for spell in public]
+        by_key: defaultdict[str, list[int]] = defaultdict(list)
+        for number, reach in enumerate(reaches):
+            for each in reach.keys or ():
+                by_key[each].append(number)
+        always = [number for number, reach in enumerate(reaches) if reach.keys is None]
+        return cls(at, public, reaches, by_key, always)
+
+    def selling_price(self, product: Product) -> Decimal | None:
+        """What one unit costs now."""
+        return _Course(self, product, (product,), (product.updated_at,)).price_at(self.at)
+
+    def of(self, product: Product, facts: Sequence[PriceFacts]) -> PublicPrice:
+        """The prices of a product, given what they depended on, oldest first.
+
+        The product is as it is at this moment, and the last of the facts are its own.
+        """
+        versions = [each.in_product(product) for each in facts] or [product]
+        since = [each.since for each in facts] or [product.updated_at]
+        return _Course(self, product, versions, since).public_price()
+
+    def rules_for(self, versions: Iterable[Product]) -> list[int]:
+        """The numbers of the rules that may match one of these versions."""
+        numbers = set(self._always)
+        if self._by_key:
+            for version in versions:
+                own = {*keys_of_product(version), key("currency", version.currency or "")}
+                numbers.update(n for each in own for n in self._by_key.get(each, ()))
+        return sorted(numbers)
+
+    def spell(self, number: int) -> RuleSpell:
+        """The version of a rule with that number."""
+        return self._spells[number]
+
+    def changes(self, number: int) -> frozenset[datetime]:
+        """The moments at which the rule with that number, or one of its windows, begins or ends."""
+        known = self._changes.get(number)
+        if known is None:
+            spell, first = self._spells[number], self.at - LOOKED_BACK
+            since, until = max(first, spell.rule.updated_at), min(spell.until or self.at, self.at)
+            moments = [since, *([spell.until] if spell.until else [])]
+            for window in self._windows_of(number):
+                moments += window.changes(since, until)
+            known = self._changes[number] = frozenset(moments)
+        return known
+
+    def _windows_of(self, number: int) -> tuple[Window, ...]:
+        known = self._windows.get(number)
+        if known is None:
+            condition: Condition | None = self._spells[number].rule.rule.condition
+            every = parts(condition) if condition is not None else ()
+            known = tuple(part for part in every if isinstance(part, Window))
+            self._windows[number] = known
+        return known
+
+    def windows_at(self, number: int, at: datetime) -> tuple[bool, ...]:
+        """Whether the moment lies within each window of the rule with that number."""
+        windows = self._windows_of(number)
+        if not windows:
+            return ()
+        known = self._within.get((number, at))
+        if known is None:
+            known = self._within[number, at] = tuple(w.contains(at) for w in windows)
+        return known
+
+    def index(self, numbers: tuple[int, ...]) -> RuleIndex:
+        """The index of the rules with these numbers."""
+        known = self._indexes.get(numbers)
+        if known is None:
+            known = self._indexes[numbers] = RuleIndex.of(self._spells[n].rule for n in numbers)
+        return known
+
+
+@define
+class _Course:
+    """The course of one product's price."""
+
+    _prices: PublicPrices
+    _product: Product
+    _versions: Sequence[Product]
+    _since: Sequence[datetime]
+    _rules: list[int] = field(init=False)
+    _known: dict[Hashable, Decimal | None] = field(factory=dict[Hashable, Decimal | None])
+
+    def __attrs_post_init__(self) -> None:
+        self._rules = self._prices.rules_for(self._versions)
+
+    def price_at(self, at: datetime) -> Decimal | None:
+        """What a unit cost anyone then; None if it wasn't for sale in the currency of today."""
+        number = max(0, bisect_right(self._since, at) - 1)
+        version = self._versions[number]
+        if version.status == "removed" or not version.price:
+            return None
+        if version.currency != self._product.currency:
+            return None
+        own = partner_price(version, at)
+        rules = tuple(n for n in self._rules if self._prices.spell(n).in_force(at))
+        if not rules:
+            return own.unit_price
+        windows = tuple(self._prices.windows_at(n, at) for n in rules)
+        what = (number, own.unit_price, rules, windows)
+        if what not in self._known:
+            basket = Basket((BasketItem(version, 1),))
+            priced = price_basket(basket, self._prices.index(rules), at)
+            self._known[what] = priced.total_amount
+        return self._known[what]
+
+    def public_price(self) -> PublicPrice:
+        """The price now and, if it is a reduction, the lowest in the days before it began."""
+        now = self._prices.at
+        selling = self.price_at(now)
+        if selling is None:
+            return PublicPrice()
+        known_since, began = max(self._since[0], now - LOOKED_BACK), now
+        lowest: Decimal | None = None
+        before: Decimal | None = None
+        for since, until in self._parts(known_since):
+            price = self.price_at(since)
+            if before is None and price in (selling, None):
+                # What isn't for sale for a while doesn't end a reduction.
+                began = since if price == selling else began
+                continue
+            before = price if before is None else before
+            if until <= began - PRIOR_DAYS * _DAY:
+                break
+            if price is not None:
+                lowest = price if lowest is None else min(lowest, price)
+        if not self._is_reduced(selling, before):
+            return PublicPrice(selling)
+        if before is None:
+            return PublicPrice(selling, None, 0)
+        return PublicPrice(selling, lowest, min(PRIOR_DAYS, (began - known_since) // _DAY))
+
+    def _is_reduced(self, selling: Decimal, before: Decimal | None) -> bool:
+        listed = partner_price(self._product, self._prices.at).list_price
+        return selling < listed or (before is not None and selling < before)
+
+    def _parts(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The parts of the time until now in each of which the price doesn't change; newest first.
+
+        The first part ends now, the last one begins at that moment.
+        """
+        now = self._prices.at
+        moments = set(self._since)
+        for version in self._versions:
+            if version.sale_price is not None:
+                cuts = (version.sale_starts_at, version.sale_ends_at)
+                moments.update(cut for cut in cuts if cut is not None)
+        for number in self._rules:
+            moments |= self._prices.changes(number)
+        inside = sorted({since, now, *(m for m in moments if since < m < now)}, reverse=True)
+        if len(inside) == 1:
+            yield now, now
+        for until, begins in pairwise(inside):
+            yield begins, until

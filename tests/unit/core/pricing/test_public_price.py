@@ -1,0 +1,237 @@
+"""What one unit costs anyone, and the lowest price in the 30 days before a reduction began."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commerce_core.pricing.public_price import (
+    PriceFacts,
+    PublicPrice,
+    PublicPrices,
+    RuleSpell,
+    changes_of_price,
+)
+from tests.unit.core.pricing.shop import price, product, rule
+
+START = datetime(2026, 4, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def day(number: float) -> datetime:
+    return START + number * DAY
+
+
+def facts(*prices: tuple[float, str], **members: object) -> list[PriceFacts]:
+    """A product whose list price changed on these days."""
+    return [
+        PriceFacts.of(product("A", amount, updated_at=day(since), **members))
+        for since, amount in prices
+    ]
+
+
+def at(
+    when: float, history: Sequence[PriceFacts], *spells: RuleSpell, **members: object
+) -> PublicPrice:
+    known = [each for each in history if each.since <= day(when)]
+    current = known[-1].in_product(product("A", "1.00", **members))
+    return PublicPrices.under(spells, day(when)).of(current, known)
+
+
+def spell(
+    benefit: dict[str, Any], since: float = -999, until: float | None = None, **members: object
+) -> RuleSpell:
+    number = members.pop("number", 1)
+    made = rule(benefit, number if isinstance(number, int) else 1, **members)
+    made = evolve(made, updated_at=day(since))
+    return RuleSpell(made, None if until is None else day(until))
+
+
+def prices(found: PublicPrice) -> tuple[str, str | None, int | None]:
+    prior = None if found.prior_price is None else str(found.prior_price)
+    return str(found.selling_price), prior, found.prior_price_days
+
+
+@pytest.mark.parametrize("when", [61, 62, 75, 90, 101, 200])
+def test_the_prior_price_is_the_same_on_every_day_of_an_offer(when: float):
+    """Case P24: 100 until 1 June, then 80."""
+    history = facts((0, "100.00"), (61, "80.00"))
+    assert prices(at(when, history)) == ("80.00", "100.00", 30)
+    assert prices(at(60.9, history)) == ("100.00", None, None)
+
+
+def test_a_short_offer_before_counts():
+    """Case P24: 100, 80 for five days, 100, then 90."""
+    history = facts((0, "100.00"), (40, "80.00"), (45, "100.00"), (60, "90.00"))
+    assert prices(at(60, history)) == ("90.00", "80.00", 30)
+    assert prices(at(90, history)) == ("90.00", "80.00", 30)
+    long_ago = facts((0, "100.00"), (10, "80.00"), (15, "100.00"), (46, "90.00"))
+    assert prices(at(60, long_ago)) == ("90.00", "100.00", 30)
+
+
+def test_a_price_counts_to_its_last_moment_within_thirty_days():
+    history = facts((0, "100.00"), (1, "80.00"), (10, "100.00"), (40, "90.00"))
+    assert prices(at(50, history)) == ("90.00", "100.00", 30)
+    touched = facts((0, "100.00"), (1, "80.00"), (10.001, "100.00"), (40, "90.00"))
+    assert prices(at(50, touched)) == ("90.00", "80.00", 30)
+
+
+def test_too_little_history_is_declared():
+    assert prices(at(12, facts((0, "100.00"), (12, "80.00")))) == ("80.00", "100.00", 12)
+    on_sale = facts((0, "100.00"), sale_price=Decimal("80.00"))
+    assert prices(at(5, on_sale)) == ("80.00", None, 0)
+    assert prices(at(5, facts((0, "100.00")))) == ("100.00", None, None)
+
+
+def test_a_rise_is_no_reduction():
+    assert prices(at(70, facts((0, "80.00"), (60, "100.00")))) == ("100.00", None, None)
+
+
+def test_a_sale_of_the_partner_begins_and_ends_by_itself():
+    history = facts(
+        (0, "100.00"), sale_price=Decimal("70.00"), sale_starts_at=day(40), sale_ends_at=day(50)
+    )
+    assert prices(at(39.9, history)) == ("100.00", None, None)
+    assert prices(at(40, history)) == ("70.00", "100.00", 30)
+    assert prices(at(50, history)) == ("100.00", None, None)
+
+
+def test_rules_count_as_they_were_then():
+    history = facts((0, "100.00"))
+    first = spell({"percent": "20"}, 35, 40)
+    now = spell({"percent": "10"}, 60)
+    assert prices(at(60, history, first, now)) == ("90.00", "80.00", 30)
+    assert prices(at(80, history, first, now)) == ("90.00", "80.00", 30)
+    assert prices(at(50, history, first)) == ("100.00", None, None)
+
+
+def test_a_window_begins_a_reduction():
+    week = {"window": {"from": "2026-06-01", "until": "2026-06-07", "tz": "UTC"}}
+    sale = spell({"percent": "25"}, condition=week)
+    history = facts((0, "100.00"))
+    assert prices(at(61, history, sale)) == ("75.00", "100.00", 30)
+    assert prices(at(67.9, history, sale)) == ("75.00", "100.00", 30)
+    assert prices(at(68, history, sale)) == ("100.00", None, None)
+
+
+def test_what_recurs_is_compared_with_its_own_last_time():
+    weekend = {"window": {"days": ["sat", "sun"], "tz": "UTC"}}
+    sale = spell({"percent": "10"}, condition=weekend)
+    history = facts((0, "100.00"))
+    saturday = (datetime(2026, 6, 6, 12, tzinfo=UTC) - START) / DAY
+    assert prices(at(saturday, history, sale)) == ("90.00", "90.00", 30)
+    assert prices(at(saturday - 1, history, sale)) == ("100.00", None, None)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"condition": {"code": "SPRING"}},
+        {"condition": {"customer_group": "trade"}},
+        {"condition": {"channel": "app"}},
+        {"condition": {"quantity": {"min": 2}}},
+        {"applies_to": "order"},
+        {"limits": {"most_uses": 10}},
+        {"limits": {"budget": "100.00"}},
+        {"condition": {"brand": "Other"}},
+        {"currency": "USD"},
+    ],
+)
+def test_only_what_anyone_pays_for_one_unit_is_public(members: dict[str, Any]):
+    history = facts((0, "100.00"))
+    assert prices(at(60, history, spell({"percent": "20"}, **members))) == ("100.00", None, None)
+
+
+def test_paused_rules_do_not_count():
+    paused = spell({"percent": "20"})
+    paused = evolve(paused, rule=evolve(paused.rule, status="paused"))
+    assert prices(at(60, facts((0, "100.00")), paused)) == ("100.00", None, None)
+
+
+def test_floors_hold_and_groups_are_judged():
+    group = {"name": "sales", "mode": "best"}
+    spells = [
+        spell({"percent": "20"}, number=1, group=group),
+        spell({"percent": "30"}, number=2, group=group, condition={"brand": "Acme"}),
+        spell({"floor": {"price": "75.00"}}, number=3),
+    ]
+    history = facts((0, "100.00"), brand="Acme")
+    assert prices(at(60, history, *spells))[0] == "75.00"
+    assert prices(at(60, facts((0, "100.00")), *spells))[0] == "80.00"
+
+
+def test_what_is_not_for_sale_has_no_price_and_does_not_end_a_reduction():
+    history = facts((0, "100.00"), (60, "80.00"), (65, "80.00"), (70, "80.00"))
+    history[2] = evolve(history[2], status="removed")
+    assert at(66, history, status="removed") == PublicPrice()
+    assert prices(at(75, history)) == ("80.00", "100.00", 30)
+
+
+def test_prices_in_another_currency_are_not_compared():
+    history = [
+        *facts((0, "50.00"), currency="USD"),
+        *facts((40, "100.00"), (60, "90.00"), currency="EUR"),
+    ]
+    assert prices(at(65, history, currency="EUR")) == ("90.00", "100.00", 30)
+
+
+def test_a_sale_at_the_list_price_after_rounding_is_no_reduction():
+    """Case P25."""
+    same = facts((0, "50.004"), sale_price=Decimal("50.00"))
+    assert prices(at(60, same)) == ("50.00", None, None)
+
+
+def test_versions_that_change_nothing_about_the_price_are_left_out():
+    versions = [
+        product("A", "10.00", version=1, updated_at=day(1)),
+        product("A", "10.00", version=2, updated_at=day(2), quantity=7),
+        product("A", "9.00", version=3, updated_at=day(3)),
+        product("A", "9.00", version=4, updated_at=day(4), description="New"),
+        product("A", "9.00", version=5, updated_at=day(5), attributes={"season": "winter"}),
+    ]
+    assert [each.since for each in changes_of_price(versions)] == [day(1), day(3), day(5)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 120), st.integers(1, 9)), min_size=1, max_size=8,
+        unique_by=lambda change: change[0],
+    ),
+    st.lists(st.tuples(st.integers(0, 120), st.integers(1, 40), st.integers(5, 60)), max_size=3),
+    st.integers(1, 130),
+)  # fmt: skip
+def test_prices_are_those_of_a_calendar_of_days(
+    changes: list[tuple[int, int]], sales: list[tuple[int, int, int]], when: int
+):
+    """Prices change at midnights only, so a table of the days says the same."""
+    changes.sort()
+    when = max(when, changes[0][0])
+    history = facts(*((since, f"{amount}0.00") for since, amount in changes))
+    spells = [
+        spell({"percent": str(percent)}, begin, begin + days, number=number)
+        for number, (begin, days, percent) in enumerate(sales, 1)
+    ]
+
+    def cost(number: int) -> Decimal:
+        listed = next(amount for since, amount in reversed(changes) if since <= number)
+        active = [s.rule for s in spells if s.in_force(day(number))]
+        return price([(product("A", f"{listed}0.00"), 1)], *active, at=day(number)).total_amount
+
+    calendar = {number: cost(number) for number in range(changes[0][0], when + 1)}
+    found = at(when, history, *spells)
+    assert found.selling_price == calendar[when]
+    began = when
+    while began - 1 in calendar and calendar[began - 1] == calendar[when]:
+        began -= 1
+    before = [calendar[n] for n in range(began - 30, began) if n in calendar]
+    listed = next(amount for since, amount in reversed(changes) if since <= when)
+    reduced = calendar[when] < Decimal(f"{listed}0.00")
+    if before and (reduced or calendar[when] < before[-1]):
+        assert (found.prior_price, found.prior_price_days) == (min(before), len(before))
+    else:
+        assert (found.prior_price, found.prior_price_days) == (None, 0 if reduced else None)
