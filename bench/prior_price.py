@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python -m bench.prior_price
 
-A catalog of 20,000 products gets a feed a day that changes some prices, under no rules, 20 and 1,000
-rules. Prints the median time of a page of 100 products in JSON, with and without.
+A catalog of 20,000 products gets a feed a day that changes some prices, under no rules, 20 and
+1,000 rules. Prints the median time of a page of 100 products in JSON, with and without.
 """
 
 import argparse

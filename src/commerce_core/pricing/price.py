@@ -6,7 +6,7 @@ rules start from it: see `basket`.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import frozen
 
@@ -30,13 +30,42 @@ class PartnerPrice:
         return self.unit_price < self.list_price
 
 
-def partner_price(product: Product, at: datetime) -> PartnerPrice:
+class Offer(Protocol):
+    """What the partner's price of a product depends on."""
+
+    @property
+    def price(self) -> Decimal | None:
+        """The list price, in major units."""
+        ...
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of both prices."""
+        ...
+
+    @property
+    def sale_price(self) -> Decimal | None:
+        """The price while the sale runs."""
+        ...
+
+    @property
+    def sale_starts_at(self) -> datetime | None:
+        """When the sale begins; None: it has begun."""
+        ...
+
+    @property
+    def sale_ends_at(self) -> datetime | None:
+        """When it is over; None: it has no end."""
+        ...
+
+
+def partner_price(product: Offer, at: datetime) -> PartnerPrice:
     """The partner's price of one unit at a moment.
 
     ValueError if the product has no price; check `sellable` before selling.
     """
     if product.price is None or product.currency is None:
-        raise ValueError(f"{product.product_id} has no price")
+        raise ValueError("a product without a price can't be priced")
     money = currency(product.currency)
     listed = money.round(product.price)
     sale = None if product.sale_price is None else money.round(product.sale_price)
@@ -46,7 +75,7 @@ def partner_price(product: Product, at: datetime) -> PartnerPrice:
     return PartnerPrice(money.code, listed, sale)
 
 
-def _sale_runs(product: Product, at: datetime) -> bool:
+def _sale_runs(product: Offer, at: datetime) -> bool:
     starts, ends = product.sale_starts_at, product.sale_ends_at
     return (starts is None or starts <= at) and (ends is None or at < ends)
 

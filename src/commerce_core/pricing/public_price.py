@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -38,6 +39,8 @@ PRICE_FACTS: Final = (
     "sale_starts_at", "sale_ends_at", "attributes",
 )  # fmt: skip
 """What the price of a product depends on, besides rules and the moment."""
+_FACTS: Final = attrgetter(*PRICE_FACTS)
+_TEXTS: Final = attrgetter("source_id", "group_id", "brand", "category", "attributes")
 _DAY: Final = timedelta(days=1)
 
 
@@ -61,15 +64,16 @@ class PriceFacts:
     @classmethod
     def of(cls, product: Product) -> "PriceFacts":
         """Those of a version of a product."""
-        facts = {name: getattr(product, name) for name in PRICE_FACTS}
-        return cls(since=product.updated_at, **facts)
+        facts = zip(PRICE_FACTS, _FACTS(product), strict=True)
+        return cls(since=product.updated_at, **dict(facts))
 
     def in_product(self, product: Product) -> Product:
         """The product as it was, as far as its price is concerned."""
-        facts = {name: getattr(self, name) for name in PRICE_FACTS}
-        if all(getattr(product, name) == fact for name, fact in facts.items()):
-            return product
-        return evolve(product, **facts)
+        return evolve(product, **dict(zip(PRICE_FACTS, _FACTS(self), strict=True)))
+
+    def matches_as(self, product: Product) -> bool:
+        """Whether conditions that compare texts match it as they match the product."""
+        return _TEXTS(self) == _TEXTS(product)
 
 
 def changes_of_price(versions: Iterable[Product]) -> Iterator[PriceFacts]:
@@ -77,7 +81,7 @@ def changes_of_price(versions: Iterable[Product]) -> Iterator[PriceFacts]:
     before: PriceFacts | None = None
     for version in versions:
         facts = PriceFacts.of(version)
-        if before is None or evolve(facts, since=before.since) != before:
+        if before is None or _FACTS(facts) != _FACTS(before):
             yield facts
         before = facts
 
@@ -147,24 +151,21 @@ class PublicPrices:
 
     def selling_price(self, product: Product) -> Decimal | None:
         """What one unit costs now."""
-        return _Course(self, product, (product,), (product.updated_at,)).price_at(self.at)
+        return _Course.of(self, product, ()).price_at(self.at)
 
     def of(self, product: Product, facts: Sequence[PriceFacts]) -> PublicPrice:
         """The prices of a product, given what they depended on, oldest first.
 
         The product is as it is at this moment, and the last of the facts are its own.
         """
-        versions = [each.in_product(product) for each in facts] or [product]
-        since = [each.since for each in facts] or [product.updated_at]
-        return _Course(self, product, versions, since).public_price()
+        return _Course.of(self, product, facts).public_price()
 
-    def rules_for(self, versions: Iterable[Product]) -> list[int]:
-        """The numbers of the rules that may match one of these versions."""
+    def rules_for(self, product: Product, facts: Sequence[PriceFacts]) -> list[int]:
+        """The numbers of the rules that may match the product, as it is or was."""
         numbers = set(self._always)
         if self._by_key:
-            for version in versions:
-                own = {*keys_of_product(version), key("currency", version.currency or "")}
-                numbers.update(n for each in own for n in self._by_key.get(each, ()))
+            for own in keys_over_time(product, facts):
+                numbers.update(self._by_key.get(own, ()))
         return sorted(numbers)
 
     def spell(self, number: int) -> RuleSpell:
@@ -210,24 +211,36 @@ class PublicPrices:
         return known
 
 
+def keys_over_time(product: Product, facts: Iterable[PriceFacts]) -> Iterator[str]:
+    """The keys that a product has, or had."""
+    yield from keys_of_product(product)
+    yield key("currency", product.currency or "")
+    for each in facts:
+        if not each.matches_as(product):
+            yield from keys_of_product(each.in_product(product))
+
+
 @define
 class _Course:
     """The course of one product's price."""
 
     _prices: PublicPrices
     _product: Product
-    _versions: Sequence[Product]
+    _facts: Sequence[PriceFacts | Product]
     _since: Sequence[datetime]
-    _rules: list[int] = field(init=False)
+    _rules: list[int]
     _known: dict[Hashable, Decimal | None] = field(factory=dict[Hashable, Decimal | None])
 
-    def __attrs_post_init__(self) -> None:
-        self._rules = self._prices.rules_for(self._versions)
+    @classmethod
+    def of(cls, prices: PublicPrices, product: Product, facts: Sequence[PriceFacts]) -> "_Course":
+        """The course of a product with these facts; without any, it has always been as it is."""
+        since = [each.since for each in facts] or [product.updated_at]
+        return cls(prices, product, facts or (product,), since, prices.rules_for(product, facts))
 
     def price_at(self, at: datetime) -> Decimal | None:
         """What a unit cost anyone then; None if it wasn't for sale in the currency of today."""
         number = max(0, bisect_right(self._since, at) - 1)
-        version = self._versions[number]
+        version = self._facts[number]
         if version.status == "removed" or not version.price:
             return None
         if version.currency != self._product.currency:
@@ -239,6 +252,8 @@ class _Course:
         windows = tuple(self._prices.windows_at(n, at) for n in rules)
         what = (number, own.unit_price, rules, windows)
         if what not in self._known:
+            if isinstance(version, PriceFacts):
+                version = version.in_product(self._product)
             basket = Basket((BasketItem(version, 1),))
             priced = price_basket(basket, self._prices.index(rules), at)
             self._known[what] = priced.total_amount
@@ -281,7 +296,7 @@ class _Course:
         """
         now = self._prices.at
         moments = set(self._since)
-        for version in self._versions:
+        for version in self._facts:
             if version.sale_price is not None:
                 cuts = (version.sale_starts_at, version.sale_ends_at)
                 moments.update(cut for cut in cuts if cut is not None)

@@ -11,7 +11,6 @@ from commerce_core.catalog.product import Product
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.store import Store
-from commerce_core.pricing.index import key, keys_of_product
 from commerce_core.pricing.priced_product import Include, PricedProduct
 from commerce_core.pricing.public_price import (
     LOOKED_BACK,
@@ -19,6 +18,7 @@ from commerce_core.pricing.public_price import (
     PublicPrice,
     PublicPrices,
     RuleSpell,
+    keys_over_time,
 )
 
 PRODUCTS_AT_ONCE: Final = 200
@@ -42,7 +42,11 @@ class Including:
         if not self.included or not products:
             return tuple(products)
         facts = unit.versions.price_facts(products) if self._looks_back else _NO_FACTS
-        keys = set(_keys(products, facts))
+        keys = {
+            key
+            for product in products
+            for key in keys_over_time(product, facts.get(product.product_id, ()))
+        }
         since = self.at - LOOKED_BACK if self._looks_back else self.at
         return self._priced(products, facts, unit.rules.spells(keys, since))
 
@@ -75,12 +79,3 @@ class Including:
             )
             for product in products
         )
-
-
-def _keys(products: Sequence[Product], facts: Mapping[str, Sequence[PriceFacts]]) -> Iterator[str]:
-    """Everything by which a rule may have matched one of these products, now or before."""
-    for product in products:
-        earlier = [each.in_product(product) for each in facts.get(product.product_id, ())]
-        for version in earlier or [product]:
-            yield from keys_of_product(version)
-        yield key("currency", product.currency or "")
