@@ -27,7 +27,7 @@ def day(number: float) -> datetime:
     return START + number * DAY
 
 
-def facts(*prices: tuple[float, str], **members: object) -> list[PriceFacts]:
+def facts(*prices: tuple[float, str], **members: Any) -> list[PriceFacts]:  # noqa: ANN401 - as `product` takes them
     """A product whose list price changed on these days."""
     return [
         PriceFacts.of(product("A", amount, updated_at=day(since), **members))
@@ -36,7 +36,10 @@ def facts(*prices: tuple[float, str], **members: object) -> list[PriceFacts]:
 
 
 def at(
-    when: float, history: Sequence[PriceFacts], *spells: RuleSpell, **members: object
+    when: float,
+    history: Sequence[PriceFacts],
+    *spells: RuleSpell,
+    **members: Any,  # noqa: ANN401 - the same
 ) -> PublicPrice:
     known = [each for each in history if each.since <= day(when)]
     current = known[-1].in_product(product("A", "1.00", **members))
