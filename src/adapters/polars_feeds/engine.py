@@ -36,12 +36,13 @@ from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched, size_of_ra
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.grouping import Grouping, Prepared, Skipping
+from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.parsing.skipping import Skipping
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.ports.engine import Reading
 from commerce_core.profiles.mapping import REPORT_COLUMNS
@@ -82,6 +83,8 @@ def _why_one_by_one(header: Header) -> str | None:
         return "the file is a report or an export"
     if profile.quotes == "none":
         return "its quotes are characters like others"
+    if header.terms.mode == "delta" and any(rule.withdraws for rule in profile.skip):
+        return "some may withdraw products"
     if profile.joins_records:
         return "some belong together"
     if profile.escapes:
@@ -123,7 +126,7 @@ class PolarsReading:
         self._lead = lead(len(mapping.header), delimiter)
         self._read = TableReader(mapping, terms)
         self._read_odd = OddReader.of(mapping, terms, delimiter)
-        self._skips = Grouping(mapping, terms.profile).skips
+        self._skips = Grouping(mapping, terms.profile, terms.mode).skips
 
     @property
     def text(self) -> Text:

@@ -85,7 +85,9 @@ class OddReader:
     @classmethod
     def of(cls, mapping: HeaderMapping, terms: Terms, delimiter: str) -> "OddReader":
         """For the records of one file."""
-        return cls(Grouping(mapping, terms.profile), RecordReader(mapping, terms), delimiter)
+        return cls(
+            Grouping(mapping, terms.profile, terms.mode), RecordReader(mapping, terms), delimiter
+        )
 
     def __call__(self, odd: pl.DataFrame) -> Sequence[tuple[Prepared, Record]]:
         """The records, which stand somewhere in the file each; offers and others."""

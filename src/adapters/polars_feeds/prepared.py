@@ -25,7 +25,7 @@ from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, with_warnings
 from commerce_core.parsing.prepared import Prepared
-from commerce_core.parsing.raw_records import RawRecord, without_end
+from commerce_core.parsing.raw_records import without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
@@ -134,7 +134,7 @@ class PreparedReading:
 
     def _in_columns(self, offers: Sequence[Prepared], marked: pl.DataFrame) -> Sequence[Part]:
         """The records, read."""
-        fits = pl.Series([self._fits(prepared.raw) for prepared in offers], dtype=pl.Boolean)
+        fits = pl.Series([self._fits(prepared) for prepared in offers], dtype=pl.Boolean)
         table = self._cells(_selected(offers, fits), marked.filter(fits))
         nul = table.select(
             pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=True))
@@ -145,12 +145,12 @@ class PreparedReading:
         odd = self._odd(_selected(offers, ~fits), marked.filter(~fits))
         return [self._read(table), Oddities(odd)]
 
-    def _fits(self, raw: RawRecord) -> bool:
+    def _fits(self, prepared: Prepared) -> bool:
         """Whether its cells are those of the header, be it that blank ones follow."""
-        cells = raw.cells
-        read = self._reader.read
+        raw, cells, read = prepared.raw, prepared.raw.cells, self._reader.read
         if (
             cells is None
+            or prepared.withdrawn
             or any(read.late(raw))
             or read.corrects_another(raw)
             or read.breaks_off(cells)

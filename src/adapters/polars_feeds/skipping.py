@@ -9,7 +9,8 @@ from attrs import frozen
 from adapters.polars_feeds.parsing import MORE, Parsed, cell
 from adapters.polars_feeds.texts import holds
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.grouping import HEADER_AGAIN, Skipping, is_header
+from commerce_core.parsing.grouping import HEADER_AGAIN, is_header
+from commerce_core.parsing.skipping import Skipping
 
 
 @frozen

@@ -15,10 +15,11 @@ from commerce_core.parsing.escapes import Unescaping
 from commerce_core.parsing.parents import Family
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
+from commerce_core.parsing.skipping import Skipping, left_out
 from commerce_core.parsing.totals import Adding
 from commerce_core.profiles.mapping import HeaderMapping, tidy_header
 from commerce_core.profiles.profile import Group, Profile
-from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS
+from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS, Mode
 
 MOST_FOLDED: Final = 10_000
 """Records that may be folded into one: it waits for them, and they with it."""
@@ -32,28 +33,15 @@ HEADER_AGAIN: Final = "the header, which comes again"
 _ASIDE: Final = "there for the records after it"
 
 
-@frozen
-class Skipping:
-    """A rule by which records of one file are no offers, and in which cell it looks."""
-
-    index: int
-    reason: str
-    words: frozenset[str]
-
-    def fits(self, cell: str) -> bool:
-        """Whether one of the cell's words, which commas separate, is among those of the rule."""
-        return any(_plain(word) in self.words for word in cell.split(","))
-
-
 class Grouping:
     """Prepares the records under one header, by a profile in full."""
 
-    def __init__(self, mapping: HeaderMapping, profile: Profile) -> None:
+    def __init__(self, mapping: HeaderMapping, profile: Profile, mode: Mode = "full") -> None:
         """Looks the columns up once."""
         self._header = mapping.header
         self._width = len(mapping.header)
         self.skips = tuple(
-            Skipping(index, rule.reason, frozenset(map(_plain, rule.words)))
+            Skipping.of(index, rule, mode)
             for rule in profile.skip
             if (index := mapping.index_of(rule.column)) is not None
         )
@@ -86,13 +74,14 @@ class Grouping:
             return Prepared(raw, "blank", head=head)
         if is_header(cells, self._header):
             return Prepared(raw, "skipped", HEADER_AGAIN, head=head)
-        reason = _ASIDE if raw.context_only else self._reason_to_skip(cells)
-        return Prepared(raw, None if reason is None else "skipped", reason, head=head)
+        if raw.context_only:
+            return Prepared(raw, "skipped", _ASIDE, head=head)
+        return left_out(self._rule_to_skip(cells), raw, head)
 
-    def _reason_to_skip(self, cells: Sequence[str]) -> str | None:
+    def _rule_to_skip(self, cells: Sequence[str]) -> Skipping | None:
         if len(cells) < self._width:
             return None
-        return next((rule.reason for rule in self.skips if rule.fits(cells[rule.index])), None)
+        return next((rule for rule in self.skips if rule.fits(cells[rule.index])), None)
 
     def _related(self, raw: RawRecord, family: Family, carrying: "_Carrying") -> Prepared:
         """A record with what it takes from its parent; a parent is remembered."""
@@ -103,10 +92,10 @@ class Grouping:
         parent = family.parent_of(cells)
         if parent is None:
             if rules := [rule for rule in self.skips if rule.fits(cells[rule.index])]:
-                family.note(raw, cells, {rule.index: rule.reason for rule in rules})
+                family.note(raw, cells, {rule.index: rule for rule in rules})
             return self.alone(raw)
-        if parent.reason is not None:
-            return Prepared(raw, "skipped", parent.reason)
+        if parent.rule is not None:
+            return left_out(parent.rule, raw, None)
         completed = family.complete(parent, raw, cells)
         carrying.take(cells, completed.cells or (), raw.line)
         return self.alone(completed, parent.raw)
@@ -166,10 +155,6 @@ def is_header(cells: Sequence[str], header: Sequence[str]) -> bool:
         return False
     names, behind = cells[: len(header)], cells[len(header) :]
     return [*map(tidy_header, names)] == [*header] and not any(c.strip(BLANKS) for c in behind)
-
-
-def _plain(word: str) -> str:
-    return word.strip(BLANKS).lower()
 
 
 def _with_picture(record: Prepared, picture: str) -> Prepared:

@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.skipping import Skipping
 from commerce_core.profiles.extractors import Template
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Parents
@@ -24,10 +25,10 @@ LONGEST_PARENTS: Final = 1 << 27
 
 @frozen
 class Parent:
-    """A record that others take cells from; `reason` is why they are no offers either, if so."""
+    """A record that others take cells from; by `rule`, if there is one, they are no offers too."""
 
     raw: RawRecord
-    reason: str | None
+    rule: Skipping | None
 
 
 @define
@@ -56,12 +57,12 @@ class Family:
         inherit = frozenset(word.lower() for word in parents.inherit)
         return cls(reference, keys, carry, inherit, frozenset(decide))
 
-    def note(self, raw: RawRecord, cells: Sequence[str], reasons: Mapping[int, str]) -> None:
-        """Remembers a record that rules leave out, for these reasons by column.
+    def note(self, raw: RawRecord, cells: Sequence[str], rules: Mapping[int, Skipping]) -> None:
+        """Remembers a record that these rules, by column, leave out.
 
         FileRefused `too_large` if there are too many.
         """
-        decisive = (reason for index, reason in reasons.items() if index in self._decide)
+        decisive = (rule for index, rule in rules.items() if index in self._decide)
         parent = Parent(raw, next(decisive, None))
         self._length += len(raw.sent)
         if len(self._known) >= MOST_PARENTS or self._length > LONGEST_PARENTS:

@@ -15,7 +15,8 @@ class Prepared:
     """A record ready to be read: its cells completed, or its fate where it is no offer.
 
     `pictures` are taken from the records that were folded into it; `reason` is why it was skipped;
-    `head` is the record that it takes cells from, if there is one.
+    `head` is the record that it takes cells from, if there is one. A `withdrawn` record removes its
+    product.
     """
 
     raw: RawRecord
@@ -23,3 +24,4 @@ class Prepared:
     reason: str | None = None
     pictures: tuple[str, ...] = _NO_PICTURES
     head: RawRecord | None = None
+    withdrawn: bool = False

@@ -139,7 +139,7 @@ def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         corrects = report.feed_of(first)
         records = map(report.strip, records if first is None else chain((first,), records))
     mapping = _understood(terms, raw.cells or (), raw.line)
-    prepared = _guarded(Grouping(mapping, terms.profile)(records), raw.line)
+    prepared = _guarded(Grouping(mapping, terms.profile, terms.mode)(records), raw.line)
     notes = header_notes(mapping, own, terms.profile)
     header = Header(raw, opened.format, mapping, terms, corrects, notes)
     return Reader(header, text, prepared, RecordReader(mapping, terms))

@@ -279,6 +279,8 @@ class RecordReader:
             len(cells) < self._width or any(cell.strip(BLANKS) for cell in cells[self._width :])
         ):
             return self._ragged(raw, cells)
+        if prepared.withdrawn:
+            return self._withdrawn(raw, cells)
         return self._read(raw, cells, prepared.pictures)
 
     def _read(self, raw: RawRecord, cells: Sequence[str], pictures: tuple[str, ...]) -> Record:
@@ -334,6 +336,12 @@ class RecordReader:
         for key, cell in raw.late:
             if self._mapping.uses(key) and (self._terms.mode == "delta" or cell.strip(BLANKS)):
                 yield tidy_header(key), cell
+
+    def _withdrawn(self, raw: RawRecord, cells: Sequence[str]) -> Record:
+        """A record that removes its product, of which nothing but the sku matters any more."""
+        read = self._read(raw, cells, ())
+        problems = tuple(problem for problem in read.problems if problem.field == "sku")
+        return Record(raw.line, read.sku, {**read.values, "deleted": True}, problems)
 
     def corrects_another(self, raw: RawRecord) -> bool:
         """Whether a row of a corrected report has another sku than the record it stands for."""

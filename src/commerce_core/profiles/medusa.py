@@ -43,5 +43,7 @@ MEDUSA: Final = Profile(
         "Product Image 1": ("Product Image 1 Url", "Image 1 Url"),
     },
     identity=("{Variant Id}",),
-    skip=(Skip("Product Status", ("draft", "proposed", "rejected"), "not published"),),
+    skip=(
+        Skip("Product Status", ("draft", "proposed", "rejected"), "not published", withdraws=True),
+    ),
 )

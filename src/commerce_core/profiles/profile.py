@@ -84,11 +84,16 @@ class Column:
 
 @frozen
 class Skip:
-    """Leaves out the records that have one of these words in a column; `reason` is reported."""
+    """Leaves out the records that have one of these words in a column; `reason` is reported.
+
+    The word `*` stands for any text. If the rule `withdraws`, a record of a delta that it leaves
+    out removes its product, as its absence from a full feed would.
+    """
 
     column: str
     words: tuple[str, ...]
     reason: str
+    withdraws: bool = False
 
 
 @frozen

@@ -60,7 +60,10 @@ SHOPIFY: Final = Profile(
         "Available": ("Available (not editable)",),
     },
     identity=("{Handle}/{Option1 Value}/{Option2 Value}/{Option3 Value}", "{Handle}"),
-    skip=(Skip("Status", ("draft", "archived"), "a draft or archived"),),
+    skip=(
+        Skip("Status", ("draft", "archived"), "a draft or archived", withdraws=True),
+        Skip("Published", ("false",), "not published in the online store", withdraws=True),
+    ),
     group=Group(
         key="Handle",
         carry=(

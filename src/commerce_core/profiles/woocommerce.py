@@ -118,7 +118,7 @@ WOOCOMMERCE: Final = Profile(
         Skip("Type", ("variable", "variable-subscription"), "a parent of variations"),
         Skip("Type", ("grouped",), "a group of products"),
         Skip("Type", ("external",), "sold on another site"),
-        Skip("Published", ("0", "-1"), "not published"),
+        Skip("Published", ("0", "-1"), "not published", withdraws=True),
     ),
     parents=Parents(
         reference="Parent",

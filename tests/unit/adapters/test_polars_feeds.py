@@ -154,6 +154,8 @@ LISTS = (
     ",".join(f"http://a/{n}" for n in range(21)), ",".join(f"http://a/{n}" for n in range(20)),
 )  # fmt: skip
 WORDS = ("ja", "Nein", "auf Lager", "weg", "in stock", "", "yes", "1")
+OWN_SKIP = (Skip("Z", ("no", "draft"), "no offers"),)
+WITHDRAWING = (Skip("Z", ("no", "draft"), "not published", withdraws=True), Skip("N", ("*",), "n"))
 OF_FIELD = {
     "price": NUMBERS, "sale_price": NUMBERS, "quantity": (*NUMBERS, "3", "-4", "10.0"),
     "weight": WEIGHTS, "sale_starts_at": DATES, "sale_ends_at": DATES,
@@ -233,7 +235,7 @@ def profiled_files(draw: st.DrawFn) -> ProfiledFile:
         constants=draw(st.sampled_from([{}, {"condition": "new"}, {"availability": "perhaps"}])),
         identity=identity,
         attributes=draw(st.sampled_from([(), ("Size", "Z")])),
-        skip=draw(st.sampled_from([(), (Skip("Z", ("no", "draft"), "no offers"),)])),
+        skip=draw(st.sampled_from([(), OWN_SKIP, WITHDRAWING])),
         escapes=draw(st.sampled_from([None, None, "woocommerce"])),
         names=draw(st.sampled_from([{}, {"Place": ("Size",), "Z": ("V",), "sku": ("x",)}])),
         **draw(joining()),

@@ -93,6 +93,20 @@ def test_rows_of_reports_are_compared_in_the_replay_too(commerce: Commerce):
     replayed(commerce)
 
 
+def test_what_a_delta_takes_offline_is_removed_and_comes_back(commerce: Commerce):
+    """An unknown one changes nothing."""
+    commerce.sources.set_profile(Profile(preset="woocommerce"), partner="Acme")
+    head = b"ID,Type,SKU,Name,Published,Regular price\n"
+    send(commerce, head + b"1,simple,A,Cup,1,9\n2,simple,B,Mug,1,9\n", "full")
+    taken = send(commerce, head + b"1,simple,A,Cup,-1,\n7,simple,Z,Vase,0,\n")
+    assert taken.summary
+    assert (taken.summary.deleted, taken.summary.unchanged, taken.summary.skipped) == (1, 1, 0)
+    assert commerce.products.get(partner="Acme", sku="A").status == "removed"
+    replayed(commerce)
+    send(commerce, head + b"1,simple,A,Cup,1,8\n")
+    assert commerce.products.get(partner="Acme", sku="A").status == "active"
+
+
 def test_reverts_are_folded_in_their_place(commerce: Commerce):
     """So are their undoing, and what came between them."""
     send(commerce, FULL, "full")

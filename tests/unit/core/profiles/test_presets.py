@@ -12,14 +12,17 @@ from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import Preset, Profile, Skip
+from commerce_core.schema.fields import Mode
 from commerce_core.schema.record import Record
 from tests.unit.core.parsing.test_reader import UTC_ZONE
 
 
-def read(preset: Preset, text: str, currency: str = "EUR", **said: object) -> list[Record]:
+def read(
+    preset: Preset, text: str, currency: str = "EUR", mode: Mode = "full", **said: object
+) -> list[Record]:
     profile = evolve(Profile(preset=preset), **said)
     stream = io.BytesIO(text.encode())
-    return list(open_feed(stream, Terms("full", currency, UTC_ZONE, profile)))
+    return list(open_feed(stream, Terms(mode, currency, UTC_ZONE, profile)))
 
 
 def offers(records: list[Record]) -> Mapping[str | None, Record]:
@@ -328,3 +331,46 @@ def test_a_price_of_0_stays_so_beside_what_it_was_before():
     head = "Handle,Title,Variant SKU,Variant Price,Variant Compare At Price\n"
     record = offers(read("shopify", f"{head}jug,Jug,J,0.00,9.00\n"))["J"]
     assert (record.values["price"], record.values["sale_price"]) == (Decimal("0.00"), None)
+
+
+@pytest.mark.parametrize(
+    ("preset", "text"),
+    [
+        ("woocommerce", "ID,Type,SKU,Name,Published,Regular price\n1,simple,A,Cup,-1,x\n"),
+        ("shopify", "Handle,Title,Variant SKU,Variant Price,Status\ncup,Cup,A,x,archived\n"),
+        (
+            "shopify",
+            "Handle,Title,Variant SKU,Variant Price,Status,Published\ncup,Cup,A,9,active,FALSE\n",
+        ),
+        ("medusa", "Variant Sku,Product Title,Product Status\nA,Cup,draft\n"),
+    ],
+)
+def test_what_a_delta_takes_offline_is_sold_no_longer(preset: Preset, text: str):
+    """Its other cells don't matter; in a full feed it is as good as absent."""
+    (record,) = read(preset, text, mode="delta")
+    assert (record.sku, record.deletes, record.problems) == ("A", True, ())
+    (record,) = read(preset, text)
+    assert record.fate == "skipped"
+
+
+def test_variations_of_what_a_delta_takes_offline_go_with_it():
+    head = "ID,Type,SKU,Name,Published,Parent,Regular price\n"
+    rows = "1,variable,P,Cup,-1,,\n2,variation,A,Cup - S,1,P,9\n3,variation,B,Cup,1,Q,9\n"
+    records = read("woocommerce", head + rows, mode="delta")
+    assert [(r.sku, r.fate, r.deletes) for r in records] == [
+        (None, "skipped", False), ("A", None, True), ("B", None, False),
+    ]  # fmt: skip
+
+
+def test_what_is_taken_offline_without_a_sku_is_a_problem():
+    (record,) = read(
+        "medusa", "Variant Sku,Product Title,Product Status\n,Cup,draft\n", mode="delta"
+    )
+    assert [problem.code for problem in record.problems] == ["missing_value"]
+
+
+def test_a_star_is_any_text_of_a_cell():
+    own = Profile(skip=(Skip("view", ("*",), "a view"),))
+    stream = io.BytesIO(b"sku,product_name,view\nA,Cup, \nA,Tasse,de\n")
+    records = list(open_feed(stream, Terms("full", "EUR", UTC_ZONE, own)))
+    assert [record.fate for record in records] == [None, "skipped"]

@@ -1,0 +1,51 @@
+"""Skipping: which records of one file are no offers, by the rules of its profile.
+
+In a full feed such a record is as good as absent. In a delta it says nothing of its product, unless
+its rule withdraws it: what a shop has taken offline is sold no longer.
+"""
+
+from typing import Final
+
+from attrs import frozen
+
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.prepared import Prepared
+from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.profiles.profile import Skip
+from commerce_core.schema.fields import Mode
+
+ANY_TEXT: Final = "*"
+"""The word of a rule that any cell has that isn't blank."""
+
+
+@frozen
+class Skipping:
+    """A rule by which records of one file are no offers, and in which cell it looks."""
+
+    index: int
+    reason: str
+    words: frozenset[str]
+    withdraws: bool = False
+
+    @classmethod
+    def of(cls, index: int, rule: Skip, mode: Mode) -> "Skipping":
+        """A rule of a profile, for a file in that mode whose column it names is there."""
+        words = frozenset(map(_plain, rule.words))
+        return cls(index, rule.reason, words, rule.withdraws and mode == "delta")
+
+    def fits(self, cell: str) -> bool:
+        """Whether one of the cell's words, which commas separate, is among those of the rule."""
+        if ANY_TEXT in self.words and cell.strip(BLANKS):
+            return True
+        return any(_plain(word) in self.words for word in cell.split(","))
+
+
+def left_out(rule: Skipping | None, raw: RawRecord, head: RawRecord | None) -> Prepared:
+    """A record of which such a rule, if there is one, says that it is no offer."""
+    if rule is None or rule.withdraws:
+        return Prepared(raw, head=head, withdrawn=rule is not None)
+    return Prepared(raw, "skipped", rule.reason, head=head)
+
+
+def _plain(word: str) -> str:
+    return word.strip(BLANKS).lower()
