@@ -71,6 +71,8 @@ JOB_ERRORS: Final = {
     "names the part.",
     "too_late": "Too much newer data would have to be searched for the products that this older "
     "feed may no longer change. The message names the limit. Send their current state instead.",
+    "preset_needed": "The file is a platform's export with records that aren't for sale there, "
+    "and the source has no profile. Save one, with the preset that the message names or without.",
     "row_count": "The number of records differs from `expected_rows`.",
     "nothing_accepted": "All records were rejected, or the file contains none.",
     "rejected": "The feed was held, and an operator rejected it. The message is the operator's "

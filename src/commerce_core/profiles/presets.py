@@ -9,10 +9,16 @@ stock and prices between its exports.
 from collections.abc import Mapping
 from typing import Final
 
+from commerce_core.profiles.amazon import AMAZON
 from commerce_core.profiles.google_merchant import GOOGLE_MERCHANT
+from commerce_core.profiles.idealo import IDEALO
+from commerce_core.profiles.magento import MAGENTO
 from commerce_core.profiles.medusa import MEDUSA
+from commerce_core.profiles.mirakl import MIRAKL
+from commerce_core.profiles.prestashop import PRESTASHOP
 from commerce_core.profiles.profile import CANONICAL, Preset, Profile
 from commerce_core.profiles.shopify import SHOPIFY
+from commerce_core.profiles.shopware import SHOPWARE
 from commerce_core.profiles.woocommerce import WOOCOMMERCE
 
 PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
@@ -21,6 +27,12 @@ PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
     "shopify": SHOPIFY,
     "woocommerce": WOOCOMMERCE,
     "medusa": MEDUSA,
+    "magento": MAGENTO,
+    "prestashop": PRESTASHOP,
+    "shopware": SHOPWARE,
+    "mirakl": MIRAKL,
+    "amazon": AMAZON,
+    "idealo": IDEALO,
 }
 
 

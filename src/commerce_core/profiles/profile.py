@@ -33,7 +33,19 @@ MOST_ATTRIBUTES: Final = 50
 TEMPLATE_PART: Final = re.compile(r"\{([^{}]+)\}")
 DATE_FORMAT: Final = re.compile(r"(?=.*YYYY)(?=.*MM)(?=.*DD)(?:YYYY|MM|DD|hh|mm|ss|[-./: T,])+")
 
-Preset = Literal["canonical", "google-merchant", "shopify", "woocommerce", "medusa"]
+Preset = Literal[
+    "canonical",
+    "google-merchant",
+    "shopify",
+    "woocommerce",
+    "medusa",
+    "magento",
+    "prestashop",
+    "shopware",
+    "mirakl",
+    "amazon",
+    "idealo",
+]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 Unit = Literal["major", "minor", "g", "kg", "lb", "oz"]
 DecimalMark = Literal[".", ","]

@@ -16,6 +16,12 @@ MAKERS: Final[Mapping[Preset, str]] = {
     "shopify": "a Shopify export",
     "woocommerce": "a WooCommerce export",
     "medusa": "a Medusa export",
+    "magento": "a Magento export",
+    "prestashop": "a PrestaShop file",
+    "shopware": "a Shopware export",
+    "mirakl": "a Mirakl offers file",
+    "amazon": "an Amazon flat file",
+    "idealo": "an idealo file",
 }
 
 

@@ -115,7 +115,7 @@ def test_a_file_that_would_be_refused_exits_with_65(cli: Cli, content: bytes):
         (("no-such.csv",), 66),
         ((".",), 65),
         (("-", "--currency", "EURO"), 65),
-        (("-", "--preset", "magento"), 2),
+        (("-", "--preset", "opencart"), 2),
         (("-", "--preset", "shopify", "--profile", "x"), 2),
         (("-", "--profile", "no-such.toml"), 66),
         (("-", "--save", "/no/such/folder/x.toml"), 65),

@@ -117,7 +117,7 @@ def test_a_name_can_stand_for_a_list_of_one():
     [
         ("presett = 1", "/presett", "unknown_field"),
         ("preset = 1", "/preset", "not_a_text"),
-        ('preset = "magento"', "/preset", "not_one_of"),
+        ('preset = "opencart"', "/preset", "not_one_of"),
         ("aliases = 1", "/aliases", "not_a_boolean"),
         ('columns = "price"', "/columns", "not_an_object"),
         ("[columns]\nprice = 5", "/columns/price", "not_an_object"),

@@ -62,7 +62,7 @@ def test_a_file_that_would_be_refused_is_an_answer_and_no_problem(api: Api):
     ("form", "status"),
     [
         ({"currency": "EURO"}, 422),
-        ({"preset": "magento"}, 422),
+        ({"preset": "opencart"}, 422),
         ({"mode": "all"}, 422),
         ({"partner_id": "ptn_0"}, 404),
         ({"colour": "red"}, 422),

@@ -7,6 +7,7 @@ from typing import BinaryIO, cast
 import pytest
 from attrs import define, evolve, field
 
+from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED
@@ -17,6 +18,7 @@ from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, IndexedFingerpri
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.ports.engine import FeedEngine, Reading
+from commerce_core.profiles.profile import Profile
 from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -111,3 +113,24 @@ def test_a_first_feed_may_be_loaded():
 def test_a_feed_that_something_could_object_to_is_compared(run: Run, basis: Basis):
     """Nothing that may have to be taken back is written."""
     assert not may_load(run, basis)
+
+
+MAGENTO = "sku,name,price,product_online,store_view_code,base_image\nA,Lamp,5,2,,\nB,Chair,6,1,,\n"
+
+
+def test_an_export_with_what_isnt_for_sale_isnt_read_without_its_preset(commerce: Commerce):
+    """Once somebody has saved a profile, that one counts, whichever it is."""
+    refused = load(commerce, MAGENTO)
+    assert refused.error
+    assert refused.error.code == "preset_needed"
+    assert "line 2 " in refused.error.message
+    assert "preset magento" in refused.error.message
+    commerce.sources.set_profile(Profile(preset="magento"), partner="Acme")
+    assert [product.sku for product in listed(commerce, load(commerce, MAGENTO))] == ["B"]
+    commerce.sources.set_profile(Profile(), partner="Acme")
+    assert len(listed(commerce, load(commerce, MAGENTO, "delta"))) == 2
+
+
+def listed(commerce: Commerce, job: Job) -> list[Product]:
+    assert job.status == "completed", job
+    return list(commerce.products.list(partner="Acme"))

@@ -1,6 +1,7 @@
 """Presets: small exports in the form of each system become the products that its user sees."""
 
 import io
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import Preset, Profile, Skip
+from commerce_core.profiles.recognition import recognised_preset
 from commerce_core.schema.fields import Mode
 from commerce_core.schema.record import Record
 from tests.unit.core.parsing.test_reader import UTC_ZONE
@@ -374,3 +376,175 @@ def test_a_star_is_any_text_of_a_cell():
     stream = io.BytesIO(b"sku,product_name,view\nA,Cup, \nA,Tasse,de\n")
     records = list(open_feed(stream, Terms("full", "EUR", UTC_ZONE, own)))
     assert [record.fate for record in records] == [None, "skipped"]
+
+
+# --- Magento --------------------------------------------------------------------------------------
+
+MAGENTO = """\
+sku,store_view_code,attribute_set_code,product_type,categories,name,product_online,price,\
+special_price,special_price_from_date,special_price_to_date,base_image,additional_images,qty,\
+is_in_stock,configurable_variations
+WT-S,,Top,simple,"Default Category/Women/Tops,Default Category/New",Tee - S,1,34.0000,29.00,\
+2030-01-01,2030-01-31,/w/t/wt-s.jpg,"/w/t/1.jpg,/w/t/2.jpg",100.0000,1,
+WT-S,de,,,,Hemd - S,,,,,,,,,,
+WT-M,,Top,simple,Default Category/Women,Tee - M,2,34,,,,,,5,1,
+WT-L,,Top,simple,,Tee - L,1,34,,,,https://a.example/l.jpg,\
+"https://a.example/1.jpg,https://a.example/2.jpg",0.0000,0,
+WT,,Top,configurable,Default Category/Women,Tee,1,,,,,,,0,1,"sku=WT-S,size=S|sku=WT-M,size=M"
+KIT,,Set,bundle,,Kit,1,,,,,,,0,1,
+GIFT,,Default,virtual,,Voucher,1,20,,,,,,,1,
+"""
+
+
+def test_of_magentos_rows_those_are_offers_that_can_be_bought():
+    records = read("magento", MAGENTO)
+    assert fates(records) == ["offer", "skipped", "skipped", "offer", *["skipped"] * 2, "offer"]
+    found = offers(records)
+    small, large = found["WT-S"].values, found["WT-L"].values
+    assert (small["product_name"], small["category"]) == ("Tee - S", "Women > Tops")
+    assert (str(small["price"]), str(small["sale_price"])) == ("34.00", "29.00")
+    assert (small["quantity"], small["availability"]) == (100, "in_stock")
+    assert (small["image_url"], small["additional_image_urls"]) == (None, None)
+    assert (large["quantity"], large["availability"]) == (0, "out_of_stock")
+    assert large["additional_image_urls"] == (
+        "https://a.example/1.jpg", "https://a.example/2.jpg",
+    )  # fmt: skip
+    assert found["GIFT"].values["quantity"] is None
+
+
+def test_a_delta_of_magento_removes_what_is_disabled_and_keeps_its_store_views_apart():
+    records = read("magento", MAGENTO, mode="delta")
+    assert [record.sku for record in records if record.deletes] == ["WT-M"]
+    assert [record.fate for record in records][1] == "skipped"
+
+
+# --- PrestaShop, Shopware -------------------------------------------------------------------------
+
+PRESTASHOP = """\
+Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax excluded;Price tax included;\
+Reference #;Manufacturer;EAN13;Quantity;Action when out of stock;Image URLs (x,y,z...);Condition
+1;1;Mug;"Home,Kitchen";10.000000;12.00;MUG;Clay;4006381333931;7;0;\
+"https://a.example/1.jpg,https://a.example/2.jpg";new
+2;1;Jar;Home;10;12.00;;;;0;1;;new
+3;0;Pot;Home;10;12.00;POT;;;3;0;;new
+"""
+
+
+def test_prestashops_price_is_the_one_with_tax_and_what_is_disabled_is_no_offer():
+    records = read("prestashop", PRESTASHOP)
+    assert fates(records) == ["offer", "offer", "skipped"]
+    mug, jar = offers(records).values()
+    assert (mug.sku, jar.sku) == ("MUG", "2")
+    assert (str(mug.values["price"]), mug.values["category"]) == ("12.00", "Home")
+    assert (mug.values["quantity"], mug.values["availability"]) == (7, None)
+    assert (jar.values["quantity"], jar.values["availability"]) == (0, "backorder")
+    assert mug.values["additional_image_urls"] == ("https://a.example/2.jpg",)
+
+
+def test_the_list_of_prestashops_back_office_is_read_too():
+    text = 'Product ID;Image;Name;Reference;Category;"Price (tax excl.)";"Price (tax incl.)";'
+    text += "Quantity;Status\n1;;Mug;MUG;Home;10;12.00;7;1\n2;;Pot;POT;Home;10;12.00;7;0\n"
+    records = read("prestashop", text)
+    assert fates(records) == ["offer", "skipped"]
+    assert str(offers(records)["MUG"].values["price"]) == "12.00"
+
+
+def test_prestashops_price_without_tax_is_none_that_is_sold_for():
+    record = offers(read("prestashop", "Reference #;Name *;Price tax excluded\nA;Mug;10\n"))["A"]
+    assert "price" not in record.values
+
+
+SHOPWARE = """\
+id;parent_id;product_number;active;stock;name;description;price_net;price_gross;tax_rate;\
+cover_media_url;manufacturer_name;categories
+0a;;SW-1;1;12;Lamp;Warm;42.02;50.00;19;https://a.example/1.jpg;Lux;0b|0c
+0d;;SW-2;0;3;Old lamp;;10;11.9;19;;Lux;
+"""
+
+
+def test_shopwares_price_is_the_gross_one_and_what_is_inactive_is_no_offer():
+    records = read("shopware", SHOPWARE)
+    assert fates(records) == ["offer", "skipped"]
+    lamp = offers(records)["SW-1"].values
+    assert (str(lamp["price"]), lamp["quantity"], lamp["brand"]) == ("50.00", 12, "Lux")
+    assert "category" not in lamp
+
+
+# --- marketplaces and comparisons of prices -------------------------------------------------------
+
+
+def test_mirakls_offers_change_prices_and_stock_and_delete():
+    head = "sku;product-id;product-id-type;price;quantity;state;discount-price;"
+    head += "discount-start-date;discount-end-date;update-delete\n"
+    rows = "A;4006381333931;EAN;20.00;5;11;15.00;2030-01-01;2030-01-31;update\n"
+    rows += "B;X-7;SHOP_SKU;20.00;5;11;;;;\nC;;;;;;;;;delete\n"
+    first, second, third = read("mirakl", head + rows, mode="delta")
+    assert (first.values["gtin"], str(first.values["sale_price"])) == ("4006381333931", "15.00")
+    assert (first.deletes, second.values["gtin"], second.deletes) == (False, None, False)
+    assert third.deletes
+    with pytest.raises(FileRefused, match="product_name"):
+        read("mirakl", head + rows)
+
+
+AMAZON = """\
+TemplateType=fptcustom\tVersion=2030.1\t\t\t\t\t\t\t\t\t
+SKU\tProduct ID\tType\tName\tBrand\tPrice\tStock\tMain image\tOther image\tParentage\tColour
+item_sku\texternal_product_id\texternal_product_id_type\titem_name\tbrand_name\tstandard_price\t\
+quantity\tmain_image_url\tother_image_url1\tparent_child\tcolor_name
+CAP\t\t\tCap\tTide\t\t\t\t\tparent\t
+CAP-R\t4006381333931\tEAN\tCap red\tTide\t19.00\t4\thttps://a.example/r.jpg\t\
+https://a.example/r2.jpg\tchild\tRed
+CAP-B\tB00EXAMPLE\tASIN\tCap blue\tTide\t19.00\t0\t\t\tchild\tBlue
+"""
+
+
+def test_an_amazon_flat_file_has_its_header_on_the_third_line():
+    records = read("amazon", AMAZON, header_line=3)
+    assert fates(records) == ["skipped", "offer", "offer"]
+    red, blue = offers(records).values()
+    assert (red.values["gtin"], red.values["options"]) == ("4006381333931", "Color: Red")
+    assert red.values["additional_image_urls"] == ("https://a.example/r2.jpg",)
+    assert (blue.values["gtin"], blue.values["quantity"]) == (None, 0)
+
+
+@pytest.mark.parametrize(("word", "deletes"), [("a", False), ("d", True), ("x", True), ("", False)])
+@pytest.mark.parametrize(("code", "condition"), [("11", "new"), ("2", "used"), ("", None)])
+def test_amazons_inventory_loader_adds_and_deletes(
+    word: str, deletes: bool, code: str, condition: str | None
+):
+    head = "sku\tproduct-id\tproduct-id-type\tprice\titem-condition\tquantity\tadd-delete\n"
+    (record,) = read("amazon", f"{head}A\t\t\t5.00\t{code}\t3\t{word}\n", mode="delta")
+    assert (record.deletes, record.values["condition"]) == (deletes, condition)
+    assert record.problems == ()
+
+
+def test_an_idealo_file_has_lists_in_its_cells():
+    text = (
+        "sku,brand,title,categoryPath,url,eans,hans,price,formerPrice,deliveryTime,imageUrls\n"
+        "1,Tide,Phone,Phones > Smart,www.a.example/1,4006381333931;4006381333948,T1;T2,"
+        "499.99,599.00,1-3 days,https://a.example/1.jpg;https://a.example/2.jpg\n"
+    )
+    values = offers(read("idealo", text))["1"].values
+    assert (values["gtin"], values["mpn"]) == ("4006381333931", "T1")
+    assert (str(values["price"]), str(values["sale_price"])) == ("599.00", "499.99")
+    assert (values["category"], values["product_url"]) == ("Phones > Smart", None)
+    assert values["image_url"] == "https://a.example/1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("preset", "text"),
+    [
+        ("magento", MAGENTO),
+        ("prestashop", PRESTASHOP),
+        ("shopware", SHOPWARE),
+        ("amazon", AMAZON.split("\n", 2)[2]),
+        (
+            "mirakl",
+            "sku;product-id;price;discount-price;discount-start-date;discount-end-date;update-delete\n",
+        ),
+        ("idealo", "sku,brand,title,categoryPath,url,eans,hans,price,imageUrls\n"),
+    ],
+)
+def test_a_makers_file_is_recognised_by_its_header(preset: Preset, text: str):
+    header = re.split("[,;\t]", text.partition("\n")[0])
+    assert recognised_preset(header) == preset
