@@ -38,6 +38,14 @@ def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str
     return check
 
 
+def _folder(value: "str | Path") -> Path:
+    """A directory; InvalidInput for an empty name, which would be whatever directory this is."""
+    if not str(value):
+        detail = "data_dir must name a directory; use . for the current one"
+        raise InvalidInput.at("/data_dir", "bad_setting", detail)
+    return Path(value)
+
+
 def _among(words: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
     def check(_: object, attribute: "Attribute[str]", value: str) -> None:
         if value not in words:
@@ -92,7 +100,7 @@ class Settings(Limits):
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
     files_url: str = field(default="file:", validator=_one_of(_FILES))
-    data_dir: Path = field(default=Path("commerce-data"), converter=Path)
+    data_dir: Path = field(default=Path("commerce-data"), converter=_folder)
     most_upload_bytes: int = field(default=MOST_UPLOAD_BYTES, converter=int)
     lease_seconds: float = field(
         default=LEASE.total_seconds(), converter=float, validator=[ge(0.2), le(3600)]

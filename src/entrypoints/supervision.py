@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE: Final = 0.5
 """Seconds until a process that has ended for the first time is started again."""
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 8.0
+"""Short enough that an operator who mends the cause isn't kept waiting; long enough to be cheap."""
 LIVED_LONG: Final = 60.0
 """Seconds after which a process counts as sound, so that the next pause is the first again."""
 _LOOK_EVERY: Final = 0.05

@@ -93,6 +93,11 @@ class Principal:
         )
         return evolve(self, name=tidy)
 
+    @property
+    def seen_by_partners(self) -> str:
+        """How this principal is named where partners read: an operator's own name stays inside."""
+        return "the operator" if self.partner_id is None else self.name
+
     def require(self, scope: Scope) -> None:
         """Forbidden unless this principal has the scope."""
         if scope not in self.scopes:

@@ -111,7 +111,8 @@ class Jobs:
         self.get(job_id)
         c = self._context
         with c.writing() as unit:
-            job = unit.jobs.stop(parse("job", job_id)).cancel(c.clock(), c.principal.name)
+            stopped = unit.jobs.stop(parse("job", job_id))
+            job = stopped.cancel(c.clock(), c.principal.seen_by_partners)
             unit.jobs.put(job)
             c.note(unit, "job.cancelled", job.job_id, job.feed_id, partner_id=job.partner_id)
         delete_reports(c.files, job)

@@ -127,7 +127,7 @@ def test_a_job_that_reads_is_cancelled_and_its_worker_goes_on(commerce: Commerce
         cancelled = commerce.jobs.cancel(job_id)
         assert cancelled.status == "cancelled"
         assert cancelled.error is not None
-        assert "Cancelled by operator in stage read" in cancelled.error.message
+        assert "Cancelled by the operator in stage read" in cancelled.error.message
         other = send(commerce, "Bouquet")
         until(lambda: is_reading(commerce, other))
         commerce.jobs.cancel(other)

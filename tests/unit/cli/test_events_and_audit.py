@@ -58,7 +58,7 @@ def test_a_command_is_put_down_to_the_name_that_it_is_given(cli: Cli, place: str
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 101, " ", "\u202e", "key_0199c2f4a1b07e3d8c215f60a9d2b4c7", "KEY_1"]
+    "name", ["x" * 101, "", " ", "\u202e", "key_0199c2f4a1b07e3d8c215f60a9d2b4c7", "KEY_1"]
 )
 def test_a_name_that_would_mislead_is_refused(cli: Cli, name: str):
     """A command isn't put down to a key."""

@@ -144,6 +144,14 @@ def test_a_setting_that_cannot_be_is_refused() -> None:
     assert answer.err.startswith("error: ")
 
 
+@pytest.mark.parametrize("option", ["--data-dir", "--database"])
+def test_an_empty_name_is_not_taken_for_the_default(option: str) -> None:
+    """A variable of a script that isn't set would otherwise use another catalog."""
+    answer = Cli()(option, "", "partners", "list")
+    assert answer.code == 65
+    assert "must" in answer.err
+
+
 def test_a_usage_error_names_the_help_to_read() -> None:
     answer = Cli()("partners", "show")
     assert (answer.code, answer.out) == (2, "")

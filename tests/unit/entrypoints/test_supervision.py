@@ -9,7 +9,7 @@ from entrypoints.supervision import FIRST_PAUSE, LIVED_LONG, LONGEST_PAUSE, Paus
 def test_pauses_double_up_to_the_longest():
     pauses = Pauses()
     found = [pauses.after(1.0) for _ in range(9)]
-    assert found == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert found == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]
 
 
 def test_who_lived_long_begins_with_the_first_pause_again():

@@ -19,7 +19,7 @@ _META: Final = "entrypoints.cli"
 
 def _remember(ctx: click.Context, option: click.Parameter, value: object) -> None:
     """Keeps a shared option for the command, whether it came before or after its name."""
-    if value:
+    if value not in (None, False):
         ctx.meta[f"{_META}.{option.name}"] = value
 
 
@@ -117,14 +117,16 @@ class Session:
             commerce = self._ctx.with_resource(open_platform(self.settings))
         if self._scope is None:
             return commerce
-        if actor := self._actor():
+        actor = self._actor()
+        if actor is not None:
             commerce = commerce.acting_as(commerce.context.principal.known_as(actor))
         commerce.context.principal.require(self._scope)
         return commerce
 
     def _actor(self) -> str | None:
         """The name to act under; None on a platform that is already open, unless it is given."""
-        if given := self.shared_option("actor"):
+        given = self.shared_option("actor")
+        if given is not None:
             return str(given)
         return None if self.platform else account()
 
