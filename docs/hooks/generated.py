@@ -26,7 +26,7 @@ from commerce_core.base import errors
 from commerce_core.doctor import survey
 from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
-from commerce_core.parsing import decoding, grouping, json_lines, raw_records
+from commerce_core.parsing import decoding, grouping, objects, raw_records
 from commerce_core.partners import access
 from commerce_core.pricing import form_reference
 from commerce_core.profiles import limits, mapping, patterns, profile
@@ -270,7 +270,7 @@ def file_limits() -> str:
         ("records, beside one for each byte sent", progress.RECORDS_BESIDE_BYTES, "`too_large`"),
         ("depth of a JSON record", fields.DEEPEST_JSON, "`oversized_json`, of its record"),
         ("values of a JSON record", fields.MOST_JSON_VALUES, "`oversized_json`, of its record"),
-        ("JSON records whose keys make the header", json_lines.OBJECTS_LOOKED_AT, "not read"),
+        ("JSON records whose keys make the header", objects.OBJECTS_LOOKED_AT, "not read"),
         ("records folded into one", grouping.MOST_FOLDED, "`too_large`"),
         (carried, grouping.MOST_CARRIED // mb, "`too_large`"),
         ("parts of an archive", decoding.MOST_PARTS, "`too_large`"),

@@ -113,7 +113,9 @@ def fuzz_feed(data: bytes, profile: Profile) -> Outcome:
 def _records_of(data: bytes, delimiter: str | None, profile: Profile) -> int:
     """How many records follow the header, as the text alone says."""
     text = iter(read_text(io.BytesIO(data), profile.encoding))
-    records = [r.cells for r in open_records(text, delimiter, lambda _: True).records]
+    path = profile.record_path
+    opened = open_records(text, delimiter, lambda _: True, record_path=path)
+    records = [r.cells for r in opened.records]
     named = (i for i, cells in enumerate(records) if cells and any(c.strip(BLANKS) for c in cells))
     return len(records) - 1 - next(named)
 

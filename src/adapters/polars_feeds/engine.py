@@ -77,8 +77,8 @@ class PolarsEngine:
 def _why_one_by_one(header: Header) -> str | None:
     """Why the reference has to split the file, if it has to."""
     profile = header.terms.profile
-    if header.delimiter is None:
-        return "they are lines of JSON"
+    if not isinstance(header.format, Delimited):
+        return f"they are {header.format.records_are}"
     if header.returned:
         return "the file is a report or an export"
     if profile.quotes == "none":

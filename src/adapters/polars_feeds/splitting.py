@@ -14,10 +14,9 @@ import polars as pl
 from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.parsing.decoding import count_line_ends
 from commerce_core.parsing.delimited import read_delimited
 from commerce_core.parsing.quoting import beside_quotes
-from commerce_core.parsing.raw_records import RawRecord, without_end
+from commerce_core.parsing.raw_records import RawRecord, count_line_ends, without_end
 
 Mark = Callable[[pl.DataFrame], pl.DataFrame]
 """Adds to records which product each is known to be: `upper`, `lower`, `number`, `warnings`."""

@@ -21,7 +21,7 @@ from commerce_core.doctor.dialects import Splitting, header_line_of, line_ends, 
 from commerce_core.doctor.encodings import survey_encoding
 from commerce_core.doctor.questions import which_encoding
 from commerce_core.parsing.decoding import read_text
-from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records
+from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records, structured
 from commerce_core.parsing.raw_records import lines_in
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, unreadable
 from commerce_core.profiles.mapping import tidy_header
@@ -119,15 +119,19 @@ class Survey:
 
     def _examine_dialect(self) -> None:
         head = _head(self._text())
-        if head.lstrip(BLANKS).startswith("{"):
-            self.dialect = Dialect(None, ("it begins with a JSON object",), line_ends(head))
+        found = structured(head, self.profile.record_path)
+        if found is not None:
+            evidence = (f"its records are {found.records_are}",)
+            self.dialect = Dialect(None, evidence, line_ends(head))
             return
         if self._asked.profile is None and (line := header_line_of(head)) > 1:
             self.profile = evolve(self.profile, header_line=line)
         below = "".join(lines_in(f"{head}\n")[self.profile.header_line - 1 :])
-        found = self.splittings = splittings(below)
-        chosen = self.profile.delimiter or (found[0].delimiter if found else ",")
-        evidence = tuple(each.evidence for each in found) or ("no delimiter splits the header",)
+        candidates = self.splittings = splittings(below)
+        chosen = self.profile.delimiter or (candidates[0].delimiter if candidates else ",")
+        evidence = tuple(each.evidence for each in candidates) or (
+            "no delimiter splits the header",
+        )
         self.dialect = Dialect(chosen, evidence, line_ends(head))
 
     def _examine_columns(self) -> None:
@@ -139,6 +143,7 @@ class Survey:
             lambda _: True,
             quotes=self.profile.quotes == "double",
             header_line=self.profile.header_line,
+            record_path=self.profile.record_path,
         )
         records = self._measured(opened.records)
         try:

@@ -72,9 +72,10 @@ class RejectReport:
             block = encode(rows)
             size += len(block)
             if size > MOST_REPORT_BYTES:
-                return
+                break
             self.records += count
             yield block
+        yield encode(self._write.last_line())
 
 
 class _Stream:

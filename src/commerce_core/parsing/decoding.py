@@ -1,11 +1,14 @@
-"""From the bytes of a raw file to text: unpacked (gz, zip), decoded, and refused if it is neither.
+"""From the bytes of a raw file to text: unpacked, decoded, and refused if it is neither.
 
+Archives are gz, bz2, xz and zip.
 Everything is a stream of blocks, so memory stays flat. What an archive expands to is limited, in
 bytes and in proportion to what was sent, and so is the number of its parts, each of which takes
 time even if it is empty.
 """
 
+import bz2
 import codecs
+import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -15,6 +18,8 @@ from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.other_files import LONGEST_LOOK, office_document, recognise
+from commerce_core.parsing.raw_records import count_line_ends
+from commerce_core.parsing.xml_records import encoding_in
 
 OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens the bytes of a feed, each time from the beginning."""
@@ -34,6 +39,10 @@ _HEAD: Final = LONGEST_LOOK
 """Bytes by which a file is recognised."""
 
 _GZIP: Final = b"\x1f\x8b"
+_BZIP2: Final = b"BZh"
+_XZ: Final = b"\xfd7zXZ\0"
+_MOST_XZ_MEMORY: Final = 128 * 1024**2
+"""Bytes that unpacking may take; what xz packs at its highest level takes 65 MB."""
 _ZIP: Final = b"PK\x03\x04"
 _ZIP_CENTRAL: Final = b"PK\x01\x02"
 _ZIP_DESCRIPTOR: Final = b"PK\x07\x08"
@@ -50,14 +59,15 @@ _ENDS_EARLY: Final = ("unexpected end of data", "truncated data")
 def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
     """The text of a raw file, in blocks, without a byte order mark.
 
-    Its encoding is that of its mark, or UTF-8 wherever that is valid, or the declared one. Raises
+    Its encoding is that of its mark, or UTF-8 wherever that is valid, or the declared one, be it by
+    the prolog of XML. Raises
     FileRefused for an archive that is broken, too large or has several files, for a file that isn't
     text, and for bytes that aren't valid in the encoding; the refusal names the line.
     """
     blocks = unpacked(stream)
     first = next(blocks, b"")
     mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
-    return Text(_preceded(first, blocks), mark, encoding)
+    return Text(_preceded(first, blocks), mark, encoding or encoding_in(first))
 
 
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
@@ -107,11 +117,15 @@ class _Source:
 
 
 def _unpacked(source: _Source) -> Iterator[bytes]:
-    head = source.peek(4)
+    head = source.peek(len(_XZ))
     if head.startswith(_GZIP):
         return _gunzipped(source)
-    if head == _ZIP:
+    if head.startswith(_ZIP):
         return _unzipped(source)
+    if head.startswith(_BZIP2) and head[3:4].isdigit():
+        return _decompressed(source, _BZIP2, "bzip2", bz2.BZ2Decompressor)
+    if head.startswith(_XZ):
+        return _decompressed(source, _XZ, "xz", _new_xz)
     return iter(source.block, b"")
 
 
@@ -122,6 +136,37 @@ def _gunzipped(source: _Source) -> Iterator[bytes]:
     while rest := source.block():  # Some writers pad the end with zeros.
         if rest.strip(b"\0"):
             raise _damaged("gzip")
+
+
+def _new_xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_XZ_MEMORY)
+
+
+def _decompressed(
+    source: _Source,
+    signature: bytes,
+    kind: str,
+    new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
+) -> Iterator[bytes]:
+    """All streams of a file, one after the other."""
+    while source.peek(len(signature)) == signature:
+        source.begin_part()
+        stream, expanded = new(), 0
+        while not stream.eof:
+            packed = source.block() if stream.needs_input else b""
+            if stream.needs_input and not packed:
+                raise _cut_off(kind)
+            try:
+                block = stream.decompress(packed, BLOCK)
+            except (OSError, ValueError, lzma.LZMAError) as error:
+                raise _damaged(kind) from error
+            expanded += len(block)
+            _check_expansion(expanded, source.taken)
+            if block:
+                yield block
+        source.give_back(len(stream.unused_data))
+    if any(block.strip(b"\0") for block in iter(source.block, b"")):
+        raise _damaged(kind)
 
 
 def _inflated(source: _Source, window: int) -> Iterator[bytes]:
@@ -338,11 +383,6 @@ def _fallen_back(
         raise _undecodable(error, line, name) from error
     except ValueError as error:
         raise _unfit(name, error, line) from error
-
-
-def count_line_ends(text: str) -> int:
-    """The number of line ends in a text: LF, CRLF or CR."""
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _ends_within(error: UnicodeDecodeError) -> bool:

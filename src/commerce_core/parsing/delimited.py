@@ -84,6 +84,10 @@ class DelimitedRows:
         own = [escape_formula("" if cell is None else str(cell)) for cell in front]
         return f"{self._written(own)}{self.delimiter}{self._as_sent(raw)}{self.end}"
 
+    def last(self) -> str:
+        """What stands behind the last row: nothing."""
+        return ""
+
     def _as_sent(self, raw: RawRecord) -> str:
         text = without_end(raw.sent)
         if raw.cells is None:

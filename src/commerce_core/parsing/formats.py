@@ -2,6 +2,8 @@
 
     Delimited    cells between delimiters, perhaps quoted      (delimited)
     JsonLines    one JSON object a line                        (json_lines)
+    JsonDocument JSON objects in a list, or one behind the other  (json_documents)
+    Xml          elements                                      (xml_records)
 
 Each format reads `records` of a text, writes `rows` behind further columns, and can `rewrite` a
 record. Memory stays flat: no record may be longer than `LONGEST_RECORD`. A file that is unreadable
@@ -17,6 +19,7 @@ from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.delimited import Accepts, Delimited, choose_delimiter
+from commerce_core.parsing.json_documents import JsonDocument, document_in
 from commerce_core.parsing.json_lines import JsonLines, begins_json
 from commerce_core.parsing.raw_records import (
     LONGEST_RECORD,
@@ -24,12 +27,13 @@ from commerce_core.parsing.raw_records import (
     line_starts,
     line_too_long,
 )
+from commerce_core.parsing.xml_records import Xml, xml_in
 
 LONGEST_HEADER: Final = 1 << 18
 """Characters within which a header has to end for its format to be recognised."""
 _SEP_LINE: Final = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*(?:\r\n?|\n)', re.IGNORECASE)
 
-Format = Delimited | JsonLines
+Format = Delimited | JsonLines | JsonDocument | Xml
 
 
 @frozen
@@ -41,37 +45,49 @@ class Records:
 
     @property
     def delimiter(self) -> str | None:
-        """What is between its cells; None for JSON lines."""
+        """What is between its cells; None for JSON and XML."""
         return self.format.delimiter
 
 
 def open_records(
     blocks: Iterator[str], delimiter: str | None, accepts: Accepts, *, quotes: bool = True,
-    header_line: int = 1,
+    header_line: int = 1, record_path: str | None = None,
 ) -> Records:  # fmt: skip
     """Splits a feed's text into records, by the format that `detect` finds.
 
     What stands before `header_line` isn't looked at. FileRefused if the text ends before it.
     """
     head, blocks = _look_ahead(_from_line(blocks, header_line) if header_line > 1 else blocks)
-    found = detect(head, delimiter, accepts, quotes=quotes)
+    found = detect(head, delimiter, accepts, quotes=quotes, record_path=record_path)
     return Records(found, found.records(blocks, header_line))
 
 
-def detect(head: str, delimiter: str | None, accepts: Accepts, *, quotes: bool = True) -> Format:
+def detect(
+    head: str, delimiter: str | None, accepts: Accepts, *, quotes: bool = True,
+    record_path: str | None = None,
+) -> Format:  # fmt: skip
     """The format of a text that begins like this.
 
-    A text that begins with an object is JSON lines, any other delimited text. A line `sep=;` before
-    the header, as spreadsheets write it, declares the delimiter, else the profile's `delimiter`
-    does; by default it is the one of comma, semicolon, tab and bar with which the header `accepts`.
+    A text that begins with an element is XML, one with an object or a list JSON, any other
+    delimited text. `record_path` is where the records of XML or JSON are, if it isn't found. A line
+    `sep=;` before the header, as spreadsheets write it, declares the delimiter, else the profile's
+    `delimiter` does; by default it is the one of comma, semicolon, tab and bar with which the
+    header `accepts`.
     FileRefused if that holds for several.
     """
-    if begins_json(head):
-        return JsonLines()
+    found = structured(head, record_path)
+    if found is not None:
+        return found
     if (declared := _SEP_LINE.match(head)) is not None:
         return Delimited(declared[1], has_sep_line=True, quotes=quotes)
     chosen = delimiter or choose_delimiter(head, accepts, quotes=quotes)
     return Delimited(chosen, quotes=quotes)
+
+
+def structured(head: str, record_path: str | None) -> JsonLines | JsonDocument | Xml | None:
+    """The format of a text that names the values of each record; None if it is delimited text."""
+    found = xml_in(head, record_path) or document_in(head, record_path)
+    return found or (JsonLines() if begins_json(head) else None)
 
 
 def _from_line(blocks: Iterator[str], number: int) -> Iterator[str]:

@@ -29,8 +29,8 @@ _SIGNATURES: Final = {
     b"II*\0": "a TIFF picture",
     b"MM\0*": "a TIFF picture",
     b"RIFF": "a picture, a film or a sound",
-    b"BZh91AY&SY": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
+    b"BZh91AY&SY": "an archive within an archive",
+    b"\xfd7zXZ": "an archive within an archive",
     b"7z\xbc\xaf": "a 7z archive",
     b"\x28\xb5\x2f\xfd": "a zstd archive",
     b"Rar!": "a RAR archive",
@@ -93,10 +93,10 @@ It means the same to Python and to polars.
 """
 _WEB_ARCHIVE: Final = re.compile(_BLANK + r"MIME-Version:\s*1\.0\s", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]*>")
-_ARRAY: Final = re.compile(_BLANK + r"\[\s*(?:[\[{\]\"]|-?[0-9]|true\b|false\b|null\b)")
+_ARRAY: Final = re.compile(_BLANK + r"\[\s*(?:[\[\]\"]|-?[0-9]|true\b|false\b|null\b)")
 _ERROR_KEYS: Final = ("error", "errors", "fault", "exception", "error_message", "errorMessage")
-_RECORD_KEYS: Final = ("sku", "id", "product_name", "title", "name")
-"""An object with one of these keys is a record."""
+RECORD_KEYS: Final = ("sku", "id", "product_name", "title", "name")
+"""An object with one of these keys is a record, and not what stands around a list of them."""
 
 
 @frozen
@@ -207,14 +207,13 @@ def _xml(text: str) -> OtherFile | None:
     if any(sign in text for sign in _EXCEL_XML):
         detail = "The file is an Excel workbook in XML, not delimited text."
         return OtherFile("xml", detail, f"Open it in a spreadsheet. {_AS_CSV}")
-    remedy = "Export the feed as CSV or TSV instead, or as one JSON object per line."
-    return OtherFile("xml", "The file is XML, which isn't read.", remedy)
+    return None
 
 
 def _json(text: str) -> OtherFile | None:
     if _ARRAY.match(text):
-        detail = "The file is a single JSON array, not one JSON object per line."
-        return OtherFile("json", detail, "Write each object on a line of its own (JSON Lines).")
+        detail = "The file is a JSON list, but not one of objects."
+        return OtherFile("json", detail, "Send a list of objects, or one JSON object per line.")
     if not text.lstrip("\ufeff \t\r\n").startswith("{"):
         return None
     error = _error_in(text)
@@ -231,7 +230,7 @@ def _error_in(text: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     members = cast("dict[str, Any]", made) if isinstance(made, dict) else {}
-    if not members.keys().isdisjoint(_RECORD_KEYS):
+    if not members.keys().isdisjoint(RECORD_KEYS):
         return None
     found = next((members[key] for key in _ERROR_KEYS if members.get(key)), None)
     return None if found is None else json.dumps(found, ensure_ascii=False)[:200]

@@ -64,6 +64,11 @@ def without_end(text: str) -> str:
     return text[:-2] if text.endswith("\r\n") else text[:-1] if text[-1:] in _ENDS else text
 
 
+def count_line_ends(text: str) -> int:
+    """The number of line ends in a text: LF, CRLF or CR."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
 def lines_in(text: str) -> list[str]:
     """The lines of a text with their ends; whatever follows the last end is left out."""
     return _LINE.findall(text)

@@ -70,7 +70,7 @@ class Header:
 
     @property
     def delimiter(self) -> str | None:
-        """What is between its cells; None for JSON lines."""
+        """What is between its cells; None for JSON and XML."""
         return self.format.delimiter
 
 
@@ -94,7 +94,7 @@ class Reader:
 
     @property
     def delimiter(self) -> str | None:
-        """What separates cells; None for JSONL."""
+        """What separates cells; None for JSON and XML."""
         return self.header.delimiter
 
     def __iter__(self) -> Iterator[Record]:
@@ -127,6 +127,7 @@ def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         _accepts(terms),
         quotes=terms.profile.quotes == "double",
         header_line=terms.profile.header_line,
+        record_path=terms.profile.record_path,
     )
     raw, records, corrects = _header(opened.records), opened.records, None
     if exported:

@@ -15,6 +15,7 @@ from commerce_core.parsing.json_lines import JsonRows
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.returned_reports import GOES_ALONG
+from commerce_core.parsing.xml_records import XmlRows
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 from commerce_core.schema.problems import Problem
 
@@ -45,13 +46,17 @@ class RowWriter:
     found: Mapping[int, Problem]
     alive: Callable[[], object]
     _head: int | None = None
-    _rows: DelimitedRows | JsonRows = Factory(
+    _rows: DelimitedRows | JsonRows | XmlRows = Factory(
         lambda self: self.format.rows(REPORT_COLUMNS, self.header), takes_self=True
     )
 
     def first_line(self) -> str:
         """The report's header."""
         return self._rows.first((self.feed_id, None, None, None, None, None))
+
+    def last_line(self) -> str:
+        """What stands behind the rows."""
+        return self._rows.last()
 
     def __call__(self, records: Iterable[Reread]) -> Iterator[Rows]:
         """The rows of each rejected record (1), and of those folded into it (0).

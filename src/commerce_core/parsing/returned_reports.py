@@ -14,9 +14,11 @@ from commerce_core.base.text import BLANKS
 from commerce_core.parsing.delimited import Delimited, cells_of
 from commerce_core.parsing.formats import Format
 from commerce_core.parsing.formulas import unescape_formula, unescape_formulas
+from commerce_core.parsing.json_documents import JsonDocument
 from commerce_core.parsing.json_lines import JsonLines
 from commerce_core.parsing.quoting import closed_cell
 from commerce_core.parsing.raw_records import Corrected, RawRecord
+from commerce_core.parsing.xml_records import Xml, without_front
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 
 T = TypeVar("T")
@@ -71,8 +73,10 @@ class ReturnedReport:
         match self._format:
             case Delimited():
                 return self._strip_delimited(raw, self._format)
-            case JsonLines():
-                return self._strip_json(raw)
+            case JsonLines() | JsonDocument():
+                return self._strip_object(raw, _behind_keys(raw.sent))
+            case Xml():
+                return self._strip_object(raw, without_front(raw.sent, REPORT_COLUMNS))
 
     def _strip_delimited(self, raw: RawRecord, format_: Delimited) -> RawRecord:
         _, sent = self._split(raw.sent, format_)
@@ -85,8 +89,7 @@ class ReturnedReport:
         stripped = evolve(raw, cells=plain, sent=sent, context_only=context_only, corrects=corrects)
         return stripped if plain == own and self._front else format_.rewrite(stripped, (), plain)
 
-    def _strip_json(self, raw: RawRecord) -> RawRecord:
-        sent = _behind_keys(raw.sent)
+    def _strip_object(self, raw: RawRecord, sent: str) -> RawRecord:
         if raw.cells is None:
             return evolve(raw, text=sent[: len(raw.text)], sent=sent)
         context_only, own = self._goes_along(raw.cells), self._own(range(len(raw.cells)))

@@ -53,6 +53,7 @@ Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: Final[tuple[Delimiter, ...]] = get_args(Delimiter)
 Quotes = Literal["double", "none"]
 MOST_HEADER_LINE: Final = 1_000
+LONGEST_RECORD_PATH: Final = 500
 """The last line on which a header may be declared."""
 
 
@@ -161,7 +162,8 @@ class Profile:
     `preset` is the profile that this one starts from. `encoding` applies to files that have no byte
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
     file. If `quotes` is `none`, a quote is a character like any other, and each line is a record.
-    `header_line` is the line of the header, and what stands above it is ignored. `attributes` are
+    `header_line` is the line of the header, and what stands above it is ignored. `record_path` is
+    where the records of a file in XML or JSON are, such as `offers/offer`. `attributes` are
     columns kept under their own names. A preset's `skip` rules stay in force beside the profile's
     own. `names` are further names of a column, wherever it is named; the first that a file has
     counts. `escapes` is the system whose escapes are undone. `aliases` is whether columns that no
@@ -173,6 +175,7 @@ class Profile:
     delimiter: Delimiter | None = None
     quotes: Quotes = "double"
     header_line: int = 1
+    record_path: str | None = None
     decimal: DecimalMark | None = None
     currency: str | None = None
     columns: Mapping[str, Column] = field(factory=dict[str, Column])
@@ -217,6 +220,10 @@ class Profile:
         if not 1 <= self.header_line <= MOST_HEADER_LINE:
             detail = f"Use the number of a line, 1 to {MOST_HEADER_LINE:,}."
             yield Fault("/header_line", "bad_header_line", detail)
+        path = self.record_path
+        if path is not None and not 1 <= len(path.strip("/")) <= LONGEST_RECORD_PATH:
+            detail = f"Use names with / between them, at most {LONGEST_RECORD_PATH} characters."
+            yield Fault("/record_path", "bad_record_path", detail)
         if self.currency is not None and find_currency(self.currency) is None:
             yield Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
         if len(self.attributes) > MOST_ATTRIBUTES:

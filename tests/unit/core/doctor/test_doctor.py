@@ -211,14 +211,18 @@ def test_broken_quotes_are_reported_with_their_line():
     assert (told.dry_read.accepted, told.dry_read.problems_by_code) == (1, {"malformed_quotes": 1})
 
 
-def test_jsonl_has_no_delimiter_and_a_single_document_is_reported_as_such():
+def test_what_names_its_values_has_no_delimiter():
     told = look('{"sku": "A", "title": "Lamp"}\n')
     assert told.dialect
     assert told.dialect.delimiter is None
     assert told.verdict == "taken"
-    refused = look('[{"sku": "A"}]\n')
-    assert refused.refusal
-    assert (refused.verdict, refused.refusal.code) == ("refused", "json")
+    for text in (
+        '[{"sku": "A", "title": "Lamp"}]',
+        "<a><b><sku>A</sku><title>Lamp</title></b></a>",
+    ):
+        told = look(text)
+        assert told.dialect
+        assert (told.dialect.delimiter, told.verdict) == (None, "taken")
 
 
 def test_a_header_below_other_rows_is_found_and_its_line_proposed():

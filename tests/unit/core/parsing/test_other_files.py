@@ -27,10 +27,9 @@ OTHERS = {
     "a page behind a comment": ("<!-- cached -->\n<html><p>Gone", "html", "HTML page"),
     "a table saved as .xls": ("<table border=1><tr><td>sku</td></tr></table>", "html", "table"),
     "a web archive": ("MIME-Version: 1.0\nX-Document-Type: Workbook\n", "html", "web page"),
-    "a feed in XML": ('<?xml version="1.0"?>\n<rss><channel><item>', "xml", "XML"),
-    "XML without a declaration": ("<products><product sku='A'/></products>", "xml", "XML"),
     "a workbook in XML": (EXCEL_XML, "xml", "Excel workbook"),
-    "an array": ('[{"sku": "A"},\n{"sku": "B"}]', "json", "JSON array"),
+    "a list of lists": ('[["sku", "price"],\n["A", 5]]', "json", "JSON list"),
+    "a list of texts": ('["A", "B"]', "json", "JSON list"),
     "an error": ('{"error": {"code": 401, "message": "Bad token"}}', "json", "Bad token"),
     "a pretty error": ('{\n  "errors": ["Not found"]\n}\n', "json", "Not found"),
     "a PHP warning": (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.parsing.json_lines import OBJECTS_LOOKED_AT
+from commerce_core.parsing.objects import OBJECTS_LOOKED_AT
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.profile import Column, Profile

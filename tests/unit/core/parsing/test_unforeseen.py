@@ -79,7 +79,7 @@ PLACES = {
     "unpacking": (decoding, "_unpacked", BODY, 1),
     "decoding": (decoding.Text, "_decoded", BODY, 1),
     "splitting": (formats.Delimited, "records", BODY, 1),
-    "splitting JSON": (json_lines, "_object", JSON, 1),
+    "splitting JSON": (json_lines, "read_object", JSON, 1),
     "grouping": (grouping.Grouping, "alone", JSON, 1),
 }
 

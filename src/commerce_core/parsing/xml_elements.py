@@ -1,0 +1,263 @@
+"""Elements of XML: where the records are, and each record with what is in it, as a stream."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Final
+from xml.parsers import expat
+
+from attrs import define, field
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.objects import SentObject
+from commerce_core.parsing.raw_records import LONGEST_RECORD
+from commerce_core.schema.fields import DEEPEST_JSON, MOST_JSON_VALUES
+
+REPORT_ROOT: Final = "rejected-records"
+DEEPEST_ELEMENT: Final = 1_000
+"""How deep elements may be nested; each open one takes memory."""
+MOST_PATH_PARTS: Final = 10
+
+TAG: Final = re.compile(rb"""<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>""")
+_KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "rss": ("rss", "channel", "item"),
+    "rdf:RDF": ("rdf:RDF", "item"),
+    "feed": ("feed", "entry"),
+}
+_LEAST_COLUMNS: Final = 2
+_UNFINISHED: Final = frozenset(
+    expat.errors.codes[message]
+    for message in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+    )
+)
+_OF_AN_ENTITY: Final = expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]
+
+
+def new_parser() -> expat.XMLParserType:
+    """A parser of UTF-8, whatever the prolog declares, that refuses document types."""
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.ordered_attributes = True
+
+    def refuse(*_: object) -> None:
+        detail = "The XML declares a document type (DOCTYPE), which isn't read."
+        line = parser.CurrentLineNumber
+        raise FileRefused("xml", detail, "Send it without its DOCTYPE.", line=line)
+
+    parser.StartDoctypeDeclHandler = refuse
+    return parser
+
+
+def _refusal(error: expat.ExpatError) -> FileRefused:
+    line, column = error.lineno, error.offset + 1
+    if error.code in _UNFINISHED:
+        detail = f"The XML is cut off: it ends on line {line}, before its elements do."
+        return FileRefused("truncated", detail, "Send the whole file again.", line=line)
+    what = expat.ErrorString(error.code)
+    detail = f"The XML isn't well-formed on line {line}, column {column}: {what}."
+    remedy = "Mend the program that writes it; characters such as & and < have to be escaped."
+    if error.code == _OF_AN_ENTITY:
+        remedy = "Write characters themselves, or by number (&#233;), in place of such entities."
+    return FileRefused("xml", detail, remedy, line=line)
+
+
+@define
+class Outline:
+    """The elements at the beginning of a file, by path, and how often each occurs."""
+
+    counts: Counter[tuple[str, ...]] = field(factory=Counter[tuple[str, ...]])
+    attributes: Counter[tuple[str, ...]] = field(factory=Counter[tuple[str, ...]])
+    namespaces: dict[str, str] = field(factory=dict[str, str])
+    _stack: list[str] = field(factory=list[str])
+
+    @classmethod
+    def of(cls, head: str) -> "Outline":
+        """Of the head of a file, which may end anywhere."""
+        outline = cls()
+        parser = new_parser()
+        parser.StartElementHandler = outline._start
+        parser.EndElementHandler = outline._end
+        with suppress(expat.ExpatError):  # What is wrong is found when it is read.
+            parser.Parse(head.encode(), False)  # noqa: FBT003 - the parser's own signature
+        return outline
+
+    @property
+    def root(self) -> str:
+        """The name of the root."""
+        return next(iter(self.counts), ("",))[0]
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where the records are: the shallowest elements that repeat and have elements in them.
+
+        If none does, those that repeat and have attributes; else the one that has elements.
+        """
+        if self.root == REPORT_ROOT:
+            return next((path for path in self.counts if len(path) > 1), (REPORT_ROOT,))
+        if self.root in _KNOWN:
+            return _KNOWN[self.root]
+        inner = Counter(path[:-1] for path in self.counts)
+        below = [path for path in self.counts if len(path) > 1]
+        repeated = [path for path in below if self.counts[path] > 1]
+        choices = (
+            [path for path in repeated if inner[path]],
+            [path for path in repeated if self.attributes[path] >= _LEAST_COLUMNS],
+            [path for path in below if inner[path] >= _LEAST_COLUMNS],
+            [path for path in below if self.attributes[path] >= _LEAST_COLUMNS],
+        )
+        found = next(filter(None, choices), [(self.root,)])
+        return min(found, key=lambda path: (len(path), -self.counts[path]))
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        self._stack.append(name)
+        path = tuple(self._stack[:MOST_PATH_PARTS])
+        self.counts[path] += 1
+        self.attributes[path] = max(self.attributes[path], len(attributes) // 2)
+        for key, value in zip(attributes[::2], attributes[1::2], strict=True):
+            if key.startswith("xmlns"):
+                self.namespaces.setdefault(key, value)
+
+    def _end(self, _: str) -> None:
+        self._stack.pop()
+
+
+@define
+class Elements:
+    """What a parser has found so far; `kept` are the bytes from `base` on."""
+
+    _path: tuple[str, ...]
+    _found: list[SentObject] = field(factory=list[SentObject])
+    _stack: list[str] = field(factory=list[str])
+    _within: int = 0
+    """How many elements of the current record are open, itself included; 0 outside of records."""
+    _names: list[str] = field(factory=list[str])
+    _text: list[str] = field(factory=list[str])
+    _is_leaf: bool = False
+    _members: dict[str, "str | list[str]"] = field(factory=dict[str, "str | list[str]"])
+    _values: int = 0
+    _deepest: int = 0
+    _line: int = 0
+    _begun: int = 0
+    _last: int = 0
+    _base: int = 0
+    _kept: bytearray = field(factory=bytearray)
+    _parser: expat.XMLParserType = field(init=False, factory=new_parser)
+
+    def read(self, blocks: Iterator[str]) -> Iterator[SentObject]:
+        """Each record; FileRefused if the XML is broken or cut off."""
+        parser = self._parser
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text.append
+        for block in blocks:
+            yield from self._parsed(block.encode(), final=False)
+        yield from self._parsed(b"", final=True)
+
+    def _parsed(self, data: bytes, *, final: bool) -> Iterator[SentObject]:
+        self._kept += data
+        failure: FileRefused | None = None
+        try:
+            self._parser.Parse(data, final)
+        except expat.ExpatError as error:
+            failure = _refusal(error)
+        found, self._found[:] = self._found[:], []
+        yield from found
+        if failure is not None:
+            raise failure
+        self._forget()
+
+    def _forget(self) -> None:
+        """Keeps what belongs to a record that isn't whole, or to a tag."""
+        start = self._begun if self._within else self._last
+        del self._kept[: start - self._base]
+        self._base = start
+        if len(self._kept) > LONGEST_RECORD:
+            line = self._line if self._within else self._parser.CurrentLineNumber
+            detail = f"What begins on line {line} has more than {LONGEST_RECORD:,} bytes."
+            raise FileRefused("too_large", detail, "Send smaller records.", line=line)
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        self._last = self._parser.CurrentByteIndex
+        if len(self._stack) + self._within >= DEEPEST_ELEMENT:
+            detail = f"Elements are nested more than {DEEPEST_ELEMENT:,} deep."
+            line = self._parser.CurrentLineNumber
+            raise FileRefused("too_large", detail, "Send a list of records.", line=line)
+        if self._within:
+            self._open(name, attributes)
+            return
+        self._stack.append(name)
+        if name == self._path[-1] and tuple(self._stack[-len(self._path) :]) == self._path:
+            self._within, self._begun = 1, self._last
+            self._line = self._parser.CurrentLineNumber
+            self._members, self._values, self._deepest = {}, 0, 1
+            self._text.clear()
+            self._is_leaf = True
+            self._add_all("", attributes)
+
+    def _open(self, name: str, attributes: list[str]) -> None:
+        self._within += 1
+        self._values += 1
+        self._deepest = max(self._deepest, self._within)
+        if self._is_oversized:
+            return
+        self._names.append(name)
+        self._text.clear()
+        self._is_leaf = True
+        if attributes:
+            self._add_all("/".join(self._names), attributes)
+
+    def _add_all(self, key: str, attributes: list[str]) -> None:
+        self._values += len(attributes) // 2
+        for name, value in zip(attributes[::2], attributes[1::2], strict=True):
+            if not name.startswith("xmlns"):
+                self._add(f"{key}@{name}", value)
+
+    def _add(self, key: str, value: str) -> None:
+        known = self._members.get(key)
+        if known is None:
+            self._members[key] = value
+        elif isinstance(known, list):
+            known.append(value)
+        else:
+            self._members[key] = [known, value]
+
+    @property
+    def _is_oversized(self) -> bool:
+        return self._values > MOST_JSON_VALUES or self._deepest > DEEPEST_JSON
+
+    def _end(self, _: str) -> None:
+        self._last = self._parser.CurrentByteIndex
+        if not self._within:
+            self._stack.pop()
+            return
+        self._within -= 1
+        if not self._within:
+            self._finish()
+            return
+        if self._is_oversized:
+            return
+        if self._is_leaf:
+            self._add("/".join(self._names), "".join(self._text).strip(BLANKS))
+        self._names.pop()
+        self._text.clear()
+        self._is_leaf = False
+
+    def _finish(self) -> None:
+        """The record is whole."""
+        text = "".join(self._text).strip(BLANKS)
+        if self._is_leaf and text:
+            self._add(self._path[-1], text)
+        tag = TAG.match(self._kept, self._last - self._base)
+        end = tag.end() if tag else len(self._kept)
+        sent = self._kept[self._begun - self._base : end].decode() + "\n"
+        made = None if self._is_oversized else self._members
+        self._found.append((self._line, sent, made, "oversized_json"))
+        self._stack.pop()
+        self._names.clear()
+        self._text.clear()
