@@ -36,7 +36,7 @@ def read(body: bytes, profile: Profile = CANONICAL) -> list[Record]:
     return found[0]
 
 
-def _by(engine: ReferenceEngine | PolarsEngine, body: bytes, profile: Profile):
+def _by(engine: ReferenceEngine | PolarsEngine, body: bytes, profile: Profile) -> list[Record]:
     reading = engine.open(io.BytesIO(body), Terms("full", "EUR", UTC, profile))
     return [record for batch in reading.batches() for record in batch]
 
@@ -259,11 +259,13 @@ def test_a_report_comes_back_and_is_read(form: str):
         commerce.partners.add("Acme", currency="EUR")
         body = FORMS[form](table).encode()
         job = commerce.feeds.load(io.BytesIO(body), partner="Acme", mode="full")
+        assert job.summary is not None
         assert (job.summary.created, job.summary.rejected) == (1, 2)
         with commerce.jobs.report(job.job_id) as stream:
             report = stream.read()
         mended = report.replace(b"wrong", b"6").replace(b"also", b"7")
         again = commerce.feeds.load(io.BytesIO(mended), partner="Acme")
+        assert again.summary is not None
         assert (again.summary.created, again.summary.rejected) == (2, 0)
         cup = commerce.products.get(partner="Acme", sku="C")
         assert (cup.product_name, str(cup.price)) == ("<b>Cup</b>", "7.00")
