@@ -92,6 +92,8 @@ class Settling:
         own = list(self._own(amounts, stated))
         if stated or len({self._declared(name) for name in amounts}) > 1:
             conflict = ~unread & (_differ(codes) | _differ(own))
+        if bare := self._bare_price(amounts, stated):
+            conflict |= ~unread & bare[0]
         is_open = ~(unread | conflict)
         code = pl.when(is_open).then(pl.coalesce(first, *self._of_columns(amounts)))
         has_amount = pl.lit(value=False)
@@ -104,6 +106,17 @@ class Settling:
         yield conflict.alias("conflict")
         lacking = is_open & code.is_null() & has_amount
         yield (lacking if self.terms.mode == "full" else pl.lit(value=False)).alias("lacking")
+
+    def _bare_price(self, amounts: Sequence[str], stated: Sequence[str]) -> tuple[pl.Expr, ...]:
+        """Whether a price names no currency, but an amount beside it another one than usual."""
+        home = self.terms.home_currency
+        others = [pl.col(_stated(name)) for name in stated if name != "price"]
+        if "price" not in amounts or self._declared("price") or home is None or not others:
+            return ()
+        bare = pl.col("price").is_not_null() & pl.col("named").is_null()
+        if "price" in stated:
+            bare &= pl.col(_stated("price")).is_null()
+        return (bare & (pl.coalesce(others) != home).fill_null(value=False),)
 
     def _of_columns(self, amounts: Sequence[str]) -> Iterator[pl.Expr]:
         """The currency that a header or the profile declares, else the one that is assumed."""

@@ -11,6 +11,7 @@ from commerce_core.base.money import find_currency
 from commerce_core.base.text import BLANKS, UNSTORABLE, squash
 from commerce_core.doctor.diagnosis import ColumnLook, Note
 from commerce_core.doctor.styles import day_of, style_of, written
+from commerce_core.doctor.words import is_code
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.schema.cells import EXPONENT, GTIN, gtin_fits
@@ -124,7 +125,7 @@ class ColumnStats:
             if len(self.numbers) < _NUMBERS_KEPT:
                 self.numbers.append(number.number)
             self._count_gtin(text)
-        elif find_currency(text):
+        elif find_currency(text) and is_code(text):
             self.kinds["currency"] += 1
         elif squash(text) in AVAILABILITIES:
             self.kinds["availability"] += 1

@@ -189,7 +189,8 @@ def _fits(name: str, stats: ColumnStats, *, surely_named: bool = False) -> bool:
         case "availability" | "condition":
             return len(stats.distinct) <= _FEW_WORDS and stats.counts_all
         case "product_name" | "description" | "brand" | "category":
-            return not stats.mostly("number", "address", "picture", "date", "currency")
+            other = ("number", "address", "picture", "date")
+            return not stats.mostly(*other, *(() if surely_named else ("currency",)))
         case _:
             return True
 

@@ -136,13 +136,18 @@ def parts_of(header: str) -> list[str]:
     return [part.lower() for part in _PARTS.findall(header)]
 
 
+def is_code(word: str) -> bool:
+    """Whether a word that is a currency's code is surely meant as one: `Cup` and `top` aren't."""
+    return word.isupper() or word.lower() in _FREQUENT_CODES
+
+
 def currency_in(header: str) -> str | None:
     """The currency that a header names, as in `Price USD`, `price_eur` or `Preis in €`.
 
     A code counts in capitals or if it is frequent, since `all`, `top` and `try` are codes too.
     """
     words = re.findall(r"[A-Za-z]+|[^\w\s]", header.replace("_", " "))
-    codes = {w.upper() for w in words if w.isupper() or w.lower() in _FREQUENT_CODES}
+    codes = {w.upper() for w in words if is_code(w)}
     found = {code for code in codes if len(code) == len("EUR") and find_currency(code)}
     for word in words:
         meant = () if word.isascii() else currencies_meant(word)

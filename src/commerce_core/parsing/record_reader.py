@@ -79,10 +79,15 @@ class Terms:
         return self.profile.currency or (self.currency if self.mode == "full" else None)
 
     @property
+    def home_currency(self) -> str | None:
+        """The currency that the source's amounts are usually in."""
+        return self.profile.currency or self.currency
+
+    @property
     def style(self) -> Style:
         """How the file's numbers are written, and which currency a mere symbol stands for."""
         profile = self.profile
-        return Style(profile.decimal, profile.currency or self.currency, bool(profile.escapes))
+        return Style(profile.decimal, self.home_currency, bool(profile.escapes))
 
     def doubts(self, column: Column, currency: Currency | None) -> bool:
         """Whether a point before three digits of an amount could separate thousands.
@@ -407,7 +412,8 @@ class RecordReader:
             values["currency"] = named = named.upper()
         codes = {*stated.values(), *([named] if isinstance(named, str) else [])}
         own = {**self._declared(values), **stated}
-        if len(codes) > 1 or len({*own.values()}) > 1:
+        beside = not named and self._is_bare_beside(values, own, stated)
+        if len(codes) > 1 or len({*own.values()}) > 1 or beside:
             first = next(iter(stated or own))
             yield self._problem(line, first, cells, Misread("currency_conflict"))
             return
@@ -422,6 +428,14 @@ class RecordReader:
             minor = in_minor and name not in stated
             if problem := self._fit(values, name, currency, minor=minor):
                 yield self._problem(line, name, cells, problem)
+
+    def _is_bare_beside(
+        self, values: Mapping[str, Value], own: Mapping[str, str], stated: Mapping[str, str]
+    ) -> bool:
+        """Whether the price names no currency, but an amount beside it another one than usual."""
+        home, code = self._terms.home_currency, next(iter(stated.values()), None)
+        is_bare = values.get("price") is not None and "price" not in own
+        return is_bare and None not in (home, code) and home != code
 
     def _currency_of_columns(self, values: Mapping[str, Value]) -> str | None:
         """The currency that a header or the profile declares, else the one that is assumed."""

@@ -5,6 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from commerce_core.base.errors import Fault, InvalidInput
+from commerce_core.base.money import minor_units_of
 from commerce_core.base.text import did_you_mean
 from commerce_core.profiles.limits import limit_faults
 from commerce_core.profiles.profile import Column, Profile
@@ -32,6 +33,7 @@ def faults_of(profile: Profile) -> Iterator[Fault]:
     """All that is beyond a limit, or doesn't apply where it stands."""
     yield from limit_faults(profile)
     yield from _constant_faults(profile.constants)
+    yield from _minor_faults("/currency", profile.currency)
     for name, column in profile.columns.items():
         yield from _column_faults(f"/columns/{name}", name, column)
 
@@ -48,6 +50,7 @@ def _column_faults(at: str, name: str, column: Column) -> Iterator[Fault]:
     """What a column declares that doesn't apply to its field."""
     kind = BY_NAME[name].kind
     yield from _unit_faults(at, kind, column)
+    yield from _minor_faults(f"{at}/currency", column.currency)
     yield from _value_faults(at, kind, column)
     for option, given, wanted in _options(kind, column):
         if given and not wanted:
@@ -67,6 +70,14 @@ def _unit_faults(at: str, kind: Kind, column: Column) -> Iterator[Fault]:
             f"Use one of: {', '.join(units)}." if units else "Only amounts and weights have one."
         )
         yield Fault(f"{at}/unit", "bad_unit", detail)
+
+
+def _minor_faults(at: str, currency: str | None) -> Iterator[Fault]:
+    """A minor unit in a currency's place: whether amounts are in it is said by their `unit`."""
+    codes = minor_units_of(currency) if currency else ()
+    if codes:
+        detail = f'Declare currency = "{codes[0]}", and unit = "minor" for each amount.'
+        yield Fault(at, "minor_currency", detail)
 
 
 def _units_of(kind: Kind) -> tuple[str, ...]:

@@ -408,7 +408,7 @@ def test_amounts_in_minor_units_and_with_three_decimals_read_alike(
         assert_alike(text.getvalue().encode(), Terms(mode, own, ROME, Profile(decimal=decimal)))
 
 
-AMOUNT_CELLS = st.sampled_from(["", "5", "4", "x", "4 EUR", "USD 5", "x EUR"])
+AMOUNT_CELLS = st.sampled_from(["", "5", "4", "x", "4 EUR", "USD 5", "x EUR", "USD 4"])
 
 
 @given(
@@ -416,6 +416,9 @@ AMOUNT_CELLS = st.sampled_from(["", "5", "4", "x", "4 EUR", "USD 5", "x EUR"])
     st.sampled_from(["price", "Price (EUR)", "Price (cents)"]),
     st.sampled_from(["sale_price", "Sale price (EUR)", "Sale price [USD]"]),
     st.sampled_from([None, "EUR"]),
+)
+@example(
+    [("5", "USD 4", ""), ("x", "USD 4", ""), ("5", "USD 4", "EUR")], "price", "sale_price", "EUR"
 )
 @example([("5", "4", ""), ("5 USD", "4", ""), ("", "4", "EUR")], "Price (EUR)",
          "Sale price [USD]", "EUR")  # fmt: skip

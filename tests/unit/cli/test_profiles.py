@@ -82,3 +82,24 @@ def test_several_urls_of_a_sample_are_printed_on_one_line(cli: Cli, shop: Path) 
     urls = "https://e.example/1.jpg https://e.example/2.jpg"
     (shop / "urls.csv").write_text(f"sku,additional_image_urls\nA-1,{urls}\n")
     assert urls in cli.fine("profiles", "test", str(shop / "urls.csv"), "--partner", "Acme").out
+
+
+def test_a_suggested_profile_can_be_edited_and_set(cli: Cli, shop: Path) -> None:
+    """It is what the doctor proposes, with the questions as comments; no partner is needed."""
+    (shop / "shop.csv").write_text("sku;Bezeichnung;Preis\nA;Lampe;9,90 EUR\nB;Stuhl;19,00 EUR\n")
+    suggested = cli.fine("profiles", "suggest", str(shop / "shop.csv")).out
+    assert 'price = "Preis"' in suggested
+    assert 'decimal = ","' in suggested
+    (shop / "suggested.toml").write_text(suggested)
+    assert cli.fine("profiles", "set", "Acme", str(shop / "suggested.toml"), "--json").json
+    shown = cli.fine("profiles", "suggest", str(shop / "shop.csv"), "--json").json
+    assert shown["columns"]["price"]["from"] == ["Preis"]
+    (shop / "page.csv").write_text("<!doctype html><html></html>")
+    assert cli("profiles", "suggest", str(shop / "page.csv")).code == 65
+
+
+def test_a_suggestion_has_its_open_questions_as_comments(cli: Cli, shop: Path) -> None:
+    (shop / "open.csv").write_text("sku,product_name,price\nA,Lamp,5\nB,Desk,6\n")
+    assert cli.fine("profiles", "suggest", str(shop / "open.csv")).out.startswith("# To be decided")
+    fine = cli.fine("profiles", "suggest", str(shop / "open.csv"), "--currency", "EUR").out
+    assert fine == 'currency = "EUR"\n'

@@ -101,19 +101,24 @@ def _profile(file: str) -> "Profile":
 def _save(file: str, diagnosis: "Diagnosis") -> None:
     """Writes the profile, with the open questions as comments above it."""
     from commerce_core.base.errors import InvalidInput
-    from entrypoints.cli.kit.tables import tidy
-    from entrypoints.profile_files import write_json, write_toml
+    from entrypoints.profile_files import write_json
 
-    if file.endswith(".json"):
-        text = write_json(diagnosis.profile)
-    else:
-        comments = "".join(f"# To be decided: {tidy(q.question)}\n" for q in diagnosis.questions)
-        blank = "\n" if comments else ""
-        text = f"{comments}{blank}{write_toml(diagnosis.profile)}"
+    is_json = file.endswith(".json")
+    text = write_json(diagnosis.profile) if is_json else commented_profile(diagnosis)
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"{file} can't be written: {error.strerror}.", code="no_file") from error
+
+
+def commented_profile(diagnosis: "Diagnosis") -> str:
+    """The proposed profile as a file to edit, with the open questions as comments above it."""
+    from entrypoints.cli.kit.tables import tidy
+    from entrypoints.profile_files import write_toml
+
+    comments = "".join(f"# To be decided: {tidy(q.question)}\n" for q in diagnosis.questions)
+    blank = "\n" if comments else ""
+    return f"{comments}{blank}{write_toml(diagnosis.profile)}"
 
 
 # --- as text --------------------------------------------------------------------------------------

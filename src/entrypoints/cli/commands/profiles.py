@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from commerce_core.profiles.profile import PRESETS
+from entrypoints.cli.kit.files import rewindable
 from entrypoints.cli.kit.verbs import Session, noun
 
 if TYPE_CHECKING:
-    from commerce_core.profiles.profile import Profile, SavedProfile
+    from commerce_core.profiles.profile import Preset, Profile, SavedProfile
     from commerce_core.schema.fields import Mode, Value
     from commerce_core.usecases.sources import Trial
 
@@ -94,6 +96,35 @@ def test(
     if not session.out.as_json:
         _show_samples(session, trial)
     if trial.rejected:
+        session.end(EXIT_REFUSED)
+
+
+@profiles.verb("suggest", scope=None)
+@click.argument("file", metavar="FILE")
+@click.option("--preset", type=click.Choice(PRESETS), help="Start from this preset.")
+@click.option(
+    "--currency", metavar="CODE", help="Currency of prices that don't specify one, such as USD."
+)
+def suggest(session: Session, *, file: str, preset: "Preset | None", currency: str | None) -> None:
+    """Write a profile for a file, to be edited and passed to `profiles set`.
+
+    It is what `commerce doctor` proposes, with its open questions as comments. It needs no
+    database and stores nothing. FILE may be - for stdin. Exits with 65 if it would be refused.
+    """
+    from commerce_core.base.money import currency as known_currency
+    from commerce_core.doctor import Asked, examine
+    from entrypoints.cli.commands.doctor import commented_profile
+    from entrypoints.problems import EXIT_REFUSED
+
+    code = known_currency(currency).code if currency else None
+    asked = Asked(preset=preset, currency=code, currency_is_of_file=code is not None)
+    with rewindable(file) as stream:
+        diagnosis = examine(stream, asked)
+    if session.out.as_json:
+        session.out.document(diagnosis.profile)
+    else:
+        session.out.line(commented_profile(diagnosis).rstrip("\n"))
+    if diagnosis.verdict == "refused":
         session.end(EXIT_REFUSED)
 
 

@@ -721,3 +721,12 @@ def test_trials_are_bounded(monkeypatch: pytest.MonkeyPatch):
     look(f"sku,product_name,{','.join(names)}\n{rows}")
     assert sum(limit == TRIAL_RECORDS for limit in readings) <= 3 * MOST_TRIALS
     assert sum(limit > TRIAL_RECORDS for limit in readings) <= 2
+
+
+@pytest.mark.parametrize("name", ["Cup", "cup", "CUP", "All", "Top"])
+def test_a_name_that_is_a_currencys_code_too_is_no_currency(name: str):
+    """A column that is called a title has names, whatever they are."""
+    text = f"sku;Titel;Preis\nA-1;{name};5,00\nA-2;{name};6,00\nA-3;{name};7,00\n"
+    found = look(text.encode(), Asked(currency="EUR"))
+    assert found.profile.columns["product_name"].from_ == ("Titel",)
+    assert "currency" not in found.profile.columns

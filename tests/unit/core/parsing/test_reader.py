@@ -358,6 +358,25 @@ def test_amounts_under_headers_of_two_currencies_are_a_conflict():
     assert one(f"{head}A,5,4 EUR\n").values["currency"] == "EUR"
 
 
+@pytest.mark.parametrize(
+    ("price", "sale", "currency", "expected"),
+    [
+        ("10", "8 USD", "", ["currency_conflict"]),
+        ("10 USD", "8 USD", "", []),
+        ("10 USD", "8", "", []),
+        ("10", "8 EUR", "", []),
+        ("10", "8 USD", "USD", []),
+        ("", "8 USD", "", []),
+    ],
+)
+def test_a_bare_price_beside_an_amount_in_an_unusual_currency_is_a_conflict(
+    price: str, sale: str, currency: str, expected: list[str]
+):
+    """It is as likely in the usual one."""
+    row = f"sku,product_name,price,sale_price,currency\nA,Cup,{price},{sale},{currency}\n"
+    assert codes(one(row)) == expected
+
+
 @pytest.mark.parametrize(("mode", "currency"), [("full", "EUR"), ("delta", None)])
 def test_without_a_currency_column_only_full_mode_knows_the_currency(
     mode: Mode, currency: str | None

@@ -25,6 +25,7 @@ def faults(profile: Profile) -> list[tuple[str, str]]:
         ("price", Column(("p",), dates="DD.MM.YYYY"), "dates", "does_not_apply"),
         ("category", Column(pairs=(("=A", "b"),)), "pairs", "does_not_apply"),
         ("price", Column(("p",), compare_at=True), "compare_at", "does_not_apply"),
+        ("price", Column(("p",), currency="GBp"), "currency", "minor_currency"),
         ("category", Column(("c",), part="first"), "part", "needs_separator"),
         ("availability", Column(("a",), values={"ja": "instok"}), "values/ja", "bad_value"),
         ("deleted", Column(("d",), values={"ja": "ye"}), "values/ja", "bad_value"),
@@ -41,6 +42,12 @@ def test_what_does_not_apply_to_a_field_is_a_fault(
 )
 def test_a_constant_that_its_field_cannot_have_is_a_fault(name: str, text: str):
     assert faults(Profile(constants={name: text})) == [(f"/constants/{name}", "bad_constant")]
+
+
+def test_pence_in_the_place_of_a_currency_are_a_fault():
+    """Read as pounds, each price would be a hundred times as high."""
+    assert faults(Profile(currency="GBp")) == [("/currency", "minor_currency")]
+    check(Profile(currency="gbp"))
 
 
 def test_a_fault_names_the_word_that_was_probably_meant():
