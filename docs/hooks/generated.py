@@ -48,6 +48,7 @@ SECTION: Final = re.compile(
 
 JOB_ERRORS: Final = {
     "empty": "The file contains only blank lines.",
+    "no_sheet": "The workbook has no sheet with the name that the profile declares.",
     "no_header": "The first record contains no known column name.",
     "missing_column": "A required column is missing. The message lists the headers found.",
     "ambiguous_column": "Two columns could be the same field. The message names both.",

@@ -38,7 +38,7 @@ Reader = Callable[[bytes], Outcome]
 
 FILE_CODES: Final = {
     "empty", "no_header", "missing_column", "ambiguous_column", "ambiguous_dialect", "not_text",
-    "undecodable", "unterminated_quote", "too_large", "truncated", "html", "xml", "json",
+    "undecodable", "unterminated_quote", "too_large", "truncated", "html", "xml", "json", "no_sheet",
     "error_message",
 }  # fmt: skip
 _MODES: Final[tuple[Mode, ...]] = ("full", "delta")

@@ -115,7 +115,7 @@ class Survey:
             self.questions.append(which_encoding(guesses))
 
     def _text(self) -> Iterator[str]:
-        return read_text(self.rewound(), self.profile.encoding)
+        return read_text(self.rewound(), self.profile.encoding, self.profile.sheet)
 
     def _examine_dialect(self) -> None:
         head = _head(self._text())

@@ -17,7 +17,8 @@ SMALL_FEED_BYTES: Final = 1024**2
 """Feeds of at most this size, as received, are small: none waits until a large one is read."""
 MOST_EXPECTED_ROWS: Final = 10**12
 _FEED_NAME: Final = re.compile(
-    r"(.+?)(\.(?:csv|tsv|txt|jsonl|ndjson))?(?:\.(?:gz|zip))?", re.IGNORECASE | re.DOTALL
+    r"(.+?)(\.(?:csv|tsv|txt|jsonl|ndjson|json|xml|xlsx))?(?:\.(?:gz|bz2|xz|zip))?",
+    re.IGNORECASE | re.DOTALL,
 )
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -98,9 +99,14 @@ def tidy_file_name(name: str) -> str:
 
 
 def report_name(file_name: str) -> str:
-    """The name of the file's reject report, which is uncompressed and in the same format."""
+    """The name of the file's reject report, which is uncompressed and in the same format.
+
+    That of a JSON document has one object per line.
+    """
     matched = _FEED_NAME.fullmatch(file_name)
     name, extension = matched.groups("") if matched else (file_name, "")
+    if extension.lower() == ".json":
+        extension += "l"
     return f"{name}-rejected{extension or '.csv'}"
 
 

@@ -12,7 +12,9 @@ from attrs import define
 
 from commerce_core.feeds.job import Job
 from commerce_core.parsing.decoding import OpenRaw
+from commerce_core.parsing.new_workbook import workbook
 from commerce_core.parsing.reject_rows import RowWriter
+from commerce_core.parsing.sheets import Sheet
 from commerce_core.ports.engine import Reading
 from commerce_core.ports.files import Files
 from commerce_core.schema.problems import Problem
@@ -57,8 +59,11 @@ class RejectReport:
         return cls(reading, write, again)
 
     def stream(self) -> BinaryIO:
-        """The report as bytes, in the encoding in which the feed was read."""
-        return _Stream(self._encoded())  # type: ignore[return-value]
+        """The report as bytes: text in the encoding of the feed, or a workbook if it was one."""
+        blocks = self._encoded()
+        if isinstance(self._write.format, Sheet):
+            blocks = workbook(block.decode() for block in blocks)
+        return _Stream(blocks)  # type: ignore[return-value]
 
     def _encoded(self) -> Iterator[bytes]:
         text = self._reading.text

@@ -17,8 +17,9 @@ from typing import BinaryIO, Final
 from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.parsing.other_files import LONGEST_LOOK, office_document, recognise
+from commerce_core.parsing.other_files import LONGEST_LOOK, is_workbook, office_document, recognise
 from commerce_core.parsing.raw_records import count_line_ends
+from commerce_core.parsing.workbook import MOST_WORKBOOK_BYTES, sheet_text
 from commerce_core.parsing.xml_records import encoding_in
 
 OpenRaw = Callable[[], AbstractContextManager[BinaryIO]]
@@ -56,23 +57,37 @@ _ENDS_EARLY: Final = ("unexpected end of data", "truncated data")
 """The reasons that Python's decoders give for a character whose last bytes are missing."""
 
 
-def read_text(stream: BinaryIO, encoding: str | None = None) -> "Text":
+def read_text(stream: BinaryIO, encoding: str | None = None, sheet: str | None = None) -> "Text":
     """The text of a raw file, in blocks, without a byte order mark.
 
     Its encoding is that of its mark, or UTF-8 wherever that is valid, or the declared one, be it by
-    the prolog of XML. Raises
+    the prolog of XML. Of a workbook, it is that of its `sheet`, by default the first one. Raises
     FileRefused for an archive that is broken, too large or has several files, for a file that isn't
     text, and for bytes that aren't valid in the encoding; the refusal names the line.
     """
-    blocks = unpacked(stream)
+    blocks = unpacked(stream, sheet)
     first = next(blocks, b"")
     mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
     return Text(_preceded(first, blocks), mark, encoding or encoding_in(first))
 
 
-def unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a raw file, out of their archive; FileRefused if they can't be text."""
-    return _checked(_unpacked(_Source(stream)))
+def unpacked(stream: BinaryIO, sheet: str | None = None) -> Iterator[bytes]:
+    """The bytes of a raw file, out of their archive; FileRefused if they can't be text.
+
+    Of a workbook, they are the rows of its `sheet`, by default the first one.
+    """
+    source = _Source(stream)
+    if is_workbook(source.peek(BLOCK)):
+        return _of_sheet(source, sheet)
+    return _checked(_unpacked(source))
+
+
+def _of_sheet(source: "_Source", sheet: str | None) -> Iterator[bytes]:
+    packed = source.take(MOST_WORKBOOK_BYTES + 1)
+    if len(packed) > MOST_WORKBOOK_BYTES:
+        detail = f"The workbook has more than {MOST_WORKBOOK_BYTES:,} bytes."
+        raise FileRefused("too_large", detail, "Save the table as CSV.")
+    return (block.encode() for block in sheet_text(packed, sheet))
 
 
 class _Source:

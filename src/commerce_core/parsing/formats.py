@@ -4,6 +4,7 @@
     JsonLines    one JSON object a line                        (json_lines)
     JsonDocument JSON objects in a list, or one behind the other  (json_documents)
     Xml          elements                                      (xml_records)
+    Sheet        the rows of a sheet of a workbook             (sheets)
 
 Each format reads `records` of a text, writes `rows` behind further columns, and can `rewrite` a
 record. Memory stays flat: no record may be longer than `LONGEST_RECORD`. A file that is unreadable
@@ -27,13 +28,15 @@ from commerce_core.parsing.raw_records import (
     line_starts,
     line_too_long,
 )
+from commerce_core.parsing.sheet_rows import MARK
+from commerce_core.parsing.sheets import Sheet
 from commerce_core.parsing.xml_records import Xml, xml_in
 
 LONGEST_HEADER: Final = 1 << 18
 """Characters within which a header has to end for its format to be recognised."""
 _SEP_LINE: Final = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*(?:\r\n?|\n)', re.IGNORECASE)
 
-Format = Delimited | JsonLines | JsonDocument | Xml
+Format = Delimited | JsonLines | JsonDocument | Xml | Sheet
 
 
 @frozen
@@ -75,6 +78,8 @@ def detect(
     header `accepts`.
     FileRefused if that holds for several.
     """
+    if head.startswith(MARK):
+        return Sheet()
     found = structured(head, record_path)
     if found is not None:
         return found

@@ -16,7 +16,6 @@ from commerce_core.base.text import BLANKS
 from commerce_core.parsing.json_lines import (
     AS_WRITTEN,
     STRING,
-    JsonLines,
     JsonRows,
     is_oversized,
     read_object,
@@ -65,10 +64,6 @@ class JsonDocument:
     def rows(self, columns: Sequence[str], header: RawRecord) -> JsonRows:
         """Writes records as JSON Lines, each object on a line of its own."""
         return JsonRows(columns, header)
-
-    def rewrite(self, raw: RawRecord, header: Sequence[str], cells: list[str]) -> RawRecord:
-        """The record with these cells."""
-        return JsonLines().rewrite(raw, header, cells)
 
 
 def document_in(head: str, path: str | None) -> JsonDocument | None:

@@ -132,11 +132,21 @@ def office_document(name: bytes, ahead: Callable[[], bytes]) -> OtherFile | None
         what = "an OpenDocument spreadsheet (.ods)"
     elif name.startswith(b"word/") or (_is_office(name) and b"word/" in ahead()):
         what = "a Word document (.docx)"
-    elif name.startswith(b"xl/") or _is_office(name):
-        what = "an Excel spreadsheet (.xlsx)"
+    elif name.startswith(b"ppt/") or _is_office(name):
+        what = "a presentation or another Office document"
     else:
         return None
     return OtherFile("not_text", f"The file is {what}, not delimited text.", _AS_CSV)
+
+
+def is_workbook(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is an Excel workbook (.xlsx)."""
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+    if name.startswith(b"xl/"):
+        return True
+    return _is_office(name) and b"word/" not in head and b"ppt/" not in head
 
 
 def _is_office(name: bytes) -> bool:

@@ -115,7 +115,7 @@ def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
 def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
     own, terms = terms.profile, evolve(terms, profile=in_full(terms.profile))
     refuse_beyond_limits(terms.profile)
-    text = read_text(stream, terms.profile.encoding)
+    text = read_text(stream, terms.profile.encoding, terms.profile.sheet)
     blocks = iter(text)
     first_block = next(blocks, "")
     exported = begins_export(first_block)

@@ -15,6 +15,7 @@ from commerce_core.parsing.json_lines import JsonRows
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.returned_reports import GOES_ALONG
+from commerce_core.parsing.sheets import SheetRows
 from commerce_core.parsing.xml_records import XmlRows
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 from commerce_core.schema.problems import Problem
@@ -46,7 +47,7 @@ class RowWriter:
     found: Mapping[int, Problem]
     alive: Callable[[], object]
     _head: int | None = None
-    _rows: DelimitedRows | JsonRows | XmlRows = Factory(
+    _rows: DelimitedRows | JsonRows | SheetRows | XmlRows = Factory(
         lambda self: self.format.rows(REPORT_COLUMNS, self.header), takes_self=True
     )
 

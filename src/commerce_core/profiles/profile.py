@@ -54,6 +54,7 @@ DELIMITERS: Final[tuple[Delimiter, ...]] = get_args(Delimiter)
 Quotes = Literal["double", "none"]
 MOST_HEADER_LINE: Final = 1_000
 LONGEST_RECORD_PATH: Final = 500
+LONGEST_SHEET_NAME: Final = 31
 """The last line on which a header may be declared."""
 
 
@@ -163,7 +164,8 @@ class Profile:
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
     file. If `quotes` is `none`, a quote is a character like any other, and each line is a record.
     `header_line` is the line of the header, and what stands above it is ignored. `record_path` is
-    where the records of a file in XML or JSON are, such as `offers/offer`. `attributes` are
+    where the records of a file in XML or JSON are, such as `offers/offer`; `sheet` is the name of
+    the sheet of a workbook that is read, by default the first one. `attributes` are
     columns kept under their own names. A preset's `skip` rules stay in force beside the profile's
     own. `names` are further names of a column, wherever it is named; the first that a file has
     counts. `escapes` is the system whose escapes are undone. `aliases` is whether columns that no
@@ -176,6 +178,7 @@ class Profile:
     quotes: Quotes = "double"
     header_line: int = 1
     record_path: str | None = None
+    sheet: str | None = None
     decimal: DecimalMark | None = None
     currency: str | None = None
     columns: Mapping[str, Column] = field(factory=dict[str, Column])
@@ -224,6 +227,9 @@ class Profile:
         if path is not None and not 1 <= len(path.strip("/")) <= LONGEST_RECORD_PATH:
             detail = f"Use names with / between them, at most {LONGEST_RECORD_PATH} characters."
             yield Fault("/record_path", "bad_record_path", detail)
+        if self.sheet is not None and not 1 <= len(self.sheet) <= LONGEST_SHEET_NAME:
+            detail = f"Use the name of a sheet, at most {LONGEST_SHEET_NAME} characters."
+            yield Fault("/sheet", "bad_sheet", detail)
         if self.currency is not None and find_currency(self.currency) is None:
             yield Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as EUR.")
         if len(self.attributes) > MOST_ATTRIBUTES:

@@ -37,6 +37,8 @@ _MEDIA_TYPES: Final = {
     "txt": "text/plain",
     "jsonl": "application/jsonl",
     "ndjson": "application/x-ndjson",
+    "xml": "application/xml",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _NEVER: Final = Event()
 """For an application without a server that reports when its process is to end."""

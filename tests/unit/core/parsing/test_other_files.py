@@ -88,7 +88,6 @@ def test_bytes_that_are_no_text_are_named(what: str, data: bytes):
 @pytest.mark.parametrize(
     ("names", "what"),
     [
-        (("[Content_Types].xml", "xl/workbook.xml"), "Excel spreadsheet (.xlsx)"),
         (("[Content_Types].xml", "word/document.xml"), "Word document (.docx)"),
         (("mimetype", "content.xml"), "OpenDocument spreadsheet (.ods)"),
     ],

@@ -134,6 +134,9 @@ def test_a_long_report_is_made_in_little_memory():
         ("beer.jsonl.zip", "beer-rejected.jsonl"),
         ("beer.zip", "beer-rejected.csv"),
         ("beer", "beer-rejected.csv"),
+        ("beer.xlsx", "beer-rejected.xlsx"),
+        ("beer.XML.bz2", "beer-rejected.XML"),
+        ("beer.json", "beer-rejected.jsonl"),
         (".csv", ".csv-rejected.csv"),
     ],
 )

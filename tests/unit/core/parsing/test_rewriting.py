@@ -20,11 +20,11 @@ VALUE = st.recursive(
 )
 
 
-def records(text: str, format_: Format) -> list[RawRecord]:
+def records(text: str, format_: Delimited | JsonLines) -> list[RawRecord]:
     return list(format_.records(iter([text, ""])))
 
 
-def rewritten(text: str, format_: Format, *changes: tuple[int, str]) -> str:
+def rewritten(text: str, format_: Delimited | JsonLines, *changes: tuple[int, str]) -> str:
     """The text with some cells of its last record changed."""
     header, *others, last = records(text, format_)
     cells = list(last.cells or ())

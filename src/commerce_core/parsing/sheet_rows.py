@@ -1,0 +1,187 @@
+"""The rows of a sheet: cells as the texts that a person sees in them, one row a line.
+
+Numbers have at most 15 digits, dates are YYYY-MM-DD, formulas are what they came to, and each cell
+of a merged range has the value of its first one.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from xml.parsers import expat
+
+from attrs import define, field
+
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.xml_elements import new_parser
+
+MOST_ROWS: Final = 1_048_576
+MOST_COLUMNS: Final = 16_384
+"""As many rows and columns as a sheet can have."""
+MARK: Final = "\x1c"
+CELL_END: Final = "\x1f"
+LINE_WITHIN: Final = "\x1e"
+"""What each row begins with, and what stands between cells and for the end of a line in one.
+
+XML can contain none of them, so cells can't either.
+"""
+
+_REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_MOST_DAYS: Final = 2_958_466
+_ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_LINE_ENDS: Final = re.compile(r"\r\n?|\n")
+
+Place = tuple[int, int]
+"""The row and the column of a cell, both from 1 on."""
+Show = Callable[[str], str]
+"""The text that a cell shows, by the number that it has."""
+
+
+@define
+class Rows:
+    """The rows that a parser has found in a sheet so far."""
+
+    _texts: list[str]
+    _shows: list[Show]
+    _merged: Mapping[int, Mapping[int, Place]]
+    parser: expat.XMLParserType = field(factory=new_parser)
+    _lines: list[str] = field(factory=list[str])
+    _cells: dict[int, str] = field(factory=dict[int, str])
+    _sources: dict[tuple[int, int], str] = field(factory=dict[tuple[int, int], str])
+    _row: int = 0
+    _column: int = 0
+    _kind: str = "n"
+    _style: int = 0
+    _value: list[str] = field(factory=list[str])
+    _taken: bool = False
+    _firsts: frozenset[Place] = field(init=False, factory=frozenset[Place])
+
+    def __attrs_post_init__(self) -> None:
+        """Connects the parser."""
+        self._firsts = frozenset(p for row in self._merged.values() for p in row.values())
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._add
+
+    def taken(self) -> str:
+        """The text of the rows since the last call."""
+        text = "".join(self._lines)
+        self._lines.clear()
+        return text
+
+    def _start(self, tag: str, attributes: list[str]) -> None:
+        name = local_name(tag)
+        if name == "c":
+            self._begin_cell(dict(zip(attributes[::2], attributes[1::2], strict=True)))
+        elif name in ("v", "t"):
+            self._taken = True
+        elif name == "row":
+            named = dict(zip(attributes[::2], attributes[1::2], strict=True))
+            number = int(named.get("r", self._row + 1))
+            if number > MOST_ROWS:
+                detail = f"The sheet has a row {number:,}; the last one can be {MOST_ROWS:,}."
+                raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.")
+            # Rows that aren't there are blank lines, so that a line is a row.
+            self._lines.extend(f"{MARK}\n" for _ in range(number - self._row - 1))
+            self._row, self._column = max(number, self._row + 1), 0
+            self._cells.clear()
+
+    def _begin_cell(self, named: Mapping[str, str]) -> None:
+        place = _REFERENCE.fullmatch(named.get("r", ""))
+        self._column = _column(place[1]) if place else self._column + 1
+        self._kind, self._style = named.get("t", "n"), int(named.get("s", "0"))
+        self._value.clear()
+
+    def _add(self, text: str) -> None:
+        if self._taken:
+            self._value.append(text)
+
+    def _end(self, tag: str) -> None:
+        name = local_name(tag)
+        if name == "c":
+            shown = self._shown("".join(self._value))
+            if shown and 0 < self._column <= MOST_COLUMNS:
+                self._cells[self._column] = shown
+        elif name in ("v", "t"):
+            self._taken = False
+        elif name == "row":
+            self._end_row()
+
+    def _end_row(self) -> None:
+        if self._merged:
+            self._fill_merged()
+        last = max(self._cells, default=0)
+        cells = (self._cells.get(column, "") for column in range(1, last + 1))
+        self._lines.append(f"{MARK}{CELL_END.join(cells)}\n")
+
+    def _fill_merged(self) -> None:
+        """Each cell of a merged range has the value of its first one."""
+        for column, cell in self._cells.items():
+            if (self._row, column) in self._firsts:
+                self._sources[self._row, column] = cell
+        for column, source in self._merged.get(self._row, {}).items():
+            self._cells.setdefault(column, self._sources.get(source, ""))
+
+    def _shown(self, value: str) -> str:
+        match self._kind:
+            case "s":
+                return self._texts[int(value)] if value else ""
+            case "b":
+                return {"1": "TRUE", "0": "FALSE"}.get(value, value)
+            case "n":
+                show = self._shows[self._style] if self._style < len(self._shows) else as_number
+                return show(value) if value else ""
+            case _:  # A text of its own, what a formula came to, an error, a date in ISO 8601.
+                return as_one_line(value)
+
+
+def local_name(tag: str) -> str:
+    """The name of an element or attribute without its prefix."""
+    return tag.rpartition(":")[2]
+
+
+def as_one_line(text: str) -> str:
+    """A text without what ends cells and lines."""
+    text = _ESCAPED.sub(lambda found: _unescaped(found[0], int(found[1], 16)), text)
+    return _LINE_ENDS.sub(LINE_WITHIN, text)
+
+
+def _unescaped(text: str, code: int) -> str:
+    """A character that XML can't have, as workbooks write it: line ends and tabs alone count."""
+    return {9: "\t", 10: "\n", 13: "\r", 0x5F: "_"}.get(code, text if code >= ord(" ") else "")
+
+
+def as_number(value: str) -> str:
+    """A number to the 15 digits that a workbook shows, without an exponent."""
+    try:
+        rounded = Decimal(f"{float(value):.15g}")
+    except (ValueError, OverflowError, ArithmeticError):
+        return value
+    return f"{rounded:f}" if rounded.is_finite() else value
+
+
+def as_date(value: str, epoch: datetime) -> str:
+    """A day and time by its number of days; a time alone has no day."""
+    days = float(value)
+    if not 0 <= days < _MOST_DAYS:
+        return as_number(value)
+    moment = epoch + timedelta(seconds=round(days * 86_400))
+    if days < 1:
+        return f"{moment:%H:%M:%S}"
+    return f"{moment:%Y-%m-%d}" if days == int(days) else f"{moment:%Y-%m-%dT%H:%M:%S}"
+
+
+def place_of(reference: str) -> Place:
+    """The place of a cell by its name, such as B7; ValueError if it is none."""
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        raise ValueError(reference)
+    return int(found[2]), _column(found[1])
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number

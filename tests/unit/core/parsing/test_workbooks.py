@@ -1,0 +1,208 @@
+"""Workbooks: the rows of a sheet are records, as a person sees their cells."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import pytest
+import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
+from xlsxwriter.worksheet import Worksheet
+
+import commerce_core
+from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.decoding import read_text
+from commerce_core.parsing.new_workbook import workbook
+from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.sheet_rows import MOST_ROWS
+from commerce_core.parsing.sheets import SheetRows, cells_of_row
+from commerce_core.profiles.profile import CANONICAL, Profile
+from tests.unit.core.parsing.test_documents import ROWS, Table, as_lines, read, values
+
+HEADER: Final = ("sku", "product_name", "price", "brand", "quantity")
+
+
+def book(fill: Callable[[xlsxwriter.Workbook, Worksheet], None], **options: object) -> bytes:
+    """The bytes of a workbook whose first sheet is filled in."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, options) as made:
+        fill(made, made.add_worksheet("First"))
+    return out.getvalue()
+
+
+def table_of(rows: Sequence[Sequence[object]]) -> bytes:
+    """A workbook with these cells."""
+
+    def fill(_: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        for number, row in enumerate(rows):
+            for column, cell in enumerate(row):
+                if isinstance(cell, str):
+                    sheet.write_string(number, column, cell)
+                elif cell is not None:
+                    sheet.write(number, column, cell)
+
+    return book(fill)
+
+
+def of_table(table: Table) -> bytes:
+    return table_of([HEADER, *([row[name] for name in HEADER] for row in table)])
+
+
+@given(table=st.lists(ROWS, min_size=1, max_size=8))
+def test_a_table_gives_the_same_records_as_a_workbook(table: Table):
+    assert values(read(of_table(table))) == values(read(as_lines(table).encode()))
+
+
+def test_cells_are_read_as_they_are_seen():
+    def fill(made: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        zeros = made.add_format({"num_format": "0000"})
+        day = made.add_format({"num_format": 'dd.mm.yyyy "Uhr"'})
+        moment = made.add_format({"num_format": 22})
+        for column, name in enumerate((*HEADER, "sale_price", "sale_starts_at", "sale_ends_at")):
+            sheet.write(0, column, name)
+        sheet.write(1, 0, 42, zeros)
+        sheet.write(1, 1, "two\nlines")
+        sheet.write(1, 2, 0.1 + 0.2)
+        sheet.write_formula(1, 4, "=2+3", None, 5)
+        sheet.write(1, 5, 0.25)
+        sheet.write_datetime(1, 6, datetime(2026, 3, 1, 12, 30), moment)  # noqa: DTZ001 - a cell has none
+        sheet.write_datetime(1, 7, datetime(2026, 12, 24), day)  # noqa: DTZ001
+        sheet.merge_range(1, 3, 2, 3, "Nord")
+        sheet.write(2, 0, 4006381333931)
+        sheet.write_boolean(2, 1, True)
+        sheet.write(2, 2, 1e15)
+
+    first, second = read(book(fill))
+    assert first.sku == "0042"
+    assert first.values["product_name"] == "two\nlines"
+    assert first.values["price"] == Decimal("0.3")
+    assert (first.values["quantity"], first.values["brand"]) == (5, "Nord")
+    assert first.values["sale_starts_at"] == datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    assert first.values["sale_ends_at"] == datetime(2026, 12, 25, tzinfo=UTC)
+    assert (second.sku, second.values["brand"]) == ("4006381333931", "Nord")
+    assert second.values["product_name"] == "TRUE"
+
+
+def test_days_since_1904_are_the_same_days():
+    def fill(made: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        for column, name in enumerate(
+            ("sku", "product_name", "price", "sale_price", "sale_ends_at")
+        ):
+            sheet.write(0, column, name)
+            sheet.write(1, column, ("A", "n", 5, 4, None)[column])
+        day = made.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_datetime(1, 4, datetime(2026, 12, 24), day)  # noqa: DTZ001 - a cell has none
+
+    for options in ({}, {"date_1904": True}):
+        (record,) = read(book(fill, **options))
+        assert record.values["sale_ends_at"] == datetime(2026, 12, 25, tzinfo=UTC)
+
+
+def test_a_line_is_the_number_of_a_row():
+    body = table_of([[], ["sku", "product_name"], ["A", "n"], [], [], ["B", "a\nb"], ["C", "n"]])
+    found = [(record.line, record.sku) for record in read(body) if record.sku]
+    assert found == [(3, "A"), (6, "B"), (7, "C")]
+
+
+def test_the_sheet_is_the_one_that_the_profile_names():
+    def fill(made: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        sheet.write(0, 0, "notes")
+        other = made.add_worksheet("Products")
+        for column, name in enumerate(("sku", "product_name")):
+            other.write(0, column, name)
+            other.write(1, column, "A")
+
+    body = book(fill)
+    assert [record.sku for record in read(body, Profile(sheet="Products"))] == ["A"]
+    with pytest.raises(FileRefused, match="notes"):
+        read(body)
+    with pytest.raises(FileRefused, match="Its sheets are: First, Products"):
+        read(body, Profile(sheet="Product"))
+
+
+def test_rows_above_the_header_are_passed_over():
+    body = table_of([["Price list"], ["as of today"], ["sku", "product_name"], ["A", "n"]])
+    assert [record.sku for record in read(body, Profile(header_line=3))] == ["A"]
+
+
+def test_a_damaged_workbook_is_refused():
+    whole = of_table([dict.fromkeys(HEADER, "x")])
+    for cut in (100, len(whole) // 2, len(whole) - 30):
+        with pytest.raises(FileRefused) as refused:
+            read(whole[:cut])
+        assert refused.value.code in ("undecodable", "truncated")
+
+
+def _with_sheet(xml: str) -> bytes:
+    out = io.BytesIO(of_table([]))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(out) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.infolist():
+            is_sheet = part.filename.endswith("sheet1.xml")
+            new.writestr(part.filename, xml if is_sheet else old.read(part))
+    return packed.getvalue()
+
+
+HOSTILE: Final[Mapping[str, tuple[str, str]]] = {
+    "a row beyond the last": (f'<row r="{10**12}"/>', "undecodable"),
+    "a row just beyond the last": (f'<row r="{MOST_ROWS + 1}"/>', "undecodable"),
+    "a range of cells": ('</sheetData><mergeCells><mergeCell ref="A1:XFD1048576"/>', "too_large"),
+    "a bomb": ("<row>" + " " * 10**8 + "</row>", "too_large"),
+    "a text that isn't there": ('<row><c t="s"><v>9</v></c></row>', "undecodable"),
+    "no number": ('<row r="x"/>', "undecodable"),
+    "a document type": ("<!DOCTYPE x>", "undecodable"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_sheet_is_refused(name: str):
+    inner, code = HOSTILE[name]
+    with pytest.raises(FileRefused) as refused:
+        read(_with_sheet(f"<worksheet><sheetData>{inner}</sheetData></worksheet>"))
+    assert refused.value.code == code
+
+
+_NOT_OF_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def _trimmed(row: Sequence[str]) -> list[str]:
+    """The cells up to the last one that has a text."""
+    while row and not row[-1]:
+        row = row[:-1]
+    return list(row)
+
+
+@given(st.lists(st.lists(st.text(max_size=9), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_what_is_written_is_a_workbook_with_these_cells(rows: list[list[str]]):
+    """Characters that XML can't have are left out."""
+    writer = SheetRows(rows[0], RawRecord(1, []))
+    texts = [writer.row(row, RawRecord(1, [])) for row in rows]
+    body = b"".join(workbook(iter(texts)))
+    text = "".join(read_text(io.BytesIO(body)))
+    assert CalamineWorkbook.from_filelike(io.BytesIO(body)).sheet_names == ["Rejected"]
+    kept = [[_NOT_OF_XML.sub("", cell) for cell in cells_of_row(text)] for text in texts]
+    read_back = [cells_of_row(line) for line in text.removesuffix("\n").split("\n")]
+    assert [_trimmed(row) for row in read_back] == [_trimmed(row) for row in kept]
+
+
+def test_a_report_is_a_workbook_and_comes_back():
+    rows = [HEADER, ["0042", "Lamp", "5", "", ""], ["B", "<b>Pot\n2", "wrong", "", ""]]
+    with commerce_core.connect("memory:") as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        job = commerce.feeds.load(io.BytesIO(table_of(rows)), partner="Acme", mode="full")
+        with commerce.jobs.report(job.job_id) as stream:
+            report = CalamineWorkbook.from_filelike(io.BytesIO(stream.read()))
+        cells = report.get_sheet_by_index(0).to_python()
+        assert [row[6] for row in cells] == ["sku", "B"]
+        mended = [["6" if cell == "wrong" else str(cell) for cell in row] for row in cells]
+        again = commerce.feeds.load(io.BytesIO(table_of(mended)), partner="Acme")
+        assert again.summary is not None
+        assert (again.summary.created, again.summary.rejected) == (1, 0)
+        assert commerce.products.get(partner="Acme", sku="B").product_name == "<b>Pot\n2"
+        assert CANONICAL.sheet is None
