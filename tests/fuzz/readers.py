@@ -38,8 +38,8 @@ Reader = Callable[[bytes], Outcome]
 
 FILE_CODES: Final = {
     "empty", "no_header", "missing_column", "ambiguous_column", "ambiguous_dialect", "not_text",
-    "undecodable", "unterminated_quote", "too_large", "truncated", "html", "xml", "json", "no_sheet",
-    "error_message",
+    "undecodable", "unterminated_quote", "too_large", "truncated", "html", "xml", "json",
+    "error_message", "no_sheet",
 }  # fmt: skip
 _MODES: Final[tuple[Mode, ...]] = ("full", "delta")
 _ZONE: Final = ZoneInfo("America/New_York")

@@ -118,10 +118,11 @@ def test_a_zip_packed_in_another_way_is_refused():
     "first",
     ["[Content_Types].xml", "_rels/.rels", "docProps/app.xml", "xl/workbook.xml", "mimetype"],
 )
-def test_a_spreadsheet_is_refused_as_one(block: int, first: str):
+def test_a_spreadsheet_without_its_parts_is_refused_as_one(block: int, first: str):
     refused = refusal(zipped((first, b"<x/>"), ("xl/sheet.xml", b"<y/>")))
-    assert refused.code == "not_text"
-    assert "spreadsheet" in refused.detail
+    is_workbook = first != "mimetype"
+    assert refused.code == ("undecodable" if is_workbook else "not_text")
+    assert ("workbook is damaged" if is_workbook else "spreadsheet (.ods)") in refused.detail
 
 
 @pytest.mark.parametrize("nested", [gzip.compress, lambda data: zipped(("feed.csv", data))])
