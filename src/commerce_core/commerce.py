@@ -8,6 +8,7 @@
     plans       what a feed would do; decisions     events      what happened, for followers
     reverts     undoing what a feed wrote           audit       who did what
     queue       jobs and tasks, for workers         health      whether every part is up
+    price_lists prices by sku and quantity
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -39,6 +40,7 @@ from commerce_core.usecases.keys import Keys
 from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.partners import Partners
 from commerce_core.usecases.plans import Plans
+from commerce_core.usecases.price_lists import PriceLists
 from commerce_core.usecases.pricing import Pricing
 from commerce_core.usecases.products import Products
 from commerce_core.usecases.queue import Queue
@@ -101,6 +103,11 @@ class Commerce:
     def pricing(self) -> Pricing:
         """Price rules, and quotes."""
         return Pricing(self.context)
+
+    @property
+    def price_lists(self) -> PriceLists:
+        """Price lists."""
+        return PriceLists(self.context)
 
     @property
     def orders(self) -> Orders:

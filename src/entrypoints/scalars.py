@@ -21,14 +21,25 @@ JobId = NewType("JobId", str)
 ProductId = NewType("ProductId", str)
 OrderId = NewType("OrderId", str)
 RuleId = NewType("RuleId", str)
+ListId = NewType("ListId", str)
 KeyId = NewType("KeyId", str)
 Hint = Any
 """A type as annotations have it: a class, a union, a literal."""
 Read = Callable[[Any], Any]
 """Reads a value of one type, or raises InvalidValue."""
 
-_IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, RuleId, KeyId)
-_KINDS: Final[tuple[Kind, ...]] = ("ptn", "src", "feed", "job", "prod", "ord", "rule", "key")
+_IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, RuleId, ListId, KeyId)
+_KINDS: Final[tuple[Kind, ...]] = (
+    "ptn",
+    "src",
+    "feed",
+    "job",
+    "prod",
+    "ord",
+    "rule",
+    "list",
+    "key",
+)
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""
 YEARS: Final = range(1900, 3000)

@@ -21,6 +21,7 @@ from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
+from tests.contracts.price_lists_contract import TestPriceLists
 from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
@@ -51,6 +52,7 @@ __all__ = [
     "TestOrders",
     "TestPartners",
     "TestPlans",
+    "TestPriceLists",
     "TestProductListings",
     "TestProductLists",
     "TestPublications",

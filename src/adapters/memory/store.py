@@ -12,6 +12,7 @@ from adapters.memory.feeds import Feeds
 from adapters.memory.jobs import Jobs
 from adapters.memory.orders import Orders, Sales
 from adapters.memory.partners import Keys, Partners
+from adapters.memory.price_lists import PriceLists
 from adapters.memory.products import Products, as_shown
 from adapters.memory.publications import Publications
 from adapters.memory.rates import Rates
@@ -161,6 +162,7 @@ class _Unit:
     orders: Orders
     sales: Sales
     rules: Rules
+    price_lists: PriceLists
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -173,6 +175,7 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
-        Rules(tables), Events(tables.events, tables.event_numbers), Audit(tables.audit),
+        Rules(tables), PriceLists(tables),
+        Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
     )  # fmt: skip

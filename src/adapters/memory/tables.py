@@ -23,6 +23,7 @@ from commerce_core.parsing.fingerprints import Fingerprint
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.saved_plan import SavedPlan
+from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.rules import PriceRule
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
@@ -95,6 +96,9 @@ class Tables:
         self.orders = Table[str, Order](self.journal)
         self.entries = Table[str, SalesEntry](self.journal)
         self.rules = Table[str, tuple[PriceRule, ...]](self.journal)
+        self.price_lists = Table[str, PriceList](self.journal)
+        self.list_versions = Table[str, tuple[ListVersion, ...]](self.journal)
+        self.list_entries = Table[tuple[str, int], Mapping[tuple[str, int], Decimal]](self.journal)
         self.rule_uses = Table[tuple[str, str], RuleUse](self.journal)
         self.events = Table[int, Event](self.journal)
         self.event_numbers = Table[str, int](self.journal)

@@ -27,6 +27,7 @@ from adapters.postgres.collections.jobs import Jobs
 from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
+from adapters.postgres.collections.price_lists import PriceLists
 from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.rules import Rules
 from adapters.postgres.collections.sources import Sources
@@ -107,6 +108,7 @@ class Unit:
     orders: Orders
     sales: Sales
     rules: Rules
+    price_lists: PriceLists
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -132,6 +134,7 @@ class Unit:
             Orders(db),
             Sales(db),
             Rules(db),
+            PriceLists(db),
             Events(db),
             Audit(db),
             Idempotency(db),

@@ -23,6 +23,8 @@ Action = Literal[
     "job.cancelled",
     "rule.added",
     "rule.changed",
+    "list.added",
+    "list.changed",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000

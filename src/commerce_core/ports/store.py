@@ -6,6 +6,7 @@
                                      products · publications · versions   CatalogUnit
                                      past_products · feed_products · reverts
                                      rules                                RulesUnit
+                                     price_lists                          PriceListsUnit
                                      orders · sales                       OrdersUnit
                                      events · audit · idempotency         ActivityUnit
                                      rates                                RatesUnit
@@ -31,6 +32,7 @@ from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
+from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
@@ -42,6 +44,7 @@ class UnitOfWork(
     FeedsUnit,
     CatalogUnit,
     RulesUnit,
+    PriceListsUnit,
     OrdersUnit,
     ActivityUnit,
     WorkUnit,

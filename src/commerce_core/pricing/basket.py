@@ -35,6 +35,7 @@ from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.itemising import priced_items
 from commerce_core.pricing.lines import Line, Part, new_line
 from commerce_core.pricing.price import SALE_LABEL, next_sale_change, partner_price
+from commerce_core.pricing.price_list import NO_LISTS, ListPrices
 from commerce_core.pricing.priced import Basket, PricedBasket, RuleUse, Usage, basket_keys
 from commerce_core.pricing.rules import Group, PriceRule
 from commerce_core.pricing.settling import Settled, Share, in_major, settle
@@ -53,16 +54,19 @@ def price_basket(
     at: datetime,
     usage: Mapping[str, Usage] = NO_USES,
     *,
+    lists: ListPrices = NO_LISTS,
     explain: bool = False,
     why_not: str | None = None,
 ) -> PricedBasket:
     """The price of a basket at a moment under rules whose uses so far are these.
 
+    `lists` has the entries of the price lists that the rules name.
+
     `explain` also finds out why rules didn't match. `why_not` is the id of a rule whose outcome is
     reported even if it couldn't have matched. ValueError if a product has no price.
     """
     index = rules if isinstance(rules, RuleIndex) else RuleIndex.of(rules)
-    return _Pricing.of(basket, at, usage, explain=explain).run(index, why_not)
+    return _Pricing.of(basket, at, usage, lists, explain=explain).run(index, why_not)
 
 
 @define
@@ -73,6 +77,7 @@ class _Pricing:
     money: Currency
     at: datetime
     usage: Mapping[str, Usage]
+    lists: ListPrices
     lines: list[Line]
     explain: bool
     zero: Decimal
@@ -85,7 +90,13 @@ class _Pricing:
 
     @classmethod
     def of(
-        cls, basket: Basket, at: datetime, usage: Mapping[str, Usage], *, explain: bool
+        cls,
+        basket: Basket,
+        at: datetime,
+        usage: Mapping[str, Usage],
+        lists: ListPrices,
+        *,
+        explain: bool,
     ) -> "_Pricing":
         """The basket at the partners' prices, with the same products in one line."""
         money, context = currency(basket.currency), basket.texts()
@@ -101,7 +112,15 @@ class _Pricing:
             lines.append(new_line(product, counts[product_id], money, minor, context))
         lines.sort(key=lambda line: line.key)
         return cls(
-            basket, money, at, usage, lines, explain, money.zero, {line.key: [] for line in lines}
+            basket,
+            money,
+            at,
+            usage,
+            lists,
+            lines,
+            explain,
+            money.zero,
+            {line.key: [] for line in lines},
         )
 
     def now(self, window: Window) -> bool:
@@ -233,7 +252,7 @@ class _Pricing:
         open_ = [line for line in matched if line.closed_by is None]
         if not open_:
             return "closed", Settled()
-        settled = settle(rule.rule, take(rule.rule, open_, self.lines, self.now))
+        settled = settle(rule.rule, take(rule.rule, open_, self.lines, self.now, self.lists))
         if not settled.has_effect:
             return "no_effect", settled
         return self._within_limits(rule, settled), settled

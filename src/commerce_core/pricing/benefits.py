@@ -4,6 +4,7 @@
     markup_percent, markup_amount     raise prices
     tiers                             lower them more, the more units there are
     n_for_m, sets, bundle             lower the prices of units that make a set
+    price_list                        lowers them to the prices of a list
     ending                            moves prices to an ending such as .99
     floor                             gives nothing, and keeps prices from falling below it
 
@@ -130,6 +131,16 @@ class Ending:
 
 
 @frozen
+class Listed:
+    """Lowers the price of each unit to the one that a price list has for the line's quantity.
+
+    `list_id` is the list's id; in a rule that isn't saved yet it may be its name.
+    """
+
+    list_id: str
+
+
+@frozen
 class Floor:
     """Keeps the price of a unit from falling below an amount, or a percentage of the list price."""
 
@@ -139,7 +150,7 @@ class Floor:
 
 Benefit: TypeAlias = (
     Percent | Amount | FixedPrice | MarkupPercent | MarkupAmount | Tiers | NForM | Sets | Bundle
-    | Ending | Floor
+    | Ending | Listed | Floor
 )  # fmt: skip
 Simple: TypeAlias = Percent | Amount | FixedPrice
 
@@ -169,7 +180,7 @@ def amounts_of(benefit: Benefit) -> Iterator[tuple[str, Decimal]]:
         case Floor(price=price):
             if price is not None:
                 yield "/floor/price", price
-        case Percent() | MarkupPercent():
+        case Percent() | MarkupPercent() | Listed():
             return
 
 

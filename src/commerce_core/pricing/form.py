@@ -21,6 +21,7 @@ from commerce_core.pricing.benefits import (
     Ending,
     FixedPrice,
     Floor,
+    Listed,
     MarkupAmount,
     MarkupPercent,
     NForM,
@@ -250,6 +251,8 @@ def benefit_form(benefit: Benefit) -> Form:
         case Ending(to, multiple, mode):
             text = _text(to) if multiple else _text(to).removeprefix("0")
             return {"ending": {"to": text, "mode": mode}}
+        case Listed(list_id):
+            return {"price_list": list_id}
         case Floor(price, share):
             return {"floor": _present(price=_maybe(price), percent_of_list=_maybe(share))}
         case _:

@@ -12,6 +12,7 @@ from commerce_core.pricing.benefits import (
     Ending,
     FixedPrice,
     Floor,
+    Listed,
     MarkupAmount,
     MarkupPercent,
     NForM,
@@ -167,6 +168,7 @@ _BENEFITS: Final[Mapping[str, Callable[[Reader, Any, str], Benefit]]] = {
     "sets": _sets,
     "bundle": _bundle,
     "ending": _ending,
+    "price_list": lambda r, v, at: Listed(r.text(v, at)),
     "floor": _floor,
 }
 BENEFIT_NAMES: Final = tuple(_BENEFITS)

@@ -96,6 +96,11 @@ BENEFITS: Final[Mapping[str, Member]] = {
         "(`.99`) or multiple (`5`). Line rules only.",
         {"to": ".99", "mode": "down"},
     ),
+    "price_list": Member(
+        "Lowers the price of each unit to the one that a price list, by name or id, has for the "
+        "line's quantity. Never raises a price. Line rules only.",
+        "Trade",
+    ),
     "floor": Member(
         "Gives nothing, but no rule and no sale takes a unit below the price or the percentage of "
         "the list price. Holds at every step, whatever the priority. Line rules only.",

@@ -21,6 +21,7 @@ from attrs import define, evolve, field, frozen
 
 from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.benefits import Listed
 from commerce_core.pricing.conditions import Condition, parts
 from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
 from commerce_core.pricing.price import partner_price
@@ -113,8 +114,9 @@ class PublicPrice:
 
 
 def is_public(rule: Rule) -> bool:
-    """Whether a rule can change a price that depends on no basket and on nobody's uses."""
-    return rule.applies_to == "line" and not rule.limits.counted
+    """Whether a rule can change a price that depends on no basket, no list and nobody's uses."""
+    public = not isinstance(rule.benefit, Listed)
+    return public and rule.applies_to == "line" and not rule.limits.counted
 
 
 @define

@@ -5,11 +5,11 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from commerce_core.pricing.benefits import Benefit, Bundle, NForM, conditions_of
+from commerce_core.pricing.benefits import Benefit, Bundle, Listed, NForM, conditions_of
 from commerce_core.pricing.conditions import All, AnyOf, Condition, Is, Not
 from commerce_core.pricing.rules import Rule
 
-Noun = Literal["partner", "source"]
+Noun = Literal["partner", "source", "price list"]
 
 
 @frozen
@@ -25,6 +25,8 @@ def references(rule: Rule) -> Iterator[Reference]:
     """Everything that a rule refers to."""
     if rule.condition is not None:
         yield from _of(rule.condition, "/condition")
+    if isinstance(rule.benefit, Listed):
+        yield Reference("/benefit/price_list", "price list", rule.benefit.list_id)
     for at, condition in conditions_of(rule.benefit):
         yield from _of(condition, f"/benefit{at}")
 
@@ -60,7 +62,10 @@ def with_references(rule: Rule, named: Callable[[Noun, str], str]) -> Rule:
                 return condition
 
     own = of(rule.condition) if rule.condition is not None else None
-    return evolve(rule, condition=own, benefit=_of_benefit(rule.benefit, of))
+    benefit = rule.benefit
+    if isinstance(benefit, Listed):
+        benefit = Listed(named("price list", benefit.list_id))
+    return evolve(rule, condition=own, benefit=_of_benefit(benefit, of))
 
 
 def _of_benefit(benefit: Benefit, of: Callable[[Condition], Condition]) -> Benefit:

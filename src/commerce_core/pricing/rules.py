@@ -20,6 +20,7 @@ from commerce_core.pricing.benefits import (
     Ending,
     FixedPrice,
     Floor,
+    Listed,
     MarkupAmount,
     MarkupPercent,
     Tiers,
@@ -47,7 +48,7 @@ LARGEST_PRIORITY: Final = 1_000_000
 LONGEST_RULE_NAME: Final = 200
 MOST_PARTS: Final = 500
 """The most conditions in one rule."""
-_LINE_ONLY: Final = (MarkupPercent, MarkupAmount, Tiers, Ending, Floor)
+_LINE_ONLY: Final = (MarkupPercent, MarkupAmount, Tiers, Ending, Listed, Floor)
 
 
 @frozen
@@ -159,7 +160,7 @@ def _faults_of_rule(rule: Rule) -> Iterator[Fault]:
     if rule.applies_to == "order" and isinstance(rule.benefit, _LINE_ONLY):
         detail = "This benefit changes the prices of units; use it with applies_to line."
         yield Fault("/applies_to", "contradiction", detail)
-    if rule.on == "list" and isinstance(rule.benefit, FixedPrice | Ending | Floor):
+    if rule.on == "list" and isinstance(rule.benefit, FixedPrice | Ending | Listed | Floor):
         detail = "This benefit isn't a share of a price; leave on out."
         yield Fault("/on", "contradiction", detail)
     if rule.currency is not None and find_currency(rule.currency) is None:

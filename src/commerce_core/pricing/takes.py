@@ -4,7 +4,7 @@ Everything is in exact fractions of the currency's smallest unit. Units are orde
 partner and sku, so neither the order of lines nor how they were added matters.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -18,6 +18,7 @@ from commerce_core.pricing.benefits import (
     Ending,
     FixedPrice,
     Floor,
+    Listed,
     MarkupAmount,
     MarkupPercent,
     NForM,
@@ -29,6 +30,7 @@ from commerce_core.pricing.benefits import (
 )
 from commerce_core.pricing.conditions import Condition, Now, group_of, matching, sums
 from commerce_core.pricing.lines import Line, Part
+from commerce_core.pricing.price_list import ListPrices
 from commerce_core.pricing.rules import Rule
 
 _NOTHING: Final = Fraction(0)
@@ -99,7 +101,9 @@ class _Chosen:
         return Take(tuple(Taken(line, tuple(parts)) for _, (line, parts) in ordered), whole)
 
 
-def take(rule: Rule, matched: Sequence[Line], every: Sequence[Line], now: Now) -> Take:
+def take(
+    rule: Rule, matched: Sequence[Line], every: Sequence[Line], now: Now, lists: ListPrices
+) -> Take:
     """What the rule would take from the lines that match it, of all lines of the basket."""
     benefit = rule.benefit
     if isinstance(benefit, Percent | Amount | FixedPrice | MarkupPercent | MarkupAmount):
@@ -116,6 +120,8 @@ def take(rule: Rule, matched: Sequence[Line], every: Sequence[Line], now: Now) -
             return _bundle(benefit, units, every, now)
         case Ending():
             return _ending(benefit, units)
+        case Listed(list_id):
+            return _listed(lists.get(list_id, {}), units)
         case Floor():
             return Take(())
         case _:
@@ -456,6 +462,17 @@ def _bundle(benefit: Bundle, units: Sequence[_Units], every: Sequence[Line], now
 
 def _running(units: _Units) -> Fraction:
     return units.line.runs[units.run].price
+
+
+def _listed(prices: Mapping[str, Sequence[tuple[int, Decimal]]], units: Sequence[_Units]) -> Take:
+    """The price of the largest minimum that the line's quantity reaches, if it is lower."""
+    chosen = _Chosen()
+    for each in units:
+        steps = prices.get(each.line.product.sku, ())
+        reached = [price for least, price in steps if least <= each.line.quantity]
+        off = _off(FixedPrice(reached[-1]), each) if reached else _NOTHING
+        chosen.add(each, each.count, off)
+    return chosen.take()
 
 
 def _ending(benefit: Ending, units: Sequence[_Units]) -> Take:

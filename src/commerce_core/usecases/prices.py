@@ -2,23 +2,43 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from attrs import frozen
 
 from commerce_core.base.errors import Fault
+from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rules import BasketReach, RulesUnit, Taking
 from commerce_core.pricing.basket import NO_USES, price_basket
+from commerce_core.pricing.benefits import Listed
 from commerce_core.pricing.index import RuleIndex, keys_of_product
 from commerce_core.pricing.lines import canonical_code
+from commerce_core.pricing.price_list import NO_LISTS, ListPrices
 from commerce_core.pricing.priced import Basket, PricedBasket, basket_keys
 from commerce_core.pricing.rules import PriceRule
+
+
+class _Unit(RulesUnit, PriceListsUnit, Protocol):
+    """The part of a unit of work that prices are read from."""
+
+
+def listed_prices(
+    unit: PriceListsUnit, rules: Sequence[PriceRule], basket: Basket, as_of: datetime | None = None
+) -> ListPrices:
+    """The entries of the price lists that rules name, for the products of a basket."""
+    benefits = (rule.rule.benefit for rule in rules)
+    named = {benefit.list_id for benefit in benefits if isinstance(benefit, Listed)}
+    if not named:
+        return NO_LISTS
+    skus = {item.product.sku for item in basket.items}
+    return unit.price_lists.prices(sorted(named), sorted(skus), basket.currency, as_of)
 
 
 @frozen
 class Prices:
     """Prices baskets by the rules of a unit of work."""
 
-    _unit: RulesUnit
+    _unit: "_Unit"
 
     def rules(
         self, basket: Basket, at: datetime, as_of: datetime | None = None
@@ -46,7 +66,8 @@ class Prices:
             else NO_USES
         )
         index = RuleIndex.of(rules)
-        return price_basket(basket, index, at, usage, explain=explain, why_not=why_not)
+        lists = listed_prices(self._unit, rules, basket, as_of)
+        return price_basket(basket, index, at, usage, lists=lists, explain=explain, why_not=why_not)
 
     def taken(
         self, order_id: str, basket: Basket, at: datetime, rules: Sequence[PriceRule]

@@ -14,6 +14,7 @@ from commerce_core.pricing.form import form_difference, read_rule, rule_form
 from commerce_core.pricing.references import Noun, references, with_references
 from commerce_core.pricing.rules import PriceRule, Rule, RuleStatus, group_conflict
 from commerce_core.usecases.context import Context
+from commerce_core.usecases.price_lists import found_list
 
 RuleForm = Mapping[str, Any]
 """A rule as it is written in files and in JSON (`pricing.form`)."""
@@ -112,7 +113,7 @@ class RuleBook:
             found = self._find(reference.noun, reference.text)
             if found is None:
                 detail = f"There is no {reference.noun} {reference.text[:80]!r}."
-                code = f"unknown_{reference.noun}"
+                code = f"unknown_{reference.noun.replace(' ', '_')}"
                 faults.append(Fault(reference.pointer, code, detail))
             else:
                 known[reference.noun, reference.text] = found
@@ -128,6 +129,8 @@ class RuleBook:
     def _find(self, noun: Noun, text: str) -> str | None:
         """The id of what a rule refers to; None if there is no such thing."""
         try:
+            if noun == "price list":
+                return found_list(self._unit, text).list_id
             if noun == "source":
                 return self._unit.sources.get(parse("src", text)).source_id
             return self._context.partner(self._unit, text).partner_id

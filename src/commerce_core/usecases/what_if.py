@@ -1,6 +1,6 @@
 """Pricing placed orders again, under rules that are proposed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -10,8 +10,10 @@ from commerce_core.base.errors import InvalidInput
 from commerce_core.catalog.product import Product
 from commerce_core.orders.order import Order, OrderItem, OrderQuery
 from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.benefits import Listed
 from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.price import SALE_LABEL
+from commerce_core.pricing.price_list import NO_LISTS, ListPrices
 from commerce_core.pricing.priced import Basket, BasketItem
 from commerce_core.pricing.rules import PriceRule
 from commerce_core.pricing.what_if import MOST_ORDERS, NO_CATEGORY, Trial, WhatIf, WhatIfLine
@@ -36,8 +38,10 @@ class Repricing:
         for start in range(0, len(orders), _AT_ONCE):
             some = orders[start : start + _AT_ONCE]
             products = self._products(some)
+            lists = self._lists(some, products)
             for order in some:
-                _add(trial, index, order, [products.get(item.product_id) for item in order.items])
+                sold = [products.get(item.product_id) for item in order.items]
+                _add(trial, index, order, sold, lists[order.currency])
         return trial.result()
 
     def _orders(self, since: datetime, until: datetime) -> list[Order]:
@@ -59,15 +63,38 @@ class Repricing:
         with self._context.store.read_only() as unit:
             return dict(unit.products.get_many(sorted(ids)))
 
+    def _lists(
+        self, orders: Sequence[Order], products: Mapping[str, Product]
+    ) -> Mapping[str, ListPrices]:
+        """The prices of today's lists, by the currency of orders."""
+        currencies = sorted({order.currency for order in orders})
+        benefits = (rule.rule.benefit for rule in self._rules)
+        named = sorted({each.list_id for each in benefits if isinstance(each, Listed)})
+        if not named:
+            return dict.fromkeys(currencies, NO_LISTS)
+        skus = sorted({product.sku for product in products.values()})
+        with self._context.store.read_only() as unit:
+            return {code: unit.price_lists.prices(named, skus, code) for code in currencies}
 
-def _add(trial: Trial, index: RuleIndex, order: Order, products: Sequence[Product | None]) -> None:
+
+def _add(
+    trial: Trial,
+    index: RuleIndex,
+    order: Order,
+    products: Sequence[Product | None],
+    lists: ListPrices,
+) -> None:
     items = tuple(_items(order, products))
     if len(items) < len(order.items):
         trial.skipped += 1
         return
     basket = Basket(items, order.codes, order.customer, order.customer_group, order.channel)
     priced = price_basket(
-        basket, index, order.created_at, trial.usage(order.customer, basket.currency)
+        basket,
+        index,
+        order.created_at,
+        trial.usage(order.customer, basket.currency),
+        lists=lists,
     )
     pairs = zip(order.items, priced.items, items, strict=True)
     lines = [

@@ -159,3 +159,23 @@ def test_prices_are_included_in_products(cli: Cli, rules: Path):
     exported = cli.fine("products", "export", "--include", "selling_price").out
     assert exported.splitlines()[1].split(",")[6] == "8.75"
     assert cli("products", "list", "--include", "cost").code == 65
+
+
+def test_price_lists_are_loaded_and_reverted(cli: Cli):
+    cli.fine("pricing", "lists", "add", "Trade", "--currency", "EUR")
+    first = b"sku,minimum_quantity,price\nA,1,9.00\nA,10,8.00\n"
+    planned = cli.fine("pricing", "lists", "load", "Trade", "-", "--plan", text=first).out
+    assert planned == (
+        "Version 1 would be the current one: 2 added, 0 changed, 0 removed, 0 unchanged.\n"
+    )
+    assert "Version 1 is now" in cli.fine("pricing", "lists", "load", "Trade", "-", text=first).out
+    assert "Nothing changes" in cli.fine("pricing", "lists", "load", "Trade", "-", text=first).out
+    broken = cli("pricing", "lists", "load", "Trade", "-", text=b"sku,price\nA,x\n")
+    assert broken.code == 65
+    assert "line 2, price: not_a_number ('x')." in broken.out
+    cli.fine("pricing", "lists", "load", "Trade", "-", "--decimal", ",", text=b"sku;price\nA;7,5\n")
+    assert "2 added" not in cli.fine("pricing", "lists", "revert", "Trade", "1").out
+    versions = cli.fine("pricing", "lists", "versions", "Trade", "--json").lines
+    assert [each["version"] for each in versions] == [3, 2, 1]
+    assert cli.fine("pricing", "lists", "list", "--json").lines[0]["entries"] == 2
+    assert "Trade" in cli.fine("pricing", "lists", "show", "Trade").out

@@ -35,6 +35,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "order_id": "ord",
     "item_id": "item",
     "rule_id": "rule",
+    "list_id": "list",
     "key_id": "key",
     "successor_id": "key",
     "entry_id": "ent",

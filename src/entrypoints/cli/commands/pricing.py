@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from entrypoints.cli.commands import price_lists
 from entrypoints.cli.commands.orders import Item, terms_of, wanted_items
 from entrypoints.cli.kit.output import moment, moment_utc, money
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from entrypoints.cli.kit.tables import Column
 
 pricing: Final = noun("pricing", "Manage price rules, and price baskets. RULE is an id or a name.")
+pricing.add_command(price_lists.lists)
 _STATUSES: Final = ("draft", "active", "paused", "archived")
 
 

@@ -1,0 +1,135 @@
+"""Price lists: prices by sku and minimum quantity, sent as files, with every version kept.
+
+    sku,minimum_quantity,price          a unit costs 9.00, and each of ten or more 8.50
+    A-1,1,9.00
+    A-1,10,8.50
+
+A file is the whole list: what isn't in it is no longer on the list. A file with a record that can't
+be read changes nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, Final
+
+from attrs import field, frozen
+
+from commerce_core.base.errors import Fault, InvalidInput
+from commerce_core.base.money import find_currency
+from commerce_core.base.text import UNSTORABLE, tidy_name
+
+MOST_ENTRIES: Final = 2_000_000
+"""The most entries of a list."""
+MOST_LIST_BYTES: Final = 1024**3
+"""The largest file of a list."""
+MOST_PROBLEMS: Final = 1_000
+"""Problems of a file that are reported; the others are counted."""
+LONGEST_LIST_NAME: Final = 200
+LARGEST_MINIMUM: Final = 1_000_000_000
+
+ListPrices = Mapping[str, Mapping[str, tuple[tuple[int, Decimal], ...]]]
+"""By list and sku: minimum quantities, ascending, and the price of a unit from there on."""
+NO_LISTS: Final[ListPrices] = {}
+
+
+@frozen
+class ListEntry:
+    """A price of a unit, in major units, from that many units on; and the line that has it."""
+
+    sku: str
+    minimum_quantity: int
+    price: Decimal
+    line: int = field(default=0, eq=False)
+
+
+@frozen(kw_only=True)
+class PriceList:
+    """A list as it is: its current version, and how many entries that has. It begins empty."""
+
+    list_id: str
+    name: str
+    currency: str
+    version: int = 0
+    entries: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+    def __attrs_post_init__(self) -> None:
+        """InvalidInput lists what is wrong with the name or the currency."""
+        faults: list[Fault] = []
+        fits = 1 <= len(self.name) <= LONGEST_LIST_NAME and not UNSTORABLE.search(self.name)
+        if not fits or self.name != tidy_name(self.name):
+            detail = f"Use 1 to {LONGEST_LIST_NAME} characters, without blanks around them."
+            faults.append(Fault("/name", "bad_name", detail))
+        if find_currency(self.currency) is None:
+            detail = "Use an ISO 4217 code, such as EUR."
+            faults.append(Fault("/currency", "unknown_currency", detail))
+        if faults:
+            raise InvalidInput("The price list isn't valid.", faults=faults, code="bad_price_list")
+
+
+@frozen
+class ListDifference:
+    """What another content changes: entries that it has in all, by what becomes of them."""
+
+    entries: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.added or self.changed or self.removed)
+
+
+@frozen(kw_only=True)
+class ListVersion:
+    """A version of a list: when it began, who made it, what it changed.
+
+    `sha256` is that of the file; `reverted_to` is the version whose content it brought back.
+    """
+
+    list_id: str
+    version: int
+    published_at: datetime
+    actor: str
+    difference: ListDifference
+    sha256: str | None = None
+    reverted_to: int | None = None
+
+
+@frozen
+class ListProblem:
+    """What is wrong with a record of a list's file; a `column` of None means the whole record."""
+
+    line: int
+    column: str | None
+    code: str
+    value: str | None
+    hint: str
+
+
+@frozen
+class ListReport:
+    """What became of a file, or would become of it.
+
+    Without problems it was (or would be) taken as `version`, which is the current one if nothing
+    changes. With problems nothing changes; `rejected` records have one, and the first are listed.
+    """
+
+    list_id: str
+    version: int
+    records: int
+    rejected: int
+    difference: ListDifference | None
+    problems: tuple[ListProblem, ...] = ()
+
+
+@frozen
+class ListQuery:
+    """Selects price lists, oldest first: all of them."""
+
+    IDENTITY: ClassVar = "ListQuery()"
