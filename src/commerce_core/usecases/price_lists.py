@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 
 from commerce_core.base.errors import Fault, InvalidInput, NotFound, TooLarge
 from commerce_core.base.ids import looks_like, parse
-from commerce_core.base.money import Currency, currency
+from commerce_core.base.money import Currency, currency, find_currency
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.engine import Reading
@@ -187,10 +187,8 @@ def _escaped(column: str) -> str:
 
 
 def _code(code: str) -> str:
-    try:
-        return currency(code).code
-    except ValueError:
-        return code
+    known = find_currency(code)
+    return known.code if known else code
 
 
 def _terms(price_list: PriceList, decimal: DecimalMark | None) -> Terms:
