@@ -102,12 +102,15 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
     """What refuses it is the state of the catalog, never the form of the body."""
     source = api.commerce.sources.get("main", partner=acme)
     rule = api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}})
+    price_list = api.commerce.price_lists.add("x", currency="USD")
+    api.commerce.price_lists.load("x", BytesIO(b"sku,price\nA,1.00\n"))
     ids = {
         "partner_id": acme,
         "source_id": source.source_id,
         "feed_id": api.ingest(acme),
         "key_id": api.commerce.keys.add(partner=acme).key.key_id,
         "rule_id": rule.rule_id,
+        "list_id": price_list.list_id,
     }
     address = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     answer = api.request(method.upper(), address, json=example)
