@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,8 @@ from attrs import frozen
 import adapters
 import commerce_core
 import entrypoints
+from commerce_core.base.addresses import Reach
+from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -20,6 +22,8 @@ from commerce_core.partners.api_key import new_secret
 from commerce_core.ports.engine import Reading
 from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store
+from commerce_core.ports.vault import Closed, Vault
+from commerce_core.ports.web import Web, WebAnswer, WebRequest
 from commerce_core.usecases.context import Context
 from entrypoints.fail_points import FailPoint
 from entrypoints.leases import budget_keeper, lease_keeper
@@ -62,10 +66,14 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             lease=lease,
             scratch=_scratch,
             history_kept=timedelta(days=settings.history_days) if settings.history_days else None,
+            vault=_vault(settings),
+            web=_Outside(settings.reach),
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
-            commerce.keys.ensure_operator(_operator_secret(settings.operator_key_file))
+            commerce.keys.ensure_operator(
+                _secret_in(settings.operator_key_file, lambda: new_secret(secrets.token_bytes))
+            )
         yield commerce
 
 
@@ -140,17 +148,60 @@ def _files(settings: Settings) -> Files:
     return DiskFiles(settings.files_dir)
 
 
+def _vault(settings: Settings) -> Vault:
+    """What seals secrets. The embedded default makes a key of its own on the first start."""
+    text = settings.vault_keys
+    if not text and settings.database_url.startswith("memory:"):
+        from adapters.memory.vault import MemoryVault
+
+        return MemoryVault()
+    if not text and not settings.is_embedded:
+        # A key made here would be another one in each process of the platform.
+        return Closed()
+    from adapters.aes_vault import AesVault, new_key
+
+    if not text:
+        return AesVault.of(_secret_in(settings.vault_file, new_key))
+    if text.startswith("file:"):
+        file = Path(text.removeprefix("file:"))
+        try:
+            text = file.read_text("ascii")
+        except OSError as error:
+            detail = f"vault_keys names a file that can't be read: {error}"
+            raise InvalidInput.at("/vault_keys", "bad_setting", detail) from error
+    return AesVault.of(text)
+
+
+@frozen
+class _Outside:
+    """Calls servers with urllib3, which is imported only for the first call."""
+
+    reach: Reach
+
+    def judge(self, url: str, pointer: str = "/url") -> None:
+        self._web.judge(url, pointer)
+
+    def send(self, request: WebRequest) -> AbstractContextManager[WebAnswer]:
+        return self._web.send(request)
+
+    @property
+    def _web(self) -> Web:
+        from adapters.urllib3_web import Urllib3Web
+
+        return Urllib3Web(self.reach)
+
+
 def _open_path(path: str) -> BinaryIO:
     return Path(path).open("rb")
 
 
-def _operator_secret(file: Path) -> str:
-    """The operator's secret in the embedded default, created on the first start."""
+def _secret_in(file: Path, make: Callable[[], str]) -> str:
+    """A secret of the embedded default, created on the first start."""
     while True:
         try:
             return file.read_text("ascii").strip()
         except FileNotFoundError:
-            _write_secret(file, new_secret(secrets.token_bytes))
+            _write_secret(file, make())
 
 
 def _write_secret(file: Path, secret: str) -> None:

@@ -19,6 +19,7 @@ from commerce_core.base.errors import (
     TooMany,
     Unauthenticated,
     Unavailable,
+    Unreachable,
 )
 
 EXIT_USAGE: Final = 2
@@ -41,6 +42,7 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
     FileRefused: (422, EXIT_REFUSED, "The file can't be processed"),
     TooMany: (429, EXIT_TRY_AGAIN, "Too many requests"),
     RunLost: (409, EXIT_TRY_AGAIN, "Another run took over"),
+    Unreachable: (502, EXIT_TRY_AGAIN, "Another server can't be called"),
     Unavailable: (503, EXIT_TRY_AGAIN, "Try again later"),
     CommerceError: (500, EXIT_BUG, "Something went wrong"),
 }

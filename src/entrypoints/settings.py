@@ -11,6 +11,7 @@ from typing import Any, Final
 from attrs import Attribute, converters, field, fields, frozen
 from attrs.validators import ge, le, optional
 
+from commerce_core.base.addresses import LAST_PORT, Reach
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.usecases.context import MOST_UPLOAD_BYTES
 from commerce_core.work.attempt import LEASE, TIME_BUDGET
@@ -23,7 +24,6 @@ _DATABASES: Final = (EMBEDDED, "memory:", "postgresql://", "postgres://")
 _FILES: Final = ("file:", "s3://", "memory:")
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("auto", "json", "text")
-LAST_PORT: Final = 65_535
 _ADDRESS: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 _FOR_TESTS: Final = frozenset({"fail_at"})
 """Our variables that aren't settings; `fail_points` reads them."""
@@ -82,6 +82,25 @@ def _networks(_: object, attribute: "Attribute[str]", value: str) -> None:
         raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
 
 
+def _ports(_: object, attribute: "Attribute[str]", value: str) -> None:
+    try:
+        ports_of(value)
+    except ValueError as error:
+        detail = f"{attribute.name} must be ports or ranges of ports, separated by commas: {error}"
+        raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
+
+
+def ports_of(text: str) -> tuple[tuple[int, int], ...]:
+    """The ranges of `8444,9000-9100`, with both ends; ValueError for anything else."""
+    ranges: list[tuple[int, int]] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        low, _, high = part.partition("-")
+        ranges.append((int(low), int(high or low)))
+        if not 0 < ranges[-1][0] <= ranges[-1][1] <= LAST_PORT:
+            raise ValueError(f"{part!r} is no range from 1 to {LAST_PORT}")
+    return tuple(ranges)
+
+
 @frozen(kw_only=True)
 class Settings(Limits):
     """The settings of one process.
@@ -94,8 +113,10 @@ class Settings(Limits):
     take before it fails with `out_of_time`; `log_level` and `log_format` configure the log on
     stderr; `metrics` is `on`, `off` or `HOST:PORT`, an address that serves only the metrics;
     `history_days` is how long superseded versions of products are kept (default: forever);
-    `proxies` are the networks, separated by commas, whose X-Forwarded-For header is believed. What
-    else the server takes on is in Limits.
+    `proxies` are the networks, separated by commas, whose X-Forwarded-For header is believed;
+    `vault_keys` are the keys that secrets are sealed with, `ID:BASE64`, or `file:PATH`;
+    `outbound_networks` are private networks that may be called, and `outbound_ports` further ports.
+    What else the server takes on is in Limits.
     """
 
     database_url: str = field(default=EMBEDDED, validator=_one_of(_DATABASES))
@@ -115,6 +136,9 @@ class Settings(Limits):
         default=None, converter=converters.optional(int), validator=optional([ge(1), le(36_500)])
     )
     proxies: str = field(default="", validator=_networks)
+    vault_keys: str = field(default="", repr=False)
+    outbound_networks: str = field(default="", validator=_networks)
+    outbound_ports: str = field(default="", validator=_ports)
 
     @property
     def is_embedded(self) -> bool:
@@ -137,6 +161,20 @@ class Settings(Limits):
     def operator_key_file(self) -> Path:
         """The file in which the embedded default keeps the operator's key."""
         return self.home / "operator.key"
+
+    @property
+    def vault_file(self) -> Path:
+        """The file in which the embedded default keeps the key that seals secrets."""
+        return self.home / "vault.key"
+
+    @property
+    def reach(self) -> Reach:
+        """What the platform may call."""
+        networks = (part.strip() for part in self.outbound_networks.split(","))
+        return Reach(
+            tuple(ip_network(part, strict=False) for part in networks if part),
+            ports_of(self.outbound_ports),
+        )
 
 
 def load_settings(

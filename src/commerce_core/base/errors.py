@@ -11,6 +11,7 @@
     ├── FileRefused         a feed's file can't be read as a whole; fails its job
     ├── TooMany             the caller has used up what it may for now; try again later
     ├── RunLost             a job was taken over by another attempt
+    ├── Unreachable         a server of others can't be called, or answers wrongly
     └── Unavailable         the database or the file store can't be reached; try again
         └── Severed         the store crashed during a unit, or the connection to it broke
 
@@ -188,6 +189,30 @@ class Unavailable(CommerceError):
         """Takes the text to show `publicly`, by default the detail."""
         super().__init__(detail, remedy, code=code)
         self.publicly = publicly or detail
+
+
+class Unreachable(CommerceError):
+    """A server that others run can't be reached, may not be called, or breaks its protocol.
+
+    `phase` is how far it came (`resolve`, `connect`, `send`, `wait` or `body`), and `seconds` what
+    each phase took.
+    """
+
+    code = "unreachable"
+
+    def __init__(
+        self,
+        detail: str,
+        remedy: str = "",
+        *,
+        code: str | None = None,
+        phase: str = "resolve",
+        seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        """Takes which of a few ways it failed in, as `code`."""
+        super().__init__(detail, remedy, code=code)
+        self.phase = phase
+        self.seconds = dict(seconds or {})
 
 
 class Severed(Unavailable):

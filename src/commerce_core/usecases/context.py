@@ -36,6 +36,8 @@ from commerce_core.ports.listing import Listing
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.runtime import Apart, Clock, Effort, Here, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.ports.vault import Closed, Vault
+from commerce_core.ports.web import Offline, Web
 from commerce_core.work.attempt import LEASE
 
 MOST_UPLOAD_BYTES: Final = 5 * 1024**3
@@ -83,6 +85,7 @@ class Context:
     For a principal that is a partner, what belongs to others doesn't exist. `scratch` makes an
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
+    `vault` seals secrets, and `web` calls the servers of others.
     """
 
     store: Store
@@ -98,6 +101,8 @@ class Context:
     scratch: Callable[[], Store] | None = None
     history_kept: timedelta | None = None
     apart: Apart = field(factory=Here)
+    vault: Vault = field(factory=Closed)
+    web: Web = field(factory=Offline)
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same context for another principal."""
