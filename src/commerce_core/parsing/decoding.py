@@ -36,6 +36,8 @@ MOST_PARTS: Final = 100_000
 """Members that a gzip file may have, and entries of a zip archive; each takes some microseconds."""
 _FIRST_BYTES: Final = 1 << 10
 """Bytes of a part that are unpacked first; a small one then copies little of what follows it."""
+_NAMES_WITHIN: Final = 1 << 16
+"""Bytes within which the names of the first parts of a workbook stand."""
 _HEAD: Final = LONGEST_LOOK
 """Bytes by which a file is recognised."""
 
@@ -77,7 +79,7 @@ def unpacked(stream: BinaryIO, sheet: str | None = None) -> Iterator[bytes]:
     Of a workbook, they are the rows of its `sheet`, by default the first one.
     """
     source = _Source(stream)
-    if is_workbook(source.peek(BLOCK)):
+    if is_workbook(source.peek(_NAMES_WITHIN)):
         return _of_sheet(source, sheet)
     return _checked(_unpacked(source))
 
