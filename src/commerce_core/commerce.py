@@ -9,6 +9,7 @@
     reverts     undoing what a feed wrote           audit       who did what
     queue       jobs and tasks, for workers         health      whether every part is up
     price_lists prices by sku and quantity
+    inbox       what needs a person now             sessions    people who signed in
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -35,6 +36,7 @@ from commerce_core.usecases.events import Events
 from commerce_core.usecases.feeds import Feeds
 from commerce_core.usecases.health import Health
 from commerce_core.usecases.history import History
+from commerce_core.usecases.inbox import InboxItems
 from commerce_core.usecases.jobs import Jobs
 from commerce_core.usecases.keys import Keys
 from commerce_core.usecases.orders import Orders
@@ -45,6 +47,7 @@ from commerce_core.usecases.pricing import Pricing
 from commerce_core.usecases.products import Products
 from commerce_core.usecases.queue import Queue
 from commerce_core.usecases.reverts import Reverts
+from commerce_core.usecases.sessions import Sessions
 from commerce_core.usecases.sources import Sources
 
 
@@ -130,6 +133,16 @@ class Commerce:
         return Audit(self.context)
 
     @property
+    def inbox(self) -> InboxItems:
+        """What needs a person now."""
+        return InboxItems(self.context)
+
+    @property
+    def sessions(self) -> Sessions:
+        """People who signed in, in a browser."""
+        return Sessions(self.context)
+
+    @property
     def health(self) -> Health:
         """Whether every part can be used."""
         return Health(self.context)
@@ -146,6 +159,10 @@ class Commerce:
     def within(self, effort: Effort) -> "Commerce":
         """The same platform for one effort: what it begins ends when that is over."""
         return Commerce(self.context.within(effort))
+
+    def resumed(self, token: str | None) -> "Commerce":
+        """The platform as a session's key sees it; Unauthenticated if that isn't valid."""
+        return self.acting_as(self.sessions.resume(token))
 
     def authenticated(self, secret: str | None) -> "Commerce":
         """The platform as an API key's holder sees it; Unauthenticated if the key isn't valid."""

@@ -15,6 +15,7 @@ from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.exports_contract import TestExports
 from tests.contracts.fields_contract import TestFields
+from tests.contracts.inbox_contract import TestCauses, TestSessions
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.ledger_contract import TestEntries
 from tests.contracts.listings_contract import TestListings, TestProductListings
@@ -36,6 +37,7 @@ __all__ = [
     "TestAudit",
     "TestBounded",
     "TestCatalog",
+    "TestCauses",
     "TestClaiming",
     "TestDecisions",
     "TestEntries",
@@ -60,6 +62,7 @@ __all__ = [
     "TestReverts",
     "TestRules",
     "TestSales",
+    "TestSessions",
     "TestSources",
     "TestTasks",
     "TestTurns",

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from adapters.memory.activity import Audit, Events, Idempotency
 from adapters.memory.feeds import Feeds
+from adapters.memory.inbox import Causes
 from adapters.memory.jobs import Jobs
 from adapters.memory.orders import Orders, Sales
 from adapters.memory.partners import Keys, Partners
@@ -18,6 +19,7 @@ from adapters.memory.publications import Publications
 from adapters.memory.rates import Rates
 from adapters.memory.reverts import Reverts
 from adapters.memory.rules import Rules
+from adapters.memory.sessions import Sessions
 from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
 from adapters.memory.tasks import Tasks
@@ -167,6 +169,8 @@ class _Unit:
     audit: Audit
     idempotency: Idempotency
     rates: Rates
+    sessions: Sessions
+    inbox: Causes
     session: str = "memory"
 
 
@@ -178,4 +182,5 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Rules(tables), PriceLists(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
+        Sessions(tables.sessions), Causes(tables),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from commerce_core.activity.audit import AuditEntry
 from commerce_core.activity.events import Event
+from commerce_core.activity.inbox import Mark
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.base.errors import no_such
 from commerce_core.base.rates import Bucket
@@ -22,6 +23,7 @@ from commerce_core.orders.order import Order
 from commerce_core.parsing.fingerprints import Fingerprint
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
+from commerce_core.partners.session import Session
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.rules import PriceRule
@@ -77,6 +79,8 @@ class Tables:
         self.sources = Table[str, Source](self.journal)
         self.profiles = Table[str, tuple[SavedProfile, ...]](self.journal)
         self.keys = Table[str, ApiKey](self.journal)
+        self.sessions = Table[str, Session](self.journal)
+        self.marks = Table[tuple[str, str], Mark](self.journal)
         self.rates = Table[tuple[str, str], tuple[Bucket, datetime]](self.journal)
         self.feeds = Table[str, Feed](self.journal)
         self.jobs = Table[str, Job](self.journal)

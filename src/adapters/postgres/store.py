@@ -23,6 +23,7 @@ from adapters.postgres.collections.audit import Audit
 from adapters.postgres.collections.events import Events
 from adapters.postgres.collections.feeds import Feeds
 from adapters.postgres.collections.idempotency import Idempotency
+from adapters.postgres.collections.inbox import Causes
 from adapters.postgres.collections.jobs import Jobs
 from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
@@ -30,6 +31,7 @@ from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.price_lists import PriceLists
 from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.rules import Rules
+from adapters.postgres.collections.sessions import Sessions
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.tasks import Tasks
 from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
@@ -113,6 +115,8 @@ class Unit:
     audit: Audit
     idempotency: Idempotency
     rates: Rates
+    sessions: Sessions
+    inbox: Causes
 
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
@@ -139,6 +143,8 @@ class Unit:
             Audit(db),
             Idempotency(db),
             Rates(db),
+            Sessions(db),
+            Causes(db),
         )
 
 

@@ -25,6 +25,7 @@ Action = Literal[
     "rule.changed",
     "list.added",
     "list.changed",
+    "inbox.marked",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000

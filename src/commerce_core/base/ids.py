@@ -30,6 +30,7 @@ Kind = Literal[
     "part",
     "rfnd",
     "stmt",
+    "ses",
 ]
 Entropy = Callable[[int], bytes]
 """Returns that many random bytes."""
@@ -50,6 +51,7 @@ NOUNS: Final[Mapping[Kind, str]] = {
     "list": "price list",
     "key": "key",
     "ent": "ledger entry",
+    "ses": "session",
     "evt": "event",
     "aud": "audit entry",
     "part": "part",

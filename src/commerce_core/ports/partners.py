@@ -7,6 +7,7 @@ from typing import Protocol
 from commerce_core.feeds.source import Source
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
+from commerce_core.partners.session import Session
 from commerce_core.ports.listing import Listing
 from commerce_core.profiles.profile import SavedProfile
 
@@ -126,6 +127,30 @@ class Keys(Listing[str | None, ApiKey], Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Sessions of people who signed in with a key."""
+
+    def add(self, session: Session) -> None:
+        """Stores a new session."""
+        ...
+
+    def find(self, digest: bytes) -> Session | None:
+        """The session with this digest, expired or not."""
+        ...
+
+    def end(self, session_id: str) -> None:
+        """Deletes a session, if there is one."""
+        ...
+
+    def end_beyond(self, key_id: str, most: int) -> None:
+        """Deletes the sessions of a key, except for the `most` newest."""
+        ...
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Deletes at most `most` sessions that expired before that time; returns how many."""
+        ...
+
+
 class PartnersUnit(Protocol):
     """The part of a unit of work for partners, their sources and keys."""
 
@@ -142,4 +167,9 @@ class PartnersUnit(Protocol):
     @property
     def keys(self) -> Keys:
         """API keys."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions of people in a browser."""
         ...

@@ -1,6 +1,6 @@
 """The store: what the core needs to keep its state, in units of work.
 
-    Store.begin() ──> UnitOfWork ──> partners · sources · keys            PartnersUnit
+    Store.begin() ──> UnitOfWork ──> partners · sources · keys · sessions PartnersUnit
                                      feeds · jobs                         FeedsUnit
                                      tasks                                WorkUnit
                                      products · publications · versions   CatalogUnit
@@ -10,6 +10,7 @@
                                      orders · sales                       OrdersUnit
                                      events · audit · idempotency         ActivityUnit
                                      rates                                RatesUnit
+                                     inbox                                InboxUnit
     Files             the raw bytes of every feed and the reports of rejected records
     FeedEngine        reads feeds
     KeepLease         keeps the lease of work while it runs, in units of its own
@@ -30,6 +31,7 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.inbox import InboxUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.price_lists import PriceListsUnit
@@ -49,6 +51,7 @@ class UnitOfWork(
     ActivityUnit,
     WorkUnit,
     RatesUnit,
+    InboxUnit,
     Protocol,
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.

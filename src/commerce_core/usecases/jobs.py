@@ -1,16 +1,17 @@
 """Jobs: the processing of feeds, run here or left to a worker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import BinaryIO, Final
 
 from attrs import frozen
 
-from commerce_core.base.errors import Conflict, NotFound
+from commerce_core.base.errors import Conflict, FileRefused, NotFound
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import (
     DEFAULT_LIMIT,
+    LARGEST_LIMIT,
     Page,
     Position,
     check_limit,
@@ -19,17 +20,23 @@ from commerce_core.base.paging import (
     write_cursor,
 )
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.job import FeedJobKind, Job, JobError, JobQuery
+from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, FeedJobKind, Job, JobError, JobQuery
+from commerce_core.history.lineage import record_readings
 from commerce_core.ingestion.reject_report import delete_reports
+from commerce_core.parsing.record_reader import Terms
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.schema.problem_groups import ProblemGroups, grouped
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.queue import Queue, claiming
 
 _ANY_JOB: Final = JobQuery()
+LAST_LINE_SHOWN: Final = 5_000
+"""Records beyond this line aren't shown beside problems, since the file would be read up to it."""
+LONGEST_RECORD_SHOWN: Final = 2_000
 
 
 @frozen
@@ -144,7 +151,7 @@ class Jobs:
 
         def fetch(after: Position | None) -> Page[Problem]:
             with self._context.store.begin() as unit:
-                return unit.jobs.problems(parse("job", job_id), after, DEFAULT_LIMIT)
+                return unit.jobs.problems(parse("job", job_id), after, LARGEST_LIMIT)
 
         return islice(every(fetch), limit)
 
@@ -163,6 +170,37 @@ class Jobs:
             page = unit.jobs.problems(job.job_id, read_cursor(query, cursor), check_limit(limit))
             total = unit.jobs.count_problems(job.job_id) if count else None
         return Listed(page.items, write_cursor(query, page.after), total)
+
+    def problem_groups(self, job_id: str, *, raw: bool = False) -> ProblemGroups:
+        """A job's problems by code, column and shape of the value, the largest groups first.
+
+        With `raw`, each sample has its record as it is in the feed's file, if that is among its
+        first lines and can be read.
+        """
+        job = self.get(job_id)
+        problems = list(self.problems(job_id, MOST_PROBLEMS_KEPT))
+        total = sum(job.summary.problems_by_code.values()) if job.summary else 0
+        groups = grouped(problems, total)
+        return groups.with_records(self._records(job, groups.lines)) if raw else groups
+
+    def _records(self, job: Job, lines: Sequence[int]) -> dict[int, str]:
+        """The records on those lines of the job's file, as far as they are among its first."""
+        near = [line for line in lines if line <= LAST_LINE_SHOWN]
+        if not near:
+            return {}
+        with self._context.store.begin() as unit:
+            feed = unit.feeds.get(job.feed_id)
+            saved = unit.sources.profile(feed.source_id)
+            terms = Terms.of(unit.partners.get(feed.partner_id), feed.mode, saved.profile)
+        try:
+            with self._context.files.open(feed.file_key) as raw:
+                readings = record_readings(raw, terms, near)
+        except (NotFound, FileRefused):
+            return {}
+        return {
+            line: reading.prepared.raw.sent.rstrip("\r\n")[:LONGEST_RECORD_SHOWN]
+            for line, reading in readings.items()
+        }
 
     def report(self, job_id: str) -> AbstractContextManager[BinaryIO]:
         """The rejected records of a job, as a file to correct and send again.

@@ -32,6 +32,7 @@ COMMANDS: Final = {
         "commands.feeds",
         "Manage feeds: upload, list, show, changes, plan, approve, reject, revert, raw, report",
     ),
+    "inbox": ("commands.inbox", "Show what needs a person now, and mark it: list, mark"),
     "jobs": (
         "commands.jobs",
         "Run and inspect the jobs of feeds: run, list, show, watch, cancel, problems, plan",

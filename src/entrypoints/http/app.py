@@ -27,6 +27,7 @@ from entrypoints.http.routes import (
     feeds,
     health,
     history,
+    inbox,
     jobs,
     keys,
     orders,
@@ -66,14 +67,23 @@ _V1_ROUTES: Final = (
     *analytics.ROUTES,
     *events.ROUTES,
     *audit.ROUTES,
+    *inbox.ROUTES,
     *health.ROUTES,
 )
 
 
 def create_app(
-    commerce: Commerce, settings: Settings, *, on_shutdown: Sequence[LifespanHook] = ()
+    commerce: Commerce,
+    settings: Settings,
+    *,
+    home: Sequence[HTTPRouteHandler] = (pages.show_home,),
+    on_shutdown: Sequence[LifespanHook] = (),
 ) -> Litestar:
-    """The application on a platform that is open; `commerce` acts as the operator."""
+    """The application on a platform that is open; `commerce` acts as the operator.
+
+    `home` has the pages at `/` and below it: the dashboard, or a page that only shows whether the
+    parts are up.
+    """
     set_asyncio_executor(_threads())
     examiners = Examiners.of(settings)
     commerce = Commerce(evolve(commerce.context, apart=InProcesses(examiners)))
@@ -86,6 +96,7 @@ def create_app(
         "watch": Watch(commerce),
         "admission": admission,
         "shows_metrics": settings.metrics == "on",
+        "upload_limit": upload_limit,
     }
     return Guarded(
         [
@@ -95,6 +106,7 @@ def create_app(
             Router(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
             *health.PROBES,
             *pages.ROUTES,
+            *home,
         ],
         exception_handlers=HANDLERS,
         before_send=[add_headers],

@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException
@@ -24,6 +24,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 
 from commerce_core.base.errors import InvalidInput, Unavailable
 from entrypoints import logs
@@ -39,6 +40,8 @@ from entrypoints.worker import Worker
 
 PATIENCE: Final = 30
 """Seconds in which requests and jobs end when the server is stopped; what doesn't is killed."""
+Home = Callable[[Settings], Sequence[HTTPRouteHandler]]
+"""Makes the pages at `/`; a function of a module, since processes that are started get its name."""
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 compared, not bound
 _ASK_EVERY: Final = 0.05
 LONGEST_BACKLOG: Final = 4096
@@ -52,9 +55,10 @@ def serve(
     workers: int = 1,
     *,
     with_worker: bool = True,
+    home: Home,
     on_ready: Callable[[str], None] = print,
 ) -> None:
-    """Serves until SIGINT or SIGTERM; calls `on_ready` with its address.
+    """Serves until SIGINT or SIGTERM; calls `on_ready` with its address. `home` makes the pages.
 
     `workers` are the processes that answer HTTP; `with_worker` adds one that works on feeds. A
     database in memory has one process for both. Raises Unavailable where a part can't be had, or
@@ -89,7 +93,7 @@ def serve(
             feeds.start()
         stack.callback(end)
         server.serve(
-            target_loader=partial(load, settings, told, port, with_worker=works_here),
+            target_loader=partial(load, settings, told, port, with_worker=works_here, home=home),
             wrap_loader=False,
         )
 
@@ -167,7 +171,9 @@ class _Server(_Granian):
         self.respawned_wrks.clear()
 
 
-def load(settings: Settings, told: Connection, port: int, *, with_worker: bool) -> Litestar:
+def load(
+    settings: Settings, told: Connection, port: int, *, with_worker: bool, home: Home
+) -> Litestar:
     """The application of one process, with a worker if asked; both end when it does."""
     logs.configure(settings.log_level, settings.log_format)
     stack = ExitStack()
@@ -177,7 +183,7 @@ def load(settings: Settings, told: Connection, port: int, *, with_worker: bool) 
     if worker is not None:
         stack.callback(worker.stop)
         worker.start()
-    app = create_app(commerce, settings, on_shutdown=[stack.close])
+    app = create_app(commerce, settings, home=home(settings), on_shutdown=[stack.close])
     ending = threading.Event()
     app.state["ending"] = ending
     threading.Thread(target=_end_when_told, args=(told, worker, ending), daemon=True).start()

@@ -117,7 +117,8 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
     answer = api.request(method.upper(), address, json=example)
     if answer.status_code >= 400:
         state = {"feed_not_held", "order_refused", "partner_name_taken", "quote_refused"}
-        assert answer.json()["code"] in state, answer.text
+        # What a body names may not be there.
+        assert answer.json()["code"] in state | {"not_found"}, answer.text
 
 
 def test_no_filter_of_a_list_is_filled_in_with_the_id_of_nothing():

@@ -45,6 +45,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "statement_id": "stmt",
     "event_id": "evt",
     "audit_id": "aud",
+    "session_id": "ses",
 }
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NO_ID: Final = "f" * 32

@@ -129,9 +129,31 @@ def cancel(session: Session, job_id: str) -> None:
 @jobs.verb("problems", scope="feeds:read")
 @click.argument("job_id")
 @limit_option
-def problems(session: Session, job_id: str, limit: int | None) -> None:
+@click.option(
+    "--grouped", is_flag=True, help="Group by code, column and the shape of the value instead."
+)
+def problems(session: Session, job_id: str, limit: int | None, *, grouped: bool) -> None:
     """List the problems that a job found in its records, by line."""
     from entrypoints.cli.kit.running import problem_columns
 
+    if grouped:
+        _show_groups(session, job_id, limit)
+        return
     found = session.commerce.jobs.problems(job_id)
     session.out.many(found, problem_columns(), limit, "No problems were found.")
+
+
+def _show_groups(session: Session, job_id: str, limit: int | None) -> None:
+    from commerce_core.schema.problem_groups import ProblemGroup
+    from entrypoints.cli.kit.tables import Column
+
+    columns: list[Column[ProblemGroup]] = [
+        Column("problems", lambda g: f"{g.count:,}", right=True),
+        Column("code", lambda g: g.code),
+        Column("column", lambda g: g.column or "(all)"),
+        Column("shape", lambda g: g.shape),
+        Column("lines", lambda g: ", ".join(f"{s.line:,}" for s in g.samples)),
+        Column("what to do", lambda g: g.hint, wraps=True, from_width=120),
+    ]
+    found = session.commerce.jobs.problem_groups(job_id)
+    session.out.many(iter(found.groups), columns, limit, "No problems were found.")

@@ -47,6 +47,7 @@ WAKE_EVERY_SECONDS: Final = 1.0
 )
 def serve(session: Session, host: str, port: int, workers: int, *, with_worker: bool) -> None:
     """Serve HTTP, and process jobs, until stopped with Ctrl-C."""
+    from entrypoints.dashboard.routes import routes
     from entrypoints.http.server import serve as serve_http
 
     serve_http(
@@ -55,6 +56,7 @@ def serve(session: Session, host: str, port: int, workers: int, *, with_worker: 
         port,
         workers,
         with_worker=with_worker,
+        home=routes,
         on_ready=lambda at: _ready(session, at),
     )
 

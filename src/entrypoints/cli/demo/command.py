@@ -60,9 +60,13 @@ def demo(session: Session, *, stay: bool, port: int) -> None:
         session.out.document(_facts(feeds, sales, settings))
     _suggest_next(console, settings, port, serving=stay)
     if stay:
+        from entrypoints.dashboard.routes import routes
         from entrypoints.http.server import serve
 
-        serve(settings, HOST, port, on_ready=lambda at: console.paragraph(f"Serving at {at}/"))
+        serve(
+            settings, HOST, port, home=routes,
+            on_ready=lambda at: console.paragraph(f"Serving at {at}/"),
+        )  # fmt: skip
 
 
 def _introduce(console: "Console", home: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+SESSION_COOKIE: Final = "commerce_session"
+"""The cookie that has a session's token."""
 _MOST_KNOWN: Final = 10_000
 """Keys that a process remembers to be valid; the one that was used longest ago is forgotten."""
 
@@ -22,7 +24,7 @@ class Caller:
 
 @define
 class Callers:
-    """Recognises callers, without asking the database.
+    """Recognises callers, without asking the database. A session's token stands for a key.
 
     A key counts only once it was found to be valid: otherwise each made-up key would be one more
     caller. Until then, its requests count for its address.
@@ -39,9 +41,8 @@ class Callers:
     def of(self, scope: Mapping[str, Any]) -> Caller:
         """The caller of this request."""
         headers = dict[bytes, bytes](scope["headers"])
-        digest = key_digest(
-            secret_in(lambda name: headers.get(name.encode(), b"").decode("latin-1"))
-        )
+        secret = secret_in(lambda name: headers.get(name.encode(), b"").decode("latin-1"))
+        digest = key_digest(secret or session_in(headers.get(b"cookie", b"").decode("latin-1")))
         if digest in self._known:
             return Caller(f"key {digest}", digest, is_known=True)
         return Caller(f"address {self._address(scope, headers)}", digest, is_known=False)
@@ -81,6 +82,12 @@ def secret_in(header: Callable[[str], str]) -> str:
     scheme, _, token = header("authorization").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     return header("x-api-key").strip() or bearer
+
+
+def session_in(cookies: str) -> str:
+    """The token of a session that came with a request's cookies; empty if there is none."""
+    pairs = (cookie.strip().partition("=") for cookie in cookies.split(";"))
+    return next((value for name, _, value in pairs if name == SESSION_COOKIE), "")
 
 
 def key_digest(secret: str) -> str:

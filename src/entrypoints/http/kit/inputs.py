@@ -39,7 +39,7 @@ _LONGEST_FIELD: Final = 10_000
 
 async def _payload(request: Asked, kind: type[Any], _: AsyncExitStack) -> Any:  # noqa: ANN401 of that kind
     """The body; one that isn't there is an empty object, since some bodies may be left out."""
-    content = b"".join([chunk async for chunk in _whole(request)])
+    content = b"".join([chunk async for chunk in whole_body(request)])
     if content and request.content_type[0] not in JSON_TYPES:
         detail = f"Send the body as {JSON_TYPES[0]}, declared in Content-Type."
         raise HTTPException(status_code=415, detail=detail)
@@ -52,14 +52,14 @@ async def _form(request: Asked, kind: type[Any], stack: AsyncExitStack) -> Any: 
         raise HTTPException(status_code=415, detail=f"Send a form as {FORM_TYPE}.")
     if not (boundary := options.get("boundary")):
         raise Malformed.at("", "bad_form", "The Content-Type names no boundary.")
-    parts = await read_parts(_whole(request), boundary, stack)
+    parts = await read_parts(whole_body(request), boundary, stack)
     # A field that was left blank counts as not sent.
     filled = [(name, value) for name, value in parts if isinstance(value, UploadFile) or value]
-    return _from_pairs(kind, filled, "The form doesn't match its description.", InvalidInput)
+    return from_pairs(kind, filled, "The form doesn't match its description.", InvalidInput)
 
 
 async def _content(request: Asked, _: type[Any], __: AsyncExitStack) -> BinaryIO:
-    return cast("BinaryIO", Incoming(_whole(request), asyncio.get_running_loop()))
+    return cast("BinaryIO", Incoming(whole_body(request), asyncio.get_running_loop()))
 
 
 BODIES: Final[Mapping[str, tuple[str, Callable[..., Awaitable[Any]]]]] = {
@@ -73,7 +73,7 @@ Its files are closed when the stack is.
 """
 
 
-async def _whole(request: Asked) -> AsyncIterator[bytes]:
+async def whole_body(request: Asked) -> AsyncIterator[bytes]:
     """The body in chunks; Malformed if the client goes away before the last one."""
     try:
         async for chunk in request.stream():
@@ -142,13 +142,13 @@ async def _ended(name: str, content: UploadFile) -> str | UploadFile:
 
 def read_query(kind: type[T], pairs: Iterable[tuple[str, str]]) -> T:
     """The query parameters as that class; Malformed otherwise, and for a blank one."""
-    return _from_pairs(kind, pairs, "The query parameters can't be read.", Malformed)
+    return from_pairs(kind, pairs, "The query parameters can't be read.", Malformed)
 
 
-def _from_pairs(
+def from_pairs(
     kind: type[T], pairs: Iterable[tuple[str, Any]], detail: str, refusal: type[InvalidInput]
 ) -> T:
-    """Values by name, those of a repeatable field as a list."""
+    """Values by name as that class, those of a repeatable field as a list; a refusal otherwise."""
     known = fields_of(kind)
     found: dict[str, Any] = {}
     faults: list[Fault] = []

@@ -46,10 +46,15 @@ def enter(request: Asked, scope: KeyScope | None) -> Commerce:
         secret = _secret(request) or ""
         with admission_of(request).judging(request, secret):
             commerce = commerce.authenticated(secret)
-        request.state[_CALLER] = commerce.context.principal
-        admission_of(request).charge(request, commerce.context.principal.key_id or "")
+        admit(request, commerce.context.principal)
         commerce.context.principal.require(scope)
     return commerce
+
+
+def admit(request: Asked, principal: Principal) -> None:
+    """Notes who calls, for the log, and counts the request with its key. TooMany as in `charge`."""
+    request.state[_CALLER] = principal
+    admission_of(request).charge(request, principal.key_id or "")
 
 
 def caller(scope: Scope) -> Principal | None:
@@ -96,11 +101,14 @@ async def add_headers(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start" or scope["type"] != "http":
         return
     cast("Any", scope)["state"][STATUS] = message["status"]
-    headers = DEFAULTS | {name.lower(): value for name, value in message["headers"]}
+    sent = [(name.lower(), value) for name, value in message["headers"]]
+    # Each cookie has a header of its own, under one name.
+    cookies = [pair for pair in sent if pair[0] == b"set-cookie"]
+    headers = DEFAULTS | {name: value for name, value in sent if name != b"set-cookie"}
     headers[b"x-request-id"] = request_id(scope).encode()
     if scope["method"] == "OPTIONS" and (address := scope.get("path_template")):
         # The framework's own answer lacks the methods that were added after the first.
         routes = (route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute))
         methods = next(route.methods for route in routes if route.path_format == address)
         headers[b"allow"] = ", ".join(sorted(methods)).encode()
-    message["headers"] = list(headers.items())
+    message["headers"] = [*headers.items(), *cookies]

@@ -16,6 +16,7 @@ from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.feed import report_name
 from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
+from commerce_core.schema.problem_groups import ProblemGroups
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Listed
 from entrypoints.http.kit.downloads import download
@@ -127,6 +128,26 @@ def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed
     )
 
 
+@frozen(kw_only=True)
+class Grouping:
+    """How problems are grouped."""
+
+    raw: bool = optional(
+        default=False,
+        meaning="Whether samples have their records as they are in the feed's file, if these are "
+        "among its first 5,000 lines.",
+    )
+
+
+@get("/jobs/{job_id:str}/problem-groups", scope="feeds:read", lane="queries")
+def group_problems(commerce: Commerce, job_id: JobId, parameters: Grouping) -> ProblemGroups:
+    """Groups a job's problems by code, column and the shape of the value, with three samples each.
+
+    In a shape, 9 stands for a digit, A and a for letters.
+    """
+    return commerce.jobs.problem_groups(job_id, raw=parameters.raw)
+
+
 @get(
     "/jobs/{job_id:str}/report",
     lane="streams",
@@ -189,4 +210,13 @@ def _event(name: str, data: object) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-ROUTES = (list_jobs, get_job, run_job, cancel_job, list_problems, get_report, job_events)
+ROUTES = (
+    list_jobs,
+    get_job,
+    run_job,
+    cancel_job,
+    list_problems,
+    group_problems,
+    get_report,
+    job_events,
+)

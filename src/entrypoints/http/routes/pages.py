@@ -101,4 +101,4 @@ def get_description(request: Asked) -> Response[Any]:
     return Response(request.app.state.description, media_type="application/json")
 
 
-ROUTES = (show_home, show_docs, get_static, get_description)
+ROUTES = (show_docs, get_static, get_description)

@@ -1,0 +1,1 @@
+"""The pages, one module per noun. Each function calls use cases, and returns what to show."""

@@ -1,0 +1,76 @@
+"""Orders: their list, and one order with how its price came about."""
+
+from typing import Any, Final, get_args
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.orders.order import OrderQuery, OrderStatus
+from entrypoints.dashboard.kit.pages import Goto, act, page
+from entrypoints.dashboard.kit.rendering import View
+from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
+from entrypoints.reading import optional
+from entrypoints.scalars import OrderId
+
+STATUSES: Final = get_args(OrderStatus)
+
+
+@frozen(kw_only=True)
+class Filters(WhoseQuery, SpanQuery):
+    """Filters of orders."""
+
+    status: OrderStatus | None = optional(None, "Status.")
+    customer_reference: str | None = optional(None, "Reference.")
+    cursor: str | None = optional(None, "Where the page begins.")
+
+
+@page("/orders", scope="orders:read")
+def show_orders(commerce: Commerce, parameters: Filters) -> View:
+    """Lists orders, newest first."""
+    query = OrderQuery(
+        status=parameters.status,
+        customer_reference=parameters.customer_reference,
+        created_from=instant(parameters.from_),
+        created_to=instant(parameters.to),
+    )
+    orders = commerce.orders.page(query, parameters.cursor, partner=parameters.partner)
+    values = {"orders": orders, "filters": parameters, "STATUSES": STATUSES}
+    return View("orders.html", "Orders", values=values, curl="/orders", command="orders list")
+
+
+@page("/orders/{order_id:str}", scope="orders:read")
+def show_order(commerce: Commerce, order_id: OrderId) -> View:
+    """Shows an order, and how its price came about."""
+    order = commerce.orders.get(order_id)
+    values = {
+        "order": order,
+        "explained": _explained(commerce, order_id),
+        "units": sum(item.quantity for item in order.items),
+    }
+    return View(
+        "order.html", order.customer_reference or order_id, values=values,
+        curl=f"/orders/{order_id}/explanation", command=f"orders explain {order_id}",
+    )  # fmt: skip
+
+
+def _explained(commerce: Commerce, order_id: str) -> list[dict[str, Any]]:
+    """Each line with its steps, beside each step's sentence."""
+    return [
+        {
+            "sku": line.sku,
+            "list_total": line.list_total,
+            "line_total": line.line_total,
+            "steps": list(zip(line.adjustments, line.explanation, strict=True)),
+        }
+        for line in commerce.orders.explain(order_id).items
+    ]
+
+
+@act("/orders/{order_id:str}/cancel", scope="orders:write")
+def cancel_order(commerce: Commerce, order_id: OrderId) -> Goto:
+    """Cancels an order."""
+    commerce.orders.cancel(order_id)
+    return Goto(f"/orders/{order_id}", "Cancelled. Its units can be sold again.")
+
+
+ROUTES = (show_orders, show_order, cancel_order)

@@ -1,0 +1,170 @@
+"""Partners and their sources."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+from attrs import asdict, fields, frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.guards import GuardSettings
+from commerce_core.feeds.job import Job
+from commerce_core.schema.fields import Mode
+from entrypoints.dashboard.kit.pages import Goto, act, page
+from entrypoints.dashboard.kit.rendering import View
+from entrypoints.dashboard.pages.shown import latest
+from entrypoints.profile_files import write_toml
+from entrypoints.reading import optional, required
+from entrypoints.scalars import PartnerId, SourceId
+
+
+@frozen(kw_only=True)
+class Paging:
+    """Where a list begins."""
+
+    cursor: str | None = optional(None, "Where the page begins.")
+
+
+@frozen(kw_only=True)
+class NewPartner:
+    """A partner to add."""
+
+    partner_name: str = required("Name.")
+    currency: str | None = optional(None, "Currency.")
+    time_zone: str | None = optional(None, "Time zone.")
+    contact_email: str | None = optional(None, "E-mail.")
+
+
+@frozen(kw_only=True)
+class PartnerChange:
+    """All of a partner; what was emptied isn't sent."""
+
+    partner_name: str | None = optional(None, "Name.")
+    currency: str | None = optional(None, "Currency.")
+    time_zone: str | None = optional(None, "Time zone.")
+    contact_email: str | None = optional(None, "E-mail.")
+    status: Literal["active", "paused", "offboarded"] | None = optional(None, "Status.")
+
+
+@frozen(kw_only=True)
+class SourceChange:
+    """Settings of a source."""
+
+    mode: Mode = required("Mode.")
+    run: bool = required("Whether its jobs start by themselves.")
+
+
+@page("/partners", scope="partners:read")
+def show_partners(commerce: Commerce, parameters: Paging) -> View:
+    """Lists partners."""
+    values = {"partners": commerce.partners.page(parameters.cursor)}
+    return View(
+        "partners.html", "Partners", values=values, curl="/partners", command="partners list"
+    )
+
+
+@act("/partners", scope="partners:write")
+def add_partner(commerce: Commerce, form: NewPartner) -> Goto:
+    """Adds a partner."""
+    partner = commerce.partners.add(
+        form.partner_name, currency=form.currency, time_zone=form.time_zone,
+        contact_email=form.contact_email,
+    )  # fmt: skip
+    return Goto(f"/partners/{partner.partner_id}", "Added.")
+
+
+@page("/partners/{partner_id:str}", scope="partners:read")
+def show_partner(commerce: Commerce, partner_id: PartnerId) -> View:
+    """Shows a partner: its latest feeds, its sources, its details."""
+    partner = commerce.partners.get(partner_id)
+    may_read = "feeds:read" in commerce.context.principal.scopes
+    feeds = latest(commerce, partner_id) if may_read else ()
+    values = {
+        "partner": partner,
+        "feeds": feeds,
+        "score": _score(feeds),
+        "sources": commerce.sources.of(partner_id) if may_read else (),
+    }
+    return View(
+        "partner.html", partner.partner_name, values=values, curl=f"/partners/{partner_id}",
+        command=f"partners show {partner_id}",
+    )  # fmt: skip
+
+
+def _score(feeds: Sequence[tuple[Feed, Job | None]]) -> dict[str, Any]:
+    """What became of the latest feeds."""
+    statuses = [feed.status for feed, _ in feeds]
+    summaries = [job.summary for _, job in feeds if job and job.summary]
+    records = sum(summary.records for summary in summaries)
+    rejected = sum(summary.rejected for summary in summaries)
+    share = Decimal(rejected) * 100 / records if records else Decimal(0)
+    return {
+        "feeds": len(feeds),
+        "applied": statuses.count("applied"),
+        "held": statuses.count("held"),
+        "failed": statuses.count("failed") + statuses.count("rejected"),
+        "rejected_share": f"{share:.1f}",
+    }
+
+
+@act("/partners/{partner_id:str}", scope="partners:write")
+def change_partner(commerce: Commerce, partner_id: PartnerId, form: PartnerChange) -> Goto:
+    """Changes a partner."""
+    before = commerce.partners.get(partner_id)
+    wanted = asdict(form)
+    # A name, a zone and a state can't be emptied; the others can.
+    wanted = {
+        n: v for n, v in wanted.items() if v is not None or n in ("currency", "contact_email")
+    }
+    changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
+    commerce.partners.change(partner_id, **changes)
+    return Goto(f"/partners/{partner_id}", "Saved." if changes else "Nothing changed.")
+
+
+@page("/sources", scope="feeds:read")
+def show_sources(commerce: Commerce, parameters: Paging) -> View:
+    """Lists sources."""
+    listed = commerce.sources.page(parameters.cursor)
+    with commerce.context.store.read_only() as unit:
+        names = unit.partners.names({source.partner_id for source in listed.items})
+    sources = [(source, names.get(source.partner_id, "")) for source in listed.items]
+    values = {"sources": sources, "listed": listed}
+    return View("sources.html", "Sources", values=values, curl="/sources", command="sources list")
+
+
+@page("/sources/{source_id:str}", scope="feeds:read")
+def show_source(commerce: Commerce, source_id: SourceId) -> View:
+    """Shows a source: its guards, its profile, its settings."""
+    source = commerce.sources.get(source_id)
+    saved = commerce.sources.profile(source_id)
+    guards = [(a.name, getattr(source.guards, a.name)) for a in fields(GuardSettings)]
+    values = {
+        "source": source,
+        "partner": commerce.partners.get(source.partner_id),
+        "guards": guards,
+        "profile": saved if saved.version else None,
+        "profile_text": write_toml(saved.profile),
+    }
+    return View(
+        "source.html", source.source_name, values=values, curl=f"/sources/{source_id}",
+        command=f"sources show {source.source_name} --partner {source.partner_id}",
+    )  # fmt: skip
+
+
+@act("/sources/{source_id:str}", scope="feeds:write")
+def change_source(commerce: Commerce, source_id: SourceId, form: SourceChange) -> Goto:
+    """Changes a source."""
+    commerce.sources.change(source_id, mode=form.mode, run=form.run)
+    return Goto(f"/sources/{source_id}", "Saved.")
+
+
+ROUTES = (
+    show_partners,
+    add_partner,
+    show_partner,
+    change_partner,
+    show_sources,
+    show_source,
+    change_source,
+)

@@ -1,0 +1,40 @@
+"""All pages of the dashboard, for the server to serve at `/`."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from entrypoints.dashboard.kit.assets import get_asset
+from entrypoints.dashboard.pages import (
+    analytics,
+    entry,
+    feeds,
+    inbox,
+    jobs,
+    orders,
+    partners,
+    products,
+    rules,
+    system,
+    upload,
+)
+from entrypoints.http.app import FORM_BYTES
+from entrypoints.settings import Settings
+
+
+def routes(settings: Settings) -> Sequence[HTTPRouteHandler]:
+    """The pages and acts of one process, and what browsers load beside them."""
+    return (
+        get_asset,
+        *entry.ROUTES,
+        *inbox.ROUTES,
+        *feeds.ROUTES,
+        *upload.routes(settings.most_upload_bytes + FORM_BYTES),
+        *jobs.ROUTES,
+        *products.ROUTES,
+        *orders.ROUTES,
+        *partners.ROUTES,
+        *rules.ROUTES,
+        *analytics.ROUTES,
+        *system.ROUTES,
+    )
