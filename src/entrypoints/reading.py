@@ -6,6 +6,7 @@ pointer. HTTP requests and profile files are read by this.
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin
@@ -234,12 +235,24 @@ def _as_text(value: object) -> object:
 
 
 @attrs.frozen
+class NewRule:
+    """A price rule to add, with its status."""
+
+    rule: Rule
+    status: RuleStatus | None = None
+
+
+@attrs.frozen
 class RuleBody:
-    """A price rule to save, with its status, and the version that it is expected to replace."""
+    """A price rule to save, with its status, and the version that it is expected to replace.
+
+    It may be what a rule was shown as, with its id and its times.
+    """
 
     rule: Rule
     status: RuleStatus | None = None
     version: int | None = None
+    rule_id: str | None = None
 
 
 def _rule(reading: Reading, value: object, at: str) -> Rule:
@@ -254,11 +267,24 @@ def _rule(reading: Reading, value: object, at: str) -> Rule:
 def _rule_body(reading: Reading, value: object, at: str) -> RuleBody:
     """The members of a rule, and beside them what isn't part of it."""
     table = {**_table(value)}
-    status, version = table.pop("status", None), table.pop("version", None)
+    for name in _OF_SHOWN_RULE:
+        reading.read(datetime | None, table.pop(name, None), pointer(at, name))
+    version = reading.read(int | None, table.pop("version", None), pointer(at, "version"))
+    rule_id = reading.read(str | None, table.pop("rule_id", None), pointer(at, "rule_id"))
+    new = _new_rule(reading, table, at)
+    return MISSING if reading.faults else RuleBody(new.rule, new.status, version, rule_id)
+
+
+def _new_rule(reading: Reading, value: object, at: str) -> NewRule:
+    table = {**_table(value)}
+    status = table.pop("status", None)
     rule = _rule(reading, table, at)
     status = reading.read(RuleStatus | None, status, pointer(at, "status"))
-    version = reading.read(int | None, version, pointer(at, "version"))
-    return MISSING if reading.faults else RuleBody(rule, status, version)
+    return MISSING if reading.faults else NewRule(rule, status)
+
+
+_OF_SHOWN_RULE: Final = ("created_at", "updated_at")
+"""Members of a rule as it is shown that mean nothing when they are sent back."""
 
 
 _WRITTEN_SHORTER: Final[Mapping[type, Callable[[Reading, Any, str], Any]]] = {
@@ -266,5 +292,6 @@ _WRITTEN_SHORTER: Final[Mapping[type, Callable[[Reading, Any, str], Any]]] = {
     Column: _column,
     Profile: _profile,
     Rule: _rule,
+    NewRule: _new_rule,
     RuleBody: _rule_body,
 }

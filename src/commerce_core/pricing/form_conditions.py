@@ -166,8 +166,9 @@ def _hours(reader: Reader, value: object, at: str) -> Hours | None:
     table = reader.table(value, at, ("from", "until"), required=("from", "until"))
     if table is None:
         return None
-    read = [_hour(reader, table[name], f"{at}/{name}") for name in ("from", "until")]
-    return Hours(*read)
+    # The end of the day is the midnight after it.
+    until = "00:00" if table["until"] == "24:00" else table["until"]
+    return Hours(_hour(reader, table["from"], f"{at}/from"), _hour(reader, until, f"{at}/until"))
 
 
 def _hour(reader: Reader, value: object, at: str) -> time:
@@ -176,7 +177,7 @@ def _hour(reader: Reader, value: object, at: str) -> time:
             return time.fromisoformat(value)
     except ValueError:
         pass
-    reader.fault(at, "not_a_time", "A time of day such as 18:30 is expected.")
+    reader.fault(at, "not_a_time", "A time of day such as 18:30 is expected; until may be 24:00.")
     return time()
 
 

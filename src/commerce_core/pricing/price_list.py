@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from attrs import field, frozen
 
 from commerce_core.base.errors import Fault, InvalidInput
+from commerce_core.base.ids import looks_like
 from commerce_core.base.money import find_currency
 from commerce_core.base.text import UNSTORABLE, tidy_name
 
@@ -59,8 +60,8 @@ class PriceList:
         """InvalidInput lists what is wrong with the name or the currency."""
         faults: list[Fault] = []
         fits = 1 <= len(self.name) <= LONGEST_LIST_NAME and not UNSTORABLE.search(self.name)
-        if not fits or self.name != tidy_name(self.name):
-            detail = f"Use 1 to {LONGEST_LIST_NAME} characters, without blanks around them."
+        if not fits or self.name != tidy_name(self.name) or looks_like("list", self.name):
+            detail = f"Use 1 to {LONGEST_LIST_NAME} characters without blanks around them, no id."
             faults.append(Fault("/name", "bad_name", detail))
         if find_currency(self.currency) is None:
             detail = "Use an ISO 4217 code, such as EUR."

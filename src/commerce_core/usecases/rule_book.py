@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound
-from commerce_core.base.ids import parse
+from commerce_core.base.ids import looks_like, parse
 from commerce_core.ports.rules import rule_changed
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.form import form_difference, read_rule, rule_form
@@ -109,6 +109,9 @@ class RuleBook:
         """
         known: dict[tuple[Noun, str], str] = {}
         faults: list[Fault] = []
+        if looks_like("rule", rule.name):
+            detail = "Rules are looked up by id or name, so a name can't look like an id."
+            faults.append(Fault("/name", "bad_name", detail))
         for reference in references(rule):
             found = self._find(reference.noun, reference.text)
             if found is None:

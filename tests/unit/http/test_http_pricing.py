@@ -290,3 +290,43 @@ def test_an_export_with_prices_is_still_a_feed(shop: Api):
     job = shop.get(f"/v1/jobs?feed_id={feed}").json()["items"][0]
     counted = shop.get(f"/v1/jobs/{job['job_id']}").json()["summary"]
     assert (counted["created"], counted["updated"], counted["unchanged"]) == (0, 0, 2)
+
+
+def test_a_rule_is_sent_back_as_it_was_shown(shop: Api):
+    made = add(shop, {"percent": "10"}, condition={"sku": "A"})
+    path = f"/v1/pricing/rules/{made['rule_id']}"
+    assert shop.request("PUT", path, json=made).json() == made
+    changed = shop.request("PUT", path, json=made | {"priority": 7})
+    assert (changed.status_code, changed.json()["version"]) == (200, 2)
+    again = shop.request("PUT", path, json=made | {"priority": 8})
+    assert (again.status_code, again.json()["code"]) == (409, "rule_changed")
+    other = changed.json() | {"rule_id": f"rule_{'0' * 32}"}
+    refused = shop.request("PUT", path, json=other).json()
+    assert (refused["errors"][0]["pointer"], refused["errors"][0]["code"]) == (
+        "/rule_id", "other_rule",
+    )  # fmt: skip
+
+
+def test_a_new_rule_has_no_version_and_no_name_like_an_id(shop: Api):
+    body = {"name": "Sale", "benefit": {"percent": "10"}}
+    versioned = shop.post("/v1/pricing/rules", {**body, "version": 1})
+    assert (versioned.status_code, versioned.json()["errors"][0]["pointer"]) == (422, "/version")
+    named = shop.post("/v1/pricing/rules", {**body, "name": f"rule_{'0' * 32}"}).json()
+    assert (named["errors"][0]["pointer"], named["errors"][0]["code"]) == ("/name", "bad_name")
+
+
+def test_hours_may_end_at_the_end_of_the_day(shop: Api):
+    window = {"tz": "UTC", "hours": {"from": "18:00", "until": "24:00"}}
+    add(shop, {"percent": "50"}, condition={"window": window})
+    prices = [
+        totals(quoted(shop, ("F", 1), at=f"2098-06-01T{hour}Z"))[0]
+        for hour in ("17:59:59", "18:00:00", "23:59:59")
+    ]
+    assert prices == ["100.00", "50.00", "50.00"]
+    assert totals(quoted(shop, ("F", 1), at="2098-06-02T00:00:00Z")) == ["100.00"]
+    bad = {"tz": "UTC", "hours": {"from": "24:00", "until": "24:01"}}
+    body = {"name": "Bad", "benefit": {"percent": "1"}, "condition": {"window": bad}}
+    faults = shop.post("/v1/pricing/rules", body).json()["errors"]
+    assert [fault["pointer"] for fault in faults] == [
+        "/condition/window/hours/from", "/condition/window/hours/until",
+    ]  # fmt: skip

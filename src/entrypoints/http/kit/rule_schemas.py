@@ -17,6 +17,16 @@ _STATUS: Final[Schema] = {
 }
 
 
+_SHOWN: Final[Schema] = {
+    "rule_id": {"type": ["string", "null"], "description": "Its id, if it is sent as shown."},
+    **{
+        name: {"type": ["string", "null"], "format": "date-time", "description": "Ignored."}
+        for name in ("created_at", "updated_at")
+    },
+}
+"""Members of a shown rule that may be sent back."""
+
+
 def add_rule_schemas(components: Components) -> None:
     """Puts conditions, benefits, rules and their versions among the components."""
     condition = {"$ref": "#/components/schemas/RuleCondition"}
@@ -36,7 +46,9 @@ def add_rule_schemas(components: Components) -> None:
     written = {n: m if n in required else _or_null(m) for n, m in members.items()}
     components["Rule"] = _object("A price rule, as it is written in files.", written, required)
     version = {"type": "integer", "description": "Its current version, if it has to be this one."}
-    sent = written | {"status": _or_null(_STATUS), "version": _or_null(version)}
+    new = written | {"status": _or_null(_STATUS)}
+    components["NewRule"] = _object("A price rule to add.", new, required)
+    sent = new | {"version": _or_null(version), **_SHOWN}
     components["RuleBody"] = _object("A price rule to save.", sent, required)
     kept = {
         "rule_id": {"type": "string"},

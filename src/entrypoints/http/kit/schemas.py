@@ -18,7 +18,7 @@ from commerce_core.profiles.profile import Column, Profile
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
 from entrypoints.http.kit.rule_schemas import add_rule_schemas
-from entrypoints.reading import MISSING, RejectBeyond, RuleBody, fields_of
+from entrypoints.reading import MISSING, NewRule, RejectBeyond, RuleBody, fields_of
 from entrypoints.scalars import Hint, Share
 from entrypoints.shapes import INCLUDED, SPARSE, hint_at, shown
 
@@ -40,7 +40,7 @@ _OWN: Final[Mapping[Hint, Schema]] = {
     UploadFile: {**BINARY, "contentMediaType": "application/octet-stream"},
 }
 """Types that msgspec would describe otherwise."""
-RULES: Final = (Rule, RuleBody, PriceRule)
+RULES: Final = (Rule, NewRule, RuleBody, PriceRule)
 """Types whose written form is their own."""
 
 

@@ -17,7 +17,7 @@ from commerce_core.pricing.what_if import WhatIf
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import delete, get, post, put
 from entrypoints.http.kit.queries import Page
-from entrypoints.reading import RuleBody, optional, required
+from entrypoints.reading import NewRule, RuleBody, optional, required
 from entrypoints.scalars import RuleId
 
 _SALE: Final = {
@@ -101,7 +101,7 @@ class RuleFilters(Page):
     location="/v1/pricing/rules/{.rule_id}",
     example=_SALE,
 )
-def add_price_rule(commerce: Commerce, payload: RuleBody, key: IdempotencyKey | None) -> PriceRule:
+def add_price_rule(commerce: Commerce, payload: NewRule, key: IdempotencyKey | None) -> PriceRule:
     """Adds a price rule, or reports everything that is wrong with it."""
     return commerce.pricing.add(payload.rule, status=payload.status or "active", key=key)
 
@@ -122,7 +122,13 @@ def get_price_rule(commerce: Commerce, rule_id: RuleId) -> PriceRule:
 
 @put("/pricing/rules/{rule_id:str}", scope="pricing:write", refuses=[409], example=_SALE)
 def change_price_rule(commerce: Commerce, rule_id: RuleId, payload: RuleBody) -> PriceRule:
-    """Makes the next version of a price rule; orders keep the prices that they have."""
+    """Makes the next version of a price rule; orders keep the prices that they have.
+
+    A rule may be sent as it was shown, with its members changed; then its version is expected.
+    """
+    if payload.rule_id not in {None, rule_id}:
+        detail = f"The rule at this address is {rule_id}."
+        raise InvalidInput.at("/rule_id", "other_rule", detail)
     return commerce.pricing.change(
         rule_id, payload.rule, status=payload.status, version=payload.version
     )
