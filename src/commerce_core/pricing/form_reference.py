@@ -52,7 +52,8 @@ CONDITIONS: Final[Mapping[str, Member]] = {
     ),
     "window": Member(
         "The moment: from a local day or time (included) until another (a day: to its end; a "
-        "time: excluded) in the zone `tz`, on week days, and at hours of the day (until 24:00 at most).",
+        "time: excluded) in the zone `tz`, on week days, and at hours of the day (until 24:00 at "
+        "most).",
         {"from": "2026-03-01", "until": "2026-03-31", "tz": "Europe/Berlin",
          "days": ["sat", "sun"], "hours": {"from": "18:00", "until": "22:00"}},
     ),
