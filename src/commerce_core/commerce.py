@@ -7,9 +7,10 @@
     jobs        the processing of feeds             analytics   sales figures
     plans       what a feed would do; decisions     events      what happened, for followers
     reverts     undoing what a feed wrote           audit       who did what
-    queue       jobs and tasks, for workers         health      whether every part is up
-    price_lists prices by sku and quantity
+    webhooks    who is called, and the log          health      whether every part is up
+    queue       jobs and tasks, for workers         sending     deliveries, for workers
     inbox       what needs a person now             sessions    people who signed in
+    price_lists prices by sku and quantity
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -47,8 +48,10 @@ from commerce_core.usecases.pricing import Pricing
 from commerce_core.usecases.products import Products
 from commerce_core.usecases.queue import Queue
 from commerce_core.usecases.reverts import Reverts
+from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.sessions import Sessions
 from commerce_core.usecases.sources import Sources
+from commerce_core.usecases.webhooks import Webhooks
 
 
 @frozen
@@ -128,6 +131,11 @@ class Commerce:
         return Events(self.context)
 
     @property
+    def webhooks(self) -> Webhooks:
+        """Subscriptions to events, and the log of their deliveries."""
+        return Webhooks(self.context)
+
+    @property
     def audit(self) -> Audit:
         """Who did what."""
         return Audit(self.context)
@@ -151,6 +159,11 @@ class Commerce:
     def queue(self) -> Queue:
         """Jobs and tasks, as workers see them."""
         return Queue(self.context)
+
+    @property
+    def sending(self) -> Sending:
+        """Deliveries of webhooks, as workers see them."""
+        return Sending(self.context)
 
     def acting_as(self, principal: Principal) -> "Commerce":
         """The same platform as another principal sees it."""

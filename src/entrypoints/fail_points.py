@@ -31,6 +31,7 @@ from commerce_core.base.errors import InvalidInput, Unavailable
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.ports.web import Web
 from commerce_core.usecases.context import Context
 
 VARIABLE: Final = "COMMERCE_FAIL_AT"
@@ -77,6 +78,7 @@ class FailPoint:
             store=cast("Store", _Store(self, context.store)),
             files=cast("Files", _Files(self, "files", context.files)),
             engine=cast("FeedEngine", _Port(self, "engine", context.engine)),
+            web=cast("Web", _Port(self, "web", context.web)),
         )
 
     def statement(self) -> None:

@@ -43,6 +43,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     logging.raiseExceptions = False  # if the log can't be written, there is nowhere to report it
     # Attributes of a record that aren't logged, so they needn't be computed.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote whole addresses
     for name in _NOISY:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

@@ -74,6 +74,7 @@ class Metrics:
         self._declare_jobs()
         self._declare_feeds()
         self._declare_limits()
+        self._declare_webhooks()
 
     def _declare_requests(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
@@ -174,6 +175,27 @@ class Metrics:
             ["limit"],
             registry=self._registry,
         )
+
+    def _declare_webhooks(self) -> None:
+        from prometheus_client import Counter, Histogram
+
+        self._deliveries = Counter(
+            "commerce_webhook_deliveries",
+            "Tries to deliver a webhook, by outcome: delivered, retry (tried again later), failed.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._delivery_seconds = Histogram(
+            "commerce_webhook_try_seconds",
+            "Duration of the tries to deliver a webhook, until the end of the answer.",
+            buckets=_REQUEST_SECONDS,
+            registry=self._registry,
+        )
+
+    def delivery(self, outcome: str, seconds: float) -> None:
+        """Counts a try to deliver a webhook."""
+        self._deliveries.labels(outcome).inc()
+        self._delivery_seconds.observe(seconds)
 
     def used(self, limit: str, used: int, most: int) -> None:
         """Sets what is under way, and the most that may be."""

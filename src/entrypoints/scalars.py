@@ -23,23 +23,21 @@ OrderId = NewType("OrderId", str)
 RuleId = NewType("RuleId", str)
 ListId = NewType("ListId", str)
 KeyId = NewType("KeyId", str)
+EventId = NewType("EventId", str)
+WebhookId = NewType("WebhookId", str)
+DeliveryId = NewType("DeliveryId", str)
 Hint = Any
 """A type as annotations have it: a class, a union, a literal."""
 Read = Callable[[Any], Any]
 """Reads a value of one type, or raises InvalidValue."""
 
-_IDS: Final = (PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, RuleId, ListId, KeyId)
+_IDS: Final = (
+    PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, RuleId, ListId, KeyId, EventId,
+    WebhookId, DeliveryId,
+)  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
-    "ptn",
-    "src",
-    "feed",
-    "job",
-    "prod",
-    "ord",
-    "rule",
-    "list",
-    "key",
-)
+    "ptn", "src", "feed", "job", "prod", "ord", "rule", "list", "key", "evt", "hook", "dlv",
+)  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""
 YEARS: Final = range(1900, 3000)

@@ -32,6 +32,9 @@ from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
 from commerce_core.usecases.keys import IssuedKey
+from commerce_core.usecases.webhooks import IssuedWebhook
+from commerce_core.webhooks.delivery import Delivery, DeliveryWithTries
+from commerce_core.webhooks.subscription import Webhook, WebhookSecret
 
 SPARSE: Final = (Profile, Column, Skip, Group, Parents, Totals)
 """Values that are shown without what is at its default."""
@@ -45,6 +48,9 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved", "partner_gone"}),
     ApiKey: frozenset({"digest"}),
     PricedBasket: frozenset({"uses"}),
+    Webhook: frozenset({"begins_after"}),
+    WebhookSecret: frozenset({"sealed"}),
+    Delivery: frozenset({"due_at", "attempts_before", "claims"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Job: ("waiting_for",),
@@ -52,6 +58,7 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     PricedItem: ("explanation",),
     RuleOutcome: ("sentences",),
     SalesEntry: ("platform_amount",),
+    Delivery: ("next_at",),
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Report: {"since": "from", "until": "to"},
@@ -59,7 +66,11 @@ _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
 }
 INCLUDED: Final[Mapping[type, type]] = {Product: PricedProduct}
 """Classes to which members are added on request, each with the class that has them."""
-_FLAT: Final[Mapping[type, tuple[str, type]]] = {IssuedKey: ("key", ApiKey)}
+_FLAT: Final[Mapping[type, tuple[str, type]]] = {
+    IssuedKey: ("key", ApiKey),
+    IssuedWebhook: ("webhook", Webhook),
+    DeliveryWithTries: ("delivery", Delivery),
+}
 """Classes that show the members of one of their members as their own."""
 
 

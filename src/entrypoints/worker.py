@@ -15,11 +15,13 @@ from commerce_core.feeds.job import Job
 from commerce_core.ports.work import Work
 from commerce_core.work.task import Lane, Task
 from entrypoints import job_story
+from entrypoints.deliveries import DeliveryLane
 
 POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
     "feeds": timedelta(seconds=1),
     "small_feeds": timedelta(seconds=1),
     "chores": timedelta(seconds=10),
+    "webhooks": timedelta(seconds=0.1),
 }
 """The lanes in which a worker works, and how often each is polled while there is nothing to do.
 
@@ -45,14 +47,18 @@ class Worker:
     _grace: timedelta = field(default=GRACE, alias="grace")
     _poll_every: timedelta | None = field(default=None, alias="poll_every")
     _stopping: threading.Event = field(factory=threading.Event, init=False)
-    _lanes: "list[LaneWorker]" = field(init=False)
+    _lanes: "list[LaneWorker | DeliveryLane]" = field(init=False)
     _deadline: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._lanes = [
-            LaneWorker(self._commerce, lane, self._poll_every or every, self._stopping)
-            for lane, every in POLL_EVERY.items()
+            self._lane(lane, self._poll_every or every) for lane, every in POLL_EVERY.items()
         ]
+
+    def _lane(self, lane: Lane, every: timedelta) -> "LaneWorker | DeliveryLane":
+        if lane == "webhooks":
+            return DeliveryLane(self._commerce, every, self._stopping)
+        return LaneWorker(self._commerce, lane, every, self._stopping)
 
     def start(self) -> None:
         """Begins to work, in threads of its own."""

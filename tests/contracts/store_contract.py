@@ -32,6 +32,7 @@ from tests.contracts.turns_contract import TestTurns
 from tests.contracts.unchanged_contract import TestMatching
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
+from tests.contracts.webhooks_contract import TestDeliveries, TestWebhooks
 
 __all__ = [
     "TestAudit",
@@ -41,6 +42,7 @@ __all__ = [
     "TestClaiming",
     "TestDecisions",
     "TestEntries",
+    "TestDeliveries",
     "TestEvents",
     "TestExports",
     "TestFeeds",
@@ -68,4 +70,5 @@ __all__ = [
     "TestTurns",
     "TestUnits",
     "TestVersions",
+    "TestWebhooks",
 ]

@@ -211,11 +211,13 @@ def _known(client: httpx.Client) -> str:
     ended(client, receipt["job_id"])
     product = client.get(f"/products?partner_id={partner['partner_id']}").json()["items"][0]
     items = [{"product_id": product["product_id"], "quantity": 1}]
+    hook = {"url": "https://receiver.invalid/hook", "kinds": ["order.created"]}
     ids = {
         **receipt,
         "product_id": product["product_id"],
         "order_id": client.post("/orders", json={"items": items}).json()["order_id"],
         "key_id": client.post(f"/partners/{partner['partner_id']}/keys").json()["key_id"],
+        "webhook_id": client.post("/webhooks", json=hook).json()["webhook_id"],
     }
     lines = [f'"path.{name}" = "{ids[name]}"' for name in sorted(ids) if name.endswith("_id")]
     return "\n".join(["[parameters]", *lines])

@@ -90,7 +90,8 @@ def database(migrated: str) -> str:
             SELECT relname
             FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-              AND relname NOT IN ('schema_migrations', 'publication_clock', 'event_numbers')
+              AND relname NOT IN ('schema_migrations', 'publication_clock', 'event_numbers',
+                                  'webhook_reader')
             ORDER BY oid DESC
             """
         ).fetchall()
@@ -98,6 +99,7 @@ def database(migrated: str) -> str:
         db.execute(sql.SQL("; ").join(deletes))
         db.execute("UPDATE publication_clock SET number = 0, published_at = '-infinity'")
         db.execute("UPDATE event_numbers SET last = 0, forgotten = 0")
+        db.execute("UPDATE webhook_reader SET last = 0")
     return migrated
 
 

@@ -38,12 +38,14 @@ class Events:
         if after < forgotten:
             raise cursor_expired()
         found: list[Event] = []
+        numbers: list[int] = []
         for number in range(after + 1, last + 1):
             if _fits(self._rows[number], query):
                 found.append(self._rows[number])
+                numbers.append(number)
             if len(found) == limit:
-                return EventPage(found, number)
-        return EventPage(found, max(after, last))
+                return EventPage(found, number, tuple(numbers))
+        return EventPage(found, max(after, last), tuple(numbers))
 
     def latest(self) -> int:
         """The last number."""

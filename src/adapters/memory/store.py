@@ -24,6 +24,7 @@ from adapters.memory.sources import Sources
 from adapters.memory.tables import Tables
 from adapters.memory.tasks import Tasks
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
+from adapters.memory.webhooks import Deliveries, Webhooks
 from commerce_core.catalog.export import ProductSnapshot, Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.catalog.query import fitting
@@ -171,6 +172,8 @@ class _Unit:
     rates: Rates
     sessions: Sessions
     inbox: Causes
+    webhooks: Webhooks
+    deliveries: Deliveries
     session: str = "memory"
 
 
@@ -183,4 +186,5 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),
+        Webhooks(tables), Deliveries(tables, clock),
     )  # fmt: skip

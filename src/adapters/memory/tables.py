@@ -29,6 +29,8 @@ from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.rules import PriceRule
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
+from commerce_core.webhooks.delivery import Delivery, Try
+from commerce_core.webhooks.subscription import Webhook
 from commerce_core.work.task import Task
 
 K = TypeVar("K")
@@ -107,6 +109,9 @@ class Tables:
         self.events = Table[int, Event](self.journal)
         self.event_numbers = Table[str, int](self.journal)
         self.numbers = Table[str, int](self.journal)
+        self.webhooks = Table[str, Webhook](self.journal)
+        self.deliveries = Table[str, Delivery](self.journal)
+        self.tries = Table[str, tuple[Try, ...]](self.journal)
         self.audit = Table[str, AuditEntry](self.journal)
         self.answers = Table[tuple[str, str], tuple[str, object]](self.journal)
 

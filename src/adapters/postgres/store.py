@@ -20,6 +20,7 @@ from adapters.postgres.catalog.publications import Publications
 from adapters.postgres.catalog.revert import Reverts
 from adapters.postgres.catalog.versions import FeedProducts, PastProducts, Versions
 from adapters.postgres.collections.audit import Audit
+from adapters.postgres.collections.deliveries import Deliveries
 from adapters.postgres.collections.events import Events
 from adapters.postgres.collections.feeds import Feeds
 from adapters.postgres.collections.idempotency import Idempotency
@@ -34,6 +35,7 @@ from adapters.postgres.collections.rules import Rules
 from adapters.postgres.collections.sessions import Sessions
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.tasks import Tasks
+from adapters.postgres.collections.webhooks import Webhooks
 from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
 from adapters.postgres.connection.errors import outage, severed, translated
 from adapters.postgres.connection.notifications import subscribe
@@ -117,6 +119,8 @@ class Unit:
     rates: Rates
     sessions: Sessions
     inbox: Causes
+    webhooks: Webhooks
+    deliveries: Deliveries
 
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
@@ -145,6 +149,8 @@ class Unit:
             Rates(db),
             Sessions(db),
             Causes(db),
+            Webhooks(db),
+            Deliveries(db),
         )
 
 

@@ -26,10 +26,15 @@ Action = Literal[
     "list.added",
     "list.changed",
     "inbox.marked",
+    "webhook.added",
+    "webhook.changed",
+    "webhook.secret_rotated",
+    "webhook.removed",
+    "deliveries.redelivered",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000
-_OMITTED: Final = frozenset({"digest", "created_at", "updated_at", "last_used_at"})
+_OMITTED: Final = frozenset({"digest", "created_at", "updated_at", "last_used_at", "secrets"})
 """The attributes that no entry contains: secrets, and times that follow from the entry's own."""
 
 State = Mapping[str, Any]

@@ -35,6 +35,8 @@ EventKind = Literal[
     "stock.oversold",
     "order.created",
     "order.cancelled",
+    "webhook.disabled",
+    "webhook.enabled",
 ]
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LARGEST_EVENTS: Final = 1_000
@@ -53,6 +55,7 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "catalog": "catalog:read",
     "stock": "catalog:read",
     "order": "orders:read",
+    "webhook": "webhooks:read",
 }
 _COUNTS: Final = (
     "records_read", "created", "updated", "restored", "unchanged", "deleted", "removed", "rejected",
@@ -106,10 +109,11 @@ def cursor_expired() -> InvalidInput:
 
 @frozen
 class EventPage:
-    """Events in order, and the number of the last event that was considered."""
+    """Events in order, each with its number, and that of the last event that was considered."""
 
     items: Sequence[Event]
     after: int
+    numbers: Sequence[int] = ()
 
 
 def scope_of(kind: EventKind) -> Scope:
@@ -207,6 +211,11 @@ class NewEvent:
         partners = dict.fromkeys(item.partner_id for item in order.items)
         data = {"order_id": order.order_id, "status": order.status, "currency": order.currency}
         return Event(self.event_id, kind, self.at, tuple(partners), data)
+
+    def of_webhook(self, kind: EventKind, partner_id: str | None, facts: Data) -> Event:
+        """An event about a subscription of a partner, or of the operator."""
+        partners = () if partner_id is None else (partner_id,)
+        return Event(self.event_id, kind, self.at, partners, facts)
 
 
 def announced(

@@ -31,6 +31,8 @@ Kind = Literal[
     "rfnd",
     "stmt",
     "ses",
+    "hook",
+    "dlv",
 ]
 Entropy = Callable[[int], bytes]
 """Returns that many random bytes."""
@@ -57,6 +59,8 @@ NOUNS: Final[Mapping[Kind, str]] = {
     "part": "part",
     "rfnd": "refund",
     "stmt": "statement",
+    "hook": "webhook",
+    "dlv": "delivery",
 }
 
 

@@ -23,6 +23,8 @@ Scope = Literal[
     "pricing:read",
     "pricing:write",
     "analytics:read",
+    "webhooks:read",
+    "webhooks:write",
 ]
 Grant = Literal["default", "on_request", "never"]
 """Whether a partner's key has a scope: by default, only if it is granted, or never."""
@@ -40,6 +42,8 @@ SCOPES: Final[Mapping[Scope, Grant]] = {
     "pricing:read": "never",
     "pricing:write": "never",
     "analytics:read": "default",
+    "webhooks:read": "on_request",
+    "webhooks:write": "on_request",
 }
 """Every scope, one for each kind of act; an operator's key has all of them by default."""
 OPERATOR_SCOPES: Final[tuple[Scope, ...]] = tuple(SCOPES)

@@ -11,6 +11,7 @@
                                      events · audit · idempotency         ActivityUnit
                                      rates                                RatesUnit
                                      inbox                                InboxUnit
+                                     webhooks · deliveries                WebhooksUnit
     Files             the raw bytes of every feed and the reports of rejected records
     FeedEngine        reads feeds
     KeepLease         keeps the lease of work while it runs, in units of its own
@@ -38,6 +39,7 @@ from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
+from commerce_core.ports.webhooks import WebhooksUnit
 from commerce_core.ports.work import WorkUnit
 
 
@@ -52,6 +54,7 @@ class UnitOfWork(
     WorkUnit,
     RatesUnit,
     InboxUnit,
+    WebhooksUnit,
     Protocol,
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.

@@ -5,6 +5,7 @@ from typing import assert_never
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.history import History
+from commerce_core.usecases.sending import Sending
 from commerce_core.work.task import Task
 
 
@@ -18,5 +19,7 @@ def run_task(context: Context, task: Task) -> int:
             return Events(context).forget_old()
         case "forget_versions":
             return History(context).forget_old()
+        case "forget_deliveries":
+            return Sending(context).forget_old()
         case _:
             assert_never(task.kind)

@@ -20,23 +20,26 @@ from commerce_core.work.attempt import (
     Progress,
 )
 
-Lane = Literal["feeds", "small_feeds", "chores"]
+Lane = Literal["feeds", "small_feeds", "chores", "webhooks"]
 """What a thread of a worker takes its work from.
 
-`feeds` has all jobs, `small_feeds` those of small feeds, and the others have tasks.
+`feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
+have tasks.
 """
-TaskKind = Literal["forget_events", "forget_versions"]
+TaskKind = Literal["forget_events", "forget_versions", "forget_deliveries"]
 """What can be done beside the jobs of feeds."""
 
 LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     "feeds": (),
     "small_feeds": (),
-    "chores": ("forget_events", "forget_versions"),
+    "chores": ("forget_events", "forget_versions", "forget_deliveries"),
+    "webhooks": (),
 }
 """Each lane, and the kinds of tasks in it."""
 CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "forget_events": timedelta(hours=1),
     "forget_versions": timedelta(hours=1),
+    "forget_deliveries": timedelta(hours=1),
 }
 """The tasks that are due again and again, by time, and their periods."""
 

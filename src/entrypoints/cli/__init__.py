@@ -49,6 +49,11 @@ COMMANDS: Final = {
     "orders": ("commands.orders", "Place and manage orders: create, list, show, explain, cancel"),
     "events": ("commands.events", "List what happened, in order"),
     "audit": ("commands.events", "List who did what"),
+    "webhooks": (
+        "commands.webhooks",
+        "Call others about events: add, list, show, set, rotate, remove, test, deliveries, "
+        "redeliver, listen",
+    ),
     "analytics": ("commands.analytics", "Report sales: by-partner, over-time, share"),
 }
 """Each command with its module and its short help, so that listing them imports none."""

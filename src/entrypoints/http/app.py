@@ -39,6 +39,7 @@ from entrypoints.http.routes import (
     products,
     reverts,
     sources,
+    webhooks,
 )
 from entrypoints.scraping import Watch
 from entrypoints.settings import Settings
@@ -66,6 +67,7 @@ _V1_ROUTES: Final = (
     *orders.ROUTES,
     *analytics.ROUTES,
     *events.ROUTES,
+    *webhooks.ROUTES,
     *audit.ROUTES,
     *inbox.ROUTES,
     *health.ROUTES,

@@ -102,6 +102,19 @@ class Api:
         return self.commerce.products.get(partner=partner, sku=sku).product_id
 
 
+def webhook_ids(api: Api, acme: str) -> dict[str, str]:
+    """A webhook of Acme's, and a delivery to it."""
+    hook = api.commerce.webhooks.add("https://receiver.invalid/acme", partner=acme).webhook
+    api.ingest(acme, b"sku,product_name\nW-1,Webhook\n")
+    api.commerce.sending.read_events()
+    delivery = next(api.commerce.webhooks.deliveries())
+    return {
+        "webhook_id": hook.webhook_id,
+        "delivery_id": delivery.delivery_id,
+        "event_id": delivery.event_id,
+    }
+
+
 def check_described(method: str, path: str, answer: Response) -> None:
     """The answer's status and body are among those that the description has for the route."""
     assert answer.headers["X-Request-Id"]

@@ -12,7 +12,7 @@ from entrypoints.http.app import create_app, described_routes
 from entrypoints.http.kit.handlers import OPERATION, Operation
 from entrypoints.scalars import ID_KINDS
 from entrypoints.settings import Settings
-from tests.unit.http.conftest import FEED, Api
+from tests.unit.http.conftest import FEED, Api, webhook_ids
 
 SOMETHING = f"{'0' * 31}1"
 
@@ -75,6 +75,7 @@ def acmes(api: Api) -> dict[str, str]:
         "key_id": api.commerce.keys.add(partner="Acme").key.key_id,
         "source_id": feed.source_id,
         "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,
+        **webhook_ids(api, acme),
     }
 
 

@@ -15,7 +15,7 @@ from httpx import Response
 
 from commerce_core.partners.access import GRANTABLE_SCOPES, OPERATOR_SCOPES, PARTNER_SCOPES
 from entrypoints.http.app import api_description
-from tests.unit.http.conftest import FEED, Api
+from tests.unit.http.conftest import FEED, Api, webhook_ids
 
 DESCRIPTION: Final = api_description()
 UNKNOWN: Final = f"{'0' * 31}1"
@@ -28,6 +28,9 @@ KINDS: Final[Mapping[str, str]] = {
     "product_id": "prod",
     "order_id": "ord",
     "key_id": "key",
+    "webhook_id": "hook",
+    "delivery_id": "dlv",
+    "event_id": "evt",
 }
 """What names a thing of a partner, wherever it stands, and the prefix of its ids."""
 NAMES: Final = {"partner_name": "Nobody", "customer_reference": "nothing", "sku": "N-1"}
@@ -128,6 +131,7 @@ def acmes(api: Api) -> dict[str, str]:
         "key_id": api.commerce.keys.add(partner=acme, key_name="acmes-key").key.key_id,
         "customer_reference": "acmes-order",
         "sku": "A-1",
+        **webhook_ids(api, acme),
     }
 
 

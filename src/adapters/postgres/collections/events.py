@@ -5,7 +5,7 @@ commit, or readers would miss events: a later number may be committed first. Wha
 has been committed, and one reader at a time does it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -72,7 +72,8 @@ class Events:
         listed = sql.SQL(_SELECT) + condition + sql.SQL(" ORDER BY number LIMIT %s")
         rows = fetch(self._db, _EVENTS, listed, [*params, limit])
         reached = rows[-1][0] if len(rows) == limit else max(after, last)
-        return EventPage([event for _, event in rows], reached)
+        numbers = tuple(number for number, _ in rows)
+        return EventPage([event for _, event in rows], reached, numbers)
 
     def latest(self) -> int:
         """The last number, once all committed events have one."""
@@ -130,6 +131,12 @@ class Events:
             self._db.execute("SELECT FROM event_numbers FOR UPDATE")
             self._db.execute(_NUMBER, {"most": MOST_NUMBERED})
         return self._db.execute("SELECT last, forgotten FROM event_numbers").fetchone() or (0, 0)
+
+
+def numbered_events(db: Connection, numbers: Collection[int]) -> Mapping[int, Event]:
+    """The events with these numbers that are still kept."""
+    rows = fetch(db, _EVENTS, f"{_SELECT} WHERE number = ANY(%s)", [list(numbers)])
+    return dict(rows)
 
 
 _NUMBER: Final = """

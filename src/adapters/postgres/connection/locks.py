@@ -17,6 +17,7 @@ _COMPARING: Final = 2
 _SUSPECTS: Final = (3, 0)
 _NAMING: Final = (4, 0)
 _TURNS: Final = 5
+_SUBSCRIBING: Final = 12
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
@@ -47,6 +48,11 @@ def may_end_turn(db: Connection, lane: str) -> bool:
     query = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
     (locked,) = db.execute(query, [_TURNS, lane]).fetchone() or (False,)
     return locked
+
+
+def lock_webhooks_of(db: Connection, owner: str) -> None:
+    """Waits until no other unit adds a webhook of this owner; from then on only this one does."""
+    db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_SUBSCRIBING, owner])
 
 
 def try_migrating(db: psycopg.Connection) -> bool:

@@ -46,6 +46,8 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "event_id": "evt",
     "audit_id": "aud",
     "session_id": "ses",
+    "webhook_id": "hook",
+    "delivery_id": "dlv",
 }
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NO_ID: Final = "f" * 32

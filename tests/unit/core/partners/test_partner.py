@@ -233,7 +233,7 @@ def test_a_request_for_the_default_scopes_is_known_by_what_they_first_were():
     """So that a request sent again after an upgrade is the same request."""
     first = identity_of_scopes(None, operator=True)
     assert set(OPERATOR_SCOPES) - set(first) == {
-        "feeds:decide", "pricing:read", "pricing:write",
+        "feeds:decide", "pricing:read", "pricing:write", "webhooks:read", "webhooks:write",
     }  # fmt: skip
     assert identity_of_scopes(None, operator=False) == PARTNER_SCOPES
     assert identity_of_scopes(["feeds:decide"], operator=True) == ("feeds:decide",)

@@ -1,0 +1,130 @@
+"""Ports: subscriptions of webhooks, and their deliveries. Due times run by the store's clock."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from commerce_core.ports.listing import Listing
+from commerce_core.webhooks.delivery import (
+    Claim,
+    Claimed,
+    Delivery,
+    DeliveryQuery,
+    Judged,
+    Try,
+)
+from commerce_core.webhooks.subscription import Webhook, WebhookQuery
+
+
+class Webhooks(Listing[WebhookQuery, Webhook], Protocol):
+    """Subscriptions, newest first. All are kept; removed ones are listed only by that status."""
+
+    def add(self, webhook: Webhook) -> None:
+        """Stores a new subscription."""
+        ...
+
+    def put(self, webhook: Webhook) -> None:
+        """Replaces a subscription; NotFound if there is none."""
+        ...
+
+    def get(self, webhook_id: str) -> Webhook:
+        """The subscription, or NotFound."""
+        ...
+
+    def lock(self, webhook_id: str) -> Webhook:
+        """The same, and nobody else changes it until this unit ends."""
+        ...
+
+    def lock_owner(self, partner_id: str | None) -> None:
+        """Nobody else adds a subscription of this owner until this unit ends."""
+        ...
+
+    def live(self) -> Sequence[Webhook]:
+        """All subscriptions that aren't removed, by id."""
+        ...
+
+    def note_health(self, failed: Collection[str], ok: Collection[str], at: datetime) -> None:
+        """Notes that all tries of some failed, since `at` unless earlier, and others succeeded."""
+        ...
+
+
+class Deliveries(Listing[DeliveryQuery, Delivery], Protocol):
+    """Deliveries, newest first, and the queue that they form."""
+
+    def lock_read(self) -> int | None:
+        """The number of the last event whose deliveries are stored; None if others read just now.
+
+        Until this unit ends, nobody else reads.
+        """
+        ...
+
+    def set_read(self, number: int) -> None:
+        """Moves that number on."""
+        ...
+
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """Stores new deliveries. One that exists for the same event and subscription stays."""
+        ...
+
+    def get(self, delivery_id: str) -> Delivery:
+        """The delivery, or NotFound."""
+        ...
+
+    def tries(self, delivery_id: str) -> Sequence[Try]:
+        """The log of its tries, the first one first."""
+        ...
+
+    def claim(self, room: Claim, lease: timedelta) -> Sequence[Claimed]:
+        """Claims due deliveries of active subscriptions, oldest first: they are `sending` now.
+
+        Also those whose claim is older than its lease. No more than there is room for. Of an
+        ordered subscription only those that have no earlier unfinished one about their subject.
+        """
+        ...
+
+    def give_back(self, deliveries: Collection[Delivery]) -> None:
+        """Ends these claims without a try: the deliveries are due at once."""
+        ...
+
+    def record(self, judged: Collection[Judged]) -> frozenset[str]:
+        """Stores what became of claimed deliveries, and logs the tries; returns their ids.
+
+        Those that were claimed again meanwhile are left out.
+        """
+        ...
+
+    def redeliver(
+        self, query: DeliveryQuery, after: str, until: str, most: int
+    ) -> tuple[int, str | None]:
+        """Queues finished deliveries that match again, oldest first, with a fresh schedule.
+
+        Those with an id greater than `after` and at most `until`, at most `most` of them. Returns
+        how many, and the id of the last; None if there are no more.
+        """
+        ...
+
+    def miss(self, webhook_id: str, at: datetime, most: int) -> int:
+        """Marks pending deliveries of a subscription as missed; returns how many."""
+        ...
+
+    def oldest_due(self) -> datetime | None:
+        """Since when the delivery is due that is due longest, of active subscriptions."""
+        ...
+
+    def forget(self, before: str, most: int) -> int:
+        """Deletes the oldest deliveries with ids before that one, and returns how many."""
+        ...
+
+
+class WebhooksUnit(Protocol):
+    """The part of a unit of work for webhooks."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The subscriptions."""
+        ...
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Their deliveries."""
+        ...
