@@ -24,7 +24,7 @@ HOUSE = Path(__file__).parents[1]
 DOCUMENTS = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
 GENERATED = HOUSE / "docs/hooks/generated.py"
 FENCE = re.compile(r"^ *```(.+)$", re.MULTILINE)
-LANGUAGES = {"console", "csv", "json", "output", "python", "sql", "text", "toml"}
+LANGUAGES = {"console", "csv", "javascript", "json", "output", "python", "sql", "text", "toml"}
 _PRINTED = "_printed_by_the_block_before"
 
 

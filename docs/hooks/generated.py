@@ -14,6 +14,8 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,10 @@ import attrs
 import adapters
 import commerce_core
 import entrypoints
+from commerce_core.activity import event_schemas
+from commerce_core.activity.events import EventKind, scope_of
 from commerce_core.base import errors
+from commerce_core.base.ids import mint
 from commerce_core.doctor import survey
 from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
@@ -32,6 +37,8 @@ from commerce_core.pricing import form_reference
 from commerce_core.profiles import limits, mapping, patterns, profile
 from commerce_core.schema import fields
 from commerce_core.schema.problems import PROBLEMS
+from commerce_core.webhooks.message import body_of
+from commerce_core.webhooks.subscription import Webhook
 from entrypoints import http, problems, reading, settings
 from entrypoints import limits as server_limits
 from entrypoints.http.app import api_description
@@ -117,6 +124,8 @@ SCOPES: Final = {
     "orders:write": "placing and cancelling orders",
     "pricing:read": "listing and examining price rules, and pricing baskets",
     "pricing:write": "adding, changing and archiving price rules",
+    "webhooks:read": "seeing webhooks and the log of their deliveries",
+    "webhooks:write": "adding, changing, testing and removing webhooks; sending deliveries again",
     "analytics:read": "seeing sales figures",
 }
 """What each scope allows."""
@@ -447,6 +456,49 @@ def limits_() -> str:
     return table(("variable", "default", "what it limits", "what happens at it"), rows)
 
 
+# Events
+
+
+def events_() -> str:
+    """Every kind of event, and when it happens."""
+    rows = (
+        (f"[`{kind}`](#{kind.replace('.', '')})", schema.when, f"`{scope_of(kind)}`")
+        for kind, schema in event_schemas.EVENT_SCHEMAS.items()
+    )
+    return table(("kind", "when", "scope"), rows)
+
+
+def event_fields() -> str:
+    """Every kind of event: its fields, and a sample as a webhook sends it."""
+    return "\n\n".join(map(_event, event_schemas.EVENT_SCHEMAS))
+
+
+def _event(kind: EventKind) -> str:
+    schema = event_schemas.EVENT_SCHEMAS[kind]
+    at = datetime(2026, 6, 17, 4, 30, tzinfo=UTC)
+    ids = count(1)
+
+    def entropy(number: int) -> bytes:
+        return next(ids).to_bytes(number, "big")
+
+    event = event_schemas.sample_event(kind, mint("evt", at, entropy), at, None, entropy)
+    webhook = Webhook(webhook_id="", partner_id=None, url="", created_at=at, updated_at=at)
+    sample = json.dumps(json.loads(body_of(webhook, event, 4711)), indent=2, ensure_ascii=False)
+    fields_ = table(("field", "type", "meaning"), _event_rows(schema.fields))
+    return f"### {kind}\n\n{schema.when}\n\n{fields_}\n\n```json\n{sample}\n```"
+
+
+def _event_rows(
+    fields_: Iterable[event_schemas.EventField], within: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    for each in fields_:
+        kind = f"{each.type} or null" if each.nullable else each.type
+        meaning = f"{each.meaning} Absent if there is none." if each.optional else each.meaning
+        yield f"`{within}{each.name}`", kind, meaning
+        inner = f"{within}{each.name}[]." if each.type == "array" else f"{within}{each.name}."
+        yield from _event_rows(each.members, inner)
+
+
 # The tree
 
 
@@ -515,6 +567,8 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "scopes": scopes,
     "settings": settings_,
     "limits": limits_,
+    "events": events_,
+    "event-fields": event_fields,
     "core": core,
     "adapters": adapters_,
     "entrypoints": entrypoints_,
