@@ -25,8 +25,8 @@ _FILES: Final = ("file:", "s3://", "memory:")
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("auto", "json", "text")
 _ADDRESS: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
-_FOR_TESTS: Final = frozenset({"fail_at"})
-"""Our variables that aren't settings; `fail_points` reads them."""
+_NO_SETTINGS: Final = frozenset({"fail_at", "webhook_secret"})
+"""Our variables that aren't settings: of fail points, and of `webhooks listen`."""
 
 
 def _one_of(schemes: tuple[str, ...]) -> Callable[[object, "Attribute[str]", str], None]:
@@ -209,7 +209,7 @@ def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, 
         for name, value in environ.items()
         if name.startswith(PREFIX)
     }
-    for name in sorted(found.keys() - known - _FOR_TESTS):
+    for name in sorted(found.keys() - known - _NO_SETTINGS):
         warnings.warn(
             f"{PREFIX}{name.upper()} is not a known setting, so it is ignored.", stacklevel=3
         )

@@ -51,8 +51,7 @@ COMMANDS: Final = {
     "audit": ("commands.events", "List who did what"),
     "webhooks": (
         "commands.webhooks",
-        "Call others about events: add, list, show, set, rotate, remove, test, deliveries, "
-        "redeliver, listen",
+        "Call others: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
     ),
     "analytics": ("commands.analytics", "Report sales: by-partner, over-time, share"),
 }

@@ -97,7 +97,7 @@ def _handler(receiver: Receiver) -> type[http.server.BaseHTTPRequestHandler]:
                 answer = (MISBEHAVIOUR | ODD).get(path, _status(204))
                 self.wfile.write(answer)
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 its own name
             """Says nothing."""
 
     return Handler
