@@ -35,7 +35,7 @@ from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.itemising import priced_items
 from commerce_core.pricing.lines import Line, Part, new_line
 from commerce_core.pricing.price import SALE_LABEL, next_sale_change, partner_price
-from commerce_core.pricing.price_list import NO_LISTS, ListPrices
+from commerce_core.pricing.price_list import NO_LISTS, ListPrices, price_for
 from commerce_core.pricing.priced import Basket, PricedBasket, RuleUse, Usage, basket_keys
 from commerce_core.pricing.rules import Group, PriceRule
 from commerce_core.pricing.settling import Settled, Share, in_major, settle
@@ -159,7 +159,7 @@ class _Pricing:
                 continue
             matched = self._matched(rule, lines)
             for line in matched:
-                floor = min(_floor_of(benefit, line), Fraction(line.list_price))
+                floor = min(_floor_of(benefit, line, self.lists), Fraction(line.list_price))
                 if floor > line.floor:
                     line.floor, line.floor_label = floor, rule.rule.name
             self._report(rule, "floor" if matched else "not_matched", lines=lines)
@@ -359,12 +359,21 @@ def _conditions(rule: PriceRule) -> Iterable[Condition]:
     yield from (condition for _, condition in conditions_of(rule.rule.benefit))
 
 
-def _floor_of(benefit: Floor, line: Line) -> Fraction:
+def _floor_of(benefit: Floor, line: Line, lists: ListPrices) -> Fraction:
     """The lowest price of a unit, in smallest units."""
     price = Fraction(benefit.price) * line.scale if benefit.price is not None else Fraction(0)
     share = benefit.percent_of_list
     of_list = line.list_price * Fraction(share) / 100 if share is not None else Fraction(0)
-    return max(price, of_list)
+    return max(price, of_list, _cost_with_margin(benefit, line, lists))
+
+
+def _cost_with_margin(benefit: Floor, line: Line, lists: ListPrices) -> Fraction:
+    """What a unit costs, and a percentage of it; 0 if the cost isn't known."""
+    steps = lists.get(benefit.cost_list or "", {}).get(line.product.sku, ())
+    cost = price_for(steps, line.quantity)
+    if cost is None or benefit.margin_percent is None:
+        return Fraction(0)
+    return Fraction(cost) * line.scale * (100 + Fraction(benefit.margin_percent)) / 100
 
 
 def _exact(amount: Fraction, money: Currency) -> Decimal:

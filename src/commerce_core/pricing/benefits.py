@@ -142,10 +142,16 @@ class Listed:
 
 @frozen
 class Floor:
-    """Keeps the price of a unit from falling below an amount, or a percentage of the list price."""
+    """Keeps the price of a unit from falling below an amount.
+
+    The amount is the largest of a price, a percentage of the list price, and the unit's cost with a
+    percentage of it as margin. `cost_list` is the price list that has the costs.
+    """
 
     price: Decimal | None = None
     percent_of_list: Decimal | None = None
+    margin_percent: Decimal | None = None
+    cost_list: str | None = None
 
 
 Benefit: TypeAlias = (
@@ -181,6 +187,17 @@ def amounts_of(benefit: Benefit) -> Iterator[tuple[str, Decimal]]:
             if price is not None:
                 yield "/floor/price", price
         case Percent() | MarkupPercent() | Listed():
+            return
+
+
+def lists_of(benefit: Benefit) -> Iterator[tuple[str, str]]:
+    """Every price list that a benefit names, with its JSON pointer within it."""
+    match benefit:
+        case Listed(list_id):
+            yield "/price_list", list_id
+        case Floor(cost_list=cost_list) if cost_list is not None:
+            yield "/floor/cost_list", cost_list
+        case _:
             return
 
 

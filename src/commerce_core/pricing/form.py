@@ -253,8 +253,10 @@ def benefit_form(benefit: Benefit) -> Form:
             return {"ending": {"to": text, "mode": mode}}
         case Listed(list_id):
             return {"price_list": list_id}
-        case Floor(price, share):
-            return {"floor": _present(price=_maybe(price), percent_of_list=_maybe(share))}
+        case Floor(price, share, margin, cost_list):
+            amounts = _present(price=_maybe(price), percent_of_list=_maybe(share))
+            margins = _present(margin_percent=_maybe(margin), cost_list=cost_list)
+            return {"floor": amounts | margins}
         case _:
             assert_never(benefit)
 

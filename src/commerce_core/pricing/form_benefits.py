@@ -147,13 +147,16 @@ def _ending(reader: Reader, value: object, at: str) -> Benefit:
 
 
 def _floor(reader: Reader, value: object, at: str) -> Benefit:
-    table = reader.table(value, at, ("price", "percent_of_list"))
+    table = reader.table(value, at, ("price", "percent_of_list", "margin_percent", "cost_list"))
     if table is None:
         return _NOTHING
     price, share = table.get("price"), table.get("percent_of_list")
+    margin, costs = table.get("margin_percent"), table.get("cost_list")
     return Floor(
         None if price is None else reader.amount(price, f"{at}/price"),
         None if share is None else reader.percent(share, f"{at}/percent_of_list"),
+        None if margin is None else reader.percent(margin, f"{at}/margin_percent", LARGEST_MARKUP),
+        None if costs is None else reader.text(costs, f"{at}/cost_list"),
     )
 
 

@@ -103,8 +103,9 @@ BENEFITS: Final[Mapping[str, Member]] = {
         "Trade",
     ),
     "floor": Member(
-        "Gives nothing, but no rule and no sale takes a unit below the price or the percentage of "
-        "the list price. Holds at every step, whatever the priority. Line rules only.",
+        "Gives nothing, but no rule and no sale takes a unit below the `price`, the "
+        "`percent_of_list`, or its cost plus `margin_percent` of the cost; a price list, the "
+        "`cost_list`, has the costs. Holds at every step, whatever the priority. Line rules only.",
         {"percent_of_list": "60"},
     ),
 }

@@ -8,7 +8,7 @@ A file is the whole list: what isn't in it is no longer on the list. A file with
 be read changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Final
@@ -32,6 +32,12 @@ LARGEST_MINIMUM: Final = 1_000_000_000
 ListPrices = Mapping[str, Mapping[str, tuple[tuple[int, Decimal], ...]]]
 """By list and sku: minimum quantities, ascending, and the price of a unit from there on."""
 NO_LISTS: Final[ListPrices] = {}
+
+
+def price_for(steps: Sequence[tuple[int, Decimal]], quantity: int) -> Decimal | None:
+    """The price of the largest minimum that a quantity reaches; None if it reaches none."""
+    reached = (price for least, price in reversed(steps) if least <= quantity)
+    return next(reached, None)
 
 
 @frozen

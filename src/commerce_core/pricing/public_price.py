@@ -25,6 +25,7 @@ from commerce_core.pricing.benefits import Listed
 from commerce_core.pricing.conditions import Condition, parts
 from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
 from commerce_core.pricing.price import partner_price
+from commerce_core.pricing.price_list import NO_LISTS, ListPrices
 from commerce_core.pricing.priced import Basket, BasketItem
 from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.pricing.windows import Window
@@ -128,6 +129,7 @@ class PublicPrices:
     _reaches: Sequence[Reach]
     _by_key: Mapping[str, Sequence[int]]
     _always: Sequence[int]
+    lists: Mapping[str, ListPrices]
     _indexes: dict[tuple[int, ...], RuleIndex] = field(factory=dict[tuple[int, ...], RuleIndex])
     _changes: dict[int, frozenset[datetime]] = field(factory=dict[int, frozenset[datetime]])
     _windows: dict[int, tuple[Window, ...]] = field(factory=dict[int, tuple[Window, ...]])
@@ -136,8 +138,17 @@ class PublicPrices:
     )
 
     @classmethod
-    def under(cls, spells: Iterable[RuleSpell], at: datetime) -> "PublicPrices":
-        """Prices under these rules; those that aren't public are left out."""
+    def under(
+        cls,
+        spells: Iterable[RuleSpell],
+        at: datetime,
+        lists: Mapping[str, ListPrices] | None = None,
+    ) -> "PublicPrices":
+        """Prices under these rules; those that aren't public are left out.
+
+        `lists` has the lists' entries by currency, as of this moment. Floors use them for every
+        moment.
+        """
         public = [
             spell
             for spell in spells
@@ -149,7 +160,7 @@ class PublicPrices:
             for each in reach.keys or ():
                 by_key[each].append(number)
         always = [number for number, reach in enumerate(reaches) if reach.keys is None]
-        return cls(at, public, reaches, by_key, always)
+        return cls(at, public, reaches, by_key, always, lists or {})
 
     def selling_price(self, product: Product) -> Decimal | None:
         """What one unit costs now."""
@@ -257,7 +268,8 @@ class _Course:
             if isinstance(version, PriceFacts):
                 version = version.in_product(self._product)
             basket = Basket((BasketItem(version, 1),))
-            priced = price_basket(basket, self._prices.index(rules), at)
+            lists = self._prices.lists.get(basket.currency, NO_LISTS)
+            priced = price_basket(basket, self._prices.index(rules), at, lists=lists)
             self._known[what] = priced.total_amount
         return self._known[what]
 

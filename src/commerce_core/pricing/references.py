@@ -5,7 +5,15 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from commerce_core.pricing.benefits import Benefit, Bundle, Listed, NForM, conditions_of
+from commerce_core.pricing.benefits import (
+    Benefit,
+    Bundle,
+    Floor,
+    Listed,
+    NForM,
+    conditions_of,
+    lists_of,
+)
 from commerce_core.pricing.conditions import All, AnyOf, Condition, Is, Not
 from commerce_core.pricing.rules import Rule
 
@@ -25,8 +33,8 @@ def references(rule: Rule) -> Iterator[Reference]:
     """Everything that a rule refers to."""
     if rule.condition is not None:
         yield from _of(rule.condition, "/condition")
-    if isinstance(rule.benefit, Listed):
-        yield Reference("/benefit/price_list", "price list", rule.benefit.list_id)
+    for at, list_id in lists_of(rule.benefit):
+        yield Reference(f"/benefit{at}", "price list", list_id)
     for at, condition in conditions_of(rule.benefit):
         yield from _of(condition, f"/benefit{at}")
 
@@ -65,6 +73,8 @@ def with_references(rule: Rule, named: Callable[[Noun, str], str]) -> Rule:
     benefit = rule.benefit
     if isinstance(benefit, Listed):
         benefit = Listed(named("price list", benefit.list_id))
+    elif isinstance(benefit, Floor) and benefit.cost_list is not None:
+        benefit = evolve(benefit, cost_list=named("price list", benefit.cost_list))
     return evolve(rule, condition=own, benefit=_of_benefit(benefit, of))
 
 

@@ -168,7 +168,14 @@ def _faults_of_rule(rule: Rule) -> Iterator[Fault]:
     if isinstance(rule.benefit, Floor) and (rule.limits != Limits() or rule.group or rule.final):
         yield Fault("/benefit/floor", "contradiction", "A floor has no limits and no group.")
     if isinstance(rule.benefit, Floor) and rule.benefit == Floor():
-        yield Fault("/benefit/floor", "required", "Name a price or a percent_of_list.")
+        detail = "Name a price, a percent_of_list, or a margin_percent."
+        yield Fault("/benefit/floor", "required", detail)
+    if isinstance(rule.benefit, Floor):
+        given = {"margin_percent": rule.benefit.margin_percent, "cost_list": rule.benefit.cost_list}
+        lacking = [name for name, value in given.items() if value is None]
+        if len(lacking) == 1:
+            detail = "A margin needs both margin_percent and cost_list."
+            yield Fault(f"/benefit/floor/{lacking[0]}", "required", detail)
     if isinstance(rule.benefit, Tiers):
         for number, (one, other) in enumerate(pairwise(rule.benefit.steps), 1):
             if one.from_ >= other.from_:

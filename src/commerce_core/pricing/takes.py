@@ -30,7 +30,7 @@ from commerce_core.pricing.benefits import (
 )
 from commerce_core.pricing.conditions import Condition, Now, group_of, matching, sums
 from commerce_core.pricing.lines import Line, Part
-from commerce_core.pricing.price_list import ListPrices
+from commerce_core.pricing.price_list import ListPrices, price_for
 from commerce_core.pricing.rules import Rule
 
 _NOTHING: Final = Fraction(0)
@@ -468,9 +468,8 @@ def _listed(prices: Mapping[str, Sequence[tuple[int, Decimal]]], units: Sequence
     """The price of the largest minimum that the line's quantity reaches, if it is lower."""
     chosen = _Chosen()
     for each in units:
-        steps = prices.get(each.line.product.sku, ())
-        reached = [price for least, price in steps if least <= each.line.quantity]
-        off = _off(FixedPrice(reached[-1]), each) if reached else _NOTHING
+        price = price_for(prices.get(each.line.product.sku, ()), each.line.quantity)
+        off = _NOTHING if price is None else _off(FixedPrice(price), each)
         chosen.add(each, each.count, off)
     return chosen.take()
 

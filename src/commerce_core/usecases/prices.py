@@ -10,7 +10,7 @@ from commerce_core.base.errors import Fault
 from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rules import BasketReach, RulesUnit, Taking
 from commerce_core.pricing.basket import NO_USES, price_basket
-from commerce_core.pricing.benefits import Listed
+from commerce_core.pricing.benefits import lists_of
 from commerce_core.pricing.index import RuleIndex, keys_of_product
 from commerce_core.pricing.lines import canonical_code
 from commerce_core.pricing.price_list import NO_LISTS, ListPrices
@@ -27,7 +27,7 @@ def listed_prices(
 ) -> ListPrices:
     """The entries of the price lists that rules name, for the products of a basket."""
     benefits = (rule.rule.benefit for rule in rules)
-    named = {benefit.list_id for benefit in benefits if isinstance(benefit, Listed)}
+    named = {list_id for benefit in benefits for _, list_id in lists_of(benefit)}
     if not named:
         return NO_LISTS
     skus = {item.product.sku for item in basket.items}

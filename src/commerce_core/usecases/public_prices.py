@@ -9,8 +9,11 @@ from attrs import frozen
 
 from commerce_core.catalog.product import Product
 from commerce_core.ports.catalog import CatalogUnit
+from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.store import Store
+from commerce_core.pricing.benefits import lists_of
+from commerce_core.pricing.price_list import ListPrices
 from commerce_core.pricing.priced_product import Include, PricedProduct
 from commerce_core.pricing.public_price import (
     LOOKED_BACK,
@@ -26,7 +29,7 @@ PRODUCTS_AT_ONCE: Final = 200
 _NO_FACTS: Final[Mapping[str, Sequence[PriceFacts]]] = {}
 
 
-class _Unit(CatalogUnit, RulesUnit, Protocol):
+class _Unit(CatalogUnit, RulesUnit, PriceListsUnit, Protocol):
     """The part of a unit of work that prices are read from."""
 
 
@@ -48,7 +51,9 @@ class Including:
             for key in keys_over_time(product, facts.get(product.product_id, ()))
         }
         since = self.at - LOOKED_BACK if self._looks_back else self.at
-        return self._priced(products, facts, unit.rules.spells(keys, since))
+        spells = unit.rules.spells(keys, since)
+        lists = _lists(unit, spells, products, self.at)
+        return self._priced(products, facts, PublicPrices.under(spells, self.at, lists))
 
     def walked(self, store: Store, products: Iterable[Product]) -> Iterator[Product]:
         """The same for any number of products, which are read with them bit by bit."""
@@ -66,9 +71,8 @@ class Including:
         self,
         products: Sequence[Product],
         facts: Mapping[str, Sequence[PriceFacts]],
-        rules: Sequence[RuleSpell],
+        prices: PublicPrices,
     ) -> tuple[Product, ...]:
-        prices = PublicPrices.under(rules, self.at)
         return tuple(
             PricedProduct.of(
                 product,
@@ -79,3 +83,16 @@ class Including:
             )
             for product in products
         )
+
+
+def _lists(
+    unit: PriceListsUnit, spells: Iterable[RuleSpell], products: Sequence[Product], at: datetime
+) -> Mapping[str, ListPrices]:
+    """The entries of the lists that rules name, for these products, by currency."""
+    benefits = (spell.rule.rule.benefit for spell in spells)
+    named = sorted({list_id for benefit in benefits for _, list_id in lists_of(benefit)})
+    if not named:
+        return {}
+    skus = sorted({product.sku for product in products})
+    currencies = sorted({product.currency for product in products if product.currency})
+    return {code: unit.price_lists.prices(named, skus, code, at) for code in currencies}

@@ -10,7 +10,7 @@ from commerce_core.base.errors import InvalidInput
 from commerce_core.catalog.product import Product
 from commerce_core.orders.order import Order, OrderItem, OrderQuery
 from commerce_core.pricing.basket import price_basket
-from commerce_core.pricing.benefits import Listed
+from commerce_core.pricing.benefits import lists_of
 from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.price import SALE_LABEL
 from commerce_core.pricing.price_list import NO_LISTS, ListPrices
@@ -69,7 +69,7 @@ class Repricing:
         """The prices of today's lists, by the currency of orders."""
         currencies = sorted({order.currency for order in orders})
         benefits = (rule.rule.benefit for rule in self._rules)
-        named = sorted({each.list_id for each in benefits if isinstance(each, Listed)})
+        named = sorted({list_id for each in benefits for _, list_id in lists_of(each)})
         if not named:
             return dict.fromkeys(currencies, NO_LISTS)
         skus = sorted({product.sku for product in products.values()})

@@ -138,3 +138,36 @@ def test_a_partner_sees_no_lists(api: Api, trade: str):
     own = Api(api.client, api.commerce, {"X-API-Key": api.key("Acme")})
     assert own.get(trade).status_code == 403
     assert own.get("/v1/pricing/lists").status_code == 403
+
+
+def test_no_price_falls_below_cost_and_margin(shop: Api, trade: str):
+    costs = shop.post("/v1/pricing/lists", {"name": "Costs", "currency": "USD"}).json()["list_id"]
+    put(shop, f"/v1/pricing/lists/{costs}", b"sku,minimum_quantity,price\nA,1,7.00\nA,10,6.00\n")
+    floor = {"floor": {"margin_percent": "12.5", "cost_list": "Costs"}}
+    made = shop.post("/v1/pricing/rules", {"name": "Margin", "benefit": floor}).json()
+    assert made["benefit"] == {"floor": {"margin_percent": "12.5", "cost_list": costs}}
+    shop.post("/v1/pricing/rules", {"name": "Half", "benefit": {"percent": "50"}})
+    assert total(shop, "A", 1) == "7.88"
+    assert total(shop, "A", 3) == "23.63"
+    assert total(shop, "A", 10) == "67.50"
+    assert total(shop, "B", 1) == "10.00"
+    lamp = shop.get("/v1/products?sku=A&include=selling_price").json()["items"][0]
+    assert lamp["selling_price"] == "7.88"
+    put(shop, f"/v1/pricing/lists/{costs}", b"sku,price\nA,11.00\n")
+    assert total(shop, "A", 1) == "10.00"
+
+
+@pytest.mark.parametrize(
+    ("floor", "pointer"),
+    [
+        ({"margin_percent": "10"}, "/benefit/floor/cost_list"),
+        ({"cost_list": "Trade"}, "/benefit/floor/margin_percent"),
+        ({"margin_percent": "1000.5", "cost_list": "Trade"}, "/benefit/floor/margin_percent"),
+        ({"margin_percent": "10", "cost_list": "None"}, "/benefit/floor/cost_list"),
+        ({}, "/benefit/floor"),
+    ],
+)
+def test_a_margin_needs_costs(shop: Api, trade: str, floor: dict[str, str], pointer: str):
+    answer = shop.post("/v1/pricing/rules", {"name": "Margin", "benefit": {"floor": floor}})
+    assert answer.status_code == 422
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
