@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ import entrypoints
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
+from commerce_core.parsing.foreign import Compression, Decompressor, Read, TableFormat, register
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.api_key import new_secret
@@ -41,6 +42,22 @@ def connect(
         yield commerce
 
 
+def register_formats() -> None:
+    """Registers what reads the formats that take a library; it is imported when one comes."""
+
+    def zstd() -> Decompressor:
+        from adapters.zstd import new_decompressor
+
+        return new_decompressor()
+
+    def parquet(read: Read) -> Iterator[str]:
+        from adapters.polars_feeds.parquet import parquet_rows
+
+        return parquet_rows(read)
+
+    register(Compression(b"\x28\xb5\x2f\xfd", "zstd", zstd), TableFormat(b"PAR1", parquet))
+
+
 @contextmanager
 def open_platform(settings: Settings) -> Generator[Commerce]:
     """The platform with these settings, acting as the operator; closes everything at the end.
@@ -48,6 +65,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
     Raises Unavailable if a part can't be reached.
     """
     _check_import_roots()
+    register_formats()
     with ExitStack() as stack:
         fail_point = FailPoint.of(os.environ)
         store = stack.enter_context(_store(settings, fail_point and fail_point.statement))

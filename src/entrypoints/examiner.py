@@ -20,6 +20,7 @@ from multiprocessing.reduction import recv_handle
 from typing import Any, BinaryIO, Final
 
 from commerce_core.base.errors import CommerceError
+from entrypoints.compose import register_formats
 
 NICENESS: Final = 19
 """The lowest priority: whatever is examined, requests come first."""
@@ -33,6 +34,7 @@ def main(descriptor: int, most_bytes: int) -> None:
     """Works until the other end of the socket is closed."""
     os.nice(NICENESS)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    register_formats()
     resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with Connection(descriptor) as connection:

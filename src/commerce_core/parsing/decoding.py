@@ -17,6 +17,12 @@ from typing import BinaryIO, Final
 from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.foreign import (
+    LONGEST_SIGNATURE,
+    Decompressor,
+    compression_of,
+    table_format_of,
+)
 from commerce_core.parsing.other_files import LONGEST_LOOK, is_workbook, office_document, recognise
 from commerce_core.parsing.raw_records import count_line_ends
 from commerce_core.parsing.workbook import MOST_WORKBOOK_BYTES, sheet_text
@@ -79,6 +85,8 @@ def unpacked(stream: BinaryIO, sheet: str | None = None) -> Iterator[bytes]:
     Of a workbook, they are the rows of its `sheet`, by default the first one.
     """
     source = _Source(stream)
+    if (table := table_format_of(source.peek(LONGEST_SIGNATURE))) is not None:
+        return (block.encode() for block in table.rows(source.take))
     if is_workbook(source.peek(_NAMES_WITHIN)):
         return _of_sheet(source, sheet)
     return _checked(_unpacked(source))
@@ -143,6 +151,8 @@ def _unpacked(source: _Source) -> Iterator[bytes]:
         return _decompressed(source, _BZIP2, "bzip2", bz2.BZ2Decompressor)
     if head.startswith(_XZ):
         return _decompressed(source, _XZ, "xz", _new_xz)
+    if (known := compression_of(head)) is not None:
+        return _decompressed(source, known.signature, known.name, known.new)
     return iter(source.block, b"")
 
 
@@ -163,7 +173,7 @@ def _decompressed(
     source: _Source,
     signature: bytes,
     kind: str,
-    new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
+    new: Callable[[], Decompressor],
 ) -> Iterator[bytes]:
     """All streams of a file, one after the other."""
     while source.peek(len(signature)) == signature:
@@ -175,7 +185,9 @@ def _decompressed(
                 raise _cut_off(kind)
             try:
                 block = stream.decompress(packed, BLOCK)
-            except (OSError, ValueError, lzma.LZMAError) as error:
+            except (MemoryError, AssertionError):
+                raise
+            except Exception as error:  # Each library has errors of its own.
                 raise _damaged(kind) from error
             expanded += len(block)
             _check_expansion(expanded, source.taken)

@@ -1,0 +1,102 @@
+"""Formats that take a library: the same records as the same table in any other form."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from backports.zstd import compress
+from hypothesis import given
+from hypothesis import strategies as st
+
+import commerce_core
+from commerce_core.base.errors import FileRefused
+from commerce_core.profiles.profile import Profile
+from entrypoints.compose import register_formats
+from entrypoints.reading import read_json
+from tests.unit.core.parsing.test_documents import ROWS, as_lines, as_xml, read, values
+
+register_formats()
+
+
+def parquet(rows: Sequence[Mapping[str, object]] | pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, strict=False)
+    frame.write_parquet(out)
+    return out.getvalue()
+
+
+@given(st.lists(ROWS, min_size=1, max_size=8))
+def test_a_table_gives_the_same_records_as_parquet(table: list[dict[str, str]]):
+    assert values(read(parquet(table))) == values(read(as_lines(table).encode()))
+
+
+def test_values_are_read_as_feeds_write_them():
+    frame = pl.DataFrame(
+        {
+            "sku": ["A", "B"],
+            "product_name": ["two\nlines", "n\x1fm"],
+            "price": [Decimal("19.90"), None],
+            "quantity": [3, None],
+            "weight": [0.25, 1.5],
+            "sale_price": [9.5, None],
+            "sale_starts_at": [datetime(2026, 3, 1, 12, 30, tzinfo=UTC), None],
+            "sale_ends_at": [date(2026, 12, 24), None],
+            "additional_image_urls": [["https://a/1", "https://a/2"], []],
+            "deleted": [False, True],
+        },
+        schema_overrides={"price": pl.Decimal(12, 2)},
+    )
+    columns = {"weight": {"from": "weight", "unit": "kg"}}
+    profile = read_json(Profile, json.dumps({"columns": columns}).encode())
+    first, second = read(parquet(frame), profile)
+    assert first.values["product_name"] == "two\nlines"
+    assert (first.values["price"], first.values["quantity"]) == (Decimal("19.90"), 3)
+    assert first.values["sale_price"] == Decimal("9.5")
+    assert first.values["weight"] == Decimal(250)
+    assert first.values["sale_starts_at"] == datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    assert first.values["sale_ends_at"] == datetime(2026, 12, 25, tzinfo=UTC)
+    assert first.values["additional_image_urls"] == ("https://a/1", "https://a/2")
+    assert second.sku == "B"
+    assert second.values.get("price") is None
+
+
+def test_a_damaged_file_is_refused():
+    whole = parquet([{"sku": "A", "product_name": "n"}])
+    for broken in (whole[:-8], whole[:40], b"PAR1"):
+        with pytest.raises(FileRefused) as refused:
+            read(broken)
+        assert refused.value.code == "undecodable"
+
+
+def test_what_zstd_has_packed_is_unpacked():
+    table = [{"sku": f"A-{n}", "product_name": "Lamp"} for n in range(10)]
+    packed = compress(as_xml(table).encode())
+    assert len(read(packed)) == 10
+    lines = compress(as_lines(table).encode())
+    assert len(read(lines + lines)) == 20
+    for cut in (packed[:-10], packed[: len(packed) // 2]):
+        with pytest.raises(FileRefused) as refused:
+            read(cut)
+        assert refused.value.code == "truncated"
+    with pytest.raises(FileRefused) as refused:
+        read(compress(b"0" * (64 << 20)))
+    assert refused.value.code == "too_large"
+    with pytest.raises(FileRefused) as refused:
+        read(packed[:20] + b"xxxx" + packed[24:])
+    assert refused.value.code in ("undecodable", "truncated")
+
+
+def test_a_feed_in_parquet_is_loaded_and_its_second_day_is_unchanged():
+    body = parquet([{"sku": "A", "product_name": "Lamp", "price": 5.0}, {"sku": "", "price": 1.0}])
+    with commerce_core.connect("memory:") as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        job = commerce.feeds.load(io.BytesIO(body), partner="Acme", mode="full")
+        assert job.summary is not None
+        assert (job.summary.created, job.summary.rejected) == (1, 1)
+        assert [problem.line for problem in commerce.jobs.problems(job.job_id)][:1] == [3]
+        with commerce.jobs.report(job.job_id) as stream:
+            assert stream.read(2) == b"PK"
