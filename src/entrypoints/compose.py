@@ -86,6 +86,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             history_kept=timedelta(days=settings.history_days) if settings.history_days else None,
             vault=_vault(settings),
             web=_Outside(settings.reach),
+            columns=_columns,
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
@@ -114,6 +115,12 @@ class _Vectorised:
         from adapters.polars_feeds import PolarsEngine
 
         return PolarsEngine().open(stream, terms)
+
+
+def _columns(lines: Iterator[bytes], names: tuple[str, ...]) -> Iterator[bytes]:
+    from adapters.polars_feeds.parquet_export import parquet
+
+    return parquet(lines, names)
 
 
 def _scratch() -> Store:

@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol, cast
 
 from attrs import fields_dict, frozen
 
+from commerce_core.base.errors import Unavailable
 from commerce_core.catalog.product import Product
 from commerce_core.parsing.delimited import written
 from commerce_core.parsing.formulas import escape_formula
@@ -23,6 +24,10 @@ from commerce_core.parsing.returned_exports import EXPORT_COLUMNS
 from commerce_core.schema.fields import FREE_TEXTS, PRODUCT_FIELDS, Value
 
 ExportForm = Literal["csv", "ndjson"]
+"""The forms that are text, which stores may write themselves."""
+FileForm = Literal["csv", "ndjson", "parquet"]
+Columns = Callable[[Iterator[bytes], tuple[str, ...]], Iterator[bytes]]
+"""Makes a Parquet file of the lines of NDJSON, whose members are named."""
 
 HEADER: Final = (*EXPORT_COLUMNS, "sku", *PRODUCT_FIELDS, "deleted")
 HIDDEN: Final = ("publication_id", "ordinal", "origin_id", "reserved", "partner_gone")
@@ -91,6 +96,11 @@ def write(snapshot: Snapshot, form: ExportForm) -> Iterator[bytes]:
     """The file in blocks of bytes, by the snapshot's own way if it has a faster one."""
     blocks = snapshot.written(form)
     return WRITERS[form](snapshot, ()) if blocks is None else blocks
+
+
+def no_columns(lines: Iterator[bytes], names: tuple[str, ...]) -> Iterator[bytes]:  # noqa: ARG001
+    """Where nothing writes Parquet: Unavailable."""
+    raise Unavailable("Parquet can't be written here. Export CSV or NDJSON.")
 
 
 def write_csv(batches: Iterable[ProductBatch], more: Sequence[str] = ()) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ from commerce_core.base.paging import (
     read_cursor,
     write_cursor,
 )
+from commerce_core.catalog.export import Columns, no_columns
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.source import Source
 from commerce_core.parsing.reference import ReferenceEngine
@@ -85,7 +86,7 @@ class Context:
     For a principal that is a partner, what belongs to others doesn't exist. `scratch` makes an
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
-    `vault` seals secrets, and `web` calls the servers of others.
+    `vault` seals secrets, `web` calls the servers of others, and `columns` writes Parquet.
     """
 
     store: Store
@@ -103,6 +104,7 @@ class Context:
     apart: Apart = field(factory=Here)
     vault: Vault = field(factory=Closed)
     web: Web = field(factory=Offline)
+    columns: Columns = no_columns
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same context for another principal."""

@@ -9,7 +9,15 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import InvalidInput, NotFound
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.catalog.export import WRITERS, ExportForm, Snapshot, write
+from commerce_core.catalog.export import (
+    SHOWN,
+    WRITERS,
+    Columns,
+    ExportForm,
+    FileForm,
+    Snapshot,
+    write,
+)
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.catalog.query import tidied
 from commerce_core.history.versions import check_as_of, past_query
@@ -121,19 +129,25 @@ class Products:
         self,
         query: ProductQuery = _ALL_ACTIVE,
         *,
-        form: ExportForm = "csv",
+        form: FileForm = "csv",
         partner: str | None = None,
         include: Sequence[Include] = (),
     ) -> AbstractContextManager[Iterator[bytes]]:
         """All matching products, by id, as of a single moment: a file, in blocks of bytes.
 
-        A CSV file is a feed: loading the unchanged export of a source changes nothing.
+        A CSV file is a feed: loading the unchanged export of a source changes nothing. Parquet has
+        the members of NDJSON as columns: amounts as decimals, times in UTC.
         """
         including = self._including(include, None)
         taken = self._context.store.snapshot(self._own(query, partner))
-        if not include:
-            return _written(taken, form)
-        return _priced(taken, form, including, self._context.store)
+        text: ExportForm = "ndjson" if form == "parquet" else form
+        if include:
+            opened = _priced(taken, text, including, self._context.store)
+        else:
+            opened = _written(taken, text)
+        if form != "parquet":
+            return opened
+        return _as_columns(opened, self._context.columns, (*SHOWN, *members_of(including.included)))
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         with self._context.store.read_only() as unit:
@@ -149,6 +163,14 @@ def _written(
 ) -> Generator[Iterator[bytes]]:
     with taken as snapshot:
         yield write(snapshot, form)
+
+
+@contextmanager
+def _as_columns(
+    opened: AbstractContextManager[Iterator[bytes]], columns: Columns, names: tuple[str, ...]
+) -> Generator[Iterator[bytes]]:
+    with opened as lines:
+        yield columns(lines, names)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 import commerce_core
 from commerce_core.base.errors import FileRefused
+from commerce_core.catalog.export import SHOWN
+from commerce_core.commerce import Commerce
 from commerce_core.profiles.profile import Profile
 from entrypoints.compose import register_formats
 from entrypoints.reading import read_json
@@ -100,3 +103,37 @@ def test_a_feed_in_parquet_is_loaded_and_its_second_day_is_unchanged():
         assert [problem.line for problem in commerce.jobs.problems(job.job_id)][:1] == [3]
         with commerce.jobs.report(job.job_id) as stream:
             assert stream.read(2) == b"PK"
+
+
+def test_the_catalog_is_exported_as_parquet():
+    feed = (
+        b"sku,product_name,price,sale_price,sale_ends_at,quantity,weight,additional_image_urls,colour\n"
+        b"A,Lamp,5.50,4,2027-01-01,3,0.5 kg,https://a/1 https://a/2,red\nB,Pot,,,,,,,\n"
+    )
+    with commerce_core.connect("memory:") as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        empty = _exported(commerce)
+        assert len(empty) == 0
+        profile = Profile(attributes=("colour",))
+        commerce.sources.set_profile(profile, partner="Acme")
+        named = feed.replace(b"urls\n", b"urls,colour\n").replace(b"/2\n", b"/2,red\n")
+        commerce.feeds.load(
+            io.BytesIO(named.replace(b",,\n", b",,,\n")), partner="Acme", mode="full"
+        )
+        lamp, pot = _exported(commerce).to_dicts()
+        assert (lamp["sku"], lamp["price"], lamp["quantity"]) == ("A", Decimal("5.5"), 3)
+        assert lamp["sale_ends_at"] == datetime(2027, 1, 2, tzinfo=UTC)
+        assert lamp["additional_image_urls"] == ["https://a/1", "https://a/2"]
+        assert (lamp["weight"], json.loads(lamp["attributes"])) == (500, {"colour": "red"})
+        assert (pot["price"], pot["sellable"], pot["not_sellable_reason"]) == (
+            None,
+            False,
+            "unpriced",
+        )
+        assert _exported(commerce, include=("selling_price",)).columns[: len(SHOWN)] == [*SHOWN]
+        assert list(_exported(commerce).schema) == list(empty.schema)
+
+
+def _exported(commerce: Commerce, **more: Any) -> pl.DataFrame:  # noqa: ANN401 - passed on
+    with commerce.products.export(form="parquet", **more) as blocks:
+        return pl.read_parquet(io.BytesIO(b"".join(blocks)))

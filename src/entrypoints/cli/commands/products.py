@@ -12,6 +12,7 @@ from entrypoints.cli.kit.product_filters import SORTS, include_option, product_f
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
+    from commerce_core.catalog.export import FileForm
     from commerce_core.catalog.product import Product, SortBy
     from commerce_core.pricing.priced_product import Include
     from entrypoints.cli.kit.tables import Column
@@ -73,9 +74,9 @@ def list_(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "ndjson"]),
+    type=click.Choice(["csv", "ndjson", "parquet"]),
     show_default="csv, or ndjson with --json",
-    help="A feed as CSV, or one JSON object per line.",
+    help="A feed as CSV, one JSON object per line, or Parquet.",
 )
 @click.option(
     "-o", "--output", metavar="FILE", show_default="stdout", help="File to write the export to."
@@ -85,7 +86,7 @@ def export(
     session: Session,
     *,
     partner: str | None,
-    form: 'Literal["csv", "ndjson"] | None',
+    form: "FileForm | None",
     output: str | None,
     include: "tuple[Include, ...]",
     **filters: Any,  # noqa: ANN401 - each is of the type that its option has

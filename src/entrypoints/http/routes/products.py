@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal
 from attrs import frozen
 from litestar import Response
 
-from commerce_core.catalog.export import ExportForm
+from commerce_core.catalog.export import FileForm
 from commerce_core.catalog.product import Availability, Product, ProductQuery, SortBy
 from commerce_core.catalog.query import LONGEST_SEARCH, MOST_SKUS, SEARCHED
 from commerce_core.commerce import Commerce
@@ -20,9 +20,10 @@ from entrypoints.http.kit.queries import Expensive, Page, WhoseQuery, instant
 from entrypoints.reading import optional
 from entrypoints.scalars import FeedId, Moment, ProductId, SourceId
 
-_MEDIA_TYPES: Final[Mapping[ExportForm, str]] = {
+_MEDIA_TYPES: Final[Mapping[FileForm, str]] = {
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
 }
 
 CHANGES_CURSOR: Final = "X-Changes-Cursor"
@@ -103,7 +104,7 @@ class Included:
 class ExportTerms(ProductFilters, Included):
     """Filters of products, and the format of their export."""
 
-    format: ExportForm = optional("csv", "A feed as CSV, or one JSON object per line.")
+    format: FileForm = optional("csv", "A feed as CSV, one JSON object per line, or Parquet.")
 
 
 @frozen(kw_only=True)
@@ -151,14 +152,15 @@ class AsOf(Included):
 @get(
     "/products/export",
     scope="catalog:read",
-    media=["text/csv", "application/x-ndjson"],
+    media=["text/csv", "application/x-ndjson", "application/vnd.apache.parquet"],
     lane="exports",
 )
 def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any]:
-    """Downloads all matching products, as of a single moment, as CSV (a valid feed) or NDJSON.
+    """Downloads all matching products, as of a single moment, as CSV, NDJSON or Parquet.
 
-    To follow later changes, pass `X-Changes-Cursor` to `/products/changes`, with the same partner
-    if one was given. The first of these changes may already be in the file.
+    A CSV is a feed: uploaded again unchanged, it changes nothing. To follow later changes, pass
+    `X-Changes-Cursor` to `/products/changes`, with the same partner if one was given. The first of
+    these changes may already be in the file.
     """
     wanted = parameters.asked("product_id", "asc")
     opened = commerce.products.export(
