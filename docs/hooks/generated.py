@@ -126,7 +126,9 @@ SCOPES: Final = {
     "pricing:write": "adding, changing and archiving price rules",
     "webhooks:read": "seeing webhooks and the log of their deliveries",
     "webhooks:write": "adding, changing, testing and removing webhooks; sending deliveries again",
-    "analytics:read": "seeing sales figures",
+    "money:read": "seeing terms and statements of what is owed",
+    "money:write": "setting terms, recording payouts and corrections, closing statements",
+    "analytics:read": "seeing sales figures, and the entries of the ledger",
 }
 """What each scope allows."""
 _GRANTS: Final = {"default": "by default", "on_request": "only if granted", "never": "never"}

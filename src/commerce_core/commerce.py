@@ -11,6 +11,7 @@
     queue       jobs and tasks, for workers         sending     deliveries, for workers
     inbox       what needs a person now             sessions    people who signed in
     price_lists prices by sku and quantity
+    statements  what partners are owed, payouts
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -51,6 +52,7 @@ from commerce_core.usecases.reverts import Reverts
 from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.sessions import Sessions
 from commerce_core.usecases.sources import Sources
+from commerce_core.usecases.statements import Statements
 from commerce_core.usecases.webhooks import Webhooks
 
 
@@ -119,6 +121,11 @@ class Commerce:
     def orders(self) -> Orders:
         """Orders."""
         return Orders(self.context)
+
+    @property
+    def statements(self) -> Statements:
+        """What partners are owed, and payouts."""
+        return Statements(self.context)
 
     @property
     def analytics(self) -> Analytics:

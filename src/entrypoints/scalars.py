@@ -14,6 +14,8 @@ from commerce_core.base.text import did_you_mean
 Moment = datetime | date
 """A time, or a day, which stands for its first moment."""
 Share = NewType("Share", Decimal)
+Change = NewType("Change", Decimal)
+"""An amount that may be below 0."""
 PartnerId = NewType("PartnerId", str)
 SourceId = NewType("SourceId", str)
 FeedId = NewType("FeedId", str)
@@ -26,6 +28,8 @@ KeyId = NewType("KeyId", str)
 EventId = NewType("EventId", str)
 WebhookId = NewType("WebhookId", str)
 DeliveryId = NewType("DeliveryId", str)
+StatementId = NewType("StatementId", str)
+EntryId = NewType("EntryId", str)
 Hint = Any
 """A type as annotations have it: a class, a union, a literal."""
 Read = Callable[[Any], Any]
@@ -33,10 +37,11 @@ Read = Callable[[Any], Any]
 
 _IDS: Final = (
     PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, RuleId, ListId, KeyId, EventId,
-    WebhookId, DeliveryId,
+    WebhookId, DeliveryId, StatementId, EntryId,
 )  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
     "ptn", "src", "feed", "job", "prod", "ord", "rule", "list", "key", "evt", "hook", "dlv",
+    "stmt", "ent",
 )  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""
@@ -136,6 +141,9 @@ LEAVES: Final[Mapping[Hint, Read]] = {
     int: partial(only, int, *WHOLE_NUMBER),
     bool: partial(only, bool, *YES_NO),
     Decimal: partial(matching, _AMOUNT, Decimal, "not_an_amount", "A decimal number such as 79.90"),
+    Change: partial(
+        matching, f"-?{_AMOUNT}", Decimal, "not_an_amount", "A decimal number such as -5.00"
+    ),
     datetime: _instant,
     Moment: _moment,
     Share: _share,

@@ -18,11 +18,14 @@ import msgspec
 from attrs import Attribute, Factory, asdict, fields, has
 
 from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.analytics.reconciliation import Reconciliation
 from commerce_core.analytics.reports import Report
+from commerce_core.analytics.statement import Statement
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.partners.api_key import ApiKey
+from commerce_core.partners.terms import Term
 from commerce_core.pricing.explanation import RuleOutcome
 from commerce_core.pricing.form import rule_form, whole_form
 from commerce_core.pricing.priced import PricedBasket, PricedItem
@@ -59,9 +62,12 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     RuleOutcome: ("sentences",),
     SalesEntry: ("platform_amount",),
     Delivery: ("next_at",),
+    Reconciliation: ("ok",),
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Report: {"since": "from", "until": "to"},
+    Statement: {"since": "from", "until": "to"},
+    Term: {"since": "from", "until": "to"},
     PricedBasket: {"outcomes": "rules"},
 }
 INCLUDED: Final[Mapping[type, type]] = {Product: PricedProduct}

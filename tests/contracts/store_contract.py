@@ -27,6 +27,7 @@ from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
 from tests.contracts.sorting_contract import TestProductLists
+from tests.contracts.statements_contract import TestStatements, TestTerms
 from tests.contracts.tasks_contract import TestTasks
 from tests.contracts.turns_contract import TestTurns
 from tests.contracts.unchanged_contract import TestMatching
@@ -66,7 +67,9 @@ __all__ = [
     "TestSales",
     "TestSessions",
     "TestSources",
+    "TestStatements",
     "TestTasks",
+    "TestTerms",
     "TestTurns",
     "TestUnits",
     "TestVersions",

@@ -14,6 +14,7 @@ KNOWN = {
     "0031_scopes_by_act": ["UPDATE api_keys SET scopes = scopes || '{feeds"],
     "0042_scopes_of_pricing": ["UPDATE api_keys SET scopes = scopes || '{pricing"],
     "0073_scopes_of_webhooks": ["UPDATE api_keys SET scopes = scopes || '{webhooks"],
+    "0058_scopes_of_money": ["UPDATE api_keys SET scopes = scopes || '{money"],
     "0032_terms_of_keys": [
         "UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND partner_id IN (SELECT "
     ],

@@ -85,7 +85,12 @@ class Sales:
             for entry in self._kept.entries.values()
             if agrees(query, entry, "partner_id", "kind", "currency", "order_id")
             and within(entry.at, query.since, query.until)
+            and query.statement_id in (None, self._kept.taken.get(entry.entry_id))
         ]
+
+    def get(self, entry_id: str) -> SalesEntry:
+        """The entry."""
+        return found(self._kept.entries, entry_id, "ledger entry")
 
     def of_order(self, order_id: str) -> Sequence[SalesEntry]:
         """An order's entries, oldest first."""

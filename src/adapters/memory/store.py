@@ -11,12 +11,14 @@ from adapters.memory.activity import Audit, Events, Idempotency
 from adapters.memory.feeds import Feeds
 from adapters.memory.inbox import Causes
 from adapters.memory.jobs import Jobs
+from adapters.memory.money import Statements, Terms
 from adapters.memory.orders import Orders, Sales
 from adapters.memory.partners import Keys, Partners
 from adapters.memory.price_lists import PriceLists
 from adapters.memory.products import Products, as_shown
 from adapters.memory.publications import Publications
 from adapters.memory.rates import Rates
+from adapters.memory.reconciliation import Books
 from adapters.memory.reverts import Reverts
 from adapters.memory.rules import Rules
 from adapters.memory.sessions import Sessions
@@ -164,6 +166,9 @@ class _Unit:
     reverts: Reverts
     orders: Orders
     sales: Sales
+    terms: Terms
+    statements: Statements
+    books: Books
     rules: Rules
     price_lists: PriceLists
     events: Events
@@ -182,7 +187,7 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
-        Rules(tables), PriceLists(tables),
+        Terms(tables), Statements(tables), Books(tables), Rules(tables), PriceLists(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),

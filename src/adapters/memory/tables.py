@@ -12,6 +12,7 @@ from commerce_core.activity.audit import AuditEntry
 from commerce_core.activity.events import Event
 from commerce_core.activity.inbox import Mark
 from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.analytics.statement import Statement
 from commerce_core.base.errors import no_such
 from commerce_core.base.rates import Bucket
 from commerce_core.catalog.product import Product
@@ -24,6 +25,7 @@ from commerce_core.parsing.fingerprints import Fingerprint
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.partners.session import Session
+from commerce_core.partners.terms import PartnerTerms
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.rules import PriceRule
@@ -101,6 +103,9 @@ class Tables:
         self.publications = Table[str, Publication](self.journal)
         self.orders = Table[str, Order](self.journal)
         self.entries = Table[str, SalesEntry](self.journal)
+        self.terms = Table[str, tuple[PartnerTerms, ...]](self.journal)
+        self.statements = Table[str, Statement](self.journal)
+        self.taken = Table[str, str](self.journal)
         self.rules = Table[str, tuple[PriceRule, ...]](self.journal)
         self.price_lists = Table[str, PriceList](self.journal)
         self.list_versions = Table[str, tuple[ListVersion, ...]](self.journal)

@@ -31,9 +31,11 @@ from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.price_lists import PriceLists
 from adapters.postgres.collections.rates import Rates
+from adapters.postgres.collections.reconciliation import Books
 from adapters.postgres.collections.rules import Rules
 from adapters.postgres.collections.sessions import Sessions
 from adapters.postgres.collections.sources import Sources
+from adapters.postgres.collections.statements import Statements, Terms
 from adapters.postgres.collections.tasks import Tasks
 from adapters.postgres.collections.webhooks import Webhooks
 from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
@@ -111,6 +113,9 @@ class Unit:
     reverts: Reverts
     orders: Orders
     sales: Sales
+    terms: Terms
+    statements: Statements
+    books: Books
     rules: Rules
     price_lists: PriceLists
     events: Events
@@ -141,6 +146,9 @@ class Unit:
             Reverts(db),
             Orders(db),
             Sales(db),
+            Terms(db),
+            Statements(db),
+            Books(db),
             Rules(db),
             PriceLists(db),
             Events(db),

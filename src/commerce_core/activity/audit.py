@@ -31,6 +31,10 @@ Action = Literal[
     "webhook.secret_rotated",
     "webhook.removed",
     "deliveries.redelivered",
+    "terms.changed",
+    "payout.added",
+    "correction.added",
+    "statement.closed",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000

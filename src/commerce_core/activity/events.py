@@ -10,6 +10,8 @@ from typing import Any, Final, Literal, get_args
 
 from attrs import evolve, frozen
 
+from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.analytics.statement import Statement
 from commerce_core.base.errors import InvalidInput, Malformed
 from commerce_core.base.paging import write_cursor
 from commerce_core.catalog.product import Oversold
@@ -37,6 +39,8 @@ EventKind = Literal[
     "order.cancelled",
     "webhook.disabled",
     "webhook.enabled",
+    "payout.added",
+    "statement.closed",
 ]
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LARGEST_EVENTS: Final = 1_000
@@ -56,6 +60,8 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "stock": "catalog:read",
     "order": "orders:read",
     "webhook": "webhooks:read",
+    "payout": "money:read",
+    "statement": "money:read",
 }
 _COUNTS: Final = (
     "records_read", "created", "updated", "restored", "unchanged", "deleted", "removed", "rejected",
@@ -216,6 +222,29 @@ class NewEvent:
         """An event about a subscription of a partner, or of the operator."""
         partners = () if partner_id is None else (partner_id,)
         return Event(self.event_id, kind, self.at, partners, facts)
+
+    def paid_out(self, entry: SalesEntry) -> Event:
+        """A partner was paid."""
+        data = {
+            "entry_id": entry.entry_id,
+            "partner_id": entry.partner_id,
+            "currency": entry.currency,
+            "amount": f"{entry.amount:f}",
+            "reference": entry.reason,
+        }
+        return Event(self.event_id, "payout.added", self.at, (entry.partner_id,), data)
+
+    def closed(self, statement: Statement) -> Event:
+        """A statement was closed."""
+        data = {
+            "statement_id": statement.statement_id,
+            "partner_id": statement.partner_id,
+            "currency": statement.currency,
+            "from": statement.since.isoformat(),
+            "to": statement.until.isoformat(),
+            "closing": f"{statement.closing:f}",
+        }
+        return Event(self.event_id, "statement.closed", self.at, (statement.partner_id,), data)
 
 
 def announced(

@@ -108,7 +108,7 @@ def gross_of(item: OrderItem) -> Decimal:
 def platform_discount_of(item: OrderItem) -> Decimal:
     """What the platform pays for of all that was taken off a line."""
     taken = (step for step in item.adjustments if step.amount < 0)
-    return sum((step.partners_part - step.amount for step in taken), _ZERO)
+    return sum((step.partners_part - step.amount for step in taken), 0 * item.line_total)
 
 
 @frozen
@@ -117,7 +117,8 @@ class EntryQuery:
 
     IDENTITY: ClassVar = (
         "EntryQuery(partner_id={0.partner_id!r}, kind={0.kind!r}, currency={0.currency!r}, "
-        "order_id={0.order_id!r}, since={0.since!r}, until={0.until!r})"
+        "order_id={0.order_id!r}, since={0.since!r}, until={0.until!r}, "
+        "statement_id={0.statement_id!r})"
     )
     partner_id: str | None = None
     kind: EntryKind | None = None
@@ -125,6 +126,7 @@ class EntryQuery:
     order_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    statement_id: str | None = None
 
 
 @frozen

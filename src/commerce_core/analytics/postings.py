@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 from attrs import frozen
 
 from commerce_core.analytics.ledger import SalesEntry, gross_of, platform_discount_of
-from commerce_core.base.money import share_of_units
+from commerce_core.base.money import currency, share_of_units
 from commerce_core.orders.order import Order, OrderItem
 
 _ZERO: Final = Decimal(0)
@@ -197,10 +197,11 @@ def _entries(
         reverses=line.placed.entry_id if line.placed else None,
     )  # fmt: skip
     fee, reverses = _fee(movement, line)
+    zero = currency(order.currency).zero
     if fee:
         yield SalesEntry(
             mint(), "fee", at, order.order_id, item.item_id, item.partner_id, item.product_id,
-            item.sku, order.currency, 0, _ZERO, _ZERO, _ZERO, -fee,
+            item.sku, order.currency, 0, zero, zero, zero, -fee, zero,
             part_id=movement.part_id, reverses=reverses, reason=movement.reason,
         )  # fmt: skip
 
@@ -209,8 +210,8 @@ def _platform_discount(movement: Movement, line: _Line) -> Decimal:
     """The platform's part of the discount that belongs to the units."""
     if movement.kind == "placed":
         return platform_discount_of(movement.item)
-    if line.placed is None or not line.placed.platform_discount:
-        return _ZERO
+    if line.placed is None:
+        return 0 * movement.amount
     whole, of = line.placed.platform_discount, line.placed.quantity
     return share_of_units(whole, line.units_reversed, movement.quantity, of)
 

@@ -36,6 +36,10 @@ class Sales(Listing[EntryQuery, SalesEntry], Protocol):
         """Stores entries, which are never changed or deleted."""
         ...
 
+    def get(self, entry_id: str) -> SalesEntry:
+        """The entry, or NotFound."""
+        ...
+
     def of_order(self, order_id: str) -> Sequence[SalesEntry]:
         """All entries of an order, oldest first."""
         ...

@@ -8,6 +8,7 @@
                                      rules                                RulesUnit
                                      price_lists                          PriceListsUnit
                                      orders · sales                       OrdersUnit
+                                     terms · statements · books           MoneyUnit
                                      events · audit · idempotency         ActivityUnit
                                      rates                                RatesUnit
                                      inbox                                InboxUnit
@@ -33,6 +34,7 @@ from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.inbox import InboxUnit
+from commerce_core.ports.money import MoneyUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.price_lists import PriceListsUnit
@@ -50,6 +52,7 @@ class UnitOfWork(
     RulesUnit,
     PriceListsUnit,
     OrdersUnit,
+    MoneyUnit,
     ActivityUnit,
     WorkUnit,
     RatesUnit,

@@ -11,9 +11,10 @@ from attrs import evolve, frozen
 
 from commerce_core.analytics.entries_file import write_entries
 from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.analytics.reconciliation import Reconciliation, complete
 from commerce_core.analytics.reports import PartnerSales, PeriodSales, Report, RevenueShare, shares
 from commerce_core.base.calendar import Grain, show_period
-from commerce_core.base.errors import Fault, InvalidInput, refuse_if
+from commerce_core.base.errors import Fault, Forbidden, InvalidInput, refuse_if
 from commerce_core.base.money import currency
 from commerce_core.base.paging import DEFAULT_LIMIT, Page, Position, every
 from commerce_core.ports.store import UnitOfWork
@@ -155,6 +156,14 @@ class Analytics:
     ) -> Generator[Iterator[bytes]]:
         """The matching entries as CSV, in blocks of bytes."""
         yield write_entries(self.entries(query, partner=partner))
+
+    def reconciliation(self) -> Reconciliation:
+        """Compares what is kept in different places, all as of one moment; the operator's alone."""
+        if self._context.principal.partner_id is not None:
+            raise Forbidden("Only the operator can reconcile the books.", code="operators_only")
+        at = self._context.clock()
+        with self._context.store.begin() as unit:
+            return complete(unit.books.checks(), at)
 
     def _question(
         self,

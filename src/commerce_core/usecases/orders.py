@@ -16,6 +16,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.orders.order import (
     Order,
     OrderExplanation,
+    OrderItem,
     OrderQuery,
     Wanted,
     check_request,
@@ -24,6 +25,7 @@ from commerce_core.orders.order import (
     judge_items,
     new_order,
 )
+from commerce_core.partners.terms import PartnerTerms
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.priced import BasketItem, PricedBasket
@@ -77,7 +79,7 @@ class Orders:
             raise _refused(faults)
         order_id = self._context.mint("ord")
         priced = self._priced(unit, order_id, asked, products, now)
-        lines = [freeze_line(self._context.mint("item"), item) for item in priced.items]
+        lines = self._frozen(unit, priced, products, now)
         order = new_order(
             order_id, lines, priced.currency, now,
             reference=asked.reference, metadata=asked.metadata, terms=asked.terms,
@@ -87,6 +89,23 @@ class Orders:
         unit.sales.add(entries_of(order, placed, now, self._new_entry))
         unit.events.add([self._context.new_event().of_order("order.created", order)])
         return order
+
+    def _frozen(
+        self,
+        unit: UnitOfWork,
+        priced: PricedBasket,
+        products: Sequence[Product | None],
+        now: datetime,
+    ) -> list[OrderItem]:
+        """The lines, with the terms of their partners as they are now."""
+        agreed = unit.terms.of({item.partner_id for item in priced.items})
+        categories = {product.product_id: product.category for product in products if product}
+        lines: list[OrderItem] = []
+        for item in priced.items:
+            terms = agreed.get(item.partner_id) or PartnerTerms(item.partner_id)
+            taken = terms.of(item.sku, categories[item.product_id], priced.currency, now)
+            lines.append(freeze_line(self._context.mint("item"), item, *taken))
+        return lines
 
     def _priced(
         self,

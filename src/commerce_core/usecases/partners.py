@@ -1,15 +1,17 @@
 """Partners: the retailers who send feeds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from commerce_core.activity.audit import Action
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner, tidy_details
+from commerce_core.partners.terms import Cycle, PartnerTerms, Term, terms_changed
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.schema.cells import category_path
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.jobs import cancel_all
 
@@ -91,6 +93,46 @@ class Partners:
                 self._revoke_keys(unit, new)
             return new
 
+    def terms(self, partner: str) -> PartnerTerms:
+        """The partner's terms in their latest version; version 0 if it has none."""
+        with self._context.store.begin() as unit:
+            id_ = self._context.partner(unit, partner).partner_id
+            return unit.terms.of([id_]).get(id_) or PartnerTerms(id_)
+
+    def terms_versions(self, partner: str) -> Sequence[PartnerTerms]:
+        """All versions of the partner's terms, newest first."""
+        with self._context.store.begin() as unit:
+            return unit.terms.versions(self._context.partner(unit, partner).partner_id)
+
+    def set_terms(
+        self,
+        partner: str,
+        terms: Sequence[Term],
+        *,
+        cycle: Cycle | None = None,
+        version: int | None = None,
+    ) -> PartnerTerms:
+        """Replaces the partner's terms, for orders that are placed from now on.
+
+        A `cycle` that isn't given stays. InvalidInput with every fault; Conflict `terms_changed`
+        if `version` is given, and isn't the latest.
+        """
+        with self._context.writing() as unit:
+            id_ = unit.partners.lock(self._context.partner(unit, partner).partner_id).partner_id
+            old = unit.terms.of([id_]).get(id_) or PartnerTerms(id_)
+            new = PartnerTerms(
+                id_, old.version + 1, cycle or old.cycle, [_tidy(term) for term in terms],
+                self._context.clock(),
+            )  # fmt: skip
+            new.check()
+            if version not in (None, old.version):
+                raise terms_changed(old)
+            unit.terms.put(new)
+            self._context.note(
+                unit, "terms.changed", id_, partner_id=id_, before=_flat(old), after=_flat(new)
+            )
+            return new
+
     def _revoke_keys(self, unit: UnitOfWork, partner: Partner) -> None:
         revoked = unit.keys.revoke_of(partner.partner_id, self._context.clock())
         if revoked:
@@ -110,3 +152,29 @@ class Partners:
         own = self._context.principal.partner_id
         with self._context.store.begin() as unit:
             return self._context.listed(unit.partners, own, cursor, limit, count=count)
+
+
+def _tidy(term: Term) -> Term:
+    """A term with its category as products have it."""
+    return evolve(term, category=term.category and (category_path(term.category) or term.category))
+
+
+@frozen
+class _FlatTerms:
+    """Terms as the audit shows them."""
+
+    version: int
+    cycle: str
+    terms: tuple[str, ...]
+
+
+def _flat(terms: PartnerTerms) -> _FlatTerms:
+    return _FlatTerms(terms.version, terms.cycle, tuple(map(_in_words, terms.terms)))
+
+
+def _in_words(term: Term) -> str:
+    whose = term.sku or term.category or "everything"
+    fee = f" and {term.fee:f} {term.currency}" if term.fee else ""
+    since = f" from {term.since.isoformat()}" if term.since else ""
+    until = f" to {term.until.isoformat()}" if term.until else ""
+    return f"{term.commission_percent:f} %{fee} of {whose}{since}{until}"

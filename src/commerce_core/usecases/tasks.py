@@ -6,6 +6,7 @@ from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.history import History
 from commerce_core.usecases.sending import Sending
+from commerce_core.usecases.statements import Statements
 from commerce_core.work.task import Task
 
 
@@ -21,5 +22,7 @@ def run_task(context: Context, task: Task) -> int:
             return History(context).forget_old()
         case "forget_deliveries":
             return Sending(context).forget_old()
+        case "close_statements":
+            return len(Statements(context).close().closed)
         case _:
             assert_never(task.kind)

@@ -47,6 +47,13 @@ COMMANDS: Final = {
         "Manage price rules: add, list, show, set, lint, quote, explain, why-not, what-if",
     ),
     "orders": ("commands.orders", "Place and manage orders: create, list, show, explain, cancel"),
+    "terms": ("commands.statements", "What the platform takes of a partner's sales: show, set"),
+    "payouts": ("commands.statements", "Record payments to partners: add, correct"),
+    "statements": (
+        "commands.statements",
+        "What partners are owed: list, open, show, close, trace",
+    ),
+    "reconcile": ("commands.reconcile", "Compare orders, ledger, statements, stock and catalog"),
     "events": ("commands.events", "List what happened, in order"),
     "audit": ("commands.events", "List who did what"),
     "webhooks": (

@@ -39,6 +39,7 @@ from entrypoints.http.routes import (
     products,
     reverts,
     sources,
+    statements,
     webhooks,
 )
 from entrypoints.scraping import Watch
@@ -65,6 +66,7 @@ _V1_ROUTES: Final = (
     *pricing.ROUTES,
     *price_lists.ROUTES,
     *orders.ROUTES,
+    *statements.ROUTES,
     *analytics.ROUTES,
     *events.ROUTES,
     *webhooks.ROUTES,

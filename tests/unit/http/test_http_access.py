@@ -47,7 +47,7 @@ def _routes() -> list[Route]:
 
 ROUTES = _routes()
 GUARDED = [route for route in ROUTES if route.operation.scope]
-OPERATORS_ALONE = ("partners:write", "keys:write", "pricing:read", "pricing:write")
+OPERATORS_ALONE = ("partners:write", "keys:write", "pricing:read", "pricing:write", "money:write")
 """Scopes that no partner's key has."""
 PARTNERS_TOO = [route for route in GUARDED if route.operation.scope not in OPERATORS_ALONE]
 
@@ -66,7 +66,10 @@ def acmes(api: Api) -> dict[str, str]:
     feed = api.commerce.feeds.get(feed_id)
     assert feed.latest_job
     product_id = api.product()
+    entry_id, statement_id = api.statement(acme)
     return {
+        "entry_id": entry_id,
+        "statement_id": statement_id,
         "partner_id": acme,
         "feed_id": feed_id,
         "job_id": feed.latest_job.job_id,

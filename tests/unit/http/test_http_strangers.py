@@ -31,6 +31,9 @@ KINDS: Final[Mapping[str, str]] = {
     "webhook_id": "hook",
     "delivery_id": "dlv",
     "event_id": "evt",
+    "entry_id": "ent",
+    "statement_id": "stmt",
+    "reverses": "ent",
 }
 """What names a thing of a partner, wherever it stands, and the prefix of its ids."""
 NAMES: Final = {"partner_name": "Nobody", "customer_reference": "nothing", "sku": "N-1"}
@@ -119,7 +122,11 @@ def acmes(api: Api) -> dict[str, str]:
     feed = api.commerce.feeds.get(job.feed_id)
     product_id = api.product()
     order = api.commerce.orders.place([(product_id, 1)], reference="acmes-order")
+    entry_id, statement_id = api.statement(acme)
     return {
+        "entry_id": entry_id,
+        "reverses": entry_id,
+        "statement_id": statement_id,
         "partner_id": acme,
         "partner_name": "Acme",
         "source_id": feed.source_id,
@@ -189,7 +196,8 @@ def _state(api: Api, acmes: Mapping[str, str]) -> list[str]:
     places = (
         "partners/{partner_id}", "sources/{source_id}", "sources/{source_id}/profile",
         "feeds/{feed_id}", "jobs/{job_id}", "products/{product_id}", "orders/{order_id}",
-        "partners/{partner_id}/keys", "feeds?partner_id={partner_id}",
+        "partners/{partner_id}/keys", "partners/{partner_id}/terms", "statements/{statement_id}",
+        "analytics/entries?partner_id={partner_id}", "feeds?partner_id={partner_id}",
         "jobs?partner_id={partner_id}", "sources?partner_id={partner_id}",
     )  # fmt: skip
     return [api.get(f"/v1/{place.format_map(acmes)}").text for place in places]

@@ -13,6 +13,8 @@ from adapters.postgres.connection.rows import (
     Connection,
     digits,
     fetch,
+    fetch_one,
+    found,
     maybe_digits,
     params_of,
     rows_of,
@@ -64,6 +66,12 @@ class Sales:
     def count(self, query: EntryQuery) -> int:
         """How many entries fit."""
         return count(self._db, "sales_entries", _conditions(query))
+
+    def get(self, entry_id: str) -> SalesEntry:
+        """The entry."""
+        query = f"{SELECT_ENTRIES} WHERE entry_id = %s"
+        row = fetch_one(self._db, ENTRIES, query, [digits(entry_id)])
+        return found(row, "ledger entry", entry_id)
 
     def of_order(self, order_id: str) -> Sequence[SalesEntry]:
         """An order's entries, oldest first."""
@@ -161,6 +169,13 @@ def _conditions(query: EntryQuery) -> list[Condition]:
         *asked("kind = %s", query.kind),
         *asked("currency = %s", query.currency),
         *asked("order_id = %s", maybe_digits(query.order_id)),
+        *asked(
+            """EXISTS (
+                SELECT FROM statement_entries t
+                WHERE t.entry_id = sales_entries.entry_id AND t.statement_id = %s
+            )""",
+            maybe_digits(query.statement_id),
+        ),
         *asked("at >= %s", query.since),
         *asked("at < %s", query.until),
     ]

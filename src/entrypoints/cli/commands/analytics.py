@@ -112,6 +112,7 @@ def share(session: Session, **asked: Unpack[Range]) -> None:
 @click.option("--kind", type=click.Choice(_KINDS), help="Only entries of this kind.")
 @click.option("--currency", metavar="CODE", help="Only entries in this currency.")
 @click.option("--order", "order_id", metavar="ORDER", help="Only entries of this order.")
+@click.option("--statement", "statement_id", metavar="ID", help="Only entries of this statement.")
 @click.option("--from", "since", type=Moment(), help="Only entries at or after this time.")
 @click.option("--to", "until", type=Moment(), help="Only entries before this time.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV.")

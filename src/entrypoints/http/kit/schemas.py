@@ -19,7 +19,7 @@ from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
 from entrypoints.http.kit.rule_schemas import add_rule_schemas
 from entrypoints.reading import MISSING, NewRule, RejectBeyond, RuleBody, fields_of
-from entrypoints.scalars import Hint, Share
+from entrypoints.scalars import Change, Hint, Share
 from entrypoints.shapes import INCLUDED, SPARSE, hint_at, shown
 
 Schema = dict[str, Any]
@@ -34,6 +34,7 @@ _AMOUNT: Final[Schema] = {
 }
 _OWN: Final[Mapping[Hint, Schema]] = {
     Decimal: _AMOUNT,
+    Change: _AMOUNT,
     Share: {"type": ["string", "number"]},
     datetime: {**TEXT, "format": "date-time"},
     BinaryIO: BINARY,

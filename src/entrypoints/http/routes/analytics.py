@@ -9,6 +9,7 @@ from attrs import frozen
 from litestar import Response
 
 from commerce_core.analytics.ledger import EntryKind, EntryQuery, SalesEntry
+from commerce_core.analytics.reconciliation import Reconciliation
 from commerce_core.analytics.reports import Report
 from commerce_core.base.calendar import Grain
 from commerce_core.commerce import Commerce
@@ -17,7 +18,7 @@ from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.reading import optional
-from entrypoints.scalars import OrderId
+from entrypoints.scalars import OrderId, StatementId
 
 _GRAINS: Final[Mapping[str, Grain]] = {
     "hour": "hour",
@@ -101,6 +102,7 @@ class EntryFilters(WhoseQuery, SpanQuery):
     kind: EntryKind | None = optional(None, "Only entries of this kind.")
     currency: str | None = optional(None, "Only entries in this currency.")
     order_id: OrderId | None = optional(None, "Only entries of this order.")
+    statement_id: StatementId | None = optional(None, "Only entries of this statement.")
 
     @property
     def query(self) -> EntryQuery:
@@ -109,6 +111,7 @@ class EntryFilters(WhoseQuery, SpanQuery):
             kind=self.kind,
             currency=self.currency,
             order_id=self.order_id,
+            statement_id=self.statement_id,
             since=instant(self.from_),
             until=instant(self.to),
         )
@@ -138,4 +141,10 @@ def list_entries(
     )
 
 
-ROUTES = (sales_by_partner, sales_over_time, revenue_share, list_entries)
+@get("/analytics/reconciliation", scope="money:write", lane="queries")
+def reconcile(commerce: Commerce) -> Reconciliation:
+    """Compares what is kept in different places, as of one moment; `ok` is whether all agrees."""
+    return commerce.analytics.reconciliation()
+
+
+ROUTES = (sales_by_partner, sales_over_time, revenue_share, list_entries, reconcile)

@@ -1,0 +1,135 @@
+"""The identities of reconciliation, folded from what the store in memory keeps."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import chain
+
+from attrs import frozen
+
+from adapters.memory.tables import Tables
+from commerce_core.analytics.ledger import SALE_KINDS, SalesEntry
+from commerce_core.analytics.reconciliation import Check, Compared, Identity, judged
+from commerce_core.analytics.statement import Statement
+from commerce_core.orders.order import OPEN
+
+_ZERO = Decimal(0)
+
+
+@frozen
+class Books:
+    """Implements `commerce_core.ports.money.Books`."""
+
+    _kept: Tables
+
+    def checks(self) -> Mapping[Identity, Check]:
+        """The identities that have something to compare."""
+        return judged(
+            chain(
+                self._orders(), self._ledger(), self._held(), self._uses(), self._statements(),
+                self._catalog(),
+            )
+        )  # fmt: skip
+
+    def _orders(self) -> Iterator[Compared]:
+        entries = self._kept.entries.values()
+        by_order: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+        for entry in entries:
+            if entry.kind in SALE_KINDS:
+                by_order[entry.order_id] += entry.signed.amount
+        placed = {e.item_id: (e.amount, e.quantity) for e in entries if e.kind == "placed"}
+        for order in self._kept.orders.values():
+            total = sum((item.line_total for item in order.items), _ZERO)
+            yield Compared("lines_make_orders", order.order_id, total, order.total_amount)
+            kept = order.total_amount - order.refunded_amount
+            kept = _ZERO if order.status == "cancelled" else kept
+            yield Compared("ledger_makes_orders", order.order_id, by_order[order.order_id], kept)
+            for item in order.items:
+                amount, units = placed.pop(item.item_id, (_ZERO, 0))
+                yield Compared("lines_are_placed", item.item_id, item.line_total, amount)
+                yield _units("units_are_placed", item.item_id, item.quantity, units)
+        for item_id, (amount, units) in placed.items():
+            yield Compared("lines_are_placed", item_id or "", _ZERO, amount)
+            yield _units("units_are_placed", item_id or "", 0, units)
+
+    def _ledger(self) -> Iterator[Compared]:
+        reversed_: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for entry in self._kept.entries.values():
+            parts = entry.partner_amount + entry.platform_amount
+            yield Compared("parts_make_entries", entry.entry_id, parts, entry.amount)
+            if entry.reverses is not None and entry.kind in SALE_KINDS:
+                reversed_[entry.reverses] += entry.amount
+        for entry_id, amount in reversed_.items():
+            known = self._kept.entries.get(entry_id)
+            whole = known.amount if known else _ZERO
+            yield Compared("reversals_fit", entry_id, amount, min(amount, whole))
+
+    def _held(self) -> Iterator[Compared]:
+        on_orders = Counter[str]()
+        for order in self._kept.orders.values():
+            if order.status in OPEN:
+                on_orders.update(order.units_by_product)
+        held = self._kept.reserved
+        for product_id in sorted(held.keys() | on_orders.keys()):
+            yield _units(
+                "units_are_held", product_id, held.get(product_id, 0), on_orders[product_id]
+            )
+
+    def _uses(self) -> Iterator[Compared]:
+        """Nothing is counted beside the uses themselves, so these hold by themselves."""
+        for use in self._kept.rule_uses.values():
+            if use.given_back_at is None:
+                yield _units("uses_are_counted", use.rule_id, 1, 1)
+                yield Compared("money_is_counted", use.rule_id, use.amount, use.amount)
+
+    def _statements(self) -> Iterator[Compared]:
+        numbered = {
+            (one.partner_id, one.currency, one.number): one
+            for one in self._kept.statements.values()
+        }
+        taken: defaultdict[str, list[SalesEntry]] = defaultdict(list)
+        for entry_id, by in self._kept.taken.items():
+            taken[by].append(self._kept.entries[entry_id])
+        for (partner_id, code, number), one in numbered.items():
+            former = numbered.get((partner_id, code, number - 1))
+            yield from _statement(one, former, taken[one.statement_id or ""])
+
+    def _catalog(self) -> Iterator[Compared]:
+        numbers = [made.number or 0 for made in self._kept.publications.values()]
+        if numbers:
+            yield _units("publications_have_no_gap", "publications", len(numbers), max(numbers))
+        versions: defaultdict[str, list[int]] = defaultdict(list)
+        for product_id, version in self._kept.history:
+            versions[product_id].append(version)
+        for product in self._kept.products.values():
+            if kept := versions.get(product.product_id):
+                wanted = product.version - min(kept)
+                yield _units("versions_have_no_gap", product.product_id, len(kept), wanted)
+
+
+def _units(identity: Identity, subject: str, left: int, right: int) -> Compared:
+    return Compared(identity, subject, Decimal(left), Decimal(right))
+
+
+def _statement(
+    one: Statement, former: Statement | None, entries: list[SalesEntry]
+) -> Iterator[Compared]:
+    id_ = one.statement_id or ""
+    closing = one.opening + one.entries - one.payouts
+    yield Compared("statements_add_up", id_, one.closing, closing)
+    yield Compared("statements_follow", id_, one.opening, former.closing if former else _ZERO)
+    if one.number > 1:
+        ends = [
+            Decimal(int(at.timestamp()))
+            for at in (one.since, former.until if former else one.until)
+        ]
+        yield Compared("statements_join", id_, *ends)
+    summed = sum((entry.signed.partner_amount for entry in entries), _ZERO)
+    yield Compared("statements_make_ledger", id_, one.entries - one.payouts, summed)
+    own = [
+        entry
+        for entry in entries
+        if (entry.partner_id, entry.currency) == (one.partner_id, one.currency)
+        and entry.at < one.until
+    ]
+    yield _units("entries_belong", id_, one.entry_count, len(own))

@@ -1,0 +1,224 @@
+"""The identities of reconciliation in PostgreSQL: one statement, so all are as of one moment."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, LiteralString
+
+from attrs import frozen
+from psycopg import sql
+
+from adapters.postgres.collections.ledger import OF_SALES, SIGN
+from adapters.postgres.connection.rows import Connection, fetch, rows_as
+from commerce_core.analytics.reconciliation import (
+    IDENTITIES,
+    MOST_FAILURES,
+    Check,
+    Failure,
+    Identity,
+)
+
+MOST_SECONDS: Final = 600
+"""How long it may take, since it reads all orders and all entries."""
+
+
+def _check(row: dict[str, Any]) -> Check:
+    failures = tuple(
+        Failure(each["subject"], Decimal(each["left"]), Decimal(each["right"]))
+        for each in row.pop("failures") or ()
+    )
+    left, right = IDENTITIES[row["identity"]]
+    return Check(**row, left=left, right=right, failures=failures)
+
+
+_CHECKS: Final = rows_as(_check)
+
+
+@frozen
+class Books:
+    """Implements `commerce_core.ports.money.Books`."""
+
+    _db: Connection
+
+    def checks(self) -> Mapping[Identity, Check]:
+        """The identities that have something to compare."""
+        self._db.execute(f"SET LOCAL statement_timeout = '{MOST_SECONDS}s'".encode())
+        found = fetch(self._db, _CHECKS, _STATEMENT, {"most": MOST_FAILURES})
+        return {check.identity: check for check in found}
+
+
+_ORDERS: Final[LiteralString] = """
+    placed AS (
+        SELECT item_id, sum(amount) AS amount, sum(quantity) AS units
+        FROM sales_entries
+        WHERE kind = 'placed'
+        GROUP BY item_id
+    ),
+    net AS (
+        SELECT order_id, sum({sign} * amount) AS amount
+        FROM sales_entries
+        WHERE {of_sales}
+        GROUP BY order_id
+    ),
+    lines AS (SELECT order_id, sum(line_total) AS total FROM order_items GROUP BY order_id),
+    of_orders (identity, subject, left_, right_) AS (
+        SELECT 'lines_make_orders', 'ord_' || order_id, coalesce(total, 0), total_amount
+        FROM orders
+        LEFT JOIN lines USING (order_id)
+        UNION ALL
+        SELECT 'ledger_makes_orders', 'ord_' || order_id, coalesce(amount, 0),
+               CASE status WHEN 'cancelled' THEN 0 ELSE total_amount - refunded_amount END
+        FROM orders
+        LEFT JOIN net USING (order_id)
+        UNION ALL
+        SELECT 'lines_are_placed', 'item_' || item_id, coalesce(line_total, 0), coalesce(amount, 0)
+        FROM order_items
+        FULL JOIN placed USING (item_id)
+        UNION ALL
+        SELECT 'units_are_placed', 'item_' || item_id, coalesce(quantity, 0), coalesce(units, 0)
+        FROM order_items
+        FULL JOIN placed USING (item_id)
+    )"""
+_LEDGER: Final[LiteralString] = """
+    reversed AS (
+        SELECT reverses, sum(amount) AS amount
+        FROM sales_entries
+        WHERE reverses IS NOT NULL AND {of_sales}
+        GROUP BY reverses
+    ),
+    of_ledger (identity, subject, left_, right_) AS (
+        SELECT 'parts_make_entries', 'ent_' || entry_id,
+               coalesce(partner_amount, amount) + coalesce(platform_amount, 0), amount
+        FROM sales_entries
+        UNION ALL
+        SELECT 'reversals_fit', 'ent_' || r.reverses, r.amount,
+               least(r.amount, coalesce(e.amount, 0))
+        FROM reversed r
+        LEFT JOIN sales_entries e ON e.entry_id = r.reverses
+    )"""
+_STOCK_AND_RULES: Final[LiteralString] = """
+    wanted AS (
+        SELECT i.product_id, sum(i.quantity) AS units
+        FROM orders
+        JOIN order_items i USING (order_id)
+        WHERE status IN ('created', 'confirmed')
+        GROUP BY i.product_id
+    ),
+    used AS (
+        SELECT rule_id, count(*) AS uses
+        FROM price_rule_uses
+        WHERE given_back_at IS NULL
+        GROUP BY rule_id
+    ),
+    spent AS (
+        SELECT rule_id, currency, sum(amount) AS amount
+        FROM price_rule_uses
+        WHERE given_back_at IS NULL
+        GROUP BY rule_id, currency
+    ),
+    of_limits (identity, subject, left_, right_) AS (
+        SELECT 'units_are_held', 'prod_' || product_id, coalesce(held.units, 0),
+               coalesce(wanted.units, 0)
+        FROM held_units held
+        FULL JOIN wanted USING (product_id)
+        UNION ALL
+        SELECT 'uses_are_counted', 'rule_' || c.rule_id, c.uses, coalesce(used.uses, 0)
+        FROM price_rule_counters c
+        LEFT JOIN used USING (rule_id)
+        WHERE c.customer = '' AND c.currency = ''
+        UNION ALL
+        SELECT 'money_is_counted', 'rule_' || c.rule_id, c.spent, coalesce(spent.amount, 0)
+        FROM price_rule_counters c
+        LEFT JOIN spent USING (rule_id, currency)
+        WHERE c.customer = '' AND c.currency <> ''
+    )"""
+_STATEMENTS: Final[LiteralString] = """
+    taken AS (
+        SELECT t.statement_id, sum({sign} * coalesce(e.partner_amount, e.amount)) AS amount,
+               count(*) FILTER (
+                   WHERE e.partner_id = s.partner_id AND e.currency = s.currency AND e.at < s.until
+               ) AS entries
+        FROM statement_entries t
+        LEFT JOIN sales_entries e USING (entry_id)
+        LEFT JOIN statements s USING (statement_id)
+        GROUP BY t.statement_id
+    ),
+    of_statements (identity, subject, left_, right_) AS (
+        SELECT 'statements_add_up', 'stmt_' || statement_id, closing, opening + entries - payouts
+        FROM statements
+        UNION ALL
+        SELECT 'statements_follow', 'stmt_' || s.statement_id, s.opening, coalesce(f.closing, 0)
+        FROM statements s
+        LEFT JOIN statements f ON f.partner_id = s.partner_id AND f.currency = s.currency
+            AND f.number = s.number - 1
+        UNION ALL
+        SELECT 'statements_join', 'stmt_' || s.statement_id, trunc(extract(epoch FROM s.since)),
+               trunc(extract(epoch FROM coalesce(f.until, s.until)))
+        FROM statements s
+        LEFT JOIN statements f ON f.partner_id = s.partner_id AND f.currency = s.currency
+            AND f.number = s.number - 1
+        WHERE s.number > 1
+        UNION ALL
+        SELECT 'statements_make_ledger', 'stmt_' || statement_id, s.entries - payouts,
+               coalesce(amount, 0)
+        FROM statements s
+        LEFT JOIN taken USING (statement_id)
+        UNION ALL
+        SELECT 'entries_belong', 'stmt_' || statement_id, coalesce(entry_count, 0),
+               coalesce(taken.entries, 0)
+        FROM statements
+        FULL JOIN taken USING (statement_id)
+    )"""
+_CATALOG: Final[LiteralString] = """
+    kept AS (
+        SELECT partner_id, product_id, count(*) AS versions, min(version) AS first
+        FROM product_versions
+        GROUP BY partner_id, product_id
+    ),
+    of_catalog (identity, subject, left_, right_) AS (
+        SELECT 'publications_have_no_gap', 'publications', count(*),
+               coalesce((SELECT number FROM publication_clock), 0)
+        FROM publications
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT 'versions_have_no_gap', 'prod_' || p.product_id, versions, p.version - first
+        FROM kept
+        JOIN products p USING (partner_id, product_id)
+    )"""
+_JUDGED: Final[LiteralString] = """
+    compared (identity, subject, left_, right_) AS (
+        SELECT * FROM of_orders
+        UNION ALL SELECT * FROM of_ledger
+        UNION ALL SELECT * FROM of_limits
+        UNION ALL SELECT * FROM of_statements
+        UNION ALL SELECT * FROM of_catalog
+    ),
+    failing AS (
+        SELECT identity, replace(subject, '-', '') AS subject, left_, right_,
+               row_number() OVER (PARTITION BY identity ORDER BY subject COLLATE "C") AS number
+        FROM compared
+        WHERE left_ <> right_
+    ),
+    listed AS (
+        SELECT identity,
+               jsonb_agg(
+                   jsonb_build_object(
+                       'subject', subject, 'left', left_::text, 'right', right_::text
+                   ) ORDER BY number
+               ) AS failures
+        FROM failing
+        WHERE number <= %(most)s
+        GROUP BY identity
+    ),
+    summed AS (
+        SELECT identity, count(*) AS compared, sum(left_) AS left_sum, sum(right_) AS right_sum,
+               count(*) FILTER (WHERE left_ <> right_) AS failed
+        FROM compared
+        GROUP BY identity
+    )
+    SELECT identity, compared, left_sum, right_sum, failed, failures
+    FROM summed
+    LEFT JOIN listed USING (identity)"""
+_PARTS: Final = (_ORDERS, _LEDGER, _STOCK_AND_RULES, _STATEMENTS, _CATALOG, _JUDGED)
+_STATEMENT: Final = sql.SQL("WITH ") + sql.SQL(", ").join(
+    sql.SQL(part).format(sign=sql.SQL(SIGN), of_sales=sql.SQL(OF_SALES)) for part in _PARTS
+)

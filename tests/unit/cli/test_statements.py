@@ -1,0 +1,87 @@
+"""`commerce terms`, `payouts`, `statements`, `reconcile` and `analytics entries`."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from commerce_core.commerce import Commerce
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+from tests.support.commands import Cli
+
+FEED = b"sku,product_name,price,quantity\nA,Lamp,10.00,90\nB,Chair,20.00,90\n"
+
+
+@pytest.fixture
+def commerce() -> Iterator[Commerce]:
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        yield commerce
+
+
+@pytest.fixture
+def cli(commerce: Commerce) -> Cli:
+    """A platform on which two lamps of Acme were bought at 10 % commission."""
+    cli = Cli(commerce)
+    cli.fine("partners", "add", "Acme", "--currency", "EUR")
+    cli.fine("feeds", "upload", "-", "--partner", "Acme", "--run", "--wait", text=FEED)
+    cli.fine("terms", "set", "Acme", "--commission", "10", "--fee", "0.30", "--currency", "EUR")
+    cli.fine("orders", "create", "--partner", "Acme", "--item", "A=2")
+    return cli
+
+
+def test_terms_are_set_added_to_and_shown(cli: Cli):
+    shown = cli.fine("terms", "add", "Acme", "--commission", "15", "--category", "Shoes").out
+    assert "version" in shown
+    assert "Shoes" in shown
+    assert "everything" in cli.fine("terms", "show", "Acme").out
+    overlapping = cli("terms", "add", "Acme", "--commission", "1")
+    assert overlapping.code == 65
+    assert "same products and times" in overlapping.err
+    cli.fine("partners", "add", "New")
+    assert "No terms" in cli.fine("terms", "show", "New").err
+
+
+def test_what_is_owed_is_shown_and_paid(cli: Cli):
+    (owed,) = cli.fine("statements", "open", "--json").lines
+    assert owed["closing"] == "17.70"
+    refused = cli(
+        "payouts", "add", "Acme", "--amount", "17.71", "--currency", "EUR", "--reference", "x"
+    )
+    assert refused.code == 73
+    cli.fine("payouts", "add", "Acme", "--amount", "17.70", "--currency", "EUR", "--reference", "x")
+    cli.fine(
+        "payouts", "correct", "Acme", "--amount", "-1", "--currency", "EUR", "--reason", "Returned."
+    )
+    assert "-1.00" in cli.fine("statements", "open", "--partner", "Acme").out
+
+
+def test_a_month_is_closed_shown_and_traced(cli: Cli, commerce: Commerce):
+    context = commerce.context
+    later = Cli(Commerce(evolve(context, clock=lambda: context.clock() + timedelta(days=32))))
+    assert "No statement is over." in cli.fine("statements", "close").err
+    (closed, *_) = later.fine("statements", "close", "--json").json["closed"]
+    assert closed["closing"] == "17.70"
+    assert closed["statement_id"] in cli.fine("statements", "list").out
+    id_ = closed["statement_id"]
+    assert closed["digest"] in cli.fine("statements", "show", id_).out
+    assert cli.fine("statements", "show", id_, "--csv").out.startswith("line,at,entry_id,")
+    entries = cli.fine("analytics", "entries", "--statement", id_, "--json").lines
+    assert sorted(entry["kind"] for entry in entries) == ["fee", "placed"]
+    traced = cli.fine("statements", "trace", entries[0]["entry_id"]).out
+    assert "line 2" in traced
+    assert "A,Lamp,10.00,90" in traced
+    again = later("statements", "close", "--to", closed["to"])
+    assert again.code in (0, 73)
+
+
+def test_entries_are_listed_and_written_as_csv(cli: Cli):
+    assert "placed" in cli.fine("analytics", "entries", "--kind", "placed").out
+    assert cli.fine("analytics", "entries", "--csv").out.startswith("entry_id,kind,at,")
+
+
+def test_the_books_agree(cli: Cli):
+    assert "a line's total" in cli.fine("reconcile").out
+    assert json.loads(cli.fine("reconcile", "--json").out)["ok"] is True
