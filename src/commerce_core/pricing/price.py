@@ -65,7 +65,7 @@ def partner_price(product: Offer, at: datetime) -> PartnerPrice:
     ValueError if the product has no price; check `sellable` before selling.
     """
     if product.price is None or product.currency is None:
-        raise ValueError("a product without a price can't be priced")
+        raise ValueError(f"{getattr(product, 'product_id', 'an offer')} has no price")
     money = currency(product.currency)
     listed = money.round(product.price)
     sale = None if product.sale_price is None else money.round(product.sale_price)

@@ -16,7 +16,7 @@ from attrs import frozen
 from commerce_core.base.money import round_half_up, split_units
 from commerce_core.pricing.lines import Line, Part
 from commerce_core.pricing.rules import Rule
-from commerce_core.pricing.takes import Take, Taken
+from commerce_core.pricing.units import Take, Taken
 
 LimitedBy = Literal["floor", "zero", "cap"]
 _NOTHING: Final = Fraction(0)
