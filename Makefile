@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean
+.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean e2e bench-pages
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,12 @@ PYTEST := $(BIN)/pytest --dist loadgroup
 
 test: .venv/.test  ## runs the quick tests, in minutes; ARGS="-k orders" is passed to pytest
 # Long ones too: make test ARGS="-m '' -k orders". With all examples: --hypothesis-profile=long
-	@$(PYTEST) -n 2 -m "not slow and not processes and not fuzz" $(ARGS)
+	@$(PYTEST) -n 2 -m "not slow and not processes and not fuzz and not browser" $(ARGS)
+
+e2e: .venv/.test  ## tests the dashboard in Debian's chromium, which it installs where it may
+# PICTURES=1 takes the pictures of the documentation anew.
+	@$(BIN)/python -m tests.support.servers.chromium
+	@$(if $(filter-out 0,$(PICTURES)),DASHBOARD_PICTURES=1) $(BIN)/pytest -q -m browser tests/e2e/dashboard $(ARGS)
 
 fuzz: .venv/.test  ## tests every reader with damaged bytes, for SECONDS=900; SEED=n repeats a run
 	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),900) $(SEED)
@@ -64,6 +69,9 @@ bench-fleet: .venv/.test  ## measures hourly feeds of a fleet of partners; PARTN
 bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)
 
+bench-pages: .venv/.test  ## measures the dashboard's pages on a large catalog; ROWS=1000000 JOBS=1000000
+	@PYTHONPATH=. $(BIN)/python -m bench.pages --rows $(or $(ROWS),1000000) --jobs $(or $(JOBS),1000000)
+
 bench-selling: .venv/.test  ## measures prices of baskets under 1,000 and 10,000 active rules; ROUNDS=15
 	@PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15)
 
@@ -81,6 +89,8 @@ check: .venv/.check  ## runs every check: format, lint, imports, types, docs and
 	@$(MAKE) --no-print-directory docs
 	@echo "clients ..."
 	@$(MAKE) --no-print-directory clients
+	@echo "browser ..."
+	@$(call quietly,$(BIN)/python -m tests.support.servers.chromium)
 	@echo "tests, all of them (some ten minutes) ..."
 	@out=$$($(PYTEST) -n 2 --hypothesis-profile=gate 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1

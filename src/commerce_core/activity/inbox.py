@@ -331,8 +331,8 @@ def oversold_item(shortage: Shortage) -> InboxItem:
         kind="oversold",
         title=f"{products} oversold",
         reason=(
-            f"{first.reserved:,} units of {first.sku} are on open orders, and "
-            f"{first.quantity:,} in stock."
+            f"Open orders have {first.reserved:,} of {first.sku}, and {first.quantity:,} are in "
+            "stock."
         ),
         partner_id=shortage.partner_id,
         partner_name=first.partner_name,

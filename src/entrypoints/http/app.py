@@ -100,7 +100,7 @@ def create_app(
         "watch": Watch(commerce),
         "admission": admission,
         "shows_metrics": settings.metrics == "on",
-        "upload_limit": upload_limit,
+        "key_file": str(settings.operator_key_file) if settings.is_embedded else "",
     }
     return Guarded(
         [

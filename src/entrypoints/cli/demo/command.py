@@ -55,7 +55,7 @@ def demo(session: Session, *, stay: bool, port: int) -> None:
     if session.platform is None:
         emptied(home)
     with _opened(session, settings) as commerce:
-        feeds, sales = _run_steps(commerce, console)
+        feeds, sales = _run_steps(commerce, console, weeks=stay)
     if session.out.as_json:
         session.out.document(_facts(feeds, sales, settings))
     _suggest_next(console, settings, port, serving=stay)
@@ -64,9 +64,14 @@ def demo(session: Session, *, stay: bool, port: int) -> None:
         from entrypoints.http.server import serve
 
         serve(
-            settings, HOST, port, home=routes,
-            on_ready=lambda at: console.paragraph(f"Serving at {at}/"),
-        )  # fmt: skip
+            settings, HOST, port, home=routes, on_ready=lambda at: _serving(console, at, settings)
+        )
+
+
+def _serving(console: "Console", address: str, settings: "Settings") -> None:
+    console.paragraph(f"Serving at {address}/")
+    console.paragraph(f"Sign in with the key in {_near(settings.operator_key_file)}:")
+    console.verbatim(f"cat {_quoted(settings.operator_key_file)}")
 
 
 def _introduce(console: "Console", home: Path) -> None:
@@ -87,10 +92,16 @@ def _opened(session: Session, settings: "Settings") -> "AbstractContextManager[C
     return open_platform(settings)
 
 
-def _run_steps(commerce: "Commerce", console: "Console") -> "tuple[FeedSteps, SalesSteps]":
+def _run_steps(
+    commerce: "Commerce", console: "Console", *, weeks: bool
+) -> "tuple[FeedSteps, SalesSteps]":
+    """The tour; with `weeks`, its first feeds came two weeks ago, and work has gone on since."""
+    from datetime import timedelta
+
     from commerce_core.base.errors import NotFound
     from entrypoints.cli.demo.feeds import FeedSteps
     from entrypoints.cli.demo.sales import SalesSteps
+    from entrypoints.cli.demo.weeks import DAYS, Weeks, past
 
     if not FEEDS.is_dir():
         raise NotFound(
@@ -98,9 +109,18 @@ def _run_steps(commerce: "Commerce", console: "Console") -> "tuple[FeedSteps, Sa
             "Clone the repository, and run `make demo` in it.",
             code="no_examples",
         )
-    feeds, sales = FeedSteps(commerce, console, FEEDS), SalesSteps(commerce, console)
+    first = commerce.context.clock() - timedelta(days=DAYS)
+    begun = past(commerce, first) if weeks else commerce
+    feeds, sales = FeedSteps(begun, console, FEEDS), SalesSteps(commerce, console)
     feeds.all()
     sales.all()
+    if weeks:
+        console.step("Two weeks at work")
+        console.paragraph(
+            f"For the dashboard, {DAYS} days of feeds, orders and price rules are added, and what "
+            "a person would find in the inbox this morning."
+        )
+        Weeks(commerce, FEEDS).all()
     return feeds, sales
 
 

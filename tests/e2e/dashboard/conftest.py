@@ -1,0 +1,160 @@
+"""A server of our own with the demo's two weeks on a platform in memory, and a browser."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, frozen
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+from commerce_core.commerce import Commerce
+from entrypoints.cli.demo.feeds import FeedSteps
+from entrypoints.cli.demo.sales import SalesSteps
+from entrypoints.cli.demo.weeks import DAYS, Weeks, past
+from entrypoints.cli.kit.console import Console
+from entrypoints.cli.kit.output import Output
+from entrypoints.compose import open_platform
+from entrypoints.dashboard.routes import routes
+from entrypoints.http.app import create_app
+from entrypoints.settings import Settings
+from entrypoints.worker import Worker
+from tests.support.ports import free_port
+from tests.support.servers.chromium import CHROMIUM, FLAGS, MISSING
+
+FEEDS = Path(__file__).parents[3] / "examples" / "feeds"
+ASSETS = Path(__file__).parents[3] / "docs" / "assets"
+
+
+@frozen
+class Site:
+    """A dashboard at an address, and its keys."""
+
+    address: str
+    commerce: Commerce
+    operator: str
+    partner: str
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    from datetime import timedelta
+
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    settings = Settings(database_url="memory:")
+    with open_platform(settings) as commerce:
+        begun = past(commerce, commerce.context.clock() - timedelta(days=DAYS))
+        quiet = Console(Output(as_json=True), "commerce")
+        FeedSteps(begun, quiet, FEEDS).all()
+        SalesSteps(commerce, quiet).all()
+        Weeks(commerce, FEEDS).all()
+        operator, partner = (
+            commerce.keys.add().secret,
+            commerce.keys.add(partner="Hopfenhaus").secret,
+        )
+        assert operator
+        assert partner
+        app = create_app(commerce, settings, home=routes(settings))
+        port = free_port()
+        server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI)
+        worker = Worker(commerce)
+        worker.start()
+        stop = _served(server)
+        yield Site(f"http://127.0.0.1:{port}", commerce, operator, partner)
+        stop()
+        worker.stop()
+
+
+def _served(server: Any) -> Callable[[], None]:  # noqa: ANN401 - granian's, untyped
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(server.serve())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join()
+        loop.close()
+
+    return stop
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), MISSING
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@define
+class Person:
+    """Someone at a browser; counts clicks, and notes requests to other hosts and errors."""
+
+    site: Site
+    page: Page
+    clicks: int = 0
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.site.address}{path}")
+
+    def sign_in(self, key: str | None = None) -> "Person":
+        self.open("/sign-in")
+        self.page.fill("input[name=key]", key or self.site.operator)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url(f"{self.site.address}/")
+        return self
+
+    def click(self, role: Any, name: str | re.Pattern[str], within: Any = None) -> None:  # noqa: ANN401 - roles and locators
+        self.clicks += 1
+        (within or self.page).get_by_role(role, name=name).first.click()
+        self.page.wait_for_load_state()
+
+    def overflow(self) -> int:
+        return self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+@pytest.fixture
+def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
+    """Opens windows; nothing of a page may come from another host, or fail."""
+    contexts: list[BrowserContext] = []
+    strange: list[str] = []
+
+    def opened(*, width: int = 1280, scheme: Any = "light", script: bool = True) -> Person:  # noqa: ANN401 - as playwright has it
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme,
+            java_script_enabled=script, reduced_motion="reduce",
+        )  # fmt: skip
+        contexts.append(context)
+
+        def judge(route: Route) -> None:
+            if not route.request.url.startswith((site.address, "data:")):
+                strange.append(route.request.url)
+            route.continue_()
+
+        context.route("**/*", judge)
+        page = context.new_page()
+        page.on("console", lambda said: strange.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: strange.append(str(error)))
+        return Person(site, page)
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert strange == []
+
+
+@pytest.fixture
+def person(visit: Callable[..., Person]) -> Person:
+    return visit().sign_in()

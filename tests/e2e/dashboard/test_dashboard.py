@@ -1,0 +1,238 @@
+"""People do their work in a browser: with and without script, by keys alone, on small screens."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from commerce_core.analytics.reports import PartnerSales
+from tests.e2e.dashboard.conftest import ASSETS, Person, Site
+
+Visit = Callable[..., Person]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+WIDTHS = (320, 768, 1280)
+MOST_CLICKS = 3
+LARGEST_PICTURE = 150_000
+
+
+@pytest.fixture(scope="module")
+def paths(site: Site) -> dict[str, str]:
+    """Every kind of page, and one of each thing."""
+    c = site.commerce
+    held = next(f for f in c.feeds.list() if f.status == "held").feed_id
+    dirty = next(f for f in c.feeds.list(partner="Hopfenhaus")).feed_id
+    applied = next(f for f in c.feeds.list(partner="Voltline") if f.status == "applied").feed_id
+    return {
+        "inbox": "/",
+        "feeds": "/feeds",
+        "held": f"/feeds/{held}",
+        "dirty": f"/feeds/{dirty}",
+        "revert": f"/feeds/{applied}/revert",
+        "upload": "/upload",
+        "jobs": "/jobs",
+        "job": f"/jobs/{next(c.jobs.list()).job_id}",
+        "products": "/products",
+        "product": f"/products/{next(c.products.list(partner='Voltline')).product_id}",
+        "orders": "/orders",
+        "order": f"/orders/{next(c.orders.list()).order_id}",
+        "partners": "/partners",
+        "partner": f"/partners/{c.partners.get('Voltline').partner_id}",
+        "sources": "/sources",
+        "source": f"/sources/{next(c.sources.list()).source_id}",
+        "rules": "/rules?lint=true",
+        "rule": f"/rules/{c.pricing.get('Vinyl days').rule_id}",
+        "analytics": "/analytics?compare=true",
+        "system": "/system",
+        "components": "/kit",
+        "help": "/help",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible(visit: Visit, paths: dict[str, str], scheme: str):
+    """axe finds nothing on any page; in the dark, only colours differ."""
+    person, axe = visit(scheme=scheme), Axe()
+    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else None
+    person.open("/sign-in")
+    found = {"sign-in": axe.run(person.page, options=rules).response["violations"]}
+    person.sign_in()
+    for name, path in paths.items():
+        person.open(path)
+        person.page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)")
+        found[name] = axe.run(person.page, options=rules).response["violations"]
+    faults = {
+        (name, fault["id"], node["html"][:200], node.get("failureSummary", "")[:200])
+        for name, violations in found.items()
+        for fault in violations
+        for node in fault["nodes"]
+    }
+    assert faults == set()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_is_wider_than_the_screen(visit: Visit, paths: dict[str, str], width: int):
+    person = visit(width=width).sign_in()
+    wide = {}
+    for name, path in paths.items():
+        person.open(path)
+        if person.overflow() > 0:
+            wide[name] = person.overflow()
+    assert wide == {}
+
+
+class TestTriage:
+    """Five questions of a morning, each answered within three clicks."""
+
+    def test_why_was_this_feed_rejected(self, person: Person):
+        person.click("link", re.compile("2 feeds failed: html"))
+        assert "The file is an HTML page" in person.page.get_by_role("alert").inner_text()
+        assert person.clicks <= MOST_CLICKS
+
+    def test_approve_the_held_one(self, person: Person, site: Site):
+        person.click("link", re.compile("^running-shoes.csv is held"))
+        person.click("button", re.compile("^Approve without"))
+        assert "Approved" in person.page.get_by_role("status").inner_text()
+        assert person.clicks <= MOST_CLICKS
+        assert not [f for f in site.commerce.feeds.list() if f.status == "held"]
+
+    def test_who_sold_most_last_week(self, person: Person, site: Site):
+        person.click("link", "Analytics")
+        person.click("link", "7 days")
+        first = person.page.locator("section.card").first.locator("tr[data-row]").first
+        rows = site.commerce.analytics.sales_by_partner(currency="EUR").results
+        best = max((r for r in rows if isinstance(r, PartnerSales)), key=lambda r: r.total_sales)
+        assert best.partner_name in first.inner_text()
+        assert person.clicks <= MOST_CLICKS
+
+    def test_where_does_this_price_come_from(self, person: Person):
+        person.click("link", "Catalog")
+        person.page.keyboard.press("/")
+        person.page.keyboard.type("PH-1343")
+        person.page.keyboard.press("Enter")
+        person.page.wait_for_url(re.compile("q=PH-1343"))
+        person.click("link", "PH-1343")
+        origin = person.page.locator("#origin")
+        price = origin.get_by_role("row", name=re.compile("^price ")).first
+        assert price.locator("mark").inner_text() in origin.locator("code.raw").first.inner_text()
+        assert person.clicks <= MOST_CLICKS
+
+    def test_undo_yesterdays_feed(self, person: Person, site: Site):
+        person.open("/feeds?partner_name=Voltline")
+        person.click("link", "voltline-changes-01.csv")
+        person.click("link", re.compile("^Revert"))
+        person.click("button", re.compile("^Revert: change"))
+        person.page.get_by_text("completed").first.wait_for()
+        assert person.clicks <= MOST_CLICKS
+
+
+def story(person: Person, folder: Path, number: int) -> None:
+    """Looks at a dirty file, reads its problems, sends it mended, and finds it applied."""
+    dirty, clean = folder / f"dirty-{number}.csv", folder / f"clean-{number}.csv"
+    rows = "".join(f'NEW-{number}-{n},New {n},"4,2{n}",EUR,3\n' for n in range(3))
+    dirty.write_text("sku,product_name,price,currency,quantity\n" + rows)
+    clean.write_text(dirty.read_text().replace('"4,2', "4.2").replace('"', ""))
+    for file, button in ((dirty, "Look at it first"), (clean, "Send it")):
+        person.open("/upload")
+        person.page.set_input_files("input[type=file]", file)
+        person.page.select_option("select[name=partner]", label="Longstride")
+        person.page.select_option("select[name=mode]", "delta")
+        person.click("button", button)
+        if file == dirty:
+            assert person.page.get_by_text("not a number").count() >= 3
+            assert "would change" in person.page.content()
+    assert "Received" in person.page.get_by_role("status").inner_text()
+
+
+def applied(person: Person) -> None:
+    """Reloads as the page does without script, until the worker has applied the feed."""
+    badge = person.page.locator("h1 + p .badge")
+    for _ in range(200):
+        if badge.inner_text() == "applied":
+            return
+        person.page.wait_for_timeout(100)
+        person.page.reload()
+    raise AssertionError("the feed was never applied")
+
+
+def test_the_main_story(person: Person, tmp_path: Path):
+    story(person, tmp_path, 1)
+    applied(person)
+
+
+def test_the_main_story_without_script(visit: Visit, tmp_path: Path):
+    person = visit(script=False).sign_in()
+    story(person, tmp_path, 2)
+    applied(person)
+    person.open("/")
+    person.click("button", re.compile("^Acknowledge 3 products"))
+    assert "Now acknowledged" in person.page.get_by_role("status").inner_text()
+    person.open("/?state=acknowledged")
+    person.click("button", re.compile("^Reopen 3 products"))
+
+
+def test_by_keys_alone(visit: Visit, site: Site):
+    """Signs in, walks the inbox by j and k, acknowledges by e, asks by ?, and searches by /."""
+    person = visit()
+    keys = person.page.keyboard
+    person.open("/sign-in")
+    keys.type(site.operator)
+    keys.press("Enter")
+    person.page.wait_for_url(f"{site.address}/")
+    keys.press("?")
+    assert person.page.locator("#keys").is_visible()
+    keys.press("Escape")
+    rows = person.page.locator("[data-row]").count()
+    keys.press("j")
+    keys.press("j")
+    keys.press("k")
+    assert person.page.locator("[data-row].current").count() == 1
+    keys.press("e")
+    person.page.get_by_role("status").wait_for()
+    assert person.page.locator("[data-row]").count() == rows - 1
+    keys.press("j")
+    keys.press("Enter")
+    person.page.wait_for_url(re.compile("/(feeds|products)/"))
+    keys.press("Tab")
+    assert person.page.evaluate("document.activeElement !== document.body")
+    person.open("/products")
+    keys.press("/")
+    assert person.page.evaluate("document.activeElement.name") == "q"
+
+
+def test_jobs_are_live(person: Person, site: Site):
+    """A job's page follows its work by itself."""
+    feed = next(f for f in site.commerce.feeds.list(partner="Voltline") if f.status == "applied")
+    with site.commerce.context.store.begin() as unit:
+        latest = unit.feeds.get(feed.feed_id).latest_job
+    assert latest
+    job = site.commerce.jobs.start(feed.feed_id, kind="validate", run=False)
+    person.open(f"/jobs/{job.job_id}")
+    person.click("button", "Start it")
+    person.page.locator("#state .badge", has_text="completed").wait_for()
+
+
+def test_a_partner_sees_its_own_view(visit: Visit, site: Site):
+    person = visit().sign_in(site.partner)
+    assert person.page.get_by_text("Hopfenhaus").count() >= 1
+    assert person.page.get_by_role("link", name="Rules").count() == 0
+    person.click("link", "Feeds")
+    assert "Voltline" not in person.page.content()
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("inbox", "light"), ("dirty", "light"), ("product", "dark")]
+)
+def test_pictures_of_the_documentation_are_taken(
+    visit: Visit, paths: dict[str, str], name: str, scheme: str, tmp_path: Path
+):
+    """They are taken anew when DASHBOARD_PICTURES is set, and stay small in any case."""
+    import os
+
+    person = visit(width=1100, scheme=scheme).sign_in()
+    person.open(paths[name])
+    folder = ASSETS if os.environ.get("DASHBOARD_PICTURES") else tmp_path
+    picture = folder / f"dashboard-{name}.png"
+    person.page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": 1100, "height": 720})
+    assert picture.stat().st_size < LARGEST_PICTURE
