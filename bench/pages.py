@@ -78,13 +78,13 @@ def measure(client: "TestClient[Any]", product_id: str) -> None:
     print(f"{'page':<40} {'ms':>8} {'KB':>8}")
     for path in paths:
         times: list[float] = []
+        size = 0.0
         for _ in range(ROUNDS):
             begun = time.perf_counter()
             answer = client.get(path)
             times.append(time.perf_counter() - begun)
-            answer.raise_for_status()
+            size = len(answer.raise_for_status().content) / 1000
         shown = re.sub(r"prod_\w+", "ID", path)
-        size = len(answer.content) / 1000
         print(f"{shown:<40} {statistics.median(times) * 1000:>8.0f} {size:>8.1f}")
 
 
