@@ -170,5 +170,6 @@ def test_a_chore_that_takes_too_long_is_given_back(
     over.set()
     stopping.join(PATIENCE)
     tasks = [certainly(chore(commerce, kind)) for kind in CHORES]
-    assert sorted((task.attempts, task.crashed_attempts) for task in tasks) == [(0, 0), (1, 0)]
+    counts = sorted((task.attempts, task.crashed_attempts) for task in tasks)
+    assert counts == [(0, 0)] * (len(tasks) - 1) + [(1, 0)]
     assert commerce.queue.claim("chores")
