@@ -206,6 +206,27 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
     ),
     "order.created": EventSchema("An order was placed.", _ORDER),
     "order.cancelled": EventSchema("An order was cancelled.", _ORDER),
+    "payout.added": EventSchema(
+        "A payment to a partner was recorded.",
+        (
+            _text("entry_id", "Id of its entry in the ledger.", "ent"),
+            _text("partner_id", "Id of the partner.", "ptn"),
+            _text("currency", "Its currency.", "EUR"),
+            _text("amount", "What was paid.", "120.50"),
+            _text("reference", "What the bank's statement has for it.", "SEPA 4711"),
+        ),
+    ),
+    "statement.closed": EventSchema(
+        "A statement of what a partner is owed was closed.",
+        (
+            _text("statement_id", "Id of the statement.", "stmt"),
+            _text("partner_id", "Id of the partner.", "ptn"),
+            _text("currency", "Its currency.", "EUR"),
+            _text("from", "Its beginning.", "2026-10-31T23:00:00+00:00"),
+            _text("to", "Its end, exclusive.", "2026-11-30T23:00:00+00:00"),
+            _text("closing", "What is owed at its end.", "240.10"),
+        ),
+    ),
     "webhook.disabled": EventSchema(
         "A webhook was disabled, since all has failed for five days or its receiver answers 410.",
         _WEBHOOK,
@@ -216,7 +237,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
 
 _ID_KINDS: Final[Mapping[str, Kind]] = {
     "ptn": "ptn", "src": "src", "feed": "feed", "job": "job", "prod": "prod", "ord": "ord",
-    "hook": "hook",
+    "hook": "hook", "ent": "ent", "stmt": "stmt",
 }  # fmt: skip
 
 

@@ -37,10 +37,10 @@ EventKind = Literal[
     "stock.oversold",
     "order.created",
     "order.cancelled",
-    "webhook.disabled",
-    "webhook.enabled",
     "payout.added",
     "statement.closed",
+    "webhook.disabled",
+    "webhook.enabled",
 ]
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LARGEST_EVENTS: Final = 1_000
