@@ -72,8 +72,9 @@ bench-reading: .venv/.test  ## measures pages, changes and exports of a large ca
 bench-pages: .venv/.test  ## measures the dashboard's pages on a large catalog; ROWS=1000000 JOBS=1000000
 	@PYTHONPATH=. $(BIN)/python -m bench.pages --rows $(or $(ROWS),1000000) --jobs $(or $(JOBS),1000000)
 
-bench-selling: .venv/.test  ## measures prices of baskets under 1,000 and 10,000 active rules; ROUNDS=15
-	@PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15)
+bench-selling: .venv/.test  ## measures prices of baskets and reports; ONLY=prices, reports; ROUNDS=15 ENTRIES=1000000
+	@if [ "$(ONLY)" != reports ]; then PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15); fi
+	@if [ "$(ONLY)" != prices ]; then PYTHONPATH=. $(BIN)/python -m bench.reports --entries $(or $(ENTRIES),1000000); fi
 
 # CI reads the last line, which is pytest's closing one.
 check: .venv/.check  ## runs every check: format, lint, imports, types, docs and all tests

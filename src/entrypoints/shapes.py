@@ -19,7 +19,7 @@ from attrs import Attribute, Factory, asdict, fields, has
 
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.reconciliation import Reconciliation
-from commerce_core.analytics.reports import Report
+from commerce_core.analytics.reports import Compared, Report
 from commerce_core.analytics.statement import Statement
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
@@ -68,6 +68,7 @@ _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Report: {"since": "from", "until": "to"},
     Statement: {"since": "from", "until": "to"},
     Term: {"since": "from", "until": "to"},
+    Compared: {"since": "from", "until": "to"},
     PricedBasket: {"outcomes": "rules"},
 }
 INCLUDED: Final[Mapping[type, type]] = {Product: PricedProduct}

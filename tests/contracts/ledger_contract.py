@@ -6,6 +6,7 @@ from decimal import Decimal
 from attrs import evolve
 
 from commerce_core.analytics.ledger import ENTRY_KINDS, SIGNS, EntryQuery, SalesEntry
+from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.ports.store import Store
 from tests.contracts import samples
 from tests.contracts.samples import DAY, T0, line
@@ -98,8 +99,6 @@ class TestEntries:
 
     def test_what_is_owed_is_no_sale(self, store: Store):
         """Fees, payouts and corrections are in no report of sales; what went back is taken off."""
-        from commerce_core.analytics.ledger import SalesQuestion
-
         item = line()
         order = samples.order(item)
         made = [

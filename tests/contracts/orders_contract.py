@@ -1,17 +1,12 @@
 """What the collections of orders, sales and answered requests promise."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
 
-from commerce_core.analytics import ledger
-from commerce_core.analytics.ledger import SalesEntry, SalesQuestion
-from commerce_core.base.calendar import Grain
 from commerce_core.base.errors import Conflict
 from commerce_core.feeds.summary import Summary
 from commerce_core.orders.order import Order, OrderQuery
@@ -19,9 +14,8 @@ from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import Store
 from commerce_core.pricing.explanation import Adjustment
 from tests.contracts import samples
-from tests.contracts.samples import DAY, ONE_STORE_AND_ANOTHER, SECOND, T0, line
+from tests.contracts.samples import DAY, T0, line
 from tests.contracts.threads import meanwhile, together
-from tests.support import strategies
 from tests.support.waiting import PATIENCE, assert_waits, pause
 
 
@@ -156,68 +150,6 @@ class TestOrders:
             return "done"
 
         assert sorted(together(cancel, cancel)) == ["done", "order_cancelled"]
-
-
-class TestSales:
-    @settings(suppress_health_check=ONE_STORE_AND_ANOTHER)
-    @given(strategies.sales_histories(), strategies.sales_questions())
-    def test_totals_are_those_of_the_reference(
-        self, store: Store, history: Sequence[SalesEntry], question: SalesQuestion
-    ):
-        """`totals` gives exactly what `ledger.fold` gives: same rows, same order, same figures."""
-        with store.begin(dry_run=True) as unit:
-            unit.sales.add(history)
-            assert list(unit.sales.totals(question)) == ledger.fold(history, question)
-
-    @pytest.mark.parametrize("grain", ["hour", "day", "week", "month"])
-    def test_periods_where_the_clocks_change(self, store: Store, grain: Grain):
-        """Every ten minutes about each change counts in the period that the reference says."""
-        item = line()
-        order = samples.order(item)
-        history = [
-            samples.entry(order, item, step + timedelta(minutes=minutes))
-            for step in strategies.STEPS
-            for minutes in range(-90, 100, 10)
-        ]
-        whole = SalesQuestion(min(strategies.STEPS) - DAY, max(strategies.STEPS) + DAY, grain=grain)
-        with store.begin(dry_run=True) as unit:
-            unit.sales.add(history)
-            for zone in strategies.ZONES:
-                question = evolve(whole, zone=zone)
-                assert list(unit.sales.totals(question)) == ledger.fold(history, question), zone
-
-    def test_without_entries_there_are_no_totals(self, store: Store):
-        """Nothing sold is an empty report, and no first moment."""
-        with store.begin() as unit:
-            unit.sales.add([])
-            assert list(unit.sales.totals(SalesQuestion(T0, T0 + DAY))) == []
-            assert unit.sales.first_at() is None
-
-    def test_entries_add_up_over_units(self, store: Store):
-        """Entries of earlier units count as those of this one."""
-        item = line()
-        order = samples.order(item)
-        placed = samples.entry(order, item)
-        undone = samples.entry(order, item, T0 + SECOND, kind="cancelled")
-        question = SalesQuestion(T0, T0 + DAY)
-        with store.begin() as unit:
-            unit.sales.add([placed])
-        with store.begin() as unit:
-            unit.sales.add(iter([undone]))
-            (total,) = unit.sales.totals(question)
-        assert (total.orders, total.units, total.gross, total.net) == (0, 0, 20, 0)
-
-    def test_the_first_moment(self, store: Store):
-        """`first_at` is the time of the earliest entry, in whatever order they came."""
-        item = line()
-        order = samples.order(item)
-        times = [T0, T0 - DAY + timedelta(microseconds=1), T0 + DAY]
-        with store.begin() as unit:
-            unit.sales.add(samples.entry(order, item, at) for at in times)
-        with store.begin() as unit:
-            assert unit.sales.first_at() == min(times)
-            assert unit.sales.first_at(item.partner_id) == min(times)
-            assert unit.sales.first_at("ptn_" + "0" * 32) is None
 
 
 class TestIdempotency:

@@ -19,13 +19,14 @@ from tests.contracts.inbox_contract import TestCauses, TestSessions
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.ledger_contract import TestEntries
 from tests.contracts.listings_contract import TestListings, TestProductListings
-from tests.contracts.orders_contract import TestIdempotency, TestOrders, TestSales
+from tests.contracts.orders_contract import TestIdempotency, TestOrders
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.price_lists_contract import TestPriceLists
 from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
+from tests.contracts.sales_contract import TestSales
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.statements_contract import TestStatements, TestTerms
 from tests.contracts.tasks_contract import TestTasks

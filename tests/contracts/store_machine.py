@@ -29,7 +29,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from commerce_core.analytics.ledger import EntryKind, SalesEntry, SalesQuestion
+from commerce_core.analytics.ledger import EntryKind, SalesEntry
+from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.base.errors import CommerceError, Fault, InvalidInput
 from commerce_core.base.paging import Page, Position, every
 from commerce_core.catalog.product import Product, ProductQuery

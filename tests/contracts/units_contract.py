@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from commerce_core.analytics.ledger import SalesQuestion
+from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.base.errors import Conflict, NotFound
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.feeds.feed import FeedQuery

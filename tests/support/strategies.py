@@ -13,7 +13,8 @@ from attrs import evolve, frozen
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from commerce_core.analytics.ledger import SalesEntry, SalesQuestion
+from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
@@ -323,30 +324,59 @@ def amounts(currency: str) -> st.SearchStrategy[Decimal]:
 
 
 @st.composite
-def sales_entries(draw: st.DrawFn, number: int) -> list[SalesEntry]:
-    """What happened to one line: placed, perhaps cancelled later."""
-    code = draw(st.sampled_from(["EUR", "JPY", "KWD"]))
-    amount, discount = draw(amounts(code)), draw(amounts(code))
-    at = draw(moments())
-    placed = SalesEntry(
-        f"ent_{2 * number:032x}", "placed", at, f"ord_{draw(st.integers(0, 3)):032x}",
-        f"item_{number:032x}", draw(st.sampled_from(PARTNERS)), f"prod_{number:032x}", "sku", code,
-        draw(st.integers(1, 1_000_000)), amount + discount, discount, amount,
-    )  # fmt: skip
-    if not draw(st.booleans()):
-        return [placed]
-    later = at + timedelta(minutes=draw(st.sampled_from([0, 1, 60, 1440, 50_000])))
-    return [
-        placed,
-        evolve(placed, entry_id=f"ent_{2 * number + 1:032x}", kind="cancelled", at=later),
-    ]
+def sales_of_an_order(draw: st.DrawFn, number: int) -> list[SalesEntry]:
+    """What happened to an order: lines placed at once, and parts of them taken back later."""
+    code, at = draw(st.sampled_from(["EUR", "JPY", "KWD"])), draw(moments())
+    entries: list[SalesEntry] = []
+    for line in range(draw(st.integers(1, 3))):
+        amount, discount = draw(amounts(code)), draw(amounts(code))
+        placed = SalesEntry(
+            f"ent_{number:016x}{line:08x}{0:08x}", "placed", at, f"ord_{number:032x}",
+            f"item_{number:016x}{line:016x}", draw(st.sampled_from(PARTNERS)),
+            f"prod_{draw(st.integers(0, 3)):032x}", "sku", code, draw(st.integers(1, 5)),
+            amount + discount, discount, amount,
+            platform_discount=draw(st.sampled_from([Decimal(0), discount])),
+        )  # fmt: skip
+        entries += [placed, *draw(_taken_back(placed))]
+    return entries
 
 
 @st.composite
-def sales_histories(draw: st.DrawFn) -> Sequence[SalesEntry]:
-    """Entries of several lines, partners and currencies, in no order."""
-    count = draw(st.integers(0, 8))
-    entries = [entry for number in range(count) for entry in draw(sales_entries(number))]
+def _taken_back(draw: st.DrawFn, placed: SalesEntry) -> list[SalesEntry]:
+    """Reversals of a line, of no more units than there are."""
+    left, found = placed.quantity, list[SalesEntry]()
+    for number in range(draw(st.sampled_from([0, 0, 1, 1, 2, 3]))):
+        kind = draw(st.sampled_from(["cancelled", "cancelled", "refunded", "goodwill"]))
+        units = 0 if kind == "goodwill" else draw(st.sampled_from([left, min(1, left)]))
+        if not units and kind != "goodwill":
+            continue
+        left -= units
+        later = timedelta(minutes=draw(st.sampled_from([0, 1, 60, 1440, 50_000])))
+        amount = draw(amounts(placed.currency))
+        found.append(
+            evolve(
+                placed,
+                entry_id=f"{placed.entry_id[:-8]}{number + 1:08x}",
+                kind=kind,
+                at=placed.at + later,
+                quantity=units,
+                gross=amount,
+                discount=Decimal(0),
+                platform_discount=Decimal(0),
+                amount=amount,
+                partner_amount=amount,
+                reason=draw(st.sampled_from([None, "late", "damaged"])),
+            )
+        )
+    return found
+
+
+@st.composite
+def sales_histories(draw: st.DrawFn, first: int = 0) -> Sequence[SalesEntry]:
+    """Entries of several orders, partners and currencies, in no order."""
+    count = draw(st.integers(0, 5))
+    orders = range(first, first + count)
+    entries = [entry for number in orders for entry in draw(sales_of_an_order(number))]
     return draw(st.permutations(entries))
 
 
@@ -356,9 +386,11 @@ def sales_questions(draw: st.DrawFn) -> SalesQuestion:
     since = draw(moments())
     return SalesQuestion(
         since,
-        since + timedelta(minutes=draw(st.sampled_from([0, 1, 59, 60, 1500, 45_000, 600_000]))),
+        since + timedelta(minutes=draw(st.sampled_from([0, 1, 59, 60, 1500, 45_000, 590_000]))),
         draw(st.sampled_from([None, None, None, PARTNERS[0]])),
         draw(st.sampled_from([None, None, None, "JPY"])),
         draw(st.sampled_from([None, "hour", "day", "week", "month"])),
         draw(st.sampled_from(ZONES)),
+        draw(st.sampled_from(["event", "event", "order"])),
+        draw(st.booleans()),
     )

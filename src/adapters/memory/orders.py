@@ -7,10 +7,13 @@ from attrs import frozen
 
 from adapters.memory.pages import agrees, by_id, page_of, within
 from adapters.memory.tables import Tables, found
-from commerce_core.analytics import ledger
-from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.analytics import figures
+from commerce_core.analytics.figures import RankedTotal, ReasonTotal, RuleTotal, SalesTotal
+from commerce_core.analytics.ledger import EntryQuery, SalesEntry
+from commerce_core.analytics.questions import Ranking, SalesQuestion
 from commerce_core.base.paging import Page, Position
 from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.ports.runtime import Clock
 
 
 @frozen
@@ -65,6 +68,7 @@ class Sales:
     """Implements `commerce_core.ports.orders.Sales`."""
 
     _kept: Tables
+    _clock: Clock
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
         """Keeps entries for good."""
@@ -98,8 +102,39 @@ class Sales:
         return sorted(found, key=lambda entry: entry.entry_id)
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
-        """The figures exactly as `ledger.fold` gives them."""
-        return ledger.fold(self._kept.entries.values(), question)
+        """The figures exactly as `figures.fold` gives them."""
+        if question.grain:
+            list(question.periods())
+        return figures.fold(self._kept.entries.values(), question)
+
+    def ranks(self, question: SalesQuestion, ranking: Ranking) -> Sequence[RankedTotal]:
+        """Ranks, by what the catalog has now."""
+
+        def name_of(product_id: str) -> str | None:
+            if ranking.by == "product":
+                return product_id
+            product = self._kept.products.get(product_id)
+            return product and (product.brand if ranking.by == "brand" else product.category)
+
+        return figures.fold_ranks(self._kept.entries.values(), question, ranking, name_of)
+
+    def reasons(self, question: SalesQuestion) -> Sequence[ReasonTotal]:
+        """What was cancelled and refunded."""
+        return figures.fold_reasons(self._kept.entries.values(), question)
+
+    def rules(self, question: SalesQuestion) -> Sequence[RuleTotal]:
+        """What price rules did."""
+        lines = {item.item_id: item for o in self._kept.orders.values() for item in o.items}
+        return figures.fold_rules(self._kept.entries.values(), question, lines)
+
+    def complete_to(self) -> datetime:
+        """Now: no other unit is about."""
+        return self._clock()
+
+    def roll_up(self, most: int) -> int:
+        """Every answer is folded anew, so there is nothing to prepare."""
+        del most
+        return 0
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
         """When the first entry happened; of that partner, where one is given."""

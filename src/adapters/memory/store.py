@@ -186,8 +186,9 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
     return _Unit(
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
-        FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables), Sales(tables),
-        Terms(tables), Statements(tables), Books(tables), Rules(tables), PriceLists(tables),
+        FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables),
+        Sales(tables, clock), Terms(tables), Statements(tables), Books(tables), Rules(tables),
+        PriceLists(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),

@@ -1,19 +1,17 @@
-"""The ledger, and the reference of the reports computed from it.
+"""The ledger: every movement of money, as entries that add up.
 
 Whenever money moves, an entry is added: what happened to an order line, a fee, a payout, a
 correction. Entries never change. Every figure of a report or of a statement is a sum of entries,
 each counted at its own time, per currency and never converted.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Final, Literal, get_args
 
 from attrs import Factory, evolve, field, frozen
 
-from commerce_core.base.calendar import Grain, period_start, periods
 from commerce_core.orders.order import OrderItem
 
 EntryKind = Literal["placed", "cancelled", "refunded", "goodwill", "fee", "payout", "correction"]
@@ -127,94 +125,3 @@ class EntryQuery:
     since: datetime | None = None
     until: datetime | None = None
     statement_id: str | None = None
-
-
-@frozen
-class SalesQuestion:
-    """Selects entries: from `since` (inclusive) to `until` (exclusive), by partner and currency.
-
-    With a `grain` they are grouped by period, in the local time of `zone`; weeks start on Monday.
-    """
-
-    since: datetime
-    until: datetime
-    partner_id: str | None = None
-    currency: str | None = None
-    grain: Grain | None = None
-    zone: str = "UTC"
-
-    def periods(self) -> Iterator[datetime]:
-        """The first moments of all its periods, including empty ones; of days, without a grain.
-
-        InvalidInput if there are too many, or if one begins or ends outside the calendar.
-        """
-        return periods(self.since, self.until, self.grain or "day", self.zone)
-
-
-@frozen
-class SalesTotal:
-    """The figures of one partner in one currency and, with a grain, one period (its first moment).
-
-    `orders` is the number of orders with a line placed then, and not wholly cancelled before the
-    end of the question. `gross` is placed at list price; `net` and `units` are placed less
-    what was cancelled and refunded.
-    """
-
-    period: datetime | None
-    partner_id: str
-    currency: str
-    orders: int
-    units: int
-    gross: Decimal
-    net: Decimal
-
-    @classmethod
-    def nothing(cls, period: datetime, partner_id: str, code: str) -> "SalesTotal":
-        """The figures of a period without entries."""
-        return cls(period, partner_id, code, 0, 0, _ZERO, _ZERO)
-
-
-def fold(entries: Iterable[SalesEntry], question: SalesQuestion) -> list[SalesTotal]:
-    """The reference report: totals by period, partner and currency, in that order."""
-    before_end = [
-        entry for entry in entries if entry.at < question.until and entry.kind in SALE_KINDS
-    ]
-    cancelled = Counter[str | None]()
-    for entry in before_end:
-        if entry.kind == "cancelled":
-            cancelled[entry.item_id] += entry.quantity
-    groups: defaultdict[tuple[datetime | None, str, str], list[SalesEntry]] = defaultdict(list)
-    for entry in before_end:
-        if _counts(entry, question):
-            groups[_period_of(entry.at, question), entry.partner_id, entry.currency].append(entry)
-    ordered = sorted(groups.items(), key=lambda group: (str(group[0][0]), *group[0][1:]))
-    return [_total(*key, members, cancelled) for key, members in ordered]
-
-
-def _counts(entry: SalesEntry, question: SalesQuestion) -> bool:
-    return (
-        question.since <= entry.at
-        and question.partner_id in (None, entry.partner_id)
-        and question.currency in (None, entry.currency)
-    )
-
-
-def _period_of(at: datetime, question: SalesQuestion) -> datetime | None:
-    return None if question.grain is None else period_start(at, question.grain, question.zone)
-
-
-def _total(
-    period: datetime | None, partner_id: str, code: str,
-    entries: Sequence[SalesEntry], cancelled: Mapping[str | None, int],
-) -> SalesTotal:  # fmt: skip
-    placed = [entry for entry in entries if entry.kind == "placed"]
-    signed = [entry.signed for entry in entries]
-    return SalesTotal(
-        period,
-        partner_id,
-        code,
-        orders=len({e.order_id for e in placed if cancelled[e.item_id] < e.quantity}),
-        units=sum(e.quantity for e in signed),
-        gross=sum((e.gross for e in placed), _ZERO),
-        net=sum((e.amount for e in signed), _ZERO),
-    )

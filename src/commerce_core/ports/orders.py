@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
+from commerce_core.analytics.figures import RankedTotal, ReasonTotal, RuleTotal, SalesTotal
+from commerce_core.analytics.ledger import EntryQuery, SalesEntry
+from commerce_core.analytics.questions import Ranking, SalesQuestion
 from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.ports.listing import Listing
 
@@ -45,7 +47,39 @@ class Sales(Listing[EntryQuery, SalesEntry], Protocol):
         ...
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
-        """The figures, exactly as `ledger.fold` returns them."""
+        """The figures, exactly as `figures.fold` returns them.
+
+        InvalidInput if the question has too many periods, or goes beyond the calendar.
+        """
+        ...
+
+    def ranks(self, question: SalesQuestion, ranking: Ranking) -> Sequence[RankedTotal]:
+        """Ranks by the brands and categories of now, exactly as `figures.fold_ranks` returns them.
+
+        `grain` and `by_partner` of the question don't matter here, nor in the next two.
+        """
+        ...
+
+    def reasons(self, question: SalesQuestion) -> Sequence[ReasonTotal]:
+        """What was cancelled and refunded, exactly as `figures.fold_reasons` returns it."""
+        ...
+
+    def rules(self, question: SalesQuestion) -> Sequence[RuleTotal]:
+        """What price rules did, exactly as `figures.fold_rules` returns it."""
+        ...
+
+    def complete_to(self) -> datetime:
+        """The moment before which all entries are visible to what is asked after this.
+
+        Units that are under way may still add entries from then on.
+        """
+        ...
+
+    def roll_up(self, most: int) -> int:
+        """Prepares about that many entries for faster answers, which stay the same.
+
+        Returns how many; fewer than `most` once all that can be prepared are.
+        """
         ...
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:

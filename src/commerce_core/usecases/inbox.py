@@ -23,7 +23,7 @@ from commerce_core.activity.inbox import (
     shortages,
     sorted_items,
 )
-from commerce_core.analytics.ledger import SalesQuestion
+from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.base.errors import NotFound
 from commerce_core.base.money import currency
 from commerce_core.base.text import UNSTORABLE

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.history import History
@@ -24,5 +25,7 @@ def run_task(context: Context, task: Task) -> int:
             return Sending(context).forget_old()
         case "close_statements":
             return len(Statements(context).close().closed)
+        case "roll_up_sales":
+            return Analytics(context).roll_up()
         case _:
             assert_never(task.kind)

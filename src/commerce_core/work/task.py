@@ -26,13 +26,21 @@ Lane = Literal["feeds", "small_feeds", "chores", "webhooks"]
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
 have tasks.
 """
-TaskKind = Literal["forget_events", "forget_versions", "forget_deliveries", "close_statements"]
+TaskKind = Literal[
+    "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales"
+]
 """What can be done beside the jobs of feeds."""
 
 LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     "feeds": (),
     "small_feeds": (),
-    "chores": ("forget_events", "forget_versions", "forget_deliveries", "close_statements"),
+    "chores": (
+        "forget_events",
+        "forget_versions",
+        "forget_deliveries",
+        "close_statements",
+        "roll_up_sales",
+    ),
     "webhooks": (),
 }
 """Each lane, and the kinds of tasks in it."""
@@ -41,6 +49,7 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "forget_versions": timedelta(hours=1),
     "forget_deliveries": timedelta(hours=1),
     "close_statements": timedelta(hours=1),
+    "roll_up_sales": timedelta(minutes=1),
 }
 """The tasks that are due again and again, by time, and their periods."""
 

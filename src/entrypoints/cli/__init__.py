@@ -60,7 +60,7 @@ COMMANDS: Final = {
         "commands.webhooks",
         "Call others: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
     ),
-    "analytics": ("commands.analytics", "Report sales: by-partner, over-time, share"),
+    "analytics": ("commands.analytics", "Report sales: summary, by-partner, over-time, share, top"),
 }
 """Each command with its module and its short help, so that listing them imports none."""
 

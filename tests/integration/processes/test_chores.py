@@ -67,6 +67,14 @@ def ends(platform: Platform) -> Counter[str]:
     return Counter(line["kind"] for line in lines if line["event"] == "task.finished")
 
 
+HOURLY: list[TaskKind] = [kind for kind, period in CHORES.items() if period >= timedelta(hours=1)]
+"""The chores that are due once during a test, however slow the machine is."""
+
+
+def hourly(counts: Counter[str]) -> dict[str, int]:
+    return {kind: counts[kind] for kind in HOURLY}
+
+
 @pytest.mark.parametrize(
     ("place", "attempts"),
     [("events.forget.before", 2), ("tasks.finish.before", 2), ("tasks.finish.committed", 1)],
@@ -97,7 +105,7 @@ def test_each_chore_is_done_once_a_period_over_all_processes(
         for _ in range(3):
             stack.enter_context(platform.worker())
         until(lambda: all(is_done(commerce, kind) for kind in CHORES))
-        until(lambda: ends(platform) == dict.fromkeys(CHORES, 1))
+        until(lambda: hourly(ends(platform)) == dict.fromkeys(HOURLY, 1))
         connect().execute(
             """
             UPDATE tasks
@@ -105,9 +113,9 @@ def test_each_chore_is_done_once_a_period_over_all_processes(
                 lease_expires_at = lease_expires_at - interval '1 hour'
             """
         )
-        until(lambda: ends(platform) == dict.fromkeys(CHORES, 2))
+        until(lambda: hourly(ends(platform)) == dict.fromkeys(HOURLY, 2))
         until(lambda: all(is_done(commerce, kind) for kind in CHORES))
-    for kind in CHORES:
+    for kind in HOURLY:
         assert certainly(chore(commerce, kind)).attempts == 2
 
 

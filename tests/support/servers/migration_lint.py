@@ -18,7 +18,7 @@ CLAUSES = (
     rf'ADD COLUMN (IF NOT EXISTS )?["\w]+ {_TYPE}{_DEFAULT}',  # no row is read or written
     r"ADD CONSTRAINT \w+ (CHECK|FOREIGN KEY) .* NOT VALID",
     r"DROP CONSTRAINT (IF EXISTS )?\w+",
-    rf"ALTER COLUMN \w+ (SET DEFAULT ({_CONSTANT}|now\(\))|DROP NOT NULL)",
+    rf"ALTER COLUMN \w+ (SET DEFAULT ({_CONSTANT}|now\(\)|pg_current_xact_id\(\))|DROP NOT NULL)",
     r"SET \(\w+ = \d+\)",
 )
 """What an ALTER TABLE of a table with rows may say."""

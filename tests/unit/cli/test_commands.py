@@ -385,6 +385,24 @@ def test_reports_show_what_was_sold(acme: Cli) -> None:
     assert month == monthly
 
 
+def test_each_report_is_a_table_json_or_csv(acme: Cli) -> None:
+    acme.fine("orders", "create", "--item", f"{product_id(acme, 'A-1')}=2")
+    words = {
+        "summary": r"1\s+2\s+25.00 EUR",
+        "top": r"1\s+.*25.00 EUR",
+        "hours": r"Mon 00:00\s",
+    }
+    for verb, pattern in words.items():
+        assert re.search(pattern, acme.fine("analytics", verb).out), verb
+    for verb in (*words, "by-partner", "over-time", "share", "rules", "refunds"):
+        rows = acme.fine("analytics", verb, "--json").json["results"]
+        assert len(acme.fine("analytics", verb, "--csv").out.splitlines()) == 1 + len(rows)
+    compared = acme.fine("analytics", "summary", "--compare", "weekdays", "--basis", "order")
+    assert "the same weekdays" in compared.out
+    assert "when its order was placed" in compared.out
+    assert "No sales" in acme.fine("analytics", "rules").err
+
+
 def test_a_time_without_offset_is_one_of_the_reports_zone(acme: Cli) -> None:
     words = (
         "--from",

@@ -317,6 +317,32 @@ def test_reports_tell_of_every_partner_and_currency(api: Api):
     assert sum(row["units_sold"] for row in days) == 2
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "summary", "sales-by-partner", "sales-over-time", "revenue-share", "top", "top-products",
+        "top?by=brand&measure=units", "hours", "rules", "refunds", "summary?compare=dates",
+        "summary?basis=order",
+    ],
+)  # fmt: skip
+def test_each_report_is_json_or_csv_and_complete_to_a_moment(api: Api, path: str):
+    order = {"items": [{"product_id": api.product("A-1", "Acme"), "quantity": 2}]}
+    api.post("/v1/orders", order)
+    report = api.get(f"/v1/analytics/{path}").json()
+    assert report["complete_to"] <= report["to"]
+    assert report["basis"] == ("order" if "basis" in path else "event")
+    sign = "&" if "?" in path else "?"
+    answer = api.get(f"/v1/analytics/{path}{sign}format=csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert len(answer.text.splitlines()) == 1 + len(report["results"])
+
+
+def test_price_rules_are_reported_to_the_operator_alone(api: Api):
+    acme = api.asking(api.key("Acme", "analytics:read"))
+    assert acme.get("/v1/analytics/summary").status_code == 200
+    assert acme.get("/v1/analytics/rules").status_code == 403
+
+
 def test_a_partner_does_not_learn_when_others_began_to_sell(api: Api):
     for sku, partner in [("A-1", "Other"), ("A-1", "Acme")]:
         item = {"product_id": api.product(sku, partner), "quantity": 1}

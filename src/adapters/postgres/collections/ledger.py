@@ -1,14 +1,16 @@
 """The ledger in PostgreSQL, and the reports over it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
-from attrs import asdict, evolve, frozen
+from attrs import frozen
 from psycopg import sql
 
 from adapters.postgres.collections.listing import Condition, ListById, asked, count, own
+from adapters.postgres.collections.roller import Roller
+from adapters.postgres.collections.rollups import Rollups
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -19,12 +21,11 @@ from adapters.postgres.connection.rows import (
     params_of,
     rows_of,
 )
-from commerce_core.analytics.ledger import EntryQuery, SalesEntry, SalesQuestion, SalesTotal
-from commerce_core.base.calendar import MOST_PERIODS
+from commerce_core.analytics.figures import RankedTotal, ReasonTotal, RuleTotal, SalesTotal
+from commerce_core.analytics.ledger import EntryQuery, SalesEntry
+from commerce_core.analytics.questions import Ranking, SalesQuestion
 from commerce_core.base.paging import Page, Position
 
-_TOTALS: Final = rows_of(SalesTotal)
-_STEP: Final = timedelta(hours=MOST_PERIODS // 3)
 SIGN: Final = """
     (CASE WHEN kind IN ('cancelled', 'refunded', 'goodwill', 'payout') THEN -1 ELSE 1 END)"""
 """What the figures of an entry are multiplied by to add up; `ledger.SIGNS` is the same."""
@@ -79,27 +80,43 @@ class Sales:
         return fetch(self._db, ENTRIES, query, [digits(order_id)])
 
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
-        """The figures, exactly as `ledger.fold` returns them."""
-        # The core defines where periods begin. date_trunc differs from it where clocks are set at
-        # midnight or by half an hour, and the server's time zones may be older ones.
-        period = "(%(starts)s::timestamptz[])[width_bucket(at, %(starts)s::timestamptz[])]"
-        query = sql.SQL(_SELECT_TOTALS).format(
-            period=sql.SQL(period if question.grain else "NULL::timestamptz"),
-            filters=_filters(question),
-            sign=sql.SQL(SIGN),
-        )
-        starts = self._period_starts(question) if question.grain else []
-        return fetch(self._db, _TOTALS, query, _params(question) | {"starts": starts})
+        """The figures, from rollups and what is above their horizon."""
+        return Rollups(self._db).totals(question)
 
-    def _period_starts(self, question: SalesQuestion) -> list[datetime]:
-        """The starts of those periods between the first and the last entry that count."""
-        query = sql.SQL("SELECT min(at), max(at) FROM sales_entries WHERE {}")
-        first, last = self._db.execute(
-            query.format(_filters(question)), _params(question)
-        ).fetchone() or (None, None)
-        if first is None or last is None:
-            return []
-        return _starts(question, first, last + timedelta.resolution)
+    def ranks(self, question: SalesQuestion, ranking: Ranking) -> Sequence[RankedTotal]:
+        """Ranks, by what the catalog has now."""
+        return Rollups(self._db).ranks(question, ranking)
+
+    def reasons(self, question: SalesQuestion) -> Sequence[ReasonTotal]:
+        """What was cancelled and refunded."""
+        return Rollups(self._db).reasons(question)
+
+    def rules(self, question: SalesQuestion) -> Sequence[RuleTotal]:
+        """What price rules did."""
+        return Rollups(self._db).rules(question)
+
+    def complete_to(self) -> datetime:
+        """The start of the oldest transaction that may still write."""
+        # One that has written nothing for a minute only reads: a unit ends its statements, and is
+        # ended while it does nothing, within that time.
+        (at,) = self._db.execute(
+            """
+            SELECT coalesce(
+                (SELECT min(xact_start)
+                 FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()
+                   AND (backend_xid IS NOT NULL
+                        OR xact_start > clock_timestamp() - interval '1 minute')),
+                clock_timestamp()
+            )
+            """
+        ).fetchone() or (None,)
+        assert at is not None  # noqa: S101 - such a query has a row
+        return at
+
+    def roll_up(self, most: int) -> int:
+        """Adds entries to the rollups."""
+        return Roller(self._db).roll_up(most)
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
         """When the first entry happened, of that partner if one is given."""
@@ -122,46 +139,6 @@ _INSERT: Final = sql.SQL("INSERT INTO sales_entries ({}) SELECT * FROM unnest({}
     ),
 )
 
-_SELECT_TOTALS: Final = """
-    WITH cancelled AS (
-        SELECT item_id, sum(quantity) AS quantity
-        FROM sales_entries
-        WHERE kind = 'cancelled' AND at < %(until)s
-        GROUP BY item_id
-    )
-    SELECT {period} AS period, partner_id, currency,
-           count(DISTINCT order_id) FILTER (
-               WHERE kind = 'placed' AND e.quantity > coalesce(cancelled.quantity, 0)
-           ) AS orders,
-           sum({sign} * e.quantity)::bigint AS units,
-           coalesce(sum(gross) FILTER (WHERE kind = 'placed'), 0) AS gross,
-           sum({sign} * amount) AS net
-    FROM sales_entries e
-    LEFT JOIN cancelled USING (item_id)
-    WHERE {filters}
-    GROUP BY 1, 2, 3
-    ORDER BY 1, 2, 3"""
-
-
-def _starts(question: SalesQuestion, since: datetime, until: datetime) -> list[datetime]:
-    """The starts of all periods in that range; the core returns a limited number at once."""
-    starts: set[datetime] = set()
-    while since < until:
-        step = min(until, since + _STEP)
-        starts.update(evolve(question, since=since, until=step).periods())
-        since = step
-    return sorted(starts)
-
-
-def _filters(question: SalesQuestion) -> sql.Composed:
-    """The conditions of a question, with named placeholders."""
-    wanted: list[LiteralString] = [OF_SALES, "at >= %(since)s", "at < %(until)s"]
-    if question.partner_id is not None:
-        wanted.append("partner_id = %(partner_id)s")
-    if question.currency is not None:
-        wanted.append("currency = %(currency)s")
-    return sql.SQL(" AND ").join(sql.SQL(condition) for condition in wanted)
-
 
 def _conditions(query: EntryQuery) -> list[Condition]:
     return [
@@ -179,7 +156,3 @@ def _conditions(query: EntryQuery) -> list[Condition]:
         *asked("at >= %s", query.since),
         *asked("at < %s", query.until),
     ]
-
-
-def _params(question: SalesQuestion) -> dict[str, Any]:
-    return asdict(question) | {"partner_id": maybe_digits(question.partner_id)}

@@ -1,87 +1,61 @@
 """`commerce analytics`: sales reports by currency; amounts are never converted."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import click
 
+from entrypoints.cli.commands.report_options import (
+    GrainName,
+    Range,
+    in_zone,
+    range_options,
+    read_range,
+    show_report,
+)
 from entrypoints.cli.kit.files import target
-from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
-    from commerce_core.analytics.reports import Report
+    from commerce_core.analytics.comparison import Comparison
+    from commerce_core.analytics.questions import Dimension, Measure
     from commerce_core.base.calendar import Grain
-    from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
 analytics: Final = noun("analytics", "Report sales by currency. Amounts are never converted.")
-
-
-class GrainName(click.Choice[str]):
-    """The length of a period, by either of its names."""
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The length's name in the core."""
-        return super().convert(_ADVERBS.get(value, value), param, ctx)
-
-
 _KINDS: Final = (
     "placed", "cancelled", "refunded", "goodwill", "fee", "payout", "correction",
 )  # fmt: skip
-_ADVERBS: Final = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month"}
 
 
-class Range(TypedDict):
-    """The options of every report."""
+@analytics.verb("summary", scope="analytics:read")
+@click.option(
+    "--compare",
+    type=click.Choice(["dates", "weekdays"]),
+    help="Compare with the same dates of earlier months, or the same days of earlier weeks.",
+)
+@range_options
+def summary(session: Session, *, compare: "Comparison | None", **asked: Unpack[Range]) -> None:
+    """Report all figures by currency."""
+    from commerce_core.analytics.reports import SummarySales
+    from entrypoints.cli.commands import report_columns as columns
 
-    since: datetime | None
-    until: datetime | None
-    partner: str | None
-    currency: str | None
-    tz: str
-
-
-def _range_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that all reports have."""
-    options = (
-        click.option(
-            "--from",
-            "since",
-            type=Moment(),
-            show_default="the first sale",
-            help="Start of the report, inclusive.",
-        ),
-        click.option(
-            "--to",
-            "until",
-            type=Moment(),
-            show_default="now",
-            help="End of the report, exclusive.",
-        ),
-        partner_option("Only sales of this partner."),
-        click.option("--currency", metavar="CODE", help="Only sales in this currency."),
-        click.option(
-            "--tz",
-            default="UTC",
-            show_default=True,
-            metavar="ZONE",
-            help="Time zone of periods, and of times that have no offset.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.summary(compare=compare, **within)
+    shown = columns.summary(compared=compare is not None)
+    show_report(session.out, report, SummarySales, shown, as_csv=as_csv)
 
 
 @analytics.verb("by-partner", scope="analytics:read")
-@_range_options
+@range_options
 def by_partner(session: Session, **asked: Unpack[Range]) -> None:
     """Report orders, units and sales by partner."""
-    report = session.commerce.analytics.sales_by_partner(**_in_its_zone(asked))
-    _show(session.out, report, [_partner(), *figures()])
+    from commerce_core.analytics.reports import PartnerSales
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.sales_by_partner(**within)
+    shown = [columns.partner(), *columns.figures()]
+    show_report(session.out, report, PartnerSales, shown, as_csv=as_csv)
 
 
 @analytics.verb("over-time", scope="analytics:read")
@@ -92,19 +66,105 @@ def by_partner(session: Session, **asked: Unpack[Range]) -> None:
     show_default=True,
     help="Length of a period; hourly, daily, weekly and monthly also work.",
 )
-@_range_options
+@range_options
 def over_time(session: Session, *, grain: "Grain", **asked: Unpack[Range]) -> None:
     """Report orders, units and sales by hour, day, week or month."""
-    report = session.commerce.analytics.sales_over_time(grain=grain, **_in_its_zone(asked))
-    _show(session.out, report, [period(), _partner(), *figures()])
+    from commerce_core.analytics.reports import PeriodSales
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.sales_over_time(grain=grain, **within)
+    shown = [columns.period(), columns.partner(), *columns.figures()]
+    show_report(session.out, report, PeriodSales, shown, as_csv=as_csv)
 
 
 @analytics.verb("share", scope="analytics:read")
-@_range_options
+@range_options
 def share(session: Session, **asked: Unpack[Range]) -> None:
     """Report each partner's share of the revenue, by currency."""
-    report = session.commerce.analytics.revenue_share(**_in_its_zone(asked))
-    _show(session.out, report, [_partner(), *shares()])
+    from commerce_core.analytics.reports import RevenueShare
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.revenue_share(**within)
+    shown = [columns.partner(), *columns.shares()]
+    show_report(session.out, report, RevenueShare, shown, as_csv=as_csv)
+
+
+@analytics.verb("top", scope="analytics:read")
+@click.option(
+    "--by",
+    type=click.Choice(["product", "brand", "category"]),
+    default="product",
+    show_default=True,
+    help="What is ranked, as the catalog has it now.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(["net", "gross", "units"]),
+    default="net",
+    show_default=True,
+    help="The figure by which they are ranked.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Maximum number of ranks by currency.",
+)
+@range_options
+def top(
+    session: Session,
+    *,
+    by: "Dimension",
+    measure: "Measure",
+    limit: int,
+    **asked: Unpack[Range],
+) -> None:
+    """Report the products, brands or categories that sold best."""
+    from commerce_core.analytics.reports import TopSales
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.top(by, measure=measure, limit=limit, **within)
+    show_report(session.out, report, TopSales, columns.ranks(by), as_csv=as_csv)
+
+
+@analytics.verb("hours", scope="analytics:read")
+@range_options
+def hours(session: Session, **asked: Unpack[Range]) -> None:
+    """Report orders, units and sales by hour of the week."""
+    from commerce_core.analytics.reports import HourSales
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.hours(**within)
+    show_report(session.out, report, HourSales, columns.hours(), as_csv=as_csv)
+
+
+@analytics.verb("rules", scope="pricing:read")
+@range_options
+def rules(session: Session, **asked: Unpack[Range]) -> None:
+    """Report the orders placed with each price rule, and what it took off them."""
+    from commerce_core.analytics.reports import RuleSales
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.rules(**within)
+    show_report(session.out, report, RuleSales, columns.rules(), as_csv=as_csv)
+
+
+@analytics.verb("refunds", scope="analytics:read")
+@range_options
+def refunds(session: Session, **asked: Unpack[Range]) -> None:
+    """Report what was cancelled and refunded, by kind and reason."""
+    from commerce_core.analytics.reports import RefundSales
+    from entrypoints.cli.commands import report_columns as columns
+
+    as_csv, within = read_range(asked)
+    report = session.commerce.analytics.refunds(**within)
+    show_report(session.out, report, RefundSales, columns.refunds(), as_csv=as_csv)
 
 
 @analytics.verb("entries", scope="analytics:read")
@@ -129,7 +189,7 @@ def entries(
     from commerce_core.analytics.ledger import EntryQuery
 
     for name in ("since", "until"):
-        filters[name] = _in_zone(filters[name], "UTC")
+        filters[name] = in_zone(filters[name], "UTC")
     query, reports = EntryQuery(**filters), session.commerce.analytics
     if as_csv:
         with reports.export_entries(query, partner=partner) as blocks, target(None) as file:
@@ -152,72 +212,4 @@ def _entry_columns() -> "list[Column[Any]]":
         Column("amount", lambda entry: money(entry.amount, entry.currency), right=True),
         Column("partner's", lambda entry: money(entry.partner_amount, entry.currency), right=True),
         Column("entry", lambda entry: entry.entry_id),
-    ]
-
-
-def _in_its_zone(asked: Range) -> Range:
-    """The range; times without an offset are in its time zone."""
-    since, until, zone = asked["since"], asked["until"], asked["tz"]
-    return {**asked, "since": _in_zone(since, zone), "until": _in_zone(until, zone)}
-
-
-def _in_zone(at: datetime | None, zone: str) -> datetime | None:
-    if at is None or at.tzinfo is not None:
-        return at
-    try:
-        return at.replace(tzinfo=ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(
-            f"{zone!r} is not an IANA time zone such as Europe/Rome.", param_hint="--tz"
-        ) from None
-
-
-def _show(out: "Output", report: "Report", columns: "Sequence[Column[Any]]") -> None:
-    from entrypoints.cli.kit.output import moment_utc
-
-    if out.as_json:
-        out.document(report)
-    elif not report.results:
-        notice("No sales in this period.")
-    else:
-        out.table(report.results, columns)
-        out.line()
-        since, until = moment_utc(report.since), moment_utc(report.until)
-        out.line(f"From {since} to {until}; time zone {report.tz}.")
-
-
-def _partner() -> "Column[Any]":
-    from entrypoints.cli.kit.tables import Column
-
-    return Column("partner", lambda row: row.partner_name, crops=True)
-
-
-def period() -> "Column[Any]":
-    """The period, as a column."""
-    from entrypoints.cli.kit.tables import Column
-
-    return Column("period", lambda row: row.sales_period)
-
-
-def figures() -> "list[Column[Any]]":
-    """The columns that sales by partner and over time share."""
-    from entrypoints.cli.kit.output import money
-    from entrypoints.cli.kit.tables import Column
-
-    return [
-        Column("orders", lambda row: f"{row.orders:,}", right=True),
-        Column("units", lambda row: f"{row.units_sold:,}", right=True),
-        Column("gross", lambda row: money(row.gross_sales, row.currency), right=True),
-        Column("net", lambda row: money(row.total_sales, row.currency), right=True),
-    ]
-
-
-def shares() -> "list[Column[Any]]":
-    """The columns of the revenue share."""
-    from entrypoints.cli.kit.output import money
-    from entrypoints.cli.kit.tables import Column
-
-    return [
-        Column("revenue", lambda row: money(row.total_revenue, row.currency), right=True),
-        Column("share", lambda row: f"{row.revenue_pct} %", right=True),
     ]

@@ -1,19 +1,36 @@
 """Routes of sales reports, and of the ledger behind them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, Literal, TypedDict
+from contextlib import nullcontext
+from datetime import UTC, tzinfo
+from functools import partial
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
 from litestar import Response
 
+from commerce_core.analytics.comparison import Comparison
 from commerce_core.analytics.ledger import EntryKind, EntryQuery, SalesEntry
+from commerce_core.analytics.questions import MOST_RANKED, Basis, Dimension, Measure
 from commerce_core.analytics.reconciliation import Reconciliation
-from commerce_core.analytics.reports import Report
+from commerce_core.analytics.report_file import write_report
+from commerce_core.analytics.reports import (
+    HourSales,
+    PartnerSales,
+    PeriodSales,
+    RefundSales,
+    Report,
+    RevenueShare,
+    Row,
+    RuleSales,
+    SummarySales,
+    TopSales,
+)
 from commerce_core.base.calendar import Grain
 from commerce_core.commerce import Commerce
 from commerce_core.usecases.context import Listed
+from commerce_core.usecases.reports import DEFAULT_RANKS, ReportRange
 from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.handlers import get
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
@@ -32,23 +49,23 @@ _GRAINS: Final[Mapping[str, Grain]] = {
 }
 
 
-class _Range(TypedDict):
-    since: datetime | None
-    until: datetime | None
-    partner: str | None
-    currency: str | None
-    tz: str
+Format = Literal["json", "csv"]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ReportQuery(WhoseQuery, SpanQuery):
     """Filters of sales (default: from the first sale until now)."""
 
     currency: str | None = optional(None, "Only sales in this currency.")
     tz: str = optional("UTC", "Time zone of periods, and of days in the range: an IANA name.")
+    basis: Basis = optional(
+        "event",
+        "When an entry counts: when it happened (event), or when its order was placed (order).",
+    )
+    format: Format = optional("json", "As JSON, or the rows as CSV.")
 
     @property
-    def range(self) -> _Range:
+    def range(self) -> ReportRange:
         """The query as the core takes it."""
         zone = _zone(self.tz)
         return {
@@ -57,7 +74,15 @@ class ReportQuery(WhoseQuery, SpanQuery):
             "partner": self.partner,
             "currency": self.currency,
             "tz": self.tz,
+            "basis": self.basis,
         }
+
+    def answer(self, report: Report, of: type[Row]) -> Report | Response[Any]:
+        """The report in the form that is asked for; `of` is the class of its rows."""
+        if self.format == "json":
+            return report
+        blocks = nullcontext(write_report(report, of))
+        return download(blocks, "report.csv", "text/csv; charset=utf-8")
 
 
 @frozen(kw_only=True)
@@ -69,6 +94,34 @@ class PeriodQuery(ReportQuery):
     )
 
 
+@frozen(kw_only=True)
+class SummaryQuery(ReportQuery):
+    """Filters of sales, and the period before with which they are compared."""
+
+    compare: Comparison | None = optional(
+        None,
+        "Adds the figures of the period before: the same dates of earlier months (dates), or the"
+        " same days of earlier weeks (weekdays).",
+    )
+
+
+@frozen(kw_only=True, slots=False)
+class RankQuery(ReportQuery):
+    """Filters of sales, and how many ranks there are."""
+
+    measure: Measure = optional("net", "The figure by which they are ranked.")
+    limit: int = optional(
+        DEFAULT_RANKS, "Maximum number of ranks by currency.", minimum=1, maximum=MOST_RANKED
+    )
+
+
+@frozen(kw_only=True)
+class TopQuery(RankQuery):
+    """Filters of sales, and what is ranked."""
+
+    by: Dimension = optional("product", "What is ranked, as the catalog has it now.")
+
+
 def _zone(name: str) -> tzinfo:
     """The time zone; UTC for an invalid name, which the core then refuses."""
     try:
@@ -77,22 +130,72 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-@get("/analytics/sales-by-partner", scope="analytics:read", lane="queries")
-def sales_by_partner(commerce: Commerce, parameters: ReportQuery) -> Report:
+_report = partial(get, media=["text/csv"], lane="queries")
+
+
+@_report("/analytics/summary", scope="analytics:read")
+def sales_summary(commerce: Commerce, parameters: SummaryQuery) -> Report | Response[Any]:
+    """Reports all figures by currency, on request beside those of the period before."""
+    report = commerce.analytics.summary(compare=parameters.compare, **parameters.range)
+    return parameters.answer(report, SummarySales)
+
+
+@_report("/analytics/sales-by-partner", scope="analytics:read")
+def sales_by_partner(commerce: Commerce, parameters: ReportQuery) -> Report | Response[Any]:
     """Reports orders, units, gross and net sales by partner and currency."""
-    return commerce.analytics.sales_by_partner(**parameters.range)
+    report = commerce.analytics.sales_by_partner(**parameters.range)
+    return parameters.answer(report, PartnerSales)
 
 
-@get("/analytics/sales-over-time", scope="analytics:read", lane="queries")
-def sales_over_time(commerce: Commerce, parameters: PeriodQuery) -> Report:
+@_report("/analytics/sales-over-time", scope="analytics:read")
+def sales_over_time(commerce: Commerce, parameters: PeriodQuery) -> Report | Response[Any]:
     """Reports orders, units, gross and net sales by period, including periods without sales."""
-    return commerce.analytics.sales_over_time(grain=_GRAINS[parameters.grain], **parameters.range)
+    grain = _GRAINS[parameters.grain]
+    report = commerce.analytics.sales_over_time(grain=grain, **parameters.range)
+    return parameters.answer(report, PeriodSales)
 
 
-@get("/analytics/revenue-share", scope="analytics:read", lane="queries")
-def revenue_share(commerce: Commerce, parameters: ReportQuery) -> Report:
+@_report("/analytics/revenue-share", scope="analytics:read")
+def revenue_share(commerce: Commerce, parameters: ReportQuery) -> Report | Response[Any]:
     """Reports each partner's net sales, and its percentage of the total in that currency."""
-    return commerce.analytics.revenue_share(**parameters.range)
+    report = commerce.analytics.revenue_share(**parameters.range)
+    return parameters.answer(report, RevenueShare)
+
+
+@_report("/analytics/top", scope="analytics:read")
+def top_sales(commerce: Commerce, parameters: TopQuery) -> Report | Response[Any]:
+    """Reports the products, brands or categories that sold best, in each currency."""
+    report = commerce.analytics.top(
+        parameters.by, measure=parameters.measure, limit=parameters.limit, **parameters.range
+    )
+    return parameters.answer(report, TopSales)
+
+
+@_report("/analytics/top-products", scope="analytics:read")
+def top_products(commerce: Commerce, parameters: RankQuery) -> Report | Response[Any]:
+    """Reports the products that sold best, in each currency."""
+    report = commerce.analytics.top(
+        measure=parameters.measure, limit=parameters.limit, **parameters.range
+    )
+    return parameters.answer(report, TopSales)
+
+
+@_report("/analytics/hours", scope="analytics:read")
+def sales_by_hour(commerce: Commerce, parameters: ReportQuery) -> Report | Response[Any]:
+    """Reports orders, units, gross and net sales by hour of the week, in local time."""
+    return parameters.answer(commerce.analytics.hours(**parameters.range), HourSales)
+
+
+@_report("/analytics/rules", scope="pricing:read")
+def rule_costs(commerce: Commerce, parameters: ReportQuery) -> Report | Response[Any]:
+    """Reports the orders placed with each price rule, and what it took off them."""
+    return parameters.answer(commerce.analytics.rules(**parameters.range), RuleSales)
+
+
+@_report("/analytics/refunds", scope="analytics:read")
+def refunds_by_reason(commerce: Commerce, parameters: ReportQuery) -> Report | Response[Any]:
+    """Reports what was cancelled and refunded, by kind and reason."""
+    return parameters.answer(commerce.analytics.refunds(**parameters.range), RefundSales)
 
 
 @frozen(kw_only=True, slots=False)
@@ -121,7 +224,7 @@ class EntryFilters(WhoseQuery, SpanQuery):
 class EntryListing(EntryFilters, Page):
     """Filters of entries, and a page of them, or all of them as CSV."""
 
-    format: Literal["json", "csv"] = optional("json", "A page as JSON, or all of them as CSV.")
+    format: Format = optional("json", "A page as JSON, or all of them as CSV.")
 
 
 @get("/analytics/entries", scope="analytics:read", media=["text/csv"], lane="queries")
@@ -147,4 +250,16 @@ def reconcile(commerce: Commerce) -> Reconciliation:
     return commerce.analytics.reconciliation()
 
 
-ROUTES = (sales_by_partner, sales_over_time, revenue_share, list_entries, reconcile)
+ROUTES = (
+    sales_summary,
+    sales_by_partner,
+    sales_over_time,
+    revenue_share,
+    top_sales,
+    top_products,
+    sales_by_hour,
+    rule_costs,
+    refunds_by_reason,
+    list_entries,
+    reconcile,
+)

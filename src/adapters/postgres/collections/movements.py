@@ -1,0 +1,263 @@
+"""The SQL behind reports: all movements that count, from rollups, and from entries by themselves.
+
+Queries begin with `WITH`, and are filled in by `rollups`; a report adds what it sums up.
+"""
+
+from typing import Final, LiteralString
+
+_HORIZON: Final[LiteralString] = """
+    WITH horizon AS MATERIALIZED (
+        SELECT coalesce(
+            (SELECT txid FROM sales_horizon WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
+            '0'::xid8
+        ) AS txid
+    ),
+    run AS (
+        SELECT *
+        FROM unnest(%(run_span)s::int[], %(run_since)s::timestamptz[],
+                    %(run_until)s::timestamptz[], %(run_period)s::int[])
+             AS run (span, since, until, period)
+    ),
+    rest AS (
+        SELECT *
+        FROM unnest(%(rest_since)s::timestamptz[], %(rest_until)s::timestamptz[],
+                    %(rest_period)s::int[])
+             AS rest (since, until, period)
+        WHERE (SELECT txid FROM horizon) > '0'::xid8
+    ),
+    tail AS MATERIALIZED (
+        SELECT {columns}
+        FROM sales_entries e
+        WHERE e.txid >= %(horizon)s::xid8 AND e.txid >= (SELECT txid FROM horizon) AND {own}
+        UNION ALL
+        SELECT {columns}
+        FROM sales_entries e
+        WHERE e.txid IS NULL AND (SELECT txid FROM horizon) = '0'::xid8 AND {own}
+    ),"""
+# The fence of OFFSET keeps the planner from anything but a look into the index for each block.
+_ROLLED: Final[LiteralString] = """
+    rolled AS (
+        SELECT run.period, r.*
+        FROM run
+        CROSS JOIN LATERAL (
+            SELECT r.partner_id, r.subject, r.currency, r.kind, r.reason, r.by_order, r.entries,
+                   r.orders, r.units, r.gross, r.discount, r.platform_discount, r.amount
+            FROM sales_rollups r
+            WHERE r.dimension = {dimension} AND r.span = run.span
+              AND r.starts_at >= run.since AND r.starts_at < run.until AND {rolled_own}
+            OFFSET 0
+        ) AS r
+        WHERE (SELECT txid FROM horizon) > '0'::xid8
+    ),"""
+BELOW: Final[LiteralString] = """
+    (e.txid < (SELECT txid FROM horizon)
+     OR e.txid IS NULL AND (SELECT txid FROM horizon) > '0'::xid8)"""
+"""Whether an entry `e` is in the rollups."""
+
+LOOSE: Final[LiteralString] = """
+    loose AS (
+        SELECT rest.period, e.*
+        FROM rest
+        CROSS JOIN LATERAL (
+            SELECT {columns}
+            FROM sales_entries e
+            WHERE e.at >= rest.since AND e.at < rest.until AND {own} AND {below}
+            OFFSET 0
+        ) AS e
+        UNION ALL
+        SELECT width_bucket(at, %(starts)s::timestamptz[]) - 1, tail.*
+        FROM tail
+        WHERE at >= %(since)s AND at < %(until)s
+    ),"""
+"""The entries that count by themselves, when they happened."""
+LOOSE_BY_ORDER: Final[LiteralString] = """
+    loose AS (
+        SELECT rest.period, e.*
+        FROM rest
+        CROSS JOIN LATERAL (
+            SELECT {columns}
+            FROM (
+                SELECT DISTINCT e.order_id
+                FROM sales_entries e
+                WHERE e.at >= rest.since AND e.at < rest.until AND e.kind = 'placed' AND {own}
+            ) AS of
+            JOIN sales_entries e USING (order_id)
+            WHERE {own} AND {below}
+        ) AS e
+        UNION ALL
+        SELECT width_bucket(placed.at, %(starts)s::timestamptz[]) - 1, tail.*
+        FROM tail
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN tail.kind = 'placed' THEN tail.at
+                ELSE (SELECT min(e.at) FROM sales_entries e
+                      WHERE e.order_id = tail.order_id AND e.kind = 'placed')
+            END AS at
+        ) AS placed
+        WHERE placed.at >= %(since)s AND placed.at < %(until)s
+    ),"""
+"""The same when their orders were placed."""
+_SUMMED: Final[LiteralString] = """
+    movement AS (
+        SELECT period, partner_id, subject, currency, kind, reason, {counts} AS counts, entries,
+               CASE
+                   WHEN kind = 'placed' THEN orders
+                   WHEN kind = 'cancelled' AND by_order THEN -orders
+                   ELSE 0
+               END AS orders,
+               units, gross, discount, platform_discount, amount
+        FROM rolled
+        WHERE {counts} OR by_order AND kind = 'cancelled'
+        UNION ALL
+        SELECT period, {seller}, {subject}, currency, kind, reason, TRUE, 1, 0, quantity, gross,
+               discount, platform_discount, amount
+        FROM loose
+        {orders}
+    )"""
+ORDERS: Final[LiteralString] = """
+        UNION ALL
+        SELECT period, partner_id, NULL, currency, 'placed', '', FALSE, 0, orders, 0, 0, 0, 0, 0
+        FROM (
+            -- Placed in what is left between blocks, and not cancelled below the horizon.
+            SELECT period, partner_id, currency, 1 AS orders
+            FROM (
+                SELECT DISTINCT rest.period, {seller} AS partner_id, e.currency, e.order_id
+                FROM rest
+                CROSS JOIN LATERAL (
+                    SELECT {columns}
+                    FROM sales_entries e
+                    WHERE e.at >= rest.since AND e.at < rest.until AND e.kind = 'placed'
+                      AND {own} AND {below}
+                    OFFSET 0
+                ) AS e
+            ) AS o
+            WHERE NOT EXISTS (
+                SELECT FROM sales_cancelled_orders c
+                WHERE c.order_id = o.order_id AND c.partner_id = o.partner_id
+            )
+            {later}
+            UNION ALL
+            -- What the entries above the horizon make of their orders, whenever these were placed.
+            SELECT width_bucket(placed_at, %(starts)s::timestamptz[]) - 1, partner_id, currency,
+                   orders
+            FROM (
+                SELECT {seller} AS partner_id, e.currency,
+                       min(e.at) FILTER (WHERE e.kind = 'placed') AS placed_at,
+                       (coalesce(sum(e.quantity) FILTER (WHERE e.kind = 'placed'), 0)
+                        > coalesce(sum(e.quantity) FILTER (WHERE {undone}), 0))::int
+                       - (coalesce(sum(e.quantity) FILTER (WHERE e.kind = 'placed' AND {below}), 0)
+                          > coalesce(sum(e.quantity) FILTER (WHERE {undone} AND {below}), 0)
+                         )::int AS orders
+                FROM (
+                    SELECT DISTINCT order_id FROM tail WHERE kind IN ('placed', 'cancelled')
+                ) AS touched
+                JOIN sales_entries e USING (order_id)
+                WHERE e.kind IN ('placed', 'cancelled') AND {own}
+                GROUP BY e.order_id, {seller}, e.currency
+            ) AS changed
+            WHERE placed_at >= %(since)s AND placed_at < %(until)s AND orders <> 0
+        ) AS counted"""
+LATER: Final[LiteralString] = """
+            UNION ALL
+            -- Cancelled below the horizon, but not before the end of the range.
+            SELECT width_bucket(c.placed_at, %(starts)s::timestamptz[]) - 1, c.partner_id,
+                   c.currency, 1
+            FROM generate_series(0, 22) AS bits
+            CROSS JOIN LATERAL (
+                SELECT c.*
+                FROM sales_cancelled_orders c
+                WHERE c.longer = bits AND c.cancelled_at >= %(until)s
+                  AND c.cancelled_at < %(until)s + make_interval(days => 1 << bits)
+                  AND c.placed_at >= %(since)s AND c.placed_at < %(until)s AND {gone_own}
+                OFFSET 0
+            ) AS c
+            WHERE (SELECT txid FROM horizon) > '0'::xid8"""
+"""The orders that count although they were cancelled as a whole later."""
+
+_PARTS: Final[LiteralString] = f"{_HORIZON}{_ROLLED}{{loose}}"
+SUMS: Final[LiteralString] = f"{_PARTS}{_SUMMED}"
+"""All movements as `movement`; `counts` is false for what is only about the number of orders."""
+_RULES: Final[LiteralString] = """
+    single AS (
+        SELECT loose.order_id, loose.currency, split_part(step ->> 'rule_id', '_', 2)::uuid AS rule,
+               -sum((step ->> 'amount')::numeric) AS cost,
+               sum(CASE
+                       WHEN step ->> 'partner_amount' IS NOT NULL
+                           THEN (step ->> 'partner_amount')::numeric
+                       WHEN step ->> 'funded_by' = 'partner' THEN (step ->> 'amount')::numeric
+                       ELSE 0
+                   END - (step ->> 'amount')::numeric) AS platform_cost
+        FROM loose
+        JOIN order_items i ON i.order_id = loose.order_id AND i.item_id = loose.item_id
+        CROSS JOIN jsonb_array_elements(i.adjustments) AS step
+        WHERE loose.kind = 'placed' AND step ->> 'rule_id' IS NOT NULL
+        GROUP BY 1, 2, 3
+    )
+    SELECT rule AS rule_id, currency, sum(uses)::bigint AS uses, sum(cost) AS cost,
+           sum(platform_cost) AS platform_cost
+    FROM (
+        SELECT subject AS rule, currency, orders AS uses, amount AS cost,
+               platform_discount AS platform_cost
+        FROM rolled
+        UNION ALL
+        SELECT rule, currency, 1, cost, platform_cost FROM single
+    ) AS used
+    GROUP BY rule, currency
+    ORDER BY rule, currency"""
+RULES: Final[LiteralString] = f"{_PARTS}{_RULES}"
+"""What price rules did when orders were placed."""
+
+_TOTALS: Final[LiteralString] = """
+    SELECT period, {partner}, currency, sum(orders)::bigint AS orders,
+           coalesce(sum(CASE kind WHEN 'placed' THEN units ELSE -units END)
+                    FILTER (WHERE counts), 0)::bigint AS units,
+           coalesce(sum(gross) FILTER (WHERE kind = 'placed' AND counts), 0) AS gross,
+           coalesce(sum(discount) FILTER (WHERE kind = 'placed' AND counts), 0) AS discount,
+           coalesce(sum(platform_discount) FILTER (WHERE kind = 'placed' AND counts), 0)
+               AS platform_discount,
+           coalesce(sum(amount) FILTER (WHERE kind = 'cancelled' AND counts), 0) AS cancelled,
+           coalesce(sum(amount) FILTER (WHERE kind IN ('refunded', 'goodwill') AND counts), 0)
+               AS refunded,
+           coalesce(sum(CASE kind WHEN 'placed' THEN amount ELSE -amount END)
+                    FILTER (WHERE counts), 0) AS net
+    FROM movement
+    GROUP BY period, movement.partner_id, currency
+    HAVING sum(entries) FILTER (WHERE counts) > 0
+    ORDER BY period, movement.partner_id, currency"""
+TOTALS: Final[LiteralString] = f"{SUMS}{_TOTALS}"
+"""Figures by period, partner and currency."""
+
+_RANKED: Final[LiteralString] = """,
+    by_product AS (
+        SELECT subject AS product_id, currency,
+               sum(CASE kind WHEN 'placed' THEN units ELSE -units END) AS units,
+               coalesce(sum(gross) FILTER (WHERE kind = 'placed'), 0) AS gross,
+               sum(CASE kind WHEN 'placed' THEN amount ELSE -amount END) AS net
+        FROM movement
+        WHERE counts
+        GROUP BY subject, currency
+    ),
+    named AS ({names}),
+    placed AS (
+        SELECT named.*,
+               row_number() OVER (
+                   PARTITION BY currency ORDER BY {measure} DESC, name COLLATE "C" NULLS LAST
+               ) AS place
+        FROM named
+    )
+    SELECT name, currency, units::bigint, gross, net
+    FROM placed
+    WHERE place <= %(limit)s
+    ORDER BY currency, place"""
+RANKED: Final[LiteralString] = f"{SUMS}{_RANKED}"
+"""Ranks of products, or of what they belong to."""
+
+_BY_REASON: Final[LiteralString] = """
+    SELECT kind, nullif(reason, '') AS reason, currency, sum(entries)::bigint AS times,
+           sum(units)::bigint AS units, sum(amount) AS amount
+    FROM movement
+    WHERE counts AND kind <> 'placed'
+    GROUP BY kind, movement.reason, currency
+    ORDER BY kind, movement.reason, currency"""
+BY_REASON: Final[LiteralString] = f"{SUMS}{_BY_REASON}"
+"""What was cancelled and refunded, and why."""

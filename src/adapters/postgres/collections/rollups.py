@@ -1,0 +1,201 @@
+"""Reports from rollups: what is rolled up, the rest of the range, and what is above the horizon.
+
+All three are read in one statement, so in one snapshot, together with the horizon: an entry is in
+exactly one of them, whatever is written or rolled up meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, LiteralString
+
+from attrs import frozen
+from psycopg import sql
+
+from adapters.postgres.collections.movements import (
+    BELOW,
+    BY_REASON,
+    LATER,
+    LOOSE,
+    LOOSE_BY_ORDER,
+    ORDERS,
+    RANKED,
+    RULES,
+    TOTALS,
+)
+from adapters.postgres.connection.rows import Connection, fetch, maybe_digits, rows_as, rows_of
+from commerce_core.analytics.figures import (
+    ALL_PARTNERS,
+    RankedTotal,
+    ReasonTotal,
+    RuleTotal,
+    SalesTotal,
+)
+from commerce_core.analytics.questions import Dimension, Measure, Ranking, SalesQuestion
+from commerce_core.analytics.rollup import PRODUCT_SPANS, SPANS, bounds_of, cover
+
+Of = Literal["sales", "product", "rule"]
+
+_RANKS: Final = rows_of(RankedTotal)
+_REASONS: Final = rows_of(ReasonTotal)
+_RULES: Final = rows_of(RuleTotal)
+_ALL: Final[LiteralString] = "'00000000-0000-0000-0000-000000000000'::uuid"
+"""The partner that stands for all of them."""
+_ENTRY: Final[LiteralString] = """
+    e.order_id, e.item_id, e.kind, coalesce(e.reason, '') AS reason, e.at, e.partner_id,
+    e.product_id, e.currency, e.quantity, e.gross, e.discount,
+    coalesce(e.platform_discount, 0) AS platform_discount, e.amount"""
+_NAMED: Final[Mapping[Dimension, LiteralString]] = {
+    "product": """
+        SELECT 'prod_' || replace(product_id::text, '-', '') AS name, currency, units, gross, net
+        FROM by_product""",
+    "brand": """
+        SELECT p.brand AS name, s.currency, sum(units) AS units, sum(s.gross) AS gross,
+               sum(net) AS net
+        FROM by_product s
+        LEFT JOIN products p USING (product_id)
+        GROUP BY p.brand, s.currency""",
+    "category": """
+        SELECT p.category AS name, s.currency, sum(units) AS units, sum(s.gross) AS gross,
+               sum(net) AS net
+        FROM by_product s
+        LEFT JOIN products p USING (product_id)
+        GROUP BY p.category, s.currency""",
+}
+_MEASURES: Final[Mapping[Measure, LiteralString]] = {
+    "net": "net",
+    "gross": "gross",
+    "units": "units",
+}
+
+
+@frozen
+class Rollups:
+    """Answers questions about the ledger of one database."""
+
+    _db: Connection
+
+    def totals(self, question: SalesQuestion) -> list[SalesTotal]:
+        """The figures, exactly as `figures.fold` returns them."""
+        starts = list(question.periods()) if question.grain else [None]
+
+        def total(row: dict[str, Any]) -> SalesTotal:
+            row["period"] = starts[row["period"]]
+            row["partner_id"] = row["partner_id"] or ALL_PARTNERS
+            return SalesTotal(**row)
+
+        partner = "movement.partner_id" if question.by_partner else "NULL::uuid AS partner_id"
+        query = _query(TOTALS, question, partner=sql.SQL(partner))
+        return fetch(self._db, rows_as(total), query, self._params(question, starts))
+
+    def ranks(self, question: SalesQuestion, ranking: Ranking) -> list[RankedTotal]:
+        """Ranks, exactly as `figures.fold_ranks` returns them."""
+        query = _query(
+            RANKED,
+            question,
+            "product",
+            names=sql.SQL(_NAMED[ranking.by]),
+            measure=sql.SQL(_MEASURES[ranking.measure]),
+        )
+        params = self._params(question, spans=PRODUCT_SPANS) | {"limit": ranking.limit}
+        return fetch(self._db, _RANKS, query, params)
+
+    def reasons(self, question: SalesQuestion) -> list[ReasonTotal]:
+        """What was taken back, exactly as `figures.fold_reasons` returns it."""
+        return fetch(self._db, _REASONS, _query(BY_REASON, question), self._params(question))
+
+    def rules(self, question: SalesQuestion) -> list[RuleTotal]:
+        """What rules did, exactly as `figures.fold_rules` returns it."""
+        return fetch(self._db, _RULES, _query(RULES, question, "rule"), self._params(question))
+
+    def _params(
+        self,
+        question: SalesQuestion,
+        starts: Sequence[datetime | None] = (None,),
+        spans: Sequence[timedelta] = SPANS,
+    ) -> dict[str, Any]:
+        """What a question consists of: blocks, the rests between them, and bounds of periods."""
+        moments = [start or question.since for start in starts]
+        bounds = bounds_of(moments, question.since, question.until)
+        parts = cover(bounds, spans)
+        return {
+            "horizon": self._horizon(),
+            "since": question.since,
+            "until": question.until,
+            "partner_id": maybe_digits(question.partner_id),
+            "currency": question.currency,
+            "starts": bounds[:-1],
+            "run_span": [int(run.span.total_seconds()) for run in parts.runs],
+            "run_since": [run.since for run in parts.runs],
+            "run_until": [run.until for run in parts.runs],
+            "run_period": [run.period for run in parts.runs],
+            "rest_since": [rest.since for rest in parts.rests],
+            "rest_until": [rest.until for rest in parts.rests],
+            "rest_period": [rest.period for rest in parts.rests],
+        }
+
+    def _horizon(self) -> str:
+        """A horizon that the statement's own can't be before; the planner needs it beforehand.
+
+        A database that was restored into another server has none until it is rolled up again.
+        """
+        (txid,) = self._db.execute(
+            """
+            SELECT txid::text
+            FROM sales_horizon
+            WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())
+            """
+        ).fetchone() or ("0",)
+        return txid
+
+
+def _query(
+    text: LiteralString, question: SalesQuestion, dimension: Of = "sales", **more: sql.Composable
+) -> sql.Composed:
+    """The text with a question's conditions; all values are parameters."""
+    is_event = question.basis == "event"
+    parts: dict[str, sql.Composable] = {
+        "dimension": sql.Literal(dimension),
+        "columns": sql.SQL(_ENTRY),
+        "below": sql.SQL(BELOW),
+        "seller": sql.SQL(_seller(question)),
+        "subject": sql.SQL("product_id" if dimension == "product" else "NULL::uuid"),
+        "counts": sql.SQL("NOT by_order" if is_event else "(by_order OR kind = 'placed')"),
+        "own": _all_of(
+            "e.kind IN ('placed', 'cancelled', 'refunded', 'goodwill')",
+            question.partner_id and "e.partner_id = %(partner_id)s",
+            question.currency and "e.currency = %(currency)s",
+        ),
+        "rolled_own": _of_sums("r", question, dimension),
+        "gone_own": _of_sums("c", question, dimension),
+        "undone": sql.SQL(
+            "e.kind = 'cancelled' AND e.at < %(until)s" if is_event else "e.kind = 'cancelled'"
+        ),
+    }
+    later = sql.SQL(LATER if is_event else "").format(**parts)
+    loose = sql.SQL(LOOSE if is_event else LOOSE_BY_ORDER).format(**parts)
+    orders = sql.SQL(ORDERS if text is TOTALS else "").format(**parts, later=later)
+    return sql.SQL(text).format(**parts, loose=loose, orders=orders, **more)
+
+
+def _seller(question: SalesQuestion) -> LiteralString:
+    """The partner for which an entry counts."""
+    of_each = question.by_partner or question.partner_id is not None
+    return "partner_id" if of_each else _ALL
+
+
+def _of_sums(table: Literal["r", "c"], question: SalesQuestion, dimension: Of) -> sql.Composed:
+    """Which rows a question is about, where there are rows of each partner and of all."""
+    partner: LiteralString = "%(partner_id)s"
+    compared: LiteralString = "="
+    if question.partner_id is None:
+        partner = _ALL
+        each = dimension == "product" or (dimension == "sales" and question.by_partner)
+        compared = "<>" if each else "="
+    return _all_of(
+        f"{table}.partner_id {compared} {partner}",
+        question.currency and f"{table}.currency = %(currency)s",
+    )
+
+
+def _all_of(*conditions: LiteralString | str | None) -> sql.Composed:
+    return sql.SQL(" AND ").join(sql.SQL(c) for c in conditions if c)  # type: ignore[arg-type]
