@@ -78,6 +78,7 @@ def acmes(api: Api) -> dict[str, str]:
         "key_id": api.commerce.keys.add(partner="Acme").key.key_id,
         "source_id": feed.source_id,
         "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,
+        "list_id": api.commerce.price_lists.add("x", currency="USD").list_id,
         **webhook_ids(api, acme),
     }
 
