@@ -31,6 +31,7 @@ from commerce_core.base.ids import mint
 from commerce_core.doctor import survey
 from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
+from commerce_core.orders import states
 from commerce_core.parsing import decoding, grouping, objects, raw_records
 from commerce_core.partners import access
 from commerce_core.pricing import form_reference
@@ -121,7 +122,8 @@ SCOPES: Final = {
     "feeds:decide": "approving, rejecting and reverting feeds; changing the guards of a source",
     "catalog:read": "seeing products and their history, changes and exports",
     "orders:read": "seeing orders",
-    "orders:write": "placing and cancelling orders",
+    "orders:write": "placing orders",
+    "orders:act": "confirming, fulfilling, cancelling and refunding orders; a partner its own part",
     "pricing:read": "listing and examining price rules, and pricing baskets",
     "pricing:write": "adding, changing and archiving price rules",
     "webhooks:read": "seeing webhooks and the log of their deliveries",
@@ -152,6 +154,11 @@ SETTINGS: Final = {
     "serves it only at that address, also for `commerce worker`.",
     "history_days": "Days for which superseded versions of products are kept; by default, forever. "
     "Deleted versions can't be queried, followed or reverted to.",
+    "orders_expire_minutes": "Minutes after which an order that wasn't confirmed expires: it is "
+    "cancelled then, and its units can be sold again. By default, orders don't expire.",
+    "duplicate_orders": "`warn` places an order that repeats the reference and the items of one "
+    "placed within ten minutes, with a warning; `refuse` refuses it. Orders with an idempotency "
+    "key are never compared.",
     "proxies": "Addresses or networks of proxies and load balancers, separated by commas; their "
     "`X-Forwarded-For` names the client.",
     "vault_keys": "Keys that stored secrets, such as the passwords of sources, are sealed with: "
@@ -256,6 +263,12 @@ def guards_() -> str:
 
 def _limit(value: object) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def order_states() -> str:
+    """The states of orders and parts, in the order in which they are judged."""
+    rows = [(f"`{status}`", meaning) for status, meaning in states.meanings()]
+    return table(("state", "the first that applies"), rows)
 
 
 # Codes
@@ -558,6 +571,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "kinds": kinds,
     "words": words,
     "guards": guards_,
+    "order-states": order_states,
     "record-problems": record_problems,
     "job-errors": job_errors,
     "file-limits": file_limits,

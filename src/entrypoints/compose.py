@@ -16,6 +16,7 @@ import entrypoints
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
+from commerce_core.orders.order import OrderTerms
 from commerce_core.parsing.foreign import Compression, Decompressor, Read, TableFormat, register
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -87,6 +88,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             vault=_vault(settings),
             web=_Outside(settings.reach),
             columns=_columns,
+            orders=_order_terms(settings),
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
@@ -94,6 +96,14 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
                 _secret_in(settings.operator_key_file, lambda: new_secret(secrets.token_bytes))
             )
         yield commerce
+
+
+def _order_terms(settings: Settings) -> OrderTerms:
+    minutes = settings.orders_expire_minutes
+    return OrderTerms(
+        expire_after=timedelta(minutes=minutes) if minutes else None,
+        refuse_duplicates=settings.duplicate_orders == "refuse",
+    )
 
 
 def connections(commerce: Commerce) -> Connections | None:

@@ -15,6 +15,7 @@ from commerce_core.base.errors import (
     Malformed,
     NotFound,
     RunLost,
+    Stale,
     TooLarge,
     TooMany,
     Unauthenticated,
@@ -38,6 +39,7 @@ _TABLE: Final[Mapping[type, tuple[int, int, str]]] = {
     Forbidden: (403, EXIT_NO_PERMISSION, "The key doesn't allow this"),
     NotFound: (404, EXIT_NOT_FOUND, "Not found"),
     Conflict: (409, EXIT_CONFLICT, "The state doesn't allow this"),
+    Stale: (412, EXIT_CONFLICT, "It has changed meanwhile"),
     TooLarge: (413, EXIT_REFUSED, "Too large"),
     FileRefused: (422, EXIT_REFUSED, "The file can't be processed"),
     TooMany: (429, EXIT_TRY_AGAIN, "Too many requests"),
@@ -81,7 +83,7 @@ def problem_of(error: CommerceError, remedies: Mapping[str, str] = NO_REMEDIES) 
     """
     kind = next(cls for cls in type(error).__mro__ if cls in _TABLE)
     status, exit_code, title = _TABLE[kind]
-    faults = error.faults if isinstance(error, InvalidInput) else ()
+    faults = error.faults if isinstance(error, InvalidInput | Conflict) else ()
     return Problem(
         type=problem_type(error.code),
         title=title,

@@ -22,6 +22,8 @@ FeedId = NewType("FeedId", str)
 JobId = NewType("JobId", str)
 ProductId = NewType("ProductId", str)
 OrderId = NewType("OrderId", str)
+FulfilmentId = NewType("FulfilmentId", str)
+RefundId = NewType("RefundId", str)
 RuleId = NewType("RuleId", str)
 ListId = NewType("ListId", str)
 KeyId = NewType("KeyId", str)
@@ -36,12 +38,12 @@ Read = Callable[[Any], Any]
 """Reads a value of one type, or raises InvalidValue."""
 
 _IDS: Final = (
-    PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, RuleId, ListId, KeyId, EventId,
-    WebhookId, DeliveryId, StatementId, EntryId,
+    PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, FulfilmentId, RefundId, RuleId, ListId,
+    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId,
 )  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
-    "ptn", "src", "feed", "job", "prod", "ord", "rule", "list", "key", "evt", "hook", "dlv",
-    "stmt", "ent",
+    "ptn", "src", "feed", "job", "prod", "ord", "ful", "rfnd", "rule", "list", "key", "evt",
+    "hook", "dlv", "stmt", "ent",
 )  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""

@@ -113,6 +113,8 @@ class Settings(Limits):
     take before it fails with `out_of_time`; `log_level` and `log_format` configure the log on
     stderr; `metrics` is `on`, `off` or `HOST:PORT`, an address that serves only the metrics;
     `history_days` is how long superseded versions of products are kept (default: forever);
+    `orders_expire_minutes` is how long an order waits to be confirmed (default: forever), and
+    `duplicate_orders` whether likely ones are placed with a warning (`warn`) or refused (`refuse`);
     `proxies` are the networks, separated by commas, whose X-Forwarded-For header is believed;
     `vault_keys` are the keys that secrets are sealed with, `ID:BASE64`, or `file:PATH`;
     `outbound_networks` are private networks that may be called, and `outbound_ports` further ports.
@@ -135,6 +137,10 @@ class Settings(Limits):
     history_days: int | None = field(
         default=None, converter=converters.optional(int), validator=optional([ge(1), le(36_500)])
     )
+    orders_expire_minutes: int | None = field(
+        default=None, converter=converters.optional(int), validator=optional([ge(1), le(525_600)])
+    )
+    duplicate_orders: str = field(default="warn", validator=_among(("warn", "refuse")))
     proxies: str = field(default="", validator=_networks)
     vault_keys: str = field(default="", repr=False)
     outbound_networks: str = field(default="", validator=_networks)

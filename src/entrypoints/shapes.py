@@ -24,6 +24,9 @@ from commerce_core.analytics.statement import Statement
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.order import Order
+from commerce_core.orders.part import Part
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.terms import Term
 from commerce_core.pricing.explanation import RuleOutcome
@@ -48,17 +51,24 @@ View = Any
 
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
-    Product: frozenset({"publication_id", "ordinal", "origin_id", "reserved", "partner_gone"}),
+    Product: frozenset(
+        {"publication_id", "ordinal", "origin_id", "reserved", "partner_gone", "net_of_orders"}
+    ),
     ApiKey: frozenset({"digest"}),
     PricedBasket: frozenset({"uses"}),
     Webhook: frozenset({"begins_after"}),
     WebhookSecret: frozenset({"sealed"}),
     Delivery: frozenset({"due_at", "attempts_before", "claims"}),
+    OrderItem: frozenset({"net_of_orders"}),
+    Order: frozenset({"fulfilments", "refunds", "marks", "duplicate_of"}),
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Job: ("waiting_for",),
     Product: ("sellable", "not_sellable_reason", "available"),
     PricedItem: ("explanation",),
+    OrderItem: ("open", "refundable_amount"),
+    Part: ("refundable_amount",),
+    Order: ("cancelled_amount", "refundable_amount", "partner_amount", "parts", "warnings"),
     RuleOutcome: ("sentences",),
     SalesEntry: ("platform_amount",),
     Delivery: ("next_at",),

@@ -81,7 +81,7 @@ class TestCatalog:
                 sellable = unit.products.page(evolve(everyone, sellable=True), None, 9).items
                 others = unit.products.page(evolve(everyone, sellable=False), None, 9).items
                 assert unit.products.get(product.product_id) == product
-                reserved = unit.products.reserve({product.product_id: 1})[product.product_id]
+                reserved = samples.reserve(unit, {product.product_id: 1})[product.product_id]
             assert product.partner_gone == reserved.partner_gone == gone
             assert product.not_sellable_reason == ("partner_gone" if gone else None)
             assert (len(sellable), len(others)) == ((0, 1) if gone else (1, 0))
@@ -277,7 +277,7 @@ class TestCatalog:
         samples.publish(store, source, *stocked)
         catalog = samples.catalog(store)
         with store.begin() as unit:
-            unit.products.reserve({catalog[sku].product_id: 5 for sku in "ABCE"})
+            samples.reserve(unit, {catalog[sku].product_id: 5 for sku in "ABCE"})
         feed = samples.received(store, source, mode="delta")
         lower = [
             record(2, "A", quantity=4), record(3, "B", quantity=0), record(4, "C", quantity=5),
@@ -424,7 +424,7 @@ class TestCatalog:
             unit.partners.put(someone.changed(T0, partner_name="Bouquet"))
         product = samples.catalog(store)["A"]
         with store.begin() as unit:
-            held = unit.products.reserve({product.product_id: 1})
+            held = samples.reserve(unit, {product.product_id: 1})
             names = [product, unit.products.get(product.product_id), *held.values()]
             assert [each.partner_name for each in names] == ["Bouquet"] * 3
 
@@ -492,35 +492,35 @@ class TestCatalog:
         """`hold` adds to the units held, or takes away, and gives the products as they then are."""
         product_id = last_unit.product_id
         with store.begin() as unit:
-            assert unit.products.reserve({product_id: 5}) == {
+            assert samples.reserve(unit, {product_id: 5}) == {
                 product_id: evolve(last_unit, reserved=5)
             }
-            assert unit.products.reserve({product_id: -2})[product_id].reserved == 3
-            assert unit.products.reserve({product_id: 0})[product_id].reserved == 3
+            assert samples.reserve(unit, {product_id: -2})[product_id].reserved == 3
+            assert samples.reserve(unit, {product_id: 0})[product_id].reserved == 3
         assert samples.catalog(store)["A"].reserved == 3
         assert samples.catalog(store)["A"].available == 0
 
     def test_holding_is_no_version(self, store: Store, last_unit: Product):
         """A product of which units are held is otherwise as it was."""
         with store.begin() as unit:
-            unit.products.reserve({last_unit.product_id: 2})
+            samples.reserve(unit, {last_unit.product_id: 2})
         assert samples.catalog(store)["A"] == evolve(last_unit, reserved=2)
 
     def test_unknown_products_cant_be_held(self, store: Store, last_unit: Product):
         """Unknown ids are missing from the answer; the known ones are held."""
         unknown = samples.new_id("prod")
         with store.begin() as unit:
-            assert unit.products.reserve({unknown: 1, last_unit.product_id: 1}).keys() == {
+            assert samples.reserve(unit, {unknown: 1, last_unit.product_id: 1}).keys() == {
                 last_unit.product_id
             }
-            assert unit.products.reserve({unknown: 1}) == {}
-            assert unit.products.reserve({}) == {}
+            assert samples.reserve(unit, {unknown: 1}) == {}
+            assert samples.reserve(unit, {}) == {}
 
     def test_held_units_survive_feeds(self, store: Store, last_unit: Product):
         """An update, a removal and a restoration leave the units held as they are."""
         with store.begin() as unit:
             source = unit.sources.get(last_unit.source_id)
-            unit.products.reserve({last_unit.product_id: 4})
+            samples.reserve(unit, {last_unit.product_id: 4})
         for records in ([record(2, "A", brand="New")], [record(2, "B")], [record(2, "A")]):
             samples.publish(store, source, *records)
             assert samples.catalog(store)["A"].reserved == 4
@@ -531,7 +531,7 @@ class TestCatalog:
             source = unit.sources.get(last_unit.source_id)
         samples.publish(store, source, record(2, "B"))
         with store.begin() as unit:
-            held = unit.products.reserve({last_unit.product_id: 1})
+            held = samples.reserve(unit, {last_unit.product_id: 1})
         assert held[last_unit.product_id].status == "removed"
 
     def test_the_last_unit_is_sold_once(self, store: Store, last_unit: Product):
@@ -542,7 +542,7 @@ class TestCatalog:
 
         def buy() -> bool:
             with contextlib.suppress(SoldOut), store.begin() as unit:
-                product = unit.products.reserve({last_unit.product_id: 1})[last_unit.product_id]
+                product = samples.reserve(unit, {last_unit.product_id: 1})[last_unit.product_id]
                 pause(0.005)
                 if product.quantity is not None and product.reserved > product.quantity:
                     raise SoldOut
@@ -561,7 +561,7 @@ class TestCatalog:
         def hold(order: Sequence[str]) -> None:
             for _ in range(5):
                 with store.begin() as unit:
-                    unit.products.reserve(dict.fromkeys(order, 1))
+                    samples.reserve(unit, dict.fromkeys(order, 1))
 
         orders = (ids, ids[::-1], ids[5:] + ids[:5], ids[::-2] + ids[::2])
         together(*(lambda order=order: hold(order) for order in orders))

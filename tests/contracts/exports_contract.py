@@ -87,7 +87,7 @@ class TestExports:
         samples.publish(store, other, record(2, "A", price=Decimal(0), currency="EUR"))
         with store.begin() as unit:
             found = unit.products.page(ProductQuery(), None, 200).items
-            unit.products.reserve({product.product_id: 7 for product in found[::2]})
+            samples.reserve(unit, {product.product_id: 7 for product in found[::2]})
 
     @pytest.mark.parametrize("status", ["active", "removed", "all"])
     def test_a_csv_is_written_as_the_core_does(self, store: Store, nasty: None, status: str):

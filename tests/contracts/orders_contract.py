@@ -1,20 +1,30 @@
 """What the collections of orders, sales and answered requests promise."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from commerce_core.base.errors import Conflict
+from commerce_core.base.errors import Conflict, NotFound
 from commerce_core.feeds.summary import Summary
+from commerce_core.orders import acts
+from commerce_core.orders.acts import Outcome
+from commerce_core.orders.asking import (
+    AskedUnits,
+    CancelAsked,
+    ConfirmAsked,
+    FulfilAsked,
+    RefundAsked,
+)
 from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.orders.states import OrderStatus
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import Store
 from commerce_core.pricing.explanation import Adjustment
 from tests.contracts import samples
-from tests.contracts.samples import DAY, T0, line
+from tests.contracts.samples import DAY, MINUTE, SECOND, T0, line
 from tests.contracts.threads import meanwhile, together
 from tests.support.waiting import PATIENCE, assert_waits, pause
 
@@ -22,6 +32,10 @@ from tests.support.waiting import PATIENCE, assert_waits, pause
 def kept(store: Store, order: Order) -> Order:
     with store.begin() as unit:
         return unit.orders.get(order.order_id)
+
+
+def cancelled(order: Order, at: datetime = T0) -> Order:
+    return acts.cancel(order, CancelAsked(), at).order
 
 
 class TestOrders:
@@ -93,16 +107,134 @@ class TestOrders:
         assert str(found.total_amount) == "240.000"
         assert [str(item.unit_price) for item in found.items] == [str(amount) for amount in amounts]
 
-    def test_put_replaces_status_refund_and_time(self, store: Store):
-        """`put` changes what becomes of an order; its lines stay."""
-        order = samples.order(line(), line())
-        changed = evolve(
-            order, status="refunded", refunded_amount=Decimal("18.00"), updated_at=T0 + DAY
-        )
+    def test_put_keeps_what_becomes_of_an_order(self, store: Store):
+        """States, versions, units, money back, fulfilments and refunds; what is frozen stays."""
+        order = samples.order(line(quantity=3), line(), expires_at=T0 + DAY)
         with store.begin() as unit:
             unit.orders.add(order)
-            unit.orders.put(changed)
-        assert kept(store, order) == changed
+        assert kept(store, order) == order
+
+        def put(done: Outcome) -> Order:
+            with store.begin() as unit:
+                unit.orders.put(done.order, done.fulfilments, done.refunds)
+            assert kept(store, order) == done.order
+            with store.begin() as unit:
+                assert unit.orders.lock(order.order_id) == done.order
+                assert unit.orders.page(OrderQuery(), None, 1).items == (done.order,)
+            return done.order
+
+        first = AskedUnits(order.items[0].item_id, 2)
+        after = put(acts.confirm(order, ConfirmAsked(order.items[0].partner_id), T0 + SECOND))
+        after = put(
+            acts.fulfil(after, FulfilAsked(None, (first,), None, "DHL"), T0, samples.new_id)
+        )
+        (sent,) = after.fulfilments
+        with store.begin() as unit:
+            assert unit.orders.of_fulfilment(sent.fulfilment_id) == order.order_id
+        asked = RefundAsked(None, (evolve(first, quantity=1),), None, "Ω", returned=True)
+        after = put(acts.refund(after, asked, T0, samples.new_id))
+        asked = RefundAsked(None, None, None, "late", Decimal("1.00"))
+        after = put(acts.refund(after, asked, T0, samples.new_id))
+        with store.begin() as unit:
+            for refund in after.refunds:
+                assert unit.orders.refund(refund.refund_id) == refund
+        after = put(acts.cancel(after, CancelAsked(), T0 + DAY))
+        assert (after.status, after.version) == ("fulfilled", 6)
+
+    def test_a_fulfilment_that_is_cancelled_stays_known(self, store: Store):
+        order = samples.order(line())
+        sent = acts.fulfil(order, FulfilAsked(), T0, samples.new_id)
+        again = acts.cancel_fulfilment(sent.order, sent.fulfilments[0].fulfilment_id, T0 + DAY)
+        with store.begin() as unit:
+            unit.orders.add(order)
+            unit.orders.put(sent.order, sent.fulfilments)
+            unit.orders.put(again.order, again.fulfilments)
+        assert kept(store, order) == again.order
+        assert again.order.fulfilments[0].status == "cancelled"
+
+    def test_what_does_not_exist_is_not_found(self, store: Store):
+        with store.begin() as unit:
+            for find, id_ in (
+                (unit.orders.of_fulfilment, samples.new_id("ful")),
+                (unit.orders.refund, samples.new_id("rfnd")),
+            ):
+                with pytest.raises(NotFound):
+                    find(id_)
+
+    def test_a_partner_finds_orders_by_the_state_of_its_part(self, store: Store):
+        """What happens to another's part doesn't change which orders it finds."""
+        one, two = samples.new_id("ptn"), samples.new_id("ptn")
+        order = samples.order(line(one), line(two), expires_at=T0 + DAY)
+        with store.begin() as unit:
+            unit.orders.add(order)
+
+        def found(status: OrderStatus, seen_by: str | None, at: datetime = T0) -> bool:
+            query = OrderQuery(seen_by, status, seen_by=seen_by, as_of=at)
+            with store.begin() as unit:
+                page = unit.orders.page(query, None, 10)
+                assert unit.orders.count(query) == len(page.items)
+            return bool(page.items)
+
+        assert found("created", one)
+        assert found("created", two)
+        assert found("created", None, T0 + DAY - SECOND)
+        assert found("cancelled", None, T0 + DAY)
+        assert found("cancelled", one, T0 + DAY)
+        assert not found("created", None, T0 + DAY)
+        done = acts.fulfil(order, FulfilAsked(one), T0, samples.new_id)
+        with store.begin() as unit:
+            unit.orders.put(done.order, done.fulfilments)
+        assert found("fulfilled", one)
+        assert found("created", two)
+        assert found("partially_fulfilled", None)
+        assert not found("fulfilled", two)
+        assert not found("cancelled", None, T0 + DAY)
+
+    def test_orders_that_have_expired(self, store: Store):
+        """First those that expired first; only of these products, if any are named."""
+        orders = [
+            samples.order(line(), expires_at=T0 + DAY),
+            samples.order(line(), line(), expires_at=T0),
+            samples.order(line()),
+        ]
+        with store.begin() as unit:
+            for order in orders:
+                unit.orders.add(order)
+        ids = [order.order_id for order in orders]
+        product = orders[0].items[0].product_id
+        with store.begin() as unit:
+            assert unit.orders.expired(T0 - SECOND, 5) == []
+            assert list(unit.orders.expired(T0 + DAY, 5)) == [ids[1], ids[0]]
+            assert list(unit.orders.expired(T0 + DAY, 1)) == [ids[1]]
+            assert list(unit.orders.expired(T0 + DAY, 5, [product])) == [ids[0]]
+            assert list(unit.orders.expired(T0 + DAY, 5, [])) == []
+
+    @pytest.mark.parametrize("exclusive", [False, True])
+    def test_the_recent_orders_of_a_reference(self, store: Store, exclusive: bool):
+        orders = [
+            samples.order(line(), customer_reference="R", created_at=T0 + n * MINUTE)
+            for n in range(4)
+        ]
+        orders[2] = cancelled(orders[2])
+        with store.begin() as unit:
+            for order in (*orders, samples.order(line(), customer_reference="r")):
+                unit.orders.add(order)
+        with store.begin() as unit:
+            found = unit.orders.recent("R", T0 + MINUTE, 9, exclusive=exclusive)
+            assert list(found) == [orders[3], orders[1]]
+            assert list(unit.orders.recent("R", T0, 1, exclusive=exclusive)) == [orders[3]]
+
+    def test_who_asks_exclusively_waits(self, store: Store):
+        """So of two orders that repeat each other, the second finds the first."""
+
+        def place() -> int:
+            with store.begin() as unit:
+                known = unit.orders.recent("R", T0, 9, exclusive=True)
+                pause()
+                unit.orders.add(samples.order(line(), customer_reference="R"))
+                return len(known)
+
+        assert sorted(together(place, place)) == [0, 1]
 
     def test_a_query_keeps_what_fits_every_filter(self, store: Store):
         """Partner (of any line), status, reference and time (from included, to not) have to fit."""
@@ -110,11 +242,13 @@ class TestOrders:
         orders = [
             samples.order(line(one), created_at=T0),
             samples.order(line(one), line(two), created_at=T0 + DAY, customer_reference="R"),
-            samples.order(line(two), line(two), created_at=T0 + 2 * DAY, status="cancelled"),
+            samples.order(line(two), line(two), created_at=T0 + 2 * DAY),
         ]
         with store.begin() as unit:
             for order in orders:
                 unit.orders.add(order)
+            orders[2] = cancelled(orders[2])
+            unit.orders.put(orders[2])
 
         def fitting(**filters: object) -> list[int]:
             query = OrderQuery(**filters)  # type: ignore[arg-type]
@@ -144,7 +278,7 @@ class TestOrders:
                 with store.begin() as unit:
                     locked = unit.orders.lock(order.order_id)
                     pause()
-                    unit.orders.put(locked.cancel(T0))
+                    unit.orders.put(acts.cancel(locked, CancelAsked(), T0).order)
             except Conflict as refused:
                 return refused.code
             return "done"

@@ -219,7 +219,7 @@ class TestReverts:
         samples.publish(store, other, record(2, "A"))
         held = samples.catalog(store, partner_id=bad.partner_id)["A"]
         with store.begin() as unit:
-            unit.products.reserve({held.product_id: 2})
+            samples.reserve(unit, {held.product_id: 2})
         theirs = samples.catalog(store, partner_id=someone.partner_id)
         undo(store, bad)
         assert samples.catalog(store, partner_id=someone.partner_id) == theirs

@@ -15,15 +15,17 @@ from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import Source
-from commerce_core.orders.order import Order, OrderItem
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.order import Order
 from commerce_core.parsing.reference import RecordBatch
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.comparison import FeedContext
-from commerce_core.ports.store import Store
+from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode, Value
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
+from commerce_core.stock.reservation import StockMove, Taking
 from tests.support.examples import ONE_FIXTURE
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -106,6 +108,17 @@ def order(*items: OrderItem, **changes: object) -> Order:
     zero = Decimal("0.00")
     made = Order(new_id("ord"), "created", None, "EUR", total, zero, items, {}, T0, T0)
     return evolve(made, **changes)
+
+
+def reserve(unit: UnitOfWork, units: Mapping[str, int]) -> Mapping[str, Product]:
+    """Adds to the reserved units of products, whatever they can supply; returns the products."""
+    unit.stock.take([Taking(product_id, new_id("item"), 0) for product_id in units], T0)
+    moves = [
+        StockMove("reopened" if n > 0 else "released", id_, new_id("item"), abs(n))
+        for id_, n in units.items()
+    ]
+    unit.stock.move(moves, T0)
+    return unit.products.get_many(units)
 
 
 def entry(of: Order, line: OrderItem, at: datetime = T0, **changes: object) -> SalesEntry:

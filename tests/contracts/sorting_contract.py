@@ -158,8 +158,8 @@ class TestProductLists:
                     for owner in owners
                     for product in pages(unit, ProductQuery(owner.partner_id, status="all"), 200)
                 ]
-                unit.products.reserve(
-                    {p.product_id: units for p, units in zip(own, feed.held, strict=False)}
+                samples.reserve(
+                    unit, {p.product_id: units for p, units in zip(own, feed.held, strict=False)}
                 )
                 for asked in feed.queries:
                     for owner in owners:

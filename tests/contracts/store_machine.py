@@ -10,7 +10,6 @@ The stores may have been used before: every run has a partner of its own and ask
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -38,17 +37,14 @@ from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed, FeedQuery, FeedStatus
 from commerce_core.feeds.job import Job, JobQuery, Progress
 from commerce_core.feeds.summary import Summary
-from commerce_core.orders.order import (
-    Order,
-    OrderQuery,
-    Wanted,
-    freeze_line,
-    judge_items,
-    new_order,
-)
+from commerce_core.orders import acts
+from commerce_core.orders.asking import CancelAsked
+from commerce_core.orders.order import Order, OrderQuery, freeze_line, new_order
+from commerce_core.orders.wanted import Wanted, judge_items
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.pricing.basket import price_basket
 from commerce_core.pricing.priced import Basket, BasketItem
+from commerce_core.stock.reservation import Taking
 from tests.contracts import samples
 from tests.contracts.samples import SECOND, T0
 from tests.support.examples import scaled
@@ -131,11 +127,7 @@ def place(unit: UnitOfWork, wanted: Sequence[Wanted], ids: Sequence[str], at: da
     """Takes an order as the core does; InvalidInput with all faults undoes what it held."""
     keys = [(item.partner_id or "", item.sku or "") for item in wanted]
     known = unit.products.resolve(keys)
-    units = Counter[str]()
-    for key, item in zip(keys, wanted, strict=True):
-        if key in known:
-            units[known[key]] += item.quantity
-    held = unit.products.reserve(units)
+    held = unit.products.get_many(known.values())
     found = [held.get(known.get(key, "")) for key in keys]
     faults = judge_items(wanted, found, at)
     sold = [product for product in found if product]
@@ -147,14 +139,17 @@ def place(unit: UnitOfWork, wanted: Sequence[Wanted], ids: Sequence[str], at: da
     order = new_order(ids[0], lines, sold[0].currency or "", at, reference=None, metadata={})
     unit.orders.add(order)
     unit.sales.add(entries(order, "placed", at, ids[len(wanted) + 1 :]))
+    takings = [Taking(line.product_id, line.item_id, line.quantity) for line in order.items]
+    assert not unit.stock.take(takings, at)
     return order
 
 
 def cancel(unit: UnitOfWork, order_id: str, ids: Sequence[str], at: datetime) -> Order:
     """Cancels an order and gives back its units; Conflict if that was done before."""
-    order = unit.orders.lock(order_id).cancel(at)
-    unit.products.reserve({product: -units for product, units in order.units_by_product.items()})
+    done = acts.cancel(unit.orders.lock(order_id), CancelAsked(), at)
+    order = done.order
     unit.orders.put(order)
+    unit.stock.move(done.stock, at)
     unit.sales.add(entries(order, "cancelled", at, ids))
     return order
 

@@ -52,7 +52,7 @@ def write_everything(unit: UnitOfWork) -> None:
     for partner in unit.partners.page(None, None, 100).items:
         unit.partners.put(partner.changed(T0, currency="USD"))
     for product in unit.products.page(ProductQuery(), None, 100).items:
-        unit.products.reserve({product.product_id: 3})
+        samples.reserve(unit, {product.product_id: 3})
     someone = samples.partner()
     source = samples.source(someone)
     feed = samples.feed(source)

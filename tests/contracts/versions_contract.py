@@ -167,7 +167,7 @@ class TestVersions:
         """Every version of a product, newest first, page by page, the live one among them."""
         product = samples.catalog(store)["B"]
         with store.begin() as unit:
-            unit.products.reserve({product.product_id: 2})
+            samples.reserve(unit, {product.product_id: 2})
             page = unit.versions.history(product.product_id, None, 9)
             parts: list[Version] = []
             after = None
@@ -209,7 +209,7 @@ class TestVersions:
 
         product = samples.catalog(store)["A"]
         with store.begin() as unit:
-            unit.products.reserve({product.product_id: 1})
+            samples.reserve(unit, {product.product_id: 1})
         assert then(0) == []
         assert then(1) == [("A", 1), ("B", 1), ("C", 1)]
         assert then(2) == [("A", 2), ("C", 1)]

@@ -12,6 +12,7 @@ KNOWN = {
         "CREATE INDEX products_by_publication ON products (publication_id, product_id)",
     ],
     "0031_scopes_by_act": ["UPDATE api_keys SET scopes = scopes || '{feeds"],
+    "0050_orders_in_parts": ["UPDATE api_keys SET scopes = scopes || '{orders"],
     "0042_scopes_of_pricing": ["UPDATE api_keys SET scopes = scopes || '{pricing"],
     "0073_scopes_of_webhooks": ["UPDATE api_keys SET scopes = scopes || '{webhooks"],
     "0058_scopes_of_money": ["UPDATE api_keys SET scopes = scopes || '{money"],

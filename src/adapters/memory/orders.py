@@ -1,6 +1,6 @@
 """Orders in memory, and the ledger of what was sold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from attrs import frozen
@@ -11,8 +11,11 @@ from commerce_core.analytics import figures
 from commerce_core.analytics.figures import RankedTotal, ReasonTotal, RuleTotal, SalesTotal
 from commerce_core.analytics.ledger import EntryQuery, SalesEntry
 from commerce_core.analytics.questions import Ranking, SalesQuestion
+from commerce_core.base.errors import no_such
 from commerce_core.base.paging import Page, Position
 from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.orders.part import Fulfilment, Refund
+from commerce_core.orders.states import OrderStatus
 from commerce_core.ports.runtime import Clock
 
 
@@ -35,7 +38,7 @@ class Orders:
             order
             for order in self._kept.orders.values()
             if query.partner_id in (None, *(item.partner_id for item in order.items))
-            and agrees(query, order, "status")
+            and query.status in (None, _status(query, order))
             and query.customer_reference in (None, _reference(query, order))
             and within(order.created_at, query.created_from, query.created_to)
         ]
@@ -52,9 +55,64 @@ class Orders:
         """The order; no other unit is about."""
         return self.get(order_id)
 
-    def put(self, order: Order) -> None:
+    def put(
+        self,
+        order: Order,
+        fulfilments: Sequence[Fulfilment] = (),  # noqa: ARG002 the order has them
+        refunds: Sequence[Refund] = (),  # noqa: ARG002 the order has them
+    ) -> None:
         """Replaces an order."""
         self._kept.orders[order.order_id] = order
+
+    def of_fulfilment(self, fulfilment_id: str) -> str:
+        """The order that it belongs to."""
+        for order in self._kept.orders.values():
+            if any(sent.fulfilment_id == fulfilment_id for sent in order.fulfilments):
+                return order.order_id
+        raise no_such("fulfilment", fulfilment_id)
+
+    def refund(self, refund_id: str) -> Refund:
+        """The refund."""
+        refunds = (refund for order in self._kept.orders.values() for refund in order.refunds)
+        return found({refund.refund_id: refund for refund in refunds}, refund_id, "refund")
+
+    def recent(
+        self,
+        reference: str,
+        since: datetime,
+        limit: int,
+        *,
+        exclusive: bool,  # noqa: ARG002 no other unit is about
+    ) -> Sequence[Order]:
+        """The last orders with that reference."""
+        fitting = [
+            order
+            for order in self._kept.orders.values()
+            if order.customer_reference == reference
+            and order.created_at >= since
+            and order.status != "cancelled"
+        ]
+        return sorted(fitting, key=lambda order: order.order_id, reverse=True)[:limit]
+
+    def expired(
+        self, at: datetime, limit: int, product_ids: Collection[str] | None = None
+    ) -> Sequence[str]:
+        """The orders that had expired by then."""
+        fitting = [
+            (order.expires_at, order.order_id)
+            for order in self._kept.orders.values()
+            if order.expires_at is not None
+            and order.has_expired(at)
+            and (product_ids is None or any(item.product_id in product_ids for item in order.items))
+        ]
+        return [order_id for _, order_id in sorted(fitting)[:limit]]
+
+
+def _status(query: OrderQuery, order: Order) -> OrderStatus:
+    """The order's state, as who asks sees it."""
+    seen = order if query.seen_by is None else order.part_of(query.seen_by)
+    expired = query.as_of is not None and order.has_expired(query.as_of)
+    return "cancelled" if expired else (seen or order).status
 
 
 def _reference(query: OrderQuery, order: Order) -> str | None:

@@ -1,7 +1,7 @@
 """The live catalog in memory: what `comparison.compare` makes of it, and what it then becomes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -17,7 +17,7 @@ from commerce_core.catalog.query import fitting
 from commerce_core.catalog.sorting import place_of, position_of
 from commerce_core.parsing.fingerprints import Fingerprint, FingerprintIndex, IndexedFingerprints
 from commerce_core.plans.changes import Change
-from commerce_core.plans.comparison import FeedContext, Plan, compare
+from commerce_core.plans.comparison import FeedContext, Plan, compare, contained
 from commerce_core.ports.engine import Batch
 from commerce_core.ports.runtime import Clock
 from commerce_core.schema.record import Record
@@ -31,6 +31,7 @@ class Products:
         self._clock = clock
         self._plan: Plan | None = None
         self._changes: Sequence[Change] = ()
+        self._contained: set[str] = set()
         self._numbered: Sequence[Product] = ()
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
@@ -98,6 +99,10 @@ class Products:
             records += batch
         contested = self._contested(numbers, records)
         matched = [self._numbered[number] for number in numbers]
+        self._contained = {
+            *(product.product_id for product in contained(feed_context, records, find)),
+            *(() if contested else (product.product_id for product in matched)),
+        }
         plan, self._changes = compare(
             feed_context,
             records,
@@ -117,6 +122,10 @@ class Products:
             for number, times in Counter(numbers).items()
             if times > 1 or self._numbered[number].sku in again
         )
+
+    def contained(self, product_ids: Collection[str]) -> Collection[str]:
+        """Which of these products the last feed contains."""
+        return self._contained.intersection(product_ids)
 
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
         """Does what the last plan says."""
@@ -190,24 +199,17 @@ class Products:
         known = (id_ for id_ in dict.fromkeys(product_ids) if id_ in self._kept.products)
         return {product_id: self.get(product_id) for product_id in known}
 
-    def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds to the units reserved by open orders."""
-        known = [product_id for product_id in units if product_id in self._kept.products]
-        for product_id in known:
-            before = self._kept.reserved.get(product_id, 0)
-            self._kept.reserved[product_id] = before + units[product_id]
-        return {product_id: self.get(product_id) for product_id in known}
-
 
 def as_shown(kept: Tables, row: Product) -> Product:
     """The product with what is kept elsewhere: names, reserved units, and when it was published."""
-    partner = kept.partners[row.partner_id]
+    partner, source = kept.partners[row.partner_id], kept.sources.get(row.source_id)
     return evolve(
         row,
         partner_name=partner.partner_name,
         partner_gone=partner.status == "offboarded",
         updated_at=kept.publications[row.publication_id].published_at,
         reserved=kept.reserved.get(row.product_id, 0),
+        net_of_orders=source is not None and source.net_of_orders,
     )
 
 

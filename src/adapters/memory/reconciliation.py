@@ -11,7 +11,6 @@ from adapters.memory.tables import Tables
 from commerce_core.analytics.ledger import SALE_KINDS, SalesEntry
 from commerce_core.analytics.reconciliation import Check, Compared, Identity, judged
 from commerce_core.analytics.statement import Statement
-from commerce_core.orders.order import OPEN
 
 _ZERO = Decimal(0)
 
@@ -41,8 +40,7 @@ class Books:
         for order in self._kept.orders.values():
             total = sum((item.line_total for item in order.items), _ZERO)
             yield Compared("lines_make_orders", order.order_id, total, order.total_amount)
-            kept = order.total_amount - order.refunded_amount
-            kept = _ZERO if order.status == "cancelled" else kept
+            kept = order.refundable_amount
             yield Compared("ledger_makes_orders", order.order_id, by_order[order.order_id], kept)
             for item in order.items:
                 amount, units = placed.pop(item.item_id, (_ZERO, 0))
@@ -67,8 +65,10 @@ class Books:
     def _held(self) -> Iterator[Compared]:
         on_orders = Counter[str]()
         for order in self._kept.orders.values():
-            if order.status in OPEN:
-                on_orders.update(order.units_by_product)
+            for item in order.items:
+                on_orders[item.product_id] += 0 if item.net_of_orders else item.open
+        for deduction in self._kept.deductions.values():
+            on_orders[deduction.product_id] += deduction.units
         held = self._kept.reserved
         for product_id in sorted(held.keys() | on_orders.keys()):
             yield _units(

@@ -23,6 +23,7 @@ from adapters.memory.reverts import Reverts
 from adapters.memory.rules import Rules
 from adapters.memory.sessions import Sessions
 from adapters.memory.sources import Sources
+from adapters.memory.stock import Stock
 from adapters.memory.tables import Tables
 from adapters.memory.tasks import Tasks
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
@@ -169,6 +170,7 @@ class _Unit:
     terms: Terms
     statements: Statements
     books: Books
+    stock: Stock
     rules: Rules
     price_lists: PriceLists
     events: Events
@@ -187,8 +189,8 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables),
-        Sales(tables, clock), Terms(tables), Statements(tables), Books(tables), Rules(tables),
-        PriceLists(tables),
+        Sales(tables, clock), Terms(tables), Statements(tables), Books(tables), Stock(tables),
+        Rules(tables), PriceLists(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),

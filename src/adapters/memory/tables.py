@@ -31,6 +31,7 @@ from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.rules import PriceRule
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
+from commerce_core.stock.reservation import Deduction
 from commerce_core.webhooks.delivery import Delivery, Try
 from commerce_core.webhooks.subscription import Webhook
 from commerce_core.work.task import Task
@@ -100,6 +101,7 @@ class Tables:
         self.forgotten = Table[int, datetime](self.journal)
         self.fingerprints = Table[str, Fingerprint | None](self.journal)
         self.reserved = Table[str, int](self.journal)
+        self.deductions = Table[tuple[str, str], Deduction](self.journal)
         self.publications = Table[str, Publication](self.journal)
         self.orders = Table[str, Order](self.journal)
         self.entries = Table[str, SalesEntry](self.journal)

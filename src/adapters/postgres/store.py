@@ -36,6 +36,7 @@ from adapters.postgres.collections.rules import Rules
 from adapters.postgres.collections.sessions import Sessions
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.statements import Statements, Terms
+from adapters.postgres.collections.stock import Stock
 from adapters.postgres.collections.tasks import Tasks
 from adapters.postgres.collections.webhooks import Webhooks
 from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
@@ -116,6 +117,7 @@ class Unit:
     terms: Terms
     statements: Statements
     books: Books
+    stock: Stock
     rules: Rules
     price_lists: PriceLists
     events: Events
@@ -149,6 +151,7 @@ class Unit:
             Terms(db),
             Statements(db),
             Books(db),
+            Stock(db),
             Rules(db),
             PriceLists(db),
             Events(db),

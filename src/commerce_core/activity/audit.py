@@ -35,6 +35,11 @@ Action = Literal[
     "payout.added",
     "correction.added",
     "statement.closed",
+    "order.confirmed",
+    "order.fulfilled",
+    "order.fulfilment_cancelled",
+    "order.cancelled",
+    "order.refunded",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000

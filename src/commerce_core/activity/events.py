@@ -36,11 +36,15 @@ EventKind = Literal[
     "catalog.changed",
     "stock.oversold",
     "order.created",
+    "order.confirmed",
+    "order.fulfilled",
+    "order.fulfilment_cancelled",
     "order.cancelled",
     "payout.added",
     "statement.closed",
     "webhook.disabled",
     "webhook.enabled",
+    "order.refunded",
 ]
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LARGEST_EVENTS: Final = 1_000
@@ -85,9 +89,10 @@ class Event:
     def seen_by(self, partner_id: str | None) -> "Event":
         """The event as that partner may see it (None: the operator), without the other partners.
 
-        A change of the catalog gets the cursor at which the stream of changes has it.
+        A change of the catalog gets the cursor at which the stream of changes has it. Of an order,
+        a partner sees the state and version of its own part.
         """
-        data = self.data
+        data = self.data if partner_id is None else _own_part(self.data, partner_id)
         if self.kind == "catalog.changed":
             before = behind(data["publication"] - 1)
             cursor = write_cursor(ChangeQuery(partner_id=partner_id), before)
@@ -212,11 +217,32 @@ class NewEvent:
         }
         return Event(self.event_id, "stock.oversold", self.at, (publication.partner_id,), data)
 
-    def of_order(self, kind: EventKind, order: Order) -> Event:
-        """An event about an order, without its lines, since some may be another partner's."""
-        partners = dict.fromkeys(item.partner_id for item in order.items)
-        data = {"order_id": order.order_id, "status": order.status, "currency": order.currency}
-        return Event(self.event_id, kind, self.at, tuple(partners), data)
+    def of_order(
+        self, kind: EventKind, order: Order, touched: Sequence[str] = (), **more: object
+    ) -> Event:
+        """An event about an order, or the parts of the partners that it has `touched`.
+
+        It has no lines, since some may be another partner's.
+        """
+        partners = tuple(touched) or order.partner_ids
+        parts = [
+            {
+                "part_id": part.part_id,
+                "partner_id": part.partner_id,
+                "status": part.status,
+                "version": part.version,
+            }
+            for part in map(order.part, partners)
+        ]
+        data = {
+            "order_id": order.order_id,
+            "status": order.status,
+            "version": order.version,
+            "currency": order.currency,
+            "parts": parts,
+            **more,
+        }
+        return Event(self.event_id, kind, self.at, partners, data)
 
     def of_webhook(self, kind: EventKind, partner_id: str | None, facts: Data) -> Event:
         """An event about a subscription of a partner, or of the operator."""
@@ -258,6 +284,14 @@ def announced(
         yield new_event().changed(publication, summary)
     if oversold:
         yield new_event().oversold(publication, oversold)
+
+
+def _own_part(data: Data, partner_id: str) -> Data:
+    """What a partner sees of an event about an order, if it is one."""
+    parts = [part for part in data.get("parts", ()) if part["partner_id"] == partner_id]
+    if not parts:
+        return data
+    return {**data, "parts": parts, "status": parts[0]["status"], "version": parts[0]["version"]}
 
 
 def _verdicts(guards: Sequence[GuardResult]) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from attrs import frozen
 from commerce_core.analytics.ledger import SALE_KINDS, EntryKind, SalesEntry
 from commerce_core.analytics.questions import Ranking, SalesQuestion
 from commerce_core.base.calendar import period_start
-from commerce_core.orders.order import OrderItem
+from commerce_core.orders.line import OrderItem
 
 _ZERO: Final = Decimal(0)
 ALL_PARTNERS: Final = ""

@@ -12,7 +12,8 @@ from typing import ClassVar, Final, Literal, get_args
 
 from attrs import Factory, evolve, field, frozen
 
-from commerce_core.orders.order import OrderItem
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.movement import gross_of
 
 EntryKind = Literal["placed", "cancelled", "refunded", "goodwill", "fee", "payout", "correction"]
 ENTRY_KINDS: Final[tuple[EntryKind, ...]] = get_args(EntryKind)
@@ -95,12 +96,6 @@ class SalesEntry:
             code, item.quantity, gross, gross - item.line_total, item.line_total,
             item.partner_amount, platform_discount_of(item),
         )  # fmt: skip
-
-
-def gross_of(item: OrderItem) -> Decimal:
-    """The list price of a line's units, and what was added to it."""
-    added = (step.amount for step in item.adjustments if step.amount > 0)
-    return item.list_price * item.quantity + sum(added, _ZERO)
 
 
 def platform_discount_of(item: OrderItem) -> Decimal:

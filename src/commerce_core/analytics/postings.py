@@ -8,135 +8,16 @@ gives the fee back by units, and refunding keeps it.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal, Protocol
+from typing import Final
 
 from attrs import frozen
 
-from commerce_core.analytics.ledger import SalesEntry, gross_of, platform_discount_of
+from commerce_core.analytics.ledger import SalesEntry, platform_discount_of
 from commerce_core.base.money import currency, share_of_units
-from commerce_core.orders.order import Order, OrderItem
+from commerce_core.orders.movement import Movement
+from commerce_core.orders.order import Order
 
 _ZERO: Final = Decimal(0)
-
-
-class Movement(Protocol):
-    """What an act does to one line; all figures are sizes, in the order's currency.
-
-    `amount` is what the customer pays or gets back, and `partner_amount` the partner's part of it.
-    `gross` is the part of the line's gross that belongs to the units.
-    """
-
-    @property
-    def kind(self) -> Literal["placed", "cancelled", "refunded", "goodwill"]:
-        """What happens."""
-        ...
-
-    @property
-    def item(self) -> OrderItem:
-        """The line."""
-        ...
-
-    @property
-    def quantity(self) -> int:
-        """The units that are placed, cancelled or returned."""
-        ...
-
-    @property
-    def gross(self) -> Decimal:
-        """What they cost at list price, with what was added."""
-        ...
-
-    @property
-    def amount(self) -> Decimal:
-        """The money."""
-        ...
-
-    @property
-    def partner_amount(self) -> Decimal:
-        """The partner's part of the money."""
-        ...
-
-    @property
-    def part_id(self) -> str | None:
-        """The part of the order, if it has an id."""
-        ...
-
-    @property
-    def refund_id(self) -> str | None:
-        """The refund, if it is one."""
-        ...
-
-    @property
-    def reason(self) -> str | None:
-        """Why."""
-        ...
-
-
-@frozen
-class Placement:
-    """The movement of a line that is placed."""
-
-    item: OrderItem
-    part_id: str | None = None
-    kind: Literal["placed"] = "placed"
-    refund_id: None = None
-    reason: None = None
-
-    @property
-    def quantity(self) -> int:
-        """All units."""
-        return self.item.quantity
-
-    @property
-    def gross(self) -> Decimal:
-        """The whole gross."""
-        return gross_of(self.item)
-
-    @property
-    def amount(self) -> Decimal:
-        """All that is paid."""
-        return self.item.line_total
-
-    @property
-    def partner_amount(self) -> Decimal:
-        """As frozen on the line."""
-        return self.item.partner_amount
-
-
-@frozen
-class WholeCancellation:
-    """The movement of a line that is cancelled as a whole."""
-
-    item: OrderItem
-    placed: SalesEntry
-    kind: Literal["cancelled"] = "cancelled"
-    refund_id: None = None
-    reason: None = None
-
-    @property
-    def part_id(self) -> str | None:
-        """As it was placed."""
-        return self.placed.part_id
-
-    @property
-    def quantity(self) -> int:
-        """All units."""
-        return self.placed.quantity
-
-    @property
-    def gross(self) -> Decimal:
-        """The whole gross."""
-        return self.placed.gross
-
-    @property
-    def amount(self) -> Decimal:
-        """All that was paid."""
-        return self.placed.amount
-
-    @property
-    def partner_amount(self) -> Decimal:
-        """All that was owed."""
-        return self.placed.partner_amount
 
 
 def entries_of(

@@ -36,7 +36,7 @@ IDENTITIES: Final[Mapping[Identity, tuple[str, str]]] = {
     "ledger_makes_orders": ("what the ledger has of an order", "its total, less what went back"),
     "parts_make_entries": ("both parts of an entry", "its amount"),
     "reversals_fit": ("what reverses an entry", "as much of it as there was"),
-    "units_are_held": ("the units held of a product", "the units on open orders"),
+    "units_are_held": ("the units held of a product", "the units that orders deduct"),
     "uses_are_counted": ("the uses counted of a price rule", "the orders that used it"),
     "money_is_counted": ("the money counted of a price rule", "what orders took of it"),
     "statements_add_up": ("a statement's closing", "opening + entries - payouts"),

@@ -7,6 +7,7 @@
     ├── Forbidden           the key lacks the scope
     ├── NotFound            there is no such thing, or the caller may not see it
     ├── Conflict            the thing exists, but its state doesn't allow this
+    │   └── Stale               it has changed since the version that the caller has seen
     ├── TooLarge            a limit was exceeded
     ├── FileRefused         a feed's file can't be read as a whole; fails its job
     ├── TooMany             the caller has used up what it may for now; try again later
@@ -102,7 +103,8 @@ class NotFound(CommerceError):
 class Conflict(CommerceError):
     """The thing exists, but its state doesn't allow the request.
 
-    `shown` are values that help the caller to react, by name.
+    `shown` are values that help the caller to react, by name; `faults` are all the reasons, if
+    there can be several.
     """
 
     code = "conflict"
@@ -114,10 +116,18 @@ class Conflict(CommerceError):
         *,
         code: str | None = None,
         shown: Mapping[str, object] | None = None,
+        faults: Sequence[Fault] = (),
     ) -> None:
-        """Takes values of the core to show beside the detail."""
+        """Takes values of the core to show beside the detail, and the `faults`."""
         super().__init__(detail, remedy, code=code)
         self.shown = dict(shown or {})
+        self.faults = tuple(faults)
+
+
+class Stale(Conflict):
+    """The thing has changed since the version that the caller has seen."""
+
+    code = "stale_version"
 
 
 class TooLarge(CommerceError):

@@ -30,7 +30,14 @@ Columns = Callable[[Iterator[bytes], tuple[str, ...]], Iterator[bytes]]
 """Makes a Parquet file of the lines of NDJSON, whose members are named."""
 
 HEADER: Final = (*EXPORT_COLUMNS, "sku", *PRODUCT_FIELDS, "deleted")
-HIDDEN: Final = ("publication_id", "ordinal", "origin_id", "reserved", "partner_gone")
+HIDDEN: Final = (
+    "publication_id",
+    "ordinal",
+    "origin_id",
+    "reserved",
+    "partner_gone",
+    "net_of_orders",
+)
 SHOWN: Final = (
     *(name for name in fields_dict(Product) if name not in HIDDEN),
     "sellable", "not_sellable_reason", "available",

@@ -38,9 +38,10 @@ class Product:
 
     Its `product_id` never changes, even if it is removed and restored. `version` counts its changes
     from 1. `feed_id` and `line` are where its values came from; `origin_id` is the publication that
-    first had them, if a revert brought them back. `reserved` is the number of units on open
-    orders, and `partner_gone` whether its partner is offboarded; a product of the past has neither.
-    Amounts are in major units of `currency`, weight is in grams.
+    first had them, if a revert brought them back. `reserved` is the number of units that orders
+    deduct, `partner_gone` whether its partner is offboarded, and `net_of_orders` whether its source
+    leaves out of quantities what was ordered; a product of the past has none of these. Amounts are
+    in major units of `currency`, weight is in grams.
     """
 
     product_id: str
@@ -80,6 +81,7 @@ class Product:
     updated_at: datetime
     reserved: int = 0
     partner_gone: bool = False
+    net_of_orders: bool = False
 
     def values(self) -> dict[str, Value]:
         """Its values from feeds, by field."""

@@ -94,7 +94,8 @@ class Source:
 
     `mode` is the default mode of its uploads. `run` is whether their jobs start by themselves.
     `guards` are the limits that its feeds are held for. `snapshot_pattern` finds the moment that a
-    file shows in the file's name.
+    file shows in the file's name. `net_of_orders` is whether its quantities leave out what has been
+    ordered here; then a line deducts only until a later snapshot has its product.
     """
 
     source_id: str
@@ -107,6 +108,7 @@ class Source:
     on_error: OnError = REJECT_RECORDS
     guards: GuardSettings = DEFAULT_GUARDS
     snapshot_pattern: str | None = None
+    net_of_orders: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Checks the source; InvalidInput lists every fault at once."""

@@ -154,7 +154,7 @@ def _price_from(product: Product, since: datetime, until: datetime | None) -> Pr
 
 
 def _availability(product: Product, until: datetime | None) -> AvailabilityPeriod:
-    product = evolve(product, reserved=0, partner_gone=False)
+    product = evolve(product, reserved=0, partner_gone=False, net_of_orders=False)
     return AvailabilityPeriod(
         product.updated_at,
         until,

@@ -9,7 +9,7 @@ No part of a run is visible until all of it is, and a run that lost its lease co
 that only validate or plan record what they found, and leave the state of their feed alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -120,6 +120,9 @@ class Ingest:
         """What becomes of the records of a feed whose bytes the source published last."""
         if job.kind != "ingest" or job.decision or superseded_by(feed, newer):
             return None
+        # Units that were sent before its snapshot are counted out once it is read.
+        if unit.stock.deducting(feed.partner_id, feed.snapshot_at):
+            return None
         return same_bytes(unit, feed, sender.partner, sender.profile.version)
 
     def _repeat(self, unit: UnitOfWork, job: Job, feed: Feed, repeat: Repeat) -> Job:
@@ -168,7 +171,9 @@ class Ingest:
             progress.stage("report", plan.rejected)
         refused = run.refusal(summary) if job.kind == "ingest" else None
         held = job.kind == "ingest" and not refused and is_held(unit, job, planned.saved)
+        settled: Collection[str] = ()
         if summary.accepted and job.kind == "ingest" and not held and not refused:
+            settled = self._settled(unit, run)
             # What was loaded is there already.
             after = plan.created if loaded else self._apply(unit, plan, publication)
             summary.check(plan.before, after)
@@ -182,7 +187,19 @@ class Ingest:
             planned.saved,
             refused,
             held=held,
+            settled=settled,
         )
+
+    def _settled(self, unit: UnitOfWork, run: Run) -> Collection[str]:
+        """The products of which this feed counts what had been sent before its snapshot.
+
+        None if it has no quantities. A partner whose first feed this is has sent nothing yet.
+        """
+        if "quantity" not in run.context.columns:
+            return ()
+        feed = run.feed
+        deducting = unit.stock.deducting(feed.partner_id, feed.snapshot_at)
+        return unit.products.contained(deducting) if deducting else ()
 
     def _load(self, unit: UnitOfWork, run: Run, publication: Publication) -> Plan | None:
         """Reads the feed straight into the catalog; None, and nothing done, if it can't be so."""
@@ -242,6 +259,8 @@ class Ingest:
             return _finished(unit, job.hold(now, summary))
         self._applied(unit, feed, now)
         done = _finished(unit, job.complete(now, summary, summary.outcome))
+        if landed.settled:
+            unit.stock.settle(landed.settled, feed.snapshot_at)
         oversold = unit.products.oversold(landed.publication, MOST_OVERSOLD)
         changed = evolve(landed.publication, changes=summary.changes)
         published = unit.publications.add(changed, now)
@@ -319,6 +338,7 @@ class _Landed:
     saved: SavedPlan | None
     refused: JobError | None
     held: bool
+    settled: Collection[str] = ()
 
     def accepted(self, job: Job) -> bool:
         """Whether any record of the feed could be taken."""

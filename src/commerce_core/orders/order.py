@@ -1,89 +1,61 @@
-"""Orders: what was bought, at which frozen price, and every reason to refuse an order.
+"""Orders: what was bought at which frozen prices, in one part for each partner.
 
 Lines are copies: whatever happens to a product later, its name, sku and price on an order stay.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
-from attrs import Factory, asdict, evolve, field, frozen
+from attrs import asdict, evolve, frozen
 
-from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
+from commerce_core.base.errors import InvalidInput
 from commerce_core.base.money import LARGEST_AMOUNT, currency, round_like
-from commerce_core.base.text import UNSTORABLE
-from commerce_core.catalog.product import NotSellable, Product
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.part import Fulfilment, Part, PartMark, Refund, part_id_of, status_of
+from commerce_core.orders.states import OrderStatus, Standing
 from commerce_core.partners.access import Principal
 from commerce_core.pricing.explanation import Adjustment, sentence
-from commerce_core.pricing.price import partner_price
 from commerce_core.pricing.priced import PricedItem
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 
-MOST_ITEMS: Final = 200
-LARGEST_QUANTITY: Final = 1_000_000
-LONGEST_REFERENCE: Final = 255
-MOST_METADATA: Final = 50
-LONGEST_METADATA: Final = 500
 _ZERO: Final = Decimal(0)
+DUPLICATES_WITHIN: Final = timedelta(minutes=10)
+"""An order that repeats another one of the same reference within this time is likely a mistake."""
 OWN_REFERENCE: Final = "reference"
 """The name under which a partner's part of the metadata has its own reference."""
 
-OrderStatus = Literal["created", "confirmed", "fulfilled", "cancelled", "refunded"]
-OPEN: Final = ("created", "confirmed")
-"""The states in which an order reserves its units."""
-
 
 @frozen
-class Wanted:
-    """One requested item: a product, by its id or by partner and sku, and the quantity."""
+class OrderTerms:
+    """The operator's rules for new orders.
 
-    quantity: int
-    product_id: str | None = None
-    partner_id: str | None = None
-    sku: str | None = None
-
-    @property
-    def units(self) -> int:
-        """The quantity, or 0 if that quantity can't be ordered."""
-        return self.quantity if 1 <= self.quantity <= LARGEST_QUANTITY else 0
-
-
-@frozen
-class OrderItem:
-    """A line of an order, frozen: `list_price` per unit plus its adjustments make `line_total`.
-
-    `unit_price` is what a unit costs on average, rounded; `line_total` is what is paid. Of that,
-    `partner_amount` is owed to the partner, under the terms as of the order: it is less
-    `commission_percent`. Besides, the platform takes a `fee` for the line.
+    Unless confirmed, they expire `expire_after` they are placed (None: never). Likely duplicates
+    are refused, or else placed with a warning.
     """
 
-    item_id: str
-    product_id: str
-    product_version: int
-    partner_id: str
-    sku: str
-    product_name: str
-    quantity: int
-    list_price: Decimal
-    unit_price: Decimal
-    line_total: Decimal
-    adjustments: tuple[Adjustment, ...] = ()
-    partner_amount: Decimal = field(default=Factory(lambda item: item.line_total, takes_self=True))
-    commission_percent: Decimal = Decimal(0)
-    fee: Decimal = Decimal(0)
+    expire_after: timedelta | None = None
+    refuse_duplicates: bool = False
 
-    def without_rules(self) -> "OrderItem":
-        """The line as its partner sees it."""
-        return evolve(self, adjustments=tuple(step.without_rule() for step in self.adjustments))
+
+@frozen
+class OrderWarning:
+    """Something about an order that may be a mistake; `order_id` is another order it is about."""
+
+    code: str
+    detail: str
+    order_id: str
 
 
 @frozen
 class Order:
     """An order in one currency; `total_amount` is the sum of its lines.
 
-    `codes`, `customer`, `customer_group` and `channel` are what decided its price beside its items.
+    `status` is what `states` makes of its lines. `version` grows with each act on it. `codes`,
+    `customer`, `customer_group` and `channel` are what decided its price beside its items. It
+    expires at `expires_at` unless it is confirmed, and likely repeats the order `duplicate_of`.
     """
 
     order_id: str
@@ -100,20 +72,97 @@ class Order:
     customer: str | None = None
     customer_group: str | None = None
     channel: str | None = None
+    version: int = 1
+    fulfilments: tuple[Fulfilment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    marks: tuple[PartMark, ...] = ()
+    expires_at: datetime | None = None
+    duplicate_of: str | None = None
 
     @property
-    def units_by_product(self) -> dict[str, int]:
-        """How many units of each product it has."""
-        return _units_by_product((item.product_id, item.quantity) for item in self.items)
+    def partner_ids(self) -> tuple[str, ...]:
+        """The partners that have a part of it, in the order of its lines."""
+        return tuple(dict.fromkeys(item.partner_id for item in self.items))
 
-    def cancel(self, at: datetime) -> "Order":
-        """Returns the order cancelled; Conflict if it already is, or if it was fulfilled."""
-        if self.status not in OPEN:
-            raise Conflict(
-                f"Order {self.order_id} is {self.status}, so it can't be cancelled.",
-                code=f"order_{self.status}",
-            )
-        return evolve(self, status="cancelled", updated_at=at)
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its parts, in the order of its lines."""
+        return tuple(map(self.part, self.partner_ids))
+
+    @property
+    def cancelled_amount(self) -> Decimal:
+        """What the cancelled units cost."""
+        return self._sum(item.cancelled_amount for item in self.items)
+
+    @property
+    def partner_amount(self) -> Decimal:
+        """What is owed to its partners, as placed."""
+        return self._sum(item.partner_amount for item in self.items)
+
+    @property
+    def refundable_amount(self) -> Decimal:
+        """What of its money hasn't gone back."""
+        return self._sum(item.refundable_amount for item in self.items)
+
+    @property
+    def warnings(self) -> tuple[OrderWarning, ...]:
+        """What may be a mistake."""
+        if self.duplicate_of is None:
+            return ()
+        detail = f"It has the same reference and items as {self.duplicate_of}, placed just before."
+        return (OrderWarning("likely_duplicate", detail, self.duplicate_of),)
+
+    def _sum(self, amounts: Iterable[Decimal]) -> Decimal:
+        return sum(amounts, currency(self.currency).zero)
+
+    def lines_of(self, partner_id: str | None) -> tuple[OrderItem, ...]:
+        """The lines of a partner; all of them for None."""
+        return tuple(item for item in self.items if partner_id in (None, item.partner_id))
+
+    def mark_of(self, partner_id: str) -> PartMark:
+        """What has happened to a part apart from its lines."""
+        known = (mark for mark in self.marks if mark.partner_id == partner_id)
+        return next(known, PartMark(partner_id))
+
+    def part(self, partner_id: str) -> Part:
+        """The part of a partner that has lines in it."""
+        lines, mark = self.lines_of(partner_id), self.mark_of(partner_id)
+        return Part(
+            part_id_of(self.order_id, partner_id),
+            partner_id,
+            mark.version,
+            status_of(lines, mark),
+            mark.confirmed_at,
+            self._sum(line.line_total for line in lines),
+            self._sum(line.cancelled_amount for line in lines),
+            self._sum(line.refunded_amount for line in lines),
+            self._sum(line.partner_amount for line in lines),
+            lines,
+            tuple(sent for sent in self.fulfilments if sent.partner_id == partner_id),
+            tuple(refund for refund in self.refunds if refund.partner_id == partner_id),
+        )
+
+    def restated(self) -> "Order":
+        """The same order with the state, and the refunded amount, that follow from its lines.
+
+        It is confirmed once all parts are that aren't wholly cancelled. What is no longer waiting
+        for a confirmation of any part doesn't expire.
+        """
+        standing = {p: self.mark_of(p).confirmed_at is not None for p in self.partner_ids}
+        alive = {item.partner_id for item in self.items if item.cancelled < item.quantity}
+        confirmed = all(standing[partner_id] for partner_id in alive)
+        status = Standing.of(self.items, confirmed=confirmed).status
+        waits = status == "created" and not any(standing.values())
+        return evolve(
+            self,
+            status=status,
+            refunded_amount=self._sum(item.refunded_amount for item in self.items),
+            expires_at=self.expires_at if waits else None,
+        )
+
+    def has_expired(self, at: datetime) -> bool:
+        """Whether it has expired at that moment, without having been confirmed."""
+        return self.expires_at is not None and self.expires_at <= at
 
     def seen_by(self, principal: Principal) -> "Order | None":
         """The order as this principal may see it; None if it has no line of theirs."""
@@ -122,12 +171,12 @@ class Order:
     def part_of(self, partner_id: str) -> "Order | None":
         """The order as that partner may see it: whole if all lines are its own.
 
-        Else it is the partner's lines and their total, the reference that the operator has given it
-        in the metadata as `PARTNER_ID.reference`, and the rest of the metadata under `PARTNER_ID.`.
-        In either case it shows what was done to the lines, but neither rules nor codes.
+        Else it is the partner's part: its lines, state, version and amounts, the reference that
+        the operator has given it in the metadata as `PARTNER_ID.reference`, and the rest of the
+        metadata under `PARTNER_ID.`. In either case it shows what was done to the lines, but
+        neither rules nor codes.
         """
-        own_items = [item for item in self.items if item.partner_id == partner_id]
-        items = tuple(item.without_rules() for item in own_items)
+        items = tuple(item.without_rules() for item in self.lines_of(partner_id))
         seen = evolve(self, items=items, codes=(), customer=None)
         if len(items) == len(self.items) or not items:
             return seen if items else None
@@ -137,16 +186,21 @@ class Order:
             for key, text in self.metadata.items()
             if key.startswith(prefix)
         }
+        part, mark = self.part(partner_id), self.mark_of(partner_id)
         return evolve(
             seen,
-            total_amount=sum((item.line_total for item in items), currency(self.currency).zero),
+            status=part.status,
+            total_amount=part.total_amount,
+            refunded_amount=part.refunded_amount,
             customer_reference=own.pop(OWN_REFERENCE, None),
             metadata=own,
+            updated_at=mark.updated_at or self.created_at,
+            version=mark.version,
+            fulfilments=part.fulfilments,
+            refunds=part.refunds,
+            marks=(mark,),
+            duplicate_of=None,
         )
-
-    def is_all_of(self, principal: Principal) -> bool:
-        """Whether the principal may see every line."""
-        return all(principal.may_see(item.partner_id) for item in self.items)
 
 
 @frozen
@@ -188,7 +242,8 @@ class OrderQuery:
     """Selects the orders that match every given filter, newest first.
 
     `partner_id` matches orders with at least one of the partner's lines. `seen_by` is the partner
-    that asks, if one does: then the reference is the one that this partner sees.
+    that asks, if one does: then reference and status are those that this partner sees. Orders that
+    have expired at `as_of` are cancelled.
     """
 
     IDENTITY: ClassVar = (
@@ -202,154 +257,34 @@ class OrderQuery:
     created_from: datetime | None = None
     created_to: datetime | None = None
     seen_by: str | None = None
+    as_of: datetime | None = None
 
 
-def check_request(
-    items: Sequence[Wanted], reference: str | None, metadata: Mapping[str, str]
-) -> None:
-    """Checks everything about an order that doesn't depend on products; InvalidInput lists faults.
-
-    A bad quantity alone doesn't raise: `judge_items` reports it beside the products' faults.
-    """
-    judgements = (
-        (not 1 <= len(items) <= MOST_ITEMS, _BAD_ITEMS),
-        *(judgement for index, item in enumerate(items) for judgement in _check_item(index, item)),
-        (reference is not None and not _is_text(reference, 1, LONGEST_REFERENCE), _BAD_REFERENCE),
-        (
-            len(metadata) > MOST_METADATA
-            or not all(_is_text(t, 0, LONGEST_METADATA) for pair in metadata.items() for t in pair),
-            _BAD_METADATA,
-        ),
-    )
-    if any(wrong and fault.code != _BAD_QUANTITY for wrong, fault in judgements):
-        refuse_if("The order isn't valid.", *judgements)
-
-
-_BAD_QUANTITY: Final = "bad_quantity"
-_BAD_ITEMS: Final = Fault("/items", "bad_items", f"Order 1 to {MOST_ITEMS} items.")
-_BAD_REFERENCE: Final = Fault(
-    "/customer_reference",
-    "bad_reference",
-    f"Use 1 to {LONGEST_REFERENCE} characters, without NUL.",
-)
-_BAD_METADATA: Final = Fault(
-    "/metadata",
-    "bad_metadata",
-    f"Use up to {MOST_METADATA} pairs of strings of up to {LONGEST_METADATA} characters.",
-)
-
-
-def _check_item(index: int, item: Wanted) -> Iterator[tuple[bool, Fault]]:
-    pointer = f"/items/{index}"
-    named = "Name the item's product by product_id, or by partner_id and sku."
-    yield not item.units, _quantity_fault(pointer)
-    yield not (item.product_id or item.sku), Fault(pointer, "unnamed_product", named)
-    for name in ("product_id", "partner_id", "sku"):
-        text: str | None = getattr(item, name)
-        detail = "No product has a name with NUL or half of a surrogate pair."
-        fault = Fault(f"{pointer}/{name}", "unknown_product", detail)
-        yield text is not None and bool(UNSTORABLE.search(text)), fault
-
-
-def _quantity_fault(pointer: str) -> Fault:
-    detail = f"Order a quantity from 1 to {LARGEST_QUANTITY:,}."
-    return Fault(f"{pointer}/quantity", _BAD_QUANTITY, detail)
-
-
-def _is_text(text: str, shortest: int, longest: int) -> bool:
-    return shortest <= len(text) <= longest and not UNSTORABLE.search(text)
-
-
-def judge_items(
-    items: Sequence[Wanted], products: Sequence[Product | None], at: datetime
-) -> list[Fault]:
-    """Every reason why these products can't be sold in these quantities, each at its item.
-
-    `products` are in the order of the items; their `reserved` already includes this order's units.
-    """
-    pairs = list(zip(items, products, strict=True))
-    wanted = _units_by_product(
-        (product.product_id, item.units) for item, product in pairs if product
-    )
-    faults: list[Fault] = []
-    for index, (item, product) in enumerate(pairs):
-        pointer = f"/items/{index}"
-        if fault := _judge_item(pointer, item, product, wanted, at):
-            faults.append(fault)
-        if not item.units:
-            faults.append(_quantity_fault(pointer))
-    return [*faults, *_mixed_currencies(products)]
-
-
-def _judge_item(
-    pointer: str, item: Wanted, product: Product | None, wanted: Mapping[str, int], at: datetime
-) -> Fault | None:
-    if product is None:
-        return _unknown(pointer, item)
-    units = wanted[product.product_id]
-    others = evolve(product, reserved=product.reserved - units)
-    # A price so small that it rounds to 0 is none. What rules make of a price may well be 0.
-    free = others.sellable and not partner_price(others, at).unit_price
-    reason = "zero_price" if free else others.not_sellable_reason
-    if reason is not None:
-        detail = f"{product.sku} can't be sold: {_REASONS[reason]}."
-        return Fault(_named(pointer, item), "not_sellable", detail)
-    if not others.can_supply(units):
-        detail = f"{units} of {product.sku} were ordered, but only {others.available} can be sold."
-        return Fault(f"{pointer}/quantity", "insufficient_stock", detail)
+def likely_duplicate(
+    recent: Iterable[Order], units: Mapping[str, int], principal: Principal
+) -> str | None:
+    """The first of these orders that the principal can see and that has exactly these units."""
+    for order in recent:
+        if order.seen_by(principal) is not None and units == units_by_product(order.items):
+            return order.order_id
     return None
 
 
-def judge_prices(items: Sequence[Wanted], products: Sequence[Product | None]) -> list[Fault]:
-    """Every reason why these items have no price, each at its item; stock doesn't matter."""
-    faults: list[Fault] = []
-    for index, (item, product) in enumerate(zip(items, products, strict=True)):
-        pointer = f"/items/{index}"
-        if not item.units:
-            faults.append(_quantity_fault(pointer))
-        if product is None:
-            faults.append(_unknown(pointer, item))
-        elif (reason := _without_price(product)) is not None:
-            detail = f"{product.sku} can't be priced: {_REASONS[reason]}."
-            faults.append(Fault(_named(pointer, item), "not_sellable", detail))
-    return [*faults, *_mixed_currencies(products)]
-
-
-def _without_price(product: Product) -> NotSellable | None:
-    reason = product.not_sellable_reason
-    return reason if reason in ("partner_gone", "removed", "unpriced", "zero_price") else None
-
-
-def _named(pointer: str, item: Wanted) -> str:
-    return f"{pointer}/{'product_id' if item.product_id else 'sku'}"
-
-
-def _unknown(pointer: str, item: Wanted) -> Fault:
-    name = item.product_id or item.sku
-    detail = f"There is no product {name!r}."
-    return Fault(_named(pointer, item), "unknown_product", detail)
-
-
-def _mixed_currencies(products: Sequence[Product | None]) -> Iterator[Fault]:
-    codes = sorted({product.currency for product in products if product and product.currency})
-    if len(codes) > 1:
-        detail = f"An order must be in one currency; these items are in {', '.join(codes)}."
-        yield Fault("/items", "mixed_currencies", detail)
-
-
-_REASONS: Final[Mapping[NotSellable, str]] = {
-    "partner_gone": "its partner was offboarded",
-    "removed": "it was removed from the catalog",
-    "discontinued": "it is discontinued",
-    "unpriced": "it has no price",
-    "zero_price": "its price is 0",
-    "out_of_stock": "it is out of stock",
-    "no_stock": "no units are left",
-}
+def units_by_product(items: Iterable[OrderItem]) -> dict[str, int]:
+    """How many units of each product these lines have."""
+    counted = Counter[str]()
+    for item in items:
+        counted[item.product_id] += item.quantity
+    return dict(counted)
 
 
 def freeze_line(
-    item_id: str, priced: PricedItem, percent: Decimal = _ZERO, fee: Decimal = _ZERO
+    item_id: str,
+    priced: PricedItem,
+    percent: Decimal = _ZERO,
+    fee: Decimal = _ZERO,
+    *,
+    net_of_orders: bool = False,
 ) -> OrderItem:
     """The order line of a priced item; nothing ever computes its price again.
 
@@ -363,6 +298,7 @@ def freeze_line(
         partner_amount=sold_for - round_like(priced.line_total, sold_for * percent / 100),
         commission_percent=percent,
         fee=fee,
+        net_of_orders=net_of_orders,
         **asdict(priced, recurse=False),
     )
 
@@ -376,6 +312,8 @@ def new_order(
     reference: str | None,
     metadata: Mapping[str, str],
     terms: PriceTerms = NO_TERMS,
+    expires_at: datetime | None = None,
+    duplicate_of: str | None = None,
 ) -> Order:
     """A new order of these lines; InvalidInput if its total exceeds the largest amount."""
     zero = currency(code).zero
@@ -398,11 +336,6 @@ def new_order(
         terms.customer,
         terms.customer_group,
         terms.channel,
+        expires_at=expires_at,
+        duplicate_of=duplicate_of,
     )
-
-
-def _units_by_product(units: Iterator[tuple[str, int]]) -> dict[str, int]:
-    counted: Counter[str] = Counter()
-    for product_id, quantity in units:
-        counted[product_id] += quantity
-    return dict(counted)

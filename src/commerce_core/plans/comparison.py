@@ -164,6 +164,19 @@ def compare(
     return plan, sorted(changes, key=order_of_change)
 
 
+def contained(
+    feed_context: FeedContext, records: Iterable[Record], find: Callable[[str], Product | None]
+) -> Iterator[Product]:
+    """The products that accepted records of the feed are about, whether these change them or not.
+
+    Products that were matched without reading their records are contained, too.
+    """
+    for record in _last_of_each_sku(feed_context, records, Counter(), []).values():
+        product = find(record.sku or "")
+        if product is not None and _decide(feed_context, record, find, {}).fate != "rejected":
+            yield product
+
+
 def _with_zeros(absent: Iterable[Product]) -> Mapping[str, str]:
     """The first of the absent skus with leading zeros, by what is left without them."""
     found: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """Ports: products and their publications, versions, past states and reverts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -59,6 +59,13 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """
         ...
 
+    def contained(self, product_ids: Collection[str]) -> Collection[str]:
+        """Which of these existing products the last plan's feed contains, as accepted records.
+
+        Whether the records change them doesn't matter. Only between `compare` and `apply`.
+        """
+        ...
+
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
         """Applies this unit's last plan; returns the number of the source's active products.
 
@@ -94,15 +101,6 @@ class Products(Listing[ProductQuery, Product], Protocol):
         """The active products that this unit has written for a publication and that can't be sold.
 
         Returns their number for each reason that applies to any, the most frequent first.
-        """
-        ...
-
-    def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds to the units reserved by open orders; a negative number releases units.
-
-        Returns the products in their new state; unknown ids are left out. Other units of
-        work that reserve the same products wait until this one ends, so they can't change
-        meanwhile.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Ports: orders, and the ledger of sales."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from commerce_core.analytics.figures import RankedTotal, ReasonTotal, RuleTotal,
 from commerce_core.analytics.ledger import EntryQuery, SalesEntry
 from commerce_core.analytics.questions import Ranking, SalesQuestion
 from commerce_core.orders.order import Order, OrderQuery
+from commerce_core.orders.part import Fulfilment, Refund
 from commerce_core.ports.listing import Listing
 
 
@@ -26,8 +27,43 @@ class Orders(Listing[OrderQuery, Order], Protocol):
         """The order, locked against other changes until this unit ends; NotFound if none exists."""
         ...
 
-    def put(self, order: Order) -> None:
-        """Replaces an order's status, refunded amount and time; its lines never change."""
+    def put(
+        self,
+        order: Order,
+        fulfilments: Sequence[Fulfilment] = (),
+        refunds: Sequence[Refund] = (),
+    ) -> None:
+        """Replaces what becomes of a locked order: states, versions, times, units and money back.
+
+        `fulfilments` are its new and its changed ones, `refunds` its new ones. What is frozen never
+        changes.
+        """
+        ...
+
+    def of_fulfilment(self, fulfilment_id: str) -> str:
+        """The id of the order that the fulfilment belongs to; NotFound if it doesn't exist."""
+        ...
+
+    def refund(self, refund_id: str) -> Refund:
+        """The refund, or NotFound."""
+        ...
+
+    def recent(
+        self, reference: str, since: datetime, limit: int, *, exclusive: bool
+    ) -> Sequence[Order]:
+        """The last orders with that reference placed since then, newest first, without cancelled.
+
+        `exclusive`: other units that ask so about the same reference wait until this one ends.
+        """
+        ...
+
+    def expired(
+        self, at: datetime, limit: int, product_ids: Collection[str] | None = None
+    ) -> Sequence[str]:
+        """The ids of the first orders that had expired by then, by when they expired.
+
+        With `product_ids`, only orders that have one of these products.
+        """
         ...
 
 

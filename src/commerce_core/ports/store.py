@@ -9,6 +9,7 @@
                                      price_lists                          PriceListsUnit
                                      orders · sales                       OrdersUnit
                                      terms · statements · books           MoneyUnit
+                                     stock                                StockUnit
                                      events · audit · idempotency         ActivityUnit
                                      rates                                RatesUnit
                                      inbox                                InboxUnit
@@ -41,6 +42,7 @@ from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
+from commerce_core.ports.stock import StockUnit
 from commerce_core.ports.webhooks import WebhooksUnit
 from commerce_core.ports.work import WorkUnit
 
@@ -53,6 +55,7 @@ class UnitOfWork(
     PriceListsUnit,
     OrdersUnit,
     MoneyUnit,
+    StockUnit,
     ActivityUnit,
     WorkUnit,
     RatesUnit,

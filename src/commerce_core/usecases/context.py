@@ -26,6 +26,7 @@ from commerce_core.base.paging import (
 from commerce_core.catalog.export import Columns, no_columns
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.source import Source
+from commerce_core.orders.order import OrderTerms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.access import OPERATOR, Principal
 from commerce_core.partners.partner import Partner
@@ -87,6 +88,7 @@ class Context:
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
     `vault` seals secrets, `web` calls the servers of others, and `columns` writes Parquet.
+    `orders` are the operator's rules for orders.
     """
 
     store: Store
@@ -105,6 +107,7 @@ class Context:
     vault: Vault = field(factory=Closed)
     web: Web = field(factory=Offline)
     columns: Columns = no_columns
+    orders: OrderTerms = field(factory=OrderTerms)
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same context for another principal."""

@@ -10,7 +10,7 @@ from commerce_core.base.errors import Fault, InvalidInput, NotFound
 from commerce_core.base.ids import looks_like, parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
-from commerce_core.orders.order import Wanted, check_request, judge_prices
+from commerce_core.orders.wanted import Wanted, check_request, judge_prices
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.form import rule_form
 from commerce_core.pricing.lint import Finding, lint

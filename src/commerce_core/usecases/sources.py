@@ -72,6 +72,7 @@ class Sources:
         on_error: OnError = REJECT_RECORDS,
         guards: GuardSettings | Mapping[str, Any] = DEFAULT_GUARDS,
         snapshot_pattern: str | None = None,
+        net_of_orders: bool = False,
         key: IdempotencyKey | str | None = None,
     ) -> Source:
         """A new source of the partner; Conflict if it already has one with that name.
@@ -88,6 +89,7 @@ class Sources:
                 run=run,
                 on_error=on_error,
                 snapshot_pattern=snapshot_pattern,
+                net_of_orders=net_of_orders,
             ).changed(guards=guards)
             self._check_guards(DEFAULT_GUARDS, source.guards)
 
@@ -98,12 +100,12 @@ class Sources:
 
             request = (
                 "add_source", source.partner_id, source.source_name, mode, run, on_error,
-                source.guards, snapshot_pattern,
+                source.guards, snapshot_pattern, *(["net_of_orders"] if net_of_orders else []),
             )  # fmt: skip
             return self._context.once(unit, key, request, make, answer=Source)
 
     def change(self, source: str, *, partner: str | None = None, **changes: Any) -> Source:  # noqa: ANN401 - each setting has its own type
-        """Changes `source_name, mode, run, on_error, guards` or `snapshot_pattern`.
+        """Changes `source_name, mode, run, on_error, guards, snapshot_pattern, net_of_orders`.
 
         Conflict if the name is taken, or the source is `main`, which keeps its name. To change its
         guards needs the scope `feeds:decide`.

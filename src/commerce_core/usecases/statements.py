@@ -24,7 +24,8 @@ from commerce_core.base.money import LARGEST_AMOUNT, Currency, currency
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.history.lineage import Lineage
-from commerce_core.orders.order import LineExplanation, OrderItem
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.order import LineExplanation
 from commerce_core.partners.partner import Partner
 from commerce_core.partners.terms import PartnerTerms
 from commerce_core.ports.store import UnitOfWork

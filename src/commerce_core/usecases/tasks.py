@@ -6,6 +6,7 @@ from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.history import History
+from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.statements import Statements
 from commerce_core.work.task import Task
@@ -27,5 +28,7 @@ def run_task(context: Context, task: Task) -> int:
             return len(Statements(context).close().closed)
         case "roll_up_sales":
             return Analytics(context).roll_up()
+        case "expire_orders":
+            return Orders(context).expire_due()
         case _:
             assert_never(task.kind)

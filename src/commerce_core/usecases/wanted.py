@@ -8,7 +8,7 @@ from commerce_core.base.ids import looks_like, parse
 from commerce_core.base.paging import LARGEST_LIMIT
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.history.versions import check_as_of, past_query
-from commerce_core.orders.order import Wanted
+from commerce_core.orders.wanted import Wanted
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.usecases.context import Context
 

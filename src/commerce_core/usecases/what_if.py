@@ -8,7 +8,8 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import InvalidInput
 from commerce_core.catalog.product import Product
-from commerce_core.orders.order import Order, OrderItem, OrderQuery
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.pricing.basket import price_basket
 from commerce_core.pricing.benefits import lists_of
 from commerce_core.pricing.index import RuleIndex

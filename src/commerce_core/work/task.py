@@ -27,8 +27,9 @@ Lane = Literal["feeds", "small_feeds", "chores", "webhooks"]
 have tasks.
 """
 TaskKind = Literal[
-    "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales"
-]
+    "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
+    "expire_orders",
+]  # fmt: skip
 """What can be done beside the jobs of feeds."""
 
 LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
@@ -40,6 +41,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
         "forget_deliveries",
         "close_statements",
         "roll_up_sales",
+        "expire_orders",
     ),
     "webhooks": (),
 }
@@ -50,6 +52,7 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "forget_deliveries": timedelta(hours=1),
     "close_statements": timedelta(hours=1),
     "roll_up_sales": timedelta(minutes=1),
+    "expire_orders": timedelta(minutes=1),
 }
 """The tasks that are due again and again, by time, and their periods."""
 

@@ -174,7 +174,7 @@ def test_orders_dont_wait_for_a_feed(store: PostgresStore, source: Source):
 
     def hold() -> Product:
         with store.begin() as unit:
-            return unit.products.reserve({held.product_id: 2})[held.product_id]
+            return samples.reserve(unit, {held.product_id: 2})[held.product_id]
 
     with store.begin(dry_run=True) as unit:
         applied(unit, feed, record(2, "A", quantity=1))
@@ -187,7 +187,7 @@ def test_a_feed_doesnt_wait_for_orders(store: PostgresStore, source: Source):
     samples.publish(store, source, record(2, "A", quantity=5))
     product = samples.catalog(store)["A"]
     with store.begin() as unit:
-        unit.products.reserve({product.product_id: 2})
+        samples.reserve(unit, {product.product_id: 2})
         publishing = meanwhile(lambda: samples.publish(store, source, record(2, "A", quantity=1)))
         publishing.result(PATIENCE)
     after = samples.catalog(store)["A"]

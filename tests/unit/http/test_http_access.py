@@ -1,6 +1,7 @@
 """Who may do what: every route of the application, tried by everybody who must not."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -65,8 +66,10 @@ def acmes(api: Api) -> dict[str, str]:
     feed_id = api.ingest("Acme")
     feed = api.commerce.feeds.get(feed_id)
     assert feed.latest_job
-    product_id = api.product()
     entry_id, statement_id = api.statement(acme)
+    product_id, orders = api.product(), api.commerce.orders
+    order = orders.fulfil(orders.place([(product_id, 1)]).order_id)
+    order = orders.refund(order.order_id, reason="late", amount=Decimal(1))
     return {
         "entry_id": entry_id,
         "statement_id": statement_id,
@@ -74,7 +77,9 @@ def acmes(api: Api) -> dict[str, str]:
         "feed_id": feed_id,
         "job_id": feed.latest_job.job_id,
         "product_id": product_id,
-        "order_id": api.commerce.orders.place([(product_id, 1)]).order_id,
+        "order_id": order.order_id,
+        "fulfilment_id": order.fulfilments[0].fulfilment_id,
+        "refund_id": order.refunds[0].refund_id,
         "key_id": api.commerce.keys.add(partner="Acme").key.key_id,
         "source_id": feed.source_id,
         "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,

@@ -37,8 +37,11 @@ SELECT_SHOWN: Final[LiteralString] = (
 )
 """The columns of a product, from a row `p` and its publication `u`."""
 _AS_OFFERED: Final[LiteralString] = (
-    SELECT_SHOWN
-    + ", coalesce(h.units, 0) AS reserved, partners.status = 'offboarded' AS partner_gone"
+    SELECT_SHOWN  # noqa: S608 - our own text
+    + """, coalesce(h.units, 0) AS reserved, partners.status = 'offboarded' AS partner_gone,
+           coalesce(
+               (SELECT s.net_of_orders FROM sources s WHERE s.source_id = p.source_id), FALSE
+           ) AS net_of_orders"""
 )
 SELECT: Final[LiteralString] = (
     _AS_OFFERED  # noqa: S608 - our own text

@@ -1,11 +1,8 @@
 """The catalog in PostgreSQL: products as they now stand, and the units reserved of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import Final
-from uuid import UUID
 
 from attrs import define
 from psycopg import sql
@@ -25,7 +22,7 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from adapters.postgres.ingest.apply import apply
-from adapters.postgres.ingest.compare import Comparison, compare, lock_partner
+from adapters.postgres.ingest.compare import Comparison, compare, contained, lock_partner
 from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
 from adapters.postgres.ingest.load import load
 from adapters.postgres.ingest.staging import by_sets
@@ -116,6 +113,13 @@ class Products:
         self._comparison = compare(self._db, feed_context, batches, problem_limit, self._known)
         return self._comparison.plan
 
+    def contained(self, product_ids: Collection[str]) -> Collection[str]:
+        """Which of these products the last feed contains."""
+        if self._comparison is None:
+            raise ValueError("there is no plan of this unit that could be applied")
+        found = contained(self._db, self._comparison, [digits(id_) for id_ in product_ids])
+        return [_product_id(uuid) for uuid in found]
+
     def apply(self, plan: Plan, publication: Publication, stem: str) -> int:
         """Does what the last plan says."""
         comparison, self._comparison = self._comparison, None
@@ -168,24 +172,6 @@ class Products:
             rows = self._db.execute(_NOT_SELLABLE, params_of(publication)).fetchall()
         return dict(rows)
 
-    def reserve(self, units: Mapping[str, int]) -> Mapping[str, Product]:
-        """Adds to the units reserved by open orders."""
-        wanted = {digits(product_id): number for product_id, number in units.items()}
-        rows = self._db.execute(
-            """
-            SELECT partner_id, product_id
-            FROM products
-            WHERE product_id = ANY(%s::uuid[])
-            ORDER BY partner_id, product_id
-            """,
-            [list(wanted)],
-        ).fetchall()
-        # All callers lock in this order, partner by partner and product by product: no deadlocks.
-        for partner_id, group in groupby(rows, key=itemgetter(0)):
-            self._reserve_of(partner_id, {uuid: wanted[uuid.hex] for _, uuid in group})
-        # Read only now, so that it includes what the previous holders of the locks did.
-        return self._by_digits(list(wanted))
-
     def get_many(self, product_ids: Iterable[str]) -> Mapping[str, Product]:
         """These products by id."""
         return self._by_digits([digits(product_id) for product_id in product_ids])
@@ -196,16 +182,3 @@ class Products:
             self._db, _PRODUCTS, query.format(products=sql.SQL("products")), [list(wanted)]
         )
         return {product.product_id: product for product in products}
-
-    def _reserve_of(self, partner_id: UUID, units: Mapping[UUID, int]) -> None:
-        self._db.execute(
-            """
-            INSERT INTO held_units AS held (partner_id, product_id, units)
-            SELECT %s, product_id, units
-            FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (product_id, units)
-            ORDER BY product_id
-            ON CONFLICT (partner_id, product_id)
-            DO UPDATE SET units = held.units + excluded.units
-            """,
-            [partner_id, list(units), list(units.values())],
-        )

@@ -59,16 +59,25 @@ _ORDERS: Final[LiteralString] = """
         WHERE {of_sales}
         GROUP BY order_id
     ),
-    lines AS (SELECT order_id, sum(line_total) AS total FROM order_items GROUP BY order_id),
+    lines AS (
+        SELECT order_id, sum(line_total) AS total, sum(coalesce(cancelled_amount, 0)) AS cancelled
+        FROM order_items
+        GROUP BY order_id
+    ),
     of_orders (identity, subject, left_, right_) AS (
         SELECT 'lines_make_orders', 'ord_' || order_id, coalesce(total, 0), total_amount
         FROM orders
         LEFT JOIN lines USING (order_id)
         UNION ALL
         SELECT 'ledger_makes_orders', 'ord_' || order_id, coalesce(amount, 0),
-               CASE status WHEN 'cancelled' THEN 0 ELSE total_amount - refunded_amount END
+               CASE status
+                   -- A version that doesn't know cancelled units cancels orders as a whole.
+                   WHEN 'cancelled' THEN 0
+                   ELSE total_amount - coalesce(cancelled, 0) - refunded_amount
+               END
         FROM orders
         LEFT JOIN net USING (order_id)
+        LEFT JOIN lines USING (order_id)
         UNION ALL
         SELECT 'lines_are_placed', 'item_' || item_id, coalesce(line_total, 0), coalesce(amount, 0)
         FROM order_items
@@ -97,11 +106,16 @@ _LEDGER: Final[LiteralString] = """
     )"""
 _STOCK_AND_RULES: Final[LiteralString] = """
     wanted AS (
-        SELECT i.product_id, sum(i.quantity) AS units
-        FROM orders
-        JOIN order_items i USING (order_id)
-        WHERE status IN ('created', 'confirmed')
-        GROUP BY i.product_id
+        SELECT product_id, sum(units) AS units
+        FROM (
+            SELECT i.product_id, i.quantity - i.fulfilled - i.cancelled AS units
+            FROM orders
+            JOIN order_items i USING (order_id)
+            WHERE status <> 'cancelled' AND NOT i.net_of_orders
+            UNION ALL
+            SELECT product_id, units FROM stock_deductions
+        ) deducted
+        GROUP BY product_id
     ),
     used AS (
         SELECT rule_id, count(*) AS uses

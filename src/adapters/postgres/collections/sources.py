@@ -28,7 +28,7 @@ _PROFILES: Final = rows_of(SavedProfile, profile=read_as(Profile))
 
 _SELECT: Final = """
     SELECT source_id, partner_id, source_name, mode, created_at, kind, run, on_error, guards,
-           snapshot_pattern
+           snapshot_pattern, net_of_orders
     FROM sources"""
 _LIST: Final = ListById(_SOURCES, _SELECT, "source_id", attrgetter("source_id"), newest_first=False)
 
@@ -52,9 +52,10 @@ class Sources:
         added = self._db.execute(
             """
             INSERT INTO sources (partner_id, source_name, source_id, mode, created_at, kind, run,
-                                 on_error, guards, snapshot_pattern)
+                                 on_error, guards, snapshot_pattern, net_of_orders)
             VALUES (%(partner_id)s, %(source_name)s, %(source_id)s, %(mode)s, %(created_at)s,
-                    %(kind)s, %(run)s, %(on_error)s, %(guards)s, %(snapshot_pattern)s)
+                    %(kind)s, %(run)s, %(on_error)s, %(guards)s, %(snapshot_pattern)s,
+                    %(net_of_orders)s)
             ON CONFLICT (partner_id, source_name) DO NOTHING
             """,
             _params(source),
@@ -71,7 +72,8 @@ class Sources:
                     UPDATE sources
                     SET source_name = %(source_name)s, mode = %(mode)s, kind = %(kind)s,
                         run = %(run)s, on_error = %(on_error)s, guards = %(guards)s,
-                        snapshot_pattern = %(snapshot_pattern)s
+                        snapshot_pattern = %(snapshot_pattern)s,
+                        net_of_orders = %(net_of_orders)s
                     WHERE source_id = %(source_id)s
                     RETURNING source_id
                     """,

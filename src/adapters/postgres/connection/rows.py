@@ -34,6 +34,8 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "reverts": "pub",
     "order_id": "ord",
     "item_id": "item",
+    "duplicate_of": "ord",
+    "fulfilment_id": "ful",
     "rule_id": "rule",
     "list_id": "list",
     "key_id": "key",

@@ -5,10 +5,10 @@ one for each. A property runs this and the reference on the same feeds.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Final
+from typing import Final, LiteralString
 from uuid import UUID
 
 from attrs import evolve, frozen
@@ -56,12 +56,14 @@ from commerce_core.schema.problems import Problem
 class Comparison:
     """A plan, and what applying it needs besides the temporary tables.
 
-    `reread` counts the records that could have been matched, and agree with their products.
+    `reread` counts the records that could have been matched, and agree with their products;
+    `matched` is whether any was.
     """
 
     plan: Plan
     staged: Staged
     reread: int = 0
+    matched: bool = False
 
 
 def compare(
@@ -84,7 +86,29 @@ def compare(
         decide(db, feed_context, staged)
         plan = _plan(db, feed_context, staged, problem_limit, matched)
     # A feed that is read without fingerprints, a small delta, will be so the next time too.
-    return Comparison(plan, staged, plan.unchanged - matched.count if matched else 0)
+    count = matched.count if matched else 0
+    return Comparison(plan, staged, plan.unchanged - count if matched else 0, matched=count > 0)
+
+
+def contained(db: Connection, comparison: Comparison, product_ids: Sequence[str]) -> list[UUID]:
+    """Which of these products the feed contains, as records that it doesn't reject."""
+    # Without a table of unmatched products, none was matched by its fingerprint.
+    by_fingerprint: LiteralString = """
+        UNION
+        SELECT product_id
+        FROM products
+        WHERE product_id = ANY(%(ids)s::uuid[]) AND source_id = %(source_id)s
+          AND status = 'active'
+          AND NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = products.product_id)"""
+    by_sku: LiteralString = """
+        SELECT product_id
+        FROM decided
+        WHERE product_id = ANY(%(ids)s::uuid[]) AND fate <> ALL(%(refused)s)"""
+    query = by_sku + by_fingerprint if comparison.matched else by_sku
+    feed_context = comparison.plan.feed_context
+    params = {"ids": list(product_ids), "refused": [*PROBLEMS, "absent"]}
+    rows = db.execute(query, owner(feed_context) | params).fetchall()
+    return [row[0] for row in rows]
 
 
 def lock_partner(db: Connection, partner_id: str) -> None:

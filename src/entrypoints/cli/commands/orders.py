@@ -1,6 +1,6 @@
 """`commerce orders`: orders, whose prices are frozen when they are placed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,15 +11,24 @@ from entrypoints.cli.kit.verbs import Session, limit_option, noun, partner_optio
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from commerce_core.orders.order import Order, OrderItem, OrderStatus, Wanted
+    from commerce_core.orders.acts import AnyAsked
+    from commerce_core.orders.asking import AskedUnits
+    from commerce_core.orders.line import OrderItem
+    from commerce_core.orders.order import Order
+    from commerce_core.orders.states import OrderStatus
+    from commerce_core.orders.wanted import Wanted
     from commerce_core.pricing.terms import PriceTerms
+    from commerce_core.usecases.acts import ActPlan
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
 orders: Final = noun(
     "orders", "Place and manage orders. Prices are frozen when an order is placed."
 )
-_STATUSES: Final = ("created", "confirmed", "fulfilled", "cancelled", "refunded")
+Command = Callable[..., None]
+_STATUSES: Final = (
+    "created", "confirmed", "partially_fulfilled", "fulfilled", "cancelled", "refunded",
+)  # fmt: skip
 
 
 class Item(click.ParamType[tuple[str, int]]):
@@ -112,7 +121,7 @@ def wanted_items(
 ) -> "list[Wanted]":
     """The items as the core takes them; with a partner, a text that is no product id is a sku."""
     from commerce_core.base.ids import looks_like
-    from commerce_core.orders.order import Wanted
+    from commerce_core.orders.wanted import Wanted
 
     owner = session.commerce.partners.get(partner).partner_id if partner else None
     return [
@@ -183,11 +192,152 @@ def explain(session: Session, order_id: str) -> None:
             session.out.line(f"  {sentence}")
 
 
-@orders.verb("cancel", scope="orders:write")
+def _act_options(*, units: bool = True) -> Callable[[Command], Command]:
+    """The options of an act: which part, which units, and whether only to plan it."""
+    options = [
+        partner_option("Only the part of this partner."),
+        click.option(
+            "--plan", is_flag=True, help="Show what it would do, without doing it."
+        ),
+        click.option(
+            "--version", type=int, metavar="N",
+            help="The version of the order that you have seen; if it has changed, nothing is done.",
+        ),
+        click.option(
+            "--key", metavar="TEXT", help="Idempotency key: repeated with it, it is done once."
+        ),
+    ]  # fmt: skip
+    if units:
+        options.insert(
+            1,
+            click.option(
+                "--item", "items", type=Item(), multiple=True, metavar="ITEM=QTY",
+                help="Line and units; repeatable. ITEM is the line's id or its sku.",
+            ),
+        )  # fmt: skip
+
+    def add_options(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add_options
+
+
+@orders.verb("confirm", scope="orders:act")
 @click.argument("order_id")
-def cancel(session: Session, order_id: str) -> None:
-    """Cancel an open order, and release its units for sale."""
-    _show(session.out, session.commerce.orders.cancel(order_id))
+@_act_options(units=False)
+def confirm(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
+    """Confirm an order, or a part of it; it no longer expires then."""
+    from commerce_core.orders.asking import ConfirmAsked
+
+    _act(session, order_id, ConfirmAsked(_part(session, given), None, given["version"]), given)
+
+
+@orders.verb("fulfil", scope="orders:act")
+@click.argument("order_id")
+@_act_options()
+@click.option("--carrier", metavar="NAME", help="Who carries it.")
+@click.option("--tracking", metavar="NUMBER", help="The carrier's number of the parcel.")
+def fulfil(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
+    """Record that open units were sent, all of them by default."""
+    from commerce_core.orders.asking import FulfilAsked
+
+    asked = FulfilAsked(
+        _part(session, given), _units_of(session, order_id, given), given["version"],
+        given["carrier"], given["tracking"],
+    )  # fmt: skip
+    _act(session, order_id, asked, given)
+
+
+@orders.verb("unfulfil", scope="orders:act")
+@click.argument("fulfilment_id")
+def unfulfil(session: Session, fulfilment_id: str) -> None:
+    """Cancel a fulfilment: its units are open again."""
+    _show(session.out, session.commerce.orders.cancel_fulfilment(fulfilment_id))
+
+
+@orders.verb("cancel", scope="orders:act")
+@click.argument("order_id")
+@_act_options()
+def cancel(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
+    """Cancel open units, all of them by default, and release them for sale."""
+    from commerce_core.orders.asking import CancelAsked
+
+    asked = CancelAsked(
+        _part(session, given), _units_of(session, order_id, given), given["version"]
+    )
+    _act(session, order_id, asked, given)
+
+
+@orders.verb("refund", scope="orders:act")
+@click.argument("order_id")
+@_act_options()
+@click.option("--reason", required=True, metavar="TEXT", help="Why it is paid back.")
+@click.option("--amount", type=Amount(), help="An amount to pay back without units.")
+@click.option("--returned", is_flag=True, help="The units have come back.")
+@click.option("--restock", is_flag=True, help="The units that came back can be sold again.")
+def refund(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
+    """Refund units, an amount without units, or all that is left."""
+    from commerce_core.orders.asking import RefundAsked
+
+    asked = RefundAsked(
+        _part(session, given), _units_of(session, order_id, given), given["version"],
+        given["reason"], given["amount"], None, given["returned"], given["restock"],
+    )  # fmt: skip
+    _act(session, order_id, asked, given)
+
+
+def _part(session: Session, given: dict[str, Any]) -> str | None:
+    named = given["partner"]
+    return session.commerce.partners.get(named).partner_id if named else None
+
+
+def _units_of(
+    session: Session, order_id: str, given: dict[str, Any]
+) -> "tuple[AskedUnits, ...] | None":
+    """The units named by the options; a text that is no id of a line is a sku of the order."""
+    if not given["items"]:
+        return None
+    from commerce_core.base.ids import looks_like
+    from commerce_core.orders.asking import AskedUnits
+
+    known = {item.sku: item.item_id for item in session.commerce.orders.get(order_id).items}
+    return tuple(
+        AskedUnits(name if looks_like("item", name) else known.get(name) or name, quantity)
+        for name, quantity in given["items"]
+    )
+
+
+def _act(session: Session, order_id: str, asked: "AnyAsked", given: dict[str, Any]) -> None:
+    if given["plan"]:
+        _show_plan(session.out, session.commerce.orders.plan(order_id, asked))
+    else:
+        _show(session.out, session.commerce.orders.act(order_id, asked, given["key"]))
+
+
+def _show_plan(out: "Output", plan: "ActPlan") -> None:
+    """What an act would do, as a few lines."""
+    from entrypoints.cli.kit.output import money
+
+    code = plan.order.currency
+    owed = [(f"owed to {s.partner_id}", money(s.amount, code)) for s in plan.statement]
+    stock = [
+        (f"available of {s.sku}", f"{s.available_before:,} -> {s.available_after:,}")
+        for s in plan.stock
+        if s.available_before is not None and s.available_after is not None
+    ]
+    out.one(
+        plan,
+        lambda: [
+            ("order", plan.order.order_id),
+            ("would be", plan.order.status),
+            ("paid back", money(plan.refund.amount, code)),
+            *stock,
+            *owed,
+        ],
+    )
+    notice("This is a plan; nothing was done.")
 
 
 def _show(out: "Output", order: "Order") -> None:
@@ -201,11 +351,46 @@ def _show(out: "Output", order: "Order") -> None:
             ("reference", order.customer_reference or ""),
             ("created", moment_utc(order.created_at)),
             ("total", money(order.total_amount, order.currency)),
+            *_further(order),
         ],
     )
     if not out.as_json:
         out.line()
         out.table(order.items, line_columns(order))
+
+
+def _further(order: "Order") -> "Iterator[tuple[str, str]]":
+    """What an order has only if something has happened to it."""
+    from entrypoints.cli.kit.output import moment_utc, money
+
+    for name, amount in (
+        ("cancelled", order.cancelled_amount),
+        ("refunded", order.refunded_amount),
+    ):
+        if amount:
+            yield name, money(amount, order.currency)
+    if order.expires_at is not None:
+        yield "expires", moment_utc(order.expires_at)
+    if len(order.parts) > 1:
+        for part in order.parts:
+            yield f"part of {part.partner_id}", part.status.replace("_", " ")
+    for sent in order.fulfilments:
+        units = sum(item.quantity for item in sent.items)
+        by = " ".join(filter(None, (sent.carrier, sent.tracking_number)))
+        yield sent.fulfilment_id, f"{units:,} units {sent.status}{f', {by}' if by else ''}"
+    for refund in order.refunds:
+        yield refund.refund_id, f"{money(refund.amount, refund.currency)}: {refund.reason}"
+    for warning in order.warnings:
+        yield "warning", warning.detail
+
+
+def _progress(item: "OrderItem") -> str:
+    """What has become of a line's units."""
+    counts = {
+        "open": item.open, "fulfilled": item.fulfilled, "cancelled": item.cancelled,
+        "returned": item.returned,
+    }  # fmt: skip
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def line_columns(order: "Order") -> "list[Column[OrderItem]]":
@@ -220,6 +405,7 @@ def line_columns(order: "Order") -> "list[Column[OrderItem]]":
         Column("sku", lambda i: i.sku),
         Column("name", lambda i: i.product_name, crops=True),
         Column("units", lambda i: f"{i.quantity:,}", right=True),
+        *([Column("of these", _progress, from_width=120)] if order.version > 1 else []),
         Column("list price", lambda i: amount(i.list_price), right=True, from_width=90),
         Column("price", lambda i: amount(i.unit_price), right=True),
         Column("line total", lambda i: amount(i.line_total), right=True),

@@ -206,6 +206,8 @@ def _fields(source: "Source") -> Iterator[tuple[str, str]]:
     pattern = source.snapshot_pattern
     by_default = "time of receipt, unless an upload specifies one"
     yield "snapshot time", f"from file names: {pattern}" if pattern else by_default
+    if source.net_of_orders:
+        yield "quantities", "leave out what was ordered before the snapshot"
     yield "created", moment_utc(source.created_at)
 
 

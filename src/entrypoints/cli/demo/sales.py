@@ -10,6 +10,7 @@ from commerce_core.analytics.reports import PartnerSales, PeriodSales, Report, R
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import Order
+from commerce_core.orders.part import Part
 from commerce_core.usecases.context import IdempotencyKey
 from entrypoints.cli.commands.orders import line_columns
 from entrypoints.cli.demo.feeds import BEER, ELECTRONICS, SENDERS, SHOES, VINYL, Sender
@@ -43,6 +44,7 @@ class SalesSteps:
     def all(self) -> None:
         """All steps."""
         self.order()
+        self.part_by_part()
         self.refuse()
         self.report()
 
@@ -101,6 +103,29 @@ class SalesSteps:
     def _at(self, at: datetime) -> Commerce:
         """The platform with its clock set to that time."""
         return Commerce(evolve(self.commerce.context, clock=lambda: at))
+
+    def part_by_part(self) -> None:
+        """An order of two partners: one part is sent, and a unit of it comes back."""
+        console = self.console
+        console.step("Partners fulfil their parts")
+        number, order = next((n, o) for n, o in enumerate(self.orders) if len(o.partner_ids) > 1)
+        partner_id = order.partner_ids[0]
+        hour = timedelta(hours=1)
+        orders = self._at(order.created_at + hour).orders
+        orders.fulfil(order.order_id, partner=partner_id, carrier="DHL", tracking_number="JD0146")
+        item = order.lines_of(partner_id)[0]
+        back = self._at(order.created_at + 48 * hour).orders.refund(
+            order.order_id, [(item.item_id, 1)], reason="damaged", returned=True
+        )
+        self.orders[number] = back
+        console.paragraph(
+            "Each partner has its own part of an order, and acts on that alone. The first one "
+            "sends its part; later, the customer sends one unit of a line back and is refunded. "
+            "Nothing is priced again: a unit is worth its share of what the line cost. The parts "
+            "now:"
+        )
+        console.table(back.parts, _part_columns())
+        console.command("orders", "show", order.order_id)
 
     def refuse(self) -> None:
         """What can go wrong with an order, and how it is handled."""
@@ -204,6 +229,16 @@ class _Basket:
     reference: str
     at: datetime
     items: list[tuple[str, int]]
+
+
+def _part_columns() -> list[Column[Part]]:
+    return [
+        Column("part", lambda part: part.items[0].sku),
+        Column("state", lambda part: part.status.replace("_", " ")),
+        Column("units sent", lambda part: f"{sum(i.fulfilled for i in part.items):,}", right=True),
+        Column("total", lambda part: f"{part.total_amount}", right=True),
+        Column("refunded", lambda part: f"{part.refunded_amount}", right=True),
+    ]
 
 
 def _fault_columns() -> list[Column[Fault]]:

@@ -5,7 +5,8 @@ from typing import Any, Final, get_args
 from attrs import frozen
 
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import OrderQuery, OrderStatus
+from commerce_core.orders.order import OrderQuery
+from commerce_core.orders.states import OrderStatus
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
@@ -66,7 +67,7 @@ def _explained(commerce: Commerce, order_id: str) -> list[dict[str, Any]]:
     ]
 
 
-@act("/orders/{order_id:str}/cancel", scope="orders:write")
+@act("/orders/{order_id:str}/cancel", scope="orders:act")
 def cancel_order(commerce: Commerce, order_id: OrderId) -> Goto:
     """Cancels an order."""
     commerce.orders.cancel(order_id)

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from commerce_core.base.errors import CommerceError
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Wanted
+from commerce_core.orders.wanted import Wanted
 from commerce_core.pricing.form import benefit_form, rule_form
 from commerce_core.pricing.rules import RuleQuery, RuleStatus
 from commerce_core.pricing.terms import PriceTerms

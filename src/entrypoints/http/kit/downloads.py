@@ -16,15 +16,35 @@ from urllib.parse import quote
 from litestar.concurrency import sync_to_thread
 from litestar.response import Stream
 
+from commerce_core.base.errors import Malformed
+
 KEPT: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key"}
 """Headers of tagged answers: only their caller may keep them, and asks each time."""
 _CHUNK: Final = 256 * 1024
+VERSION: Final = re.compile(r'^(?:(?:W/)?"?([0-9]{1,9})"?|\*)$', re.ASCII)
+"""What If-Match can be: the tag of a version, or any."""
 _TAGS: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def etag_of(body: bytes) -> str:
     """The tag of an answer: whatever changes its bytes changes it, reserved units too."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def tag_of_version(version: int) -> str:
+    """The tag of an answer whose version changes whenever it does."""
+    return f'"{version}"'
+
+
+def version_of(if_match: str | None) -> int | None:
+    """The version that the client has seen; None if it accepts any. Malformed if it is neither."""
+    if if_match is None:
+        return None
+    found = VERSION.fullmatch(if_match.strip())
+    if found is None:
+        detail = 'Use the ETag of the response that you have seen, such as "3", or *.'
+        raise Malformed.at("/If-Match", "bad_if_match", detail)
+    return None if found[1] is None else int(found[1])
 
 
 def is_known(if_none_match: str | None, tag: str) -> bool:

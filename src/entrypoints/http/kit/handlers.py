@@ -2,7 +2,8 @@
 
 `commerce` is the platform as the caller sees it; `parameters`, `payload` and `form` are attrs
 classes by which the query and the body are read, strictly; `content` is a body that is a file;
-`key` is the idempotency key, `request` the request. Every other name is an identifier in the path.
+`key` is the idempotency key, `if_match` the version that the client has seen, `request` the
+request. Every other name is an identifier in the path.
 What the function returns is encoded in the thread in which it ran. The API's description is made
 from the same signature.
 """
@@ -25,17 +26,20 @@ from entrypoints.http.admission.admission import admission_of, bounded
 from entrypoints.http.admission.lanes import LaneName
 from entrypoints.http.kit.access_log import note
 from entrypoints.http.kit.characters import check_characters
-from entrypoints.http.kit.downloads import KEPT, etag_of, is_known
+from entrypoints.http.kit.downloads import KEPT, etag_of, is_known, tag_of_version, version_of
 from entrypoints.http.kit.inputs import BODIES, JSON_TYPES, read_query
 from entrypoints.http.kit.security import Asked, enter
 from entrypoints.scalars import read_id
 from entrypoints.shapes import encoded
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+IF_MATCH: Final = "If-Match"
 REPLAYED: Final = "Idempotency-Replayed"
 OPERATION: Final = "operation"
 """Under this name a handler's `opt` has its Operation."""
-_NOT_IN_PATH: Final = (*BODIES, "commerce", "parameters", "key", "request", "return")
+_NOT_IN_PATH: Final = (
+    *BODIES, "commerce", "parameters", "key", "if_match", "request", "return",
+)  # fmt: skip
 
 T = TypeVar("T")
 
@@ -60,10 +64,10 @@ class Operation:
     Callers need the `scope` (None: no key). `status` are those of answers that aren't problems,
     `refuses` its own problems, besides those that follow from what it takes. `location` is the
     address of what it creates, with attributes of the answer in braces. What has an `etag` isn't
-    sent to a client that has it already. `media` are the types of an answer that isn't JSON,
-    `example` is a payload that pages for trying the API begin with. It runs in its `lane`, or in
-    that of expensive queries if its parameters make it one (EXPENSIVE); `is_probe` is a route that
-    answers however busy the server is.
+    sent to a client that has it already; the tag of what is `versioned` is its version. `media` are
+    the types of an answer that isn't JSON, `example` is a payload that pages for trying the API
+    begin with. It runs in its `lane`, or in that of expensive queries if its parameters make it one
+    (EXPENSIVE); `is_probe` is a route that answers however busy the server is.
     """
 
     method: HttpMethod = field(kw_only=False)
@@ -73,6 +77,7 @@ class Operation:
     refuses: Sequence[int] = ()
     location: str | None = None
     etag: bool = False
+    versioned: bool = False
     media: Sequence[str] = ()
     example: Mapping[str, object] | None = None
     lane: LaneName = "requests"
@@ -104,7 +109,11 @@ class Operation:
     @property
     def headers(self) -> list[str]:
         """The headers that it reads, besides those of keys."""
-        read = {IDEMPOTENCY_KEY: "key" in self.hints, "If-None-Match": self.etag}
+        read = {
+            IDEMPOTENCY_KEY: "key" in self.hints,
+            "If-None-Match": self.etag,
+            IF_MATCH: "if_match" in self.hints,
+        }
         return [name for name, reads in read.items() if reads]
 
     @property
@@ -112,7 +121,8 @@ class Operation:
         """The type of its answers; of one that is JSON or a file, that of the JSON."""
         returned = self.hints["return"]
         if get_origin(returned) in (Union, UnionType):
-            return next(kind for kind in get_args(returned) if get_origin(kind) is not Response)
+            kinds = [kind for kind in get_args(returned) if get_origin(kind) is not Response]
+            return cast("Any", Union)[tuple(kinds)]
         return get_args(returned)[0] if get_origin(returned) is Answer else returned
 
     @property
@@ -184,7 +194,11 @@ class Operation:
             "parameters": read_query(self.parameters, request.query_params.multi_items()),
             **{n: read_id(kind, request.path_params[n]) for n, kind in self.path_ids.items()},
             "key": None if key is None else IdempotencyKey(key),
+            "if_match": self._if_match(request),
         }
+
+    def _if_match(self, request: Asked) -> int | None:
+        return version_of(request.headers.get(IF_MATCH)) if "if_match" in self.hints else None
 
     def _call(self, taken: Mapping[str, Any]) -> Any:  # noqa: ANN401 as the function has it
         return self.function(**{n: value for n, value in taken.items() if n in self.hints})
@@ -201,8 +215,11 @@ class Operation:
             headers["Location"] = self.location.format(value)
         if key is not None and key.replayed:
             headers[REPLAYED] = "true"
+        version = getattr(value, "version", None) if self.versioned else None
+        if version is not None:
+            headers["ETag"] = tag_of_version(version)
         if self.etag:
-            headers = {"ETag": etag_of(body), **KEPT}
+            headers = {"ETag": headers.get("ETag") or etag_of(body), **KEPT}
             if is_known(request.headers.get("if-none-match"), headers["ETag"]):
                 return Response(None, status_code=304, headers=headers)
         return Response(body, status_code=status, headers=headers, media_type=JSON_TYPES[0])

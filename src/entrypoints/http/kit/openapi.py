@@ -10,7 +10,14 @@ from typing import Any, BinaryIO, Final
 import attrs
 from litestar.handlers import HTTPRouteHandler
 
-from entrypoints.http.kit.handlers import IDEMPOTENCY_KEY, OPERATION, REPLAYED, Operation
+from entrypoints.http.kit.downloads import VERSION
+from entrypoints.http.kit.handlers import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    OPERATION,
+    REPLAYED,
+    Operation,
+)
 from entrypoints.http.kit.inputs import BODIES, JSON_TYPES
 from entrypoints.http.kit.problems import MEDIA_TYPE
 from entrypoints.http.kit.queries import WhoseQuery
@@ -113,6 +120,10 @@ def _parameters(operation: Operation, components: Components) -> Iterable[Schema
         about = "However often a request is sent with the same key, it takes effect once."
         schema = {**TEXT, "minLength": 1, "maxLength": 255, "description": about}
         yield _parameter("header", IDEMPOTENCY_KEY, schema)
+    if "if_match" in operation.hints:
+        about = "ETag of the version that the client has seen; if it has changed, this is a 412."
+        schema = {**TEXT, "pattern": VERSION.pattern, "description": about}
+        yield _parameter("header", IF_MATCH, schema)
     if operation.etag:
         about = "ETag of the client's copy; if that is still current, the response is 304."
         yield _parameter("header", "If-None-Match", {**TEXT, "description": about})
@@ -138,7 +149,7 @@ def _responses(operation: Operation, components: Components) -> dict[str, Any]:
     declared = {
         REPLAYED: "key" in operation.hints,
         "Location": operation.location,
-        "ETag": operation.etag,
+        "ETag": operation.etag or operation.versioned,
         REQUEST_ID: True,
     }
     headers = [name for name, applies in declared.items() if applies]
@@ -176,6 +187,7 @@ def _refusals(operation: Operation) -> list[int]:
         (429,): not operation.is_probe,
         (404,): bool(operation.path_ids) or issubclass(operation.parameters, WhoseQuery),
         (409,): "key" in operation.hints,
+        (412,): "if_match" in operation.hints,
         (408, 413, 415, 422): operation.body is not None,
     }
     found = {status for statuses, applies in follow.items() if applies for status in statuses}

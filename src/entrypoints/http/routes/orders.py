@@ -7,13 +7,24 @@ from typing import Final
 from attrs import frozen
 
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Order, OrderExplanation, OrderQuery, OrderStatus
+from commerce_core.orders.acts import AnyAsked
+from commerce_core.orders.asking import (
+    AskedUnits,
+    CancelAsked,
+    ConfirmAsked,
+    FulfilAsked,
+    RefundAsked,
+)
+from commerce_core.orders.order import Order, OrderExplanation, OrderQuery
+from commerce_core.orders.part import Refund
+from commerce_core.orders.states import OrderStatus
+from commerce_core.usecases.acts import ActPlan
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import get, post
 from entrypoints.http.kit.queries import Page, SpanQuery, WhoseQuery, instant
 from entrypoints.http.routes.pricing import BasketLine, TermsBody, wanted_items
 from entrypoints.reading import optional, required
-from entrypoints.scalars import OrderId
+from entrypoints.scalars import FulfilmentId, OrderId, PartnerId, RefundId
 
 _ITEM: Final = {"product_id": "prod_0199c2f4a1b07e3d8c215f60a9d2b4c7", "quantity": 1}
 _ORDER: Final = {"items": [_ITEM], "customer_reference": "web-1"}
@@ -88,16 +99,200 @@ def explain_order(commerce: Commerce, order_id: OrderId) -> OrderExplanation:
     return commerce.orders.explain(order_id)
 
 
-@get("/orders/{order_id:str}", scope="orders:read")
+@get("/orders/{order_id:str}", scope="orders:read", etag=True, versioned=True)
 def get_order(commerce: Commerce, order_id: OrderId) -> Order:
     """Shows an order; a partner sees only its own lines."""
     return commerce.orders.get(order_id)
 
 
-@post("/orders/{order_id:str}/cancel", scope="orders:write", refuses=[409])
-def cancel_order(commerce: Commerce, order_id: OrderId) -> Order:
-    """Cancels an open order, and releases its units for sale."""
-    return commerce.orders.cancel(order_id)
+@frozen(kw_only=True)
+class ActQuery:
+    """How an act is asked for."""
+
+    plan: bool = optional(
+        default=False, meaning="Whether to return what it would do, without doing it."
+    )
 
 
-ROUTES = (place_order, list_orders, get_order, explain_order, cancel_order)
+@frozen(kw_only=True)
+class LineUnits:
+    """Units of a line of an order."""
+
+    item_id: str = required("Id of the line.")
+    quantity: int | None = optional(None, "Number of units (default: all that are possible).")
+
+
+@frozen(kw_only=True)
+class PartBody:
+    """The part of an order that an act is about."""
+
+    partner_id: PartnerId | None = optional(
+        None, "Partner whose part it is about (default: all parts that the key may act on)."
+    )
+
+
+@frozen(kw_only=True)
+class UnitsBody(PartBody):
+    """The units that an act is about."""
+
+    items: tuple[LineUnits, ...] | None = optional(
+        None, "Lines and units (default: all that are possible)."
+    )
+
+    @property
+    def units(self) -> tuple[AskedUnits, ...] | None:
+        """The units as the core takes them."""
+        if self.items is None:
+            return None
+        return tuple(AskedUnits(item.item_id, item.quantity) for item in self.items)
+
+
+@frozen(kw_only=True)
+class Confirmation(PartBody):
+    """What to confirm."""
+
+
+@frozen(kw_only=True)
+class Cancellation(UnitsBody):
+    """What to cancel."""
+
+
+@frozen(kw_only=True)
+class NewFulfilment(UnitsBody):
+    """What was sent, and how."""
+
+    carrier: str | None = optional(None, "Who carries it.")
+    tracking_number: str | None = optional(None, "The carrier's number of the parcel.")
+
+
+@frozen(kw_only=True)
+class NewRefund(UnitsBody):
+    """What to pay back: units, an amount without units, or all that is left; and why."""
+
+    reason: str = required("Why it is paid back.")
+    amount: Decimal | None = optional(None, "An amount to pay back without units.")
+    currency: str | None = optional(None, "Currency of the amount; it must be the order's.")
+    returned: bool = optional(default=False, meaning="Whether the units have come back.")
+    restock: bool = optional(
+        default=False, meaning="Whether the units that came back can be sold again."
+    )
+
+
+@post("/orders/{order_id:str}/confirm", scope="orders:act", refuses=[409], versioned=True)
+def confirm_order(
+    commerce: Commerce,
+    order_id: OrderId,
+    payload: Confirmation,
+    *,
+    parameters: ActQuery,
+    if_match: int | None,
+    key: IdempotencyKey | None,
+) -> Order | ActPlan:
+    """Confirms an order, or a part of it; it no longer expires then."""
+    asked = ConfirmAsked(payload.partner_id, None, if_match)
+    return _act(commerce, order_id, asked, parameters, key)
+
+
+@post(
+    "/orders/{order_id:str}/fulfil",
+    scope="orders:act",
+    refuses=[409],
+    versioned=True,
+    example={"carrier": "DHL", "tracking_number": "00340434161094021501"},
+)
+def fulfil_order(
+    commerce: Commerce,
+    order_id: OrderId,
+    payload: NewFulfilment,
+    *,
+    parameters: ActQuery,
+    if_match: int | None,
+    key: IdempotencyKey | None,
+) -> Order | ActPlan:
+    """Records that open units were sent, as one fulfilment for each part."""
+    asked = FulfilAsked(
+        payload.partner_id, payload.units, if_match, payload.carrier, payload.tracking_number
+    )
+    return _act(commerce, order_id, asked, parameters, key)
+
+
+@post("/orders/{order_id:str}/cancel", scope="orders:act", refuses=[409], versioned=True)
+def cancel_order(
+    commerce: Commerce,
+    order_id: OrderId,
+    payload: Cancellation,
+    *,
+    parameters: ActQuery,
+    if_match: int | None,
+    key: IdempotencyKey | None,
+) -> Order | ActPlan:
+    """Cancels open units, and releases them for sale; units that were sent stay."""
+    asked = CancelAsked(payload.partner_id, payload.units, if_match)
+    return _act(commerce, order_id, asked, parameters, key)
+
+
+@post(
+    "/orders/{order_id:str}/refund",
+    scope="orders:act",
+    refuses=[409],
+    versioned=True,
+    example={"reason": "damaged", "amount": "5.00"},
+)
+def refund_order(
+    commerce: Commerce,
+    order_id: OrderId,
+    payload: NewRefund,
+    *,
+    parameters: ActQuery,
+    if_match: int | None,
+    key: IdempotencyKey | None,
+) -> Order | ActPlan:
+    """Records a refund: of units, of an amount without units, or of all that is left."""
+    asked = RefundAsked(
+        payload.partner_id, payload.units, if_match, payload.reason, payload.amount,
+        payload.currency, payload.returned, payload.restock,
+    )  # fmt: skip
+    return _act(commerce, order_id, asked, parameters, key)
+
+
+def _act(
+    commerce: Commerce,
+    order_id: str,
+    asked: AnyAsked,
+    parameters: ActQuery,
+    key: IdempotencyKey | None,
+) -> Order | ActPlan:
+    if parameters.plan:
+        return commerce.orders.plan(order_id, asked)
+    return commerce.orders.act(order_id, asked, key)
+
+
+@post("/fulfilments/{fulfilment_id:str}/cancel", scope="orders:act", refuses=[409], versioned=True)
+def cancel_fulfilment(
+    commerce: Commerce,
+    fulfilment_id: FulfilmentId,
+    if_match: int | None,
+    key: IdempotencyKey | None,
+) -> Order:
+    """Cancels a fulfilment: its units are open again. Returns its order."""
+    return commerce.orders.cancel_fulfilment(fulfilment_id, version=if_match, key=key)
+
+
+@get("/refunds/{refund_id:str}", scope="orders:read")
+def get_refund(commerce: Commerce, refund_id: RefundId) -> Refund:
+    """Shows a refund."""
+    return commerce.orders.get_refund(refund_id)
+
+
+ROUTES = (
+    place_order,
+    list_orders,
+    get_order,
+    explain_order,
+    confirm_order,
+    fulfil_order,
+    cancel_order,
+    refund_order,
+    cancel_fulfilment,
+    get_refund,
+)

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from commerce_core.base.errors import Fault, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Wanted
+from commerce_core.orders.wanted import Wanted
 from commerce_core.pricing.lint import Finding
 from commerce_core.pricing.priced import PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus

@@ -57,6 +57,9 @@ class SourceSettings:
     snapshot_pattern: str | None = optional(
         MISSING, "Pattern of the snapshot time in file names, such as catalog-{YYYY}{MM}{DD}.csv."
     )
+    net_of_orders: bool = optional(
+        MISSING, "Whether quantities leave out what was ordered before the snapshot."
+    )
 
 
 @frozen(kw_only=True)

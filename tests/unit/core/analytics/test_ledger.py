@@ -19,7 +19,7 @@ from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.analytics.reports import shares
 from commerce_core.base.calendar import MOST_PERIODS, Grain, period_start, show_period
 from commerce_core.base.errors import InvalidInput
-from commerce_core.orders.order import OrderItem
+from commerce_core.orders.line import OrderItem
 from commerce_core.pricing.explanation import Adjustment
 from tests.support.examples import scaled
 

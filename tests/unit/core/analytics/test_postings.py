@@ -5,20 +5,20 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_core.analytics.entries_file import ENTRY_COLUMNS, write_entries
 from commerce_core.analytics.ledger import ENTRY_KINDS, SIGNS, SalesEntry
-from commerce_core.analytics.postings import (
-    Movement,
-    Placement,
-    WholeCancellation,
-    entries_of,
-)
+from commerce_core.analytics.postings import entries_of
 from commerce_core.base.money import share_of_units
-from commerce_core.orders.order import Order, OrderItem, freeze_line
+from commerce_core.orders import acts
+from commerce_core.orders.asking import CancelAsked
+from commerce_core.orders.line import OrderItem
+from commerce_core.orders.movement import Movement
+from commerce_core.orders.movement import placed as placements
+from commerce_core.orders.order import Order, freeze_line
+from commerce_core.orders.part import part_id_of
 from commerce_core.pricing.explanation import Adjustment
 from commerce_core.pricing.priced import PricedItem
 from tests.contracts import samples
@@ -82,7 +82,7 @@ def test_a_placement_has_both_parts_and_its_fee():
     line = priced(2, taken("20.00", "5.00"))
     item = freeze_line("item_" + "2" * 32, line, TEN, Decimal("0.30"))
     order = order_of(item)
-    placed, fee = entries_of(order, [Placement(item)], T0, numbered().__next__)
+    placed, fee = entries_of(order, placements(order), T0, numbered().__next__)
     assert (placed.kind, placed.quantity, placed.at) == ("placed", 2, T0)
     assert (placed.gross, placed.discount, placed.amount) == (100, 20, 80)
     assert (placed.partner_amount, placed.platform_amount) == (Decimal("85.50"), Decimal("-5.50"))
@@ -95,13 +95,16 @@ def test_a_cancellation_takes_all_of_it_back():
     line = priced(2, taken("20.00", "5.00"))
     item = freeze_line("item_" + "2" * 32, line, TEN, Decimal("0.30"))
     order, mint = order_of(item), numbered().__next__
-    made = entries_of(order, [Placement(item, "part_" + "3" * 32)], T0, mint)
-    undone = entries_of(order, [WholeCancellation(item, made[0])], T0 + DAY, mint, made)
+    made = entries_of(order, placements(order), T0, mint)
+    movements = acts.cancel(order, CancelAsked(), T0 + DAY).movements
+    undone = entries_of(order, movements, T0 + DAY, mint, made)
     assert [(entry.kind, entry.reverses) for entry in undone] == [
         ("cancelled", made[0].entry_id),
         ("fee", made[1].entry_id),
     ]
-    assert {entry.part_id for entry in (*made, undone[0])} == {"part_" + "3" * 32}
+    assert {entry.part_id for entry in (*made, undone[0])} == {
+        part_id_of(order.order_id, item.partner_id)
+    }
     assert nothing_is_left([*made, *undone])
 
 
@@ -114,21 +117,6 @@ def nothing_is_left(entries: list[SalesEntry]) -> bool:
     return sums == [0] * len(names)
 
 
-@frozen
-class Step:
-    """Some units of a line that are cancelled."""
-
-    item: OrderItem
-    quantity: int
-    gross: Decimal
-    amount: Decimal
-    partner_amount: Decimal
-    kind: str = "cancelled"
-    part_id: str | None = None
-    refund_id: str | None = None
-    reason: str | None = None
-
-
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 500), st.integers(0, 99))
 def test_whatever_the_steps_a_line_that_is_cancelled_leaves_nothing(
     steps: list[int], cents: int, fee: int
@@ -138,14 +126,15 @@ def test_whatever_the_steps_a_line_that_is_cancelled_leaves_nothing(
     line = priced(of, taken(str(discount), "0.00"), price="50.00")
     item = freeze_line("item_" + "2" * 32, line, TEN, Decimal(fee) / 100)
     order, mint = order_of(item), numbered().__next__
-    entries, gone = entries_of(order, [Placement(item)], T0, mint), 0
+    entries, gone = entries_of(order, placements(order), T0, mint), 0
     placed = entries[0]
     for units in steps:
-        shares = [
+        gross, amount, partner = (
             share_of_units(whole, gone, units, of)
             for whole in (placed.gross, placed.amount, placed.partner_amount)
-        ]
-        step: Movement = Step(item, units, *shares)  # type: ignore[assignment]
+        )
+        part_id = "part_" + "3" * 32
+        step = Movement("cancelled", item, units, gross, amount, partner, part_id)
         entries += entries_of(order, [step], T0, mint, entries)
         gone += units
     assert nothing_is_left(entries)
@@ -155,9 +144,11 @@ def test_whatever_the_steps_a_line_that_is_cancelled_leaves_nothing(
 def test_goodwill_has_no_units_and_no_discount():
     item = freeze_line("item_" + "2" * 32, priced(2, taken("20.00", "0.00")), TEN, TEN)
     order, mint = order_of(item), numbered().__next__
-    made = entries_of(order, [Placement(item)], T0, mint)
-    kindness = Step(item, 0, Decimal(0), Decimal(5), Decimal("4.50"), "goodwill", reason="Late.")
-    (entry,) = entries_of(order, [kindness], T0, mint, made)  # type: ignore[list-item]
+    made = entries_of(order, placements(order), T0, mint)
+    part_id = "part_" + "3" * 32
+    amounts = (Decimal(0), Decimal(5), Decimal("4.50"))
+    kindness = Movement("goodwill", item, 0, *amounts, part_id, reason="Late.")
+    (entry,) = entries_of(order, [kindness], T0, mint, made)
     assert (entry.gross, entry.discount, entry.platform_discount) == (5, 0, 0)
     assert (entry.signed.partner_amount, entry.reason) == (Decimal("-4.50"), "Late.")
 

@@ -12,7 +12,7 @@ from commerce_core.activity.audit import AuditQuery
 from commerce_core.activity.events import EVENTS_KEPT, Event
 from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Wanted
+from commerce_core.orders.wanted import Wanted
 from commerce_core.profiles.profile import Profile
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings

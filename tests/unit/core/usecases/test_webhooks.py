@@ -11,7 +11,7 @@ from commerce_core.activity.audit import AuditQuery
 from commerce_core.activity.events import EVENT_KINDS, EventKind
 from commerce_core.base.errors import Conflict, Forbidden, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
-from commerce_core.orders.order import Wanted
+from commerce_core.orders.wanted import Wanted
 from commerce_core.webhooks.delivery import DISABLED_AFTER, KEPT, DeliveryQuery
 from commerce_core.webhooks.subscription import (
     LONGEST_DESCRIPTION,

@@ -1,0 +1,45 @@
+"""Port: the units of products that orders deduct from stock."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from commerce_core.stock.reservation import StockMove, Taking
+
+
+class Stock(Protocol):
+    """Reserved units, beside what partners' feeds say; `stock.reservation` defines how they move.
+
+    Other units of work that change the reserved units of the same products wait until this one
+    ends; all lock them in the same order, so none waits for ever. Call what changes them as late as
+    possible.
+    """
+
+    def take(self, takings: Sequence[Taking], at: datetime) -> Mapping[str, int]:
+        """Reserves the units of all products that can supply all of theirs.
+
+        Returns the other ones, each with the units that it could still supply; nothing of these
+        was reserved. Unknown products supply none.
+        """
+        ...
+
+    def move(self, moves: Sequence[StockMove], at: datetime) -> None:
+        """Moves units of lines, as `reservation.decide` defines."""
+        ...
+
+    def deducting(self, partner_id: str, before: datetime) -> Collection[str]:
+        """The partner's products with deductions since before that moment."""
+        ...
+
+    def settle(self, product_ids: Collection[str], snapshot_at: datetime) -> None:
+        """Ends the deductions of these products since before that moment: a snapshot has them."""
+        ...
+
+
+class StockUnit(Protocol):
+    """The part of a unit of work for stock."""
+
+    @property
+    def stock(self) -> Stock:
+        """The units of products that orders deduct."""
+        ...

@@ -1,0 +1,1 @@
+"""Stock: the units of products that orders deduct from what partners have."""
