@@ -180,5 +180,5 @@ class TestExports:
     ):
         """A writer needs nothing but the batches."""
         with store.snapshot(ProductQuery(status="all")) as snapshot:
-            written = b"".join(WRITERS[form](snapshot))
+            written = b"".join(WRITERS[form](snapshot, ()))
         assert written == by_the_core(kept(store, status="all"), form)
