@@ -60,7 +60,10 @@ COMMANDS: Final = {
         "commands.webhooks",
         "Call others: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
     ),
-    "analytics": ("commands.analytics", "Report sales: summary, by-partner, over-time, share, top"),
+    "analytics": (
+        "commands.analytics",
+        "Report sales: summary, by-partner, over-time, share, top, hours, rules, refunds, entries",
+    ),
 }
 """Each command with its module and its short help, so that listing them imports none."""
 

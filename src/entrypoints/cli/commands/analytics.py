@@ -185,7 +185,10 @@ def entries(
     as_csv: bool,
     **filters: Any,  # noqa: ANN401 - options of several types
 ) -> None:
-    """List the entries of the ledger, newest first; their figures add up."""
+    """List the entries of the ledger.
+
+    The newest comes first. Figures are signed, so they add up.
+    """
     from commerce_core.analytics.ledger import EntryQuery
 
     for name in ("since", "until"):

@@ -74,7 +74,10 @@ def set_terms(
     cycle: "Cycle | None",
     **given: Any,  # noqa: ANN401 - of several types
 ) -> None:
-    """Replace all terms of a partner by this one, for orders placed from now on."""
+    """Replace all terms of a partner by one.
+
+    It holds for orders placed from now on.
+    """
     changed = session.commerce.partners.set_terms(partner, [_term(given)], cycle=cycle)
     _show_terms(session.out, changed)
 
@@ -88,7 +91,10 @@ def add_terms(
     cycle: "Cycle | None",
     **given: Any,  # noqa: ANN401 - of several types
 ) -> None:
-    """Add a term to those of a partner; it may not overlap with another."""
+    """Add a term to those of a partner.
+
+    It may not overlap with another of the same products.
+    """
     known = session.commerce.partners.terms(partner)
     changed = session.commerce.partners.set_terms(
         partner, [*known.terms, _term(given)], cycle=cycle, version=known.version
@@ -189,9 +195,12 @@ def list_(session: Session, partner: str | None, currency: str | None, limit: in
 @statements.verb("open", scope="money:read")
 @partner_option("Only what this partner is owed.")
 def open_(session: Session, partner: str | None) -> None:
-    """Show what is owed so far: the statements that aren't over, as they would be now."""
+    """Show what is owed so far.
+
+    These are the statements that aren't closed, as they would be now.
+    """
     found = session.commerce.statements.open(partner=partner)
-    session.out.many(found, _columns(session), None, "Nobody is owed anything.")
+    session.out.many(found, _columns(session), None, "No partner is owed anything.")
 
 
 def _columns(session: Session) -> "list[Column[Statement]]":
@@ -231,7 +240,10 @@ def _local(at: datetime, zone: str) -> str:
     "-o", "--output", metavar="FILE", show_default="stdout", help="File to write the CSV to."
 )
 def show(session: Session, statement_id: str, *, as_csv: bool, output: str | None) -> None:
-    """Show a closed statement. Its digest is the SHA-256 of its CSV."""
+    """Show a closed statement.
+
+    Its digest is the SHA-256 of its CSV.
+    """
     if as_csv or output:
         opened = session.commerce.statements.file(statement_id)
         with opened as blocks, target(output) as file:
@@ -269,7 +281,10 @@ def _fields(one: "Statement") -> list[tuple[str, str]]:
     help="Only statements that end at this time, or before; UTC by default.",
 )  # fmt: skip
 def close(session: Session, partner: str | None, until: datetime | None) -> None:
-    """Close the statements that are over. Workers do so every hour."""
+    """Close the statements that are over.
+
+    Workers do so every hour.
+    """
     closing = session.commerce.statements.close(partner=partner, until=in_utc(until))
     if session.out.as_json:
         session.out.document(closing)
@@ -283,7 +298,10 @@ def close(session: Session, partner: str | None, until: datetime | None) -> None
 @statements.verb("trace", scope="money:read")
 @click.argument("entry_id", metavar="ENTRY")
 def trace(session: Session, entry_id: str) -> None:
-    """Follow an entry to its order line, how its price came about, and the line of the feed."""
+    """Follow an entry down to the feed.
+
+    Shows its order line, how its price came about, and the record that set it.
+    """
     from entrypoints.cli.kit.output import money
 
     found = session.commerce.statements.trace(entry_id)
