@@ -4,6 +4,7 @@
     oversold  open orders have more than is in stock    effect: the products concerned
     failed    feeds of a source fail for one reason     effect: the feeds that weren't applied
     rejects   a source's rejected records have risen    effect: the records rejected
+    webhook   an endpoint was disabled                  effect: the deliveries that it misses
 
 An item has no row of its own: it appears with its cause and leaves with it. Equal causes are one
 item with a count. What a person does about an item is a mark, which holds until the cause occurs
@@ -23,9 +24,9 @@ from commerce_core.catalog.product import Product
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job
 
-ItemKind = Literal["held", "oversold", "failed", "rejects"]
+ItemKind = Literal["held", "oversold", "failed", "rejects", "webhook"]
 ItemState = Literal["open", "acknowledged", "snoozed"]
-ITEM_KINDS: Final[tuple[ItemKind, ...]] = ("held", "oversold", "failed", "rejects")
+ITEM_KINDS: Final[tuple[ItemKind, ...]] = ("held", "oversold", "failed", "rejects", "webhook")
 """The kinds of items, the most urgent first."""
 ATTENTION_DAYS: Final = 14
 """Failures and oversold products are shown for this many days after they last occurred."""

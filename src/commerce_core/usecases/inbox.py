@@ -31,6 +31,7 @@ from commerce_core.feeds.feed import FeedQuery
 from commerce_core.feeds.job import JobQuery
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
+from commerce_core.webhooks.subscription import Webhook, WebhookQuery
 
 _OPEN: Final = InboxQuery()
 _DAYS: Final = 7
@@ -97,8 +98,8 @@ class InboxItems:
                 mark = evolve(mark, note=UNSTORABLE.sub("\ufffd", note).strip() or None)
             unit.inbox.put(mark)
             self._context.note(
-                unit, "inbox.marked", *item.subjects, partner_id=item.partner_id, note=mark.note,
-                before=before, after=mark,
+                unit, "inbox.marked", *item.subjects, partner_id=item.partner_id or None,
+                note=mark.note, before=before, after=mark,
             )  # fmt: skip
             return item.marked(mark, now)
 
@@ -133,6 +134,9 @@ class InboxItems:
             products = unit.products.get_many(reported).values()
             mine = (p for p in products if owner in (None, p.partner_id))
             yield from map(oversold_item, shortages(mine, reported))
+        if "webhooks:read" in scopes:
+            disabled = WebhookQuery(owner, "disabled")
+            yield from map(_disabled, unit.webhooks.page(disabled, None, MOST_ITEMS).items)
 
     def _with_sales(
         self, unit: UnitOfWork, items: Iterable[InboxItem], owner: str | None, now: datetime
@@ -160,6 +164,22 @@ def _held(unit: UnitOfWork, owner: str | None) -> Iterator[InboxItem]:
     jobs = unit.jobs.page(JobQuery(partner_id=owner, status="held"), None, MOST_ITEMS).items
     by_feed = {job.feed_id: job for job in jobs}
     yield from (held_item(feed, by_feed.get(feed.feed_id)) for feed in feeds)
+
+
+def _disabled(webhook: Webhook) -> InboxItem:
+    """The item of an endpoint that was disabled."""
+    gone = webhook.disabled_reason == "gone"
+    why = "It answered that it is gone." if gone else "It has failed for too long."
+    return InboxItem(
+        cause_id=f"webhook:{webhook.webhook_id}",
+        kind="webhook",
+        title="A webhook is disabled",
+        reason=f"{webhook.url}: {why}",
+        partner_id=webhook.partner_id or "",
+        first_at=webhook.failing_since or webhook.updated_at,
+        latest_at=webhook.updated_at,
+        subjects=(webhook.webhook_id,),
+    )
 
 
 def _sales_a_day(unit: UnitOfWork, owner: str | None, now: datetime) -> dict[str, list[DailySales]]:

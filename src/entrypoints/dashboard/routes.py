@@ -15,8 +15,10 @@ from entrypoints.dashboard.pages import (
     partners,
     products,
     rules,
+    statements,
     system,
     upload,
+    webhooks,
 )
 from entrypoints.http.app import FORM_BYTES
 from entrypoints.settings import Settings
@@ -36,5 +38,7 @@ def routes(settings: Settings) -> Sequence[HTTPRouteHandler]:
         *partners.ROUTES,
         *rules.ROUTES,
         *analytics.ROUTES,
+        *statements.ROUTES,
+        *webhooks.ROUTES,
         *system.ROUTES,
     )

@@ -2,13 +2,16 @@
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 from litestar.testing import TestClient
 
 from commerce_core.commerce import Commerce
+from commerce_core.webhooks.delivery import Delivery
+from commerce_core.webhooks.subscription import Webhook
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
 from entrypoints.http.app import create_app
@@ -84,6 +87,29 @@ def full(site: Site) -> Site:
     """A platform with two partners at work."""
     site.commerce.partners.add("Zebra Secrets", currency="EUR")
     site.commerce.pricing.add({"name": "Spring", "benefit": {"percent": "10"}})
-    fill(site, "Acme", "ACM")
-    fill(site, "Zebra Secrets", "ZEB")
+    for partner, prefix in (("Acme", "ACM"), ("Zebra Secrets", "ZEB")):
+        fill(site, partner, prefix)
+        disabled_webhook(site, partner, prefix)
+    month_end = site.commerce.context.clock() + timedelta(days=40)
+    Commerce(evolve(site.commerce.context, clock=lambda: month_end)).statements.close()
     return site
+
+
+def disabled_webhook(site: Site, partner: str, prefix: str) -> None:
+    """An endpoint of the partner that was disabled, with a delivery that failed."""
+    context = site.commerce.context
+    now, owner = context.clock(), site.commerce.partners.get(partner).partner_id
+    hook = Webhook(
+        webhook_id=context.mint("hook"), partner_id=owner, url=f"https://{prefix.lower()}.example/",
+        status="disabled", disabled_reason="failing", created_at=now, updated_at=now,
+        failing_since=now,
+    )  # fmt: skip
+    delivery = Delivery(
+        delivery_id=context.mint("dlv"), webhook_id=hook.webhook_id, partner_id=owner,
+        event_id=context.mint("evt"), sequence=1, kind="feed.held", subject=f"{prefix}-subject",
+        status="failed", attempts=1, created_at=now, due_at=None, finished_at=now,
+        http_status=500,
+    )  # fmt: skip
+    with context.store.begin() as unit:
+        unit.webhooks.add(hook)
+        unit.deliveries.add([delivery])

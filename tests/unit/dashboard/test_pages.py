@@ -228,7 +228,7 @@ class TestPartners:
 
 GRANTABLE = (
     "partners:read", "feeds:read", "feeds:write", "feeds:decide", "catalog:read", "orders:read",
-    "orders:write", "analytics:read",
+    "orders:write", "analytics:read", "money:read", "webhooks:read", "webhooks:write",
 )  # fmt: skip
 
 
@@ -339,6 +339,28 @@ class TestActs:
         assert full.commerce.pricing.get(rule.rule_id).status == "paused"
         late = visitor.send(f"/rules/{rule.rule_id}", status="active", version="1")
         assert late.status_code == 409
+
+    def test_a_disabled_webhook_is_an_item_and_is_enabled_again(self, full: Site):
+        visitor = full.visitor()
+        hook = next(full.commerce.webhooks.list(partner="Acme"))
+        assert f"/webhooks/{hook.webhook_id}" in visitor.get("/").text
+        delivery = next(full.commerce.webhooks.deliveries(partner="Acme"))
+        assert "Send it again" in visitor.get(f"/deliveries/{delivery.delivery_id}").text
+        again = visitor.send(f"/deliveries/{delivery.delivery_id}/redeliver")
+        assert again.status_code == 409
+        visitor.send(f"/webhooks/{hook.webhook_id}", status="active")
+        assert f"/webhooks/{hook.webhook_id}" not in visitor.get("/").text
+        visitor.send(f"/deliveries/{delivery.delivery_id}/redeliver")
+        assert full.commerce.webhooks.delivery(delivery.delivery_id).delivery.status == "pending"
+
+    def test_a_statement_is_read_down_to_its_orders(self, full: Site):
+        visitor = full.visitor()
+        statement = next(full.commerce.statements.list(partner="Acme"))
+        page = visitor.get(f"/statements/{statement.statement_id}")
+        assert "/orders/" in page.text
+        file = visitor.get(f"/statements/{statement.statement_id}/file")
+        assert file.headers["content-disposition"].startswith("attachment")
+        assert visitor.send("/statements/close").status_code == 303
 
     def test_a_failed_feed_is_processed_again(self, full: Site):
         feed = next(f for f in full.commerce.feeds.list(partner="Acme") if f.status == "failed")

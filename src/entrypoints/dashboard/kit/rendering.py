@@ -63,6 +63,8 @@ NAVIGATION: Final = (
     Place("/sources", "Sources", "feeds:read"),
     Place("/rules", "Rules", "pricing:read"),
     Place("/analytics", "Analytics", "analytics:read"),
+    Place("/statements", "Statements", "money:read"),
+    Place("/webhooks", "Webhooks", "webhooks:read"),
     Place("/system", "System", operator=True),
 )
 

@@ -18,8 +18,9 @@ ACTS: Final = {
     "failed": "See why",
     "rejects": "See problems",
     "oversold": "See the product",
+    "webhook": "See its log",
 }
-"""The main act of each kind of item; all but the last lead to a feed."""
+"""The main act of each kind of item; all but the last two lead to a feed."""
 _SNOOZES: Final = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 
 
@@ -62,7 +63,8 @@ def show_inbox(commerce: Commerce, parameters: Filters) -> View:
 def _path(item: InboxItem) -> str:
     """The page on which a person does something about it."""
     subject = item.subjects[0]
-    return f"/products/{subject}" if item.kind == "oversold" else f"/feeds/{subject}"
+    pages = {"oversold": "products", "webhook": "webhooks"}
+    return f"/{pages.get(item.kind, 'feeds')}/{subject}"
 
 
 @act("/inbox/marks", scope="feeds:write")
