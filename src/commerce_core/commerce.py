@@ -3,6 +3,7 @@
     partners    the retailers that send feeds       products    the catalog as it is
     sources     recurring feeds, their profiles     history     what it was, and why
     keys        API keys and their scopes           pricing     price rules, and quotes
+    pulls       fetching sources by themselves
     feeds       files as they were received         orders      sales at frozen prices
     jobs        the processing of feeds             analytics   sales figures
     plans       what a feed would do; decisions     events      what happened, for followers
@@ -47,6 +48,7 @@ from commerce_core.usecases.plans import Plans
 from commerce_core.usecases.price_lists import PriceLists
 from commerce_core.usecases.pricing import Pricing
 from commerce_core.usecases.products import Products
+from commerce_core.usecases.pulls import Pulls
 from commerce_core.usecases.queue import Queue
 from commerce_core.usecases.reverts import Reverts
 from commerce_core.usecases.sending import Sending
@@ -76,6 +78,11 @@ class Commerce:
     def sources(self) -> Sources:
         """Recurring feeds of partners, and their profiles."""
         return Sources(self.context)
+
+    @property
+    def pulls(self) -> Pulls:
+        """Where sources are fetched from, when, and what was fetched."""
+        return Pulls(self.context)
 
     @property
     def feeds(self) -> Feeds:

@@ -32,6 +32,7 @@ WebhookId = NewType("WebhookId", str)
 DeliveryId = NewType("DeliveryId", str)
 StatementId = NewType("StatementId", str)
 EntryId = NewType("EntryId", str)
+FetchId = NewType("FetchId", str)
 Hint = Any
 """A type as annotations have it: a class, a union, a literal."""
 Read = Callable[[Any], Any]
@@ -39,11 +40,11 @@ Read = Callable[[Any], Any]
 
 _IDS: Final = (
     PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, FulfilmentId, RefundId, RuleId, ListId,
-    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId,
+    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId, FetchId,
 )  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
     "ptn", "src", "feed", "job", "prod", "ord", "ful", "rfnd", "rule", "list", "key", "evt",
-    "hook", "dlv", "stmt", "ent",
+    "hook", "dlv", "stmt", "ent", "ftch",
 )  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""

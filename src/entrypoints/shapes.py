@@ -23,6 +23,7 @@ from commerce_core.analytics.reports import Compared, Report
 from commerce_core.analytics.statement import Statement
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.job import Job
+from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order
@@ -55,6 +56,7 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
         {"publication_id", "ordinal", "origin_id", "reserved", "partner_gone", "net_of_orders"}
     ),
     ApiKey: frozenset({"digest"}),
+    Pull: frozenset({"sealed"}),
     PricedBasket: frozenset({"uses"}),
     Webhook: frozenset({"begins_after"}),
     WebhookSecret: frozenset({"sealed"}),
@@ -64,6 +66,8 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Job: ("waiting_for",),
+    Pull: ("has_secret", "next_at"),
+    Fetch: ("status",),
     Product: ("sellable", "not_sellable_reason", "available"),
     PricedItem: ("explanation",),
     OrderItem: ("open", "refundable_amount"),

@@ -20,6 +20,7 @@ from entrypoints.deliveries import DeliveryLane
 POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
     "feeds": timedelta(seconds=1),
     "small_feeds": timedelta(seconds=1),
+    "fetches": timedelta(seconds=5),
     "chores": timedelta(seconds=10),
     "webhooks": timedelta(seconds=0.1),
 }
@@ -138,7 +139,7 @@ class LaneWorker:
 
     def _notified(self) -> AbstractContextManager[None]:
         """Wakes this thread when there may be a job to claim; tasks are due by time."""
-        if self._lane != "chores":
+        if self._lane in ("feeds", "small_feeds"):
             return self._commerce.context.store.subscribe(self._wake.set)
         return nullcontext()
 
@@ -147,6 +148,9 @@ class LaneWorker:
         if self._lane == "chores" and not self._has_begun:
             self._commerce.queue.add_chores()
             self._has_begun = True
+        if self._lane == "chores":
+            # Any number of workers may look. No fetch, however long, keeps this lane from it.
+            self._commerce.pulls.look()
         work = self._commerce.queue.claim(self._lane)
         if work is None:
             self._wake.wait(self._poll_every.total_seconds())

@@ -23,6 +23,7 @@ from tests.contracts.orders_contract import TestIdempotency, TestOrders
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.price_lists_contract import TestPriceLists
+from tests.contracts.pulls_contract import TestFetches, TestPulls
 from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
@@ -49,6 +50,7 @@ __all__ = [
     "TestEvents",
     "TestExports",
     "TestFeeds",
+    "TestFetches",
     "TestFields",
     "TestIdempotency",
     "TestJobs",
@@ -63,6 +65,7 @@ __all__ = [
     "TestProductListings",
     "TestProductLists",
     "TestPublications",
+    "TestPulls",
     "TestRates",
     "TestReverts",
     "TestRules",

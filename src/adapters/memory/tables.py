@@ -19,6 +19,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job
+from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.feeds.source import Source
 from commerce_core.orders.order import Order
 from commerce_core.parsing.fingerprints import Fingerprint
@@ -91,6 +92,8 @@ class Tables:
         self.jobs = Table[str, Job](self.journal)
         self.leases = Table[str, datetime](self.journal)
         self.turns = Table[str, str](self.journal)
+        self.pulls = Table[str, Pull](self.journal)
+        self.fetches = Table[str, Fetch](self.journal)
         self.tasks = Table[int, Task](self.journal)
         self.task_leases = Table[int, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)

@@ -30,6 +30,7 @@ from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.price_lists import PriceLists
+from adapters.postgres.collections.pulls import Fetches, Pulls
 from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.reconciliation import Books
 from adapters.postgres.collections.rules import Rules
@@ -128,6 +129,8 @@ class Unit:
     inbox: Causes
     webhooks: Webhooks
     deliveries: Deliveries
+    pulls: Pulls
+    fetches: Fetches
 
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
@@ -162,6 +165,8 @@ class Unit:
             Causes(db),
             Webhooks(db),
             Deliveries(db),
+            Pulls(db),
+            Fetches(db),
         )
 
 

@@ -21,6 +21,9 @@ Action = Literal[
     "feed.rejected",
     "feed.reverted",
     "job.cancelled",
+    "pull.set",
+    "pull.removed",
+    "fetch.requested",
     "rule.added",
     "rule.changed",
     "list.added",
@@ -43,7 +46,9 @@ Action = Literal[
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000
-_OMITTED: Final = frozenset({"digest", "created_at", "updated_at", "last_used_at", "secrets"})
+_OMITTED: Final = frozenset(
+    {"digest", "sealed", "secrets", "created_at", "updated_at", "last_used_at"}
+)
 """The attributes that no entry contains: secrets, and times that follow from the entry's own."""
 
 State = Mapping[str, Any]

@@ -14,6 +14,7 @@
                                      rates                                RatesUnit
                                      inbox                                InboxUnit
                                      webhooks · deliveries                WebhooksUnit
+                                     pulls · fetches                      PullsUnit
     Files             the raw bytes of every feed and the reports of rejected records
     FeedEngine        reads feeds
     KeepLease         keeps the lease of work while it runs, in units of its own
@@ -39,6 +40,7 @@ from commerce_core.ports.money import MoneyUnit
 from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.price_lists import PriceListsUnit
+from commerce_core.ports.pulls import PullsUnit
 from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
@@ -61,6 +63,7 @@ class UnitOfWork(
     RatesUnit,
     InboxUnit,
     WebhooksUnit,
+    PullsUnit,
     Protocol,
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.

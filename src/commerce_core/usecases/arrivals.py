@@ -7,8 +7,10 @@ from attrs import frozen
 
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.feeds.feed import Feed, tidy_file_name
+from commerce_core.feeds.job import FeedJobKind, Job, JobStatus
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner
+from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
@@ -16,6 +18,20 @@ from commerce_core.usecases.context import Context
 LONGEST_CONTENT_TYPE: Final = 255
 _FUTURE_ALLOWED: Final = timedelta(days=1)
 """How far in the future a snapshot may be, since clocks and time zones differ."""
+
+
+@frozen
+class Receipt:
+    """The answer to an upload; `status` is its job's, `released` whether that job may start."""
+
+    feed_id: str
+    job_id: str
+    partner_id: str
+    source_id: str
+    status: JobStatus
+    sha256: str
+    bytes: int
+    released: bool = False
 
 
 @frozen
@@ -82,3 +98,34 @@ def check_received(size: int, got: str, promised: str | None) -> None:
             f"The bytes received have the SHA-256 {got}, not the announced one. Send them again."
         )
         raise InvalidInput.at("/sha256", "digest_mismatch", detail)
+
+
+def receive(
+    context: Context, unit: UnitOfWork, feed: Feed, kind: FeedJobKind = "ingest", *, run: bool
+) -> Receipt:
+    """Keeps a feed whose file is stored, and adds its job: however the file arrived."""
+    unit.partners.lock_shared(feed.partner_id).check_may_send()
+    unit.sources.lock_shared(feed.source_id)
+    unit.feeds.add(feed)
+    job = new_job(context, unit, feed, kind, run=run)
+    event = context.new_event().of_feed("feed.received", feed, job_id=job.job_id, bytes=feed.bytes)
+    unit.events.add([event])
+    return Receipt(
+        feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
+        feed.bytes, run,
+    )  # fmt: skip
+
+
+def new_job(context: Context, unit: FeedsUnit, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
+    """A queued job for a feed, released to the workers if `run`."""
+    job = Job(
+        job_id=context.mint("job"),
+        feed_id=feed.feed_id,
+        partner_id=feed.partner_id,
+        kind=kind,
+        status="queued",
+        released=run,
+        created_at=context.clock(),
+    )
+    unit.jobs.add(job)
+    return job

@@ -17,34 +17,25 @@ from commerce_core.base.paging import (
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import ChangeKind
 from commerce_core.feeds.feed import Feed, FeedQuery, check_promises
-from commerce_core.feeds.job import FeedJobKind, Job, JobStatus
+from commerce_core.feeds.job import FeedJobKind, Job
 from commerce_core.history.versions import (
     LARGEST_CHANGES,
     START,
     ChangeQuery,
     Version,
 )
-from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
-from commerce_core.usecases.arrivals import Arrival, check_received, check_snapshot
+from commerce_core.usecases.arrivals import (
+    Arrival,
+    Receipt,
+    check_received,
+    check_snapshot,
+    receive,
+)
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.jobs import Jobs, new_job
+from commerce_core.usecases.jobs import Jobs
 
 _ANY_FEED: Final = FeedQuery()
-
-
-@frozen
-class Receipt:
-    """The answer to an upload; `status` is its job's, `released` whether that job may start."""
-
-    feed_id: str
-    job_id: str
-    partner_id: str
-    source_id: str
-    status: JobStatus
-    sha256: str
-    bytes: int
-    released: bool = False
 
 
 @frozen
@@ -102,7 +93,7 @@ class Feeds:
                     unit,
                     key,
                     request,
-                    lambda: self._receive(unit, feed, kind, run=run),
+                    lambda: receive(context, unit, feed, kind, run=run),
                     answer=Receipt,
                 )
         except Exception:
@@ -111,20 +102,6 @@ class Feeds:
         if receipt.feed_id != feed.feed_id:
             context.files.delete(feed.file_key)
         return receipt
-
-    def _receive(self, unit: UnitOfWork, feed: Feed, kind: FeedJobKind, *, run: bool) -> Receipt:
-        unit.partners.lock_shared(feed.partner_id).check_may_send()
-        unit.sources.lock_shared(feed.source_id)
-        unit.feeds.add(feed)
-        job = new_job(self._context, unit, feed, kind, run=run)
-        event = self._context.new_event().of_feed(
-            "feed.received", feed, job_id=job.job_id, bytes=feed.bytes
-        )
-        unit.events.add([event])
-        return Receipt(
-            feed.feed_id, job.job_id, feed.partner_id, feed.source_id, job.status, feed.sha256,
-            feed.bytes, run,
-        )  # fmt: skip
 
     def load(
         self,

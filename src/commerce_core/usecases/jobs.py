@@ -30,6 +30,7 @@ from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.problem_groups import ProblemGroups, grouped
 from commerce_core.schema.problems import Problem
+from commerce_core.usecases.arrivals import new_job
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.queue import Queue, claiming
 
@@ -212,21 +213,6 @@ class Jobs:
         if job.summary is None or not job.summary.report_records:
             raise NotFound(_why_no_report(job), code="no_report")
         return self._context.files.open(job.report_key)
-
-
-def new_job(context: Context, unit: FeedsUnit, feed: Feed, kind: FeedJobKind, *, run: bool) -> Job:
-    """A queued job for a feed, released to the workers if `run`."""
-    job = Job(
-        job_id=context.mint("job"),
-        feed_id=feed.feed_id,
-        partner_id=feed.partner_id,
-        kind=kind,
-        status="queued",
-        released=run,
-        created_at=context.clock(),
-    )
-    unit.jobs.add(job)
-    return job
 
 
 def cancel_all(context: Context, unit: FeedsUnit, partner: Partner) -> None:

@@ -101,6 +101,9 @@ class Queue:
         as `execute` does; what a task has done until then may stay.
         """
         c, changed = self._context, None
+        if task.kind == "fetch":
+            # It ends in the transaction of what it brings, and may be due again after a pause.
+            return run_task(c, task)
         if not task.is_given_up:
             with c.keep_lease(task, ""):
                 changed = run_task(c, task)

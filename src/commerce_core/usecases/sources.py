@@ -137,6 +137,7 @@ class Sources:
                 raise _stays("can't be removed")
             _check_unused(unit, found)
             unit.sources.remove(found.source_id)
+            unit.pulls.remove(found.source_id)
             self._note(unit, "source.removed", found, None)
             return found
 

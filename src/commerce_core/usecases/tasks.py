@@ -5,6 +5,7 @@ from typing import assert_never
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
+from commerce_core.usecases.fetching import Fetching
 from commerce_core.usecases.history import History
 from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.sending import Sending
@@ -12,8 +13,8 @@ from commerce_core.usecases.statements import Statements
 from commerce_core.work.task import Task
 
 
-def run_task(context: Context, task: Task) -> int:
-    """Runs a task, and returns how many things it changed.
+def run_task(context: Context, task: Task) -> int | None:
+    """Runs a task, and returns how many things it changed; None for a fetch that is given up.
 
     It may run again after a crash, so it must be idempotent.
     """
@@ -30,5 +31,7 @@ def run_task(context: Context, task: Task) -> int:
             return Analytics(context).roll_up()
         case "expire_orders":
             return Orders(context).expire_due()
+        case "fetch":
+            return Fetching(context).perform(task)
         case _:
             assert_never(task.kind)

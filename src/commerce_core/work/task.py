@@ -20,15 +20,17 @@ from commerce_core.work.attempt import (
     Progress,
 )
 
-Lane = Literal["feeds", "small_feeds", "chores", "webhooks"]
+Lane = Literal["feeds", "small_feeds", "chores", "webhooks", "fetches"]
 """What a thread of a worker takes its work from.
 
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
-have tasks.
+have tasks: `fetches` calls servers of partners, which may take long, and `chores` has what is soon
+done.
 """
 TaskKind = Literal[
     "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
     "expire_orders",
+    "fetch",
 ]  # fmt: skip
 """What can be done beside the jobs of feeds."""
 
@@ -44,6 +46,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
         "expire_orders",
     ),
     "webhooks": (),
+    "fetches": ("fetch",),
 }
 """Each lane, and the kinds of tasks in it."""
 CHORES: Final[Mapping[TaskKind, timedelta]] = {

@@ -24,8 +24,8 @@ COMMANDS: Final = {
     "partners": ("commands.partners", "Manage the partners that send feeds: add, list, show, set"),
     "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, rotate, revoke"),
     "sources": (
-        "commands.sources",
-        "Manage the sources of partners' feeds: add, list, show, set, remove",
+        "commands.pulls",
+        "Manage the sources of partners' feeds: add, list, show, set, remove, pull, fetch, fetches",
     ),
     "profiles": ("commands.profiles", "Manage how a partner's files are read: show, set, test"),
     "feeds": (

@@ -70,6 +70,7 @@ def acmes(api: Api) -> dict[str, str]:
     product_id, orders = api.product(), api.commerce.orders
     order = orders.fulfil(orders.place([(product_id, 1)]).order_id)
     order = orders.refund(order.order_id, reason="late", amount=Decimal(1))
+    api.commerce.pulls.set(feed.source_id, "https://1.1.1.1/feed.csv")
     return {
         "entry_id": entry_id,
         "statement_id": statement_id,
@@ -82,6 +83,7 @@ def acmes(api: Api) -> dict[str, str]:
         "refund_id": order.refunds[0].refund_id,
         "key_id": api.commerce.keys.add(partner="Acme").key.key_id,
         "source_id": feed.source_id,
+        "fetch_id": api.commerce.pulls.fetch(feed.source_id).fetch_id,
         "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,
         "list_id": api.commerce.price_lists.add("x", currency="USD").list_id,
         **webhook_ids(api, acme),

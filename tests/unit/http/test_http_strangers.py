@@ -34,6 +34,7 @@ KINDS: Final[Mapping[str, str]] = {
     "entry_id": "ent",
     "statement_id": "stmt",
     "reverses": "ent",
+    "fetch_id": "ftch",
 }
 """What names a thing of a partner, wherever it stands, and the prefix of its ids."""
 NAMES: Final = {"partner_name": "Nobody", "customer_reference": "nothing", "sku": "N-1"}
@@ -121,6 +122,7 @@ def acmes(api: Api) -> dict[str, str]:
     job = api.commerce.feeds.load(BytesIO(FEED), partner=acme, file_name="acmes-own.csv")
     feed = api.commerce.feeds.get(job.feed_id)
     product_id = api.product()
+    api.commerce.pulls.set(feed.source_id, "https://1.1.1.1/feed.csv")
     order = api.commerce.orders.place([(product_id, 1)], reference="acmes-order")
     entry_id, statement_id = api.statement(acme)
     return {
@@ -133,6 +135,7 @@ def acmes(api: Api) -> dict[str, str]:
         "source": feed.source_id,
         "feed_id": feed.feed_id,
         "job_id": job.job_id,
+        "fetch_id": api.commerce.pulls.fetch(feed.source_id).fetch_id,
         "product_id": product_id,
         "order_id": order.order_id,
         "key_id": api.commerce.keys.add(partner=acme, key_name="acmes-key").key.key_id,
@@ -198,6 +201,7 @@ def _state(api: Api, acmes: Mapping[str, str]) -> list[str]:
         "feeds/{feed_id}", "jobs/{job_id}", "products/{product_id}", "orders/{order_id}",
         "partners/{partner_id}/keys", "partners/{partner_id}/terms", "statements/{statement_id}",
         "analytics/entries?partner_id={partner_id}", "feeds?partner_id={partner_id}",
+        "fetches/{fetch_id}", "sources/{source_id}/pull",
         "jobs?partner_id={partner_id}", "sources?partner_id={partner_id}",
     )  # fmt: skip
     return [api.get(f"/v1/{place.format_map(acmes)}").text for place in places]

@@ -45,6 +45,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "part_id": "part",
     "refund_id": "rfnd",
     "statement_id": "stmt",
+    "fetch_id": "ftch",
     "event_id": "evt",
     "audit_id": "aud",
     "session_id": "ses",

@@ -1,0 +1,196 @@
+"""Where sources are fetched from in PostgreSQL, and their fetches, tick by tick."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Final
+
+from attrs import frozen
+
+from adapters.postgres.collections.listing import Condition, ListById, asked, count
+from adapters.postgres.connection.documents import document, read_as
+from adapters.postgres.connection.rows import (
+    Connection,
+    digits,
+    fetch,
+    fetch_one,
+    found,
+    maybe_digits,
+    params_of,
+    rows_of,
+)
+from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.job import JobError
+from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
+from commerce_core.work.attempt import Progress
+from commerce_core.work.task import lane_of
+
+_PULLS: Final = rows_of(Pull)
+_SELECT: Final = """
+    SELECT source_id, partner_id, url, username, sealed, cron, time_zone, due_at, etag,
+           last_modified, sha256, updated_at
+    FROM pulls"""
+_FETCHES: Final = rows_of(Fetch, error=read_as(JobError), progress=read_as(Progress))
+_SELECT_FETCHES: Final = """
+    SELECT fetch_id, source_id, partner_id, cause, due_at, created_at, missed, outcome, feed_id,
+           bytes, error, finished_at, tries, progress
+    FROM (
+        SELECT f.fetch_id, f.source_id, f.partner_id, f.cause, f.due_at, f.created_at, f.missed,
+               f.outcome, f.feed_id, f.bytes, f.error, f.finished_at,
+               coalesce(t.attempts, f.tries) AS tries,
+               coalesce(t.progress, '{}') AS progress
+        FROM fetches f
+        LEFT JOIN tasks t
+          ON f.outcome IS NULL AND t.kind = 'fetch'
+             AND t.subject = 'ftch_' || replace(f.fetch_id::text, '-', '')
+    ) AS fetches"""
+_LIST: Final = ListById(_FETCHES, _SELECT_FETCHES, "fetch_id", attrgetter("fetch_id"))
+
+
+@frozen
+class Pulls:
+    """Implements `commerce_core.ports.pulls.Pulls`."""
+
+    _db: Connection
+
+    def put(self, pull: Pull) -> None:
+        """Keeps it."""
+        self._db.execute(
+            """
+            INSERT INTO pulls (source_id, partner_id, url, username, sealed, cron, time_zone,
+                               due_at, etag, last_modified, sha256, updated_at)
+            VALUES (%(source_id)s, %(partner_id)s, %(url)s, %(username)s, %(sealed)s, %(cron)s,
+                    %(time_zone)s, %(due_at)s, %(etag)s, %(last_modified)s, %(sha256)s,
+                    %(updated_at)s)
+            ON CONFLICT (source_id) DO UPDATE
+            SET url = excluded.url, username = excluded.username, sealed = excluded.sealed,
+                cron = excluded.cron, time_zone = excluded.time_zone, due_at = excluded.due_at,
+                etag = excluded.etag, last_modified = excluded.last_modified,
+                sha256 = excluded.sha256, updated_at = excluded.updated_at
+            """,
+            params_of(pull),
+        )
+
+    def get(self, source_id: str) -> Pull | None:
+        """Where the source is fetched from."""
+        return fetch_one(self._db, _PULLS, f"{_SELECT} WHERE source_id = %s", [digits(source_id)])
+
+    def lock(self, source_id: str) -> Pull | None:
+        """The same, locked."""
+        query = f"{_SELECT} WHERE source_id = %s FOR UPDATE"
+        return fetch_one(self._db, _PULLS, query, [digits(source_id)])
+
+    def remove(self, source_id: str) -> None:
+        """Deletes it."""
+        self._db.execute("DELETE FROM pulls WHERE source_id = %s", [digits(source_id)])
+
+    def due(self, most: int) -> tuple[datetime, Sequence[Pull]]:
+        """What is due, longest first."""
+        (now,) = self._db.execute("SELECT clock_timestamp()").fetchall()[0]
+        query = f"""{_SELECT}
+            WHERE due_at <= %s
+            ORDER BY due_at
+            LIMIT %s
+            FOR UPDATE SKIP LOCKED"""
+        return now, fetch(self._db, _PULLS, query, [now, most])
+
+    def advance(self, due_at: Mapping[str, datetime | None]) -> None:
+        """Sets the next ticks."""
+        self._db.execute(
+            """
+            UPDATE pulls p
+            SET due_at = n.due_at
+            FROM unnest(%s::uuid[], %s::timestamptz[]) AS n (source_id, due_at)
+            WHERE p.source_id = n.source_id
+            """,
+            [[digits(source_id) for source_id in due_at], list(due_at.values())],
+        )
+
+
+@frozen
+class Fetches:
+    """Implements `commerce_core.ports.pulls.Fetches`."""
+
+    _db: Connection
+
+    def page(self, query: FetchQuery, after: Position | None, limit: int) -> Page[Fetch]:
+        """Pages of fetches."""
+        return _LIST.page(self._db, _conditions(query), after, limit)
+
+    def count(self, query: FetchQuery) -> int:
+        """How many fetches fit."""
+        return count(self._db, "fetches", _conditions(query))
+
+    def add(self, fetches: Sequence[Fetch]) -> Sequence[Fetch]:
+        """Keeps new fetches, and adds their tasks."""
+        added = self._db.execute(
+            """
+            INSERT INTO fetches (fetch_id, source_id, partner_id, cause, due_at, created_at, missed,
+                                 outcome, finished_at)
+            SELECT n.fetch_id, n.source_id, n.partner_id, n.cause, n.due_at, n.created_at, n.missed,
+                   CASE WHEN u.source_id IS NOT NULL THEN 'skipped' END,
+                   CASE WHEN u.source_id IS NOT NULL THEN n.created_at END
+            FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[],
+                        %s::timestamptz[], %s::int[])
+                 AS n (fetch_id, source_id, partner_id, cause, due_at, created_at, missed)
+            LEFT JOIN fetches u ON u.source_id = n.source_id AND u.outcome IS NULL
+            ON CONFLICT (source_id, due_at) DO NOTHING
+            RETURNING fetch_id, outcome
+            """,
+            [
+                [digits(f.fetch_id) for f in fetches],
+                [digits(f.source_id) for f in fetches],
+                [digits(f.partner_id) for f in fetches],
+                [f.cause for f in fetches],
+                [f.due_at for f in fetches],
+                [f.created_at for f in fetches],
+                [f.missed for f in fetches],
+            ],
+        ).fetchall()
+        self._add_tasks([fetch_id for fetch_id, outcome in added if outcome is None])
+        ids = [fetch_id for fetch_id, _ in added]
+        query = f"{_SELECT_FETCHES} WHERE fetch_id = ANY(%s) ORDER BY fetch_id"
+        return fetch(self._db, _FETCHES, query, [ids])
+
+    def _add_tasks(self, fetch_ids: Sequence[object]) -> None:
+        self._db.execute(
+            """
+            INSERT INTO tasks (lane, kind, subject, status, due_at, lease_expires_at, attempts,
+                               progress)
+            SELECT %(lane)s, 'fetch', 'ftch_' || replace(fetch_id::text, '-', ''), 'queued',
+                   clock_timestamp(), clock_timestamp(), 0, %(no_progress)s
+            FROM unnest(%(ids)s::uuid[]) AS n (fetch_id)
+            ON CONFLICT (kind, subject) DO NOTHING
+            """,
+            {"lane": lane_of("fetch"), "ids": list(fetch_ids), "no_progress": document(Progress())},
+        )
+
+    def get(self, fetch_id: str) -> Fetch:
+        """The fetch."""
+        query = f"{_SELECT_FETCHES} WHERE fetch_id = %s"
+        row = fetch_one(self._db, _FETCHES, query, [digits(fetch_id)])
+        return found(row, "fetch", fetch_id)
+
+    def unfinished(self, source_id: str) -> Fetch | None:
+        """The source's fetch under way."""
+        query = f"{_SELECT_FETCHES} WHERE source_id = %s AND outcome IS NULL"
+        return fetch_one(self._db, _FETCHES, query, [digits(source_id)])
+
+    def finish(self, fetch: Fetch) -> None:
+        """Keeps its end."""
+        self._db.execute(
+            """
+            UPDATE fetches
+            SET outcome = %(outcome)s, feed_id = %(feed_id)s, bytes = %(bytes)s,
+                error = %(error)s, finished_at = %(finished_at)s, tries = %(tries)s
+            WHERE fetch_id = %(fetch_id)s
+            """,
+            params_of(fetch) | {"error": document(fetch.error), "progress": None},
+        )
+
+
+def _conditions(query: FetchQuery) -> list[Condition]:
+    return [
+        *asked("partner_id = %s", maybe_digits(query.partner_id)),
+        *asked("source_id = %s", maybe_digits(query.source_id)),
+    ]

@@ -1,0 +1,77 @@
+"""Ports: where sources are fetched from, and their fetches."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
+from commerce_core.ports.listing import Listing
+
+
+class Pulls(Protocol):
+    """Where sources are fetched from, at most one for each source."""
+
+    def put(self, pull: Pull) -> None:
+        """Stores it, in place of the source's former one."""
+        ...
+
+    def get(self, source_id: str) -> Pull | None:
+        """Where the source is fetched from."""
+        ...
+
+    def lock(self, source_id: str) -> Pull | None:
+        """The same, locked until this unit ends. Lock this before adding a fetch."""
+        ...
+
+    def remove(self, source_id: str) -> None:
+        """Deletes it; does nothing if there is none."""
+        ...
+
+    def due(self, most: int) -> tuple[datetime, Sequence[Pull]]:
+        """The store's present time, and what is due by it, locked; those locked by others aren't.
+
+        The cost follows what is due, not how many schedules there are.
+        """
+        ...
+
+    def advance(self, due_at: Mapping[str, datetime | None]) -> None:
+        """Sets the next tick of these sources."""
+        ...
+
+
+class Fetches(Listing[FetchQuery, Fetch], Protocol):
+    """Fetches, newest first. Those that aren't finished have a task `fetch` about their id."""
+
+    def add(self, fetches: Sequence[Fetch]) -> Sequence[Fetch]:
+        """Stores new fetches of different sources, with their tasks, and returns those stored.
+
+        A tick that is stored already is left out. If the source has a fetch that isn't finished,
+        the new one is stored as `skipped`, finished, and without a task.
+        """
+        ...
+
+    def get(self, fetch_id: str) -> Fetch:
+        """The fetch, or NotFound."""
+        ...
+
+    def unfinished(self, source_id: str) -> Fetch | None:
+        """The source's fetch that isn't finished."""
+        ...
+
+    def finish(self, fetch: Fetch) -> None:
+        """Stores its outcome, feed, bytes, error, tries and end."""
+        ...
+
+
+class PullsUnit(Protocol):
+    """The part of a unit of work for pulled sources."""
+
+    @property
+    def pulls(self) -> Pulls:
+        """Where sources are fetched from."""
+        ...
+
+    @property
+    def fetches(self) -> Fetches:
+        """What was fetched, or is to be."""
+        ...

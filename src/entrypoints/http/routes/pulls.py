@@ -1,0 +1,108 @@
+"""Routes of pulled sources: where files are fetched from, when, and what was fetched."""
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.pull import Fetch, Pull
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from entrypoints.http.kit.handlers import delete, get, post, put
+from entrypoints.http.kit.queries import Page, WhoseQuery
+from entrypoints.reading import MISSING, optional, required
+from entrypoints.scalars import FetchId, SourceId
+
+
+@frozen(kw_only=True)
+class PullSettings:
+    """Where a source is fetched from, and when."""
+
+    url: str = required("Address of the file: https, at a public address.", maxLength=2_000)
+    username: str | None = optional(
+        None, "User for basic authentication; without one, the secret is a bearer token."
+    )
+    secret: str | None = optional(
+        MISSING,
+        "Password or token. It is sealed, and never shown. If omitted, a stored one stays, for the "
+        "same server; null deletes it.",
+    )
+    cron: str | None = optional(
+        None,
+        "When to fetch, as five fields of cron, such as 30 6 * * mon-fri (default: on request).",
+    )
+    time_zone: str = optional("UTC", "Time zone of the schedule, such as Europe/Berlin.")
+
+
+@frozen(kw_only=True)
+class FetchFilters(WhoseQuery, Page):
+    """Which fetches."""
+
+    source_id: SourceId | None = optional(None, "Only fetches of this source.")
+
+
+@put(
+    "/sources/{source_id:str}/pull",
+    scope="feeds:write",
+    example={
+        "url": "https://partner.example/feed.csv",
+        "cron": "30 6 * * *",
+        "time_zone": "Europe/Berlin",
+    },
+)
+def set_pull(commerce: Commerce, source_id: SourceId, payload: PullSettings) -> Pull:
+    """Fetches the source from an address from now on, by a schedule or on request.
+
+    The address is judged: only public addresses can be called, unless a setting allows others.
+    """
+    return commerce.pulls.set(
+        source_id,
+        payload.url,
+        username=payload.username,
+        secret=None if payload.secret is MISSING else payload.secret,
+        keeps_secret=payload.secret is MISSING,
+        cron=payload.cron,
+        time_zone=payload.time_zone,
+    )
+
+
+@get("/sources/{source_id:str}/pull", scope="feeds:read")
+def get_pull(commerce: Commerce, source_id: SourceId) -> Pull:
+    """Shows where a source is fetched from, and the next five times."""
+    return commerce.pulls.get(source_id)
+
+
+@delete("/sources/{source_id:str}/pull", scope="feeds:write")
+def remove_pull(commerce: Commerce, source_id: SourceId) -> Pull:
+    """Stops fetching a source, and deletes its secret; its files are uploaded from now on."""
+    return commerce.pulls.remove(source_id)
+
+
+@post(
+    "/sources/{source_id:str}/fetch",
+    scope="feeds:write",
+    status=(201,),
+    refuses=[409],
+    location="/v1/fetches/{.fetch_id}",
+)
+def fetch_source(commerce: Commerce, source_id: SourceId, key: IdempotencyKey | None) -> Fetch:
+    """Fetches a source now: a worker does it, and the fetch shows how far it is."""
+    return commerce.pulls.fetch(source_id, key=key)
+
+
+@get("/fetches", scope="feeds:read")
+def list_fetches(commerce: Commerce, parameters: FetchFilters) -> Listed[Fetch]:
+    """Lists fetches, newest first."""
+    return commerce.pulls.page(
+        parameters.cursor,
+        parameters.limit,
+        source=parameters.source_id,
+        partner=parameters.partner,
+        count=parameters.count,
+    )
+
+
+@get("/fetches/{fetch_id:str}", scope="feeds:read")
+def get_fetch(commerce: Commerce, fetch_id: FetchId) -> Fetch:
+    """Shows a fetch: its progress, and what became of it."""
+    return commerce.pulls.get_fetch(fetch_id)
+
+
+ROUTES = (set_pull, get_pull, remove_pull, fetch_source, list_fetches, get_fetch)

@@ -1,0 +1,52 @@
+"""Sources that are fetched, on the command line."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
+from tests.support.commands import Cli
+
+URL = "https://1.1.1.1/feed.csv"
+
+
+@pytest.fixture
+def cli() -> Iterator[Cli]:
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        made = Cli(commerce)
+        made.fine("partners", "add", "Acme")
+        yield made
+
+
+def test_a_source_is_fetched_by_a_schedule_and_on_request(cli: Cli, tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    shown = cli.fine(
+        "sources", "pull", "main", "--partner", "Acme", "--url", URL, "--username", "anna",
+        "--secret-file", str(secret), "--cron", "30 6 * * *", "--time-zone", "Europe/Berlin",
+    ).out  # fmt: skip
+    assert re.search(r"^schedule +30 6 \* \* \* in Europe/Berlin$", shown, re.MULTILINE)
+    assert len(re.findall(r"^next ", shown, re.MULTILINE)) == 5
+    assert "s3cret" not in shown
+    of_main = ("main", "--partner", "Acme")
+    pull = cli.fine("sources", "pull", *of_main, "--json").json
+    assert (pull["url"], pull["has_secret"], "sealed" in pull) == (URL, True, False)
+    fetch = cli.fine("sources", "fetch", *of_main, "--json").json
+    assert fetch["status"] == "queued"
+    assert fetch["fetch_id"] in cli.fine("sources", "fetches", *of_main, "--json").out
+    assert "queued" in cli.fine("sources", "fetches").out
+    assert cli("sources", "fetch", *of_main).code == 73
+    assert "on request" in cli.fine("sources", "pull", *of_main, "--url", URL, "--no-secret").out
+    cli.fine("sources", "pull", *of_main, "--off")
+    assert cli("sources", "pull", *of_main).code == 66
+
+
+def test_an_address_inside_is_refused(cli: Cli):
+    refused = cli(
+        "sources", "pull", "main", "--partner", "Acme", "--url", "https://169.254.169.254/"
+    )
+    assert refused.code == 65
+    assert "link-local" in refused.err
