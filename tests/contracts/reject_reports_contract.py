@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from commerce_core.ports.store import Store
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 from commerce_core.profiles.profile import Profile
 from commerce_core.schema.fields import Mode
+from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.context import Context
 from entrypoints.leases import no_lease
@@ -283,6 +285,38 @@ class TestReports:
         mended = desk.report(job).replace(b"x\n", b"\n")
         done = desk.load(mended)
         assert (done.outcome, done.summary and done.summary.created) == ("clean", 5_000)
+
+    def test_warnings_never_crowd_out_errors(self, desk: Desk):
+        """Neither those of cells, nor the repeated skus that only the comparison finds."""
+        desk.load(b"sku,product_name,price,quantity\nK,Key,5,1\n")
+        same = [f"S-{n},Lamp,1,-1\n" for n in range(700)]
+        late = [f"U-{n},,1,1\n" for n in range(3)]
+        file = "sku,product_name,price,quantity\n" + "".join((*same, *same, *late, "X,Y,z,1\n"))
+        job = desk.load(file.encode(), "delta")
+        assert job.summary
+        assert job.summary.problems_by_code == {
+            "duplicate_sku": 700, "missing_value": 3, "negative_quantity": 1_400, "not_a_number": 1,
+        }  # fmt: skip
+        found = list(desk.commerce.jobs.problems(job.job_id))
+        listed = Counter(problem.code for problem in found)
+        assert listed == {
+            "duplicate_sku": MOST_ALIKE, "missing_value": 3, "negative_quantity": MOST_ALIKE,
+            "not_a_number": 1,
+        }  # fmt: skip
+        assert [problem.line for problem in found] == sorted(problem.line for problem in found)
+        assert any(note.startswith("204 of 2,104 problems") for note in job.summary.notes)
+        groups = desk.commerce.jobs.problem_groups(job.job_id)
+        assert {g.code: g.more for g in groups.groups} == {
+            "duplicate_sku": 600, "missing_value": 0, "negative_quantity": 1_300, "not_a_number": 0,
+        }  # fmt: skip
+
+    def test_errors_that_the_comparison_finds_come_before_its_warnings(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ):
+        """So that the report has them, however many skus come twice."""
+        monkeypatch.setattr(plan, "MOST_COMPARED_KEPT", 2)
+        job = desk.load(b"sku,price\nA,1\nA,1\nA,1\nA,1\nB,1\n")
+        assert [row["sku"] for row in rows_of(desk.report(job))] == ["A", "B"]
 
     def test_what_the_comparison_finds_has_a_limit_which_is_reported(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch

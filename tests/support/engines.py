@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.ingestion.progress import listed_with
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.engine import FeedEngine
+from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
 
@@ -45,5 +48,6 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
         "reasons": sum((batch.reasons for batch in batches), Counter[str]()),
         "noted": sum((batch.noted for batch in batches), Counter[Any]()),
         "problems": [problem for batch in batches for problem in batch.problems(10**9)],
+        "listed": reduce(lambda kept, one: listed_with(kept, one, 3), batches, list[Problem]()),
         "first": [problem for batch in batches for problem in batch.problems(1)][:1],
     }

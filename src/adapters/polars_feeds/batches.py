@@ -50,6 +50,10 @@ class Part(Protocol):
         """
         ...
 
+    def listing(self, limit: int, before: int | None) -> Iterable[Problem]:
+        """At least those of their problems that `listed` takes, by line."""
+        ...
+
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The offers as columns."""
         ...
@@ -117,6 +121,11 @@ class ColumnBatch:
         """The first problems."""
         found = (part.problems(limit, before) for part in (*self.parts, self.warned))
         return islice(heapq.merge(*found, key=attrgetter("line")), limit)
+
+    def listing(self, limit: int, before: int | None = None) -> Iterable[Problem]:
+        """The problems that may be listed."""
+        found = (part.listing(limit, before) for part in (*self.parts, self.warned))
+        return heapq.merge(*found, key=attrgetter("line"))
 
     def __iter__(self) -> Iterator[Record]:
         return heapq.merge(*self.parts, key=attrgetter("line"))

@@ -20,6 +20,7 @@ from commerce_core.parsing.record_reader import RecordReader, Terms
 from commerce_core.parsing.reject_rows import summed_up
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.fields import bits_of
+from commerce_core.schema.listed_problems import listed
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -49,6 +50,11 @@ class Oddities:
         """Their first problems."""
         records = (record for record in self if before is None or record.line < before)
         return islice((problem for record in records for problem in record.problems), limit)
+
+    def listing(self, limit: int, before: int | None) -> list[Problem]:
+        """Their problems that are listed."""
+        records = (record for record in self if before is None or record.line < before)
+        return listed((problem for record in records for problem in record.problems), limit)
 
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The offers as columns."""

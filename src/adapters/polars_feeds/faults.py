@@ -9,6 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from commerce_core.parsing.fingerprints import CODE_OF, MOST_REMEMBERED
 from commerce_core.schema.cells import Misread, Warned
+from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import PROBLEMS, Noted
 
 ROW: Final = pl.UInt32
@@ -137,6 +138,19 @@ def remembered(slots: Sequence[Slot], faults: Faults) -> pl.DataFrame:
         .group_by("row")
         .agg(pl.when(has_print).then(code.sum()))
     )
+
+
+def listed_rows(slots: Sequence[Slot], faults: Faults, limit: int) -> pl.Series:
+    """The rows that have one of the first errors, or one of the first warnings of their kind.
+
+    Two slots may be of one column, and two faults of one code; then these are more than are listed.
+    """
+    first = [rejected_rows(slots, faults).head(limit)]
+    errors = pl.col("fault").is_in(faults.errors().implode())
+    for slot in slots:
+        warnings = slot.places.filter(~errors).sort("row").group_by("fault", maintain_order=True)
+        first.append(warnings.head(MOST_ALIKE)["row"])
+    return pl.concat(first).unique().sort()
 
 
 def faulty_rows(slots: Sequence[Slot]) -> pl.Series:

@@ -7,6 +7,7 @@ import polars as pl
 from attrs import frozen
 
 from commerce_core.parsing.fingerprints import warnings_of
+from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Noted, Problem
 
 
@@ -42,6 +43,14 @@ class KnownWarnings:
         """The warnings of the first of them: at least `limit`, if there are as many."""
         rows = self.rows if before is None else self.rows.filter(self.lines < before)
         first = rows.head(limit)
+        return self.read(first) if len(first) else ()
+
+    def listing(self, limit: int, before: int | None) -> Iterable[Problem]:  # noqa: ARG002 - all are warnings
+        """The warnings of the first that have the same codes."""
+        some = pl.DataFrame({"row": self.rows, "line": self.lines, "codes": self.codes})
+        if before is not None:
+            some = some.filter(pl.col("line") < before)
+        first = some.group_by("codes", maintain_order=True).head(MOST_ALIKE)["row"].sort()
         return self.read(first) if len(first) else ()
 
 

@@ -62,6 +62,10 @@ class Ragged:
         for record in self._read(self.rows.head(count), self.skus.head(count)):
             yield from record.problems
 
+    def listing(self, limit: int, before: int | None) -> Iterator[Problem]:
+        """Their first problems, which are all errors."""
+        return self.problems(limit, before)
+
     def columns(self, schema: pl.Schema) -> pl.DataFrame:
         """The offers as columns, which have nothing but a sku."""
         own = {"line": self.rows["line"], "sku": self.skus, "rejected": True, "deletes": False}

@@ -14,6 +14,7 @@ from adapters.polars_feeds.faults import (
     Faults,
     Slot,
     faulty_rows,
+    listed_rows,
     noted,
     rejected_rows,
     remembered,
@@ -319,6 +320,14 @@ class Table:
         if before is not None:
             rows = rows.filter(self.cells["line"].gather(rows) < before)
         for found in self._problems(rows.head(limit)).values():
+            yield from found
+
+    def listing(self, limit: int, before: int | None) -> Iterator[Problem]:
+        """The problems of the rows that have the first errors, or the first warnings of a kind."""
+        rows = listed_rows(self.slots, self._by.faults, limit)
+        if before is not None:
+            rows = rows.filter(self.cells["line"].gather(rows) < before)
+        for found in self._problems(rows).values():
             yield from found
 
     def _problems(self, rows: pl.Series) -> dict[int, list[Problem]]:

@@ -4,7 +4,6 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from operator import attrgetter
 from typing import BinaryIO, Final
 
@@ -16,6 +15,7 @@ from commerce_core.feeds.summary import Stage, Summary
 from commerce_core.plans.comparison import Plan, removes_absent
 from commerce_core.ports.engine import Batch, Reading
 from commerce_core.ports.runtime import Clock
+from commerce_core.schema.listed_problems import MOST_ALIKE, listed
 from commerce_core.schema.problems import PROBLEMS, Problem
 
 MOST_RECORDS: Final = 100_000_000
@@ -95,7 +95,7 @@ class RunProgress:
             self._warnings += times if severity == "warning" else 0
             if column is not None and severity == "error":
                 self._by_column[column] += times
-        self._kept = first_problems(self._kept, batch, MOST_PROBLEMS_KEPT)
+        self._kept = listed_with(self._kept, batch, MOST_PROBLEMS_KEPT)
 
     def progress(self, stage: str) -> Progress:
         """How far the run is in that stage."""
@@ -108,9 +108,9 @@ class RunProgress:
         self._since = now
 
     def problems_with(self, plan: Plan) -> list[Problem]:
-        """The first problems by line, of those found in reading and those found in comparing."""
+        """The problems that are listed, of those found in reading and those found in comparing."""
         found = sorted((*self._kept, *plan.problems), key=lambda problem: problem.line)
-        return found[:MOST_PROBLEMS_KEPT]
+        return listed(found, MOST_PROBLEMS_KEPT)
 
     def summary(self, plan: Plan, reading: Reading) -> Summary:
         """What becomes of every record; if none is accepted, nothing is removed either."""
@@ -119,7 +119,7 @@ class RunProgress:
         # A corrected report isn't meant to be the whole catalog, so it lacks nothing.
         absence = () if reading.header.corrects else _absence_notes(plan)
         by_code = self._by_code + Counter(plan.problems_by_code)
-        notes += _more_than_kept(by_code.total())
+        notes += _more_than_listed(len(self.problems_with(plan)), by_code.total())
         summary = Summary(
             problems_by_code=dict(sorted(by_code.items())),
             columns=mapping.header,
@@ -155,14 +155,15 @@ class RunProgress:
         return evolve(summary, stages=tuple(self._stages))
 
 
-def first_problems(kept: Sequence[Problem], batch: Batch, limit: int) -> list[Problem]:
-    """The first problems by line, of those kept so far and those of a batch.
+def listed_with(kept: Sequence[Problem], batch: Batch, limit: int) -> list[Problem]:
+    """The problems that are listed, of those listed so far and those of a batch.
 
-    A batch may have records that stand in front of those of earlier ones.
+    A batch may have records that stand in front of those of earlier ones. Once there are errors
+    enough, only errors on earlier lines matter.
     """
-    last = kept[-1].line if len(kept) >= limit else None
-    found = batch.problems(limit, last)
-    return list(islice(heapq.merge(kept, found, key=attrgetter("line")), limit))
+    full = len(kept) >= limit and all(problem.severity == "error" for problem in kept)
+    found = batch.listing(limit, kept[-1].line if full else None)
+    return listed(heapq.merge(kept, found, key=attrgetter("line")), limit)
 
 
 def _skip_notes(reasons: Counter[str]) -> Iterator[str]:
@@ -170,12 +171,13 @@ def _skip_notes(reasons: Counter[str]) -> Iterator[str]:
     return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
 
 
-def _more_than_kept(problems: int) -> list[str]:
-    """A note that not all problems can be listed, if so."""
-    if problems <= MOST_PROBLEMS_KEPT:
+def _more_than_listed(shown: int, problems: int) -> list[str]:
+    """A note that not all problems are listed, if so."""
+    if problems <= shown:
         return []
-    listed = f"The first {MOST_PROBLEMS_KEPT:,} of {problems:,} problems are listed"
-    return [f"{listed}; the report has the rejected records."]
+    which = f"errors first, and the first {MOST_ALIKE} warnings that are alike"
+    rest = "all are counted, and the report has the rejected records"
+    return [f"{shown:,} of {problems:,} problems are listed: {which}; {rest}."]
 
 
 def _absence_notes(plan: Plan) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.schema.listed_problems import listed
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -75,6 +76,11 @@ class RecordBatch:
         """The first problems."""
         found = (problem for record in self._offers() for problem in record.problems)
         return islice((p for p in found if before is None or p.line < before), limit)
+
+    def listing(self, limit: int, before: int | None = None) -> Iterable[Problem]:
+        """The problems that are listed."""
+        found = (problem for record in self._offers() for problem in record.problems)
+        return listed((p for p in found if before is None or p.line < before), limit)
 
     def _offers(self) -> Iterator[Record]:
         return heapq.merge(self, self.warned, key=attrgetter("line"))

@@ -28,6 +28,7 @@ from commerce_core.plans.near_skus import (
 from commerce_core.plans.price_moves import NO_MOVES, PriceMove, PriceMoves, move_of, price_moves
 from commerce_core.plans.rekeying import NONE_REKEYED, Rekeyed, rekeyed
 from commerce_core.schema.fields import AMOUNTS, PRODUCT_FIELDS, Mode, Value
+from commerce_core.schema.listed_problems import listed
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
@@ -189,9 +190,9 @@ def _with_zeros(absent: Iterable[Product]) -> Mapping[str, str]:
 def _listed(
     problems: Iterable[Problem], find: Callable[[str], Product | None], limit: int
 ) -> Iterator[Problem]:
-    """The first problems by line; those of unknown skus name a near one."""
+    """The problems to list, by line; those of unknown skus name a near one."""
     named = 0
-    for problem in sorted(problems, key=lambda problem: problem.line)[:limit]:
+    for problem in listed(sorted(problems, key=lambda problem: problem.line), limit):
         near = None
         if problem.code == "unknown_sku" and named < MOST_NAMED:
             named += 1

@@ -89,6 +89,14 @@ class Batch(Protocol):
         """
         ...
 
+    def listing(self, limit: int, before: int | None = None) -> Iterable[Problem]:
+        """At least those of its problems that `listed` takes, by line; with `before`, as above.
+
+        Few matched records with warnings are read again for it: of those that have the same codes,
+        the first `MOST_ALIKE`.
+        """
+        ...
+
     def __iter__(self) -> Iterator[Record]:
         """Its offers that matched no fingerprint, rejected ones included."""
         ...

@@ -1,6 +1,7 @@
 """Groups of problems: a job's problems by code, column and the shape of the value."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Final
 
@@ -28,7 +29,9 @@ class ProblemGroup:
     """Problems of one code in one column whose values have the same shape.
 
     In a shape, 9 stands for a digit, A and a for letters: `4,20` has the shape `9,99`. `count` is
-    of the problems that are kept, `samples` are the first by line.
+    of the problems that are kept, `samples` are the first by line. `more` is how many problems of
+    its code, in whatever column and shape, the job counted beyond those kept; the first group of a
+    code has it.
     """
 
     code: str
@@ -39,6 +42,7 @@ class ProblemGroup:
     count: int
     hint: str
     samples: tuple[ProblemSample, ...]
+    more: int = 0
 
 
 @frozen
@@ -87,8 +91,8 @@ def _class(character: str) -> str:
     return " " if character.isspace() or not character.isprintable() else character
 
 
-def grouped(problems: Iterable[Problem], total: int) -> ProblemGroups:
-    """The groups of these problems, which come by line."""
+def grouped(problems: Iterable[Problem], by_code: Mapping[str, int]) -> ProblemGroups:
+    """The groups of these problems, which come by line, of a job that counted so many by code."""
     found: dict[tuple[str, str | None, str], list[Problem]] = {}
     for problem in problems:
         found.setdefault((problem.code, problem.column, shape_of(problem.value)), []).append(
@@ -96,8 +100,13 @@ def grouped(problems: Iterable[Problem], total: int) -> ProblemGroups:
         )
     groups = [_group(shape, members) for (_, _, shape), members in found.items()]
     groups.sort(key=lambda group: (group.severity != "error", -group.count, group.samples[0].line))
-    kept = sum(group.count for group in groups)
-    return ProblemGroups(kept, max(total, kept), tuple(groups))
+    kept = Counter[str]()
+    for group in groups:
+        kept[group.code] += group.count
+    more = Counter(by_code) - kept
+    groups = [evolve(group, more=more.pop(group.code, 0)) for group in groups]
+    total = max(sum(by_code.values()), kept.total())
+    return ProblemGroups(kept.total(), total, tuple(groups))
 
 
 def _group(shape: str, members: list[Problem]) -> ProblemGroup:

@@ -180,8 +180,7 @@ class Jobs:
         """
         job = self.get(job_id)
         problems = list(self.problems(job_id, MOST_PROBLEMS_KEPT))
-        total = sum(job.summary.problems_by_code.values()) if job.summary else 0
-        groups = grouped(problems, total)
+        groups = grouped(problems, job.summary.problems_by_code if job.summary else {})
         return groups.with_records(self._records(job, groups.lines)) if raw else groups
 
     def _records(self, job: Job, lines: Sequence[int]) -> dict[int, str]:

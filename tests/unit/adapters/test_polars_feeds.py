@@ -24,7 +24,7 @@ from adapters.polars_feeds import PolarsEngine, chunks, prepared, reject_buffer
 from adapters.polars_feeds.debris import is_plain, odd_texts
 from adapters.polars_feeds.tables import Table
 from commerce_core.base.errors import FileRefused
-from commerce_core.ingestion.progress import first_problems
+from commerce_core.ingestion.progress import listed_with
 from commerce_core.ingestion.reject_report import RejectReport
 from commerce_core.parsing import raw_records
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, IndexedFingerprints
@@ -601,8 +601,8 @@ def noted(batches: Iterable[Batch]) -> Counter[tuple[str, str]]:
 
 
 def first(batches: Iterable[Batch], limit: int) -> list[Problem]:
-    """The first problems of a file."""
-    return reduce(lambda kept, batch: first_problems(kept, batch, limit), batches, list[Problem]())
+    """The problems of a file that are listed."""
+    return reduce(lambda kept, batch: listed_with(kept, batch, limit), batches, list[Problem]())
 
 
 ENGINES: tuple[FeedEngine, ...] = (ReferenceEngine(), *map(PolarsEngine, CHUNKS))

@@ -129,7 +129,7 @@ def test_more_problems_than_are_listed_are_noted(api: Api, acme: str):
     job = api.commerce.jobs.run(receipt["job_id"])
     assert job.summary
     (note,) = (note for note in job.summary.notes if "problems" in note)
-    assert note.startswith("The first 1,000 of 1,004 problems are listed")
+    assert note.startswith("1,000 of 1,004 problems are listed: errors first")
     address = f"/v1/jobs/{receipt['job_id']}/problems"
     assert api.get(f"{address}?limit=1&count=true").json()["count"] == 1000
 

@@ -49,6 +49,7 @@ from commerce_core.plans.price_moves import PriceMove
 from commerce_core.plans.rekeying import NONE_REKEYED
 from commerce_core.ports.engine import Batch
 from commerce_core.schema.fields import PRODUCT_FIELDS
+from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Problem
 
 
@@ -255,7 +256,10 @@ def _update_counts() -> bytes:
 def _problems(
     db: Connection, feed_context: FeedContext, staged: Staged, limit: int
 ) -> Iterator[Problem]:
-    """The first problems by line, without the skus that unknown ones may mean."""
+    """The problems to list, by line, without the skus that unknown ones may mean.
+
+    They are those that `listed` takes: each warning that is found here is of one column.
+    """
     differing = sql.SQL(", ").join(
         sql.SQL("CASE WHEN s.{0} IS DISTINCT FROM other.{0} THEN {1} END").format(
             sql.Identifier(name), sql.Literal(name)
@@ -264,18 +268,30 @@ def _problems(
     )
     query = sql.SQL(
         """
-        WITH found AS (
+        WITH problems AS (
             SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
                    NULL::numeric AS amount,
                    NULL::text AS doubt, NULL::text AS near,
-                   NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency
+                   NULL::numeric AS moved_from, NULL::numeric AS moved_to, NULL::text AS currency,
+                   'duplicate_sku' AS warning
             FROM repeated
             UNION ALL
             SELECT line, NULL, product_id, fate, field, amount, doubt, near, moved_from, moved_to,
-                   currency
+                   currency,
+                   CASE WHEN doubt IS NOT NULL THEN doubt
+                        WHEN fate <> ALL(%(codes)s) THEN 'price_leap' END
             FROM decided
             WHERE fate = ANY(%(codes)s) OR leaps OR doubt IS NOT NULL
-            ORDER BY line
+        ),
+        alike AS (
+            SELECT *, row_number() OVER (PARTITION BY warning ORDER BY line) AS nth
+            FROM problems
+        ),
+        found AS (
+            SELECT *
+            FROM alike
+            WHERE warning IS NULL OR nth <= %(alike)s
+            ORDER BY warning IS NOT NULL, line
             LIMIT %(limit)s
         )
         SELECT found.line, found.fate, found.field, found.amount, s.sku, found.later,
@@ -296,7 +312,7 @@ def _problems(
         """
     ).format(differing=differing)
     for line, fate, name, amount, sku, later, fields, owner_id, doubt, near, *moved in db.execute(
-        query, {"codes": list(PROBLEMS), "limit": limit}
+        query, {"codes": list(PROBLEMS), "alike": MOST_ALIKE, "limit": limit}
     ):
         if doubt is not None:
             yield field_problem(feed_context, line, doubt, "sale_price", f"{amount:f}")
@@ -323,7 +339,7 @@ def _problems(
 def _listed_problems(
     db: Connection, feed_context: FeedContext, staged: Staged, limit: int
 ) -> Iterator[Problem]:
-    """The first problems by line; those of unknown skus name a near one."""
+    """The problems to list, by line; those of unknown skus name a near one."""
     found = list(_problems(db, feed_context, staged, limit))
     unknown = [problem for problem in found if problem.code == "unknown_sku"][:MOST_NAMED]
     spellings = {problem.line: near_skus(problem.value or "") for problem in unknown}

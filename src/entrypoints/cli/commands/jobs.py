@@ -148,7 +148,9 @@ def _show_groups(session: Session, job_id: str, limit: int | None) -> None:
     from entrypoints.cli.kit.tables import Column
 
     columns: list[Column[ProblemGroup]] = [
-        Column("problems", lambda g: f"{g.count:,}", right=True),
+        Column(
+            "problems", lambda g: f"{g.count:,}" + (f" (+{g.more:,})" if g.more else ""), right=True
+        ),
         Column("code", lambda g: g.code),
         Column("column", lambda g: g.column or "(all)"),
         Column("shape", lambda g: g.shape),

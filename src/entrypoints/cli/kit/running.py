@@ -38,7 +38,10 @@ _FATES: Final = (
 
 def conclude(session: "Session", job: "Job", *, strict: bool = False) -> None:
     """Prints how a finished job went, and exits with an error code if it didn't go well."""
-    problems = list(session.commerce.jobs.problems(job.job_id, limit=PROBLEMS_SHOWN))
+    from commerce_core.schema.listed_problems import listed
+
+    # Of warnings that are alike one is enough here, and errors come first.
+    problems = listed(session.commerce.jobs.problems(job.job_id), PROBLEMS_SHOWN, alike=1)
     if session.out.as_json:
         from entrypoints.shapes import shape
 

@@ -122,7 +122,7 @@ def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
 
 @get("/jobs/{job_id:str}/problems", scope="feeds:read")
 def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed[Problem]:
-    """Lists the problems that a job found in its records, by line; the first thousand of them."""
+    """Lists up to a thousand of a job's problems, by line: errors first, then unlike warnings."""
     return commerce.jobs.page_problems(
         job_id, parameters.cursor, parameters.limit, count=parameters.count
     )

@@ -37,9 +37,15 @@ class Pieces:
     first_line: int = 0
 
     def problems(self, limit: int, before: int | None = None) -> list[Problem]:
-        lines = range(self.first_line, self.first_line + self.noted[BAD])
-        some = (n for n in lines if before is None or n < before)
-        return [Problem.of("not_a_number", line=n) for n in islice(some, limit)]
+        """Its errors, and behind them its warnings."""
+        bad, warned = self.noted[BAD], self.noted[WARNED]
+        lines = range(self.first_line, self.first_line + bad + warned)
+        codes = ["not_a_number"] * bad + ["negative_quantity"] * warned
+        found = (Problem.of(code, line=n) for code, n in zip(codes, lines, strict=True))
+        return list(islice((p for p in found if before is None or p.line < before), limit))
+
+    def listing(self, limit: int, before: int | None = None) -> list[Problem]:
+        return self.problems(self.records_read, before)
 
     def __iter__(self) -> Iterator[Record]:
         return iter(())
@@ -92,6 +98,18 @@ def test_the_first_problems_are_those_of_the_first_lines():
     ]
     count(run, *batches)
     assert [p.line for p in run._kept] == [*range(100, 700), *range(1_000, 1_400)]
+
+
+def test_errors_are_listed_before_warnings_whatever_their_lines():
+    """A thousand warnings at the top of a file hide no error below them."""
+    run = RunProgress(clock(), 10)
+    warned = Pieces(5_000, Counter({WARNED: 5_000}))
+    count(run, warned, Pieces(950, Counter({BAD: 950}), first_line=6_000))
+    codes = Counter(problem.code for problem in run._kept)
+    assert codes == {"not_a_number": 950, "negative_quantity": 50}
+    count(run, Pieces(100, Counter({BAD: 100}), first_line=5_000))
+    assert {problem.code for problem in run._kept} == {"not_a_number"}
+    assert [p.line for p in run._kept] == [*range(5_000, 5_100), *range(6_000, 6_900)]
 
 
 def test_a_feed_has_as_many_records_as_bytes_and_some():

@@ -45,7 +45,7 @@ def test_groups_come_with_errors_and_the_largest_first():
             problem(4, "kostenlos"),
             *(problem(line, "5,30") for line in range(5, 9)),
         ],
-        total=100,
+        {"not_a_number": 98, "gtin_check_digit": 2},
     )
     assert [(g.code, g.shape, g.count) for g in found.groups] == [
         ("not_a_number", "9,99", 5),
