@@ -306,9 +306,10 @@ class TestReports:
         assert [problem.line for problem in found] == sorted(problem.line for problem in found)
         assert any(note.startswith("204 of 2,104 problems") for note in job.summary.notes)
         groups = desk.commerce.jobs.problem_groups(job.job_id)
-        assert {g.code: g.more for g in groups.groups} == {
-            "duplicate_sku": 600, "missing_value": 0, "negative_quantity": 1_300, "not_a_number": 0,
-        }  # fmt: skip
+        more = Counter[str]()
+        for group in groups.groups:
+            more[group.code] += group.more
+        assert +more == {"duplicate_sku": 600, "negative_quantity": 1_300}
 
     def test_errors_that_the_comparison_finds_come_before_its_warnings(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch

@@ -253,20 +253,15 @@ def _update_counts() -> bytes:
     return query.as_bytes()
 
 
-def _problems(
-    db: Connection, feed_context: FeedContext, staged: Staged, limit: int
-) -> Iterator[Problem]:
-    """The problems to list, by line, without the skus that unknown ones may mean.
-
-    They are those that `listed` takes: each warning that is found here is of one column.
-    """
+def _problems_query(staged: Staged) -> sql.Composed:
+    """The problems to list: errors first, and of the warnings of one code the first."""
     differing = sql.SQL(", ").join(
         sql.SQL("CASE WHEN s.{0} IS DISTINCT FROM other.{0} THEN {1} END").format(
             sql.Identifier(name), sql.Literal(name)
         )
         for name in staged.fields
     )
-    query = sql.SQL(
+    return sql.SQL(
         """
         WITH problems AS (
             SELECT line, later, NULL::uuid AS product_id, NULL::text AS fate, NULL::text AS field,
@@ -311,6 +306,16 @@ def _problems(
         ORDER BY found.line
         """
     ).format(differing=differing)
+
+
+def _problems(
+    db: Connection, feed_context: FeedContext, staged: Staged, limit: int
+) -> Iterator[Problem]:
+    """The problems to list, by line, without the skus that unknown ones may mean.
+
+    They are those that `listed` takes: each warning that is found here is of one column.
+    """
+    query = _problems_query(staged)
     for line, fate, name, amount, sku, later, fields, owner_id, doubt, near, *moved in db.execute(
         query, {"codes": list(PROBLEMS), "alike": MOST_ALIKE, "limit": limit}
     ):
