@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean e2e bench-pages
+.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean e2e bench-pages
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,9 @@ bench-pages: .venv/.test  ## measures the dashboard's pages on a large catalog; 
 bench-selling: .venv/.test  ## measures prices of baskets and reports; ONLY=prices, reports; ROUNDS=15 ENTRIES=1000000
 	@if [ "$(ONLY)" != reports ]; then PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15); fi
 	@if [ "$(ONLY)" != prices ]; then PYTHONPATH=. $(BIN)/python -m bench.reports --entries $(or $(ENTRIES),1000000); fi
+
+bench-webhooks: .venv/.test  ## measures deliveries of webhooks, and what a queue of them costs others; QUEUED=100000
+	@PYTHONPATH=. $(BIN)/python -m bench.webhooks --queued $(or $(QUEUED),100000)
 
 # CI reads the last line, which is pytest's closing one.
 check: .venv/.check  ## runs every check: format, lint, imports, types, docs and all tests

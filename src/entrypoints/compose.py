@@ -27,9 +27,10 @@ from commerce_core.ports.store import Store
 from commerce_core.ports.vault import Closed, Vault
 from commerce_core.ports.web import Web, WebAnswer, WebRequest
 from commerce_core.usecases.context import Context
+from entrypoints import tracing
 from entrypoints.fail_points import FailPoint
 from entrypoints.leases import budget_keeper, lease_keeper
-from entrypoints.metrics import Connections
+from entrypoints.metrics import Connections, Held
 from entrypoints.settings import Settings, load_settings
 
 
@@ -112,6 +113,11 @@ def connections(commerce: Commerce) -> Connections | None:
     return getattr(commerce.context.store, "connections", None)
 
 
+def held(commerce: Commerce) -> Held | None:
+    """Returns how long units of work have held connections; None if there are no connections."""
+    return getattr(commerce.context.store, "held", None)
+
+
 def now() -> datetime:
     """The current time, in UTC."""
     return datetime.now(UTC)
@@ -151,7 +157,11 @@ def _store(settings: Settings, before_each: Callable[[], None] | None) -> Genera
 
     with (
         _database(settings) as address,
-        PostgresStore.open(address, before_each=before_each) as store,
+        PostgresStore.open(
+            address,
+            before_each=before_each,
+            around_each=tracing.statement if tracing.is_wanted() else None,
+        ) as store,
     ):
         yield store
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from time import monotonic
 from typing import Final, Literal
 
 from attrs import define, field
@@ -17,7 +18,7 @@ from attrs import define, field
 from commerce_core.base.errors import CommerceError
 from commerce_core.commerce import Commerce
 from commerce_core.webhooks.delivery import Claim, Claimed, Judged
-from entrypoints import logs
+from entrypoints import logs, tracing
 from entrypoints.metrics import metrics
 
 Kind = Literal["fast", "unknown", "slow", "failing"]
@@ -32,6 +33,10 @@ MOST_READS: Final = 4
 LOOK_FOR_WEBHOOKS: Final = timedelta(seconds=1)
 """How often is looked whether there are any webhooks, while there are none."""
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
+REST: Final = 1.0
+"""Seconds between two messages to a receiver that fails, however many wait for it."""
+ROUND: Final = timedelta(milliseconds=10)
+"""The shortest time between two rounds, so that each records and claims several at once."""
 GRACE: Final = timedelta(seconds=18)
 """How long messages under way may take once the worker is asked to stop."""
 
@@ -50,6 +55,7 @@ class DeliveryLane:
     )
     _fast: set[str] = field(factory=set[str], init=False)
     _slow: set[str] = field(factory=set[str], init=False)
+    _rests: dict[str, float] = field(factory=dict[str, float], init=False)
     _unrecorded: list[Judged] = field(factory=list[Judged], init=False)
 
     def start(self) -> None:
@@ -80,6 +86,7 @@ class DeliveryLane:
                 except Exception as error:  # noqa: BLE001 - the lane has to be there afterwards
                     _cant_work(error)
                     pause = PAUSE_AFTER_FAILURE
+                self._stopping.wait(ROUND.total_seconds())
                 self._wake.wait(pause.total_seconds())
                 self._wake.clear()
             self._finish()
@@ -102,7 +109,8 @@ class DeliveryLane:
 
     def _send(self, claimed: Claimed) -> Judged:
         try:
-            return self._commerce.sending.send(claimed)
+            with tracing.delivery(claimed):
+                return self._commerce.sending.send(claimed)
         except Exception as error:  # noqa: BLE001 - counts as a failed try, so that it ends one day
             logs.error("delivery.fault", error, delivery_id=claimed.delivery.delivery_id)
             return self._commerce.sending.broken(claimed)
@@ -119,7 +127,9 @@ class DeliveryLane:
         yield Claim(free["slow"], slow, others=0)
         known = dict.fromkeys((*self._fast, *self._slow), 0)
         yield Claim(free["unknown"], {**busy, **known})
-        yield Claim(free["failing"], busy, failing=True)
+        now = monotonic()
+        self._rests = {id_: until for id_, until in self._rests.items() if until > now}
+        yield Claim(free["failing"], {**busy, **dict.fromkeys(self._rests, 0)}, failing=True)
 
     def _kind_of(self, claimed: Claimed) -> Kind:
         webhook = claimed.webhook
@@ -152,6 +162,8 @@ class DeliveryLane:
         self._slow.discard(webhook_id)
         if judged.delivery.status == "delivered":
             (self._slow if judged.is_slow else self._fast).add(webhook_id)
+        else:
+            self._rests[webhook_id] = monotonic() + REST
 
     def _finish(self) -> None:
         """Gives back what hasn't begun, and records what ends in time."""

@@ -11,14 +11,14 @@ from commerce_core.feeds.job import Job
 from commerce_core.feeds.summary import Summary
 from commerce_core.ports.work import Work
 from commerce_core.work.task import Task
-from entrypoints import logs
+from entrypoints import logs, tracing
 from entrypoints.metrics import FATES, metrics
 
 
 @contextmanager
 def attempt(work: Work) -> Generator[None]:
     """Names the work in every event of the block, which is an attempt at it."""
-    with logs.around(**_ids(work), attempt=work.attempts, pid=os.getpid()):
+    with logs.around(**_ids(work), attempt=work.attempts, pid=os.getpid()), tracing.work(work):
         crashed, disconnected = work.crashed_attempts, work.disconnected_attempts
         if crashed or disconnected:
             logs.warning(

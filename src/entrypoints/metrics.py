@@ -41,6 +41,8 @@ _JOB_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 180
 
 Connections = Callable[[], Mapping[str, int]]
 """Returns the database connections of this process, by state."""
+Held = Callable[[], tuple[int, float]]
+"""Returns how many units of work have had a connection, and for how many seconds in all."""
 
 
 @contextmanager
@@ -100,6 +102,21 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+        self._units = Counter(
+            "commerce_database_units",
+            "Units of work that have had a connection.",
+            registry=self._registry,
+        )
+        self._held_seconds = Counter(
+            "commerce_database_held_seconds",
+            "Seconds for which units of work have held a connection, in all.",
+            registry=self._registry,
+        )
+
+    def held(self, units: int, seconds: float) -> None:
+        """Counts units of work, and how long they have held their connections."""
+        self._units.inc(units)
+        self._held_seconds.inc(seconds)
 
     def _declare_jobs(self) -> None:
         from prometheus_client import Counter, Histogram
@@ -304,16 +321,20 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def watch_connections(connections: Connections | None) -> None:
+def watch_connections(connections: Connections | None, held: Held | None = None) -> None:
     """Reads the connection pool every few seconds, in a thread that runs until the process ends."""
     if connections is None:
         return
 
     def watch() -> None:
-        pause = threading.Event()
+        pause, units, seconds = threading.Event(), 0, 0.0
         while True:
             try:
                 metrics().connections(connections())
+                if held is not None:
+                    before = units, seconds
+                    units, seconds = held()
+                    metrics().held(units - before[0], seconds - before[1])
             except Exception as error:  # noqa: BLE001 - metrics must not stop a process
                 logs.warning("metrics.failed", error)
                 return

@@ -18,8 +18,8 @@ from attrs import define, field
 from commerce_core.base.errors import Unavailable
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Backlog
-from entrypoints import logs
-from entrypoints.compose import connections
+from entrypoints import logs, tracing
+from entrypoints.compose import connections, held
 from entrypoints.metrics import CONTENT_TYPE, metrics, watch_connections
 from entrypoints.settings import Settings, address_of
 
@@ -91,9 +91,9 @@ class Watch:
         else:
             logs.warning("part.down", error, part=part, reason=error.detail)
 
-    def _read_queue(self) -> Backlog | None:
+    def _read_queue(self) -> tuple[Backlog, datetime | None] | None:
         try:
-            return self._commerce.queue.backlog()
+            return self._commerce.queue.backlog(), self._commerce.sending.oldest_due()
         except Unavailable:
             return None
 
@@ -112,9 +112,10 @@ class Watch:
         for name, state in parts.items():
             up.add_metric([name], state == "ok")
         yield up
-        queue = self._queue.get() if parts["database"] == "ok" else None
-        if queue is None:
+        found = self._queue.get() if parts["database"] == "ok" else None
+        if found is None:
             return
+        queue, oldest_due = found
         yield GaugeMetricFamily(
             "commerce_queue_jobs", "Released jobs that wait for a worker.", queue.waiting
         )
@@ -130,6 +131,11 @@ class Watch:
         )
         yield GaugeMetricFamily(
             "commerce_queue_running_jobs", "Jobs that workers are running.", queue.running
+        )
+        yield GaugeMetricFamily(
+            "commerce_webhook_oldest_due_seconds",
+            "Seconds since the webhook delivery was due that is due longest.",
+            self._age(oldest_due),
         )
 
     def _age(self, created_at: datetime | None) -> float:
@@ -165,11 +171,12 @@ def answering(setting: str, text: Callable[[], str], *, shared: bool) -> Generat
 @contextmanager
 def observed(commerce: Commerce, settings: Settings, role: str, *, shared: bool) -> Generator[None]:
     """Logs that this process started and stopped, and serves its metrics in between."""
-    watch_connections(connections(commerce))
+    watch_connections(connections(commerce), held(commerce))
     watch = Watch(commerce)
     separate = settings.metrics not in ("on", "off")
     about = {"role": role, "pid": os.getpid(), "version": version("open-commerce")}
-    with answering(settings.metrics, watch.text, shared=shared) if separate else nullcontext():
+    served = answering(settings.metrics, watch.text, shared=shared) if separate else nullcontext()
+    with tracing.exporting(role), served:
         logs.info("process.started", **about)
         try:
             yield

@@ -4,7 +4,8 @@ import select
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
+from time import monotonic
 from typing import Any, Final, Self
 
 import psycopg
@@ -88,6 +89,10 @@ SESSION: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "60s",
 }
 """Settings of each session. Work on a feed has no time limit, and lifts two of these."""
+
+
+AroundEach = Callable[[str], AbstractContextManager[object]]
+"""Makes the context in which the statement with that text runs."""
 
 
 class _Session(psycopg.Connection[TupleRow]):
@@ -179,13 +184,17 @@ class PostgresStore:
         *,
         most_connections: int = MOST_CONNECTIONS,
         before_each: Callable[[], None] | None = None,
+        around_each: AroundEach | None = None,
     ) -> None:
         """Connects when first used, to a database that is migrated already; close it afterwards.
 
-        `before_each`, for tests, is called before each statement.
+        `before_each`, for tests, is called before each statement; `around_each` is entered with the
+        text of each.
         """
         self._conninfo = _address(conninfo)
         self._snapshots = BoundedSemaphore(MOST_SNAPSHOTS)
+        self._held = (0, 0.0)
+        self._counting = Lock()
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=_Session,
@@ -193,7 +202,7 @@ class PostgresStore:
             min_size=0,
             max_size=most_connections,
             open=True,
-            configure=partial(_configure, before_each=before_each),
+            configure=partial(_configure, before_each=before_each, around_each=around_each),
             check=self._check_idle,
             timeout=WAIT_FOR_CONNECTION,
             # A failed connection is tried again on request, not on a schedule that backs off.
@@ -208,11 +217,15 @@ class PostgresStore:
         *,
         most_connections: int = MOST_CONNECTIONS,
         before_each: Callable[[], None] | None = None,
+        around_each: AroundEach | None = None,
     ) -> Generator["PostgresStore"]:
         """A store on that database, after bringing its schema up to date."""
         with translated():
             migrate(_address(conninfo))
-        store = cls(conninfo, most_connections=most_connections, before_each=before_each)
+        store = cls(
+            conninfo, most_connections=most_connections, before_each=before_each,
+            around_each=around_each,
+        )  # fmt: skip
         try:
             yield store
         finally:
@@ -288,11 +301,18 @@ class PostgresStore:
                 f"All {self._pool.max_size} connections of this process to the database are busy.",
                 "Try again in a moment; if this continues, run more processes.",
             ) from error
+        begun = monotonic()
         try:
             with as_before(db):
                 yield db
         finally:
             self._pool.putconn(db)
+            with self._counting:
+                self._held = self._held[0] + 1, self._held[1] + monotonic() - begun
+
+    def held(self) -> tuple[int, float]:
+        """How many units have had a connection, and for how many seconds in all."""
+        return self._held
 
     def bounded(self, effort: Effort) -> "BoundedStore":
         """The same connections, for one effort."""
@@ -382,7 +402,36 @@ def _watched(before_each: Callable[[], None]) -> type[psycopg.Cursor[Any]]:
     return Watched
 
 
-def _configure(db: _Session, *, before_each: Callable[[], None] | None = None) -> None:
+def _traced(around_each: AroundEach) -> type[psycopg.Cursor[Any]]:
+    """A cursor that runs each statement within a context."""
+
+    def text(query: Any) -> str:  # noqa: ANN401 - as psycopg takes it
+        return query.as_string() if isinstance(query, sql.Composable) else str(query)
+
+    class Traced(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *arguments: Any, **named: Any) -> Self:  # noqa: ANN401 - the same
+            with around_each(text(query)):
+                return super().execute(query, *arguments, **named)
+
+        @contextmanager
+        def copy(self, statement: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the same
+            with (
+                around_each(text(statement)),
+                super().copy(statement, *arguments, **named) as copied,
+            ):
+                yield copied
+
+    return Traced
+
+
+def _configure(
+    db: _Session,
+    *,
+    before_each: Callable[[], None] | None = None,
+    around_each: AroundEach | None = None,
+) -> None:
+    if around_each is not None:
+        db.cursor_factory = _traced(around_each)
     if before_each is not None:
         db.cursor_factory = _watched(before_each)
     settings = [part for setting in SESSION.items() for part in setting]

@@ -10,6 +10,7 @@ of all or nothing, and what was sent but not recorded is sent again, under the s
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
@@ -83,7 +84,7 @@ class Sending:
             return [
                 claimed
                 for room in rooms
-                if room.most > 0
+                if not room.is_empty
                 for claimed in unit.deliveries.claim(room, lease)
             ]
 
@@ -133,6 +134,11 @@ class Sending:
         event = self._context.new_event()
         unit.events.add([event.of_webhook("webhook.disabled", webhook.partner_id, facts(disabled))])
         return True
+
+    def oldest_due(self) -> datetime | None:
+        """Since when the delivery is due that is due longest, of active subscriptions."""
+        with self._context.store.read_only() as unit:
+            return unit.deliveries.oldest_due()
 
     def forget_old(self) -> int:
         """Deletes deliveries and tries past their retention time, and returns how many."""

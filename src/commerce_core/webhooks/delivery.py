@@ -177,6 +177,11 @@ class Claim:
     others: int = 1
     failing: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no room at all."""
+        return self.most < 1 or not (self.others or any(self.rooms.values()))
+
 
 @frozen
 class Claimed:
