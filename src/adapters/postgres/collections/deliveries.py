@@ -10,7 +10,15 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from adapters.postgres.collections.events import numbered_events
-from adapters.postgres.collections.listing import Condition, ListById, asked, count, own, where
+from adapters.postgres.collections.listing import (
+    Condition,
+    ListById,
+    asked,
+    count,
+    own,
+    walking,
+    where,
+)
 from adapters.postgres.collections.webhooks import SELECT_WEBHOOKS, WEBHOOKS
 from adapters.postgres.connection.documents import read_as
 from adapters.postgres.connection.rows import (
@@ -98,7 +106,8 @@ class Deliveries:
             "failing": room.failing,
             "lease": lease,
         }
-        taken = fetch(self._db, _DELIVERIES, _CLAIM, params)
+        with walking(self._db):  # The planner may know nothing yet of a queue that just grew.
+            taken = fetch(self._db, _DELIVERIES, _CLAIM, params)
         if not taken:
             return ()
         query = f"{SELECT_WEBHOOKS} WHERE webhook_id = ANY(%s::uuid[])"
