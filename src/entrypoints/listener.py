@@ -73,9 +73,9 @@ def _handler(
             body = self.rfile.read(int(length))
             named = {name.lower(): value for name, value in self.headers.items()}
             message = _judged(secrets, named, body)
+            put(message)  # Before the sender goes on, so that messages are printed in order.
             self.send_response(204 if message.verified else 401)
             self.end_headers()
-            put(message)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 its own name
             """Logs nothing: each message is printed."""
