@@ -13,6 +13,7 @@ from entrypoints.compose import open_platform
 from entrypoints.listener import LONGEST_BODY, listening
 from entrypoints.settings import Settings
 from tests.support.commands import Cli
+from tests.support.waiting import PATIENCE
 
 HOOK = "https://receiver.invalid/hook"
 SECRET = new_secret(lambda number: bytes(range(number)))
@@ -90,7 +91,7 @@ def test_the_listener_takes_what_its_secret_signed_and_nothing_else():
         port = int(address.rpartition(":")[2].strip("/"))
 
         def post(content: bytes, headers: dict[str, str]) -> int:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             connection.request("POST", "/", content, headers)
             status = connection.getresponse().status
             connection.close()

@@ -73,3 +73,10 @@ def test_every_alert_has_a_page_that_shows_its_expression():
     assert {f"docs/runbooks/{p.name}" for p in (HOUSE / "docs/runbooks").glob("commerce-*.md")} == {
         *pages
     }
+
+
+def test_the_routes_of_alerts_name_every_severity_and_rules_that_exist():
+    routes = (DEPLOY / "alertmanager.yml").read_text()
+    severities = set(re.findall(r"severity: (\w+)", RULES))
+    assert set(re.findall(r"severity = (\w+)", routes)) == severities
+    assert set(re.findall(r"alertname = (\w+)", routes)) <= set(ALERTS)
