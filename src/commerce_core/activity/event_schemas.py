@@ -102,8 +102,25 @@ _PUBLICATION: Final = (
 )
 _ORDER: Final = (
     _text("order_id", "Id of the order.", "ord"),
-    _text("status", "Status of the order.", "created"),
+    _text("status", "Status of the order; for a partner, of its part.", "created"),
+    _number("version", "Number that grows with each change of it.", 1),
     _text("currency", "Currency of the order.", "EUR"),
+    EventField(
+        "parts",
+        "The parts of the partners that it concerns.",
+        type="array",
+        optional=True,
+        members=(
+            _text("part_id", "Id of the part.", "part"),
+            _text("partner_id", "Id of its partner.", "ptn"),
+            _text("status", "Its status.", "created"),
+            _number("version", "Number that grows with each change of it.", 1),
+        ),
+    ),
+    EventField(
+        "fulfilment_ids", "Ids of the fulfilments that were made.", "ful", "array", optional=True
+    ),
+    EventField("refund_ids", "Ids of the refunds that were made.", "rfnd", "array", optional=True),
 )
 _WEBHOOK: Final = (
     _text("webhook_id", "Id of the webhook.", "hook"),
@@ -205,7 +222,17 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
         ),
     ),
     "order.created": EventSchema("An order was placed.", _ORDER),
-    "order.cancelled": EventSchema("An order was cancelled.", _ORDER),
+    "order.confirmed": EventSchema("An order, or parts of it, was confirmed.", _ORDER),
+    "order.fulfilled": EventSchema("Units of an order were fulfilled.", _ORDER),
+    "order.fulfilment_cancelled": EventSchema("A fulfilment was cancelled.", _ORDER),
+    "order.cancelled": EventSchema(
+        "An order, or units of it, was cancelled.",
+        (
+            *_ORDER,
+            EventField("reason", "`expired` if it ended by itself.", "expired", optional=True),
+        ),
+    ),
+    "order.refunded": EventSchema("Money of an order was refunded.", _ORDER),
     "payout.added": EventSchema(
         "A payment to a partner was recorded.",
         (
@@ -237,7 +264,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
 
 _ID_KINDS: Final[Mapping[str, Kind]] = {
     "ptn": "ptn", "src": "src", "feed": "feed", "job": "job", "prod": "prod", "ord": "ord",
-    "hook": "hook", "ent": "ent", "stmt": "stmt",
+    "hook": "hook", "ent": "ent", "stmt": "stmt", "part": "part", "ful": "ful", "rfnd": "rfnd",
 }  # fmt: skip
 
 
@@ -274,7 +301,10 @@ def _field_schema(field: EventField) -> dict[str, Any]:
         "description": field.meaning,
     }
     if field.type == "array":
-        schema["items"] = {"type": "object", **_object(field.members)}
+        inner = (
+            {"type": "object", **_object(field.members)} if field.members else {"type": "string"}
+        )
+        schema["items"] = inner
     elif field.members:
         schema |= _object(field.members)
     return schema
@@ -283,7 +313,7 @@ def _field_schema(field: EventField) -> dict[str, Any]:
 def _sample(field: EventField, id_of: Callable[[str], str]) -> Any:  # noqa: ANN401 a JSON value
     members = {member.name: _sample(member, id_of) for member in field.members}
     if field.type == "array":
-        return [members]
+        return [members or id_of(field.sample)]
     if members:
         return members
     return id_of(field.sample) if _names_id(field) else field.sample

@@ -106,6 +106,8 @@ class Deliveries:
             "failing": room.failing,
             "lease": lease,
         }
+        # After a crash of the database the claim is void, and the message is sent again.
+        self._db.execute("SET LOCAL synchronous_commit = off")
         with walking(self._db):  # The planner may know nothing yet of a queue that just grew.
             taken = fetch(self._db, _DELIVERIES, _CLAIM, params)
         if not taken:
@@ -135,6 +137,7 @@ class Deliveries:
         if not judged:
             return frozenset()
         columns = zip(*map(_outcome, judged), strict=True)
+        self._db.execute("SET LOCAL synchronous_commit = off")  # As for claims.
         rows = self._db.execute(_RECORD, [list(column) for column in columns]).fetchall()
         return frozenset(f"dlv_{delivery_id.hex}" for (delivery_id,) in rows)
 
