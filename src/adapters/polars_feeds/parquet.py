@@ -5,8 +5,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
-from decimal import Decimal
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -18,6 +17,7 @@ from commerce_core.parsing.sheet_rows import CELL_END, LINE_WITHIN, MARK
 
 ROWS_AT_A_TIME: Final = 20_000
 _BLOCK: Final = 1 << 20
+_ENDS: Final = b"PAR1"
 _LINE_END: Final = "\r\n|\r|\n"
 _SEPARATORS: Final = f"[{MARK}{CELL_END}{LINE_WITHIN}]"
 
@@ -34,6 +34,9 @@ def parquet_rows(read: Read) -> Iterator[str]:
         try:
             yield from _rows(pl.scan_parquet(file))
         except (PolarsError, OSError) as error:
+            if _lacks_its_end(file):
+                detail = "The Parquet file is cut off: it ends before its footer does."
+                raise FileRefused("truncated", detail, "Send the whole file again.") from error
             detail = f"The Parquet file is damaged, or can't be read: {_first_line(error)}"
             remedy = "Write it again, or send it as CSV."
             raise FileRefused("undecodable", detail, remedy) from error
@@ -59,8 +62,13 @@ def _shown(name: str, kind: pl.DataType) -> pl.Expr:
     if isinstance(kind, pl.Datetime):
         zone = "%:z" if kind.time_zone else ""
         text = column.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{zone}")
-    elif kind.is_nested() or isinstance(kind, pl.Object | pl.Binary):
+    elif isinstance(kind, pl.Binary):
+        text = column.cast(pl.String)
+    elif kind.is_nested() or isinstance(kind, pl.Object):
         text = column.map_elements(_nested, pl.String)
+    elif kind.is_float():
+        # Whole numbers become floats wherever one of their column is missing: a sku of 42.0 is 42.
+        text = column.cast(pl.String).str.strip_suffix(".0")
     else:
         text = column.cast(pl.String)
     clean = text.str.replace_all(_LINE_END, "\n").str.replace_all(_SEPARATORS, " ")
@@ -68,8 +76,6 @@ def _shown(name: str, kind: pl.DataType) -> pl.Expr:
 
 
 def _nested(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode()
     if isinstance(value, pl.Series):
         value = value.to_list()
     return cell(json.loads(json.dumps(value, default=_text, ensure_ascii=False)))
@@ -78,13 +84,18 @@ def _nested(value: object) -> str:
 def _text(value: Any) -> str | list[Any]:  # noqa: ANN401 - what JSON has no word for
     if isinstance(value, date | datetime | time):
         return value.isoformat()
-    if isinstance(value, Decimal | bytes):
-        return value.decode() if isinstance(value, bytes) else str(value)
-    return str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _as_text(name: str) -> str:
     return re.sub(_SEPARATORS, " ", re.sub(_LINE_END, " ", name))
+
+
+def _lacks_its_end(file: IO[bytes]) -> bool:
+    """Whether the file doesn't end as it begins; only what begins like Parquet is read as it."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - len(_ENDS)))
+    return file.read() != _ENDS
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Workbooks (.xlsx): the rows of one sheet, as a stream of text, each row on a line of its own.
 
 A cell is the text that a person sees in it, as far as feeds need it: numbers to 15 digits, dates as
-YYYY-MM-DD, what a formula came to, a number formatted as 0000 with its zeros. The text isn't meant
+YYYY-MM-DD, what a formula came to, a number formatted as 0000 with its zeros, an amount with the
+currency of its format. The text isn't meant
 for people: `sheet_rows` takes it apart again.
 """
 
@@ -16,6 +17,7 @@ from xml.parsers import expat
 from attrs import define, field, frozen
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.base.money import find_currency
 from commerce_core.base.text import did_you_mean
 from commerce_core.parsing.sheet_rows import (
     Place,
@@ -49,6 +51,18 @@ _DATE_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48)
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|[_*].')
 _DATE_LETTERS: Final = re.compile(r"[ymdhs]", re.IGNORECASE)
 _ZEROS: Final = re.compile(r"0{2,20}")
+_DIRECTORY_END: Final = b"PK\x05\x06"
+_SHORTEST_DIRECTORY_END: Final = 22
+_LONGEST_DIRECTORY_END: Final = _SHORTEST_DIRECTORY_END + 65_535
+"""With its comment."""
+_CURRENCY: Final = re.compile(
+    r"\[\$(?P<sign>[^\]-]+)(?:-(?P<locale>[0-9A-Fa-f]+))?\]|(?P<bare>[\u20a0-\u20cf£¥$])"
+    r"|\"\s*(?P<code>[A-Z]{3})\s*\""
+)
+"""How a format names a currency: `[$€-407]`, `[$USD]`, a sign, quoted or not, or a quoted code."""
+_LOCALE_ALONE: Final = re.compile(r"\[\$-[^\]]*\]")
+_DOLLARS: Final = {0x409: "USD", 0x1009: "CAD", 0xC0C: "CAD", 0xC09: "AUD", 0x1409: "NZD"}
+"""Whose dollar a format means, by its locale."""
 _EPOCHS: Final = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}  # noqa: DTZ001
 _DAMAGED: Final = (
     zipfile.BadZipFile,
@@ -61,7 +75,7 @@ _DAMAGED: Final = (
 
 
 def sheet_text(packed: bytes, sheet: str | None) -> Iterator[str]:
-    """The rows of a sheet, by name, or of the first one, in blocks of text.
+    """The rows of a sheet, by name, or of the first that isn't hidden, in blocks of text.
 
     FileRefused if the workbook is damaged, encrypted or has no such sheet.
     """
@@ -70,11 +84,20 @@ def sheet_text(packed: bytes, sheet: str | None) -> Iterator[str]:
             _check_size(archive, len(packed))
             yield from _Workbook.of(archive).rows(sheet)
     except _DAMAGED as error:
+        if _ends_early(packed):
+            detail = "The workbook is cut off: it ends before the list of its parts does."
+            raise FileRefused("truncated", detail, "Send the whole file again.") from error
         detail = f"The workbook is damaged ({type(error).__name__})."
         raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.") from error
     except expat.ExpatError as error:
         detail = f"The workbook is damaged: {expat.ErrorString(error.code)}."
         raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.") from error
+
+
+def _ends_early(packed: bytes) -> bool:
+    """Whether the list of the parts, which is the end of an archive, isn't there or isn't whole."""
+    start = packed.rfind(_DIRECTORY_END, max(0, len(packed) - _LONGEST_DIRECTORY_END))
+    return start < 0 or len(packed) - start < _SHORTEST_DIRECTORY_END
 
 
 def _check_size(archive: zipfile.ZipFile, packed: int) -> None:
@@ -92,6 +115,7 @@ class _Workbook:
     _sheets: Mapping[str, str]
     _texts: list[str]
     _shows: "list[Show]"
+    _hidden: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, archive: zipfile.ZipFile) -> "_Workbook":
@@ -113,13 +137,14 @@ class _Workbook:
         if part := names.get("xl/styles.xml"):
             _parse(archive, part, styles)
         shows = [styles.shown_by(number, since_1904=table.since_1904) for number in styles.used]
-        return cls(archive, sheets, texts.found, shows)
+        return cls(archive, sheets, texts.found, shows, frozenset(table.hidden))
 
     def rows(self, sheet: str | None) -> Iterator[str]:
         """The text of the rows of a sheet."""
         if not self._sheets:
             raise FileRefused("empty", "The workbook has no sheet with cells.", "Send a table.")
-        name = next(iter(self._sheets)) if sheet is None else sheet
+        shown = (name for name in self._sheets if name not in self._hidden)
+        name = next(shown, next(iter(self._sheets))) if sheet is None else sheet
         if name not in self._sheets:
             known = ", ".join(self._sheets)
             detail = f"The workbook has no sheet {name!r}. Its sheets are: {known}."
@@ -167,12 +192,16 @@ class _Table:
     """The sheets by name, and since when days are counted."""
 
     sheets: dict[str, str] = field(factory=dict[str, str])
+    hidden: set[str] = field(factory=set[str])
     since_1904: bool = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "sheet":
             key = next((v for name, v in attributes.items() if local_name(name) == "id"), "")
-            self.sheets[attributes.get("name", "")] = key
+            name = attributes.get("name", "")
+            self.sheets[name] = key
+            if attributes.get("state", "visible") != "visible":
+                self.hidden.add(name)
         elif tag == "workbookPr":
             self.since_1904 = attributes.get("date1904", "0") in ("1", "true")
 
@@ -241,12 +270,26 @@ class _Styles:
 
     def shown_by(self, number: int, *, since_1904: bool) -> Show:
         """What shows the value of a cell of that format."""
-        code = _QUOTED.sub("", self._codes.get(number, "").partition(";")[0])
+        written = self._codes.get(number, "").partition(";")[0]
+        code = _QUOTED.sub("", written)
         if number in _DATE_FORMATS or _DATE_LETTERS.search(code.replace("General", "")):
             return lambda value: as_date(value, _EPOCHS[since_1904])
         if _ZEROS.fullmatch(code):
             return lambda value: as_number(value).zfill(len(code))
+        if currency := _currency_in(written):
+            return lambda value: f"{as_number(value)} {currency}"
         return as_number
+
+
+def _currency_in(code: str) -> str | None:
+    """The currency that a person sees in a cell of that format, as its sign or its code."""
+    found = _CURRENCY.search(_LOCALE_ALONE.sub("", code))
+    if found is None:
+        return None
+    if named := found["code"]:
+        return named if find_currency(named) else None
+    sign, locale = found["sign"] or found["bare"], int(found["locale"] or "0", 16)
+    return _DOLLARS.get(locale, sign) if sign == "$" else sign.strip()
 
 
 def _merged_in(archive: zipfile.ZipFile, name: str) -> Mapping[int, Mapping[int, Place]]:

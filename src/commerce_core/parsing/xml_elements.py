@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 from xml.parsers import expat
@@ -27,6 +27,10 @@ _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "feed": ("feed", "entry"),
 }
 _LEAST_COLUMNS: Final = 2
+_LATE_PROLOG: Final = re.compile(r"\s+<\?xml\b[^>]*\?>")
+_VISIBLE: Final = re.compile(r"\S")
+_LONGEST_PROLOG: Final = 1 << 10
+"""Characters, with the blanks before it."""
 _UNFINISHED: Final = frozenset(
     expat.errors.codes[message]
     for message in (
@@ -67,6 +71,24 @@ def _refusal(error: expat.ExpatError) -> FileRefused:
     return FileRefused("xml", detail, remedy, line=line)
 
 
+def without_late_prolog(blocks: Iterable[str]) -> Iterator[str]:
+    """The blocks; a prolog behind blanks, where XML has none, is as many blanks.
+
+    Lines stay where they are. Programs that print a blank line before they begin are many.
+    """
+    rest = iter(blocks)
+    head = next(rest, "")
+    if head[:1].isspace():
+        while len(head) < _LONGEST_PROLOG and not _LATE_PROLOG.match(head):
+            if (more := next(rest, None)) is None:
+                break
+            head += more
+        if found := _LATE_PROLOG.match(head):
+            head = _VISIBLE.sub(" ", found[0]) + head[found.end() :]
+    yield head
+    yield from rest
+
+
 @define
 class Outline:
     """The elements at the beginning of a file, by path, and how often each occurs."""
@@ -84,7 +106,7 @@ class Outline:
         parser.StartElementHandler = outline._start
         parser.EndElementHandler = outline._end
         with suppress(expat.ExpatError):  # What is wrong is found when it is read.
-            parser.Parse(head.encode(), False)  # noqa: FBT003 - the parser's own signature
+            parser.Parse("".join(without_late_prolog([head])).encode(), False)  # noqa: FBT003 - the parser's own signature
         return outline
 
     @property
@@ -139,6 +161,12 @@ class Elements:
     _names: list[str] = field(factory=list[str])
     _text: list[str] = field(factory=list[str])
     _is_leaf: bool = False
+    _starts: list[int] = field(factory=list[int])
+    """Where in `_text` each open element of the record begins."""
+    _mixed: list[bool] = field(factory=list[bool])
+    """Whether it has text beside elements."""
+    _since: int = 0
+    """Where in `_text` the last tag was."""
     _members: dict[str, "str | list[str]"] = field(factory=dict[str, "str | list[str]"])
     _values: int = 0
     _deepest: int = 0
@@ -155,7 +183,7 @@ class Elements:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text.append
-        for block in blocks:
+        for block in without_late_prolog(blocks):
             yield from self._parsed(block.encode(), final=False)
         yield from self._parsed(b"", final=True)
 
@@ -197,6 +225,7 @@ class Elements:
             self._line = self._parser.CurrentLineNumber
             self._members, self._values, self._deepest = {}, 0, 1
             self._text.clear()
+            self._since = 0
             self._is_leaf = True
             self._add_all("", attributes)
 
@@ -206,8 +235,10 @@ class Elements:
         self._deepest = max(self._deepest, self._within)
         if self._is_oversized:
             return
+        self._note_text()
         self._names.append(name)
-        self._text.clear()
+        self._starts.append(len(self._text))
+        self._mixed.append(False)
         self._is_leaf = True
         if attributes:
             self._add_all("/".join(self._names), attributes)
@@ -242,11 +273,18 @@ class Elements:
             return
         if self._is_oversized:
             return
-        if self._is_leaf:
-            self._add("/".join(self._names), "".join(self._text).strip(BLANKS))
+        self._note_text()
+        start = self._starts.pop()
+        if self._mixed.pop() or self._is_leaf:
+            self._add("/".join(self._names), "".join(self._text[start:]).strip(BLANKS))
         self._names.pop()
-        self._text.clear()
         self._is_leaf = False
+
+    def _note_text(self) -> None:
+        """Notes whether there was text since the last tag: an element's own, beside others."""
+        if self._mixed and any(text.strip(BLANKS) for text in self._text[self._since :]):
+            self._mixed[-1] = True
+        self._since = len(self._text)
 
     def _finish(self) -> None:
         """The record is whole."""
@@ -260,4 +298,6 @@ class Elements:
         self._found.append((self._line, sent, made, "oversized_json"))
         self._stack.pop()
         self._names.clear()
+        self._starts.clear()
+        self._mixed.clear()
         self._text.clear()

@@ -69,10 +69,29 @@ def test_values_are_read_as_feeds_write_them():
 
 def test_a_damaged_file_is_refused():
     whole = parquet([{"sku": "A", "product_name": "n"}])
-    for broken in (whole[:-8], whole[:40], b"PAR1"):
+    for broken in (whole[:-8], whole[:40], whole[:-1]):
+        with pytest.raises(FileRefused) as refused:
+            read(broken)
+        assert refused.value.code == "truncated"
+    for broken in (b"PAR1", whole[:40] + b"xxxxPAR1"):
         with pytest.raises(FileRefused) as refused:
             read(broken)
         assert refused.value.code == "undecodable"
+
+
+def test_whole_numbers_are_whole_also_beside_a_null():
+    """A column of whole numbers of which one is missing is often written as one of floats."""
+    frame = pl.DataFrame(
+        {
+            "sku": [42.0, 43.5], "product_name": [b"Lamp", "Töpfe".encode()],
+            "gtin": [4006381333931.0, None], "quantity": [3.0, None],
+        }
+    )  # fmt: skip
+    first, second = read(parquet(frame))
+    assert (first.sku, first.values["gtin"], first.values["quantity"]) == ("42", "4006381333931", 3)
+    assert (second.sku, second.values["product_name"]) == ("43.5", "Töpfe")
+    with pytest.raises(FileRefused, match="utf8"):
+        read(parquet(pl.DataFrame({"sku": ["A"], "product_name": [b"\xff"]})))
 
 
 def test_what_zstd_has_packed_is_unpacked():

@@ -174,6 +174,30 @@ def test_repeated_elements_are_a_list():
     assert found[0].values["additional_image_urls"] == ("https://a/1", "https://a/2")
 
 
+def test_text_beside_elements_is_not_lost():
+    """Markup that isn't escaped makes elements; the text is what a reader of the page sees."""
+    body = (
+        "<a><p><sku>A</sku><product_name>Lamp <b>red<i> big</i></b></product_name></p>\n"
+        "<p><sku>B</sku><product_name>\n <b>Pot</b> green</product_name>"
+        "<price> <x>5</x> </price></p>"
+        "<p><sku>C</sku><product_name>plain</product_name></p></a>"
+    )
+    found = read(body.encode())
+    names = [record.values.get("product_name") for record in found]
+    assert names == ["Lamp red big", "Pot green", "plain"]
+    assert "price" not in found[1].values
+
+
+@pytest.mark.parametrize("blanks", ["\n", " \r\n\t"])
+def test_a_prolog_behind_blanks_is_read(blanks: str):
+    """Lines count as in the file."""
+    body = (
+        f"{blanks}{XML}<a>\n<p><sku>A</sku><product_name>n</product_name><price>x</price></p></a>"
+    )
+    (found,) = read(body.encode())
+    assert (found.sku, found.line) == ("A", 4)
+
+
 def test_the_records_are_where_the_profile_says():
     body = '{"a": [{"x": 1}], "b": {"c": [{"sku": "A", "product_name": "n"}]}}'
     assert [r.sku for r in read(body.encode(), Profile(record_path="b/c"))] == ["A"]

@@ -89,6 +89,56 @@ def test_cells_are_read_as_they_are_seen():
     assert second.values["product_name"] == "TRUE"
 
 
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ('#,##0.00 "€"', "EUR"), ("_-* #,##0.00\\ [$€-407]_-", "EUR"), ("[$£-809]0.00", "GBP"),
+        ('"$"#,##0.00', None), ("[$$-409]0.00", "USD"), ("[$$-1009]0.00", "CAD"),
+        ("[$USD] 0.00", "USD"), ('0.00 "CHF"', "CHF"), ("[$zł-415]0.00", "PLN"),
+    ],
+)  # fmt: skip
+def test_an_amount_has_the_currency_that_its_format_shows(code: str, shown: str | None):
+    """A dollar without a country is as ambiguous as in any other file."""
+    (found,) = read(_formatted(code))
+    assert found.values.get("currency") == shown
+    assert [p.code for p in found.problems] == ([] if shown else ["ambiguous_currency"])
+
+
+@pytest.mark.parametrize("code", ['0.00 "SKU"', "[$-409]0.00", "0.00%", "#,##0.00_);[Red](0)"])
+def test_what_only_looks_like_a_currency_is_none(code: str):
+    (found,) = read(_formatted(code))
+    assert (found.values["price"], found.values.get("currency")) == (Decimal("12.5"), "EUR")
+
+
+def _formatted(code: str) -> bytes:
+    """A workbook with a price of 12.5 in that format."""
+
+    def fill(made: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        for column, name in enumerate(("sku", "product_name", "price")):
+            sheet.write(0, column, name)
+            sheet.write(1, column, name if column < 2 else 12.5, made.add_format())
+        sheet.write(1, 2, 12.5, made.add_format({"num_format": code}))
+
+    return book(fill)
+
+
+def test_a_hidden_sheet_is_passed_over():
+    """Unless the profile names it, or all are hidden."""
+
+    def fill(made: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        for name, sku in (("Products", "A"), ("Old", "B")):
+            other = made.add_worksheet(name)
+            for row, cells in enumerate((("sku", "product_name"), (sku, "n"))):
+                other.write_row(row, 0, cells)
+        sheet.write(0, 0, "settings")
+        sheet.very_hidden()
+        made.worksheets()[1].activate()
+
+    assert [record.sku for record in read(book(fill))] == ["A"]
+    with pytest.raises(FileRefused, match="settings"):
+        read(book(fill), Profile(sheet="First"))
+
+
 def test_days_since_1904_are_the_same_days():
     def fill(made: xlsxwriter.Workbook, sheet: Worksheet) -> None:
         for column, name in enumerate(
@@ -133,10 +183,13 @@ def test_rows_above_the_header_are_passed_over():
 
 def test_a_damaged_workbook_is_refused():
     whole = of_table([dict.fromkeys(HEADER, "x")])
-    for cut in (100, len(whole) // 2, len(whole) - 30):
+    for cut in (100, len(whole) // 2, len(whole) - 30, len(whole) - 1):
         with pytest.raises(FileRefused) as refused:
             read(whole[:cut])
-        assert refused.value.code in ("undecodable", "truncated")
+        assert refused.value.code == "truncated"
+    with pytest.raises(FileRefused) as refused:
+        read(whole.replace(b"PK\x01\x02", b"PK\x01\x09", 1))
+    assert refused.value.code == "undecodable"
 
 
 def _with_sheet(xml: str) -> bytes:
