@@ -44,6 +44,8 @@ def paths(site: Site) -> dict[str, str]:
         "rules": "/rules?lint=true",
         "rule": f"/rules/{c.pricing.get('Vinyl days').rule_id}",
         "analytics": "/analytics?compare=true",
+        "statements": "/statements",
+        "webhooks": "/webhooks",
         "system": "/system",
         "components": "/kit",
         "help": "/help",
