@@ -237,7 +237,8 @@ class Elements:
             return
         self._note_text()
         self._names.append(name)
-        self._starts.append(len(self._text))
+        self._since = len(self._text)
+        self._starts.append(self._since)
         self._mixed.append(False)
         self._is_leaf = True
         if attributes:
@@ -273,18 +274,20 @@ class Elements:
             return
         if self._is_oversized:
             return
-        self._note_text()
+        if not self._is_leaf:
+            self._note_text()
         start = self._starts.pop()
         if self._mixed.pop() or self._is_leaf:
             self._add("/".join(self._names), "".join(self._text[start:]).strip(BLANKS))
         self._names.pop()
+        self._since = len(self._text)
         self._is_leaf = False
 
     def _note_text(self) -> None:
         """Notes whether there was text since the last tag: an element's own, beside others."""
-        if self._mixed and any(text.strip(BLANKS) for text in self._text[self._since :]):
-            self._mixed[-1] = True
-        self._since = len(self._text)
+        if not self._mixed or len(self._text) == self._since:
+            return
+        self._mixed[-1] = self._mixed[-1] or bool("".join(self._text[self._since :]).strip(BLANKS))
 
     def _finish(self) -> None:
         """The record is whole."""
