@@ -29,7 +29,6 @@ SIGNS: Final[Mapping[EntryKind, Literal[1, -1]]] = {
 """Whether the figures of a kind count as they are, or the other way."""
 SALE_KINDS: Final[tuple[EntryKind, ...]] = ("placed", "cancelled", "refunded", "goodwill")
 """The kinds that reports of sales are made of; the others move only what is owed."""
-_ZERO: Final = Decimal(0)
 
 
 @frozen
@@ -59,7 +58,9 @@ class SalesEntry:
     discount: Decimal
     amount: Decimal
     partner_amount: Decimal = field(default=Factory(lambda entry: entry.amount, takes_self=True))
-    platform_discount: Decimal = _ZERO
+    platform_discount: Decimal = field(
+        default=Factory(lambda entry: entry.amount * 0, takes_self=True)
+    )
     part_id: str | None = None
     refund_id: str | None = None
     reverses: str | None = None

@@ -84,7 +84,7 @@ def decide(order: Order, asked: AnyAsked, at: datetime, new_id: NewId) -> Outcom
 
 def confirm(order: Order, asked: ConfirmAsked, at: datetime) -> Outcome:
     """Confirms the parts that aren't yet; Conflict if there are none."""
-    refusals = Refusals(order)
+    refusals = Refusals(order, asked.version)
     scope_of(order, asked, refusals)
     wanted = (asked.partner_id,) if asked.partner_id else order.partner_ids
     refusals.check()
@@ -95,7 +95,7 @@ def confirm(order: Order, asked: ConfirmAsked, at: datetime) -> Outcome:
 
 def fulfil(order: Order, asked: FulfilAsked, at: datetime, new_id: NewId) -> Outcome:
     """Sends open units, as one fulfilment for each part; what isn't confirmed is by this."""
-    refusals = Refusals(order)
+    refusals = Refusals(order, asked.version)
     lines = scope_of(order, asked, refusals)
     check_text(asked.carrier, "/carrier", LONGEST_CARRIER, refusals)
     check_text(asked.tracking_number, "/tracking_number", LONGEST_TRACKING_NUMBER, refusals)
@@ -120,10 +120,12 @@ def fulfil(order: Order, asked: FulfilAsked, at: datetime, new_id: NewId) -> Out
     return evolve(outcome, fulfilments=made, stock=tuple(moves))
 
 
-def cancel_fulfilment(order: Order, fulfilment_id: str, at: datetime) -> Outcome:
+def cancel_fulfilment(
+    order: Order, fulfilment_id: str, at: datetime, version: int | None = None
+) -> Outcome:
     """Cancels a fulfilment: its units are open again; Conflict if some were paid back since."""
     found = next(f for f in order.fulfilments if f.fulfilment_id == fulfilment_id)
-    refusals = Refusals(order)
+    refusals = Refusals(order, version)
     detail = f"Fulfilment {fulfilment_id} is cancelled already."
     refusals.conflict(found.status == "cancelled", "", "fulfilment_cancelled", detail)
     refusals.check()
@@ -149,7 +151,7 @@ def cancel_fulfilment(order: Order, fulfilment_id: str, at: datetime) -> Outcome
 
 def cancel(order: Order, asked: CancelAsked, at: datetime, reason: str | None = None) -> Outcome:
     """Cancels open units, never those that were sent; their money goes back."""
-    refusals = Refusals(order)
+    refusals = Refusals(order, asked.version)
     lines = scope_of(order, asked, refusals)
     chosen = choose(lines, asked, refusals, lambda line: line.open, "cancelled")
     _refuse_finished(order, asked, refusals, any(line.open for line in lines), "cancelled")
@@ -193,7 +195,7 @@ def refund(order: Order, asked: RefundAsked, at: datetime, new_id: NewId) -> Out
     Units that were sent are paid back first. Units that are still open are cancelled by it: what
     has been paid back is never sent.
     """
-    refusals = Refusals(order)
+    refusals = Refusals(order, asked.version)
     lines = scope_of(order, asked, refusals)
     check_refund(order, asked, refusals)
     _check_records(order.refunds, "refunds", refusals)

@@ -75,9 +75,13 @@ class RefundAsked(Asked):
 
 @define
 class Refusals:
-    """Everything found wrong with an act: with what is asked, and with the order's state."""
+    """Everything found wrong with an act: with what is asked, and with the order's state.
+
+    `version` is the version of what the caller sees: of the order (the default), or of its part.
+    """
 
     order: Order
+    version: int | None = None
     asked: list[Fault] = field(factory=list[Fault])
     state: list[Fault] = field(factory=list[Fault])
     refundable: Decimal | None = None
@@ -95,13 +99,13 @@ class Refusals:
     def check(self) -> None:
         """InvalidInput or Conflict with everything that was noted, if anything was.
 
-        A conflict shows the order's current version and, if money is short, what can be refunded.
+        A conflict shows the current version and, if money is short, what can be refunded.
         """
         if self.asked:
             detail = "The order can't be changed like this."
             raise InvalidInput(detail, faults=[*self.asked, *self.state], code="act_refused")
         if self.state:
-            shown: dict[str, object] = {"version": self.order.version}
+            shown: dict[str, object] = {"version": self.version or self.order.version}
             if self.refundable is not None:
                 shown["refundable"] = self.refundable
             first = self.state[0]

@@ -34,12 +34,12 @@ class OrderItem:
     adjustments: tuple[Adjustment, ...] = ()
     partner_amount: Decimal = field(default=Factory(lambda item: item.line_total, takes_self=True))
     commission_percent: Decimal = Decimal(0)
-    fee: Decimal = Decimal(0)
+    # Zeros have the decimals of the line's amounts.
+    fee: Decimal = field(default=Factory(lambda item: item.line_total * 0, takes_self=True))
     fulfilled: int = 0
     cancelled: int = 0
     returned: int = 0
     refunded: int = 0
-    # Zeros have the decimals of the line's amounts.
     cancelled_amount: Decimal = field(
         default=Factory(lambda item: item.line_total * 0, takes_self=True)
     )

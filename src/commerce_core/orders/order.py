@@ -297,7 +297,7 @@ def freeze_line(
         item_id=item_id,
         partner_amount=sold_for - round_like(priced.line_total, sold_for * percent / 100),
         commission_percent=percent,
-        fee=fee,
+        fee=round_like(priced.line_total, fee),
         net_of_orders=net_of_orders,
         **asdict(priced, recurse=False),
     )

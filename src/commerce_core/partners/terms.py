@@ -137,7 +137,7 @@ def _of_fee(at: str, term: Term) -> Iterator[Fault]:
     money = find_currency(term.currency) if term.currency is not None else None
     if term.currency is not None and (money is None or money.code != term.currency):
         yield Fault(f"{at}/currency", "unknown_currency", "Use an ISO 4217 code, such as USD.")
-    elif not 0 <= term.fee <= LARGEST_AMOUNT:
+    elif not term.fee.is_finite() or not 0 <= term.fee <= LARGEST_AMOUNT:
         yield Fault(f"{at}/fee", "bad_fee", f"Use 0 to {LARGEST_AMOUNT}.")
     elif money is None and term.fee:
         yield Fault(f"{at}/currency", "required", "A fee needs its currency.")

@@ -146,8 +146,8 @@ class Acts:
                     PlannedStock(id_, p.sku, p.available, then[id_].available)
                     for id_, p in stock.items()
                 ),
-                ledger=tuple(entries),
-                statement=tuple(_statement_of(outcome)),
+                ledger=tuple(entry.signed for entry in entries),
+                statement=tuple(_statement_of(outcome, entries)),
             )
 
     def cancel_fulfilment(
@@ -174,8 +174,8 @@ class Acts:
         sent = next(f for f in order.fulfilments if f.fulfilment_id == fulfilment_id)
         if not self._context.principal.may_see(sent.partner_id):
             raise no_such("fulfilment", fulfilment_id)
-        self._check_version(order, version)
-        outcome = acts.cancel_fulfilment(order, fulfilment_id, self._context.clock())
+        seen = self._checked_version(order, version)
+        outcome = acts.cancel_fulfilment(order, fulfilment_id, self._context.clock(), seen)
         self.write(unit, "order.fulfilment_cancelled", order, outcome)
         return self._seen(outcome.order)
 
@@ -201,11 +201,11 @@ class Acts:
                     code="act_refused",
                 )
             asked = evolve(asked, partner_id=own)
-        self._check_version(order, asked.version)
+        asked = evolve(asked, version=self._checked_version(order, asked.version))
         return order, acts.decide(order, asked, now, self._context.mint)
 
-    def _check_version(self, order: Order, version: int | None) -> None:
-        """Stale unless the order, as the principal sees it, has that version."""
+    def _checked_version(self, order: Order, version: int | None) -> int:
+        """The version of the order as the principal sees it; Stale unless it is the one given."""
         current = self._seen(order).version
         if version not in (None, current):
             raise Stale(
@@ -213,6 +213,7 @@ class Acts:
                 "Look at it again, then decide.",
                 shown={"version": current},
             )
+        return current
 
     def _seen(self, order: Order) -> Order:
         seen = order.seen_by(self._context.principal)
@@ -307,10 +308,10 @@ def _money_of(outcome: Outcome) -> PlannedMoney:
     return PlannedMoney(code, sum((i.amount for i in items), currency(code).zero), items)
 
 
-def _statement_of(outcome: Outcome) -> Iterator[PlannedStatement]:
-    """By how much less is owed to each partner."""
+def _statement_of(outcome: Outcome, entries: Sequence[SalesEntry]) -> Iterator[PlannedStatement]:
+    """By how much less is owed to each partner; a fee that is given back counts."""
     code = outcome.order.currency
     for partner_id in outcome.touched:
-        own = [m.partner_amount for m in outcome.movements if m.item.partner_id == partner_id]
+        own = [e.signed.partner_amount for e in entries if e.partner_id == partner_id]
         if own:
-            yield PlannedStatement(partner_id, code, -sum(own, currency(code).zero))
+            yield PlannedStatement(partner_id, code, sum(own, currency(code).zero))

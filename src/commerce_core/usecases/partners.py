@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from attrs import evolve, frozen
 
 from commerce_core.activity.audit import Action
+from commerce_core.base.money import LARGEST_AMOUNT, find_currency
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner, tidy_details
@@ -155,8 +156,14 @@ class Partners:
 
 
 def _tidy(term: Term) -> Term:
-    """A term with its category as products have it."""
-    return evolve(term, category=term.category and (category_path(term.category) or term.category))
+    """A term with its category as products have it, and a valid fee with all its decimals."""
+    money = find_currency(term.currency or "")
+    valid = term.fee.is_finite() and abs(term.fee) <= LARGEST_AMOUNT
+    return evolve(
+        term,
+        category=term.category and (category_path(term.category) or term.category),
+        fee=money.round(term.fee) if money and valid and money.is_exact(term.fee) else term.fee,
+    )
 
 
 @frozen

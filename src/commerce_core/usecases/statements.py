@@ -201,7 +201,7 @@ class Statements:
             "The payout isn't valid.",
             (amount <= 0, Fault("/amount", "bad_amount", "Use an amount above 0.")),
         )
-        request = ("pay_out", partner, str(amount), currency, reference, advance)
+        request = ("pay_out", partner, str(money.round(amount)), currency, reference, advance)
 
         def make(unit: UnitOfWork, owner: Partner) -> SalesEntry:
             owed = money.round(unit.statements.owed(owner.partner_id, money.code))
@@ -233,7 +233,7 @@ class Statements:
             "The correction isn't valid.",
             (amount == 0, Fault("/amount", "bad_amount", "Use another amount than 0.")),
         )
-        request = ("correct", partner, str(amount), currency, reason, reverses)
+        request = ("correct", partner, str(money.round(amount)), currency, reason, reverses)
 
         def make(unit: UnitOfWork, owner: Partner) -> SalesEntry:
             if reverses is not None:

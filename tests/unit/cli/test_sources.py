@@ -47,6 +47,11 @@ def test_a_source_is_added_listed_shown_set_and_removed(cli: Cli):
     assert limits == [40, None, False]
     shown = cli.fine("sources", "show", "web", "--partner", "Acme").out
     assert "removals 40, columns_gone off, price_leap off" in shown
+    assert "quantities" not in shown
+    net = cli.fine("sources", "set", "web", "--partner", "Acme", "--net-of-orders").out
+    assert re.search(r"^quantities +leave out what was ordered", net, re.MULTILINE)
+    again = cli.fine("sources", "set", "web", "--partner", "Acme", "--no-net-of-orders", "--json")
+    assert again.json == changed
     assert cli.fine("sources", "remove", "web", "--partner", "Acme", "--json").json == changed
     assert cli("sources", "show", "web", "--partner", "Acme").code == 66
 

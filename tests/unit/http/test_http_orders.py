@@ -181,6 +181,28 @@ def test_a_partner_acts_on_its_own_part_alone(shop: Api):
     assert events[1]["data"]["status"] == "cancelled"
 
 
+def test_a_partners_refusals_have_the_version_of_its_part(shop: Api):
+    """Whatever happens to other parts; with it, the partner can act."""
+    order = place(shop, ("Acme", "A", 3), ("Nord", "B", 1))
+    for verb in ("confirm", "fulfil"):
+        act(shop, order, verb, partner_id=order["parts"][0]["partner_id"])
+    nord, path = partner_shop(shop, "Nord"), f"/v1/orders/{order['order_id']}"
+    line = [{"item_id": order["items"][1]["item_id"], "quantity": 2}]
+    sent = nord.post(f"{path}/fulfil").json()["parts"][0]["fulfilments"][0]["fulfilment_id"]
+    assert nord.post(f"/v1/fulfilments/{sent}/cancel").status_code == 200
+    for address, body in (
+        (f"{path}/fulfil", {"items": line}),
+        (f"{path}/cancel", {"items": line}),
+        (f"{path}/refund", {"reason": "late", "amount": "20.01"}),
+        (f"{path}/confirm", {}),
+        (f"/v1/fulfilments/{sent}/cancel", {}),
+    ):
+        refused = nord.post(address, body)
+        assert (refused.status_code, refused.json()["version"]) == (409, 3)
+    done = nord.post(f"{path}/cancel", headers={"If-Match": f'"{refused.json()["version"]}"'})
+    assert done.status_code == 200
+
+
 def test_acting_needs_its_own_scope(shop: Api):
     order = place(shop, ("Acme", "A", 1))
     key = shop.commerce.keys.add(partner="Acme", scopes=["orders:read", "orders:write"])

@@ -75,6 +75,34 @@ def test_what_was_cancelled_goes_back_at_the_rate_at_which_it_was_placed(shop: A
     assert open_statement(shop)["closing"] == "0.00"
 
 
+def test_amounts_have_the_decimals_of_their_currency(shop: Api):
+    """Zeros too, however they were sent."""
+    agreed = agree(shop, {"fee": "0.3", "currency": "USD"}, {"category": "Other"})["terms"]
+    assert [(term["fee"], term["currency"]) for term in agreed] == [("0.30", "USD"), ("0", None)]
+    agree(shop)
+    body = {"items": [{"product_id": shop.product(), "quantity": 1}]}
+    (item,) = shop.post("/v1/orders", body).json()["items"]
+    assert (item["fee"], item["cancelled_amount"], item["refunded_amount"]) == ("0.00",) * 3
+    entry, *_ = shop.get("/v1/analytics/entries").json()["items"]
+    assert (entry["discount"], entry["platform_discount"]) == ("0.00", "0.00")
+
+
+def test_a_plan_has_the_entries_and_the_sum_that_the_act_then_adds(shop: Api):
+    """Signed, and with the fee that is given back."""
+    (order,) = shop.get("/v1/orders").json()["items"]
+    path, before = f"/v1/orders/{order['order_id']}/cancel", open_statement(shop)
+    plan = shop.post(f"{path}?plan=true").json()
+    assert shop.post(path).status_code == 200
+    figures = ("kind", "quantity", "amount", "partner_amount", "platform_amount")
+    made = shop.get("/v1/analytics/entries?limit=2").json()["items"][::-1]
+    assert [[e[f] for f in figures] for e in plan["ledger"]] == [
+        [e[f] for f in figures] for e in made
+    ]
+    (owed,) = plan["statement"]
+    assert owed["amount"] == "-22.20" == f"-{before['closing']}"
+    assert open_statement(shop)["closing"] == "0.00"
+
+
 def test_a_payout_is_recorded_once_and_within_what_is_owed(shop: Api):
     assert open_statement(shop)["closing"] == "22.20"
     too_much = pay(shop, "22.21")
@@ -82,6 +110,7 @@ def test_a_payout_is_recorded_once_and_within_what_is_owed(shop: Api):
     paid = pay(shop, "20.00", "key-1")
     assert (paid.status_code, paid.json()["partner_amount"]) == (201, "-20.00")
     assert pay(shop, "20.00", "key-1").json() == paid.json()
+    assert pay(shop, "20.0", "key-1").json() == paid.json()
     assert pay(shop, "5.00", advance=True).status_code == 201
     found = open_statement(shop)
     assert (found["entries"], found["payouts"], found["closing"]) == ("22.20", "25.00", "-2.80")

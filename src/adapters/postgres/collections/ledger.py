@@ -42,7 +42,7 @@ _COLUMNS: Final[Mapping[str, LiteralString]] = {
 SELECT_ENTRIES: Final = """
     SELECT entry_id, kind, at, order_id, item_id, partner_id, product_id, sku, currency, quantity,
            gross, discount, amount, coalesce(partner_amount, amount) AS partner_amount,
-           coalesce(platform_discount, 0) AS platform_discount,
+           coalesce(platform_discount, 0 * amount) AS platform_discount,
            part_id, refund_id, reverses, reason
     FROM sales_entries"""
 ENTRIES: Final = rows_of(SalesEntry)

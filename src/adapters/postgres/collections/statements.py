@@ -97,8 +97,8 @@ _LINES: Final = rows_as(_line)
 _ENTRY: Final = """
     SELECT e.entry_id, kind, at, order_id, item_id, partner_id, product_id, sku, currency, quantity,
            gross, discount, amount, coalesce(partner_amount, amount) AS partner_amount,
-           coalesce(platform_discount, 0) AS platform_discount, part_id, refund_id, reverses,
-           reason, other.statement_id
+           coalesce(platform_discount, 0 * amount) AS platform_discount, part_id, refund_id,
+           reverses, reason, other.statement_id
     FROM sales_entries e"""
 _OPEN: Final = """
     e.partner_id = %(partner_id)s AND e.currency = %(code)s

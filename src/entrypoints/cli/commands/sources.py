@@ -104,6 +104,12 @@ def _settings(**defaults: object) -> Callable[[Callable[..., None]], Callable[..
             help="Pattern of the snapshot time in file names, such as "
             "catalog-{YYYY}{MM}{DD}-{hh}{mm}.csv; '' for none.",
         ),
+        click.option(
+            "--net-of-orders/--no-net-of-orders",
+            default=defaults.get("net_of_orders"),
+            show_default=True,
+            help="Whether its quantities leave out what has been ordered.",
+        ),
     ]
 
     def add_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -127,7 +133,7 @@ def _given(settings: dict[str, Any]) -> dict[str, Any]:
 @sources.verb("add", scope="feeds:write")
 @click.argument("name")
 @partner_option("Partner that the source belongs to: an id or a name.", required=True)
-@_settings(mode="delta", run=False, on_error="records")
+@_settings(mode="delta", run=False, on_error="records", net_of_orders=False)
 def add(session: Session, name: str, partner: str, **settings: object) -> None:
     """Add a source to a partner."""
     made = session.commerce.sources.add(partner, name, **_given(settings))
