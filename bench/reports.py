@@ -3,14 +3,17 @@
     make bench-selling ONLY=reports ENTRIES=10000000
 
 A year of orders of two lines from 20 partners with 5,000 products; 8 % of the lines are cancelled
-within five days, and 2 % refunded within thirty. Prints what rolling up takes, then a row for each
-question: the median of the rounds, what the plain query takes, and whether their figures are equal.
+within five days, and 2 % refunded within thirty. Fewer entries fill a part of the year, or with
+`--year ENTRIES` a year that is quieter. Prints what rolling up takes, then a row for each question:
+the median of the rounds, what the plain query takes, and whether their figures are equal. The
+server's processor time, which other programs hardly change, is in brackets.
 """
 
 import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from os import sysconf
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -70,10 +73,21 @@ TAKEN_BACK = """
     """
 
 
-def fill(db: psycopg.Connection[Any], entries: int) -> None:
+def processor_seconds(db: psycopg.Connection[Any]) -> float:
+    """What all connections to the server have used so far (where there is /proc, else nothing)."""
+    pids = db.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+    ticks = 0
+    for (pid,) in pids.fetchall():
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            ticks += sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))
+    return ticks / sysconf("SC_CLK_TCK")
+
+
+def fill(db: psycopg.Connection[Any], entries: int, year: int) -> None:
     """A year of orders, in transactions of some size."""
     orders = round(entries / 2.2)
-    step = (LAST - FIRST) / round(YEAR / 2.2)
+    step = (LAST - FIRST) / round(year / 2.2)
     for since in range(0, orders, ORDERS_AT_ONCE):
         until = min(orders, since + ORDERS_AT_ONCE)
         params = {"first": FIRST, "step": step, "since": since, "until": until}
@@ -125,7 +139,7 @@ def row(title: str, times: Sequence[float], plain: float, *, same: bool) -> None
     """Prints one row."""
     fast = median(times)
     print(
-        f"{title:42} {fast:8.1f} ms; plain {plain:9.0f} ms, {plain / fast:6.0f} x;"
+        f"{title:50} {fast:8.1f} ms; plain {plain:9.0f} ms, {plain / fast:6.0f} x;"
         f" {'equal' if same else 'DIFFERENT'}"
     )
 
@@ -138,7 +152,9 @@ def measure(store: PostgresStore, db: psycopg.Connection[Any], rounds: int) -> N
             return list(unit.sales.totals(question))
 
     for title, question, period in questions():
+        used = processor_seconds(db)
         times = [timed(lambda q=question: totals(q))[0] for _ in range(rounds)]
+        used = (processor_seconds(db) - used) * 1000 / rounds
         key = "partner_id" if question.by_partner or question.partner_id else "NULL"
         text = PLAIN.format(period=period, key=key)
         if question.partner_id:
@@ -149,7 +165,7 @@ def measure(store: PostgresStore, db: psycopg.Connection[Any], rounds: int) -> N
         plain, found = timed(lambda t=text, s=span: db.execute(t, s).fetchall())
         wanted = sorted((units, gross, net) for _, _, _, units, gross, net, _ in found)
         got = sorted((t.units, t.gross, t.net) for t in totals(question))
-        row(title, times, plain, same=wanted == got)
+        row(f"{title} ({used:.0f} ms)", times, plain, same=wanted == got)
     odd = questions()[2][1]
     measure_ranks(store, db, odd, rounds)
     times = [timed(lambda: reasons(store, odd))[0] for _ in range(rounds)]
@@ -186,9 +202,11 @@ def measure_ranks(
     row("top 10 of 5,000 products, an odd range", times, plain, same=same)
 
 
-def roll(store: PostgresStore) -> None:
+def roll(store: PostgresStore, db: psycopg.Connection[Any]) -> None:
     """Prints how fast entries are rolled up."""
-    rolled, begun = 0, perf_counter()
+    with store.begin() as unit:
+        unit.sales.complete_to()
+    rolled, begun, used = 0, perf_counter(), processor_seconds(db)
     while True:
         with store.begin() as unit:
             more = unit.sales.roll_up(MOST_ROLLED)
@@ -196,13 +214,20 @@ def roll(store: PostgresStore) -> None:
         if not more:
             break
     seconds = perf_counter() - begun
-    print(f"rolled up {rolled:,} entries in {seconds:.1f} s: {rolled / seconds:,.0f} a second")
+    used = processor_seconds(db) - used
+    (rows,) = db.execute("SELECT count(*) FROM sales_rollups").fetchone() or (0,)
+    print(
+        f"rolled up {rolled:,} entries into {rows:,} rows in {seconds:.1f} s"
+        f" ({used:.1f} s of the server's processor time):"
+        f" {rolled / seconds:,.0f} a second ({rolled / max(used, 0.01):,.0f})"
+    )
 
 
 def main() -> None:
     """Measures, and prints a row for each question."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=10_000_000)
+    parser.add_argument("--year", type=int, default=YEAR)
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     with (
@@ -211,9 +236,9 @@ def main() -> None:
         PostgresStore.open(conninfo) as store,
         psycopg.connect(conninfo, autocommit=True) as db,
     ):
-        seconds = timed(lambda: fill(db, asked.entries))[0] / 1000
+        seconds = timed(lambda: fill(db, asked.entries, asked.year))[0] / 1000
         print(f"wrote {asked.entries:,} entries in {seconds:.0f} s")
-        roll(store)
+        roll(store, db)
         db.execute("VACUUM ANALYZE")
         measure(store, db, asked.rounds)
 

@@ -25,6 +25,8 @@ SPANS: Final = (
 """The lengths of blocks of sales by partner; each is a multiple of the one before."""
 PRODUCT_SPANS: Final = (DAY, timedelta(days=8), timedelta(days=64))
 """Those of sales by product, of which shorter blocks would be as many as there are entries."""
+REASON_SPANS: Final = SPANS[2:]
+"""Those of what was taken back by reason, which is a small part of the entries."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_ROLLED: Final = 500_000
 """Entries that are added to the sums in one transaction, which a transaction's own may exceed."""

@@ -40,11 +40,10 @@ _ROLLED: Final[LiteralString] = """
         SELECT run.period, r.*
         FROM run
         CROSS JOIN LATERAL (
-            SELECT r.partner_id, r.subject, r.currency, r.kind, r.reason, r.by_order, r.entries,
-                   r.orders, r.units, r.gross, r.discount, r.platform_discount, r.amount
-            FROM sales_rollups r
-            WHERE r.dimension = {dimension} AND r.span = run.span
-              AND r.starts_at >= run.since AND r.starts_at < run.until AND {rolled_own}
+            SELECT r.*
+            FROM {rollups} r
+            WHERE {rolled_own} AND r.span = run.span
+              AND r.starts_at >= run.since AND r.starts_at < run.until
             OFFSET 0
         ) AS r
         WHERE (SELECT txid FROM horizon) > '0'::xid8
@@ -99,24 +98,26 @@ LOOSE_BY_ORDER: Final[LiteralString] = """
 """The same when their orders were placed."""
 _SUMMED: Final[LiteralString] = """
     movement AS (
-        SELECT period, partner_id, subject, currency, kind, reason, {counts} AS counts, entries,
-               CASE
-                   WHEN kind = 'placed' THEN orders
-                   WHEN kind = 'cancelled' AND by_order THEN -orders
-                   ELSE 0
-               END AS orders,
-               units, gross, discount, platform_discount, amount
+        SELECT period, partner_id, subject, currency, placed + {back} AS entries, orders,
+               units - {back_units} AS units, gross, discount, platform_discount,
+               {back_cancelled} AS cancelled, {back_refunded} AS refunded,
+               amount - {back_cancelled} - {back_refunded} AS net
         FROM rolled
-        WHERE {counts} OR by_order AND kind = 'cancelled'
         UNION ALL
-        SELECT period, {seller}, {subject}, currency, kind, reason, TRUE, 1, 0, quantity, gross,
-               discount, platform_discount, amount
+        SELECT period, {seller}, {subject}, currency, 1, 0,
+               CASE kind WHEN 'placed' THEN quantity ELSE -quantity END,
+               CASE kind WHEN 'placed' THEN gross ELSE 0 END,
+               CASE kind WHEN 'placed' THEN discount ELSE 0 END,
+               CASE kind WHEN 'placed' THEN platform_discount ELSE 0 END,
+               CASE kind WHEN 'cancelled' THEN amount ELSE 0 END,
+               CASE WHEN kind IN ('refunded', 'goodwill') THEN amount ELSE 0 END,
+               CASE kind WHEN 'placed' THEN amount ELSE -amount END
         FROM loose
         {orders}
     )"""
 ORDERS: Final[LiteralString] = """
         UNION ALL
-        SELECT period, partner_id, NULL, currency, 'placed', '', FALSE, 0, orders, 0, 0, 0, 0, 0
+        SELECT period, partner_id, NULL, currency, 0, orders, 0, 0, 0, 0, 0, 0, 0
         FROM (
             -- Placed in what is left between blocks, and not cancelled below the horizon.
             SELECT period, partner_id, currency, 1 AS orders
@@ -176,7 +177,7 @@ LATER: Final[LiteralString] = """
 
 _PARTS: Final[LiteralString] = f"{_HORIZON}{_ROLLED}{{loose}}"
 SUMS: Final[LiteralString] = f"{_PARTS}{_SUMMED}"
-"""All movements as `movement`; `counts` is false for what is only about the number of orders."""
+"""All movements as `movement`, signed; those without entries are about the number of orders."""
 _RULES: Final[LiteralString] = """
     single AS (
         SELECT loose.order_id, loose.currency, split_part(step ->> 'rule_id', '_', 2)::uuid AS rule,
@@ -208,34 +209,24 @@ RULES: Final[LiteralString] = f"{_PARTS}{_RULES}"
 """What price rules did when orders were placed."""
 
 _TOTALS: Final[LiteralString] = """
-    SELECT period, {partner}, currency, sum(orders)::bigint AS orders,
-           coalesce(sum(CASE kind WHEN 'placed' THEN units ELSE -units END)
-                    FILTER (WHERE counts), 0)::bigint AS units,
-           coalesce(sum(gross) FILTER (WHERE kind = 'placed' AND counts), 0) AS gross,
-           coalesce(sum(discount) FILTER (WHERE kind = 'placed' AND counts), 0) AS discount,
-           coalesce(sum(platform_discount) FILTER (WHERE kind = 'placed' AND counts), 0)
-               AS platform_discount,
-           coalesce(sum(amount) FILTER (WHERE kind = 'cancelled' AND counts), 0) AS cancelled,
-           coalesce(sum(amount) FILTER (WHERE kind IN ('refunded', 'goodwill') AND counts), 0)
-               AS refunded,
-           coalesce(sum(CASE kind WHEN 'placed' THEN amount ELSE -amount END)
-                    FILTER (WHERE counts), 0) AS net
+    SELECT period, {partner}, currency, sum(orders)::bigint AS orders, sum(units)::bigint AS units,
+           sum(gross) AS gross, sum(discount) AS discount,
+           sum(platform_discount) AS platform_discount, sum(cancelled) AS cancelled,
+           sum(refunded) AS refunded, sum(net) AS net
     FROM movement
     GROUP BY period, movement.partner_id, currency
-    HAVING sum(entries) FILTER (WHERE counts) > 0
+    HAVING sum(entries) > 0
     ORDER BY period, movement.partner_id, currency"""
 TOTALS: Final[LiteralString] = f"{SUMS}{_TOTALS}"
 """Figures by period, partner and currency."""
 
 _RANKED: Final[LiteralString] = """,
     by_product AS (
-        SELECT subject AS product_id, currency,
-               sum(CASE kind WHEN 'placed' THEN units ELSE -units END) AS units,
-               coalesce(sum(gross) FILTER (WHERE kind = 'placed'), 0) AS gross,
-               sum(CASE kind WHEN 'placed' THEN amount ELSE -amount END) AS net
+        SELECT subject AS product_id, currency, sum(units) AS units, sum(gross) AS gross,
+               sum(net) AS net
         FROM movement
-        WHERE counts
         GROUP BY subject, currency
+        HAVING sum(entries) > 0
     ),
     named AS ({names}),
     placed AS (
@@ -253,11 +244,19 @@ RANKED: Final[LiteralString] = f"{SUMS}{_RANKED}"
 """Ranks of products, or of what they belong to."""
 
 _BY_REASON: Final[LiteralString] = """
+    movement AS (
+        SELECT kind, reason, currency, entries, units, amount
+        FROM rolled
+        WHERE by_order = {by_order}
+        UNION ALL
+        SELECT kind, reason, currency, 1, quantity, amount
+        FROM loose
+        WHERE kind <> 'placed'
+    )
     SELECT kind, nullif(reason, '') AS reason, currency, sum(entries)::bigint AS times,
            sum(units)::bigint AS units, sum(amount) AS amount
     FROM movement
-    WHERE counts AND kind <> 'placed'
     GROUP BY kind, movement.reason, currency
     ORDER BY kind, movement.reason, currency"""
-BY_REASON: Final[LiteralString] = f"{SUMS}{_BY_REASON}"
+BY_REASON: Final[LiteralString] = f"{_PARTS}{_BY_REASON}"
 """What was cancelled and refunded, and why."""

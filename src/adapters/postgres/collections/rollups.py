@@ -31,9 +31,9 @@ from commerce_core.analytics.figures import (
     SalesTotal,
 )
 from commerce_core.analytics.questions import Dimension, Measure, Ranking, SalesQuestion
-from commerce_core.analytics.rollup import PRODUCT_SPANS, SPANS, bounds_of, cover
+from commerce_core.analytics.rollup import PRODUCT_SPANS, REASON_SPANS, SPANS, bounds_of, cover
 
-Of = Literal["sales", "product", "rule"]
+Of = Literal["sales", "product", "rule", "reason"]
 
 _RANKS: Final = rows_of(RankedTotal)
 _REASONS: Final = rows_of(ReasonTotal)
@@ -60,6 +60,15 @@ _NAMED: Final[Mapping[Dimension, LiteralString]] = {
         FROM by_product s
         LEFT JOIN products p USING (product_id)
         GROUP BY p.category, s.currency""",
+}
+_BACK: Final = ("back", "back_units", "back_cancelled", "back_refunded")
+"""What was taken back then; by order, the columns of what was taken back late."""
+_DIMENSIONS: Final[Mapping[str, LiteralString | None]] = {
+    "all": "r.dimension = 'all'",
+    "sales": "r.dimension = 'sales'",
+    "product": "r.dimension = 'product'",
+    "rule": "r.dimension = 'rule'",
+    "reason": None,
 }
 _MEASURES: Final[Mapping[Measure, LiteralString]] = {
     "net": "net",
@@ -101,7 +110,8 @@ class Rollups:
 
     def reasons(self, question: SalesQuestion) -> list[ReasonTotal]:
         """What was taken back, exactly as `figures.fold_reasons` returns it."""
-        return fetch(self._db, _REASONS, _query(BY_REASON, question), self._params(question))
+        query = _query(BY_REASON, question, "reason")
+        return fetch(self._db, _REASONS, query, self._params(question, spans=REASON_SPANS))
 
     def rules(self, question: SalesQuestion) -> list[RuleTotal]:
         """What rules did, exactly as `figures.fold_rules` returns it."""
@@ -149,24 +159,26 @@ class Rollups:
 
 
 def _query(
-    text: LiteralString, question: SalesQuestion, dimension: Of = "sales", **more: sql.Composable
+    text: LiteralString, question: SalesQuestion, of: Of = "sales", **more: sql.Composable
 ) -> sql.Composed:
     """The text with a question's conditions; all values are parameters."""
     is_event = question.basis == "event"
+    back = "back" if is_event else "late"
     parts: dict[str, sql.Composable] = {
-        "dimension": sql.Literal(dimension),
+        "rollups": sql.Identifier("sales_reason_rollups" if of == "reason" else "sales_rollups"),
         "columns": sql.SQL(_ENTRY),
         "below": sql.SQL(BELOW),
         "seller": sql.SQL(_seller(question)),
-        "subject": sql.SQL("product_id" if dimension == "product" else "NULL::uuid"),
-        "counts": sql.SQL("NOT by_order" if is_event else "(by_order OR kind = 'placed')"),
+        "subject": sql.SQL("product_id" if of == "product" else "NULL::uuid"),
+        "by_order": sql.Literal(not is_event),
+        **{name: sql.Identifier(f"{back}{name[4:]}") for name in _BACK},
         "own": _all_of(
             "e.kind IN ('placed', 'cancelled', 'refunded', 'goodwill')",
             question.partner_id and "e.partner_id = %(partner_id)s",
             question.currency and "e.currency = %(currency)s",
         ),
-        "rolled_own": _of_sums("r", question, dimension),
-        "gone_own": _of_sums("c", question, dimension),
+        "rolled_own": _of_sums(question, of),
+        "gone_own": _of_cancelled_orders(question),
         "undone": sql.SQL(
             "e.kind = 'cancelled' AND e.at < %(until)s" if is_event else "e.kind = 'cancelled'"
         ),
@@ -183,17 +195,28 @@ def _seller(question: SalesQuestion) -> LiteralString:
     return "partner_id" if of_each else _ALL
 
 
-def _of_sums(table: Literal["r", "c"], question: SalesQuestion, dimension: Of) -> sql.Composed:
-    """Which rows a question is about, where there are rows of each partner and of all."""
-    partner: LiteralString = "%(partner_id)s"
-    compared: LiteralString = "="
-    if question.partner_id is None:
-        partner = _ALL
-        each = dimension == "product" or (dimension == "sales" and question.by_partner)
-        compared = "<>" if each else "="
+def _of_sums(question: SalesQuestion, of: Of) -> sql.Composed:
+    """Which rollups a question is about; of rules and reasons there are those of all partners."""
+    dimension = of
+    is_all = question.partner_id is None and not question.by_partner
+    if of == "sales" and is_all:
+        dimension = "all"
+    partner = question.partner_id and "r.partner_id = %(partner_id)s"
+    if of in ("rule", "reason") and question.partner_id is None:
+        partner = f"r.partner_id = {_ALL}"
     return _all_of(
-        f"{table}.partner_id {compared} {partner}",
-        question.currency and f"{table}.currency = %(currency)s",
+        _DIMENSIONS[dimension],
+        partner,
+        question.currency and "r.currency = %(currency)s",
+    )
+
+
+def _of_cancelled_orders(question: SalesQuestion) -> sql.Composed:
+    """Which cancelled orders a question is about: those of a partner, of each, or of all."""
+    partner: LiteralString = f"c.partner_id {'<>' if question.by_partner else '='} {_ALL}"
+    return _all_of(
+        "c.partner_id = %(partner_id)s" if question.partner_id else partner,
+        question.currency and "c.currency = %(currency)s",
     )
 
 
