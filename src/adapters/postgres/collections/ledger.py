@@ -120,17 +120,37 @@ class Sales:
 
     def first_at(self, partner_id: str | None = None) -> datetime | None:
         """When the first entry happened, of that partner if one is given."""
-        (first,) = self._db.execute(
-            """
-            SELECT min(at)
-            FROM sales_entries
-            WHERE %(partner_id)s::uuid IS NULL OR partner_id = %(partner_id)s::uuid
-            """,
-            {"partner_id": maybe_digits(partner_id)},
-        ).fetchone() or (None,)
+        if partner_id is None:
+            query, params = _FIRST, {}
+        else:
+            query, params = _FIRST_OF_PARTNER, {"partner_id": maybe_digits(partner_id)}
+        (first,) = self._db.execute(query, params).fetchone() or (None,)
         return first
 
 
+_FIRST: Final = "SELECT min(at) FROM sales_entries"
+# By partner, the index is by currency and then by moment: one look into it for each currency.
+_FIRST_OF_PARTNER: Final = """
+    WITH RECURSIVE firsts AS (
+        (
+            SELECT currency, at
+            FROM sales_entries
+            WHERE partner_id = %(partner_id)s::uuid
+            ORDER BY currency, at
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT next.currency, next.at
+        FROM firsts
+        CROSS JOIN LATERAL (
+            SELECT e.currency, e.at
+            FROM sales_entries e
+            WHERE e.partner_id = %(partner_id)s::uuid AND e.currency > firsts.currency
+            ORDER BY e.currency, e.at
+            LIMIT 1
+        ) AS next
+    )
+    SELECT min(at) FROM firsts"""
 _INSERT: Final = sql.SQL("INSERT INTO sales_entries ({}) SELECT * FROM unnest({})").format(
     sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
     sql.SQL(", ").join(
