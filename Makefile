@@ -72,8 +72,8 @@ bench-reading: .venv/.test  ## measures pages, changes and exports of a large ca
 bench-pages: .venv/.test  ## measures the dashboard's pages on a large catalog; ROWS=1000000 JOBS=1000000
 	@PYTHONPATH=. $(BIN)/python -m bench.pages --rows $(or $(ROWS),1000000) --jobs $(or $(JOBS),1000000)
 
-bench-selling: .venv/.test  ## measures prices of baskets and reports; ONLY=prices, reports; ROUNDS=15 ENTRIES=1000000
-	@if [ "$(ONLY)" != reports ]; then PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15); fi
+bench-selling: .venv/.test  ## measures prices of baskets and reports; ONLY=prices, reports; ROUNDS=15 ORDERS=100000 ENTRIES=1000000
+	@if [ "$(ONLY)" != reports ]; then PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15) && PYTHONPATH=. $(BIN)/python -m bench.what_if --orders $(or $(ORDERS),100000); fi
 	@if [ "$(ONLY)" != prices ]; then PYTHONPATH=. $(BIN)/python -m bench.reports --entries $(or $(ENTRIES),1000000); fi
 
 bench-webhooks: .venv/.test  ## measures deliveries of webhooks, and what a queue of them costs others; QUEUED=100000

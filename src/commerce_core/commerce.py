@@ -11,7 +11,7 @@
     webhooks    who is called, and the log          health      whether every part is up
     queue       jobs and tasks, for workers         sending     deliveries, for workers
     inbox       what needs a person now             sessions    people who signed in
-    price_lists prices by sku and quantity
+    price_lists prices by sku and quantity          what_ifs    orders under other rules
     statements  what partners are owed, payouts
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
@@ -56,6 +56,7 @@ from commerce_core.usecases.sessions import Sessions
 from commerce_core.usecases.sources import Sources
 from commerce_core.usecases.statements import Statements
 from commerce_core.usecases.webhooks import Webhooks
+from commerce_core.usecases.what_ifs import WhatIfs
 
 
 @frozen
@@ -68,6 +69,11 @@ class Commerce:
     def partners(self) -> Partners:
         """The retailers that send feeds."""
         return Partners(self.context)
+
+    @property
+    def what_ifs(self) -> WhatIfs:
+        """What orders would have cost under other rules, as runs for workers."""
+        return WhatIfs(self.context)
 
     @property
     def keys(self) -> Keys:

@@ -26,6 +26,7 @@ FulfilmentId = NewType("FulfilmentId", str)
 RefundId = NewType("RefundId", str)
 RuleId = NewType("RuleId", str)
 ListId = NewType("ListId", str)
+WhatIfId = NewType("WhatIfId", str)
 KeyId = NewType("KeyId", str)
 EventId = NewType("EventId", str)
 WebhookId = NewType("WebhookId", str)
@@ -40,11 +41,11 @@ Read = Callable[[Any], Any]
 
 _IDS: Final = (
     PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, FulfilmentId, RefundId, RuleId, ListId,
-    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId, FetchId,
+    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId, FetchId, WhatIfId,
 )  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
     "ptn", "src", "feed", "job", "prod", "ord", "ful", "rfnd", "rule", "list", "key", "evt",
-    "hook", "dlv", "stmt", "ent", "ftch",
+    "hook", "dlv", "stmt", "ent", "ftch", "wif",
 )  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""

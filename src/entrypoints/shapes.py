@@ -35,6 +35,7 @@ from commerce_core.pricing.form import rule_form, whole_form
 from commerce_core.pricing.priced import PricedBasket, PricedItem
 from commerce_core.pricing.priced_product import Include, PricedProduct, members_of
 from commerce_core.pricing.rules import PriceRule, Rule
+from commerce_core.pricing.what_if import WhatIfRun
 from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
@@ -84,6 +85,7 @@ _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Term: {"since": "from", "until": "to"},
     Compared: {"since": "from", "until": "to"},
     PricedBasket: {"outcomes": "rules"},
+    WhatIfRun: {"since": "from", "until": "to"},
 }
 INCLUDED: Final[Mapping[type, type]] = {Product: PricedProduct}
 """Classes to which members are added on request, each with the class that has them."""

@@ -37,6 +37,7 @@ from tests.contracts.unchanged_contract import TestMatching
 from tests.contracts.units_contract import TestUnits
 from tests.contracts.versions_contract import TestVersions
 from tests.contracts.webhooks_contract import TestDeliveries, TestWebhooks
+from tests.contracts.what_ifs_contract import TestWhatIfs
 
 __all__ = [
     "TestAudit",
@@ -80,4 +81,5 @@ __all__ = [
     "TestUnits",
     "TestVersions",
     "TestWebhooks",
+    "TestWhatIfs",
 ]

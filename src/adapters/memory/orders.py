@@ -55,6 +55,14 @@ class Orders:
         """The order; no other unit is about."""
         return self.get(order_id)
 
+    def placed(
+        self, since: datetime, until: datetime, after: str | None, limit: int
+    ) -> Sequence[Order]:
+        """Orders of a range, oldest first."""
+        fitting = self._fitting(OrderQuery(created_from=since, created_to=until))
+        rest = [order for order in fitting if after is None or order.order_id > after]
+        return sorted(rest, key=lambda order: order.order_id)[:limit]
+
     def put(
         self,
         order: Order,

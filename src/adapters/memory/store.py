@@ -29,6 +29,7 @@ from adapters.memory.tables import Tables
 from adapters.memory.tasks import Tasks
 from adapters.memory.versions import FeedProducts, PastProducts, Versions
 from adapters.memory.webhooks import Deliveries, Webhooks
+from adapters.memory.what_ifs import WhatIfs
 from commerce_core.catalog.export import ProductSnapshot, Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.catalog.query import fitting
@@ -174,6 +175,7 @@ class _Unit:
     stock: Stock
     rules: Rules
     price_lists: PriceLists
+    what_ifs: WhatIfs
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -193,7 +195,7 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables),
         Sales(tables, clock), Terms(tables), Statements(tables), Books(tables), Stock(tables),
-        Rules(tables), PriceLists(tables),
+        Rules(tables), PriceLists(tables), WhatIfs(tables),
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),

@@ -30,6 +30,7 @@ from commerce_core.partners.terms import PartnerTerms
 from commerce_core.plans.saved_plan import SavedPlan
 from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.rules import PriceRule
+from commerce_core.pricing.what_if import WhatIfRun
 from commerce_core.profiles.profile import SavedProfile
 from commerce_core.schema.problems import Problem
 from commerce_core.stock.reservation import Deduction
@@ -115,6 +116,7 @@ class Tables:
         self.price_lists = Table[str, PriceList](self.journal)
         self.list_versions = Table[str, tuple[ListVersion, ...]](self.journal)
         self.list_entries = Table[tuple[str, int], Mapping[tuple[str, int], Decimal]](self.journal)
+        self.what_ifs = Table[str, WhatIfRun](self.journal)
         self.rule_uses = Table[tuple[str, str], RuleUse](self.journal)
         self.events = Table[int, Event](self.journal)
         self.event_numbers = Table[str, int](self.journal)

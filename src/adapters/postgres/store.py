@@ -41,6 +41,7 @@ from adapters.postgres.collections.statements import Statements, Terms
 from adapters.postgres.collections.stock import Stock
 from adapters.postgres.collections.tasks import Tasks
 from adapters.postgres.collections.webhooks import Webhooks
+from adapters.postgres.collections.what_ifs import WhatIfs
 from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
 from adapters.postgres.connection.errors import outage, severed, translated
 from adapters.postgres.connection.notifications import subscribe
@@ -126,6 +127,7 @@ class Unit:
     stock: Stock
     rules: Rules
     price_lists: PriceLists
+    what_ifs: WhatIfs
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -162,6 +164,7 @@ class Unit:
             Stock(db),
             Rules(db),
             PriceLists(db),
+            WhatIfs(db),
             Events(db),
             Audit(db),
             Idempotency(db),

@@ -27,6 +27,15 @@ class Orders(Listing[OrderQuery, Order], Protocol):
         """The order, locked against other changes until this unit ends; NotFound if none exists."""
         ...
 
+    def placed(
+        self, since: datetime, until: datetime, after: str | None, limit: int
+    ) -> Sequence[Order]:
+        """The first orders created from `since` on and before `until`, with ids above `after`.
+
+        They are in the order of their ids, which is that in which they were placed.
+        """
+        ...
+
     def put(
         self,
         order: Order,

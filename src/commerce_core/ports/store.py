@@ -7,6 +7,7 @@
                                      past_products · feed_products · reverts
                                      rules                                RulesUnit
                                      price_lists                          PriceListsUnit
+                                     what_ifs                             WhatIfsUnit
                                      orders · sales                       OrdersUnit
                                      terms · statements · books           MoneyUnit
                                      stock                                StockUnit
@@ -46,6 +47,7 @@ from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
 from commerce_core.ports.stock import StockUnit
 from commerce_core.ports.webhooks import WebhooksUnit
+from commerce_core.ports.what_ifs import WhatIfsUnit
 from commerce_core.ports.work import WorkUnit
 
 
@@ -55,6 +57,7 @@ class UnitOfWork(
     CatalogUnit,
     RulesUnit,
     PriceListsUnit,
+    WhatIfsUnit,
     OrdersUnit,
     MoneyUnit,
     StockUnit,

@@ -5,17 +5,53 @@ terms. Limits of rules are used up in the order in which orders were placed. Not
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from attrs import define, field, frozen
 
+from commerce_core.pricing.explanation import Adjustment
 from commerce_core.pricing.priced import PricedBasket, Usage
-from commerce_core.pricing.rules import PriceRule
+from commerce_core.pricing.rules import PriceRule, Rule
 
 MOST_ORDERS: Final = 10_000
 """The most orders that are priced again at once."""
+MOST_ORDERS_OF_RUN: Final = 1_000_000
+"""The most orders that a worker prices again in a run."""
+MOST_QUEUED_RUNS: Final = 20
+"""The most runs that may be unfinished."""
+RUNS_KEPT: Final = timedelta(days=90)
+"""How long a run is kept after it finished."""
 NO_CATEGORY: Final = ""
+
+
+@frozen
+class Paid:
+    """What a customer pays for lines, and what the platform and the partner take off for it.
+
+    `margin` is what is paid beyond the costs, of the lines whose costs are known.
+    """
+
+    total: Decimal
+    platform: Decimal
+    partner: Decimal
+    margin: Decimal
+
+    def __add__(self, other: "Paid") -> "Paid":
+        return Paid(
+            self.total + other.total, self.platform + other.platform,
+            self.partner + other.partner, self.margin + other.margin,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, total: Decimal, steps: Iterable[Adjustment], cost: Decimal | None) -> "Paid":
+        """What is paid for a line with these steps; `cost` is that of all its units."""
+        partner = platform = total - total
+        for step in steps:
+            partner -= step.partners_part
+            platform -= step.amount - step.partners_part
+        return cls(total, platform, partner, total - (total if cost is None else cost))
 
 
 @frozen
@@ -24,13 +60,18 @@ class WhatIfLine:
 
     partner_id: str
     category: str
-    before: Decimal
-    after: Decimal
+    before: Paid
+    after: Paid
+    cost_is_known: bool = False
 
 
 @frozen
 class WhatIfRow:
-    """What lines cost and would have cost, in one currency; `key` is what they have in common."""
+    """What lines cost and would have cost, in one currency; `key` is what they have in common.
+
+    `platform` and `partner` are what each takes off prices, less what it adds. The `margin` is what
+    is paid beyond the costs, for the `costed_lines`, whose costs are in a list that a floor names.
+    """
 
     key: str
     currency: str
@@ -38,6 +79,13 @@ class WhatIfRow:
     before: Decimal
     after: Decimal
     difference: Decimal
+    platform_before: Decimal
+    platform_after: Decimal
+    partner_before: Decimal
+    partner_after: Decimal
+    costed_lines: int
+    margin_before: Decimal
+    margin_after: Decimal
 
 
 @frozen
@@ -59,7 +107,33 @@ class WhatIf:
     uses: Mapping[str, int]
 
 
-_Rows = dict[tuple[str, str], WhatIfRow]
+@frozen(kw_only=True)
+class WhatIfRun:
+    """A what-if that a worker runs: the orders of a range, under the active rules with these.
+
+    `report` is there once it is done; a run that failed has a `problem`.
+    """
+
+    what_if_id: str
+    status: Literal["queued", "running", "done", "failed"] = "queued"
+    since: datetime
+    until: datetime
+    rules: tuple[Rule, ...]
+    created_at: datetime
+    finished_at: datetime | None = None
+    report: WhatIf | None = None
+    problem: str | None = None
+
+
+@frozen
+class _Sum:
+    lines: int
+    costed: int
+    before: Paid
+    after: Paid
+
+
+_Rows = dict[tuple[str, str], _Sum]
 
 
 @define
@@ -71,9 +145,9 @@ class Trial:
     changed: int = 0
     skipped: int = 0
     floored: int = 0
-    _totals: _Rows = field(factory=dict[tuple[str, str], WhatIfRow])
-    _partners: _Rows = field(factory=dict[tuple[str, str], WhatIfRow])
-    _categories: _Rows = field(factory=dict[tuple[str, str], WhatIfRow])
+    _totals: _Rows = field(factory=dict[tuple[str, str], _Sum])
+    _partners: _Rows = field(factory=dict[tuple[str, str], _Sum])
+    _categories: _Rows = field(factory=dict[tuple[str, str], _Sum])
     _uses: dict[str, int] = field(factory=dict[str, int])
     _used: dict[str, int] = field(factory=dict[str, int])
     _spent: dict[tuple[str, str], Decimal] = field(factory=dict[tuple[str, str], Decimal])
@@ -95,7 +169,7 @@ class Trial:
         self.orders += 1
         changed = False
         for line in lines:
-            changed = changed or line.before != line.after
+            changed = changed or line.before.total != line.after.total
             _count(self._totals, "", priced.currency, line)
             _count(self._partners, line.partner_id, priced.currency, line)
             _count(self._categories, line.category, priced.currency, line)
@@ -122,12 +196,23 @@ class Trial:
 
 
 def _count(rows: _Rows, key: str, code: str, line: WhatIfLine) -> None:
-    zero = line.before - line.before
-    row = rows.get((key, code), WhatIfRow(key, code, 0, zero, zero, zero))
-    before, after = row.before + line.before, row.after + line.after
-    rows[key, code] = WhatIfRow(key, code, row.lines + 1, before, after, after - before)
+    known = rows.get((key, code))
+    if known is None:
+        rows[key, code] = _Sum(1, int(line.cost_is_known), line.before, line.after)
+        return
+    rows[key, code] = _Sum(
+        known.lines + 1, known.costed + line.cost_is_known, known.before + line.before,
+        known.after + line.after,
+    )  # fmt: skip
 
 
 def _sorted(rows: _Rows) -> tuple[WhatIfRow, ...]:
-    by_size = sorted(rows.values(), key=lambda row: (row.currency, -abs(row.difference), row.key))
-    return tuple(by_size)
+    made = (
+        WhatIfRow(
+            key, code, of.lines, of.before.total, of.after.total, of.after.total - of.before.total,
+            of.before.platform, of.after.platform, of.before.partner, of.after.partner,
+            of.costed, of.before.margin, of.after.margin,
+        )
+        for (key, code), of in rows.items()
+    )  # fmt: skip
+    return tuple(sorted(made, key=lambda row: (row.currency, -abs(row.difference), row.key)))

@@ -17,7 +17,7 @@ from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, conflicts
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
-from commerce_core.pricing.what_if import WhatIf
+from commerce_core.pricing.what_if import MOST_ORDERS, WhatIf
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.prices import Prices
 from commerce_core.usecases.rule_book import RuleBook, RuleChange, RuleForm, as_rule, faults_at
@@ -122,7 +122,7 @@ class Pricing:
 
         A rule with the name of an active one is taken instead of it.
         """
-        return lint(self._proposed(rules), self._context.clock())
+        return lint(self.proposed(rules), self._context.clock())
 
     def what_if(
         self,
@@ -134,12 +134,13 @@ class Pricing:
         """What the orders placed in a range would have cost under the active rules with these.
 
         A rule with the name of an active one is taken instead of it. Nothing is written.
-        InvalidInput `too_many_orders` if the range has too many.
+        InvalidInput `too_many_orders` if the range has too many; `what_ifs` takes more.
         """
-        proposed = self._proposed(rules)
-        return Repricing(self._context, proposed).run(since, until or self._context.clock())
+        proposed = self.proposed(rules)
+        now = self._context.clock()
+        return Repricing(self._context, proposed).run(since, until or now, MOST_ORDERS)
 
-    def _proposed(self, rules: Sequence[Rule | RuleForm]) -> Sequence[PriceRule]:
+    def proposed(self, rules: Sequence[Rule | RuleForm]) -> Sequence[PriceRule]:
         """The active rules, with these added or taken instead of them."""
         active = tuple(self.list(RuleQuery("active")))
         with self._context.store.begin(dry_run=True) as unit:

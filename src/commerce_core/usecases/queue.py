@@ -15,7 +15,7 @@ from commerce_core.ingestion.revert import Reverting
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.work import Work
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.tasks import run_task
+from commerce_core.usecases.tasks import give_up_task, run_task
 from commerce_core.work.task import CHORES, Lane, Task
 
 _AT_ONCE: Final = timedelta()
@@ -104,7 +104,9 @@ class Queue:
         if task.kind == "fetch":
             # It ends in the transaction of what it brings, and may be due again after a pause.
             return run_task(c, task)
-        if not task.is_given_up:
+        if task.is_given_up:
+            give_up_task(c, task)
+        else:
             with c.keep_lease(task, ""):
                 changed = run_task(c, task)
         with c.store.begin() as unit:

@@ -10,6 +10,7 @@ from commerce_core.usecases.history import History
 from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.statements import Statements
+from commerce_core.usecases.what_ifs import WhatIfs
 from commerce_core.work.task import Task
 
 
@@ -33,5 +34,13 @@ def run_task(context: Context, task: Task) -> int | None:
             return Orders(context).expire_due()
         case "fetch":
             return Fetching(context).perform(task)
+        case "run_what_if":
+            return WhatIfs(context).run(task.subject)
         case _:
             assert_never(task.kind)
+
+
+def give_up_task(context: Context, task: Task) -> None:
+    """Records that a task isn't tried again, where somebody waits for its result."""
+    if task.kind == "run_what_if":
+        WhatIfs(context).give_up(task.subject)

@@ -1,8 +1,8 @@
 """Pricing placed orders again, under rules that are proposed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from decimal import Decimal
 
 from attrs import evolve, frozen
 
@@ -11,13 +11,13 @@ from commerce_core.catalog.product import Product
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.pricing.basket import price_basket
-from commerce_core.pricing.benefits import lists_of
+from commerce_core.pricing.benefits import Floor, lists_of
 from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.price import SALE_LABEL
-from commerce_core.pricing.price_list import NO_LISTS, ListPrices
-from commerce_core.pricing.priced import Basket, BasketItem
+from commerce_core.pricing.price_list import NO_LISTS, ListPrices, price_for
+from commerce_core.pricing.priced import Basket, BasketItem, PricedItem
 from commerce_core.pricing.rules import PriceRule
-from commerce_core.pricing.what_if import MOST_ORDERS, NO_CATEGORY, Trial, WhatIf, WhatIfLine
+from commerce_core.pricing.what_if import NO_CATEGORY, Paid, Trial, WhatIf, WhatIfLine
 from commerce_core.usecases.context import Context
 
 _AT_ONCE = 200
@@ -31,33 +31,32 @@ class Repricing:
     _context: Context
     _rules: Sequence[PriceRule]
 
-    def run(self, since: datetime, until: datetime) -> WhatIf:
-        """What the orders placed in the range would have cost; cancelled ones are left out."""
+    def run(self, since: datetime, until: datetime, most: int) -> WhatIf:
+        """What the orders placed in the range would have cost; cancelled ones are left out.
+
+        InvalidInput `too_many_orders` if there are more than `most`, cancelled ones among them.
+        """
+        check_size(self._context, since, until, most)
         index = RuleIndex.of(self._rules)
+        costs = _cost_lists(self._rules)
         trial = Trial({rule.rule_id: rule for rule in self._rules})
-        orders = self._orders(since, until)
-        for start in range(0, len(orders), _AT_ONCE):
-            some = orders[start : start + _AT_ONCE]
+        for some in self._placed(since, until):
             products = self._products(some)
             lists = self._lists(some, products)
             for order in some:
-                sold = [products.get(item.product_id) for item in order.items]
-                _add(trial, index, order, sold, lists[order.currency])
+                _add(trial, index, order, _Known(products, lists[order.currency], costs))
         return trial.result()
 
-    def _orders(self, since: datetime, until: datetime) -> list[Order]:
-        """The orders, oldest first."""
-        query = OrderQuery(created_from=since, created_to=until)
-        placed = (
-            order
-            for order in self._context.walk(lambda unit: unit.orders, query)
-            if order.status != "cancelled"
-        )
-        found = list(islice(placed, MOST_ORDERS + 1))
-        if len(found) > MOST_ORDERS:
-            detail = f"The range has more than {MOST_ORDERS:,} orders; choose a shorter one."
-            raise InvalidInput.at("/from", "too_many_orders", detail)
-        return found[::-1]
+    def _placed(self, since: datetime, until: datetime) -> Iterator[Sequence[Order]]:
+        """The orders, oldest first, so that limits are used up as they would have been."""
+        after = None
+        while True:
+            with self._context.store.read_only() as unit:
+                some = unit.orders.placed(since, until, after, _AT_ONCE)
+            yield [order for order in some if order.status != "cancelled"]
+            if len(some) < _AT_ONCE:
+                return
+            after = some[-1].order_id
 
     def _products(self, orders: Sequence[Order]) -> dict[str, Product]:
         ids = {item.product_id for order in orders for item in order.items}
@@ -78,37 +77,63 @@ class Repricing:
             return {code: unit.price_lists.prices(named, skus, code) for code in currencies}
 
 
-def _add(
-    trial: Trial,
-    index: RuleIndex,
-    order: Order,
-    products: Sequence[Product | None],
-    lists: ListPrices,
-) -> None:
-    items = tuple(_items(order, products))
+@frozen
+class _Known:
+    """What is known today about the products of orders in one currency."""
+
+    products: Mapping[str, Product]
+    lists: ListPrices
+    cost_lists: Sequence[str]
+
+    def cost(self, item: BasketItem) -> Decimal | None:
+        """What the units of a line cost, by the list that has the highest cost; None: unknown."""
+        found = (self.lists.get(each, {}).get(item.product.sku, ()) for each in self.cost_lists)
+        known = [cost for each in found if (cost := price_for(each, item.quantity)) is not None]
+        return max(known) * item.quantity if known else None
+
+
+def _add(trial: Trial, index: RuleIndex, order: Order, known: _Known) -> None:
+    items = tuple(_items(order, known.products))
     if len(items) < len(order.items):
         trial.skipped += 1
         return
     basket = Basket(items, order.codes, order.customer, order.customer_group, order.channel)
-    priced = price_basket(
-        basket,
-        index,
-        order.created_at,
-        trial.usage(order.customer, basket.currency),
-        lists=lists,
-    )
+    usage = trial.usage(order.customer, basket.currency)
+    priced = price_basket(basket, index, order.created_at, usage, lists=known.lists)
     pairs = zip(order.items, priced.items, items, strict=True)
-    lines = [
-        WhatIfLine(
-            old.partner_id, sold.product.category or NO_CATEGORY, old.line_total, new.line_total
-        )
-        for old, new, sold in pairs
-    ]
+    lines = [_line(old, new, sold.product, known.cost(sold)) for old, new, sold in pairs]
     trial.add(priced, lines, order.customer)
 
 
-def _items(order: Order, products: Sequence[Product | None]) -> Iterator[BasketItem]:
-    for item, product in zip(order.items, products, strict=True):
+def _line(old: OrderItem, new: PricedItem, product: Product, cost: Decimal | None) -> WhatIfLine:
+    return WhatIfLine(
+        old.partner_id,
+        product.category or NO_CATEGORY,
+        Paid.of(old.line_total, old.adjustments, cost),
+        Paid.of(new.line_total, new.adjustments, cost),
+        cost is not None,
+    )
+
+
+def _cost_lists(rules: Iterable[PriceRule]) -> Sequence[str]:
+    """The price lists that floors take costs from."""
+    floors = (rule.rule.benefit for rule in rules)
+    named = {each.cost_list for each in floors if isinstance(each, Floor) and each.cost_list}
+    return sorted(named)
+
+
+def check_size(context: Context, since: datetime, until: datetime, most: int) -> None:
+    """InvalidInput `too_many_orders` if more orders than that were placed in the range."""
+    with context.store.read_only() as unit:
+        placed = unit.orders.count(OrderQuery(created_from=since, created_to=until))
+    if placed > most:
+        detail = f"The range has more than {most:,} orders; choose a shorter one."
+        raise InvalidInput.at("/from", "too_many_orders", detail)
+
+
+def _items(order: Order, products: Mapping[str, Product]) -> Iterator[BasketItem]:
+    for item in order.items:
+        product = products.get(item.product_id)
         if product is not None:
             yield BasketItem(_as_sold(product, item, order.currency), item.quantity)
 

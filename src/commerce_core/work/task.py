@@ -20,7 +20,7 @@ from commerce_core.work.attempt import (
     Progress,
 )
 
-Lane = Literal["feeds", "small_feeds", "chores", "webhooks", "fetches"]
+Lane = Literal["feeds", "small_feeds", "chores", "webhooks", "fetches", "what_ifs"]
 """What a thread of a worker takes its work from.
 
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
@@ -31,6 +31,7 @@ TaskKind = Literal[
     "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
     "expire_orders",
     "fetch",
+    "run_what_if",
 ]  # fmt: skip
 """What can be done beside the jobs of feeds."""
 
@@ -47,6 +48,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     ),
     "webhooks": (),
     "fetches": ("fetch",),
+    "what_ifs": ("run_what_if",),
 }
 """Each lane, and the kinds of tasks in it."""
 CHORES: Final[Mapping[TaskKind, timedelta]] = {

@@ -145,6 +145,15 @@ def test_what_if_prices_orders_again(cli: Cli, rules: Path):
     assert "46.25 EUR" in cli.fine(*words).out
 
 
+def test_a_what_if_is_left_to_a_worker(cli: Cli, rules: Path):
+    cli.fine("orders", "create", *BASKET)
+    words = ("pricing", "what-if", str(rules), "--from", "2020-01-01", "--queue")
+    assert "queued" in cli.fine(*words).out
+    run = cli.fine(*words, "--json").json
+    assert cli.fine("pricing", "report", run["what_if_id"], "--json").json == run
+    assert "queued" in cli.fine("pricing", "report", run["what_if_id"]).out
+
+
 def test_prices_are_included_in_products(cli: Cli, rules: Path):
     cli.fine("pricing", "add", str(rules))
     listed = cli.fine("products", "list", "--include", "selling_price, prior_price", "--json").lines

@@ -1,6 +1,7 @@
 """Who may do what: every route of the application, tried by everybody who must not."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -86,8 +87,13 @@ def acmes(api: Api) -> dict[str, str]:
         "fetch_id": api.commerce.pulls.fetch(feed.source_id).fetch_id,
         "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,
         "list_id": api.commerce.price_lists.add("x", currency="USD").list_id,
+        "what_if_id": _what_if(api),
         **webhook_ids(api, acme),
     }
+
+
+def _what_if(api: Api) -> str:
+    return api.commerce.what_ifs.start(since=datetime(2026, 1, 1, tzinfo=UTC)).what_if_id
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from commerce_core.work.task import Task
 from tests.unit.http.conftest import Api
 
 FEED = b"""sku,product_name,brand,price,currency,quantity
@@ -244,6 +245,22 @@ def test_what_if_adds_up_what_would_differ(shop: Api):
     found = shop.post("/v1/pricing/what-if", body).json()
     assert (found["orders"], found["totals"][0]["difference"]) == (1, "-10.00")
     assert found["uses"] == {"New": 1}
+
+
+def test_a_what_if_is_left_to_a_worker_and_its_report_is_fetched_later(shop: Api):
+    shop.post("/v1/orders", {"items": [{"product_id": shop.product("F"), "quantity": 1}]})
+    rules = [{"name": "New", "benefit": {"percent": "10"}}]
+    body = {"rules": rules, "from": "2020-01-01T00:00:00Z"}
+    headers = {"Idempotency-Key": "k"}
+    begun = shop.post("/v1/pricing/what-ifs", body, headers=headers)
+    assert (begun.status_code, begun.json()["status"]) == (202, "queued")
+    assert shop.post("/v1/pricing/what-ifs", body, headers=headers).json() == begun.json()
+    task = shop.commerce.queue.claim("what_ifs")
+    assert isinstance(task, Task)
+    shop.commerce.queue.perform(task)
+    run = shop.get(begun.headers["Location"]).json()
+    assert (run["status"], run["from"]) == ("done", "2020-01-01T00:00:00Z")
+    assert run["report"] == shop.post("/v1/pricing/what-if", body).json()
 
 
 @pytest.mark.parametrize("path", ["/v1/pricing/quote", "/v1/orders"])

@@ -69,6 +69,7 @@ _SELECT_REFUND: Final = """
     FROM refunds"""
 
 _LIST: Final = ListById(_ORDERS, _SELECT, "order_id", attrgetter("order_id"))
+_OLDEST: Final = evolve(_LIST, newest_first=False)
 
 
 @frozen
@@ -136,6 +137,14 @@ class Orders:
     def lock(self, order_id: str) -> Order:
         """The order, locked until this unit ends."""
         return self._one(f"{_SELECT} WHERE order_id = %s FOR NO KEY UPDATE", order_id)
+
+    def placed(
+        self, since: datetime, until: datetime, after: str | None, limit: int
+    ) -> Sequence[Order]:
+        """Orders of a range, oldest first, along the key."""
+        query = OrderQuery(created_from=since, created_to=until)
+        position = None if after is None else Position(None, after)
+        return self._with_items(_OLDEST.page(self._db, _conditions(query), position, limit).items)
 
     def _one(self, query: LiteralString, order_id: str) -> Order:
         row = fetch_one(self._db, _ORDERS, query, [digits(order_id)])

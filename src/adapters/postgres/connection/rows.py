@@ -38,6 +38,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "fulfilment_id": "ful",
     "rule_id": "rule",
     "list_id": "list",
+    "what_if_id": "wif",
     "key_id": "key",
     "successor_id": "key",
     "entry_id": "ent",

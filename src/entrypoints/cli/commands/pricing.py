@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from commerce_core.pricing.lint import Finding
     from commerce_core.pricing.priced import PricedBasket, PricedItem
     from commerce_core.pricing.rules import PriceRule, RuleStatus
-    from commerce_core.pricing.what_if import WhatIfRow
+    from commerce_core.pricing.what_if import WhatIf, WhatIfRow
     from commerce_core.usecases.rule_book import RuleChange
     from entrypoints.cli.kit.tables import Column
 
@@ -152,28 +152,65 @@ def lint(session: Session, file: str | None, limit: int | None) -> None:
     help="Start of the range of orders; UTC if it has no offset.",
 )  # fmt: skip
 @click.option("--to", "until", type=Moment(), help="End of the range, exclusive; by default, now.")
-def what_if(session: Session, file: str | None, since: datetime, until: datetime | None) -> None:
+@click.option("--queue", is_flag=True, help="Leave it to a worker; for more than 10,000 orders.")
+def what_if(
+    session: Session, file: str | None, since: datetime, until: datetime | None, *, queue: bool
+) -> None:
     """Price the orders of a range again, under proposed rules.
 
     The rules of a TOML or JSON file are added to the active ones, or replace those of the same
     name. Nothing is written.
     """
-    found = session.commerce.pricing.what_if(
-        _read(file) if file else (), since=_in_utc(since), until=_in_utc(until) if until else None
-    )
-    session.out.one(
-        found,
-        lambda: [
-            ("orders", f"{found.orders:,}"),
-            ("would differ", f"{found.changed:,}"),
-            ("skipped", f"{found.skipped:,}" if found.skipped else ""),
-            ("lines at a floor", f"{found.floored:,}" if found.floored else ""),
-        ],
-    )
-    if not session.out.as_json:
-        for title, rows in (("", found.totals), ("category", found.by_category)):
-            session.out.line()
-            session.out.table(rows, _differences(title))
+    rules, to = _read(file) if file else (), _in_utc(until) if until else None
+    if queue:
+        run = session.commerce.what_ifs.start(rules, since=_in_utc(since), until=to)
+        session.out.one(run, lambda: [("what-if", run.what_if_id), ("status", run.status)])
+        return
+    found = session.commerce.pricing.what_if(rules, since=_in_utc(since), until=to)
+    session.out.one(found, lambda: _figures(found))
+    _tables(session, found)
+
+
+@pricing.verb("report", scope="pricing:read")
+@click.argument("what_if")
+def report(session: Session, what_if: str) -> None:
+    """Show a what-if that was left to a worker, with its report once it is done."""
+    run = session.commerce.what_ifs.get(what_if)
+    found = run.report
+    lines = [("what-if", run.what_if_id), ("status", run.status), ("problem", run.problem or "")]
+    session.out.one(run, lambda: [*lines, *(_figures(found) if found else ())])
+    if found is not None:
+        _tables(session, found)
+
+
+def _figures(found: "WhatIf") -> list[tuple[str, str]]:
+    return [
+        ("orders", f"{found.orders:,}"),
+        ("would differ", f"{found.changed:,}"),
+        ("skipped", f"{found.skipped:,}" if found.skipped else ""),
+        ("lines at a floor", f"{found.floored:,}" if found.floored else ""),
+    ]
+
+
+def _tables(session: Session, found: "WhatIf") -> None:
+    if session.out.as_json:
+        return
+    for title, rows in (("", found.totals), ("category", found.by_category)):
+        session.out.line()
+        session.out.table(rows, _differences(title))
+    if any(row.costed_lines for row in found.totals):
+        session.out.line()
+        session.out.table(found.totals, _margins())
+
+
+def _margins() -> "list[Column[WhatIfRow]]":
+    from entrypoints.cli.kit.tables import Column
+
+    return [
+        Column("lines with costs", lambda r: f"{r.costed_lines:,}", right=True),
+        Column("margin before", lambda r: money(r.margin_before, r.currency), right=True),
+        Column("margin after", lambda r: money(r.margin_after, r.currency), right=True),
+    ]
 
 
 def _differences(title: str) -> "list[Column[WhatIfRow]]":

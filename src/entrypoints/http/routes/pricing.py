@@ -13,12 +13,12 @@ from commerce_core.pricing.lint import Finding
 from commerce_core.pricing.priced import PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
 from commerce_core.pricing.terms import PriceTerms
-from commerce_core.pricing.what_if import WhatIf
+from commerce_core.pricing.what_if import WhatIf, WhatIfRun
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import delete, get, post, put
 from entrypoints.http.kit.queries import Page
 from entrypoints.reading import NewRule, RuleBody, optional, required
-from entrypoints.scalars import RuleId
+from entrypoints.scalars import RuleId, WhatIfId
 
 _SALE: Final = {
     "name": "Spring sale",
@@ -163,6 +163,27 @@ def what_if(commerce: Commerce, payload: WhatIfRequest) -> WhatIf:
 
 
 @post(
+    "/pricing/what-ifs",
+    scope="pricing:read",
+    status=(202,),
+    refuses=[409],
+    location="/v1/pricing/what-ifs/{.what_if_id}",
+    example={"rules": [_SALE], "from": "2026-03-01T00:00:00Z"},
+)
+def start_what_if(
+    commerce: Commerce, payload: WhatIfRequest, key: IdempotencyKey | None
+) -> WhatIfRun:
+    """Queues the same for a worker, for up to a million orders; the report is fetched later."""
+    return commerce.what_ifs.start(payload.rules, since=payload.from_, until=payload.to, key=key)
+
+
+@get("/pricing/what-ifs/{what_if_id:str}", scope="pricing:read")
+def get_what_if(commerce: Commerce, what_if_id: WhatIfId) -> WhatIfRun:
+    """Shows a what-if that was queued: its status, and its report once it is done."""
+    return commerce.what_ifs.get(what_if_id)
+
+
+@post(
     "/pricing/quote",
     scope="pricing:read",
     refuses=[404],
@@ -216,5 +237,7 @@ ROUTES = (
     list_price_rule_versions,
     lint_price_rules,
     what_if,
+    start_what_if,
+    get_what_if,
     quote,
 )

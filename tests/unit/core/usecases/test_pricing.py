@@ -391,7 +391,7 @@ def test_what_if_prices_placed_orders_again_and_changes_nothing(commerce: Commer
 
 
 def test_what_if_has_a_limit(commerce: Commerce, clock: Clock, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("commerce_core.usecases.what_if.MOST_ORDERS", 1)
+    monkeypatch.setattr("commerce_core.usecases.pricing.MOST_ORDERS", 1)
     for _ in range(2):
         commerce.orders.place([item(commerce, "A")])
     clock.now += DAY
