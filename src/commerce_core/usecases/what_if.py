@@ -32,7 +32,7 @@ class Repricing:
     _rules: Sequence[PriceRule]
 
     def run(self, since: datetime, until: datetime, most: int) -> WhatIf:
-        """What the orders placed in the range would have cost; cancelled ones are left out.
+        """What the orders placed in the range would have cost, without cancelled and expired ones.
 
         InvalidInput `too_many_orders` if there are more than `most`, cancelled ones among them.
         """
@@ -49,11 +49,11 @@ class Repricing:
 
     def _placed(self, since: datetime, until: datetime) -> Iterator[Sequence[Order]]:
         """The orders, oldest first, so that limits are used up as they would have been."""
-        after = None
+        after, now = None, self._context.clock()
         while True:
             with self._context.store.read_only() as unit:
                 some = unit.orders.placed(since, until, after, _AT_ONCE)
-            yield [order for order in some if order.status != "cancelled"]
+            yield [o for o in some if o.status != "cancelled" and not o.has_expired(now)]
             if len(some) < _AT_ONCE:
                 return
             after = some[-1].order_id
