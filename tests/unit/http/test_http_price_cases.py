@@ -51,6 +51,18 @@ CASES = [
     Case("by priority", DESK, (amount("10"), percent("25")), ("67.50",)),
     Case("by the other priority", DESK, (percent("25"), amount("10")), ("65.00",)),
     Case("no more than it costs", DESK, (amount("500", applies_to="order"),), ("0.00",)),
+    Case(
+        "units that are free aren't bought too",
+        (("G", 30),),
+        ({"benefit": {"n_for_m": {"buy": 10, "get": 20, "percent": "100"}}},),
+        ("100.00",),
+    ),
+    Case(
+        "a cap is shared by what lines cost",
+        (("F", 1), ("G", 10)),
+        (percent("10", limits={"max_amount": "5.00"}, applies_to="order"),),
+        ("97.50", "97.50"),
+    ),
     Case("held by a floor", DESK, (percent("15"), FLOOR), ("95.00",)),
     Case(
         "the cheapest of three is free at its running price",

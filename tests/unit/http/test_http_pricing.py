@@ -119,51 +119,6 @@ def test_partners_neither_see_nor_set_rules(shop: Api):
     assert reader.get("/v1/pricing/rules").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("rules", "items", "expected"),
-    [
-        pytest.param(
-            [{"benefit": {"amount": "10.00"}, "applies_to": "order", "condition": {"sku": "A"}}],
-            [("A", 1), ("B", 1)], ["12.99", "15.99"], id="only eligible lines",
-        ),
-        pytest.param([{"benefit": {"percent": "10"}}], [("C", 25)], ["8977.50"], id="no drift"),
-        pytest.param([{"benefit": {"percent": "10.5"}}], [("D", 1)], ["22.37"], id="half up"),
-        pytest.param([{"benefit": {"percent": "100"}}], [("A", 3)], ["0.00"], id="all off"),
-        pytest.param(
-            [{"benefit": {"amount": "10.00"}, "priority": 2}, {"benefit": {"percent": "25"}}],
-            [("F", 1)], ["67.50"], id="the amount first",
-        ),
-        pytest.param(
-            [{"benefit": {"amount": "500"}, "applies_to": "order"}],
-            [("F", 1)], ["0.00"], id="more off than there is",
-        ),
-        pytest.param(
-            [{"benefit": {"n_for_m": {"buy": 10, "get": 20, "percent": "100"}}}],
-            [("G", 30)], ["100.00"], id="buy 10 get 20",
-        ),
-        pytest.param(
-            [{"benefit": {"percent": "10"}, "limits": {"max_amount": "5.00"},
-              "applies_to": "order"}],
-            [("F", 1), ("G", 10)], ["97.50", "97.50"], id="a cap",
-        ),
-        pytest.param(
-            [
-                {"benefit": {"percent": "25"}, "priority": 1, "final": True,
-                 "condition": {"all": [{"sku": "G"}, {"quantity": {"min": 5}}]}},
-                {"benefit": {"percent": "35"}, "condition": {"total": {"min": "50.00"}}},
-            ],
-            [("G", 4), ("E", 1)], ["26.00", "19.50"], id="what did not apply stops nothing",
-        ),
-    ],
-)  # fmt: skip
-def test_cases_over_http(
-    shop: Api, rules: list[dict[str, Any]], items: list[tuple[str, int]], expected: list[str]
-):
-    for number, each in enumerate(rules):
-        add(shop, name=f"Rule {number}", **each)
-    assert totals(quoted(shop, *items)) == expected
-
-
 def test_a_quote_explains_itself(shop: Api):
     add(shop, {"floor": {"price": "20.00"}}, "Minimum", condition={"sku": "A"})
     sale = add(shop, {"percent": "20"}, "Twenty off")

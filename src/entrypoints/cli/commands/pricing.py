@@ -174,7 +174,7 @@ def what_if(
 @pricing.verb("report", scope="pricing:read")
 @click.argument("what_if")
 def report(session: Session, what_if: str) -> None:
-    """Show a what-if that was left to a worker, with its report once it is done."""
+    """Show a what-if that a worker does, and its report."""
     run = session.commerce.what_ifs.get(what_if)
     found = run.report
     lines = [("what-if", run.what_if_id), ("status", run.status), ("problem", run.problem or "")]
