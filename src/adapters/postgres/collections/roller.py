@@ -30,7 +30,8 @@ class Roller:
         # The first time, it may have a ledger of years to add.
         self._db.execute(
             """
-            SELECT set_config('statement_timeout', '0', TRUE), set_config('work_mem', %s, TRUE)
+            SELECT set_config('statement_timeout', '0', TRUE), set_config('work_mem', %s, TRUE),
+                   set_config('jit', 'off', TRUE)
             """,
             [MEMORY],
         )
