@@ -43,6 +43,20 @@ class TestEntries:
             assert sorted(page.items, key=str) == sorted(made, key=str)
             assert [str(entry.partner_amount) for entry in page.items[:2]] == ["-2.00", "16.20"]
 
+    def test_what_reverses_an_entry_is_found(self, store: Store):
+        """Oldest first, of any kind."""
+        item = line()
+        order = samples.order(item)
+        placed, other = samples.entry(order, item, T0), samples.entry(order, item, T0)
+        made = [
+            evolve(placed, entry_id=samples.new_id("ent"), kind=kind, reverses=placed.entry_id)
+            for kind in ("cancelled", "correction")
+        ]
+        kept(store, placed, other, *made[::-1])
+        with store.begin() as unit:
+            assert list(unit.sales.reversing(placed)) == made
+            assert not unit.sales.reversing(other)
+
     def test_a_query_keeps_what_fits_every_filter(self, store: Store):
         """Partner, kind, currency, order and time (from included, to not); newest first."""
         one, two = line(), line()

@@ -167,6 +167,12 @@ class Sales:
         found = self._fitting(EntryQuery(order_id=order_id))
         return sorted(found, key=lambda entry: entry.entry_id)
 
+    def reversing(self, entry: SalesEntry) -> Sequence[SalesEntry]:
+        """What reverses an entry, oldest first."""
+        own = self._fitting(EntryQuery(partner_id=entry.partner_id, currency=entry.currency))
+        found = (other for other in own if other.reverses == entry.entry_id)
+        return sorted(found, key=lambda other: other.entry_id)
+
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
         """The figures exactly as `figures.fold` gives them."""
         if question.grain:

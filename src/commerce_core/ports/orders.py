@@ -91,6 +91,10 @@ class Sales(Listing[EntryQuery, SalesEntry], Protocol):
         """All entries of an order, oldest first."""
         ...
 
+    def reversing(self, entry: SalesEntry) -> Sequence[SalesEntry]:
+        """The entries that reverse that one, none of them over a day older; oldest first."""
+        ...
+
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
         """The figures, exactly as `figures.fold` returns them.
 

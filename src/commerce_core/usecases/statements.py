@@ -227,7 +227,11 @@ class Statements:
         reverses: str | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> SalesEntry:
-        """Adds to what the partner is owed, or takes from it (an amount below 0)."""
+        """Adds to what the partner is owed, or takes from it (an amount below 0).
+
+        Conflict `more_than_reversible` if it takes back more of the entry that it `reverses` than
+        is left of it.
+        """
         money = _checked(amount, currency, reason, "/reason")
         refuse_if(
             "The correction isn't valid.",
@@ -237,7 +241,9 @@ class Statements:
 
         def make(unit: UnitOfWork, owner: Partner) -> SalesEntry:
             if reverses is not None:
-                _check_reversible(unit.sales.get(parse("ent", reverses)), owner, money)
+                wrong = unit.sales.get(parse("ent", reverses))
+                _check_reversible(wrong, owner, money)
+                _check_left([wrong, *unit.sales.reversing(wrong)], amount, money)
             entry = self._entry("correction", owner, money, amount, reason)
             entry = evolve(entry, reverses=reverses and parse("ent", reverses))
             self._context.note(
@@ -348,6 +354,21 @@ def _check_reversible(entry: SalesEntry, owner: Partner, money: Currency) -> Non
     if entry.currency != money.code:
         detail = f"The entry is in {entry.currency}, not in {money.code}."
         raise InvalidInput.at("/currency", "other_currency", detail)
+
+
+def _check_left(entries: Sequence[SalesEntry], amount: Decimal, money: Currency) -> None:
+    """Conflict unless the amount takes back what is left of an entry, or less of it.
+
+    The others reverse the first.
+    """
+    left = sum((entry.signed.partner_amount for entry in entries), money.zero)
+    if not min(-left, money.zero) <= amount <= max(-left, money.zero):
+        raise Conflict(
+            f"The entry can be put right by {-left} {money.code} at most.",
+            "Check the amount; if it corrects something else, leave `reverses` out.",
+            code="more_than_reversible",
+            shown={"reversible": -left},
+        )
 
 
 def _more_than_owed(owner: Partner, owed: Decimal, money: Currency) -> Conflict:

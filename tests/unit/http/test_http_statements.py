@@ -132,6 +132,31 @@ def test_a_correction_names_what_was_wrong(shop: Api):
     assert unknown.status_code == 404
 
 
+def test_corrections_never_take_back_more_of_an_entry_than_there_was(shop: Api):
+    """In one or in several, nor the other way; what was cancelled of it counts."""
+    (order,) = shop.get("/v1/orders").json()["items"]
+    paid = pay(shop, "2.00").json()["entry_id"]
+    placed = next(
+        e for e in shop.get("/v1/analytics/entries").json()["items"] if e["kind"] == "placed"
+    )
+
+    def correct(amount: str, reverses: str) -> tuple[int, str | None]:
+        body = {"partner_name": "Acme", "amount": amount, "currency": "USD", "reason": "Wrong."}
+        answer = shop.post("/v1/corrections", {**body, "reverses": reverses})
+        return answer.status_code, answer.json().get("reversible")
+
+    assert correct("2.01", paid) == (409, "2.00")
+    assert correct("-0.01", paid) == (409, "2.00")
+    assert correct("1.50", paid) == (201, None)
+    assert correct("0.51", paid) == (409, "0.50")
+    assert correct("0.50", paid) == (201, None)
+    assert correct("0.01", paid) == (409, "0.00")
+    line = [{"item_id": order["items"][0]["item_id"], "quantity": 1}]
+    assert shop.post(f"/v1/orders/{order['order_id']}/cancel", {"items": line}).status_code == 200
+    assert correct("-11.26", placed["entry_id"]) == (409, "-11.25")
+    assert correct("-11.25", placed["entry_id"]) == (201, None)
+
+
 def test_a_closed_statement_is_its_file(shop: Api):
     from datetime import timedelta
 

@@ -79,6 +79,16 @@ class Sales:
         query = f"{SELECT_ENTRIES} WHERE order_id = %s ORDER BY entry_id"
         return fetch(self._db, ENTRIES, query, [digits(order_id)])
 
+    def reversing(self, entry: SalesEntry) -> Sequence[SalesEntry]:
+        """What reverses an entry, oldest first."""
+        # By the index on partner, currency and time; the clocks of several hosts may differ.
+        query = f"""{SELECT_ENTRIES}
+            WHERE partner_id = %s AND currency = %s AND at >= %s - interval '1 day'
+                  AND reverses = %s
+            ORDER BY entry_id"""
+        of = [digits(entry.partner_id), entry.currency, entry.at, digits(entry.entry_id)]
+        return fetch(self._db, ENTRIES, query, of)
+
     def totals(self, question: SalesQuestion) -> Sequence[SalesTotal]:
         """The figures, from rollups and what is above their horizon."""
         return Rollups(self._db).totals(question)
