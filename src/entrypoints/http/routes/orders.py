@@ -178,7 +178,13 @@ class NewRefund(UnitsBody):
     )
 
 
-@post("/orders/{order_id:str}/confirm", scope="orders:act", refuses=[409], versioned=True)
+@post(
+    "/orders/{order_id:str}/confirm",
+    scope="orders:act",
+    refuses=[409],
+    versioned=True,
+    example={},
+)
 def confirm_order(
     commerce: Commerce,
     order_id: OrderId,
@@ -216,7 +222,13 @@ def fulfil_order(
     return _act(commerce, order_id, asked, parameters, key)
 
 
-@post("/orders/{order_id:str}/cancel", scope="orders:act", refuses=[409], versioned=True)
+@post(
+    "/orders/{order_id:str}/cancel",
+    scope="orders:act",
+    refuses=[409],
+    versioned=True,
+    example={},
+)
 def cancel_order(
     commerce: Commerce,
     order_id: OrderId,
