@@ -14,7 +14,7 @@ Dimension = Literal["product", "brand", "category"]
 """What sales can be ranked by."""
 Measure = Literal["net", "gross", "units"]
 """The figure by which they are ranked."""
-MOST_RANKED: Final = 1000
+MOST_RANKED: Final = 200
 """Maximum number of ranks in each currency."""
 
 
