@@ -100,6 +100,7 @@ def test_a_source_is_added_shown_changed_listed_and_removed(api: Api, acme: str)
         "run": True,
         "on_error": {"threshold": {"share": 0.05, "count": 20}},
         "snapshot_pattern": "stock-{YYYY}{MM}{DD}.csv",
+        "net_of_orders": False,
     }
     answer = api.post("/v1/sources", body)
     made = answer.json()
