@@ -128,7 +128,6 @@ lock:  ## pins the dependencies by hash, in requirements/ (needs uv; UPGRADE=1: 
 	@$(LOCK) --group build --group test --group lint --group docs -c requirements/test.txt \
 		-o requirements/check.txt >/dev/null
 	@$(PIN) --group swift -o requirements/swift.txt >/dev/null
-	@$(PIN) --group ministack -o requirements/ministack.txt >/dev/null
 	@$(PIN) --group dlt -o requirements/dlt.txt >/dev/null
 	@$(PIN) --group clients -o requirements/clients.txt >/dev/null
 
@@ -165,7 +164,7 @@ endif
 	@$(call quietly,$(call pip,install --no-deps --no-build-isolation -e .))
 	@touch $@
 
-.venv/.test: .venv/.runtime .venv/.swift .venv/.ministack requirements/test.txt
+.venv/.test: .venv/.runtime .venv/.swift requirements/test.txt
 	@echo "Installing the test tools ..."
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/test.txt))
 	@touch $@
@@ -175,13 +174,6 @@ endif
 	@echo "Installing the store that the tests keep files in ..."
 	@$(PYTHON) -m venv --clear --without-pip .venv/swift
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/swift.txt,.venv/swift/bin))
-	@touch $@
-
-# The queue of storage events has dependencies of its own too.
-.venv/.ministack: .venv/.folder requirements/ministack.txt
-	@echo "Installing the queue that the tests send storage events through ..."
-	@$(PYTHON) -m venv --clear --without-pip .venv/ministack
-	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/ministack.txt,.venv/ministack/bin))
 	@touch $@
 
 # A rival: what it brings along is its own affair.
