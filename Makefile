@@ -95,13 +95,15 @@ check: .venv/.check  ## runs every check: format, lint, imports, types, docs and
 	@$(MAKE) --no-print-directory clients
 	@echo "browser ..."
 	@$(call quietly,$(BIN)/python -m tests.support.servers.chromium)
-	@echo "tests, all of them (some ten minutes) ..."
-	@out=$$($(PYTEST) -n 2 --hypothesis-profile=gate 2>&1) || \
+# In a process of their own: what drives a browser leaves an event loop behind.
+	@$(call quietly,$(BIN)/pytest -q -m browser tests/e2e/dashboard)
+	@echo "tests, all others (some ten minutes) ..."
+	@out=$$($(PYTEST) -n 2 -m "not browser" --hypothesis-profile=gate 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1
 
 coverage: .venv/.check  ## measures what the tests cover, which takes them twice as long, and requires the floor
 # What is not covered: .venv/bin/coverage report -m
-	@$(PYTEST) -n 2 -q --hypothesis-profile=gate --cov --cov-report=
+	@$(PYTEST) -n 2 -q -m "not browser" --hypothesis-profile=gate --cov --cov-report=
 
 clients: .venv/.check .venv/.clients  ## generates clients from the API's description, and tests them
 	@$(call quietly,$(BIN)/pytest -q tests/clients/generated.py)

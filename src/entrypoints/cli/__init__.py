@@ -27,7 +27,10 @@ COMMANDS: Final = {
         "commands.pulls",
         "Manage the sources of partners' feeds: add, list, show, set, remove, pull, fetch, fetches",
     ),
-    "profiles": ("commands.profiles", "Manage how a partner's files are read: show, set, test"),
+    "profiles": (
+        "commands.profiles",
+        "Manage how a partner's files are read: show, set, suggest, test",
+    ),
     "feeds": (
         "commands.feeds",
         "Manage feeds: upload, list, show, changes, plan, approve, reject, revert, raw, report",
@@ -44,10 +47,16 @@ COMMANDS: Final = {
     "replay": ("commands.replay", "Check that the catalog matches its raw files"),
     "pricing": (
         "commands.pricing",
-        "Manage price rules: add, list, show, set, lint, quote, explain, why-not, what-if",
+        "Set prices: add, list, show, set, lint, quote, explain, why-not, what-if, report, lists",
     ),
-    "orders": ("commands.orders", "Place and manage orders: create, list, show, explain, cancel"),
-    "terms": ("commands.statements", "What the platform takes of a partner's sales: show, set"),
+    "orders": (
+        "commands.orders",
+        "Manage orders: create, list, show, explain, confirm, fulfil, unfulfil, cancel, refund",
+    ),
+    "terms": (
+        "commands.statements",
+        "What the platform takes of a partner's sales: show, set, add",
+    ),
     "payouts": ("commands.statements", "Record payments to partners: add, correct"),
     "statements": (
         "commands.statements",

@@ -21,6 +21,7 @@ from tests.support.commands import Cli
 
 TOUCH_NO_DATA = {
     "demo", "serve", "worker", "migrate", "health", "openapi", "doctor", "webhooks listen",
+    "profiles suggest",
 }  # fmt: skip
 
 

@@ -146,7 +146,7 @@ def hours(session: Session, **asked: Unpack[Range]) -> None:
 @analytics.verb("rules", scope="pricing:read")
 @range_options
 def rules(session: Session, **asked: Unpack[Range]) -> None:
-    """Report the orders placed with each price rule, and what it took off them."""
+    """Report the orders and the discounts of each price rule."""
     from commerce_core.analytics.reports import RuleSales
     from entrypoints.cli.commands import report_columns as columns
 

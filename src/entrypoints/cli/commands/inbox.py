@@ -54,7 +54,7 @@ def list_(
 @click.argument("cause_id")
 @click.option("--acknowledge/--reopen", "acknowledged", default=None, help="Hide it, or undo that.")
 @click.option("--snooze-until", type=Moment(), help="Hide it until this time (UTC by default).")
-@click.option("--assign", "assignee", metavar="NAME", help="Who takes care of it; '' for nobody.")
+@click.option("--assign", "assignee", metavar="NAME", help="Who takes care of it; '' clears it.")
 @click.option("--note", help="A note for others; '' for none.")
 def mark(
     session: Session,

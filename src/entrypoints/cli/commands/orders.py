@@ -261,7 +261,7 @@ def unfulfil(session: Session, fulfilment_id: str) -> None:
 @click.argument("order_id")
 @_act_options()
 def cancel(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
-    """Cancel open units, all of them by default, and release them for sale."""
+    """Cancel open units, all of them by default."""
     from commerce_core.orders.asking import CancelAsked
 
     asked = CancelAsked(
@@ -275,7 +275,7 @@ def cancel(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN4
 @_act_options()
 @click.option("--reason", required=True, metavar="TEXT", help="Why it is paid back.")
 @click.option("--amount", type=Amount(), help="An amount to pay back without units.")
-@click.option("--returned", is_flag=True, help="The units have come back.")
+@click.option("--returned", is_flag=True, help="The units were returned.")
 @click.option("--restock", is_flag=True, help="The units that came back can be sold again.")
 def refund(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Refund units, an amount without units, or all that is left."""

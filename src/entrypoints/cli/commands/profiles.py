@@ -106,10 +106,11 @@ def test(
     "--currency", metavar="CODE", help="Currency of prices that don't specify one, such as USD."
 )
 def suggest(session: Session, *, file: str, preset: "Preset | None", currency: str | None) -> None:
-    """Write a profile for a file, to be edited and passed to `profiles set`.
+    """Write a profile for a file, to be edited.
 
-    It is what `commerce doctor` proposes, with its open questions as comments. It needs no
-    database and stores nothing. FILE may be - for stdin. Exits with 65 if it would be refused.
+    Pass it to `profiles set`. It is what `commerce doctor` proposes, with its open questions as
+    comments. It needs no database and stores nothing. FILE may be - for stdin. Exits with 65 if the
+    file would be refused.
     """
     from commerce_core.base.money import currency as known_currency
     from commerce_core.doctor import Asked, examine

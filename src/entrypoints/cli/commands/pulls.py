@@ -62,7 +62,7 @@ def fetch(session: Session, source: str, partner: str | None) -> None:
 
 @sources.verb("fetches", scope="feeds:read")
 @click.argument("source", required=False)
-@partner_option("Only fetches of this partner, or the partner whose source it is.")
+@partner_option("Only fetches of this partner, or the partner that has the source.")
 @limit_option
 def fetches(session: Session, source: str | None, partner: str | None, limit: int | None) -> None:
     """List what was fetched, newest first, of a source or of all."""
