@@ -6,6 +6,7 @@ By each kind of holder: the answer is the one for what nobody has, and has nothi
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from io import BytesIO
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ KINDS: Final[Mapping[str, str]] = {
     "statement_id": "stmt",
     "reverses": "ent",
     "fetch_id": "ftch",
+    "fulfilment_id": "ful",
+    "refund_id": "rfnd",
 }
 """What names a thing of a partner, wherever it stands, and the prefix of its ids."""
 NAMES: Final = {"partner_name": "Nobody", "customer_reference": "nothing", "sku": "N-1"}
@@ -124,6 +127,8 @@ def acmes(api: Api) -> dict[str, str]:
     product_id = api.product()
     api.commerce.pulls.set(feed.source_id, "https://1.1.1.1/feed.csv")
     order = api.commerce.orders.place([(product_id, 1)], reference="acmes-order")
+    api.commerce.orders.fulfil(order.order_id)
+    (part,) = api.commerce.orders.refund(order.order_id, reason="late", amount=Decimal(1)).parts
     entry_id, statement_id = api.statement(acme)
     return {
         "entry_id": entry_id,
@@ -138,6 +143,8 @@ def acmes(api: Api) -> dict[str, str]:
         "fetch_id": api.commerce.pulls.fetch(feed.source_id).fetch_id,
         "product_id": product_id,
         "order_id": order.order_id,
+        "fulfilment_id": part.fulfilments[0].fulfilment_id,
+        "refund_id": part.refunds[0].refund_id,
         "key_id": api.commerce.keys.add(partner=acme, key_name="acmes-key").key.key_id,
         "customer_reference": "acmes-order",
         "sku": "A-1",

@@ -272,7 +272,6 @@ NO_TEXTS = {
     "zeros": bytes(5_000),
     "utf-16 unmarked": "sku,name\nA,1\n".encode("utf-16-le"),
     "utf-32": "sku,name\nA,1\n".encode("utf-32"),
-    "parquet": b"PAR1\x15\x04\x15\x10\x15\x14\x4c\x15\x02\x15\0\0\0\0\0\0\x12\0\0",
 }
 
 

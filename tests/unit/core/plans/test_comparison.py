@@ -295,7 +295,7 @@ def test_absence_removes_in_full_mode_while_every_sku_is_read(
 # --- the plan -------------------------------------------------------------------------------------
 
 
-def test_problems_are_in_the_order_of_lines_as_many_as_asked_for_and_all_counted():
+def test_errors_come_first_in_the_order_of_lines_as_many_as_asked_for_and_all_are_counted():
     records = [
         record("A", 2, product_name="x"),
         record("B", 3),
@@ -304,8 +304,8 @@ def test_problems_are_in_the_order_of_lines_as_many_as_asked_for_and_all_counted
     ]
     plan, _ = weigh(records, feed=feed_context("delta"), most=2)
     assert [(problem.line, problem.code) for problem in plan.problems] == [
-        (2, "duplicate_sku"),
         (3, "unknown_sku"),
+        (5, "unknown_sku"),
     ]
     assert plan.problems_by_code == {"duplicate_sku": 1, "unknown_sku": 2}
 
