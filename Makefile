@@ -37,7 +37,7 @@ test: .venv/.test  ## runs the quick tests, in minutes; ARGS="-k orders" is pass
 e2e: .venv/.test  ## tests the dashboard in Debian's chromium, which it installs where it may
 # PICTURES=1 takes the pictures of the documentation anew.
 	@$(BIN)/python -m tests.support.servers.chromium
-	@$(if $(filter-out 0,$(PICTURES)),DASHBOARD_PICTURES=1) $(BIN)/pytest -q -m browser tests/e2e/dashboard $(ARGS)
+	@$(if $(filter-out 0,$(PICTURES)),DASHBOARD_PICTURES=1) $(BIN)/pytest -q -p no:randomly -m browser tests/e2e/dashboard $(ARGS)
 
 fuzz: .venv/.test  ## tests every reader with damaged bytes, for SECONDS=900; SEED=n repeats a run
 	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),900) $(SEED)
@@ -96,7 +96,7 @@ check: .venv/.check  ## runs every check: format, lint, imports, types, docs and
 	@echo "browser ..."
 	@$(call quietly,$(BIN)/python -m tests.support.servers.chromium)
 # In a process of their own: what drives a browser leaves an event loop behind.
-	@$(call quietly,$(BIN)/pytest -q -m browser tests/e2e/dashboard)
+	@$(call quietly,$(BIN)/pytest -q -p no:randomly -m browser tests/e2e/dashboard)
 	@echo "tests, all others (some ten minutes) ..."
 	@out=$$($(PYTEST) -n 2 -m "not browser" --hypothesis-profile=gate 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1

@@ -17,9 +17,9 @@ MOST_CLICKS = 3
 LARGEST_PICTURE = 150_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def paths(site: Site) -> dict[str, str]:
-    """Every kind of page, and one of each thing."""
+    """Every kind of page, and one of each thing, found before any test decides on it."""
     c = site.commerce
     held = next(f for f in c.feeds.list() if f.status == "held").feed_id
     dirty = next(f for f in c.feeds.list(partner="Hopfenhaus")).feed_id
