@@ -98,12 +98,12 @@ check: .venv/.check  ## runs every check: format, lint, imports, types, docs and
 # In a process of their own: what drives a browser leaves an event loop behind.
 	@$(call quietly,$(BIN)/pytest -q -p no:randomly -m browser tests/e2e/dashboard)
 	@echo "tests, all others (some ten minutes) ..."
-	@out=$$($(PYTEST) -n 2 -m "not browser" --hypothesis-profile=gate 2>&1) || \
+	@out=$$($(PYTEST) -n 2 -m "not browser" 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1
 
 coverage: .venv/.check  ## measures what the tests cover, which takes them twice as long, and requires the floor
 # What is not covered: .venv/bin/coverage report -m
-	@$(PYTEST) -n 2 -q -m "not browser" --hypothesis-profile=gate --cov --cov-report=
+	@$(PYTEST) -n 2 -q -m "not browser" --cov --cov-report=
 
 clients: .venv/.check .venv/.clients  ## generates clients from the API's description, and tests them
 	@$(call quietly,$(BIN)/pytest -q tests/clients/generated.py)

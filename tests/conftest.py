@@ -5,15 +5,15 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.support.examples import ALL, ANY_PACE, MORE, SOME
+from tests.support.examples import ALL, ANY_PACE, SOME
 
 # Contracts are written once and run over every adapter; their asserts explain themselves too.
 pytest.register_assert_rewrite("tests.contracts")
 
-# `quick` tries some examples, `gate` more, `long` all (--hypothesis-profile=long). In CI they are
-# the same ones each time; elsewhere new ones are looked for, and those that failed are kept.
+# `quick` tries some examples, `long` all (--hypothesis-profile=long). In CI they are the same ones
+# each time; elsewhere new ones are looked for, and those that failed are kept.
 REPEATED = {"derandomize": True, "database": None, "print_blob": True}
-for name, count in (("quick", SOME), ("gate", MORE), ("long", ALL)):
+for name, count in (("quick", SOME), ("long", ALL)):
     settings.register_profile(
         name,
         max_examples=count,

@@ -1,4 +1,4 @@
-"""On how many examples a property is tried: some in `make test`, more in `make check`."""
+"""On how many examples a property is tried: some in the gate, all if asked for."""
 
 from typing import Final
 
@@ -7,8 +7,6 @@ from hypothesis import HealthCheck, settings
 ALL: Final = 100
 """What Hypothesis tries where a property asks for no other number."""
 SOME: Final = 20
-MORE: Final = 40
-"""On how many `make check` tries one: in CI they are the same each time, so more find no more."""
 ANY_PACE: Final = (HealthCheck.too_slow,)
 """How long examples take to make depends on what else the machine does: that is no fault."""
 ONE_FIXTURE: Final = (*ANY_PACE, HealthCheck.function_scoped_fixture)
