@@ -10,17 +10,18 @@ import ssl
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from http.client import HTTPException
 from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import urllib3
 from attrs import define, field, frozen
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
-from urllib3.exceptions import SSLError as BadTls
+from urllib3.util.ssl_ import create_urllib3_context
 
-from commerce_core.base.addresses import Reach, Target, next_hop
+from commerce_core.base.addresses import DEFAULT_PORTS, Reach, Target, next_hop
 from commerce_core.base.errors import InvalidInput, Unreachable
 from commerce_core.ports.web import WebAnswer, WebRequest, redirected
 
@@ -104,9 +105,10 @@ class Urllib3Web:
             raw = socket.create_connection((address, target.port), watch.left)
             stack.callback(raw.close)
             stack.enter_context(watch.cuts(raw))
-        connection = self._connection(target, raw, watch)
-        stack.callback(connection.close)
         with watch.phase("tls", target.host):
+            kind = _Pinned if target.scheme == "http" else _PinnedTls
+            connection = kind(self._encrypted(target, raw), target, watch.left)
+            stack.callback(connection.close)
             connection.connect()
         with watch.phase("send", target.host):
             connection.request(
@@ -123,35 +125,45 @@ class Urllib3Web:
             response.status, named, target.url, address, watch.seconds, cast("BinaryIO", stream)
         )
 
-    def _connection(self, target: Target, raw: socket.socket, watch: "_Watch") -> HTTPConnection:
+    def _encrypted(self, target: Target, raw: socket.socket) -> socket.socket:
+        """The connected socket, with TLS for the server's name unless it is plain http."""
         if target.scheme == "http":
-            return _Pinned(raw, target.host, target.port, timeout=watch.left)
-        return _PinnedTls(
-            raw, target.host, target.port, timeout=watch.left, cert_reqs="CERT_REQUIRED",
-            ca_certs=self._ca_file,
-        )  # fmt: skip
+            return raw
+        return _trusting(self._ca_file).wrap_socket(raw, server_hostname=target.host.rstrip("."))
+
+
+@cache
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """What servers' certificates are verified with; None: the system's authorities.
+
+    All calls share it, since loading the authorities takes 17 ms. So nothing may change it later:
+    that isn't safe while other threads connect with it.
+    """
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 class _Pinned(HTTPConnection):
     """A connection over a socket that is connected already."""
 
-    def __init__(self, raw: socket.socket, *arguments: object, **named: object) -> None:
-        super().__init__(*arguments, **named)  # type: ignore[arg-type]
-        self._raw = raw
+    def __init__(self, connected: socket.socket, target: Target, seconds: float) -> None:
+        super().__init__(target.host, target.port, timeout=seconds)
+        self._connected = connected
 
     def _new_conn(self) -> socket.socket:
-        return self._raw
+        return self._connected
 
 
-class _PinnedTls(HTTPSConnection):
-    """The same, with TLS for the server's name."""
+class _PinnedTls(_Pinned):
+    """The same, encrypted."""
 
-    def __init__(self, raw: socket.socket, *arguments: object, **named: object) -> None:
-        super().__init__(*arguments, **named)  # type: ignore[arg-type]
-        self._raw = raw
-
-    def _new_conn(self) -> socket.socket:
-        return self._raw
+    default_port = DEFAULT_PORTS["https"]
+    """The port that the `Host` header doesn't name."""
 
 
 class _Body(io.RawIOBase):
@@ -262,7 +274,7 @@ class _Watch:
                 return "unresolved", "its name has no address"
             case "connect":
                 return "not_connected", f"it accepts no connection ({said})"
-            case "tls" if isinstance(error, ssl.SSLError | BadTls):
+            case "tls" if isinstance(error, ssl.SSLError):
                 return "bad_certificate", f"its certificate isn't valid ({said})"
             case "tls":
                 return "not_connected", f"the connection ends before it is encrypted ({said})"

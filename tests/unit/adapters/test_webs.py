@@ -1,19 +1,21 @@
 """Both webs hold their contract; the real one survives servers of every kind, and pins."""
 
 import contextlib
+import socket
 from collections.abc import Generator, Sequence
 from ipaddress import ip_network
 
 import pytest
 
 from adapters.memory.web import MemoryWeb
-from adapters.urllib3_web import Urllib3Web
-from commerce_core.base.addresses import Reach
+from adapters.urllib3_web import Urllib3Web, _Pinned, _PinnedTls
+from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import Unreachable
 from commerce_core.ports.web import Offline, WebRequest
 from tests.contracts.web_contract import TestWeb as TestWeb  # noqa: PLC0414 - collected from here
 from tests.contracts.web_contract import World
 from tests.support.servers.wire import HOST, Authority, WireServer, answers, sends, wire_server
+from tests.support.waiting import PATIENCE
 
 LOOPBACK = Reach((ip_network("127.0.0.0/8"),), ((1024, 65535),))
 FEED = b"sku\nA\n"
@@ -116,6 +118,34 @@ def test_the_name_stays_for_tls_while_the_address_is_pinned(
     assert (answer.address, answer.url, answer.headers["etag"]) == ("127.0.0.1", url, '"1"')
     assert server.asked[0].headers["host"] == f"{HOST}:{server.port}"
     assert set(answer.seconds) == {"resolve", "connect", "tls", "send", "wait", "body"}
+
+
+def test_the_authorities_are_loaded_once_for_all_calls(server: WireServer, authority: Authority):
+    """Their file is read again only by another process."""
+    server.behaviours["/feed.csv"] = answers(200, FEED)
+    copy = authority.ca_file.with_suffix(".copy")
+    copy.write_bytes(authority.ca_file.read_bytes())
+    for _ in range(2):
+        caller = Urllib3Web(LOOPBACK, lambda _host, _port: ["127.0.0.1"], str(copy))
+        url = f"https://{HOST}:{server.port}/feed.csv"
+        with caller.send(WebRequest("GET", url)) as answer:
+            assert answer.stream.read() == FEED
+        copy.unlink(missing_ok=True)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "port", "named"),
+    [(_Pinned, 80, HOST), (_PinnedTls, 443, HOST), (_PinnedTls, 8443, f"{HOST}:8443")],
+)
+def test_the_host_header_names_a_port_that_is_not_the_usual_one(
+    kind: type[_Pinned], port: int, named: str
+):
+    near, far = socket.socketpair()
+    scheme = "http" if kind is _Pinned else "https"
+    with near, far:
+        kind(near, Target(scheme, HOST, port, "/"), PATIENCE).request("GET", "/")
+        assert f"\r\nHost: {named}\r\n".encode() in far.recv(1_000)
 
 
 def test_a_body_is_sent(authority: Authority, server: WireServer):
