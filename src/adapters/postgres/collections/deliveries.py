@@ -25,8 +25,7 @@ from adapters.postgres.connection.rows import (
     Connection,
     digits,
     fetch,
-    fetch_one,
-    found,
+    fetch_by_id,
     maybe_digits,
     rows_of,
 )
@@ -83,8 +82,7 @@ class Deliveries:
     def get(self, delivery_id: str) -> Delivery:
         """The delivery."""
         query = f"{_SELECT} WHERE delivery_id = %s"
-        row = fetch_one(self._db, _DELIVERIES, query, [digits(delivery_id)])
-        return found(row, "delivery", delivery_id)
+        return fetch_by_id(self._db, _DELIVERIES, query, "delivery", delivery_id)
 
     def tries(self, delivery_id: str) -> Sequence[Try]:
         """The log of its tries."""

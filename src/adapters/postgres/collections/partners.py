@@ -14,6 +14,7 @@ from adapters.postgres.connection.rows import (
     Connection,
     digits,
     fetch,
+    fetch_by_id,
     fetch_one,
     found,
     params_of,
@@ -128,8 +129,7 @@ class Partners:
         return self._one(query, partner_id)
 
     def _one(self, query: LiteralString, partner_id: str) -> Partner:
-        row = fetch_one(self._db, _PARTNERS, query, [digits(partner_id)])
-        return found(row, "partner", partner_id)
+        return fetch_by_id(self._db, _PARTNERS, query, "partner", partner_id)
 
     def find(self, partner_name: str) -> Partner | None:
         """The partner with that name."""
@@ -192,14 +192,13 @@ class Keys:
 
     def get(self, key_id: str) -> ApiKey:
         """The key."""
-        return self._one(f"{_SELECT_KEYS} WHERE key_id = %s", key_id)
+        query = f"{_SELECT_KEYS} WHERE key_id = %s"
+        return fetch_by_id(self._db, _KEYS, query, "key", key_id)
 
     def lock(self, key_id: str) -> ApiKey:
         """The key, locked until this unit ends."""
-        return self._one(f"{_SELECT_KEYS} WHERE key_id = %s FOR NO KEY UPDATE", key_id)
-
-    def _one(self, query: LiteralString, key_id: str) -> ApiKey:
-        return found(fetch_one(self._db, _KEYS, query, [digits(key_id)]), "key", key_id)
+        query = f"{_SELECT_KEYS} WHERE key_id = %s FOR NO KEY UPDATE"
+        return fetch_by_id(self._db, _KEYS, query, "key", key_id)
 
     def find(self, digest: bytes) -> ApiKey | None:
         """The key with this digest."""

@@ -13,8 +13,8 @@ from adapters.postgres.connection.rows import (
     Connection,
     digits,
     fetch,
+    fetch_by_id,
     fetch_one,
-    found,
     maybe_digits,
     params_of,
     rows_of,
@@ -168,8 +168,7 @@ class Fetches:
     def get(self, fetch_id: str) -> Fetch:
         """The fetch."""
         query = f"{_SELECT_FETCHES} WHERE fetch_id = %s"
-        row = fetch_one(self._db, _FETCHES, query, [digits(fetch_id)])
-        return found(row, "fetch", fetch_id)
+        return fetch_by_id(self._db, _FETCHES, query, "fetch", fetch_id)
 
     def unfinished(self, source_id: str) -> Fetch | None:
         """The source's fetch under way."""

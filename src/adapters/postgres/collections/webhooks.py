@@ -1,9 +1,9 @@
-"""Subscriptions of webhooks in PostgreSQL; their deliveries are next door."""
+"""Subscriptions of webhooks in PostgreSQL."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -14,7 +14,7 @@ from adapters.postgres.connection.rows import (
     Connection,
     digits,
     fetch,
-    fetch_one,
+    fetch_by_id,
     found,
     params_of,
     rows_of,
@@ -76,16 +76,13 @@ class Webhooks:
 
     def get(self, webhook_id: str) -> Webhook:
         """The subscription."""
-        return self._one(f"{SELECT_WEBHOOKS} WHERE webhook_id = %s", webhook_id)
+        query = f"{SELECT_WEBHOOKS} WHERE webhook_id = %s"
+        return fetch_by_id(self._db, WEBHOOKS, query, "webhook", webhook_id)
 
     def lock(self, webhook_id: str) -> Webhook:
         """The subscription, locked until this unit ends."""
-        query: LiteralString = f"{SELECT_WEBHOOKS} WHERE webhook_id = %s FOR NO KEY UPDATE"
-        return self._one(query, webhook_id)
-
-    def _one(self, query: LiteralString, webhook_id: str) -> Webhook:
-        row = fetch_one(self._db, WEBHOOKS, query, [digits(webhook_id)])
-        return found(row, "webhook", webhook_id)
+        query = f"{SELECT_WEBHOOKS} WHERE webhook_id = %s FOR NO KEY UPDATE"
+        return fetch_by_id(self._db, WEBHOOKS, query, "webhook", webhook_id)
 
     def lock_owner(self, partner_id: str | None) -> None:
         """Locks nothing but the owner's name."""

@@ -144,6 +144,13 @@ def fetch_one(
         return cursor.execute(query, params).fetchone()
 
 
+def fetch_by_id(
+    db: Connection, rows: RowFactory[T], query: QueryNoTemplate, noun: str, id_: str
+) -> T:
+    """The row of a query whose only parameter is an id, or NotFound."""
+    return found(fetch_one(db, rows, query, [digits(id_)]), noun, id_)
+
+
 def _cursor(db: Connection, rows: RowFactory[T]) -> psycopg.Cursor[T]:
     cursor = db.cursor(row_factory=rows)
     # An id is made faster from a uuid's text.
