@@ -199,6 +199,15 @@ class TestDeliveries:
         assert len(claim(store, Claim(9, {failing.webhook_id: 2}, others=0, failing=True))) == 2
         assert len(claim(store, Claim(9, others=1, failing=True))) == 1
 
+    def test_a_claim_leaves_what_it_has_no_room_for_as_it_is(self, store: Store):
+        """It takes those that have been due for longest."""
+        one, two = webhook(), webhook()
+        kept(store, one, two)
+        (first,), (second,) = queued(store, two), queued(store, one)
+        assert ids(claim(store, Claim(1))) == names([first])
+        found = find(store, second)
+        assert (found.status, found.claims) == ("pending", 0)
+
     @pytest.mark.parametrize("status", ["paused", "disabled", "removed"])
     def test_only_active_webhooks_are_served(self, store: Store, status: str):
         queued(store, kept(store, webhook(status=status)))
@@ -250,6 +259,13 @@ class TestDeliveries:
         assert ids(found) == names([first, other])
         record(store, judge(found[0], OK, 0))
         assert ids(claim(store)) == names([second])
+
+    def test_ordered_deliveries_do_not_wait_for_those_that_are_not(self, store: Store):
+        """Such as those from before the webhook was changed."""
+        hook = kept(store, webhook(ordered=True))
+        (before,) = queued(store, hook, subject="ord_1")
+        (after,) = queued(store, hook, subject="ord_1", ordered=True)
+        assert ids(claim(store)) == names([before, after])
 
     def test_deliveries_are_found_by_every_filter(self, store: Store):
         acme = samples.new_id("ptn")
@@ -303,6 +319,16 @@ class TestDeliveries:
         with store.begin() as unit:
             assert unit.deliveries.oldest_due() is None
         queued(store, hook)
+        with store.begin() as unit:
+            assert unit.deliveries.oldest_due() is not None
+
+    def test_a_claimed_delivery_is_due_again_when_its_lease_is_over(self, store: Store):
+        queued(store, kept(store, webhook()), 2)
+        assert len(claim(store, Claim(1))) == 1
+        assert len(claim(store, lease=SHORT)) == 1
+        with store.begin() as unit:
+            assert unit.deliveries.oldest_due() is None
+        outlast(SHORT)
         with store.begin() as unit:
             assert unit.deliveries.oldest_due() is not None
 

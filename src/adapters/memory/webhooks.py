@@ -127,20 +127,14 @@ class Deliveries:
 
     def claim(self, room: Claim, lease: timedelta) -> Sequence[Claimed]:
         """Claims what is due."""
-        now, claimed = self._clock(), list[Claimed]()
-        for webhook in self._kept.webhooks.values():
-            due = nsmallest(
-                _room_of(webhook, room),
-                self._due(webhook, now),
-                key=lambda d: (d.due_at, d.sequence),
-            )
-            claimed += [self._claimed(webhook, delivery, now + lease) for delivery in due]
-        claimed.sort(key=lambda c: (c.delivery.created_at, c.delivery.delivery_id))
-        for one in claimed[room.most :]:
-            self._kept.deliveries[one.delivery.delivery_id] = evolve(
-                one.delivery, status="pending", due_at=now
-            )
-        return claimed[: room.most]
+        now = self._clock()
+        due = [
+            delivery
+            for webhook in self._kept.webhooks.values()
+            for delivery in nsmallest(_room_of(webhook, room), self._due(webhook, now), key=_place)
+        ]
+        claimed = [self._claimed(d, now + lease) for d in nsmallest(room.most, due, key=_place)]
+        return sorted(claimed, key=lambda c: (c.delivery.created_at, c.delivery.delivery_id))
 
     def _due(self, webhook: Webhook, now: datetime) -> Iterator[Delivery]:
         own = [
@@ -150,17 +144,18 @@ class Deliveries:
         ]
         first: dict[str, int] = {}
         for delivery in own:
-            first[delivery.subject] = min(
-                delivery.sequence, first.get(delivery.subject, delivery.sequence)
-            )
+            if delivery.ordered:
+                earliest = first.get(delivery.subject, delivery.sequence)
+                first[delivery.subject] = min(delivery.sequence, earliest)
         for delivery in own:
             waits = delivery.ordered and first[delivery.subject] < delivery.sequence
             if delivery.due_at is not None and delivery.due_at <= now and not waits:
                 yield delivery
 
-    def _claimed(self, webhook: Webhook, delivery: Delivery, until: datetime) -> Claimed:
+    def _claimed(self, delivery: Delivery, until: datetime) -> Claimed:
         taken = evolve(delivery, status="sending", claims=delivery.claims + 1, due_at=until)
         self._kept.deliveries[delivery.delivery_id] = taken
+        webhook = self._kept.webhooks[delivery.webhook_id]
         return Claimed(taken, webhook, self._kept.events.get(delivery.sequence))
 
     def give_back(self, deliveries: Collection[Delivery]) -> None:
@@ -216,7 +211,7 @@ class Deliveries:
         due = (
             delivery.due_at
             for delivery in self._kept.deliveries.values()
-            if delivery.webhook_id in active and delivery.status == "pending"
+            if delivery.webhook_id in active and delivery.status in _UNFINISHED
         )
         oldest = min(filter(None, due), default=None)
         return oldest if oldest is not None and oldest <= self._clock() else None
@@ -234,6 +229,11 @@ class Deliveries:
             if delivery_id in self._kept.tries:
                 del self._kept.tries[delivery_id]
         return len(gone)
+
+
+def _place(delivery: Delivery) -> tuple[datetime | None, int]:
+    """Its place among what is due: the longest due first."""
+    return delivery.due_at, delivery.sequence
 
 
 def _room_of(webhook: Webhook, room: Claim) -> int:
