@@ -1,14 +1,14 @@
 """What events contain: the fields of each kind, from which schemas, samples and docs are made.
 
-A kind that is added to `EventKind` needs an entry in `EVENT_SCHEMAS`; a test compares what the use
-cases announce with what stands here.
+A kind that is added to `EventKind` needs an entry in `EVENT_SCHEMAS`; tests compare what the use
+cases announce with these schemas.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from commerce_core.activity.events import Event, EventKind
 from commerce_core.base.ids import Entropy, Kind, mint
@@ -95,10 +95,7 @@ _FATES: Final = (
 )
 _PUBLICATION: Final = (
     _number("publication", "Number of the publication.", 318),
-    *(
-        EventField(field.name, field.meaning, field.sample, nullable=field.name != "partner_id")
-        for field in _SOURCE
-    ),
+    *(evolve(field, nullable=field.name != "partner_id") for field in _SOURCE),
 )
 _ORDER: Final = (
     _text("order_id", "Id of the order.", "ord"),
@@ -122,12 +119,21 @@ _ORDER: Final = (
     ),
     EventField("refund_ids", "Ids of the refunds that were made.", "rfnd", "array", optional=True),
 )
+_OWED: Final = (
+    _text("partner_id", "Id of the partner.", "ptn"),
+    _text("currency", "Its currency.", "EUR"),
+)
 _WEBHOOK: Final = (
     _text("webhook_id", "Id of the webhook.", "hook"),
     _text("description", "What it was described as.", "search index", nullable=True),
     _text("status", "Status of the webhook.", "disabled"),
     _text("reason", "`failing` or `gone`.", "failing", nullable=True),
-    _text("failing_since", "Since when all failed.", "2026-06-12T04:00:00+00:00", nullable=True),
+    _text(
+        "failing_since",
+        "When the failures began, if nothing has succeeded since.",
+        "2026-06-12T04:00:00+00:00",
+        nullable=True,
+    ),
 )
 
 EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
@@ -149,9 +155,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
             _JOB,
             _text("outcome", "What became of it as a whole.", "applied"),
             *_FATES,
-            EventField(
-                "guards", _GUARDS.meaning, type="array", optional=True, members=_GUARDS.members
-            ),
+            evolve(_GUARDS, optional=True),
             EventField(
                 "not_sellable",
                 "Products that it left unsellable, by reason.",
@@ -170,7 +174,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
         (
             *_FEED,
             EventField("by", "Id of that feed.", "feed", optional=True),
-            EventField("job_id", _JOB.meaning, "job", optional=True),
+            evolve(_JOB, optional=True),
         ),
     ),
     "feed.failed": EventSchema("Nothing of the feed could be applied.", (*_FEED, _JOB, _ERROR)),
@@ -237,8 +241,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
         "A payment to a partner was recorded.",
         (
             _text("entry_id", "Id of its entry in the ledger.", "ent"),
-            _text("partner_id", "Id of the partner.", "ptn"),
-            _text("currency", "Its currency.", "EUR"),
+            *_OWED,
             _text("amount", "What was paid.", "120.50"),
             _text("reference", "What the bank's statement has for it.", "SEPA 4711"),
         ),
@@ -247,8 +250,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
         "A statement of what a partner is owed was closed.",
         (
             _text("statement_id", "Id of the statement.", "stmt"),
-            _text("partner_id", "Id of the partner.", "ptn"),
-            _text("currency", "Its currency.", "EUR"),
+            *_OWED,
             _text("from", "Its beginning.", "2026-10-31T23:00:00+00:00"),
             _text("to", "Its end, exclusive.", "2026-11-30T23:00:00+00:00"),
             _text("closing", "What is owed at its end.", "240.10"),

@@ -16,6 +16,7 @@ from commerce_core.orders.wanted import Wanted
 from commerce_core.profiles.profile import Profile
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
+from tests.support.announcements import check_announced
 
 CATALOG = "sku,title,price,quantity\nA,Lamp,5,9\nB,Chair,6,9\n"
 
@@ -26,6 +27,7 @@ def commerce() -> Iterator[Commerce]:
         made.partners.add("Acme", currency="EUR")
         made.partners.add("Bloom", currency="EUR")
         yield made
+        check_announced(made)
 
 
 def load(commerce: Commerce, body: str = CATALOG, partner: str = "Acme") -> str:
