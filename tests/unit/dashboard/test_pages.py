@@ -1,12 +1,16 @@
 """Pages show what use cases return, escaped, to those who may see it; forms carry their token."""
 
+import html
 import io
 import re
+import shlex
 from urllib.parse import urlsplit
 
+import click
 import pytest
 
 from commerce_core.activity.inbox import InboxQuery
+from entrypoints.cli import main
 from entrypoints.dashboard.kit.assets import STATIC, assets, vendored
 from entrypoints.dashboard.pages.entry import own_path
 from tests.support.browsing import Visitor, found
@@ -58,6 +62,22 @@ class TestEveryPage:
         text = full.visitor().get("/feeds?status=held").text
         assert "commerce feeds list --status held" in text
         assert "/v1/feeds?status=held" in text
+
+    def test_offers_only_commands_and_options_that_there_are(self, full: Site):
+        offered = {
+            html.unescape(command)
+            for text in pages(full.visitor()).values()
+            for command in re.findall(r'<pre tabindex="0">commerce ([^<]+)</pre>', text)
+        }
+        assert len(offered) > 20
+        for command in offered:
+            noun, *words = shlex.split(command)
+            verb = main.get_command(click.Context(main), noun)
+            if isinstance(verb, click.Group):
+                verb = verb.get_command(click.Context(verb), words.pop(0))
+            assert verb is not None, command
+            known = {option for param in verb.params for option in param.opts}
+            assert {word for word in words if word.startswith("--")} <= known, command
 
     def test_stands_hostile_names(self, site: Site):
         """Markup stays text, directions stay inside, and long names are cut."""

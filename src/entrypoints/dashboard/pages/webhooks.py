@@ -66,7 +66,7 @@ def show_delivery(commerce: Commerce, delivery_id: DeliveryId) -> View:
     found = commerce.webhooks.delivery(delivery_id)
     return View(
         "delivery.html", "Delivery", values={"delivery": found.delivery, "tries": found.tries},
-        curl=f"/webhook-deliveries/{delivery_id}", command=f"webhooks delivery {delivery_id}",
+        curl=f"/webhook-deliveries/{delivery_id}", command=f"webhooks deliveries {delivery_id}",
     )  # fmt: skip
 
 
