@@ -164,6 +164,11 @@ class Reach:
         return "public, and plain http isn't encrypted" if scheme == "http" else None
 
 
+def server_of(url: str) -> str:
+    """What a URL begins with, up to its path: its scheme, host and port, in lower case."""
+    return "/".join(url.split("/", 3)[:3]).lower()
+
+
 def next_hop(target: Target, status: int, location: str | None) -> str | None:
     """The URL that an answer redirects to; None if it doesn't."""
     if status not in REDIRECTS or not location:

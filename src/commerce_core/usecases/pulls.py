@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from commerce_core.base.addresses import server_of
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
@@ -84,7 +85,7 @@ class Pulls:
             return self._context.vault.seal(secret, f"pull:{source.source_id}")
         if before is None or before.sealed is None:
             return None
-        if _server(before.url) != _server(url):
+        if server_of(before.url) != server_of(url):
             detail = "The stored secret is for another server. Send it again, or none."
             raise InvalidInput.at("/secret", "other_server", detail)
         return before.sealed
@@ -206,8 +207,3 @@ def _pulled(source: Source, pull: Pull | None) -> Pull:
             code="not_pulled",
         )
     return pull
-
-
-def _server(url: str) -> str:
-    """What a URL begins with, up to its path."""
-    return "/".join(url.split("/", 3)[:3]).lower()

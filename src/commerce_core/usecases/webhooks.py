@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from commerce_core.activity.audit import Action
 from commerce_core.activity.event_schemas import sample_event
 from commerce_core.activity.events import EventKind
+from commerce_core.base.addresses import server_of
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.ids import mint
 from commerce_core.base.paging import DEFAULT_LIMIT
@@ -203,7 +204,7 @@ class Webhooks:
         return enabled
 
     def _finish_missing(self, webhook_id: str) -> None:
-        """What was to be sent before it was disabled is missed, even if a crash left some of it."""
+        """Marks what is still pending as missed, which a crash may have interrupted."""
         with self._context.store.begin() as unit:
             webhook = self._context.seen("hook", webhook_id, unit.webhooks.get)
         if webhook.status in ("paused", "disabled"):
@@ -312,11 +313,12 @@ class Webhooks:
         """
         with self._context.writing() as unit:
             found = self._context.seen("dlv", delivery_id, unit.deliveries.get)
-            self._locked(unit, found.webhook_id).check_active()
+            webhook = self._locked(unit, found.webhook_id)
+            webhook.check_active()
             query = DeliveryQuery(event_id=found.event_id, webhook_id=found.webhook_id)
             number, _ = unit.deliveries.redeliver(query, "", found.delivery_id, 1)
             if number:
-                self._note_redelivery(unit, found.webhook_id, found.delivery_id)
+                self._note_redelivery(unit, webhook, found.delivery_id)
             return unit.deliveries.get(found.delivery_id)
 
     def redeliver(
@@ -329,9 +331,8 @@ class Webhooks:
     ) -> Redelivery:
         """Sends finished deliveries of a subscription that match again, oldest first.
 
-        With `plan`, only counts them. At most `most` at once: `more` is whether others are left.
-        Those that this call has queued don't count as left. Conflict `webhook_not_active` if the
-        subscription isn't active.
+        With `plan`, only counts them. Sends at most `most`; `more` reports whether others are left.
+        Conflict `webhook_not_active` if the subscription isn't active.
         """
         context = self._context
         with context.writing() as unit:
@@ -341,7 +342,7 @@ class Webhooks:
             if plan:
                 return Redelivery(_finished(unit, own), planned=True)
             webhook.check_active()
-            self._note_redelivery(unit, webhook.webhook_id)
+            self._note_redelivery(unit, webhook)
         # Those that are added meanwhile are sent anyway.
         until, after, done = mint("dlv", context.clock(), _last), "", 0
         while done < most:
@@ -353,9 +354,11 @@ class Webhooks:
                 return Redelivery(done, planned=False)
         return Redelivery(done, planned=False, more=True)
 
-    def _note_redelivery(self, unit: UnitOfWork, *subjects: str) -> None:
-        webhook = unit.webhooks.get(subjects[0])
-        self._context.note(unit, "deliveries.redelivered", *subjects, partner_id=webhook.partner_id)
+    def _note_redelivery(self, unit: UnitOfWork, webhook: Webhook, *deliveries: str) -> None:
+        self._context.note(
+            unit, "deliveries.redelivered", webhook.webhook_id, *deliveries,
+            partner_id=webhook.partner_id,
+        )  # fmt: skip
 
     def _locked(self, unit: UnitOfWork, webhook_id: str) -> Webhook:
         webhook = self._context.seen("hook", webhook_id, unit.webhooks.lock)
@@ -373,8 +376,7 @@ class Webhooks:
 
 def _audited(webhook: Webhook) -> Webhook:
     """What the audit may have: of the address only the server, since the rest may be secret."""
-    server = "/".join(webhook.url.split("/", 3)[:3])
-    return evolve(webhook, url=server)
+    return evolve(webhook, url=server_of(webhook.url))
 
 
 def _counted(unit: UnitOfWork, webhook: Webhook) -> Webhook:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 from attrs import evolve, frozen
 
 from commerce_core.activity.events import EVENT_KINDS, Event, EventKind, scope_of
+from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.base.errors import Conflict, Fault, refuse_if
 from commerce_core.base.text import UNSTORABLE, did_you_mean
 from commerce_core.partners.access import Principal
@@ -26,7 +27,6 @@ DisabledReason = Literal["failing", "gone"]
 
 MOST_WEBHOOKS: Final = 100
 """How many subscriptions an owner (the operator, or a partner) may have."""
-LONGEST_URL: Final = 2_000
 LONGEST_DESCRIPTION: Final = 200
 MOST_SECRETS: Final = 5
 """How many secrets of a subscription may be live at once."""
@@ -55,9 +55,9 @@ class Webhook:
 
     `partner_id` is the partner whose events it gets (None: the operator, who gets all). With
     `ordered`, a message about a subject waits for the earlier ones about it. `begins_after` is the
-    number of the last event before it began. `failing_since` is when the first of the failures was
-    after which nothing has succeeded. `missed` is how many deliveries were missed, where it is
-    counted.
+    number of the last event before it began. `failing_since` is when the failures began, if nothing
+    has succeeded since. `missed` is the number of missed deliveries, counted only for a single
+    subscription that is shown.
     """
 
     webhook_id: str

@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.usecases.context import IdempotencyKey, Listed
@@ -15,7 +16,7 @@ from entrypoints.scalars import FetchId, SourceId
 class PullSettings:
     """Where a source is fetched from, and when."""
 
-    url: str = required("Address of the file: https, at a public address.", maxLength=2_000)
+    url: str = required("Address of the file: https, at a public address.", maxLength=LONGEST_URL)
     username: str | None = optional(
         None, "User for basic authentication; without one, the secret is a bearer token."
     )

@@ -9,6 +9,7 @@ import standardwebhooks
 
 from commerce_core.activity.audit import AuditQuery
 from commerce_core.activity.events import EVENT_KINDS, EventKind
+from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.base.errors import Conflict, Forbidden, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.orders.wanted import Wanted
@@ -16,7 +17,6 @@ from commerce_core.webhooks.delivery import DISABLED_AFTER, KEPT, DeliveryQuery
 from commerce_core.webhooks.subscription import (
     LONGEST_DESCRIPTION,
     LONGEST_GRACE_HOURS,
-    LONGEST_URL,
     MOST_SECRETS,
     MOST_WEBHOOKS,
 )
