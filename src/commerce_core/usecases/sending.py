@@ -5,8 +5,8 @@
     send          one try, outside of any unit; it never raises
     record        what became of the tries, which subscriptions fail, and which are disabled
 
-A crash between two steps loses nothing: what was read but not noted is read again in the same unit
-of all or nothing, and what was sent but not recorded is sent again, under the same id.
+A crash between two steps loses nothing: a unit that stores deliveries also notes how far it read,
+and what was sent but not recorded is sent again, under the same id.
 """
 
 from collections.abc import Collection, Sequence
@@ -36,12 +36,13 @@ from commerce_core.webhooks.delivery import (
 )
 from commerce_core.webhooks.message import body_of
 from commerce_core.webhooks.signature import signed
-from commerce_core.webhooks.subscription import DisabledReason, Webhook, facts
+from commerce_core.webhooks.subscription import DisabledReason, Webhook, WebhookQuery, facts
 
 MOST_READ: Final = 500
 """The most events whose deliveries one unit stores."""
 USER_AGENT: Final = "open-commerce-webhooks/1"
 _CHANCES: Final = 1 << 16
+_ANY: Final = WebhookQuery()
 
 
 @frozen
@@ -53,7 +54,7 @@ class Sending:
     def is_needed(self) -> bool:
         """Whether there are any subscriptions."""
         with self._context.store.read_only() as unit:
-            return bool(unit.webhooks.live())
+            return bool(unit.webhooks.page(_ANY, None, 1).items)
 
     def read_events(self) -> int:
         """Stores the deliveries of new events, and returns how many events it read."""
@@ -136,7 +137,7 @@ class Sending:
         return True
 
     def oldest_due(self) -> datetime | None:
-        """Since when the delivery is due that is due longest, of active subscriptions."""
+        """When the delivery became due that has waited longest, of active subscriptions."""
         with self._context.store.read_only() as unit:
             return unit.deliveries.oldest_due()
 
@@ -194,7 +195,7 @@ def vault_name(webhook_id: str) -> str:
 
 
 def miss_all(context: Context, webhook_id: str) -> None:
-    """Marks what was still to be sent to a subscription that isn't active as missed."""
+    """Marks the pending deliveries of a subscription that isn't active as missed."""
     while True:
         with context.store.begin() as unit:
             missed = unit.deliveries.miss(webhook_id, context.clock(), MOST_AT_ONCE)
@@ -203,7 +204,7 @@ def miss_all(context: Context, webhook_id: str) -> None:
 
 
 def _page(unit: UnitOfWork, read: int) -> EventPage:
-    """The next events; those that were deleted before anyone read them are skipped."""
+    """The next events; those that were deleted before they were read are skipped."""
     query = EventQuery(kinds=EVENT_KINDS)
     try:
         return unit.events.page(query, read, MOST_READ)
