@@ -54,12 +54,15 @@ class Pull:
         refuse_if(
             "The source can't be fetched like this.",
             (
-                (
-                    name is not None
-                    and not (1 <= len(name) <= LONGEST_USERNAME and name.isprintable())
-                )
-                or (name is not None and ":" in name),
-                Fault("/username", "bad_username", "Use 1 to 255 characters, without a colon."),
+                name is not None
+                and not (
+                    1 <= len(name) <= LONGEST_USERNAME and name.isprintable() and ":" not in name
+                ),
+                Fault(
+                    "/username",
+                    "bad_username",
+                    f"Use 1 to {LONGEST_USERNAME} characters, without a colon.",
+                ),
             ),
         )
 
@@ -86,7 +89,7 @@ class Pull:
             yield from schedule.after(self.due_at)
 
     def passed(self, now: datetime) -> "Passed | None":
-        """What is due by now, as one tick however many were missed; None if nothing is."""
+        """What is due by now, as one tick, and how many were missed; None if nothing is due."""
         until = takewhile(lambda tick: tick <= now, self._ticks())
         ticks = list(islice(until, MOST_MISSED + 1))
         schedule = self.schedule
@@ -108,8 +111,8 @@ class Passed:
 class Fetch:
     """One tick of a source: the file was fetched, or why not.
 
-    `due_at` is the tick; two of a source never have the same. `missed` are the ticks before it that
-    passed while nothing looked. `outcome` is None until it is finished: `fetched` (a new feed),
+    `due_at` is the tick; two of a source never have the same. `missed` counts the ticks before it
+    that passed while no worker ran. `outcome` is None until it is finished: `fetched` (a new feed),
     `unchanged` (the same bytes as last time, or the server says so), `skipped` (the fetch before it
     was still under way) or `failed`.
     """

@@ -74,8 +74,8 @@ def test_what_a_webhook_missed_is_offered_when_it_is_enabled(cli: Cli):
     assert "pending" in cli.fine("webhooks", "redeliver", delivery["delivery_id"]).out
 
 
-def test_a_sample_reaches_the_listener_verified(cli: Cli):
-    """`webhooks test` sends it, `listening` hands it on."""
+def test_a_sample_reaches_the_listener_which_refuses_another_secrets_signature(cli: Cli):
+    """`webhooks test` sends it and shows the answer, `listening` hands it on."""
     with listening("127.0.0.1", 0, [SECRET]) as (address, received):
         issued = cli.fine("webhooks", "add", address, "--json").json
         sent = cli.fine("webhooks", "test", issued["webhook_id"], "--kind", "order.created")

@@ -11,7 +11,15 @@ from adapters.memory.vault import MemoryVault
 from adapters.memory.web import Answer, MemoryWeb
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound, Unreachable
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.pull import FIRST_PAUSE, LONGEST_PAUSE, MOST_TRIES, Fetch, pause_before
+from commerce_core.feeds.pull import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_USERNAME,
+    MOST_TRIES,
+    Fetch,
+    pause_before,
+)
+from commerce_core.ports.vault import LONGEST_SECRET
 from commerce_core.ports.web import WebRequest
 from commerce_core.work.attempt import MOST_CRASHED_ATTEMPTS
 from commerce_core.work.task import Task
@@ -215,7 +223,10 @@ def test_a_stored_secret_stays_for_its_server_alone(world: World):
         ({"url": URL, "cron": "often"}, "bad_cron"),
         ({"url": URL, "cron": "* * * * *", "time_zone": "Mars"}, "bad_time_zone"),
         ({"url": URL, "secret": ""}, "bad_secret"),
+        ({"url": URL, "secret": "x" * (LONGEST_SECRET + 1)}, "bad_secret"),
         ({"url": URL, "username": "a:b"}, "bad_username"),
+        ({"url": URL, "username": ""}, "bad_username"),
+        ({"url": URL, "username": "x" * (LONGEST_USERNAME + 1)}, "bad_username"),
     ],
 )
 def test_what_cannot_be_fetched_is_refused_when_it_is_set(
@@ -224,6 +235,12 @@ def test_what_cannot_be_fetched_is_refused_when_it_is_set(
     with pytest.raises(InvalidInput) as refusal:
         world.commerce.pulls.set("main", partner="Acme", **settings)
     assert refusal.value.faults[0].code == code
+
+
+def test_names_and_secrets_of_the_longest_length_are_taken(world: World):
+    name, secret = "x" * LONGEST_USERNAME, "y" * LONGEST_SECRET
+    pull = world.commerce.pulls.set("main", URL, partner="Acme", username=name, secret=secret)
+    assert (pull.username, pull.has_secret) == (name, True)
 
 
 def test_a_schedule_fetches_at_its_ticks(world: World):
