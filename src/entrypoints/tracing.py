@@ -9,7 +9,7 @@ parameters, addresses or the messages of errors.
 
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from commerce_core.base.errors import Unavailable
@@ -102,7 +102,7 @@ def answered(span: "Span", method: str, route: str, status: int, ids: Mapping[st
         span.add_link(_context_of(job_id))
 
 
-def work(of: Work) -> "Any":  # noqa: ANN401 a context
+def work(of: Work) -> AbstractContextManager[None]:
     """A span of an attempt at a job or task."""
     if isinstance(of, Job):
         ids = {"job_id": of.job_id, "feed_id": of.feed_id, "partner_id": of.partner_id}
@@ -110,7 +110,7 @@ def work(of: Work) -> "Any":  # noqa: ANN401 a context
     return _within(f"task {of.kind}", None, {"attempt": of.attempts})
 
 
-def delivery(claimed: Claimed) -> "Any":  # noqa: ANN401 a context
+def delivery(claimed: Claimed) -> AbstractContextManager[None]:
     """A span of a try to deliver a message."""
     one = claimed.delivery
     ids = {"delivery_id": one.delivery_id, "webhook_id": one.webhook_id, "event_id": one.event_id}
@@ -139,7 +139,7 @@ def statement(text: str) -> Generator[None]:
 
 @contextmanager
 def _within(name: str, of: str | None, ids: Mapping[str, Any]) -> Generator[None]:
-    """A span in the trace that has the digits of an id; of none: in a trace of its own."""
+    """A span in the trace that has the digits of an id; in a trace of its own if that is None."""
     if not _tracers:
         yield
         return
