@@ -1,8 +1,8 @@
 """The lane of webhooks: reads the event log, sends what is due, and records what became of it.
 
 One thread reads, claims and records; others send. Receivers that answer fast get several messages
-at once, all others one at a time, and each kind of receiver has threads of its own: however many of
-them are slow or dead, the others wait for none of them.
+at once, all others one at a time, and each kind of receiver has threads of its own: those that
+answer fast don't wait for slow or dead ones.
 """
 
 import threading
@@ -27,14 +27,14 @@ Kind = Literal["fast", "unknown", "slow", "failing"]
 THREADS: Final[dict[Kind, int]] = {"fast": 32, "unknown": 16, "slow": 16, "failing": 16}
 """How many messages are sent at once in one process, to receivers of each kind."""
 MOST_TO_ONE: Final = 8
-"""How many are sent at once to a receiver that answers fast; to any other it is one."""
+"""How many are sent at once to a receiver that answers fast; to any other, one at a time."""
 MOST_READS: Final = 4
-"""How often events are read before something else is done."""
+"""How often in a row events are read before anything else is done."""
 LOOK_FOR_WEBHOOKS: Final = timedelta(seconds=1)
-"""How often is looked whether there are any webhooks, while there are none."""
+"""How often it looks for webhooks while there are none."""
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
 REST: Final = 1.0
-"""Seconds between two messages to a receiver that fails, however many wait for it."""
+"""Seconds between two messages to a receiver that fails, even if many wait for it."""
 ROUND: Final = timedelta(milliseconds=10)
 """The shortest time between two rounds, so that each records and claims several at once."""
 GRACE: Final = timedelta(seconds=18)
@@ -70,7 +70,7 @@ class DeliveryLane:
         self._wake.set()
 
     def join(self, seconds: float) -> None:
-        """Returns when the thread has ended, or after that time."""
+        """Waits until the thread has ended, at most for that time."""
         if self._thread is not None:
             self._thread.join(max(0.0, seconds))
 

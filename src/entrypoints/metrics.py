@@ -198,7 +198,8 @@ class Metrics:
 
         self._deliveries = Counter(
             "commerce_webhook_deliveries",
-            "Tries to deliver a webhook, by outcome: delivered, retry (tried again later), failed.",
+            "Tries to deliver a webhook, by outcome: delivered, retry (tried again later), failed "
+            "(the last try) or missed (it disabled the webhook).",
             ["outcome"],
             registry=self._registry,
         )

@@ -206,7 +206,7 @@ class Deliveries:
         return len(found_)
 
     def oldest_due(self) -> datetime | None:
-        """The longest due."""
+        """When the one became due that has waited longest."""
         active = {w.webhook_id for w in self._kept.webhooks.values() if w.status == "active"}
         due = (
             delivery.due_at

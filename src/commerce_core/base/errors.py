@@ -204,8 +204,8 @@ class Unavailable(CommerceError):
 class Unreachable(CommerceError):
     """A server that others run can't be reached, may not be called, or breaks its protocol.
 
-    `phase` is how far it came (`resolve`, `connect`, `send`, `wait` or `body`), and `seconds` what
-    each phase took.
+    `phase` is how far it came (`resolve`, `connect`, `tls`, `send`, `wait` or `body`), and
+    `seconds` is how long each phase took.
     """
 
     code = "unreachable"

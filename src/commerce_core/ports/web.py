@@ -83,7 +83,7 @@ def redirected(request: WebRequest, target: Target, location: str) -> WebRequest
 
 
 class Offline:
-    """A platform that calls nobody."""
+    """A platform that calls no other servers."""
 
     def judge(self, url: str, pointer: str = "/url") -> None:  # noqa: ARG002
         """Refused."""

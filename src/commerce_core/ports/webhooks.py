@@ -32,11 +32,11 @@ class Webhooks(Listing[WebhookQuery, Webhook], Protocol):
         ...
 
     def lock(self, webhook_id: str) -> Webhook:
-        """The same, and nobody else changes it until this unit ends."""
+        """The subscription, which no other unit changes until this one ends; or NotFound."""
         ...
 
     def lock_owner(self, partner_id: str | None) -> None:
-        """Nobody else adds a subscription of this owner until this unit ends."""
+        """Keeps other units from adding subscriptions of this owner until this unit ends."""
         ...
 
     def live(self) -> Sequence[Webhook]:
@@ -44,7 +44,10 @@ class Webhooks(Listing[WebhookQuery, Webhook], Protocol):
         ...
 
     def note_health(self, failed: Collection[str], ok: Collection[str], at: datetime) -> None:
-        """Notes that all tries of some failed, since `at` unless earlier, and others succeeded."""
+        """Notes which subscriptions fail, from `at` on unless they failed before, and which don't.
+
+        One that is in both succeeds.
+        """
         ...
 
 
@@ -52,9 +55,9 @@ class Deliveries(Listing[DeliveryQuery, Delivery], Protocol):
     """Deliveries, newest first, and the queue that they form."""
 
     def lock_read(self) -> int | None:
-        """The number of the last event whose deliveries are stored; None if others read just now.
+        """The number of the last event whose deliveries are stored; None if another unit has this.
 
-        Until this unit ends, nobody else reads.
+        No other unit gets it until this one ends.
         """
         ...
 
@@ -77,8 +80,8 @@ class Deliveries(Listing[DeliveryQuery, Delivery], Protocol):
     def claim(self, room: Claim, lease: timedelta) -> Sequence[Claimed]:
         """Claims due deliveries of active subscriptions, oldest first: they are `sending` now.
 
-        Also those whose claim is older than its lease. No more than there is room for. Of an
-        ordered subscription only those that have no earlier unfinished one about their subject.
+        Claims whose lease is over are due again. No more are claimed than there is room for. An
+        ordered delivery isn't claimed before the earlier ones about its subject are finished.
         """
         ...
 
@@ -98,8 +101,8 @@ class Deliveries(Listing[DeliveryQuery, Delivery], Protocol):
     ) -> tuple[int, str | None]:
         """Queues finished deliveries that match again, oldest first, with a fresh schedule.
 
-        Those with an id greater than `after` and at most `until`, at most `most` of them. Returns
-        how many, and the id of the last; None if there are no more.
+        Only those with an id greater than `after` and up to `until`, at most `most` of them.
+        Returns their number and the id of the last, which is None if there are no more.
         """
         ...
 
@@ -108,7 +111,10 @@ class Deliveries(Listing[DeliveryQuery, Delivery], Protocol):
         ...
 
     def oldest_due(self) -> datetime | None:
-        """Since when the delivery is due that is due longest, of active subscriptions."""
+        """When the delivery became due that has waited longest, of active subscriptions.
+
+        None if none is due.
+        """
         ...
 
     def forget(self, before: str, most: int) -> int:

@@ -7,7 +7,7 @@
        │                         └─ lease expired ──────> claimed again
     missed, failed, delivered ──redeliver──> pending
 
-The message of a delivery has the same id in all tries, so a receiver can tell that it has it.
+The message of a delivery has the same id in all tries, so a receiver recognises one that it has.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -134,7 +134,10 @@ class Reply:
 
 @frozen
 class Judged:
-    """What follows from a try: the delivery as it is now, the log's entry, and an end of all."""
+    """What follows from a try: the delivery as it is now, the log's entry, and `disables`.
+
+    `disables` is the reason if the try disables the whole subscription.
+    """
 
     delivery: Delivery
     tried: Try
@@ -166,10 +169,10 @@ class DeliveryQuery:
 
 @frozen
 class Claim:
-    """What a worker has room for: at most so many deliveries, of each subscription at most `rooms`.
+    """What a worker has room for: `most` deliveries in all, and for each subscription its `rooms`.
 
-    `others` is the room of those that `rooms` doesn't name. Only subscriptions count that fail, or
-    only those that don't.
+    `others` is the room of each subscription that `rooms` doesn't name. With `failing`, only
+    subscriptions that fail are served; without it, only those that don't.
     """
 
     most: int
@@ -246,7 +249,7 @@ def _error(reply: Reply) -> str | None:
 
 
 def _pause(tries: int, reply: Reply, chance: float) -> timedelta | None:
-    """The pause after that many failed tries; None after the last."""
+    """The pause after a number of failed tries; None after the last."""
     if tries >= len(SCHEDULE):
         return None
     pause = SCHEDULE[tries] * (1 + JITTER * chance)
@@ -290,7 +293,7 @@ def new_deliveries(
 ) -> Iterator[Delivery]:
     """The deliveries of these events to all subscriptions that want them, in the order of events.
 
-    What a subscription would get that isn't active is missed.
+    Those to a subscription that isn't active are missed.
     """
     for number, event in events:
         subject = subject_of(event)

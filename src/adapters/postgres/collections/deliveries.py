@@ -188,7 +188,7 @@ class Deliveries:
         ).rowcount
 
     def oldest_due(self) -> datetime | None:
-        """Since when the one is due that is due longest."""
+        """When the one became due that has waited longest."""
         (oldest,) = self._db.execute(
             """
             SELECT min(first.due_at)
