@@ -183,7 +183,7 @@ def _is_over(commerce: Commerce, job_id: str) -> bool:
 
 
 def stopped_past_its_lease(folder: Path) -> str:
-    """A worker stopped past its lease and continued commits nothing, and blocks nobody."""
+    """A worker stopped past its lease and continued commits nothing, and blocks no other."""
     points = ("batches", "products.apply.after", "publications.add.after")
     slowest = 0.0
     with house(folder) as home, home.platform.opened() as commerce:

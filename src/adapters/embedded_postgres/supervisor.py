@@ -79,7 +79,7 @@ log_timezone = 'UTC'
 lc_messages = 'C'
 log_line_prefix = '%m [%p] '
 log_checkpoints = off
-# A statement and its values can hold what nobody should find in a log.
+# A statement and its values can contain what must not stand in a log.
 log_error_verbosity = terse
 log_min_error_statement = panic
 """
@@ -103,13 +103,13 @@ class Home:
         _make_folder(self.path, 0o700)
 
     def opened(self, name: str) -> int:
-        """A file of the folder, made if it isn't there; never through a link somebody laid."""
+        """A file of the folder, made if it isn't there; never through a symbolic link."""
         path = self.path / name
         flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW
         try:
             return os.open(path, flags)
         except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):  # somebody else made it just now
+            with contextlib.suppress(FileExistsError):  # another process has just made it
                 os.close(os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600))
                 _give_to_owner_of(self.path, path)
             return os.open(path, flags)
@@ -119,7 +119,7 @@ class Home:
         return self._lock(name, fcntl.LOCK_EX, within)
 
     def shared(self, name: str, *, within: float) -> int | None:
-        """A lock file, open and shared; None if somebody had it alone all that time."""
+        """A lock file, open and shared; None if another process held it alone all that time."""
         return self._lock(name, fcntl.LOCK_SH, within)
 
     def _lock(self, name: str, kind: int, within: float) -> int | None:
@@ -140,7 +140,7 @@ class Home:
             return b""
 
     def postmaster_pid(self) -> int:
-        """The process id in the record, 0 without one. It can be somebody else's by now."""
+        """The process id in the record, 0 without one. It can be another process's by now."""
         first = self.postmaster_record().partition(b"\n")[0]
         return int(first) if first.isdigit() else 0
 
@@ -219,7 +219,7 @@ def _give_to_owner_of(folder: Path, made: Path) -> None:
 
 
 def main(home: Home, binaries: Path, linger: float, claim: int) -> None:
-    """Looks after the server until nobody needs it; `claim` is the supervisor's lock, held."""
+    """Looks after the server until it isn't needed; `claim` is the supervisor's lock, held."""
     if os.fork():
         os._exit(0)  # the starter waits for this process, and is no longer our parent
     # A shutdown that signals everyone reaches the users too, and without users we end anyway.
@@ -298,7 +298,7 @@ class _Supervisor:
             _end_with(parent)
 
         # PostgreSQL takes a recorded process that lives for a rival, unless it is named here. We
-        # know better: nobody holds the server's lock.
+        # know better: the server's lock is free.
         stale = {"PG_GRANDPARENT_PID": str(self.home.postmaster_pid())}
         # S603: PostgreSQL's own. PLW1509: there is no other thread here.
         return subprocess.Popen(  # noqa: S603
@@ -310,7 +310,7 @@ class _Supervisor:
         )
 
     def watch(self, server: "subprocess.Popen[bytes]", line: socket.socket, linger: float) -> bool:
-        """Waits for the server's end, or ends it when nobody needs it; True to start it again."""
+        """Waits for the server's end, or ends it when it isn't needed; True to start it again."""
         was_ready = False
         last_use = time.monotonic()
         while server.poll() is None:
@@ -325,7 +325,7 @@ class _Supervisor:
             elif time.monotonic() - last_use < linger:
                 fcntl.flock(self.users, fcntl.LOCK_UN)
             else:
-                # They are kept out until this process ends: nobody gets a dying server's address.
+                # Kept out until this process ends: none of them gets a dying server's address.
                 self.end_server()
                 return False
         if not was_ready:
@@ -436,7 +436,7 @@ folder PostgreSQL is installed in. Run as an ordinary account, or choose folders
 def _take_account(home: Home, binaries: Path) -> "pwd.struct_passwd | None":
     """Makes this process one of the home's owner; returns whom the server has to pose as, if so.
 
-    For root's own folder there are two ways: posing, in a user namespace, as somebody else, which
+    For root's own folder there are two ways: posing, in a user namespace, as another user, which
     works in a folder closed to all others too, or giving the folder to an account without rights.
     """
     owner = home.path.stat()

@@ -236,7 +236,7 @@ class Severed(Unavailable):
 def no_such(noun: str, id_: str) -> NotFound:
     """The only words for an id that nothing has, or nothing that the caller may see.
 
-    Whatever looks a thing up by its id uses them, so that nobody learns from them what there is.
+    Whatever looks a thing up by its id uses them, so that an answer doesn't reveal what exists.
     """
     return NotFound(f"There is no {noun} {id_}.")
 

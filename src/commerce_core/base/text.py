@@ -60,7 +60,7 @@ def composed(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text without characters that nobody sees."""
+    """The text without invisible characters."""
     return text if text.isascii() else text.translate(_SEEN).strip(BLANKS)
 
 

@@ -165,7 +165,7 @@ def worse(now: tuple[GuardResult, ...], approved: tuple[GuardResult, ...]) -> bo
 
 
 def _truncated(figures: Figures, _settings: GuardSettings) -> Iterator[GuardResult]:
-    """No source turns this guard off: nobody sends half a file on purpose."""
+    """No source turns this guard off: half a file is never sent on purpose."""
     if figures.cut_off and figures.before:
         detail = (
             "The file ends within its last record, so it was probably cut off. Send the whole file "

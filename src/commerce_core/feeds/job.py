@@ -28,7 +28,7 @@ FeedJobKind = Literal["ingest", "validate", "plan"]
 JobKind = Literal["ingest", "validate", "plan", "revert"]
 JobStatus = Literal["queued", "running", "completed", "failed", "held", "cancelled"]
 WaitingFor = Literal["run", "worker", "decision"]
-"""What a job waits for: to be run, as nobody has asked for that yet; a worker; a person."""
+"""What a job waits for: to be run, which wasn't requested yet; a worker; a person."""
 FeedLane = Literal["feeds", "small_feeds"]
 """The lanes of jobs: `feeds` takes any of them, `small_feeds` only those of small feeds."""
 FINISHED: Final = ("completed", "failed", "held", "cancelled")

@@ -1,4 +1,4 @@
-"""What a file's content does to a reader that nobody foresaw: the file's fault, never the run's.
+"""Unforeseen errors that a file's content causes in a reader: the file's fault, never the run's.
 
 A run that failed for it would fail again at each attempt, and the records before it would be lost
 with it. So one record that can't be read is a problem of that record (`RecordReader`), and whatever

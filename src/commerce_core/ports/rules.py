@@ -133,7 +133,7 @@ def rule_name_taken(rule: PriceRule) -> Conflict:
 
 
 def rule_changed(rule_id: str) -> Conflict:
-    """The refusal of a version that somebody else has just made."""
+    """The refusal of a version that another request has just made."""
     return Conflict(
         f"The price rule {rule_id} has been changed in the meantime.",
         "Look at it again, and repeat your change if it is still right.",

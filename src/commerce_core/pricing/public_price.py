@@ -115,7 +115,7 @@ class PublicPrice:
 
 
 def is_public(rule: Rule) -> bool:
-    """Whether a rule can change a price that depends on no basket, no list and nobody's uses."""
+    """Whether a rule can change a price that depends on no basket, no list and no count of uses."""
     public = not isinstance(rule.benefit, Listed)
     return public and rule.applies_to == "line" and not rule.limits.counted
 

@@ -32,7 +32,7 @@ def is_spreadsheet_error(text: str) -> bool:
 def without_debris(text: str, *, is_code: bool) -> tuple[str, str | None]:
     """The text without debris, and the code of a warning if some was removed.
 
-    In a code or number, characters that nobody sees are debris too. In other texts they may be
+    In a code or number, invisible characters are debris too. In other texts they may be
     there for a reason, as in some scripts and pictures.
     """
     if text.isascii():

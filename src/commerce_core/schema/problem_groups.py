@@ -92,7 +92,7 @@ def _class(character: str) -> str:
 
 
 def grouped(problems: Iterable[Problem], by_code: Mapping[str, int]) -> ProblemGroups:
-    """The groups of these problems, which come by line, of a job that counted so many by code."""
+    """The groups of a job's problems, which come by line, and of its counts by code."""
     found: dict[tuple[str, str | None, str], list[Problem]] = {}
     for problem in problems:
         found.setdefault((problem.code, problem.column, shape_of(problem.value)), []).append(

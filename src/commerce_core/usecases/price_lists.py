@@ -41,7 +41,7 @@ _SHOWN_FAULTS: Final = 100
 
 @frozen
 class PriceLists:
-    """Price lists, each change of whose content is a new version."""
+    """Price lists. Each change of a list's content makes a new version."""
 
     _context: Context
 

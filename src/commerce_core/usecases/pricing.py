@@ -63,7 +63,7 @@ class Pricing:
         """Makes the next version of a rule, with another text, another status, or both.
 
         Returns the current version if nothing changes. Conflict `rule_changed` if `version` is
-        given and isn't the current one, or if somebody else changes it at the same moment;
+        given and isn't the current one, or if it is changed by another request at the same moment;
         `rule_archived` if it was archived.
         """
         read = None if rule is None else as_rule(rule)

@@ -41,6 +41,6 @@ def run_task(context: Context, task: Task) -> int | None:
 
 
 def give_up_task(context: Context, task: Task) -> None:
-    """Records that a task isn't tried again, where somebody waits for its result."""
+    """Records that a task isn't tried again, if a caller waits for its result."""
     if task.kind == "run_what_if":
         WhatIfs(context).give_up(task.subject)

@@ -99,7 +99,7 @@ def serve(
 
 
 def _check_address(host: str, port: int) -> None:
-    """Unavailable if somebody listens there already; granian would share the port with them."""
+    """Unavailable if another process listens there; granian would share the port with it."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -2,7 +2,7 @@
 
 Tables of work have these columns in common: `status`, `attempts`, `silent_ends` and `severed_ends`
 (the crashed and the disconnected attempts), `started_at`, `progress`, `session`, and
-`lease_expires_at`: before that moment nobody claims the row, since a run's lease is valid, or a
+`lease_expires_at`: before that moment the row isn't claimed, since a run's lease is valid, or a
 pause isn't over.
 """
 

@@ -350,7 +350,7 @@ def _grouped(rows: Iterable[tuple[str, T]]) -> defaultdict[str, tuple[T, ...]]:
 def _whole(order: Order, items: Mapping[str, tuple[OrderItem, ...]]) -> Order:
     """The order with its lines. An earlier version that cancels an order leaves them as they are.
 
-    The parts that somebody has acted on are in the order of the lines.
+    Parts that were acted on are in the order of the lines.
     """
     lines = items[order.order_id]
     if order.status == "cancelled" and any(line.open for line in lines):

@@ -54,7 +54,7 @@ class Roller:
         return rolled
 
     def _locked_horizon(self) -> str:
-        """The horizon, locked, so that nobody else moves it before this unit ends."""
+        """The horizon, locked, so that no other transaction moves it before this unit ends."""
         (txid, is_foreign) = self._db.execute(
             """
             SELECT txid::text, txid > pg_snapshot_xmax(pg_current_snapshot())

@@ -207,7 +207,7 @@ def going_to(request: Asked, goto: Goto) -> Response[Any]:
 
 
 def _error_page(request: Asked, error: Exception, *, leads_on: bool) -> Response[Any]:
-    """The page of an error. Whoever isn't signed in is sent to sign in, and back again."""
+    """The page of an error. A visitor who isn't signed in is sent to sign in, and back again."""
     if isinstance(error, Unauthenticated) and leads_on:
         there = request.scope["path"]
         if query := request.scope["query_string"].decode("latin-1"):

@@ -116,7 +116,7 @@ def environment() -> Environment:
 
 
 def rendered(request: Asked, commerce: Commerce | None, view: View) -> Response[Any]:
-    """The page as a response; `commerce` is None where nobody is signed in."""
+    """The page as a response; `commerce` is None if no user is signed in."""
     text = environment().get_template(view.template).render(**_context(request, commerce, view))
     response = Response(
         text,

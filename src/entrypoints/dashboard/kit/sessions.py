@@ -35,7 +35,7 @@ def session_token(request: Asked) -> str:
 def enter_session(request: Asked, scope: Scope | None) -> Commerce:
     """The platform as the person who is signed in sees it.
 
-    Raises Unauthenticated if nobody is, Forbidden without the scope.
+    Raises Unauthenticated without a session, Forbidden without the scope.
     """
     commerce: Commerce = request.app.state.commerce
     token = session_token(request)

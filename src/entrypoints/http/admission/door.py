@@ -25,7 +25,7 @@ _BURST_SECONDS: Final = 5
 """Of how many seconds an address may use its requests at once."""
 _MOST_TURNED_AWAY: Final = 10_000
 _ALONE_AFTER: Final = 5.0
-"""Seconds without a request of anybody else after which a caller needs to share with nobody."""
+"""Seconds without a request of another caller, after which a caller need not share."""
 
 Peer = tuple[str, int]
 

@@ -14,7 +14,7 @@ GONE: Final = 499
 
 
 class Gone(Unavailable):
-    """The client went away before the answer was ready; nobody reads this."""
+    """The client went away before the answer was ready; this isn't read."""
 
     code = "gone"
 
