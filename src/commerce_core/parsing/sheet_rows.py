@@ -7,7 +7,7 @@ of a merged range has the value of its first one.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context
 from typing import Final
 from xml.parsers import expat
 
@@ -29,6 +29,8 @@ XML can contain none of them, so cells can't either.
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _MOST_DAYS: Final = 2_958_466
+_SHOWN: Final = Context(prec=15, rounding=ROUND_HALF_UP)
+_MOST_EXPONENT: Final = 308  # Beyond it, workbooks have no numbers.
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _LINE_ENDS: Final = re.compile(r"\r\n?|\n")
 
@@ -155,10 +157,12 @@ def _unescaped(text: str, code: int) -> str:
 def as_number(value: str) -> str:
     """A number to the 15 digits that a workbook shows, without an exponent."""
     try:
-        rounded = Decimal(f"{float(value):.15g}")
-    except (ValueError, OverflowError, ArithmeticError):
+        number = _SHOWN.create_decimal(value).normalize(_SHOWN)
+    except ArithmeticError:
         return value
-    return f"{rounded:f}" if rounded.is_finite() else value
+    if not number.is_finite() or number.adjusted() > _MOST_EXPONENT:
+        return value
+    return f"{number:f}" if number.adjusted() >= -_MOST_EXPONENT else "0"
 
 
 def as_date(value: str, epoch: datetime) -> str:

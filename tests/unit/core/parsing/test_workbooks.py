@@ -20,7 +20,7 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.decoding import read_text
 from commerce_core.parsing.new_workbook import workbook
 from commerce_core.parsing.raw_records import RawRecord
-from commerce_core.parsing.sheet_rows import MOST_ROWS
+from commerce_core.parsing.sheet_rows import MOST_ROWS, as_number
 from commerce_core.parsing.sheets import SheetRows, cells_of_row
 from commerce_core.profiles.profile import CANONICAL, Profile
 from tests.unit.core.parsing.test_documents import ROWS, Table, as_lines, read, values
@@ -57,6 +57,31 @@ def of_table(table: Table) -> bytes:
 @given(table=st.lists(ROWS, min_size=1, max_size=8))
 def test_a_table_gives_the_same_records_as_a_workbook(table: Table):
     assert values(read(of_table(table))) == values(read(as_lines(table).encode()))
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen"),
+    [
+        ("19.989999999999998", "19.99"),
+        ("0.30000000000000004", "0.3"),
+        ("4006381333931", "4006381333931"),
+        ("123456789012345678", "123456789012346000"),
+        ("1E+15", "1000000000000000"),
+        ("1.5E-7", "0.00000015"),
+        ("0.000", "0"),
+        ("-0", "-0"),
+        ("1E-400", "0"),
+        ("1E+308", "1" + "0" * 308),
+        ("1E+309", "1E+309"),
+        ("1E+999999999", "1E+999999999"),
+        ("nan", "nan"),
+        ("-inf", "-inf"),
+        ("1_0", "1_0"),
+        ("N/A", "N/A"),
+    ],
+)
+def test_a_number_is_read_to_the_digits_that_a_workbook_shows(stored: str, seen: str):
+    assert as_number(stored) == seen
 
 
 def test_cells_are_read_as_they_are_seen():
