@@ -18,6 +18,7 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
+from tests.support.servers.preloaded import preloaded
 from tests.support.terminal import Terminal
 
 HOUSE = Path(__file__).parents[1]
@@ -28,10 +29,16 @@ LANGUAGES = {"console", "csv", "javascript", "json", "output", "python", "sql", 
 _PRINTED = "_printed_by_the_block_before"
 
 
+@pytest.fixture(scope="session")
+def command() -> Iterator[Path]:
+    with preloaded() as bin_:
+        yield bin_
+
+
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+def terminal(tmp_path: Path, command: Path) -> Iterator[Terminal]:
     (tmp_path / "examples").symlink_to(HOUSE / "examples")
-    with Terminal(tmp_path) as opened:
+    with Terminal(tmp_path, bin_=command) as opened:
         yield opened
 
 

@@ -71,9 +71,13 @@ def _tidy(text: str) -> str:
 
 @define
 class Terminal:
-    """A shell in a folder; `ids` are the identifiers of the page with those they stand for."""
+    """A shell in a folder; `ids` are the identifiers of the page with those they stand for.
+
+    Commands are looked for in `bin_` first.
+    """
 
     folder: Path
+    bin_: Path = _BIN
     ids: dict[str, str] = field(factory=dict)
     port: int = 0
     _shell: "subprocess.Popen[bytes] | None" = None
@@ -163,7 +167,12 @@ class Terminal:
         termios.tcsetwinsize(inside, (40, WIDTH))
         words = ["bash", "--noprofile", "--norc"]
         self._shell = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=inside, stderr=inside, cwd=self.folder, env=_env()
+            words,
+            stdin=subprocess.PIPE,
+            stdout=inside,
+            stderr=inside,
+            cwd=self.folder,
+            env=_env(self.bin_),
         )
         os.close(inside)
         return self._shell
@@ -184,7 +193,7 @@ class Terminal:
         self._server = subprocess.Popen(
             [str(_BIN / "commerce"), "serve", "--port", str(self.port)],
             cwd=self.folder,
-            env=_env(),
+            env=_env(_BIN),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -194,11 +203,11 @@ class Terminal:
         return _tidy(self._server.stdout.readline())
 
 
-def _env() -> dict[str, str]:
+def _env(bin_: Path) -> dict[str, str]:
     """A reader's environment: our command is found, nothing is set, the terminal is plain."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COMMERCE")}
     with suppress(KeyError):
         del environ["COLUMNS"]
-    path = os.pathsep.join((str(_BIN), environ.get("PATH", os.defpath)))
+    path = os.pathsep.join((str(bin_), str(_BIN), environ.get("PATH", os.defpath)))
     account = dict.fromkeys(("LOGNAME", "USER"), ACCOUNT)
     return {**environ, **account, "PATH": path, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
