@@ -38,6 +38,7 @@ from commerce_core.ports.store import Store
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.orders import Orders
 from entrypoints.leases import no_lease
+from tests.support.books import check_books
 from tests.support.examples import scaled
 
 _numbers = itertools.count(secrets.randbits(24) << 12)
@@ -369,6 +370,9 @@ class Acting(RuleBasedStateMachine):
                 assert net == order.refundable_amount
                 owed = sum(SIGNS[entry.kind] * entry.partner_amount for entry in entries)
                 assert owed == net
+
+    def teardown(self) -> None:
+        check_books(self.operator)
 
 
 def _scope(lines: dict[str, Line], whose: str, part: int | None) -> dict[str, Line]:

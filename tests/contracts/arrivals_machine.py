@@ -33,6 +33,7 @@ from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
 from entrypoints.leases import no_lease
 from tests.contracts.samples import MINUTE, T0
+from tests.support.books import check_books
 from tests.support.examples import scaled
 
 SKUS: Mapping[str, str] = {"main": "ABC", "outlet": "XYZ"}
@@ -182,6 +183,8 @@ class ArrivalsMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.work_until_nothing_waits()
+        for desk in self.desks:
+            check_books(desk.commerce)
 
     def same_jobs(self) -> None:
         """What has become of every job, and of its feed, is the same."""

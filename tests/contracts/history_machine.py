@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.commerce import Commerce
+from tests.support.books import check_books
 from tests.support.examples import scaled
 
 SKUS = "ABCDEF"
@@ -209,6 +210,7 @@ class HistoryMachine(RuleBasedStateMachine):
             found = platform.history.replay(self.partner)
             assert found.agrees, found
             assert found.feeds + found.reverts == len(self.model.moments)
+            check_books(platform)
 
     def check_the_past(self, platform: Commerce) -> None:
         """As of each publication the catalog was what the model was at that moment."""

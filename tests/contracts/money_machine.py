@@ -40,6 +40,7 @@ from commerce_core.partners.terms import Cycle, Term
 from commerce_core.ports.store import Store
 from commerce_core.usecases.context import Context
 from entrypoints.leases import budget_keeper
+from tests.support.books import check_books
 from tests.support.examples import scaled
 
 _numbers = itertools.count(secrets.randbits(24) << 12)
@@ -251,6 +252,9 @@ class MoneyMachine(RuleBasedStateMachine):
             assert self.file(statement) == file
             assert hashlib.sha256(file).hexdigest() == statement.digest
             assert file.count(b"\n") == statement.entry_count + 3
+
+    def teardown(self) -> None:
+        check_books(self.commerce)
 
     def of(self, partner: str) -> list[Statement]:
         return list(self.commerce.statements.list(StatementQuery(partner_id=partner)))

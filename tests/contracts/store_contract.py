@@ -21,6 +21,7 @@ from tests.contracts.ledger_contract import TestEntries
 from tests.contracts.listings_contract import TestListings, TestProductListings
 from tests.contracts.orders_contract import TestIdempotency, TestOrders
 from tests.contracts.partners_contract import TestKeys, TestPartners, TestSources
+from tests.contracts.placing_contract import TestPlacing
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.price_lists_contract import TestPriceLists
 from tests.contracts.pulls_contract import TestFetches, TestPulls
@@ -61,6 +62,7 @@ __all__ = [
     "TestMatching",
     "TestOrders",
     "TestPartners",
+    "TestPlacing",
     "TestPlans",
     "TestPriceLists",
     "TestProductListings",

@@ -25,7 +25,8 @@ class Books:
         """The identities that have something to compare."""
         return judged(
             chain(
-                self._orders(), self._ledger(), self._held(), self._uses(), self._statements(),
+                self._orders(), self._lines(), self._parts(), self._ledger(), self._rollups(),
+                self._held(), self._uses(), self._statements(), self._publications(),
                 self._catalog(),
             )
         )  # fmt: skip
@@ -50,6 +51,37 @@ class Books:
             yield Compared("lines_are_placed", item_id or "", _ZERO, amount)
             yield _units("units_are_placed", item_id or "", 0, units)
 
+    def _lines(self) -> Iterator[Compared]:
+        went_back: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+        for entry in self._kept.entries.values():
+            if entry.kind in SALE_KINDS and entry.kind != "placed":
+                went_back[entry.item_id] += entry.amount
+        for order in self._kept.orders.values():
+            sent = Counter[str]()
+            for fulfilment in order.fulfilments:
+                for units in fulfilment.items if fulfilment.status == "sent" else ():
+                    sent[units.item_id] += units.quantity
+            for item in order.items:
+                back = item.cancelled_amount + item.refunded_amount
+                yield Compared("lines_went_back", item.item_id, back, went_back[item.item_id])
+                yield _units(
+                    "fulfilments_make_lines", item.item_id, sent[item.item_id], item.fulfilled
+                )
+
+    def _parts(self) -> Iterator[Compared]:
+        placed: defaultdict[tuple[str | None, str], Decimal] = defaultdict(Decimal)
+        for entry in self._kept.entries.values():
+            if entry.kind == "placed":
+                placed[entry.order_id, entry.partner_id] += entry.partner_amount
+        for order in self._kept.orders.values():
+            refunded = sum((part.refunded_amount for part in order.parts), _ZERO)
+            yield Compared("parts_make_orders", order.order_id, refunded, order.refunded_amount)
+            for part in order.parts:
+                owed = placed[order.order_id, part.partner_id]
+                yield Compared("parts_are_placed", part.part_id, part.partner_amount, owed)
+                paid = sum((refund.amount for refund in part.refunds), _ZERO)
+                yield Compared("refunds_make_parts", part.part_id, paid, part.refunded_amount)
+
     def _ledger(self) -> Iterator[Compared]:
         reversed_: defaultdict[str, Decimal] = defaultdict(Decimal)
         for entry in self._kept.entries.values():
@@ -61,6 +93,15 @@ class Books:
             known = self._kept.entries.get(entry_id)
             whole = known.amount if known else _ZERO
             yield Compared("reversals_fit", entry_id, amount, min(amount, whole))
+
+    def _rollups(self) -> Iterator[Compared]:
+        """There are none: reports fold the entries themselves, so these hold by themselves."""
+        for entry in self._kept.entries.values():
+            if entry.kind in SALE_KINDS:
+                amount = entry.signed.amount
+                yield Compared("rollups_make_ledger", entry.partner_id, amount, amount)
+                yield _units("rollups_count_entries", entry.partner_id, 1, 1)
+                yield _units("rollups_count_orders", entry.partner_id, 1, 1)
 
     def _held(self) -> Iterator[Compared]:
         on_orders = Counter[str]()
@@ -94,10 +135,29 @@ class Books:
             former = numbered.get((partner_id, code, number - 1))
             yield from _statement(one, former, taken[one.statement_id or ""])
 
-    def _catalog(self) -> Iterator[Compared]:
-        numbers = [made.number or 0 for made in self._kept.publications.values()]
+    def _publications(self) -> Iterator[Compared]:
+        made = self._kept.publications.values()
+        numbers = [publication.number or 0 for publication in made]
         if numbers:
             yield _units("publications_have_no_gap", "publications", len(numbers), max(numbers))
+        rows = (*self._kept.products.values(), *self._kept.history.values())
+        written = Counter(row.publication_id for row in rows)
+        forgotten = max(self._kept.forgotten, default=0)
+        for one in made:
+            if one.changes is not None and (one.number or 0) > forgotten:
+                id_ = one.publication_id
+                yield _units("publications_make_versions", id_, written[id_], one.changes)
+
+    def _catalog(self) -> Iterator[Compared]:
+        grown = Counter[str]()
+        for job in self._kept.jobs.values():
+            if job.kind in ("ingest", "revert") and job.status == "completed" and job.summary:
+                made = job.summary
+                grown[job.partner_id] += made.created + made.restored - made.removed
+        active = [p.partner_id for p in self._kept.products.values() if p.status == "active"]
+        sold = Counter(active)
+        for partner_id in sorted(grown.keys() | sold.keys()):
+            yield _units("catalogs_add_up", partner_id, sold[partner_id], grown[partner_id])
         versions: defaultdict[str, list[int]] = defaultdict(list)
         for product_id, version in self._kept.history:
             versions[product_id].append(version)

@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString
 from attrs import frozen
 from psycopg import sql
 
+from adapters.postgres.collections.identities import LEDGER, ORDERS, PARTS, ROLLUPS
 from adapters.postgres.collections.ledger import OF_SALES, SIGN
 from adapters.postgres.connection.rows import Connection, fetch, rows_as
 from commerce_core.analytics.reconciliation import (
@@ -16,6 +17,7 @@ from commerce_core.analytics.reconciliation import (
     Failure,
     Identity,
 )
+from commerce_core.analytics.rollup import PRODUCT_SPANS, REASON_SPANS, SPANS
 
 MOST_SECONDS: Final = 600
 """How long it may take, since it reads all orders and all entries."""
@@ -31,6 +33,15 @@ def _check(row: dict[str, Any]) -> Check:
 
 
 _CHECKS: Final = rows_as(_check)
+_LEVELS: Final = {
+    name: [int(span.total_seconds()) for span in spans]
+    for name, spans in (
+        ("spans", SPANS),
+        ("product_spans", PRODUCT_SPANS),
+        ("reason_spans", REASON_SPANS),
+    )
+}
+"""The lengths of the blocks that rollups must have."""
 
 
 @frozen
@@ -42,68 +53,10 @@ class Books:
     def checks(self) -> Mapping[Identity, Check]:
         """The identities that have something to compare."""
         self._db.execute(f"SET LOCAL statement_timeout = '{MOST_SECONDS}s'".encode())
-        found = fetch(self._db, _CHECKS, _STATEMENT, {"most": MOST_FAILURES})
+        found = fetch(self._db, _CHECKS, _STATEMENT, {"most": MOST_FAILURES, **_LEVELS})
         return {check.identity: check for check in found}
 
 
-_ORDERS: Final[LiteralString] = """
-    placed AS (
-        SELECT item_id, sum(amount) AS amount, sum(quantity) AS units
-        FROM sales_entries
-        WHERE kind = 'placed'
-        GROUP BY item_id
-    ),
-    net AS (
-        SELECT order_id, sum({sign} * amount) AS amount
-        FROM sales_entries
-        WHERE {of_sales}
-        GROUP BY order_id
-    ),
-    lines AS (
-        SELECT order_id, sum(line_total) AS total, sum(coalesce(cancelled_amount, 0)) AS cancelled
-        FROM order_items
-        GROUP BY order_id
-    ),
-    of_orders (identity, subject, left_, right_) AS (
-        SELECT 'lines_make_orders', 'ord_' || order_id, coalesce(total, 0), total_amount
-        FROM orders
-        LEFT JOIN lines USING (order_id)
-        UNION ALL
-        SELECT 'ledger_makes_orders', 'ord_' || order_id, coalesce(amount, 0),
-               CASE status
-                   -- A version that doesn't know cancelled units cancels orders as a whole.
-                   WHEN 'cancelled' THEN 0
-                   ELSE total_amount - coalesce(cancelled, 0) - refunded_amount
-               END
-        FROM orders
-        LEFT JOIN net USING (order_id)
-        LEFT JOIN lines USING (order_id)
-        UNION ALL
-        SELECT 'lines_are_placed', 'item_' || item_id, coalesce(line_total, 0), coalesce(amount, 0)
-        FROM order_items
-        FULL JOIN placed USING (item_id)
-        UNION ALL
-        SELECT 'units_are_placed', 'item_' || item_id, coalesce(quantity, 0), coalesce(units, 0)
-        FROM order_items
-        FULL JOIN placed USING (item_id)
-    )"""
-_LEDGER: Final[LiteralString] = """
-    reversed AS (
-        SELECT reverses, sum(amount) AS amount
-        FROM sales_entries
-        WHERE reverses IS NOT NULL AND {of_sales}
-        GROUP BY reverses
-    ),
-    of_ledger (identity, subject, left_, right_) AS (
-        SELECT 'parts_make_entries', 'ent_' || entry_id,
-               coalesce(partner_amount, amount) + coalesce(platform_amount, 0), amount
-        FROM sales_entries
-        UNION ALL
-        SELECT 'reversals_fit', 'ent_' || r.reverses, r.amount,
-               least(r.amount, coalesce(e.amount, 0))
-        FROM reversed r
-        LEFT JOIN sales_entries e ON e.entry_id = r.reverses
-    )"""
 _STOCK_AND_RULES: Final[LiteralString] = """
     wanted AS (
         SELECT product_id, sum(units) AS units
@@ -188,6 +141,30 @@ _CATALOG: Final[LiteralString] = """
         FROM product_versions
         GROUP BY partner_id, product_id
     ),
+    written AS (
+        SELECT publication_id, count(*) AS versions
+        FROM (
+            SELECT publication_id FROM products
+            UNION ALL SELECT publication_id FROM product_versions
+        ) AS version
+        GROUP BY publication_id
+    ),
+    sold AS (
+        SELECT partner_id, count(*) AS products
+        FROM products
+        WHERE status = 'active'
+        GROUP BY partner_id
+    ),
+    grown AS (
+        SELECT partner_id, sum(
+            coalesce((summary ->> 'created')::bigint, 0)
+            + coalesce((summary ->> 'restored')::bigint, 0)
+            - coalesce((summary ->> 'removed')::bigint, 0)
+        ) AS grown
+        FROM jobs
+        WHERE kind IN ('ingest', 'revert') AND status = 'completed'
+        GROUP BY partner_id
+    ),
     of_catalog (identity, subject, left_, right_) AS (
         SELECT 'publications_have_no_gap', 'publications', count(*),
                coalesce((SELECT number FROM publication_clock), 0)
@@ -197,11 +174,24 @@ _CATALOG: Final[LiteralString] = """
         SELECT 'versions_have_no_gap', 'prod_' || p.product_id, versions, p.version - first
         FROM kept
         JOIN products p USING (partner_id, product_id)
+        UNION ALL
+        SELECT 'publications_make_versions', 'pub_' || publication_id, coalesce(versions, 0),
+               changes
+        FROM publications
+        LEFT JOIN written USING (publication_id)
+        WHERE changes IS NOT NULL
+          AND number > (SELECT coalesce(max(number), 0) FROM forgotten_history)
+        UNION ALL
+        SELECT 'catalogs_add_up', 'ptn_' || partner_id, coalesce(products, 0), coalesce(grown, 0)
+        FROM sold
+        FULL JOIN grown USING (partner_id)
     )"""
 _JUDGED: Final[LiteralString] = """
     compared (identity, subject, left_, right_) AS (
         SELECT * FROM of_orders
+        UNION ALL SELECT * FROM of_parts
         UNION ALL SELECT * FROM of_ledger
+        UNION ALL SELECT * FROM of_rollups
         UNION ALL SELECT * FROM of_limits
         UNION ALL SELECT * FROM of_statements
         UNION ALL SELECT * FROM of_catalog
@@ -232,7 +222,7 @@ _JUDGED: Final[LiteralString] = """
     SELECT identity, compared, left_sum, right_sum, failed, failures
     FROM summed
     LEFT JOIN listed USING (identity)"""
-_PARTS: Final = (_ORDERS, _LEDGER, _STOCK_AND_RULES, _STATEMENTS, _CATALOG, _JUDGED)
+_PARTS: Final = (ORDERS, PARTS, LEDGER, ROLLUPS, _STOCK_AND_RULES, _STATEMENTS, _CATALOG, _JUDGED)
 _STATEMENT: Final = sql.SQL("WITH ") + sql.SQL(", ").join(
     sql.SQL(part).format(sign=sql.SQL(SIGN), of_sales=sql.SQL(OF_SALES)) for part in _PARTS
 )
