@@ -16,12 +16,14 @@ import entrypoints
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.place import SftpPlace
 from commerce_core.orders.order import OrderTerms
 from commerce_core.parsing.foreign import Compression, Decompressor, Read, TableFormat, register
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.api_key import new_secret
 from commerce_core.ports.engine import Reading
+from commerce_core.ports.fetcher import Access, Fetcher, Remote
 from commerce_core.ports.files import Files
 from commerce_core.ports.store import Store
 from commerce_core.ports.vault import Closed, Vault
@@ -88,6 +90,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             history_kept=timedelta(days=settings.history_days) if settings.history_days else None,
             vault=_vault(settings),
             web=_Outside(settings.reach),
+            sftp=_OverSftp(settings.reach),
             columns=_columns,
             orders=_order_terms(settings),
         )
@@ -231,9 +234,30 @@ class _Outside:
 
     @property
     def _web(self) -> Web:
-        from adapters.urllib3_web import Urllib3Web
+        from adapters.outside.web import Urllib3Web
 
         return Urllib3Web(self.reach)
+
+
+@frozen
+class _OverSftp:
+    """Fetches over SFTP with paramiko, which is imported only for the first call."""
+
+    reach: Reach
+
+    def judge(self, place: SftpPlace, access: Access) -> None:
+        self._fetcher.judge(place, access)
+
+    def connect(
+        self, place: SftpPlace, access: Access, seconds: float
+    ) -> AbstractContextManager[Remote]:
+        return self._fetcher.connect(place, access, seconds)
+
+    @property
+    def _fetcher(self) -> Fetcher[SftpPlace]:
+        from adapters.outside.sftp import SftpFetcher
+
+        return SftpFetcher(self.reach)
 
 
 def _open_path(path: str) -> BinaryIO:

@@ -57,7 +57,7 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
         {"publication_id", "ordinal", "origin_id", "reserved", "partner_gone", "net_of_orders"}
     ),
     ApiKey: frozenset({"digest"}),
-    Pull: frozenset({"sealed"}),
+    Pull: frozenset({"sealed", "place"}),
     PricedBasket: frozenset({"uses"}),
     Webhook: frozenset({"begins_after"}),
     WebhookSecret: frozenset({"sealed"}),
@@ -67,7 +67,18 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
 }
 _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Job: ("waiting_for",),
-    Pull: ("has_secret", "next_at"),
+    Pull: (
+        "kind",
+        "url",
+        "host_key",
+        "pattern",
+        "marker",
+        "endpoint",
+        "region",
+        "queue_url",
+        "has_secret",
+        "next_at",
+    ),
     Fetch: ("status",),
     Product: ("sellable", "not_sellable_reason", "available"),
     PricedItem: ("explanation",),

@@ -8,14 +8,23 @@ from attrs import evolve
 from commerce_core.base.errors import NotFound
 from commerce_core.base.ids import mint
 from commerce_core.feeds.job import JobError
+from commerce_core.feeds.place import HttpsPlace, Place, S3Place, SftpPlace
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
+from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.ports.store import Store
 from commerce_core.work.attempt import Progress
-from tests.contracts.samples import DAY, T0
+from tests.contracts.samples import DAY, T0, settled
 from tests.contracts.threads import together
 
 PARTNER = mint("ptn", T0, lambda n: b"\1" * n)
 LEASE = timedelta(seconds=30)
+URL = "https://partner.example/feed.csv"
+KEY = "SHA256:" + "A" * 43
+PLACES: tuple[Place, ...] = (
+    HttpsPlace(URL),
+    SftpPlace("sftp://partner.example/out/", (KEY, KEY), "*.csv", "{name}.done"),
+    S3Place("s3://bucket/out/", "https://s3.example", "us-east-1", "*", None),
+)
 
 
 def source(number: int) -> str:
@@ -24,8 +33,8 @@ def source(number: int) -> str:
 
 def pull(number: int = 1, due_at: datetime | None = T0, **others: object) -> Pull:
     made = Pull(
-        source(number), PARTNER, "https://partner.example/feed.csv", T0, "anna", "v1.a.b",
-        "0 6 * * *", "Europe/Berlin", due_at,
+        source(number), PARTNER, HttpsPlace(URL), T0, "anna", "v1.a.b", "0 6 * * *",
+        "Europe/Berlin", due_at,
     )  # fmt: skip
     return evolve(made, **others)
 
@@ -52,6 +61,26 @@ class TestPulls:
             unit.pulls.remove(source(1))
             unit.pulls.remove(source(1))
             assert unit.pulls.get(source(1)) is None
+
+    @pytest.mark.parametrize("place", PLACES, ids=[place.kind for place in PLACES])
+    def test_each_kind_of_place_is_kept_and_shown_at_its_source(self, store: Store, place: Place):
+        _, sample = settled(store)
+        with store.begin() as unit:
+            assert unit.sources.get(sample.source_id).kind == "push"
+            unit.pulls.put(pull(place=place, source_id=sample.source_id))
+        with store.begin() as unit:
+            assert unit.pulls.get(sample.source_id) == pull(place=place, source_id=sample.source_id)
+            for shown in (
+                unit.sources.get(sample.source_id), unit.sources.lock(sample.source_id),
+                unit.sources.lock_shared(sample.source_id),
+                unit.sources.find(sample.partner_id, sample.source_name),
+                *unit.sources.page(sample.partner_id, None, 9).items,
+            ):  # fmt: skip
+                assert shown is not None
+                if shown.source_id == sample.source_id:
+                    assert shown.kind == place.kind
+            unit.pulls.remove(sample.source_id)
+            assert unit.sources.get(sample.source_id).kind == "push"
 
     def test_only_what_is_due_is_due_and_the_longest_due_first(self, store: Store):
         with store.begin() as unit:
@@ -103,7 +132,7 @@ class TestFetches:
         (added,) = add(store, fetch_of())
         ended = evolve(
             added, outcome="failed", error=JobError("denied", "401"), finished_at=T0 + DAY, bytes=5,
-            tries=3,
+            tries=3, feeds=2, refused=1, waiting=4,
         )  # fmt: skip
         with store.begin() as unit:
             unit.fetches.finish(ended)
@@ -141,3 +170,61 @@ class TestFetches:
         assert sum(rounds) == 20
         with store.begin() as unit:
             assert unit.fetches.count(FetchQuery()) == 20
+
+
+def seen(path: str = "/out/a.csv", version: str = "1", number: int = 1) -> PulledFile:
+    return PulledFile(source(number), PARTNER, path, version, "seen", T0, 7, T0 - DAY)
+
+
+def taken(file: PulledFile, id_: int = 1) -> PulledFile:
+    fetch_id = mint("ftch", T0, lambda n: bytes([id_]) * n)
+    feed_id = mint("feed", T0, lambda n: bytes([id_]) * n)
+    return evolve(
+        file, state="taken", seen_at=T0 + DAY, fetch_id=fetch_id, feed_id=feed_id, sha256="ab" * 32
+    )
+
+
+class TestPulledFiles:
+    def test_when_a_version_was_first_seen_stays(self, store: Store):
+        with store.begin() as unit:
+            unit.pulled_files.see([seen(), seen("/out/b.csv")])
+            unit.pulled_files.see([evolve(seen(), seen_at=T0 + DAY)])
+            unit.pulled_files.see([])
+        with store.begin() as unit:
+            assert list(unit.pulled_files.of(source(1), ["/out/a.csv"])) == [seen()]
+            assert unit.pulled_files.of(source(2), ["/out/a.csv"]) == []
+            assert unit.pulled_files.of(source(1), []) == []
+
+    def test_a_version_that_was_only_seen_gives_way_to_the_next(self, store: Store):
+        decided = taken(seen(version="0"))
+        with store.begin() as unit:
+            unit.pulled_files.decide(decided)
+            unit.pulled_files.see([seen(version="1")])
+            unit.pulled_files.see([seen(version="2"), seen("/out/b.csv")])
+        with store.begin() as unit:
+            found = unit.pulled_files.of(source(1), ["/out/a.csv"])
+            assert {file.version for file in found} == {"0", "2"}
+
+    def test_what_became_of_a_file_is_kept_with_its_fetch(self, store: Store):
+        refused = evolve(
+            seen("/out/b.csv"), state="refused", fetch_id=taken(seen()).fetch_id,
+            error=JobError("html", "A web page."),
+        )  # fmt: skip
+        with store.begin() as unit:
+            unit.pulled_files.see([seen()])
+            unit.pulled_files.decide(refused)
+            unit.pulled_files.decide(taken(seen()))
+            unit.pulled_files.decide(taken(seen("/out/c.csv"), id_=2))
+        with store.begin() as unit:
+            (file,) = unit.pulled_files.of(source(1), ["/out/a.csv"])
+            assert file == evolve(taken(seen()), seen_at=T0)
+            assert list(unit.pulled_files.of_fetch(str(file.fetch_id))) == [file, refused]
+
+    def test_what_is_known_of_a_source_can_be_forgotten(self, store: Store):
+        with store.begin() as unit:
+            unit.pulled_files.see([seen()])
+            unit.pulled_files.see([seen(number=2)])
+            unit.pulled_files.forget(source(1))
+        with store.begin() as unit:
+            assert unit.pulled_files.of(source(1), ["/out/a.csv"]) == []
+            assert len(unit.pulled_files.of(source(2), ["/out/a.csv"])) == 1

@@ -24,7 +24,7 @@ from tests.contracts.partners_contract import TestKeys, TestPartners, TestSource
 from tests.contracts.placing_contract import TestPlacing
 from tests.contracts.plans_contract import TestPlans
 from tests.contracts.price_lists_contract import TestPriceLists
-from tests.contracts.pulls_contract import TestFetches, TestPulls
+from tests.contracts.pulls_contract import TestFetches, TestPulledFiles, TestPulls
 from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
@@ -68,6 +68,7 @@ __all__ = [
     "TestProductListings",
     "TestProductLists",
     "TestPublications",
+    "TestPulledFiles",
     "TestPulls",
     "TestRates",
     "TestReverts",

@@ -10,6 +10,7 @@ from adapters.memory.tables import Tables, found
 from adapters.memory.tasks import Tasks
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
+from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.ports.runtime import Clock
 
 
@@ -103,3 +104,45 @@ class Fetches:
         """The fetch with the progress of its task."""
         task = None if fetch.outcome else self._tasks.find("fetch", fetch.fetch_id)
         return fetch if task is None else evolve(fetch, tries=task.attempts, progress=task.progress)
+
+
+@frozen
+class PulledFiles:
+    """Implements `commerce_core.ports.pulls.PulledFiles`."""
+
+    _kept: Tables
+
+    def of(self, source_id: str, paths: Sequence[str]) -> Sequence[PulledFile]:
+        """What is known of these paths."""
+        wanted = frozenset(paths)
+        rows = self._kept.pulled_files.values()
+        return [row for row in rows if row.source_id == source_id and row.path in wanted]
+
+    def see(self, files: Sequence[PulledFile]) -> None:
+        """Keeps what is new, and forgets other versions that were only seen."""
+        for file in files:
+            for row in self.of(file.source_id, [file.path]):
+                if row.state == "seen" and row.version != file.version:
+                    del self._kept.pulled_files[_key(row)]
+            if _key(file) not in self._kept.pulled_files:
+                self._kept.pulled_files[_key(file)] = file
+
+    def decide(self, file: PulledFile) -> None:
+        """Keeps what became of it."""
+        before = self._kept.pulled_files.get(_key(file))
+        seen_at = file.seen_at if before is None else before.seen_at
+        self._kept.pulled_files[_key(file)] = evolve(file, seen_at=seen_at)
+
+    def of_fetch(self, fetch_id: str) -> Sequence[PulledFile]:
+        """The files that it decided about."""
+        rows = [row for row in self._kept.pulled_files.values() if row.fetch_id == fetch_id]
+        return sorted(rows, key=_key)
+
+    def forget(self, source_id: str) -> None:
+        """Forgets the source's files."""
+        for key in [key for key in self._kept.pulled_files if key[0] == source_id]:
+            del self._kept.pulled_files[key]
+
+
+def _key(file: PulledFile) -> tuple[str, str, str]:
+    return file.source_id, file.path, file.version

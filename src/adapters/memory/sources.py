@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import Tables, found
@@ -27,7 +27,12 @@ class Sources:
         return len(self._fitting(query))
 
     def _fitting(self, query: str | None) -> list[Source]:
-        return [s for s in self._kept.sources.values() if query in (None, s.partner_id)]
+        return [self._now(s) for s in self._kept.sources.values() if query in (None, s.partner_id)]
+
+    def _now(self, source: Source) -> Source:
+        """The source with how its files arrive at present."""
+        pull = self._kept.pulls.get(source.source_id)
+        return evolve(source, kind=pull.kind if pull else "push")
 
     def add(self, source: Source) -> None:
         """Keeps a new source."""
@@ -58,18 +63,19 @@ class Sources:
 
     def get(self, source_id: str) -> Source:
         """The source."""
-        return found(self._kept.sources, source_id, "source")
+        return self._now(found(self._kept.sources, source_id, "source"))
 
     def find(self, partner_id: str, source_name: str) -> Source | None:
         """The partner's source of that name."""
         wanted = (partner_id, source_name)
         everything = self._kept.sources.values()
-        return next((s for s in everything if (s.partner_id, s.source_name) == wanted), None)
+        return next(
+            (self._now(s) for s in everything if (s.partner_id, s.source_name) == wanted), None
+        )
 
     def of(self, partner_id: str) -> Sequence[Source]:
         """All sources of a partner."""
-        own = (s for s in self._kept.sources.values() if s.partner_id == partner_id)
-        return sorted(own, key=lambda source: source.source_name)
+        return sorted(self._fitting(partner_id), key=lambda source: source.source_name)
 
     def profile(self, source_id: str, version: int | None = None) -> SavedProfile:
         """That version of the source's profile, or the latest."""

@@ -17,7 +17,7 @@ from adapters.memory.partners import Keys, Partners
 from adapters.memory.price_lists import PriceLists
 from adapters.memory.products import Products, as_shown
 from adapters.memory.publications import Publications
-from adapters.memory.pulls import Fetches, Pulls
+from adapters.memory.pulls import Fetches, PulledFiles, Pulls
 from adapters.memory.rates import Rates
 from adapters.memory.reconciliation import Books
 from adapters.memory.reverts import Reverts
@@ -186,6 +186,7 @@ class _Unit:
     deliveries: Deliveries
     pulls: Pulls
     fetches: Fetches
+    pulled_files: PulledFiles
     session: str = "memory"
 
 
@@ -200,5 +201,5 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),
         Webhooks(tables), Deliveries(tables, clock),
-        Pulls(tables, clock), Fetches(tables, Tasks(tables, clock)),
+        Pulls(tables, clock), Fetches(tables, Tasks(tables, clock)), PulledFiles(tables),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.pull import Fetch, Pull
+from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.feeds.source import Source
 from commerce_core.orders.order import Order
 from commerce_core.parsing.fingerprints import Fingerprint
@@ -95,6 +96,7 @@ class Tables:
         self.turns = Table[str, str](self.journal)
         self.pulls = Table[str, Pull](self.journal)
         self.fetches = Table[str, Fetch](self.journal)
+        self.pulled_files = Table[tuple[str, str, str], PulledFile](self.journal)
         self.tasks = Table[int, Task](self.journal)
         self.task_leases = Table[int, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)

@@ -31,7 +31,7 @@ from adapters.postgres.collections.ledger import Sales
 from adapters.postgres.collections.orders import Orders
 from adapters.postgres.collections.partners import Keys, Partners
 from adapters.postgres.collections.price_lists import PriceLists
-from adapters.postgres.collections.pulls import Fetches, Pulls
+from adapters.postgres.collections.pulls import Fetches, PulledFiles, Pulls
 from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.reconciliation import Books
 from adapters.postgres.collections.rules import Rules
@@ -138,6 +138,7 @@ class Unit:
     deliveries: Deliveries
     pulls: Pulls
     fetches: Fetches
+    pulled_files: PulledFiles
 
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
@@ -175,6 +176,7 @@ class Unit:
             Deliveries(db),
             Pulls(db),
             Fetches(db),
+            PulledFiles(db),
         )
 
 

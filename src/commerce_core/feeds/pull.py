@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from attrs import field, frozen
 
 from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.feeds.job import JobError
+from commerce_core.feeds.place import Place, SourceKind
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.work.attempt import Progress
 
@@ -31,13 +32,15 @@ FetchOutcome = Literal["fetched", "unchanged", "skipped", "failed"]
 class Pull:
     """Where a source's files are fetched from, when, and what was fetched last.
 
-    `sealed` is the password or token, sealed: with a `username` it is sent as basic authentication,
-    without one as a bearer token. `due_at` is the next tick of the schedule.
+    `sealed` is the password, private key or token, sealed: over HTTPS it is sent as basic
+    authentication with a `username`, and as a bearer token without one; for S3 the `username` is
+    the id of the access key. `due_at` is the next tick of the schedule. `etag` and `last_modified`
+    are those of the one file over HTTPS, `sha256` that of the file fetched last.
     """
 
     source_id: str
     partner_id: str
-    url: str
+    place: Place
     updated_at: datetime
     username: str | None = None
     sealed: str | None = field(default=None, repr=False)
@@ -65,6 +68,50 @@ class Pull:
                 ),
             ),
         )
+
+    @property
+    def kind(self) -> SourceKind:
+        """From what kind of server."""
+        return self.place.kind
+
+    @property
+    def url(self) -> str:
+        """The address of the file, the folder, or the bucket and prefix."""
+        return self.place.url
+
+    @property
+    def host_key(self) -> str | None:
+        """The public keys of the SFTP server, in lines."""
+        return "\n".join(self._setting("host_keys") or ()) or None
+
+    @property
+    def pattern(self) -> str | None:
+        """Which files of a folder or prefix."""
+        return self._setting("pattern")
+
+    @property
+    def marker(self) -> str | None:
+        """The name of the file that shows that another one is complete."""
+        return self._setting("marker")
+
+    @property
+    def endpoint(self) -> str | None:
+        """The URL of a store that isn't Amazon's."""
+        return self._setting("endpoint")
+
+    @property
+    def region(self) -> str | None:
+        """The region of a bucket."""
+        return self._setting("region")
+
+    @property
+    def queue_url(self) -> str | None:
+        """The queue that reports new keys."""
+        return self._setting("queue_url")
+
+    def _setting(self, name: str) -> Any:  # noqa: ANN401 - each setting has its own type
+        """A setting that only some kinds of places take."""
+        return getattr(self.place, name, None)
 
     @property
     def has_secret(self) -> bool:
@@ -114,7 +161,9 @@ class Fetch:
     `due_at` is the tick; two of a source never have the same. `missed` counts the ticks before it
     that passed while no worker ran. `outcome` is None until it is finished: `fetched` (a new feed),
     `unchanged` (the same bytes as last time, or the server says so), `skipped` (the fetch before it
-    was still under way) or `failed`.
+    was still under way) or `failed`. Of a folder it has the number of `feeds` that it made, of
+    files that were `refused`, and in `waiting` of those that aren't complete yet; `feed_id` is the
+    last feed, `bytes` those of all files.
     """
 
     fetch_id: str
@@ -130,6 +179,9 @@ class Fetch:
     error: JobError | None = None
     finished_at: datetime | None = None
     tries: int = 0
+    feeds: int = 0
+    refused: int = 0
+    waiting: int = 0
     progress: Progress = field(factory=Progress)
 
     @property

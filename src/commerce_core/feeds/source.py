@@ -8,7 +8,7 @@ files are read.
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from attrs import evolve, frozen
 
@@ -18,15 +18,13 @@ from commerce_core.base.text import given_name, tidy_name
 from commerce_core.feeds.file_name_time import moment_named, pattern_fault
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.job import JobError
+from commerce_core.feeds.place import SourceKind
 from commerce_core.partners.partner import LONGEST_NAME
 from commerce_core.schema.fields import Mode
 
 MAIN_SOURCE: Final = "main"
 """The name of the source that every partner has."""
 MOST_REJECTED: Final = 10**12
-
-SourceKind = Literal["upload"]
-"""How its files arrive: the partner uploads them."""
 
 
 @frozen
@@ -92,10 +90,10 @@ REJECT_FEED: Final = OnError(count=0)
 class Source:
     """A recurring feed of a partner. It owns the products it published, and removes only those.
 
-    `mode` is the default mode of its uploads. `run` is whether their jobs start by themselves.
-    `guards` are the limits that its feeds are held for. `snapshot_pattern` finds the moment that a
-    file shows in the file's name. `net_of_orders` is whether its quantities leave out what has been
-    ordered here; then a line deducts only until a later snapshot has its product.
+    `kind` is how its files arrive, `mode` their default mode, `run` whether their jobs start by
+    themselves. `guards` are the limits that its feeds are held for. `snapshot_pattern` finds the
+    moment that a file shows in the file's name. `net_of_orders` is whether its quantities leave out
+    what has been ordered here; then a line deducts only until a later snapshot has its product.
     """
 
     source_id: str
@@ -103,7 +101,7 @@ class Source:
     source_name: str
     mode: Mode
     created_at: datetime
-    kind: SourceKind = "upload"
+    kind: SourceKind = "push"
     run: bool = False
     on_error: OnError = REJECT_RECORDS
     guards: GuardSettings = DEFAULT_GUARDS

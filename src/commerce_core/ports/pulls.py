@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
+from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.ports.listing import Listing
 
 
@@ -59,7 +60,34 @@ class Fetches(Listing[FetchQuery, Fetch], Protocol):
         ...
 
     def finish(self, fetch: Fetch) -> None:
-        """Stores its outcome, feed, bytes, error, tries and end."""
+        """Stores its outcome, feed, bytes, error, tries, end and numbers of files."""
+        ...
+
+
+class PulledFiles(Protocol):
+    """The files of folders that were seen, each in each of its versions."""
+
+    def of(self, source_id: str, paths: Sequence[str]) -> Sequence[PulledFile]:
+        """What is known of these paths."""
+        ...
+
+    def see(self, files: Sequence[PulledFile]) -> None:
+        """Stores files of one source that aren't complete yet; known versions stay as they are.
+
+        Other versions of the same paths that were only seen are forgotten.
+        """
+        ...
+
+    def decide(self, file: PulledFile) -> None:
+        """Stores what became of a version; when it was first seen stays."""
+        ...
+
+    def of_fetch(self, fetch_id: str) -> Sequence[PulledFile]:
+        """The files about which that fetch decided, by path."""
+        ...
+
+    def forget(self, source_id: str) -> None:
+        """Deletes what is known of the source's files."""
         ...
 
 
@@ -74,4 +102,9 @@ class PullsUnit(Protocol):
     @property
     def fetches(self) -> Fetches:
         """What was fetched, or is to be."""
+        ...
+
+    @property
+    def pulled_files(self) -> PulledFiles:
+        """The files of folders that were seen."""
         ...

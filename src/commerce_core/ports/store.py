@@ -15,7 +15,7 @@
                                      rates                                RatesUnit
                                      inbox                                InboxUnit
                                      webhooks · deliveries                WebhooksUnit
-                                     pulls · fetches                      PullsUnit
+                                     pulls · fetches · pulled_files       PullsUnit
     Files             the raw bytes of every feed and the reports of rejected records
     FeedEngine        reads feeds
     KeepLease         keeps the lease of work while it runs, in units of its own

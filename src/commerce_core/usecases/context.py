@@ -25,6 +25,7 @@ from commerce_core.base.paging import (
 )
 from commerce_core.catalog.export import Columns, no_columns
 from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.feeds.source import Source
 from commerce_core.orders.order import OrderTerms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -33,6 +34,7 @@ from commerce_core.partners.partner import Partner
 from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.fetcher import Fetcher, Nowhere
 from commerce_core.ports.files import Files
 from commerce_core.ports.listing import Listing
 from commerce_core.ports.partners import PartnersUnit
@@ -87,7 +89,8 @@ class Context:
     For a principal that is a partner, what belongs to others doesn't exist. `scratch` makes an
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
-    `vault` seals secrets, `web` calls the servers of others, and `columns` writes Parquet.
+    `vault` seals secrets, `web` calls the servers of others, `sftp` and `s3` fetch files from them,
+    and `columns` writes Parquet.
     `orders` are the operator's rules for orders.
     """
 
@@ -106,6 +109,8 @@ class Context:
     apart: Apart = field(factory=Here)
     vault: Vault = field(factory=Closed)
     web: Web = field(factory=Offline)
+    sftp: Fetcher[SftpPlace] = field(factory=Nowhere)
+    s3: Fetcher[S3Place] = field(factory=Nowhere)
     columns: Columns = no_columns
     orders: OrderTerms = field(factory=OrderTerms)
 

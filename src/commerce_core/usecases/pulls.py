@@ -6,15 +6,17 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from commerce_core.base.addresses import server_of
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.feeds.place import Place, host_keys_of, place_of, secrets_for
 from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.feeds.source import Source
+from commerce_core.ports.fetcher import Access
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.vault import LONGEST_SECRET
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.remotes import judge
 
 MOST_DUE: Final = 200
 """How many ticks are taken in one transaction."""
@@ -38,38 +40,52 @@ class Pulls:
         keeps_secret: bool = True,
         cron: str | None = None,
         time_zone: str = "UTC",
+        host_key: str | None = None,
+        pattern: str | None = None,
+        marker: str | None = None,
+        endpoint: str | None = None,
+        region: str | None = None,
     ) -> Pull:
         """Fetches the source from that URL from now on, by a schedule if there is one.
 
-        `secret` is the password of `username`, or a bearer token; without one the stored one stays
-        (for the same server only), unless not `keeps_secret`. InvalidInput names what can't be
-        used: the URL, also by what its name resolves to, the schedule, or the zone. Uploads to the
-        source stay possible.
+        `secret` is the password of `username`, a private key, or a bearer token; without one the
+        stored one stays (for the same server only), unless not `keeps_secret`. The settings from
+        `host_key` on are those of `feeds.place`. InvalidInput names what can't be used: the URL,
+        also by what its name resolves to, the schedule, or the zone. Uploads to the source stay
+        possible.
         """
         context = self._context
-        with context.store.begin() as unit:
-            self._source(unit, source, partner)  # a stranger causes no lookup of a name
-        context.web.judge(url)
-        schedule = None if cron is None else Schedule(cron, time_zone)
+        with context.store.begin() as unit:  # a stranger causes no lookup of a name
+            found = self._source(unit, source, partner)
+            before = unit.pulls.get(found.source_id) if keeps_secret else None
+        place = place_of(
+            url, host_keys=host_keys_of(host_key), pattern=pattern, marker=marker,
+            endpoint=endpoint, region=region,
+        )  # fmt: skip
         if secret is not None and not 1 <= len(secret) <= LONGEST_SECRET:
             detail = f"Use 1 to {LONGEST_SECRET:,} characters."
             raise InvalidInput.at("/secret", "bad_secret", detail)
+        self._judge(found, place, username, secret, before)
+        schedule = None if cron is None else Schedule(cron, time_zone)
         with context.writing() as unit:
             found = self._source(unit, source, partner)
             before = unit.pulls.lock(found.source_id)
             now = context.clock()
             new = Pull(
-                found.source_id, found.partner_id, url, now, username,
-                self._sealed(found, url, secret, before if keeps_secret else None), cron, time_zone,
-                next(schedule.after(now), None) if schedule else None,
+                found.source_id, found.partner_id, place, now, username,
+                self._sealed(found, place, secret, before if keeps_secret else None), cron,
+                time_zone, next(schedule.after(now), None) if schedule else None,
             )  # fmt: skip
-            if before is not None and before.url == url:
+            if before is not None and before.url == place.url:
                 new = evolve(
                     new,
                     etag=before.etag,
                     last_modified=before.last_modified,
                     sha256=before.sha256,
                 )
+            if before is not None and secrets_for(before.place) != secrets_for(place):
+                # Paths are those of a server: on another one they are other files.
+                unit.pulled_files.forget(found.source_id)
             unit.pulls.put(new)
             context.note(
                 unit, "pull.set", found.source_id, partner_id=found.partner_id, before=before,
@@ -77,17 +93,32 @@ class Pulls:
             )  # fmt: skip
             return new
 
+    def _judge(
+        self,
+        source: Source,
+        place: Place,
+        username: str | None,
+        secret: str | None,
+        before: Pull | None,
+    ) -> None:
+        """InvalidInput if the place can't be opened like this, by what is known without calling."""
+        context = self._context
+        if secret is None and before is not None and before.sealed is not None:
+            _check_same(before.place, place)
+            secret = context.vault.open(before.sealed, f"pull:{source.source_id}")
+        judge(context, place, Access(username, secret))
+        if place.kind == "s3" and secret is None and context.principal.partner_id is not None:
+            detail = "Send the id and the secret of an access key for the bucket."
+            raise InvalidInput.at("/secret", "secret_needed", detail)
+
     def _sealed(
-        self, source: Source, url: str, secret: str | None, before: Pull | None
+        self, source: Source, place: Place, secret: str | None, before: Pull | None
     ) -> str | None:
-        """The secret, sealed; a stored one never goes to another server than it was set for."""
         if secret is not None:
             return self._context.vault.seal(secret, f"pull:{source.source_id}")
         if before is None or before.sealed is None:
             return None
-        if server_of(before.url) != server_of(url):
-            detail = "The stored secret is for another server. Send it again, or none."
-            raise InvalidInput.at("/secret", "other_server", detail)
+        _check_same(before.place, place)
         return before.sealed
 
     def get(self, source: str, *, partner: str | None = None) -> Pull:
@@ -198,6 +229,13 @@ class Pulls:
     def _source(self, unit: UnitOfWork, source: str, partner: str | None) -> Source:
         owner = None if partner is None else self._context.partner(unit, partner)
         return self._context.source(unit, source, owner)
+
+
+def _check_same(before: Place, place: Place) -> None:
+    """InvalidInput if a stored secret would be used at another server than the one it is for."""
+    if secrets_for(before) != secrets_for(place):
+        detail = "The stored secret is for another server. Send it again, or none."
+        raise InvalidInput.at("/secret", "other_server", detail)
 
 
 def _pulled(source: Source, pull: Pull | None) -> Pull:

@@ -138,6 +138,7 @@ class Sources:
             _check_unused(unit, found)
             unit.sources.remove(found.source_id)
             unit.pulls.remove(found.source_id)
+            unit.pulled_files.forget(found.source_id)
             self._note(unit, "source.removed", found, None)
             return found
 

@@ -20,7 +20,7 @@ import standardwebhooks
 from attrs import define, evolve, field
 from psycopg.conninfo import conninfo_to_dict
 
-from adapters.urllib3_web import Urllib3Web
+from adapters.outside.web import Urllib3Web
 from commerce_core.activity.events import Event
 from commerce_core.base.addresses import Reach
 from commerce_core.commerce import Commerce

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 
 from adapters.memory.web import MemoryWeb
-from adapters.urllib3_web import Urllib3Web, _Pinned, _PinnedTls
+from adapters.outside.web import Urllib3Web, _Pinned, _PinnedTls
 from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import Unreachable
 from commerce_core.ports.web import Offline, WebRequest

@@ -108,7 +108,7 @@ def test_a_source_is_added_shown_changed_listed_and_removed(api: Api, acme: str)
     assert answer.headers["Location"] == f"/v1/sources/{made['source_id']}"
     told = {"threshold": {"share": "0.05", "count": 20}}
     assert made == {
-        **body, "source_id": made["source_id"], "created_at": made["created_at"], "kind": "upload",
+        **body, "source_id": made["source_id"], "created_at": made["created_at"], "kind": "push",
         "guards": GUARDS, "on_error": told,
     }  # fmt: skip
     assert api.post("/v1/sources", body).json()["code"] == "source_name_taken"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -21,22 +21,26 @@ from adapters.postgres.connection.rows import (
 )
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.job import JobError
+from commerce_core.feeds.place import PLACE_SETTINGS, Place, place_of
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
+from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.work.attempt import Progress
 from commerce_core.work.task import lane_of
 
-_PULLS: Final = rows_of(Pull)
+_PULLS: Final = rows_of(Pull, place=lambda settings: place_of(**settings))
 _SELECT: Final = """
-    SELECT source_id, partner_id, url, username, sealed, cron, time_zone, due_at, etag,
-           last_modified, sha256, updated_at
+    SELECT source_id, partner_id, coalesce(settings, '{}') || jsonb_build_object('url', url)
+           AS place, username, sealed, cron, time_zone, due_at, etag, last_modified, sha256,
+           updated_at
     FROM pulls"""
 _FETCHES: Final = rows_of(Fetch, error=read_as(JobError), progress=read_as(Progress))
 _SELECT_FETCHES: Final = """
     SELECT fetch_id, source_id, partner_id, cause, due_at, created_at, missed, outcome, feed_id,
-           bytes, error, finished_at, tries, progress
+           bytes, error, finished_at, tries, feeds, refused, waiting, progress
     FROM (
         SELECT f.fetch_id, f.source_id, f.partner_id, f.cause, f.due_at, f.created_at, f.missed,
                f.outcome, f.feed_id, f.bytes, f.error, f.finished_at,
+               greatest(f.feeds, (f.feed_id IS NOT NULL)::int) AS feeds, f.refused, f.waiting,
                coalesce(t.attempts, f.tries) AS tries,
                coalesce(t.progress, '{}') AS progress
         FROM fetches f
@@ -57,18 +61,20 @@ class Pulls:
         """Keeps it."""
         self._db.execute(
             """
-            INSERT INTO pulls (source_id, partner_id, url, username, sealed, cron, time_zone,
-                               due_at, etag, last_modified, sha256, updated_at)
-            VALUES (%(source_id)s, %(partner_id)s, %(url)s, %(username)s, %(sealed)s, %(cron)s,
-                    %(time_zone)s, %(due_at)s, %(etag)s, %(last_modified)s, %(sha256)s,
+            INSERT INTO pulls (source_id, partner_id, url, settings, username, sealed, cron,
+                               time_zone, due_at, etag, last_modified, sha256, updated_at)
+            VALUES (%(source_id)s, %(partner_id)s, %(url)s, %(settings)s, %(username)s, %(sealed)s,
+                    %(cron)s, %(time_zone)s, %(due_at)s, %(etag)s, %(last_modified)s, %(sha256)s,
                     %(updated_at)s)
             ON CONFLICT (source_id) DO UPDATE
-            SET url = excluded.url, username = excluded.username, sealed = excluded.sealed,
-                cron = excluded.cron, time_zone = excluded.time_zone, due_at = excluded.due_at,
-                etag = excluded.etag, last_modified = excluded.last_modified,
-                sha256 = excluded.sha256, updated_at = excluded.updated_at
+            SET url = excluded.url, settings = excluded.settings, username = excluded.username,
+                sealed = excluded.sealed, cron = excluded.cron, time_zone = excluded.time_zone,
+                due_at = excluded.due_at, etag = excluded.etag,
+                last_modified = excluded.last_modified, sha256 = excluded.sha256,
+                updated_at = excluded.updated_at
             """,
-            params_of(pull),
+            params_of(pull)
+            | {"place": None, "url": pull.url, "settings": document(_settings(pull.place))},
         )
 
     def get(self, source_id: str) -> Pull | None:
@@ -181,11 +187,95 @@ class Fetches:
             """
             UPDATE fetches
             SET outcome = %(outcome)s, feed_id = %(feed_id)s, bytes = %(bytes)s,
-                error = %(error)s, finished_at = %(finished_at)s, tries = %(tries)s
+                error = %(error)s, finished_at = %(finished_at)s, tries = %(tries)s,
+                feeds = %(feeds)s, refused = %(refused)s, waiting = %(waiting)s
             WHERE fetch_id = %(fetch_id)s
             """,
             params_of(fetch) | {"error": document(fetch.error), "progress": None},
         )
+
+
+def _settings(place: Place) -> dict[str, Any] | None:
+    """What the place takes beside its URL, without what is at its default."""
+    settings = {name: getattr(place, name, None) for name in PLACE_SETTINGS}
+    return {name: value for name, value in settings.items() if value not in (None, ())} or None
+
+
+_FILES: Final = rows_of(PulledFile, error=read_as(JobError))
+_SELECT_FILES: Final = """
+    SELECT source_id, partner_id, path, version, state, seen_at, size, modified_at, fetch_id,
+           feed_id, sha256, error
+    FROM pulled_files"""
+
+
+@frozen
+class PulledFiles:
+    """Implements `commerce_core.ports.pulls.PulledFiles`."""
+
+    _db: Connection
+
+    def of(self, source_id: str, paths: Sequence[str]) -> Sequence[PulledFile]:
+        """What is known of these paths."""
+        query = f"{_SELECT_FILES} WHERE source_id = %s AND path = ANY(%s)"
+        return fetch(self._db, _FILES, query, [digits(source_id), list(paths)])
+
+    def see(self, files: Sequence[PulledFile]) -> None:
+        """Keeps what is new, and forgets other versions that were only seen."""
+        if not files:
+            return
+        self._db.execute(
+            """
+            WITH seen AS (
+                SELECT n.path, n.version, n.seen_at, n.size, n.modified_at
+                FROM unnest(%(path)s::text[], %(version)s::text[], %(seen_at)s::timestamptz[],
+                            %(size)s::bigint[], %(modified_at)s::timestamptz[])
+                     AS n (path, version, seen_at, size, modified_at)
+            ), forgotten AS (
+                DELETE FROM pulled_files f
+                USING seen n
+                WHERE f.source_id = %(source_id)s AND f.path = n.path AND f.version <> n.version
+                      AND f.state = 'seen'
+            )
+            INSERT INTO pulled_files (source_id, partner_id, path, version, state, seen_at, size,
+                                      modified_at)
+            SELECT %(source_id)s, %(partner_id)s, path, version, 'seen', seen_at, size, modified_at
+            FROM seen
+            ON CONFLICT (source_id, path, version) DO NOTHING
+            """,
+            {
+                "source_id": digits(files[0].source_id),
+                "partner_id": digits(files[0].partner_id),
+                **{
+                    name: [getattr(file, name) for file in files]
+                    for name in ("path", "version", "seen_at", "size", "modified_at")
+                },
+            },
+        )
+
+    def decide(self, file: PulledFile) -> None:
+        """Keeps what became of it."""
+        self._db.execute(
+            """
+            INSERT INTO pulled_files (source_id, partner_id, path, version, state, seen_at, size,
+                                      modified_at, fetch_id, feed_id, sha256, error)
+            VALUES (%(source_id)s, %(partner_id)s, %(path)s, %(version)s, %(state)s, %(seen_at)s,
+                    %(size)s, %(modified_at)s, %(fetch_id)s, %(feed_id)s, %(sha256)s, %(error)s)
+            ON CONFLICT (source_id, path, version) DO UPDATE
+            SET state = excluded.state, size = excluded.size, modified_at = excluded.modified_at,
+                fetch_id = excluded.fetch_id, feed_id = excluded.feed_id,
+                sha256 = excluded.sha256, error = excluded.error
+            """,
+            params_of(file) | {"error": document(file.error)},
+        )
+
+    def of_fetch(self, fetch_id: str) -> Sequence[PulledFile]:
+        """The files that it decided about."""
+        query = f"{_SELECT_FILES} WHERE fetch_id = %s ORDER BY path, version"
+        return fetch(self._db, _FILES, query, [digits(fetch_id)])
+
+    def forget(self, source_id: str) -> None:
+        """Deletes what is known of the source's files."""
+        self._db.execute("DELETE FROM pulled_files WHERE source_id = %s", [digits(source_id)])
 
 
 def _conditions(query: FetchQuery) -> list[Condition]:

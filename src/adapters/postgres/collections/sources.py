@@ -27,8 +27,14 @@ _SOURCES: Final = rows_of(Source, on_error=read_as(OnError), guards=read_as(Guar
 _PROFILES: Final = rows_of(SavedProfile, profile=read_as(Profile))
 
 _SELECT: Final = """
-    SELECT source_id, partner_id, source_name, mode, created_at, kind, run, on_error, guards,
-           snapshot_pattern, net_of_orders
+    SELECT source_id, partner_id, source_name, mode, created_at,
+           coalesce((
+               SELECT CASE split_part(p.url, ':', 1) WHEN 'http' THEN 'https'
+                      ELSE split_part(p.url, ':', 1) END
+               FROM pulls p
+               WHERE p.source_id = sources.source_id
+           ), 'push') AS kind,
+           run, on_error, guards, snapshot_pattern, net_of_orders
     FROM sources"""
 _LIST: Final = ListById(_SOURCES, _SELECT, "source_id", attrgetter("source_id"), newest_first=False)
 
@@ -51,10 +57,10 @@ class Sources:
         """Keeps a new source."""
         added = self._db.execute(
             """
-            INSERT INTO sources (partner_id, source_name, source_id, mode, created_at, kind, run,
+            INSERT INTO sources (partner_id, source_name, source_id, mode, created_at, run,
                                  on_error, guards, snapshot_pattern, net_of_orders)
             VALUES (%(partner_id)s, %(source_name)s, %(source_id)s, %(mode)s, %(created_at)s,
-                    %(kind)s, %(run)s, %(on_error)s, %(guards)s, %(snapshot_pattern)s,
+                    %(run)s, %(on_error)s, %(guards)s, %(snapshot_pattern)s,
                     %(net_of_orders)s)
             ON CONFLICT (partner_id, source_name) DO NOTHING
             """,
@@ -70,8 +76,8 @@ class Sources:
                 changed = self._db.execute(
                     """
                     UPDATE sources
-                    SET source_name = %(source_name)s, mode = %(mode)s, kind = %(kind)s,
-                        run = %(run)s, on_error = %(on_error)s, guards = %(guards)s,
+                    SET source_name = %(source_name)s, mode = %(mode)s, run = %(run)s,
+                        on_error = %(on_error)s, guards = %(guards)s,
                         snapshot_pattern = %(snapshot_pattern)s,
                         net_of_orders = %(net_of_orders)s
                     WHERE source_id = %(source_id)s

@@ -16,14 +16,34 @@ from entrypoints.scalars import FetchId, SourceId
 class PullSettings:
     """Where a source is fetched from, and when."""
 
-    url: str = required("Address of the file: https, at a public address.", maxLength=LONGEST_URL)
+    url: str = required(
+        "Address of the file, at a public address: https://, or sftp://. An SFTP address that ends "
+        "with / is a folder, of which each new file is fetched.",
+        maxLength=LONGEST_URL,
+    )
     username: str | None = optional(
-        None, "User for basic authentication; without one, the secret is a bearer token."
+        None,
+        "User of the server; over https, for basic authentication. Without one, the secret is a "
+        "bearer token.",
     )
     secret: str | None = optional(
         MISSING,
-        "Password or token. It is sealed, and never shown. If omitted, a stored one stays, for the "
-        "same server; null deletes it.",
+        "Password, private key or token. It is sealed, and never shown. If omitted, a stored one "
+        "stays, for the same server; null deletes it.",
+    )
+    host_key: str | None = optional(
+        None,
+        "Public keys of the SFTP server, one in each line, such as ssh-ed25519 AAAA..., or "
+        "fingerprints, such as SHA256:...; required for sftp.",
+    )
+    pattern: str | None = optional(
+        None, "Which files of a folder, such as stock-*.csv (default: all).", maxLength=200
+    )
+    marker: str | None = optional(
+        None,
+        "Name of the file that shows that another one is complete, such as {name}.done; it may "
+        "contain the number of records and the digest.",
+        maxLength=200,
     )
     cron: str | None = optional(
         None,
@@ -61,6 +81,9 @@ def set_pull(commerce: Commerce, source_id: SourceId, payload: PullSettings) -> 
         keeps_secret=payload.secret is MISSING,
         cron=payload.cron,
         time_zone=payload.time_zone,
+        host_key=payload.host_key,
+        pattern=payload.pattern,
+        marker=payload.marker,
     )
 
 

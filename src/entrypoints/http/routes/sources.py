@@ -1,12 +1,12 @@
 """Routes of sources: where partners' feeds come from, and the profiles that read them."""
 
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 from attrs import frozen
 from litestar.datastructures import UploadFile
 
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.source import OnError, Source, SourceKind
+from commerce_core.feeds.source import OnError, Source
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import IdempotencyKey, Listed
@@ -70,7 +70,9 @@ class NewSource(SourceSettings):
     partner_name: str | None = optional(None, "Name of the partner, ignoring case.")
     source_name: str = required("Name of the source, unique within its partner.")
     mode: Mode = optional("delta", "Mode of feeds that don't specify one.")
-    kind: SourceKind = optional("upload", "How its files arrive.")
+    kind: Literal["push"] = optional(
+        "push", "How its files arrive; where they are fetched from is set afterwards."
+    )
 
 
 @frozen(kw_only=True)

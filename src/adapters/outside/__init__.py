@@ -1,0 +1,1 @@
+"""Calls of servers of others: judged and pinned addresses, one deadline over all of a call."""

@@ -1,0 +1,176 @@
+"""Calls servers over HTTP with urllib3: judged and pinned addresses, one deadline over all.
+
+There is no pool and no proxy: each call has a connection of its own, to an address that was judged,
+and the name is used for TLS and for the `Host` header alone.
+"""
+
+import io
+import socket
+import ssl
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from http.client import HTTPException
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+import urllib3
+from attrs import Factory, field, frozen
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from adapters.outside.watch import Outside, Resolve, Watch, resolve
+from commerce_core.base.addresses import DEFAULT_PORTS, Reach, Target, next_hop
+from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.ports.web import WebAnswer, WebRequest, redirected
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+BUFFER: Final = 256 * 1024
+_RAISED: Final = (OSError, HTTPError, HTTPException, ValueError)
+
+
+@frozen
+class Urllib3Web:
+    """Implements `commerce_core.ports.web.Web`. `ca_file` replaces the system's authorities."""
+
+    _reach: Reach
+    _resolve: Resolve = resolve
+    _ca_file: str | None = None
+    _outside: Outside = field(
+        default=Factory(lambda self: Outside(self._reach, self._resolve), takes_self=True),
+        init=False,
+    )
+
+    def judge(self, url: str, pointer: str = "/url") -> None:
+        """Resolves and judges."""
+        self._outside.judge(self._reach.target(url, pointer), pointer)
+
+    @contextmanager
+    def send(self, request: WebRequest) -> Generator[WebAnswer]:
+        """The answer, after the redirects that the request allows."""
+        watch = Watch(request.seconds, _RAISED, _explained)
+        asked = request
+        for _ in range(request.most_redirects + 1):
+            target = self._target(asked.url)
+            with ExitStack() as stack:
+                answer = self._call(target, asked, watch, stack)
+                location = next_hop(target, answer.status, answer.headers.get("location"))
+                if location is None or not request.most_redirects:
+                    yield answer
+                    return
+            asked = redirected(asked, target, location)
+        raise Unreachable(
+            f"{request.url} redirects more than {request.most_redirects} times.",
+            code="too_many_redirects",
+            phase="wait",
+            seconds=watch.seconds,
+        )
+
+    def _target(self, url: str) -> Target:
+        try:
+            return self._reach.target(url)
+        except InvalidInput as error:
+            raise Unreachable(error.faults[0].detail, code="address_refused") from error
+
+    def _call(
+        self, target: Target, request: WebRequest, watch: Watch, stack: ExitStack
+    ) -> WebAnswer:
+        address, raw = self._outside.connected(target, watch, stack)
+        with watch.phase("tls", target.host):
+            kind = _Pinned if target.scheme == "http" else _PinnedTls
+            connection = kind(self._encrypted(target, raw), target, watch.left)
+            stack.callback(connection.close)
+            connection.connect()
+        with watch.phase("send", target.host):
+            connection.request(
+                request.method, target.path, request.body or None, dict(request.headers),
+                preload_content=False, decode_content=False,
+            )  # fmt: skip
+        with watch.phase("wait", target.host):
+            response = connection.getresponse()
+            stack.callback(response.close)
+        watch.begin("body")
+        stream = io.BufferedReader(_Body(response, watch, target.host), BUFFER)
+        named = {name.lower(): value for name, value in response.headers.items()}
+        return WebAnswer(
+            response.status, named, target.url, address, watch.seconds, cast("BinaryIO", stream)
+        )
+
+    def _encrypted(self, target: Target, raw: socket.socket) -> socket.socket:
+        """The connected socket, with TLS for the server's name unless it is plain http."""
+        if target.scheme == "http":
+            return raw
+        return _trusting(self._ca_file).wrap_socket(raw, server_hostname=target.host.rstrip("."))
+
+
+@cache
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """What servers' certificates are verified with; None: the system's authorities.
+
+    All calls share it, since loading the authorities takes 17 ms. So nothing may change it later:
+    that isn't safe while other threads connect with it.
+    """
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+class _Pinned(HTTPConnection):
+    """A connection over a socket that is connected already."""
+
+    def __init__(self, connected: socket.socket, target: Target, seconds: float) -> None:
+        super().__init__(target.host, target.port, timeout=seconds)
+        self._connected = connected
+
+    def _new_conn(self) -> socket.socket:
+        return self._connected
+
+
+class _PinnedTls(_Pinned):
+    """The same, encrypted."""
+
+    default_port = DEFAULT_PORTS["https"]
+    """The port that the `Host` header doesn't name."""
+
+
+class _Body(io.RawIOBase):
+    """The body of an answer, as it is sent."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, watch: Watch, host: str) -> None:
+        self._response = response
+        self._watch = watch
+        self._host = host
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        view = memoryview(buffer).cast("B")
+        with self._watch.translated("body", self._host):
+            read = self._response.read1(len(view))
+            # A connection that was cut at the deadline looks like the end of the body.
+            self._watch.check()
+        view[: len(read)] = read
+        self._watch.begin("body")
+        return len(read)
+
+
+def _explained(phase: str, error: Exception, text: str) -> tuple[str, str] | None:
+    """What an error means in the phases of HTTP."""
+    match phase:
+        case "tls" if isinstance(error, ssl.SSLError):
+            return "bad_certificate", f"its certificate isn't valid ({text})"
+        case "tls":
+            return "not_connected", f"the connection ends before it is encrypted ({text})"
+        case "wait" if isinstance(error, ConnectionError):
+            return "cut_off", "the connection ends before an answer"
+        case "wait":
+            return "bad_answer", f"its answer isn't HTTP ({text})"
+        case _:
+            return None
