@@ -89,6 +89,12 @@ class Limits:
         "once.",
         "429.",
     )
+    limit_probe_rate_per_address: float = _amount(
+        50.0,
+        "Requests a second for health and metrics from one address, on average; five times that "
+        "at once.",
+        "429.",
+    )
     # --- uploads, queries, exports ---
     limit_uploads: int = _count(16, "Uploads that a process receives at once.", "503 at once.")
     limit_uploads_per_key: int = _count(
@@ -113,10 +119,25 @@ class Limits:
         10.0, "Seconds for one statement of an expensive query.", "It is cancelled; 429."
     )
     limit_query_seconds_per_minute: float = _amount(
-        30.0, "Seconds of expensive queries a minute with one key, in a process.", "429."
+        15.0,
+        "Seconds of expensive queries a minute with one key while others send requests too; one "
+        "second of them at once after a pause. Shared by all processes.",
+        "429.",
     )
     limit_exports_per_key: int = _count(
         2, "Exports with one key at once. Shared by all processes.", "429 at once."
+    )
+    limit_export_seconds_per_minute: float = _amount(
+        30.0,
+        "Seconds a minute in which blocks of exports with one key are made, while others send "
+        "requests too; ten of them at once after a pause. Shared by all processes.",
+        "Exports under way pause between blocks; 429 for further ones.",
+    )
+    limit_decision_seconds_per_minute: float = _amount(
+        30.0,
+        "Seconds a minute for decisions about held feeds with one key, while others send requests "
+        "too; all of them at once after a pause. Shared by all processes.",
+        "429.",
     )
     # --- files that are examined ---
     limit_examinations: int = _count(
@@ -135,7 +156,10 @@ class Limits:
         1024 * MIB, "Memory for the examination of one file, in bytes.", "It is stopped; 413."
     )
     limit_examination_seconds_per_minute: float = _amount(
-        30.0, "Seconds of examinations a minute with one key, in a process.", "429."
+        30.0,
+        "Seconds of examinations a minute with one key while others send requests too; all of "
+        "them at once after a pause. Shared by all processes.",
+        "429.",
     )
 
 

@@ -21,6 +21,11 @@ def take(store: Store, wanted: int, subject: str = "key_a", rate: Rate = NEVER) 
         return unit.rates.take("requests", subject, rate, wanted)
 
 
+def spend(store: Store, cost: float, subject: str = "key_a", rate: Rate = NEVER) -> float:
+    with store.begin() as unit:
+        return unit.rates.spend("requests", subject, rate, cost)
+
+
 def effort(snapshots: int = 1, caller: str = "key_a") -> RequestEffort:
     return RequestEffort(caller, 60, snapshots)
 
@@ -41,6 +46,21 @@ class TestRates:
         assert take(store, 5, "key_b") == 5
         with store.begin() as unit:
             assert unit.rates.take("uploads", "key_a", NEVER, 1) == 1
+
+    def test_what_is_spent_afterwards_may_leave_less_than_nothing(self, store: Store):
+        assert [spend(store, 2.5), spend(store, 4)] == pytest.approx([2.5, -1.5])
+        assert take(store, 1) == 0
+        assert spend(store, 2.5, "key_b") == pytest.approx(2.5)
+
+    def test_a_debt_is_made_up_for_by_the_rate_and_a_bucket_is_never_more_than_full(
+        self, store: Store
+    ):
+        assert spend(store, 8, rate=AT_ONCE) == pytest.approx(-3)
+        assert [spend(store, 1, rate=AT_ONCE) for _ in range(2)] == pytest.approx([4, 4])
+
+    def test_spending_at_once_counts_each(self, store: Store):
+        together(*[lambda: spend(store, 0.5)] * 9)
+        assert spend(store, 0) == pytest.approx(0.5)
 
     def test_all_that_ask_at_once_get_no_more_than_there_is(self, store: Store):
         assert sum(together(*[lambda: take(store, 1)] * 9)) == 5

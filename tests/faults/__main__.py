@@ -34,7 +34,7 @@ LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     27: ("36 hard files to doctor, clients gone", crowds.hard_files),
     28: ("files and profiles made to hurt a reader", readers.family),
     29: ("one partner queues sixty feeds", queue.fair),
-    30: ("one key takes exports, q, counts, metrics", crowds.one_greedy_key),
+    30: ("one key takes exports, q, counts, reports, metrics", crowds.one_greedy_key),
     31: ("a small temporary folder", crowds.small_temporary_folder),
     35: ("running jobs cancelled at random times", queue.cancelled),
     36: ("processes of the server killed again and again", queue.processes_killed),

@@ -16,6 +16,13 @@ class Rates(Protocol):
         """
         ...
 
+    def spend(self, limit: str, subject: str, rate: Rate, cost: float) -> float:
+        """Takes tokens for something that is done already, and returns how many are left.
+
+        There may be fewer than none: then nothing is left until the rate has made up for it.
+        """
+        ...
+
 
 class RatesUnit(Protocol):
     """The part of a unit of work for rates."""

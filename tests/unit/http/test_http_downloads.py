@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any, cast
 
 import pytest
 from attrs import field, frozen
 
-from entrypoints.http.kit.downloads import download
+from adapters.memory.store import MemoryStore
+from commerce_core.base.rates import Rate
+from entrypoints.http.admission.lanes import Lane, LaneLimits
+from entrypoints.http.admission.rates import SharedTime
+from entrypoints.http.kit.downloads import LONGEST_PAUSE, download
 from tests.support.waiting import PATIENCE
 
 
@@ -92,3 +97,41 @@ def test_what_fails_at_once_is_raised_before_an_answer_begins():
     with pytest.raises(ValueError):  # noqa: PT011 - made here
         source.stream()
     assert source.closed.is_set()
+
+
+def test_a_caller_whose_time_is_used_up_gets_further_blocks_later(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Each block counts; a pause is never so long that a client would give up."""
+    now, pauses = [100.0], list[float]()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    def slow() -> Iterator[bytes]:
+        for _ in range(3):
+            now[0] += 2
+            yield b"block"
+
+    monkeypatch.setattr("entrypoints.http.admission.rates.monotonic", lambda: now[0])
+    monkeypatch.setattr("entrypoints.http.admission.lanes.monotonic", lambda: now[0])
+    monkeypatch.setattr("entrypoints.http.kit.downloads.monotonic", lambda: now[0])
+    monkeypatch.setattr("entrypoints.http.kit.downloads.asyncio.sleep", sleep)
+    time = SharedTime(
+        "exports", Rate(0.25, 1), MemoryStore(lambda: datetime(2026, 1, 1, tzinfo=UTC)),
+        lambda _: True,
+    )  # fmt: skip
+    lane = Lane("exports", LaneLimits(1, 1, 1), time)
+    source = Source(slow())
+
+    async def taken() -> bytes:
+        with lane.entered("a") as place:
+            blocks = await place.run(source.stream)
+            return b"".join([block async for block in blocks])
+
+    assert asyncio.run(taken()) == b"block" * 3
+    assert pauses == pytest.approx([4.0, 5.0, LONGEST_PAUSE], abs=1.0)
+    assert max(pauses) <= LONGEST_PAUSE
+    assert source.closed.wait(PATIENCE)
+    lane.close()

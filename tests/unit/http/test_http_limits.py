@@ -17,6 +17,7 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.usecases.products import Products
 from entrypoints.compose import open_platform
 from entrypoints.http.admission.bodies import Stalled, TimedAnswer, TimedBody
+from entrypoints.http.admission.callers import key_digest
 from entrypoints.http.app import create_app
 from entrypoints.limits import Limits
 from entrypoints.settings import Settings
@@ -89,7 +90,7 @@ def test_uploads_have_a_rate_of_their_own(settings: Settings):
         assert api.get("/v1/feeds").status_code == 200
 
 
-def test_strangers_have_a_rate_and_probes_have_none(settings: Settings):
+def test_strangers_have_a_rate_and_probes_have_their_own(settings: Settings):
     with limited(settings, limit_rate_per_address=0.2) as api:
         nobody = api.asking(None)
         api.get("/v1/partners")  # from now on its key is known
@@ -127,6 +128,28 @@ def test_a_full_server_refuses_at_once_with_503(settings: Settings, held_up: Hel
         held_up.go_on.set()
         assert first.result(PATIENCE).status_code == 200
         assert api.get("/v1/partners").status_code == 200
+
+
+def test_probes_have_a_rate_by_address(settings: Settings):
+    with limited(settings, limit_probe_rate_per_address=0.4) as api:
+        nobody = api.asking(None)
+        assert [nobody.get("/health/live").status_code for _ in range(2)] == [200, 200]
+        check_refused(nobody.get("/metrics"), "2")
+        assert api.get("/v1/partners").status_code == 200
+
+
+def test_a_key_that_used_up_the_time_of_its_queries_waits_while_others_ask(settings: Settings):
+    """Whatever is expensive counts, and plain requests are answered as usual."""
+    with limited(settings, limit_query_seconds_per_minute=1e-6) as api:
+        other = api.asking(api.key())
+        for caller in (api, other, api):
+            caller.get("/v1/partners")
+        lane = cast("Any", api.client.app).state.admission._lanes["queries"]
+        lane.time.spend(f"key {key_digest(api.headers['X-API-Key'])}", 2)
+        for path in ("/v1/products?q=lamp", "/v1/feeds?count=true", "/v1/analytics/top"):
+            check_refused(api.get(path), "1e-06")
+        assert api.get("/v1/products").status_code == 200
+        assert other.get("/v1/products?q=lamp").status_code == 200
 
 
 def test_each_limit_has_metrics(settings: Settings):

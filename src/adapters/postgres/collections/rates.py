@@ -48,3 +48,35 @@ class Rates:
             },
         ).fetchone()
         return int(row[0]) if row else 0
+
+    def spend(self, limit: str, subject: str, rate: Rate, cost: float) -> float:
+        """Takes tokens for something that is done already, and returns how many are left."""
+        row = self._db.execute(
+            """
+            INSERT INTO rate_limits AS r (limit_name, subject, tokens, granted, used_at)
+            VALUES (
+                %(limit)s, %(subject)s, %(burst)s - %(cost)s::float8, 0, clock_timestamp()
+            )
+            ON CONFLICT (limit_name, subject) DO UPDATE
+            SET (tokens, granted, used_at) = (
+                SELECT
+                    least(
+                        %(burst)s,
+                        r.tokens
+                        + greatest(0, extract(epoch FROM now - r.used_at)) * %(per_second)s
+                    ) - %(cost)s::float8,
+                    0,
+                    now
+                FROM clock_timestamp() AS now
+            )
+            RETURNING tokens
+            """,
+            {
+                "limit": limit,
+                "subject": subject,
+                "burst": float(rate.burst),
+                "per_second": rate.per_second,
+                "cost": cost,
+            },
+        ).fetchone()
+        return float(row[0]) if row else 0.0

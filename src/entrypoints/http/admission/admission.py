@@ -1,7 +1,7 @@
 """Admission: one object for all limits of a process, and what a request asks of it on its way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeVar, cast
@@ -16,7 +16,7 @@ from commerce_core.ports.store import Store
 from entrypoints.http.admission.callers import Caller, Callers
 from entrypoints.http.admission.door import Door
 from entrypoints.http.admission.efforts import RequestEffort
-from entrypoints.http.admission.lanes import Lane, LaneName, Place, lanes_of
+from entrypoints.http.admission.lanes import LaneName, Lanes, Place, lanes_of
 from entrypoints.http.admission.rates import SharedRate
 from entrypoints.limits import Limits
 
@@ -38,7 +38,7 @@ class Admission:
 
     limits: Limits
     door: Door
-    _lanes: Mapping[LaneName, Lane]
+    _lanes: Lanes
     _rate: SharedRate
     _upload_rate: SharedRate
     _probes: ThreadPoolExecutor = field(init=False)
@@ -50,10 +50,11 @@ class Admission:
     def of(cls, limits: Limits, proxies: str, store: Store) -> "Admission":
         """With these limits; rates of keys are kept in the store."""
         rate, uploads = limits.limit_rate_per_key, limits.limit_upload_rate_per_key
+        door = Door(limits, Callers.behind(proxies))
         return cls(
             limits,
-            Door(limits, Callers.behind(proxies)),
-            lanes_of(limits),
+            door,
+            lanes_of(limits, store, door.has_company),
             SharedRate("rate_per_key", Rate(rate, max(1, round(rate * _BURST_SECONDS))), store),
             SharedRate(
                 "upload_rate_per_key",

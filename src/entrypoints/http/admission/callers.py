@@ -67,6 +67,10 @@ class Callers:
             return False
         return any(parsed in network for network in self._proxies)
 
+    def address_of(self, scope: Mapping[str, Any]) -> str:
+        """The address from which a request comes."""
+        return self._address(scope, dict[bytes, bytes](scope["headers"]))
+
     def _address(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
         """The peer's address; behind proxies, the last one in X-Forwarded-For that isn't theirs."""
         peer = str((scope.get("client") or ("",))[0])

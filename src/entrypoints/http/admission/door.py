@@ -71,6 +71,11 @@ class Company:
         self._latest_at = now
         return now - self._other_at < _ALONE_AFTER
 
+    def has_had_others(self, caller: str, now: float) -> bool:
+        """Whether another one than this caller sent some lately. From any thread."""
+        other_at = self._other_at if caller == self._latest else self._latest_at
+        return now - other_at < _ALONE_AFTER
+
 
 @define
 class Door:
@@ -79,6 +84,7 @@ class Door:
     _limits: Limits
     callers: Callers
     _rate: LocalRate = field(init=False)
+    _probe_rate: LocalRate = field(init=False)
     _held: Counter[str] = field(factory=Counter[str], init=False)
     _peers: Counter[Peer] = field(factory=Counter[Peer], init=False)
     _pressure: Pressure = field(init=False)
@@ -88,10 +94,10 @@ class Door:
     )
 
     def __attrs_post_init__(self) -> None:
-        per_second = self._limits.limit_rate_per_address
-        rate = Rate(per_second, max(1, round(per_second * _BURST_SECONDS)))
-        self._pressure = Pressure(self._limits.limit_requests_standing)
-        self._rate = LocalRate("rate_per_address", rate)
+        limits = self._limits
+        self._pressure = Pressure(limits.limit_requests_standing)
+        self._rate = _rate("rate_per_address", limits.limit_rate_per_address)
+        self._probe_rate = _rate("probe_rate_per_address", limits.limit_probe_rate_per_address)
 
     @contextmanager
     def entered(self, scope: Mapping[str, Any]) -> Generator[Caller]:
@@ -111,11 +117,19 @@ class Door:
             _less(self._held, caller.name)
             _less(self._peers, peer)
 
+    def check_probe(self, scope: Mapping[str, Any]) -> None:
+        """TooMany if too many requests for health or metrics come from that address."""
+        self._probe_rate.take(self.callers.address_of(scope))
+
     def turn_away(self, caller: Caller, refusal: TooMany) -> None:
         """Refuses all requests of that caller until it may try again, without a look at them."""
         if len(self._turned_away) >= _MOST_TURNED_AWAY:
             del self._turned_away[next(iter(self._turned_away))]
         self._turned_away[caller.name] = (refusal, monotonic() + refusal.retry_after)
+
+    def has_company(self, caller: str) -> bool:
+        """Whether other callers sent requests lately. From any thread."""
+        return self._company.has_had_others(caller, monotonic())
 
     def busy_peers(self) -> frozenset[Peer]:
         """The connections with a request under way; may be called from any thread."""
@@ -178,6 +192,10 @@ class Door:
             "Try again in a moment.",
             code="busy",
         )
+
+
+def _rate(limit: str, per_second: float) -> LocalRate:
+    return LocalRate(limit, Rate(per_second, max(1, round(per_second * _BURST_SECONDS))))
 
 
 def _less(counter: "Counter[Any]", name: object) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from time import monotonic
 from typing import Final, Literal, TypeVar
@@ -13,7 +14,9 @@ from typing import Final, Literal, TypeVar
 from attrs import define, field, frozen
 
 from commerce_core.base.errors import TooMany, Unavailable
-from commerce_core.base.rates import Bucket, Rate
+from commerce_core.base.rates import Rate
+from commerce_core.ports.store import Store
+from entrypoints.http.admission.rates import SharedTime
 from entrypoints.limits import Limits
 from entrypoints.metrics import metrics
 
@@ -29,7 +32,10 @@ THREADS: Final = 10
 """Plain requests that run at once in one process: as many as it has connections."""
 EXPORTS: Final = 8
 """Exports at once in one process, each of which has a connection of its own."""
-_MOST_CALLERS: Final = 10_000
+QUERY_SECONDS_AT_ONCE: Final = 1.0
+"""Seconds of expensive queries that a caller may use at once after a pause: a long search, or some
+short ones."""
+EXPORT_SECONDS_AT_ONCE: Final = 10.0
 _MINUTE: Final = 60.0
 
 T = TypeVar("T")
@@ -37,31 +43,26 @@ T = TypeVar("T")
 
 @frozen
 class LaneLimits:
-    """How many run at once, how many are under way in all, and how many of those are one caller's.
-
-    `seconds_per_minute` is the time that one caller's may take in all; None means any.
-    """
+    """How many run at once, how many are under way, and how many of those are one caller's."""
 
     threads: int
     at_once: int
     per_caller: int
-    seconds_per_minute: float | None = None
 
 
 @define
 class Lane:
     """A bounded number of threads; a request that finds no room is refused at once.
 
-    Used by the event loop alone, so it needs no lock.
+    `time` is how long the requests of a caller may run; None means any. But for what runs in its
+    threads, it is used by the event loop alone, so it needs no lock.
     """
 
     name: LaneName
     limits: LaneLimits
+    time: SharedTime | None = None
     _threads: ThreadPoolExecutor = field(init=False)
     _held: Counter[str] = field(factory=Counter[str], init=False)
-    _spent: "dict[str, tuple[Bucket, float]]" = field(
-        factory=dict[str, tuple[Bucket, float]], init=False
-    )
 
     def __attrs_post_init__(self) -> None:
         self._threads = ThreadPoolExecutor(self.limits.threads, thread_name_prefix=self.name)
@@ -72,11 +73,9 @@ class Lane:
         self.check(caller)
         self._held[caller] += 1
         self._report()
-        place = Place(self)
         try:
-            yield place
+            yield Place(self, caller)
         finally:
-            self._spend(caller, place.seconds)
             self._held[caller] -= 1
             if not self._held[caller]:
                 del self._held[caller]
@@ -84,12 +83,15 @@ class Lane:
 
     def check(self, caller: str) -> None:
         """TooMany if the caller has used up its share, Unavailable if the lane is full."""
-        self._check_time(caller)
+        if self.time is not None:
+            self.time.check(caller)
         if self._held[caller] >= self.limits.per_caller:
-            raise self._refusal(
+            metrics().refused(self.name)
+            raise TooMany(
                 f"{self.limits.per_caller} requests of this kind with this key are under way.",
-                self.limits.per_caller,
-                RETRY_FULL_AFTER,
+                limit=self.name,
+                most=self.limits.per_caller,
+                retry_after=RETRY_FULL_AFTER,
             )
         if self._held.total() >= self.limits.at_once:
             metrics().refused(self.name)
@@ -108,80 +110,78 @@ class Lane:
         """Ends the threads once they have nothing to do."""
         self._threads.shutdown(wait=False)
 
-    def _check_time(self, caller: str) -> None:
-        if self.limits.seconds_per_minute is None or caller not in self._spent:
-            return
-        left = self._bucket(caller)
-        if left.tokens <= 0:
-            raise self._refusal(
-                f"Requests of this kind with this key have taken "
-                f"{self.limits.seconds_per_minute:g} seconds within a minute.",
-                self.limits.seconds_per_minute,
-                left.seconds_until(1.0),
-            )
-
-    def _bucket(self, caller: str) -> Bucket:
-        """The seconds that the caller has left now."""
-        seconds = self.limits.seconds_per_minute or _MINUTE
-        full = Rate(seconds / _MINUTE, max(1, int(seconds))).full()
-        bucket, at = self._spent.get(caller, (full, monotonic()))
-        return bucket.after(monotonic() - at)
-
-    def _spend(self, caller: str, seconds: float) -> None:
-        if self.limits.seconds_per_minute is None:
-            return
-        if len(self._spent) >= _MOST_CALLERS:
-            del self._spent[next(iter(self._spent))]
-        left = self._bucket(caller).less(seconds)
-        self._spent.pop(caller, None)
-        self._spent[caller] = (left, monotonic())
-
-    def _refusal(self, detail: str, most: float, retry_after: float) -> TooMany:
-        metrics().refused(self.name)
-        return TooMany(detail, limit=self.name, most=most, retry_after=retry_after)
-
     def _report(self) -> None:
         metrics().used(self.name, self._held.total(), self.limits.at_once)
 
 
-@define
+@frozen
 class Place:
-    """A caller's place in a lane, and the seconds for which it has used a thread."""
+    """A caller's place in a lane, whose time it uses up."""
 
     _lane: Lane
-    seconds: float = 0.0
+    _caller: str
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """What the function returns, called in a thread of the lane."""
+        return await self._lane.run(self._timed, function, *arguments)
 
-        def timed() -> T:
-            begun = monotonic()
-            try:
-                return function(*arguments)
-            finally:
-                self.seconds += monotonic() - begun
+    def _timed(self, function: Callable[..., T], *arguments: object) -> T:
+        _PLACE.set(self)  # The context is a copy of this call alone.
+        begun = monotonic()
+        try:
+            return function(*arguments)
+        finally:
+            self.spend(monotonic() - begun)
 
-        return await self._lane.run(timed)
+    def spend(self, seconds: float) -> None:
+        """Notes time that was used for the caller. From a thread."""
+        if self._lane.time is not None:
+            self._lane.time.spend(self._caller, seconds)
+
+    def wait(self) -> float:
+        """For how many seconds what is under way for the caller should pause."""
+        return self._lane.time.wait(self._caller) if self._lane.time is not None else 0.0
 
 
-def lanes_of(limits: Limits) -> dict[LaneName, Lane]:
-    """All lanes of a process."""
+_PLACE: Final = ContextVar["Place | None"]("place", default=None)
+
+
+def current_place() -> Place | None:
+    """The place of the request for which this thread works; None outside of lanes."""
+    return _PLACE.get()
+
+
+Lanes = Mapping[LaneName, Lane]
+
+
+def lanes_of(limits: Limits, store: Store, has_company: Callable[[str], bool]) -> Lanes:
+    """All lanes of a process; times are shared through the store, while callers have company."""
     queries, examinations = limits.limit_queries, limits.limit_examinations
     found: dict[LaneName, LaneLimits] = {
         "requests": LaneLimits(THREADS, limits.limit_requests, limits.limit_requests),
-        "queries": LaneLimits(
-            queries, 8 * queries, limits.limit_queries_per_key,
-            limits.limit_query_seconds_per_minute,
-        ),
+        "queries": LaneLimits(queries, 8 * queries, limits.limit_queries_per_key),
         "streams": LaneLimits(1, 256, 64),
         "exports": LaneLimits(4, EXPORTS, limits.limit_exports_per_key),
         "uploads": LaneLimits(
             limits.limit_uploads, limits.limit_uploads, limits.limit_uploads_per_key
         ),
         "examinations": LaneLimits(
-            examinations, 7 * examinations, limits.limit_examinations_per_key,
-            limits.limit_examination_seconds_per_minute,
+            examinations, 7 * examinations, limits.limit_examinations_per_key
         ),
         "decisions": LaneLimits(2, 8, 2),
-    }  # fmt: skip
-    return {name: Lane(name, bounds) for name, bounds in found.items()}
+    }
+    times: dict[LaneName, tuple[str, float, float]] = {
+        "queries": ("query", limits.limit_query_seconds_per_minute, QUERY_SECONDS_AT_ONCE),
+        "exports": ("export", limits.limit_export_seconds_per_minute, EXPORT_SECONDS_AT_ONCE),
+        "examinations": ("examination", limits.limit_examination_seconds_per_minute, _MINUTE),
+        "decisions": ("decision", limits.limit_decision_seconds_per_minute, _MINUTE),
+    }
+
+    def time_of(name: LaneName) -> SharedTime | None:
+        if name not in times:
+            return None
+        kind, a_minute, at_once = times[name]
+        rate = Rate(a_minute / _MINUTE, max(1, int(min(a_minute, at_once))))
+        return SharedTime(f"{kind}_seconds_per_minute", rate, store, has_company)
+
+    return {name: Lane(name, bounds, time_of(name)) for name, bounds in found.items()}

@@ -1,12 +1,14 @@
 """Rates: how often callers may ask; those of keys hold for all processes together."""
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
 from attrs import define, field
 
-from commerce_core.base.errors import TooMany
+from commerce_core.base.errors import TooMany, Unavailable
 from commerce_core.base.rates import Bucket, Rate
 from commerce_core.ports.store import Store
 from entrypoints.metrics import metrics
@@ -14,6 +16,8 @@ from entrypoints.metrics import metrics
 _PORTION_LASTS: Final = 1.0
 """Seconds after which a portion that wasn't used up is lost."""
 _MOST_SUBJECTS: Final = 10_000
+NOTED_FROM: Final = 0.05
+"""Seconds that a process collects before it notes them in the store."""
 
 
 @define
@@ -76,6 +80,81 @@ class SharedRate:
                 return False
             self._portions[subject] = (left - 1, until)
             return True
+
+
+@define
+class SharedTime:
+    """How much time each caller may use, in all processes, while others send requests too.
+
+    What something cost is known when it is done. So a caller may run into debt, and gets nothing
+    more until the rate has made up for it. Each process notes what it used in the store, and learns
+    from the answer what the others used. A caller that has no company uses nothing up.
+    """
+
+    limit: str
+    rate: Rate
+    """Seconds a second, on average and at once."""
+    _store: Store
+    _has_company: Callable[[str], bool]
+    _left: dict[str, tuple[Bucket, float]] = field(
+        factory=dict[str, tuple[Bucket, float]], init=False
+    )
+    _unnoted: dict[str, float] = field(factory=dict[str, float], init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def check(self, caller: str) -> None:
+        """TooMany if the caller has used its time up; asks nothing but this process."""
+        wait = self.wait(caller)
+        if wait <= 0:
+            return
+        metrics().refused(self.limit)
+        a_minute = self.rate.per_second * 60
+        raise TooMany(
+            f"Requests of this kind with this key took more than {a_minute:g} seconds a minute.",
+            limit=self.limit,
+            most=a_minute,
+            retry_after=wait,
+        )
+
+    def wait(self, caller: str) -> float:
+        """For how many seconds the caller gets nothing more; 0 if it may go on."""
+        with self._lock:
+            left = self._now(caller)
+        if left.tokens > 0 or not self._has_company(caller):
+            return 0.0
+        return left.seconds_until(0.0)
+
+    def spend(self, caller: str, seconds: float) -> None:
+        """Notes what the caller used. From a thread: it may write to the store."""
+        if not self._has_company(caller):
+            return
+        with self._lock:
+            self._keep(caller, self._now(caller).less(seconds))
+            unnoted = self._unnoted.pop(caller, 0.0) + seconds
+            if unnoted < NOTED_FROM:
+                self._unnoted[caller] = unnoted
+                return
+        # Without the store, each process counts for itself.
+        with suppress(Unavailable):
+            self._note(caller, unnoted)
+
+    def _note(self, caller: str, seconds: float) -> None:
+        with self._store.begin() as unit:
+            left = unit.rates.spend(self.limit, caller, self.rate, seconds)
+        with self._lock:
+            self._keep(caller, Bucket(self.rate, left))
+
+    def _now(self, caller: str) -> Bucket:
+        bucket, at = self._left.get(caller, (self.rate.full(), 0.0))
+        return bucket.after(monotonic() - at)
+
+    def _keep(self, caller: str, left: Bucket) -> None:
+        self._left.pop(caller, None)
+        self._left[caller] = (left, monotonic())
+        if len(self._left) > _MOST_SUBJECTS:
+            oldest = next(iter(self._left))
+            del self._left[oldest]
+            self._unnoted.pop(oldest, None)
 
 
 def too_often(limit: str, rate: Rate, retry_after: float) -> TooMany:

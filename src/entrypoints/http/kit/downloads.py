@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from threading import Lock
+from time import monotonic
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
@@ -17,10 +18,13 @@ from litestar.concurrency import sync_to_thread
 from litestar.response import Stream
 
 from commerce_core.base.errors import Malformed
+from entrypoints.http.admission.lanes import Place, current_place
 
 KEPT: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key"}
 """Headers of tagged answers: only their caller may keep them, and asks each time."""
 _CHUNK: Final = 256 * 1024
+LONGEST_PAUSE: Final = 5.0
+"""Seconds between two blocks, however much time a caller has used up: clients give up silence."""
 VERSION: Final = re.compile(r'^(?:(?:W/)?"?([0-9]{1,9})"?|\*)$', re.ASCII)
 """What If-Match can be: the tag of a version, or any."""
 _TAGS: Final = re.compile(r'(?:W/)?("[^"]*")')
@@ -64,7 +68,7 @@ def download(
     blocks = _blocks(opened)
     first = next(blocks, b"")
     own = {"Content-Type": media_type, "Content-Disposition": _attachment(name)}
-    return Stream(_sent(first, blocks), headers={**own, **headers})
+    return Stream(_sent(first, blocks, current_place()), headers={**own, **headers})
 
 
 def _blocks(opened: AbstractContextManager[BinaryIO | Iterator[bytes]]) -> Generator[bytes]:
@@ -73,16 +77,23 @@ def _blocks(opened: AbstractContextManager[BinaryIO | Iterator[bytes]]) -> Gener
         yield from iter(partial(read, _CHUNK), b"") if read else content
 
 
-async def _sent(first: bytes, blocks: Generator[bytes]) -> AsyncGenerator[bytes]:
+async def _sent(
+    first: bytes, blocks: Generator[bytes], place: Place | None
+) -> AsyncGenerator[bytes]:
     """The blocks, each taken in a thread; what gives them is closed at the end, whatever that is.
 
-    A client that hangs up ends it anywhere, be it while a thread is taking a block.
+    A client that hangs up ends it anywhere, be it while a thread is taking a block. A caller that
+    has used up the time of its lane gets further blocks as its time comes back.
     """
     taking = Lock()
 
     def take() -> bytes:
+        begun = monotonic()
         with taking:
-            return next(blocks, b"")
+            block = next(blocks, b"")
+        if place is not None:
+            place.spend(monotonic() - begun)
+        return block
 
     def close() -> None:
         with taking:
@@ -92,6 +103,8 @@ async def _sent(first: bytes, blocks: Generator[bytes]) -> AsyncGenerator[bytes]
         block = first
         while block:
             yield block
+            if pause := place.wait() if place is not None else 0:
+                await asyncio.sleep(min(pause, LONGEST_PAUSE))
             block = await sync_to_thread(take)
     finally:
         # Not awaited, since a cancelled task can't wait for anything.

@@ -25,10 +25,18 @@ class Guarded(Observed):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 three kinds of each
         """Answers, or refuses at once."""
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
         admission: Admission = self.state.admission
+        if scope["path"] in PROBES:
+            try:
+                admission.door.check_probe(scope)
+            except CommerceError as refusal:
+                await _refuse(scope, send, refusal)
+                return
+            await super().__call__(scope, receive, send)
+            return
         with ExitStack() as admitted:
             try:
                 admitted.enter_context(admission.admitted(scope))

@@ -184,7 +184,7 @@ def _refusals(operation: Operation) -> list[int]:
     follow: Mapping[tuple[int, ...], bool] = {
         (400, 500, 503): True,
         (401, 403): operation.scope is not None,
-        (429,): not operation.is_probe,
+        (429,): True,
         (404,): bool(operation.path_ids) or issubclass(operation.parameters, WhoseQuery),
         (409,): "key" in operation.hints,
         (412,): "if_match" in operation.hints,

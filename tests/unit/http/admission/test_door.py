@@ -1,18 +1,22 @@
 """Who is let in: callers, the requests that are under way, rates, connections."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
+from adapters.memory.store import MemoryStore
 from commerce_core.base.errors import CommerceError, TooMany, Unavailable
 from commerce_core.base.rates import Rate
+from commerce_core.ports.store import Store
 from entrypoints.http.admission.callers import Callers
 from entrypoints.http.admission.connections import excess
 from entrypoints.http.admission.door import STANDING_AFTER, Company, Door, Pressure
-from entrypoints.http.admission.lanes import Lane, LaneLimits
-from entrypoints.http.admission.rates import LocalRate
+from entrypoints.http.admission.lanes import Lane, LaneLimits, Place, current_place, lanes_of
+from entrypoints.http.admission.rates import NOTED_FROM, LocalRate, SharedTime
 from entrypoints.limits import Limits
 
 SECRET = "ck_1"
@@ -109,6 +113,16 @@ def test_strangers_of_an_address_have_a_rate():
     assert refusal_of(guarded, scope(x_api_key=SECRET)) is None
 
 
+def test_probes_of_an_address_have_a_rate_of_their_own():
+    guarded = door(limit_probe_rate_per_address=0.2)
+    guarded.check_probe(scope())
+    with pytest.raises(TooMany) as refusal:
+        guarded.check_probe(scope())
+    assert (refusal.value.limit, refusal.value.most) == ("probe_rate_per_address", 1)
+    guarded.check_probe(scope("10.0.0.2"))
+    assert refusal_of(guarded, scope()) is None
+
+
 def test_pressure_stands_after_a_while_and_ends_after_one():
     pressure = Pressure(8)
     begun = pressure._low_at
@@ -124,7 +138,10 @@ def test_a_caller_has_company_while_others_have_sent_something_lately():
     company = Company()
     assert [company.has_others("a", now) for now in (100.0, 100.1)] == [False, False]
     assert company.has_others("b", 101.0)
+    assert company.has_had_others("a", 101.0)
     assert [company.has_others("a", now) for now in (102.0, 105.9, 106.0)] == [True, True, False]
+    assert [company.has_had_others(caller, 106.0) for caller in "ab"] == [False, True]
+    assert not company.has_had_others("b", 111.1)
 
 
 def test_rates_of_a_process_are_kept_by_subject():
@@ -156,15 +173,116 @@ def test_a_lane_has_room_for_each_caller():
     lane.close()
 
 
-def test_a_caller_that_used_its_seconds_up_waits():
-    lane = Lane("queries", LaneLimits(1, 3, 2, seconds_per_minute=30))
-    with lane.entered("a") as place:
-        place.seconds = 31
+class Clock:
+    """A monotonic clock that moves only when asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr("entrypoints.http.admission.rates.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def shared_time(store: Store, *callers_with_company: str) -> SharedTime:
+    """A quarter of a second each second, and one at once."""
+    rate = Rate(per_second=0.25, burst=1)
+    return SharedTime("query_seconds_per_minute", rate, store, callers_with_company.__contains__)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore(lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_caller_that_used_its_time_up_waits_until_it_has_some_again(
+    store: MemoryStore, clock: Clock
+):
+    time = shared_time(store, "a", "b")
+    time.check("a")
+    time.spend("a", 2)
     with pytest.raises(TooMany) as refusal:
-        lane.check("a")
-    assert 2 < refusal.value.retry_after <= 4  # a second's worth, at half a second a second
-    lane.check("b")
+        time.check("a")
+    assert (refusal.value.limit, refusal.value.most) == ("query_seconds_per_minute", 15)
+    assert refusal.value.retry_after == pytest.approx(4)
+    time.check("b")
+    clock.now += 3.9
+    assert time.wait("a") == pytest.approx(0.1)
+    clock.now += 0.2
+    time.check("a")
+
+
+def test_a_caller_without_company_uses_no_time_up(store: MemoryStore):
+    company = {"a"}
+    time = SharedTime("queries", Rate(0.25, 1), store, company.__contains__)
+    time.spend("a", 2)
+    company.clear()
+    time.check("a")
+    time.spend("b", 9)
+    company.update("ab")
+    time.check("b")
+    assert time.wait("a") > 0
+
+
+def test_what_other_processes_used_counts_once_a_process_notes_its_own(
+    store: MemoryStore, clock: Clock
+):
+    first, second = shared_time(store, "a"), shared_time(store, "a")
+    first.spend("a", 3)
+    second.check("a")
+    second.spend("a", NOTED_FROM)
+    assert second.wait("a") == pytest.approx(4 * (2 + NOTED_FROM))
+    assert first.wait("a") == pytest.approx(8)
+
+
+def test_short_times_are_collected_before_they_are_noted(store: MemoryStore, clock: Clock):
+    time, other = shared_time(store, "a"), shared_time(store, "a")
+    for _ in range(3):
+        time.spend("a", NOTED_FROM / 4)
+    other.spend("a", NOTED_FROM)
+    time.spend("a", NOTED_FROM / 4)
+    other.spend("a", 1)
+    assert other.wait("a") == pytest.approx(4 * 2 * NOTED_FROM)
+
+
+def test_without_a_store_a_process_counts_for_itself(clock: Clock):
+    class Down(MemoryStore):
+        def begin(self, **_: object) -> Any:  # noqa: ANN401
+            raise Unavailable("The database is down.", "Try again.")
+
+    time = shared_time(Down(lambda: datetime(2026, 1, 1, tzinfo=UTC)), "a")
+    time.spend("a", 2)
+    assert time.wait("a") == pytest.approx(4)
+
+
+def test_what_runs_in_a_lane_uses_its_callers_time(store: MemoryStore, clock: Clock):
+    """What is made of it later, a block of a download, counts too."""
+    lane = Lane("queries", LaneLimits(1, 3, 2), shared_time(store, "a"))
+    places: list[Place | None] = []
+    with lane.entered("a") as place:
+        asyncio.run(place.run(lambda: places.append(current_place())))
+    assert places == [place]
+    assert current_place() is None
+    place.spend(2)
+    assert place.wait() == pytest.approx(4, abs=0.5)
+    with pytest.raises(TooMany), lane.entered("a"):
+        pass
     lane.close()
+
+
+def test_what_is_expensive_has_a_time_and_what_is_plain_has_none(store: MemoryStore):
+    lanes = lanes_of(Limits(), store, lambda _: True)
+    timed = {name: lane.time.rate for name, lane in lanes.items() if lane.time is not None}
+    assert timed == {
+        "queries": Rate(0.25, 1),
+        "exports": Rate(0.5, 10),
+        "examinations": Rate(0.5, 30),
+        "decisions": Rate(0.5, 30),
+    }
+    for lane in lanes.values():
+        lane.close()
 
 
 # --- connections ---
