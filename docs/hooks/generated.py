@@ -32,7 +32,7 @@ from commerce_core.doctor import survey
 from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
 from commerce_core.orders import states
-from commerce_core.parsing import decoding, grouping, objects, raw_records
+from commerce_core.parsing import carrying, decoding, grouping, nesting, objects, raw_records
 from commerce_core.partners import access
 from commerce_core.pricing import form_reference
 from commerce_core.profiles import limits, mapping, patterns, profile
@@ -57,6 +57,8 @@ SECTION: Final = re.compile(
 JOB_ERRORS: Final = {
     "empty": "The file contains only blank lines.",
     "no_sheet": "The workbook has no sheet with the name that the profile declares.",
+    "nested_records": "Records have records in them, such as variants, and the profile doesn't "
+    "declare which ones are products.",
     "no_header": "The first record contains no known column name.",
     "missing_column": "A required column is missing. The message lists the headers found.",
     "ambiguous_column": "Two columns could be the same field. The message names both.",
@@ -282,7 +284,7 @@ def record_problems() -> str:
 
 def job_errors() -> str:
     """The codes with which a job can fail."""
-    found: set[str] = set()
+    found = {nesting.NESTED}
     for call in _calls():
         if _name(call) in ("FileRefused", "JobError", "OtherFile") and call.args:
             found.add(_text(call.args[0]))
@@ -294,7 +296,7 @@ def job_errors() -> str:
 
 def file_limits() -> str:
     """What a file may have, and what becomes of one that has more."""
-    mb, ratio = 1 << 20, grouping.HIGHEST_CARRIED_RATIO
+    mb, ratio = 1 << 20, carrying.HIGHEST_CARRIED_RATIO
     carried = f"MB that records take from the first of their group, or {ratio} times the file"
     rows = (
         ("characters of a record", raw_records.LONGEST_RECORD, "`too_large`, or the open quote"),
@@ -304,9 +306,10 @@ def file_limits() -> str:
         ("records, beside one for each byte sent", progress.RECORDS_BESIDE_BYTES, "`too_large`"),
         ("depth of a JSON record", fields.DEEPEST_JSON, "`oversized_json`, of its record"),
         ("values of a JSON record", fields.MOST_JSON_VALUES, "`oversized_json`, of its record"),
+        ("lists in which records may be, one in the other", profile.MOST_LEVELS, "not declared"),
         ("JSON records whose keys make the header", objects.OBJECTS_LOOKED_AT, "not read"),
         ("records folded into one", grouping.MOST_FOLDED, "`too_large`"),
-        (carried, grouping.MOST_CARRIED // mb, "`too_large`"),
+        (carried, carrying.MOST_CARRIED // mb, "`too_large`"),
         ("parts of an archive", decoding.MOST_PARTS, "`too_large`"),
         ("MB that an archive expands to", decoding.MOST_EXPANDED // mb, "`too_large`"),
         ("times its size that an archive expands to", decoding.HIGHEST_RATIO, "`too_large`"),

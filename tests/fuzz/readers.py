@@ -39,7 +39,7 @@ Reader = Callable[[bytes], Outcome]
 FILE_CODES: Final = {
     "empty", "no_header", "missing_column", "ambiguous_column", "ambiguous_dialect", "not_text",
     "undecodable", "unterminated_quote", "too_large", "truncated", "html", "xml", "json",
-    "error_message", "no_sheet",
+    "error_message", "no_sheet", "nested_records",
 }  # fmt: skip
 _MODES: Final[tuple[Mode, ...]] = ("full", "delta")
 _ZONE: Final = ZoneInfo("America/New_York")
@@ -234,9 +234,18 @@ _GERMAN: Final = read_profile(
     b'encoding = "cp1252"\ndecimal = ","\ncurrency = "EUR"\n[columns]\nsku = "Artikelnummer"\n'
     b'product_name = "Bezeichnung"\nprice = "Preis"\nquantity = "Menge"\n'
 )
+_NESTED_JSON: Final = read_profile(
+    b'record_path = "products[]/variants[]"\n[columns]\nproduct_name = "../title"\n'
+)
+_NESTED_XML: Final = read_profile(
+    b'record_path = "shop/product[]/variants/variant[]"\n[columns]\nsku = ["@sku", "../@id"]\n'
+    b'product_name = "../title"\n'
+)
 READERS: Final[Mapping[str, Reader]] = {
     "bytes": fuzz_bytes,
     "records": fuzz_records,
+    "nested JSON": lambda data: fuzz_feed(data, _NESTED_JSON),
+    "nested XML": lambda data: fuzz_feed(data, _NESTED_XML),
     "german": lambda data: fuzz_feed(data, _GERMAN),
     **{preset: _feed_reader(preset) for preset in PRESET_PROFILES},
     "profile": fuzz_profile,

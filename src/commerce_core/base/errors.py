@@ -172,11 +172,21 @@ class FileRefused(CommerceError):
     code = "file_refused"
 
     def __init__(
-        self, code: str, detail: str, remedy: str = "", *, line: int | None = None
+        self,
+        code: str,
+        detail: str,
+        remedy: str = "",
+        *,
+        line: int | None = None,
+        record_path: str | None = None,
     ) -> None:
-        """Takes the physical `line` (from 1) at fault, if there is one."""
+        """Takes the physical `line` (from 1) at fault, if there is one.
+
+        `record_path` is where the records are that a profile should declare, if that is missing.
+        """
         super().__init__(detail, remedy, code=code)
         self.line = line
+        self.record_path = record_path
 
 
 class RunLost(CommerceError):

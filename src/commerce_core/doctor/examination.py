@@ -15,6 +15,7 @@ from commerce_core.doctor.diagnosis import (
     DryRead,
     Mapped,
     Note,
+    Option,
     Question,
     Refusal,
     Suggestion,
@@ -33,8 +34,8 @@ from commerce_core.doctor.reading import Reading, gtin_notes
 from commerce_core.doctor.survey import MOST_RECORDS, Asked, Survey, refusal_of
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of
-from commerce_core.profiles.presets import in_full
+from commerce_core.profiles.mapping import AROUND, HeaderMapping, map_header, rivals_of
+from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import Column, Profile
 from commerce_core.profiles.recognition import recognised_preset
 from commerce_core.schema.fields import AMOUNTS, Mode
@@ -45,6 +46,8 @@ MOST_TRIALS: Final = 12
 TRIAL_RECORDS: Final = 2_000
 """The records that such a trial reads."""
 _CODE: Final = 3
+_IDS_AROUND: Final = ("../sku", "../handle", "../slug", "../code", "../id", "../@id")
+"""The columns by which records in another one are its variants, the best first."""
 _DESCRIPTIVE: Final = frozenset(
     {"options", "attributes", "condition", "category", "gtin", "weight", "product_url", "image_url"}
     | {"additional_image_urls"}
@@ -138,8 +141,16 @@ class _Examination:
             self.profile = evolve(self.profile, currency=self._asked.currency)
 
         self._try_recognised()
+        self._leave_path_to_preset()
         if self._currency is None:
             self._ask_for_currency_of_columns()
+
+    def _leave_path_to_preset(self) -> None:
+        """A preset that knows where the records are answers the question about them."""
+        own = self.profile.record_path
+        if own and own == PRESET_PROFILES[self.profile.preset].record_path:
+            self.profile = evolve(self.profile, record_path=None)
+            self.questions = [asked for asked in self.questions if asked.code != "records"]
 
     def _try_recognised(self) -> None:
         """Proposes the preset whose columns the file has, if more is read rightly with it."""
@@ -176,7 +187,33 @@ class _Examination:
                 self.notes.append(Note("same_header", columns[0], f"{detail}; rename one"))
                 continue
             candidates = [stats for column in columns if (stats := self._stats_of(column))]
-            self.questions.append(which_column(name, candidates))
+            asked = which_column(name, candidates)
+            if self._asked.profile is None and any(column.startswith(AROUND) for column in columns):
+                asked = self._assume_around(name, columns, asked)
+            self.questions.append(asked)
+
+    def _assume_around(self, name: str, columns: Sequence[str], asked: Question) -> Question:
+        """Assumes the record's own column and then what is around it, and for a name only that."""
+        own = [column for column in columns if not column.startswith(AROUND)]
+        around = [column for column in columns if column.startswith(AROUND)]
+        if len(own) > 1 or len(around) > 1:
+            return asked
+        taken = tuple(around if name == "product_name" else (*own, *around))
+        self.profile = evolve(self.profile, columns={**self.profile.columns, name: Column(taken)})
+        answer = " or ".join(taken)
+        both = Option(answer, "the first of them that isn't blank")
+        options = asked.options if len(taken) == 1 else (both, *asked.options)
+        return evolve(asked, options=options, assumed=answer)
+
+    def _group_by_what_is_around(self) -> None:
+        """Records within one are its variants: they have its number or name in common."""
+        named = {squash(stats.header): stats.header for stats in self.all_stats if stats.filled}
+        found = next((named[name] for name in _IDS_AROUND if name in named), None)
+        if found and "group_id" not in self._fed():
+            columns = {**self.profile.columns, "group_id": Column((found,))}
+            self.profile = evolve(self.profile, columns=columns)
+            because = "what is around a record is the product of which it is a variant"
+            self.suggestions.append(Suggestion("group_id", (found,), because))
 
     def _rivals(self) -> dict[str, tuple[str, ...]]:
         return rivals_of(self.header, in_full(self.profile), self._currency)
@@ -195,6 +232,7 @@ class _Examination:
     def _suggest(self) -> None:
         if self.profile.preset not in ("canonical", "google-merchant"):
             return
+        self._group_by_what_is_around()
         unused = self.mapping.unused if self.mapping else tuple(self.header)
         columns = dict(self.profile.columns)
         self._ask_about_second_columns(unused)

@@ -19,6 +19,20 @@ def which_encoding(guesses: Sequence[EncodingGuess]) -> Question:
     return Question("encoding", None, asked, options, options[0].answer)
 
 
+def which_records(record_path: str) -> Question:
+    """Asks whether the records in others are the products, as is assumed."""
+    outer, inner = record_path.split("[]")[:2]
+    options = (
+        Option(
+            f'record_path = "{record_path}"',
+            f"each of {inner.strip('/')} is a product, with what is around it (../title)",
+        ),
+        Option(f'record_path = "{outer}[]"', "each of the outer ones is a single product"),
+    )
+    asked = "The records have records in them, such as variants. Which ones are products?"
+    return Question("records", None, asked, options, options[0].answer)
+
+
 def which_delimiter(splittings: Sequence[Splitting]) -> Question:
     """Asks for the delimiter."""
     options = tuple(Option(f'delimiter = "{each.delimiter}"', each.evidence) for each in splittings)

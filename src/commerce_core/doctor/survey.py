@@ -19,7 +19,7 @@ from commerce_core.doctor.diagnosis import (
 )
 from commerce_core.doctor.dialects import Splitting, header_line_of, line_ends, splittings
 from commerce_core.doctor.encodings import survey_encoding
-from commerce_core.doctor.questions import which_encoding
+from commerce_core.doctor.questions import which_encoding, which_records
 from commerce_core.parsing.decoding import read_text
 from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records, structured
 from commerce_core.parsing.raw_records import lines_in
@@ -65,7 +65,7 @@ class Survey:
     """What is known of a file so far; each step adds to it.
 
     `profile` is the one asked for, with the best guess of an encoding that it doesn't declare. If
-    none was asked for, it has the line of the header.
+    none was asked for, it has the line of the header, and the path to records in others.
     """
 
     _stream: BinaryIO
@@ -88,7 +88,7 @@ class Survey:
         try:
             survey._examine_bytes()
             survey._examine_dialect()
-            survey._examine_columns()
+            survey._examine_records()
         except FileRefused as refused:
             survey.refusal = refusal_of(refused)
         except NOT_OF_FILE:
@@ -133,6 +133,19 @@ class Survey:
             "no delimiter splits the header",
         )
         self.dialect = Dialect(chosen, evidence, line_ends(head))
+
+    def _examine_records(self) -> None:
+        """Examines the columns; of records in others, if no profile says which ones count."""
+        try:
+            self._examine_columns()
+        except FileRefused as refused:
+            if self._asked.profile is not None or refused.record_path is None:
+                raise
+            self.profile = evolve(self.profile, record_path=refused.record_path)
+            self.questions.append(which_records(refused.record_path))
+            self._troubles.clear()
+            self._examine_dialect()
+            self._examine_columns()
 
     def _examine_columns(self) -> None:
         if self.dialect is None:

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.delimited import Accepts, Delimited, choose_delimiter
 from commerce_core.parsing.json_documents import JsonDocument, document_in
-from commerce_core.parsing.json_lines import JsonLines, begins_json
+from commerce_core.parsing.json_lines import JsonLines, begins_json, begins_report
+from commerce_core.parsing.nesting import nesting_of
 from commerce_core.parsing.raw_records import (
     LONGEST_RECORD,
     RawRecord,
@@ -90,9 +91,20 @@ def detect(
 
 
 def structured(head: str, record_path: str | None) -> JsonLines | JsonDocument | Xml | None:
-    """The format of a text that names the values of each record; None if it is delimited text."""
-    found = xml_in(head, record_path) or document_in(head, record_path)
-    return found or (JsonLines() if begins_json(head) else None)
+    """The format of a text that names the values of each record; None if it is delimited text.
+
+    FileRefused isn't raised before the records are read.
+    """
+    if (found := xml_in(head, record_path)) is not None:
+        return found
+    if begins_report(head):
+        return JsonLines()
+    path, nesting = nesting_of(record_path)
+    document = document_in(head, path)
+    if document is not None:
+        where = nesting.at(document.path or "") if path is None else nesting
+        return evolve(document, nesting=where)
+    return JsonLines(nesting) if begins_json(head) else None
 
 
 def _from_line(blocks: Iterator[str], number: int) -> Iterator[str]:

@@ -7,29 +7,27 @@ next ones their variant alone, others nothing but one more picture.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
+from commerce_core.parsing.carrying import Carrying
 from commerce_core.parsing.escapes import Unescaping
 from commerce_core.parsing.parents import Family
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from commerce_core.parsing.skipping import Skipping, left_out
 from commerce_core.parsing.totals import Adding
-from commerce_core.profiles.mapping import HeaderMapping, tidy_header
+from commerce_core.profiles.mapping import AROUND, HeaderMapping, tidy_header
 from commerce_core.profiles.profile import Group, Profile
 from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS, Mode
 
 MOST_FOLDED: Final = 10_000
 """Records that may be folded into one: it waits for them, and they with it."""
-MOST_CARRIED: Final = 1 << 26
-"""Characters that records may take from the heads of their groups, whatever is in the file."""
-HIGHEST_CARRIED_RATIO: Final = 100
-"""How many times the file's own text they may be beyond that."""
 _MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
 HEADER_AGAIN: Final = "the header, which comes again"
+_NOTHING_WITHIN: Final = "without a record in it"
 _ASIDE: Final = "there for the records after it"
 
 
@@ -48,6 +46,7 @@ class Grouping:
         self._group = _GroupColumns.of(mapping, profile.group) if profile.group else None
         self._family = Family.of(mapping, profile.parents) if profile.parents else None
         self._adding = Adding.of(mapping, profile.totals)
+        self._own = _own_columns(mapping, profile)
         self._unescaping = Unescaping.of(mapping, profile)
 
     def __call__(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
@@ -61,7 +60,7 @@ class Grouping:
         if self._group is not None:
             return self._grouped(records, self._group)
         if self._family is not None:
-            family, carrying = self._family, _Carrying()
+            family, carrying = self._family, Carrying()
             return (self._related(raw, family, carrying) for raw in records)
         return map(self.alone, records)
 
@@ -76,6 +75,8 @@ class Grouping:
             return Prepared(raw, "skipped", HEADER_AGAIN, head=head)
         if raw.context_only:
             return Prepared(raw, "skipped", _ASIDE, head=head)
+        if self._own and not raw.delimiter and not any(cells[i].strip(BLANKS) for i in self._own):
+            return Prepared(raw, "skipped", _NOTHING_WITHIN, head=head)
         return left_out(self._rule_to_skip(cells), raw, head)
 
     def _rule_to_skip(self, cells: Sequence[str]) -> Skipping | None:
@@ -83,7 +84,7 @@ class Grouping:
             return None
         return next((rule for rule in self.skips if rule.fits(cells[rule.index])), None)
 
-    def _related(self, raw: RawRecord, family: Family, carrying: "_Carrying") -> Prepared:
+    def _related(self, raw: RawRecord, family: Family, carrying: Carrying) -> Prepared:
         """A record with what it takes from its parent; a parent is remembered."""
         cells = raw.cells
         carrying.read += len(raw.sent)
@@ -97,7 +98,7 @@ class Grouping:
         if parent.rule is not None:
             return left_out(parent.rule, raw, None)
         completed = family.complete(parent, raw, cells)
-        carrying.take(cells, completed.cells or (), raw.line)
+        carrying.complete(cells, completed.cells or (), raw.line)
         return self.alone(completed, parent.raw)
 
     def _grouped(self, records: Iterable[RawRecord], group: "_GroupColumns") -> Iterator[Prepared]:
@@ -105,7 +106,7 @@ class Grouping:
         head: RawRecord | None = None
         waiting: Prepared | None = None
         folded: list[Prepared] = []
-        characters, carrying = 0, _Carrying()
+        characters, carrying = 0, Carrying()
         for raw in records:
             carrying.read += len(raw.sent)
             cells, first = raw.cells, head.cells if head else None
@@ -120,32 +121,13 @@ class Grouping:
                         raise _too_long(waiting.raw.line, raw.line)
                     continue
                 completed = group.complete(first, raw, cells)
-                carrying.take(cells, completed.cells or (), raw.line)
+                carrying.complete(cells, completed.cells or (), raw.line)
                 ready = self.alone(completed, head)
             elif cells is not None and whole and group.has_key(cells):
                 head = raw
             yield from () if waiting is None else (waiting, *folded)
             waiting, folded, characters = ready or self.alone(raw), [], len(raw.sent)
         yield from () if waiting is None else (waiting, *folded)
-
-
-@define
-class _Carrying:
-    """How much text records take from the heads of their groups, beside how much was read."""
-
-    read: int = 0
-    carried: int = 0
-
-    def take(self, cells: Sequence[str], completed: Sequence[str], line: int) -> None:
-        """Counts what completes a record; FileRefused if it is out of all proportion."""
-        self.carried += sum(map(len, completed)) - sum(map(len, cells))
-        if self.carried > MOST_CARRIED and self.carried > HIGHEST_CARRIED_RATIO * self.read:
-            detail = (
-                f"Up to line {line}, records take {self.carried:,} characters from the first "
-                f"record of their group; the file has {self.read:,}."
-            )
-            remedy = f"At most {HIGHEST_CARRIED_RATIO} times its own text is accepted."
-            raise FileRefused("too_large", detail, remedy, line=line)
 
 
 def is_header(cells: Sequence[str], header: Sequence[str]) -> bool:
@@ -170,6 +152,15 @@ def _too_long(begins: int, line: int) -> FileRefused:
         f"the record on line {begins}."
     )
     return FileRefused("too_large", detail, "End each group, or send it in parts.", line=line)
+
+
+def _own_columns(mapping: HeaderMapping, profile: Profile) -> tuple[int, ...]:
+    """The columns of records in others, if one that has nothing in them can't have a sku either."""
+    own = [i for i, name in enumerate(mapping.header) if not name.startswith(AROUND)]
+    sku = mapping.field_mappings["sku"]
+    if len(own) == len(mapping.header) or profile.identity or not {*sku.indexes} <= {*own}:
+        return ()
+    return tuple(own)
 
 
 @frozen

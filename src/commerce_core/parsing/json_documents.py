@@ -20,6 +20,12 @@ from commerce_core.parsing.json_lines import (
     is_oversized,
     read_object,
 )
+from commerce_core.parsing.nesting import (
+    DECLARED,
+    Nesting,
+    has_key_of_record,
+    is_called_variants,
+)
 from commerce_core.parsing.objects import SentObject, object_records
 from commerce_core.parsing.other_files import RECORD_KEYS
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord, count_line_ends
@@ -40,9 +46,13 @@ _DEEPEST_LIST: Final = 5
 
 @frozen
 class JsonDocument:
-    """Objects in a list at `path`, keys with / between them; None if there is no list."""
+    """Objects in a list at `path`, keys with / between them; None if there is no list.
+
+    `nesting` is where records are within them.
+    """
 
     path: str | None
+    nesting: Nesting = DECLARED
 
     @property
     def delimiter(self) -> None:
@@ -59,7 +69,7 @@ class JsonDocument:
         objects = _one_by_one(source) if self.path is None else _in_list(source, self.path)
         detail = "The file is JSON, but its first objects have no keys."
         refused = FileRefused("json", detail, "Send one object per product.", line=line)
-        return object_records(objects, line, refused)
+        return object_records(self.nesting.unfolded(objects, line), line, refused)
 
     def rows(self, columns: Sequence[str], header: RawRecord) -> JsonRows:
         """Writes records as JSON Lines, each object on a line of its own."""
@@ -70,20 +80,20 @@ def document_in(head: str, path: str | None) -> JsonDocument | None:
     """The document that a text begins with; None if it is no JSON, or JSON lines.
 
     `path` is the one that the profile declares. By default it is where the only list of objects
-    begins, before anything that is a record itself.
+    begins, before anything that is a record itself; a blank one is the file itself.
     """
     text = head.lstrip(BLANKS)
     if text.startswith("["):
         return JsonDocument("")
     if not text.startswith("{"):
         return None
-    if path is not None:
+    if path:
         return JsonDocument(path)
     first, _, rest = text.partition("\n")
     is_whole = not is_oversized(first) and read_object(first)[0] is not None
     if rest.strip(BLANKS) and (is_whole or _are_lines(first, rest)):
         return None
-    found = _path_in(text, 0, ())
+    found = _path_in(text, 0, ()) if path is None else None
     if found is not None:
         return JsonDocument("/".join(found))
     return None if is_whole or not rest else JsonDocument(None)
@@ -98,8 +108,12 @@ def _path_in(text: str, at: int, path: tuple[str, ...]) -> tuple[str, ...] | Non
     """The keys of the first list of objects within the object that begins there."""
     if len(path) >= _DEEPEST_LIST:
         return None
+    keys = list[str]()
     for key, value in _members(text, at):
         if key in RECORD_KEYS and not path:
+            return None
+        keys.append(key)
+        if is_called_variants(key) and has_key_of_record(keys):
             return None
         if _LIST_OF_OBJECTS.match(text, value):
             return (*path, key)

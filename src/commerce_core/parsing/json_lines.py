@@ -10,8 +10,10 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
+from commerce_core.parsing.nesting import DECLARED, Nesting
 from commerce_core.parsing.objects import WRITER, object_records
 from commerce_core.parsing.raw_records import RawRecord, split_lines, without_end
+from commerce_core.profiles.mapping import REPORT_COLUMNS
 from commerce_core.schema.fields import DEEPEST_JSON, MOST_JSON_VALUES
 
 STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -19,12 +21,15 @@ STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKET: Final = re.compile(r"[^\[\]{}]+")
 _DEEPER: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 _KEY: Final = re.compile(r'[\s,]*(?=")')
+_FRONT: Final = re.compile(rf'[{BLANKS}]*\{{\s*"{REPORT_COLUMNS[0]}"\s*:')
 _COLON: Final = re.compile(r"\s*:\s*")
 
 
 @frozen
 class JsonLines:
-    """One JSON object a line."""
+    """One JSON object a line, with records in it as `nesting` has it."""
+
+    nesting: Nesting = DECLARED
 
     @property
     def delimiter(self) -> None:
@@ -37,7 +42,7 @@ class JsonLines:
 
     def records(self, blocks: Iterator[str], line: int = 1) -> Iterator[RawRecord]:
         """The header made of the keys, and all objects; FileRefused if there are no keys."""
-        return read_jsonl(blocks, line)
+        return read_jsonl(blocks, line, self.nesting)
 
     def rows(self, columns: Sequence[str], header: RawRecord) -> "JsonRows":
         """Writes records of a file with that header as they came, behind further keys."""
@@ -84,19 +89,26 @@ class JsonRows:
         return dict(zip(self._columns, front, strict=True))
 
 
-def read_jsonl(blocks: Iterator[str], first_line: int = 1) -> Iterator[RawRecord]:
+def read_jsonl(
+    blocks: Iterator[str], first_line: int = 1, nesting: Nesting = DECLARED
+) -> Iterator[RawRecord]:
     """The objects of a JSONL file as records under one header, which is made of their keys."""
     lines = enumerate(split_lines(blocks), start=first_line)
     detail = "The file begins like JSON, but none of its first lines is a whole object with keys."
     remedy = "Send one JSON object per line, or CSV."
     refused = FileRefused("json", detail, remedy, line=first_line)
     objects = ((number, line, *read_object(line)) for number, line in lines)
-    return object_records(objects, first_line, refused)
+    return object_records(nesting.unfolded(objects, first_line), first_line, refused)
 
 
 def begins_json(head: str) -> bool:
     """Whether a text that begins like this consists of JSON objects."""
     return head.lstrip(BLANKS).startswith("{")
+
+
+def begins_report(head: str) -> bool:
+    """Whether a text begins with an object of a report of ours, whose records are lines."""
+    return _FRONT.match(head) is not None
 
 
 def _with_members(sent: str, changes: dict[str, str]) -> str:

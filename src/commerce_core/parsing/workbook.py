@@ -8,6 +8,7 @@ for people: `sheet_rows` takes it apart again.
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from io import BytesIO
@@ -66,6 +67,7 @@ _DOLLARS: Final = {0x409: "USD", 0x1009: "CAD", 0xC0C: "CAD", 0xC09: "AUD", 0x14
 _EPOCHS: Final = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}  # noqa: DTZ001
 _DAMAGED: Final = (
     zipfile.BadZipFile,
+    zlib.error,
     KeyError,
     ValueError,
     IndexError,

@@ -21,7 +21,7 @@ DEEPEST_ELEMENT: Final = 1_000
 MOST_PATH_PARTS: Final = 10
 
 TAG: Final = re.compile(rb"""<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>""")
-_KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
+KNOWN_ROOTS: Final[Mapping[str, tuple[str, ...]]] = {
     "rss": ("rss", "channel", "item"),
     "rdf:RDF": ("rdf:RDF", "item"),
     "feed": ("feed", "entry"),
@@ -95,6 +95,9 @@ class Outline:
 
     counts: Counter[tuple[str, ...]] = field(factory=Counter[tuple[str, ...]])
     attributes: Counter[tuple[str, ...]] = field(factory=Counter[tuple[str, ...]])
+    attribute_names: dict[tuple[str, ...], set[str]] = field(
+        factory=dict[tuple[str, ...], set[str]]
+    )
     namespaces: dict[str, str] = field(factory=dict[str, str])
     _stack: list[str] = field(factory=list[str])
 
@@ -122,8 +125,8 @@ class Outline:
         """
         if self.root == REPORT_ROOT:
             return next((path for path in self.counts if len(path) > 1), (REPORT_ROOT,))
-        if self.root in _KNOWN:
-            return _KNOWN[self.root]
+        if self.root in KNOWN_ROOTS:
+            return KNOWN_ROOTS[self.root]
         inner = Counter(path[:-1] for path in self.counts)
         below = [path for path in self.counts if len(path) > 1]
         repeated = [path for path in below if self.counts[path] > 1]
@@ -136,11 +139,17 @@ class Outline:
         found = next(filter(None, choices), [(self.root,)])
         return min(found, key=lambda path: (len(path), -self.counts[path]))
 
+    def names_in(self, path: tuple[str, ...]) -> list[str]:
+        """The names of the elements directly in those at a path, and of their attributes."""
+        inner = [each[-1] for each in self.counts if each[:-1] == path]
+        return [*inner, *self.attribute_names.get(path, ())]
+
     def _start(self, name: str, attributes: list[str]) -> None:
         self._stack.append(name)
         path = tuple(self._stack[:MOST_PATH_PARTS])
         self.counts[path] += 1
         self.attributes[path] = max(self.attributes[path], len(attributes) // 2)
+        self.attribute_names.setdefault(path, set()).update(attributes[::2])
         for key, value in zip(attributes[::2], attributes[1::2], strict=True):
             if key.startswith("xmlns"):
                 self.namespaces.setdefault(key, value)
@@ -263,7 +272,7 @@ class Elements:
     def _is_oversized(self) -> bool:
         return self._values > MOST_JSON_VALUES or self._deepest > DEEPEST_JSON
 
-    def _end(self, _: str) -> None:
+    def _end(self, name: str) -> None:  # noqa: ARG002 - what reads records in others needs it
         self._last = self._parser.CurrentByteIndex
         if not self._within:
             self._stack.pop()
@@ -294,9 +303,7 @@ class Elements:
         text = "".join(self._text).strip(BLANKS)
         if self._is_leaf and text:
             self._add(self._path[-1], text)
-        tag = TAG.match(self._kept, self._last - self._base)
-        end = tag.end() if tag else len(self._kept)
-        sent = self._kept[self._begun - self._base : end].decode() + "\n"
+        sent = self._kept[self._begun - self._base : self._end_of(self._begun)].decode() + "\n"
         made = None if self._is_oversized else self._members
         self._found.append((self._line, sent, made, "oversized_json"))
         self._stack.pop()
@@ -304,3 +311,12 @@ class Elements:
         self._starts.clear()
         self._mixed.clear()
         self._text.clear()
+
+    def _end_of(self, begun: int) -> int:
+        """Where in what is kept the element ends that began there, at whose end the parser is."""
+        at = self._last - self._base
+        start = TAG.match(self._kept, begun - self._base)
+        if start is not None and start.end() == at and start[0].endswith(b"/>"):
+            return at
+        tag = TAG.match(self._kept, at)
+        return tag.end() if tag else len(self._kept)

@@ -17,9 +17,23 @@ from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.objects import object_records
+from commerce_core.parsing.nested_elements import NestedElements, with_parents
+from commerce_core.parsing.nesting import (
+    DECLARED,
+    Nesting,
+    has_key_of_record,
+    is_called_variants,
+    nesting_of,
+)
+from commerce_core.parsing.objects import SentObject, object_records
 from commerce_core.parsing.raw_records import RawRecord
-from commerce_core.parsing.xml_elements import REPORT_ROOT, TAG, Elements, Outline
+from commerce_core.parsing.xml_elements import (
+    KNOWN_ROOTS,
+    REPORT_ROOT,
+    TAG,
+    Elements,
+    Outline,
+)
 from commerce_core.profiles.profile import is_encoding
 
 _PROLOG: Final = re.compile(r"\s*(<\?xml\b[^>]*\?>)")
@@ -31,7 +45,7 @@ _START: Final = re.compile(TAG.pattern.decode())
 
 @frozen
 class Xml:
-    """Elements whose path ends with `path` are records.
+    """Elements whose path ends with `path` are records, or have records in them by `nesting`.
 
     `prolog` and `namespaces` are those of the file, for a report on it.
     """
@@ -39,6 +53,7 @@ class Xml:
     path: tuple[str, ...]
     prolog: str = '<?xml version="1.0" encoding="UTF-8"?>'
     namespaces: tuple[tuple[str, str], ...] = ()
+    nesting: Nesting = DECLARED
 
     @property
     def delimiter(self) -> None:
@@ -58,7 +73,14 @@ class Xml:
         detail = f"The file is XML, but has no records at {where}."
         remedy = "Declare the path of the element that is a record: record_path in the profile."
         refused = FileRefused("xml", detail, remedy, line=line)
-        return object_records(Elements(self.path).read(blocks), line, refused)
+        return object_records(self._read(blocks, line), line, refused)
+
+    def _read(self, blocks: Iterator[str], line: int) -> Iterator[SentObject]:
+        if self.path[0] == REPORT_ROOT:
+            return with_parents(Elements(self.path).read(blocks))
+        if levels := self.nesting.levels:
+            return NestedElements(self.path, levels=levels).read(blocks)
+        return self.nesting.checked(Elements(self.path).read(blocks), line)
 
     def rows(self, columns: Sequence[str], header: RawRecord) -> "XmlRows":  # noqa: ARG002
         """Writes records as they came, with further elements in front; no names are needed."""
@@ -99,10 +121,24 @@ def xml_in(head: str, path: str | None) -> Xml | None:
     if not head.lstrip(BLANKS).startswith("<"):
         return None
     outline = Outline.of(head)
-    declared = tuple(filter(None, (path or "").split("/")))
-    found = outline.path if outline.root == REPORT_ROOT else declared or outline.path
+    declared, nesting = nesting_of(path)
+    wanted = tuple(filter(None, (declared or "").split("/")))
+    found = outline.path if outline.root == REPORT_ROOT else wanted or outline.path
+    if path is None and outline.root != REPORT_ROOT:
+        nesting = Nesting(f"{'/'.join(found)}[]", misplaced=_misplaced(outline, found))
     prolog = _PROLOG.match(head.lstrip(BLANKS))
-    return Xml(found, prolog[1] if prolog else "", tuple(outline.namespaces.items()))
+    return Xml(found, prolog[1] if prolog else "", tuple(outline.namespaces.items()), nesting)
+
+
+def _misplaced(outline: Outline, path: tuple[str, ...]) -> str | None:
+    """The path to declare if the records that were found are variants in a product."""
+    for length in range(1, len(path)):
+        around = path[:length]
+        if outline.root not in KNOWN_ROOTS and has_key_of_record(outline.names_in(around)):
+            within = path[length:]
+            if is_called_variants(*within):
+                return f"{'/'.join(around)}[]/{'/'.join(within)}[]"
+    return None
 
 
 def encoding_in(head: bytes) -> str | None:

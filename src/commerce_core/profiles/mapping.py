@@ -23,7 +23,7 @@ from commerce_core.profiles.extractors import (
     Template,
     UnlessPositive,
 )
-from commerce_core.profiles.profile import TEMPLATE_PART, Column, Profile
+from commerce_core.profiles.profile import MOST_LEVELS, TEMPLATE_PART, Column, Profile
 from commerce_core.schema.fields import FIELDS, Amount, Attributes, Field, Grams, Mode
 
 MOST_COLUMNS: Final = 1_000
@@ -34,6 +34,8 @@ RECORDS: Final = "records"
 """What is made of the columns that decide what becomes of a record; no field is called so."""
 REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint")
 """The columns that a reject report puts before the partner's own; no field is read from them."""
+AROUND: Final = "../"
+"""What stands in front of the name of a column that belongs to the object around a record."""
 _MOST_HEADERS_SHOWN: Final = 20
 _LONGEST_HEADER: Final = 200
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,5})\s*[)\]]", re.ASCII)
@@ -227,6 +229,7 @@ class _Finder:
         profile = self._profile
         open_fields = [f for f in FIELDS if f.name not in {**profile.columns, **profile.constants}]
         names = [name for f in open_fields if profile.aliases for name in self._names_of(f)]
+        names += [AROUND * out + name for name in names for out in range(1, MOST_LEVELS)]
         names += [h for column in profile.columns.values() for h in _headers(column)]
         names += [*profile.attributes, *_named_beside(profile)]
         names += [other for name in names for other in self.others.get(squash(name), ())]
@@ -280,12 +283,22 @@ class _Finder:
         return next(iter(found), None)
 
     def _called(self, wanted: Field) -> list[int]:
-        """The columns with the field's own name or, if there are none, with one of its aliases."""
+        """The columns with the field's own name or, if there are none, with one of its aliases.
+
+        What is around a record may be any field but its sku.
+        """
         for spellings in ((wanted.name,), wanted.aliases):
             found = sorted({i for name in spellings for i in self.all(name)} - self._taken)
+            around = {i for name in spellings for i in self._around(name)} - self._taken
+            if around and wanted.name != "sku":
+                found = sorted({*found, *around})
             if found:
                 return found
         return []
+
+    def _around(self, name: str) -> list[int]:
+        """The columns by that name that belong to what is around a record."""
+        return [i for out in range(1, MOST_LEVELS) for i in self.all(AROUND * out + name)]
 
     def rivals(self, wanted: Field) -> list[int]:
         """The columns that could each be the field, if there are several."""

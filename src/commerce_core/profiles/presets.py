@@ -18,6 +18,7 @@ from commerce_core.profiles.mirakl import MIRAKL
 from commerce_core.profiles.prestashop import PRESTASHOP
 from commerce_core.profiles.profile import CANONICAL, Preset, Profile
 from commerce_core.profiles.shopify import SHOPIFY
+from commerce_core.profiles.shopify_api import SHOPIFY_API
 from commerce_core.profiles.shopware import SHOPWARE
 from commerce_core.profiles.woocommerce import WOOCOMMERCE
 
@@ -25,6 +26,7 @@ PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
     "canonical": CANONICAL,
     "google-merchant": GOOGLE_MERCHANT,
     "shopify": SHOPIFY,
+    "shopify-api": SHOPIFY_API,
     "woocommerce": WOOCOMMERCE,
     "medusa": MEDUSA,
     "magento": MAGENTO,

@@ -37,6 +37,7 @@ Preset = Literal[
     "canonical",
     "google-merchant",
     "shopify",
+    "shopify-api",
     "woocommerce",
     "medusa",
     "magento",
@@ -52,6 +53,13 @@ DecimalMark = Literal[".", ","]
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: Final[tuple[Delimiter, ...]] = get_args(Delimiter)
 Quotes = Literal["double", "none"]
+MOST_LEVELS: Final = 3
+"""Lists in which records may be: a list, the lists in its members, and those in theirs."""
+_KEYS: Final = r"(?:[^/\[\]]+/)*"
+_RECORD_PATH: Final = re.compile(
+    rf"(?:[^\[\]]+|{_KEYS}[^/\[\]]*\[\](?:/{_KEYS}[^/\[\]]+\[\]){{0,{MOST_LEVELS - 1}}}"
+    rf"(?:/[^\[\]]+)?)"
+)
 MOST_HEADER_LINE: Final = 1_000
 LONGEST_RECORD_PATH: Final = 500
 LONGEST_SHEET_NAME: Final = 31
@@ -164,8 +172,9 @@ class Profile:
     order mark and aren't valid UTF-8; `delimiter`, `decimal` and `currency` apply to the whole
     file. If `quotes` is `none`, a quote is a character like any other, and each line is a record.
     `header_line` is the line of the header, and what stands above it is ignored. `record_path` is
-    where the records of a file in XML or JSON are, such as `offers/offer`; `sheet` is the name of
-    the sheet of a workbook that is read, by default the first one. `attributes` are
+    where the records of a file in XML or JSON are, such as `offers/offer`, or those within others,
+    such as `products[]/variants[]`; `sheet` is the name of the sheet of a workbook that is read, by
+    default the first one. `attributes` are
     columns kept under their own names. A preset's `skip` rules stay in force beside the profile's
     own. `names` are further names of a column, wherever it is named; the first that a file has
     counts. `escapes` is the system whose escapes are undone. `aliases` is whether columns that no
@@ -226,6 +235,9 @@ class Profile:
         path = self.record_path
         if path is not None and not 1 <= len(path.strip("/")) <= LONGEST_RECORD_PATH:
             detail = f"Use names with / between them, at most {LONGEST_RECORD_PATH} characters."
+            yield Fault("/record_path", "bad_record_path", detail)
+        elif path is not None and not _RECORD_PATH.fullmatch(path.strip("/")):
+            detail = f"Write [] only behind a name, for at most {MOST_LEVELS} lists: a[]/b[]."
             yield Fault("/record_path", "bad_record_path", detail)
         if self.sheet is not None and not 1 <= len(self.sheet) <= LONGEST_SHEET_NAME:
             detail = f"Use the name of a sheet, at most {LONGEST_SHEET_NAME} characters."

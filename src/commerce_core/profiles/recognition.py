@@ -14,6 +14,7 @@ LEAST_NAMES: Final = 3
 MAKERS: Final[Mapping[Preset, str]] = {
     "google-merchant": "a Google Merchant feed",
     "shopify": "a Shopify export",
+    "shopify-api": "a list of products from Shopify's API",
     "woocommerce": "a WooCommerce export",
     "medusa": "a Medusa export",
     "magento": "a Magento export",

@@ -11,7 +11,7 @@ from adapters.polars_feeds import PolarsEngine, chunks, engine, parsing, splitti
 from adapters.polars_feeds.splitting import Dialect, Mark, Split
 from commerce_core.base.errors import FileRefused
 from commerce_core.doctor import examine
-from commerce_core.parsing import batching, decoding, grouping, json_lines, raw_records
+from commerce_core.parsing import batching, carrying, decoding, grouping, json_lines, raw_records
 from commerce_core.parsing.decoding import unpacked
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -126,7 +126,7 @@ def test_records_take_as_much_from_others_as_they_may(by: str, monkeypatch: pyte
     """In proportion to the file; a small file may take more."""
     file = hostile.carried(500)
     assert read(ENGINES[by], file[1], terms_of(file))["read"] == 501
-    monkeypatch.setattr(grouping, "MOST_CARRIED", 10_000)
+    monkeypatch.setattr(carrying, "MOST_CARRIED", 10_000)
     told = read(ENGINES[by], file[1], terms_of(file))["refused"]
     assert told[0] == "too_large"
     assert "first record of their group" in told[1]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from commerce_core.parsing.delimited import Delimited
 from commerce_core.parsing.formats import Format, detect, open_records
 from commerce_core.parsing.json_lines import JsonLines
+from commerce_core.parsing.nesting import UNDECLARED
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.profile import DELIMITERS
 
@@ -91,7 +92,7 @@ def test_rows_of_objects_have_the_columns_as_keys():
 @pytest.mark.parametrize(
     ("text", "declared", "found"),
     [
-        ('\n {"sku": 1}', ";", JsonLines()),
+        ('\n {"sku": 1}', ";", JsonLines(UNDECLARED)),
         ("sep=|\nsku;name\n", ",", Delimited("|", has_sep_line=True)),
         ("sku;name\n", "|", Delimited("|")),
         ("sku;name\n", None, Delimited(";")),

@@ -548,3 +548,54 @@ def test_an_idealo_file_has_lists_in_its_cells():
 def test_a_makers_file_is_recognised_by_its_header(preset: Preset, text: str):
     header = re.split("[,;\t]", text.partition("\n")[0])
     assert recognised_preset(header) == preset
+
+
+# --- Shopify's API --------------------------------------------------------------------------------
+
+SHOPIFY_API = """\
+{"products": [{"id": 1, "title": "Jug", "body_html": "<p>x</p>", "vendor": "Clay",
+"product_type": "Jugs", "handle": "jug", "status": "active", "image": {"id": 5, "src": "https://a.example/1.png"},
+"options": [{"id": 9, "name": "Size", "values": ["Small", "Large"]}],
+"variants": [
+{"id": 11, "product_id": 1, "title": "Small", "price": "12.00",
+ "compare_at_price": "15.00", "sku": "",
+ "option1": "Small", "option2": null, "option3": null, "inventory_policy": "deny", "grams": 500,
+ "inventory_management": "shopify", "inventory_quantity": 4, "barcode": "4006381333931"},
+{"id": 12, "product_id": 1, "title": "Large", "price": "18.00", "compare_at_price": null,
+ "sku": "JUG-L", "option1": "Large", "option2": null, "option3": null,
+ "inventory_policy": "continue", "grams": 900,
+ "inventory_management": "shopify", "inventory_quantity": 0, "barcode": null},
+{"id": 13, "product_id": 1, "title": "Huge", "price": "24.00", "compare_at_price": "",
+ "sku": "JUG-H", "option1": "Huge", "option2": null, "option3": null, "inventory_policy": "deny",
+ "grams": 0, "inventory_management": null, "inventory_quantity": -3, "barcode": ""}]},
+{"id": 2, "title": "Bowl", "handle": "bowl", "status": "draft", "variants": [
+{"id": 21, "title": "Default Title", "price": "5.00", "sku": "BOWL", "option1": "Default Title"}]}]}
+"""
+SHOP_LIST = """\
+{"products":[{"id":3,"title":"Cup","handle":"cup","body_html":"",
+"vendor":"Clay","product_type":"","variants":[{"id":31,"title":"Default Title",
+"option1":"Default Title","option2":null,"option3":null,"sku":"CUP","featured_image":{"id":1,"src":"https://a.example/c.png"},"available":false,
+"price":"3.00","grams":120,"compare_at_price":"3.00","position":1,"product_id":3}],"images":[],"options":[]}]}
+"""
+
+
+def test_the_products_of_shopifys_api_are_a_record_per_variant():
+    records = read("shopify-api", SHOPIFY_API)
+    found = offers(records)
+    assert list(found) == ["jug/Small", "JUG-L", "JUG-H"]
+    assert fates(records)[3:] == ["skipped"]
+    small, large, huge = (record.values for record in found.values())
+    assert (small["product_name"], small["group_id"], small["brand"]) == ("Jug", "jug", "Clay")
+    assert (small["price"], small["sale_price"]) == (Decimal("15.00"), Decimal("12.00"))
+    assert (small["quantity"], small.get("availability")) == (4, None)
+    assert (large["quantity"], large["availability"]) == (0, "backorder")
+    assert (huge["quantity"], huge["availability"]) == (None, None)
+    assert (small["options"], small["gtin"]) == ("Option 1: Small", "4006381333931")
+    assert small["image_url"] == "https://a.example/1.png"
+
+
+def test_a_shops_own_list_of_products_says_what_is_available():
+    (cup,) = offers(read("shopify-api", SHOP_LIST)).values()
+    assert (cup.sku, cup.values["availability"]) == ("CUP", "out_of_stock")
+    assert (cup.values["price"], cup.values["sale_price"]) == (Decimal("3.00"), None)
+    assert (cup.values["options"], cup.values["image_url"]) == (None, "https://a.example/c.png")
