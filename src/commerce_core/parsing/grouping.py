@@ -69,7 +69,8 @@ class Grouping:
         cells = raw.cells
         if cells is None:
             return Prepared(raw, head=head)
-        if not any(cell.strip(BLANKS) for cell in cells):
+        # Nearly all have something in the first cell.
+        if not ((cells and cells[0].strip(BLANKS)) or any(cell.strip(BLANKS) for cell in cells)):
             return Prepared(raw, "blank", head=head)
         if is_header(cells, self._header):
             return Prepared(raw, "skipped", HEADER_AGAIN, head=head)
@@ -77,7 +78,7 @@ class Grouping:
             return Prepared(raw, "skipped", _ASIDE, head=head)
         if self._own and not raw.delimiter and not any(cells[i].strip(BLANKS) for i in self._own):
             return Prepared(raw, "skipped", _NOTHING_WITHIN, head=head)
-        return left_out(self._rule_to_skip(cells), raw, head)
+        return left_out(self._rule_to_skip(cells) if self.skips else None, raw, head)
 
     def _rule_to_skip(self, cells: Sequence[str]) -> Skipping | None:
         if len(cells) < self._width:

@@ -30,12 +30,16 @@ Made = tuple[int, bytes, Members]
 
 @define
 class _Level:
-    """An element that is a record, or has such ones in it; `names` and `around` go on behind it."""
+    """An element that is a record, or has such ones in it; the others are what goes on behind it.
+
+    These are the members, the open elements and what is mixed in the element around it.
+    """
 
     line: int
     begun: int
-    names: list[str]
-    around: Members
+    around: Members = field(factory=Members)
+    opened: list[tuple[str, str, int]] = field(factory=list[tuple[str, str, int]])
+    mixed: set[int] = field(factory=set[int])
     members: Members = field(factory=Members)
     text: bytes = b""
     inner: "list[_Level]" = field(factory=list["_Level"])
@@ -56,7 +60,7 @@ class NestedElements(Elements):
     """
 
     levels: tuple[tuple[str, ...], ...] = ()
-    _opened: list[_Level] = field(factory=list[_Level])
+    _current: list[_Level] = field(factory=list[_Level])
     _outer: list[_Level] = field(factory=list[_Level])
     _carrying: Carrying = field(factory=Carrying)
 
@@ -70,6 +74,9 @@ class NestedElements(Elements):
                 continue
             for begun, text, members in self._records(level, len(self.levels)):
                 yield begun, f"{text.decode()}\n", members, broken
+
+    def _simple(self) -> None:
+        """None of them is: there are others in it."""
 
     def _records(self, level: _Level, left: int) -> Iterator[Made]:
         if not left:
@@ -85,56 +92,53 @@ class NestedElements(Elements):
                 self._carrying.take(len(parent), line)
                 yield line, _with_parent(text, parent, left), {**members, **around}
 
-    def _start(self, name: str, attributes: list[str]) -> None:
-        was_within = self._within
-        super()._start(name, attributes)
-        if self._within and not was_within:
-            self._opened[:] = [_Level(self._line, self._begun, [], {})]
+    def _begin(self, attributes: list[str]) -> None:
+        super()._begin(attributes)
+        self._current[:] = [_Level(self._line, self._begun)]
 
     def _open(self, name: str, attributes: list[str]) -> None:
-        depth = len(self._opened) - 1
+        depth = len(self._current) - 1
         wanted = self.levels[depth] if depth < len(self.levels) else None
-        if wanted is None or (*self._names, name) != wanted:
+        if wanted is None or self._prefix + name != "/".join(wanted):
             super()._open(name, attributes)
             return
         super()._open(name, [])
         if not self._is_oversized:
-            line = self._parser.CurrentLineNumber
-            self._opened.append(_Level(line, self._last, self._names, self._members))
-            self._names, self._members = [], {}
+            at, line = self._parser.CurrentByteIndex, self._parser.CurrentLineNumber
+            self._current.append(_Level(line, at, self._members, self._opened, self._mixed))
+            self._members, self._opened, self._mixed, self._prefix = {}, [], set(), ""
             self._add_all("", attributes)
 
-    def _end(self, name: str) -> None:
-        if len(self._opened) < 2 or self._names or self._is_oversized:  # noqa: PLR2004 - its own
-            super()._end(name)
+    def _close(self, name: str) -> None:
+        if len(self._current) < 2 or self._opened or self._is_oversized:  # noqa: PLR2004 - its own
+            super()._close(name)
         else:
-            self._end_level(name)
+            self._close_level(name)
 
-    def _end_level(self, name: str) -> None:
+    def _close_level(self, name: str) -> None:
         """A record within another is whole, and the other goes on."""
         self._last = self._parser.CurrentByteIndex
         self._within -= 1
-        if not self._is_leaf:
-            self._note_text()
-        text = "".join(self._text[self._starts.pop() :]).strip(BLANKS)
-        if self._mixed.pop() or (self._is_leaf and text):
-            self._add(name, text)
-        level = self._opened.pop()
-        level.members, self._members, self._names = self._members, level.around, level.names
-        self._names.pop()
+        level = self._current.pop()
+        own, self._members = self._members, level.around
+        self._opened, self._mixed = level.opened, level.mixed
+        self._prefix, _, start = self._opened.pop()
+        text = "".join(self._text[start:]).strip(BLANKS) if self._is_leaf else ""
+        level.members = {**own, name: text} if text else own
         self._since, self._is_leaf = len(self._text), False
         end = self._end_of(level.begun) + self._base
         level.take(self._kept, self._base, end)
-        self._opened[-1].inner.append(level)
-        self._opened[-1].spans.append((level.begun, end))
+        self._current[-1].inner.append(level)
+        self._current[-1].spans.append((level.begun, end))
 
     def _finish(self) -> None:
-        level = self._opened[0]
+        self._last = self._parser.CurrentByteIndex
+        level = self._current[0]
         level.take(self._kept, self._base, self._end_of(level.begun) + self._base)
         super()._finish()
         level.members = self._members
         self._outer.append(level)
-        self._opened.clear()
+        self._current.clear()
 
 
 def with_parents(objects: Iterator[SentObject]) -> Iterator[SentObject]:

@@ -85,10 +85,12 @@ class Nesting:
         known = set[str]()
         for sent in elements:
             members = sent[2] or {}
-            for key, value in members.items():
-                seen = f"{key}[]" if type(value) is list else key
-                if seen not in known:
-                    known.add(seen)
+            if not known >= members.keys() or list in map(type, members.values()):
+                for key, value in members.items():
+                    seen = f"{key}[]" if type(value) is list else key
+                    if seen in known:
+                        continue
+                    known.update((seen, key))
                     if within := _element_within(members, key):
                         raise nested_records(f"{self.where}/{within}[]", sent[0])
             yield sent

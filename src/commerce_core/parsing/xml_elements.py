@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from xml.parsers import expat
@@ -12,7 +12,8 @@ from attrs import define, field
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.objects import SentObject
-from commerce_core.parsing.raw_records import LONGEST_RECORD
+from commerce_core.parsing.raw_records import LONGEST_RECORD, count_line_ends
+from commerce_core.parsing.simple_elements import SimpleRecords, members_of
 from commerce_core.schema.fields import DEEPEST_JSON, MOST_JSON_VALUES
 
 REPORT_ROOT: Final = "rejected-records"
@@ -160,41 +161,99 @@ class Outline:
 
 @define
 class Elements:
-    """What a parser has found so far; `kept` are the bytes from `base` on."""
+    """What a parser has found so far; `kept` are the bytes from `base` on.
+
+    Its handlers are called several times for each cell: what they do seldom is in other methods.
+    """
 
     _path: tuple[str, ...]
     _found: list[SentObject] = field(factory=list[SentObject])
     _stack: list[str] = field(factory=list[str])
     _within: int = 0
     """How many elements of the current record are open, itself included; 0 outside of records."""
-    _names: list[str] = field(factory=list[str])
+    _room: int = DEEPEST_ELEMENT
+    """How many may be."""
+    _prefix: str = ""
+    """What stands in front of the names of the elements in the innermost open one."""
+    _opened: list[tuple[str, str, int]] = field(factory=list[tuple[str, str, int]])
+    """The prefix around each open element, its own key, and where in `_text` it begins."""
     _text: list[str] = field(factory=list[str])
     _is_leaf: bool = False
-    _starts: list[int] = field(factory=list[int])
-    """Where in `_text` each open element of the record begins."""
-    _mixed: list[bool] = field(factory=list[bool])
-    """Whether it has text beside elements."""
+    _mixed: set[int] = field(factory=set[int])
+    """The depths at which an open element has text beside elements."""
     _since: int = 0
     """Where in `_text` the last tag was."""
     _members: dict[str, "str | list[str]"] = field(factory=dict[str, "str | list[str]"])
     _values: int = 0
-    _deepest: int = 0
+    _is_oversized: bool = False
     _line: int = 0
     _begun: int = 0
     _last: int = 0
+    _ended: int = -1
+    """Where the last record ended, and on which line."""
+    _ended_line: int = 0
     _base: int = 0
     _kept: bytearray = field(factory=bytearray)
     _parser: expat.XMLParserType = field(init=False, factory=new_parser)
 
     def read(self, blocks: Iterator[str]) -> Iterator[SentObject]:
         """Each record; FileRefused if the XML is broken or cut off."""
-        parser = self._parser
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text.append
+        simple = self._simple()
+        self._listen()
         for block in without_late_prolog(blocks):
-            yield from self._parsed(block.encode(), final=False)
+            data = block.encode()
+            yield from (
+                self._parsed(data, final=False) if simple is None else self._read(data, simple)
+            )
         yield from self._parsed(b"", final=True)
+
+    def _simple(self) -> SimpleRecords | None:
+        """What finds simple records, if there may be any."""
+        return SimpleRecords.of(self._path[-1])
+
+    def _listen(self) -> None:
+        """Has the parser call for each tag and text outside of records."""
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text.append
+
+    def _read(self, data: bytes, simple: SimpleRecords) -> Iterator[SentObject]:
+        """The records in the next bytes: simple ones behind each that was read tag by tag."""
+        at = 0
+        while at < len(data):
+            if self._ended == self._base + len(self._kept) and (spans := simple.spans(data, at)):
+                yield from self._simply(data[at : spans[-1][1]], at, spans)
+                at = spans[-1][1]
+                continue
+            found = data.find(simple.end, at)
+            end = len(data) if found < 0 else found + len(simple.end)
+            yield from self._parsed(data[at:end], final=False)
+            at = end
+
+    def _simply(
+        self, data: bytes, begun: int, spans: Sequence[tuple[int, int]]
+    ) -> Iterator[SentObject]:
+        """Simple records, which the parser only checks."""
+        parser = self._parser
+        parser.StartElementHandler = parser.EndElementHandler = None
+        parser.CharacterDataHandler = None
+        try:
+            parser.Parse(data, False)  # noqa: FBT003 - the parser's own signature
+        except expat.ExpatError as error:
+            raise _refusal(error) from error
+        self._listen()
+        self._base += len(self._kept) + len(data)
+        self._kept.clear()
+        self._ended = self._last = self._base
+        line, before = self._ended_line, 0
+        for start, end in spans:
+            if start - begun > before:
+                line += count_line_ends(data[before : start - begun].decode())
+            text = data[start - begun : end - begun].decode()
+            yield line, f"{text}\n", members_of(text), "oversized_json"
+            line += count_line_ends(text)
+            before = end - begun
+        self._ended_line = line
 
     def _parsed(self, data: bytes, *, final: bool) -> Iterator[SentObject]:
         self._kept += data
@@ -220,38 +279,90 @@ class Elements:
             raise FileRefused("too_large", detail, "Send smaller records.", line=line)
 
     def _start(self, name: str, attributes: list[str]) -> None:
+        """An element outside of records begins, or one that is a record."""
         self._last = self._parser.CurrentByteIndex
-        if len(self._stack) + self._within >= DEEPEST_ELEMENT:
-            detail = f"Elements are nested more than {DEEPEST_ELEMENT:,} deep."
-            line = self._parser.CurrentLineNumber
-            raise FileRefused("too_large", detail, "Send a list of records.", line=line)
-        if self._within:
-            self._open(name, attributes)
-            return
+        if len(self._stack) >= DEEPEST_ELEMENT:
+            raise self._too_deep()
         self._stack.append(name)
         if name == self._path[-1] and tuple(self._stack[-len(self._path) :]) == self._path:
-            self._within, self._begun = 1, self._last
-            self._line = self._parser.CurrentLineNumber
-            self._members, self._values, self._deepest = {}, 0, 1
-            self._text.clear()
-            self._since = 0
-            self._is_leaf = True
-            self._add_all("", attributes)
+            self._begin(attributes)
+
+    def _begin(self, attributes: list[str]) -> None:
+        """A record begins."""
+        self._parser.StartElementHandler = self._open
+        self._parser.EndElementHandler = self._close
+        self._within, self._begun = 1, self._last
+        self._room = DEEPEST_ELEMENT - len(self._stack)
+        self._line = self._parser.CurrentLineNumber
+        self._members, self._values, self._is_oversized = {}, 0, False
+        self._text.clear()
+        self._since = 0
+        self._is_leaf = True
+        self._add_all("", attributes)
+
+    def _end(self, _: str) -> None:
+        """An element outside of records ends."""
+        self._last = self._parser.CurrentByteIndex
+        self._stack.pop()
 
     def _open(self, name: str, attributes: list[str]) -> None:
-        self._within += 1
+        """An element in a record begins."""
+        within = self._within
+        if within >= self._room:
+            raise self._too_deep()
+        self._within = within + 1
         self._values += 1
-        self._deepest = max(self._deepest, self._within)
-        if self._is_oversized:
+        if self._is_oversized or within >= DEEPEST_JSON or self._values > MOST_JSON_VALUES:
+            self._is_oversized = True
             return
-        self._note_text()
-        self._names.append(name)
-        self._since = len(self._text)
-        self._starts.append(self._since)
-        self._mixed.append(False)
+        text = self._text
+        count = len(text)
+        if count != self._since:
+            if count != self._since + 1 or not text[-1].isspace():
+                self._note_text()
+            self._since = count
+        key = self._prefix + name
+        self._opened.append((self._prefix, key, count))
+        self._prefix = key + "/"
         self._is_leaf = True
         if attributes:
-            self._add_all("/".join(self._names), attributes)
+            self._add_all(key, attributes)
+
+    def _close(self, name: str) -> None:  # noqa: ARG002 - what reads records in others needs it
+        """An element in a record ends, or the record."""
+        self._within -= 1
+        if not self._within:
+            self._finish()
+            return
+        if self._is_oversized:
+            return
+        text = self._text
+        count = len(text)
+        if self._is_leaf:
+            self._prefix, key, start = self._opened.pop()
+            value = (text[start] if count == start + 1 else "".join(text[start:])).strip(BLANKS)
+            if key in self._members:
+                self._add(key, value)
+            else:
+                self._members[key] = value
+            self._is_leaf = False
+        else:
+            self._close_outer()
+        self._since = count
+
+    def _close_outer(self) -> None:
+        """An element with others in it ends: what text it has beside them is its own."""
+        self._note_text()
+        depth = len(self._opened)
+        self._prefix, key, start = self._opened.pop()
+        if depth in self._mixed:
+            self._mixed.discard(depth)
+            self._add(key, "".join(self._text[start:]).strip(BLANKS))
+
+    def _too_deep(self) -> FileRefused:
+        detail = f"Elements are nested more than {DEEPEST_ELEMENT:,} deep."
+        line = self._parser.CurrentLineNumber
+        return FileRefused("too_large", detail, "Send a list of records.", line=line)
 
     def _add_all(self, key: str, attributes: list[str]) -> None:
         self._values += len(attributes) // 2
@@ -268,47 +379,29 @@ class Elements:
         else:
             self._members[key] = [known, value]
 
-    @property
-    def _is_oversized(self) -> bool:
-        return self._values > MOST_JSON_VALUES or self._deepest > DEEPEST_JSON
-
-    def _end(self, name: str) -> None:  # noqa: ARG002 - what reads records in others needs it
-        self._last = self._parser.CurrentByteIndex
-        if not self._within:
-            self._stack.pop()
-            return
-        self._within -= 1
-        if not self._within:
-            self._finish()
-            return
-        if self._is_oversized:
-            return
-        if not self._is_leaf:
-            self._note_text()
-        start = self._starts.pop()
-        if self._mixed.pop() or self._is_leaf:
-            self._add("/".join(self._names), "".join(self._text[start:]).strip(BLANKS))
-        self._names.pop()
-        self._since = len(self._text)
-        self._is_leaf = False
-
     def _note_text(self) -> None:
         """Notes whether there was text since the last tag: an element's own, beside others."""
-        if not self._mixed or len(self._text) == self._since:
-            return
-        self._mixed[-1] = self._mixed[-1] or bool("".join(self._text[self._since :]).strip(BLANKS))
+        if self._opened and "".join(self._text[self._since :]).strip(BLANKS):
+            self._mixed.add(len(self._opened))
 
     def _finish(self) -> None:
         """The record is whole."""
-        text = "".join(self._text).strip(BLANKS)
-        if self._is_leaf and text:
+        self._last = self._parser.CurrentByteIndex
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        text = "".join(self._text).strip(BLANKS) if self._is_leaf else ""
+        if text:
             self._add(self._path[-1], text)
-        sent = self._kept[self._begun - self._base : self._end_of(self._begun)].decode() + "\n"
-        made = None if self._is_oversized else self._members
+        end = self._end_of(self._begun)
+        sent = self._kept[self._begun - self._base : end].decode() + "\n"
+        made = None if self._is_oversized or self._values > MOST_JSON_VALUES else self._members
         self._found.append((self._line, sent, made, "oversized_json"))
+        self._ended = self._base + end
+        tag = self._kept[self._last - self._base : end]
+        self._ended_line = self._parser.CurrentLineNumber + count_line_ends(tag.decode())
         self._stack.pop()
-        self._names.clear()
-        self._starts.clear()
+        self._prefix = ""
+        self._opened.clear()
         self._mixed.clear()
         self._text.clear()
 
