@@ -140,7 +140,7 @@ class TestForms:
 
 
 class TestSessions:
-    def test_whoever_isnt_signed_in_is_sent_to_sign_in_and_back(self, full: Site):
+    def test_a_person_who_isnt_signed_in_is_sent_to_sign_in_and_back(self, full: Site):
         stranger = full.stranger()
         answer = stranger.get("/feeds?status=held")
         assert answer.status_code == 303
@@ -340,13 +340,6 @@ class TestActs:
         (source,) = site.commerce.sources.of(partner.partner_id)
         visitor.send(f"/sources/{source.source_id}", mode="full", run="true")
         assert site.commerce.sources.get(source.source_id).run
-
-    def test_an_order_is_cancelled_and_explained(self, full: Site):
-        order = next(full.commerce.orders.list(partner="Acme"))
-        visitor = full.visitor()
-        assert "Spring took" in visitor.get(f"/orders/{order.order_id}").text
-        visitor.send(f"/orders/{order.order_id}/cancel")
-        assert full.commerce.orders.get(order.order_id).status == "cancelled"
 
     def test_a_rule_is_quoted_explained_and_paused(self, full: Site):
         visitor = full.visitor()

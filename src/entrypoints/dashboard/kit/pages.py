@@ -5,11 +5,11 @@ next. As in the API, `commerce` is the platform as the person sees it, `paramete
 attrs classes that are read strictly, and any other name is an identifier in the path.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final, cast, get_type_hints
-from urllib.parse import parse_qsl, urlencode
+from typing import Any, Final, cast, get_origin, get_type_hints
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from attrs import evolve, field, frozen
 from litestar import Response
@@ -39,6 +39,7 @@ from entrypoints.http.kit.inputs import FORM_TYPE, from_pairs, read_parts, read_
 from entrypoints.http.kit.problems import waiting_headers
 from entrypoints.http.kit.security import Asked, request_id
 from entrypoints.problems import problem_of
+from entrypoints.reading import fields_of
 from entrypoints.scalars import read_id
 
 URLENCODED: Final = "application/x-www-form-urlencoded"
@@ -147,7 +148,7 @@ class Page:
         return commerce, {
             "request": request,
             "commerce": commerce,
-            "parameters": read_query(kind, pairs),
+            "parameters": read_query(kind, gathered(kind, pairs)),
             **{n: read_id(hint, request.path_params[n]) for n, hint in ids.items()},
         }
 
@@ -163,7 +164,7 @@ class Page:
             if name != FORM_FIELD and (isinstance(one, UploadFile) or one.strip())
         ]
         kind = self.hints.get("form", NoParameters)
-        return from_pairs(kind, filled, "The form isn't complete.", InvalidInput)
+        return from_pairs(kind, gathered(kind, filled), "The form isn't complete.", InvalidInput)
 
     def _finish(
         self, request: Asked, commerce: Commerce | None, taken: Mapping[str, Any]
@@ -178,6 +179,20 @@ class Page:
 
 page = partial(Page, HttpMethod.GET)
 act = partial(Page, HttpMethod.POST)
+
+
+def gathered(kind: type[Any], pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The pairs, with those named `field.key` as one mapping, if the field is one."""
+    tables = {name for name, (_, hint) in fields_of(kind).items() if get_origin(hint) is Mapping}
+    single: list[tuple[str, Any]] = []
+    made: dict[str, dict[str, Any]] = {}
+    for name, value in pairs:
+        table, _, key = name.partition(".")
+        if table in tables and key and key not in made.get(table, {}):
+            made.setdefault(table, {})[key] = value
+        else:
+            single.append((name, value))
+    return [*single, *made.items()]
 
 
 async def _pairs(request: Asked, stack: AsyncExitStack) -> list[tuple[str, str | UploadFile]]:
@@ -207,7 +222,7 @@ def going_to(request: Asked, goto: Goto) -> Response[Any]:
 
 
 def _error_page(request: Asked, error: Exception, *, leads_on: bool) -> Response[Any]:
-    """The page of an error. A visitor who isn't signed in is sent to sign in, and back again."""
+    """The page of an error. A person who isn't signed in is sent to sign in, and back again."""
     if isinstance(error, Unauthenticated) and leads_on:
         there = request.scope["path"]
         if query := request.scope["query_string"].decode("latin-1"):
@@ -223,10 +238,24 @@ def _error_page(request: Asked, error: Exception, *, leads_on: bool) -> Response
         commerce = enter_session(request, None)
     except CommerceError:
         logs.debug("page.without_session")
-    values = {**view.values, "request_id": request_id(request.scope)}
+    values = {
+        **view.values,
+        "request_id": request_id(request.scope),
+        "came_from": _came_from(request),
+    }
     response = rendered(request, commerce, evolve(view, values=values))
     response.headers.update(headers)
     return response
+
+
+def _came_from(request: Asked) -> str:
+    """The page of this server whose form was refused; empty if it can't be known."""
+    if request.method == "GET":
+        return ""
+    there = urlsplit(request.headers.get("referer", ""))
+    if there.netloc != request.base_url.netloc or not there.path.startswith("/"):
+        return ""
+    return there.path + (f"?{there.query}" if there.query else "")
 
 
 def _problem(error: Exception) -> tuple[View, Mapping[str, str]]:

@@ -1,5 +1,6 @@
 """Pages from templates: everything that is inserted is escaped, whatever it is."""
 
+import shlex
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -73,14 +74,15 @@ NAVIGATION: Final = (
 class View:
     """What a page shows: a template, its title and its values.
 
-    `curl` is the address that gives the same to programs, `command` what gives it on the command
-    line.
+    `curl` is the address that returns the same to programs, with `body` if it takes one, and
+    `command` what shows it on the command line.
     """
 
     template: str = field(kw_only=False)
     title: str = field(kw_only=False)
     values: Mapping[str, Any] = field(factory=dict[str, Any])
     curl: str | None = None
+    body: str | None = None
     command: str | None = None
     status: int = 200
 
@@ -164,6 +166,7 @@ def _context(request: Asked, commerce: Commerce | None, view: View) -> dict[str,
         "token": form_token(visit_token(request)),
         "notice": notice_of(request),
         "curl": view.curl,
+        "body": shlex.quote(view.body) if view.body else None,
         "command": view.command,
         "address": str(request.base_url).rstrip("/"),
         "viewer": _viewer(commerce),

@@ -1,4 +1,4 @@
-"""Orders: their list, and one order with how its price came about."""
+"""Orders: their list, and one order with its parts, its units and how its price came about."""
 
 from typing import Any, Final, get_args
 
@@ -7,8 +7,10 @@ from attrs import frozen
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import OrderQuery
 from commerce_core.orders.states import OrderStatus
-from entrypoints.dashboard.kit.pages import Goto, act, page
+from entrypoints.dashboard.kit.pages import page
 from entrypoints.dashboard.kit.rendering import View
+from entrypoints.dashboard.pages.order_acts import TITLES, possible_verbs
+from entrypoints.dashboard.pages.shown import partner_names
 from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
 from entrypoints.reading import optional
 from entrypoints.scalars import OrderId
@@ -41,12 +43,14 @@ def show_orders(commerce: Commerce, parameters: Filters) -> View:
 
 @page("/orders/{order_id:str}", scope="orders:read")
 def show_order(commerce: Commerce, order_id: OrderId) -> View:
-    """Shows an order, and how its price came about."""
+    """Shows an order: its parts, what became of its units, and how its price came about."""
     order = commerce.orders.get(order_id)
     values = {
         "order": order,
+        "items": {item.item_id: item for item in order.items},
         "explained": _explained(commerce, order_id),
-        "units": sum(item.quantity for item in order.items),
+        "verbs": [(verb, TITLES[verb]) for verb in possible_verbs(order)],
+        "names": partner_names(commerce, order.partner_ids),
     }
     return View(
         "order.html", order.customer_reference or order_id, values=values,
@@ -58,20 +62,11 @@ def _explained(commerce: Commerce, order_id: str) -> list[dict[str, Any]]:
     """Each line with its steps, beside each step's sentence."""
     return [
         {
-            "sku": line.sku,
-            "list_total": line.list_total,
-            "line_total": line.line_total,
+            "line": line,
             "steps": list(zip(line.adjustments, line.explanation, strict=True)),
         }
         for line in commerce.orders.explain(order_id).items
     ]
 
 
-@act("/orders/{order_id:str}/cancel", scope="orders:act")
-def cancel_order(commerce: Commerce, order_id: OrderId) -> Goto:
-    """Cancels an order."""
-    commerce.orders.cancel(order_id)
-    return Goto(f"/orders/{order_id}", "Cancelled. Its units can be sold again.")
-
-
-ROUTES = (show_orders, show_order, cancel_order)
+ROUTES = (show_orders, show_order)

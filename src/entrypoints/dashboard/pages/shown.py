@@ -1,6 +1,6 @@
 """What several pages show of feeds and jobs: problems in groups, and what is usual for a source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Final
 
@@ -13,6 +13,12 @@ from commerce_core.schema.problem_groups import ProblemGroups
 
 LOOKED_AT: Final = 20
 """The latest feeds of a partner from which follows what is usual."""
+
+
+def partner_names(commerce: Commerce, partner_ids: Iterable[str]) -> Mapping[str, str]:
+    """The names of these partners, by id; those that are gone are left out."""
+    with commerce.context.store.read_only() as unit:
+        return unit.partners.names(set(partner_ids))
 
 
 def latest(commerce: Commerce, partner_id: str) -> Sequence[tuple[Feed, Job | None]]:
