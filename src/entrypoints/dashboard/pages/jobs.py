@@ -1,30 +1,23 @@
 """Jobs: their list and one job, both live while something is under way."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from time import monotonic
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 from attrs import frozen
 from litestar import Response
-from litestar.concurrency import sync_to_thread
-from litestar.response import Stream
 
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
+from entrypoints.dashboard.kit.live import live
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View, fragment
 from entrypoints.dashboard.pages.shown import groups_of, usual_seconds
 from entrypoints.http.kit.queries import WhoseQuery
 from entrypoints.http.kit.security import Asked
-from entrypoints.http.routes.jobs import LONGEST_STREAM
 from entrypoints.reading import optional
 from entrypoints.scalars import FeedId, JobId
 
 STATUSES: Final = get_args(JobStatus)
-LOOK_EVERY: Final = 2.0
-"""Seconds between looks at what is under way; nothing is sent unless it has changed."""
 _COUNTS: Final = (
     "records_read", "created", "updated", "restored", "unchanged", "removed", "rejected",
     "duplicate", "overtaken", "skipped", "warnings",
@@ -79,7 +72,7 @@ def watch_jobs(commerce: Commerce, parameters: Filters, request: Asked) -> Respo
         jobs = commerce.jobs.page(parameters.query, partner=parameters.partner)
         return fragment(commerce, "jobs-rows.html", jobs=jobs)
 
-    return _stream(request, look)
+    return live(request, look)
 
 
 @page("/jobs/{job_id:str}", scope="feeds:read")
@@ -117,23 +110,7 @@ def watch_job(commerce: Commerce, job_id: JobId, request: Asked) -> Response[Any
         pace = job.pace(commerce.context.clock())
         return fragment(commerce, "job-state.html", job=job, pace=pace)
 
-    return _stream(request, look)
-
-
-def _stream(request: Asked, look: Callable[[], str]) -> Response[Any]:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    ending = request.app.state.get("ending")
-    return Stream(_looks(look, ending), media_type="text/event-stream", headers=headers)
-
-
-async def _looks(look: Callable[[], str], ending: Any) -> AsyncIterator[str]:  # noqa: ANN401 - an event
-    until, last = monotonic() + LONGEST_STREAM, ""
-    while monotonic() < until and not (ending and ending.is_set()):
-        now = await sync_to_thread(look)
-        if now != last:
-            last = now
-            yield "".join(f"data: {line}\n" for line in now.splitlines()) + "\n"
-        await asyncio.sleep(LOOK_EVERY)
+    return live(request, look)
 
 
 @act("/jobs/{job_id:str}/run", scope="feeds:write")

@@ -1,29 +1,20 @@
-"""Partners and their sources."""
+"""Partners: their list, and one partner with its latest feeds and its sources."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
-from attrs import asdict, fields, frozen
+from attrs import asdict, frozen
 
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.feed import Feed
-from commerce_core.feeds.guards import GuardSettings
 from commerce_core.feeds.job import Job
-from commerce_core.schema.fields import Mode
 from entrypoints.dashboard.kit.pages import Goto, act, page
+from entrypoints.dashboard.kit.paging import Paging
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.dashboard.pages.shown import latest
-from entrypoints.profile_files import write_toml
 from entrypoints.reading import optional, required
-from entrypoints.scalars import PartnerId, SourceId
-
-
-@frozen(kw_only=True)
-class Paging:
-    """Where a list begins."""
-
-    cursor: str | None = optional(None, "Where the page begins.")
+from entrypoints.scalars import PartnerId
 
 
 @frozen(kw_only=True)
@@ -45,14 +36,6 @@ class PartnerChange:
     time_zone: str | None = optional(None, "Time zone.")
     contact_email: str | None = optional(None, "E-mail.")
     status: Literal["active", "paused", "offboarded"] | None = optional(None, "Status.")
-
-
-@frozen(kw_only=True)
-class SourceChange:
-    """Settings of a source."""
-
-    mode: Mode = required("Mode.")
-    run: bool = required("Whether its jobs start by themselves.")
 
 
 @page("/partners", scope="partners:read")
@@ -122,49 +105,4 @@ def change_partner(commerce: Commerce, partner_id: PartnerId, form: PartnerChang
     return Goto(f"/partners/{partner_id}", "Saved." if changes else "Nothing changed.")
 
 
-@page("/sources", scope="feeds:read")
-def show_sources(commerce: Commerce, parameters: Paging) -> View:
-    """Lists sources."""
-    listed = commerce.sources.page(parameters.cursor)
-    with commerce.context.store.read_only() as unit:
-        names = unit.partners.names({source.partner_id for source in listed.items})
-    sources = [(source, names.get(source.partner_id, "")) for source in listed.items]
-    values = {"sources": sources, "listed": listed}
-    return View("sources.html", "Sources", values=values, curl="/sources", command="sources list")
-
-
-@page("/sources/{source_id:str}", scope="feeds:read")
-def show_source(commerce: Commerce, source_id: SourceId) -> View:
-    """Shows a source: its guards, its profile, its settings."""
-    source = commerce.sources.get(source_id)
-    saved = commerce.sources.profile(source_id)
-    guards = [(a.name, getattr(source.guards, a.name)) for a in fields(GuardSettings)]
-    values = {
-        "source": source,
-        "partner": commerce.partners.get(source.partner_id),
-        "guards": guards,
-        "profile": saved if saved.version else None,
-        "profile_text": write_toml(saved.profile),
-    }
-    return View(
-        "source.html", source.source_name, values=values, curl=f"/sources/{source_id}",
-        command=f"sources show {source.source_name} --partner {source.partner_id}",
-    )  # fmt: skip
-
-
-@act("/sources/{source_id:str}", scope="feeds:write")
-def change_source(commerce: Commerce, source_id: SourceId, form: SourceChange) -> Goto:
-    """Changes a source."""
-    commerce.sources.change(source_id, mode=form.mode, run=form.run)
-    return Goto(f"/sources/{source_id}", "Saved.")
-
-
-ROUTES = (
-    show_partners,
-    add_partner,
-    show_partner,
-    change_partner,
-    show_sources,
-    show_source,
-    change_source,
-)
+ROUTES = (show_partners, add_partner, show_partner, change_partner)

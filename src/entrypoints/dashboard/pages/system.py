@@ -3,8 +3,8 @@
 from commerce_core.commerce import Commerce
 from entrypoints.dashboard.kit.assets import vendored
 from entrypoints.dashboard.kit.pages import page
+from entrypoints.dashboard.kit.paging import Paging
 from entrypoints.dashboard.kit.rendering import View
-from entrypoints.dashboard.pages.partners import Paging
 from entrypoints.http.kit.security import Asked
 from entrypoints.http.routes.health import watch_of
 

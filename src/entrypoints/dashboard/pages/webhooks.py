@@ -7,18 +7,12 @@ from attrs import frozen
 from commerce_core.commerce import Commerce
 from commerce_core.webhooks.delivery import DeliveryQuery, DeliveryStatus
 from entrypoints.dashboard.kit.pages import Goto, act, page
+from entrypoints.dashboard.kit.paging import Paging
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.reading import optional, required
 from entrypoints.scalars import DeliveryId, WebhookId
 
 STATUSES: Final = get_args(DeliveryStatus)
-
-
-@frozen(kw_only=True)
-class Paging:
-    """Where a list begins."""
-
-    cursor: str | None = optional(None, "Where the page begins.")
 
 
 @frozen(kw_only=True)
