@@ -12,7 +12,7 @@
     queue       jobs and tasks, for workers         sending     deliveries, for workers
     inbox       what needs a person now             sessions    people who signed in
     price_lists prices by sku and quantity          what_ifs    orders under other rules
-    statements  what partners are owed, payouts
+    statements  what partners are owed, payouts     bulk_acts   one act on a group of feeds
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -34,6 +34,7 @@ from commerce_core.partners.access import Principal
 from commerce_core.ports.runtime import Effort
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.audit import Audit
+from commerce_core.usecases.bulk_acts import BulkActs
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.feeds import Feeds
@@ -99,6 +100,11 @@ class Commerce:
     def jobs(self) -> Jobs:
         """The processing of feeds."""
         return Jobs(self.context)
+
+    @property
+    def bulk_acts(self) -> BulkActs:
+        """Acts on whole groups of feeds, and why feeds failed."""
+        return BulkActs(self.context)
 
     @property
     def plans(self) -> Plans:

@@ -27,6 +27,7 @@ RefundId = NewType("RefundId", str)
 RuleId = NewType("RuleId", str)
 ListId = NewType("ListId", str)
 WhatIfId = NewType("WhatIfId", str)
+BulkId = NewType("BulkId", str)
 KeyId = NewType("KeyId", str)
 EventId = NewType("EventId", str)
 WebhookId = NewType("WebhookId", str)
@@ -41,11 +42,11 @@ Read = Callable[[Any], Any]
 
 _IDS: Final = (
     PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, FulfilmentId, RefundId, RuleId, ListId,
-    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId, FetchId, WhatIfId,
+    KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId, FetchId, WhatIfId, BulkId,
 )  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
     "ptn", "src", "feed", "job", "prod", "ord", "ful", "rfnd", "rule", "list", "key", "evt",
-    "hook", "dlv", "stmt", "ent", "ftch", "wif",
+    "hook", "dlv", "stmt", "ent", "ftch", "wif", "bulk",
 )  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""

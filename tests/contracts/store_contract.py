@@ -10,6 +10,7 @@ clock is the real one, and that has room for ten units at once.
 """
 
 from tests.contracts.activity_contract import TestAudit, TestEvents
+from tests.contracts.bulk_acts_contract import TestBulkActs, TestGroups
 from tests.contracts.catalog_contract import TestCatalog, TestPublications
 from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
@@ -43,6 +44,7 @@ from tests.contracts.what_ifs_contract import TestWhatIfs
 __all__ = [
     "TestAudit",
     "TestBounded",
+    "TestBulkActs",
     "TestCatalog",
     "TestCauses",
     "TestClaiming",
@@ -54,6 +56,7 @@ __all__ = [
     "TestFeeds",
     "TestFetches",
     "TestFields",
+    "TestGroups",
     "TestIdempotency",
     "TestJobs",
     "TestKeys",

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from attrs import frozen
 
 from adapters.memory.activity import Audit, Events, Idempotency
+from adapters.memory.bulk_acts import BulkActs
 from adapters.memory.feeds import Feeds
 from adapters.memory.inbox import Causes
 from adapters.memory.jobs import Jobs
@@ -160,6 +161,7 @@ class _Unit:
     keys: Keys
     feeds: Feeds
     jobs: Jobs
+    bulk_acts: BulkActs
     tasks: Tasks
     products: Products
     publications: Publications
@@ -193,6 +195,7 @@ class _Unit:
 def _unit(tables: Tables, clock: Clock) -> _Unit:
     return _Unit(
         Partners(tables), Sources(tables), Keys(tables), Feeds(tables), Jobs(tables, clock),
+        BulkActs(tables),
         Tasks(tables, clock), Products(tables, clock), Publications(tables), Versions(tables),
         FeedProducts(tables), PastProducts(tables), Reverts(tables), Orders(tables),
         Sales(tables, clock), Terms(tables), Statements(tables), Books(tables), Stock(tables),

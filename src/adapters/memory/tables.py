@@ -17,6 +17,7 @@ from commerce_core.base.errors import no_such
 from commerce_core.base.rates import Bucket
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.bulk_act import BulkAct, BulkItem
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.pull import Fetch, Pull
@@ -92,6 +93,8 @@ class Tables:
         self.rates = Table[tuple[str, str], tuple[Bucket, datetime]](self.journal)
         self.feeds = Table[str, Feed](self.journal)
         self.jobs = Table[str, Job](self.journal)
+        self.bulk_acts = Table[str, BulkAct](self.journal)
+        self.bulk_items = Table[tuple[str, int], BulkItem](self.journal)
         self.leases = Table[str, datetime](self.journal)
         self.turns = Table[str, str](self.journal)
         self.pulls = Table[str, Pull](self.journal)

@@ -21,6 +21,7 @@ from adapters.postgres.catalog.publications import Publications
 from adapters.postgres.catalog.revert import Reverts
 from adapters.postgres.catalog.versions import FeedProducts, PastProducts, Versions
 from adapters.postgres.collections.audit import Audit
+from adapters.postgres.collections.bulk_acts import BulkActs
 from adapters.postgres.collections.deliveries import Deliveries
 from adapters.postgres.collections.events import Events
 from adapters.postgres.collections.feeds import Feeds
@@ -112,6 +113,7 @@ class Unit:
     keys: Keys
     feeds: Feeds
     jobs: Jobs
+    bulk_acts: BulkActs
     tasks: Tasks
     products: Products
     publications: Publications
@@ -150,6 +152,7 @@ class Unit:
             Keys(db),
             Feeds(db),
             Jobs(db),
+            BulkActs(db),
             Tasks(db),
             Products(db),
             Publications(db),

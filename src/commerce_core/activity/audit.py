@@ -21,6 +21,8 @@ Action = Literal[
     "feed.rejected",
     "feed.reverted",
     "job.cancelled",
+    "bulk_act.started",
+    "bulk_act.cancelled",
     "pull.set",
     "pull.removed",
     "fetch.requested",

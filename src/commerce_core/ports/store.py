@@ -2,6 +2,7 @@
 
     Store.begin() ──> UnitOfWork ──> partners · sources · keys · sessions PartnersUnit
                                      feeds · jobs                         FeedsUnit
+                                     bulk_acts                            BulkActsUnit
                                      tasks                                WorkUnit
                                      products · publications · versions   CatalogUnit
                                      past_products · feed_products · reverts
@@ -34,6 +35,7 @@ from commerce_core.base.errors import TooMany
 from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.bulk_acts import BulkActsUnit
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.inbox import InboxUnit
@@ -54,6 +56,7 @@ from commerce_core.ports.work import WorkUnit
 class UnitOfWork(
     PartnersUnit,
     FeedsUnit,
+    BulkActsUnit,
     CatalogUnit,
     RulesUnit,
     PriceListsUnit,

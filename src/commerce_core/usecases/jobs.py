@@ -32,7 +32,7 @@ from commerce_core.schema.problem_groups import ProblemGroups, grouped
 from commerce_core.schema.problems import Problem
 from commerce_core.usecases.arrivals import new_job
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.queue import Queue, claiming
+from commerce_core.usecases.running import claiming, execute
 
 _ANY_JOB: Final = JobQuery()
 LAST_LINE_SHOWN: Final = 5_000
@@ -136,7 +136,7 @@ class Jobs:
             job = claiming(self._context, unit).one(parse("job", job_id))
         if job is None:
             raise self._busy(job_id)
-        return job if job.is_finished else Queue(self._context).execute(job)
+        return job if job.is_finished else execute(self._context, job)
 
     def _busy(self, job_id: str) -> Conflict:
         """Why a job can't run now: it is running, or another job of its partner is."""

@@ -30,7 +30,7 @@ from commerce_core.schema.fields import Mode
 from commerce_core.usecases.arrivals import Arrival, check_snapshot
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.jobs import Jobs
-from commerce_core.usecases.queue import Queue
+from commerce_core.usecases.running import execute
 
 
 @frozen
@@ -77,7 +77,7 @@ class Plans:
         decided = decision(self._context, approves=True, note=note, without=without)
         with self._context.writing() as unit:
             job = take_up(self._context, unit, self._context.feed(unit, feed_id), decided)
-        job = Queue(self._context).execute(job)
+        job = execute(self._context, job)
         with self._context.store.begin() as unit:
             check_applied(unit, job)
         return job

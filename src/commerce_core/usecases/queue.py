@@ -1,20 +1,14 @@
 """The queue: what workers claim, run and give back, in each lane."""
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final, overload
 
 from attrs import frozen
 
-from commerce_core.base.errors import RunLost, Unavailable
 from commerce_core.feeds.job import Backlog, FeedLane, Job
-from commerce_core.ingestion.claim import Claiming
-from commerce_core.ingestion.ingest import Ingest
-from commerce_core.ingestion.reject_report import delete_reports
-from commerce_core.ingestion.revert import Reverting
-from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.work import Work
 from commerce_core.usecases.context import Context
+from commerce_core.usecases.running import claiming, execute
 from commerce_core.usecases.tasks import give_up_task, run_task
 from commerce_core.work.task import CHORES, Lane, Task
 
@@ -61,38 +55,8 @@ class Queue:
                     unit.tasks.give_back(work, pause, disconnected=disconnected)
 
     def execute(self, job: Job) -> Job:
-        """Runs a claimed job, and returns it finished, or cancelled by someone else meanwhile.
-
-        Raises RunLost if another worker took it over meanwhile, and Unavailable if a part can't be
-        reached; nothing of this run was committed then.
-        """
-        try:
-            return self._run(job)
-        except (RunLost, Unavailable):
-            if (cancelled := self._cancelled(job)) is not None:
-                return cancelled
-            raise
-
-    def _cancelled(self, job: Job) -> Job | None:
-        """The job if it was cancelled meanwhile; what its run has left among the files is gone."""
-        c = self._context
-        with suppress(Unavailable):
-            with c.store.begin() as unit:
-                now = unit.jobs.lock(job.job_id)  # waits for one who is just cancelling it
-            if now.status == "cancelled":
-                delete_reports(c.files, job)
-                return now
-        return None
-
-    def _run(self, job: Job) -> Job:
-        c = self._context
-        if job.kind == "revert":
-            actor = c.principal.name
-            return Reverting(c.store, c.clock, c.entropy, c.keep_lease, actor).run(job)
-        ingest = Ingest(
-            c.store, c.files, c.clock, c.entropy, c.keep_lease, c.engine, c.principal.name
-        )
-        return ingest.run(job)
+        """Runs a claimed job, as `running.execute` promises."""
+        return execute(self._context, job)
 
     def perform(self, task: Task) -> int | None:
         """Runs a claimed task, finishes it, and returns how many things it changed.
@@ -117,8 +81,3 @@ class Queue:
         """The queue of all partners: what waits for a worker, and what is running."""
         with self._context.store.begin() as unit:
             return unit.jobs.backlog()
-
-
-def claiming(context: Context, unit: UnitOfWork) -> Claiming:
-    """What claims jobs in this unit."""
-    return Claiming(unit, context.files, context.clock(), context.lease, context.new_event)

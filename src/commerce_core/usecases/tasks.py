@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from commerce_core.usecases.analytics import Analytics
+from commerce_core.usecases.bulk_acts import BulkActs
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.fetching import Fetching
@@ -34,6 +35,8 @@ def run_task(context: Context, task: Task) -> int | None:
             return Orders(context).expire_due()
         case "fetch":
             return Fetching(context).perform(task)
+        case "act_in_bulk":
+            return BulkActs(context).run(task.subject)
         case "run_what_if":
             return WhatIfs(context).run(task.subject)
         case _:
@@ -42,5 +45,7 @@ def run_task(context: Context, task: Task) -> int | None:
 
 def give_up_task(context: Context, task: Task) -> None:
     """Records that a task isn't tried again, if a caller waits for its result."""
+    if task.kind == "act_in_bulk":
+        BulkActs(context).give_up(task.subject)
     if task.kind == "run_what_if":
         WhatIfs(context).give_up(task.subject)

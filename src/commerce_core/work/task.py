@@ -20,7 +20,7 @@ from commerce_core.work.attempt import (
     Progress,
 )
 
-Lane = Literal["feeds", "small_feeds", "chores", "webhooks", "fetches", "what_ifs"]
+Lane = Literal["feeds", "small_feeds", "chores", "webhooks", "fetches", "what_ifs", "bulk_acts"]
 """What a thread of a worker takes its work from.
 
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
@@ -32,6 +32,7 @@ TaskKind = Literal[
     "expire_orders",
     "fetch",
     "run_what_if",
+    "act_in_bulk",
 ]  # fmt: skip
 """What can be done beside the jobs of feeds."""
 
@@ -49,6 +50,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     "webhooks": (),
     "fetches": ("fetch",),
     "what_ifs": ("run_what_if",),
+    "bulk_acts": ("act_in_bulk",),
 }
 """Each lane, and the kinds of tasks in it."""
 CHORES: Final[Mapping[TaskKind, timedelta]] = {

@@ -35,6 +35,7 @@ COMMANDS: Final = {
         "commands.feeds",
         "Manage feeds: upload, list, show, changes, plan, approve, reject, revert, raw, report",
     ),
+    "bulk": ("commands.bulk", "Act on groups of feeds: failures, start, list, show, items, cancel"),
     "inbox": ("commands.inbox", "Show what needs a person now, and mark it: list, mark"),
     "jobs": (
         "commands.jobs",

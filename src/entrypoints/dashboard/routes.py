@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from entrypoints.dashboard.kit.assets import get_asset
 from entrypoints.dashboard.pages import (
     analytics,
+    bulk_acts,
     entry,
     feeds,
     inbox,
@@ -35,6 +36,7 @@ def routes(settings: Settings) -> Sequence[HTTPRouteHandler]:
         *feeds.ROUTES,
         *upload.routes(settings.most_upload_bytes + FORM_BYTES),
         *jobs.ROUTES,
+        *bulk_acts.ROUTES,
         *products.ROUTES,
         *orders.ROUTES,
         *order_acts.ROUTES,

@@ -22,6 +22,7 @@ from entrypoints.http.kit.security import add_headers
 from entrypoints.http.routes import (
     analytics,
     audit,
+    bulk_acts,
     doctor,
     events,
     feeds,
@@ -74,6 +75,7 @@ _V1_ROUTES: Final = (
     *webhooks.ROUTES,
     *audit.ROUTES,
     *inbox.ROUTES,
+    *bulk_acts.ROUTES,
     *health.ROUTES,
 )
 

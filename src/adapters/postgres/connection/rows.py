@@ -39,6 +39,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "rule_id": "rule",
     "list_id": "list",
     "what_if_id": "wif",
+    "bulk_id": "bulk",
     "key_id": "key",
     "successor_id": "key",
     "entry_id": "ent",

@@ -35,12 +35,16 @@ POLICY: Final = (
 
 @frozen
 class Place:
-    """An entry of the navigation: shown to those who have the scope."""
+    """An entry of the navigation: shown to those who have the scope.
+
+    `beside` are other paths whose pages belong to it.
+    """
 
     path: str
     label: str
     scope: Scope | None = None
     operator: bool = False
+    beside: tuple[str, ...] = ()
 
     def is_for(self, principal: Principal) -> bool:
         """Whether this principal can use the page."""
@@ -50,14 +54,15 @@ class Place:
 
     def is_at(self, path: str) -> bool:
         """Whether the page belongs to this entry."""
-        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+        at = (self.path, *self.beside)
+        return path in at or any(p != "/" and path.startswith(f"{p}/") for p in at)
 
 
 NAVIGATION: Final = (
     Place("/", "Inbox", "feeds:read"),
     Place("/feeds", "Feeds", "feeds:read"),
     Place("/upload", "Upload", "feeds:write"),
-    Place("/jobs", "Jobs", "feeds:read"),
+    Place("/jobs", "Jobs", "feeds:read", beside=("/failures", "/bulk-acts")),
     Place("/products", "Catalog", "catalog:read"),
     Place("/orders", "Orders", "orders:read"),
     Place("/partners", "Partners", "partners:read"),

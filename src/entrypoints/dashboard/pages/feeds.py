@@ -1,6 +1,8 @@
 """Feeds: their list, one feed with its problems and its plan, and decisions about it."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
+from urllib.parse import urlencode
 
 from attrs import frozen
 from litestar import Response
@@ -19,6 +21,11 @@ from entrypoints.scalars import FeedId, SourceId
 
 STATUSES: Final = get_args(FeedStatus)
 BYTES: Final = "application/octet-stream"
+GROUP_ACTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "held": (("approve", "Approve all of them \u2026"), ("reject", "Reject all of them \u2026")),
+    "failed": (("process_again", "Process all of them again \u2026"),),
+}
+"""What can be done to every feed with that status."""
 
 
 @frozen(kw_only=True)
@@ -62,13 +69,28 @@ def show_feeds(commerce: Commerce, parameters: Filters) -> View:
         received_to=instant(parameters.to),
     )
     feeds = commerce.feeds.page(query, parameters.cursor, partner=parameters.partner)
-    values = {"feeds": feeds, "filters": parameters, "STATUSES": STATUSES}
+    values: dict[str, Any] = {"feeds": feeds, "filters": parameters, "STATUSES": STATUSES}
     status = parameters.status
+    values["group"] = group_of(parameters)
     return View(
         "feeds.html", "Feeds", values=values,
         curl="/feeds" + (f"?status={status}" if status else ""),
         command="feeds list" + (f" --status {status}" if status else ""),
     )  # fmt: skip
+
+
+def group_of(filters: Filters) -> dict[str, Any] | None:
+    """What can be done to all feeds that match, beyond the page; None if nothing can."""
+    acts = GROUP_ACTS.get(filters.status or "")
+    if acts is None:
+        return None
+    given = {
+        "partner_id": filters.partner_id, "partner_name": filters.partner_name,
+        "source_id": filters.source_id, "from": filters.from_, "to": filters.to,
+    }  # fmt: skip
+    query = "".join(f"&{urlencode({n: v})}" for n, v in given.items() if v is not None)
+    scope = "feeds:decide" if filters.status == "held" else "feeds:write"
+    return {"acts": acts, "query": query, "scope": scope}
 
 
 @page("/feeds/{feed_id:str}", scope="feeds:read")

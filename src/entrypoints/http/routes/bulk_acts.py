@@ -1,0 +1,134 @@
+"""Routes of bulk acts: why feeds failed, and one act on each feed of a group."""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from commerce_core.commerce import Commerce
+from commerce_core.feeds.bulk_act import (
+    BulkAct,
+    BulkItem,
+    BulkKind,
+    BulkPlan,
+    FailureCause,
+    FeedGroup,
+    ItemStatus,
+)
+from commerce_core.usecases.context import IdempotencyKey, Listed
+from entrypoints.http.kit.handlers import get, post
+from entrypoints.http.kit.queries import Page, Part, WhoseQuery
+from entrypoints.reading import optional, required
+from entrypoints.scalars import BulkId, PartnerId, SourceId
+
+
+@frozen(kw_only=True)
+class NewBulkAct:
+    """An act on each feed of a group, with the number of feeds that was shown."""
+
+    kind: BulkKind = required("What to do: process failed feeds again, or decide about held ones.")
+    count: int | None = optional(
+        None, "Number of feeds that the plan showed; required unless it is only planned.", minimum=1
+    )
+    digest: str | None = optional(None, "Digest of the plan; then exactly its feeds are meant.")
+    partner_id: PartnerId | None = optional(None, "Only feeds of this partner.")
+    source_id: SourceId | None = optional(None, "Only feeds of this source.")
+    code: str | None = optional(None, "Only feeds that failed with this error code.")
+    received_from: datetime | None = optional(None, "Only feeds received from then on.")
+    received_to: datetime | None = optional(None, "Only feeds received before.")
+    without: tuple[str, ...] = optional((), "What an approval leaves out: removals.")
+    note: str | None = optional(None, "Note of a decision about held feeds.")
+
+    @property
+    def group(self) -> FeedGroup:
+        """The group as the core takes it."""
+        return FeedGroup(
+            self.kind, self.partner_id, self.source_id, self.code, self.received_from,
+            self.received_to,
+        )  # fmt: skip
+
+
+@frozen(kw_only=True)
+class ActQuery:
+    """How a bulk act is asked for."""
+
+    plan: bool = optional(
+        default=False, meaning="Whether to return which feeds it would concern, without doing it."
+    )
+
+
+@frozen(kw_only=True)
+class Causes(WhoseQuery):
+    """Whose feeds."""
+
+
+@frozen(kw_only=True)
+class Members(Part):
+    """Which members."""
+
+    status: ItemStatus | None = optional(None, "Only members with this status.")
+
+
+@get("/feed-failures", scope="feeds:read")
+def list_failures(commerce: Commerce, parameters: Causes) -> Listed[FailureCause]:
+    """Lists why feeds failed that nothing was done about, the most frequent cause first."""
+    causes = commerce.bulk_acts.causes(partner=parameters.partner)
+    return Listed(tuple(causes), None)
+
+
+@post(
+    "/bulk-acts",
+    scope="feeds:write",
+    status=(202,),
+    refuses=[409],
+    location="/v1/bulk-acts/{.bulk_id}",
+    example={"kind": "process_again", "code": "html", "count": 12},
+)
+def start_bulk_act(
+    commerce: Commerce, payload: NewBulkAct, *, parameters: ActQuery, key: IdempotencyKey | None
+) -> BulkAct | BulkPlan:
+    """Acts on each feed of a group, if it still has that many: workers do it.
+
+    With `plan`, it only counts them. Decisions about held feeds need the scope feeds:decide.
+    """
+    if parameters.plan:
+        return commerce.bulk_acts.plan(payload.group)
+    return commerce.bulk_acts.start(
+        payload.group, count=payload.count or 0, digest=payload.digest, without=payload.without,
+        note=payload.note, key=key,
+    )  # fmt: skip
+
+
+@get("/bulk-acts", scope="feeds:read")
+def list_bulk_acts(commerce: Commerce, parameters: Page) -> Listed[BulkAct]:
+    """Lists bulk acts, newest first."""
+    return commerce.bulk_acts.page(parameters.cursor, parameters.limit, count=parameters.count)
+
+
+@get("/bulk-acts/{bulk_id:str}", scope="feeds:read")
+def get_bulk_act(commerce: Commerce, bulk_id: BulkId) -> BulkAct:
+    """Shows a bulk act, and how far it is."""
+    return commerce.bulk_acts.get(bulk_id)
+
+
+@get("/bulk-acts/{bulk_id:str}/items", scope="feeds:read")
+def list_bulk_items(commerce: Commerce, bulk_id: BulkId, parameters: Members) -> Listed[BulkItem]:
+    """Lists what became of each feed of a bulk act, oldest feed first."""
+    return commerce.bulk_acts.page_items(
+        bulk_id, parameters.status, parameters.cursor, parameters.limit
+    )
+
+
+@post("/bulk-acts/{bulk_id:str}/cancel", scope="feeds:write", refuses=[409])
+def cancel_bulk_act(commerce: Commerce, bulk_id: BulkId) -> BulkAct:
+    """Cancels a bulk act: feeds without a result are left alone."""
+    return commerce.bulk_acts.cancel(bulk_id)
+
+
+ROUTES = (
+    list_failures,
+    start_bulk_act,
+    list_bulk_acts,
+    get_bulk_act,
+    list_bulk_items,
+    cancel_bulk_act,
+)
