@@ -22,6 +22,7 @@ from commerce_core.analytics.reconciliation import Reconciliation
 from commerce_core.analytics.reports import Compared, Report
 from commerce_core.analytics.statement import Statement
 from commerce_core.catalog.product import Product
+from commerce_core.feeds.bulk_act import BulkAct
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
@@ -80,6 +81,7 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
         "next_at",
     ),
     Fetch: ("status",),
+    BulkAct: ("waiting",),
     Product: ("sellable", "not_sellable_reason", "available"),
     PricedItem: ("explanation",),
     OrderItem: ("open", "refundable_amount"),

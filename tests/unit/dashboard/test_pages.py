@@ -392,13 +392,6 @@ class TestActs:
         visitor.send(f"/jobs/{job_id}/cancel")
         assert site.commerce.jobs.get(job_id).status == "cancelled"
 
-    def test_sales_are_downloaded_as_csv(self, full: Site):
-        answer = full.visitor().get("/analytics/sales.csv?range=7d")
-        assert answer.text.splitlines()[0].startswith("sales_period,partner_id")
-        assert "Zebra Secrets" in answer.text
-        assert full.visitor().get("/analytics?tz=Mars/Olympus").status_code == 400
-        assert "net, against" not in full.visitor().get("/analytics?compare=true").text
-
 
 def test_the_vendored_script_is_what_was_packed():
     import hashlib

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator, Mapping
+from io import BytesIO
 from typing import Any, cast
 
 import jsonschema_rs
@@ -11,6 +12,7 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.bulk_act import FeedGroup
 from entrypoints.compose import open_platform
 from entrypoints.http.app import api_description, create_app
 from entrypoints.settings import Settings
@@ -92,8 +94,6 @@ class Api:
 
     def ingest(self, partner: str, content: bytes = FEED) -> str:
         """Loads a feed; returns its id."""
-        from io import BytesIO
-
         job = self.commerce.feeds.load(BytesIO(content), partner=partner)
         assert job.status == "completed", job
         return job.feed_id
@@ -128,6 +128,14 @@ def webhook_ids(api: Api, acme: str) -> dict[str, str]:
         "delivery_id": delivery.delivery_id,
         "event_id": delivery.event_id,
     }
+
+
+def bulk_id(api: Api, acme: str) -> str:
+    """A bulk act of Acme's, on a feed of its own that failed."""
+    api.commerce.feeds.load(BytesIO(b"<html></html>"), partner=acme)
+    key = api.commerce.keys.add(partner=acme, scopes=["feeds:write"]).key
+    own = Commerce(api.commerce.context.acting_as(key.principal()))
+    return own.bulk_acts.start(FeedGroup("process_again"), count=1).bulk_id
 
 
 def check_described(method: str, path: str, answer: Response) -> None:

@@ -14,7 +14,7 @@ from entrypoints.http.app import create_app, described_routes
 from entrypoints.http.kit.handlers import OPERATION, Operation
 from entrypoints.scalars import ID_KINDS
 from entrypoints.settings import Settings
-from tests.unit.http.conftest import FEED, Api, webhook_ids
+from tests.unit.http.conftest import FEED, Api, bulk_id, webhook_ids
 
 SOMETHING = f"{'0' * 31}1"
 
@@ -88,6 +88,7 @@ def acmes(api: Api) -> dict[str, str]:
         "rule_id": api.commerce.pricing.add({"name": "x", "benefit": {"percent": "1"}}).rule_id,
         "list_id": api.commerce.price_lists.add("x", currency="USD").list_id,
         "what_if_id": _what_if(api),
+        "bulk_id": bulk_id(api, acme),
         **webhook_ids(api, acme),
     }
 

@@ -16,7 +16,7 @@ from httpx import Response
 
 from commerce_core.partners.access import GRANTABLE_SCOPES, OPERATOR_SCOPES, PARTNER_SCOPES
 from entrypoints.http.app import api_description
-from tests.unit.http.conftest import FEED, Api, webhook_ids
+from tests.unit.http.conftest import FEED, Api, bulk_id, webhook_ids
 
 DESCRIPTION: Final = api_description()
 UNKNOWN: Final = f"{'0' * 31}1"
@@ -36,6 +36,7 @@ KINDS: Final[Mapping[str, str]] = {
     "statement_id": "stmt",
     "reverses": "ent",
     "fetch_id": "ftch",
+    "bulk_id": "bulk",
     "fulfilment_id": "ful",
     "refund_id": "rfnd",
 }
@@ -148,6 +149,7 @@ def acmes(api: Api) -> dict[str, str]:
         "key_id": api.commerce.keys.add(partner=acme, key_name="acmes-key").key.key_id,
         "customer_reference": "acmes-order",
         "sku": "A-1",
+        "bulk_id": bulk_id(api, acme),
         **webhook_ids(api, acme),
     }
 

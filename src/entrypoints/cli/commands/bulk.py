@@ -48,9 +48,10 @@ def failures(session: Session, partner: str | None) -> None:
 @click.option("--plan", is_flag=True, help="Only count the feeds.")
 @click.option("--key", metavar="TEXT", help="Idempotency key: repeated with it, it is done once.")
 def start(session: Session, **given: Any) -> None:  # noqa: ANN401 - options of several types
-    """Process failed feeds again, or approve or reject held ones; a worker does it.
+    """Process failed feeds again, or decide about held ones.
 
-    Without --count nothing is done: look at the plan, then repeat the command with its number.
+    A worker does it, feed by feed. Without --count nothing is done: look at the plan, then repeat
+    the command with its number.
     """
     from commerce_core.feeds.bulk_act import FeedGroup
 

@@ -1,26 +1,39 @@
-"""Sales figures: by period and by partner, in any zone, beside the period before; and as CSV."""
+"""Sales figures: an overview by period and partner, and the other reports, each also as CSV."""
 
-import csv
-import io
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from attrs import evolve, frozen
+from attrs import frozen
 from litestar import Response
 
-from commerce_core.analytics.reports import PartnerSales, PeriodSales, Report, RevenueShare
+from commerce_core.analytics.comparison import Comparison
+from commerce_core.analytics.questions import Basis, Dimension, Measure
+from commerce_core.analytics.report_file import write_report
+from commerce_core.analytics.reports import (
+    HourSales,
+    PartnerSales,
+    PeriodSales,
+    RefundSales,
+    Report,
+    RevenueShare,
+    Row,
+    RuleSales,
+    SummarySales,
+    TopSales,
+)
 from commerce_core.base.calendar import Grain, period_start
 from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
-from commerce_core.parsing.formulas import escape_formula
+from commerce_core.usecases.reports import ReportRange
 from entrypoints.dashboard.kit import filters as write
 from entrypoints.dashboard.kit.pages import page
 from entrypoints.dashboard.kit.rendering import View
+from entrypoints.http.kit.downloads import download
 from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
 from entrypoints.reading import optional
 
@@ -28,21 +41,24 @@ Range = Literal["7d", "30d", "90d", "365d"]
 RANGES: Final = (
     ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("365d", "A year"),
 )  # fmt: skip
-_COLUMNS: Final = (
-    "sales_period", "partner_id", "partner_name", "currency", "orders", "units_sold",
-    "gross_sales", "total_sales",
+REPORTS: Final = (
+    ("", "Overview"), ("/top", "Best sellers"), ("/hours", "Hours of the week"),
+    ("/refunds", "Refunds"), ("/rules", "Price rules"),
 )  # fmt: skip
+"""The reports, by the end of their paths; rules are the operator's."""
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+RANKS: Final = 50
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Question(WhoseQuery, SpanQuery):
-    """What is asked for."""
+    """What each report is asked for."""
 
     range: Range = optional("30d", "How far back.")
     currency: str | None = optional(None, "Currency.")
-    grain: Grain = optional("day", "Period.")
     tz: str = optional("UTC", "Time zone.")
-    compare: bool = optional(default=False, meaning="Whether to compare with the period before.")
+    basis: Basis = optional("event", "When an entry counts.")
+    format: Literal["html", "csv"] = optional("html", "As a page, or the rows as CSV.")
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
         """From when until when: whole days in the time zone, up to now."""
@@ -54,42 +70,41 @@ class Question(WhoseQuery, SpanQuery):
             since = period_start(day, "day", self.tz)
         return since, until
 
+    def asked(self, now: datetime) -> ReportRange:
+        """The question as the core takes it."""
+        since, until = self.span(now)
+        return {
+            "since": since, "until": until, "partner": self.partner, "currency": self.currency,
+            "tz": self.tz, "basis": self.basis,
+        }  # fmt: skip
+
     @property
     def parameters(self) -> str:
-        """The question as the parameters of an address."""
+        """What all reports share, as the parameters of an address."""
         given = {
             "from": self.from_, "to": self.to, "range": self.range, "currency": self.currency,
-            "grain": self.grain, "tz": self.tz, "partner_name": self.partner_name,
+            "tz": self.tz, "basis": self.basis, "partner_name": self.partner_name,
             "partner_id": self.partner_id,
         }  # fmt: skip
-        return "?" + urlencode({name: value for name, value in given.items() if value is not None})
+        usual = {"range": "30d", "tz": "UTC", "basis": "event"}
+        kept = {n: v for n, v in given.items() if v is not None and usual.get(n) != v}
+        return f"?{urlencode(kept)}" if kept else ""
 
 
-@page("/analytics", scope="analytics:read", is_expensive=lambda _: True)
-def show_analytics(commerce: Commerce, parameters: Question) -> View:
-    """Shows sales figures."""
-    now = commerce.context.clock()
-    since, until = parameters.span(now)
-    over_time = _over_time(commerce, parameters, since, until)
-    before = None
-    if parameters.compare:
-        before = _by_partner(commerce, parameters, since - (until - since), since)
-    values = {
-        "filters": parameters,
-        "RANGES": RANGES,
-        "since": since,
-        "until": until,
-        "complete_to": min(now, until),
-        "currencies": _currencies(
-            over_time, _by_partner(commerce, parameters, since, until),
-            _shares(commerce, parameters, since, until), before,
-        ),
-        "csv_query": parameters.parameters,
-    }  # fmt: skip
-    return View(
-        "analytics.html", "Analytics", values=values, curl="/analytics/sales-over-time",
-        command=f"analytics over-time --grain {parameters.grain} --tz {parameters.tz}",
-    )  # fmt: skip
+@frozen(kw_only=True)
+class Overview(Question):
+    """What the overview is asked for."""
+
+    grain: Grain = optional("day", "Period.")
+    compare: Comparison | None = optional(None, "The period before with which it is compared.")
+
+
+@frozen(kw_only=True)
+class Ranking(Question):
+    """What is ranked."""
+
+    by: Dimension = optional("product", "What is ranked.")
+    measure: Measure = optional("net", "The figure by which it is ranked.")
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -99,80 +114,78 @@ def _zone(name: str) -> ZoneInfo:
         raise Malformed.at("/tz", "unknown_time_zone", "Use an IANA name.") from error
 
 
-def _over_time(
-    commerce: Commerce, asked: Question, since: datetime, until: datetime
-) -> Sequence[PeriodSales]:
-    report = commerce.analytics.sales_over_time(
-        grain=asked.grain, since=since, until=until, partner=asked.partner,
-        currency=asked.currency, tz=asked.tz,
+def _csv(report: Report, of: type[Row], name: str) -> Response[Any]:
+    blocks = nullcontext(write_report(report, of))
+    return download(blocks, f"{name}.csv", "text/csv; charset=utf-8")
+
+
+def _view(asked: Question, template: str, report: Report, command: str, **values: Any) -> View:  # noqa: ANN401 - as shown
+    """A page of a report, with what each of them shows: range, zone, and how complete it is."""
+    name = template.removesuffix(".html").removeprefix("report-")
+    path = "" if name == "analytics" else f"/{name}"
+    shown = {
+        "filters": asked,
+        "RANGES": RANGES,
+        "REPORTS": REPORTS,
+        "BASES": get_args(Basis),
+        "report": report,
+        "report_path": f"/analytics{path}",
+        "shared": asked.parameters,
+        **values,
+    }
+    title = next(label for end, label in REPORTS if end == path)
+    curl = "/analytics/sales-over-time" if not path else f"/analytics/{name}"
+    return View(
+        template, "Analytics" if not path else title, values=shown,
+        curl=curl + (f"?tz={asked.tz}" if asked.tz != "UTC" else ""),
+        command=f"analytics {command} --tz {asked.tz}",
     )  # fmt: skip
-    return _rows(report, PeriodSales)
 
 
-def _by_partner(
-    commerce: Commerce, asked: Question, since: datetime, until: datetime
-) -> Sequence[PartnerSales]:
-    report = commerce.analytics.sales_by_partner(
-        since=since, until=until, partner=asked.partner, currency=asked.currency, tz=asked.tz
-    )
-    return _rows(report, PartnerSales)
-
-
-def _shares(
-    commerce: Commerce, asked: Question, since: datetime, until: datetime
-) -> Mapping[tuple[str, str], Decimal]:
-    report = commerce.analytics.revenue_share(
-        since=since, until=until, partner=asked.partner, currency=asked.currency, tz=asked.tz
-    )
-    rows = _rows(report, RevenueShare)
-    return {(row.partner_id, row.currency): row.revenue_pct for row in rows}
+@page("/analytics", scope="analytics:read", is_expensive=lambda _: True)
+def show_analytics(commerce: Commerce, parameters: Overview) -> View | Response[Any]:
+    """Shows sales figures, by period and by partner, beside the period before."""
+    asked = parameters.asked(commerce.context.clock())
+    over_time = commerce.analytics.sales_over_time(grain=parameters.grain, **asked)
+    if parameters.format == "csv":
+        return _csv(over_time, PeriodSales, "sales")
+    summary = commerce.analytics.summary(compare=parameters.compare, **asked)
+    partners = _rows(commerce.analytics.sales_by_partner(**asked), PartnerSales)
+    shares = _rows(commerce.analytics.revenue_share(**asked), RevenueShare)
+    share_of = {(row.partner_id, row.currency): row.revenue_pct for row in shares}
+    periods = _rows(over_time, PeriodSales)
+    currencies = [
+        _currency(
+            total,
+            [row for row in periods if row.currency == total.currency],
+            [
+                (row, share_of.get((row.partner_id, row.currency), Decimal(0)))
+                for row in partners
+                if row.currency == total.currency
+            ],
+        )
+        for total in _rows(summary, SummarySales)
+    ]
+    command = f"over-time --grain {parameters.grain}"
+    return _view(parameters, "analytics.html", summary, command, currencies=currencies)
 
 
 def _rows(report: Report, kind: Any) -> Any:  # noqa: ANN401 - rows of that kind
     return [row for row in report.results if isinstance(row, kind)]
 
 
-def _currencies(
-    over_time: Sequence[PeriodSales],
-    partners: Sequence[PartnerSales],
-    shares: Mapping[tuple[str, str], Decimal],
-    before: Sequence[PartnerSales] | None,
-) -> list[dict[str, Any]]:
-    """Everything of each currency; amounts are never converted."""
-    codes = sorted({row.currency for row in (*over_time, *partners)})
-    return [
-        _currency(
-            code,
-            [row for row in over_time if row.currency == code],
-            [
-                (r, shares.get((r.partner_id, code), Decimal(0)))
-                for r in partners
-                if r.currency == code
-            ],
-            before,
-        )
-        for code in codes
-    ]
-
-
 def _currency(
-    code: str,
+    total: SummarySales,
     over_time: Iterable[PeriodSales],
     partners: Sequence[tuple[PartnerSales, Decimal]],
-    before: Sequence[PartnerSales] | None,
 ) -> dict[str, Any]:
+    """Everything of a currency; amounts are never converted."""
     periods = _periods(over_time)
     values = [row["net"] for row in periods]
-    net = sum(values, Decimal(0))
     return {
-        "currency": code,
-        "net": net,
-        "gross": sum((row["gross"] for row in periods), Decimal(0)),
-        "orders": sum(row.orders for row, _ in partners),
-        "units": sum(row["units"] for row in periods),
-        "change": _change(net, code, before),
+        "total": total,
         "series": values,
-        "high": write.amount(max(values), code) if values else "",
+        "high": write.amount(max(values), total.currency) if values else "",
         "ends": [periods[0]["period"], periods[-1]["period"]] if periods else [],
         "rows": periods,
         "partners": partners,
@@ -180,40 +193,91 @@ def _currency(
 
 
 def _periods(rows: Iterable[PeriodSales]) -> list[dict[str, Any]]:
-    """The periods with the sums over partners; an order of two partners counts for each."""
-    sums: defaultdict[str, dict[str, Any]] = defaultdict(
-        lambda: {"orders": 0, "units": 0, "gross": Decimal(0), "net": Decimal(0)}
-    )
+    """The periods with the sums over partners."""
+    sums: dict[str, dict[str, Any]] = {}
     for row in rows:
-        found = sums[row.sales_period]
-        found["orders"] += row.orders
+        none = {"units": 0, "gross": Decimal(0), "net": Decimal(0)}
+        found = sums.setdefault(row.sales_period, none)
         found["units"] += row.units_sold
         found["gross"] += row.gross_sales
         found["net"] += row.total_sales
     return [{"period": period, **found} for period, found in sums.items()]
 
 
-def _change(net: Decimal, code: str, before: Sequence[PartnerSales] | None) -> str | None:
-    """By how much net sales have changed, in percent; None if that can't be told."""
-    if before is None:
-        return None
-    earlier = sum((row.total_sales for row in before if row.currency == code), Decimal(0))
-    return f"{(net - earlier) * 100 / earlier:+.1f}" if earlier > 0 else None
+@page("/analytics/top", scope="analytics:read", is_expensive=lambda _: True)
+def show_top(commerce: Commerce, parameters: Ranking) -> View | Response[Any]:
+    """Shows the products, brands or categories that sold best."""
+    report = commerce.analytics.top(
+        parameters.by, measure=parameters.measure, limit=RANKS,
+        **parameters.asked(commerce.context.clock()),
+    )  # fmt: skip
+    if parameters.format == "csv":
+        return _csv(report, TopSales, "top")
+    most = _most(_rows(report, TopSales), parameters.measure)
+    return _view(
+        parameters, "report-top.html", report, f"top --by {parameters.by}", most=most,
+        DIMENSIONS=get_args(Dimension), MEASURES=get_args(Measure),
+        figure=_FIGURES[parameters.measure],
+    )  # fmt: skip
 
 
-@page("/analytics/sales.csv", scope="analytics:read", is_expensive=lambda _: True)
-def download_sales(commerce: Commerce, parameters: Question) -> Response[Any]:
-    """Downloads the sales over time as CSV."""
-    since, until = evolve(parameters, compare=False).span(commerce.context.clock())
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for row in _over_time(commerce, parameters, since, until):
-        cells = [str(getattr(row, name)) for name in _COLUMNS]
-        writer.writerow([escape_formula(cell) for cell in cells])
-    headers = {"Content-Disposition": 'attachment; filename="sales.csv"'}
-    body = text.getvalue().encode()
-    return Response(cast("Any", body), media_type="text/csv; charset=utf-8", headers=headers)
+_FIGURES: Final[Mapping[Measure, str]] = {
+    "net": "total_sales", "gross": "gross_sales", "units": "units_sold",
+}  # fmt: skip
 
 
-ROUTES = (show_analytics, download_sales)
+def _most(rows: Sequence[TopSales], measure: Measure) -> dict[str, Decimal]:
+    """The largest figure of each currency, to which bars are drawn."""
+    most: dict[str, Decimal] = {}
+    for row in rows:
+        figure = Decimal(getattr(row, _FIGURES[measure]))
+        most[row.currency] = max(most.get(row.currency, Decimal(0)), figure)
+    return most
+
+
+@page("/analytics/hours", scope="analytics:read", is_expensive=lambda _: True)
+def show_hours(commerce: Commerce, parameters: Question) -> View | Response[Any]:
+    """Shows sales by hour of the week, in local time."""
+    report = commerce.analytics.hours(**parameters.asked(commerce.context.clock()))
+    if parameters.format == "csv":
+        return _csv(report, HourSales, "hours")
+    by_currency: dict[str, list[HourSales]] = {}
+    for row in _rows(report, HourSales):
+        by_currency.setdefault(row.currency, []).append(row)
+    return _view(
+        parameters, "report-hours.html", report, "hours", DAYS=DAYS,
+        currencies={code: _week(rows) for code, rows in by_currency.items()},
+    )  # fmt: skip
+
+
+def _week(rows: Sequence[HourSales]) -> dict[str, Any]:
+    """The hours as a week of rows, each with its level from 0 to 4 of the best hour."""
+    best = max((row.total_sales for row in rows), default=Decimal(0))
+    days: dict[int, list[tuple[HourSales, int]]] = {}
+    for row in rows:
+        share = row.total_sales / best if best > 0 else Decimal(0)
+        level = 0 if row.total_sales <= 0 else min(4, 1 + int(share * 4))
+        days.setdefault(row.weekday, []).append((row, level))
+    peak = max(rows, key=lambda row: row.total_sales, default=None)
+    return {"days": days, "peak": peak if best > 0 else None}
+
+
+@page("/analytics/refunds", scope="analytics:read", is_expensive=lambda _: True)
+def show_refunds(commerce: Commerce, parameters: Question) -> View | Response[Any]:
+    """Shows what was cancelled and refunded, and why."""
+    report = commerce.analytics.refunds(**parameters.asked(commerce.context.clock()))
+    if parameters.format == "csv":
+        return _csv(report, RefundSales, "refunds")
+    return _view(parameters, "report-refunds.html", report, "refunds")
+
+
+@page("/analytics/rules", scope="pricing:read", is_expensive=lambda _: True)
+def show_rule_costs(commerce: Commerce, parameters: Question) -> View | Response[Any]:
+    """Shows what each price rule took, and who pays for it."""
+    report = commerce.analytics.rules(**parameters.asked(commerce.context.clock()))
+    if parameters.format == "csv":
+        return _csv(report, RuleSales, "rules")
+    return _view(parameters, "report-rules.html", report, "rules")
+
+
+ROUTES = (show_analytics, show_top, show_hours, show_refunds, show_rule_costs)

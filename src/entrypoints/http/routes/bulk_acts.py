@@ -21,22 +21,16 @@ from entrypoints.reading import optional, required
 from entrypoints.scalars import BulkId, PartnerId, SourceId
 
 
-@frozen(kw_only=True)
-class NewBulkAct:
-    """An act on each feed of a group, with the number of feeds that was shown."""
+@frozen(kw_only=True, slots=False)
+class GroupBody:
+    """A group of feeds, and what to do with each."""
 
     kind: BulkKind = required("What to do: process failed feeds again, or decide about held ones.")
-    count: int | None = optional(
-        None, "Number of feeds that the plan showed; required unless it is only planned.", minimum=1
-    )
-    digest: str | None = optional(None, "Digest of the plan; then exactly its feeds are meant.")
     partner_id: PartnerId | None = optional(None, "Only feeds of this partner.")
     source_id: SourceId | None = optional(None, "Only feeds of this source.")
     code: str | None = optional(None, "Only feeds that failed with this error code.")
     received_from: datetime | None = optional(None, "Only feeds received from then on.")
     received_to: datetime | None = optional(None, "Only feeds received before.")
-    without: tuple[str, ...] = optional((), "What an approval leaves out: removals.")
-    note: str | None = optional(None, "Note of a decision about held feeds.")
 
     @property
     def group(self) -> FeedGroup:
@@ -48,12 +42,13 @@ class NewBulkAct:
 
 
 @frozen(kw_only=True)
-class ActQuery:
-    """How a bulk act is asked for."""
+class NewBulkAct(GroupBody):
+    """An act on each feed of a group, with the number of feeds that its plan showed."""
 
-    plan: bool = optional(
-        default=False, meaning="Whether to return which feeds it would concern, without doing it."
-    )
+    count: int = required("Number of feeds that the plan showed.", minimum=1)
+    digest: str | None = optional(None, "Digest of the plan; then exactly its feeds are meant.")
+    without: tuple[str, ...] = optional((), "What an approval leaves out: removals.")
+    note: str | None = optional(None, "Note of a decision about held feeds.")
 
 
 @frozen(kw_only=True)
@@ -76,24 +71,31 @@ def list_failures(commerce: Commerce, parameters: Causes) -> Listed[FailureCause
 
 
 @post(
+    "/bulk-acts/plan",
+    scope="feeds:write",
+    refuses=[404],
+    example={"kind": "process_again", "code": "html"},
+)
+def plan_bulk_act(commerce: Commerce, payload: GroupBody) -> BulkPlan:
+    """Counts the feeds that a bulk act would concern now; nothing is done."""
+    return commerce.bulk_acts.plan(payload.group)
+
+
+@post(
     "/bulk-acts",
     scope="feeds:write",
     status=(202,),
-    refuses=[409],
+    refuses=[404, 409],
     location="/v1/bulk-acts/{.bulk_id}",
     example={"kind": "process_again", "code": "html", "count": 12},
 )
-def start_bulk_act(
-    commerce: Commerce, payload: NewBulkAct, *, parameters: ActQuery, key: IdempotencyKey | None
-) -> BulkAct | BulkPlan:
+def start_bulk_act(commerce: Commerce, payload: NewBulkAct, key: IdempotencyKey | None) -> BulkAct:
     """Acts on each feed of a group, if it still has that many: workers do it.
 
-    With `plan`, it only counts them. Decisions about held feeds need the scope feeds:decide.
+    Decisions about held feeds need the scope feeds:decide.
     """
-    if parameters.plan:
-        return commerce.bulk_acts.plan(payload.group)
     return commerce.bulk_acts.start(
-        payload.group, count=payload.count or 0, digest=payload.digest, without=payload.without,
+        payload.group, count=payload.count, digest=payload.digest, without=payload.without,
         note=payload.note, key=key,
     )  # fmt: skip
 
@@ -126,6 +128,7 @@ def cancel_bulk_act(commerce: Commerce, bulk_id: BulkId) -> BulkAct:
 
 ROUTES = (
     list_failures,
+    plan_bulk_act,
     start_bulk_act,
     list_bulk_acts,
     get_bulk_act,
