@@ -36,6 +36,8 @@ _DECIMALS: Final[dict[int, str]] = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
+MOST_DECIMALS: Final = max(_DECIMALS)
+"""The most decimals that a currency has."""
 _EXPONENTS: Final = {code: digits for digits, codes in _DECIMALS.items() for code in codes.split()}
 
 # Wide enough for any amount, and independent of the caller's decimal context.
@@ -140,8 +142,10 @@ _MINOR_WORDS: Final = {
 _CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENTS.items()}
 
 
-def round_half_up(amount: Fraction) -> int:
+def round_half_up(amount: Fraction | int) -> int:
     """An amount in smallest units rounded to a whole one, halves away from zero."""
+    if amount.denominator == 1:
+        return amount.numerator
     size = (2 * abs(amount.numerator) + amount.denominator) // (2 * amount.denominator)
     return size if amount.numerator >= 0 else -size
 

@@ -14,19 +14,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from commerce_core.base.money import Currency, currency, round_half_up
 from commerce_core.catalog.product import Product
-from commerce_core.pricing.benefits import Floor, amounts_of, conditions_of
+from commerce_core.pricing.benefits import Floor
 from commerce_core.pricing.conditions import (
-    Condition,
     Failure,
     failures,
     matching,
-    parts,
     sums,
     sums_over,
 )
@@ -43,7 +41,8 @@ from commerce_core.pricing.takes import take
 from commerce_core.pricing.windows import Window
 
 _ASKED_DECIMALS: Final = 6
-
+_WHOLE: Final = 100
+"""Percent."""
 
 NO_USES: Final[Mapping[str, Usage]] = {}
 
@@ -166,6 +165,8 @@ class _Pricing:
 
     def _apply_sales(self) -> None:
         for line in self.lines:
+            if line.product.sale_price is None:
+                continue
             priced = partner_price(line.product, self.at)
             if not priced.on_sale:
                 continue
@@ -195,7 +196,7 @@ class _Pricing:
         if rule.rule.currency not in (None, self.money.code):
             wanted = f"the currency {rule.rule.currency}"
             return Failure("/currency", wanted, self.money.code)
-        for at, amount in amounts_of(rule.rule.benefit):
+        for at, amount in rule.rule.amounts:
             if not self.money.is_exact(amount):
                 wanted = f"a currency in which {amount} is an amount"
                 return Failure(f"/benefit{at}", wanted, self.money.code)
@@ -258,7 +259,10 @@ class _Pricing:
         return self._within_limits(rule, settled), settled
 
     def _within_limits(self, rule: PriceRule, settled: Settled) -> Outcome:
-        limits, used = rule.rule.limits, self.usage.get(rule.rule_id, Usage())
+        limits = rule.rule.limits
+        if not limits.counted:
+            return "applied"
+        used = self.usage.get(rule.rule_id, Usage())
         if limits.per_customer is not None and self.basket.customer is None:
             return "needs_customer"
         spent = used.spent + in_major(settled.amount, self.money.exponent)
@@ -287,15 +291,13 @@ class _Pricing:
     def _step(self, rule: PriceRule, share: Share) -> Adjustment:
         percent, exponent = rule.rule.partner_percent, self.money.exponent
         amount = in_major(-share.amount, exponent)
-        asked = Fraction(share.asked, share.line.scale)
-        whose = {Decimal(0): "platform", Decimal(100): "partner"}
         return Adjustment(
             "rule", rule.rule.name, amount, rule.rule_id, rule.version,
-            funded_by=whose.get(percent, "both"),  # type: ignore[arg-type]
+            funded_by=_funded_by(percent),
             partner_amount=self.money.round(amount * percent / 100) if percent else self.zero,
             on=rule.rule.on, units=share.units,
             base=in_major(round_half_up(share.base), exponent),
-            asked=_exact(abs(asked), self.money),
+            asked=_exact(abs(share.asked), self.money),
             limited_by=share.limited_by,
             limit_label=share.line.floor_label if share.limited_by == "floor" else None,
             total=in_major(share.line.total, exponent),
@@ -308,13 +310,16 @@ class _Pricing:
         *,
         lines: Sequence[Line] = (),
         amount: Decimal | None = None,
-        **more: object,
+        beaten_by: str | None = None,
+        beaten_by_amount: Decimal | None = None,
+        unallocated: Decimal | None = None,
     ) -> None:
         why = self._why(rule, lines) if self.explain and outcome == "not_matched" else ()
         known = RuleOutcome(
-            rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.zero, why
-        )
-        self.outcomes.append(evolve(known, **more) if more else known)
+            rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.zero, why,
+            beaten_by, beaten_by_amount, unallocated,
+        )  # fmt: skip
+        self.outcomes.append(known)
 
     def _why(self, rule: PriceRule, lines: Sequence[Line]) -> tuple[Failure, ...]:
         """The fewest parts of its condition that would have to change, on the nearest line."""
@@ -346,17 +351,10 @@ class _Pricing:
 
     def _valid_until(self, rules: Iterable[PriceRule]) -> datetime | None:
         """The next moment at which a window or a sale begins or ends."""
-        conditions = [each for rule in rules for each in _conditions(rule)]
-        every = {part for each in conditions for part in parts(each) if isinstance(part, Window)}
+        every = {window for rule in rules for window in rule.rule.windows}
         changes = [window.next_change(self.at) for window in every]
         changes += [next_sale_change(line.product, self.at) for line in self.lines]
         return min((change for change in changes if change is not None), default=None)
-
-
-def _conditions(rule: PriceRule) -> Iterable[Condition]:
-    if rule.rule.condition is not None:
-        yield rule.rule.condition
-    yield from (condition for _, condition in conditions_of(rule.rule.benefit))
 
 
 def _floor_of(benefit: Floor, line: Line, lists: ListPrices) -> Fraction:
@@ -376,10 +374,20 @@ def _cost_with_margin(benefit: Floor, line: Line, lists: ListPrices) -> Fraction
     return Fraction(cost) * line.scale * (100 + Fraction(benefit.margin_percent)) / 100
 
 
-def _exact(amount: Fraction, money: Currency) -> Decimal:
-    """An amount with up to six decimals, and no fewer than its currency has."""
-    whole = amount * 10**money.exponent
-    if whole.denominator == 1:
-        return in_major(whole.numerator, money.exponent)
-    scaled = Decimal(round_half_up(amount * 10**_ASKED_DECIMALS)).scaleb(-_ASKED_DECIMALS)
+def _exact(minor: Fraction | int, money: Currency) -> Decimal:
+    """An amount of smallest units in major ones, with up to six decimals.
+
+    It has no fewer decimals than its currency.
+    """
+    if minor.denominator == 1:
+        return in_major(minor.numerator, money.exponent)
+    more = 10 ** (_ASKED_DECIMALS - money.exponent)
+    scaled = Decimal(round_half_up(Fraction(minor) * more)).scaleb(-_ASKED_DECIMALS)
     return money.round(scaled) if money.is_exact(scaled) else scaled.normalize()
+
+
+def _funded_by(partner_percent: Decimal) -> Literal["platform", "partner", "both"]:
+    """Who pays for a rule of which the partner pays that much."""
+    if not partner_percent:
+        return "platform"
+    return "partner" if partner_percent == _WHOLE else "both"

@@ -5,7 +5,7 @@ their product or in the basket; one without keys may match any line.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from commerce_core.pricing.benefits import Benefit, Bundle, NForM
 from commerce_core.pricing.conditions import All, AnyOf, Condition, HasAttribute, Is
 from commerce_core.pricing.lines import (
     BASKET_FIELDS,
+    PRODUCT_FIELDS,
     Line,
     TextField,
     canonical_code,
@@ -146,16 +147,13 @@ def keys_of_product(product: Product) -> frozenset[str]:
     )
 
 
-def lines_by_key(lines: Sequence[Line]) -> dict[str, list[int]]:
-    """The numbers of the lines that have each key; a basket's own keys are those of all lines."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for number, line in enumerate(lines):
-        for name, texts in line.texts.items():
-            for text in texts:
-                found[f"{name}={text}"].append(number)
-        for name, text in line.attributes.items():
-            found[_attribute(name, text)].append(number)
-    return found
+def _keys_of_line(line: Line) -> Iterator[str]:
+    """The keys of the line's product."""
+    for name in PRODUCT_FIELDS:
+        for text in line.texts[name]:
+            yield f"{name}={text}"
+    for name, text in line.attributes.items():
+        yield _attribute(name, text)
 
 
 @frozen
@@ -186,13 +184,17 @@ class RuleIndex:
         self, lines: Sequence[Line], basket_keys: frozenset[str], at: datetime
     ) -> list[tuple[PriceRule, Sequence[Line]]]:
         """The rules that may match, in order, each with the lines that it may match."""
-        found: defaultdict[int, set[int]] = defaultdict(set)
-        for each, having in lines_by_key(lines).items():
-            for number in self._by_key.get(each, ()):
-                found[number].update(having)
-        together: dict[int, Sequence[Line]] = dict.fromkeys(self._always, lines)
-        for number, having in found.items():
-            together[number] = [lines[n] for n in sorted(having)]
+        found: dict[int, list[Line]] = {}
+        for line in lines:
+            for each in _keys_of_line(line):
+                for number in self._by_key.get(each, ()):
+                    having = found.setdefault(number, [])
+                    # A line may have several keys of a rule.
+                    if not having or having[-1] is not line:
+                        having.append(line)
+        together: dict[int, Sequence[Line]] = {**found, **dict.fromkeys(self._always, lines)}
+        for each in basket_keys:
+            together.update(dict.fromkeys(self._by_key.get(each, ()), lines))
         return [
             (self.rules[number], together[number])
             for number in sorted(together)

@@ -114,20 +114,21 @@ class Line:
             return
         self.runs = _joined(self._split(parts, self._shares(parts, amount), group))
 
-    def _shares(self, parts: Sequence[Part], amount: int) -> list[Fraction]:
+    def _shares(self, parts: Sequence[Part], amount: int) -> Sequence[Fraction | int]:
         """What is taken off each part, so that the whole is the amount."""
-        asked = sum((Fraction(part.off) for part in parts), _NOTHING)
-        rooms = [Fraction(self.room(part.run, part.count)) for part in parts]
+        asked = sum(part.off for part in parts)
+        rooms = [self.room(part.run, part.count) for part in parts]
         if asked:
-            scaled = [Fraction(part.off) * amount / asked for part in parts]
+            offs = [part.off for part in parts]
+            scaled = offs if asked == amount else [off * Fraction(amount, asked) for off in offs]
             if all(off <= room for off, room in zip(scaled, rooms, strict=True)):
                 return scaled
-        whole = sum(rooms, _NOTHING)
-        share = min(Fraction(1), Fraction(amount) / whole) if whole else _NOTHING
+        whole = sum(rooms)
+        share = min(Fraction(1), Fraction(amount, whole)) if whole else _NOTHING
         return [share * room for room in rooms]
 
     def _split(
-        self, parts: Sequence[Part], shares: Sequence[Fraction], group: str | None
+        self, parts: Sequence[Part], shares: Sequence[Fraction | int], group: str | None
     ) -> list[Run]:
         """The runs after the parts gave their shares; what is left, all units give together."""
         runs: list[Run] = []
@@ -137,7 +138,7 @@ class Line:
                 if part.run == number and part.count:
                     rest -= part.count
                     used = run.used_by | {group} if group else run.used_by
-                    runs.append(Run(part.count, run.price - off / part.count, used))
+                    runs.append(Run(part.count, run.price - Fraction(off, part.count), used))
             if rest:
                 runs.append(evolve(run, count=rest))
         return self._even(runs)

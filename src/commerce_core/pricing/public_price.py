@@ -22,13 +22,11 @@ from attrs import define, evolve, field, frozen
 from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.pricing.basket import price_basket
 from commerce_core.pricing.benefits import Listed
-from commerce_core.pricing.conditions import Condition, parts
 from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
 from commerce_core.pricing.price import partner_price
 from commerce_core.pricing.price_list import NO_LISTS, ListPrices
 from commerce_core.pricing.priced import Basket, BasketItem
 from commerce_core.pricing.rules import PriceRule, Rule
-from commerce_core.pricing.windows import Window
 
 PRIOR_DAYS: Final = 30
 """Days before a reduction whose lowest price is its prior price."""
@@ -132,7 +130,6 @@ class PublicPrices:
     lists: Mapping[str, ListPrices]
     _indexes: dict[tuple[int, ...], RuleIndex] = field(factory=dict[tuple[int, ...], RuleIndex])
     _changes: dict[int, frozenset[datetime]] = field(factory=dict[int, frozenset[datetime]])
-    _windows: dict[int, tuple[Window, ...]] = field(factory=dict[int, tuple[Window, ...]])
     _within: dict[tuple[int, datetime], tuple[bool, ...]] = field(
         factory=dict[tuple[int, datetime], tuple[bool, ...]]
     )
@@ -192,23 +189,14 @@ class PublicPrices:
             spell, first = self._spells[number], self.at - LOOKED_BACK
             since, until = max(first, spell.rule.updated_at), min(spell.until or self.at, self.at)
             moments = [since, *([spell.until] if spell.until else [])]
-            for window in self._windows_of(number):
+            for window in self._spells[number].rule.rule.windows:
                 moments += window.changes(since, until)
             known = self._changes[number] = frozenset(moments)
         return known
 
-    def _windows_of(self, number: int) -> tuple[Window, ...]:
-        known = self._windows.get(number)
-        if known is None:
-            condition: Condition | None = self._spells[number].rule.rule.condition
-            every = parts(condition) if condition is not None else ()
-            known = tuple(part for part in every if isinstance(part, Window))
-            self._windows[number] = known
-        return known
-
     def windows_at(self, number: int, at: datetime) -> tuple[bool, ...]:
         """Whether the moment lies within each window of the rule with that number."""
-        windows = self._windows_of(number)
+        windows = self._spells[number].rule.rule.windows
         if not windows:
             return ()
         known = self._within.get((number, at))

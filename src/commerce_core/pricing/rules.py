@@ -108,10 +108,14 @@ class Rule:
     limits: Limits = field(factory=Limits)
     partner_percent: Decimal = Decimal(0)
     overs: frozenset[Over] = field(init=False, eq=False, repr=False)
+    windows: tuple[Window, ...] = field(init=False, eq=False, repr=False)
+    amounts: tuple[tuple[str, Decimal], ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Lists every fault with its JSON pointer; keeps what the condition's sums are over."""
+        """Lists every fault with its JSON pointer; keeps what baskets ask each rule for."""
         object.__setattr__(self, "overs", sums_over(self.condition))
+        object.__setattr__(self, "windows", tuple(_windows(self)))
+        object.__setattr__(self, "amounts", tuple(amounts_of(self.benefit)))
         faults = [*_faults_of_rule(self), *_faults_of_money(self), *_faults_of_conditions(self)]
         if faults:
             raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")
@@ -146,6 +150,13 @@ class RuleQuery:
 
     IDENTITY: ClassVar = "RuleQuery(status={0.status!r})"
     status: RuleStatus | None = None
+
+
+def _windows(rule: Rule) -> Iterator[Window]:
+    """Every window in the rule's conditions, and in those of its benefit."""
+    own = () if rule.condition is None else (rule.condition,)
+    for condition in (*own, *(each for _, each in conditions_of(rule.benefit))):
+        yield from (part for part in parts(condition) if isinstance(part, Window))
 
 
 def _faults_of_rule(rule: Rule) -> Iterator[Fault]:
@@ -191,7 +202,7 @@ def _is_name(name: str) -> bool:
 def _faults_of_money(rule: Rule) -> Iterator[Fault]:
     limits = (("max_amount", rule.limits.max_amount), ("budget", rule.limits.budget))
     amounts = [
-        *((f"/benefit{at}", amount) for at, amount in amounts_of(rule.benefit)),
+        *((f"/benefit{at}", amount) for at, amount in rule.amounts),
         *((f"/limits/{name}", amount) for name, amount in limits if amount is not None),
     ]
     money = find_currency(rule.currency) if rule.currency else None

@@ -13,13 +13,15 @@ from typing import Final, Literal
 
 from attrs import frozen
 
-from commerce_core.base.money import round_half_up, split_units
+from commerce_core.base.money import MOST_DECIMALS, round_half_up, split_units
 from commerce_core.pricing.lines import Line, Part
 from commerce_core.pricing.rules import Rule
-from commerce_core.pricing.units import Take, Taken
+from commerce_core.pricing.units import Take, Taken, sum_of
 
 LimitedBy = Literal["floor", "zero", "cap"]
 _NOTHING: Final = Fraction(0)
+_UNITS: Final = tuple(Decimal(1).scaleb(-exponent) for exponent in range(MOST_DECIMALS + 1))
+"""The smallest units of currencies, by their number of decimals."""
 
 
 @frozen
@@ -33,8 +35,8 @@ class Share:
     line: Line
     parts: tuple[Part, ...]
     amount: int
-    base: Fraction
-    asked: Fraction
+    base: Fraction | int
+    asked: Fraction | int
     units: int
     limited_by: LimitedBy | None = None
 
@@ -70,17 +72,24 @@ def settle(rule: Rule, take: Take) -> Settled:
 
 
 def _of_line(taken: Taken) -> Share:
-    line, parts, asked, exact = taken.line, list[Part](), _NOTHING, _NOTHING
-    for part in taken.parts:
-        off = min(part.off, line.room(part.run, part.count)) if part.off > 0 else part.off
-        parts.append(part if off is part.off else Part(part.run, part.count, off))
-        asked += part.off
-        exact += off
-    amount = round_half_up(exact)
+    line = taken.line
+    parts = tuple(_within_room(line, part) for part in taken.parts)
+    asked = taken.off
+    wanted = amount = round_half_up(asked)
+    if any(part is not whole for part, whole in zip(parts, taken.parts, strict=True)):
+        amount = round_half_up(sum_of(part.off for part in parts))
     if amount > 0:
         amount = min(amount, max(0, line.total - line.lowest))
-    limited = _by_floor(line) if amount < round_half_up(asked) else None
-    return Share(line, tuple(parts), amount, taken.base, asked, taken.units, limited)
+    limited = _by_floor(line) if amount < wanted else None
+    return Share(line, parts, amount, taken.base, asked, taken.units, limited)
+
+
+def _within_room(line: Line, part: Part) -> Part:
+    """The part, with no more taken off than its units can give."""
+    if part.off <= 0:
+        return part
+    room = line.room(part.run, part.count)
+    return part if part.off <= room else Part(part.run, part.count, room)
 
 
 def _by_floor(line: Line) -> LimitedBy:
@@ -98,7 +107,7 @@ def _cap(rule: Rule, lines: Sequence[Taken]) -> int | None:
 
 def _shared(rule: Rule, take: Take) -> Settled:
     """One amount for all lines, rounded once."""
-    weights = [taken.off for taken in take.lines]
+    weights = [Fraction(taken.off) for taken in take.lines]
     asked = sum(weights, _NOTHING) if take.whole is None else take.whole
     cap, amount = _cap(rule, take.lines), round_half_up(asked)
     capped = cap is not None and amount > cap
@@ -150,4 +159,4 @@ def allocate(amount: int, weights: Sequence[Fraction], rooms: Sequence[int]) -> 
 
 def in_major(minor: int, exponent: int) -> Decimal:
     """An amount of smallest units in major units, with the decimals of its currency."""
-    return Decimal(minor).scaleb(-exponent)
+    return Decimal(minor) * _UNITS[exponent]
