@@ -1,6 +1,7 @@
 """What the collection of price lists promises."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -125,3 +126,36 @@ class TestPriceLists:
             assert unit.price_lists.compare(made.list_id) == ListDifference(0, 0, 0, 1, 0)
             with pytest.raises(NotFound):
                 unit.price_lists.stage_version(made.list_id, 3)
+
+    def test_spells_are_the_prices_of_one_unit(self, store: Store):
+        """Each with its beginning and its end, and none that ended before."""
+        made, yen = price_list(), price_list("Yen", "JPY")
+        with store.begin() as unit:
+            unit.price_lists.add(made)
+            unit.price_lists.add(yen)
+        taken(store, made, "A 1 9.00", "A 10 8.50", "B 1 3.00", "C 5 1.00")
+        taken(store, made, "A 1 8.00", "B 1 3.00")
+        taken(store, made, "B 1 3.00")
+        taken(store, yen, "A 1 900")
+        with store.begin() as unit:
+            spells = unit.price_lists.spells
+
+            def found(since: float, *skus: str) -> set[tuple[str, str, str, datetime]]:
+                every = spells([made.list_id, yen.list_id], skus, T0 + since * DAY)
+                asked = T0 + since * DAY
+                assert all(s.until is None or s.until > asked for s in every)
+                return {(s.currency, s.sku, str(s.price), max(s.since, asked)) for s in every}
+
+            first, second = T0 + DAY, T0 + 2 * DAY
+            yens = ("JPY", "A", "900", first)
+            assert found(0, "A", "C") == {
+                ("EUR", "A", "9.00", first), ("EUR", "A", "8.00", second), yens,
+            }  # fmt: skip
+            now = T0 + 2.5 * DAY
+            assert found(2.5, "A") == {("EUR", "A", "8.00", now), ("JPY", "A", "900", now)}
+            assert found(3, "A", "B") == {
+                ("EUR", "B", "3.00", T0 + 3 * DAY), ("JPY", "A", "900", T0 + 3 * DAY),
+            }  # fmt: skip
+            assert spells([], ["A"], T0) == spells([made.list_id], [], T0) == []
+            ended = {s.until for s in spells([made.list_id], ["A"], T0)}
+            assert ended == {T0 + 2 * DAY, T0 + 3 * DAY}

@@ -11,6 +11,7 @@ from commerce_core.base.errors import Conflict, NotFound
 from commerce_core.ports.rules import BasketReach, Taking
 from commerce_core.ports.store import Store
 from commerce_core.pricing.form import read_rule
+from commerce_core.pricing.price_list import ListVersion, PriceList
 from commerce_core.pricing.priced import Usage
 from commerce_core.pricing.rules import Limits, PriceRule, RuleQuery
 from tests.contracts import samples
@@ -346,3 +347,36 @@ class TestLimits:
             assert spells(["brand=Acme", "brand=Nord"], 1) == now
             assert spells(["brand=Nord"], 0.5) == {("Anywhere", 1, None)}
             assert spells(None, 1) == {("Code", 1, None), *now}
+
+    def test_a_revision_is_equal_while_nothing_changes(self, store: Store):
+        """Whatever prices depend on besides products gives another one."""
+        made = rule("One")
+        made_list = PriceList(
+            list_id=samples.new_id("list"), name="L", currency="EUR", created_at=T0, updated_at=T0
+        )
+        with store.begin() as unit:
+            unit.price_lists.add(made_list)
+            found = [unit.rules.revision(T0)]
+            assert found[0] == unit.rules.revision(T0)
+        kept(store, made)
+        with store.begin() as unit:
+            found.append(unit.rules.revision(T0))
+            unit.rules.put(evolve(made, version=2, status="paused", updated_at=T0 + DAY))
+            found.append(unit.rules.revision(T0))
+            unit.price_lists.lock(made_list.list_id)
+            unit.price_lists.stage((), 1)
+            unit.price_lists.apply(
+                ListVersion(
+                    list_id=made_list.list_id,
+                    version=1,
+                    published_at=T0 + DAY,
+                    actor="operator",
+                    difference=unit.price_lists.compare(made_list.list_id),
+                )
+            )
+            found.append(unit.rules.revision(T0))
+            unit.versions.forget(3, T0)
+            found.append(unit.rules.revision(T0))
+            assert unit.rules.revision(T0) == found[-1]
+            assert unit.rules.revision(T0 + 2 * DAY) != found[-1]
+        assert len(set(found)) == len(found)

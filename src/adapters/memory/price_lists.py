@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 
 from attrs import define, evolve, field
 
@@ -17,6 +18,7 @@ from commerce_core.pricing.price_list import (
     ListEntry,
     ListPrices,
     ListQuery,
+    ListSpell,
     ListVersion,
     PriceList,
 )
@@ -133,3 +135,23 @@ class PriceLists:
     def _version_at(self, list_id: str, at: datetime | None) -> int:
         begun = (v.version for v in self.versions(list_id) if at is None or v.published_at <= at)
         return max(begun, default=0)
+
+    def spells(
+        self, list_ids: Collection[str], skus: Collection[str], since: datetime
+    ) -> Sequence[ListSpell]:
+        """The prices of one unit in each version."""
+        return [
+            ListSpell(list_id, self._kept.price_lists[list_id].currency, sku, price, begun, ended)
+            for list_id in list_ids
+            if list_id in self._kept.price_lists
+            for number, begun, ended in self._times(list_id)
+            if ended is None or ended > since
+            for (sku, quantity), price in self._entries(list_id, number).items()
+            if quantity == 1 and sku in skus
+        ]
+
+    def _times(self, list_id: str) -> Iterable[tuple[int, datetime, datetime | None]]:
+        """The number of each version, when it began, and when it ended."""
+        versions = self._kept.list_versions.get(list_id, ())
+        for version, later in zip_longest(versions, versions[1:]):
+            yield version.version, version.published_at, later.published_at if later else None

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from adapters.memory.pages import by_id, page_of
 from adapters.memory.tables import RuleUse, Tables, found
 from commerce_core.base.paging import Page, Position
-from commerce_core.ports.rules import BasketReach, Taking, rule_changed, rule_name_taken
+from commerce_core.ports.rules import BasketReach, Revision, Taking, rule_changed, rule_name_taken
 from commerce_core.pricing.index import reach_of
 from commerce_core.pricing.lines import canonical_code
 from commerce_core.pricing.priced import Usage
@@ -105,6 +105,17 @@ class Rules:
             if version.status == "active" and (later is None or later.updated_at > since)
             if own is None or _reaches(version, BasketReach(own, own), since)
         ]
+
+    def revision(self, since: datetime) -> Revision:
+        """How many versions there are since then."""
+        rules = [v for versions in self._kept.rules.values() for v in versions]
+        lists = [v for versions in self._kept.list_versions.values() for v in versions]
+        return Revision(
+            since,
+            sum(version.updated_at >= since for version in rules),
+            sum(version.published_at >= since for version in lists),
+            max(self._kept.forgotten, default=0),
+        )
 
     def known_codes(self, codes: Collection[str]) -> frozenset[str]:
         """Those of the codes that an active rule names."""

@@ -13,6 +13,7 @@ from commerce_core.pricing.price_list import (
     ListEntry,
     ListPrices,
     ListQuery,
+    ListSpell,
     ListVersion,
     PriceList,
 )
@@ -75,6 +76,12 @@ class PriceLists(Listing[ListQuery, PriceList], Protocol):
         as_of: datetime | None = None,
     ) -> ListPrices:
         """The entries of these skus in the lists in that currency, now or as of a moment."""
+        ...
+
+    def spells(
+        self, list_ids: Collection[str], skus: Collection[str], since: datetime
+    ) -> Sequence[ListSpell]:
+        """What one unit of these skus has cost on these lists since that moment, in any order."""
         ...
 
 

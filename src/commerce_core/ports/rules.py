@@ -32,6 +32,16 @@ class Taking:
     currency: str
 
 
+@frozen
+class Revision:
+    """Numbers that grow as rules, price lists and the deleted history do."""
+
+    since: datetime
+    rules: int
+    lists: int
+    forgotten: int
+
+
 class Rules(Listing[RuleQuery, PriceRule], Protocol):
     """Price rules, oldest first. Listed are the current versions; all versions are kept."""
 
@@ -79,6 +89,14 @@ class Rules(Listing[RuleQuery, PriceRule], Protocol):
 
         With `keys`, only those that may match a line of a product with one of these keys, in a
         basket that has no other keys.
+        """
+        ...
+
+    def revision(self, since: datetime) -> Revision:
+        """How much of what prices depend on has changed from that moment on.
+
+        As long as it is equal for the same moment, no rule and no price list has changed, and no
+        history has been deleted.
         """
         ...
 

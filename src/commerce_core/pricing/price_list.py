@@ -50,6 +50,22 @@ class ListEntry:
     line: int = field(default=0, eq=False)
 
 
+@frozen
+class ListSpell:
+    """What one unit cost on a list from a moment on, and until when; None: it still does."""
+
+    list_id: str
+    currency: str
+    sku: str
+    price: Decimal
+    since: datetime
+    until: datetime | None
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether the list had this price at that moment."""
+        return self.since <= at and (self.until is None or at < self.until)
+
+
 @frozen(kw_only=True)
 class PriceList:
     """A list as it is: its current version, and how many entries that has. It begins empty."""

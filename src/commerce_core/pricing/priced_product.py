@@ -1,8 +1,10 @@
 """Products with prices that aren't in feeds: what a unit costs anyone, and cost before."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Literal, get_args
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, Literal, get_args
 
 from attrs import fields, frozen
 
@@ -19,6 +21,7 @@ MEMBERS: Final[Mapping[Include, tuple[str, ...]]] = {
 }
 """The members that each of them adds to a product."""
 _OF_PRODUCT: Final = tuple(attribute.name for attribute in fields(Product))
+_VALUES_OF_PRODUCT: Final = attrgetter(*_OF_PRODUCT)
 
 
 @frozen(kw_only=True)
@@ -39,9 +42,10 @@ class PricedProduct(Product):
         cls, product: Product, price: PublicPrice, included: tuple[Include, ...]
     ) -> "PricedProduct":
         """The product with these of its prices."""
-        own = {name: getattr(product, name) for name in _OF_PRODUCT}
-        prices = {name: getattr(price, name) for name in members_of(included)}
-        return cls(**own, **prices, included=included)
+        members: dict[str, Any] = dict(zip(_OF_PRODUCT, _VALUES_OF_PRODUCT(product), strict=False))
+        for name in members_of(included):
+            members[name] = getattr(price, name)
+        return cls(included=included, **members)
 
 
 def check_include(included: Sequence[str]) -> tuple[Include, ...]:
@@ -53,6 +57,7 @@ def check_include(included: Sequence[str]) -> tuple[Include, ...]:
     return tuple(name for name in INCLUDES if name in included)
 
 
-def members_of(included: Sequence[Include]) -> Iterator[str]:
+@cache
+def members_of(included: tuple[Include, ...]) -> tuple[str, ...]:
     """The members that are added."""
-    return (member for name in included for member in MEMBERS[name])
+    return tuple(member for name in included for member in MEMBERS[name])

@@ -21,10 +21,9 @@ from attrs import define, evolve, field, frozen
 
 from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.pricing.basket import price_basket
-from commerce_core.pricing.benefits import Listed
 from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
-from commerce_core.pricing.price import partner_price
-from commerce_core.pricing.price_list import NO_LISTS, ListPrices
+from commerce_core.pricing.price import next_sale_change, partner_price
+from commerce_core.pricing.price_list import ListSpell
 from commerce_core.pricing.priced import Basket, BasketItem
 from commerce_core.pricing.rules import PriceRule, Rule
 
@@ -42,6 +41,7 @@ PRICE_FACTS: Final = (
 _FACTS: Final = attrgetter(*PRICE_FACTS)
 _TEXTS: Final = attrgetter("source_id", "group_id", "brand", "category", "attributes")
 _DAY: Final = timedelta(days=1)
+_PRIOR: Final = PRIOR_DAYS * _DAY
 
 
 @frozen(kw_only=True)
@@ -112,10 +112,17 @@ class PublicPrice:
     prior_price_days: int | None = None
 
 
+@frozen
+class Lasting:
+    """A public price, and the next moment at which it can change by itself; None: never."""
+
+    price: PublicPrice
+    until: datetime | None
+
+
 def is_public(rule: Rule) -> bool:
-    """Whether a rule can change a price that depends on no basket, no list and no count of uses."""
-    public = not isinstance(rule.benefit, Listed)
-    return public and rule.applies_to == "line" and not rule.limits.counted
+    """Whether a rule can change a price that depends on no other product and no count of uses."""
+    return rule.applies_to == "line" and not rule.limits.counted
 
 
 @define
@@ -127,24 +134,21 @@ class PublicPrices:
     _reaches: Sequence[Reach]
     _by_key: Mapping[str, Sequence[int]]
     _always: Sequence[int]
-    lists: Mapping[str, ListPrices]
+    _listed: Mapping[str, Sequence[ListSpell]]
     _indexes: dict[tuple[int, ...], RuleIndex] = field(factory=dict[tuple[int, ...], RuleIndex])
     _changes: dict[int, frozenset[datetime]] = field(factory=dict[int, frozenset[datetime]])
+    _next: dict[int, datetime | None] = field(factory=dict[int, datetime | None])
     _within: dict[tuple[int, datetime], tuple[bool, ...]] = field(
         factory=dict[tuple[int, datetime], tuple[bool, ...]]
     )
 
     @classmethod
     def under(
-        cls,
-        spells: Iterable[RuleSpell],
-        at: datetime,
-        lists: Mapping[str, ListPrices] | None = None,
+        cls, spells: Iterable[RuleSpell], at: datetime, listed: Iterable[ListSpell] = ()
     ) -> "PublicPrices":
         """Prices under these rules; those that aren't public are left out.
 
-        `lists` has the lists' entries by currency, as of this moment. Floors use them for every
-        moment.
+        `listed` are the prices of the products' skus on the lists that the rules name.
         """
         public = [
             spell
@@ -157,18 +161,29 @@ class PublicPrices:
             for each in reach.keys or ():
                 by_key[each].append(number)
         always = [number for number, reach in enumerate(reaches) if reach.keys is None]
-        return cls(at, public, reaches, by_key, always, lists or {})
+        by_sku: defaultdict[str, list[ListSpell]] = defaultdict(list)
+        for each in listed:
+            by_sku[each.sku].append(each)
+        return cls(at, public, reaches, by_key, always, by_sku)
 
-    def selling_price(self, product: Product) -> Decimal | None:
+    def selling_price(self, product: Product) -> Lasting:
         """What one unit costs now."""
-        return _Course.of(self, product, ()).price_at(self.at)
+        course = _Course.of(self, product, ())
+        return Lasting(PublicPrice(course.price_at(self.at)), course.next_change())
 
-    def of(self, product: Product, facts: Sequence[PriceFacts]) -> PublicPrice:
+    def of(self, product: Product, facts: Sequence[PriceFacts]) -> Lasting:
         """The prices of a product, given what they depended on, oldest first.
 
         The product is as it is at this moment, and the last of the facts are its own.
         """
-        return _Course.of(self, product, facts).public_price()
+        course = _Course.of(self, product, facts)
+        price, known = course.public_price()
+        changes = (course.next_change(), known)
+        return Lasting(price, min((at for at in changes if at is not None), default=None))
+
+    def listed(self, product: Product) -> list[ListSpell]:
+        """The prices of the product on lists in its currency."""
+        return [s for s in self._listed.get(product.sku, ()) if s.currency == product.currency]
 
     def rules_for(self, product: Product, facts: Sequence[PriceFacts]) -> list[int]:
         """The numbers of the rules that may match the product, as it is or was."""
@@ -204,6 +219,17 @@ class PublicPrices:
             known = self._within[number, at] = tuple(w.contains(at) for w in windows)
         return known
 
+    def next_change(self, number: int) -> datetime | None:
+        """The next moment at which the rule with that number can match what it doesn't now."""
+        if number not in self._next:
+            spell, now = self._spells[number], self.at
+            moments = [spell.rule.updated_at, spell.until]
+            if spell.in_force(now):
+                moments += [window.next_change(now) for window in spell.rule.rule.windows]
+            later = (moment for moment in moments if moment is not None and moment > now)
+            self._next[number] = min(later, default=None)
+        return self._next[number]
+
     def index(self, numbers: tuple[int, ...]) -> RuleIndex:
         """The index of the rules with these numbers."""
         known = self._indexes.get(numbers)
@@ -230,13 +256,15 @@ class _Course:
     _facts: Sequence[PriceFacts | Product]
     _since: Sequence[datetime]
     _rules: list[int]
+    _listed: Sequence[ListSpell]
     _known: dict[Hashable, Decimal | None] = field(factory=dict[Hashable, Decimal | None])
 
     @classmethod
     def of(cls, prices: PublicPrices, product: Product, facts: Sequence[PriceFacts]) -> "_Course":
         """The course of a product with these facts; without any, it has always been as it is."""
         since = [each.since for each in facts] or [product.updated_at]
-        return cls(prices, product, facts or (product,), since, prices.rules_for(product, facts))
+        rules, listed = prices.rules_for(product, facts), prices.listed(product)
+        return cls(prices, product, facts or (product,), since, rules, listed)
 
     def price_at(self, at: datetime) -> Decimal | None:
         """What a unit cost anyone then; None if it wasn't for sale in the currency of today."""
@@ -251,41 +279,54 @@ class _Course:
         if not rules:
             return own.unit_price
         windows = tuple(self._prices.windows_at(n, at) for n in rules)
-        what = (number, own.unit_price, rules, windows)
+        listed = tuple(s for s in self._listed if s.in_force(at))
+        what = (number, own.unit_price, rules, windows, listed)
         if what not in self._known:
             if isinstance(version, PriceFacts):
                 version = version.in_product(self._product)
-            basket = Basket((BasketItem(version, 1),))
-            lists = self._prices.lists.get(basket.currency, NO_LISTS)
-            priced = price_basket(basket, self._prices.index(rules), at, lists=lists)
+            basket, index = Basket((BasketItem(version, 1),)), self._prices.index(rules)
+            lists = {each.list_id: {each.sku: ((1, each.price),)} for each in listed}
+            priced = price_basket(basket, index, at, lists=lists)
             self._known[what] = priced.total_amount
         return self._known[what]
 
-    def public_price(self) -> PublicPrice:
-        """The price now and, if it is a reduction, the lowest in the days before it began."""
+    def next_change(self) -> datetime | None:
+        """The next moment at which the price can change without a new version or rule."""
+        changes = [next_sale_change(self._product, self._prices.at)]
+        changes += [self._prices.next_change(number) for number in self._rules]
+        return min((change for change in changes if change is not None), default=None)
+
+    def public_price(self) -> tuple[PublicPrice, datetime | None]:
+        """The price now and, if it is a reduction, the lowest in the days before it began.
+
+        With the moment from which so much less is looked back at that the price before may differ.
+        """
         now = self._prices.at
         selling = self.price_at(now)
         if selling is None:
-            return PublicPrice()
-        known_since, began = max(self._since[0], now - LOOKED_BACK), now
+            return PublicPrice(), None
+        first, began = max(self._since[0], now - LOOKED_BACK), now
         lowest: Decimal | None = None
         before: Decimal | None = None
-        for since, until in self._parts(known_since):
+        for since, until in self._parts(first):
             price = self.price_at(since)
             if before is None and price in (selling, None):
                 # What isn't for sale for a while doesn't end a reduction.
                 began = since if price == selling else began
                 continue
             before = price if before is None else before
-            if until <= began - PRIOR_DAYS * _DAY:
+            if until <= began - _PRIOR or not self._is_reduced(selling, before):
                 break
             if price is not None:
                 lowest = price if lowest is None else min(lowest, price)
         if not self._is_reduced(selling, before):
-            return PublicPrice(selling)
+            return PublicPrice(selling), None
         if before is None:
-            return PublicPrice(selling, None, 0)
-        return PublicPrice(selling, lowest, min(PRIOR_DAYS, (began - known_since) // _DAY))
+            return PublicPrice(selling, None, 0), None
+        days = min(PRIOR_DAYS, (began - first) // _DAY)
+        # What is looked back at begins a day later every day.
+        known = max(now, max(first, began - _PRIOR) + LOOKED_BACK)
+        return PublicPrice(selling, lowest, days), known
 
     def _is_reduced(self, selling: Decimal, before: Decimal | None) -> bool:
         listed = partner_price(self._product, self._prices.at).list_price
@@ -304,6 +345,8 @@ class _Course:
                 moments.update(cut for cut in cuts if cut is not None)
         for number in self._rules:
             moments |= self._prices.changes(number)
+        for each in self._listed:
+            moments |= {each.since, *([each.until] if each.until else [])}
         inside = sorted({since, now, *(m for m in moments if since < m < now)}, reverse=True)
         if len(inside) == 1:
             yield now, now

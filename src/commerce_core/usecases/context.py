@@ -42,6 +42,7 @@ from commerce_core.ports.runtime import Apart, Clock, Effort, Here, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.ports.vault import Closed, Vault
 from commerce_core.ports.web import Offline, Web
+from commerce_core.usecases.known_prices import KnownPrices
 from commerce_core.work.attempt import LEASE
 
 MOST_UPLOAD_BYTES: Final = 5 * 1024**3
@@ -90,8 +91,8 @@ class Context:
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
     `vault` seals secrets, `web` calls the servers of others, `sftp` and `s3` fetch files from them,
-    and `columns` writes Parquet.
-    `orders` are the operator's rules for orders.
+    and `columns` writes Parquet. `orders` are the operator's rules for orders, and `known_prices`
+    belong to the store.
     """
 
     store: Store
@@ -113,6 +114,7 @@ class Context:
     s3: Fetcher[S3Place] = field(factory=Nowhere)
     columns: Columns = no_columns
     orders: OrderTerms = field(factory=OrderTerms)
+    known_prices: KnownPrices = field(factory=KnownPrices, eq=False, repr=False)
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same context for another principal."""

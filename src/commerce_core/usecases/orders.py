@@ -41,8 +41,8 @@ from commerce_core.pricing.priced import BasketItem, PricedBasket
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms, price_changed
 from commerce_core.stock.reservation import Taking
 from commerce_core.usecases.acts import MOST_EXPIRED, ActPlan, Acts
+from commerce_core.usecases.basket_prices import Prices
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.prices import Prices
 from commerce_core.usecases.wanted import found_products, product_ids
 
 MOST_RECENT: Final = 20

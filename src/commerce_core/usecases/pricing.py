@@ -18,8 +18,8 @@ from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, conflicts
 from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 from commerce_core.pricing.what_if import MOST_ORDERS, WhatIf
+from commerce_core.usecases.basket_prices import Prices
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.prices import Prices
 from commerce_core.usecases.rule_book import RuleBook, RuleChange, RuleForm, as_rule, faults_at
 from commerce_core.usecases.wanted import found_products
 from commerce_core.usecases.what_if import Repricing

@@ -26,7 +26,7 @@ from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import Store
 from commerce_core.pricing.priced_product import Include, check_include, members_of
 from commerce_core.usecases.context import Context, Listed
-from commerce_core.usecases.public_prices import Including
+from commerce_core.usecases.product_prices import Including
 
 _ALL_ACTIVE: Final = ProductQuery()
 
@@ -65,7 +65,8 @@ class Products:
             return including.added(unit, [product])[0]
 
     def _including(self, include: Sequence[str], at: datetime | None) -> Including:
-        return Including(check_include(include), at or self._context.clock())
+        included, known = check_include(include), self._context.known_prices if at is None else None
+        return Including(included, at or self._context.clock(), known)
 
     def _as_of(self, unit: CatalogUnit, product: Product, at: datetime) -> Product:
         number = _number_at(unit, at)

@@ -35,6 +35,7 @@ from commerce_core.pricing.price_list import (
     ListEntry,
     ListPrices,
     ListQuery,
+    ListSpell,
     ListVersion,
     PriceList,
 )
@@ -53,6 +54,7 @@ def _version(row: dict[str, Any]) -> ListVersion:
 
 _LISTS: Final = rows_of(PriceList)
 _VERSIONS: Final = rows_as(_version)
+_SPELLS: Final = rows_of(ListSpell)
 _LIST: Final = ListById(_LISTS, _SELECT, "list_id", attrgetter("list_id"), newest_first=False)
 
 
@@ -285,6 +287,30 @@ class PriceLists:
             of_list = known[f"list_{uuid.hex}"]
             of_list[sku] = (*of_list.get(sku, ()), (quantity, price))
         return known
+
+    def spells(
+        self, list_ids: Collection[str], skus: Collection[str], since: datetime
+    ) -> Sequence[ListSpell]:
+        """The entries for one unit, along the key."""
+        query = """
+            SELECT e.list_id, list.currency, e.sku, e.price, begun.published_at AS since,
+                   ended.published_at AS until
+            FROM price_lists AS list
+            JOIN price_list_entries e
+              ON e.list_id = list.list_id AND e.sku = ANY(%(skus)s::text[])
+                 AND e.minimum_quantity = 1
+            JOIN price_list_versions AS begun
+              ON begun.list_id = e.list_id AND begun.version = e.since
+            LEFT JOIN price_list_versions AS ended
+              ON ended.list_id = e.list_id AND ended.version = e.until
+            WHERE list.list_id = ANY(%(list_ids)s::uuid[])
+              AND (ended.published_at IS NULL OR ended.published_at > %(since)s)"""
+        params = {
+            "list_ids": [digits(list_id) for list_id in list_ids],
+            "skus": list(skus),
+            "since": since,
+        }
+        return fetch(self._db, _SPELLS, query, params)
 
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from adapters.postgres.collections.listing import Condition, ListById, count
 from adapters.postgres.connection.rows import Connection, digits, fetch, fetch_one, found, rows_as
 from commerce_core.base.paging import Page, Position
-from commerce_core.ports.rules import BasketReach, Taking, rule_changed, rule_name_taken
+from commerce_core.ports.rules import BasketReach, Revision, Taking, rule_changed, rule_name_taken
 from commerce_core.pricing.form import read_rule, rule_form
 from commerce_core.pricing.index import reach_of
 from commerce_core.pricing.lines import canonical_code
@@ -165,6 +165,18 @@ class Rules:
               ))"""
         params = {"keys": None if keys is None else list(keys), "since": since}
         return fetch(self._db, _SPELLS, query, params)
+
+    def revision(self, since: datetime) -> Revision:
+        """How many versions there are since then, read along their times."""
+        row = self._db.execute(
+            """
+            SELECT (SELECT count(*) FROM price_rules WHERE since >= %(since)s),
+                   (SELECT count(*) FROM price_list_versions WHERE published_at >= %(since)s),
+                   (SELECT coalesce(max(number), 0) FROM forgotten_history)
+            """,
+            {"since": since},
+        ).fetchone()
+        return Revision(since, *(row or (0, 0, 0)))
 
     def known_codes(self, codes: Collection[str]) -> frozenset[str]:
         """Those of the codes that an active rule names."""

@@ -10,7 +10,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commerce_core.pricing.price_list import ListSpell
 from commerce_core.pricing.public_price import (
+    Lasting,
     PriceFacts,
     PublicPrice,
     PublicPrices,
@@ -41,9 +43,26 @@ def at(
     *spells: RuleSpell,
     **members: Any,  # noqa: ANN401 - the same
 ) -> PublicPrice:
+    return lasting(when, history, *spells, **members).price
+
+
+def lasting(
+    when: float,
+    history: Sequence[PriceFacts],
+    *spells: RuleSpell,
+    listed: Sequence[ListSpell] = (),
+    **members: Any,  # noqa: ANN401 - the same
+) -> Lasting:
     known = [each for each in history if each.since <= day(when)]
     current = known[-1].in_product(product("A", "1.00", **members))
-    return PublicPrices.under(spells, day(when)).of(current, known)
+    return PublicPrices.under(spells, day(when), listed).of(current, known)
+
+
+def on_list(
+    amount: str, since: float, until: float | None = None, sku: str = "A", currency: str = "EUR"
+) -> ListSpell:
+    ended = None if until is None else day(until)
+    return ListSpell("list_1", currency, sku, Decimal(amount), day(since), ended)
 
 
 def spell(
@@ -168,6 +187,50 @@ def test_floors_hold_and_groups_are_judged():
     assert prices(at(60, facts((0, "100.00")), *spells))[0] == "80.00"
 
 
+def test_prices_on_lists_count_as_they_were_then():
+    history = facts((0, "100.00"))
+    trade = spell({"price_list": "list_1"}, 10)
+    listed = [on_list("80.00", 5, 50), on_list("90.00", 50), on_list("1.00", 5, sku="B")]
+    assert prices(lasting(20, history, trade, listed=listed).price) == ("80.00", "100.00", 10)
+    assert prices(lasting(60, history, trade, listed=listed).price) == ("90.00", "80.00", 30)
+    assert prices(lasting(9, history, trade, listed=listed).price) == ("100.00", None, None)
+    yen = [on_list("80.00", 5, currency="JPY")]
+    assert prices(lasting(20, history, trade, listed=yen).price) == ("100.00", None, None)
+
+
+def test_costs_of_floors_count_as_they_were_then():
+    history = facts((0, "100.00"))
+    sale = spell({"percent": "50"}, 10, number=1)
+    floor = {"floor": {"margin_percent": "10", "cost_list": "list_1"}}
+    listed = [on_list("60.00", 5, 20), on_list("70.00", 20)]
+    found = lasting(25, history, sale, spell(floor, number=2), listed=listed).price
+    assert prices(found) == ("77.00", "66.00", 20)
+
+
+def test_a_price_lasts_until_something_changes_it():
+    history = facts((0, "100.00"))
+    assert lasting(60, history).until is None
+    ends = facts((0, "100.00"), sale_price=Decimal("70.00"), sale_ends_at=day(64))
+    assert lasting(60, ends).until == day(64)
+    assert lasting(60, ends).price.prior_price is None
+    week = {"window": {"from": "2026-06-01", "until": "2026-06-07", "tz": "UTC"}}
+    sale = spell({"percent": "25"}, condition=week)
+    assert lasting(60, history, sale).until == day(61)
+    assert lasting(62, history, sale).until == day(68)
+    assert lasting(60, history, spell({"percent": "25"}, 70)).until == day(70)
+    assert lasting(60, history, spell({"percent": "25"}, 10, 70)).until == day(70)
+
+
+def test_what_was_before_a_reduction_lasts_as_long_as_it_is_looked_back_at():
+    """Of a reduction that began 366 days ago, one day less is known every day."""
+    history = facts((0, "100.00"), (60, "80.00"))
+    assert prices(lasting(60 + 366, history).price) == ("80.00", "100.00", 30)
+    assert lasting(70, history).until == day(30 + 396)
+    assert prices(lasting(60 + 376, history).price) == ("80.00", "100.00", 20)
+    assert lasting(60 + 376, history).until == day(60 + 376)
+    assert prices(lasting(60 + 397, history).price) == ("80.00", None, None)
+
+
 def test_what_is_not_for_sale_has_no_price_and_does_not_end_a_reduction():
     history = facts((0, "100.00"), (60, "80.00"), (65, "80.00"), (70, "80.00"))
     history[2] = evolve(history[2], status="removed")
@@ -238,3 +301,43 @@ def test_prices_are_those_of_a_calendar_of_days(
         assert (found.prior_price, found.prior_price_days) == (min(before), len(before))
     else:
         assert (found.prior_price, found.prior_price_days) == (None, 0 if reduced else None)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 60), st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=5,
+        unique_by=lambda change: change[0],
+    ),
+    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 30), st.integers(5, 60)), max_size=3),
+    st.sampled_from([None, ("sat", "sun"), ("wed",)]),
+    st.integers(1, 90),
+    st.floats(0, 0.999),
+)  # fmt: skip
+def test_a_price_is_the_same_for_as_long_as_it_lasts(
+    changes: list[tuple[int, int, int]],
+    sales: list[tuple[int, int, int]],
+    days: tuple[str, ...] | None,
+    when: int,
+    share: float,
+):
+    """It is computed again at any moment before `until`, by the same versions."""
+    changes.sort()
+    when = max(when, changes[-1][0])
+    history = [
+        each
+        for since, amount, length in changes
+        for each in facts(
+            (since, f"{amount}0.00"), sale_price=Decimal(amount), sale_ends_at=day(since + length)
+        )
+    ]
+    spells = [
+        spell(
+            {"percent": str(percent)}, begin, begin + length, number=number,
+            **({"condition": {"window": {"days": list(days), "tz": "UTC"}}} if days else {}),
+        )
+        for number, (begin, length, percent) in enumerate(sales, 1)
+    ]  # fmt: skip
+    found = lasting(when, history, *spells)
+    end = when + 500 if found.until is None else (found.until - START) / DAY
+    later = when + (end - when) * share
+    assert at(later, history, *spells) == found.price

@@ -13,6 +13,7 @@ from commerce_core.activity.audit import AuditQuery
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import Order
+from commerce_core.pricing.priced_product import PricedProduct
 from commerce_core.pricing.terms import PriceTerms
 from commerce_core.usecases.context import Context
 from entrypoints.compose import open_platform
@@ -398,3 +399,36 @@ def test_what_if_has_a_limit(commerce: Commerce, clock: Clock, monkeypatch: pyte
     with pytest.raises(InvalidInput) as refusal:
         commerce.pricing.what_if(since=T0)
     assert faults(refusal) == [("/from", "too_many_orders")]
+
+
+def test_the_selling_price_is_what_a_quote_of_one_unit_costs(commerce: Commerce, clock: Clock):
+    """Whatever public rules there are: lists for everyone too, but not those of a group."""
+
+    def shown() -> tuple[Decimal | None, Decimal | None]:
+        page = commerce.products.page(include=("selling_price", "prior_price")).items
+        product = next(each for each in page if each.sku == "A")
+        assert isinstance(product, PricedProduct)
+        quoted = commerce.pricing.quote([(product.product_id, 1)])
+        assert quoted.total_amount == product.selling_price
+        return product.selling_price, product.prior_price
+
+    commerce.price_lists.add("Everyone", currency="EUR")
+    commerce.price_lists.add("Trade", currency="EUR")
+    commerce.price_lists.load("Everyone", io.BytesIO(b"sku,price\nA,9.00\n"))
+    commerce.price_lists.load("Trade", io.BytesIO(b"sku,price\nA,5.00\n"))
+    assert shown() == (Decimal("10.00"), None)
+    clock.now += 40 * DAY
+    trade = {"benefit": {"price_list": "Trade"}, "condition": {"customer_group": "trade"}}
+    commerce.pricing.save([form("List", benefit={"price_list": "Everyone"}), form("T", **trade)])
+    assert shown() == (Decimal("9.00"), Decimal("10.00"))
+    clock.now += DAY
+    commerce.price_lists.load("Everyone", io.BytesIO(b"sku,price\nA,8.00\n"))
+    assert shown() == (Decimal("8.00"), Decimal("9.00"))
+    clock.now += DAY
+    until = {"window": {"until": "2090-06-30", "tz": "UTC"}}
+    commerce.pricing.save([form("Sale", condition=until)])
+    assert shown() == (Decimal("7.20"), Decimal("8.00"))
+    clock.now = datetime(2090, 7, 1, tzinfo=UTC)
+    assert shown() == (Decimal("8.00"), Decimal("7.20"))
+    commerce.pricing.archive(commerce.pricing.get("List").rule_id)
+    assert shown() == (Decimal("10.00"), None)
