@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds check clients docs fmt lock clean e2e bench-pages
+.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds mutate check clients docs fmt lock clean e2e bench-pages
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,12 @@ fuzz: .venv/.test  ## tests every reader with damaged bytes, for SECONDS=900; SE
 fuzz-api: .venv/.test  ## tests the API with requests that its description allows or forbids; CASES=10000
 	@FUZZ_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -k nothing_that_can_be_sent \
 		tests/e2e/test_served.py
+
+mutate: .venv/.mutate  ## changes the code of prices bit by bit, and lists the changes that no test notices; MODULE=settling
+# A module takes minutes, all take an hour or more. One change: .venv/bin/mutmut show NAME
+	@rm -rf mutants
+	@CI=true $(BIN)/mutmut run "commerce_core.pricing.$(if $(MODULE),$(MODULE).)*"
+	@$(BIN)/mutmut results | grep -v "not checked" || true
 
 real-feeds: .venv/.test  ## tests doctor and intake on every file in FEEDS=folder, and prints a table
 	@$(BIN)/python -m tests.real_feeds "$(FEEDS)"
@@ -129,13 +135,15 @@ lock:  ## pins the dependencies by hash, in requirements/ (needs uv; UPGRADE=1: 
 		-o requirements/test.txt >/dev/null
 	@$(LOCK) --group build --group test --group lint --group docs -c requirements/test.txt \
 		-o requirements/check.txt >/dev/null
+	@$(LOCK) --group build --group test --group mutate -c requirements/check.txt \
+		-o requirements/mutate.txt >/dev/null
 	@$(PIN) --group swift -o requirements/swift.txt >/dev/null
 	@$(PIN) --group dlt -o requirements/dlt.txt >/dev/null
 	@$(PIN) --group clients -o requirements/clients.txt >/dev/null
 
 clean:  ## removes everything that these targets created, including .venv
 	@rm -rf .venv site dist .coverage .coverage.* htmlcov .import_linter_cache .pytest_cache \
-		.ruff_cache .hypothesis
+		.ruff_cache .hypothesis mutants
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment ------------------------------------------------------------------------------
@@ -183,6 +191,11 @@ endif
 	@echo "Installing a rival ..."
 	@$(PYTHON) -m venv --clear --without-pip .venv/dlt
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/dlt.txt,.venv/dlt/bin))
+	@touch $@
+
+.venv/.mutate: .venv/.test requirements/mutate.txt
+	@echo "Installing what changes code ..."
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/mutate.txt))
 	@touch $@
 
 # Generators of clients: what they bring along is their own affair. Node comes with pyright.

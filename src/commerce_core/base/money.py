@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.base.errors import InvalidInput
 
@@ -50,11 +50,12 @@ class Currency:
 
     code: str
     exponent: int
+    zero: Decimal = field(init=False, eq=False, repr=False)
+    """Zero with this currency's decimals."""
 
-    @property
-    def zero(self) -> Decimal:
-        """Zero with this currency's decimals."""
-        return Decimal(0).scaleb(-self.exponent)
+    def __attrs_post_init__(self) -> None:
+        """Makes the zero once, since every rounding needs it."""
+        object.__setattr__(self, "zero", Decimal(0).scaleb(-self.exponent))
 
     def is_exact(self, amount: Decimal) -> bool:
         """Whether the amount has no digits beyond this currency's decimals."""
