@@ -17,9 +17,9 @@ from commerce_core.orders.line import OrderItem
 from commerce_core.orders.part import Fulfilment, Part, PartMark, Refund, part_id_of, status_of
 from commerce_core.orders.states import OrderStatus, Standing
 from commerce_core.partners.access import Principal
+from commerce_core.pricing.basket_terms import NO_TERMS, BasketTerms
 from commerce_core.pricing.explanation import Adjustment, sentence
 from commerce_core.pricing.priced import PricedItem
-from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 
 _ZERO: Final = Decimal(0)
 DUPLICATES_WITHIN: Final = timedelta(minutes=10)
@@ -311,7 +311,7 @@ def new_order(
     *,
     reference: str | None,
     metadata: Mapping[str, str],
-    terms: PriceTerms = NO_TERMS,
+    terms: BasketTerms = NO_TERMS,
     expires_at: datetime | None = None,
     duplicate_of: str | None = None,
 ) -> Order:

@@ -37,8 +37,8 @@ from commerce_core.orders.part import Refund
 from commerce_core.orders.wanted import Wanted, check_request, judge_items, judge_supply
 from commerce_core.partners.terms import PartnerTerms
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.pricing.basket_terms import NO_TERMS, BasketTerms, price_changed
 from commerce_core.pricing.priced import BasketItem, PricedBasket
-from commerce_core.pricing.terms import NO_TERMS, PriceTerms, price_changed
 from commerce_core.stock.reservation import Taking
 from commerce_core.usecases.acts import MOST_EXPIRED, ActPlan, Acts
 from commerce_core.usecases.basket_prices import Prices
@@ -65,7 +65,7 @@ class Orders:
         *,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        terms: PriceTerms = NO_TERMS,
+        terms: BasketTerms = NO_TERMS,
         expected_total: Decimal | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Order:
@@ -343,7 +343,7 @@ class _Asked:
     items: Sequence[Wanted]
     reference: str | None
     metadata: Mapping[str, str]
-    terms: PriceTerms
+    terms: BasketTerms
     expected_total: Decimal | None
 
     @property

@@ -91,12 +91,13 @@ class PriceLists:
         *,
         decimal: DecimalMark | None = None,
         plan: bool = False,
+        key: IdempotencyKey | str | None = None,
     ) -> ListReport:
         """Makes a file the content of a list, unless one of its records can't be read.
 
         `decimal` is the decimal mark of its prices, if it isn't a point. Returns what changed, or
-        the problems of the file, by line and column; with `plan`, what would change. FileRefused if
-        the file can't be read at all.
+        the problems of the file, by line and column; with `plan`, what would change. With a `key`,
+        the same file returns the same report again. FileRefused if the file can't be read at all.
         """
         with self._context.opened(file) as stream, self._unit(plan=plan) as unit:
             locked = unit.price_lists.lock(found_list(unit, price_list).list_id)
@@ -111,17 +112,34 @@ class PriceLists:
                     tuple(sorted(entries.problems, key=lambda p: p.line)[:MOST_PROBLEMS]),
                 )  # fmt: skip
             sha256 = metered.rest()
-            return self._taken(unit, locked, entries.records, sha256=sha256, plan=plan)
+            return self._context.once(
+                unit, None if plan else key, ("load_list", locked.list_id, sha256, decimal),
+                lambda: self._taken(unit, locked, entries.records, sha256=sha256, plan=plan),
+                answer=ListReport,
+            )  # fmt: skip
 
-    def revert(self, price_list: str, version: int, *, plan: bool = False) -> ListReport:
+    def revert(
+        self,
+        price_list: str,
+        version: int,
+        *,
+        plan: bool = False,
+        key: IdempotencyKey | str | None = None,
+    ) -> ListReport:
         """Brings back the content that a list had in a version, as its next version.
 
         Version 0 is the empty list. NotFound `no_version` if there is none of that number.
         """
         with self._unit(plan=plan) as unit:
             locked = unit.price_lists.lock(found_list(unit, price_list).list_id)
-            unit.price_lists.stage_version(locked.list_id, version)
-            return self._taken(unit, locked, 0, reverted_to=version, plan=plan)
+
+            def stored() -> ListReport:
+                unit.price_lists.stage_version(locked.list_id, version)
+                return self._taken(unit, locked, 0, reverted_to=version, plan=plan)
+
+            request = "revert_list", locked.list_id, version
+            key = None if plan else key
+            return self._context.once(unit, key, request, stored, answer=ListReport)
 
     def _unit(self, *, plan: bool) -> AbstractContextManager[UnitOfWork]:
         return self._context.store.begin(dry_run=True) if plan else self._context.writing()

@@ -12,11 +12,11 @@ from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
 from commerce_core.orders.wanted import Wanted, check_request, judge_prices
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.pricing.basket_terms import NO_TERMS, BasketTerms
 from commerce_core.pricing.form import rule_form
 from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, conflicts
-from commerce_core.pricing.terms import NO_TERMS, PriceTerms
 from commerce_core.pricing.what_if import MOST_ORDERS, WhatIf
 from commerce_core.usecases.basket_prices import Prices
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -154,7 +154,7 @@ class Pricing:
         self,
         items: Iterable[Wanted | tuple[str, int]],
         *,
-        terms: PriceTerms = NO_TERMS,
+        terms: BasketTerms = NO_TERMS,
         at: datetime | None = None,
         rules: Sequence[Rule | RuleForm] | None = None,
         why_not: str | None = None,
@@ -247,7 +247,7 @@ def _refuse_conflicts(rules: Sequence[Rule], beside: Iterable[Rule] = ()) -> Non
 
 
 def _basket(
-    wanted: Sequence[Wanted], products: Sequence[Product | None], terms: PriceTerms
+    wanted: Sequence[Wanted], products: Sequence[Product | None], terms: BasketTerms
 ) -> Basket:
     _refuse(judge_prices(wanted, products))
     pairs = zip(products, wanted, strict=True)

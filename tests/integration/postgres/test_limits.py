@@ -10,7 +10,7 @@ from attrs import evolve
 from adapters.postgres import PostgresStore
 from commerce_core.base.errors import Conflict, InvalidInput
 from commerce_core.commerce import Commerce
-from commerce_core.pricing.terms import PriceTerms
+from commerce_core.pricing.basket_terms import BasketTerms
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 
@@ -43,7 +43,7 @@ def test_a_code_for_one_use_is_used_once(store: PostgresStore):
         def place(number: int) -> str:
             expected = None if number % 4 == 3 else Decimal("27.00")
             try:
-                terms = PriceTerms(("ONCE",), customer=f"c{number}")
+                terms = BasketTerms(("ONCE",), customer=f"c{number}")
                 order = commerce.orders.place(items, terms=terms, expected_total=expected)
             except Conflict as refused:
                 return f"{refused.code} to {refused.shown['total_amount']}"
@@ -74,7 +74,7 @@ def test_a_budget_is_never_overrun_and_nobody_is_charged_silently(store: Postgre
         })  # fmt: skip
 
         def place(number: int) -> str:
-            terms = PriceTerms(customer=f"c{number % 4}")
+            terms = BasketTerms(customer=f"c{number % 4}")
             order = commerce.orders.place(items, terms=terms)
             used = [step.rule_id for item in order.items for step in item.adjustments]
             return " ".join(sorted({str(rule_id) for rule_id in used}))
@@ -93,5 +93,5 @@ def test_a_budget_is_never_overrun_and_nobody_is_charged_silently(store: Postgre
         assert (len(orders), taken) == (CLIENTS, 18)
         for order in orders:
             commerce.orders.cancel(order.order_id)
-        quote = commerce.pricing.quote(items, terms=PriceTerms(customer="c0"))
+        quote = commerce.pricing.quote(items, terms=BasketTerms(customer="c0"))
         assert quote.total_amount == 26

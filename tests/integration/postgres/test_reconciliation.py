@@ -18,7 +18,7 @@ from commerce_core.analytics.rollup import MOST_ROLLED
 from commerce_core.commerce import Commerce
 from commerce_core.partners.terms import Term
 from commerce_core.ports.store import Store
-from commerce_core.pricing.terms import PriceTerms
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.usecases.context import Context
 from entrypoints.leases import budget_keeper
 from tests.contracts.samples import T0
@@ -54,7 +54,7 @@ def busy(store: Store) -> Commerce:
     for day in range(20):
         clock.now = T0 + timedelta(days=day)
         items = [(products["AcmeA"], 1 + day % 3), (products["NordB"], 1)]
-        order = commerce.orders.place(items, terms=PriceTerms(customer="c"))
+        order = commerce.orders.place(items, terms=BasketTerms(customer="c"))
         lamp = order.items[0].item_id
         match day % 5:
             case 0:

@@ -171,3 +171,27 @@ def test_a_margin_needs_costs(shop: Api, trade: str, floor: dict[str, str], poin
     answer = shop.post("/v1/pricing/rules", {"name": "Margin", "benefit": {"floor": floor}})
     assert answer.status_code == 422
     assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+def test_a_file_that_is_sent_again_with_its_key_is_taken_once(shop: Api, trade: str):
+    """Also after others changed the list; plans use up no key, and another file needs another."""
+    once = {"Content-Type": "text/csv", "Idempotency-Key": "once"}
+
+    def send(content: bytes, query: str = "") -> Response:
+        return shop.request("PUT", f"{trade}/content{query}", content=content, headers=once)
+
+    assert send(b"sku,price\nA,1.00\n", "?plan=true").status_code == 200
+    first = send(CONTENT)
+    assert (first.status_code, first.json()["version"]) == (200, 1)
+    assert put(shop, trade, b"sku,price\nA,7.00\n").json()["version"] == 2
+    again = send(CONTENT)
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert shop.get(trade).json()["version"] == 2
+    other = send(b"sku,price\nA,1.00\n")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+    back = {"Idempotency-Key": "back"}
+    for _ in range(2):
+        reverted = shop.request("POST", f"{trade}/revert", json={"version": 1}, headers=back)
+        assert (reverted.status_code, reverted.json()["version"]) == (200, 3)
+    assert shop.get(trade).json()["version"] == 3

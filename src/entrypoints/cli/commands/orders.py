@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from commerce_core.orders.order import Order
     from commerce_core.orders.states import OrderStatus
     from commerce_core.orders.wanted import Wanted
-    from commerce_core.pricing.terms import PriceTerms
+    from commerce_core.pricing.basket_terms import BasketTerms
     from commerce_core.usecases.acts import ActPlan
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
@@ -108,12 +108,12 @@ def create(session: Session, **given: Any) -> None:  # noqa: ANN401 - options of
     _show(session.out, order)
 
 
-def terms_of(given: dict[str, Any]) -> "PriceTerms":
+def terms_of(given: dict[str, Any]) -> "BasketTerms":
     """The terms of the price that the options state."""
-    from commerce_core.pricing.terms import PriceTerms
+    from commerce_core.pricing.basket_terms import BasketTerms
 
     names = ("customer", "customer_group", "channel")
-    return PriceTerms(tuple(given["codes"]), *(given[name] for name in names))
+    return BasketTerms(tuple(given["codes"]), *(given[name] for name in names))
 
 
 def wanted_items(

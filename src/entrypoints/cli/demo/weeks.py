@@ -16,7 +16,7 @@ from attrs import define, evolve
 from commerce_core.base.errors import CommerceError
 from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
-from commerce_core.pricing.terms import PriceTerms
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.schema.fields import Mode
 from commerce_core.work.attempt import Progress
 from entrypoints.cli.demo.feeds import BEER, ELECTRONICS, SENDERS, SHOES, VINYL
@@ -137,14 +137,14 @@ class Weeks:
                 shelf = shelf or [p for p in self._shelf(partner) if p.sellable and p.can_supply(1)]
                 units = 12 if partner == BEER else 1
                 items = [(shelf[(number * 13) % len(shelf)].product_id, units)]
-                terms = PriceTerms(
+                terms = BasketTerms(
                     codes=("WELCOME",) if number % 3 == 0 else (),
                     customer_group="trade" if number % 4 == 1 else None,
                 )
                 self._place(at, items, f"shop-{number + 1:03}", terms)
 
     def _place(
-        self, at: Commerce, items: list[tuple[str, int]], reference: str, terms: PriceTerms
+        self, at: Commerce, items: list[tuple[str, int]], reference: str, terms: BasketTerms
     ) -> None:
         try:
             at.orders.place(items, reference=reference, terms=terms)

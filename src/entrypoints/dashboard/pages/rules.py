@@ -8,9 +8,9 @@ from attrs import frozen
 from commerce_core.base.errors import CommerceError
 from commerce_core.commerce import Commerce
 from commerce_core.orders.wanted import Wanted
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.pricing.form import benefit_form, rule_form
 from commerce_core.pricing.rules import RuleQuery, RuleStatus
-from commerce_core.pricing.terms import PriceTerms
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.http.kit.queries import instant
@@ -77,7 +77,7 @@ def _quote(commerce: Commerce, asked: Filters) -> dict[str, Any]:
         product = commerce.products.get(partner=asked.quote_partner, sku=asked.quote_sku)
         quote = commerce.pricing.quote(
             [Wanted(asked.quantity, product.product_id)],
-            terms=PriceTerms(codes=(asked.code,) if asked.code else ()),
+            terms=BasketTerms(codes=(asked.code,) if asked.code else ()),
             why_not=asked.why_not,
             explain=True,
         )

@@ -73,9 +73,18 @@ def get_price_list(commerce: Commerce, list_id: ListId) -> PriceList:
     return commerce.price_lists.get(list_id)
 
 
-@put("/pricing/lists/{list_id:str}/content", lane="uploads", scope="pricing:write")
+@put(
+    "/pricing/lists/{list_id:str}/content",
+    lane="uploads",
+    scope="pricing:write",
+    refuses=[409],
+)
 def put_price_list_content(
-    commerce: Commerce, list_id: ListId, parameters: ContentTerms, content: BinaryIO
+    commerce: Commerce,
+    list_id: ListId,
+    parameters: ContentTerms,
+    content: BinaryIO,
+    key: IdempotencyKey | None,
 ) -> ListReport:
     """Makes the request's body the content of a price list.
 
@@ -84,7 +93,7 @@ def put_price_list_content(
     and each problem is an error at `/lines/{line}/{column}`.
     """
     report = commerce.price_lists.load(
-        list_id, content, decimal=parameters.decimal, plan=parameters.plan
+        list_id, content, decimal=parameters.decimal, plan=parameters.plan, key=key
     )
     return report if parameters.plan else check_taken(report)
 
@@ -95,12 +104,21 @@ def list_price_list_versions(commerce: Commerce, list_id: ListId) -> Listed[List
     return Listed(tuple(commerce.price_lists.versions(list_id)), None)
 
 
-@post("/pricing/lists/{list_id:str}/revert", scope="pricing:write", example={"version": 1})
+@post(
+    "/pricing/lists/{list_id:str}/revert",
+    scope="pricing:write",
+    refuses=[409],
+    example={"version": 1},
+)
 def revert_price_list(
-    commerce: Commerce, list_id: ListId, parameters: OnlyPlan, payload: VersionToRestore
+    commerce: Commerce,
+    list_id: ListId,
+    parameters: OnlyPlan,
+    payload: VersionToRestore,
+    key: IdempotencyKey | None,
 ) -> ListReport:
     """Brings back the content of a version of a price list, as its next version."""
-    return commerce.price_lists.revert(list_id, payload.version, plan=parameters.plan)
+    return commerce.price_lists.revert(list_id, payload.version, plan=parameters.plan, key=key)
 
 
 ROUTES = (

@@ -9,10 +9,10 @@ from attrs import frozen
 from commerce_core.base.errors import Fault, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.orders.wanted import Wanted
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.pricing.lint import Finding
 from commerce_core.pricing.priced import PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus
-from commerce_core.pricing.terms import PriceTerms
 from commerce_core.pricing.what_if import WhatIf, WhatIfRun
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import delete, get, post, put
@@ -49,9 +49,9 @@ class TermsBody:
     channel: str | None = optional(None, "The channel in which it is bought.")
 
     @property
-    def terms(self) -> PriceTerms:
+    def terms(self) -> BasketTerms:
         """The terms as the core takes them."""
-        return PriceTerms(self.codes, self.customer, self.customer_group, self.channel)
+        return BasketTerms(self.codes, self.customer, self.customer_group, self.channel)
 
 
 @frozen(kw_only=True)

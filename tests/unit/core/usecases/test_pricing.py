@@ -13,8 +13,8 @@ from commerce_core.activity.audit import AuditQuery
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import Order
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.pricing.priced_product import PricedProduct
-from commerce_core.pricing.terms import PriceTerms
 from commerce_core.usecases.context import Context
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -217,22 +217,22 @@ def test_codes_that_are_unknown_or_used_up_are_refused(commerce: Commerce):
     commerce.pricing.add(form(condition={"code": "SPRING"}, limits=once))
     items = [item(commerce, "A")]
     with pytest.raises(InvalidInput) as refusal:
-        commerce.orders.place(items, terms=PriceTerms(("spring", "nope")))
+        commerce.orders.place(items, terms=BasketTerms(("spring", "nope")))
     assert faults(refusal) == [("/codes/1", "unknown_code")]
-    order = commerce.orders.place(items, terms=PriceTerms(("spring",)))
+    order = commerce.orders.place(items, terms=BasketTerms(("spring",)))
     assert (order.total_amount, order.codes) == (9, ("spring",))
     for ask in (commerce.orders.place, commerce.pricing.quote):
         with pytest.raises(InvalidInput) as refusal:
-            ask(items, terms=PriceTerms(("Spring",)))
+            ask(items, terms=BasketTerms(("Spring",)))
         assert faults(refusal) == [("/codes/0", "used_up_code")]
     commerce.orders.cancel(order.order_id)
-    assert commerce.orders.place(items, terms=PriceTerms(("SPRING",))).total_amount == 9
+    assert commerce.orders.place(items, terms=BasketTerms(("SPRING",))).total_amount == 9
 
 
 def test_an_order_that_costs_something_else_than_expected_changes_nothing(commerce: Commerce):
     rule = form(condition={"code": "SPRING"}, limits={"most_uses": 1})
     commerce.pricing.add(rule)
-    items, terms = [item(commerce, "A")], PriceTerms(("SPRING",))
+    items, terms = [item(commerce, "A")], BasketTerms(("SPRING",))
     nine = Decimal("9.00")
     first = commerce.orders.place(items, terms=terms, expected_total=nine)
     with pytest.raises(Conflict) as refused:
@@ -247,7 +247,7 @@ def test_a_customer_has_uses_of_its_own(commerce: Commerce):
     commerce.pricing.add(form(limits={"per_customer": 1}))
     items = [item(commerce, "A")]
     totals = [
-        commerce.orders.place(items, terms=PriceTerms(customer=name)).total_amount
+        commerce.orders.place(items, terms=BasketTerms(customer=name)).total_amount
         for name in ("a", "b", "a", None)
     ]
     assert totals == [9, 9, 10, 10]
@@ -359,7 +359,7 @@ def test_what_cannot_be_priced_is_refused_with_every_reason(commerce: Commerce):
 
 def test_a_partner_sees_what_was_done_to_its_lines_but_no_rules(commerce: Commerce):
     commerce.pricing.add(form(condition={"code": "SPRING"}))
-    order = commerce.orders.place([item(commerce, "A")], terms=PriceTerms(("SPRING",), "c-1"))
+    order = commerce.orders.place([item(commerce, "A")], terms=BasketTerms(("SPRING",), "c-1"))
     secret = commerce.keys.add(partner="Acme").secret
     seen = commerce.authenticated(secret).orders.get(order.order_id)
     (step,) = seen.items[0].adjustments

@@ -1,4 +1,4 @@
-"""The terms under which a basket is bought: what decides its price beside its items."""
+"""The terms of a basket: what decides its price besides its items (codes, and who buys where)."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,7 +16,7 @@ LONGEST_TERM: Final = 255
 
 
 @frozen
-class PriceTerms:
+class BasketTerms:
     """Codes, and who buys where. `customer` is the client's own id, and no personal data."""
 
     codes: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class PriceTerms:
         return Basket(items, self.codes, self.customer, self.customer_group, self.channel)
 
 
-NO_TERMS: Final = PriceTerms()
+NO_TERMS: Final = BasketTerms()
 
 
 def price_changed(expected: Decimal, priced: PricedBasket) -> Conflict:
