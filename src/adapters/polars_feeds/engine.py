@@ -7,7 +7,7 @@ from itertools import chain
 from typing import BinaryIO, Final
 
 import polars as pl
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch, Part
@@ -31,7 +31,7 @@ from adapters.polars_feeds.splitting import (
     stays_open,
 )
 from adapters.polars_feeds.tables import TableReader
-from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
+from adapters.polars_feeds.unchanged import ENGINE, LONG, Matcher, is_long, unmarked
 from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched, size_of_raw
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.delimited import Delimited, read_delimited
@@ -238,13 +238,20 @@ class PolarsReading:
         final, lead = self._chunks.ended, len(self._lead)
         if not self._chunks.whole:
             return None
-        found = split_lines(body, line, self._dialect, self._mark) or split_by_reference(
+        # A chunk this large ends with a line that is itself long.
+        is_large = len(body) > self._chunks.size + LONG
+        in_columns = None if is_large else split_lines(body, line, self._dialect, self._mark)
+        found = in_columns or split_by_reference(
             body[lead:], line, self._dialect, self._mark, final=final
         )
         # The end of its last line counts too.
         longest = LONGEST_RECORD - len("\r\n")
         too_long = len(body) > longest and (found.records["text"].str.len_bytes() > longest).any()
-        return None if too_long or len(found.pending) > LONGEST_RECORD else found
+        if too_long or len(found.pending) > LONGEST_RECORD:
+            return None
+        # With the text at hand, it would stay in memory as long as its records.
+        has_long = found.as_csv is not None and found.records.select(is_long().any()).item()
+        return evolve(found, as_csv=None) if has_long else found
 
     def _rest(self, pending: bytes, data: bytes, line: int) -> Iterator[ColumnBatch]:
         """All that is still to come, split by the reference."""
@@ -293,6 +300,9 @@ class PolarsReading:
 
     def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
         """Reads records; `as_csv` is their text, if it is there."""
+        long = asked.filter(is_long())
+        if len(long):
+            asked, as_csv = asked.filter(~is_long()), None
         try:
             parts, odd, fates, reasons = self._in_columns(asked, as_csv)
         except NOT_OF_FILE:
@@ -300,6 +310,8 @@ class PolarsReading:
         except FAILURES:  # Read one by one, only the record at fault is lost.
             parts, odd = [], self._read_odd(asked)
             fates, reasons = Counter[str](), Counter[str]()
+        for each in long.iter_slices(1):
+            odd = [*odd, *self._read_odd(each)]
         self._one_by_one += len(odd)
         if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
             parts.append(Oddities(odd_offers))

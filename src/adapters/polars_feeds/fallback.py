@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import polars as pl
@@ -99,8 +99,8 @@ class OddReader:
         """The records, which stand somewhere in the file each; offers and others."""
         if odd.is_empty():
             return ()
-        text = odd.select(pl.concat_str("text", "end").str.join("")).item()
-        raws = read_delimited(iter((text,)), self._delimiter)
+        texts = chain.from_iterable(zip(odd["text"], odd["end"], strict=True))
+        raws = read_delimited(texts, self._delimiter)
         about = odd.select("line", "upper", "lower").iter_rows()
         return [self._one(raw, *at) for raw, at in zip(raws, about, strict=True)]
 

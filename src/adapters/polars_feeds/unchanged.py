@@ -5,7 +5,7 @@ other. So the second is of another text: the record behind a salt. The key gives
 """
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from attrs import define, field
@@ -14,9 +14,19 @@ from commerce_core.parsing.fingerprints import CODES, FingerprintIndex, Fingerpr
 
 ENGINE = f"polars {pl.__version__}"
 """Whose fingerprints they are; another version may hash in another way."""
+LONG: Final = 1 << 20
+"""Bytes of a record up to which many are read at once."""
 _KNOWN = {"upper": pl.Int64, "lower": pl.Int64}
 _MATCH = {"number": pl.UInt32, "warnings": pl.Int64}
 _UNKNOWN = [pl.lit(None, kind).alias(name) for name, kind in _MATCH.items()]
+
+
+def is_long() -> pl.Expr:
+    """Whether a record is so long that it is read by itself, and never recognised.
+
+    As columns, its text would be copied a dozen times.
+    """
+    return pl.col("text").str.len_bytes() > LONG
 
 
 def unmarked(records: pl.DataFrame) -> pl.DataFrame:
@@ -53,10 +63,14 @@ class Matcher:
         """
         key = self._fingerprinting.key
         text, salt = pl.col("text"), key[16:].hex()
-        marked = records.with_columns(
-            _signed(text, key[:8]).alias("upper"),
-            _signed(pl.concat_str(pl.lit(salt), text), key[8:16]).alias("lower"),
-        )
+        has_long = records.select(is_long().any()).item()
+        if has_long:
+            text = pl.when(~is_long()).then(text)
+        upper = _signed(text, key[:8])
+        lower = _signed(pl.concat_str(pl.lit(salt), text), key[8:16])
+        if has_long:
+            upper, lower = (pl.when(~is_long()).then(half) for half in (upper, lower))
+        marked = records.with_columns(upper=upper, lower=lower)
         if not len(self._known):
             return marked.with_columns(_UNKNOWN)
         return marked.hstack(self._matches(marked))
@@ -64,7 +78,10 @@ class Matcher:
     def _matches(self, marked: pl.DataFrame) -> pl.DataFrame:
         if self._columns is None:
             texts = marked.select("upper", "lower").iter_rows()
-            rows = [self._known.match(text) or (None, None) for text in texts]
+            rows = [
+                (upper is not None and self._known.match((upper, lower))) or (None, None)
+                for upper, lower in texts
+            ]
             return pl.DataFrame(rows, _MATCH, orient="row")
         matches = self._in_order(marked, self._columns)
         others = matches["number"].is_null().arg_true()

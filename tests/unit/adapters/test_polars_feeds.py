@@ -632,6 +632,44 @@ def test_what_is_recognised_is_what_would_have_been_read(
         assert first(batches, limit) == first(all_read, limit)
 
 
+@pytest.fixture
+def soon_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of more than forty bytes are read by themselves."""
+    monkeypatch.setattr("adapters.polars_feeds.unchanged.LONG", 40)
+    monkeypatch.setattr("adapters.polars_feeds.engine.LONG", 40)
+
+
+LONG_NAMES = (
+    "x" * 36, "x" * 38, "x" * 39, "ä" * 19, "x" * 90, '"x, ' + "y" * 40 + '"',
+    '"x\n' + "y" * 40 + '"', '"x' + "y" * 60, "x" * 60 + ",,,", "x" * 60 + ',"',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_long_records_read_alike_among_short_ones(soon_long: None, name: str, end: str):
+    rows = ["sku,product_name", "A,One", f"B,{name}", f"C,{name}", "D,Four", f"E,{name}", ""]
+    for chunk in CHUNKS:
+        assert_alike(end.join(rows).encode(), TERMS, chunk)
+        assert_alike(end.join(rows).strip().encode(), TERMS, chunk)
+
+
+@pytest.mark.parametrize(("length", "recognised"), [(37, 3), (38, 2)])
+def test_long_records_are_never_recognised_and_short_ones_beside_them_are(
+    soon_long: None, length: int, recognised: int
+):
+    """Bytes count, and not letters; sku and delimiter are two more than the name."""
+    names = ["One", "ä" * (length // 2) + "x" * (length % 2 + 1), "Three"]
+    body = "\n".join(["sku,product_name", *(f"A,{name}" for name in names), ""]).encode()
+    (batch,) = PolarsEngine().open(io.BytesIO(body), TERMS).batches()
+    prints = [record.fingerprint for record in batch]
+    assert len([one for one in prints if one is not None]) == recognised
+    for known in (IndexedFingerprints.of(prints), cast("Any", InColumns(prints))):
+        batches = list(PolarsEngine().open(io.BytesIO(body), TERMS).batches(known))
+        assert sum(len(batch.matched) for batch in batches) == recognised
+        assert [record.line for batch in batches for record in batch] == [3] * (3 - recognised)
+
+
 def test_known_lines_of_json_are_recognised():
     """All but those that have changed, and those with an error or nothing in them."""
     lines = [f'{{"sku": "A{n}", "product_name": "Lamp", "price": {n % 3}.50}}' for n in range(9)]
