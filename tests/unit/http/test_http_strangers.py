@@ -210,7 +210,8 @@ def _state(api: Api, acmes: Mapping[str, str]) -> list[str]:
         "feeds/{feed_id}", "jobs/{job_id}", "products/{product_id}", "orders/{order_id}",
         "partners/{partner_id}/keys", "partners/{partner_id}/terms", "statements/{statement_id}",
         "analytics/entries?partner_id={partner_id}", "feeds?partner_id={partner_id}",
-        "fetches/{fetch_id}", "sources/{source_id}/pull",
+        "fetches/{fetch_id}", "sources/{source_id}/pull", "webhooks/{webhook_id}",
+        "webhook-deliveries/{delivery_id}",
         "jobs?partner_id={partner_id}", "sources?partner_id={partner_id}",
     )  # fmt: skip
     return [api.get(f"/v1/{place.format_map(acmes)}").text for place in places]
