@@ -177,6 +177,12 @@ class Job:
             "Send the feed in parts, or have the operator raise the budget.",
         )
 
+    def brief(self) -> "Job":
+        """The job as lists show it: a long summary is shortened."""
+        if self.summary is None or (brief := self.summary.brief()) is self.summary:
+            return self
+        return evolve(self, summary=brief)
+
     def complete(self, at: datetime, summary: Summary, outcome: Outcome) -> "Job":
         """Completed, with what happened to every record."""
         return self._finish("completed", at, summary=summary, outcome=outcome)

@@ -1,11 +1,18 @@
 """The counts of a run, the identities that must hold of them, and the summary they are part of."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, takewhile
+from typing import Any, Final, Literal, cast
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from commerce_core.feeds.guards import GuardResult
+
+MOST_SHOWN: Final = 100
+"""Columns in each list of a brief summary."""
+CHARACTERS_SHOWN: Final = 2_000
+"""Characters of their names, in each list."""
+_LONG: Final = ("columns", "mapping", "made_of", "errors_by_column", "drift", "unused_columns")
 
 Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
 
@@ -105,7 +112,8 @@ class Summary(Counts):
     differs in form from its baseline. `guards` are the verdicts of the guards that were exceeded,
     those that only warn too; `not_sellable` counts the products that it created or changed and that
     can't be sold, by reason. `report_records` are the rejected records in the report, for the
-    partner to correct.
+    partner to correct. `left_out` counts what a list of jobs leaves out of a long summary, such as
+    the names of further columns; the job itself has all of it.
     """
 
     problems_by_code: Mapping[str, int] = field(factory=dict[str, int])
@@ -120,8 +128,43 @@ class Summary(Counts):
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     report_records: int = 0
+    left_out: int = 0
+
+    def brief(self) -> "Summary":
+        """The summary as lists of jobs show it: the beginning of each of its own lists.
+
+        A file has up to a thousand columns with long names, and a page up to a thousand jobs.
+        """
+        kept: dict[str, Any] = {name: _beginning(getattr(self, name)) for name in _LONG}
+        left_out = sum(len(getattr(self, name)) - len(some) for name, some in kept.items())
+        return evolve(self, **kept, left_out=left_out) if left_out else self
 
     @property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
         """All columns that a field is made of; one each in a summary of an earlier version."""
         return self.made_of or {name: (column,) for name, column in self.mapping.items()}
+
+
+def _beginning(items: "Sequence[object] | Mapping[str, object]") -> object:
+    """The first items of a list or a mapping, as long as there aren't too many, or too long."""
+    if isinstance(items, Mapping):
+        pairs = list(items.items())
+        return dict(pairs[: _fitting(pairs)])
+    return tuple(items[: _fitting(items)])
+
+
+def _fitting(items: Sequence[object]) -> int:
+    lengths = accumulate(map(_characters_of, items))
+    return min(MOST_SHOWN, sum(1 for _ in takewhile(CHARACTERS_SHOWN.__ge__, lengths)))
+
+
+def _characters_of(item: object) -> int:
+    match item:
+        case str():
+            return len(item)
+        case Drift():
+            return len(item.column) + len(item.detail)
+        case tuple():
+            return sum(map(_characters_of, cast("tuple[object, ...]", item)))
+        case _:
+            return 0

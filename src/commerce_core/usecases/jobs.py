@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import BinaryIO, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from commerce_core.base.errors import Conflict, FileRefused, NotFound
 from commerce_core.base.ids import parse
@@ -96,10 +96,11 @@ class Jobs:
         partner: str | None = None,
         count: bool = False,
     ) -> Listed[Job]:
-        """A page of the matching jobs, newest first."""
+        """A page of the matching jobs, newest first; long summaries are brief."""
         query = self._context.own(query, partner)
         with self._context.store.begin() as unit:
-            return self._context.listed(unit.jobs, query, cursor, limit, count=count)
+            listed = self._context.listed(unit.jobs, query, cursor, limit, count=count)
+        return evolve(listed, items=tuple(job.brief() for job in listed.items))
 
     def release(self, job_id: str) -> Job:
         """Lets workers start a queued job; a running job goes on. Conflict if it is finished."""

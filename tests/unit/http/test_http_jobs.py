@@ -184,3 +184,21 @@ def test_a_report_is_for_those_who_may_see_its_feed(api: Api, acme: str):
     assert api.asking(api.key(acme, "feeds:read")).get(address).status_code == 200
     assert api.asking(api.key(acme, "catalog:read")).get(address).status_code == 403
     assert api.asking(api.key(other)).get(address).json()["code"] == "not_found"
+
+
+def test_a_page_of_jobs_is_small_however_many_columns_their_files_have(api: Api, acme: str):
+    """Each file has a thousand columns with long names; the job itself shows them all."""
+    names = [f"{n}{'x' * 190}" for n in range(997)]
+    header = ",".join(["sku", "product_name", "price", *names])
+    for n in range(3):
+        api.ingest("Acme", f"{header}\nA,Lamp,{n}{',' * 997}\n".encode())
+    page = api.get("/v1/jobs")
+    assert len(page.content) < 3 * 10_000
+    for shown in page.json()["items"]:
+        job = api.get(f"/v1/jobs/{shown['job_id']}").json()
+        whole, brief = job["summary"], shown["summary"]
+        assert (len(whole["columns"]), whole["left_out"]) == (1000, 0)
+        lists = ("columns", "unused_columns", "drift", "mapping", "made_of", "errors_by_column")
+        assert brief["left_out"] == sum(len(whole[name]) - len(brief[name]) for name in lists)
+        assert brief["columns"] == whole["columns"][: len(brief["columns"])]
+        assert brief["records_read"] == whole["records_read"] == 1
