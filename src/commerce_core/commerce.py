@@ -38,6 +38,7 @@ from commerce_core.usecases.bulk_acts import BulkActs
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.feeds import Feeds
+from commerce_core.usecases.freshness import Freshness
 from commerce_core.usecases.health import Health
 from commerce_core.usecases.history import History
 from commerce_core.usecases.inbox import InboxItems
@@ -85,6 +86,11 @@ class Commerce:
     def sources(self) -> Sources:
         """Recurring feeds of partners, and their profiles."""
         return Sources(self.context)
+
+    @property
+    def freshness(self) -> Freshness:
+        """Which sources are late."""
+        return Freshness(self.context)
 
     @property
     def pulls(self) -> Pulls:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from types import NoneType
 from typing import Any, Final, NewType, Union, cast, get_args
 
+from commerce_core.base.durations import read_duration
 from commerce_core.base.ids import Kind, parse
 from commerce_core.base.text import did_you_mean
 
@@ -125,6 +126,21 @@ def _moment(value: object) -> Moment:
     return _checked_time(found).date() if is_day else _instant(found)
 
 
+def _day(value: object) -> date:
+    wanted = "A date such as 2026-12-25"
+    day = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    return matching(day, _checked_time, "not_a_date", wanted, value).date()
+
+
+def _duration(value: object) -> timedelta:
+    found = read_duration(text(value))
+    if found is None:
+        raise InvalidValue(
+            "not_a_duration", "A duration such as P3D, PT90M or P1DT12H is expected."
+        )
+    return found
+
+
 def _share(value: object) -> Decimal:
     """A share as a number or as decimal text."""
     found = str(value) if type(value) in (int, float, str) else ""
@@ -151,6 +167,8 @@ LEAVES: Final[Mapping[Hint, Read]] = {
     ),
     datetime: _instant,
     Moment: _moment,
+    date: _day,
+    timedelta: _duration,
     Share: _share,
     **{kind: partial(read_id, kind) for kind in ID_KINDS},
 }

@@ -18,6 +18,7 @@ from attrs import define, field
 from commerce_core.base.errors import Unavailable
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Backlog
+from commerce_core.usecases.freshness import MOST_LATE, Lateness
 from entrypoints import logs, tracing
 from entrypoints.compose import connections, held
 from entrypoints.metrics import CONTENT_TYPE, metrics, watch_connections
@@ -91,9 +92,13 @@ class Watch:
         else:
             logs.warning("part.down", error, part=part, reason=error.detail)
 
-    def _read_queue(self) -> tuple[Backlog, datetime | None] | None:
+    def _read_queue(self) -> tuple[Backlog, datetime | None, Lateness] | None:
         try:
-            return self._commerce.queue.backlog(), self._commerce.sending.oldest_due()
+            return (
+                self._commerce.queue.backlog(),
+                self._commerce.sending.oldest_due(),
+                self._commerce.freshness.overview(),
+            )
         except Unavailable:
             return None
 
@@ -115,7 +120,7 @@ class Watch:
         found = self._queue.get() if parts["database"] == "ok" else None
         if found is None:
             return
-        queue, oldest_due = found
+        queue, oldest_due, lateness = found
         yield GaugeMetricFamily(
             "commerce_queue_jobs", "Released jobs that wait for a worker.", queue.waiting
         )
@@ -137,6 +142,31 @@ class Watch:
             "Seconds since the webhook delivery was due that is due longest.",
             self._age(oldest_due),
         )
+        yield from self._late(lateness)
+
+    def _late(self, found: Lateness) -> "Iterator[Metric]":
+        """How fresh sources are; only those that are late longest have a series of their own."""
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        sources = GaugeMetricFamily(
+            "commerce_sources",
+            "Sources by how fresh they are: fresh, late, stale, or unknown (nothing is expected).",
+            labels=["state"],
+        )
+        for state, number in found.counts.items():
+            sources.add_metric([state], number)
+        yield sources
+        late = GaugeMetricFamily(
+            "commerce_source_late_seconds",
+            f"Seconds since the file of a source was overdue, for the {MOST_LATE} that are late "
+            "longest.",
+            labels=["partner", "source", "source_id"],
+        )
+        for source in found.late:
+            standing = source.standing
+            labels = [source.partner_name, source.source_name, standing.source_id]
+            late.add_metric(labels, self._age(standing.overdue_at))
+        yield late
 
     def _age(self, created_at: datetime | None) -> float:
         if created_at is None:

@@ -6,7 +6,7 @@ stands in the tables here, from which the API's description is made too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
@@ -21,6 +21,7 @@ from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.reconciliation import Reconciliation
 from commerce_core.analytics.reports import Compared, Report
 from commerce_core.analytics.statement import Statement
+from commerce_core.base.durations import duration_text
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.bulk_act import BulkAct
 from commerce_core.feeds.job import Job
@@ -55,7 +56,15 @@ View = Any
 _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     Job: frozenset({"crashed_attempts", "disconnected_attempts"}),
     Product: frozenset(
-        {"publication_id", "ordinal", "origin_id", "reserved", "partner_gone", "net_of_orders"}
+        {
+            "publication_id",
+            "ordinal",
+            "origin_id",
+            "reserved",
+            "partner_gone",
+            "net_of_orders",
+            "stale",
+        }
     ),
     ApiKey: frozenset({"digest"}),
     Pull: frozenset({"sealed", "place"}),
@@ -248,6 +257,8 @@ _GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], View]]]] = (
     ((int, float, str), lambda value: value),
     ((Decimal,), lambda value: f"{value:f}"),
     ((datetime,), lambda value: value.astimezone(UTC)),
+    ((date,), lambda value: value.isoformat()),
+    ((timedelta,), duration_text),
     ((Mapping,), lambda value: {key: view(member) for key, member in value.items()}),
     ((tuple, list, frozenset), lambda value: [view(member) for member in value]),
     ((Path,), str),

@@ -16,6 +16,7 @@ from tests.contracts.claiming_contract import TestClaiming
 from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.exports_contract import TestExports
 from tests.contracts.fields_contract import TestFields
+from tests.contracts.freshness_contract import TestArrivals, TestStale, TestStandings
 from tests.contracts.inbox_contract import TestCauses, TestSessions
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.ledger_contract import TestEntries
@@ -42,6 +43,7 @@ from tests.contracts.webhooks_contract import TestDeliveries, TestWebhooks
 from tests.contracts.what_ifs_contract import TestWhatIfs
 
 __all__ = [
+    "TestArrivals",
     "TestAudit",
     "TestBounded",
     "TestBulkActs",
@@ -79,6 +81,8 @@ __all__ = [
     "TestSales",
     "TestSessions",
     "TestSources",
+    "TestStale",
+    "TestStandings",
     "TestStatements",
     "TestStock",
     "TestTasks",

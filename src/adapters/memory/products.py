@@ -15,6 +15,7 @@ from commerce_core.catalog.product import NotSellable, Oversold, Product, Produc
 from commerce_core.catalog.publication import Publication
 from commerce_core.catalog.query import fitting
 from commerce_core.catalog.sorting import place_of, position_of
+from commerce_core.feeds.source import Source
 from commerce_core.parsing.fingerprints import Fingerprint, FingerprintIndex, IndexedFingerprints
 from commerce_core.plans.changes import Change
 from commerce_core.plans.comparison import FeedContext, Plan, compare, contained
@@ -48,7 +49,7 @@ class Products:
         return filter(fitting(query), map(self._shown, self._kept.products.values()))
 
     def _shown(self, row: Product) -> Product:
-        return as_shown(self._kept, row)
+        return as_shown(self._kept, row, self._clock())
 
     def _active(self, source_id: str) -> list[Product]:
         return [
@@ -184,8 +185,10 @@ class Products:
 
     def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:
         """The products of a publication that can't be sold, by reason."""
+        now, source = self._clock(), self._kept.sources.get(publication.source_id)
+        stale = source is not None and _is_stale(self._kept, source, now)
         written = (
-            evolve(row, reserved=self._kept.reserved.get(row.product_id, 0))
+            evolve(row, reserved=self._kept.reserved.get(row.product_id, 0), stale=stale)
             for row in self._kept.products.values()
             if row.publication_id == publication.publication_id and row.status == "active"
         )
@@ -200,8 +203,11 @@ class Products:
         return {product_id: self.get(product_id) for product_id in known}
 
 
-def as_shown(kept: Tables, row: Product) -> Product:
-    """The product with what is kept elsewhere: names, reserved units, and when it was published."""
+def as_shown(kept: Tables, row: Product, now: datetime | None = None) -> Product:
+    """The product with what is kept elsewhere: names, reserved units, and when it was published.
+
+    With `now`, also whether its source's last fresh file is too old to sell by.
+    """
     partner, source = kept.partners[row.partner_id], kept.sources.get(row.source_id)
     return evolve(
         row,
@@ -210,7 +216,15 @@ def as_shown(kept: Tables, row: Product) -> Product:
         updated_at=kept.publications[row.publication_id].published_at,
         reserved=kept.reserved.get(row.product_id, 0),
         net_of_orders=source is not None and source.net_of_orders,
+        stale=source is not None and now is not None and _is_stale(kept, source, now),
     )
+
+
+def _is_stale(kept: Tables, source: Source, now: datetime) -> bool:
+    standing = kept.standings.get(source.source_id)
+    if standing is None or standing.last_fresh_at is None or source.stop_selling_after is None:
+        return False
+    return standing.last_fresh_at + source.stop_selling_after <= now
 
 
 def _created(feed_context: FeedContext, change: Change, product_id: str, now: datetime) -> Product:

@@ -10,6 +10,7 @@ from attrs import frozen
 from adapters.memory.activity import Audit, Events, Idempotency
 from adapters.memory.bulk_acts import BulkActs
 from adapters.memory.feeds import Feeds
+from adapters.memory.freshness import Arrivals, Standings
 from adapters.memory.inbox import Causes
 from adapters.memory.jobs import Jobs
 from adapters.memory.money import Statements, Terms
@@ -81,7 +82,8 @@ class MemoryStore:
     def snapshot(self, query: ProductQuery) -> Generator[Snapshot]:
         """Values never change, so the snapshot is a list of those that are kept now."""
         with self.begin():
-            shown = [as_shown(self._tables, row) for row in self._tables.products.values()]
+            now, rows = self._clock(), self._tables.products.values()
+            shown = [as_shown(self._tables, row, now) for row in rows]
         found = filter(fitting(query), shown)
         yield ProductSnapshot(sorted(found, key=lambda product: product.product_id))
 
@@ -189,6 +191,8 @@ class _Unit:
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
+    arrivals: Arrivals
+    standings: Standings
     session: str = "memory"
 
 
@@ -205,4 +209,5 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Sessions(tables.sessions), Causes(tables),
         Webhooks(tables), Deliveries(tables, clock),
         Pulls(tables, clock), Fetches(tables, Tasks(tables, clock)), PulledFiles(tables),
+        Arrivals(tables), Standings(tables),
     )  # fmt: skip

@@ -17,8 +17,10 @@ from commerce_core.base.errors import no_such
 from commerce_core.base.rates import Bucket
 from commerce_core.catalog.product import Product
 from commerce_core.catalog.publication import Publication
+from commerce_core.feeds.arrival import Arrival
 from commerce_core.feeds.bulk_act import BulkAct, BulkItem
 from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.freshness import Standing
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.feeds.remote_file import PulledFile
@@ -100,6 +102,8 @@ class Tables:
         self.pulls = Table[str, Pull](self.journal)
         self.fetches = Table[str, Fetch](self.journal)
         self.pulled_files = Table[tuple[str, str, str], PulledFile](self.journal)
+        self.arrivals = Table[str, Arrival](self.journal)
+        self.standings = Table[str, Standing](self.journal)
         self.tasks = Table[int, Task](self.journal)
         self.task_leases = Table[int, datetime](self.journal)
         self.problems = Table[str, tuple[Problem, ...]](self.journal)

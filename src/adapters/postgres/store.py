@@ -25,6 +25,7 @@ from adapters.postgres.collections.bulk_acts import BulkActs
 from adapters.postgres.collections.deliveries import Deliveries
 from adapters.postgres.collections.events import Events
 from adapters.postgres.collections.feeds import Feeds
+from adapters.postgres.collections.freshness import Arrivals, Standings
 from adapters.postgres.collections.idempotency import Idempotency
 from adapters.postgres.collections.inbox import Causes
 from adapters.postgres.collections.jobs import Jobs
@@ -141,6 +142,8 @@ class Unit:
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
+    arrivals: Arrivals
+    standings: Standings
 
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
@@ -180,6 +183,8 @@ class Unit:
             Pulls(db),
             Fetches(db),
             PulledFiles(db),
+            Arrivals(db),
+            Standings(db),
         )
 
 

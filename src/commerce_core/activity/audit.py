@@ -1,11 +1,13 @@
 """Audit: who did what to what and when, and what it changed; kept for good, without secrets."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal, get_args
 
 from attrs import AttrsInstance, asdict, frozen
+
+from commerce_core.base.durations import duration_text
 
 Action = Literal[
     "partner.added",
@@ -49,9 +51,10 @@ Action = Literal[
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 LONGEST_NOTE: Final = 1_000
 _OMITTED: Final = frozenset(
-    {"digest", "sealed", "secrets", "created_at", "updated_at", "last_used_at"}
+    {"digest", "sealed", "secrets", "created_at", "updated_at", "last_used_at", "freshness"}
 )
-"""The attributes that no entry contains: secrets, and times that follow from the entry's own."""
+"""The attributes that no entry contains: secrets, what is computed anew whenever it is read, and
+times that follow from the entry's own."""
 
 State = Mapping[str, Any]
 """The attributes of a thing, as JSON values."""
@@ -122,8 +125,10 @@ def _as_json(value: object) -> object:
     match value:
         case Decimal():
             return f"{value:f}"
-        case datetime():
+        case date():  # a datetime is one, too
             return value.isoformat()
+        case timedelta():
+            return duration_text(value)
         case tuple() | frozenset():
             return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] whatever is in it
         case _:

@@ -93,6 +93,13 @@ _FATES: Final = (
     _number("overtaken", "Records that newer ones had overtaken.", 0),
     _number("warnings", "Warnings about records.", 7),
 )
+_STANDING: Final = (
+    *_SOURCE[1:],
+    _text("source_name", "Name of the source.", "main"),
+    _text("state", "`fresh`, `late`, `stale` or `unknown`.", "late"),
+    _text("last_feed_id", "Id of its last fresh feed.", "feed", nullable=True),
+    _text("last_fresh_at", "When that was received.", "2026-06-17T04:00:00+00:00", nullable=True),
+)
 _PUBLICATION: Final = (
     _number("publication", "Number of the publication.", 318),
     *(evolve(field, nullable=field.name != "partner_id") for field in _SOURCE),
@@ -194,6 +201,40 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
                     _text("field", "The field that it feeds.", "options", nullable=True),
                 ),
             ),
+        ),
+    ),
+    "feed.late": EventSchema(
+        "A file of a source is overdue, or its products are too old to sell; once for each streak.",
+        (
+            *_STANDING,
+            _text("overdue_since", "When the streak began.", "2026-06-18T05:00:00+00:00"),
+            _text(
+                "expected_at",
+                "When the file was expected.",
+                "2026-06-18T04:00:00+00:00",
+                nullable=True,
+            ),
+            _text(
+                "expected_by",
+                "From when on it is overdue.",
+                "2026-06-18T05:00:00+00:00",
+                nullable=True,
+            ),
+            _text("basis", "`declared`, `schedule` or `learned`.", "learned", nullable=True),
+            EventField(
+                "products",
+                "Active products that it had after its last file.",
+                1200,
+                "integer",
+                nullable=True,
+            ),
+        ),
+    ),
+    "feed.recovered": EventSchema(
+        "A source that was late is so no longer.",
+        (
+            *_STANDING,
+            _text("overdue_since", "When the streak began.", "2026-06-18T05:00:00+00:00"),
         ),
     ),
     "catalog.changed": EventSchema(

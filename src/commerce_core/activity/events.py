@@ -17,6 +17,7 @@ from commerce_core.base.paging import write_cursor
 from commerce_core.catalog.product import Oversold
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.freshness import LateSource
 from commerce_core.feeds.guards import GuardResult
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.summary import Drift, Summary
@@ -33,6 +34,8 @@ EventKind = Literal[
     "feed.failed",
     "feed.reverted",
     "feed.drifted",
+    "feed.late",
+    "feed.recovered",
     "catalog.changed",
     "stock.oversold",
     "order.created",
@@ -183,6 +186,25 @@ class NewEvent:
         ]
         return self.of_feed("feed.drifted", feed, job_id=job_id, drift=listed)
 
+    def late(self, late: LateSource) -> Event:
+        """A source's file is overdue, or what it sent last is too old to sell by."""
+        standing = late.standing
+        data = {
+            **_of_source(late, self.at),
+            "overdue_since": _moment(standing.overdue_at),
+            "expected_at": _moment(standing.expected_at),
+            "expected_by": _moment(standing.expected_by),
+            "basis": standing.basis,
+            "products": standing.products,
+        }
+        return Event(self.event_id, "feed.late", self.at, (standing.partner_id,), data)
+
+    def recovered(self, late: LateSource) -> Event:
+        """A source that was late or stale is so no longer."""
+        data = {**_of_source(late, self.at), "overdue_since": _moment(late.standing.late_since)}
+        partners = (late.standing.partner_id,)
+        return Event(self.event_id, "feed.recovered", self.at, partners, data)
+
     def changed(self, publication: Publication, summary: Summary) -> Event:
         """A publication changed the catalog."""
         data = {
@@ -284,6 +306,22 @@ def announced(
         yield new_event().changed(publication, summary)
     if oversold:
         yield new_event().oversold(publication, oversold)
+
+
+def _of_source(late: LateSource, now: datetime) -> Data:
+    standing = late.standing
+    return {
+        "source_id": standing.source_id,
+        "partner_id": standing.partner_id,
+        "source_name": late.source_name,
+        "state": standing.state_at(now),
+        "last_feed_id": standing.last_feed_id,
+        "last_fresh_at": _moment(standing.last_fresh_at),
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
 def _own_part(data: Data, partner_id: str) -> Data:

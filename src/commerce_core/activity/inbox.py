@@ -2,6 +2,7 @@
 
     held      a feed waits for a decision               effect: the products that it changes
     oversold  open orders have more than is in stock    effect: the products concerned
+    late      a source's next file is overdue           effect: the products that age
     failed    feeds of a source fail for one reason     effect: the feeds that weren't applied
     rejects   a source's rejected records have risen    effect: the records rejected
     webhook   an endpoint was disabled                  effect: the deliveries that it misses
@@ -12,7 +13,7 @@ again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -22,11 +23,19 @@ from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.freshness import LateSource
 from commerce_core.feeds.job import Job
 
-ItemKind = Literal["held", "oversold", "failed", "rejects", "webhook"]
+ItemKind = Literal["held", "oversold", "late", "failed", "rejects", "webhook"]
 ItemState = Literal["open", "acknowledged", "snoozed"]
-ITEM_KINDS: Final[tuple[ItemKind, ...]] = ("held", "oversold", "failed", "rejects", "webhook")
+ITEM_KINDS: Final[tuple[ItemKind, ...]] = (
+    "held",
+    "oversold",
+    "late",
+    "failed",
+    "rejects",
+    "webhook",
+)
 """The kinds of items, the most urgent first."""
 ATTENTION_DAYS: Final = 14
 """Failures and oversold products are shown for this many days after they last occurred."""
@@ -284,6 +293,34 @@ def held_item(feed: Feed, job: Job | None) -> InboxItem:
         latest_at=(job.finished_at if job else None) or feed.received_at,
         subjects=(feed.feed_id,),
     )
+
+
+def late_item(late: LateSource, now: datetime) -> InboxItem:
+    """The item of a source that is late or stale; becoming stale is a new occurrence."""
+    standing = late.standing
+    since, state = standing.overdue_at or now, standing.state_at(now)
+    last = standing.last_fresh_at
+    last_text = "It has never sent one" if last is None else f"The last came on {_minute(last)}"
+    expected = standing.expected_by
+    overdue = "" if expected is None or expected > now else f" One was due by {_minute(expected)}."
+    stale_at = standing.stale_at
+    return InboxItem(
+        cause_id=f"late:{standing.source_id}",
+        kind="late",
+        title=f"{late.source_name} is {state}: no fresh file",
+        reason=f"{last_text}.{overdue}",
+        partner_id=standing.partner_id,
+        partner_name=late.partner_name,
+        source_id=standing.source_id,
+        products=standing.products,
+        first_at=since,
+        latest_at=stale_at if state == "stale" and stale_at is not None else since,
+        subjects=(standing.source_id,),
+    )
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def failed_item(failures: Failures) -> InboxItem:

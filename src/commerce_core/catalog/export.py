@@ -37,6 +37,7 @@ HIDDEN: Final = (
     "reserved",
     "partner_gone",
     "net_of_orders",
+    "stale",
 )
 SHOWN: Final = (
     *(name for name in fields_dict(Product) if name not in HIDDEN),

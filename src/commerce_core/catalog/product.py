@@ -15,6 +15,7 @@ NotSellable = Literal[
     "partner_gone",
     "removed",
     "discontinued",
+    "stale",
     "unpriced",
     "zero_price",
     "out_of_stock",
@@ -40,7 +41,8 @@ class Product:
     from 1. `feed_id` and `line` are where its values came from; `origin_id` is the publication that
     first had them, if a revert brought them back. `reserved` is the number of units that orders
     deduct, `partner_gone` whether its partner is offboarded, and `net_of_orders` whether its source
-    leaves out of quantities what was ordered; a product of the past has none of these. Amounts are
+    leaves out of quantities what was ordered, and `stale` whether that source's last fresh file is
+    too old to sell by; a product of the past has none of these. Amounts are
     in major units of `currency`, weight is in grams.
     """
 
@@ -82,6 +84,7 @@ class Product:
     reserved: int = 0
     partner_gone: bool = False
     net_of_orders: bool = False
+    stale: bool = False
 
     def values(self) -> dict[str, Value]:
         """Its values from feeds, by field."""
@@ -104,6 +107,8 @@ class Product:
             return "partner_gone" if self.partner_gone else "removed"
         if self.availability == "discontinued":
             return "discontinued"
+        if self.stale:
+            return "stale"
         if not self.price:
             return "unpriced" if self.price is None else "zero_price"
         if self.availability == "out_of_stock" or (

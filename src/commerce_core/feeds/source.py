@@ -6,7 +6,7 @@ files are read.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -15,7 +15,9 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.ids import looks_like
 from commerce_core.base.text import given_name, tidy_name
+from commerce_core.feeds.expected import NOTHING_DECLARED, Expected, selling_fault
 from commerce_core.feeds.file_name_time import moment_named, pattern_fault
+from commerce_core.feeds.freshness import Freshness
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.place import SourceKind
@@ -94,6 +96,9 @@ class Source:
     themselves. `guards` are the limits that its feeds are held for. `snapshot_pattern` finds the
     moment that a file shows in the file's name. `net_of_orders` is whether its quantities leave out
     what has been ordered here; then a line deducts only until a later snapshot has its product.
+    `expected` is when its files come. Once its last fresh file is older than `stop_selling_after`,
+    its products are no longer sold. `freshness` is how fresh it is at the moment; stores don't keep
+    that.
     """
 
     source_id: str
@@ -107,6 +112,9 @@ class Source:
     guards: GuardSettings = DEFAULT_GUARDS
     snapshot_pattern: str | None = None
     net_of_orders: bool = False
+    expected: Expected = NOTHING_DECLARED
+    stop_selling_after: timedelta | None = None
+    freshness: Freshness | None = None
 
     def __attrs_post_init__(self) -> None:
         """Checks the source; InvalidInput lists every fault at once."""
@@ -129,6 +137,7 @@ class Source:
                 self.mode not in ("full", "delta"),
                 Fault("/mode", "bad_mode", "Use full or delta."),
             ),
+            selling_fault(self.stop_selling_after),
             *([(True, fault)] if fault else []),
         )
 

@@ -70,7 +70,7 @@ class AvailabilityPeriod:
     """A period in which the feeds' values about a product's availability didn't change.
 
     History doesn't include units reserved by open orders, nor what became of the partner, so
-    `no_stock` and `partner_gone` are never the reason here.
+    `no_stock`, `partner_gone` and `stale` are never the reason here.
     """
 
     since: datetime
@@ -154,7 +154,7 @@ def _price_from(product: Product, since: datetime, until: datetime | None) -> Pr
 
 
 def _availability(product: Product, until: datetime | None) -> AvailabilityPeriod:
-    product = evolve(product, reserved=0, partner_gone=False, net_of_orders=False)
+    product = evolve(product, reserved=0, partner_gone=False, net_of_orders=False, stale=False)
     return AvailabilityPeriod(
         product.updated_at,
         until,

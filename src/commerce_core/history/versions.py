@@ -51,7 +51,7 @@ class Version:
         return cls(
             number, product.ordinal, change_of(product, before), product.product_id,
             product.version, differing(product, before),
-            evolve(product, reserved=0, partner_gone=False, net_of_orders=False),
+            evolve(product, reserved=0, partner_gone=False, net_of_orders=False, stale=False),
         )  # fmt: skip
 
     @property

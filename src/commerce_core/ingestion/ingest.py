@@ -25,6 +25,7 @@ from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Job, JobError, Progress
 from commerce_core.feeds.summary import Outcome, Summary
+from commerce_core.ingestion.fresh import note_arrival
 from commerce_core.ingestion.hold import is_held, supersede_held
 from commerce_core.ingestion.late import newer_feeds, superseded_by
 from commerce_core.ingestion.plan import Planning, Run, Sender, may_load
@@ -137,6 +138,7 @@ class Ingest:
             before = unit.jobs.problems(repeat.former.job_id, None, MOST_PROBLEMS_KEPT)
             unit.jobs.add_problems(job.job_id, before.items)
         self._applied(unit, feed, now)
+        note_arrival(unit, feed, summary, None, approved=False)
         unit.events.add([self._new_event().applied(feed, job.job_id, summary)])
         return _finished(unit, job.complete(now, summary, summary.outcome))
 
@@ -177,6 +179,8 @@ class Ingest:
             # What was loaded is there already.
             after = plan.created if loaded else self._apply(unit, plan, publication)
             summary.check(plan.before, after)
+            # Before its products are judged, since a fresh feed makes them sellable again.
+            note_arrival(unit, run.feed, summary, after, approved=job.decision is not None)
             summary = evolve(summary, not_sellable=unit.products.not_sellable(publication))
             progress.stage("apply", summary.created + summary.updated + summary.restored)
         return _Landed(

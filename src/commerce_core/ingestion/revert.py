@@ -60,6 +60,7 @@ class Reverting:
         now = self.clock()
         unit.jobs.add_problems(job.job_id, [kept.problem for kept in plan.listed])
         unit.feeds.put(evolve(feed, status="reverted" if feed.status == "applied" else "applied"))
+        unit.arrivals.mark(feed.feed_id, reverted=feed.status == "applied")
         progress = Progress("revert", records=plan.changes)
         summary = summary_of(plan)
         done = evolve(job, progress=progress).complete(now, summary, summary.outcome)

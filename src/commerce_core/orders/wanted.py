@@ -189,6 +189,7 @@ _REASONS: Final[Mapping[NotSellable, str]] = {
     "partner_gone": "its partner was offboarded",
     "removed": "it was removed from the catalog",
     "discontinued": "it is discontinued",
+    "stale": "its partner's last fresh file is too old",
     "unpriced": "it has no price",
     "zero_price": "its price is 0",
     "out_of_stock": "it is out of stock",

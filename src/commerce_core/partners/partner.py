@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import Conflict, Fault, refuse_if
 from commerce_core.base.money import find_currency
 from commerce_core.base.text import UNSTORABLE, given_name, tidy_name
+from commerce_core.partners.sources_state import PartnerFreshness
 
 LONGEST_NAME: Final = 200
 LONGEST_EMAIL: Final = 320
@@ -22,7 +23,8 @@ class Partner:
     """A retailer that sends feeds. Its name is unique, ignoring case and what looks alike.
 
     `currency` is the default for prices without one (None: every price must name its own).
-    `time_zone` is the zone of local times in its feeds and file names.
+    `time_zone` is the zone of local times in its feeds and file names. `freshness` is how fresh its
+    sources are at the moment; stores don't keep that.
     """
 
     partner_id: str
@@ -33,6 +35,7 @@ class Partner:
     contact_email: str | None
     created_at: datetime
     updated_at: datetime
+    freshness: PartnerFreshness | None = None
 
     def __attrs_post_init__(self) -> None:
         """A partner that exists is valid; InvalidInput lists every fault at once."""

@@ -17,6 +17,7 @@
                                      inbox                                InboxUnit
                                      webhooks · deliveries                WebhooksUnit
                                      pulls · fetches · pulled_files       PullsUnit
+                                     arrivals · standings                 FreshnessUnit
     Files             the raw bytes of every feed and the reports of rejected records
     FeedEngine        reads feeds
     KeepLease         keeps the lease of work while it runs, in units of its own
@@ -38,6 +39,7 @@ from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.bulk_acts import BulkActsUnit
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
+from commerce_core.ports.freshness import FreshnessUnit
 from commerce_core.ports.inbox import InboxUnit
 from commerce_core.ports.money import MoneyUnit
 from commerce_core.ports.orders import OrdersUnit
@@ -70,6 +72,7 @@ class UnitOfWork(
     InboxUnit,
     WebhooksUnit,
     PullsUnit,
+    FreshnessUnit,
     Protocol,
 ):
     """One transaction: its collections see each other's writes, and others see all or nothing.

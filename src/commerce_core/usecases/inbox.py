@@ -18,6 +18,7 @@ from commerce_core.activity.inbox import (
     Mark,
     failed_item,
     held_item,
+    late_item,
     oversold_item,
     rejects_item,
     shortages,
@@ -126,6 +127,8 @@ class InboxItems:
         since, scopes = now - timedelta(days=ATTENTION_DAYS), self._context.principal.scopes
         if "feeds:read" in scopes:
             yield from _held(unit, owner)
+            late = unit.standings.late(owner, now, MOST_ITEMS)
+            yield from (late_item(source, now) for source in late)
             yield from map(failed_item, unit.inbox.failures(owner, since, MOST_ITEMS))
             rejects = unit.inbox.rejects(owner, MOST_RECENT)
             yield from (rejects_item(r) for r in rejects if r.has_risen and r.at >= since)

@@ -14,6 +14,7 @@ from commerce_core.ports.activity import ActivityUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.cells import category_path
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.freshness import FreshPartners, fresh_partners
 from commerce_core.usecases.jobs import cancel_all
 
 
@@ -41,9 +42,10 @@ class Partners:
         }
         with self._context.writing() as unit:
             request = ("add_partner", details)
-            return self._context.once(
+            made = self._context.once(
                 unit, key, request, lambda: self._new(unit, details), answer=Partner
             )
+            return self._fresh(unit, made)
 
     def _new(self, unit: UnitOfWork, details: dict[str, str | None]) -> Partner:
         now, mint_ = self._context.clock(), self._context.mint
@@ -75,7 +77,10 @@ class Partners:
     def get(self, partner: str) -> Partner:
         """The partner with that id or name."""
         with self._context.store.begin() as unit:
-            return self._context.partner(unit, partner)
+            return self._fresh(unit, self._context.partner(unit, partner))
+
+    def _fresh(self, unit: UnitOfWork, partner: Partner) -> Partner:
+        return fresh_partners(unit, [partner], self._context.clock())[0]
 
     def change(self, partner: str, **changes: str | None) -> Partner:
         """Changes `partner_name, status, currency, time_zone` or `contact_email`.
@@ -92,7 +97,15 @@ class Partners:
             self._note(unit, "partner.changed", old, new)
             if new.status == "offboarded":
                 self._revoke_keys(unit, new)
-            return new
+            self._expect(unit, old, new)
+            return self._fresh(unit, new)
+
+    def _expect(self, unit: UnitOfWork, old: Partner, new: Partner) -> None:
+        """What is expected of its sources is computed again; of an active one from now on."""
+        if (old.status, old.time_zone) != (new.status, new.time_zone):
+            resumed = new.status == "active" != old.status
+            since = self._context.clock() if resumed else None
+            unit.standings.rejudge(partner_id=new.partner_id, since=since)
 
     def terms(self, partner: str) -> PartnerTerms:
         """The partner's terms in their latest version; version 0 if it has none."""
@@ -144,7 +157,10 @@ class Partners:
 
     def list(self) -> Iterator[Partner]:
         """All visible partners, oldest first."""
-        return self._context.walk(lambda unit: unit.partners, self._context.principal.partner_id)
+        return self._context.walk(self._listing, self._context.principal.partner_id)
+
+    def _listing(self, unit: UnitOfWork) -> FreshPartners:
+        return FreshPartners(unit.partners, unit, self._context.clock())
 
     def page(
         self, cursor: str | None = None, limit: int = DEFAULT_LIMIT, *, count: bool = False
@@ -152,7 +168,7 @@ class Partners:
         """A page of the partners, oldest first."""
         own = self._context.principal.partner_id
         with self._context.store.begin() as unit:
-            return self._context.listed(unit.partners, own, cursor, limit, count=count)
+            return self._context.listed(self._listing(unit), own, cursor, limit, count=count)
 
 
 def _tidy(term: Term) -> Term:

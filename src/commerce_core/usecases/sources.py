@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 from typing import Any, BinaryIO, Final
 
@@ -12,6 +13,7 @@ from commerce_core.base.errors import Conflict
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.base.text import given_name
 from commerce_core.catalog.product import ProductQuery
+from commerce_core.feeds.expected import NOTHING_DECLARED, Expected
 from commerce_core.feeds.feed import FeedQuery
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.source import MAIN_SOURCE, REJECT_RECORDS, OnError, Source
@@ -26,6 +28,7 @@ from commerce_core.schema.fields import Mode, Value
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.freshness import FreshSources, fresh_sources
 
 MOST_TRIED: Final = 10_000
 """Maximum number of records that are read when a profile is tried on a file."""
@@ -73,11 +76,14 @@ class Sources:
         guards: GuardSettings | Mapping[str, Any] = DEFAULT_GUARDS,
         snapshot_pattern: str | None = None,
         net_of_orders: bool = False,
+        expected: Expected = NOTHING_DECLARED,
+        stop_selling_after: timedelta | None = None,
         key: IdempotencyKey | str | None = None,
     ) -> Source:
         """A new source of the partner; Conflict if it already has one with that name.
 
-        Guards other than the default ones need the scope `feeds:decide`.
+        Guards other than the default ones, `expected` and `stop_selling_after` need the scope
+        `feeds:decide`.
         """
         with self._context.writing() as unit:
             source = Source(
@@ -90,8 +96,10 @@ class Sources:
                 on_error=on_error,
                 snapshot_pattern=snapshot_pattern,
                 net_of_orders=net_of_orders,
+                expected=expected,
+                stop_selling_after=stop_selling_after,
             ).changed(guards=guards)
-            self._check_guards(DEFAULT_GUARDS, source.guards)
+            self._check_judged(None, source)
 
             def make() -> Source:
                 unit.sources.add(source)
@@ -101,29 +109,46 @@ class Sources:
             request = (
                 "add_source", source.partner_id, source.source_name, mode, run, on_error,
                 source.guards, snapshot_pattern, *(["net_of_orders"] if net_of_orders else []),
+                *([expected] if expected != NOTHING_DECLARED else []),
+                *([("stop_selling_after", stop_selling_after)] if stop_selling_after else []),
             )  # fmt: skip
-            return self._context.once(unit, key, request, make, answer=Source)
+            made = self._context.once(unit, key, request, make, answer=Source)
+            return self._fresh(unit, made)
 
     def change(self, source: str, *, partner: str | None = None, **changes: Any) -> Source:  # noqa: ANN401 - each setting has its own type
-        """Changes `source_name, mode, run, on_error, guards, snapshot_pattern, net_of_orders`.
+        """Changes a source's name or settings, named as in `add`.
 
         Conflict if the name is taken, or the source is `main`, which keeps its name. To change its
-        guards needs the scope `feeds:decide`.
+        guards, `expected` or `stop_selling_after` needs the scope `feeds:decide`.
         """
         with self._context.writing() as unit:
             found = self._get(unit, source, partner)
             new = found.changed(**changes)
-            self._check_guards(found.guards, new.guards)
+            self._check_judged(found, new)
             if found.source_name == MAIN_SOURCE != new.source_name:
                 raise _stays("keeps its name")
             if new != found:
                 unit.sources.put(new)
+                self._expect(unit, found, new)
                 self._note(unit, "source.changed", found, new)
-            return new
+            return self._fresh(unit, new)
 
-    def _check_guards(self, before: GuardSettings, after: GuardSettings) -> None:
-        """Forbidden to a principal who would change the guards and may not decide about feeds."""
-        if after != before:
+    def _expect(self, unit: UnitOfWork, before: Source, after: Source) -> None:
+        """What is expected of the source is computed again if that has changed."""
+        expects = (after.expected, after.stop_selling_after)
+        if expects != (before.expected, before.stop_selling_after):
+            unit.standings.rejudge(source_id=after.source_id)
+
+    def _fresh(self, unit: UnitOfWork, source: Source) -> Source:
+        return fresh_sources(unit, [source], self._context.clock())[0]
+
+    def _check_judged(self, before: Source | None, after: Source) -> None:
+        """Forbidden to a principal who would change what feeds are judged by, and may not decide.
+
+        That are the guards, and when files are expected and are too old to sell by.
+        """
+        default = (DEFAULT_GUARDS, NOTHING_DECLARED, None)
+        if _judged_by(after) != (default if before is None else _judged_by(before)):
             self._context.principal.require("feeds:decide")
 
     def remove(self, source: str, *, partner: str | None = None) -> Source:
@@ -139,6 +164,7 @@ class Sources:
             unit.sources.remove(found.source_id)
             unit.pulls.remove(found.source_id)
             unit.pulled_files.forget(found.source_id)
+            unit.standings.remove(found.source_id)
             self._note(unit, "source.removed", found, None)
             return found
 
@@ -154,7 +180,10 @@ class Sources:
 
     def list(self, partner: str | None = None) -> Iterator[Source]:
         """All visible sources, oldest first, optionally of one partner."""
-        return self._context.walk(lambda unit: unit.sources, self._owner(partner))
+        return self._context.walk(self._listing, self._owner(partner))
+
+    def _listing(self, unit: UnitOfWork) -> FreshSources:
+        return FreshSources(unit.sources, unit, self._context.clock())
 
     def page(
         self,
@@ -167,7 +196,8 @@ class Sources:
         """A page of the sources, oldest first."""
         owner = self._owner(partner)
         with self._context.store.begin() as unit:
-            return self._context.listed(unit.sources, owner, cursor, limit, count=count)
+            listing = self._listing(unit)
+            return self._context.listed(listing, owner, cursor, limit, count=count)
 
     def _owner(self, partner: str | None) -> str | None:
         with self._context.store.begin() as unit:
@@ -176,12 +206,13 @@ class Sources:
     def get(self, source: str, *, partner: str | None = None) -> Source:
         """The source with that id, or the partner's source with that name."""
         with self._context.store.begin() as unit:
-            return self._get(unit, source, partner)
+            return self._fresh(unit, self._get(unit, source, partner))
 
     def of(self, partner: str) -> Sequence[Source]:
         """All sources of a partner, by name."""
         with self._context.store.begin() as unit:
-            return unit.sources.of(self._context.partner(unit, partner).partner_id)
+            own = unit.sources.of(self._context.partner(unit, partner).partner_id)
+            return fresh_sources(unit, own, self._context.clock())
 
     def profile(self, source: str = MAIN_SOURCE, *, partner: str | None = None) -> SavedProfile:
         """The current profile, by which the source's files are read."""
@@ -237,6 +268,10 @@ class Sources:
     def _get(self, unit: PartnersUnit, source: str, partner: str | None) -> Source:
         owner = None if partner is None else self._context.partner(unit, partner)
         return self._context.source(unit, source, owner)
+
+
+def _judged_by(source: Source) -> tuple[object, ...]:
+    return source.guards, source.expected, source.stop_selling_after
 
 
 def _check_unused(unit: UnitOfWork, source: Source) -> None:

@@ -7,6 +7,7 @@ from commerce_core.usecases.bulk_acts import BulkActs
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
 from commerce_core.usecases.fetching import Fetching
+from commerce_core.usecases.freshness import Freshness
 from commerce_core.usecases.history import History
 from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.sending import Sending
@@ -33,6 +34,10 @@ def run_task(context: Context, task: Task) -> int | None:
             return Analytics(context).roll_up()
         case "expire_orders":
             return Orders(context).expire_due()
+        case "watch_freshness":
+            return Freshness(context).watch()
+        case "forget_arrivals":
+            return Freshness(context).forget_old()
         case "fetch":
             return Fetching(context).perform(task)
         case "act_in_bulk":

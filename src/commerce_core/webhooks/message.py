@@ -8,7 +8,7 @@ from commerce_core.base.paging import Position, write_cursor
 from commerce_core.webhooks.subscription import Webhook
 
 _SUBJECTS: Final = {
-    "feed": ("feed_id",),
+    "feed": ("feed_id", "source_id"),
     "order": ("order_id",),
     "catalog": ("source_id", "partner_id"),
     "stock": ("source_id", "partner_id"),

@@ -29,7 +29,7 @@ done.
 """
 TaskKind = Literal[
     "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
-    "expire_orders",
+    "expire_orders", "watch_freshness", "forget_arrivals",
     "fetch",
     "run_what_if",
     "act_in_bulk",
@@ -46,6 +46,8 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
         "close_statements",
         "roll_up_sales",
         "expire_orders",
+        "watch_freshness",
+        "forget_arrivals",
     ),
     "webhooks": (),
     "fetches": ("fetch",),
@@ -60,6 +62,8 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "close_statements": timedelta(hours=1),
     "roll_up_sales": timedelta(minutes=1),
     "expire_orders": timedelta(minutes=1),
+    "watch_freshness": timedelta(minutes=1),
+    "forget_arrivals": timedelta(hours=1),
 }
 """The tasks that are due again and again, by time, and their periods."""
 

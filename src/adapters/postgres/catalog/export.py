@@ -16,6 +16,7 @@ from attrs import frozen
 from psycopg import sql
 from psycopg.types.string import TextLoader
 
+from adapters.postgres.catalog.filters import STALE_SOURCES
 from adapters.postgres.catalog.pages import LegAlong, by_id, is_walk, ordered, snapshot_of
 from adapters.postgres.collections.listing import walking, where
 from adapters.postgres.connection.rows import Connection, rows_of
@@ -61,13 +62,17 @@ _MOMENT: Final = """
         ELSE to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
     END"""
 # In the order of `Product.not_sellable_reason`.
-NOT_SELLABLE_REASON: Final = """
-    CASE
+NOT_SELLABLE_REASON: Final[LiteralString] = (
+    "CASE "  # noqa: S608 - our own text
+    """
         WHEN p.partner_id = ANY(
             ARRAY(SELECT partner_id FROM partners WHERE status = 'offboarded')
         ) THEN 'partner_gone'
         WHEN p.status = 'removed' THEN 'removed'
         WHEN p.availability = 'discontinued' THEN 'discontinued'
+        WHEN p.source_id = ANY("""
+    + STALE_SOURCES
+    + """) THEN 'stale'
         WHEN p.price IS NULL THEN 'unpriced'
         WHEN p.price = 0 THEN 'zero_price'
         WHEN p.availability = 'out_of_stock' OR (p.availability IS NULL AND p.quantity = 0)
@@ -76,6 +81,7 @@ NOT_SELLABLE_REASON: Final = """
              AND coalesce(p.availability, '') NOT IN ('preorder', 'backorder')
         THEN 'no_stock'
     END"""
+)
 # The greatest of NULL and 0 would be 0.
 _AVAILABLE: Final = """
     (CASE WHEN p.quantity IS NOT NULL THEN greatest(0, p.quantity - coalesce(h.units, 0)) END)"""

@@ -14,19 +14,34 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.catalog.query import too_broad
 from commerce_core.schema.cells import PATH
 
+STALE_SOURCES: Final[LiteralString] = """
+    ARRAY(
+        SELECT s.source_id
+        FROM sources s
+        JOIN source_freshness f ON f.source_id = s.source_id
+        WHERE s.stop_selling_after IS NOT NULL
+              AND f.last_fresh_at + s.stop_selling_after <= now()
+    )"""
+"""The sources whose last fresh file is too old to sell by; read once, by an index of few."""
 # As in `Product.not_sellable_reason`. An unknown value decides nothing, hence IS TRUE.
-_SELLABLE: Final = """
-    (p.status = 'active' AND p.price > 0
+_SELLABLE: Final[LiteralString] = (
+    "("  # noqa: S608 - our own text
+    """
+     p.status = 'active' AND p.price > 0
      AND p.availability IS DISTINCT FROM 'discontinued'
      AND p.availability IS DISTINCT FROM 'out_of_stock'
      AND (p.availability IS NOT NULL OR p.quantity IS DISTINCT FROM 0)
      AND p.partner_id <> ALL(ARRAY(SELECT partner_id FROM partners WHERE status = 'offboarded'))
+     AND p.source_id <> ALL("""
+    + STALE_SOURCES
+    + """)
      AND (p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
           OR p.quantity > coalesce((
               SELECT units
               FROM held_units h
               WHERE h.partner_id = p.partner_id AND h.product_id = p.product_id
           ), 0)))"""
+)
 # No pattern matches a blank, so no match spans two fields.
 _SEARCHED: Final = """
     concat_ws(' ', p.sku, p.product_name, p.brand, p.category, p.options, p.gtin, p.mpn)

@@ -13,7 +13,7 @@ from typing import Any, Final, LiteralString, Protocol, cast
 from attrs import evolve, frozen
 from psycopg import sql
 
-from adapters.postgres.catalog.filters import bounded, conditions
+from adapters.postgres.catalog.filters import STALE_SOURCES, bounded, conditions
 from adapters.postgres.collections.listing import Condition, asked, walking, where
 from adapters.postgres.connection.rows import Connection, digits, maybe_digits
 from commerce_core.base.paging import Position
@@ -41,7 +41,10 @@ _AS_OFFERED: Final[LiteralString] = (
     + """, coalesce(h.units, 0) AS reserved, partners.status = 'offboarded' AS partner_gone,
            coalesce(
                (SELECT s.net_of_orders FROM sources s WHERE s.source_id = p.source_id), FALSE
-           ) AS net_of_orders"""
+           ) AS net_of_orders,
+           p.source_id = ANY("""
+    + STALE_SOURCES
+    + ") AS stale"
 )
 SELECT: Final[LiteralString] = (
     _AS_OFFERED  # noqa: S608 - our own text

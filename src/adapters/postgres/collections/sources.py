@@ -19,11 +19,14 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.expected import Expected
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GUARD_SETTINGS, GuardSettings
 from commerce_core.feeds.source import OnError, Source, name_taken
 from commerce_core.profiles.profile import UNPROFILED, Profile, SavedProfile, version_taken
 
-_SOURCES: Final = rows_of(Source, on_error=read_as(OnError), guards=read_as(GuardSettings))
+_SOURCES: Final = rows_of(
+    Source, on_error=read_as(OnError), guards=read_as(GuardSettings), expected=read_as(Expected)
+)
 _PROFILES: Final = rows_of(SavedProfile, profile=read_as(Profile))
 
 _SELECT: Final = """
@@ -34,7 +37,7 @@ _SELECT: Final = """
                FROM pulls p
                WHERE p.source_id = sources.source_id
            ), 'push') AS kind,
-           run, on_error, guards, snapshot_pattern, net_of_orders
+           run, on_error, guards, snapshot_pattern, net_of_orders, expected, stop_selling_after
     FROM sources"""
 _LIST: Final = ListById(_SOURCES, _SELECT, "source_id", attrgetter("source_id"), newest_first=False)
 
@@ -58,10 +61,11 @@ class Sources:
         added = self._db.execute(
             """
             INSERT INTO sources (partner_id, source_name, source_id, mode, created_at, run,
-                                 on_error, guards, snapshot_pattern, net_of_orders)
+                                 on_error, guards, snapshot_pattern, net_of_orders, expected,
+                                 stop_selling_after)
             VALUES (%(partner_id)s, %(source_name)s, %(source_id)s, %(mode)s, %(created_at)s,
                     %(run)s, %(on_error)s, %(guards)s, %(snapshot_pattern)s,
-                    %(net_of_orders)s)
+                    %(net_of_orders)s, %(expected)s, %(stop_selling_after)s)
             ON CONFLICT (partner_id, source_name) DO NOTHING
             """,
             _params(source),
@@ -79,7 +83,8 @@ class Sources:
                     SET source_name = %(source_name)s, mode = %(mode)s, run = %(run)s,
                         on_error = %(on_error)s, guards = %(guards)s,
                         snapshot_pattern = %(snapshot_pattern)s,
-                        net_of_orders = %(net_of_orders)s
+                        net_of_orders = %(net_of_orders)s, expected = %(expected)s,
+                        stop_selling_after = %(stop_selling_after)s
                     WHERE source_id = %(source_id)s
                     RETURNING source_id
                     """,
@@ -162,4 +167,9 @@ def _params(source: Source) -> dict[str, Any]:
         for name in GUARD_SETTINGS
         if (value := getattr(source.guards, name)) != getattr(DEFAULT_GUARDS, name)
     }
-    return params_of(source) | {"on_error": document(source.on_error), "guards": document(guards)}
+    return params_of(source) | {
+        "on_error": document(source.on_error),
+        "guards": document(guards),
+        "expected": document(source.expected),
+        "freshness": None,
+    }

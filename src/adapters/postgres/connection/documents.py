@@ -5,13 +5,14 @@ declared type is refused. What a newer version has added is skipped, so that bot
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 import cattrs
 from psycopg.types.json import Jsonb
 
+from commerce_core.base.durations import duration_text, read_duration
 from commerce_core.pricing.form import read_rule, rule_form
 from commerce_core.pricing.rules import Rule
 
@@ -37,6 +38,13 @@ def _parsed(parse: Callable[[str], T]) -> Callable[[Any, object], T]:
     return lambda text, _: parse(_strictly(str)(text, str))
 
 
+def _duration(text: str) -> timedelta:
+    duration = read_duration(text)
+    if duration is None:
+        raise ValueError(f"{text!r} is no duration")
+    return duration
+
+
 def _converter() -> cattrs.Converter:
     made = cattrs.Converter()
     for kind in (str, int, bool):
@@ -46,6 +54,10 @@ def _converter() -> cattrs.Converter:
     made.register_unstructure_hook(Decimal, str)
     made.register_structure_hook(datetime, _parsed(datetime.fromisoformat))
     made.register_unstructure_hook(datetime, datetime.isoformat)
+    made.register_structure_hook(date, _parsed(date.fromisoformat))
+    made.register_unstructure_hook(date, date.isoformat)
+    made.register_structure_hook(timedelta, _parsed(_duration))
+    made.register_unstructure_hook(timedelta, duration_text)
     made.register_structure_hook(Rule, lambda form, _: read_rule(form))
     made.register_unstructure_hook(Rule, rule_form)
     made.register_structure_hook(bytes, _parsed(bytes.fromhex))

@@ -27,6 +27,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "partner_id": "ptn",
     "source_id": "src",
     "feed_id": "feed",
+    "last_feed_id": "feed",
     "job_id": "job",
     "product_id": "prod",
     "publication_id": "pub",

@@ -56,6 +56,7 @@ def list_(session: Session, limit: int | None) -> None:
     columns: list[Column[Partner]] = [
         Column("name", lambda p: p.partner_name, crops=True),
         Column("status", lambda p: p.status),
+        Column("feeds", _feeds_text),
         Column("currency", lambda p: p.currency or ""),
         Column("time zone", lambda p: p.time_zone, from_width=100),
         Column("id", lambda p: p.partner_id),
@@ -92,6 +93,15 @@ def set_(session: Session, partner: str, **given: str | None) -> None:
     session.out.one(changed, lambda: _fields(changed))
 
 
+def _feeds_text(partner: "Partner") -> str:
+    """How fresh its sources are: those that are late or stale, else that they are fresh."""
+    found = partner.freshness
+    if found is None or found.state == "unknown":
+        return ""
+    counts = [f"{n} {name}" for name, n in (("stale", found.stale), ("late", found.late)) if n]
+    return ", ".join(counts) or "fresh"
+
+
 def _fields(partner: "Partner") -> Iterator[tuple[str, str]]:
     from entrypoints.cli.kit.output import moment_utc
 
@@ -102,3 +112,4 @@ def _fields(partner: "Partner") -> Iterator[tuple[str, str]]:
     yield "time zone", partner.time_zone
     yield "e-mail", partner.contact_email or ""
     yield "created", moment_utc(partner.created_at)
+    yield "feeds", _feeds_text(partner)

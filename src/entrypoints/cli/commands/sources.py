@@ -11,6 +11,9 @@ import click
 from entrypoints.cli.kit.verbs import Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from commerce_core.feeds.freshness import Freshness
     from commerce_core.feeds.guards import GuardSettings
     from commerce_core.feeds.source import OnError, Source
 
@@ -66,6 +69,26 @@ class Guard(click.ParamType[tuple[str, int | bool | None]]):
         return name, int(limit)
 
 
+NEVER: Final = "never"
+
+
+class Duration(click.ParamType["timedelta | str"]):
+    """A duration as ISO 8601 writes it, or `never`."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "timedelta | str":
+        """The text as a duration."""
+        from commerce_core.base.durations import read_duration
+
+        found = NEVER if value == NEVER else read_duration(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a duration such as P3D, PT90M or P1DT12H.", param, ctx)
+        return found
+
+
 def _settings(**defaults: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options that `add` and `set` share, with the defaults that they have for `add`."""
     options = [
@@ -110,6 +133,12 @@ def _settings(**defaults: object) -> Callable[[Callable[..., None]], Callable[..
             show_default=True,
             help="Whether its quantities leave out what has been ordered.",
         ),
+        click.option(
+            "--stop-selling-after",
+            type=Duration(),
+            help="Stop selling its products once its last fresh file is this old, such as P3D or "
+            "PT36H; 'never' to sell on.",
+        ),
     ]
 
     def add_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -127,6 +156,8 @@ def _given(settings: dict[str, Any]) -> dict[str, Any]:
         given["guards"] = dict(given["guards"])
     if given.get("snapshot_pattern") == "":
         given["snapshot_pattern"] = None
+    if given.get("stop_selling_after") == NEVER:
+        given["stop_selling_after"] = None
     return given
 
 
@@ -155,6 +186,7 @@ def list_(session: Session, partner: str | None, limit: int | None) -> None:
         Column("partner", lambda s: name(s.partner_id), crops=True),
         Column("name", lambda s: s.source_name, crops=True),
         Column("mode", lambda s: s.mode),
+        Column("freshness", lambda s: state_text(s.freshness)),
         Column("jobs start", _job_start, from_width=100),
         Column("rejects", lambda s: _tolerance_text(s.on_error), from_width=100),
         Column("id", lambda s: s.source_id),
@@ -189,6 +221,53 @@ def set_(
     session.out.one(changed, lambda: _fields(changed))
 
 
+@sources.verb("expect", scope="feeds:decide")
+@click.argument("source")
+@partner_option("Partner that the source belongs to, if SOURCE is a name.")
+@click.option("--cron", help="When a file is expected, such as '30 6 * * mon-fri'.")
+@click.option("--every", type=Duration(), help="Longest time between two files, such as P1D.")
+@click.option(
+    "--time-zone",
+    metavar="ZONE",
+    help="Zone of --cron and of the days off (default: the partner's).",
+)
+@click.option(
+    "--grace",
+    type=Duration(),
+    help="How long after that a file is late (default: a quarter of the interval, from 5 minutes "
+    "to 1 hour).",
+)
+@click.option(
+    "--weekday-off",
+    "weekdays_off",
+    multiple=True,
+    type=click.Choice(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
+    help="A weekday on which no file is expected; repeatable.",
+)
+@click.option(
+    "--date-off",
+    "dates_off",
+    multiple=True,
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="A date on which no file is expected, such as 2026-12-25; repeatable.",
+)
+def expect(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 as click passes them
+    """Declare when files of a source are expected, in place of what was declared before.
+
+    Without --cron or --every, that follows from the schedule by which the source is fetched, or is
+    learned from its history.
+    """
+    from commerce_core.feeds.expected import Expected
+
+    for name in ("every", "grace"):
+        if given[name] == NEVER:
+            raise click.UsageError(f"--{name} takes a duration.", click.get_current_context())
+    given["dates_off"] = tuple(at.date() for at in given["dates_off"])
+    changed = session.commerce.sources.change(source, partner=partner, expected=Expected(**given))
+    session.out.one(changed, lambda: _fields(changed))
+
+
 @sources.verb("remove", scope="feeds:write")
 @click.argument("source")
 @partner_option("Partner that the source belongs to, if SOURCE is a name.")
@@ -215,6 +294,50 @@ def _fields(source: "Source") -> Iterator[tuple[str, str]]:
     if source.net_of_orders:
         yield "quantities", "leave out what was ordered before the snapshot"
     yield "created", moment_utc(source.created_at)
+    yield from freshness_fields(source)
+
+
+def state_text(freshness: "Freshness | None") -> str:
+    """How fresh a source is; blank if nothing is expected of it."""
+    return "" if freshness is None or freshness.state == "unknown" else freshness.state
+
+
+def freshness_fields(source: "Source") -> Iterator[tuple[str, str]]:
+    """How fresh a source is, and what is expected of it."""
+    from commerce_core.base.durations import duration_words
+    from entrypoints.cli.kit.output import moment_utc
+
+    found, off = source.freshness, source.expected
+    if source.stop_selling_after is not None:
+        yield (
+            "stops selling",
+            f"{duration_words(source.stop_selling_after)} after its last fresh file",
+        )
+    if found is None or found.basis is None:
+        return
+    yield "freshness", found.state
+    yield "last fresh file", moment_utc(found.last_fresh_at) if found.last_fresh_at else "none yet"
+    yield "expects", _expectation_text(found)
+    days = [*off.weekdays_off, *(day.isoformat() for day in off.dates_off)]
+    yield "days off", ", ".join(days)
+    if found.expected_by is not None:
+        yield "next file", f"by {moment_utc(found.expected_by)}"
+    if found.stale_at is not None:
+        yield "stale", f"from {moment_utc(found.stale_at)} on"
+
+
+def _expectation_text(found: "Freshness") -> str:
+    """What is expected, from what that follows, and how sure it is."""
+    from commerce_core.base.durations import duration_words
+
+    if found.grace is None:
+        return ""
+    when = f"every {duration_words(found.every)}" if found.every else f"{found.cron}"
+    zone = "" if found.every else f" {found.time_zone}"
+    share = f", {found.confidence * 100:.0f} % came" if found.confidence is not None else ""
+    text = f"{when}{zone}, with {duration_words(found.grace)} of grace ({found.basis}{share})"
+    sure = found.expected_by is not None or found.confidence is None
+    return text if sure else f"nothing: too irregular, at best {text}"
 
 
 def _job_start(source: "Source") -> str:

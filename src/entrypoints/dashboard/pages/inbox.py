@@ -19,8 +19,9 @@ ACTS: Final = {
     "rejects": "See problems",
     "oversold": "See the product",
     "webhook": "See its log",
+    "late": "See its source",
 }
-"""The main act of each kind of item; all but the last two lead to a feed."""
+"""The main act of each kind of item; all but the last three lead to a feed."""
 _SNOOZES: Final = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 
 
@@ -63,7 +64,7 @@ def show_inbox(commerce: Commerce, parameters: Filters) -> View:
 def _path(item: InboxItem) -> str:
     """The page on which a person does something about it."""
     subject = item.subjects[0]
-    pages = {"oversold": "products", "webhook": "webhooks"}
+    pages = {"oversold": "products", "webhook": "webhooks", "late": "sources"}
     return f"/{pages.get(item.kind, 'feeds')}/{subject}"
 
 

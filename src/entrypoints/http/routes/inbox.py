@@ -44,7 +44,7 @@ class NewMark:
 
 @get("/inbox", scope="feeds:read")
 def get_inbox(commerce: Commerce, parameters: InboxFilters) -> Inbox:
-    """Lists what needs a person now: held and failed feeds, oversold products, rising rejects.
+    """Lists what needs a person now: held, late and failed feeds, oversold products, and more.
 
     Items appear with their cause and leave with it; equal causes are one item with a count.
     """

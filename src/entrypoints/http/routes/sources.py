@@ -1,11 +1,14 @@
 """Routes of sources: where partners' feeds come from, and the profiles that read them."""
 
+from datetime import date, timedelta
 from typing import Any, BinaryIO, Literal, cast
 
 from attrs import frozen
 from litestar.datastructures import UploadFile
 
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.expected import MOST_DAYS_OFF, NOTHING_DECLARED, Expected, Weekday
+from commerce_core.feeds.schedule import LONGEST_CRON
 from commerce_core.feeds.source import OnError, Source
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode
@@ -44,6 +47,30 @@ class Guards:
 
 
 @frozen(kw_only=True)
+class ExpectedFiles:
+    """When a source's files are expected; what is omitted is learned, or at its default."""
+
+    cron: str | None = optional(
+        None, "Schedule in five fields of cron, such as 30 6 * * mon-fri.", maxLength=LONGEST_CRON
+    )
+    every: timedelta | None = optional(None, "Longest time between two files, such as P1D.")
+    time_zone: str | None = optional(
+        None, "IANA name of the zone of the schedule and of the days off (default: the partner's)."
+    )
+    grace: timedelta | None = optional(
+        None,
+        "How long after that a file is late (default: a quarter of the interval, from five minutes "
+        "to one hour).",
+    )
+    weekdays_off: tuple[Weekday, ...] = optional(
+        (), "Weekdays on which no file is expected.", maxItems=6
+    )
+    dates_off: tuple[date, ...] = optional(
+        (), "Dates on which no file is expected.", maxItems=MOST_DAYS_OFF
+    )
+
+
+@frozen(kw_only=True)
 class SourceSettings:
     """The settings of a source."""
 
@@ -59,6 +86,14 @@ class SourceSettings:
     )
     net_of_orders: bool = optional(
         MISSING, "Whether quantities leave out what was ordered before the snapshot."
+    )
+    expected: ExpectedFiles | None = optional(
+        MISSING, "When its files are expected, as a whole; null: learn that from its history."
+    )
+    stop_selling_after: timedelta | None = optional(
+        MISSING,
+        "Age of its last fresh file at which its products are no longer sold, such as P3D; null: "
+        "they are sold on.",
     )
 
 
@@ -97,7 +132,10 @@ class SourceFilters(WhoseQuery, Page):
     example={"partner_name": "Acme", "source_name": "stock", "mode": "delta"},
 )
 def add_source(commerce: Commerce, payload: NewSource, key: IdempotencyKey | None) -> Source:
-    """Adds a source to a partner; guards of its own need the scope `feeds:decide`."""
+    """Adds a source to a partner.
+
+    Guards of its own, `expected` and `stop_selling_after` need the scope `feeds:decide`.
+    """
     settings = _settings(payload)
     for name in ("partner_id", "partner_name", "source_name", "kind"):
         del settings[name]
@@ -128,15 +166,21 @@ def get_source(commerce: Commerce, source_id: SourceId) -> Source:
 def change_source(commerce: Commerce, source_id: SourceId, payload: SourceChange) -> Source:
     """Changes the settings of a source; omitted ones stay as they are.
 
-    To change its guards needs the scope `feeds:decide`, as decisions about its feeds do.
+    To change its guards, `expected` or `stop_selling_after` needs the scope `feeds:decide`, as
+    decisions about its feeds do.
     """
     return commerce.sources.change(source_id, **_settings(payload))
 
 
 def _settings(payload: SourceSettings) -> dict[str, Any]:
-    """The settings that were sent, with the guards as a mapping of their own."""
+    """The settings that were sent, as the core takes them."""
     settings = sent(payload)
-    return {**settings, "guards": sent(settings["guards"])} if "guards" in settings else settings
+    if "guards" in settings:
+        settings["guards"] = sent(settings["guards"])
+    if "expected" in settings:
+        expected = settings["expected"]
+        settings["expected"] = Expected(**sent(expected)) if expected else NOTHING_DECLARED
+    return settings
 
 
 @delete("/sources/{source_id:str}", scope="feeds:write", refuses=[409])
