@@ -161,12 +161,13 @@ class Sources:
             if found.source_name == MAIN_SOURCE:
                 raise _stays("can't be removed")
             _check_unused(unit, found)
+            removed = self._fresh(unit, found)
             unit.sources.remove(found.source_id)
             unit.pulls.remove(found.source_id)
             unit.pulled_files.forget(found.source_id)
             unit.standings.remove(found.source_id)
             self._note(unit, "source.removed", found, None)
-            return found
+            return removed
 
     def _note(
         self, unit: ActivityUnit, action: Action, before: Source | None, after: Source | None

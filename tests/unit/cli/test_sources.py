@@ -19,6 +19,26 @@ def cli() -> Iterator[Cli]:
         yield made
 
 
+def test_what_is_expected_of_a_source_is_declared_and_shown(cli: Cli):
+    of = ("main", "--partner", "Acme")
+    shown = cli.fine(
+        "sources", "expect", *of, "--every", "P1D", "--grace", "PT2H", "--weekday-off", "sun",
+        "--date-off", "2026-12-25",
+    ).out  # fmt: skip
+    assert re.search(r"(?m)^expects +every 1 day, with 2 hours of grace \(declared\)$", shown)
+    assert re.search(r"(?m)^days off +sun, 2026-12-25$", shown)
+    assert re.search(r"(?m)^freshness +fresh$", shown)
+    assert re.search(r" fresh ", cli.fine("sources", "list").out)
+    assert " fresh " in cli.fine("partners", "list").out
+    limit = cli.fine("sources", "set", *of, "--stop-selling-after", "PT36H").out
+    assert re.search(r"(?m)^stops selling +1 day 12 hours after its last fresh file$", limit)
+    never = cli.fine("sources", "set", *of, "--stop-selling-after", "never", "--json").json
+    assert never["stop_selling_after"] is None
+    assert "expects" not in cli.fine("sources", "expect", *of).out
+    for wrong in (("--every", "never"), ("--every", "daily"), ("--weekday-off", "monday")):
+        assert cli("sources", "expect", *of, *wrong).code == 2
+
+
 def test_a_source_is_added_listed_shown_set_and_removed(cli: Cli):
     made = cli.fine(
         "sources", "add", "stock", "--partner", "Acme", "--mode", "full", "--run",

@@ -1,5 +1,9 @@
 """Sources and their profiles over HTTP."""
 
+from typing import Any
+
+import pytest
+
 from tests.unit.http.conftest import Api
 
 SHOP = b"Artikel;Bezeichnung;Preis\nA-1;Lampe;1.299,00 EUR\nA-2;Stuhl;89,90\n"
@@ -13,6 +17,15 @@ PROFILE = {
 GUARDS = {
     "removals": 20, "file_size": 50, "columns_gone": True, "rekeyed": 20, "price_median": 20,
     "price_leap": 5, "out_of_stock": 20, "judged_from": 50,
+}  # fmt: skip
+NOTHING_EXPECTED = {
+    "cron": None, "every": None, "time_zone": None, "grace": None, "weekdays_off": [],
+    "dates_off": [],
+}  # fmt: skip
+UNKNOWN = {
+    "state": "unknown", "last_fresh_at": None, "last_feed_id": None, "expected_at": None,
+    "expected_by": None, "stale_at": None, "late_since": None, "basis": None, "cron": None,
+    "every": None, "time_zone": None, "grace": None, "confidence": None,
 }  # fmt: skip
 
 
@@ -109,7 +122,8 @@ def test_a_source_is_added_shown_changed_listed_and_removed(api: Api, acme: str)
     told = {"threshold": {"share": "0.05", "count": 20}}
     assert made == {
         **body, "source_id": made["source_id"], "created_at": made["created_at"], "kind": "push",
-        "guards": GUARDS, "on_error": told,
+        "guards": GUARDS, "on_error": told, "expected": NOTHING_EXPECTED,
+        "stop_selling_after": None, "freshness": UNKNOWN,
     }  # fmt: skip
     assert api.post("/v1/sources", body).json()["code"] == "source_name_taken"
     address = f"/v1/sources/{made['source_id']}"
@@ -118,6 +132,48 @@ def test_a_source_is_added_shown_changed_listed_and_removed(api: Api, acme: str)
     assert api.patch(address, {"on_error": "records"}).json()["on_error"] == "records"
     assert api.delete(address).json()["source_name"] == "stock"
     assert api.get(address).status_code == 404
+
+
+def test_what_is_expected_of_a_source_is_declared_as_a_whole(api: Api, acme: str):
+    address = f"/v1/sources/{main_source(api, acme)}"
+    declared = {
+        "cron": "30 6 * * mon-fri", "time_zone": "Europe/Rome", "grace": "PT90M",
+        "weekdays_off": ["fri"], "dates_off": ["2026-12-25"],
+    }  # fmt: skip
+    changed = api.patch(address, {"expected": declared, "stop_selling_after": "P2W"}).json()
+    assert changed["expected"] == {**declared, "every": None, "grace": "PT1H30M"}
+    assert changed["stop_selling_after"] == "P14D"
+    fresh = changed["freshness"]
+    assert (fresh["state"], fresh["basis"], fresh["grace"]) == ("fresh", "declared", "PT1H30M")
+    assert fresh["expected_at"] < fresh["expected_by"]
+    assert api.get("/v1/partners").json()["items"][0]["freshness"] == {
+        "state": "fresh", "fresh": 1, "late": 0, "stale": 0, "unknown": 0,
+    }  # fmt: skip
+    again = api.patch(address, {"expected": {"every": "P1D"}}).json()
+    assert again["expected"] == {**NOTHING_EXPECTED, "every": "P1D"}
+    cleared = api.patch(address, {"expected": None, "stop_selling_after": None}).json()
+    assert (cleared["expected"], cleared["freshness"]) == (NOTHING_EXPECTED, UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        ({"expected": {"every": "1 day"}}, "/expected/every", "not_a_duration"),
+        ({"expected": {"every": "PT1M"}}, "/expected/every", "bad_every"),
+        ({"expected": {"cron": "monday"}}, "/expected/cron", "bad_cron"),
+        ({"expected": {"dates_off": ["2026-02-30"]}}, "/expected/dates_off/0", "not_a_time"),
+        ({"expected": {"dates_off": ["soon"]}}, "/expected/dates_off/0", "not_a_date"),
+        ({"expected": {"weekdays_off": ["day"]}}, "/expected/weekdays_off/0", "not_one_of"),
+        ({"stop_selling_after": "PT59M"}, "/stop_selling_after", "bad_duration"),
+        ({"stop_selling_after": 3}, "/stop_selling_after", "not_a_text"),
+    ],
+)
+def test_what_cant_be_expected_is_refused_where_it_stands(
+    api: Api, acme: str, body: dict[str, Any], pointer: str, code: str
+):
+    refused = api.patch(f"/v1/sources/{main_source(api, acme)}", body)
+    assert refused.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [(pointer, code)]
 
 
 def test_a_new_source_takes_the_partner_by_name_and_the_defaults(api: Api, acme: str):
