@@ -253,9 +253,9 @@ def set_(
     help="A date on which no file is expected, such as 2026-12-25; repeatable.",
 )
 def expect(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 as click passes them
-    """Declare when files of a source are expected, in place of what was declared before.
+    """Declare when files of a source are expected.
 
-    Without --cron or --every, that follows from the schedule by which the source is fetched, or is
+    This replaces what was declared before. Without --cron or --every, that follows from the schedule by which the source is fetched, or is
     learned from its history.
     """
     from commerce_core.feeds.expected import Expected
