@@ -29,7 +29,8 @@ ACCOUNT: Final = "sam"
 SHOWN_ADDRESS: Final = "127.0.0.1:8000"
 _BIN: Final = Path(sys.executable).parent
 _MARK: Final = "\x1e"
-_ID: Final = r"(?:ptn|src|feed|job|prod|ord|item|key|bulk)_[0-9a-z]{32}|ck_[0-9a-f]{64}"
+_KINDS: Final = "ptn|src|feed|job|prod|ord|item|ful|rfnd|ent|stmt|key|bulk"
+_ID: Final = rf"(?:{_KINDS})_[0-9a-z]{{32}}|ck_[0-9a-f]{{64}}"
 _IDS: Final = re.compile(_ID)
 _VARYING: Final = re.compile(
     rf"""(?P<id>{_ID})

@@ -361,7 +361,7 @@ def _show(out: "Output", order: "Order") -> None:
 
 def _further(order: "Order") -> "Iterator[tuple[str, str]]":
     """What an order has only if something has happened to it."""
-    from entrypoints.cli.kit.output import moment_utc, money
+    from entrypoints.cli.kit.output import moment_utc, money, plural
 
     for name, amount in (
         ("cancelled", order.cancelled_amount),
@@ -377,7 +377,7 @@ def _further(order: "Order") -> "Iterator[tuple[str, str]]":
     for sent in order.fulfilments:
         units = sum(item.quantity for item in sent.items)
         by = " ".join(filter(None, (sent.carrier, sent.tracking_number)))
-        yield sent.fulfilment_id, f"{units:,} units {sent.status}{f', {by}' if by else ''}"
+        yield sent.fulfilment_id, f"{plural(units, 'unit')} {sent.status}{f', {by}' if by else ''}"
     for refund in order.refunds:
         yield refund.refund_id, f"{money(refund.amount, refund.currency)}: {refund.reason}"
     for warning in order.warnings:
@@ -405,7 +405,7 @@ def line_columns(order: "Order") -> "list[Column[OrderItem]]":
         Column("sku", lambda i: i.sku),
         Column("name", lambda i: i.product_name, crops=True),
         Column("units", lambda i: f"{i.quantity:,}", right=True),
-        *([Column("of these", _progress, from_width=120)] if order.version > 1 else []),
+        *([Column("of these", _progress, wraps=True, most=20)] if order.version > 1 else []),
         Column("list price", lambda i: amount(i.list_price), right=True, from_width=90),
         Column("price", lambda i: amount(i.unit_price), right=True),
         Column("line total", lambda i: amount(i.line_total), right=True),
