@@ -34,12 +34,14 @@ MOST_ROLLED: Final = 500_000
 
 @frozen
 class Run:
-    """Consecutive blocks of one length, from `since` to before `until`, within one period."""
+    """Consecutive blocks of one length, from `since` to before `until`.
+
+    It may go through several periods; each block is in the period in which it begins.
+    """
 
     span: timedelta
     since: datetime
     until: datetime
-    period: int
 
 
 @frozen
@@ -67,9 +69,23 @@ def cover(bounds: Sequence[datetime], spans: Sequence[timedelta] = SPANS) -> Cov
         for part in _parts(since, bounds[period + 1], period, spans)
     ]
     return Cover(
-        tuple(part for part in found if isinstance(part, Run)),
+        tuple(_joined(part for part in found if isinstance(part, Run))),
         tuple(part for part in found if isinstance(part, Rest)),
     )
+
+
+def _joined(runs: Iterable[Run]) -> Iterator[Run]:
+    """The same blocks in the fewest runs; those of each length come in the order of time."""
+    open_: dict[timedelta, Run] = {}
+    for run in runs:
+        before = open_.get(run.span)
+        if before is not None and before.until == run.since:
+            open_[run.span] = Run(run.span, before.since, run.until)
+            continue
+        if before is not None:
+            yield before
+        open_[run.span] = run
+    yield from open_.values()
 
 
 def bounds_of(starts: Iterable[datetime], since: datetime, until: datetime) -> list[datetime]:
@@ -89,7 +105,7 @@ def _parts(
         first, last = _aligned_from(since, span), _aligned_to(until, span)
         if first < last:
             yield from _parts(since, first, period, spans[:position])
-            yield Run(span, first, last, period)
+            yield Run(span, first, last)
             yield from _parts(last, until, period, spans[:position])
             return
     yield Rest(since, until, period)

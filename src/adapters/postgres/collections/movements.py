@@ -15,8 +15,8 @@ _HORIZON: Final[LiteralString] = """
     run AS (
         SELECT *
         FROM unnest(%(run_span)s::int[], %(run_since)s::timestamptz[],
-                    %(run_until)s::timestamptz[], %(run_period)s::int[])
-             AS run (span, since, until, period)
+                    %(run_until)s::timestamptz[])
+             AS run (span, since, until)
     ),
     rest AS (
         SELECT *
@@ -37,7 +37,7 @@ _HORIZON: Final[LiteralString] = """
 # The fence of OFFSET keeps the planner from anything but a look into the index for each block.
 _ROLLED: Final[LiteralString] = """
     rolled AS (
-        SELECT run.period, r.*
+        SELECT width_bucket(r.starts_at, %(starts)s::timestamptz[]) - 1 AS period, r.*
         FROM run
         CROSS JOIN LATERAL (
             SELECT r.*

@@ -13,11 +13,11 @@ _FINER: Final[Sequence[tuple[LiteralString, LiteralString]]] = (
     ("quarters", "changes"),
     ("hours", "quarters"),
     ("watches", "hours"),
-    ("days", "(SELECT * FROM watches UNION ALL SELECT * FROM of_products) AS finer"),
+    ("days", "watches"),
     ("octads", "days"),
     ("seasons", "octads"),
 )
-"""What each level is made of."""
+"""What each level is made of; that of days has the sums by product besides, which begin there."""
 _COUNTS: Final = ("orders", "placed", "units", "back", "back_units", "late", "late_units")
 _AMOUNTS: Final = (
     "gross", "discount", "platform_discount", "amount",
@@ -33,23 +33,28 @@ _SUMMED: Final[LiteralString] = ", ".join(
 _ADDED: Final[LiteralString] = ", ".join(
     f"{name} = r.{name} + excluded.{name}" for name in (*_COUNTS, *_AMOUNTS)
 )
+_MEASURES: Final[LiteralString] = ", ".join((*_COUNTS[1:], *_AMOUNTS))
+_MEASURES_SUMMED: Final[LiteralString] = ", ".join(
+    f"sum({name})" for name in (*_COUNTS[1:], *_AMOUNTS)
+)
 _NOTHING: Final[LiteralString] = "'00000000-0000-0000-0000-000000000000'::uuid"
-_BY_KIND: Final[LiteralString] = """0,
-               CASE WHEN kind = 'placed' THEN entries ELSE 0 END,
-               CASE WHEN kind = 'placed' THEN units ELSE 0 END,
-               CASE WHEN kind <> 'placed' AND NOT by_order THEN entries ELSE 0 END,
-               CASE WHEN kind <> 'placed' AND NOT by_order THEN units ELSE 0 END,
-               CASE WHEN by_order THEN entries ELSE 0 END,
-               CASE WHEN by_order THEN units ELSE 0 END,
-               CASE WHEN kind = 'placed' THEN gross ELSE 0 END,
-               CASE WHEN kind = 'placed' THEN discount ELSE 0 END,
-               CASE WHEN kind = 'placed' THEN platform_discount ELSE 0 END,
-               CASE WHEN kind = 'placed' THEN amount ELSE 0 END,
-               CASE WHEN kind = 'cancelled' AND NOT by_order THEN amount ELSE 0 END,
-               CASE WHEN kind IN ('refunded', 'goodwill') AND NOT by_order THEN amount ELSE 0 END,
-               CASE WHEN kind = 'cancelled' AND by_order THEN amount ELSE 0 END,
-               CASE WHEN kind IN ('refunded', 'goodwill') AND by_order THEN amount ELSE 0 END"""
-_FRESH: Final[LiteralString] = """
+_MEASURED: Final[LiteralString] = """
+    count(*) FILTER (WHERE is_placed) AS placed,
+    coalesce(sum(quantity) FILTER (WHERE is_placed), 0) AS units,
+    count(*) FILTER (WHERE is_back) AS back,
+    coalesce(sum(quantity) FILTER (WHERE is_back), 0) AS back_units,
+    count(*) FILTER (WHERE is_late) AS late,
+    coalesce(sum(quantity) FILTER (WHERE is_late), 0) AS late_units,
+    coalesce(sum(gross) FILTER (WHERE is_placed), 0) AS gross,
+    coalesce(sum(discount) FILTER (WHERE is_placed), 0) AS discount,
+    coalesce(sum(platform_discount) FILTER (WHERE is_placed), 0) AS platform_discount,
+    coalesce(sum(amount) FILTER (WHERE is_placed), 0) AS amount,
+    coalesce(sum(amount) FILTER (WHERE is_back AND is_cancelled), 0) AS back_cancelled,
+    coalesce(sum(amount) FILTER (WHERE is_back AND NOT is_cancelled), 0) AS back_refunded,
+    coalesce(sum(amount) FILTER (WHERE is_late AND is_cancelled), 0) AS late_cancelled,
+    coalesce(sum(amount) FILTER (WHERE is_late AND NOT is_cancelled), 0) AS late_refunded"""
+"""All sums of a block but the number of orders, in one pass over the entries that count in it."""
+_FRESH: Final[LiteralString] = f"""
     WITH fresh AS MATERIALIZED (
         SELECT order_id, item_id, kind, coalesce(reason, '') AS reason, at, partner_id, product_id,
                currency, quantity, gross, discount,
@@ -65,25 +70,37 @@ _FRESH: Final[LiteralString] = """
                OR txid IS NULL AND %(before)s::xid8 = '0'::xid8)
     ),
     counted AS (
-        SELECT at AS counted_at, FALSE AS by_order, * FROM fresh
+        SELECT at AS counted_at, kind = 'placed' AS is_placed, kind <> 'placed' AS is_back,
+               FALSE AS is_late, kind = 'cancelled' AS is_cancelled, *
+        FROM fresh
         UNION ALL
-        SELECT placed_at, TRUE, * FROM fresh WHERE kind <> 'placed' AND placed_at IS NOT NULL
+        SELECT placed_at, FALSE, FALSE, TRUE, kind = 'cancelled', *
+        FROM fresh
+        WHERE kind <> 'placed' AND placed_at IS NOT NULL
     ),
     by_partner AS MATERIALIZED (
         SELECT date_bin('15 minutes', counted_at, 'epoch'::timestamptz) AS starts_at, partner_id,
-               currency, kind, by_order, count(*) AS entries, sum(quantity) AS units,
-               sum(gross) AS gross, sum(discount) AS discount,
-               sum(platform_discount) AS platform_discount, sum(amount) AS amount
+               currency, {_MEASURED}
         FROM counted
-        GROUP BY 1, 2, 3, 4, 5
+        GROUP BY 1, 2, 3
     ),
-    by_product AS (
-        SELECT date_bin('1 day', counted_at, 'epoch'::timestamptz) AS starts_at, partner_id,
-               product_id, currency, kind, by_order, count(*) AS entries, sum(quantity) AS units,
-               sum(gross) AS gross, sum(discount) AS discount,
-               sum(platform_discount) AS platform_discount, sum(amount) AS amount
+    by_product (dimension, starts_at, partner_id, subject, currency, {_SUMS}) AS (
+        SELECT 'product' COLLATE "C", starts_at, partner_id, product_id, currency, 0, {_MEASURES}
+        FROM (
+            SELECT date_bin('1 day', counted_at, 'epoch'::timestamptz) AS starts_at, partner_id,
+                   product_id, currency, {_MEASURED}
+            FROM counted
+            WHERE product_id IS NOT NULL
+            GROUP BY 1, 2, 3, 4
+        ) AS summed
+    ),
+    by_reason AS MATERIALIZED (
+        SELECT date_bin(make_interval(secs => %(watches)s), counted_at,
+                        'epoch'::timestamptz) AS starts_at,
+               partner_id, currency, kind, reason, is_late, count(*) AS entries,
+               sum(quantity) AS units, sum(amount) AS amount
         FROM counted
-        WHERE product_id IS NOT NULL
+        WHERE NOT is_placed
         GROUP BY 1, 2, 3, 4, 5, 6
     ),
     placed AS MATERIALIZED (
@@ -132,14 +149,15 @@ _FRESH: Final[LiteralString] = """
             SELECT FROM sales_cancelled_orders c
             WHERE c.order_id = w.order_id AND c.partner_id = w.partner_id
         )
-    ),"""
+    ),"""  # noqa: S608 - names of ours
 _CHANGES: Final[LiteralString] = f"""
     changes (dimension, starts_at, partner_id, subject, currency, {_SUMS}) AS (
-        SELECT of.dimension COLLATE "C", starts_at, of.seller, {_NOTHING}, currency,
-               {_BY_KIND}
+        SELECT 'sales' COLLATE "C", starts_at, partner_id, {_NOTHING}, currency, 0, {_MEASURES}
         FROM by_partner
-        CROSS JOIN LATERAL (VALUES ('sales', partner_id), ('all', {_NOTHING}))
-            AS of (dimension, seller)
+        UNION ALL
+        SELECT 'all', starts_at, {_NOTHING}, {_NOTHING}, currency, 0, {_MEASURES_SUMMED}
+        FROM by_partner
+        GROUP BY starts_at, currency
         UNION ALL
         SELECT 'sales', at, partner_id, {_NOTHING}, currency, count(*),
                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -166,11 +184,6 @@ _CHANGES: Final[LiteralString] = f"""
                0, 0, 0, 0, 0, 0, 0, sum(platform_discount), sum(amount), 0, 0, 0, 0
         FROM by_rule
         GROUP BY at, rule_id, currency
-    ),
-    of_products (dimension, starts_at, partner_id, subject, currency, {_SUMS}) AS (
-        SELECT 'product' COLLATE "C", starts_at, partner_id, product_id, currency,
-               {_BY_KIND}
-        FROM by_product
     ),"""  # noqa: S608 - names of ours
 _LEVELS: Final[LiteralString] = "".join(
     f"""
@@ -181,6 +194,7 @@ _LEVELS: Final[LiteralString] = "".join(
                {_SUMMED}
         FROM {finer}
         GROUP BY 1, 2, 3, 4, 5
+        {"UNION ALL SELECT * FROM by_product" if level == "days" else ""}
     ),"""  # noqa: S608 - names of ours
     for level, finer in _FINER
 )
@@ -211,12 +225,11 @@ _KEPT: Final[LiteralString] = f"""
         INSERT INTO sales_reason_rollups AS r
             (partner_id, span, starts_at, currency, kind, reason, by_order, entries, units, amount)
         SELECT of.seller, span,
-               date_bin(make_interval(secs => span), counted_at, 'epoch'::timestamptz), currency,
-               kind, reason, by_order, count(*), sum(quantity), sum(amount)
-        FROM counted
+               date_bin(make_interval(secs => span), starts_at, 'epoch'::timestamptz), currency,
+               kind, reason, is_late, sum(entries), sum(units), sum(amount)
+        FROM by_reason
         CROSS JOIN LATERAL (VALUES (partner_id), ({_NOTHING})) AS of (seller)
         CROSS JOIN unnest(%(reason_spans)s::int[]) AS span
-        WHERE kind <> 'placed'
         GROUP BY 1, 2, 3, 4, 5, 6, 7
         ON CONFLICT (partner_id, span, starts_at, currency, kind, reason, by_order)
         DO UPDATE SET entries = r.entries + excluded.entries, units = r.units + excluded.units,

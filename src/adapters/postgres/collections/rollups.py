@@ -137,7 +137,6 @@ class Rollups:
             "run_span": [int(run.span.total_seconds()) for run in parts.runs],
             "run_since": [run.since for run in parts.runs],
             "run_until": [run.until for run in parts.runs],
-            "run_period": [run.period for run in parts.runs],
             "rest_since": [rest.since for rest in parts.rests],
             "rest_until": [rest.until for rest in parts.rests],
             "rest_period": [rest.period for rest in parts.rests],

@@ -1,5 +1,6 @@
 """What ranges consist of, in forty zones, and the period before."""
 
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,24 @@ def test_hours_and_days_of_every_zone_are_sums_of_quarters(zone: str, grain: str
     bounds = bounds_of(question.periods(), since, until)
     assert not cover(bounds).rests
     assert all((at - since) % QUARTER == timedelta(0) for at in bounds)
+
+
+@given(strategies.moments(), st.sampled_from(ZONES), st.sampled_from(["hour", "day", "week"]))
+def test_blocks_of_consecutive_periods_are_read_in_few_runs(since: datetime, zone: str, grain: str):
+    """No two runs of a length touch, and each block is within the period in which it begins."""
+    until = since + timedelta(days=9)
+    question = SalesQuestion(since, until, grain=grain, zone=zone)  # type: ignore[arg-type]
+    bounds = bounds_of(question.periods(), since, until)
+    found = cover(bounds)
+    for run in found.runs:
+        assert all((other.span, other.since) != (run.span, run.until) for other in found.runs)
+        at = run.since
+        while at < run.until:
+            end = bounds[bisect_right(bounds, at)]
+            assert at + run.span <= end
+            at += run.span
+    if grain == "hour":
+        assert len([run for run in found.runs if run.span == timedelta(hours=1)]) <= 3
 
 
 @pytest.mark.parametrize(
