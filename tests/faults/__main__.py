@@ -15,11 +15,11 @@ from pathlib import Path
 from tests.faults import crowds, feeds, orders, queue, readers
 
 LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
-    1: ("server killed under order load", orders.server_killed),
+    1: ("server killed under orders and acts on them", orders.server_killed),
     2: ("PostgreSQL stopped at once, killed, its sessions ended", orders.database_killed),
     3: ("the answer to COMMIT cut", orders.answer_to_commit_cut),
-    4: ("concurrent posts with one key", orders.one_key_at_once),
-    5: ("fifty writers on three products, server killed", orders.few_products),
+    4: ("concurrent posts with one key, fifty refunds of one order", orders.one_key_at_once),
+    5: ("fifty writers on three products, all acts, server killed", orders.few_products),
     6: ("worker killed at named points and random times", feeds.killed_everywhere),
     7: ("worker stopped past its lease, then continued", feeds.stopped_past_its_lease),
     12: ("S3 slow, reset, 503, cut, away", feeds.files_far_away),

@@ -6,15 +6,20 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, Final
 
 import httpx
 
 from commerce_core.base.errors import CommerceError, Unavailable
+from commerce_core.commerce import Commerce
+from commerce_core.orders.order import Order
 from entrypoints.compose import connect
 from tests.faults.house import Clients, House, check_orders, feed_of, house, load, product_ids
+from tests.support.books import check_books
 from tests.support.ports import free_port
 from tests.support.servers.platform import kill_all
 from tests.support.servers.proxy import Proxy, proxy_before
@@ -30,10 +35,11 @@ def _stocked(home: House, port: int, count: int = 20, quantity: int = 1_000_000)
 
 
 def server_killed(folder: Path, times: int = 20) -> str:
-    """Acknowledged orders = rows = distinct keys; replays identical to the byte."""
+    """Acknowledged orders and acts = rows = distinct keys; books agree; replays to the byte."""
     port = free_port()
     with house(folder) as home:
         clients = _stocked(home, port)
+        clients.acting = True
         with clients.ordering():
             for _ in range(times):
                 with home.platform.server(port) as server:
@@ -42,7 +48,8 @@ def server_killed(folder: Path, times: int = 20) -> str:
             with home.platform.server(port):
                 clients.stop_when_answered()
                 orders = check_orders(home, clients)
-    return f"{times} kills, {orders} orders, {len(clients.answers)} acknowledged, 0 lost, 0 double"
+    acts = len(clients.paths)
+    return f"{times} kills, {orders} orders, {acts} acts on them, 0 lost, 0 double"
 
 
 def database_killed(folder: Path, times: int = 10) -> str:
@@ -51,6 +58,7 @@ def database_killed(folder: Path, times: int = 10) -> str:
     slowest = 0.0
     with house(folder) as home:
         clients = _stocked(home, port)
+        clients.acting = True
         with home.platform.server(port), clients.ordering():
             for number in range(times):
                 time.sleep(random.uniform(0.3, 1.0))
@@ -64,7 +72,10 @@ def database_killed(folder: Path, times: int = 10) -> str:
             clients.stop_when_answered()
             orders = check_orders(home, clients)
     assert slowest < 5, slowest
-    return f"{times} ends, {orders} orders, 0 lost, ready again after {slowest:.2f} s at most"
+    acts = len(clients.paths)
+    return (
+        f"{times} ends, {orders} orders, {acts} acts, 0 lost, ready after {slowest:.2f} s at most"
+    )
 
 
 def _status(clients: Clients, path: str) -> int:
@@ -74,9 +85,26 @@ def _status(clients: Clients, path: str) -> int:
         return 0
 
 
-def answer_to_commit_cut(folder: Path, cuts: int = 120) -> str:
-    """A retry with the key gives the same result, and has one effect."""
-    committed = 0
+COMMIT_ANSWER: Final = 18
+"""The bytes of the answer to COMMIT: what it was, and that the server is ready."""
+EARLIER: Final = range(0, 2_000, 100)
+"""After how many bytes of answers an act is cut elsewhere, mostly before its COMMIT."""
+_ACTS: Final[Mapping[str, Callable[[Commerce, Order, str], Order]]] = {
+    "confirm": lambda to, order, key: to.orders.confirm(order.order_id, key=key),
+    "fulfil": lambda to, order, key: to.orders.fulfil(order.order_id, _one_of(order), key=key),
+    "cancel": lambda to, order, key: to.orders.cancel(order.order_id, _one_of(order), key=key),
+    "refund": lambda to, order, key: to.orders.refund(
+        order.order_id, _one_of(order), reason="damaged", key=key
+    ),
+}
+
+
+def _one_of(order: Order) -> list[tuple[str, int | None]]:
+    return [(order.items[0].item_id, 1)]
+
+
+def answer_to_commit_cut(folder: Path) -> str:
+    """A retry with the key gives the same result, and has one effect, of orders and of acts."""
     with house(folder) as home, proxy_before(home.postgres.port) as wire:
         files = f"file:{folder / 'files'}"
         with (
@@ -86,51 +114,71 @@ def answer_to_commit_cut(folder: Path, cuts: int = 120) -> str:
             load(direct, "Shop", feed_of(3))
             product = product_ids(direct, "Shop")[0]
 
-            def order(key: str) -> str:
-                return commerce.orders.place([(product, 1)], reference=key, key=key).order_id
+            def place(to: Commerce, name: str) -> Order:
+                return to.orders.place([(product, 2)], reference=name, key=name)
 
-            order("warm")
-            before = wire.answered
-            order("measured")
-            size = wire.answered - before
-            for number in range(cuts):
-                key = f"cut-{number}"
-                # Every byte of the last answers, which COMMIT's is one of; and some before them.
-                wire.cuts[:] = [max(1, size - number)]
-                try:
-                    first = order(key)
-                except CommerceError:
-                    first = None
-                    query = "SELECT count(*) FROM orders WHERE customer_reference = %s"
-                    committed += int(str(home.ask(query, key)[0][0]))
-                wire.cuts.clear()
-                assert _retried(order, key) in ([first] if first else _ids(home, key))
-        rows = home.ask("SELECT count(*), count(DISTINCT customer_reference) FROM orders")
-        assert rows == [(cuts + 2, cuts + 2)], rows
-    assert committed > 0, "no cut hit the answer to COMMIT"
-    return f"{cuts} cuts, {committed} of them after the commit; one order for each key"
+            def sent(kind: str, name: str) -> Callable[[], Order]:
+                if kind == "place":
+                    return lambda: place(commerce, name)
+                order = place(direct, name)
+                return lambda: _ACTS[kind](commerce, order, f"{name} {kind}")
+
+            for kind in ("place", *_ACTS):
+                _cut(home, wire, lambda name, k=kind: sent(k, name), kind)
+            check_books(direct)
+    kinds = ", ".join(("place", *_ACTS))
+    cuts = f"{COMMIT_ANSWER} cuts after the commit and {len(EARLIER)} others"
+    return f"{cuts} of each: {kinds}; one effect"
 
 
-def _retried(order: Callable[[str], str], key: str) -> str:
+def _cut(home: House, wire: Proxy, sent: Callable[[str], Callable[[], Order]], kind: str) -> None:
+    """Cuts the answer to the COMMIT of an act at every byte, and some answers before it."""
+    for passed in range(COMMIT_ANSWER):
+        name = f"{kind} {passed}"
+        act = sent(name)
+        wire.commits[:] = [passed]
+        try:
+            act()
+        except CommerceError:
+            assert _happened(home, kind, name), "it was cut before COMMIT"
+        else:
+            raise AssertionError("nothing was cut")
+        again = _retried(act)
+        assert again == _retried(act), "a retry gives another result"
+        assert _happened(home, kind, name), "it has happened twice"
+    for passed in EARLIER:
+        name = f"{kind} after {passed}"
+        act = sent(name)
+        wire.cuts[:] = [passed]
+        with contextlib.suppress(CommerceError):
+            act()
+        wire.cuts.clear()
+        _retried(act)
+        assert _happened(home, kind, name), "it has happened twice, or not at all"
+
+
+def _happened(home: House, kind: str, name: str) -> bool:
+    """Whether the one order of that reference is there and, if it was acted on, was so once."""
+    found = home.ask("SELECT version FROM orders WHERE customer_reference = %s", name)
+    return found == [(1 if kind == "place" else 2,)]
+
+
+def _retried(act: Callable[[], Order]) -> Order:
     for _ in range(5):
         try:
-            return order(key)
+            return act()
         except Unavailable:
             time.sleep(0.1)
     raise AssertionError("a retry is refused again and again")
 
 
-def _ids(home: House, key: str) -> list[str]:
-    query = """
-        SELECT 'ord_' || replace(order_id::text, '-', '') FROM orders WHERE customer_reference = %s
-    """
-    return [str(row[0]) for row in home.ask(query, key)]
-
-
-def one_key_at_once(folder: Path, posts: int = 32) -> str:
-    """Concurrent posts with one key have one effect and one id; another body is a conflict."""
+def one_key_at_once(folder: Path, posts: int = 32, refunds: int = 50) -> str:
+    """Concurrent posts with one key have one effect and one id; no cent is refunded twice."""
     port = free_port()
     with house(folder) as home:
+        with home.platform.opened() as commerce:
+            load(commerce, "Dear", feed_of(1, price="100.00"))
+            dear = product_ids(commerce, "Dear")[0]
         clients = _stocked(home, port, 3)
         item = {"product_id": clients.products[0], "quantity": 1}
         clients.bodies["one"] = {"items": [item]}
@@ -138,17 +186,31 @@ def one_key_at_once(folder: Path, posts: int = 32) -> str:
             answers = list(pool.map(lambda _: clients.send("one"), range(posts)))
             clients.bodies["one"] = {"items": [{**item, "quantity": 2}]}
             other = clients.send("one")
+            clients.bodies["dear"] = {"items": [{"product_id": dear, "quantity": 1}]}
+            path = f"/v1/orders/{clients.send('dear').json()['order_id']}/refund"
+            keys = [*["back"] * posts, *(f"back-{number}" for number in range(refunds - 1))]
+            for key in keys:
+                clients.paths[key] = path
+                clients.bodies[key] = {"amount": "3.00", "reason": "late"}
+            backs = list(pool.map(clients.send_until_answered, keys))
         assert {answer.status_code for answer in answers} == {201}, Counter(
             answer.status_code for answer in answers
         )
         assert len({answer.json()["order_id"] for answer in answers}) == 1
         assert other.status_code == 409, other.text
-        assert home.ask("SELECT count(*) FROM orders") == [(1,)]
-    return f"{posts} posts, 1 order; another body: 409"
+        assert home.ask("SELECT count(*) FROM orders") == [(2,)]
+        assert home.ask("SELECT count(*), sum(amount) FROM refunds") == [(33, Decimal(99))]
+        refused = [answer.json() for answer in backs if answer and answer.status_code == 409]
+        assert all(fault["refundable"] == "1.00" for fault in refused[-1:]), refused[-1:]
+        with home.platform.opened() as commerce:
+            check_books(commerce)
+    return (
+        f"{posts} posts, 1 order; another body: 409; {len(keys)} refunds of 3.00 of 100.00: 33 done"
+    )
 
 
 def few_products(folder: Path, writers: int = 50, kills: int = 3) -> str:
-    """Stock is never negative, units on open orders = their lines, ledger = orders."""
+    """Stock is never negative, and all identities of reconciliation hold, whatever was killed."""
     port = free_port()
     over = threading.Event()
     sold_out = Counter[int]()
@@ -171,8 +233,9 @@ def few_products(folder: Path, writers: int = 50, kills: int = 3) -> str:
                 if answer is None:
                     return
                 sold_out[answer.status_code] += 1
-                if answer.status_code == 201 and random.random() < 0.7:
-                    _cancel(clients, answer.json()["order_id"])
+                if answer.status_code == 201:
+                    for act, body in _some_acts(answer.json()):
+                        _attempt(clients, answer.json()["order_id"], act, body)
 
         with ThreadPoolExecutor(writers) as pool:
             futures = [pool.submit(write, number) for number in range(writers)]
@@ -185,39 +248,48 @@ def few_products(folder: Path, writers: int = 50, kills: int = 3) -> str:
                 over.set()
                 for future in futures:
                     future.result(120)
-        _check_stock(home)
+        acts = _check_stock(home)
         orders = home.ask("SELECT count(*) FROM orders")[0][0]
     assert sold_out.keys() <= {201, 422}, sold_out
-    return f"{writers} writers, {kills} kills, {orders} orders, {sold_out[422]} refused; 0 oversold"
+    done = f"{orders} orders, {acts} acts, {sold_out[422]} refused"
+    return f"{writers} writers, {kills} kills, {done}; 0 oversold, the books agree"
 
 
-def _cancel(clients: Clients, order_id: str) -> None:
-    url = f"{clients.address}/v1/orders/{order_id}/cancel"
-    # Without an answer it may be cancelled or not: the sums have to hold either way.
+def _some_acts(order: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What becomes of an order at random: sent, given up or paid back, in part or as a whole."""
+    line = random.choice(order["items"])
+    one = {"items": [{"item_id": line["item_id"], "quantity": 1}]}
+    back = {"reason": "damaged", "returned": True, "restock": random.random() < 0.5}
+    yield random.choice(
+        [("confirm", {}), ("fulfil", one), ("fulfil", {}), ("cancel", one), ("cancel", {})]
+    )
+    if random.random() < 0.7:
+        yield random.choice(
+            [("refund", one | back), ("refund", {"reason": "lost"}), ("cancel", {})]
+        )
+
+
+def _attempt(clients: Clients, order_id: str, act: str, body: dict[str, Any]) -> None:
+    url = f"{clients.address}/v1/orders/{order_id}/{act}"
+    # Without an answer it may be done or not: the sums have to hold either way.
     with contextlib.suppress(httpx.TransportError):
-        clients.http.post(url, headers={"X-API-Key": clients.secret}, timeout=15)
+        clients.http.post(url, json=body, headers={"X-API-Key": clients.secret}, timeout=15)
 
 
-def _check_stock(home: House) -> None:
+def _check_stock(home: House) -> int:
+    """The books agree, and no product has sold more than there was; returns the acts done."""
+    with home.platform.opened() as commerce:
+        check_books(commerce)
     held = home.ask(
         """
-        SELECT p.sku, p.quantity, coalesce(h.units, 0), coalesce(sum(i.quantity), 0)
+        SELECT p.sku, p.quantity, coalesce(h.units, 0)
         FROM products p
         LEFT JOIN held_units h USING (partner_id, product_id)
-        LEFT JOIN (
-            order_items i JOIN orders o ON o.order_id = i.order_id AND o.status <> 'cancelled'
-        ) ON i.product_id = p.product_id
-        GROUP BY 1, 2, 3
         """
     )
-    for sku, quantity, units, ordered in held:
-        assert units == ordered, f"{sku}: {units} held, {ordered} ordered"
+    for sku, quantity, units in held:
         assert 0 <= int(str(units)) <= int(str(quantity)), f"{sku}: {units} of {quantity} sold"
-    placed = "SELECT count(*), sum(amount) FROM sales_entries WHERE kind = 'placed'"
-    assert home.ask(placed) == home.ask("SELECT count(*), sum(line_total) FROM order_items")
-    cancelled = "SELECT count(*), sum(amount) FROM sales_entries WHERE kind = 'cancelled'"
-    lines = "FROM order_items JOIN orders USING (order_id) WHERE status = 'cancelled'"
-    assert home.ask(cancelled) == home.ask(f"SELECT count(*), sum(line_total) {lines}")
+    return int(str(home.ask("SELECT coalesce(sum(version - 1), 0) FROM orders")[0][0]))
 
 
 def ended_under_load(folder: Path, times: int = 5) -> str:

@@ -9,15 +9,16 @@ from collections.abc import Generator
 
 RESET = struct.pack("ii", 1, 0)
 BLOCK = 1 << 16
+COMMITTED = b"COMMIT\0"
 
 
 class Proxy:
     """Passes on what comes to `port`, until told otherwise.
 
     `cuts`: how many bytes of answers still pass until a connection is reset, then how many until
-    the next one is. `stall`: seconds before each piece of an answer. `answers`: what is sent
-    instead, to one new connection each. `refuses`: whether new connections are reset at once.
-    `answered` counts the bytes of answers.
+    the next one is. `commits`: the same, of the next answers to COMMIT alone. `stall`: seconds
+    before each piece of an answer. `answers`: what is sent instead, to one new connection each.
+    `refuses`: whether new connections are reset at once. `answered` counts the bytes of answers.
     """
 
     def __init__(self, port: int) -> None:
@@ -29,6 +30,7 @@ class Proxy:
         self.connections = 0
         self.answered = 0
         self.cuts: list[int] = []
+        self.commits: list[int] = []
         self.stall = 0.0
         self.refuses = False
         self.answers: list[bytes] = []
@@ -82,17 +84,21 @@ class Proxy:
             while block := source.recv(BLOCK):
                 if is_answer and self.stall:
                     time.sleep(self.stall)
-                passed = self._until_cut(len(block)) if is_answer else len(block)
+                passed = self._until_cut(block) if is_answer else len(block)
                 target.sendall(block[:passed])
                 if passed < len(block):
                     reset(target)
                     reset(source)
             target.shutdown(socket.SHUT_WR)
 
-    def _until_cut(self, size: int) -> int:
-        """How many of so many bytes pass."""
+    def _until_cut(self, block: bytes) -> int:
+        """How many of these bytes pass."""
+        size = len(block)
         with self._lock:
             self.answered += size
+            # The answer begins with its kind and its length, five bytes before its text.
+            if self.commits and COMMITTED in block:
+                return max(0, block.index(COMMITTED) - 5) + self.commits.pop(0)
             if not self.cuts:
                 return size
             if size > self.cuts[0]:
