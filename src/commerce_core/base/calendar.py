@@ -79,6 +79,11 @@ def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterat
 
 def _next_period(at: datetime, grain: Grain, zone: str) -> datetime:
     if grain == "hour":
+        clocks, after = ZoneInfo(zone), at + timedelta(hours=1)
+        local = at.astimezone(clocks)
+        on_the_hour = not (local.minute or local.second)
+        if on_the_hour and local.utcoffset() == after.astimezone(clocks).utcoffset():
+            return after
         # A clock change of half an hour leaves one period that is shorter.
         beyond = period_start(at + timedelta(hours=1), grain, zone)
         between = period_start(beyond - datetime.resolution, grain, zone)
