@@ -255,8 +255,8 @@ def set_(
 def expect(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 as click passes them
     """Declare when files of a source are expected.
 
-    This replaces what was declared before. Without --cron or --every, that follows from the schedule by which the source is fetched, or is
-    learned from its history.
+    This replaces what was declared before. Without --cron or --every, that follows from the
+    schedule by which the source is fetched, or is learned from its history.
     """
     from commerce_core.feeds.expected import Expected
 
