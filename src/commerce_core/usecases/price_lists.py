@@ -270,7 +270,10 @@ class _Entries:
             yield ListProblem(line, columns["price"], "not_an_amount", str(price), hint)
         if minimum is not None and not 1 <= minimum <= LARGEST_MINIMUM:  # type: ignore[operator]
             hint = f"Use a minimum quantity from 1 to {LARGEST_MINIMUM:,}, or leave it blank."
-            yield ListProblem(line, columns.get("quantity"), "out_of_range", str(minimum), hint)
+            # A feed's negative quantity is read as 0, with a warning that has what was written.
+            written = (p.value for p in record.problems if p.column == columns.get("quantity"))
+            value = next((text for text in written if text), str(minimum))
+            yield ListProblem(line, columns.get("quantity"), "out_of_range", value, hint)
         if values.get("currency") not in (None, self._money.code):
             hint = f"The list is in {self._money.code}."
             code = str(values["currency"])

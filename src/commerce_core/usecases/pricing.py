@@ -14,6 +14,7 @@ from commerce_core.orders.wanted import Wanted, check_request, judge_prices
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.basket_terms import NO_TERMS, BasketTerms
 from commerce_core.pricing.form import rule_form
+from commerce_core.pricing.form_conditions import YEARS
 from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, conflicts
@@ -170,6 +171,9 @@ class Pricing:
         wanted = [item if isinstance(item, Wanted) else Wanted(item[1], item[0]) for item in items]
         check_request(wanted, None, {})
         terms.check()
+        if at is not None and at.year not in YEARS:
+            detail = f"The year must be {YEARS[0]} to {YEARS[-1]}."
+            raise InvalidInput.at("/at", "out_of_range", detail)
         now = self._context.clock()
         past = at if at is not None and at < now else None
         with self._context.store.begin(dry_run=True) as unit:

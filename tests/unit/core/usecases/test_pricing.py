@@ -432,3 +432,24 @@ def test_the_selling_price_is_what_a_quote_of_one_unit_costs(commerce: Commerce,
     assert shown() == (Decimal("8.00"), Decimal("7.20"))
     commerce.pricing.archive(commerce.pricing.get("List").rule_id)
     assert shown() == (Decimal("10.00"), None)
+
+
+def test_quotes_are_at_moments_of_known_years(commerce: Commerce):
+    """Windows are computed around the moment, which the calendar's ends don't allow."""
+    items = [item(commerce, "A")]
+    weekly = [form("Monday", condition={"window": {"days": ["mon"], "tz": "America/New_York"}})]
+    last = datetime(2999, 12, 31, 23, 59, tzinfo=UTC)
+    assert commerce.pricing.quote(items, at=last, rules=weekly).valid_until is not None
+    for year in (1899, 3000, 9999):
+        with pytest.raises(InvalidInput) as refused:
+            commerce.pricing.quote(items, at=datetime(year, 6, 1, tzinfo=UTC), rules=weekly)
+        assert [fault.pointer for fault in refused.value.faults] == ["/at"]
+
+
+def test_a_minimum_quantity_is_reported_as_it_was_written(commerce: Commerce):
+    commerce.price_lists.add("Trade", currency="EUR")
+    file = io.BytesIO(b"sku,minimum_quantity,price\nA,-2,9.00\nB,0,9.00\n")
+    report = commerce.price_lists.load("Trade", file)
+    assert [(p.line, p.code, p.value) for p in report.problems] == [
+        (2, "out_of_range", "-2"), (3, "out_of_range", "0"),
+    ]  # fmt: skip
