@@ -243,6 +243,26 @@ class TestUnits:
         with store.begin() as unit:
             assert unit.partners.count(None) == 4
 
+    def test_writes_that_are_sent_together_are_those_of_the_unit(self, store: Store):
+        """In their order; what is read among them sees those before."""
+        first, second = samples.partner(), samples.partner()
+        with store.begin() as unit:
+            with unit.together():
+                unit.partners.add(first)
+                assert unit.partners.get(first.partner_id) == first
+                unit.partners.add(second)
+                unit.partners.put(second.changed(T0 + MINUTE, currency="USD"))
+            assert unit.partners.get(second.partner_id).currency == "USD"
+        with store.begin() as unit:
+            assert unit.partners.count(None) == 2
+
+    def test_nothing_remains_of_writes_sent_together_in_a_unit_that_fails(self, store: Store):
+        with contextlib.suppress(Oops), store.begin() as unit, unit.together():
+            unit.partners.add(samples.partner())
+            raise Oops
+        with store.begin() as unit:
+            assert unit.partners.count(None) == 0
+
     def test_nothing_is_found_in_an_empty_store(self, store: Store):
         """What isn't there is NotFound, by every `get` and `lock`."""
         with store.begin() as unit:

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from attrs import frozen
 
@@ -194,6 +194,7 @@ class _Unit:
     arrivals: Arrivals
     standings: Standings
     session: str = "memory"
+    together: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def _unit(tables: Tables, clock: Clock) -> _Unit:

@@ -145,6 +145,8 @@ class Unit:
     arrivals: Arrivals
     standings: Standings
 
+    together: Callable[[], AbstractContextManager[object]]
+
     @classmethod
     def on(cls, db: Connection, session: str) -> Self:
         """The collections of one transaction."""
@@ -185,6 +187,7 @@ class Unit:
             PulledFiles(db),
             Arrivals(db),
             Standings(db),
+            db.pipeline if psycopg.Pipeline.is_supported() else nullcontext,
         )
 
 

@@ -85,6 +85,14 @@ class UnitOfWork(
         """Names the connection of this unit, so that a takeover can end it."""
         ...
 
+    @property
+    def together(self) -> Callable[[], AbstractContextManager[object]]:
+        """Makes a context in which writes are sent to the store together, without waiting.
+
+        What one of them fails with is raised by the next one that returns something, or at the end.
+        """
+        ...
+
 
 class Store(Protocol):
     """Keeps the state of the platform."""

@@ -121,11 +121,13 @@ class Orders:
             expires_at=now + after if after else None,
             duplicate_of=None if guarded else self._duplicate_of(unit, asked.reference, lines, now),
         )  # fmt: skip
-        unit.orders.add(order)
-        unit.sales.add(entries_of(order, placed(order), now, lambda: self._context.mint("ent")))
-        unit.events.add([self._context.new_event().of_order("order.created", order)])
         takings = [Taking(i.product_id, i.item_id, i.quantity, i.net_of_orders) for i in lines]
-        if short := unit.stock.take(takings, now):
+        with unit.together():
+            unit.orders.add(order)
+            unit.sales.add(entries_of(order, placed(order), now, lambda: self._context.mint("ent")))
+            unit.events.add([self._context.new_event().of_order("order.created", order)])
+            short = unit.stock.take(takings, now)
+        if short:
             raise _refused(judge_supply(asked.items, products, short))
         return order
 

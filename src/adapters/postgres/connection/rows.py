@@ -7,6 +7,7 @@ the column. Parameters take the digits as text, which PostgreSQL reads as a uuid
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
@@ -95,13 +96,20 @@ def rows_of(kind: Callable[..., T], **converts: Convert) -> RowFactory[T]:
 def rows_as(make: Callable[[dict[str, Any]], T], **converts: Convert) -> RowFactory[T]:
     """The same for a value that is made in another way than by calling its class."""
 
-    def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], T]:
+    @cache
+    def plan(columns: tuple[bytes, ...]) -> tuple[Sequence[str], Sequence[tuple[int, Convert]]]:
         # Interned names are the same objects as the names of the arguments, so each is found at
         # once among dozens. Comparing texts would take most of the time.
-        names = [sys.intern(column.name) for column in cursor.description or ()]
-        changed = [
+        names = [sys.intern(column.decode()) for column in columns]
+        return names, [
             (n, convert) for n, name in enumerate(names) if (convert := _convert(name, converts))
         ]
+
+    def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], T]:
+        # A cursor's description would make an object for each column, for each query.
+        result = cursor.pgresult
+        count = result.nfields if result is not None else 0
+        names, changed = plan(tuple(result.fname(n) or b"" for n in range(count)) if result else ())
 
         def value_of(row: Sequence[Any]) -> T:
             cells = list(row)
