@@ -15,9 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from adapters.memory.web import MemoryWeb
+from commerce_core.activity.events import EVENT_KINDS
+from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.http.app import api_description, create_app
 from entrypoints.settings import Settings
@@ -67,10 +71,14 @@ def answers(port: int) -> bool:
         return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
-def run(*command: object, environ: Mapping[str, str] | None = None) -> str:
-    words = [str(word) for word in command]
+def run(*command: object, environ: Mapping[str, str] | None = None, text: str = "") -> str:
     ended = subprocess.run(
-        words, capture_output=True, text=True, check=False, env={**os.environ, **(environ or {})}
+        [str(word) for word in command],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environ or {})},
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -111,3 +119,29 @@ def test_the_types_of_the_typescript_client_are_generated_and_hold(
     text = types.read_text()
     for operation in ("upload_feed", "list_products", "place_order", "get_raw"):
         assert f"{operation}: {{" in text
+
+
+def test_messages_are_verified_by_the_reference_library_for_javascript():
+    """A sample of every kind and an alert, with either of two live secrets; and none changed."""
+    with open_platform(Settings(database_url="memory:")) as commerce:
+        web = MemoryWeb({"hooks.example": ["93.184.216.34"]}, lambda _: (204, {}, b""))
+        platform = Commerce(evolve(commerce.context, web=web))
+        issued = platform.webhooks.add("https://hooks.example/")
+        rotated = platform.webhooks.rotate(issued.webhook.webhook_id)
+        for kind in EVENT_KINDS:
+            platform.webhooks.test(issued.webhook.webhook_id, kind)
+        channel = platform.alerts.add(url="https://hooks.example/alerts")
+        platform.alerts.test(channel.channel.channel_id)
+    sent = [(dict(request.headers), request.body.decode()) for request in web.requests]
+    *hooks, (headers, body) = sent
+    secrets = (issued.secret, rotated.secret)
+    cases = [
+        *((secret, *message) for secret in secrets for message in hooks),
+        (channel.secret, headers, body),
+        (channel.secret, headers, body.replace("sample", "Sample")),
+        (issued.secret, headers, body),
+    ]
+    script = (*NODE, HERE / "verify_webhook.mjs", MODULES.parent / "package.json")
+    found = json.loads(run(*script, text=json.dumps(cases)))
+    refused = "No matching signature found"
+    assert found == [*EVENT_KINDS, *EVENT_KINDS, "alert.test", refused, refused]
