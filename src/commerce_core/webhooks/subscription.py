@@ -168,7 +168,8 @@ def check_terms(url: str, description: str | None, kinds: Sequence[str]) -> None
 def kinds_for(principal: Principal, kinds: Sequence[EventKind]) -> tuple[EventKind, ...]:
     """The kinds that a subscription of this principal gets: those asked for, else all it may read.
 
-    Forbidden if one of those asked for needs a scope that the principal lacks.
+    Forbidden if one of those asked for needs a scope that the principal lacks, or if it may read
+    none: no kinds would stand for all.
     """
     for kind in kinds:
         principal.require(scope_of(kind))
@@ -177,6 +178,8 @@ def kinds_for(principal: Principal, kinds: Sequence[EventKind]) -> tuple[EventKi
     readable: tuple[EventKind, ...] = tuple(
         kind for kind in EVENT_KINDS if scope_of(kind) in principal.scopes
     )
+    if not readable:
+        principal.require(scope_of(EVENT_KINDS[0]))
     return () if readable == EVENT_KINDS else readable
 
 

@@ -95,6 +95,16 @@ def test_a_partner_gets_what_concerns_it_and_only_what_its_key_may_read(made: Re
     assert (body["type"], body["partner_ids"]) == ("order.created", [webhook.partner_id])
 
 
+def test_a_key_that_may_read_no_events_adds_no_webhook(made: Receivers):
+    """Nor does it change one to all kinds, which it would get if none stood for all."""
+    blind = partners_key(made.commerce, "webhooks:write")
+    with pytest.raises(Forbidden):
+        blind.webhooks.add(URL)
+    own = partners_key(made.commerce, *ALL).webhooks.add(URL, kinds=["feed.applied"]).webhook
+    with pytest.raises(Forbidden):
+        blind.webhooks.change(own.webhook_id, kinds=[])
+
+
 def test_a_partner_sees_only_its_own(made: Receivers):
     """Another's webhooks and deliveries are like unknown ones."""
     acme = partners_key(made.commerce, *ALL)
