@@ -130,6 +130,8 @@ SCOPES: Final = {
     "pricing:write": "adding, changing and archiving price rules",
     "webhooks:read": "seeing webhooks and the log of their deliveries",
     "webhooks:write": "adding, changing, testing and removing webhooks; sending deliveries again",
+    "alerts:read": "seeing alert channels and the log of alerts",
+    "alerts:write": "adding, changing, testing and removing alert channels",
     "money:read": "seeing terms and statements of what is owed",
     "money:write": "setting terms, recording payouts and corrections, closing statements",
     "analytics:read": "seeing sales figures, and the entries of the ledger",
@@ -172,6 +174,13 @@ SETTINGS: Final = {
     "(sources, webhooks), also without encryption. By default it calls public addresses only.",
     "outbound_ports": "Further ports, or ranges such as `9000-9100`, that it may call, besides "
     "22, 80, 443, 2222, 8080 and 8443.",
+    "smtp_url": "Mail server that alerts are sent by: `smtp://USER:PASSWORD@HOST` with STARTTLS, "
+    "`smtps://...` with TLS from the start, `smtp+plain://HOST` for a relay without encryption and "
+    "password; or `file:PATH`, a file with it. Special characters of a password are "
+    "percent-encoded. By default, alerts are sent to webhooks only.",
+    "mail_from": "Sender of alerts, such as `alerts@example.com`.",
+    "public_url": "Address of the dashboard, to which alerts link, such as "
+    "`https://commerce.example.com`.",
 }
 """What each setting means; a setting without an entry fails the build."""
 

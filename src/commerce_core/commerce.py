@@ -13,6 +13,7 @@
     inbox       what needs a person now             sessions    people who signed in
     price_lists prices by sku and quantity          what_ifs    orders under other rules
     statements  what partners are owed, payouts     bulk_acts   one act on a group of feeds
+    alerts      who gets messages about the inbox
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -32,6 +33,8 @@ from attrs import frozen
 
 from commerce_core.partners.access import Principal
 from commerce_core.ports.runtime import Effort
+from commerce_core.usecases.alerting import Alerting
+from commerce_core.usecases.alerts import Alerts
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.audit import Audit
 from commerce_core.usecases.bulk_acts import BulkActs
@@ -176,6 +179,16 @@ class Commerce:
     def inbox(self) -> InboxItems:
         """What needs a person now."""
         return InboxItems(self.context)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Who gets messages about what needs a person, and the log of them."""
+        return Alerts(self.context)
+
+    @property
+    def alerting(self) -> Alerting:
+        """Alerts, as workers see them."""
+        return Alerting(self.context)
 
     @property
     def sessions(self) -> Sessions:

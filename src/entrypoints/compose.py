@@ -13,6 +13,7 @@ from attrs import frozen
 import adapters
 import commerce_core
 import entrypoints
+from commerce_core.alerts.wording import no_link
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
@@ -25,13 +26,15 @@ from commerce_core.partners.api_key import new_secret
 from commerce_core.ports.engine import Reading
 from commerce_core.ports.fetcher import Access, Fetcher, Remote
 from commerce_core.ports.files import Files
+from commerce_core.ports.mail import Mail, NoMail
 from commerce_core.ports.store import Store
 from commerce_core.ports.vault import Closed, Vault
 from commerce_core.ports.web import Web, WebAnswer, WebRequest
 from commerce_core.usecases.context import Context
-from entrypoints import tracing
+from entrypoints import alert_story, tracing
 from entrypoints.fail_points import FailPoint
 from entrypoints.leases import budget_keeper, lease_keeper
+from entrypoints.links import links_under
 from entrypoints.metrics import Connections, Held
 from entrypoints.settings import Settings, load_settings
 
@@ -93,6 +96,9 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             sftp=_OverSftp(settings.reach),
             columns=_columns,
             orders=_order_terms(settings),
+            mail=_mail(settings),
+            link=links_under(settings.public_url) if settings.public_url else no_link,
+            after_alert=alert_story.tried,
         )
         commerce = Commerce(fail_point.around(context) if fail_point else context)
         if settings.is_embedded:
@@ -210,14 +216,27 @@ def _vault(settings: Settings) -> Vault:
 
     if not text:
         return AesVault.of(_secret_in(settings.vault_file, new_key))
-    if text.startswith("file:"):
-        file = Path(text.removeprefix("file:"))
-        try:
-            text = file.read_text("ascii")
-        except OSError as error:
-            detail = f"vault_keys names a file that can't be read: {error}"
-            raise InvalidInput.at("/vault_keys", "bad_setting", detail) from error
-    return AesVault.of(text)
+    return AesVault.of(_in_file("vault_keys", text))
+
+
+def _in_file(setting: str, text: str) -> str:
+    """The setting's text, which may be in a file; InvalidInput if that can't be read."""
+    if not text.startswith("file:"):
+        return text
+    try:
+        return Path(text.removeprefix("file:")).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        detail = f"{setting} names a file that can't be read: {error}"
+        raise InvalidInput.at(f"/{setting}", "bad_setting", detail) from error
+
+
+def _mail(settings: Settings) -> Mail:
+    """What sends mail; none without a server."""
+    if not settings.smtp_url:
+        return NoMail()
+    from adapters.smtp_mail import SmtpMail
+
+    return SmtpMail.at(_in_file("smtp_url", settings.smtp_url), settings.mail_from)
 
 
 @frozen

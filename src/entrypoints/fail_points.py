@@ -30,6 +30,7 @@ from attrs import define, evolve, field, frozen
 from commerce_core.base.errors import InvalidInput, Unavailable
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.files import Files
+from commerce_core.ports.mail import Mail
 from commerce_core.ports.store import Store, UnitOfWork
 from commerce_core.ports.web import Web
 from commerce_core.usecases.context import Context
@@ -79,6 +80,7 @@ class FailPoint:
             files=cast("Files", _Files(self, "files", context.files)),
             engine=cast("FeedEngine", _Port(self, "engine", context.engine)),
             web=cast("Web", _Port(self, "web", context.web)),
+            mail=cast("Mail", _Port(self, "mail", context.mail)),
         )
 
     def statement(self) -> None:

@@ -77,6 +77,7 @@ class Metrics:
         self._declare_feeds()
         self._declare_limits()
         self._declare_webhooks()
+        self._declare_alerts()
 
     def _declare_requests(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
@@ -209,6 +210,21 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
+
+    def _declare_alerts(self) -> None:
+        from prometheus_client import Counter
+
+        self._alerts = Counter(
+            "commerce_alerts",
+            "Tries to send an alert, by outcome: sent, retry (tried again later) or failed (the "
+            "last try); and by severity.",
+            ["outcome", "severity"],
+            registry=self._registry,
+        )
+
+    def alert(self, outcome: str, severity: str) -> None:
+        """Counts a try to send an alert."""
+        self._alerts.labels(outcome, severity).inc()
 
     def delivery(self, outcome: str, seconds: float) -> None:
         """Counts a try to deliver a webhook."""

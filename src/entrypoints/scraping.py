@@ -92,11 +92,12 @@ class Watch:
         else:
             logs.warning("part.down", error, part=part, reason=error.detail)
 
-    def _read_queue(self) -> tuple[Backlog, datetime | None, Lateness] | None:
+    def _read_queue(self) -> tuple[Backlog, datetime | None, datetime | None, Lateness] | None:
         try:
             return (
                 self._commerce.queue.backlog(),
                 self._commerce.sending.oldest_due(),
+                self._commerce.alerting.oldest_due(),
                 self._commerce.freshness.overview(),
             )
         except Unavailable:
@@ -120,7 +121,7 @@ class Watch:
         found = self._queue.get() if parts["database"] == "ok" else None
         if found is None:
             return
-        queue, oldest_due, lateness = found
+        queue, oldest_due, oldest_alert, lateness = found
         yield GaugeMetricFamily(
             "commerce_queue_jobs", "Released jobs that wait for a worker.", queue.waiting
         )
@@ -141,6 +142,11 @@ class Watch:
             "commerce_webhook_oldest_due_seconds",
             "Seconds since the webhook delivery was due that is due longest.",
             self._age(oldest_due),
+        )
+        yield GaugeMetricFamily(
+            "commerce_alert_oldest_due_seconds",
+            "Seconds since the alert was due that is due longest.",
+            self._age(oldest_alert),
         )
         yield from self._late(lateness)
 

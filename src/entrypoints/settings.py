@@ -25,6 +25,7 @@ _FILES: Final = ("file:", "s3://", "memory:")
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("auto", "json", "text")
 _ADDRESS: Final = re.compile(r"(?P<host>[^\s:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
+_WEB: Final = re.compile(r"https?://[!-~]{1,500}", re.ASCII)
 _NO_SETTINGS: Final = frozenset({"fail_at", "webhook_secret"})
 """Our variables that aren't settings: of fail points, and of `webhooks listen`."""
 
@@ -90,6 +91,12 @@ def _ports(_: object, attribute: "Attribute[str]", value: str) -> None:
         raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail) from error
 
 
+def _https_or_http(_: object, attribute: "Attribute[str]", value: str) -> None:
+    if value and not _WEB.fullmatch(value):
+        detail = f"{attribute.name} must be an address such as https://commerce.example.com"
+        raise InvalidInput.at(f"/{attribute.name}", "bad_setting", detail)
+
+
 def ports_of(text: str) -> tuple[tuple[int, int], ...]:
     """The ranges of `8444,9000-9100`, with both ends; ValueError for anything else."""
     ranges: list[tuple[int, int]] = []
@@ -117,7 +124,9 @@ class Settings(Limits):
     `duplicate_orders` whether likely ones are placed with a warning (`warn`) or refused (`refuse`);
     `proxies` are the networks, separated by commas, whose X-Forwarded-For header is believed;
     `vault_keys` are the keys that secrets are sealed with, `ID:BASE64`, or `file:PATH`;
-    `outbound_networks` are private networks that may be called, and `outbound_ports` further ports.
+    `outbound_networks` are private networks that may be called, and `outbound_ports` further ports;
+    `smtp_url` is the server that alerts are sent by, or `file:PATH`, `mail_from` their sender, and
+    `public_url` the address of the dashboard to which they link.
     What else the server takes on is in Limits.
     """
 
@@ -145,6 +154,9 @@ class Settings(Limits):
     vault_keys: str = field(default="", repr=False)
     outbound_networks: str = field(default="", validator=_networks)
     outbound_ports: str = field(default="", validator=_ports)
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    public_url: str = field(default="", validator=_https_or_http)
 
     @property
     def is_embedded(self) -> bool:

@@ -17,6 +17,9 @@ from typing import Any, Final, Literal, cast, get_args, get_origin, get_type_hin
 import msgspec
 from attrs import Attribute, Factory, asdict, fields, has
 
+from commerce_core.activity.inbox import InboxItem
+from commerce_core.alerts.alert import Alert
+from commerce_core.alerts.channel import Channel
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.reconciliation import Reconciliation
 from commerce_core.analytics.reports import Compared, Report
@@ -39,6 +42,7 @@ from commerce_core.pricing.priced_product import Include, PricedProduct, members
 from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.pricing.what_if import WhatIfRun
 from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
+from commerce_core.usecases.alerts import IssuedChannel
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
 from commerce_core.usecases.keys import IssuedKey
@@ -71,6 +75,8 @@ _HIDDEN: Final[Mapping[type, frozenset[str]]] = {
     PricedBasket: frozenset({"uses"}),
     Webhook: frozenset({"begins_after"}),
     WebhookSecret: frozenset({"sealed"}),
+    Channel: frozenset({"sealed"}),
+    Alert: frozenset({"due_at"}),
     Delivery: frozenset({"due_at", "attempts_before", "claims"}),
     OrderItem: frozenset({"net_of_orders"}),
     Order: frozenset({"fulfilments", "refunds", "marks", "duplicate_of"}),
@@ -99,6 +105,8 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     RuleOutcome: ("sentences",),
     SalesEntry: ("platform_amount",),
     Delivery: ("next_at",),
+    Alert: ("next_at",),
+    InboxItem: ("severity",),
     Reconciliation: ("ok",),
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
@@ -114,6 +122,7 @@ INCLUDED: Final[Mapping[type, type]] = {Product: PricedProduct}
 _FLAT: Final[Mapping[type, tuple[str, type]]] = {
     IssuedKey: ("key", ApiKey),
     IssuedWebhook: ("webhook", Webhook),
+    IssuedChannel: ("channel", Channel),
     DeliveryWithTries: ("delivery", Delivery),
 }
 """Classes that show the members of one of their members as their own."""

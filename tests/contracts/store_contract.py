@@ -10,6 +10,7 @@ clock is the real one, and that has room for ten units at once.
 """
 
 from tests.contracts.activity_contract import TestAudit, TestEvents
+from tests.contracts.alerts_contract import TestAlerts, TestChannels
 from tests.contracts.bulk_acts_contract import TestBulkActs, TestGroups
 from tests.contracts.catalog_contract import TestCatalog, TestPublications
 from tests.contracts.claiming_contract import TestClaiming
@@ -43,12 +44,14 @@ from tests.contracts.webhooks_contract import TestDeliveries, TestWebhooks
 from tests.contracts.what_ifs_contract import TestWhatIfs
 
 __all__ = [
+    "TestAlerts",
     "TestArrivals",
     "TestAudit",
     "TestBounded",
     "TestBulkActs",
     "TestCatalog",
     "TestCauses",
+    "TestChannels",
     "TestClaiming",
     "TestDecisions",
     "TestDeliveries",

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.faults import crowds, feeds, orders, queue, readers
+from tests.faults import addresses, crowds, feeds, orders, queue, readers
 
 LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     1: ("server killed under orders and acts on them", orders.server_killed),
@@ -30,6 +30,7 @@ LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     17: ("four times the load it can take", crowds.overloaded),
     19: ("clock off by ten days", feeds.wrong_clock),
     22: ("bombs, huge cells, columns without end", readers.bombs),
+    23: ("addresses that lead inside", addresses.inside),
     26: ("1,500 connections without a key", crowds.strangers),
     27: ("36 hard files to doctor, clients gone", crowds.hard_files),
     28: ("files and profiles made to hurt a reader", readers.family),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import feeds, orders
+from tests.faults import addresses, feeds, orders
 
 pytestmark = pytest.mark.processes
 
@@ -19,3 +19,8 @@ def test_a_worker_may_die_at_any_point(tmp_path: Path):
     runs = ("products.apply.statement@2", "events.add.committed")
     told = feeds.killed_everywhere(tmp_path, ("idempotency.keep.committed",), runs, times=0)
     assert "equal each time" in told
+
+
+def test_no_address_leads_inside(tmp_path: Path):
+    """However it is written, and whatever its name or a redirect leads to later."""
+    assert "0 connections to the victim" in addresses.inside(tmp_path)

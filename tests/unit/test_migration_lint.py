@@ -15,6 +15,7 @@ KNOWN = {
     "0050_orders_in_parts": ["UPDATE api_keys SET scopes = scopes || '{orders"],
     "0042_scopes_of_pricing": ["UPDATE api_keys SET scopes = scopes || '{pricing"],
     "0073_scopes_of_webhooks": ["UPDATE api_keys SET scopes = scopes || '{webhooks"],
+    "0114_scopes_of_alerts": ["UPDATE api_keys SET scopes = scopes || '{alerts"],
     "0058_scopes_of_money": ["UPDATE api_keys SET scopes = scopes || '{money"],
     "0032_terms_of_keys": [
         "UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND partner_id IN (SELECT "

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from attrs import frozen
 
 from adapters.memory.activity import Audit, Events, Idempotency
+from adapters.memory.alerts import Alerts, Channels
 from adapters.memory.bulk_acts import BulkActs
 from adapters.memory.feeds import Feeds
 from adapters.memory.freshness import Arrivals, Standings
@@ -188,6 +189,8 @@ class _Unit:
     inbox: Causes
     webhooks: Webhooks
     deliveries: Deliveries
+    channels: Channels
+    alerts: Alerts
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
@@ -208,7 +211,7 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Events(tables.events, tables.event_numbers), Audit(tables.audit),
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),
-        Webhooks(tables), Deliveries(tables, clock),
+        Webhooks(tables), Deliveries(tables, clock), Channels(tables), Alerts(tables, clock),
         Pulls(tables, clock), Fetches(tables, Tasks(tables, clock)), PulledFiles(tables),
         Arrivals(tables), Standings(tables),
     )  # fmt: skip

@@ -11,6 +11,9 @@ from attrs import frozen
 from commerce_core.activity.audit import AuditEntry
 from commerce_core.activity.events import Event
 from commerce_core.activity.inbox import Mark
+from commerce_core.alerts.alert import Alert
+from commerce_core.alerts.channel import Channel
+from commerce_core.alerts.streak import Streak
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.statement import Statement
 from commerce_core.base.errors import no_such
@@ -84,7 +87,7 @@ class RuleUse:
 class Tables:
     """Everything that is kept, and the journal of the open unit."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - one statement for each table
         self.journal: Journal = []
         self.partners = Table[str, Partner](self.journal)
         self.sources = Table[str, Source](self.journal)
@@ -133,6 +136,9 @@ class Tables:
         self.webhooks = Table[str, Webhook](self.journal)
         self.deliveries = Table[str, Delivery](self.journal)
         self.tries = Table[str, tuple[Try, ...]](self.journal)
+        self.channels = Table[str, Channel](self.journal)
+        self.streaks = Table[tuple[str, str], Streak](self.journal)
+        self.alerts = Table[str, Alert](self.journal)
         self.audit = Table[str, AuditEntry](self.journal)
         self.answers = Table[tuple[str, str], tuple[str, object]](self.journal)
 

@@ -20,6 +20,7 @@ from adapters.postgres.catalog.products import Products
 from adapters.postgres.catalog.publications import Publications
 from adapters.postgres.catalog.revert import Reverts
 from adapters.postgres.catalog.versions import FeedProducts, PastProducts, Versions
+from adapters.postgres.collections.alerts import Alerts, Channels
 from adapters.postgres.collections.audit import Audit
 from adapters.postgres.collections.bulk_acts import BulkActs
 from adapters.postgres.collections.deliveries import Deliveries
@@ -139,6 +140,8 @@ class Unit:
     inbox: Causes
     webhooks: Webhooks
     deliveries: Deliveries
+    channels: Channels
+    alerts: Alerts
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
@@ -182,6 +185,8 @@ class Unit:
             Causes(db),
             Webhooks(db),
             Deliveries(db),
+            Channels(db),
+            Alerts(db),
             Pulls(db),
             Fetches(db),
             PulledFiles(db),

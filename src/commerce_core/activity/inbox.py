@@ -37,6 +37,17 @@ ITEM_KINDS: Final[tuple[ItemKind, ...]] = (
     "webhook",
 )
 """The kinds of items, the most urgent first."""
+Severity = Literal["critical", "warning", "info"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
+SEVERITY: Final[Mapping[ItemKind, Severity]] = {
+    "held": "warning",
+    "oversold": "critical",
+    "late": "warning",
+    "failed": "critical",
+    "rejects": "info",
+    "webhook": "warning",
+}
+"""How severe each kind is: critical costs sales or breaks promises now, info can wait for days."""
 ATTENTION_DAYS: Final = 14
 """Failures and oversold products are shown for this many days after they last occurred."""
 MOST_ITEMS: Final = 200
@@ -224,6 +235,11 @@ class InboxItem:
     snoozed_until: datetime | None = None
     note: str | None = None
     marked_by: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How severe it is, by its kind."""
+        return SEVERITY[self.kind]
 
     def marked(self, mark: Mark | None, now: datetime) -> "InboxItem":
         """The item with what a person decided about it, as far as that still holds.

@@ -37,6 +37,8 @@ Kind = Literal[
     "ses",
     "hook",
     "dlv",
+    "chan",
+    "alrt",
 ]
 Entropy = Callable[[int], bytes]
 """Returns that many random bytes."""
@@ -69,6 +71,8 @@ NOUNS: Final[Mapping[Kind, str]] = {
     "stmt": "statement",
     "hook": "webhook",
     "dlv": "delivery",
+    "chan": "alert channel",
+    "alrt": "alert",
 }
 
 

@@ -45,7 +45,7 @@ class Schedule:
         eq=False,
     )
     _zone: ZoneInfo = field(
-        default=Factory(lambda self: _zone_of(self.time_zone), takes_self=True),
+        default=Factory(lambda self: zone_of(self.time_zone), takes_self=True),
         init=False,
         repr=False,
         eq=False,
@@ -114,14 +114,15 @@ def _parsed(cron: str) -> Sequence[frozenset[int]]:
     return (*others, frozenset(day % 7 for day in weekdays))
 
 
-def _zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str, pointer: str = "/time_zone") -> ZoneInfo:
+    """The zone with that name; InvalidInput, at the pointer, if there is none."""
     try:
         if not 1 <= len(name) <= LONGEST_ZONE:
             raise ValueError
         return ZoneInfo(name)
     except (ValueError, LookupError, OSError):
         detail = "Use the name of a time zone, such as Europe/Berlin."
-        raise InvalidInput.at("/time_zone", "bad_time_zone", detail) from None
+        raise InvalidInput.at(pointer, "bad_time_zone", detail) from None
 
 
 def _numbers(text: str, name: str, least: int, most: int, words: Sequence[str]) -> frozenset[int]:

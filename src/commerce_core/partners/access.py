@@ -28,6 +28,8 @@ Scope = Literal[
     "analytics:read",
     "webhooks:read",
     "webhooks:write",
+    "alerts:read",
+    "alerts:write",
 ]
 Grant = Literal["default", "on_request", "never"]
 """Whether a partner's key has a scope: by default, only if it is granted, or never."""
@@ -50,6 +52,8 @@ SCOPES: Final[Mapping[Scope, Grant]] = {
     "analytics:read": "default",
     "webhooks:read": "on_request",
     "webhooks:write": "on_request",
+    "alerts:read": "on_request",
+    "alerts:write": "on_request",
 }
 """Every scope, one for each kind of act; an operator's key has all of them by default."""
 OPERATOR_SCOPES: Final[tuple[Scope, ...]] = tuple(SCOPES)

@@ -16,6 +16,7 @@
                                      rates                                RatesUnit
                                      inbox                                InboxUnit
                                      webhooks · deliveries                WebhooksUnit
+                                     channels · alerts                    AlertsUnit
                                      pulls · fetches · pulled_files       PullsUnit
                                      arrivals · standings                 FreshnessUnit
     Files             the raw bytes of every feed and the reports of rejected records
@@ -36,6 +37,7 @@ from commerce_core.base.errors import TooMany
 from commerce_core.catalog.export import Snapshot
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.ports.activity import ActivityUnit
+from commerce_core.ports.alerts import AlertsUnit
 from commerce_core.ports.bulk_acts import BulkActsUnit
 from commerce_core.ports.catalog import CatalogUnit
 from commerce_core.ports.feeds import FeedsUnit
@@ -71,6 +73,7 @@ class UnitOfWork(
     RatesUnit,
     InboxUnit,
     WebhooksUnit,
+    AlertsUnit,
     PullsUnit,
     FreshnessUnit,
     Protocol,

@@ -11,6 +11,8 @@ from attrs import AttrsInstance, define, evolve, field, frozen
 
 from commerce_core.activity.audit import Action, AuditEntry, difference
 from commerce_core.activity.events import NewEvent
+from commerce_core.alerts.alert import Alert
+from commerce_core.alerts.wording import Link, no_link
 from commerce_core.base.errors import Fault, NotFound, no_such, refuse_if
 from commerce_core.base.identity import identity_or_text
 from commerce_core.base.ids import NOUNS, Entropy, Kind, looks_like, mint, parse
@@ -37,6 +39,7 @@ from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.fetcher import Fetcher, Nowhere
 from commerce_core.ports.files import Files
 from commerce_core.ports.listing import Listing
+from commerce_core.ports.mail import Mail, NoMail
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.runtime import Apart, Clock, Effort, Here, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
@@ -83,6 +86,10 @@ class Listed(Generic[T]):
     count: int | None = None
 
 
+def _not_counted(_alert: Alert) -> None:
+    """A platform that keeps no metrics of alerts."""
+
+
 @frozen
 class Context:
     """A store, files, a clock, randomness, a way to keep leases; and the acting principal.
@@ -92,7 +99,8 @@ class Context:
     are kept after they are superseded; None means forever. `apart` examines files of callers.
     `vault` seals secrets, `web` calls the servers of others, `sftp` and `s3` fetch files from them,
     and `columns` writes Parquet. `orders` are the operator's rules for orders, and `known_prices`
-    belong to the store.
+    belong to the store. `mail` sends mail, `link` returns the address of the page about a cause,
+    and `after_alert` is called after each try to send an alert.
     """
 
     store: Store
@@ -115,6 +123,9 @@ class Context:
     columns: Columns = no_columns
     orders: OrderTerms = field(factory=OrderTerms)
     known_prices: KnownPrices = field(factory=KnownPrices, eq=False, repr=False)
+    mail: Mail = field(factory=NoMail)
+    link: Link = no_link
+    after_alert: Callable[[Alert], None] = _not_counted
 
     def acting_as(self, principal: Principal) -> "Context":
         """The same context for another principal."""

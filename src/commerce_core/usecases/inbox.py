@@ -1,6 +1,6 @@
 """The inbox: what needs a person now, and what people decide about it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -109,6 +109,10 @@ class InboxItems:
             if item.cause_id == cause_id:
                 return item
         raise NotFound(f"There is no item {cause_id[:80]!r} in the inbox.", "It may be over.")
+
+    def all_in(self, unit: UnitOfWork, now: datetime) -> Sequence[InboxItem]:
+        """All items in this principal's view, within an open unit, the most urgent first."""
+        return self._items(unit, self._context.principal.partner_id, now)
 
     def _items(self, unit: UnitOfWork, owner: str | None, now: datetime) -> list[InboxItem]:
         """All items in this principal's view, marked."""

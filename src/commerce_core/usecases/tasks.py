@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from commerce_core.usecases.alerting import Alerting
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.bulk_acts import BulkActs
 from commerce_core.usecases.context import Context
@@ -38,6 +39,8 @@ def run_task(context: Context, task: Task) -> int | None:
             return Freshness(context).watch()
         case "forget_arrivals":
             return Freshness(context).forget_old()
+        case "send_alerts":
+            return Alerting(context).run()
         case "fetch":
             return Fetching(context).perform(task)
         case "act_in_bulk":

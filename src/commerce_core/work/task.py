@@ -20,12 +20,14 @@ from commerce_core.work.attempt import (
     Progress,
 )
 
-Lane = Literal["feeds", "small_feeds", "chores", "webhooks", "fetches", "what_ifs", "bulk_acts"]
+Lane = Literal[
+    "feeds", "small_feeds", "chores", "webhooks", "fetches", "what_ifs", "bulk_acts", "alerts"
+]  # fmt: skip
 """What a thread of a worker takes its work from.
 
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
-have tasks: `fetches` calls servers of partners, which may take long, and `chores` has what is soon
-done.
+have tasks: `fetches` calls servers of partners, and `alerts` servers of mail, which may take long;
+`chores` has what is soon done.
 """
 TaskKind = Literal[
     "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
@@ -33,6 +35,7 @@ TaskKind = Literal[
     "fetch",
     "run_what_if",
     "act_in_bulk",
+    "send_alerts",
 ]  # fmt: skip
 """What can be done beside the jobs of feeds."""
 
@@ -53,6 +56,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     "fetches": ("fetch",),
     "what_ifs": ("run_what_if",),
     "bulk_acts": ("act_in_bulk",),
+    "alerts": ("send_alerts",),
 }
 """Each lane, and the kinds of tasks in it."""
 CHORES: Final[Mapping[TaskKind, timedelta]] = {
@@ -64,6 +68,7 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "expire_orders": timedelta(minutes=1),
     "watch_freshness": timedelta(minutes=1),
     "forget_arrivals": timedelta(hours=1),
+    "send_alerts": timedelta(minutes=1),
 }
 """The tasks that are due again and again, by time, and their periods."""
 

@@ -70,6 +70,10 @@ COMMANDS: Final = {
         "commands.webhooks",
         "Call others: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
     ),
+    "alerts": (
+        "commands.alerts",
+        "Get messages about the inbox: add, list, show, set, remove, test, log",
+    ),
     "analytics": (
         "commands.analytics",
         "Report sales: summary, by-partner, over-time, share, top, hours, rules, refunds, entries",

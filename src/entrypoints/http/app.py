@@ -20,6 +20,7 @@ from entrypoints.http.kit.openapi import describe
 from entrypoints.http.kit.problems import HANDLERS
 from entrypoints.http.kit.security import add_headers
 from entrypoints.http.routes import (
+    alerts,
     analytics,
     audit,
     bulk_acts,
@@ -73,6 +74,7 @@ _V1_ROUTES: Final = (
     *analytics.ROUTES,
     *events.ROUTES,
     *webhooks.ROUTES,
+    *alerts.ROUTES,
     *audit.ROUTES,
     *inbox.ROUTES,
     *bulk_acts.ROUTES,

@@ -93,9 +93,11 @@ DRIP = 0.01
 
 
 @contextlib.contextmanager
-def wire_server(context: ssl.SSLContext | None = None) -> Generator[WireServer]:
+def wire_server(
+    context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
+) -> Generator[WireServer]:
     """A server, with TLS if there is a context for it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((host, 0)) as listener:
         server = WireServer(listener.getsockname()[1])
         accepting = threading.Thread(target=_accept, args=(listener, server, context), daemon=True)
         accepting.start()

@@ -118,13 +118,15 @@ class Api:
 
 
 def webhook_ids(api: Api, acme: str) -> dict[str, str]:
-    """A webhook of Acme's, and a delivery to it."""
+    """A webhook of Acme's and a delivery to it, and an alert channel."""
     hook = api.commerce.webhooks.add("https://receiver.invalid/acme", partner=acme).webhook
     api.ingest(acme, b"sku,product_name\nW-1,Webhook\n")
     api.commerce.sending.read_events()
     delivery = next(api.commerce.webhooks.deliveries())
+    channel = api.commerce.alerts.add(url="https://receiver.invalid/acme", partner=acme).channel
     return {
         "webhook_id": hook.webhook_id,
+        "channel_id": channel.channel_id,
         "delivery_id": delivery.delivery_id,
         "event_id": delivery.event_id,
     }

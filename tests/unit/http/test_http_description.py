@@ -106,6 +106,7 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
     price_list = api.commerce.price_lists.add("x", currency="USD")
     api.commerce.price_lists.load("x", BytesIO(b"sku,price\nA,1.00\n"))
     hook = api.commerce.webhooks.add("https://receiver.invalid/hook")
+    channel = api.commerce.alerts.add(url="https://receiver.invalid/hook")
     ids = {
         "partner_id": acme,
         "source_id": source.source_id,
@@ -115,6 +116,7 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
         "rule_id": rule.rule_id,
         "list_id": price_list.list_id,
         "webhook_id": hook.webhook.webhook_id,
+        "channel_id": channel.channel.channel_id,
     }
     address = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     answer = api.request(method.upper(), address, json=example)

@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, str]] = {
     "key_id": "key",
     "webhook_id": "hook",
     "delivery_id": "dlv",
+    "channel_id": "chan",
     "event_id": "evt",
     "entry_id": "ent",
     "statement_id": "stmt",

@@ -18,6 +18,7 @@ _SUSPECTS: Final = (3, 0)
 _NAMING: Final = (4, 0)
 _TURNS: Final = 5
 _SUBSCRIBING: Final = 12
+_CHANNELS: Final = 13
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
@@ -53,6 +54,11 @@ def may_end_turn(db: Connection, lane: str) -> bool:
 def lock_webhooks_of(db: Connection, owner: str) -> None:
     """Waits until no other unit adds a webhook of this owner; from then on only this one does."""
     db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_SUBSCRIBING, owner])
+
+
+def lock_channels_of(db: Connection, owner: str) -> None:
+    """Waits until no other unit adds an alert channel of this owner; then only this one does."""
+    db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_CHANNELS, owner])
 
 
 def try_migrating(db: psycopg.Connection) -> bool:

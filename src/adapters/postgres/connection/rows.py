@@ -55,6 +55,8 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "session_id": "ses",
     "webhook_id": "hook",
     "delivery_id": "dlv",
+    "channel_id": "chan",
+    "alert_id": "alrt",
 }
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NO_ID: Final = "f" * 32

@@ -18,6 +18,7 @@ from entrypoints.problems import EXIT_BUG, EXIT_USAGE, Problem, problem_of, prob
 EXIT_INTERRUPTED: Final = 130
 REMEDIES: Final[Mapping[str, str]] = {
     "job_finished": "Create a new job for the same feed: commerce jobs run {feed_id}",
+    "no_mail_server": "Set smtp_url and mail_from for all processes of the platform.",
 }
 """What to do on the command line, by the code of the error."""
 

@@ -11,6 +11,7 @@ from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.dashboard.pages.entry import own_path
 from entrypoints.http.routes.inbox import AnyState
+from entrypoints.links import path_of
 from entrypoints.reading import optional, required
 
 ACTS: Final = {
@@ -63,9 +64,7 @@ def show_inbox(commerce: Commerce, parameters: Filters) -> View:
 
 def _path(item: InboxItem) -> str:
     """The page on which a person does something about it."""
-    subject = item.subjects[0]
-    pages = {"oversold": "products", "webhook": "webhooks", "late": "sources"}
-    return f"/{pages.get(item.kind, 'feeds')}/{subject}"
+    return path_of(item.kind, item.subjects[0])
 
 
 @act("/inbox/marks", scope="feeds:write")

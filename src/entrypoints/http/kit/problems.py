@@ -32,6 +32,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "key_expired": "Ask the operator for another key.",
     "unauthenticated": "Send an API key as `X-API-Key: ...` or `Authorization: Bearer ...`.",
     "job_finished": "Create a new job for the same feed: POST /v1/feeds/{feed_id}/jobs.",
+    "no_mail_server": "Ask the operator to set smtp_url and mail_from.",
 }
 """What to do over HTTP, by the error's code."""
 

@@ -236,7 +236,7 @@ def test_a_request_for_the_default_scopes_is_known_by_what_they_first_were():
     first = identity_of_scopes(None, operator=True)
     assert set(OPERATOR_SCOPES) - set(first) == {
         "feeds:decide", "pricing:read", "pricing:write", "webhooks:read", "webhooks:write",
-        "money:read", "money:write", "orders:act",
+        "money:read", "money:write", "orders:act", "alerts:read", "alerts:write",
     }  # fmt: skip
     own = identity_of_scopes(None, operator=False)
     assert set(PARTNER_SCOPES) - set(own) == {"money:read"}
