@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 from attrs import define, frozen
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Route,
+    sync_playwright,
+)
 
 from commerce_core.commerce import Commerce
 from entrypoints.cli.demo.feeds import FeedSteps
@@ -26,6 +33,10 @@ from tests.support.servers.chromium import CHROMIUM, FLAGS, MISSING
 
 FEEDS = Path(__file__).parents[3] / "examples" / "feeds"
 ASSETS = Path(__file__).parents[3] / "docs" / "assets"
+
+
+REFUSED = re.compile(r"responded with a status of (409|412|422)")
+"""What a browser logs of a page that reports a refusal."""
 
 
 @frozen
@@ -145,7 +156,12 @@ def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
 
         context.route("**/*", judge)
         page = context.new_page()
-        page.on("console", lambda said: strange.append(said.text) if said.type == "error" else None)
+
+        def note(message: ConsoleMessage) -> None:
+            if message.type == "error" and not REFUSED.search(message.text):
+                strange.append(message.text)
+
+        page.on("console", note)
         page.on("pageerror", lambda error: strange.append(str(error)))
         return Person(site, page)
 

@@ -1,13 +1,16 @@
 """People do their work in a browser: with and without script, by keys alone, on small screens."""
 
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from commerce_core.activity.inbox import InboxQuery
 from commerce_core.analytics.reports import PartnerSales
+from commerce_core.feeds.bulk_act import FeedGroup
 from tests.e2e.dashboard.conftest import ASSETS, Person, Site
 
 Visit = Callable[..., Person]
@@ -17,11 +20,46 @@ MOST_CLICKS = 3
 LARGEST_PICTURE = 150_000
 
 
+def held_feed(site: Site, partner: str) -> str:
+    """A held feed of a new partner's, for one test to decide about."""
+    commerce = site.commerce
+    commerce.partners.add(partner, currency="EUR")
+    for count in (120, 12):
+        rows = "".join(f"K-{n},Kettle {n},10.00,EUR,500\n" for n in range(count))
+        file = io.BytesIO(f"sku,product_name,price,currency,quantity\n{rows}".encode())
+        name = f"{partner.lower()}-{count}.csv"
+        job = commerce.feeds.load(file, partner=partner, mode="full", file_name=name)
+    assert job.status == "held"
+    return job.feed_id
+
+
+@pytest.fixture(autouse=True)
+def inbox_as_before(site: Site) -> Iterator[None]:
+    """Reopens what a test has acknowledged, for those that come after it."""
+    yield
+    for item in site.commerce.inbox.get(InboxQuery("acknowledged")).items:
+        site.commerce.inbox.mark(item.cause_id, acknowledged=False)
+
+
+def order_of_two(site: Site) -> str:
+    """A new order with a part of each of two partners."""
+    products = [next(site.commerce.products.list(partner=p)) for p in ("Kettle", "Pot")]
+    wanted = [(product.product_id, 2) for product in products]
+    return site.commerce.orders.place(wanted, reference="two-parts").order_id
+
+
 @pytest.fixture(scope="module", autouse=True)
 def paths(site: Site) -> dict[str, str]:
-    """Every kind of page, and one of each thing, found before any test decides on it."""
+    """Every kind of page, and one of each thing, which no test decides on."""
     c = site.commerce
-    held = next(f for f in c.feeds.list() if f.status == "held").feed_id
+    held = held_feed(site, "Kettle")
+    held_feed(site, "Pot")
+    order = order_of_two(site)
+    item = c.orders.get(order).items[0].item_id
+    c.orders.fulfil(order, {item: 1})
+    c.orders.refund(order, {item: 1}, reason="Broken")
+    plan = c.bulk_acts.plan(FeedGroup("process_again"))
+    bulk = c.bulk_acts.start(plan.group, count=plan.count)
     dirty = next(f for f in c.feeds.list(partner="Hopfenhaus")).feed_id
     applied = next(f for f in c.feeds.list(partner="Voltline") if f.status == "applied").feed_id
     return {
@@ -36,14 +74,24 @@ def paths(site: Site) -> dict[str, str]:
         "products": "/products",
         "product": f"/products/{next(c.products.list(partner='Voltline')).product_id}",
         "orders": "/orders",
-        "order": f"/orders/{next(c.orders.list()).order_id}",
+        "order": f"/orders/{order}",
+        "refund": f"/orders/{order}/refund",
+        "fulfilment": f"/orders/{order}/fulfil",
+        "failures": "/failures",
+        "bulk plan": "/bulk-acts/new?kind=approve",
+        "bulk act": f"/bulk-acts/{bulk.bulk_id}",
+        "bulk acts": "/bulk-acts",
         "partners": "/partners",
         "partner": f"/partners/{c.partners.get('Voltline').partner_id}",
         "sources": "/sources",
         "source": f"/sources/{next(c.sources.list()).source_id}",
         "rules": "/rules?lint=true",
         "rule": f"/rules/{c.pricing.get('Vinyl days').rule_id}",
-        "analytics": "/analytics?compare=true",
+        "analytics": "/analytics?compare=dates",
+        "best sellers": "/analytics/top",
+        "hours": "/analytics/hours",
+        "refunds": "/analytics/refunds",
+        "rule costs": "/analytics/rules",
         "statements": "/statements",
         "webhooks": "/webhooks",
         "system": "/system",
@@ -93,11 +141,13 @@ class TestTriage:
         assert person.clicks <= MOST_CLICKS
 
     def test_approve_the_held_one(self, person: Person, site: Site):
-        person.click("link", re.compile("^running-shoes.csv is held"))
+        feed_id = held_feed(site, "Ladle")
+        person.open("/")
+        person.click("link", re.compile("^ladle-12.csv is held"))
         person.click("button", re.compile("^Approve without"))
         assert "Approved" in person.page.get_by_role("status").inner_text()
         assert person.clicks <= MOST_CLICKS
-        assert not [f for f in site.commerce.feeds.list() if f.status == "held"]
+        assert site.commerce.feeds.get(feed_id).status == "applied"
 
     def test_who_sold_most_last_week(self, person: Person, site: Site):
         person.click("link", "Analytics")
@@ -174,6 +224,68 @@ def test_the_main_story_without_script(visit: Visit, tmp_path: Path):
     person.click("button", re.compile("^Reopen 3 products"))
 
 
+def test_the_whole_story_of_a_month(person: Person, site: Site, tmp_path: Path):
+    """A dirty file, its problems, the mended one, a held one, its revert, a refund, a statement."""
+    story(person, tmp_path, 3)
+    applied(person)
+    feed_id = held_feed(site, "Whisk")
+    person.open(f"/feeds/{feed_id}")
+    person.click("button", re.compile("^Approve: change"))
+    assert "Approved" in person.page.get_by_role("status").inner_text()
+    person.click("link", re.compile("^Revert"))
+    person.click("button", re.compile("^Revert: change 108 products"))
+    person.page.get_by_text("completed").first.wait_for()
+    refunded(person, order_of_two(site))
+    person.click("link", "Statements")
+    if (close := person.page.get_by_role("button", name="Close those that are over")).count():
+        close.click()
+        assert "statements closed" in person.page.get_by_role("status").inner_text()
+
+
+def refunded(person: Person, order_id: str) -> None:
+    """Refunds a part of an order, once its plan was read."""
+    person.open(f"/orders/{order_id}")
+    person.page.get_by_role("link", name="Refund this part … Pot").click()
+    assert "20.00 EUR" in person.page.locator("main").inner_text()
+    person.page.get_by_label("Reason").fill("Never arrived")
+    person.click("button", re.compile("^Refund: 20.00 EUR"))
+    assert "Refunded" in person.page.get_by_role("status").inner_text()
+    assert "Never arrived" in person.page.content()
+
+
+def test_an_order_is_refunded_without_script_on_a_small_screen(visit: Visit, site: Site):
+    person = visit(script=False, width=320, scheme="dark").sign_in()
+    refunded(person, order_of_two(site))
+    assert person.overflow() <= 0
+
+
+def test_an_order_is_confirmed_by_keys_alone(visit: Visit, site: Site):
+    """`e` opens the plan of the first act, and does it."""
+    person = visit().sign_in()
+    order_id = order_of_two(site)
+    person.open(f"/orders/{order_id}")
+    person.page.keyboard.press("e")
+    person.page.wait_for_url(re.compile("/confirm$"))
+    person.page.keyboard.press("e")
+    person.page.wait_for_url(re.compile(f"/orders/{order_id}$"))
+    assert site.commerce.orders.get(order_id).status == "confirmed"
+
+
+def test_two_windows_decide_about_the_same_feed(visit: Visit, site: Site):
+    """The second is told the state, and what it did before going back is asked for once more."""
+    feed_id = held_feed(site, "Grater")
+    first, second = visit().sign_in(), visit().sign_in()
+    for person in (first, second):
+        person.open(f"/feeds/{feed_id}")
+    first.click("button", re.compile("^Approve: change"))
+    second.click("button", re.compile("^Approve: change"))
+    assert "only held feeds can be approved" in second.page.get_by_role("alert").inner_text()
+    second.click("link", "Look at it again")
+    assert second.page.locator("h1 + p .badge").inner_text() == "applied"
+    second.page.go_back()
+    assert site.commerce.feeds.get(feed_id).status == "applied"
+
+
 def test_by_keys_alone(visit: Visit, site: Site):
     """Signs in, walks the inbox by j and k, acknowledges by e, asks by ?, and searches by /."""
     person = visit()
@@ -224,7 +336,8 @@ def test_a_partner_sees_its_own_view(visit: Visit, site: Site):
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme"), [("inbox", "light"), ("dirty", "light"), ("product", "dark")]
+    ("name", "scheme"),
+    [("inbox", "light"), ("dirty", "light"), ("product", "dark"), ("refund", "light")],
 )
 def test_pictures_of_the_documentation_are_taken(
     visit: Visit, paths: dict[str, str], name: str, scheme: str, tmp_path: Path

@@ -54,6 +54,7 @@ class TestEveryPage:
             assert [link for link in page.links if urlsplit(link).netloc] == [], path
             assert answer.headers["content-security-policy"].startswith("default-src 'self';")
             assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["referrer-policy"] == "same-origin"
             ids = re.findall(r'\bid="([^"]+)"', answer.text)
             assert len(ids) == len(set(ids)), path
         assert seen > 60

@@ -129,7 +129,12 @@ def rendered(request: Asked, commerce: Commerce | None, view: View) -> Response[
         text,
         status_code=view.status,
         media_type="text/html",
-        headers={"Content-Security-Policy": POLICY, "Vary": "Cookie"},
+        headers={
+            "Content-Security-Policy": POLICY,
+            # A form that is refused leads back to its page; no other site gets an address.
+            "Referrer-Policy": "same-origin",
+            "Vary": "Cookie",
+        },
     )
     keep_visit(request, response)
     if notice_of(request):

@@ -5,7 +5,7 @@ the button carries what was planned and the version of the order, so that only t
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -22,7 +22,7 @@ from commerce_core.orders.asking import (
     RefundAsked,
 )
 from commerce_core.orders.line import OrderItem
-from commerce_core.orders.order import Order
+from commerce_core.orders.part import Part
 from commerce_core.usecases.acts import ActPlan
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View
@@ -117,11 +117,13 @@ def possible_units(verb: Verb, item: OrderItem) -> int:
     return item.open + item.kept if verb == "refund" else item.open
 
 
-def possible_verbs(order: Order) -> tuple[Verb, ...]:
-    """What can be done to an order, or to a part of it, as it is."""
-    open_units = any(item.open for item in order.items)
-    to_confirm = any(part.status == "created" for part in order.parts)
-    left = any(item.refundable_amount for item in order.items)
+def possible_verbs(parts: Iterable[Part]) -> tuple[Verb, ...]:
+    """What can be done to these parts of an order as they are."""
+    parts = tuple(parts)
+    items = [item for part in parts for item in part.items]
+    open_units = any(item.open for item in items)
+    to_confirm = any(part.status == "created" for part in parts)
+    left = any(item.refundable_amount for item in items)
     verbs: tuple[tuple[Verb, bool], ...] = (
         ("confirm", to_confirm), ("fulfil", open_units), ("cancel", open_units), ("refund", left),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Orders: their list, and one order with its parts, its units and how its price came about."""
 
+from collections.abc import Iterable
 from typing import Any, Final, get_args
 
 from attrs import frozen
@@ -9,7 +10,7 @@ from commerce_core.orders.order import OrderQuery
 from commerce_core.orders.states import OrderStatus
 from entrypoints.dashboard.kit.pages import page
 from entrypoints.dashboard.kit.rendering import View
-from entrypoints.dashboard.pages.order_acts import TITLES, possible_verbs
+from entrypoints.dashboard.pages.order_acts import TITLES, Verb, possible_verbs
 from entrypoints.dashboard.pages.shown import partner_names
 from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
 from entrypoints.reading import optional
@@ -49,13 +50,18 @@ def show_order(commerce: Commerce, order_id: OrderId) -> View:
         "order": order,
         "items": {item.item_id: item for item in order.items},
         "explained": _explained(commerce, order_id),
-        "verbs": [(verb, TITLES[verb]) for verb in possible_verbs(order)],
+        "verbs": _titled(possible_verbs(order.parts)),
+        "part_verbs": {part.partner_id: _titled(possible_verbs([part])) for part in order.parts},
         "names": partner_names(commerce, order.partner_ids),
     }
     return View(
         "order.html", order.customer_reference or order_id, values=values,
         curl=f"/orders/{order_id}/explanation", command=f"orders explain {order_id}",
     )  # fmt: skip
+
+
+def _titled(verbs: Iterable[Verb]) -> list[tuple[Verb, str]]:
+    return [(verb, TITLES[verb]) for verb in verbs]
 
 
 def _explained(commerce: Commerce, order_id: str) -> list[dict[str, Any]]:
