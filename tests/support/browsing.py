@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
 
 from attrs import define, field, frozen
 from httpx import Response
 from litestar.testing import TestClient
 
 MOST_PAGES = 400
+LIKE_ANY_OTHER = ("range",)
+"""Parameters with a handful of values that make no other kind of page: one of them is visited."""
 
 
 @frozen
@@ -98,6 +100,14 @@ class Visitor:
                 there = urlsplit(urljoin(f"http://here{path}", link))
                 at = there.path + (f"?{there.query}" if there.query else "")
                 own = there.netloc == "here" and not there.path.startswith(("/v1", "/docs"))
-                if own and at not in seen:
-                    seen.add(at)
+                kind = _kind(there)
+                if own and kind not in seen:
+                    seen.add(kind)
                     waiting.append(at)
+
+
+def _kind(there: SplitResult) -> str:
+    """The address without the values that make no other kind of page."""
+    pairs = parse_qsl(there.query, keep_blank_values=True)
+    kept = [(name, "" if name in LIKE_ANY_OTHER else value) for name, value in pairs]
+    return there.path + (f"?{urlencode(kept)}" if kept else "")

@@ -1,6 +1,7 @@
 """Pages of sources: how files come, the next times, and what became of each fetch."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -9,6 +10,7 @@ from litestar.testing import TestClient
 from adapters.memory.vault import MemoryVault
 from adapters.memory.web import MemoryWeb
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.expected import Expected
 from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
@@ -94,3 +96,38 @@ def test_a_partner_neither_sees_nor_fetches_what_is_anothers(site: Site):
     assert other.get(path).status_code == 404
     assert other.get(f"{path}/live").status_code == 404
     assert other.send(f"{path}/fetch").status_code == 404
+
+
+@pytest.fixture
+def two_days_later(site: Site) -> Iterator[Site]:
+    """The same platform, whose source was to send a file each day and has sent none since."""
+    site.load(products(3))
+    site.commerce.sources.change(
+        "main", partner="Acme", expected=Expected(every=timedelta(days=1)),
+        stop_selling_after=timedelta(days=3),
+    )  # fmt: skip
+    then = site.commerce.context.clock() + timedelta(days=2)
+    commerce = Commerce(evolve(site.commerce.context, clock=lambda: then))
+    with TestClient(create_app(commerce, SETTINGS, home=routes(SETTINGS))) as client:
+        yield Site(commerce, client)
+
+
+@pytest.mark.parametrize("page", ["/sources", "/partners", "partner"])
+def test_who_is_late_is_seen_at_a_glance(two_days_later: Site, page: str):
+    acme = two_days_later.commerce.partners.get("Acme").partner_id
+    path = f"/partners/{acme}" if page == "partner" else page
+    assert '<span class="badge warn">' in two_days_later.visitor().get(path).text
+    assert "late" in two_days_later.visitor().get(path).text
+
+
+def test_a_late_source_shows_what_was_due_and_what_follows(two_days_later: Site):
+    text = two_days_later.visitor().get(path_of(two_days_later)).text
+    assert "It is <b>late</b> since" in text
+    assert "what was declared" in text
+    assert "are no longer sold once the last fresh file is 3 days old" in text
+
+
+def test_a_source_of_which_nothing_is_expected_shows_so(site: Site):
+    site.commerce.pulls.remove("main", partner="Acme")
+    assert "nothing is expected" in site.visitor().get("/sources").text
+    assert "When files are expected" not in site.visitor().get(path_of(site)).text

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 
+from commerce_core.base.durations import duration_words
 from commerce_core.commerce import Commerce
 from commerce_core.partners.access import Principal, Scope
 from commerce_core.partners.session import form_token
@@ -105,7 +106,7 @@ def environment() -> Environment:
     )
     for function in (
         filters.count, filters.amount, filters.size, filters.seconds, filters.stamp, filters.name,
-        filters.words, filters.value, filters.visible, filters.marks,
+        filters.words, filters.value, filters.visible, filters.marks, duration_words,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals.update(
