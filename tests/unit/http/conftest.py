@@ -18,6 +18,8 @@ from entrypoints.http.app import api_description, create_app
 from entrypoints.settings import Settings
 
 DESCRIPTION = api_description()
+AMPLE = 1e6
+"""Seconds a minute: no limit on time, whatever else the machine does."""
 FEED = b"""sku,product_name,price,currency,quantity,availability
 A-1,Lamp,12.50,USD,7,
 A-2,Chair,80,USD,2,
@@ -173,7 +175,15 @@ def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(database_url="memory:", most_upload_bytes=200_000)
+    """Without limits on time, which depend on how busy the machine is."""
+    return Settings(
+        database_url="memory:",
+        most_upload_bytes=200_000,
+        limit_query_seconds_per_minute=AMPLE,
+        limit_export_seconds_per_minute=AMPLE,
+        limit_decision_seconds_per_minute=AMPLE,
+        limit_examination_seconds_per_minute=AMPLE,
+    )
 
 
 @pytest.fixture
