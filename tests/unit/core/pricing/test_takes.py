@@ -58,6 +58,23 @@ def test_quantities_of_tiers_are_those_of_what_belongs_together(of: str, left: d
     assert totals(price(basket, rule(tiers(of=of)))) == left
 
 
+@pytest.mark.parametrize(
+    ("of", "left"),
+    [("match", {"A": "20.00", "B": "20.00"}), ("order", {"A": "12.00", "B": "20.00"})],
+)
+def test_only_lines_that_match_count_for_tiers_unless_they_are_of_the_order(
+    of: str, left: dict[str, str]
+):
+    basket = [(product("A", "10.00"), 2), (product("B", "5.00"), 4)]
+    assert totals(price(basket, rule(tiers(of=of), condition={"sku": ["A"]}))) == left
+
+
+def test_each_line_has_positions_of_its_own():
+    basket = [(product("A", "10.00"), 4), (product("B", "10.00"), 3), (product("C", "10.00"), 2)]
+    alone = rule(tiers("graduated"))
+    assert totals(price(basket, alone)) == {"A": "38.00", "B": "29.00", "C": "20.00"}
+
+
 def test_positions_of_graduated_tiers_go_on_from_line_to_line_the_cheapest_first():
     """The two cheap units are the first two; of the others, one is the third and one the fourth."""
     steps = [{"from": 3, "percent": "10"}, {"from": 4, "percent": "50"}]
@@ -90,6 +107,7 @@ def test_tiers_of_the_list_price_are_of_what_units_cost_before_other_rules():
         ("10.99", ".99", "down", "10.99"),
         ("0.40", ".99", "down", "0.40"),
         ("0.40", ".99", "up", "0.99"),
+        ("0.40", ".01", "down", "0.01"),
         ("12.40", "5", "nearest", "10.00"),
         ("12.50", "5", "nearest", "15.00"),
         ("12.40", "5", "down", "10.00"),
@@ -145,3 +163,16 @@ def test_a_list_lowers_prices_to_the_largest_minimum_that_is_reached(
     assert totals(priced) == {sku: total}
     other = price_basket(basket, [rule({"price_list": "list_2"})], NOW, lists=PRICES)
     assert other.total_amount == other.list_total
+
+
+@pytest.mark.parametrize(
+    ("fixed", "left"),
+    [("24.00", {"A": "8.00", "B": "16.00"}), ("30.00", {"A": "10.00", "B": "20.00"}),
+     ("99.00", {"A": "10.00", "B": "20.00"}), ("0", {"A": "0.00", "B": "0.00"})],
+)  # fmt: skip
+def test_one_price_for_all_that_matches_is_shared_and_raises_nothing(
+    fixed: str, left: dict[str, str]
+):
+    basket = [(product("A", "10.00"), 1), (product("B", "20.00"), 1), (product("C", "7.00"), 1)]
+    both = rule({"fixed_price": fixed}, applies_to="order", condition={"sku": ["A", "B"]})
+    assert totals(price(basket, both)) == {**left, "C": "7.00"}
