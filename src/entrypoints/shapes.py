@@ -29,6 +29,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.feeds.bulk_act import BulkAct
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.pull import Fetch, Pull
+from commerce_core.feeds.scorecard import Scorecard
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order
@@ -114,6 +115,7 @@ _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {
     Statement: {"since": "from", "until": "to"},
     Term: {"since": "from", "until": "to"},
     Compared: {"since": "from", "until": "to"},
+    Scorecard: {"since": "from", "until": "to"},
     PricedBasket: {"outcomes": "rules"},
     WhatIfRun: {"since": "from", "until": "to"},
 }

@@ -11,10 +11,13 @@ from commerce_core.catalog.product import ProductQuery
 from commerce_core.feeds.arrival import Arrival, Verdict
 from commerce_core.feeds.expected import Expected
 from commerce_core.feeds.freshness import Standing, Watched
+from commerce_core.feeds.place import HttpsPlace
 from commerce_core.feeds.pull import Pull
 from commerce_core.feeds.rhythm import LEARNED_FROM
 from commerce_core.feeds.schedule import Schedule
+from commerce_core.feeds.scorecard import FeedCounts
 from commerce_core.feeds.source import Source
+from commerce_core.feeds.summary import Drift, Summary
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import Store, UnitOfWork
 from tests.contracts import samples
@@ -118,6 +121,40 @@ class TestArrivals:
             found = unit.arrivals.between(someone.partner_id, T0 + DAY, T0 + 3 * DAY)
         assert list(found) == [made[1], made[2]]
 
+    def test_feeds_are_counted_by_source_and_week(self, store: Store):
+        """By what the last ingest of each found; `held` also if that was decided since."""
+        someone, main = samples.settled(store)
+        _, others = samples.settled(store)
+        stock = another(store, someone, "stock")
+        summary = Summary(records_read=11, blank=1, rejected=2)
+        drift = (Drift("column_added", "Colour", None, ""),)
+        bounds = [T0, T0 + 7 * DAY, T0 + 14 * DAY]
+        for of, at, status, done in (
+            (main, T0, "applied", summary),
+            (main, T0 + 6 * DAY, "failed", None),
+            (main, T0 + 6 * DAY, "rejected", evolve(summary, drift=drift)),
+            (main, T0 + 7 * DAY, "held", summary),
+            (stock, T0 + 13 * DAY, "applied", evolve(summary, drift=drift)),
+            (main, T0 + 14 * DAY, "applied", summary),
+            (main, T0 - MINUTE, "applied", summary),
+            (others, T0, "applied", summary),
+        ):
+            feed = samples.received(store, of, status=status, received_at=at)
+            samples.queued(store, feed, status="failed", summary=evolve(summary, rejected=9))
+            held = status == "held"
+            samples.queued(store, feed, status="held" if held else "completed", summary=done)
+            samples.queued(store, feed, kind="revert", status="completed", summary=Summary())
+        with store.begin() as unit:
+            found = {
+                (c.source_id, c.week): c for c in unit.arrivals.counts(main.partner_id, bounds)
+            }
+        rejected = 2 + 9 + 2
+        assert found == {
+            (main.source_id, 0): FeedCounts(main.source_id, 0, 3, 0, 1, 1, 30, rejected, 1),
+            (main.source_id, 1): FeedCounts(main.source_id, 1, 1, 1, 0, 0, 10, 2, 0),
+            (stock.source_id, 1): FeedCounts(stock.source_id, 1, 1, 0, 0, 0, 10, 2, 1),
+        }
+
     def test_as_many_old_arrivals_are_forgotten_as_asked(self, store: Store):
         """The standing keeps what it has."""
         _, main = samples.settled(store)
@@ -137,7 +174,7 @@ class TestStandings:
         expected = Expected(every=HOUR, grace=5 * MINUTE, dates_off=(T0.date(),))
         main = evolve(main, expected=expected, stop_selling_after=3 * DAY)
         pull = Pull(
-            main.source_id, someone.partner_id, "https://partner.example/feed.csv", T0,
+            main.source_id, someone.partner_id, HttpsPlace("https://partner.example/feed.csv"), T0,
             cron="0 6 * * *", time_zone="Europe/Rome",
         )  # fmt: skip
         with store.begin() as unit:
@@ -206,7 +243,9 @@ class TestStandings:
     def test_another_way_of_fetching_is_judged_again(self, store: Store, removed: bool):
         """One that was set since, or one that is gone although it determined what is expected."""
         _, main = samples.settled(store)
-        pull = Pull(main.source_id, main.partner_id, "https://x.example/a", T0, cron="0 6 * * *")
+        pull = Pull(
+            main.source_id, main.partner_id, HttpsPlace("https://x.example/a"), T0, cron="0 6 * * *"
+        )
         with store.begin() as unit:
             unit.pulls.put(pull)
         judged(store, main, basis="schedule")

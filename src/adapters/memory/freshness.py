@@ -1,5 +1,6 @@
 """Arrivals, and the standings of sources, in memory."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,9 +9,12 @@ from attrs import evolve, frozen
 
 from adapters.memory.tables import Tables
 from commerce_core.feeds.arrival import Arrival
+from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.freshness import LateSource, Standing, Watched
+from commerce_core.feeds.job import Job
 from commerce_core.feeds.rhythm import LEARNED_FROM
 from commerce_core.feeds.schedule import Schedule
+from commerce_core.feeds.scorecard import FeedCounts
 from commerce_core.feeds.source import Source
 from commerce_core.partners.sources_state import State
 
@@ -57,12 +61,44 @@ class Arrivals:
         own = (a for a in self._kept.arrivals.values() if a.partner_id == partner_id)
         return sorted((a for a in own if since <= a.at < until), key=lambda a: (a.at, a.feed_id))
 
+    def counts(self, partner_id: str, bounds: Sequence[datetime]) -> Sequence[FeedCounts]:
+        """What became of feeds."""
+        found: dict[tuple[str, int], FeedCounts] = {}
+        for feed in self._kept.feeds.values():
+            week = bisect_right(bounds, feed.received_at) - 1
+            if feed.partner_id != partner_id or not 0 <= week < len(bounds) - 1:
+                continue
+            key = (feed.source_id, week)
+            jobs = [
+                job
+                for job in self._kept.jobs.values()
+                if job.feed_id == feed.feed_id and job.kind == "ingest"
+            ]
+            found[key] = _counted(found.get(key, FeedCounts(*key)), feed, jobs)
+        return list(found.values())
+
     def forget(self, before: datetime, most: int) -> int:
         """Forgets old ones."""
         old = [a.feed_id for a in self._kept.arrivals.values() if a.at < before][:most]
         for feed_id in old:
             del self._kept.arrivals[feed_id]
         return len(old)
+
+
+def _counted(counts: FeedCounts, feed: Feed, jobs: Sequence[Job]) -> FeedCounts:
+    """The counts with a feed, by what its last ingest with a summary found."""
+    summaries = [job.summary for job in sorted(jobs, key=lambda j: j.job_id) if job.summary]
+    last = summaries[-1] if summaries else None
+    return evolve(
+        counts,
+        received=counts.received + 1,
+        held=counts.held + any(job.status == "held" or job.decision for job in jobs),
+        rejected=counts.rejected + (feed.status == "rejected"),
+        failed=counts.failed + (feed.status == "failed"),
+        records=counts.records + (last.records if last else 0),
+        records_rejected=counts.records_rejected + (last.rejected if last else 0),
+        drifted=counts.drifted + bool(last and last.drift),
+    )
 
 
 def arrivals_of(kept: Tables, source_id: str) -> list[Arrival]:

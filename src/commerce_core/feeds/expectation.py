@@ -88,20 +88,26 @@ def dues(expectation: Expectation, expected: Expected, last: datetime) -> Iterat
         yield from _intervals(expectation, expected, last, zone)
         return
     schedule = Schedule(expectation.cron or "", expectation.time_zone)
-    ticks = _ticks(schedule, expected, last, zone)
+    ticks = ticks_after(schedule, expected, last, zone)
     first, second = next(ticks, None), next(ticks, None)
     if first is None:
         return
-    gap = second - first if second is not None else LONGEST_EVERY
-    early = min(expectation.grace, gap / 2)
-    if expectation.basis == "schedule" or first - last > early:
+    if expectation.basis == "schedule" or first - last > early_by(expectation, first, second):
         yield Due(first, first + expectation.grace)
     if second is not None:
         yield Due(second, second + expectation.grace)
     yield from (Due(tick, tick + expectation.grace) for tick in ticks)
 
 
-def _ticks(
+def early_by(expectation: Expectation, tick: datetime, following: datetime | None) -> timedelta:
+    """How early a file may come and still count for that tick."""
+    if expectation.basis == "schedule":
+        return timedelta()
+    gap = LONGEST_EVERY if following is None else following - tick
+    return min(expectation.grace, gap / 2)
+
+
+def ticks_after(
     schedule: Schedule, expected: Expected, last: datetime, zone: ZoneInfo
 ) -> Iterator[datetime]:
     """The ticks after the last file that aren't on a day off; such a day is skipped at once."""

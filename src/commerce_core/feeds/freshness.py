@@ -59,6 +59,16 @@ class Standing:
         """When a streak begins or began: the source is late, or stale before that."""
         return min(filter(None, (self.expected_by, self.stale_at)), default=None)
 
+    @property
+    def expectation(self) -> Expectation | None:
+        """What is expected, as far as that is sure."""
+        if self.basis is None or self.time_zone is None or self.grace is None:
+            return None
+        found = Expectation(
+            self.basis, self.cron, self.every, self.time_zone, self.grace, self.confidence
+        )
+        return found if found.is_sure else None
+
     def state_at(self, now: datetime) -> State:
         """The state of the source."""
         if self.stale_at is not None and self.stale_at <= now:

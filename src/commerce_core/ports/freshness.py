@@ -6,6 +6,7 @@ from typing import Protocol
 
 from commerce_core.feeds.arrival import Arrival
 from commerce_core.feeds.freshness import LateSource, Standing, Watched
+from commerce_core.feeds.scorecard import FeedCounts
 from commerce_core.partners.sources_state import State
 
 
@@ -29,6 +30,14 @@ class Arrivals(Protocol):
 
     def between(self, partner_id: str, since: datetime, until: datetime) -> Sequence[Arrival]:
         """The partner's arrivals from then until before then, oldest first."""
+        ...
+
+    def counts(self, partner_id: str, bounds: Sequence[datetime]) -> Sequence[FeedCounts]:
+        """What became of the feeds that the partner's sources sent, between each two bounds.
+
+        Those between the first two bounds have the week 0. A source without feeds in a week isn't
+        among them.
+        """
         ...
 
     def forget(self, before: datetime, most: int) -> int:

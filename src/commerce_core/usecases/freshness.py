@@ -1,20 +1,31 @@
 """Freshness: which sources are late, who is announced as such, and what lists show of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import evolve, frozen
 
+from commerce_core.base.calendar import period_start
 from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.arrival import Arrival
+from commerce_core.feeds.expected import LONGEST_EVERY
 from commerce_core.feeds.freshness import Freshness as Shown
 from commerce_core.feeds.freshness import LateSource
+from commerce_core.feeds.scorecard import (
+    DEFAULT_WEEKS,
+    Scorecard,
+    ScoredSource,
+    check_weeks,
+    score_rows,
+)
 from commerce_core.feeds.source import Source
 from commerce_core.partners.partner import Partner
 from commerce_core.partners.sources_state import STATES, PartnerFreshness, State
 from commerce_core.ports.freshness import FreshnessUnit
 from commerce_core.ports.partners import Partners, Sources
+from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
 
 MOST_AT_ONCE: Final = 200
@@ -94,6 +105,27 @@ class Freshness:
                 unit.standings.late(None, now, MOST_LATE),
             )
 
+    def scorecard(self, partner: str, *, weeks: int = DEFAULT_WEEKS) -> Scorecard:
+        """What the partner's sources sent in the last weeks, the present one among them.
+
+        InvalidInput for fewer than 1 or more than 53 weeks.
+        """
+        check_weeks(weeks)
+        now = self._context.clock()
+        with self._context.store.read_only() as unit:
+            owner = self._context.partner(unit, partner)
+            bounds = _weeks(now, weeks, owner.time_zone)
+            arrivals = unit.arrivals.between(
+                owner.partner_id, bounds[0] - LONGEST_EVERY, bounds[-1]
+            )
+            counts = unit.arrivals.counts(owner.partner_id, bounds)
+            sources = list(_scored(unit, owner, arrivals, now))
+        rows = score_rows(sources, counts, bounds, now)
+        return Scorecard(
+            owner.partner_id, owner.partner_name, bounds[0], bounds[-1], owner.time_zone,
+            tuple(rows),
+        )  # fmt: skip
+
     def forget_old(self) -> int:
         """Deletes arrivals past their retention time, and returns how many."""
         gone, before = 0, self._context.clock() - ARRIVALS_KEPT
@@ -103,6 +135,28 @@ class Freshness:
             gone += forgotten
             if forgotten < MOST_FORGOTTEN:
                 return gone
+
+
+def _weeks(now: datetime, weeks: int, zone: str) -> list[datetime]:
+    """The beginnings of the weeks up to the present one, and its end."""
+    bounds = [period_start(now, "week", zone)]
+    for _ in range(weeks - 1):
+        bounds.insert(0, period_start(bounds[0] - timedelta(days=1), "week", zone))
+    return [*bounds, period_start(bounds[-1] + timedelta(days=8), "week", zone)]
+
+
+def _scored(
+    unit: UnitOfWork, owner: Partner, arrivals: Sequence[Arrival], now: datetime
+) -> Iterator[ScoredSource]:
+    """The partner's sources, with what is expected of each and what it sent."""
+    watched = unit.standings.of_partners([owner.partner_id])
+    standings = {found.standing.source_id: found.current(now) for found in watched}
+    for source in unit.sources.of(owner.partner_id):
+        own = (a for a in arrivals if a.source_id == source.source_id and not a.reverted)
+        expectation = standings[source.source_id].expectation
+        yield ScoredSource(
+            source.source_id, source.source_name, source.expected, expectation, tuple(own)
+        )
 
 
 def fresh_sources(

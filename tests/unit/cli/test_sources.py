@@ -102,3 +102,12 @@ def test_an_upload_to_a_source_whose_jobs_start_automatically_needs_no_run(
         "A worker will run the job"
         in cli.fine("feeds", "upload", str(file), "--partner", "Acme").out
     )
+
+
+def test_a_scorecard_shows_each_week_of_each_source(cli: Cli):
+    shown = cli.fine("partners", "scorecard", "Acme", "--weeks", "2").out
+    title, *rows = shown.splitlines()
+    assert title.split()[:4] == ["week", "source", "expected", "on"]
+    assert [row.split()[1] for row in rows] == ["main", "main"]
+    assert len(cli.fine("partners", "scorecard", "Acme", "--json").json["results"]) == 4
+    assert cli("partners", "scorecard", "Acme", "--weeks", "54").code != 0

@@ -21,9 +21,11 @@ from commerce_core.feeds.expected import Expected
 from commerce_core.feeds.freshness import LateSource, Standing, Watched
 from commerce_core.feeds.rhythm import LEARNED_FROM
 from commerce_core.feeds.schedule import Schedule
+from commerce_core.feeds.scorecard import FeedCounts
 from commerce_core.partners.sources_state import State
 
 _ARRIVALS: Final = rows_of(Arrival)
+_COUNTS: Final = rows_of(FeedCounts)
 _SELECT_ARRIVALS: Final = """
     SELECT feed_id, source_id, partner_id, at, mode, sha256, records, products, verdict, reverted
     FROM arrivals"""
@@ -180,6 +182,45 @@ class Arrivals:
             WHERE partner_id = %s AND at >= %s AND at < %s
             ORDER BY at, feed_id"""
         return fetch(self._db, _ARRIVALS, query, [digits(partner_id), since, until])
+
+    def counts(self, partner_id: str, bounds: Sequence[datetime]) -> Sequence[FeedCounts]:
+        """What became of feeds, by source and week."""
+        return fetch(
+            self._db,
+            _COUNTS,
+            """
+            WITH sent AS (
+                SELECT source_id, status, width_bucket(received_at, %(bounds)s::timestamptz[]) - 1
+                       AS week, done.held, done.summary
+                FROM feeds f
+                CROSS JOIN LATERAL (
+                    SELECT bool_or(status = 'held' OR decision IS NOT NULL) AS held,
+                           (array_agg(summary ORDER BY job_id DESC)
+                                FILTER (WHERE summary IS NOT NULL))[1] AS summary
+                    FROM jobs
+                    WHERE feed_id = f.feed_id AND kind = 'ingest'
+                ) AS done
+                WHERE partner_id = %(partner_id)s
+                      AND received_at >= %(since)s AND received_at < %(until)s
+            )
+            SELECT source_id, week, count(*) AS received,
+                   count(*) FILTER (WHERE held) AS held,
+                   count(*) FILTER (WHERE status = 'rejected') AS rejected,
+                   count(*) FILTER (WHERE status = 'failed') AS failed,
+                   coalesce(sum((summary ->> 'records_read')::bigint
+                                - (summary ->> 'blank')::bigint), 0)::bigint AS records,
+                   coalesce(sum((summary ->> 'rejected')::bigint), 0)::bigint AS records_rejected,
+                   count(*) FILTER (WHERE jsonb_array_length(summary -> 'drift') > 0) AS drifted
+            FROM sent
+            GROUP BY source_id, week
+            """,
+            {
+                "partner_id": digits(partner_id),
+                "bounds": list(bounds),
+                "since": bounds[0],
+                "until": bounds[-1],
+            },
+        )
 
     def forget(self, before: datetime, most: int) -> int:
         """Deletes old ones."""

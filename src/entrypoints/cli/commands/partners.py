@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import click
 
 from entrypoints.cli.kit.verbs import Session, limit_option, noun
 
 if TYPE_CHECKING:
+    from commerce_core.feeds.scorecard import ScoreRow
     from commerce_core.partners.partner import Partner
 
 partners: Final = noun(
@@ -91,6 +93,47 @@ def set_(session: Session, partner: str, **given: str | None) -> None:
         raise click.UsageError("Specify at least one option.", click.get_current_context())
     changed = session.commerce.partners.change(partner, **changes)
     session.out.one(changed, lambda: _fields(changed))
+
+
+@partners.verb("scorecard", scope="feeds:read")
+@click.argument("partner")
+@click.option(
+    "--weeks", type=int, default=4, show_default=True, help="How many weeks, this one included."
+)
+def scorecard(session: Session, partner: str, weeks: int) -> None:
+    """Show week by week what a partner's sources sent, against what was expected."""
+    from entrypoints.cli.kit.tables import Column
+
+    found = session.commerce.freshness.scorecard(partner, weeks=weeks)
+    if session.out.as_json:
+        session.out.document(found)
+        return
+    zone = ZoneInfo(found.tz)
+    columns: list[Column[ScoreRow]] = [
+        Column("week", lambda r: f"{r.week.astimezone(zone):%Y-%m-%d}"),
+        Column("source", lambda r: r.source_name, crops=True),
+        Column("expected", lambda r: "" if r.expected is None else f"{r.expected:,}", right=True),
+        Column("on time", lambda r: _count(r.on_time), right=True),
+        Column("late", lambda r: _count(r.late), right=True),
+        Column("missed", lambda r: _count(r.missed), right=True),
+        Column("files", lambda r: _count(r.received), right=True),
+        Column("fresh", lambda r: _count(r.fresh), right=True),
+        Column("held", lambda r: _count(r.held), right=True),
+        Column("rejected", lambda r: _count(r.rejected), right=True),
+        Column("failed", lambda r: _count(r.failed), right=True),
+        Column("drifted", lambda r: _count(r.drifted), right=True, from_width=110),
+        Column("rejects", _rejects_text, right=True, from_width=100),
+    ]
+    session.out.table(found.results, columns)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _rejects_text(row: "ScoreRow") -> str:
+    """The share of the records that were rejected."""
+    return f"{100 * row.records_rejected / row.records:.1f} %" if row.records else ""
 
 
 def _feeds_text(partner: "Partner") -> str:

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.scorecard import DEFAULT_WEEKS, MOST_WEEKS, Scorecard
 from commerce_core.partners.partner import Partner, PartnerStatus
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from entrypoints.http.kit.handlers import get, patch, post
@@ -76,4 +77,22 @@ def change_partner(commerce: Commerce, partner_id: PartnerId, payload: PartnerCh
     return commerce.partners.change(partner_id, **sent(payload))
 
 
-ROUTES = (add_partner, list_partners, get_partner, change_partner)
+@frozen(kw_only=True)
+class ScorecardOf:
+    """Which weeks."""
+
+    weeks: int = optional(
+        DEFAULT_WEEKS,
+        "How many weeks, the present one among them.",
+        minimum=1,
+        maximum=MOST_WEEKS,
+    )
+
+
+@get("/partners/{partner_id:str}/scorecard", scope="feeds:read")
+def get_scorecard(commerce: Commerce, partner_id: PartnerId, parameters: ScorecardOf) -> Scorecard:
+    """Shows week by week what the partner's sources sent, against what was expected of them."""
+    return commerce.freshness.scorecard(partner_id, weeks=parameters.weeks)
+
+
+ROUTES = (add_partner, list_partners, get_partner, change_partner, get_scorecard)

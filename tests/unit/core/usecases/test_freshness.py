@@ -10,7 +10,7 @@ from attrs import define, evolve
 
 from commerce_core.activity.events import Event
 from commerce_core.activity.inbox import InboxQuery
-from commerce_core.base.errors import Forbidden, InvalidInput
+from commerce_core.base.errors import Forbidden, InvalidInput, NotFound
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.expected import Expected
@@ -295,3 +295,33 @@ class TestInbox:
         found = world.commerce.freshness.overview()
         assert found.counts == {"fresh": 0, "late": 1, "stale": 0, "unknown": 1}
         assert [late.source_name for late in found.late] == ["main"]
+
+
+class TestScorecards:
+    def test_a_partners_weeks_are_shown_with_what_was_expected_and_came(self, world: World):
+        """The clock begins on a Monday."""
+        world.change(expected=Expected(cron="0 6 * * *", grace=HOUR))
+        world.commerce.sources.add("Acme", "stock")
+        for number in range(10):
+            if number not in (2, 8):
+                world.send("Lamp", f"Vase {number}")
+            world.wait(DAY)
+        world.send("Lamp", "Vase 9")
+        found = world.commerce.freshness.scorecard("Acme", weeks=2)
+        assert (found.since, found.until) == (
+            datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 15, tzinfo=UTC),
+        )  # fmt: skip
+        first, _, second, empty = found.results
+        assert [row.source_name for row in found.results] == ["main", "stock"] * 2
+        assert (first.expected, first.on_time, first.missed, first.fresh) == (7, 6, 1, 6)
+        assert (second.expected, second.on_time, second.missed) == (3, 2, 1)
+        assert (second.received, second.fresh, second.same_bytes) == (3, 2, 1)
+        assert (second.records, second.records_rejected) == (6, 0)
+        assert (empty.expected, empty.received) == (None, 0)
+
+    def test_a_partner_sees_its_own_only(self, world: World):
+        other = world.commerce.partners.add("Other").partner_id
+        stranger = world.commerce.acting_as(Principal("key_1", other, frozenset(SCOPES)))
+        with pytest.raises(NotFound):
+            stranger.freshness.scorecard("Acme")
+        assert stranger.freshness.scorecard("Other").partner_name == "Other"
