@@ -101,7 +101,7 @@ def set_(session: Session, partner: str, **given: str | None) -> None:
     "--weeks", type=int, default=4, show_default=True, help="How many weeks, this one included."
 )
 def scorecard(session: Session, partner: str, weeks: int) -> None:
-    """Show week by week what a partner's sources sent, against what was expected."""
+    """Show what a partner sent week by week."""
     from entrypoints.cli.kit.tables import Column
 
     found = session.commerce.freshness.scorecard(partner, weeks=weeks)
