@@ -23,6 +23,7 @@ from commerce_core.doctor.diagnosis import (
 )
 from commerce_core.doctor.encodings import container_of
 from commerce_core.doctor.mapping import choose_preset, second_columns, suggest, understood
+from commerce_core.doctor.offers import not_offered, sale_flag, with_rules
 from commerce_core.doctor.proposal import Finding, amended, fed_fields, findings
 from commerce_core.doctor.questions import (
     which_column,
@@ -244,7 +245,15 @@ class _Examination:
                 join = " " if len(found.columns) > 1 else None
                 columns[found.field] = Column(found.columns, join=join)
         self.profile = evolve(self.profile, columns=columns)
+        self._leave_out_what_is_not_offered(unused)
         self.mapping = understood(self.header, self.profile, self._currency)
+
+    def _leave_out_what_is_not_offered(self, unused: Sequence[str]) -> None:
+        """Proposes rules for columns that say what is for sale."""
+        fed = {name for column in self.profile.columns.values() for name in column.from_}
+        found = list(not_offered(self.all_stats, [name for name in unused if name not in fed]))
+        self.profile = with_rules(self.profile, found)
+        self.questions += [each.question for each in found]
 
     def _ask_about_second_columns(self, unused: Sequence[str]) -> None:
         """Asks which column is the stock or the price if another one is called much like it."""
@@ -263,6 +272,7 @@ class _Examination:
     def _examine_fields(self, mapping: HeaderMapping) -> None:
         fed = list(fed_fields(mapping, self.all_stats))
         found = list(findings(fed, self._currency))
+        found += sale_flag(self.all_stats, mapping.unused, [each.name for each in fed])
         if self._asked.profile is None:
             found = self._tried(found, mapping)
         self.questions += [finding.question for finding in found if finding.question]

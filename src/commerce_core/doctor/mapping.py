@@ -16,6 +16,7 @@ from commerce_core.doctor.words import HEADERS, field_by_part, speaks_against
 from commerce_core.profiles.mapping import HeaderMapping, map_header, rivals_of
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
 from commerce_core.profiles.profile import PRESETS, TEMPLATE_PART, Column, Preset, Profile
+from commerce_core.profiles.recognition import recognised_preset
 from commerce_core.schema.fields import FIELDS
 
 _SIMILAR: Final = 0.84
@@ -52,13 +53,16 @@ def _is_of_kind(header: Sequence[str], profile: Profile) -> bool:
     """Whether a header has the columns that are typical of a platform's export.
 
     These are the grouping key if the profile groups records, two of the columns it skips records
-    by if it skips by several, and the first column of its identity otherwise.
+    by if it skips by several, and the first column of its identity otherwise. Records in others
+    have to be recognised.
     """
     names = {squash(name) for name in header}
 
     def has(column: str) -> bool:
         return any(squash(name) in names for name in (column, *profile.names.get(column, ())))
 
+    if profile.record_path:
+        return recognised_preset(header) == profile.preset
     if profile.group:
         return has(profile.group.key)
     if len(skipped := {rule.column for rule in profile.skip}) > 1:

@@ -3,7 +3,7 @@
     products[]/variants[]                    a list of JSON, each member of which has a list
     products[]                               the same as products: the list within is a cell
     []/variants[]                            the file is the list, or has one object a line
-    data/products/edges[]/node/skus[]        keys between lists are objects
+    data/products/edges[]/node/skus[]        keys between lists are objects around the next one
     products/product[]/variants/variant[]    the elements of XML that are records, each with [] too
 
 Each member of the innermost list is a record. What is around it is there as well, under `../` and
@@ -257,18 +257,34 @@ class _Unfolding:
 def _flatten(
     made: dict[str, Any], prefix: str, without: tuple[str, ...], found: dict[str, Any]
 ) -> bool:
-    """Adds the members; False if two have the same path."""
+    """Adds the members; False if two have the same path.
+
+    An object on the way to the list is no more than a wrapper: its members come without its name,
+    unless they would have that of another one.
+    """
+    wrapped: dict[str, Any] = {}
     for key, value in made.items():
         name, rest = prefix + key, without[1:] if without[:1] == (key,) else None
         if rest == ():
             continue
         if isinstance(value, dict) and value and len(name) < LONGEST_NAME:
-            if not _flatten(cast("dict[str, Any]", value), f"{name}/", rest or (), found):
+            inner = cast("dict[str, Any]", value)
+            if rest is not None:
+                whole = _flatten(inner, prefix, rest, wrapped)
+                wrapped = {n: (f"{key}/", v) for n, v in wrapped.items()}
+            else:
+                whole = _flatten(inner, f"{name}/", (), found)
+            if not whole:
                 return False
         elif name in found:
             return False
         else:
             found[name] = value
+    for name, (key, value) in wrapped.items():
+        own = prefix + key + name.removeprefix(prefix) if name in found else name
+        if own in found:
+            return False
+        found[own] = value
     return True
 
 

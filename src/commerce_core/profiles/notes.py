@@ -1,22 +1,63 @@
 """Notes about a header: what a profile names that the file lacks, and what a mapping takes away."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from commerce_core.base.text import squash
-from commerce_core.profiles.mapping import HeaderMapping
+from commerce_core.profiles.mapping import AROUND, HeaderMapping
 from commerce_core.profiles.profile import TEMPLATE_PART, Profile
 from commerce_core.schema.fields import FIELDS
 
 MOST_NOTES: Final = 20
 """The most notes about one header; a last one says how many there are beyond."""
 _SHOWN: Final = 60
+_BRACKETS: Final = re.compile(r"\s*[(\[][^)\]]*[)\]]$")
+_FOR_SALE: Final = frozenset(
+    {"visible", "isvisible", "visibility", "published", "ispublished", "active", "isactive"}
+    | {"enabled", "isenabled", "online", "isonline", "sellable", "purchasable", "forsale"}
+    | {
+        "aktiv",
+        "sichtbar",
+        "veröffentlicht",
+        "actif",
+        "activo",
+        "attivo",
+        "status",
+        "productvisible",
+    }
+    | {"productvisible?", "productonline"}
+)
+_NOT_FOR_SALE: Final = frozenset(
+    {
+        "archived",
+        "isarchived",
+        "hidden",
+        "ishidden",
+        "disabled",
+        "isdisabled",
+        "inactive",
+        "inaktiv",
+    }
+    | {"isinactive", "isdraft", "draft"}
+)
+_STATUS: Final = "status"
+"""A column of that name has any words, and is looked at only with its cells."""
+
+
+def says_for_sale(header: str) -> bool | None:
+    """Whether a yes in a column of that name means that a product is sold; None if it isn't known.
+
+    The name of what is around a record, `../active`, and what stands in brackets don't count.
+    """
+    name = squash(_BRACKETS.sub("", header).removeprefix(AROUND))
+    return True if name in _FOR_SALE else False if name in _NOT_FOR_SALE else None
 
 
 def header_notes(mapping: HeaderMapping, own: Profile, full: Profile) -> tuple[str, ...]:
     """What a person should know about a mapping made by a profile, `own` and with its preset."""
-    found = [*_lacking(mapping, own), *_moved(mapping, full)]
+    found = [*_lacking(mapping, own), *_moved(mapping, full), *_undecided(mapping, own)]
     more = len(found) - MOST_NOTES
     return (*found[:MOST_NOTES], f"There are {more} more such notes.") if more > 0 else (*found,)
 
@@ -30,6 +71,18 @@ def _lacking(mapping: HeaderMapping, own: Profile) -> Iterator[str]:
         near = _nearest(alternatives[0], mapping.header)
         hint = f" Did you mean {near!r}?" if near else ""
         yield f"The profile names the column {names} for {use}, and the file lacks it.{hint}"
+
+
+def _undecided(mapping: HeaderMapping, own: Profile) -> Iterator[str]:
+    """Unused columns that may say what is for sale, if the profile leaves nothing out."""
+    if own.skip:
+        return
+    for name in mapping.unused:
+        if squash(name) != _STATUS and says_for_sale(name) is not None:
+            yield (
+                f"The column {name[:_SHOWN]!r} may say which products are for sale, and isn't "
+                "used: all are sold. A rule of skip in the profile can leave records out by it."
+            )
 
 
 def _named(profile: Profile) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -51,7 +51,8 @@ def recognition_hint(header: Sequence[str], profile: Profile) -> str | None:
 @cache
 def _distinctive() -> dict[Preset, frozenset[str]]:
     """For each preset the names of its columns that aren't the schema's own names or aliases."""
-    ours = {squash(name) for field in FIELDS for name in (field.name, *field.aliases)}
+    named = {squash(name) for field in FIELDS for name in (field.name, *field.aliases)}
+    ours = named | {f"../{name}" for name in named}
     return {
         preset: frozenset(map(squash, _names_in(profile))) - ours
         for preset, profile in PRESET_PROFILES.items()

@@ -16,6 +16,7 @@ from adapters.polars_feeds import PolarsEngine
 from commerce_core.base.errors import FileRefused, InvalidInput
 from commerce_core.doctor import Asked, examine
 from commerce_core.parsing import carrying
+from commerce_core.parsing.formats import open_records
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import Column, Profile
@@ -51,8 +52,8 @@ XML: Final = (
 )
 
 
-def profile(path: str, around: str = "..", columns: Mapping[str, Column] | None = None) -> Profile:
-    own = {"product_name": Column((f"{around}/title",)), "group_id": Column((f"{around}/id",))}
+def profile(path: str, columns: Mapping[str, Column] | None = None) -> Profile:
+    own = {"product_name": Column(("../title",)), "group_id": Column(("../id",))}
     return Profile(record_path=path, columns={**own, **(columns or {})})
 
 
@@ -69,14 +70,13 @@ def skipped(body: str, given: Profile) -> int:
 @pytest.mark.parametrize("form", FORMS)
 def test_each_variant_is_a_record_with_what_is_around_it(form: str):
     body, path = FORMS[form]
-    out = "../" + "/".join(path.split("[]")[1].strip("/").split("/")[:-1])
-    found = read(body.encode(), profile(path, out.rstrip("/")))
+    found = read(body.encode(), profile(path))
     assert [(r.sku, r.values["product_name"], r.values["group_id"]) for r in found[:2]] == [
         ("L-R", "Lamp", "1"), ("L-B", "Lamp", "1"),
     ]  # fmt: skip
     assert [str(r.values["price"]) for r in found[:2]] == ["5.10", "6.50"]
     assert len(found) == 2
-    assert skipped(body, profile(path, out.rstrip("/"))) == (1 if "Pot" in body else 0)
+    assert skipped(body, profile(path)) == (1 if "Pot" in body else 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -156,6 +156,18 @@ def test_objects_in_a_record_are_columns_by_their_paths():
     }
     (found,) = read(body.encode(), profile("p[]/variants[]", columns=columns))
     assert (str(found.values["price"]), found.values["currency"]) == ("5.50", "USD")
+
+
+def test_a_wrapper_gives_its_members_without_its_name_unless_they_are_another_ones():
+    node = {"id": "n", "title": "T", "variants": {"id": "v", "nodes": [{"sku": "A"}]}}
+    body = json.dumps({"edges": [{"id": "e", "cursor": "c", "node": node}]})
+    header = read_header(body, "edges[]/node/variants/nodes[]")
+    assert header == ["sku", "../id", "../cursor", "../node/id", "../title", "../variants/id"]
+
+
+def read_header(body: str, path: str) -> list[str]:
+    opened = open_records(iter([body]), None, lambda _: True, record_path=path)
+    return next(opened.records).cells or []
 
 
 def test_lists_within_lists():
@@ -264,6 +276,14 @@ def test_doctor_proposes_the_records_within():
     assert (found.dry_read.accepted, found.dry_read.skipped) == (2, 1)
     assert {asked.code for asked in found.questions} == {"records", "which_column"}
     assert [r.sku for r in read(body.encode(), found.profile)] == ["L-R", "L-B"]
+
+
+def test_another_shops_list_of_products_is_not_taken_for_shopifys():
+    variant = {"sku": "A", "title": "S", "barcode": None, "inventory_quantity": 4, "prices": []}
+    product = {"id": "p", "title": "T", "handle": "t", "status": "published", "variants": [variant]}
+    found = examine(io.BytesIO(json.dumps({"products": [product]}).encode()))
+    assert found.profile.preset == "canonical"
+    assert found.profile.columns["product_name"].from_ == ("../title",)
 
 
 NAMES = st.text("ab<&\"'é \n", max_size=6).map(str.strip)
