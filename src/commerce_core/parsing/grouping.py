@@ -27,6 +27,7 @@ MOST_FOLDED: Final = 10_000
 _MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
 HEADER_AGAIN: Final = "the header, which comes again"
+_WITH_VARIANTS: Final = "a product with variants"
 _NOTHING_WITHIN: Final = "without a record in it"
 _ASIDE: Final = "there for the records after it"
 
@@ -107,7 +108,7 @@ class Grouping:
         head: RawRecord | None = None
         waiting: Prepared | None = None
         folded: list[Prepared] = []
-        characters, carrying = 0, Carrying()
+        characters, carrying, pictures = 0, Carrying(), tuple[str, ...]()
         for raw in records:
             carrying.read += len(raw.sent)
             cells, first = raw.cells, head.cells if head else None
@@ -124,8 +125,11 @@ class Grouping:
                 completed = group.complete(first, raw, cells)
                 carrying.complete(cells, completed.cells or (), raw.line)
                 ready = self.alone(completed, head)
-            elif cells is not None and whole and group.has_key(cells):
-                head = raw
+                if group.heads:
+                    waiting, pictures = _parted(waiting, head, pictures)
+                    ready = evolve(ready, pictures=pictures)
+            elif cells is not None and whole and group.begins(cells):
+                head, pictures = raw, ()
             yield from () if waiting is None else (waiting, *folded)
             waiting, folded, characters = ready or self.alone(raw), [], len(raw.sent)
         yield from () if waiting is None else (waiting, *folded)
@@ -144,6 +148,17 @@ def _with_picture(record: Prepared, picture: str) -> Prepared:
     if not picture or len(record.pictures) >= _MOST_PICTURES:
         return record
     return evolve(record, pictures=(*record.pictures, picture[: LONGEST_CELL + 1]))
+
+
+def _parted(
+    waiting: Prepared | None, head: RawRecord | None, pictures: tuple[str, ...]
+) -> tuple[Prepared | None, tuple[str, ...]]:
+    """What waits before a variant: its head is no offer, and has the pictures of all of them."""
+    if waiting is None or waiting.raw is not head:
+        return waiting, pictures
+    if waiting.fate is not None:
+        return waiting, waiting.pictures
+    return Prepared(waiting.raw, "skipped", _WITH_VARIANTS), waiting.pictures
 
 
 def _too_long(begins: int, line: int) -> FileRefused:
@@ -172,6 +187,7 @@ class _GroupColumns:
     carry: tuple[int, ...]
     offer: tuple[int, ...]
     append: int | None
+    heads: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, mapping: HeaderMapping, group: Group) -> "_GroupColumns":
@@ -182,13 +198,22 @@ class _GroupColumns:
             tuple(index for index in found if index is not None),
             tuple(index for index in offers if index is not None),
             mapping.index_of(group.append) if group.append else None,
+            frozenset(word.lower() for word in group.heads),
         )
 
     def has_key(self, cells: Sequence[str]) -> bool:
         return self.key is not None and bool(cells[self.key].strip(BLANKS))
 
+    def begins(self, cells: Sequence[str]) -> bool:
+        """Whether the record may be the head of a group."""
+        if self.key is None or not self.heads:
+            return self.has_key(cells)
+        return cells[self.key].strip(BLANKS).lower() in self.heads
+
     def continues(self, head: Sequence[str], cells: Sequence[str]) -> bool:
         """Whether the record is of the same group as the head, and not a head itself."""
+        if self.heads:
+            return self.has_key(cells) and not self.begins(cells)
         return self.has_key(cells) and head[self.key or 0] == cells[self.key or 0]
 
     def offers(self, cells: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from attrs import frozen
 from commerce_core.base.text import BLANKS, squash
 from commerce_core.profiles.profile import TEMPLATE_PART
 
-_NO = ("", "no", "false", "0")
+_NO = ("", "no", "n", "false", "0", "none")
 _POSITIVE = re.compile(r"\+?0*[1-9][0-9]*(?:[.,]0*)?", re.ASCII)
 
 

@@ -54,6 +54,7 @@ def limit_faults(profile: Profile) -> Iterator[Fault]:
     if profile.group:
         yield from _too_many("/group/carry", "columns", profile.group.carry, MOST_HEADERS)
         yield from _too_many("/group/offer", "columns", profile.group.offer, MOST_HEADERS)
+        yield from _too_many("/group/heads", "words", profile.group.heads, MOST_HEADERS)
     if parents := profile.parents:
         yield from _too_many("/parents/keys", "templates", parents.keys, MOST_TEMPLATES)
         yield from _too_many("/parents/carry", "columns", parents.carry, MOST_HEADERS)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from commerce_core.profiles.amazon import AMAZON
+from commerce_core.profiles.bigcommerce import BIGCOMMERCE
 from commerce_core.profiles.google_merchant import GOOGLE_MERCHANT
 from commerce_core.profiles.idealo import IDEALO
 from commerce_core.profiles.magento import MAGENTO
@@ -29,6 +30,7 @@ PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
     "shopify-api": SHOPIFY_API,
     "woocommerce": WOOCOMMERCE,
     "medusa": MEDUSA,
+    "bigcommerce": BIGCOMMERCE,
     "magento": MAGENTO,
     "prestashop": PRESTASHOP,
     "shopware": SHOPWARE,

@@ -40,6 +40,7 @@ Preset = Literal[
     "shopify-api",
     "woocommerce",
     "medusa",
+    "bigcommerce",
     "magento",
     "prestashop",
     "shopware",
@@ -124,13 +125,16 @@ class Group:
 
     If a record leaves one of the `carry` columns blank, it gets the first record's cell. A record
     that is blank in all the `offer` columns isn't a variant: it is folded into the record before,
-    and its `append` column becomes one of that record's additional pictures.
+    and its `append` column becomes one of that record's additional pictures. With `heads`, the key
+    has no value of its own for each group: a record with one of these words in it begins a group,
+    all others belong to the one before them, and a head that has variants is no offer itself.
     """
 
     key: str
     carry: tuple[str, ...] = ()
     offer: tuple[str, ...] = ()
     append: str | None = None
+    heads: tuple[str, ...] = ()
 
 
 @frozen

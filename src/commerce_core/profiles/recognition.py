@@ -17,6 +17,7 @@ MAKERS: Final[Mapping[Preset, str]] = {
     "shopify-api": "a list of products from Shopify's API",
     "woocommerce": "a WooCommerce export",
     "medusa": "a Medusa export",
+    "bigcommerce": "a BigCommerce export",
     "magento": "a Magento export",
     "prestashop": "a PrestaShop file",
     "shopware": "a Shopware export",

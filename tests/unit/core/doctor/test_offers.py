@@ -1,4 +1,4 @@
-"""Columns that say what is for sale: doctor proposes to leave the others out, and intake notes it."""
+"""Columns that say what is for sale: doctor leaves the others out, and intake notes them."""
 
 import io
 

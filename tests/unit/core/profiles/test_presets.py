@@ -599,3 +599,49 @@ def test_a_shops_own_list_of_products_says_what_is_available():
     assert (cup.sku, cup.values["availability"]) == ("CUP", "out_of_stock")
     assert (cup.values["price"], cup.values["sale_price"]) == (Decimal("3.00"), None)
     assert (cup.values["options"], cup.values["image_url"]) == (None, "https://a.example/c.png")
+
+
+# --- BigCommerce ----------------------------------------------------------------------------------
+
+BIGCOMMERCE = """\
+Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Low Stock,Price,Cost Price,\
+Retail Price,Sale Price,Brand ID,Channels,Categories,Description,UPC/EAN,Weight,Is Visible,\
+Product Condition,Variant Image URL,Internal Image URL (Export)
+Product,111,Tee,Physical,TEE,,variant,0,0,20.00,5,0,0.00,38,1,24;25,Nice,,0.2,TRUE,New,,
+Image,,,,,,,,,,,,,,,,,,,,,,https://a.example/1.jpg
+Variant,201,,,TEE-S,Type=Dropdown|Name=Size|Value=S,,4,0,,,,,,,,,4006381333931,,,,,
+Variant,202,,,TEE-M,Type=Dropdown|Name=Size|Value=M,,0,0,22.00,,,18.00,,,,,,,,,\
+https://a.example/m.jpg,
+Image,,,,,,,,,,,,,,,,,,,,,,https://a.example/2.jpg
+Product,112,Mug,Physical,MUG,,product,5,0,10.00,5,0,8.00,38,1,24,Nice,,0.3,TRUE,Used,,
+Image,,,,,,,,,,,,,,,,,,,,,,https://a.example/3.jpg
+Product,113,Gift,Digital,,,none,0,0,9.00,5,0,0,38,1,24,Nice,,0,TRUE,New,,
+Product,114,Old,Physical,OLD,,variant,0,0,5.00,5,0,0,38,1,24,Nice,,0.3,FALSE,New,,
+Variant,203,,,OLD-S,Type=Dropdown|Name=Size|Value=S,,4,0,,,,,,,,,,,,,,
+"""
+
+
+def test_bigcommerces_variants_belong_to_the_product_before_them():
+    records = read("bigcommerce", BIGCOMMERCE)
+    found = offers(records)
+    assert list(found) == ["TEE-S", "TEE-M", "MUG", "Gift"]
+    small, large, mug, gift = (record.values for record in found.values())
+    assert (small["product_name"], small["price"], small["sale_price"]) == (
+        "Tee", Decimal("20.00"), None,
+    )  # fmt: skip
+    assert (large["price"], large["sale_price"]) == (Decimal("22.00"), Decimal("18.00"))
+    assert [v["quantity"] for v in (small, large, mug, gift)] == [4, 0, 5, None]
+    assert (small["gtin"], small["condition"], mug["condition"]) == ("4006381333931", "new", "used")
+    assert large["image_url"] == "https://a.example/m.jpg"
+    pictures = [v["additional_image_urls"] for v in (small, large, mug)]
+    assert pictures == [
+        ("https://a.example/1.jpg",),
+        ("https://a.example/1.jpg", "https://a.example/2.jpg"),
+        ("https://a.example/3.jpg",),
+    ]
+    reasons = [record.reason for record in records if record.fate == "skipped"]
+    assert reasons == ["a product with variants", "not visible", "not visible"]
+
+
+def test_bigcommerces_export_is_recognised():
+    assert recognised_preset(BIGCOMMERCE.splitlines()[0].split(",")) == "bigcommerce"
