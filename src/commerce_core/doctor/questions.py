@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from commerce_core.doctor.columns import ColumnStats
-from commerce_core.doctor.diagnosis import EncodingGuess, Option, Question
+from commerce_core.doctor.diagnosis import (
+    EncodingGuess,
+    Option,
+    Question,
+    QuoteTrouble,
+    Refusal,
+)
 from commerce_core.doctor.dialects import Splitting
 
 _MOST_KEYS: Final = 6
@@ -31,6 +37,18 @@ def which_records(record_path: str) -> Question:
     )
     asked = "The records have records in them, such as variants. Which ones are products?"
     return Question("records", None, asked, options, options[0].answer)
+
+
+def are_quotes_characters(troubles: Sequence[QuoteTrouble], refusal: Refusal | None) -> Question:
+    """Asks whether quotes mean nothing in a file in which they don't stand around cells."""
+    lines = [trouble.line for trouble in troubles] or [refusal.line if refusal else None]
+    where = ", ".join(str(line) for line in lines if line)
+    options = (
+        Option('quotes = "none"', 'a quote is a character like any other, as in 5" pipe'),
+        Option('quotes = "double"', "quotes stand around cells; the records here are broken"),
+    )
+    asked = f"Quotes don't stand around cells, such as on line {where}. Is there no quoting at all?"
+    return Question("quotes", None, asked, options, options[0].answer)
 
 
 def which_delimiter(splittings: Sequence[Splitting]) -> Question:

@@ -19,7 +19,7 @@ from commerce_core.doctor.diagnosis import (
 )
 from commerce_core.doctor.dialects import Splitting, header_line_of, line_ends, splittings
 from commerce_core.doctor.encodings import survey_encoding
-from commerce_core.doctor.questions import which_encoding, which_records
+from commerce_core.doctor.questions import are_quotes_characters, which_encoding, which_records
 from commerce_core.parsing.decoding import read_text
 from commerce_core.parsing.formats import LONGEST_HEADER, RawRecord, open_records, structured
 from commerce_core.parsing.raw_records import lines_in
@@ -35,6 +35,8 @@ MOST_CELLS: Final = 400_000
 """Cells that are examined, so that a file of many columns takes no longer than one of few."""
 _LEAST_RECORDS: Final = 100
 _MOST_TROUBLES: Final = 5
+_SEVERAL: Final = 2
+"""Broken quotes from which on there may be no quoting at all: one is a slip."""
 
 
 @frozen
@@ -80,11 +82,37 @@ class Survey:
     questions: list[Question] = field(factory=list[Question])
     refusal: Refusal | None = None
     _troubles: list[QuoteTrouble] = field(factory=list[QuoteTrouble])
+    even: int = 0
+    """Records with as many cells as the header."""
 
     @classmethod
     def of(cls, stream: BinaryIO, asked: Asked) -> "Survey":
-        """Surveys a file, up to the step at which it would be refused."""
-        survey = cls(stream, asked, asked.as_it_is)
+        """Surveys a file, up to the step at which it would be refused.
+
+        If several quotes are broken, also as a file without quoting, where more is right then.
+        """
+        survey = cls._with(stream, asked, asked.as_it_is)
+        if asked.profile is not None or survey.broken_quotes < _SEVERAL:
+            return survey
+        other = cls._with(stream, asked, evolve(asked.as_it_is, quotes="none"))
+        if other.refusal or other.even <= survey.even:
+            return survey
+        other.questions.append(survey.about_quotes())
+        return other
+
+    def about_quotes(self) -> Question:
+        """Asks whether the file has no quoting at all."""
+        return are_quotes_characters(self._troubles, self.refusal)
+
+    @property
+    def broken_quotes(self) -> int:
+        """How many records have broken quotes, the one included with which the file ends."""
+        unclosed = self.refusal is not None and self.refusal.code == "unterminated_quote"
+        return unclosed + len(self._troubles)
+
+    @classmethod
+    def _with(cls, stream: BinaryIO, asked: Asked, profile: Profile) -> "Survey":
+        survey = cls(stream, asked, profile)
         try:
             survey._examine_bytes()
             survey._examine_dialect()
@@ -187,6 +215,7 @@ class Survey:
                 text = UNSTORABLE.sub("\ufffd", raw.text[:80].rstrip())
                 detail = f"this record has broken quotes: {text}"
                 self._troubles.append(QuoteTrouble(raw.line, detail))
+            self.even += bool(self.header) and len(raw.cells or ()) == len(self.header)
             self.extent = Extent(max(0, count), size, complete=False)
             yield raw
         self.extent = evolve(self.extent, complete=True)

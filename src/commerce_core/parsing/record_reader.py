@@ -47,6 +47,8 @@ _CODE: Final = 4
 _THOUSANDS: Final = 3
 """The digits behind a mark that may separate thousands."""
 _BREAKS_OFF: Final = re.compile(BREAKS_OFF)
+_AT_FAULT: Final = re.compile(r"\bon line(?:[ \t]|<[^<>]*>)*[0-9]+(?:[ \t]|<[^<>]*>)*$")
+"""How an error message of PHP ends."""
 _BROKEN_OFF: Final = (
     "The program that wrote the file reports an error here, so records may be missing. Mend that "
     "program, and send the whole file again."
@@ -324,10 +326,12 @@ class RecordReader:
     def breaks_off(self, cells: Sequence[str]) -> bool:
         """Whether an error message stands where the record's sku should.
 
-        A name may begin like one, so only a sku in the first cell is looked at.
+        A name may begin like one. So if the sku isn't in the first cell, the record has to end as
+        such a message does, with the line at fault.
         """
-        first = self._sku.indexes[:1] == (0,) and not self._terms.exported
-        return first and _BREAKS_OFF.match(cells[0]) is not None
+        if self._terms.exported or _BREAKS_OFF.match(cells[0]) is None:
+            return False
+        return self._sku.indexes[:1] == (0,) or _AT_FAULT.search(" ".join(cells)) is not None
 
     def lacks(self, raw: RawRecord) -> Collection[int]:
         """The cells that the record doesn't have, where that leaves fields alone: in a delta."""

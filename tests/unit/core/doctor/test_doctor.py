@@ -730,3 +730,17 @@ def test_a_name_that_is_a_currencys_code_too_is_no_currency(name: str):
     found = look(text.encode(), Asked(currency="EUR"))
     assert found.profile.columns["product_name"].from_ == ("Titel",)
     assert "currency" not in found.profile.columns
+
+
+def test_a_file_without_quoting_is_proposed_to_be_read_so_where_more_is_right_then():
+    """In inches, and in names of goods, quotes are characters."""
+    header = "sku\tproduct_name\tprice\n"
+    rows = 'A-1\t"5" pipe\t5.00\nA-2\tLamp\t6.00\nA-3\t"open\t7.00\nA-4\tCup\t8.00\n'
+    found = examine(io.BytesIO((header + rows).encode()), Asked(currency="EUR"))
+    assert (found.profile.quotes, found.dry_read.accepted) == ("none", 4)
+    assert [(q.code, q.assumed) for q in found.questions] == [("quotes", 'quotes = "none"')]
+    # With a delimiter within quotes, they do stand around cells.
+    quoted = 'sku,product_name,price\nA-1,"Lamp, red",5\nA-2,"Pot" green,6\nA-3,"Cup, b",7\n'
+    found = examine(io.BytesIO(quoted.encode()), Asked(currency="EUR"))
+    assert (found.profile.quotes, found.questions) == ("double", ())
+    assert (found.dry_read.accepted, found.dry_read.rejected) == (2, 1)

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
+from adapters.polars_feeds import PolarsEngine
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.objects import OBJECTS_LOOKED_AT
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.profiles.profile import Column, Profile
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.profiles.profile import CANONICAL, Column, Profile
 from commerce_core.schema.fields import LONGEST_CELL, Mode
 from commerce_core.schema.problems import LONGEST_SHOWN_VALUE, PROBLEMS, Problem
 from commerce_core.schema.record import Record
@@ -225,6 +227,23 @@ def test_a_message_with_the_headers_number_of_cells_cuts_the_file_off_too(messag
 
 def test_a_product_that_is_named_like_an_error_is_none():
     assert codes(one("sku,product_name,price\nA-1,Fatal error: the book,5\n")) == []
+    assert codes(one("product_name,sku,price\nFatal error: the book,A-1,5\n")) == []
+
+
+def test_an_error_message_is_known_by_its_end_too_where_the_sku_is_not_first():
+    """By chance it has the header's number of cells, so that its sku would be a piece of it."""
+    header = "product_name,sku,price\nLamp,A-1,5\n"
+    for message in (
+        "<b>Warning</b>:  implode(), bad argument, in /srv/a.php on line <b>12</b><br />",
+        "PHP Fatal error: Allowed memory, exhausted, in /srv/a.php on line 5",
+    ):
+        for engine in (ReferenceEngine(), PolarsEngine()):
+            stream = io.BytesIO(f"{header}{message}\n".encode())
+            reading = engine.open(stream, Terms("full", "EUR", UTC_ZONE, CANONICAL))
+            found = [record for batch in reading.batches() for record in batch]
+            assert [(r.sku, codes(r)) for r in found] == [
+                ("A-1", []), (None, ["truncated_record"]),
+            ]  # fmt: skip
     record = one("sku,product_name,price\nA-1,Warning: sign\n")
     assert (record.sku, codes(record)) == ("A-1", ["ragged_record"])
 
