@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.decoding import Text, read_text
-from commerce_core.parsing.delimited import Accepts
+from commerce_core.parsing.delimited import Accepts, Delimited
 from commerce_core.parsing.formats import Format, open_records
 from commerce_core.parsing.grouping import Grouping
 from commerce_core.parsing.prepared import Prepared
@@ -139,7 +139,7 @@ def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         first = next(records, None)
         corrects = report.feed_of(first)
         records = map(report.strip, records if first is None else chain((first,), records))
-    mapping = _understood(terms, raw.cells or (), raw.line)
+    mapping = _understood(terms, raw.cells or (), raw.line, opened.format)
     prepared = _guarded(Grouping(mapping, terms.profile, terms.mode)(records), raw.line)
     notes = header_notes(mapping, own, terms.profile)
     header = Header(raw, opened.format, mapping, terms, corrects, notes)
@@ -159,15 +159,17 @@ def _guarded(records: Iterator[Prepared], line: int) -> Iterator[Prepared]:
     return guarded(noting_lines(), lambda: last)
 
 
-def _understood(terms: Terms, header: Sequence[str], line: int) -> HeaderMapping:
+def _understood(
+    terms: Terms, header: Sequence[str], line: int, format_: Format | None = None
+) -> HeaderMapping:
     currency = terms.profile.currency or terms.currency
     try:
         return map_header(header, terms.mode, terms.profile, currency, line)
     except FileRefused as refused:
         recognised = recognition_hint(header, terms.profile)
-        if recognised is None:
-            raise
-        remedy = f"{recognised} {refused.remedy}"
+        named = None if isinstance(format_, Delimited | None) else format_.records_are
+        hints = (recognised, f"Its records are {named}." if named else None)
+        remedy = " ".join(filter(None, (*hints, refused.remedy)))
         raise FileRefused(refused.code, refused.detail, remedy, line=refused.line) from None
 
 

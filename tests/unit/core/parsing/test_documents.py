@@ -293,3 +293,11 @@ def test_a_report_comes_back_and_is_read(form: str):
         assert (again.summary.created, again.summary.rejected) == (2, 0)
         cup = commerce.products.get(partner="Acme", sku="C")
         assert (cup.product_name, str(cup.price)) == ("<b>Cup</b>", "7.00")
+
+
+def test_a_refusal_says_what_the_records_were_taken_for():
+    with pytest.raises(FileRefused, match="Its records are elements of XML"):
+        read(b"<rss><channel><item><id>1</id></item></channel></rss>")
+    with pytest.raises(FileRefused) as refused:
+        read(b"id\n1\n")
+    assert "Its records" not in str(refused.value)
