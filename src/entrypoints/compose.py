@@ -17,7 +17,7 @@ from commerce_core.alerts.wording import no_link
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.place import SftpPlace
+from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.orders.order import OrderTerms
 from commerce_core.parsing.foreign import Compression, Decompressor, Read, TableFormat, register
 from commerce_core.parsing.record_reader import Terms
@@ -94,6 +94,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             vault=_vault(settings),
             web=_Outside(settings.reach),
             sftp=_OverSftp(settings.reach),
+            s3=_FromBuckets(settings.reach),
             columns=_columns,
             orders=_order_terms(settings),
             mail=_mail(settings),
@@ -277,6 +278,27 @@ class _OverSftp:
         from adapters.outside.sftp import SftpFetcher
 
         return SftpFetcher(self.reach)
+
+
+@frozen
+class _FromBuckets:
+    """Fetches from buckets with boto3, which is imported only for the first call."""
+
+    reach: Reach
+
+    def judge(self, place: S3Place, access: Access) -> None:
+        self._fetcher.judge(place, access)
+
+    def connect(
+        self, place: S3Place, access: Access, seconds: float
+    ) -> AbstractContextManager[Remote]:
+        return self._fetcher.connect(place, access, seconds)
+
+    @property
+    def _fetcher(self) -> Fetcher[S3Place]:
+        from adapters.outside.s3 import S3Fetcher
+
+        return S3Fetcher(self.reach)
 
 
 def _open_path(path: str) -> BinaryIO:

@@ -76,7 +76,8 @@ class PulledFile:
 class Candidate:
     """A listed file, whether it is to be taken, and if not, why.
 
-    `version` is that of the file, and of its marker. `at` is the moment of its snapshot.
+    `version` is that of the file, and of its marker. `at` is the moment of its snapshot, if its
+    name has one. `is_ignored` is whether it is never taken, whatever becomes of it.
     """
 
     file: RemoteFile
@@ -85,6 +86,7 @@ class Candidate:
     why: str | None = None
     at: datetime | None = None
     marker: RemoteFile | None = None
+    is_ignored: bool = False
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -115,7 +117,8 @@ def judged(
         before = next((each for each in known.get(path, ()) if each.version == version), None)
         verdict, why = _verdict(place, file, marker, before, now)
         at = moment_of(name_of(path))
-        candidates.append(Candidate(file, version, verdict, why, at, marker))
+        is_ignored = ignored(place, file) is not None
+        candidates.append(Candidate(file, version, verdict, why, at, marker, is_ignored))
     return sorted(candidates, key=lambda candidate: candidate.order)
 
 

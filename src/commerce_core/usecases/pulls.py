@@ -16,6 +16,7 @@ from commerce_core.ports.fetcher import Access
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.vault import LONGEST_SECRET
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.rehearsal import Rehearsal, rehearse
 from commerce_core.usecases.remotes import judge
 
 MOST_DUE: Final = 200
@@ -167,6 +168,13 @@ class Pulls:
                 return fetch
 
             return context.once(unit, key, ("fetch", found.source_id), make, answer=Fetch)
+
+    def test(self, source: str, *, partner: str | None = None) -> Rehearsal:
+        """Rehearses a fetch: what it would take now and why not the others; keeps nothing."""
+        with self._context.store.begin() as unit:
+            found = self._source(unit, source, partner)
+            pull = _pulled(found, unit.pulls.get(found.source_id))
+        return rehearse(self._context, pull)
 
     def _new(self, pull: Pull, cause: Cause, due_at: datetime, missed: int = 0) -> Fetch:
         return Fetch(

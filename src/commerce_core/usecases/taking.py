@@ -54,7 +54,7 @@ class Taking:
         file_key = f"raw/{self._pull.partner_id}/{self._context.mint('feed')}"
         with RemoteStream(opened, self._reopened, show) as stream:
             if is_html(stream.head(_HEAD)):
-                raise _html()
+                raise html()
             stored = self._context.files.put(
                 file_key, cast("BinaryIO", stream), self._context.most_upload_bytes
             )
@@ -106,7 +106,8 @@ def is_html(head: bytes) -> bool:
     return _HTML.match(head) is not None
 
 
-def _html() -> FetchFailed:
+def html() -> FetchFailed:
+    """The failure of a server that sends a web page."""
     return FetchFailed(
         "html", "The server sent a web page, such as a form to sign in, instead of a file."
     )

@@ -50,3 +50,38 @@ def test_an_address_inside_is_refused(cli: Cli):
     )
     assert refused.code == 65
     assert "link-local" in refused.err
+
+
+def test_a_folder_of_an_sftp_server_is_set_with_its_key(cli: Cli, tmp_path: Path):
+    keys = tmp_path / "keys"
+    fingerprint = "SHA256:" + "A" * 43
+    keys.write_text(f"# a comment\n{fingerprint}\n")
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    of_main = ("main", "--partner", "Acme")
+    shown = cli.fine(
+        "sources", "pull", *of_main, "--url", "sftp://1.1.1.1/out/", "--username", "anna",
+        "--secret-file", str(secret), "--host-key-file", str(keys), "--pattern", "*.csv",
+        "--marker", "{name}.done",
+    ).out  # fmt: skip
+    for name, value in {
+        "kind": "sftp", "host key": fingerprint, "pattern": "*.csv", "marker": "{name}.done",
+    }.items():  # fmt: skip
+        assert re.search(rf"^{name} +{re.escape(value)}$", shown, re.MULTILINE)
+    assert "s3cret" not in shown
+    assert cli.fine("sources", "list", "--json").json["kind"] == "sftp"
+    bucket = cli.fine(
+        "sources", "pull", *of_main, "--url", "s3://bucket/out/", "--username", "id",
+        "--secret-file", str(secret), "--endpoint", "https://1.1.1.1", "--region", "eu-central-1",
+        "--json",
+    ).json  # fmt: skip
+    assert (bucket["kind"], bucket["region"]) == ("s3", "eu-central-1")
+
+
+def test_a_rehearsal_that_fails_shows_why(cli: Cli):
+    of_main = ("main", "--partner", "Acme")
+    cli.fine("sources", "pull", *of_main, "--url", "https://unresolved.invalid/feed.csv")
+    found = cli("sources", "test", *of_main)
+    assert found.code == 65
+    assert re.search(r"^error +.*\(unresolved\)$", found.out, re.MULTILINE)
+    assert cli("sources", "test", *of_main, "--json").json["error"]["code"] == "unresolved"

@@ -5,6 +5,8 @@ import pytest
 from tests.unit.http.conftest import Api
 
 URL = "https://1.1.1.1/feed.csv"
+KEY = "SHA256:" + "A" * 43
+SFTP = {"url": "sftp://1.1.1.1/out/", "username": "anna", "secret": "s3cret", "host_key": KEY}
 
 
 @pytest.fixture
@@ -65,3 +67,68 @@ def test_what_is_anothers_answers_like_what_there_is_not(api: Api, acme: Api):
         assert other.request(method, of).status_code == 404
     assert other.request("PUT", f"{path}/pull", json={"url": URL}).status_code == 404
     assert api.asking(None).get("/v1/fetches").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "shown"),
+    [
+        (
+            {**SFTP, "pattern": "*.csv", "marker": "{name}.done"}, "sftp",
+            {"host_key": KEY, "pattern": "*.csv", "marker": "{name}.done"},
+        ),
+        (
+            {
+                "url": "s3://bucket/out/", "username": "id", "secret": "s3cret",
+                "endpoint": "https://1.1.1.1", "region": "eu-central-1",
+            }, "s3", {"endpoint": "https://1.1.1.1", "region": "eu-central-1"},
+        ),
+        ({"url": URL}, "https", {"host_key": None, "pattern": None, "endpoint": None}),
+    ],
+)  # fmt: skip
+def test_each_kind_of_place_is_shown_with_its_settings(
+    acme: Api, place: dict[str, str], kind: str, shown: dict[str, str | None]
+):
+    path = f"/v1/sources/{source_of(acme)}"
+    assert acme.get(path).json()["kind"] == "push"
+    made = acme.request("PUT", f"{path}/pull", json=place)
+    assert made.status_code == 200
+    assert "s3cret" not in made.text
+    assert {name: made.json()[name] for name in shown} == shown
+    assert (made.json()["kind"], made.json()["url"]) == (kind, place["url"])
+    assert acme.get(f"{path}/pull").json() == made.json()
+    assert acme.get(path).json()["kind"] == kind
+    assert acme.get("/v1/sources").json()["items"][0]["kind"] == kind
+    acme.delete(f"{path}/pull")
+    assert acme.get(path).json()["kind"] == "push"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "code"),
+    [
+        ({"host_key": None}, "/host_key", "host_key_needed"),
+        ({"host_key": "x"}, "/host_key", "bad_host_key"),
+        ({"username": None}, "/username", "username_needed"),
+        ({"secret": None}, "/secret", "secret_needed"),
+        ({"secret": "-----BEGIN OPENSSH PRIVATE KEY-----"}, "/secret", "bad_private_key"),
+        ({"url": "sftp://10.0.0.1/out/"}, "/url", "address_refused"),
+        ({"url": "ftp://1.1.1.1/out/"}, "/url", "scheme_refused"),
+        ({"region": "eu-central-1"}, "/region", "setting_refused"),
+        ({"marker": "done"}, "/marker", "bad_marker"),
+    ],
+)
+def test_what_cannot_be_fetched_like_this_is_refused_with_its_place(
+    acme: Api, change: dict[str, str | None], pointer: str, code: str
+):
+    path = f"/v1/sources/{source_of(acme)}/pull"
+    refused = acme.request("PUT", path, json={**SFTP, **change})
+    assert refused.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [(pointer, code)]
+
+
+def test_a_fetch_is_rehearsed(acme: Api):
+    path = f"/v1/sources/{source_of(acme)}"
+    assert acme.post(f"{path}/test").json()["code"] == "not_pulled"
+    acme.request("PUT", f"{path}/pull", json={"url": "https://unresolved.invalid/feed.csv"})
+    found = acme.post(f"{path}/test")
+    assert found.status_code == 200
+    assert (found.json()["error"]["code"], found.json()["files"]) == ("unresolved", [])

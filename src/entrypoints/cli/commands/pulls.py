@@ -11,6 +11,7 @@ from entrypoints.cli.kit.verbs import Session, limit_option, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.feeds.pull import Fetch, Pull
+    from commerce_core.usecases.rehearsal import Rehearsal
 
 __all__ = ["sources"]
 
@@ -20,15 +21,18 @@ __all__ = ["sources"]
 @partner_option("Partner that the source belongs to, if SOURCE is a name.")
 @click.option(
     "--url",
-    help="Address: https://HOST/FILE, sftp://HOST/FILE, or sftp://HOST/FOLDER/. Without it, the "
-    "present settings are shown.",
+    help="Address: https://HOST/FILE, sftp://HOST/FILE, sftp://HOST/FOLDER/, or "
+    "s3://BUCKET/PREFIX. Without it, the present settings are shown.",
 )
-@click.option("--username", help="User of the server; over https without one, bearer.")
+@click.option(
+    "--username",
+    help="User of the server, or id of the access key; over https without one, bearer.",
+)
 @click.option(
     "--secret-file",
     type=click.File("r"),
-    help="File with the password, private key or token; - for standard input. It is sealed, and "
-    "never shown.",
+    help="File with the password, private key, token or secret of the access key; - for standard "
+    "input. It is sealed, and never shown.",
 )
 @click.option("--no-secret", is_flag=True, help="Delete the stored secret.")
 @click.option(
@@ -42,6 +46,8 @@ __all__ = ["sources"]
     "--marker",
     help="Name of the file that shows that another one is complete, such as {name}.done.",
 )
+@click.option("--endpoint", help="URL of an S3 store that isn't Amazon's.")
+@click.option("--region", help="Region of the bucket (default: us-east-1).")
 @click.option("--cron", help="When to fetch, such as '30 6 * * mon-fri' (default: on request).")
 @click.option("--time-zone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("--off", is_flag=True, help="Stop fetching the source; its files are uploaded.")
@@ -67,6 +73,8 @@ def pull(session: Session, source: str, partner: str | None, **settings: Any) ->
             host_key=keys_file.read() if keys_file else settings["host_key"],
             pattern=settings["pattern"],
             marker=settings["marker"],
+            endpoint=settings["endpoint"],
+            region=settings["region"],
         )
     session.out.one(found, lambda: _pull_fields(found))
 
@@ -78,6 +86,44 @@ def fetch(session: Session, source: str, partner: str | None) -> None:
     """Fetch a source now; a worker does it."""
     made = session.commerce.pulls.fetch(source, partner=partner)
     session.out.one(made, lambda: _fetch_fields(made))
+
+
+@sources.verb("test", scope="feeds:write")
+@click.argument("source")
+@partner_option("Partner that the source belongs to, if SOURCE is a name.")
+def test(session: Session, source: str, partner: str | None) -> None:
+    """Rehearse a fetch: what it would take and why not the others; keeps nothing.
+
+    Exits with 65 if the fetch would fail, or the file it read would be refused.
+    """
+    from entrypoints.problems import EXIT_REFUSED
+
+    found = session.commerce.pulls.test(source, partner=partner)
+    session.out.one(found, lambda: _rehearsal_fields(found))
+    if found.error is not None:
+        click.get_current_context().exit(EXIT_REFUSED)
+
+
+def _rehearsal_fields(found: "Rehearsal") -> Iterator[tuple[str, str]]:
+    yield "url", found.url
+    if found.error is not None:
+        yield "error", f"{found.error.message} ({found.error.code})"
+    yield "would take", str(found.takes)
+    yield "waiting", str(found.waits)
+    yield "others", str(found.skips)
+    for file in found.files:
+        size = "" if file.size is None else f", {file.size:,} bytes"
+        yield file.verdict, f"{file.path}{size}{f': {file.why}' if file.why else ''}"
+    if found.read_path is not None:
+        yield "examined", f"the first {found.read_bytes:,} bytes of {found.read_path}"
+    if found.diagnosis is not None:
+        read = found.diagnosis.dry_read
+        yield "records", f"{read.records:,}, of which {read.rejected:,} would be rejected"
+        yield "preset", found.diagnosis.preset
+        for mapped in found.diagnosis.mapping:
+            yield "column", f"{', '.join(mapped.columns) or 'a constant'} is {mapped.field}"
+    elif found.read_path is not None and found.error is None:
+        yield "records", "can't be read from the beginning of such a file"
 
 
 @sources.verb("fetches", scope="feeds:read")
@@ -118,6 +164,10 @@ def _pull_fields(pull: "Pull") -> Iterator[tuple[str, str]]:
     yield "url", pull.url
     for key in (pull.host_key or "").splitlines():
         yield "host key", key
+    if pull.endpoint:
+        yield "endpoint", pull.endpoint
+    if pull.region:
+        yield "region", pull.region
     if pull.pattern:
         yield "pattern", pull.pattern
     if pull.marker:

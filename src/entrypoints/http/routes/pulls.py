@@ -6,6 +6,7 @@ from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.usecases.context import IdempotencyKey, Listed
+from commerce_core.usecases.rehearsal import Rehearsal
 from entrypoints.http.kit.handlers import delete, get, post, put
 from entrypoints.http.kit.queries import Page, WhoseQuery
 from entrypoints.reading import MISSING, optional, required
@@ -17,19 +18,20 @@ class PullSettings:
     """Where a source is fetched from, and when."""
 
     url: str = required(
-        "Address of the file, at a public address: https://, or sftp://. An SFTP address that ends "
-        "with / is a folder, of which each new file is fetched.",
+        "Address of the file, at a public address: https://HOST/FILE or sftp://HOST/FILE; of a "
+        "folder, sftp://HOST/FOLDER/; or of the keys with a prefix, s3://BUCKET/PREFIX. Of a "
+        "folder or prefix, each new file is fetched.",
         maxLength=LONGEST_URL,
     )
     username: str | None = optional(
         None,
-        "User of the server; over https, for basic authentication. Without one, the secret is a "
-        "bearer token.",
+        "User of the server, or id of the access key. Over https it is for basic authentication; "
+        "without one, the secret is a bearer token.",
     )
     secret: str | None = optional(
         MISSING,
-        "Password, private key or token. It is sealed, and never shown. If omitted, a stored one "
-        "stays, for the same server; null deletes it.",
+        "Password, private key, token, or secret of the access key. It is sealed, and never shown. "
+        "If omitted, a stored one stays, for the same server; null deletes it.",
     )
     host_key: str | None = optional(
         None,
@@ -50,6 +52,11 @@ class PullSettings:
         "When to fetch, as five fields of cron, such as 30 6 * * mon-fri (default: on request).",
     )
     time_zone: str = optional("UTC", "Time zone of the schedule, such as Europe/Berlin.")
+
+    endpoint: str | None = optional(
+        None, "URL of an S3 store that isn't Amazon's.", maxLength=LONGEST_URL
+    )
+    region: str | None = optional(None, "Region of the bucket (default: us-east-1).", maxLength=40)
 
 
 @frozen(kw_only=True)
@@ -84,6 +91,8 @@ def set_pull(commerce: Commerce, source_id: SourceId, payload: PullSettings) -> 
         host_key=payload.host_key,
         pattern=payload.pattern,
         marker=payload.marker,
+        endpoint=payload.endpoint,
+        region=payload.region,
     )
 
 
@@ -111,6 +120,21 @@ def fetch_source(commerce: Commerce, source_id: SourceId, key: IdempotencyKey | 
     return commerce.pulls.fetch(source_id, key=key)
 
 
+@post(
+    "/sources/{source_id:str}/test",
+    scope="feeds:write",
+    refuses=[404],
+    lane="examinations",
+)
+def test_source(commerce: Commerce, source_id: SourceId) -> Rehearsal:
+    """Rehearses a fetch: what it would take now and why not the others, and what a file contains.
+
+    It connects, lists, and examines the first 64 KB of a file. Nothing is kept. What goes wrong is
+    the `error` of the answer.
+    """
+    return commerce.pulls.test(source_id)
+
+
 @get("/fetches", scope="feeds:read")
 def list_fetches(commerce: Commerce, parameters: FetchFilters) -> Listed[Fetch]:
     """Lists fetches, newest first."""
@@ -129,4 +153,4 @@ def get_fetch(commerce: Commerce, fetch_id: FetchId) -> Fetch:
     return commerce.pulls.get_fetch(fetch_id)
 
 
-ROUTES = (set_pull, get_pull, remove_pull, fetch_source, list_fetches, get_fetch)
+ROUTES = (set_pull, get_pull, remove_pull, fetch_source, test_source, list_fetches, get_fetch)

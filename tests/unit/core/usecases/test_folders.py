@@ -1,105 +1,31 @@
 """Sources that are fetched from folders: each new file is a feed, once, whatever happens."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
-from attrs import define, evolve
+from attrs import evolve
 
-from adapters.memory.fetcher import MemoryFetcher
-from adapters.memory.vault import MemoryVault
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.manifest import LONGEST_MANIFEST
-from commerce_core.feeds.pull import MOST_TRIES, Fetch
+from commerce_core.feeds.pull import MOST_TRIES
 from commerce_core.feeds.remote_file import SETTLE
+from commerce_core.partners.access import Principal
 from commerce_core.usecases import folders
 from commerce_core.usecases.remote_stream import MOST_RESUMES
 from commerce_core.work.task import Task
-from entrypoints.compose import open_platform
-from entrypoints.settings import Settings
-
-T0 = datetime(2026, 3, 2, 5, tzinfo=UTC)
-URL = "sftp://partner.example/out/"
-KEY = "SHA256:" + "A" * 43
-FEED = b"sku,product_name,price\nA,Lamp,10\n"
-HOUR = timedelta(hours=1)
-
-
-def feed_of(number: int) -> bytes:
-    return f"sku,product_name,price\nA,Lamp,{number}\n".encode()
-
-
-@define
-class World:
-    """A platform whose clock moves by a microsecond at each look, and a partner's SFTP server."""
-
-    commerce: Commerce
-    server: MemoryFetcher
-    now: list[datetime]
-
-    def put(self, name: str, content: bytes, age: timedelta = HOUR) -> None:
-        self.server.put(f"/out/{name}", content, self.now[0] - age)
-
-    def set(self, **settings: str) -> None:
-        given = {"url": URL, "host_key": KEY, "username": "anna", "secret": "s3cret", **settings}
-        self.commerce.pulls.set("main", partner="Acme", **given)  # pyright: ignore[reportArgumentType]
-
-    def work(self) -> None:
-        while isinstance(task := self.commerce.queue.claim("fetches"), Task):
-            self.commerce.queue.perform(task)
-
-    def fetched(self) -> Fetch:
-        """What becomes of a fetch, after as many looks as it takes."""
-        self.now[0] += timedelta(minutes=1)
-        fetch = self.commerce.pulls.fetch("main", partner="Acme")
-        for _ in range(MOST_TRIES):
-            self.work()
-            fetch = self.commerce.pulls.get_fetch(fetch.fetch_id)
-            if fetch.outcome is not None:
-                return fetch
-            self.now[0] += SETTLE + timedelta(seconds=1)
-        raise AssertionError(f"{fetch} has not ended")
-
-    def names(self) -> list[str]:
-        """The names of the feeds, oldest first."""
-        return [feed.file_name for feed in self.feeds()]
-
-    def feeds(self) -> list[Feed]:
-        return list(self.commerce.feeds.list())[::-1]
+from tests.support.pulled import FEED, HOUR, URL, PulledWorld, feed_of, pulled_world
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    now = [T0]
-    with open_platform(Settings(database_url="memory:")) as platform:
-        server = MemoryFetcher(
-            {"partner.example": ["1.1.1.1"], "inside.example": ["10.0.0.1"]},
-            keys=frozenset({KEY}),
-            users={"anna": "s3cret"},
-        )
-        store = platform.context.scratch
-        assert store is not None
-        made = store()
-
-        def clock() -> datetime:
-            now[0] += timedelta(microseconds=1)
-            return now[0]
-
-        made._clock = clock  # pyright: ignore[reportAttributeAccessIssue] the store in memory
-        context = evolve(
-            platform.context, store=made, sftp=server, vault=MemoryVault(), clock=clock
-        )
-        world = World(Commerce(context), server, now)
-        world.commerce.partners.add("Acme", currency="EUR")
-        world.commerce.sources.change("main", partner="Acme", mode="full")
-        world.set()
-        yield world
+def world() -> Iterator[PulledWorld]:
+    with pulled_world() as made:
+        yield made
 
 
-def test_each_file_of_a_folder_becomes_a_feed_in_order(world: World):
+def test_each_file_of_a_folder_becomes_a_feed_in_order(world: PulledWorld):
     world.put("b.csv", feed_of(2), 2 * HOUR)
     world.put("a.csv", feed_of(1))
     fetch = world.fetched()
@@ -111,7 +37,7 @@ def test_each_file_of_a_folder_becomes_a_feed_in_order(world: World):
         assert raw.read() == feed_of(2)
 
 
-def test_a_file_is_taken_once_and_a_new_version_again(world: World):
+def test_a_file_is_taken_once_and_a_new_version_again(world: PulledWorld):
     world.put("a.csv", feed_of(1))
     assert world.fetched().feeds == 1
     again = world.fetched()
@@ -121,7 +47,7 @@ def test_a_file_is_taken_once_and_a_new_version_again(world: World):
     assert world.names() == ["a.csv", "a.csv"]
 
 
-def test_a_new_time_on_the_same_bytes_makes_no_feed(world: World):
+def test_a_new_time_on_the_same_bytes_makes_no_feed(world: PulledWorld):
     world.put("a.csv", FEED)
     world.fetched()
     world.put("a.csv", FEED, timedelta(minutes=3))
@@ -132,7 +58,7 @@ def test_a_new_time_on_the_same_bytes_makes_no_feed(world: World):
     assert len(list(world.commerce.context.files.list("raw/"))) == 1
 
 
-def test_a_file_that_grows_is_never_taken_by_half(world: World):
+def test_a_file_that_grows_is_never_taken_by_half(world: PulledWorld):
     """It waits for the next fetch, however long it grows."""
     world.put("a.csv", FEED[:10])
     world.put("b.csv", FEED)
@@ -149,7 +75,7 @@ def test_a_file_that_grows_is_never_taken_by_half(world: World):
     assert world.names() == ["b.csv", "a.csv"]
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_taken(world: World):
+def test_a_file_that_changes_while_it_is_read_is_not_taken(world: PulledWorld):
     world.put("a.csv", feed_of(1))
     world.server.before_read = lambda _: world.put("a.csv", feed_of(len(world.server.opened)))
     fetch = world.fetched()
@@ -163,7 +89,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(world: World):
     ("content", "code"),
     [(b"", "empty_file"), (b"<!DOCTYPE html><p>", "html"), (b"x" * 100, "too_large")],
 )
-def test_one_odd_file_does_not_stop_the_others(world: World, content: bytes, code: str):
+def test_one_odd_file_does_not_stop_the_others(world: PulledWorld, content: bytes, code: str):
     limited = evolve(world.commerce.context, most_upload_bytes=99)
     world.commerce = Commerce(limited)
     world.put("1.csv", feed_of(1), 3 * HOUR)
@@ -180,7 +106,7 @@ def test_one_odd_file_does_not_stop_the_others(world: World, content: bytes, cod
     assert len(list(world.commerce.context.files.list("raw/"))) == 3
 
 
-def test_if_only_odd_files_are_new_the_fetch_fails_once(world: World):
+def test_if_only_odd_files_are_new_the_fetch_fails_once(world: PulledWorld):
     world.put("a.csv", b"")
     fetch = world.fetched()
     assert (fetch.outcome, fetch.refused, fetch.error and fetch.error.code) == (
@@ -189,7 +115,7 @@ def test_if_only_odd_files_are_new_the_fetch_fails_once(world: World):
     assert world.fetched().outcome == "unchanged"
 
 
-def test_a_file_that_may_not_be_read_is_tried_again_by_each_fetch(world: World):
+def test_a_file_that_may_not_be_read_is_tried_again_by_each_fetch(world: PulledWorld):
     world.put("a.csv", FEED)
     world.server.denied.add("/out/a.csv")
     for _ in range(2):
@@ -199,7 +125,7 @@ def test_a_file_that_may_not_be_read_is_tried_again_by_each_fetch(world: World):
     assert world.fetched().outcome == "fetched"
 
 
-def test_a_broken_connection_is_continued_where_it_ended(world: World):
+def test_a_broken_connection_is_continued_where_it_ended(world: PulledWorld):
     content = b"sku\n" + b"A\n" * 1_000
     world.put("a.csv", content)
     world.server.cut_after, world.server.cuts = 600, 3
@@ -208,7 +134,7 @@ def test_a_broken_connection_is_continued_where_it_ended(world: World):
     assert world.feeds()[0].sha256 == sha256(content).hexdigest()
 
 
-def test_a_connection_that_breaks_too_often_is_tried_again_later(world: World):
+def test_a_connection_that_breaks_too_often_is_tried_again_later(world: PulledWorld):
     world.put("a.csv", b"sku\n" + b"A\n" * 5_000)
     world.server.cut_after, world.server.cuts = 600, MOST_RESUMES + 1
     world.commerce.pulls.fetch("main", partner="Acme")
@@ -222,7 +148,7 @@ def test_a_connection_that_breaks_too_often_is_tried_again_later(world: World):
     assert world.names() == ["a.csv"]
 
 
-def test_a_file_that_is_replaced_before_it_is_continued_starts_over(world: World):
+def test_a_file_that_is_replaced_before_it_is_continued_starts_over(world: PulledWorld):
     world.put("a.csv", b"sku\n" + b"A\n" * 1_000)
     world.server.cut_after, world.server.cuts = 600, 1
     fresh = b"sku\n" + b"B\n" * 1_000
@@ -237,7 +163,7 @@ def test_a_file_that_is_replaced_before_it_is_continued_starts_over(world: World
         assert raw.read() == fresh
 
 
-def test_a_marked_file_waits_for_its_marker_and_no_time(world: World):
+def test_a_marked_file_waits_for_its_marker_and_no_time(world: PulledWorld):
     world.set(marker="{name}.done")
     world.put("a.csv", FEED)
     fetch = world.fetched()
@@ -247,7 +173,7 @@ def test_a_marked_file_waits_for_its_marker_and_no_time(world: World):
     assert (fetch.outcome, fetch.tries) == ("fetched", 1)
 
 
-def test_a_manifest_has_to_agree_with_its_file(world: World):
+def test_a_manifest_has_to_agree_with_its_file(world: PulledWorld):
     world.set(marker="{stem}.json")
     right = sha256(FEED).hexdigest()
     world.put("a.csv", FEED)
@@ -260,7 +186,7 @@ def test_a_manifest_has_to_agree_with_its_file(world: World):
 
 
 @pytest.mark.parametrize("size", [LONGEST_MANIFEST, LONGEST_MANIFEST + 1])
-def test_a_manifest_has_a_limit(world: World, size: int):
+def test_a_manifest_has_a_limit(world: PulledWorld, size: int):
     world.set(marker="{name}.done")
     world.put("a.csv", FEED)
     world.put("a.csv.done", b" " * size)
@@ -269,7 +195,9 @@ def test_a_manifest_has_a_limit(world: World, size: int):
     assert (fetch.error and fetch.error.code) == codes[size]
 
 
-def test_a_fetch_takes_a_limited_number_of_files(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_a_fetch_takes_a_limited_number_of_files(
+    world: PulledWorld, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(folders, "MOST_TAKEN", 2)
     for number in range(5):
         world.put(f"{number}.csv", feed_of(number), (9 - number) * HOUR)
@@ -277,7 +205,7 @@ def test_a_fetch_takes_a_limited_number_of_files(world: World, monkeypatch: pyte
     assert world.names() == [f"{number}.csv" for number in range(5)]
 
 
-def test_a_worker_killed_between_two_files_takes_none_twice(world: World):
+def test_a_worker_killed_between_two_files_takes_none_twice(world: PulledWorld):
     world.set(marker="{name}.done")
     for number in range(3):
         world.put(f"{number}.csv", feed_of(number), (9 - number) * HOUR)
@@ -298,7 +226,7 @@ def _killed() -> None:
     raise KeyboardInterrupt
 
 
-def test_one_file_is_fetched_without_its_folder(world: World):
+def test_one_file_is_fetched_without_its_folder(world: PulledWorld):
     world.set(url=f"{URL}a.csv")
     world.put("a.csv", FEED)
     world.put("b.csv", FEED)
@@ -306,13 +234,13 @@ def test_one_file_is_fetched_without_its_folder(world: World):
     assert world.names() == ["a.csv"]
 
 
-def test_a_server_that_refuses_fails_the_fetch_at_once(world: World):
+def test_a_server_that_refuses_fails_the_fetch_at_once(world: PulledWorld):
     world.server.users["anna"] = "changed"
     fetch = world.fetched()
     assert (fetch.outcome, fetch.error and fetch.error.code, fetch.tries) == ("failed", "denied", 1)
 
 
-def test_what_was_seen_is_forgotten_with_the_server_it_was_seen_on(world: World):
+def test_what_was_seen_is_forgotten_with_the_server_it_was_seen_on(world: PulledWorld):
     world.put("a.csv", feed_of(1))
     world.fetched()
     world.set(pattern="*.csv")
@@ -322,7 +250,7 @@ def test_what_was_seen_is_forgotten_with_the_server_it_was_seen_on(world: World)
     assert world.fetched().feeds == 2
 
 
-def test_the_place_cannot_change_under_a_fetch(world: World):
+def test_the_place_cannot_change_under_a_fetch(world: PulledWorld):
     world.put("a.csv", FEED)
     world.server.before_read = lambda _: world.set(pattern="b*")
     fetch = world.fetched()
@@ -342,15 +270,66 @@ def test_the_place_cannot_change_under_a_fetch(world: World):
     ],
 )
 def test_what_cannot_be_fetched_is_refused_when_it_is_set(
-    world: World, settings: dict[str, str], pointer: str
+    world: PulledWorld, settings: dict[str, str], pointer: str
 ):
     with pytest.raises(InvalidInput) as refusal:
         world.set(**settings)
     assert refusal.value.faults[0].pointer == pointer
 
 
-def test_the_kind_of_a_source_follows_from_where_it_is_fetched(world: World):
+def test_the_kind_of_a_source_follows_from_where_it_is_fetched(world: PulledWorld):
     sources = world.commerce.sources
     assert sources.get("main", partner="Acme").kind == "sftp"
     world.commerce.pulls.remove("main", partner="Acme")
     assert sources.get("main", partner="Acme").kind == "push"
+
+
+def test_each_new_key_of_a_bucket_is_taken_at_the_first_look(world: PulledWorld):
+    world.commerce.pulls.set(
+        "main", "s3://bucket/out/", partner="Acme", username="anna", secret="s3cret"
+    )
+    assert world.commerce.sources.get("main", partner="Acme").kind == "s3"
+    at = world.now[0] - HOUR
+    world.server.put("out/b.csv", feed_of(2), at, '"b"')
+    world.server.put("out/a.csv", feed_of(1), at + timedelta(minutes=1), '"a"')
+    world.server.put("other/c.csv", feed_of(3), at, '"c"')
+    fetch = world.fetched()
+    assert (fetch.outcome, fetch.feeds, fetch.tries) == ("fetched", 2, 1)
+    assert world.names() == ["b.csv", "a.csv"]
+    del world.server.contents["out/b.csv"]
+    assert world.fetched().outcome == "unchanged"
+    world.server.put("out/a.csv", feed_of(9), at + timedelta(minutes=2), '"d"')
+    assert world.fetched().feeds == 1
+
+
+def test_a_key_that_is_replaced_while_it_is_read_starts_over(world: PulledWorld):
+    """No feed has bytes of both."""
+    world.commerce.pulls.set(
+        "main", "s3://bucket/out/", partner="Acme", username="anna", secret="s3cret"
+    )
+    world.server.put("out/a.csv", b"sku\n" + b"A\n" * 999, world.now[0] - HOUR, '"1"')
+    fresh = b"sku\n" + b"B\n" * 999
+    world.server.cut_after, world.server.cuts = 600, 1
+
+    def replace(_: str) -> None:
+        if len(world.server.opened) == 2:
+            world.server.put("out/a.csv", fresh, world.now[0], '"2"')
+
+    world.server.before_read = replace
+    fetch = world.fetched()
+    assert (fetch.outcome, fetch.feeds) == ("fetched", 1)
+    with world.commerce.feeds.raw(world.feeds()[0].feed_id) as raw:
+        assert raw.read() == fresh
+
+
+def test_only_an_operator_may_leave_the_credentials_of_a_bucket_to_the_environment(
+    world: PulledWorld,
+):
+    world.commerce.pulls.set("main", "s3://bucket/out/", partner="Acme", keeps_secret=False)
+    partner = world.commerce.partners.get("Acme")
+    principal = Principal("a key", partner.partner_id, frozenset({"feeds:write"}))
+    own = Commerce(world.commerce.context.acting_as(principal))
+    with pytest.raises(InvalidInput) as refusal:
+        own.pulls.set("main", "s3://bucket/other/", partner="Acme")
+    assert refusal.value.faults[0].code == "secret_needed"
+    own.pulls.set("main", "s3://bucket/other/", partner="Acme", username="anna", secret="s3cret")
