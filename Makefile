@@ -138,6 +138,7 @@ lock:  ## pins the dependencies by hash, in requirements/ (needs uv; UPGRADE=1: 
 	@$(LOCK) --group build --group test --group mutate -c requirements/check.txt \
 		-o requirements/mutate.txt >/dev/null
 	@$(PIN) --group swift -o requirements/swift.txt >/dev/null
+	@$(PIN) --group ministack -o requirements/ministack.txt >/dev/null
 	@$(PIN) --group dlt -o requirements/dlt.txt >/dev/null
 	@$(PIN) --group clients -o requirements/clients.txt >/dev/null
 
@@ -174,7 +175,7 @@ endif
 	@$(call quietly,$(call pip,install --no-deps --no-build-isolation -e .))
 	@touch $@
 
-.venv/.test: .venv/.runtime .venv/.swift requirements/test.txt
+.venv/.test: .venv/.runtime .venv/.swift .venv/.ministack requirements/test.txt
 	@echo "Installing the test tools ..."
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/test.txt))
 	@touch $@
@@ -184,6 +185,13 @@ endif
 	@echo "Installing the store that the tests keep files in ..."
 	@$(PYTHON) -m venv --clear --without-pip .venv/swift
 	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/swift.txt,.venv/swift/bin))
+	@touch $@
+
+# An emulator of queues: its libraries don't belong among ours.
+.venv/.ministack: .venv/.folder requirements/ministack.txt
+	@echo "Installing the queue that the tests receive from ..."
+	@$(PYTHON) -m venv --clear --without-pip .venv/ministack
+	@$(call quietly,$(call pip,install --require-hashes --no-deps -r requirements/ministack.txt,.venv/ministack/bin))
 	@touch $@
 
 # A rival: what it brings along is its own affair.

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from commerce_core.ports.engine import Reading
 from commerce_core.ports.fetcher import Access, Fetcher, Remote
 from commerce_core.ports.files import Files
 from commerce_core.ports.mail import Mail, NoMail
+from commerce_core.ports.messages import Message, Messages
 from commerce_core.ports.store import Store
 from commerce_core.ports.vault import Closed, Vault
 from commerce_core.ports.web import Web, WebAnswer, WebRequest
@@ -95,6 +96,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             web=_Outside(settings.reach),
             sftp=_OverSftp(settings.reach),
             s3=_FromBuckets(settings.reach),
+            messages=_FromQueues(settings.reach),
             columns=_columns,
             orders=_order_terms(settings),
             mail=_mail(settings),
@@ -299,6 +301,28 @@ class _FromBuckets:
         from adapters.outside.s3 import S3Fetcher
 
         return S3Fetcher(self.reach)
+
+
+@frozen
+class _FromQueues:
+    """Receives from queues with boto3, which is imported only for the first call."""
+
+    reach: Reach
+
+    def judge(self, place: S3Place) -> None:
+        self._messages.judge(place)
+
+    def receive(self, place: S3Place, access: Access) -> Sequence[Message]:
+        return self._messages.receive(place, access)
+
+    def delete(self, place: S3Place, access: Access, messages: Sequence[Message]) -> None:
+        self._messages.delete(place, access, messages)
+
+    @property
+    def _messages(self) -> Messages:
+        from adapters.outside.sqs import SqsMessages
+
+        return SqsMessages(self.reach)
 
 
 def _open_path(path: str) -> BinaryIO:

@@ -21,6 +21,7 @@ POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
     "feeds": timedelta(seconds=1),
     "small_feeds": timedelta(seconds=1),
     "fetches": timedelta(seconds=5),
+    "queues": timedelta(seconds=10),
     "chores": timedelta(seconds=10),
     "webhooks": timedelta(seconds=0.1),
     "what_ifs": timedelta(seconds=2),

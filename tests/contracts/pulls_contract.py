@@ -20,10 +20,11 @@ PARTNER = mint("ptn", T0, lambda n: b"\1" * n)
 LEASE = timedelta(seconds=30)
 URL = "https://partner.example/feed.csv"
 KEY = "SHA256:" + "A" * 43
+QUEUE = "https://sqs.us-east-1.amazonaws.com/1/news"
 PLACES: tuple[Place, ...] = (
     HttpsPlace(URL),
     SftpPlace("sftp://partner.example/out/", (KEY, KEY), "*.csv", "{name}.done"),
-    S3Place("s3://bucket/out/", "https://s3.example", "us-east-1", "*", None),
+    S3Place("s3://bucket/out/", "https://s3.example", "us-east-1", "*", None, QUEUE),
 )
 
 
@@ -81,6 +82,20 @@ class TestPulls:
                     assert shown.kind == place.kind
             unit.pulls.remove(sample.source_id)
             assert unit.sources.get(sample.source_id).kind == "push"
+
+    def test_only_places_with_a_queue_are_watched(self, store: Store):
+        error = JobError("denied", "The queue refused the key.")
+        watched = [
+            pull(number, place=PLACES[-1], queue_error=error if number == 2 else None)
+            for number in (2, 3, 4)
+        ]
+        with store.begin() as unit:
+            for each in (*watched, pull(1), pull(5, place=PLACES[1])):
+                unit.pulls.put(each)
+        with store.begin() as unit:
+            found = unit.pulls.watched(9)
+            assert sorted(found, key=lambda each: each.source_id) == watched
+            assert len(unit.pulls.watched(2)) == 2
 
     def test_only_what_is_due_is_due_and_the_longest_due_first(self, store: Store):
         with store.begin() as unit:

@@ -12,6 +12,7 @@ from commerce_core.commerce import Commerce
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.pull import MOST_TRIES, Fetch
 from commerce_core.feeds.remote_file import SETTLE
+from commerce_core.usecases.watching import Watching
 from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -45,6 +46,10 @@ class PulledWorld:
     def work(self) -> None:
         while isinstance(task := self.commerce.queue.claim("fetches"), Task):
             self.commerce.queue.perform(task)
+
+    def watch(self) -> None:
+        """What a worker does for queues, once."""
+        Watching(self.commerce.context).look()
 
     def fetched(self) -> Fetch:
         """What becomes of a fetch, after as many looks as it takes."""

@@ -44,6 +44,10 @@ class Pulls:
         due = [(p.due_at, p) for p in self._kept.pulls.values() if p.due_at and p.due_at <= now]
         return now, [pull for _, pull in sorted(due, key=lambda each: each[0])[:most]]
 
+    def watched(self, most: int) -> Sequence[Pull]:
+        """Those with a queue."""
+        return [pull for pull in self._kept.pulls.values() if pull.queue_url][:most]
+
     def advance(self, due_at: Mapping[str, datetime | None]) -> None:
         """Sets the next ticks."""
         for source_id, at in due_at.items():

@@ -8,7 +8,7 @@ store leads to. Credentials are those of the place, or, for an operator, the env
 
 import socket
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
 from attrs import Factory, field, frozen
@@ -36,9 +36,11 @@ IDLE_SECONDS: Final = 60.0
 """How long the store may send nothing."""
 CONNECT_SECONDS: Final = 15.0
 DEFAULT_REGION: Final = "us-east-1"
-_RAISED: Final = (OSError, HTTPError, BotoCoreError, ValueError)
+RAISED: Final = (OSError, HTTPError, BotoCoreError, ValueError)
+"""What boto3 raises."""
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _CHANGED: Final = frozenset({412, 416})
+_DENIED: Final = frozenset({"InvalidClientTokenId", "SignatureDoesNotMatch", "AccessDenied"})
 _MOVED: Final = frozenset({301, 307, 308})
 
 
@@ -70,42 +72,48 @@ class S3Fetcher:
     @contextmanager
     def connect(self, place: S3Place, access: Access, seconds: float) -> Generator["_S3Remote"]:
         """A session with a bucket; nothing is sent yet."""
-        watch = Watch(seconds, _RAISED)
+        watch = Watch(seconds, RAISED)
         if place.endpoint is not None:
             try:
                 self._reach.target(place.endpoint, "/endpoint")
             except InvalidInput as error:
                 raise Unreachable(error.faults[0].detail, code="address_refused") from error
         with ExitStack() as stack:
-            client = self._client(place, access)
-            session = client._endpoint.http_session  # noqa: SLF001 - the only way to its sockets
-            session._manager.pool_classes_by_scheme = _pools(  # noqa: SLF001
-                self._outside, watch, stack
-            )
-            stack.callback(session.close)
+            client = client_of("s3", place, access, place.endpoint, self._ca_file)
+            pin(client, self._outside, watch, stack)
             yield _S3Remote(client, place, watch)
 
-    def _client(self, place: S3Place, access: Access) -> Any:  # noqa: ANN401 - boto3 has no types
-        is_own = access.secret is not None
-        config = Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=IDLE_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            # Places of others don't follow the settings of the platform's own store.
-            ignore_configured_endpoint_urls=is_own,
-            proxies={},
-            s3={"addressing_style": "path"} if place.endpoint else None,
-            user_agent_extra="open-commerce",
-        )
-        keys = (
-            {"aws_access_key_id": access.username, "aws_secret_access_key": access.secret}
-            if is_own
-            else {}
-        )
-        region = place.region or (DEFAULT_REGION if is_own else None)
-        return Session(region_name=region, **keys).client(
-            "s3", endpoint_url=place.endpoint, config=config, verify=self._ca_file
-        )
+
+def client_of(
+    service: str, place: S3Place, access: Access, endpoint: str | None, ca_file: str | None = None
+) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client with the credentials of a place; without any, with those of the environment."""
+    is_own = access.secret is not None
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=IDLE_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        # Places of others don't follow the settings of the platform's own store.
+        ignore_configured_endpoint_urls=is_own,
+        proxies={},
+        s3={"addressing_style": "path"} if endpoint else None,
+        user_agent_extra="open-commerce",
+    )
+    keys = (
+        {"aws_access_key_id": access.username, "aws_secret_access_key": access.secret}
+        if is_own
+        else {}
+    )
+    region = place.region or (DEFAULT_REGION if is_own else None)
+    session = Session(region_name=region, **keys)
+    return session.client(service, endpoint_url=endpoint, config=config, verify=ca_file)
+
+
+def pin(client: Any, outside: Outside, watch: Watch, stack: ExitStack) -> None:  # noqa: ANN401
+    """Makes the client connect to judged addresses alone, until the stack is closed."""
+    session = client._endpoint.http_session  # noqa: SLF001 - the only way to its sockets
+    session._manager.pool_classes_by_scheme = _pools(outside, watch, stack)  # noqa: SLF001
+    stack.callback(session.close)
 
 
 def _pools(outside: Outside, watch: Watch, stack: ExitStack) -> dict[str, type]:
@@ -196,21 +204,25 @@ class _S3Remote:
 
         return read
 
-    @contextmanager
-    def _translated(self, phase: str, about: str) -> Generator[None]:
-        """Raises FetchFailed for what the store refuses, and Unreachable if it is gone."""
-        host = self._place.endpoint or "s3"
-        with self._watch.translated(phase, host):
-            try:
-                yield
-            except ClientError as error:
-                raise _refusal(error.response, about) from error
-            except BotoCoreError as error:
-                inner = error.kwargs.get("error")
-                if isinstance(inner, Unreachable | InvalidInput):
-                    raise _reached(inner) from error
-                raise
-        self._watch.begin(phase)
+    def _translated(self, phase: str, about: str) -> AbstractContextManager[None]:
+        host = self._place.endpoint or "The store"
+        return translated(self._watch, phase, host, about)
+
+
+@contextmanager
+def translated(watch: Watch, phase: str, host: str, about: str) -> Generator[None]:
+    """Raises FetchFailed for what the store refuses, and Unreachable if it is gone."""
+    with watch.translated(phase, host):
+        try:
+            yield
+        except ClientError as error:
+            raise _refusal(error.response, about) from error
+        except BotoCoreError as error:
+            inner = error.kwargs.get("error")
+            if isinstance(inner, Unreachable | InvalidInput):
+                raise _reached(inner) from error
+            raise
+    watch.begin(phase)
 
 
 def _reached(error: Unreachable | InvalidInput) -> Unreachable:
@@ -225,9 +237,9 @@ def _refusal(answer: dict[str, Any], about: str) -> FetchFailed:
     code = str(answer.get("Error", {}).get("Code", status))
     if status in _CHANGED:
         return replaced(about)
-    if status == 404:  # noqa: PLR2004
+    if status == 404 or code.endswith("NonExistentQueue"):  # noqa: PLR2004
         return FetchFailed("not_there", f"The store has no {about} ({code}).")
-    if status in (401, 403):
+    if status in (401, 403) or code in _DENIED:
         return FetchFailed("denied", f"The store refused the key, or {about} ({code}).")
     if status in _BUSY:
         return FetchFailed("busy", f"The store answered {status} ({code}).", again=True)

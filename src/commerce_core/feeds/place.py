@@ -147,6 +147,10 @@ class S3Place:
                 Fault("/url", "bad_path", "Write a question mark in a prefix as %3F."),
             ),
             (
+                self.queue_url is not None and not self.queue_url.startswith(("https:", "http:")),
+                Fault("/queue_url", "bad_url", "Use the URL of the queue, as SQS shows it."),
+            ),
+            (
                 self.region is not None and not _REGION.fullmatch(self.region),
                 Fault("/region", "bad_region", "Use the name of a region, such as eu-central-1."),
             ),

@@ -24,7 +24,7 @@ FIRST_PAUSE: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 """How long the pause between tries becomes, whatever the server asks for."""
 
-Cause = Literal["schedule", "request"]
+Cause = Literal["schedule", "request", "event"]
 FetchOutcome = Literal["fetched", "unchanged", "skipped", "failed"]
 
 
@@ -35,7 +35,8 @@ class Pull:
     `sealed` is the password, private key or token, sealed: over HTTPS it is sent as basic
     authentication with a `username`, and as a bearer token without one; for S3 the `username` is
     the id of the access key. `due_at` is the next tick of the schedule. `etag` and `last_modified`
-    are those of the one file over HTTPS, `sha256` that of the file fetched last.
+    are those of the one file over HTTPS, `sha256` that of the file fetched last. `queue_error` is
+    why the queue couldn't be read the last time.
     """
 
     source_id: str
@@ -50,6 +51,7 @@ class Pull:
     etag: str | None = None
     last_modified: str | None = None
     sha256: str | None = None
+    queue_error: JobError | None = None
 
     def __attrs_post_init__(self) -> None:
         """Checks the user's name; InvalidInput otherwise."""

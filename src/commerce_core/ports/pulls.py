@@ -35,6 +35,10 @@ class Pulls(Protocol):
         """
         ...
 
+    def watched(self, most: int) -> Sequence[Pull]:
+        """Up to that many whose places have a queue."""
+        ...
+
     def advance(self, due_at: Mapping[str, datetime | None]) -> None:
         """Sets the next tick of these sources."""
         ...

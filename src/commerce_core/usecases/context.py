@@ -40,6 +40,7 @@ from commerce_core.ports.fetcher import Fetcher, Nowhere
 from commerce_core.ports.files import Files
 from commerce_core.ports.listing import Listing
 from commerce_core.ports.mail import Mail, NoMail
+from commerce_core.ports.messages import Messages, NoMessages
 from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.runtime import Apart, Clock, Effort, Here, KeepLease
 from commerce_core.ports.store import Store, UnitOfWork
@@ -98,9 +99,9 @@ class Context:
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
     `vault` seals secrets, `web` calls the servers of others, `sftp` and `s3` fetch files from them,
-    and `columns` writes Parquet. `orders` are the operator's rules for orders, and `known_prices`
-    belong to the store. `mail` sends mail, `link` returns the address of the page about a cause,
-    and `after_alert` is called after each try to send an alert.
+    `messages` receives from queues, and `columns` writes Parquet. `orders` are the operator's rules
+    for orders, and `known_prices` belong to the store. `mail` sends mail, `link` returns the
+    address of the page about a cause, and `after_alert` is called after each try to send an alert.
     """
 
     store: Store
@@ -120,6 +121,7 @@ class Context:
     web: Web = field(factory=Offline)
     sftp: Fetcher[SftpPlace] = field(factory=Nowhere)
     s3: Fetcher[S3Place] = field(factory=Nowhere)
+    messages: Messages = field(factory=NoMessages)
     columns: Columns = no_columns
     orders: OrderTerms = field(factory=OrderTerms)
     known_prices: KnownPrices = field(factory=KnownPrices, eq=False, repr=False)

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.feeds.place import Place, host_keys_of, place_of, secrets_for
+from commerce_core.feeds.place import Place, S3Place, host_keys_of, place_of, secrets_for
 from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.feeds.source import Source
@@ -21,6 +21,8 @@ from commerce_core.usecases.remotes import judge
 
 MOST_DUE: Final = 200
 """How many ticks are taken in one transaction."""
+SWEEP: Final = "*/5 * * * *"
+"""When a bucket is listed whose queue reports new keys, since it may lose some."""
 _ANY: Final = FetchQuery()
 
 
@@ -46,14 +48,15 @@ class Pulls:
         marker: str | None = None,
         endpoint: str | None = None,
         region: str | None = None,
+        queue_url: str | None = None,
     ) -> Pull:
         """Fetches the source from that URL from now on, by a schedule if there is one.
 
         `secret` is the password of `username`, a private key, or a bearer token; without one the
         stored one stays (for the same server only), unless not `keeps_secret`. The settings from
         `host_key` on are those of `feeds.place`. InvalidInput names what can't be used: the URL,
-        also by what its name resolves to, the schedule, or the zone. Uploads to the source stay
-        possible.
+        also by what its name resolves to, the schedule, or the zone. With a queue, the bucket is
+        listed every five minutes by default. Uploads to the source stay possible.
         """
         context = self._context
         with context.store.begin() as unit:  # a stranger causes no lookup of a name
@@ -61,8 +64,10 @@ class Pulls:
             before = unit.pulls.get(found.source_id) if keeps_secret else None
         place = place_of(
             url, host_keys=host_keys_of(host_key), pattern=pattern, marker=marker,
-            endpoint=endpoint, region=region,
+            endpoint=endpoint, region=region, queue_url=queue_url,
         )  # fmt: skip
+        if queue_url is not None and cron is None:
+            cron = SWEEP
         if secret is not None and not 1 <= len(secret) <= LONGEST_SECRET:
             detail = f"Use 1 to {LONGEST_SECRET:,} characters."
             raise InvalidInput.at("/secret", "bad_secret", detail)
@@ -108,6 +113,8 @@ class Pulls:
             _check_same(before.place, place)
             secret = context.vault.open(before.sealed, f"pull:{source.source_id}")
         judge(context, place, Access(username, secret))
+        if isinstance(place, S3Place) and place.queue_url is not None:
+            context.messages.judge(place)
         if place.kind == "s3" and secret is None and context.principal.partner_id is not None:
             detail = "Send the id and the secret of an access key for the bucket."
             raise InvalidInput.at("/secret", "secret_needed", detail)

@@ -13,6 +13,7 @@ from commerce_core.usecases.history import History
 from commerce_core.usecases.orders import Orders
 from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.statements import Statements
+from commerce_core.usecases.watching import Watching
 from commerce_core.usecases.what_ifs import WhatIfs
 from commerce_core.work.task import Task
 
@@ -45,6 +46,8 @@ def run_task(context: Context, task: Task) -> int | None:
             return Fetching(context).perform(task)
         case "act_in_bulk":
             return BulkActs(context).run(task.subject)
+        case "watch_queues":
+            return Watching(context).look()
         case "run_what_if":
             return WhatIfs(context).run(task.subject)
         case _:

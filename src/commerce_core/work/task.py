@@ -21,18 +21,20 @@ from commerce_core.work.attempt import (
 )
 
 Lane = Literal[
-    "feeds", "small_feeds", "chores", "webhooks", "fetches", "what_ifs", "bulk_acts", "alerts"
+    "feeds", "small_feeds", "chores", "webhooks", "fetches", "queues", "what_ifs", "bulk_acts",
+    "alerts",
 ]  # fmt: skip
 """What a thread of a worker takes its work from.
 
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
 have tasks: `fetches` calls servers of partners, and `alerts` servers of mail, which may take long;
-`chores` has what is soon done.
+`queues` looks into those that report new files, and `chores` has what is soon done.
 """
 TaskKind = Literal[
     "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
     "expire_orders", "watch_freshness", "forget_arrivals",
     "fetch",
+    "watch_queues",
     "run_what_if",
     "act_in_bulk",
     "send_alerts",
@@ -54,6 +56,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     ),
     "webhooks": (),
     "fetches": ("fetch",),
+    "queues": ("watch_queues",),
     "what_ifs": ("run_what_if",),
     "bulk_acts": ("act_in_bulk",),
     "alerts": ("send_alerts",),
@@ -69,6 +72,7 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "watch_freshness": timedelta(minutes=1),
     "forget_arrivals": timedelta(hours=1),
     "send_alerts": timedelta(minutes=1),
+    "watch_queues": timedelta(seconds=20),
 }
 """The tasks that are due again and again, by time, and their periods."""
 

@@ -27,11 +27,13 @@ from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.work.attempt import Progress
 from commerce_core.work.task import lane_of
 
-_PULLS: Final = rows_of(Pull, place=lambda settings: place_of(**settings))
+_PULLS: Final = rows_of(
+    Pull, place=lambda settings: place_of(**settings), queue_error=read_as(JobError)
+)
 _SELECT: Final = """
     SELECT source_id, partner_id, coalesce(settings, '{}') || jsonb_build_object('url', url)
            AS place, username, sealed, cron, time_zone, due_at, etag, last_modified, sha256,
-           updated_at
+           queue_error, updated_at
     FROM pulls"""
 _FETCHES: Final = rows_of(Fetch, error=read_as(JobError), progress=read_as(Progress))
 _SELECT_FETCHES: Final = """
@@ -62,19 +64,25 @@ class Pulls:
         self._db.execute(
             """
             INSERT INTO pulls (source_id, partner_id, url, settings, username, sealed, cron,
-                               time_zone, due_at, etag, last_modified, sha256, updated_at)
+                               time_zone, due_at, etag, last_modified, sha256, queue_error,
+                               updated_at)
             VALUES (%(source_id)s, %(partner_id)s, %(url)s, %(settings)s, %(username)s, %(sealed)s,
                     %(cron)s, %(time_zone)s, %(due_at)s, %(etag)s, %(last_modified)s, %(sha256)s,
-                    %(updated_at)s)
+                    %(queue_error)s, %(updated_at)s)
             ON CONFLICT (source_id) DO UPDATE
             SET url = excluded.url, settings = excluded.settings, username = excluded.username,
                 sealed = excluded.sealed, cron = excluded.cron, time_zone = excluded.time_zone,
                 due_at = excluded.due_at, etag = excluded.etag,
                 last_modified = excluded.last_modified, sha256 = excluded.sha256,
-                updated_at = excluded.updated_at
+                queue_error = excluded.queue_error, updated_at = excluded.updated_at
             """,
             params_of(pull)
-            | {"place": None, "url": pull.url, "settings": document(_settings(pull.place))},
+            | {
+                "place": None,
+                "url": pull.url,
+                "settings": document(_settings(pull.place)),
+                "queue_error": document(pull.queue_error),
+            },
         )
 
     def get(self, source_id: str) -> Pull | None:
@@ -99,6 +107,11 @@ class Pulls:
             LIMIT %s
             FOR UPDATE SKIP LOCKED"""
         return now, fetch(self._db, _PULLS, query, [now, most])
+
+    def watched(self, most: int) -> Sequence[Pull]:
+        """Those with a queue."""
+        query = f"{_SELECT} WHERE settings ? 'queue_url' ORDER BY source_id LIMIT %s"
+        return fetch(self._db, _PULLS, query, [most])
 
     def advance(self, due_at: Mapping[str, datetime | None]) -> None:
         """Sets the next ticks."""

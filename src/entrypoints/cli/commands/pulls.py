@@ -48,6 +48,7 @@ __all__ = ["sources"]
 )
 @click.option("--endpoint", help="URL of an S3 store that isn't Amazon's.")
 @click.option("--region", help="Region of the bucket (default: us-east-1).")
+@click.option("--queue-url", help="URL of a queue of SQS that reports new keys of the bucket.")
 @click.option("--cron", help="When to fetch, such as '30 6 * * mon-fri' (default: on request).")
 @click.option("--time-zone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("--off", is_flag=True, help="Stop fetching the source; its files are uploaded.")
@@ -75,6 +76,7 @@ def pull(session: Session, source: str, partner: str | None, **settings: Any) ->
             marker=settings["marker"],
             endpoint=settings["endpoint"],
             region=settings["region"],
+            queue_url=settings["queue_url"],
         )
     session.out.one(found, lambda: _pull_fields(found))
 
@@ -168,6 +170,10 @@ def _pull_fields(pull: "Pull") -> Iterator[tuple[str, str]]:
         yield "endpoint", pull.endpoint
     if pull.region:
         yield "region", pull.region
+    if pull.queue_url:
+        yield "queue", pull.queue_url
+    if pull.queue_error:
+        yield "queue error", f"{pull.queue_error.message} ({pull.queue_error.code})"
     if pull.pattern:
         yield "pattern", pull.pattern
     if pull.marker:

@@ -58,6 +58,13 @@ class PullSettings:
     )
     region: str | None = optional(None, "Region of the bucket (default: us-east-1).", maxLength=40)
 
+    queue_url: str | None = optional(
+        None,
+        "URL of a queue of SQS that reports new keys of the bucket; with it, the bucket is listed "
+        "every five minutes by default.",
+        maxLength=LONGEST_URL,
+    )
+
 
 @frozen(kw_only=True)
 class FetchFilters(WhoseQuery, Page):
@@ -93,6 +100,7 @@ def set_pull(commerce: Commerce, source_id: SourceId, payload: PullSettings) -> 
         marker=payload.marker,
         endpoint=payload.endpoint,
         region=payload.region,
+        queue_url=payload.queue_url,
     )
 
 

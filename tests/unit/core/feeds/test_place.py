@@ -182,6 +182,7 @@ def test_prefixes_and_regions_have_limits():
     assert S3Place("s3://bucket/", region="eu-central-1").region == "eu-central-1"
     assert codes("s3://bucket/", region="a b") == {("/region", "bad_region")}
     assert codes("s3://bucket/", region="a" * 41) == {("/region", "bad_region")}
+    assert codes("s3://bucket/", queue_url="news") == {("/queue_url", "bad_url")}
 
 
 def test_secrets_are_for_one_server_or_bucket():
