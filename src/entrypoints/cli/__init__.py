@@ -25,7 +25,8 @@ COMMANDS: Final = {
     "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, rotate, revoke"),
     "sources": (
         "commands.pulls",
-        "Manage the sources of partners' feeds: add, list, show, set, remove, pull, fetch, fetches",
+        "Manage the sources of partners' feeds: add, list, show, set, remove, pull, test, fetch, "
+        "fetches",
     ),
     "profiles": (
         "commands.profiles",

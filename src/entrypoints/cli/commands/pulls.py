@@ -94,9 +94,9 @@ def fetch(session: Session, source: str, partner: str | None) -> None:
 @click.argument("source")
 @partner_option("Partner that the source belongs to, if SOURCE is a name.")
 def test(session: Session, source: str, partner: str | None) -> None:
-    """Rehearse a fetch: what it would take and why not the others; keeps nothing.
+    """Show what a fetch would take, and keep nothing.
 
-    Exits with 65 if the fetch would fail, or the file it read would be refused.
+    It connects, lists the files and why some would not be taken, and examines one. Exits with 65 if the fetch would fail, or the file it read would be refused.
     """
     from entrypoints.problems import EXIT_REFUSED
 
