@@ -27,7 +27,7 @@ from commerce_core.feeds.remote_file import SETTLE
 from commerce_core.ports.fetcher import FetchFailed
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.folders import Folders
+from commerce_core.usecases.folders import Folders, Result
 from commerce_core.usecases.remote_stream import Show
 from commerce_core.usecases.remotes import FETCH_SECONDS, access_of, connect
 from commerce_core.usecases.taking import Taken, Taking
@@ -56,8 +56,7 @@ class Fetching:
                 self._fail(unit, task, fetch, JobError(*(why if task.is_given_up else gone)))
                 return None if task.is_given_up else 0
         try:
-            with context.keep_lease(task, "") as show:
-                return self._try(task, fetch, pull, show)
+            return self._tried(task, fetch, pull)()
         except FetchFailed as failure:
             return self._after_failure(task, fetch, failure)
         except Unreachable as error:
@@ -66,6 +65,47 @@ class Fetching:
             return self._after_failure(task, fetch, failure)
         except _OWN as error:
             return self._after_failure(task, fetch, FetchFailed(error.code, _reason(error)))
+
+    def _tried(self, task: Task, fetch: Fetch, pull: Pull) -> Callable[[], int]:
+        """Tries, and returns what ends the task.
+
+        That isn't done under the lease: its renewal would find the task gone.
+        """
+        access = access_of(self._context, pull)
+        taking = Taking(self._context, pull, access, self._watch())
+        taken: Taken | None = None
+        try:
+            with self._context.keep_lease(task, "") as show:
+                if not isinstance(pull.place, HttpsPlace):
+                    with connect(self._context, pull.place, access) as remote:
+                        folders = Folders(self._context, task, fetch, pull, pull.place, taking)
+                        result = folders.take_all(remote, show)
+                    return lambda: self._end_look(task, folders, result)
+                taken = self._take(pull, taking, show)
+        except BaseException:
+            if taken is not None:
+                taking.drop(taken)
+            raise
+        return lambda: self._keep(task, fetch, pull, taking, taken)
+
+    def _take(self, pull: Pull, taking: Taking, show: Show) -> Taken | None:
+        """Stores the one file; None if it is as it was last time."""
+        with connect(self._context, pull.place, taking.access) as remote:
+            (listed,) = remote.files()
+            known = listed
+            if pull.sha256 is not None:
+                known = evolve(listed, etag=pull.etag, last_modified=pull.last_modified)
+            with remote.open(known) as opened:
+                return None if opened is None else taking.store(opened, show)
+
+    def _end_look(self, task: Task, folders: Folders, result: Result) -> int:
+        """Ends the fetch of a folder, or gives it back if another look may take more."""
+        with self._context.store.begin() as unit:
+            if result.again and task.attempts < MOST_TRIES:
+                unit.tasks.give_back(task, SETTLE + timedelta(seconds=1))
+            else:
+                self._end(unit, task, folders.outcome(unit, result))
+        return result.feeds
 
     def _after_failure(self, task: Task, fetch: Fetch, failure: FetchFailed) -> int:
         with self._context.store.begin() as unit:
@@ -83,29 +123,6 @@ class Fetching:
         now = self._context.clock()
         unit.fetches.finish(evolve(fetch, finished_at=now, tries=task.attempts))
         unit.tasks.finish(task)
-
-    def _try(self, task: Task, fetch: Fetch, pull: Pull, show: Show) -> int:
-        """The whole way from the connection to the feeds."""
-        access = access_of(self._context, pull)
-        taking = Taking(self._context, pull, access, self._watch())
-        if isinstance(pull.place, HttpsPlace):
-            with connect(self._context, pull.place, access) as remote:
-                (listed,) = remote.files()
-                known = listed
-                if pull.sha256 is not None:
-                    known = evolve(listed, etag=pull.etag, last_modified=pull.last_modified)
-                with remote.open(known) as opened:
-                    taken = None if opened is None else taking.store(opened, show)
-            return self._keep(task, fetch, pull, taking, taken)
-        with connect(self._context, pull.place, access) as remote:
-            folders = Folders(self._context, task, fetch, pull, pull.place, taking)
-            result = folders.take_all(remote, show)
-        with self._context.store.begin() as unit:
-            if result.again and task.attempts < MOST_TRIES:
-                unit.tasks.give_back(task, SETTLE + timedelta(seconds=1))
-            else:
-                self._end(unit, task, folders.outcome(unit, result))
-        return result.feeds
 
     def _watch(self) -> Callable[[], float]:
         """How many seconds of this try are left."""

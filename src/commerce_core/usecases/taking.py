@@ -41,7 +41,7 @@ class Taking:
 
     _context: Context
     _pull: Pull
-    _access: Access
+    access: Access
     _left: Callable[[], float]
     """How many seconds the try may still take."""
 
@@ -93,7 +93,7 @@ class Taking:
         @contextmanager
         def opened() -> Generator[Opened | None]:
             with (
-                connect(self._context, self._pull.place, self._access, self._left()) as remote,
+                connect(self._context, self._pull.place, self.access, self._left()) as remote,
                 remote.open(file, start) as again,
             ):
                 yield again
