@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.faults import addresses, crowds, feeds, orders, queue, readers
+from tests.faults import addresses, crowds, feeds, fetching, orders, queue, readers
 
 LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     1: ("server killed under orders and acts on them", orders.server_killed),
@@ -22,6 +22,8 @@ LINES: Mapping[int, tuple[str, Callable[[Path], str]]] = {
     5: ("fifty writers on three products, all acts, server killed", orders.few_products),
     6: ("worker killed at named points and random times", feeds.killed_everywhere),
     7: ("worker stopped past its lease, then continued", feeds.stopped_past_its_lease),
+    8: ("events of a bucket doubled, shuffled, lost", fetching.events_in_disorder),
+    9: ("object replaced while it is read", fetching.replaced_while_read),
     12: ("S3 slow, reset, 503, cut, away", feeds.files_far_away),
     13: ("PostgreSQL unreachable", orders.unreachable),
     14: ("disk full", feeds.full_disk),

@@ -61,7 +61,9 @@ class Pull:
             (
                 name is not None
                 and not (
-                    1 <= len(name) <= LONGEST_USERNAME and name.isprintable() and ":" not in name
+                    1 <= len(name) <= LONGEST_USERNAME
+                    and name.isprintable()
+                    and not (":" in name and self.kind == "https")
                 ),
                 Fault(
                     "/username",

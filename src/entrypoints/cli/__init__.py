@@ -25,8 +25,7 @@ COMMANDS: Final = {
     "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, rotate, revoke"),
     "sources": (
         "commands.pulls",
-        "Manage the sources of partners' feeds: add, list, show, set, remove, pull, test, fetch, "
-        "fetches",
+        "Manage all sources: add, list, show, set, remove, expect, pull, test, fetch, fetches",
     ),
     "profiles": (
         "commands.profiles",

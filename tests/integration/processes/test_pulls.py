@@ -10,6 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.place import HttpsPlace
 from commerce_core.feeds.pull import Pull
 from tests.support.servers.platform import Platform
 from tests.support.servers.wire import WireServer, answers, wire_server
@@ -55,7 +56,9 @@ def make_due(commerce: Commerce, server: WireServer) -> int:
         for number, source in enumerate(sources):
             url = f"http://127.0.0.1:{server.port}/{number}.csv"
             due_at = hour - timedelta(hours=number)
-            unit.pulls.put(Pull(source.source_id, partner_id, url, now, cron=HOURLY, due_at=due_at))
+            unit.pulls.put(
+                Pull(source.source_id, partner_id, HttpsPlace(url), now, cron=HOURLY, due_at=due_at)
+            )
     return len(sources)
 
 

@@ -96,7 +96,8 @@ def fetch(session: Session, source: str, partner: str | None) -> None:
 def test(session: Session, source: str, partner: str | None) -> None:
     """Show what a fetch would take, and keep nothing.
 
-    It connects, lists the files and why some would not be taken, and examines one. Exits with 65 if the fetch would fail, or the file it read would be refused.
+    It connects, lists the files and why some would not be taken, and examines one. Exits with 65 if
+    the fetch would fail, or the file it read would be refused.
     """
     from entrypoints.problems import EXIT_REFUSED
 
