@@ -21,7 +21,10 @@ COMMANDS: Final = {
         "commands.doctor",
         "Examine a file offline: how it would be read, and what is wrong with it",
     ),
-    "partners": ("commands.partners", "Manage the partners that send feeds: add, list, show, set"),
+    "partners": (
+        "commands.partners",
+        "Manage partners that send feeds: add, list, show, set, scorecard",
+    ),
     "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, rotate, revoke"),
     "sources": (
         "commands.pulls",
