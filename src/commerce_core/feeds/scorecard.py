@@ -7,7 +7,7 @@ weeks in which something else was.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import pairwise
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,9 +21,9 @@ from commerce_core.feeds.schedule import Schedule
 
 MOST_WEEKS: Final = 53
 DEFAULT_WEEKS: Final = 4
-MOST_APPOINTMENTS: Final = 10_000
-"""How many expected files of a source are looked at: the latest ones of a longer time are left
-out."""
+MOST_APPOINTMENTS: Final = 50_000
+"""How many expected files of a source are looked at; weeks before those are shown as if nothing had
+been expected."""
 _INSTANT: Final = timedelta(microseconds=1)
 
 Outcome = Literal["on_time", "late", "missed"]
@@ -118,7 +118,7 @@ def appointments(
     """
     by_interval = expectation.every is not None
     found = (_intervals if by_interval else _ticks)(expectation, expected, arrivals, span, now)
-    return list(islice(found, MOST_APPOINTMENTS))
+    return list(found)
 
 
 def _ticks(
@@ -210,25 +210,31 @@ def _rows(source: ScoredSource, weeks: Sequence[datetime], now: datetime) -> Ite
     """The weeks of a source, with what was expected and what arrived."""
     fresh = [arrival.at for arrival in source.arrivals if arrival.verdict == "fresh"]
     expectation = source.expectation
-    outcomes: list[list[Outcome]] = [[] for _ in weeks[1:]]
-    if expectation is not None:
-        span = (weeks[0], weeks[-1])
-        for one in appointments(expectation, source.expected, fresh, span, now):
-            outcomes[bisect_right(weeks, one.at) - 1].append(one.outcome)
-    for week, until, found in zip(weeks, weeks[1:], outcomes, strict=False):
+    spans = list(pairwise(weeks))
+    outcomes: list[list[Outcome]] = []
+    while expectation is not None and len(outcomes) < len(spans):
+        if sum(map(len, outcomes)) >= MOST_APPOINTMENTS:
+            break
+        span = spans[-1 - len(outcomes)]
+        found = appointments(expectation, source.expected, fresh, span, now)
+        outcomes.append([one.outcome for one in found])
+    unjudged = [None] * (len(spans) - len(outcomes))
+    for (week, until), found in zip(spans, [*unjudged, *reversed(outcomes)], strict=True):
         verdicts = [a.verdict for a in source.arrivals if week <= a.at < until]
         yield ScoreRow(
             week=week,
             source_id=source.source_id,
             source_name=source.source_name,
-            expected=None if expectation is None else len(found),
-            on_time=found.count("on_time"),
-            late=found.count("late"),
-            missed=found.count("missed"),
+            expected=None if found is None else len(found),
+            **_counted(found or ()),
             fresh=verdicts.count("fresh"),
             same_bytes=verdicts.count("same_bytes"),
             shrunk=verdicts.count("shrunk"),
         )
+
+
+def _counted(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    return {name: outcomes.count(name) for name in ("on_time", "late", "missed")}
 
 
 def _with_feeds(row: ScoreRow, counts: FeedCounts | None) -> ScoreRow:

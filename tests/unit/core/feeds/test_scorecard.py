@@ -86,11 +86,14 @@ def test_a_scorecard_has_at_least_one_week_and_at_most_a_year(weeks: int):
         check_weeks(weeks)
 
 
-def test_only_so_many_expected_files_are_looked_at():
+def test_the_latest_weeks_are_judged_if_there_are_more_files_than_are_looked_at():
     often = Expectation("declared", "* * * * *", None, "UTC", 0 * DAY)
-    span = (MONDAY, MONDAY + 400 * DAY)
-    found = appointments(often, NOTHING, [], span, MONDAY + 500 * DAY)
-    assert len(found) == MOST_APPOINTMENTS
+    source = ScoredSource("src_1", "main", NOTHING, often, ())
+    weeks = [MONDAY + 7 * DAY * number for number in range(9)]
+    rows = score_rows([source], [], weeks, weeks[-1] + DAY)
+    judged = -(-MOST_APPOINTMENTS // (7 * 24 * 60))
+    assert [row.expected for row in rows] == [None] * (8 - judged) + [7 * 24 * 60] * judged
+    assert [row.missed for row in rows] == [row.expected or 0 for row in rows]
 
 
 def test_rows_are_by_week_and_source_with_what_was_sent():
