@@ -44,7 +44,7 @@ class Shop:
             self.commerce.sources.change("main", partner="Lumen", net_of_orders=True)
 
     def as_partner(self) -> Commerce:
-        principal = Principal("Lumen", self.partner.partner_id, GRANTABLE_SCOPES)
+        principal = Principal("Lumen", self.partner.partner_id, frozenset(GRANTABLE_SCOPES))
         return Commerce(evolve(self.commerce.context, principal=principal))
 
     def send(self, quantity: int, snapshot_at: datetime | None = None) -> None:
