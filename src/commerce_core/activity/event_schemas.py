@@ -66,9 +66,9 @@ _GUARDS: Final = EventField(
     "The guards whose limits it exceeds.",
     type="array",
     members=(
-        _text("guard", "Name of the guard.", "removed_share"),
-        _text("value", "Its figure for this feed.", "0.62"),
-        _text("limit", "The limit that the source sets.", "0.2"),
+        _text("guard", "Name of the guard.", "removals"),
+        _text("value", "Its figure for this feed.", "62.00"),
+        _text("limit", "The limit that the source sets.", "20"),
     ),
 )
 _ERROR: Final = EventField(
@@ -231,7 +231,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
         ),
     ),
     "feed.recovered": EventSchema(
-        "A source that was late is so no longer.",
+        "A source that was late no longer is.",
         (
             *_STANDING,
             _text("overdue_since", "When the streak began.", "2026-06-18T05:00:00+00:00"),
@@ -298,7 +298,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
         ),
     ),
     "webhook.disabled": EventSchema(
-        "A webhook was disabled, since all has failed for five days or its receiver answers 410.",
+        "A webhook was disabled: every try failed for five days, or its receiver answers 410.",
         _WEBHOOK,
     ),
     "webhook.enabled": EventSchema("A disabled webhook was enabled again.", _WEBHOOK),

@@ -50,7 +50,7 @@ class Pulls:
         region: str | None = None,
         queue_url: str | None = None,
     ) -> Pull:
-        """Fetches the source from that URL from now on, by a schedule if there is one.
+        """Fetches the source from that URL from now on; on a schedule, if there is one.
 
         `secret` is the password of `username`, a private key, or a bearer token; without one the
         stored one stays (for the same server only), unless not `keeps_secret`. The settings from

@@ -53,7 +53,7 @@ __all__ = ["sources"]
 @click.option("--time-zone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("--off", is_flag=True, help="Stop fetching the source; its files are uploaded.")
 def pull(session: Session, source: str, partner: str | None, **settings: Any) -> None:  # noqa: ANN401 - each option has its own type
-    """Fetch a source from a server, by a schedule or on request."""
+    """Fetch a source from a server, on a schedule or on request."""
     pulls = session.commerce.pulls
     if settings["off"]:
         found = pulls.remove(source, partner=partner)

@@ -83,7 +83,7 @@ class FetchFilters(WhoseQuery, Page):
     },
 )
 def set_pull(commerce: Commerce, source_id: SourceId, payload: PullSettings) -> Pull:
-    """Fetches the source from an address from now on, by a schedule or on request.
+    """Sets up fetching the source from an address, on a schedule or on request.
 
     The address is judged: only public addresses can be called, unless a setting allows others.
     """
