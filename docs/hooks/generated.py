@@ -121,7 +121,8 @@ SCOPES: Final = {
     "keys:write": "issuing, listing, rotating and revoking keys; reading the audit log",
     "feeds:read": "seeing feeds, jobs, plans, sources and profiles; examining files",
     "feeds:write": "sending feeds, starting and cancelling jobs, changing sources and profiles",
-    "feeds:decide": "approving, rejecting and reverting feeds; changing the guards of a source",
+    "feeds:decide": "approving, rejecting and reverting feeds; changing a source's guards, when its"
+    " files are expected, and how old they may become before their products aren't sold",
     "catalog:read": "seeing products and their history, changes and exports",
     "orders:read": "seeing orders",
     "orders:write": "placing orders",

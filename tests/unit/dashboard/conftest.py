@@ -1,7 +1,8 @@
 """The dashboard on a platform in memory: two partners, held feeds, problems, orders, a rule."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -56,15 +57,21 @@ class Site:
         return visitor
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@contextmanager
+def opened(settings: Settings) -> Generator[Site]:
     """An empty platform with one partner."""
     with (
-        open_platform(SETTINGS) as commerce,
-        TestClient(create_app(commerce, SETTINGS, home=routes(SETTINGS))) as client,
+        open_platform(settings) as commerce,
+        TestClient(create_app(commerce, settings, home=routes(settings))) as client,
     ):
         commerce.partners.add("Acme", currency="EUR")
         yield Site(commerce, client)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with opened(SETTINGS) as site:
+        yield site
 
 
 def fill(site: Site, partner: str, prefix: str) -> str:

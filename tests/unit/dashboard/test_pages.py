@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
+from attrs import evolve
 
 from commerce_core.activity.inbox import InboxQuery
 from entrypoints.cli import main
 from entrypoints.dashboard.kit.assets import STATIC, assets, vendored
 from entrypoints.dashboard.pages.entry import own_path
 from tests.support.browsing import Visitor, found
-from tests.unit.dashboard.conftest import HEADER, Site, products
+from tests.unit.dashboard.conftest import HEADER, SETTINGS, Site, opened, products
 
 LARGEST_PAGE = 100_000
 HOSTILE = (
@@ -322,6 +323,15 @@ class TestActs:
         assert "can't be processed" in shown.text
         assert visitor.upload(b"sku\n", do="look").status_code == 422
         assert visitor.upload(b"a" * 2_000_000, partner=partner, do="send").status_code == 413
+
+    def test_uploads_have_the_rate_that_the_api_gives_them(self):
+        with opened(evolve(SETTINGS, limit_upload_rate_per_key=0.01)) as site:
+            visitor, partner = site.visitor(), site.commerce.partners.get("Acme").partner_id
+            assert visitor.upload(products(3), partner=partner, do="send").status_code == 303
+            refused = visitor.upload(products(3), partner=partner, do="look")
+            assert refused.status_code == 429
+            assert refused.headers["retry-after"]
+            assert visitor.get("/feeds").status_code == 200
 
     def test_the_raw_file_and_the_report_are_downloaded(self, full: Site):
         feed = next(f for f in full.commerce.feeds.list(partner="Acme") if f.mode == "delta")

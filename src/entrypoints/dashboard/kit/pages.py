@@ -123,6 +123,8 @@ class Page:
             lane = self.lane
             admission.check(request, lane)
             commerce, taken = await admission.run(self._begin, request)
+            if commerce is not None:
+                await admission.charge_lane(lane, commerce.context.principal.key_id)
         place = admission.enter(request, lane)
         async with AsyncExitStack() as stack:
             if self.is_act:

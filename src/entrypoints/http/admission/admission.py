@@ -122,9 +122,10 @@ class Admission:
                 self.door.turn_away(caller, error)
             raise
 
-    def charge_upload(self, key: str) -> None:
+    async def charge_lane(self, lane: LaneName, key: str | None) -> None:
         """Counts an upload with this key; TooMany if there were too many, in all processes."""
-        self._upload_rate.take(key)
+        if lane == "uploads":
+            await self.run(self._upload_rate.take, key or "")
 
     def close(self) -> None:
         """Ends all threads that have nothing to do."""

@@ -152,9 +152,7 @@ class Operation:
             admission.check(request, lane)
             async with AsyncExitStack() as stack:
                 taken = await admission.run(self._begin, request)
-                if lane == "uploads":
-                    key = taken["commerce"].context.principal.key_id or ""
-                    await admission.run(admission.charge_upload, key)
+                await admission.charge_lane(lane, taken["commerce"].context.principal.key_id)
                 place = admission.enter(request, lane)
                 if body:
                     read = BODIES[body][1]
