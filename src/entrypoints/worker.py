@@ -26,7 +26,7 @@ POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
     "webhooks": timedelta(seconds=0.1),
     "what_ifs": timedelta(seconds=2),
     "bulk_acts": timedelta(seconds=2),
-    "alerts": timedelta(seconds=10),
+    "alerts": timedelta(seconds=2),
 }
 """The lanes in which a worker works, and how often each is polled while there is nothing to do.
 

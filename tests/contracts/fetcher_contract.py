@@ -1,7 +1,7 @@
 """What fetchers promise: what is listed, what is read, and that no other server gets a secret."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -63,7 +63,8 @@ class TestFetcher:
         file = found[world.paths("a.csv")]
         assert file.size == len(CONTENT)
         assert file.modified_at is not None
-        assert file.modified_at < datetime.now(UTC)
+        # Stores round up to seconds.
+        assert file.modified_at < datetime.now(UTC) + timedelta(seconds=1)
 
     def test_what_lies_deeper_is_no_file_of_a_folder(self, world: World):
         """A bucket has no folders: there, each key that begins with the prefix is listed."""

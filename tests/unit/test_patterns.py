@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from re import _constants, _parser  # type: ignore[attr-defined]  # the only parser of patterns
 from types import ModuleType
@@ -51,7 +52,11 @@ def ranges_in(parsed: Any) -> Iterator[tuple[int, int]]:  # noqa: ANN401 - the p
 def odd_ranges(pattern: str) -> list[str]:
     """The ranges whose ends aren't of one kind: two digits, two capitals, two controls ..."""
     try:
-        parsed = _parser.parse(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", FutureWarning
+            )  # A text, as of SQL, may look like a set.
+            parsed = _parser.parse(pattern)
     except (re.error, OverflowError):
         return []  # A text that isn't a pattern.
     found = ((chr(first), chr(last)) for first, last in ranges_in(parsed))

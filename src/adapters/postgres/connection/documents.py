@@ -7,12 +7,13 @@ declared type is refused. What a newer version has added is skipped, so that bot
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import cattrs
 from psycopg.types.json import Jsonb
 
 from commerce_core.base.durations import duration_text, read_duration
+from commerce_core.feeds.place import SourceKind
 from commerce_core.pricing.form import read_rule, rule_form
 from commerce_core.pricing.rules import Rule
 
@@ -45,6 +46,15 @@ def _duration(text: str) -> timedelta:
     return duration
 
 
+def _source_kind(kind: object, _: object) -> SourceKind:
+    """As it is called now: answers that earlier versions have kept call `push` `upload`."""
+    kinds: tuple[SourceKind, ...] = get_args(SourceKind)
+    for known in kinds:
+        if known == ("push" if kind == "upload" else kind):
+            return known
+    raise ValueError(f"{kind!r} is no kind of source")
+
+
 def _converter() -> cattrs.Converter:
     made = cattrs.Converter()
     for kind in (str, int, bool):
@@ -60,6 +70,7 @@ def _converter() -> cattrs.Converter:
     made.register_unstructure_hook(timedelta, duration_text)
     made.register_structure_hook(Rule, lambda form, _: read_rule(form))
     made.register_unstructure_hook(Rule, rule_form)
+    made.register_structure_hook_func(lambda cl: cl == SourceKind, _source_kind)
     made.register_structure_hook(bytes, _parsed(bytes.fromhex))
     made.register_unstructure_hook(bytes, bytes.hex)
     return made
