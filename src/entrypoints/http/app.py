@@ -1,6 +1,6 @@
 """The application: all routes, who is let in, and how everything else is answered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final
@@ -129,8 +129,9 @@ def create_app(
     )
 
 
-def api_description() -> dict[str, Any]:
-    """The API's description (OpenAPI 3.1); needs no platform."""
+@cache
+def api_description() -> Mapping[str, Any]:
+    """The API's description (OpenAPI 3.1); needs no platform. It is the same for all: read only."""
     return describe(described_routes())
 
 

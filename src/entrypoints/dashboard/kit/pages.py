@@ -8,7 +8,7 @@ attrs classes that are read strictly, and any other name is an identifier in the
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final, cast, get_origin, get_type_hints
+from typing import Any, Final, Self, cast, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from attrs import evolve, field, frozen
@@ -89,6 +89,10 @@ class Page:
             opt={OPERATION: declared, "scope": self.scope, "page": declared},
             **more,
         )(declared.handler())
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Itself, as the API's operations are."""
+        return self
 
     @property
     def body(self) -> str | None:

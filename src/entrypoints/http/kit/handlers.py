@@ -13,7 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from types import UnionType
-from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Self,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from attrs import evolve, field, frozen
 from litestar import Response
@@ -95,6 +106,10 @@ class Operation:
             opt={OPERATION: declared, "scope": self.scope},
             status_code=self.status[0],
         )(declared.handler())
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Itself: Litestar copies all that a handler has whenever it is registered."""
+        return self
 
     @property
     def parameters(self) -> type[Any]:
