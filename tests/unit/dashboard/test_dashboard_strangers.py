@@ -19,6 +19,8 @@ from entrypoints.dashboard.routes import routes
 from tests.support.browsing import Form, Visitor, found
 from tests.unit.dashboard.conftest import SETTINGS, Site
 
+pytestmark = pytest.mark.slow  # Every route, many times over.
+
 UNKNOWN: Final = f"{'0' * 31}1"
 OTHER: Final = "Zebra Secrets"
 ROLES: Final[Mapping[str, tuple[Scope, ...]]] = {

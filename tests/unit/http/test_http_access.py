@@ -16,6 +16,8 @@ from entrypoints.scalars import ID_KINDS
 from entrypoints.settings import Settings
 from tests.unit.http.conftest import FEED, Api, bulk_id, webhook_ids
 
+pytestmark = pytest.mark.slow  # Every route, many times over.
+
 SOMETHING = f"{'0' * 31}1"
 
 

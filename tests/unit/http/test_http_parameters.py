@@ -9,6 +9,8 @@ import pytest
 from entrypoints.http.app import api_description
 from tests.unit.http.conftest import Api
 
+pytestmark = pytest.mark.slow  # Every route, many times over.
+
 UNSTORABLE: Final = ("%00", "a%00b", "%FF", "%E2%82", "%C0%80", "%ED%A0%80", "%ed%bf%bf")
 """NUL; bytes that aren't UTF-8, NUL in two bytes among them; halves of surrogate pairs."""
 BYTES: Final = "".join(f"%{number:02X}" for number in range(1, 128))

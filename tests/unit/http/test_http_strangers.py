@@ -18,6 +18,8 @@ from commerce_core.partners.access import GRANTABLE_SCOPES, OPERATOR_SCOPES, PAR
 from entrypoints.http.app import api_description
 from tests.unit.http.conftest import FEED, Api, bulk_id, webhook_ids
 
+pytestmark = pytest.mark.slow  # Every route, many times over.
+
 DESCRIPTION: Final = api_description()
 UNKNOWN: Final = f"{'0' * 31}1"
 KINDS: Final[Mapping[str, str]] = {
