@@ -18,7 +18,7 @@ class Rate:
 
     def full(self) -> "Bucket":
         """The bucket of a caller that hasn't been seen before."""
-        return Bucket(self, float(self.burst))
+        return Bucket(self, self.burst)
 
 
 @frozen
@@ -31,7 +31,7 @@ class Bucket:
     def after(self, seconds: float) -> "Bucket":
         """The bucket some seconds later."""
         gained = max(0.0, seconds) * self.rate.per_second
-        return Bucket(self.rate, min(float(self.rate.burst), self.tokens + gained))
+        return Bucket(self.rate, min(self.rate.burst, self.tokens + gained))
 
     def take(self, wanted: int) -> tuple[int, "Bucket"]:
         """As many whole tokens as there are, up to `wanted`, and the bucket without them."""

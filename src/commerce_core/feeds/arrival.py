@@ -12,7 +12,6 @@ from commerce_core.feeds.summary import Summary
 from commerce_core.schema.fields import Mode
 
 Verdict = Literal["fresh", "same_bytes", "shrunk", "returned", "overtaken"]
-VERDICTS: Final[tuple[Verdict, ...]] = ("fresh", "same_bytes", "shrunk", "returned", "overtaken")
 """Whether an applied feed counts as fresh, or why not."""
 ARRIVALS_COMPARED: Final = 10
 """How many former arrivals of its source a feed is compared with."""

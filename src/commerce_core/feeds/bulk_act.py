@@ -16,7 +16,6 @@ from commerce_core.feeds.job import LONGEST_NOTE, Without
 from commerce_core.partners.access import Scope
 
 BulkKind = Literal["process_again", "approve", "reject"]
-BULK_KINDS: Final[tuple[BulkKind, ...]] = get_args(BulkKind)
 BulkStatus = Literal["queued", "completed", "cancelled", "failed"]
 ItemStatus = Literal["waiting", "done", "refused"]
 MOST_MEMBERS: Final = 10_000

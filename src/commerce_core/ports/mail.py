@@ -9,8 +9,6 @@ from commerce_core.base.errors import Unreachable
 
 DEADLINE: Final = 15.0
 """Seconds for everything about sending a letter."""
-LONGEST_LINE: Final = 998
-"""Characters of a line of mail, by RFC 5322."""
 
 
 @frozen

@@ -54,12 +54,13 @@ class Folders:
     def take_all(self, remote: Remote, show: Show) -> Result:
         """Takes what is new and complete, and remembers what was seen."""
         candidates = looked(self._context, self._pull, self._place, remote)
-        takes = [each for each in candidates if each.verdict == "take"]
+        new = [each for each in candidates if each.verdict == "take"]
+        takes = new[:MOST_TAKEN]
         waits = [each for each in candidates if each.verdict == "wait"]
         self._remember(waits)
-        total = sum(each.file.size or 0 for each in takes[:MOST_TAKEN])
+        total = sum(each.file.size or 0 for each in takes)
         feeds = done = replaced = 0
-        for candidate in takes[:MOST_TAKEN]:
+        for candidate in takes:
 
             def shown(at: Progress, before: int = done) -> None:
                 show(Progress("fetch", before + at.bytes_read, total))
@@ -75,7 +76,7 @@ class Folders:
                 self._refuse(candidate, error)
             done += candidate.file.size or 0
         settles = self._place.marker is None and bool(waits)
-        left = len(waits) + replaced + max(0, len(takes) - MOST_TAKEN)
+        left = len(waits) + replaced + len(new) - len(takes)
         return Result(feeds, left, settles or replaced > 0, tuple(self._problems))
 
     def _remember(self, waits: Sequence[Candidate]) -> None:
