@@ -44,22 +44,21 @@ _mail = click.option(
     metavar="ADDRESS",
     help="Mail address to send to; repeatable.",
 )
-_severities = click.option(
-    "--severity",
-    "severities",
-    type=click.Choice(_SEVERITIES),
-    multiple=True,
-    show_default="all",
-    help="Only causes of this severity; repeatable.",
-)
-_kinds = click.option(
-    "--kind",
-    "kinds",
-    type=click.Choice(_KINDS),
-    multiple=True,
-    show_default="all",
-    help="Only causes of this kind; repeatable.",
-)
+
+
+def _only(what: str, name: str, choices: tuple[str, ...]) -> Any:  # noqa: ANN401 - a decorator
+    return click.option(
+        f"--{what}",
+        name,
+        type=click.Choice(choices),
+        multiple=True,
+        show_default="all",
+        help=f"Only causes of this {what}; repeatable.",
+    )
+
+
+_severities = _only("severity", "severities", _SEVERITIES)
+_kinds = _only("kind", "kinds", _KINDS)
 _digest = click.option(
     "--digest",
     "digest_minutes",

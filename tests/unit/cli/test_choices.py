@@ -1,0 +1,32 @@
+"""The choices of options are written in the commands, so that help needs no core; they agree."""
+
+from typing import get_args
+
+import click
+import pytest
+
+from commerce_core.activity.inbox import ITEM_KINDS, SEVERITIES
+from commerce_core.alerts.alert import AlertStatus
+from commerce_core.feeds.bulk_act import BulkKind, ItemStatus
+from commerce_core.feeds.expected import WEEKDAYS
+from entrypoints.cli.commands import alerts, bulk, inbox, sources
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "known"),
+    [
+        (inbox.list_, "kind", ITEM_KINDS),
+        (alerts.add, "kinds", ITEM_KINDS),
+        (alerts.add, "severities", SEVERITIES),
+        (alerts.log, "status", get_args(AlertStatus)),
+        (bulk.start, "kind", get_args(BulkKind)),
+        (bulk.items, "status", get_args(ItemStatus)),
+        (sources.expect, "weekdays_off", WEEKDAYS),
+    ],
+)
+def test_an_option_offers_all_that_the_core_knows(
+    command: click.Command, option: str, known: tuple[str, ...]
+):
+    (parameter,) = (each for each in command.params if each.name == option)
+    assert isinstance(parameter.type, click.Choice)
+    assert set(parameter.type.choices) == set(known)
