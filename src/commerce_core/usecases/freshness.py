@@ -151,11 +151,17 @@ def _scored(
     """The partner's sources, with what is expected of each and what it sent."""
     watched = unit.standings.of_partners([owner.partner_id])
     standings = {found.standing.source_id: found.current(now) for found in watched}
+    own: defaultdict[str, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        if not arrival.reverted:
+            own[arrival.source_id].append(arrival)
     for source in unit.sources.of(owner.partner_id):
-        own = (a for a in arrivals if a.source_id == source.source_id and not a.reverted)
-        expectation = standings[source.source_id].expectation
         yield ScoredSource(
-            source.source_id, source.source_name, source.expected, expectation, tuple(own)
+            source.source_id,
+            source.source_name,
+            source.expected,
+            standings[source.source_id].expectation,
+            tuple(own[source.source_id]),
         )
 
 

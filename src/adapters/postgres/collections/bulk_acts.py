@@ -13,7 +13,7 @@ from adapters.postgres.connection.rows import (
     Connection,
     digits,
     fetch,
-    fetch_one,
+    fetch_by_id,
     found,
     maybe_digits,
     named,
@@ -142,12 +142,12 @@ class BulkActs:
     def get(self, bulk_id: str) -> BulkAct:
         """One of them."""
         query = f"{_SELECT} WHERE bulk_id = %s"
-        return found(fetch_one(self._db, _ACTS, query, [digits(bulk_id)]), "bulk act", bulk_id)
+        return fetch_by_id(self._db, _ACTS, query, "bulk act", bulk_id)
 
     def lock(self, bulk_id: str) -> BulkAct:
         """The same, locked."""
         query = f"{_SELECT} WHERE bulk_id = %s FOR NO KEY UPDATE"
-        return found(fetch_one(self._db, _ACTS, query, [digits(bulk_id)]), "bulk act", bulk_id)
+        return fetch_by_id(self._db, _ACTS, query, "bulk act", bulk_id)
 
     def put(self, act: BulkAct) -> None:
         """Replaces what becomes of one."""

@@ -12,6 +12,7 @@ from adapters.postgres.connection.rows import (
     digits,
     fetch,
     maybe_digits,
+    named,
     params_of,
     rows_as,
     rows_of,
@@ -92,9 +93,8 @@ def _watched(row: dict[str, Any]) -> Watched:
 
 
 _WATCHED_ROWS: Final = rows_as(
-    _watched, expected=read_as(Expected), id=lambda text: _named("src", text),
-    owner=lambda text: _named("ptn", text),
-)  # fmt: skip
+    _watched, expected=read_as(Expected), id=named("src"), owner=named("ptn")
+)
 _LATE_ROWS: Final = rows_as(
     lambda row: LateSource(
         Standing(**{name: row[name] for name in _STANDING}), row["source_name"], row["partner_name"]
@@ -108,10 +108,6 @@ _SELECT_LATE: Final[LiteralString] = (
     JOIN sources s ON s.source_id = f.source_id
     JOIN partners ON partners.partner_id = f.partner_id"""
 )
-
-
-def _named(prefix: str, text: str) -> str:
-    return f"{prefix}_{text.replace('-', '')}"
 
 
 @frozen
