@@ -11,6 +11,7 @@ SEED = 20260317
 INPUTS = scaled(2_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_bytes_are_read_or_refused_in_little_time_and_memory(reader: str):
     tally = fuzz(reader, SEED, lambda inputs: inputs < INPUTS)

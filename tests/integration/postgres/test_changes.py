@@ -40,6 +40,7 @@ def places() -> Iterator[Position]:
     yield behind(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", [None, "partner"])
 @pytest.mark.parametrize("number", range(4))
 def test_a_page_reads_what_it_shows(shelf: Shelf, partner: str, whose: str | None, number: int):

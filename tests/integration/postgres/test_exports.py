@@ -26,6 +26,7 @@ def large(store: PostgresStore) -> None:
     samples.publish(store, source, *offers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 def test_an_export_is_the_same_however_much_was_published_since(
     store: PostgresStore, connect: Callable[[], psycopg.Connection], form: ExportForm

@@ -75,6 +75,7 @@ def of_nobody(plan: Plan) -> Plan:
     return evolve(told(plan), problems=problems)
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(40), suppress_health_check=ONE_STORE_AND_ANOTHER)
 @given(done=DONE)
 def test_a_copy_and_what_changed_since_are_what_the_products_say(

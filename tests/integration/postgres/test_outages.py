@@ -196,6 +196,7 @@ def test_more_units_than_connections_wait(single: PostgresStore):
     assert waiting.result(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_waiting_for_a_connection_has_an_end(single: PostgresStore):
     """Then it says that all are busy; the server itself is fine."""
     with single.begin(), pytest.raises(Unavailable, match="All 1 connections"):
@@ -203,6 +204,7 @@ def test_waiting_for_a_connection_has_an_end(single: PostgresStore):
     single.check()
 
 
+@pytest.mark.slow
 def test_no_server(tmp_path: Path):
     """Where nothing listens every way in says so, and how to go on."""
     address = f"host={tmp_path} dbname=postgres"
@@ -226,6 +228,7 @@ def test_a_server_that_never_answers(tmp_path: Path):
                 asking.result(PATIENCE)
 
 
+@pytest.mark.slow
 def test_the_store_heals_when_the_server_is_back(tmp_path: Path, database: str):
     """Once the server can be reached again so can the store, without being made anew."""
     parts = conninfo_to_dict(database)

@@ -77,6 +77,7 @@ def middle(store: PostgresStore, query: ProductQuery) -> Position | None:
     return position_of(query, items[len(items) // 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("sort_by", ["product_id", "updated_at"])
 @pytest.mark.parametrize("whose", [None, "large", "small"])
@@ -95,6 +96,7 @@ def test_a_page_reads_what_it_shows(
         assert products_read(catalog.store, query, after, small=True) <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", [None, "large"])
 def test_a_page_by_time_reads_no_publication_that_lies_beyond_it(
     catalog: Catalog, whose: str | None
@@ -182,6 +184,7 @@ SETTINGS: Final = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [ProductQuery(), ProductQuery(q="sku")])
 def test_what_is_set_for_a_list_ends_with_it(catalog: Catalog, query: ProductQuery):
     """What a unit does afterwards may take as long as before, and is planned as before."""

@@ -178,6 +178,7 @@ def _found(conninfo: str, statements: tuple[str, ...]) -> Reconciliation:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("identity", get_args(Identity))
 def test_each_identity_notices_its_fault(broken: dict[str, Reconciliation], identity: Identity):
     """With the rows where it fails, and the figures of both sides."""
@@ -201,6 +202,7 @@ def test_only_some_of_the_rows_that_fail_are_listed(
     assert [row.subject for row in check.failures] == sorted(row.subject for row in check.failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "then",
     [

@@ -17,6 +17,8 @@ from tests.support.servers.platform import Platform
 from tests.support.servers.post import PostServer, post_server
 from tests.support.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.processes
+
 KILLED = -signal.SIGKILL
 
 

@@ -25,6 +25,8 @@ from tests.support.servers.platform import Platform, finished
 from tests.support.waiting import PATIENCE, until
 
 FEED = b"sku,product_name,price,currency\nA-1,Lamp,12.50,USD\n"
+pytestmark = pytest.mark.processes
+
 KILLED = -signal.SIGKILL
 Connect = Callable[[], psycopg.Connection]
 

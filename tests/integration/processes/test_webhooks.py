@@ -29,6 +29,8 @@ from entrypoints.worker import Worker
 from tests.support.servers.platform import Platform
 from tests.support.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.processes
+
 LOOPBACK = ip_network("127.0.0.0/8")
 KILLED = -signal.SIGKILL
 ANY_PORT = ((1, 65_535),)

@@ -131,6 +131,7 @@ def test_a_connection_that_ends_is_cut_off(world: World, swift: Swift):
                 assert len(b"".join(iter(lambda: rest.read(1 << 16), b""))) == 2_000_000
 
 
+@pytest.mark.slow
 def test_the_deadline_ends_a_store_that_is_slow(world: World, swift: Swift):
     world.put("a.csv", b"x" * 30_000_000)
     (file,) = listed(world).values()

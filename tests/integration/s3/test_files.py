@@ -273,6 +273,7 @@ class TestReading:
         assert content(files, "a") == self.BODY
         assert wire.cuts == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("replacement", [BODY[::-1], BODY[:1000], None])
     def test_a_replaced_file_is_never_mixed(
         self, wire: Proxy, files: Files, behind: Client, prefix: str, replacement: bytes | None

@@ -138,6 +138,7 @@ def test_a_key_whose_event_was_lost_is_found_by_the_sweep(shelf: Shelf, platform
     assert platform.fetched().feeds == 1
 
 
+@pytest.mark.slow
 def test_events_that_are_doubled_shuffled_or_foreign_make_one_feed_for_each_version(
     shelf: Shelf, platform: PulledWorld
 ):
@@ -161,6 +162,7 @@ def test_events_that_are_doubled_shuffled_or_foreign_make_one_feed_for_each_vers
         assert raw.read() == feed_of(2)
 
 
+@pytest.mark.slow
 def test_a_deleted_key_deletes_no_products(shelf: Shelf, platform: PulledWorld):
     shelf.put("out/a.csv", feed_of(1))
     until(lambda: heard(platform) == 1)

@@ -225,6 +225,7 @@ class TestSftp:
                 list(iter(lambda: opened.read(1 << 20), b""))
         assert refusal.value.code == "file_replaced"
 
+    @pytest.mark.slow
     def test_the_deadline_ends_a_server_that_falls_silent(self, server: SftpServer):
         world = on(server)
         (file,) = listed(world).values()

@@ -44,6 +44,7 @@ def test_both_engines_find_the_same_in_it(name: str):
         assert read(PolarsEngine(chunk), file[1], terms_of(file)) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ENGINES)
 @pytest.mark.parametrize("name", FAMILY)
 def test_twice_the_file_takes_twice_the_steps(name: str, by: str):
@@ -56,6 +57,7 @@ def test_twice_the_file_takes_twice_the_steps(name: str, by: str):
     assert twice <= 2.5 * once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILY)
 def test_the_doctor_never_raises_and_takes_no_more_steps(name: str):
     make = FAMILY[name]

@@ -111,6 +111,7 @@ def test_however_few_lines_are_read_at_a_time_it_reads_alike(
         assert_alike((end.join(rows) + last).encode(), TERMS)
 
 
+@pytest.mark.slow
 def test_where_a_chunk_ends_doesnt_matter():
     text = (
         'sku,product_name,price\nA,One,1.50\nB,"Two, ""2""\nlines",2\n"C",Three\n\nD,"x"y,3\n'
@@ -560,6 +561,7 @@ def report(
     return made.records, written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [True, False])
 def test_a_long_report_is_the_same_whether_there_is_a_place_for_it_or_not(
     place: bool, monkeypatch: pytest.MonkeyPatch
@@ -645,6 +647,7 @@ LONG_NAMES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LONG_NAMES)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_long_records_read_alike_among_short_ones(soon_long: None, name: str, end: str):
@@ -689,6 +692,7 @@ def test_known_lines_of_json_are_recognised():
         assert noted([batch])["negative_quantity", "warning"] == 1
 
 
+@pytest.mark.slow
 def test_long_files_that_are_split_one_by_one_read_alike():
     """Far beyond what is looked at for the header, packed or not."""
     names = [f"Lamp {n} {'x' * 200}" for n in range(6_000)]
@@ -756,6 +760,7 @@ def test_plain_records_are_read_as_columns():
     assert all(isinstance(part, Table) for batch in reading.batches() for part in batch.parts)
 
 
+@pytest.mark.slow
 def test_another_encoding_is_taken_from_where_utf8_ends():
     lines = [f"{n},Name {n}" for n in range(200)]
     profile = Profile(encoding="cp1252")
@@ -795,6 +800,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{module}.LONGEST_RECORD", 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [30, 46, 47, 48, 49, 50, 60, 200])
 @pytest.mark.parametrize("shape", ["{}", '"{}"', '"x\n{}"', '"{}', "ä{}", '"\r{}"'])
 def test_records_beyond_any_length_are_refused_alike(short: None, length: int, shape: str):

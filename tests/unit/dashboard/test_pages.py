@@ -38,6 +38,7 @@ def pages(visitor: Visitor) -> dict[str, str]:
 
 
 class TestEveryPage:
+    @pytest.mark.slow
     def test_is_small_loads_only_its_own_and_has_no_inline_script_or_style(self, full: Site):
         """Three requests: the page, one stylesheet, one script."""
         visitor = full.visitor()
@@ -65,6 +66,7 @@ class TestEveryPage:
         assert "commerce feeds list --status held" in text
         assert "/v1/feeds?status=held" in text
 
+    @pytest.mark.slow
     def test_offers_only_commands_and_options_that_there_are(self, full: Site):
         offered = {
             html.unescape(command)
@@ -98,6 +100,7 @@ class TestEveryPage:
 
 
 class TestForms:
+    @pytest.mark.slow
     def test_every_form_without_its_token_is_refused(self, full: Site):
         """Found by a crawl over all pages; with the token of another session too."""
         visitor, other = full.visitor(), full.visitor()
@@ -210,6 +213,7 @@ class TestSessions:
 
 
 class TestPartners:
+    @pytest.mark.slow
     def test_a_partner_finds_nothing_of_others_on_any_page(self, full: Site):
         """All addresses that the operator can reach, visited by a partner."""
         operator, partner = full.visitor(), full.visitor("Acme", *GRANTABLE)

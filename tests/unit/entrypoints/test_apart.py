@@ -88,6 +88,7 @@ def test_a_process_is_used_again(examiners: Examiners):
     assert apart.run(process_id, io.BytesIO(), None) == first != os.getpid()
 
 
+@pytest.mark.slow
 def test_work_that_needs_more_memory_is_too_large(examiners: Examiners):
     apart = InProcesses(examiners)
     assert apart.run(hungry, io.BytesIO(), MEMORY // 8) == MEMORY // 8
@@ -96,6 +97,7 @@ def test_work_that_needs_more_memory_is_too_large(examiners: Examiners):
     assert apart.run(with_suffix, io.BytesIO(), b"c") == b"c"
 
 
+@pytest.mark.slow
 def test_work_that_fells_its_process_is_too_large(examiners: Examiners):
     apart = InProcesses(examiners)
     with pytest.raises(TooLarge):

@@ -96,6 +96,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path", "example"), EXAMPLES)
 def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
     api: Api, acme: str, method: str, path: str, example: dict[str, Any]

@@ -49,6 +49,7 @@ def test_every_option_of_a_feed_is_heeded(api: Api, acme: str):
     assert (feed["mode"], feed["expected_rows"]) == ("full", 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "pointer", "code"),
     [

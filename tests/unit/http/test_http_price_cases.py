@@ -94,6 +94,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_a_basket_costs_the_same_quoted_and_ordered(api: Api, case: Case):
     api.ingest(api.partner(), FEED)

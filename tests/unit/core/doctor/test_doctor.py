@@ -582,6 +582,7 @@ def test_only_the_first_records_and_bytes_are_examined():
     assert look(many(10), Asked(most_records=10)).looked_at.complete
 
 
+@pytest.mark.slow
 def test_ten_thousand_records_take_seconds_and_little_memory():
     content = io.BytesIO(many(10_000))
     assert_effort(lambda: examine(io.BytesIO(content.getvalue())), 10_000)
@@ -705,6 +706,7 @@ def test_what_would_be_sold_wrongly_is_counted():
     assert table("sku,quantity", "A,3", "B,").losses == {}
 
 
+@pytest.mark.slow
 def test_trials_are_bounded(monkeypatch: pytest.MonkeyPatch):
     """However many columns there are, and however many records."""
     readings: list[int] = []

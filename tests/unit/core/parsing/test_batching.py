@@ -26,6 +26,7 @@ def test_a_batch_has_less_text_the_more_steps_the_patterns_take():
     assert text_of_batch(COSTLY) == TEXT_OF_BATCH * 10 // MOST_STEPS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [CSV, JSON], ids=["csv", "jsonl"])
 @pytest.mark.parametrize("engine", [ReferenceEngine(), PolarsEngine()], ids=["core", "polars"])
 def test_a_file_with_costly_patterns_is_read_in_small_steps(engine: FeedEngine, file: str):

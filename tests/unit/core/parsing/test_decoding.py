@@ -173,6 +173,7 @@ def bomb(line: bytes, size: int) -> bytes:
     return b"".join(pack.compress(block) for _ in range(size >> 20)) + pack.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"\n", b"sku,name\n", b'"', b"x"])
 def test_a_bomb_is_refused_in_two_seconds_and_200_megabytes(line: bytes):
     packed = bomb(line, 300 << 20)

@@ -103,12 +103,14 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @given(table=st.lists(ROWS, min_size=2, max_size=8))
 def test_the_same_table_in_any_form_gives_the_same_records(form: str, table: Table):
     assert values(read(FORMS[form](table).encode())) == values(read(as_lines(table).encode()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_of_several_blocks_is_read_like_a_short_one(form: str):
     """Records lie across the blocks in which it is read."""
