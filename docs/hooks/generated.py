@@ -540,10 +540,23 @@ def core() -> str:
 
 
 def _of_layer(path: Path) -> list[Path]:
-    """The module at that path, or the package and its modules."""
+    """The module at that path, or the package with its modules, and the packages within it."""
     if not path.is_dir():
         return [path.with_suffix(".py")]
-    return [path / "__init__.py", *sorted(set(path.glob("*.py")) - {path / "__init__.py"})]
+    inside = sorted(
+        child
+        for child in path.iterdir()
+        if child.suffix == ".py" or (child / "__init__.py").exists()
+    )
+    return [
+        path / "__init__.py",
+        *(
+            part
+            for child in inside
+            if child.name != "__init__.py"
+            for part in ([child] if child.suffix else _of_layer(child))
+        ),
+    ]
 
 
 def adapters_() -> str:

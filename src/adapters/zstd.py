@@ -3,7 +3,7 @@
 import sys
 from typing import cast
 
-from commerce_core.parsing.foreign import Decompressor
+from commerce_core.parsing.library_formats import Decompressor
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdDecompressor

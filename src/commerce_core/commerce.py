@@ -33,7 +33,7 @@ from attrs import frozen
 
 from commerce_core.partners.access import Principal
 from commerce_core.ports.runtime import Effort
-from commerce_core.usecases.alerting import Alerting
+from commerce_core.usecases.alert_sending import Alerting
 from commerce_core.usecases.alerts import Alerts
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.audit import Audit
@@ -56,10 +56,10 @@ from commerce_core.usecases.products import Products
 from commerce_core.usecases.pulls import Pulls
 from commerce_core.usecases.queue import Queue
 from commerce_core.usecases.reverts import Reverts
-from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.sessions import Sessions
 from commerce_core.usecases.sources import Sources
 from commerce_core.usecases.statements import Statements
+from commerce_core.usecases.webhook_sending import Sending
 from commerce_core.usecases.webhooks import Webhooks
 from commerce_core.usecases.what_ifs import WhatIfs
 

@@ -19,7 +19,13 @@ from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.orders.order import OrderTerms
-from commerce_core.parsing.foreign import Compression, Decompressor, Read, TableFormat, register
+from commerce_core.parsing.library_formats import (
+    Compression,
+    Decompressor,
+    Read,
+    TableFormat,
+    register,
+)
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.partners.api_key import new_secret
@@ -197,7 +203,7 @@ def _files(settings: Settings) -> Files:
 
         return MemoryFiles()
     if settings.files_url.startswith("s3://"):
-        from adapters.s3 import S3Files
+        from adapters.s3_files import S3Files
 
         return S3Files.at(settings.files_url)
     from adapters.filesystem import DiskFiles
@@ -277,7 +283,7 @@ class _OverSftp:
 
     @property
     def _fetcher(self) -> Fetcher[SftpPlace]:
-        from adapters.outside.sftp import SftpFetcher
+        from adapters.outside.sftp_fetcher import SftpFetcher
 
         return SftpFetcher(self.reach)
 
@@ -298,7 +304,7 @@ class _FromBuckets:
 
     @property
     def _fetcher(self) -> Fetcher[S3Place]:
-        from adapters.outside.s3 import S3Fetcher
+        from adapters.outside.s3_fetcher import S3Fetcher
 
         return S3Fetcher(self.reach)
 

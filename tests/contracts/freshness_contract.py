@@ -9,8 +9,8 @@ from attrs import evolve
 from commerce_core.catalog.export import WRITERS
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.feeds.arrival import Arrival, Verdict
-from commerce_core.feeds.expected import Expected
 from commerce_core.feeds.freshness import Standing, Watched
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.place import HttpsPlace
 from commerce_core.feeds.pull import Pull
 from commerce_core.feeds.rhythm import LEARNED_FROM

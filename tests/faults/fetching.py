@@ -12,12 +12,12 @@ from typing import Any, cast
 
 from attrs import evolve
 
-from adapters.outside.s3 import S3Fetcher
+from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sqs import SqsMessages
 from commerce_core.base.addresses import Reach
 from commerce_core.commerce import Commerce
 from commerce_core.ports.fetcher import Access
-from commerce_core.usecases.watching import Watching
+from commerce_core.usecases.fetching.queues import Watching
 from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings

@@ -12,7 +12,7 @@ from commerce_core.commerce import Commerce
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.pull import MOST_TRIES, Fetch
 from commerce_core.feeds.remote_file import SETTLE
-from commerce_core.usecases.watching import Watching
+from commerce_core.usecases.fetching.queues import Watching
 from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings

@@ -16,7 +16,7 @@ from commerce_core.feeds.rhythm import LEARNED_FROM
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.feeds.scorecard import FeedCounts
 from commerce_core.feeds.source import Source
-from commerce_core.partners.sources_state import State
+from commerce_core.partners.freshness_states import State
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import Factory, evolve, field, frozen
 
-from adapters.outside.s3 import RAISED, client_of, pin, translated
+from adapters.outside.s3_fetcher import RAISED, client_of, pin, translated
 from adapters.outside.watch import Outside, Resolve, Watch, resolve
 from commerce_core.base.addresses import Reach, server_of
 from commerce_core.base.errors import InvalidInput, Unreachable

@@ -11,7 +11,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.parsing.foreign import Read
+from commerce_core.parsing.library_formats import Read
 from commerce_core.parsing.objects import cell
 from commerce_core.parsing.sheet_rows import CELL_END, LINE_WITHIN, MARK
 

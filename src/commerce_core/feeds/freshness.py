@@ -17,10 +17,10 @@ from typing import Any, Final
 from attrs import evolve, fields, frozen
 
 from commerce_core.feeds.expectation import Basis, Due, Expectation, dues
-from commerce_core.feeds.expected import NOTHING_DECLARED, Expected
+from commerce_core.feeds.freshness_settings import NOTHING_DECLARED, Expected
 from commerce_core.feeds.rhythm import expectation_of
 from commerce_core.feeds.schedule import Schedule
-from commerce_core.partners.sources_state import State
+from commerce_core.partners.freshness_states import State
 
 OVERDUE_TO_BE_STALE: Final = 3
 """A source is stale once this many of its files in a row are overdue."""

@@ -16,7 +16,7 @@ from attrs import evolve, fields, frozen
 from commerce_core.base.errors import InvalidInput
 from commerce_core.feeds.arrival import Arrival
 from commerce_core.feeds.expectation import Due, Expectation, dues, early_by, ticks_after
-from commerce_core.feeds.expected import Expected
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.schedule import Schedule
 
 MOST_WEEKS: Final = 53

@@ -15,9 +15,9 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.ids import looks_like
 from commerce_core.base.text import given_name, tidy_name
-from commerce_core.feeds.expected import NOTHING_DECLARED, Expected, selling_fault
 from commerce_core.feeds.file_name_time import moment_named, pattern_fault
 from commerce_core.feeds.freshness import Freshness
+from commerce_core.feeds.freshness_settings import NOTHING_DECLARED, Expected, selling_fault
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.place import SourceKind

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from attrs import frozen
 
 from commerce_core.base.errors import FileRefused
-from commerce_core.parsing.foreign import (
+from commerce_core.parsing.library_formats import (
     LONGEST_SIGNATURE,
     Decompressor,
     compression_of,

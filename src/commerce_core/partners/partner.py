@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import Conflict, Fault, refuse_if
 from commerce_core.base.money import find_currency
 from commerce_core.base.text import UNSTORABLE, given_name, tidy_name
-from commerce_core.partners.sources_state import PartnerFreshness
+from commerce_core.partners.freshness_states import PartnerFreshness
 
 LONGEST_NAME: Final = 200
 LONGEST_EMAIL: Final = 320

@@ -7,7 +7,7 @@ from typing import Protocol
 from commerce_core.feeds.arrival import Arrival
 from commerce_core.feeds.freshness import LateSource, Standing, Watched
 from commerce_core.feeds.scorecard import FeedCounts
-from commerce_core.partners.sources_state import State
+from commerce_core.partners.freshness_states import State
 
 
 class Arrivals(Protocol):

@@ -21,7 +21,7 @@ from commerce_core.base.addresses import server_of
 from commerce_core.base.errors import CommerceError, Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.usecases.alerting import send, vault_name
+from commerce_core.usecases.alert_sending import send, vault_name
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.webhooks.signature import new_secret
 

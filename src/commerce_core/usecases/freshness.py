@@ -10,9 +10,9 @@ from attrs import evolve, frozen
 from commerce_core.base.calendar import period_start
 from commerce_core.base.paging import Page, Position
 from commerce_core.feeds.arrival import Arrival
-from commerce_core.feeds.expected import LONGEST_EVERY
 from commerce_core.feeds.freshness import Freshness as Shown
 from commerce_core.feeds.freshness import LateSource
+from commerce_core.feeds.freshness_settings import LONGEST_EVERY
 from commerce_core.feeds.scorecard import (
     DEFAULT_WEEKS,
     Scorecard,
@@ -21,8 +21,8 @@ from commerce_core.feeds.scorecard import (
     score_rows,
 )
 from commerce_core.feeds.source import Source
+from commerce_core.partners.freshness_states import STATES, PartnerFreshness, State
 from commerce_core.partners.partner import Partner
-from commerce_core.partners.sources_state import STATES, PartnerFreshness, State
 from commerce_core.ports.freshness import FreshnessUnit
 from commerce_core.ports.partners import Partners, Sources
 from commerce_core.ports.store import UnitOfWork

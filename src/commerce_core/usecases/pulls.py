@@ -16,8 +16,8 @@ from commerce_core.ports.fetcher import Access
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.vault import LONGEST_SECRET
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.rehearsal import Rehearsal, rehearse
-from commerce_core.usecases.remotes import judge
+from commerce_core.usecases.fetching.places import judge
+from commerce_core.usecases.fetching.rehearsal import Rehearsal, rehearse
 
 MOST_DUE: Final = 200
 """How many ticks are taken in one transaction."""

@@ -13,8 +13,8 @@ from commerce_core.base.errors import Conflict
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.base.text import given_name
 from commerce_core.catalog.product import ProductQuery
-from commerce_core.feeds.expected import NOTHING_DECLARED, Expected
 from commerce_core.feeds.feed import FeedQuery
+from commerce_core.feeds.freshness_settings import NOTHING_DECLARED, Expected
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GuardSettings
 from commerce_core.feeds.source import MAIN_SOURCE, REJECT_RECORDS, OnError, Source
 from commerce_core.parsing.reader import open_feed

@@ -2,18 +2,18 @@
 
 from typing import assert_never
 
-from commerce_core.usecases.alerting import Alerting
+from commerce_core.usecases.alert_sending import Alerting
 from commerce_core.usecases.analytics import Analytics
 from commerce_core.usecases.bulk_acts import BulkActs
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.events import Events
-from commerce_core.usecases.fetching import Fetching
+from commerce_core.usecases.fetching.attempt import Fetching
+from commerce_core.usecases.fetching.queues import Watching
 from commerce_core.usecases.freshness import Freshness
 from commerce_core.usecases.history import History
 from commerce_core.usecases.orders import Orders
-from commerce_core.usecases.sending import Sending
 from commerce_core.usecases.statements import Statements
-from commerce_core.usecases.watching import Watching
+from commerce_core.usecases.webhook_sending import Sending
 from commerce_core.usecases.what_ifs import WhatIfs
 from commerce_core.work.task import Task
 

@@ -15,7 +15,7 @@ from commerce_core.base.ids import mint
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.sending import attempt, miss_all, vault_name
+from commerce_core.usecases.webhook_sending import attempt, miss_all, vault_name
 from commerce_core.webhooks.delivery import (
     MOST_AT_ONCE,
     MOST_REDELIVERED,

@@ -23,8 +23,8 @@ from commerce_core.pricing.what_if import (
 )
 from commerce_core.usecases.context import Context, IdempotencyKey
 from commerce_core.usecases.pricing import Pricing
+from commerce_core.usecases.repricing import Repricing, check_size
 from commerce_core.usecases.rule_book import RuleForm, as_rule, faults_at
-from commerce_core.usecases.what_if import Repricing, check_size
 
 _BROKEN: Final = "The run broke off too often; its worker's log has the reason."
 

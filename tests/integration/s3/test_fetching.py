@@ -10,8 +10,8 @@ import pytest
 from attrs import evolve
 from boto3.session import Session
 
-from adapters.outside import s3
-from adapters.outside.s3 import S3Fetcher
+from adapters.outside import s3_fetcher
+from adapters.outside.s3_fetcher import S3Fetcher
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable
 from commerce_core.feeds.place import S3Place
@@ -95,7 +95,7 @@ def test_keys_that_stand_for_folders_are_no_files(world: World):
 
 
 def test_long_lists_come_in_pages(world: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(s3, "PAGE", 2)
+    monkeypatch.setattr(s3_fetcher, "PAGE", 2)
     for number in range(5):
         world.put(f"{number}.csv", b"1")
     assert len(listed(world)) == 5

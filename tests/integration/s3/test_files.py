@@ -24,8 +24,8 @@ import pytest
 from boto3.session import Session
 
 import commerce_core
-from adapters import s3
-from adapters.s3 import S3Files
+from adapters import s3_files
+from adapters.s3_files import S3Files
 from commerce_core.base.errors import CommerceError, Conflict, InvalidInput, TooLarge, Unavailable
 from commerce_core.ports.files import Files
 from tests.contracts.files_contract import TestFiles as FilesContract
@@ -104,7 +104,7 @@ def prefix() -> str:
 @pytest.fixture
 def files(prefix: str, behind: Client, monkeypatch: pytest.MonkeyPatch) -> Generator[Files]:
     """An empty place, with parts and pages so small that most tests need several."""
-    monkeypatch.setattr(s3, "MOST_PARTS", MANY)
+    monkeypatch.setattr(s3_files, "MOST_PARTS", MANY)
     yield S3Files(BUCKET, prefix, part_bytes=PART, page=3)
     assert pending(behind, prefix) == [], "an upload was left behind"
 
@@ -176,7 +176,7 @@ class TestPutting:
 
     def test_parts_are_larger_where_there_would_be_too_many(self, monkeypatch: pytest.MonkeyPatch):
         """A file as large as may be fits into as many parts as S3 takes."""
-        monkeypatch.setattr(s3, "MOST_PARTS", 4)
+        monkeypatch.setattr(s3_files, "MOST_PARTS", 4)
         sent: list[int] = []
 
         def ask(operation: str, key: str = "", **arguments: bytes) -> dict[str, str]:
@@ -412,8 +412,8 @@ class TestTrouble:
 
     def test_a_check_has_an_end(self, monkeypatch: pytest.MonkeyPatch):
         """After five seconds at most, also where a store takes the connection and never answers."""
-        assert s3.CHECK_SECONDS < 5
-        monkeypatch.setattr(s3, "CHECK_SECONDS", 0.5)
+        assert s3_files.CHECK_SECONDS < 5
+        monkeypatch.setattr(s3_files, "CHECK_SECONDS", 0.5)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = silent.getsockname()[1]
             monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
@@ -426,7 +426,7 @@ class TestTrouble:
     ):
         """Looking up a name may take minutes; a check is over before."""
         done = threading.Event()
-        monkeypatch.setattr(s3, "CHECK_SECONDS", 0.1)
+        monkeypatch.setattr(s3_files, "CHECK_SECONDS", 0.1)
         monkeypatch.setattr(files, "_try", lambda: done.wait(PATIENCE))
         with pytest.raises(Unavailable, match="within"):
             files.check()
@@ -472,7 +472,8 @@ class TestSettings:
 
 ROUND_TRIP = """
 import resource, sys
-from adapters.s3 import S3Files
+from adapters import s3_files
+from adapters.s3_files import S3Files
 
 class Zeros:
     def __init__(self, size):

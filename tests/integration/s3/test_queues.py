@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from attrs import define, evolve
 
-from adapters.outside.s3 import S3Fetcher
+from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sqs import SqsMessages
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable

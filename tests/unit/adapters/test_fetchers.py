@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve
 
 from adapters.memory.fetcher import MemoryFetcher
-from adapters.outside.sftp import SftpFetcher
+from adapters.outside.sftp_fetcher import SftpFetcher
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable
 from commerce_core.feeds.place import SftpPlace

@@ -8,7 +8,7 @@ import pytest
 from commerce_core.activity.inbox import ITEM_KINDS, SEVERITIES
 from commerce_core.alerts.alert import AlertStatus
 from commerce_core.feeds.bulk_act import BulkKind, ItemStatus
-from commerce_core.feeds.expected import WEEKDAYS
+from commerce_core.feeds.freshness_settings import WEEKDAYS
 from entrypoints.cli.commands import alerts, bulk, inbox, sources
 
 

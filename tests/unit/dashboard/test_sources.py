@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 from adapters.memory.vault import MemoryVault
 from adapters.memory.web import MemoryWeb
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.expected import Expected
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes

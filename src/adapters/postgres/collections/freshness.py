@@ -18,12 +18,12 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from commerce_core.feeds.arrival import Arrival
-from commerce_core.feeds.expected import Expected
 from commerce_core.feeds.freshness import LateSource, Standing, Watched
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.rhythm import LEARNED_FROM
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.feeds.scorecard import FeedCounts
-from commerce_core.partners.sources_state import State
+from commerce_core.partners.freshness_states import State
 
 _ARRIVALS: Final = rows_of(Arrival)
 _COUNTS: Final = rows_of(FeedCounts)

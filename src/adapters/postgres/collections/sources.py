@@ -19,7 +19,7 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from commerce_core.base.paging import Page, Position
-from commerce_core.feeds.expected import Expected
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.guards import DEFAULT_GUARDS, GUARD_SETTINGS, GuardSettings
 from commerce_core.feeds.source import OnError, Source, name_taken
 from commerce_core.profiles.profile import UNPROFILED, Profile, SavedProfile, version_taken

@@ -11,7 +11,7 @@ from entrypoints.cli.kit.verbs import Session, limit_option, partner_option
 
 if TYPE_CHECKING:
     from commerce_core.feeds.pull import Fetch, Pull
-    from commerce_core.usecases.rehearsal import Rehearsal
+    from commerce_core.usecases.fetching.rehearsal import Rehearsal
 
 __all__ = ["sources"]
 

@@ -258,7 +258,7 @@ def expect(session: Session, source: str, partner: str | None, **given: Any) -> 
     This replaces what was declared before. Without --cron or --every, that follows from the
     schedule by which the source is fetched, or is learned from its history.
     """
-    from commerce_core.feeds.expected import Expected
+    from commerce_core.feeds.freshness_settings import Expected
 
     for name in ("every", "grace"):
         if given[name] == NEVER:

@@ -16,7 +16,7 @@ from attrs import define, evolve
 from commerce_core.base.errors import CommerceError
 from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.expected import Expected
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.source import MAIN_SOURCE
 from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.schema.fields import Mode

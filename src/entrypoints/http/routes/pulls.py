@@ -6,7 +6,7 @@ from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.usecases.context import IdempotencyKey, Listed
-from commerce_core.usecases.rehearsal import Rehearsal
+from commerce_core.usecases.fetching.rehearsal import Rehearsal
 from entrypoints.http.kit.handlers import delete, get, post, put
 from entrypoints.http.kit.queries import Page, WhoseQuery
 from entrypoints.reading import MISSING, optional, required

@@ -7,7 +7,12 @@ from attrs import frozen
 from litestar.datastructures import UploadFile
 
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.expected import MOST_DAYS_OFF, NOTHING_DECLARED, Expected, Weekday
+from commerce_core.feeds.freshness_settings import (
+    MOST_DAYS_OFF,
+    NOTHING_DECLARED,
+    Expected,
+    Weekday,
+)
 from commerce_core.feeds.schedule import LONGEST_CRON
 from commerce_core.feeds.source import OnError, Source
 from commerce_core.profiles.profile import Profile, SavedProfile

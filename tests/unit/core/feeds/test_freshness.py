@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_core.feeds.expectation import Expectation, dues, stated
-from commerce_core.feeds.expected import Expected, Weekday
 from commerce_core.feeds.freshness import Freshness, Standing, Watched
+from commerce_core.feeds.freshness_settings import Expected, Weekday
 from commerce_core.feeds.rhythm import LEAST_ARRIVALS, expectation_of, learned
 from commerce_core.feeds.schedule import Schedule
-from commerce_core.partners.sources_state import PartnerFreshness
+from commerce_core.partners.freshness_states import PartnerFreshness
 from tests.unit.core.feeds.test_schedules import ZONES, changes
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -8,7 +8,7 @@ import pytest
 from commerce_core.base.errors import InvalidInput
 from commerce_core.feeds.arrival import Arrival
 from commerce_core.feeds.expectation import Expectation
-from commerce_core.feeds.expected import Expected
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.scorecard import (
     MOST_APPOINTMENTS,
     MOST_WEEKS,

@@ -13,9 +13,9 @@ from commerce_core.activity.inbox import InboxQuery
 from commerce_core.base.errors import Forbidden, InvalidInput, NotFound
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.expected import Expected
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.freshness import Freshness
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.partners.access import SCOPES, Principal
 from commerce_core.usecases.freshness import ARRIVALS_KEPT
 from entrypoints.compose import open_platform

@@ -62,7 +62,7 @@ def claimed(commerce: Commerce) -> Task:
 
 def test_a_run_is_queued_run_and_reported(commerce: Commerce, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("commerce_core.usecases.pricing.MOST_ORDERS", 1)
-    monkeypatch.setattr("commerce_core.usecases.what_if._AT_ONCE", 1)
+    monkeypatch.setattr("commerce_core.usecases.repricing._AT_ONCE", 1)
     with pytest.raises(InvalidInput, match="more than 1 orders"):
         commerce.pricing.what_if([SALE], since=T0)
     run = commerce.what_ifs.start([SALE], since=T0)

@@ -1,4 +1,4 @@
-"""Alerting: what a worker does for alerts, from the inbox to the log of what was sent.
+"""Sending alerts: what a worker does for alerts, from the inbox to the log of what was sent.
 
     look     inbox ──> streaks and alerts of all channels, in one unit
     claim    the alert that is due longest, under a lease

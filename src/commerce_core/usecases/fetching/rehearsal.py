@@ -20,9 +20,9 @@ from commerce_core.feeds.remote_file import Candidate, RemoteFile, Verdict
 from commerce_core.ports.fetcher import FetchFailed, Remote
 from commerce_core.profiles.profile import UNPROFILED
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.folders import looked
-from commerce_core.usecases.remotes import access_of, connect
-from commerce_core.usecases.taking import html, is_html
+from commerce_core.usecases.fetching.folders import looked
+from commerce_core.usecases.fetching.places import access_of, connect
+from commerce_core.usecases.fetching.taking import html, is_html
 
 REHEARSAL_SECONDS: Final = 60.0
 """How long all of it may take."""

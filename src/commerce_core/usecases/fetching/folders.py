@@ -18,8 +18,8 @@ from commerce_core.feeds.remote_file import Candidate, FileState, PulledFile, ig
 from commerce_core.ports.fetcher import FetchFailed, Remote
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.remote_stream import Show
-from commerce_core.usecases.taking import Taken, Taking
+from commerce_core.usecases.fetching.stream import Show
+from commerce_core.usecases.fetching.taking import Taken, Taking
 from commerce_core.work.attempt import Progress
 from commerce_core.work.task import Task
 

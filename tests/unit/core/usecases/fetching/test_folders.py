@@ -13,8 +13,8 @@ from commerce_core.feeds.manifest import LONGEST_MANIFEST
 from commerce_core.feeds.pull import MOST_TRIES
 from commerce_core.feeds.remote_file import SETTLE
 from commerce_core.partners.access import Principal
-from commerce_core.usecases import folders
-from commerce_core.usecases.remote_stream import MOST_RESUMES
+from commerce_core.usecases.fetching import folders
+from commerce_core.usecases.fetching.stream import MOST_RESUMES
 from commerce_core.work.task import Task
 from tests.support.pulled import FEED, HOUR, URL, PulledWorld, feed_of, pulled_world
 

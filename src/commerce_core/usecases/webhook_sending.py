@@ -1,4 +1,4 @@
-"""Sending: what a worker does for webhooks, from the event log to the log of tries.
+"""Sending webhooks: what a worker does for webhooks, from the event log to the log of tries.
 
     read_events   events ──> deliveries of all subscriptions, in the unit that notes how far it read
     claim         deliveries that are due, as many as the worker has room for

@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from commerce_core.base.errors import InvalidInput
-from commerce_core.feeds.expected import (
+from commerce_core.feeds.freshness_settings import (
     LONGEST_EVERY,
     LONGEST_GRACE,
     LONGEST_SELLING,

@@ -7,7 +7,7 @@ from commerce_core.feeds.place import HttpsPlace, Place, S3Place, SftpPlace
 from commerce_core.feeds.pull import Pull
 from commerce_core.ports.fetcher import Access, Remote
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.web_fetcher import WebFetcher
+from commerce_core.usecases.fetching.web_file import WebFetcher
 
 FETCH_SECONDS: Final = 1_800.0
 """How long one try may take in all."""

@@ -19,7 +19,7 @@ from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.ports.fetcher import FetchFailed
 from commerce_core.ports.messages import MOST_RECEIVED, Message
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.remotes import access_of
+from commerce_core.usecases.fetching.places import access_of
 
 MOST_WATCHED: Final = 1_000
 """How many queues are looked into."""

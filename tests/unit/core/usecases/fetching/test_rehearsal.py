@@ -10,7 +10,7 @@ from adapters.memory.web import Answer, MemoryWeb
 from commerce_core.base.errors import NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.profiles.profile import Profile
-from commerce_core.usecases.rehearsal import HEAD_BYTES, MOST_SHOWN
+from commerce_core.usecases.fetching.rehearsal import HEAD_BYTES, MOST_SHOWN
 from tests.support.pulled import FEED, HOUR, PulledWorld, feed_of, pulled_world
 
 

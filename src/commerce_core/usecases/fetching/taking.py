@@ -18,8 +18,8 @@ from commerce_core.ports.files import StoredFile
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.arrivals import Arrival, check_received, receive
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.remote_stream import RemoteStream, Show
-from commerce_core.usecases.remotes import connect
+from commerce_core.usecases.fetching.places import connect
+from commerce_core.usecases.fetching.stream import RemoteStream, Show
 
 _HEAD: Final = 512
 _HTML: Final = re.compile(rb"[\s\xef\xbb\xbf]*(<!doctype\s+html|<html)", re.IGNORECASE)

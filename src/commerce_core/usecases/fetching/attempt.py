@@ -27,10 +27,10 @@ from commerce_core.feeds.remote_file import SETTLE
 from commerce_core.ports.fetcher import FetchFailed
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
-from commerce_core.usecases.folders import Folders, Result
-from commerce_core.usecases.remote_stream import Show
-from commerce_core.usecases.remotes import FETCH_SECONDS, access_of, connect
-from commerce_core.usecases.taking import Taken, Taking
+from commerce_core.usecases.fetching.folders import Folders, Result
+from commerce_core.usecases.fetching.places import FETCH_SECONDS, access_of, connect
+from commerce_core.usecases.fetching.stream import Show
+from commerce_core.usecases.fetching.taking import Taken, Taking
 from commerce_core.work.task import Task
 
 _AGAIN: Final = frozenset({"unresolved", "not_connected", "timed_out", "cut_off", "bad_answer"})

@@ -10,7 +10,7 @@ from adapters.memory.messages import MemoryMessages
 from commerce_core.base.errors import InvalidInput
 from commerce_core.commerce import Commerce
 from commerce_core.ports.messages import MOST_RECEIVED
-from commerce_core.usecases.watching import MOST_ROUNDS
+from commerce_core.usecases.fetching.queues import MOST_ROUNDS
 from commerce_core.work.task import Task
 from tests.support.pulled import HOUR, PulledWorld, feed_of, pulled_world
 
