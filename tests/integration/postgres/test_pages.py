@@ -115,6 +115,7 @@ def test_the_products_of_a_small_feed_are_found_at_once(catalog: Catalog):
     assert products_read(catalog.store, ProductQuery(feed_id=catalog.few_of_large)) == CHANGED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("whose", [None, "large"])
 def test_what_changed_lately_is_found_without_what_did_not(
@@ -137,6 +138,7 @@ def test_skus_are_found_along_the_key(catalog: Catalog, whose: str | None):
     assert products_read(catalog.store, ProductQuery(partner_id, skus=skus)) <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", [None, "large", "small"])
 def test_a_page_of_the_past_reads_what_it_shows(catalog: Catalog, whose: str | None):
     """Of each partner a page of what is live, and of what is history, whatever else there is."""
