@@ -64,7 +64,8 @@ class Currency:
     def round(self, amount: Decimal) -> Decimal:
         """The amount rounded to this currency's decimals, halves away from zero.
 
-        Only this, `round_like` and `round_half_up`, which does the same to fractions, round money.
+        Only this, `round_like`, and `round_half_up` and `half_up`, which do the same to fractions,
+        round money.
         """
         return amount.quantize(self.zero, ROUND_HALF_UP, _ROUNDING)
 
@@ -89,29 +90,32 @@ def apportion(total: Decimal, weights: Sequence[Decimal], decimals: int) -> list
     return [Decimal(f"{part}E-{decimals}") for part in parts]
 
 
-def split_units(units: int, weights: Sequence[Fraction]) -> list[int]:
+def split_units(units: int, weights: Sequence[Fraction | int]) -> list[int]:
     """Splits a number of smallest units in proportion to weights, by largest remainder.
 
     Earlier parts come first in a tie. Weights that add up to zero or less count as equal.
     """
     if not weights:
         return []
-    whole = sum(weights)
-    shares = [weight / whole for weight in weights] if whole > 0 else _equal(len(weights))
-    exact = [units * share for share in shares]
-    parts = [math.floor(part) for part in exact]
-    by_loss = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    # Over a common denominator, since sums and comparisons of fractions are slow.
+    common = math.lcm(*(weight.denominator for weight in weights))
+    whole_weights = [weight.numerator * (common // weight.denominator) for weight in weights]
+    whole = sum(whole_weights)
+    if whole <= 0:
+        whole_weights, whole = [1] * len(weights), len(weights)
+    split = [divmod(units * weight, whole) for weight in whole_weights]
+    parts = [part for part, _ in split]
+    by_loss = sorted(range(len(parts)), key=lambda i: (-split[i][1], i))
     for index in by_loss[: units - sum(parts)]:
         parts[index] += 1
     return parts
 
 
-def _equal(count: int) -> list[Fraction]:
-    return [Fraction(1, count)] * count
-
-
 def find_currency(code: str) -> Currency | None:
     """The currency with that code, current or historic, in any case; None if there is none."""
+    known = _CURRENCIES.get(code)
+    if known is not None:
+        return known
     # Upper-casing can turn other characters into ASCII: the ligature in "\ufb01m" becomes FI.
     return _CURRENCIES.get(code.strip().upper()) if code.isascii() else None
 
@@ -145,10 +149,19 @@ _CURRENCIES: Final = {code: Currency(code, digits) for code, digits in _EXPONENT
 
 def round_half_up(amount: Fraction | int) -> int:
     """An amount in smallest units rounded to a whole one, halves away from zero."""
-    if amount.denominator == 1:
-        return amount.numerator
-    size = (2 * abs(amount.numerator) + amount.denominator) // (2 * amount.denominator)
-    return size if amount.numerator >= 0 else -size
+    return amount if isinstance(amount, int) else half_up(amount.numerator, amount.denominator)
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """A quotient rounded to a whole number, halves away from zero; the denominator is above 0."""
+    size = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return size if numerator >= 0 else -size
+
+
+def decimals_of(amount: Decimal) -> int:
+    """How many decimals the amount needs: 1 for 1.50, and 0 for 100."""
+    exponent = amount.normalize(_ROUNDING).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def round_like(other: Decimal, amount: Decimal) -> Decimal:

@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from attrs import define, field
 
-from commerce_core.base.money import Currency, currency, round_half_up
+from commerce_core.base.money import Currency, currency, half_up, round_half_up
 from commerce_core.catalog.product import Product
 from commerce_core.pricing.benefits import Floor
 from commerce_core.pricing.conditions import (
@@ -28,6 +28,7 @@ from commerce_core.pricing.conditions import (
     sums,
     sums_over,
 )
+from commerce_core.pricing.exact import Exact, exact, part_of
 from commerce_core.pricing.explanation import Adjustment, Outcome, RuleOutcome
 from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.itemising import priced_items
@@ -158,7 +159,7 @@ class _Pricing:
                 continue
             matched = self._matched(rule, lines)
             for line in matched:
-                floor = min(_floor_of(benefit, line, self.lists), Fraction(line.list_price))
+                floor = min(_floor_of(benefit, line, self.lists), line.list_price)
                 if floor > line.floor:
                     line.floor, line.floor_label = floor, rule.rule.name
             self._report(rule, "floor" if matched else "not_matched", lines=lines)
@@ -196,6 +197,8 @@ class _Pricing:
         if rule.rule.currency not in (None, self.money.code):
             wanted = f"the currency {rule.rule.currency}"
             return Failure("/currency", wanted, self.money.code)
+        if rule.rule.decimals <= self.money.exponent:
+            return None
         for at, amount in rule.rule.amounts:
             if not self.money.is_exact(amount):
                 wanted = f"a currency in which {amount} is an amount"
@@ -297,7 +300,7 @@ class _Pricing:
             partner_amount=self.money.round(amount * percent / 100) if percent else self.zero,
             on=rule.rule.on, units=share.units,
             base=in_major(round_half_up(share.base), exponent),
-            asked=_exact(abs(share.asked), self.money),
+            asked=_size(share.asked, self.money),
             limited_by=share.limited_by,
             limit_label=share.line.floor_label if share.limited_by == "floor" else None,
             total=in_major(share.line.total, exponent),
@@ -357,33 +360,39 @@ class _Pricing:
         return min((change for change in changes if change is not None), default=None)
 
 
-def _floor_of(benefit: Floor, line: Line, lists: ListPrices) -> Fraction:
+def _floor_of(benefit: Floor, line: Line, lists: ListPrices) -> Exact:
     """The lowest price of a unit, in smallest units."""
-    price = Fraction(benefit.price) * line.scale if benefit.price is not None else Fraction(0)
+    price = exact(benefit.price, line.scale) if benefit.price is not None else 0
     share = benefit.percent_of_list
-    of_list = line.list_price * Fraction(share) / 100 if share is not None else Fraction(0)
-    return max(price, of_list, _cost_with_margin(benefit, line, lists))
+    of_list = exact(share, line.list_price) if share is not None else 0
+    return max(price, part_of(of_list, 1, _WHOLE), _cost_with_margin(benefit, line, lists))
 
 
-def _cost_with_margin(benefit: Floor, line: Line, lists: ListPrices) -> Fraction:
+def _cost_with_margin(benefit: Floor, line: Line, lists: ListPrices) -> Exact:
     """What a unit costs, and a percentage of it; 0 if the cost isn't known."""
     steps = lists.get(benefit.cost_list or "", {}).get(line.product.sku, ())
     cost = price_for(steps, line.quantity)
     if cost is None or benefit.margin_percent is None:
-        return Fraction(0)
-    return Fraction(cost) * line.scale * (100 + Fraction(benefit.margin_percent)) / 100
+        return 0
+    minor = exact(cost, line.scale)
+    return part_of(minor * (_WHOLE + Fraction(benefit.margin_percent)), 1, _WHOLE)
 
 
-def _exact(minor: Fraction | int, money: Currency) -> Decimal:
-    """An amount of smallest units in major ones, with up to six decimals.
+def _size(minor: Exact, money: Currency) -> Decimal:
+    """The size of an amount of smallest units, in major ones, with up to six decimals.
 
     It has no fewer decimals than its currency.
     """
-    if minor.denominator == 1:
-        return in_major(minor.numerator, money.exponent)
+    if isinstance(minor, int):
+        return in_major(abs(minor), money.exponent)
     more = 10 ** (_ASKED_DECIMALS - money.exponent)
-    scaled = Decimal(round_half_up(Fraction(minor) * more)).scaleb(-_ASKED_DECIMALS)
-    return money.round(scaled) if money.is_exact(scaled) else scaled.normalize()
+    rounded = half_up(abs(minor.numerator) * more, minor.denominator)
+    whole, rest = divmod(rounded, more)
+    return (
+        Decimal(rounded).scaleb(-_ASKED_DECIMALS).normalize()
+        if rest
+        else in_major(whole, money.exponent)
+    )
 
 
 def _funded_by(partner_percent: Decimal) -> Literal["platform", "partner", "both"]:

@@ -13,18 +13,28 @@ Amounts are in major units of the basket's currency; percents are from 0 to 100.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.pricing.conditions import Condition, Over
 
 
+def _share(percent: Decimal) -> tuple[int, int]:
+    return (Fraction(percent) / 100).as_integer_ratio()
+
+
 @frozen
 class Percent:
-    """Takes a percentage off."""
+    """Takes a percentage off. Its `share` is the same as a fraction: 1 and 10 for 10 percent."""
 
     percent: Decimal
+    share: tuple[int, int] = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Keeps the fraction, which every line needs."""
+        object.__setattr__(self, "share", _share(self.percent))
 
 
 @frozen
@@ -43,9 +53,14 @@ class FixedPrice:
 
 @frozen
 class MarkupPercent:
-    """Adds a percentage."""
+    """Adds a percentage, with its `share` as that of `Percent`."""
 
     percent: Decimal
+    share: tuple[int, int] = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Keeps the fraction, which every line needs."""
+        object.__setattr__(self, "share", _share(self.percent))
 
 
 @frozen

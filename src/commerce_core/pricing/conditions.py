@@ -11,7 +11,7 @@ A sum over "the lines that match" is over those that match the rest of the condi
 evaluates a condition over all lines of a basket, `failures` reports what would have to change.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal, TypeAlias, assert_never, get_args
@@ -61,7 +61,7 @@ class Is:
         texts = map(canonical_code, self.values) if self.field == "code" else self.values
         object.__setattr__(self, "_wanted", frozenset(texts))
 
-    def holds(self, texts: frozenset[str]) -> bool:
+    def holds(self, texts: Collection[str]) -> bool:
         """Whether one of these texts is wanted."""
         return not self._wanted.isdisjoint(texts)
 
@@ -156,6 +156,17 @@ def sums(
             key = over, group_of(line, over)
             units, total = found.get(key, (0, Fraction(0)))
             found[key] = units + line.quantity, total + line.running_total
+    return found
+
+
+def units_by(
+    over: Over, lines: Sequence[Line], candidates: Sequence[Line]
+) -> Mapping[Hashable, int]:
+    """The units of the candidates (of an order: of all lines), by what they have in common."""
+    found: dict[Hashable, int] = {}
+    for line in lines if over == "order" else candidates:
+        shared = group_of(line, over)
+        found[shared] = found.get(shared, 0) + line.quantity
     return found
 
 

@@ -5,7 +5,7 @@ their product or in the basket; one without keys may match any line.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from commerce_core.pricing.lines import (
     BASKET_FIELDS,
     PRODUCT_FIELDS,
     Line,
+    ProductField,
     TextField,
     canonical_code,
     texts_of,
@@ -50,6 +51,11 @@ class Reach:
     keys: frozenset[str] | None
     basket_keys: frozenset[str] | None
     ends: datetime | None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether more than a line's keys has to fit."""
+        return self.ends is not None or self.basket_keys is not None
 
     def includes(self, basket_keys: frozenset[str], at: datetime) -> bool:
         """Whether a basket with these keys can be matched at that moment."""
@@ -147,22 +153,14 @@ def keys_of_product(product: Product) -> frozenset[str]:
     )
 
 
-def _keys_of_line(line: Line) -> Iterator[str]:
-    """The keys of the line's product."""
-    for name in PRODUCT_FIELDS:
-        for text in line.texts[name]:
-            yield f"{name}={text}"
-    for name, text in line.attributes.items():
-        yield _attribute(name, text)
-
-
 @frozen
 class RuleIndex:
     """Rules in the order in which they are applied, by their keys."""
 
     rules: tuple[PriceRule, ...]
-    _reaches: Sequence[Reach]
-    _by_key: Mapping[str, Sequence[int]]
+    _limited: Mapping[int, Reach]
+    _by_text: Mapping[str, Mapping[str, Sequence[int]]]
+    _of_products: Sequence[ProductField]
     _always: Sequence[int]
 
     @classmethod
@@ -170,15 +168,18 @@ class RuleIndex:
         """The index of these rules; they are active, or are treated as if they were."""
         ordered = in_order(rules)
         reaches = [reach_of(rule.rule) for rule in ordered]
-        by_key: defaultdict[str, list[int]] = defaultdict(list)
+        by_text: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
         always: list[int] = []
         for number, reach in enumerate(reaches):
             if reach.keys is None:
                 always.append(number)
             else:
                 for each in reach.keys:
-                    by_key[each].append(number)
-        return cls(tuple(ordered), reaches, dict(by_key), always)
+                    name, _, text = each.partition("=")
+                    by_text[name].setdefault(text, []).append(number)
+        of_products: list[ProductField] = [name for name in PRODUCT_FIELDS if name in by_text]
+        limited = {n: reach for n, reach in enumerate(reaches) if reach.is_limited}
+        return cls(tuple(ordered), limited, dict(by_text), of_products, always)
 
     def candidates(
         self, lines: Sequence[Line], basket_keys: frozenset[str], at: datetime
@@ -186,17 +187,30 @@ class RuleIndex:
         """The rules that may match, in order, each with the lines that it may match."""
         found: dict[int, list[Line]] = {}
         for line in lines:
-            for each in _keys_of_line(line):
-                for number in self._by_key.get(each, ()):
-                    having = found.setdefault(number, [])
-                    # A line may have several keys of a rule.
-                    if not having or having[-1] is not line:
-                        having.append(line)
+            for number in self._numbers(line):
+                having = found.setdefault(number, [])
+                # A line may have several keys of a rule.
+                if not having or having[-1] is not line:
+                    having.append(line)
         together: dict[int, Sequence[Line]] = {**found, **dict.fromkeys(self._always, lines)}
         for each in basket_keys:
-            together.update(dict.fromkeys(self._by_key.get(each, ()), lines))
+            name, _, text = each.partition("=")
+            together.update(dict.fromkeys(self._by_text.get(name, {}).get(text, ()), lines))
         return [
             (self.rules[number], together[number])
             for number in sorted(together)
-            if self._reaches[number].includes(basket_keys, at)
+            if (reach := self._limited.get(number)) is None or reach.includes(basket_keys, at)
         ]
+
+    def _numbers(self, line: Line) -> list[int]:
+        """The numbers of the rules that have a key of the line's product; some more than once."""
+        found: list[int] = []
+        for name in self._of_products:
+            by_text = self._by_text[name]
+            for text in line.texts[name]:
+                if text in by_text:
+                    found += by_text[text]
+        if line.attributes and (by_text := self._by_text.get("attribute")):
+            for name, text in line.attributes.items():
+                found += by_text.get(f"{name}={text}", ())
+        return found

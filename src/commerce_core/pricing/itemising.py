@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 
 from attrs import evolve
 
-from commerce_core.base.money import Currency, round_half_up
+from commerce_core.base.money import Currency, half_up
 from commerce_core.pricing.explanation import Adjustment
 from commerce_core.pricing.lines import Line
 from commerce_core.pricing.priced import Basket, PricedItem
@@ -26,7 +25,8 @@ def priced_items(
     found: dict[int, PricedItem] = {}
     for line in lines:
         numbers = by_product[line.product.product_id]
-        numbers.sort(key=lambda number: basket.items[number].quantity)
+        if len(numbers) > 1:
+            numbers.sort(key=lambda number: basket.items[number].quantity)
         units = 0
         for number in numbers:
             until = units + basket.items[number].quantity
@@ -49,7 +49,7 @@ def _item(
         product_name=product.product_name,
         quantity=quantity,
         list_price=in_major(line.list_price, money.exponent),
-        unit_price=in_major(round_half_up(Fraction(total, quantity)), money.exponent),
+        unit_price=in_major(half_up(total, quantity), money.exponent),
         line_total=in_major(total, money.exponent),
         adjustments=_shared_steps(line, steps, money, since, until),
     )

@@ -4,14 +4,15 @@ A line's total is always a whole number of the currency's smallest unit. Its uni
 of units with equal prices; prices of single units are exact fractions, whose sum is the total.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, Literal, get_args
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, setters
 
 from commerce_core.base.money import Currency
 from commerce_core.catalog.product import Product
+from commerce_core.pricing.exact import Exact, part_of, sum_of
 from commerce_core.schema.cells import PATH
 
 ProductField = Literal["partner", "source", "category", "brand", "sku", "group_id"]
@@ -19,26 +20,34 @@ BasketField = Literal["code", "customer", "customer_group", "channel", "currency
 TextField = ProductField | BasketField
 PRODUCT_FIELDS: Final[tuple[ProductField, ...]] = get_args(ProductField)
 BASKET_FIELDS: Final[tuple[BasketField, ...]] = get_args(BasketField)
-_NOTHING: Final = Fraction(0)
-_NO_GROUPS: Final = frozenset[str]()
+_NONE: Final = frozenset[str]()
 
 
-@frozen
+@define(on_setattr=setters.frozen)
 class Run:
-    """Units of a line with the same price (in smallest units), and the groups that used them."""
+    """Units of a line with the same price: what they cost together, and groups that used them."""
 
     count: int
-    price: Fraction
-    used_by: frozenset[str] = _NO_GROUPS
+    worth: Exact
+    used_by: frozenset[str] = _NONE
+
+    @property
+    def price(self) -> Exact:
+        """What one unit costs, in smallest units."""
+        return part_of(self.worth, 1, self.count)
+
+    def worth_of(self, count: int) -> Exact:
+        """What that many of the units cost."""
+        return self.worth if count == self.count else part_of(self.worth, count, self.count)
 
 
-@frozen
+@define(on_setattr=setters.frozen)
 class Part:
     """Units of one run that a rule uses, and how much it takes off all of them."""
 
     run: int
     count: int
-    off: Fraction | int
+    off: Exact
 
 
 @define
@@ -47,12 +56,12 @@ class Line:
 
     product: Product
     quantity: int
-    texts: Mapping[TextField, frozenset[str]]
+    texts: Mapping[TextField, Collection[str]]
     scale: int
     list_price: int
     total: int
     runs: tuple[Run, ...]
-    floor: Fraction = _NOTHING
+    floor: Exact = 0
     floor_label: str | None = None
     closed_by: str | None = None
     key: tuple[str, str, str] = field(init=False)
@@ -91,44 +100,42 @@ class Line:
         exact = self.floor * self.quantity
         return -(-exact.numerator // exact.denominator)
 
-    def worth(self, run: int, count: int) -> Fraction | int:
+    def worth(self, run: int, count: int) -> Exact:
         """What that many units of a run cost so far."""
-        return self.total if count == self.quantity else self.runs[run].price * count
+        return self.total if count == self.quantity else self.runs[run].worth_of(count)
 
-    def room(self, run: int, count: int) -> Fraction | int:
+    def room(self, run: int, count: int) -> Exact:
         """How far the price of that many units of a run may fall."""
         worth = self.worth(run, count)
         return max(0, worth - self.floor * count) if self.floor else worth
 
-    def free_runs(self, group: str | None) -> Iterable[tuple[int, Run]]:
+    def free_runs(self, group: str | None) -> Sequence[tuple[int, Run]]:
         """The runs whose units the group hasn't used."""
-        return ((n, run) for n, run in enumerate(self.runs) if group not in run.used_by)
+        return [(n, run) for n, run in enumerate(self.runs) if group not in run.used_by]
 
     def take(self, parts: Sequence[Part], amount: int, group: str | None) -> None:
         """Takes an amount off the line in all, from these units as far as they can give it."""
         self.total -= amount
         if len(self.runs) == 1 and len(parts) == 1 and parts[0].count == self.quantity:
             used = self.runs[0].used_by
-            price = Fraction(self.total, self.quantity)
-            self.runs = (Run(self.quantity, price, used | {group} if group else used),)
+            self.runs = (Run(self.quantity, self.total, used | {group} if group else used),)
             return
         self.runs = _joined(self._split(parts, self._shares(parts, amount), group))
 
-    def _shares(self, parts: Sequence[Part], amount: int) -> Sequence[Fraction | int]:
+    def _shares(self, parts: Sequence[Part], amount: int) -> Sequence[Exact]:
         """What is taken off each part, so that the whole is the amount."""
-        asked = sum(part.off for part in parts)
+        offs = [part.off for part in parts]
         rooms = [self.room(part.run, part.count) for part in parts]
+        asked = sum_of(offs)
         if asked:
-            offs = [part.off for part in parts]
-            scaled = offs if asked == amount else [off * Fraction(amount, asked) for off in offs]
+            scaled = offs if asked == amount else [_scaled(off, amount, asked) for off in offs]
             if all(off <= room for off, room in zip(scaled, rooms, strict=True)):
                 return scaled
-        whole = sum(rooms)
-        share = min(Fraction(1), Fraction(amount, whole)) if whole else _NOTHING
-        return [share * room for room in rooms]
+        whole = sum_of(rooms)
+        return [_scaled(room, min(whole, amount), whole) for room in rooms] if whole else rooms
 
     def _split(
-        self, parts: Sequence[Part], shares: Sequence[Fraction | int], group: str | None
+        self, parts: Sequence[Part], shares: Sequence[Exact], group: str | None
     ) -> list[Run]:
         """The runs after the parts gave their shares; what is left, all units give together."""
         runs: list[Run] = []
@@ -138,34 +145,43 @@ class Line:
                 if part.run == number and part.count:
                     rest -= part.count
                     used = run.used_by | {group} if group else run.used_by
-                    runs.append(Run(part.count, run.price - Fraction(off, part.count), used))
+                    runs.append(Run(part.count, run.worth_of(part.count) - off, used))
             if rest:
-                runs.append(evolve(run, count=rest))
+                runs.append(Run(rest, run.worth_of(rest), run.used_by))
         return self._even(runs)
 
     def _even(self, runs: list[Run]) -> list[Run]:
         """The runs with prices that add up to the total: what rounding left is shared by room."""
-        left = sum((run.price * run.count for run in runs), _NOTHING) - self.total
+        left = sum_of(run.worth for run in runs) - self.total
         if not left:
             return runs
-        rooms = [max(_NOTHING, run.price - self.floor) for run in runs]
-        whole = sum((room * run.count for room, run in zip(rooms, runs, strict=True)), _NOTHING)
+        rooms = [max(0, run.worth - self.floor * run.count) for run in runs]
+        whole = sum_of(rooms)
         if whole <= 0:
-            return [evolve(run, price=run.price - left / self.quantity) for run in runs]
+            rooms, whole = [run.count for run in runs], self.quantity
         return [
-            evolve(run, price=run.price - room * left / whole)
+            Run(run.count, run.worth - _scaled(room, left, whole), run.used_by)
             for room, run in zip(rooms, runs, strict=True)
         ]
 
 
-def _joined(runs: Iterable[Run]) -> tuple[Run, ...]:
+def _scaled(amount: Exact, by: Exact, of: Exact) -> Exact:
+    """The amount times a quotient."""
+    return part_of(amount * by, of.denominator, of.numerator)
+
+
+def _joined(runs: Sequence[Run]) -> tuple[Run, ...]:
     """The runs, with equal ones joined, cheapest first."""
-    counts: dict[tuple[Fraction, frozenset[str]], int] = {}
+    if len(runs) == 1:
+        return tuple(runs)
+    found: dict[tuple[Exact, frozenset[str]], Run] = {}
     for run in runs:
-        key = run.price, run.used_by
-        counts[key] = counts.get(key, 0) + run.count
-    ordered = sorted(counts.items(), key=lambda item: (item[0][0], sorted(item[0][1])))
-    return tuple(Run(count, price, used) for (price, used), count in ordered)
+        known = found.setdefault((run.price, run.used_by), run)
+        if known is not run:
+            both = Run(known.count + run.count, known.worth + run.worth, run.used_by)
+            found[run.price, run.used_by] = both
+    ordered = sorted(found.items(), key=lambda item: (item[0][0], sorted(item[0][1])))
+    return tuple(run for _, run in ordered)
 
 
 def new_line(
@@ -173,33 +189,39 @@ def new_line(
     quantity: int,
     money: Currency,
     list_price: int,
-    context: Mapping[TextField, frozenset[str]],
+    context: Mapping[TextField, Collection[str]],
 ) -> Line:
     """A line at list price; `context` are the texts of the basket."""
-    texts: dict[TextField, frozenset[str]] = {**context, **texts_of(product)}
+    texts = texts_of(product)
+    texts.update(context)
     scale = 10**money.exponent
-    run = Run(quantity, Fraction(list_price))
-    return Line(product, quantity, texts, scale, list_price, list_price * quantity, (run,))
+    total = list_price * quantity
+    return Line(product, quantity, texts, scale, list_price, total, (Run(quantity, total),))
 
 
-def texts_of(product: Product) -> dict[TextField, frozenset[str]]:
+def texts_of(product: Product) -> dict[TextField, Collection[str]]:
     """The texts of a product that conditions compare; of a category, every path above it too."""
-    steps = product.category.split(PATH) if product.category else []
-    paths = (PATH.join(steps[:n]) for n in range(1, len(steps) + 1))
     return {
-        "partner": frozenset({product.partner_id, product.partner_name}),
-        "source": frozenset({product.source_id}),
-        "category": frozenset(paths),
-        "brand": _known(product.brand),
-        "sku": frozenset({product.sku}),
-        "group_id": _known(product.group_id),
+        "partner": (product.partner_id, product.partner_name),
+        "source": (product.source_id,),
+        "category": _paths(product.category),
+        "brand": () if product.brand is None else (product.brand,),
+        "sku": (product.sku,),
+        "group_id": () if product.group_id is None else (product.group_id,),
     }
+
+
+def _paths(category: str | None) -> Sequence[str]:
+    """The path, and every path above it."""
+    if not category:
+        return ()
+    paths, end = [category], category.rfind(PATH)
+    while end > 0:
+        paths.append(category[:end])
+        end = category.rfind(PATH, 0, end)
+    return paths
 
 
 def canonical_code(code: str) -> str:
     """The form in which codes are compared: case and blanks around them don't count."""
     return code.strip().casefold()
-
-
-def _known(text: str | None) -> frozenset[str]:
-    return frozenset() if text is None else frozenset({text})

@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Literal
 from attrs import field, frozen
 
 from commerce_core.base.errors import Fault, InvalidInput
-from commerce_core.base.money import LARGEST_AMOUNT, find_currency
+from commerce_core.base.money import LARGEST_AMOUNT, decimals_of, find_currency
 from commerce_core.base.text import UNSTORABLE, tidy_name
 from commerce_core.pricing.benefits import (
     Benefit,
@@ -110,12 +110,16 @@ class Rule:
     overs: frozenset[Over] = field(init=False, eq=False, repr=False)
     windows: tuple[Window, ...] = field(init=False, eq=False, repr=False)
     amounts: tuple[tuple[str, Decimal], ...] = field(init=False, eq=False, repr=False)
+    decimals: int = field(init=False, eq=False, repr=False)
+    """The most decimals that one of its amounts needs."""
 
     def __attrs_post_init__(self) -> None:
         """Lists every fault with its JSON pointer; keeps what baskets ask each rule for."""
         object.__setattr__(self, "overs", sums_over(self.condition))
         object.__setattr__(self, "windows", tuple(_windows(self)))
         object.__setattr__(self, "amounts", tuple(amounts_of(self.benefit)))
+        needed = (decimals_of(amount) for _, amount in self.amounts)
+        object.__setattr__(self, "decimals", max(needed, default=0))
         faults = [*_faults_of_rule(self), *_faults_of_money(self), *_faults_of_conditions(self)]
         if faults:
             raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")

@@ -1,15 +1,14 @@
 """Sets: how units are put together by benefits for n of m, sets of a total, and bundles."""
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 
 from attrs import frozen
 
 from commerce_core.pricing.benefits import Bundle, NForM, Percent, Sets
 from commerce_core.pricing.conditions import Condition, Now, matching
+from commerce_core.pricing.exact import Exact
 from commerce_core.pricing.lines import Line
 from commerce_core.pricing.units import (
-    NOTHING,
     Chosen,
     Take,
     Units,
@@ -56,7 +55,7 @@ def _like_sets(benefit: NForM, units: Sequence[Units]) -> Take:
             inside = reduced(position) - reduced(start)
             others = min(position, count * size) - min(start, count * size) - inside
         chosen.add(each, inside, off_unit(benefit.benefit, each))
-        chosen.add(each, min(others, each.count - inside), NOTHING)
+        chosen.add(each, min(others, each.count - inside), 0)
     return chosen.take()
 
 
@@ -89,7 +88,7 @@ def _with_targets(
     return choice.take(count)
 
 
-def _peak(most: int, value: Callable[[int], Fraction | int]) -> int:
+def _peak(most: int, value: Callable[[int], Exact]) -> int:
     """The smallest number up to `most` at which a concave function is largest."""
     low, high = 0, most
     while low < high:
@@ -147,7 +146,7 @@ class _Choice:
             found.append((each, count))
         return found
 
-    def gain(self, sets: int) -> Iterable[Fraction]:
+    def gain(self, sets: int) -> Iterable[Exact]:
         """What is taken off each of the reduced units, times their number."""
         return (off_unit(self.benefit.benefit, each) * n for each, n in self.reduced(sets))
 
@@ -165,20 +164,20 @@ class _Choice:
         for each in ordered:
             count = min(left[id(each)], bought)
             bought -= count
-            chosen.add(each, count, NOTHING)
+            chosen.add(each, count, 0)
         return chosen.take()
 
 
 def sets_of_total(benefit: Sets, units: Sequence[Units]) -> Take:
     """Fills sets with the cheapest units first; the last, incomplete set isn't reduced."""
     chosen, filling = Chosen(), list[tuple[Units, int]]()
-    filled, made = NOTHING, 0
+    filled, made = 0, 0
     percent = Percent(benefit.percent)
     for each in units:
         price, left = each.line.runs[each.run].price, each.count
         least = minor_of(benefit.min_total, each.line)
         while left and made != benefit.most and price > 0:
-            needed = max(1, _ceiling((least - filled) / price))
+            needed = max(1, -((filled - least) // price))
             wanted = left if benefit.most is None else benefit.most - made
             sets = 1 if filling else max(1, min(left // needed, wanted))
             count = min(left, needed * sets)
@@ -187,12 +186,8 @@ def sets_of_total(benefit: Sets, units: Sequence[Units]) -> Take:
             if filled >= least * sets:
                 for part, number in filling:
                     chosen.add(part, number, off_unit(percent, part))
-                filling, filled, made = [], NOTHING, made + sets
+                filling, filled, made = [], 0, made + sets
     return chosen.take()
-
-
-def _ceiling(value: Fraction) -> int:
-    return -(-value.numerator // value.denominator)
 
 
 def bundles(benefit: Bundle, units: Sequence[Units], every: Sequence[Line], now: Now) -> Take:
@@ -219,9 +214,9 @@ def bundles(benefit: Bundle, units: Sequence[Units], every: Sequence[Line], now:
                 return None
         return [each.count - rest for each, rest in zip(by_price, left, strict=True)]
 
-    def gain(bundles: int) -> Fraction:
+    def gain(bundles: int) -> Exact:
         counts = assigned(bundles) or []
-        worth = sum((running_price(u) * n for u, n in zip(by_price, counts, strict=False)), NOTHING)
+        worth = sum((running_price(u) * n for u, n in zip(by_price, counts, strict=False)), 0)
         return worth - price * bundles
 
     most = sum(each.count for each in units) if benefit.most is None else benefit.most

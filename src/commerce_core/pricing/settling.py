@@ -8,23 +8,22 @@ lines that have room, and what finds none is left unallocated.
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final, Literal
 
-from attrs import frozen
+from attrs import define, field, setters
 
 from commerce_core.base.money import MOST_DECIMALS, round_half_up, split_units
+from commerce_core.pricing.exact import Exact, part_of, sum_of
 from commerce_core.pricing.lines import Line, Part
 from commerce_core.pricing.rules import Rule
-from commerce_core.pricing.units import Take, Taken, sum_of
+from commerce_core.pricing.units import Take, Taken
 
 LimitedBy = Literal["floor", "zero", "cap"]
-_NOTHING: Final = Fraction(0)
 _UNITS: Final = tuple(Decimal(1).scaleb(-exponent) for exponent in range(MOST_DECIMALS + 1))
 """The smallest units of currencies, by their number of decimals."""
 
 
-@frozen
+@define(on_setattr=setters.frozen)
 class Share:
     """What a rule takes off one line, in smallest units; negative for a markup.
 
@@ -35,61 +34,76 @@ class Share:
     line: Line
     parts: tuple[Part, ...]
     amount: int
-    base: Fraction | int
-    asked: Fraction | int
+    base: Exact
+    asked: Exact
     units: int
     limited_by: LimitedBy | None = None
 
 
-@frozen
+@define(on_setattr=setters.frozen)
 class Settled:
-    """What a rule takes in all. `unallocated` is what no line had room for."""
+    """What a rule takes in all. `unallocated` is what no line had room for.
+
+    `amount` is what is taken off the basket.
+    """
 
     shares: tuple[Share, ...] = ()
     unallocated: int = 0
+    amount: int = field(init=False, on_setattr=setters.NO_OP)
 
-    @property
-    def amount(self) -> int:
-        """What is taken off the basket."""
-        return sum(share.amount for share in self.shares)
+    def __attrs_post_init__(self) -> None:
+        """Adds up the amounts once, since limits, groups and explanations ask for them."""
+        self.amount = sum([share.amount for share in self.shares])
 
     @property
     def has_effect(self) -> bool:
         """Whether any price changes."""
-        return any(share.amount for share in self.shares)
+        return self.amount != 0 or any(share.amount for share in self.shares)
 
 
 def settle(rule: Rule, take: Take) -> Settled:
     """The whole amounts that the rule takes off each line."""
     if rule.applies_to == "order" or take.whole is not None:
         return _shared(rule, take)
-    shares = tuple(map(_of_line, take.lines))
-    amount, cap = sum(share.amount for share in shares), _cap(rule, take.lines)
-    if cap is None or amount <= cap:
-        return Settled(shares)
-    capped = split_units(cap, [Fraction(max(0, share.amount)) for share in shares])
+    settled, cap = Settled(tuple(map(_of_line, take.lines))), _cap(rule, take.lines)
+    if cap is None or settled.amount <= cap:
+        return settled
+    shares = settled.shares
+    capped = split_units(cap, [max(0, share.amount) for share in shares])
     return Settled(tuple(_limited(s, a, "cap") for s, a in zip(shares, capped, strict=True)))
 
 
 def _of_line(taken: Taken) -> Share:
-    line = taken.line
-    parts = tuple(_within_room(line, part) for part in taken.parts)
-    asked = taken.off
-    wanted = amount = round_half_up(asked)
-    if any(part is not whole for part, whole in zip(parts, taken.parts, strict=True)):
+    line, parts = taken.line, taken.parts
+    asked, base, units = _sums(taken)
+    amount = wanted = round_half_up(asked)
+    if line.floor:
+        parts = tuple(Part(p.run, p.count, _within_room(line, p)) for p in parts)
         amount = round_half_up(sum_of(part.off for part in parts))
     if amount > 0:
         amount = min(amount, max(0, line.total - line.lowest))
     limited = _by_floor(line) if amount < wanted else None
-    return Share(line, parts, amount, taken.base, asked, taken.units, limited)
+    return Share(line, parts, amount, base, asked, units, limited)
 
 
-def _within_room(line: Line, part: Part) -> Part:
-    """The part, with no more taken off than its units can give."""
-    if part.off <= 0:
-        return part
-    room = line.room(part.run, part.count)
-    return part if part.off <= room else Part(part.run, part.count, room)
+def _sums(taken: Taken) -> tuple[Exact, Exact, int]:
+    """What the rule takes off the units, what those that it reduces cost so far, their number."""
+    asked: Exact = 0
+    base: Exact = 0
+    units, worth = 0, taken.line.worth
+    for part in taken.parts:
+        if part.off:
+            # Adding a fraction to 0 takes longer than asking whether there is one yet.
+            asked = asked + part.off if asked else part.off
+            base = base + worth(part.run, part.count) if base else worth(part.run, part.count)
+            units += part.count
+    return asked, base, units
+
+
+def _within_room(line: Line, part: Part) -> Exact:
+    """What the part takes off, but no more than the floor lets its units give."""
+    off = part.off
+    return min(off, line.room(part.run, part.count)) if off.numerator > 0 else off
 
 
 def _by_floor(line: Line) -> LimitedBy:
@@ -107,26 +121,29 @@ def _cap(rule: Rule, lines: Sequence[Taken]) -> int | None:
 
 def _shared(rule: Rule, take: Take) -> Settled:
     """One amount for all lines, rounded once."""
-    weights = [Fraction(taken.off) for taken in take.lines]
-    asked = sum(weights, _NOTHING) if take.whole is None else take.whole
+    found = [_sums(taken) for taken in take.lines]
+    weights = [asked for asked, _, _ in found]
+    whole = sum_of(weights)
+    asked = whole if take.whole is None else take.whole
     cap, amount = _cap(rule, take.lines), round_half_up(asked)
     capped = cap is not None and amount > cap
     amount = cap if cap is not None and capped else amount
     rooms = [_room(taken) for taken in take.lines]
     given = allocate(amount, weights, rooms)
     even = split_units(amount, weights)
-    whole = sum(weights, _NOTHING)
     shares = [
         Share(
             taken.line,
             taken.parts,
             part,
-            taken.base,
-            asked * weight / whole if whole else _NOTHING,
-            taken.units,
+            base,
+            part_of(asked * weight, whole.denominator, whole.numerator) if whole else 0,
+            units,
             _by_floor(taken.line) if part < fair else "cap" if capped else None,
         )
-        for taken, weight, part, fair in zip(take.lines, weights, given, even, strict=True)
+        for taken, (weight, base, units), part, fair in zip(
+            take.lines, found, given, even, strict=True
+        )
     ]
     return Settled(tuple(shares), amount - sum(given) if shares else 0)
 
@@ -134,21 +151,21 @@ def _shared(rule: Rule, take: Take) -> Settled:
 def _room(taken: Taken) -> int:
     """How much the units that are used can give, in whole units, above the line's floor."""
     line = taken.line
-    exact = sum((line.room(p.run, p.count) for p in taken.parts if p.off), _NOTHING)
+    exact = sum_of(line.room(p.run, p.count) for p in taken.parts if p.off)
     return max(0, min(line.total - line.lowest, math.floor(exact)))
 
 
-def allocate(amount: int, weights: Sequence[Fraction], rooms: Sequence[int]) -> list[int]:
+def allocate(amount: int, weights: Sequence[Exact], rooms: Sequence[int]) -> list[int]:
     """Shares an amount by weight, no part above its room; the rest goes to parts with room left."""
     given = [0] * len(weights)
     able: list[int] = [n for n, weight in enumerate(weights) if weight > 0 and rooms[n] > 0]
     left = amount
     while able and left > 0:
-        whole = sum((weights[n] for n in able), _NOTHING)
-        full: set[int] = {n for n in able if left * weights[n] / whole > rooms[n]}
+        whole = sum_of(weights[n] for n in able)
+        full: set[int] = {n for n in able if left * weights[n] > rooms[n] * whole}
         if not full:
-            parts = split_units(left, [weights[n] for n in able])
-            given = [dict(zip(able, parts, strict=True)).get(n, g) for n, g in enumerate(given)]
+            for n, part in zip(able, split_units(left, [weights[n] for n in able]), strict=True):
+                given[n] = part
             break
         for n in full:
             given[n] = rooms[n]

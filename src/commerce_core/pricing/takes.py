@@ -6,9 +6,8 @@ partner and sku, so neither the order of lines nor how they were added matters.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
-from typing import assert_never
+from typing import Final, assert_never
 
 from commerce_core.pricing.benefits import (
     Amount,
@@ -26,13 +25,13 @@ from commerce_core.pricing.benefits import (
     Tier,
     Tiers,
 )
-from commerce_core.pricing.conditions import Now, group_of, sums
-from commerce_core.pricing.lines import Line, Part
+from commerce_core.pricing.conditions import Now, group_of, units_by
+from commerce_core.pricing.exact import Exact, part_of, sum_of
+from commerce_core.pricing.lines import Line, Part, Run
 from commerce_core.pricing.price_list import ListPrices, price_for
 from commerce_core.pricing.rules import Rule
 from commerce_core.pricing.sets import bundles, n_for_m, sets_of_total
 from commerce_core.pricing.units import (
-    NOTHING,
     Chosen,
     Take,
     Taken,
@@ -43,18 +42,25 @@ from commerce_core.pricing.units import (
     units_of,
 )
 
+_SIMPLE: Final = (Percent, Amount, FixedPrice, MarkupPercent, MarkupAmount)
+
 
 def take(
     rule: Rule, matched: Sequence[Line], every: Sequence[Line], now: Now, lists: ListPrices
 ) -> Take:
-    """What the rule would take from the lines that match it, of all lines of the basket."""
+    """What the rule would take from the lines that match it, of all lines of the basket.
+
+    It never takes more off units than they cost so far.
+    """
     benefit = rule.benefit
-    if isinstance(benefit, Percent | Amount | FixedPrice | MarkupPercent | MarkupAmount):
+    if isinstance(benefit, _SIMPLE):
         return _simple(rule, benefit, matched)
+    if isinstance(benefit, Tiers) and benefit.mode == "each":
+        return _whole_tiers(rule, benefit, matched, every)
     units = units_of(rule, matched)
     match benefit:
         case Tiers():
-            return _tiers(benefit, units, every)
+            return _graduated_tiers(benefit, units)
         case NForM():
             return n_for_m(benefit, units, every, now)
         case Sets():
@@ -75,47 +81,44 @@ def _simple(
     rule: Rule, benefit: Simple | MarkupPercent | MarkupAmount, lines: Sequence[Line]
 ) -> Take:
     """The same for all units: whole lines at once, since their order doesn't matter."""
-    group = rule.group.name if rule.group else None
     shared = rule.applies_to == "order" and isinstance(benefit, Amount | FixedPrice)
     off_of = _off_all(benefit, rule, lines[0]) if lines and not shared else None
     found: list[Taken] = []
-    for line in lines:
-        runs = [(number, run.count) for number, run in line.free_runs(group)]
-        if runs:
-            parts = [
-                Part(n, count, off_of(line, n, count) if off_of else line.worth(n, count))
-                for n, count in runs
-            ]
-            found.append(Taken(line, tuple(parts)))
+    for line, runs in _free(rule, lines):
+        parts = [
+            Part(n, run.count, off_of(line, n, run.count) if off_of else line.worth(n, run.count))
+            for n, run in runs
+        ]
+        found.append(Taken(line, tuple(parts)))
     return Take(tuple(found), _whole(benefit, found) if shared and found else None)
 
 
-def _whole(benefit: Simple | MarkupPercent | MarkupAmount, found: Sequence[Taken]) -> Fraction:
+def _whole(benefit: Simple | MarkupPercent | MarkupAmount, found: Sequence[Taken]) -> Exact:
     """What an amount, or one price for all, takes off the order."""
     line = found[0].line
     match benefit:
         case Amount(amount):
             return minor_of(amount, line)
         case FixedPrice(price):
-            total = sum((taken.off for taken in found), NOTHING)
-            return max(NOTHING, total - minor_of(price, line))
+            total = sum_of(part.off for taken in found for part in taken.parts)
+            return max(0, total - minor_of(price, line))
         case _:
-            return NOTHING
+            return 0
 
 
 def _off_all(
     benefit: Simple | MarkupPercent | MarkupAmount, rule: Rule, line: Line
-) -> Callable[[Line, int, int], Fraction | int]:
+) -> Callable[[Line, int, int], Exact]:
     """What a benefit takes off a number of units of a run."""
     match benefit:
-        case Percent(percent) | MarkupPercent(percent):
-            share = Fraction(percent) / 100
-            sign = 1 if isinstance(benefit, Percent) else -1
+        case Percent() | MarkupPercent():
+            numerator, denominator = benefit.share
+            signed = numerator if isinstance(benefit, Percent) else -numerator
             if rule.on == "list":
                 return lambda line, run, n: min(
-                    line.worth(run, n), sign * line.list_price * n * share
+                    line.worth(run, n), part_of(line.list_price * n, signed, denominator)
                 )
-            return lambda line, run, n: sign * line.worth(run, n) * share
+            return lambda line, run, n: part_of(line.worth(run, n), signed, denominator)
         case Amount(amount):
             minor = minor_of(amount, line)
             return lambda line, run, n: min(line.worth(run, n), minor * n)
@@ -129,21 +132,39 @@ def _off_all(
             assert_never(benefit)
 
 
-def _tiers(benefit: Tiers, units: Sequence[Units], every: Sequence[Line]) -> Take:
-    lines = list({each.line.key: each.line for each in units}.values())
-    counted = sums([benefit.of], every, lines)
+def _free(rule: Rule, lines: Iterable[Line]) -> Iterable[tuple[Line, Sequence[tuple[int, Run]]]]:
+    """The lines with units that the rule's group hasn't used, and the runs that these are in."""
+    group = rule.group.name if rule.group else None
+    return ((line, runs) for line in lines if (runs := line.free_runs(group)))
+
+
+def _whole_tiers(rule: Rule, benefit: Tiers, lines: Sequence[Line], every: Sequence[Line]) -> Take:
+    """Each unit gets the tier that the whole quantity reaches."""
+    free = list(_free(rule, lines))
+    counted = units_by(benefit.of, every, [line for line, _ in free])
+    found: list[Taken] = []
+    for line, runs in free:
+        reached = _tier_at(benefit, counted[group_of(line, benefit.of)])
+        off_of = _off_all(reached.benefit, rule, line) if reached else _nothing
+        parts = [Part(n, run.count, off_of(line, n, run.count)) for n, run in runs]
+        found.append(Taken(line, tuple(parts)))
+    return Take(tuple(found))
+
+
+def _nothing(_line: Line, _run: int, _count: int) -> Exact:
+    return 0
+
+
+def _graduated_tiers(benefit: Tiers, units: Sequence[Units]) -> Take:
+    """Each unit gets the tier in which it lies itself, the cheapest units first."""
     chosen = Chosen()
     positions: dict[object, int] = {}
     for each in units:
         shared = group_of(each.line, benefit.of)
-        if benefit.mode == "each":
-            reached = _tier_at(benefit, counted[benefit.of, shared][0])
-            chosen.add(each, each.count, off_unit(reached.benefit, each) if reached else NOTHING)
-            continue
         start = positions.get(shared, 0)
         positions[shared] = start + each.count
         for step, count in _graduated(benefit, start, each.count):
-            chosen.add(each, count, off_unit(step.benefit, each) if step else NOTHING)
+            chosen.add(each, count, off_unit(step.benefit, each) if step else 0)
     return chosen.take()
 
 
@@ -166,7 +187,7 @@ def _listed(prices: Mapping[str, Sequence[tuple[int, Decimal]]], units: Sequence
     chosen = Chosen()
     for each in units:
         price = price_for(prices.get(each.line.product.sku, ()), each.line.quantity)
-        off = NOTHING if price is None else off_unit(FixedPrice(price), each)
+        off = 0 if price is None else off_unit(FixedPrice(price), each)
         chosen.add(each, each.count, off)
     return chosen.take()
 
@@ -175,10 +196,10 @@ def _ending(benefit: Ending, units: Sequence[Units]) -> Take:
     chosen = Chosen()
     for each in units:
         to, price = minor_of(benefit.to, each.line), running_price(each)
-        period, offset = (to, NOTHING) if benefit.multiple else (Fraction(each.line.scale), to)
+        period, offset = (to, 0) if benefit.multiple else (each.line.scale, to)
         down = (price - offset) // period * period + offset
         up = down if down == price else down + period
         nearest = up if up - price <= price - down else down
         moved = {"down": down, "up": up, "nearest": nearest}[benefit.mode]
-        chosen.add(each, each.count, price - moved if moved > 0 else NOTHING)
+        chosen.add(each, each.count, price - moved if moved > 0 else 0)
     return chosen.take()
