@@ -69,9 +69,18 @@ def price_basket(
     return _Pricing.of(basket, at, usage, lists, explain=explain).run(index, why_not)
 
 
+def total_of(
+    basket: Basket, index: RuleIndex, at: datetime, lists: ListPrices = NO_LISTS
+) -> Decimal:
+    """What the basket costs, as `price_basket`, but without the steps by which it came about."""
+    pricing = _Pricing.of(basket, at, NO_USES, lists, explain=False)
+    pricing.recording = False
+    return pricing.total(index)
+
+
 @define
 class _Pricing:
-    """A basket being priced."""
+    """A basket being priced. If it isn't `recording`, only what the lines cost is found out."""
 
     basket: Basket
     money: Currency
@@ -85,6 +94,7 @@ class _Pricing:
     outcomes: list[RuleOutcome] = field(factory=list[RuleOutcome])
     uses: list[RuleUse] = field(factory=list[RuleUse])
     unallocated: int = 0
+    recording: bool = True
     _decided: dict[str, PriceRule] = field(factory=dict[str, PriceRule])
     _windows: dict[int, bool] = field(factory=dict[int, bool])
 
@@ -140,6 +150,16 @@ class _Pricing:
             if named is not None:
                 outcome = "not_matched" if named.status == "active" else "not_active"
                 self._report(named, outcome)
+        self._apply(candidates)
+        return self._priced(candidates, considered)
+
+    def total(self, index: RuleIndex) -> Decimal:
+        """The same, but only what all lines cost."""
+        self._apply(index.candidates(self.lines, basket_keys(self.basket), self.at))
+        return in_major(sum(line.total for line in self.lines), self.money.exponent)
+
+    def _apply(self, candidates: Sequence[tuple[PriceRule, Sequence[Line]]]) -> None:
+        """Sets floors, and applies sales and rules in their order."""
         self._set_floors(candidates)
         self._apply_sales()
         for stage in ("line", "order"):
@@ -150,7 +170,6 @@ class _Pricing:
             ]
             for rule, lines in of_stage:
                 self._turn(rule, lines, of_stage)
-        return self._priced(candidates, considered)
 
     def _set_floors(self, candidates: Sequence[tuple[PriceRule, Sequence[Line]]]) -> None:
         for rule, lines in candidates:
@@ -176,6 +195,8 @@ class _Pricing:
             amount = min(wanted, line.total - line.lowest)
             if amount > 0:
                 line.take([Part(0, line.quantity, amount)], amount, None)
+                if not self.recording:
+                    continue
                 limited = "floor" if amount < wanted else None
                 step = Adjustment(
                     "sale", SALE_LABEL, in_major(-amount, self.money.exponent),
@@ -281,7 +302,8 @@ class _Pricing:
         for share in settled.shares:
             if share.amount:
                 share.line.take(share.parts, share.amount, group)
-                self.steps[share.line.key].append(self._step(rule, share))
+                if self.recording:
+                    self.steps[share.line.key].append(self._step(rule, share))
                 if rule.rule.final:
                     share.line.closed_by = rule.rule_id
         amount = in_major(settled.amount, self.money.exponent)
@@ -317,6 +339,8 @@ class _Pricing:
         beaten_by_amount: Decimal | None = None,
         unallocated: Decimal | None = None,
     ) -> None:
+        if not self.recording:
+            return
         why = self._why(rule, lines) if self.explain and outcome == "not_matched" else ()
         known = RuleOutcome(
             rule.rule_id, rule.version, rule.rule.name, outcome, amount or self.zero, why,

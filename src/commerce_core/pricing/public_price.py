@@ -20,7 +20,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from commerce_core.catalog.product import Product, ProductStatus
-from commerce_core.pricing.basket import price_basket
+from commerce_core.pricing.basket import total_of
 from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
 from commerce_core.pricing.price import next_sale_change, partner_price
 from commerce_core.pricing.price_list import ListSpell
@@ -258,6 +258,7 @@ class _Course:
     _rules: list[int]
     _listed: Sequence[ListSpell]
     _known: dict[Hashable, Decimal | None] = field(factory=dict[Hashable, Decimal | None])
+    _asked: dict[int, Decimal] = field(factory=dict[int, Decimal])
 
     @classmethod
     def of(cls, prices: PublicPrices, product: Product, facts: Sequence[PriceFacts]) -> "_Course":
@@ -274,21 +275,29 @@ class _Course:
             return None
         if version.currency != self._product.currency:
             return None
-        own = partner_price(version, at)
-        rules = tuple(n for n in self._rules if self._prices.spell(n).in_force(at))
+        own = self._own_price(number, version, at)
+        rules = tuple([n for n in self._rules if self._prices.spell(n).in_force(at)])
         if not rules:
-            return own.unit_price
+            return own
         windows = tuple(self._prices.windows_at(n, at) for n in rules)
         listed = tuple(s for s in self._listed if s.in_force(at))
-        what = (number, own.unit_price, rules, windows, listed)
+        what = (number, own, rules, windows, listed)
         if what not in self._known:
             if isinstance(version, PriceFacts):
                 version = version.in_product(self._product)
             basket, index = Basket((BasketItem(version, 1),)), self._prices.index(rules)
             lists = {each.list_id: {each.sku: ((1, each.price),)} for each in listed}
-            priced = price_basket(basket, index, at, lists=lists)
-            self._known[what] = priced.total_amount
+            self._known[what] = total_of(basket, index, at, lists)
         return self._known[what]
+
+    def _own_price(self, number: int, version: PriceFacts | Product, at: datetime) -> Decimal:
+        """What the partner asks for a unit of that version."""
+        if version.sale_price is not None:
+            return partner_price(version, at).unit_price
+        known = self._asked.get(number)
+        if known is None:
+            known = self._asked[number] = partner_price(version, at).unit_price
+        return known
 
     def next_change(self) -> datetime | None:
         """The next moment at which the price can change without a new version or rule."""
@@ -305,6 +314,7 @@ class _Course:
         selling = self.price_at(now)
         if selling is None:
             return PublicPrice(), None
+        listed = partner_price(self._product, now).list_price
         first, began = max(self._since[0], now - LOOKED_BACK), now
         lowest: Decimal | None = None
         before: Decimal | None = None
@@ -315,11 +325,11 @@ class _Course:
                 began = since if price == selling else began
                 continue
             before = price if before is None else before
-            if until <= began - _PRIOR or not self._is_reduced(selling, before):
+            if until <= began - _PRIOR or not _is_reduced(selling, listed, before):
                 break
             if price is not None:
                 lowest = price if lowest is None else min(lowest, price)
-        if not self._is_reduced(selling, before):
+        if not _is_reduced(selling, listed, before):
             return PublicPrice(selling), None
         if before is None:
             return PublicPrice(selling, None, 0), None
@@ -327,10 +337,6 @@ class _Course:
         # What is looked back at begins a day later every day.
         known = max(now, max(first, began - _PRIOR) + LOOKED_BACK)
         return PublicPrice(selling, lowest, days), known
-
-    def _is_reduced(self, selling: Decimal, before: Decimal | None) -> bool:
-        listed = partner_price(self._product, self._prices.at).list_price
-        return selling < listed or (before is not None and selling < before)
 
     def _parts(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
         """The parts of the time until now in each of which the price doesn't change; newest first.
@@ -352,3 +358,7 @@ class _Course:
             yield now, now
         for until, begins in pairwise(inside):
             yield begins, until
+
+
+def _is_reduced(selling: Decimal, listed: Decimal, before: Decimal | None) -> bool:
+    return selling < listed or (before is not None and selling < before)

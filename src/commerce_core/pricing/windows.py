@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.base.calendar import clock_changes, first_moment, last_moment
 
@@ -37,25 +37,25 @@ class Window:
     days: tuple[Weekday, ...] = ()
     hours: Hours | None = None
 
-    @property
-    def begins(self) -> datetime | None:
-        """The first moment; None without a beginning."""
-        return None if self.from_ is None else first_moment(_local(self.from_), ZoneInfo(self.tz))
+    begins: datetime | None = field(init=False, eq=False, repr=False)
+    """The first moment; None without a beginning."""
+    ends: datetime | None = field(init=False, eq=False, repr=False)
+    """The first moment after it; None without an end."""
 
-    @property
-    def ends(self) -> datetime | None:
-        """The first moment after it; None without an end."""
-        if self.until is None:
-            return None
-        if isinstance(self.until, datetime):
-            return last_moment(self.until, ZoneInfo(self.tz))
-        return first_moment(_local(self.until + _DAY), ZoneInfo(self.tz))
+    def __attrs_post_init__(self) -> None:
+        """Finds both moments once, since every price at a time asks for them."""
+        clocks = ZoneInfo(self.tz)
+        begins = None if self.from_ is None else first_moment(_local(self.from_), clocks)
+        object.__setattr__(self, "begins", begins)
+        object.__setattr__(self, "ends", None if self.until is None else _end(self.until, clocks))
 
     def contains(self, at: datetime) -> bool:
         """Whether the moment lies within it."""
         begins, ends = self.begins, self.ends
         if (begins is not None and at < begins) or (ends is not None and at >= ends):
             return False
+        if not (self.days or self.hours):
+            return True
         return self._shown(at.astimezone(ZoneInfo(self.tz)))
 
     def _shown(self, local: datetime) -> bool:
@@ -110,6 +110,13 @@ class Window:
         for hour in (self.hours.from_, self.hours.until) if self.hours else ():
             shown = datetime.combine(day, hour)
             yield from (first_moment(shown, clocks), last_moment(shown, clocks))
+
+
+def _end(until: datetime | date, clocks: ZoneInfo) -> datetime:
+    """The first moment after a window."""
+    if isinstance(until, datetime):
+        return last_moment(until, clocks)
+    return first_moment(_local(until + _DAY), clocks)
 
 
 def _local(bound: datetime | date) -> datetime:

@@ -1,7 +1,9 @@
 """Price rules in PostgreSQL: a row per version, found by the keys that a basket has."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, LiteralString
 
@@ -18,7 +20,12 @@ from commerce_core.pricing.index import reach_of
 from commerce_core.pricing.lines import canonical_code
 from commerce_core.pricing.priced import Usage
 from commerce_core.pricing.public_price import RuleSpell
-from commerce_core.pricing.rules import PriceRule, RuleQuery, in_order
+from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, in_order
+
+_MOST_REMEMBERED: Final = 5_000
+"""Rules that a process remembers: those that were read last."""
+_LONGEST_REMEMBERED: Final = 4_000
+"""Characters of the written form of a rule that is remembered."""
 
 
 def _rule(row: dict[str, Any]) -> PriceRule:
@@ -26,16 +33,26 @@ def _rule(row: dict[str, Any]) -> PriceRule:
         rule_id=row["rule_id"],
         version=row["version"],
         status=row["status"],
-        rule=read_rule(row["form"]),
+        rule=_read(row["form"]),
         created_at=row["created_at"],
         updated_at=row["since"],
     )
 
 
+def _read(form: str) -> Rule:
+    """A rule in its written form, as text; short ones are remembered, as reading takes long."""
+    return _remembered(form) if len(form) <= _LONGEST_REMEMBERED else read_rule(json.loads(form))
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _remembered(form: str) -> Rule:
+    return read_rule(json.loads(form))
+
+
 _RULES: Final = rows_as(_rule)
 _SPELLS: Final = rows_as(lambda row: RuleSpell(_rule(row), row["until"]))
 _SELECT: Final = """
-    SELECT rule_id, version, status, form, created_at, since
+    SELECT rule_id, version, status, form::text, created_at, since
     FROM price_rules"""
 _LIST: Final = ListById(_RULES, _SELECT, "rule_id", attrgetter("rule_id"), newest_first=False)
 
@@ -155,7 +172,7 @@ class Rules:
     def spells(self, keys: Collection[str] | None, since: datetime) -> Sequence[RuleSpell]:
         """The versions that were active since then."""
         query = """
-            SELECT rule_id, version, status, form, created_at, since, until
+            SELECT rule_id, version, status, form::text, created_at, since, until
             FROM price_rules
             WHERE status = 'active' AND (until IS NULL OR until > %(since)s)
               AND (%(keys)s::text[] IS NULL OR (
