@@ -42,7 +42,7 @@ from commerce_core.pricing.priced import PricedBasket, PricedItem
 from commerce_core.pricing.priced_product import Include, PricedProduct, members_of
 from commerce_core.pricing.rules import PriceRule, Rule
 from commerce_core.pricing.what_if import WhatIfRun
-from commerce_core.profiles.profile import Column, Group, Parents, Profile, Skip, Totals
+from commerce_core.profiles.profile import Column, Group, Locations, Parents, Profile, Skip, Totals
 from commerce_core.usecases.alerts import IssuedChannel
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.feeds import Receipt
@@ -51,7 +51,7 @@ from commerce_core.usecases.webhooks import IssuedWebhook
 from commerce_core.webhooks.delivery import Delivery, DeliveryWithTries
 from commerce_core.webhooks.subscription import Webhook, WebhookSecret
 
-SPARSE: Final = (Profile, Column, Skip, Group, Parents, Totals)
+SPARSE: Final = (Profile, Column, Skip, Group, Parents, Totals, Locations)
 """Values that are shown without what is at its default."""
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None

@@ -38,7 +38,7 @@ from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD
-from commerce_core.parsing.reader import Header, Reader, open_feed
+from commerce_core.parsing.reader import Header, Reader, knowing_parents, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
@@ -67,6 +67,7 @@ class PolarsEngine:
 
     def open(self, stream: BinaryIO, terms: Terms) -> Reading:
         """Reads the header."""
+        terms = knowing_parents(stream, terms)
         reader, replayed = _opened(stream, terms)
         if why := _why_one_by_one(reader.header):
             replayed.forget()

@@ -52,7 +52,7 @@ def _one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
             return pl.select(pl.when(positive).then(pl.lit("")).otherwise(text)).to_series()
         case extractors.SkuOrTemplate(within):
             return _identified(how, _one(within, cells), cells)
-        case extractors.AttributeMap() | extractors.Template():
+        case extractors.Added() | extractors.AttributeMap() | extractors.Template():
             return _one_by_one(how, cells)
         case _:
             assert_never(how)

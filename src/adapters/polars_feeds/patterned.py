@@ -57,7 +57,7 @@ def reader_of_field(
     # What a pattern keeps is the value, whatever it looks like.
     reader = evolve(FieldReader.of(unpatterned, terms), may_have_debris=False)
     kept = ColumnReader.of(reader, faults, decimal)
-    mismatch = unmatched(column.pattern, column.otherwise)
+    mismatch = unmatched(column)
     number = faults.number(mismatch) if isinstance(mismatch, Misread) else None
     return PatternedReader(column.pattern, number, whole, kept)
 

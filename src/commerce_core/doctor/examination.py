@@ -1,7 +1,7 @@
 """The examination of a file: how it would be read, and what is wrong with it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import BinaryIO, Final
 
 from attrs import define, evolve, field
@@ -33,11 +33,12 @@ from commerce_core.doctor.questions import (
 )
 from commerce_core.doctor.reading import Reading, gtin_notes
 from commerce_core.doctor.survey import MOST_RECORDS, Asked, Survey, refusal_of
+from commerce_core.parsing.needed_presets import check_preset
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.profiles.mapping import AROUND, HeaderMapping, map_header, rivals_of
 from commerce_core.profiles.presets import PRESET_PROFILES, in_full
-from commerce_core.profiles.profile import Column, Profile
+from commerce_core.profiles.profile import CANONICAL, Column, Profile
 from commerce_core.profiles.recognition import recognised_preset
 from commerce_core.schema.fields import AMOUNTS, Mode
 from commerce_core.schema.problems import PROBLEMS
@@ -298,7 +299,8 @@ class _Examination:
         """Leaves out columns that only look like a field: most records would be rejected for it."""
         reading, _ = self._read_by(self.profile, TRIAL_RECORDS)
         for name, errors in reading.errors_by_field.most_common(MOST_TRIALS):
-            if name not in _DESCRIPTIVE or errors * 2 < reading.records:
+            meant = mapping.field_mappings[name].column.hint
+            if name not in _DESCRIPTIVE or meant or errors * 2 < reading.records:
                 continue
             left = evolve(self.profile, columns={**self.profile.columns, name: Column()})
             if self._right(left) > self._right(self.profile):
@@ -335,8 +337,19 @@ class _Examination:
         self.read_as_it_is, self.refusal_as_it_is = self.reading, self.refusal
         if self.profile != self._asked.as_it_is:
             self.read_as_it_is, self.refusal_as_it_is = self._read_by(self._asked.as_it_is)
+        if self._asked.as_it_is == CANONICAL and not self.refusal_as_it_is:
+            self.refusal_as_it_is = self._preset_needed()
         if self.refusal and self.refusal.code == "ambiguous_dialect":
             self.questions.append(which_delimiter(self._survey.splittings))
+
+    def _preset_needed(self) -> Refusal | None:
+        """Why intake would refuse the file without any profile, if it is one of a platform's."""
+        try:
+            header = open_feed(self._survey.rewound(), self._terms(self._asked.as_it_is)).header
+            check_preset(header, lambda: nullcontext(self._survey.rewound()))
+        except FileRefused as refused:
+            return refusal_of(refused)
+        return None
 
     def _settle_delimiter(self) -> None:
         """Declares the delimiter if loading, by the header alone, would choose another."""

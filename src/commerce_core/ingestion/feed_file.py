@@ -14,7 +14,7 @@ from commerce_core.ingestion.late import without_overtaken
 from commerce_core.ingestion.progress import RunProgress, Tell, ignore_progress
 from commerce_core.parsing.decoding import OpenRaw
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.reader import Header
+from commerce_core.parsing.reader import Header, knowing_parents
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.engine import Batch, FeedEngine, Reading
 from commerce_core.ports.runtime import Clock
@@ -59,6 +59,7 @@ class FeedFile:
     def _open(self) -> None:
         self.progress = RunProgress(self._clock, self._bytes, self._tell)
         raw = self._opened.enter_context(self.open_raw())
+        self.terms = knowing_parents(raw, self.terms)
         self.reading = self._engine.open(self.progress.metered(raw), self.terms)
         self._is_taken = False
 

@@ -37,7 +37,7 @@ from commerce_core.ingestion.progress import Tell, ignore_progress
 from commerce_core.ingestion.reject_report import MOST_COMPARED_KEPT
 from commerce_core.parsing.decoding import OpenRaw
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.reader import open_feed
+from commerce_core.parsing.needed_presets import check_preset
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.comparison import FeedContext, Plan
@@ -46,11 +46,8 @@ from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.profiles.presets import PRESET_PROFILES
-from commerce_core.profiles.profile import UNPROFILED, Profile, SavedProfile
+from commerce_core.profiles.profile import UNPROFILED, SavedProfile
 from commerce_core.profiles.recognition import (
-    MAKERS,
-    recognised_preset,
     recognition_hint,
 )
 from commerce_core.schema.fields import PRODUCT_FIELDS
@@ -315,7 +312,7 @@ class Planning:
         """
         progress = run.file.progress
         if run.sender.profile.version == UNPROFILED.version:
-            _check_preset(run.file)
+            check_preset(run.file.header, run.file.open_raw)
         _check_row_count(run.feed, progress.records_read - progress.fates["blank"])
         if run.kind != "validate":
             progress.stage("compare", progress.records_read)
@@ -355,27 +352,6 @@ def _corrected(unit: UnitOfWork, feed: Feed, corrects: str) -> Feed:
         first = feed
     as_of = first.snapshot_at if first.source_id == feed.source_id else feed.snapshot_at
     return evolve(feed, mode="delta", snapshot_at=as_of)
-
-
-def _check_preset(file: FeedFile) -> None:
-    """Refuses a platform's export that has records which its preset would leave out."""
-    header = file.header
-    preset = None if header.returned else recognised_preset(header.cells)
-    if preset is None:
-        return
-    known = PRESET_PROFILES[preset]
-    rules = tuple(evolve(rule, withdraws=True) for rule in known.skip)
-    terms = evolve(file.terms, mode="delta", profile=Profile(skip=rules, names=known.names))
-    with file.open_raw() as raw:
-        first = next((found for found in open_feed(raw, terms).prepared if found.withdrawn), None)
-    if first is not None:
-        raise FileRefused(
-            "preset_needed",
-            f"It looks like {MAKERS[preset]}, and the record on line {first.raw.line} isn't for "
-            "sale there.",
-            f"Save a profile with the preset {preset}, or any profile of your own.",
-            line=first.raw.line,
-        )
 
 
 def _check_row_count(feed: Feed, rows: int) -> None:

@@ -35,8 +35,14 @@ _ASIDE: Final = "there for the records after it"
 class Grouping:
     """Prepares the records under one header, by a profile in full."""
 
-    def __init__(self, mapping: HeaderMapping, profile: Profile, mode: Mode = "full") -> None:
-        """Looks the columns up once."""
+    def __init__(
+        self,
+        mapping: HeaderMapping,
+        profile: Profile,
+        mode: Mode = "full",
+        named: frozenset[str] | None = None,
+    ) -> None:
+        """Looks the columns up once; `named` are the parents that the records name, if known."""
         self._header = mapping.header
         self._width = len(mapping.header)
         self.skips = tuple(
@@ -45,7 +51,7 @@ class Grouping:
             if (index := mapping.index_of(rule.column)) is not None
         )
         self._group = _GroupColumns.of(mapping, profile.group) if profile.group else None
-        self._family = Family.of(mapping, profile.parents) if profile.parents else None
+        self._family = Family.of(mapping, profile.parents, named) if profile.parents else None
         self._adding = Adding.of(mapping, profile.totals)
         self._own = _own_columns(mapping, profile)
         self._unescaping = Unescaping.of(mapping, profile)
@@ -93,6 +99,11 @@ class Grouping:
         if cells is None or len(cells) < self._width:
             return self.alone(raw)
         parent = family.parent_of(cells)
+        if parent is None and family.is_named(cells):
+            family.note(raw, cells, {})
+            return Prepared(raw, "skipped", _WITH_VARIANTS)
+        if parent is None and family.is_lost(cells):
+            return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
         if parent is None:
             if rules := [rule for rule in self.skips if rule.fits(cells[rule.index])]:
                 family.note(raw, cells, {rule.index: rule for rule in rules})

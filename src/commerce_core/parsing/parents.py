@@ -40,25 +40,49 @@ class Family:
     _carry: tuple[int, ...]
     _inherit: frozenset[str]
     _decide: frozenset[int]
+    _together: tuple[int, ...]
+    _named: frozenset[str] | None
     _known: dict[str, Parent] = field(factory=dict[str, Parent])
     _length: int = 0
 
     @classmethod
-    def of(cls, mapping: HeaderMapping, parents: Parents) -> "Family | None":
-        """The family of a file; None if it has no column for the reference."""
+    def of(
+        cls, mapping: HeaderMapping, parents: Parents, named: frozenset[str] | None = None
+    ) -> "Family | None":
+        """The family of a file; None if it has no column for the reference.
+
+        `named` are the parents that its records name. If that alone makes them parents, there is
+        no family before they are known.
+        """
         reference = mapping.index_of(parents.reference)
-        if reference is None:
+        if reference is None or (named is None and not parents.marked):
             return None
         keys = tuple(Template.of(key, mapping.index_of) for key in parents.keys)
-        carry, decide = (
+        carry, decide, together = (
             tuple(index for name in names if (index := mapping.index_of(name)) is not None)
-            for names in (parents.carry, parents.decide)
+            for names in (parents.carry, parents.decide, parents.together)
         )
         inherit = frozenset(word.lower() for word in parents.inherit)
-        return cls(reference, keys, carry, inherit, frozenset(decide))
+        known = None if parents.marked else named
+        return cls(reference, keys, carry, inherit, frozenset(decide), together, known)
+
+    def is_named(self, cells: Sequence[str]) -> bool:
+        """Whether another record names this one as its parent, if that makes it one."""
+        return bool(self._named) and any(key(cells) in (self._named or ()) for key in self._keys)
+
+    def is_lost(self, cells: Sequence[str]) -> bool:
+        """Whether a record leaves cells to a parent that doesn't stand before it."""
+        if self._named is None or not cells[self._reference].strip(BLANKS):
+            return False
+        inherited = not all(cells[index].strip(BLANKS) for index in self._carry)
+        return inherited or self._leaves_together(cells)
+
+    def _leaves_together(self, cells: Sequence[str]) -> bool:
+        """Whether it leaves all the columns blank that go together."""
+        return bool(self._together) and not any(cells[i].strip(BLANKS) for i in self._together)
 
     def note(self, raw: RawRecord, cells: Sequence[str], rules: Mapping[int, Skipping]) -> None:
-        """Remembers a record that these rules, by column, leave out.
+        """Remembers a record that these rules, by column, leave out, or that others name.
 
         FileRefused `too_large` if there are too many.
         """
@@ -66,8 +90,7 @@ class Family:
         parent = Parent(raw, next(decisive, None))
         self._length += len(raw.sent)
         if len(self._known) >= MOST_PARENTS or self._length > LONGEST_PARENTS:
-            detail = f"The file has more than {MOST_PARENTS:,} products with variations."
-            raise FileRefused("too_large", detail, "Send it in parts.", line=raw.line)
+            raise too_many_parents(raw.line)
         for key in self._keys:
             if name := key(cells):
                 self._known[name] = parent
@@ -83,5 +106,14 @@ class Family:
             text = whole[index].strip(BLANKS)
             if not text or text.lower() in self._inherit:
                 whole[index] = others[index]
+        if self._leaves_together(cells):
+            for index in self._together:
+                whole[index] = others[index]
         lacks = frozenset(index for index in raw.lacks if not whole[index])
         return evolve(raw, cells=whole, lacks=lacks)
+
+
+def too_many_parents(line: int) -> FileRefused:
+    """The refusal of a file with more parents than are remembered."""
+    detail = f"The file has more than {MOST_PARENTS:,} products with variations."
+    return FileRefused("too_large", detail, "Send it in parts.", line=line)

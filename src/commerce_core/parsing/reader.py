@@ -16,6 +16,7 @@ from commerce_core.parsing.decoding import Text, read_text
 from commerce_core.parsing.delimited import Accepts, Delimited
 from commerce_core.parsing.formats import Format, open_records
 from commerce_core.parsing.grouping import Grouping
+from commerce_core.parsing.parents import MOST_PARENTS, too_many_parents
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.record_reader import RecordReader, Terms
@@ -31,11 +32,11 @@ from commerce_core.profiles.limits import refuse_beyond_limits
 from commerce_core.profiles.mapping import REPORT_COLUMNS, HeaderMapping, map_header
 from commerce_core.profiles.notes import header_notes
 from commerce_core.profiles.presets import in_full
-from commerce_core.profiles.profile import CANONICAL
+from commerce_core.profiles.profile import CANONICAL, TEMPLATE_PART
 from commerce_core.profiles.recognition import recognition_hint
 from commerce_core.schema.record import Record
 
-__all__ = ["Header", "Reader", "Terms", "open_feed"]
+__all__ = ["Header", "Reader", "Terms", "knowing_parents", "open_feed"]
 
 
 @frozen
@@ -103,7 +104,14 @@ class Reader:
 
 
 def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
-    """Reads the header, and is ready for the records; FileRefused if there is no usable header."""
+    """Reads the header, and is ready for the records; FileRefused if there is no usable header.
+
+    The stream has to be seekable unless the terms know the parents that its records name.
+    """
+    return _opened(stream, knowing_parents(stream, terms))
+
+
+def _opened(stream: BinaryIO, terms: Terms) -> Reader:
     try:
         return _open_feed(stream, terms)
     except NOT_OF_FILE:
@@ -140,10 +148,43 @@ def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
         corrects = report.feed_of(first)
         records = map(report.strip, records if first is None else chain((first,), records))
     mapping = _understood(terms, raw.cells or (), raw.line, opened.format)
-    prepared = _guarded(Grouping(mapping, terms.profile, terms.mode)(records), raw.line)
+    grouping = Grouping(mapping, terms.profile, terms.mode, terms.named)
+    prepared = _guarded(grouping(records), raw.line)
     notes = header_notes(mapping, own, terms.profile)
     header = Header(raw, opened.format, mapping, terms, corrects, notes)
     return Reader(header, text, prepared, RecordReader(mapping, terms))
+
+
+def knowing_parents(stream: BinaryIO, terms: Terms) -> Terms:
+    """The terms with the parents that a file's records name, if nothing else makes them parents.
+
+    Only then the stream is read, and taken back to where it was. FileRefused as in `open_feed`, or
+    if the file has no column by which its parents are known.
+    """
+    parents = in_full(terms.profile).parents
+    if parents is None or parents.marked or terms.named is not None:
+        return terms
+    begins = stream.tell()
+    reader = _opened(stream, terms)
+    named: set[str] = set()
+    index = reader.mapping.index_of(parents.reference)
+    for prepared in reader.prepared if index is not None else ():
+        cells = prepared.raw.cells or ()
+        if len(cells) > (index or 0) and (name := cells[index or 0].strip(BLANKS)):
+            named.add(name)
+            if len(named) > MOST_PARENTS:
+                raise too_many_parents(prepared.raw.line)
+    columns = [part for key in parents.keys for part in TEMPLATE_PART.findall(key)]
+    if named and all(reader.mapping.index_of(column) is None for column in columns):
+        raise FileRefused(
+            "missing_column",
+            f"Records name a parent in {parents.reference}, but the file has no column "
+            f"{' or '.join(columns)}, by which parents are known.",
+            "Export that column too.",
+            line=reader.header.raw.line,
+        )
+    stream.seek(begins)
+    return evolve(terms, named=frozenset(named))
 
 
 def _guarded(records: Iterator[Prepared], line: int) -> Iterator[Prepared]:

@@ -60,7 +60,8 @@ class Terms:
     """What a file alone doesn't specify: mode, profile, the partner's currency and time zone.
 
     An `exported` file shows products as they are, so no rule that spans fields doubts its records.
-    `corrected` are the skus of the records that the rows of a corrected report stand for.
+    `corrected` are the skus of the records that the rows of a corrected report stand for, `named`
+    the parents that the file's records name, if a profile needs them and they have been looked for.
     """
 
     mode: Mode
@@ -69,6 +70,7 @@ class Terms:
     profile: Profile = CANONICAL
     exported: bool = False
     corrected: Mapping[Corrected, str] = field(factory=dict[Corrected, str], eq=False, repr=False)
+    named: frozenset[str] | None = field(default=None, eq=False, repr=False)
 
     @classmethod
     def of(cls, partner: Partner, mode: Mode, profile: Profile) -> "Terms":

@@ -8,10 +8,9 @@ from attrs import evolve, frozen
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.prepared import Prepared
-from commerce_core.profiles.extractors import Extractor
+from commerce_core.profiles.extractors import Extractor, whole_of
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Totals
-from commerce_core.schema.cells import WHOLE
 
 MOST_ADDED_UP: Final = 10_000
 """Records that may be added to one: it waits for them, and they with it."""
@@ -70,10 +69,7 @@ class Adding:
 
     def _number(self, cells: Sequence[str]) -> int | None:
         text = cells[self._column].strip(BLANKS)
-        if text.lower() in self._zero:
-            return 0
-        matched = WHOLE.fullmatch(text)
-        return int(matched[1] + matched[2]) if matched else None
+        return 0 if text.lower() in self._zero else whole_of(text)
 
 
 def _too_many(line: int) -> FileRefused:

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from commerce_core.base.text import BLANKS, squash
 from commerce_core.profiles.profile import TEMPLATE_PART
+from commerce_core.schema.cells import WHOLE
 
 _NO = ("", "no", "n", "false", "0", "none")
 _POSITIVE = re.compile(r"\+?0*[1-9][0-9]*(?:[.,]0*)?", re.ASCII)
@@ -25,6 +26,12 @@ def agrees(cell: str) -> bool:
 def is_positive(cell: str) -> bool:
     """Whether a cell has a whole number above zero."""
     return _POSITIVE.fullmatch(cell.strip(BLANKS)) is not None
+
+
+def whole_of(text: str) -> int | None:
+    """The whole number that a text is; None if it is none."""
+    matched = WHOLE.fullmatch(text)
+    return int(matched[1] + matched[2]) if matched else None
 
 
 @frozen
@@ -70,6 +77,28 @@ class Joined:
     def __call__(self, cells: Sequence[str]) -> str:
         """Returns the joined cells, each trimmed."""
         return self.between.join(text for i in self.indexes if (text := cells[i].strip(BLANKS)))
+
+
+@frozen
+class Added:
+    """The sum of several cells of units, of which these words count as 0.
+
+    Blank if all are. If one isn't a whole number, the text is what would have been added, which is
+    none either.
+    """
+
+    indexes: tuple[int, ...]
+    zero: frozenset[str]
+
+    def __call__(self, cells: Sequence[str]) -> str:
+        """Returns the sum."""
+        texts = [text for i in self.indexes if (text := cells[i].strip(BLANKS))]
+        numbers = [0 if text.lower() in self.zero else whole_of(text) for text in texts]
+        if len(texts) == 1 and numbers != [0]:
+            return texts[0]
+        if None in numbers:
+            return " + ".join(texts)
+        return str(sum(number or 0 for number in numbers)) if texts else ""
 
 
 @frozen
@@ -168,6 +197,7 @@ Extractor = (
     | Cell
     | FirstOf
     | Joined
+    | Added
     | OptionPairs
     | AttributeMap
     | RequireColumns

@@ -59,11 +59,15 @@ def limit_faults(profile: Profile) -> Iterator[Fault]:
         yield from _too_many("/parents/keys", "templates", parents.keys, MOST_TEMPLATES)
         yield from _too_many("/parents/carry", "columns", parents.carry, MOST_HEADERS)
         yield from _too_many("/parents/decide", "columns", parents.decide, MOST_HEADERS)
+        yield from _too_many("/parents/together", "columns", parents.together, MOST_HEADERS)
         yield from _too_many("/parents/inherit", "words", parents.inherit, MOST_WORDS)
-    if totals := profile.totals:
-        yield from _too_many("/totals/zero", "words", totals.zero, MOST_WORDS)
     if profile.totals:
         yield from _too_many("/totals/zero", "words", profile.totals.zero, MOST_WORDS)
+    if locations := profile.locations:
+        yield from _too_many("/locations/zero", "words", locations.zero, MOST_WORDS)
+        for index, names in enumerate(locations.behind):
+            yield from _too_many(f"/locations/behind/{index}", "columns", names, MOST_HEADERS)
+        yield from _too_many("/locations/behind", "headers", locations.behind, MOST_HEADERS)
     yield from _too_many("/names", "columns", profile.names, MOST_NAMES)
     for name, others in profile.names.items():
         yield from _too_many(f"/names/{name}", "columns", others, MOST_HEADERS)

@@ -11,6 +11,7 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.base.money import find_currency, minor_units_of
 from commerce_core.base.text import BLANKS, UNSTORABLE, composed, squash, visible
 from commerce_core.profiles.extractors import (
+    Added,
     AttributeMap,
     Cell,
     Constant,
@@ -312,11 +313,25 @@ class _Finder:
 
     def _by_profile(self, wanted: Field, column: Column) -> FieldMapping | None:
         indexes = self._indexes(wanted, column)
+        if not indexes and wanted.name == "quantity" and (places := self._locations()):
+            zero = self._profile.locations.zero if self._profile.locations else ()
+            added = Added(tuple(places), frozenset(map(str.lower, zero)))
+            return self._mapping(wanted, column, places, added)
         paired = [i for pair in column.pairs for h in pair if (i := self.first(h)) is not None]
         identified = wanted.name == "sku" and self._profile.identity
         if not indexes and not paired and not identified:
             return None
         return self._mapping(wanted, column, indexes or paired)
+
+    def _locations(self) -> list[int]:
+        """The columns that have the units of a location each."""
+        locations = self._profile.locations
+        for begins in locations.behind if locations else ():
+            named = all(i in self.all(name) for i, name in enumerate(begins))
+            found = [i for i in range(len(begins), len(self._names)) if self._names[i]]
+            if named and found and self._taken.union(self.named_elsewhere()).isdisjoint(found):
+                return found
+        return []
 
     def _indexes(self, wanted: Field, column: Column) -> list[int]:
         """The columns that a profile names for a field; `*` counts only where no name fits."""
@@ -328,7 +343,13 @@ class _Finder:
             indexes += (index for index in found if index not in indexes)
         return indexes
 
-    def _mapping(self, wanted: Field, column: Column, indexes: Sequence[int]) -> FieldMapping:
+    def _mapping(
+        self,
+        wanted: Field,
+        column: Column,
+        indexes: Sequence[int],
+        gather: Extractor | None = None,
+    ) -> FieldMapping:
         unit = next((self._units[i] for i in indexes if i in self._units), None)
         currency = column.currency
         if unit and isinstance(wanted.kind, Amount):
@@ -338,7 +359,7 @@ class _Finder:
         if any("{currency}" in header for header in column.from_):
             currency = currency or self._currency
         needs = self._found(column.needs)
-        gather = self._gather(column, indexes)
+        gather = gather or self._gather(column, indexes)
         gather = RequireColumns(needs, gather) if needs else gather
         stock = self._found(column.unless_positive)
         gather = UnlessPositive(stock, gather) if stock else gather
@@ -405,7 +426,8 @@ def _named_beside(profile: Profile) -> list[str]:
     names += (group.key, *group.carry, group.append or "") if group else ()
     if parents := profile.parents:
         templates = (part for key in parents.keys for part in TEMPLATE_PART.findall(key))
-        names += (parents.reference, *parents.carry, *parents.decide, *templates)
+        names += (parents.reference, *parents.carry, *parents.together, *parents.decide)
+        names += templates
     names += (profile.totals.column, profile.totals.over) if profile.totals else ()
     beside = ((*column.needs, *column.unless_positive) for column in profile.columns.values())
     names += [name for several in beside for name in several]

@@ -131,7 +131,7 @@ def translation(column: Column, kind: Kind, style: Style) -> Translation:
     """Returns the function that turns a partner's trimmed, non-blank text into canonical text."""
     steps: list[Translation] = []
     if column.pattern is not None:
-        steps.append(_by_pattern(column.pattern, column.otherwise))
+        steps.append(_by_pattern(column.pattern, unmatched(column)))
     if column.values:
         steps.append(_by_words({squash(key): value for key, value in column.values.items()}))
     if column.separator is not None and column.part is not None:
@@ -188,8 +188,8 @@ def _unless_missing(kind: Kind, translate: Translation) -> Translation:
     return missing_or_translated
 
 
-def _by_pattern(pattern: str, otherwise: str) -> Translation:
-    match, mismatch = matcher(pattern), unmatched(pattern, otherwise)
+def _by_pattern(pattern: str, mismatch: str | Misread) -> Translation:
+    match = matcher(pattern)
 
     def translate(text: str) -> str | Misread:
         if len(text) > LONGEST_MATCHED:
@@ -205,11 +205,12 @@ _TOO_LONG_TO_MATCH: Final = (
 )
 
 
-def unmatched(pattern: str, otherwise: str) -> str | Misread:
-    """What a cell that a pattern doesn't match is read as."""
-    if otherwise == "blank":
+def unmatched(column: Column) -> str | Misread:
+    """What a cell that a column's pattern doesn't match is read as."""
+    if column.otherwise == "blank":
         return ""
-    return Misread("pattern_mismatch", f"The profile expects text that matches {pattern}")
+    hint = column.hint or f"The profile expects text that matches {column.pattern}"
+    return Misread("pattern_mismatch", hint)
 
 
 def _by_words(values: Mapping[str, str]) -> Translation:

@@ -100,7 +100,7 @@ def _named(profile: Profile) -> Iterator[tuple[str, tuple[str, ...]]]:
         names = (group.key, *group.carry, *group.offer, *([group.append] if group.append else []))
         yield from (("group", (name,)) for name in names)
     if parents := profile.parents:
-        names = (parents.reference, *parents.carry, *parents.decide)
+        names = (parents.reference, *parents.carry, *parents.together, *parents.decide)
         yield from (("parents", (name,)) for name in names)
     if totals := profile.totals:
         yield from (("totals", (name,)) for name in (totals.column, totals.over))

@@ -11,6 +11,7 @@ from typing import Final
 
 from commerce_core.profiles.amazon import AMAZON
 from commerce_core.profiles.bigcommerce import BIGCOMMERCE
+from commerce_core.profiles.etsy import ETSY
 from commerce_core.profiles.google_merchant import GOOGLE_MERCHANT
 from commerce_core.profiles.idealo import IDEALO
 from commerce_core.profiles.magento import MAGENTO
@@ -37,6 +38,7 @@ PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
     "mirakl": MIRAKL,
     "amazon": AMAZON,
     "idealo": IDEALO,
+    "etsy": ETSY,
 }
 
 

@@ -12,6 +12,7 @@ then means is up to the schema; a profile adds no kinds and no checks.
     group       records that continue the one before: variants and images of one handle
     parents     records that others take cells from: the variations of a product
     totals      records that are one together: the stock of a variant by location
+    locations   columns of units, one for each location, that are one quantity together
     names       further names of a column, wherever the profile names it
     escapes     what the exporter put into cells, undone before anything is read
 """
@@ -47,6 +48,7 @@ Preset = Literal[
     "mirakl",
     "amazon",
     "idealo",
+    "etsy",
 ]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 Unit = Literal["major", "minor", "g", "kg", "lb", "oz"]
@@ -75,7 +77,8 @@ class Column:
     all of them; `{currency}` in a header stands for the source's currency code. `pairs` makes
     options of pairs of headers, one for the name (`=Size` is a fixed name), one for the value.
     `pattern` is a regular expression (`patterns`), and the cell's text is what its one group
-    matches; a cell that doesn't match is a problem, or blank, as `otherwise` has it. `values` maps
+    matches; a cell that doesn't match is a problem, for which `hint` says what to do, or blank, as
+    `otherwise` has it. `values` maps
     the partner's words to ours. `decimal` is the decimal mark; the other mark, blanks and
     apostrophes then separate thousands. `unit` applies to amounts (major, minor) and weights,
     `currency` to amounts.
@@ -93,6 +96,7 @@ class Column:
     pairs: tuple[tuple[str, str], ...] = ()
     pattern: str | None = None
     otherwise: Literal["problem", "blank"] = "problem"
+    hint: str | None = None
     values: Mapping[str, str] = field(factory=dict[str, str])
     decimal: DecimalMark | None = None
     unit: Unit | None = None
@@ -141,11 +145,12 @@ class Group:
 class Parents:
     """Lets records take cells from a parent that stands somewhere before them.
 
-    A parent is a record that is left out by a rule of `skip`; it is known by its `keys`, templates
-    such as `{SKU}` and `id:{ID}`. A record that names a parent in its `reference` column gets the
+    A parent is a record that is left out by a rule of `skip` or, if they aren't `marked`, one that
+    another record names, which is then no offer itself; it is known by its `keys`, templates such
+    as `{SKU}` and `id:{ID}`. A record that names a parent in its `reference` column gets the
     parent's cell for each `carry` column that it leaves blank or in which it has one of the
-    `inherit` words. It is left out too if its parent is, by a rule about one of the `decide`
-    columns.
+    `inherit` words; the columns that go `together` it gets only if it leaves all of them blank. It
+    is left out too if its parent is, by a rule about one of the `decide` columns.
     """
 
     reference: str
@@ -153,6 +158,8 @@ class Parents:
     carry: tuple[str, ...] = ()
     inherit: tuple[str, ...] = ()
     decide: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    marked: bool = True
 
 
 @frozen
@@ -165,6 +172,18 @@ class Totals:
 
     column: str
     over: str
+    zero: tuple[str, ...] = ()
+
+
+@frozen
+class Locations:
+    """Makes one quantity of several columns, one for each location, whose names are anything.
+
+    It applies to files whose header begins exactly as one of `behind`: all columns that follow have
+    the units of a location, if the profile names none of them. The `zero` words count as 0.
+    """
+
+    behind: tuple[tuple[str, ...], ...]
     zero: tuple[str, ...] = ()
 
 
@@ -203,6 +222,7 @@ class Profile:
     aliases: bool = True
     parents: Parents | None = None
     totals: Totals | None = None
+    locations: Locations | None = None
     names: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
     escapes: Literal["woocommerce"] | None = None
 

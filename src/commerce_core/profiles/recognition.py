@@ -24,6 +24,7 @@ MAKERS: Final[Mapping[Preset, str]] = {
     "mirakl": "a Mirakl offers file",
     "amazon": "an Amazon flat file",
     "idealo": "an idealo file",
+    "etsy": "Etsy's list of listings",
 }
 
 

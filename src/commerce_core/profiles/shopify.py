@@ -2,9 +2,21 @@
 
 from typing import Final
 
-from commerce_core.profiles.profile import Column, Group, Profile, Skip, Totals
+from commerce_core.profiles.profile import Column, Group, Locations, Profile, Skip, Totals
 
 _TRACKED: Final = ("Variant Inventory Tracker",)
+_INVENTORY: Final = (
+    "Handle",
+    "Title",
+    "Option1 Name",
+    "Option1 Value",
+    "Option2 Name",
+    "Option2 Value",
+    "Option3 Name",
+    "Option3 Value",
+    "Variant SKU",
+)
+"""How the header of an inventory export begins that has a column for each location."""
 
 SHOPIFY: Final = Profile(
     preset="shopify",
@@ -82,6 +94,9 @@ SHOPIFY: Final = Profile(
         ),
         offer=("Variant SKU", "Variant Price", "Option1 Value", "Variant Barcode"),
         append="Image Src",
+    ),
+    locations=Locations(
+        behind=((*_INVENTORY, "HS Code", "COO"), _INVENTORY), zero=("not stocked",)
     ),
     totals=Totals(column="Available", over="Location", zero=("not stocked",)),
 )

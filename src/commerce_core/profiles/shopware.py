@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from commerce_core.profiles.profile import Column, Profile, Skip
+from commerce_core.profiles.profile import Column, Parents, Profile, Skip
 
 SHOPWARE: Final = Profile(
     preset="shopware",
@@ -20,6 +20,23 @@ SHOPWARE: Final = Profile(
         "quantity": Column(("stock", "quantity")),
         "image_url": Column(("cover_media_url",), pattern="(https?://.+)", otherwise="blank"),
     },
+    parents=Parents(
+        reference="parent_id",
+        keys=("{id}",),
+        carry=(
+            "name",
+            "description",
+            "active",
+            "manufacturer_name",
+            "manufacturer_number",
+            "cover_media_url",
+        ),
+        together=("price_gross", "list_price_gross"),
+        marked=False,
+    ),
     names={"cover_media_url": ("cover_url",)},
-    skip=(Skip("active", ("0", "false"), "not active", withdraws=True),),
+    skip=(
+        Skip("active", ("0", "false"), "not active", withdraws=True),
+        Skip("variants", ("*",), "a product with variants"),
+    ),
 )

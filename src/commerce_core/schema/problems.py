@@ -58,6 +58,13 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "error",
         "The file ends within this record, so it was probably cut off. Send the whole file again.",
     ),
+    "no_parent": (
+        "error",
+        (
+            "The record leaves values to its parent, which doesn't stand before it in the file. "
+            "Export parents with their variants, each parent before them."
+        ),
+    ),
     "malformed_quotes": ("error", 'Double each quote inside a quoted cell: "a 12"" single".'),
     "late_key": (
         "error",

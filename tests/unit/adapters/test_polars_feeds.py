@@ -38,6 +38,7 @@ from commerce_core.profiles.profile import (
     Delimiter,
     Group,
     Parents,
+    Preset,
     Profile,
     Skip,
     Totals,
@@ -54,6 +55,7 @@ from tests.support.strategies import (
     feed_files,
     sent_files,
 )
+from tests.unit.core.profiles.test_presets import ETSY, SHOPWARE_VARIANTS, WIDE
 
 ROME = ZoneInfo("Europe/Rome")
 CHUNKS = (1, 2, 3, 50, 200, 1 << 24)
@@ -331,6 +333,19 @@ def test_a_report_of_ours_reads_alike(file: SentFile, mode: Mode):
     assert_alike(told[1], terms)
     again = report(PolarsEngine(), told[1], terms, {})
     assert again == report(ReferenceEngine(), told[1], terms, {})
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("preset", "text"), [("shopware", SHOPWARE_VARIANTS), ("shopify", WIDE), ("etsy", ETSY)]
+)
+def test_what_only_several_cells_or_records_tell_is_read_alike(
+    preset: Preset, text: str, mode: Mode
+):
+    terms = Terms(mode, "EUR", ROME, Profile(preset=preset))
+    assert_alike(text.encode(), terms)
+    reports = [report(e, text.encode(), terms, {}) for e in (PolarsEngine(), ReferenceEngine())]
+    assert reports[0] == reports[1]
 
 
 def test_pictures_of_folded_records_join_those_of_their_product_alike():

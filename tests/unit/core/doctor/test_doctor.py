@@ -28,6 +28,7 @@ from entrypoints.shapes import shape
 from tests.support.effort import assert_effort
 from tests.support.examples import scaled
 from tests.support.strategies import FeedFile, feed_files
+from tests.unit.core.profiles.test_presets import ETSY
 
 PLAIN = "sku,product_name,price,currency\nA-1,Lamp,12.50,EUR\nA-2,Chair,80,EUR\n"
 
@@ -680,6 +681,16 @@ def test_a_column_that_only_looks_like_attributes_is_left_out():
     told = look(file, Asked(currency="EUR"))
     assert (told.dry_read.accepted, note(told, "left_out").column) == (2, "attributes")
     assert [values["price"] is not None for values in read_with(file, saved(told))] == [True, True]
+
+
+def test_what_a_preset_rejects_is_no_column_that_only_looks_like_a_field():
+    """Without it, a listing with variations would be sold as one product."""
+    told = look(ETSY)
+    assert (told.preset, told.dry_read.accepted, told.dry_read.rejected) == ("etsy", 2, 2)
+    assert not [each for each in told.notes if each.code == "left_out"]
+    assert told.refusal_as_it_is
+    assert told.refusal_as_it_is.code == "preset_needed"
+    assert look(ETSY.encode(), Asked(profile=Profile(preset="etsy"))).refusal_as_it_is is None
 
 
 def test_a_column_of_stock_is_never_left_out_since_it_would_sell_without_limit():

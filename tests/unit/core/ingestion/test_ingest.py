@@ -23,6 +23,7 @@ from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.contracts import samples
+from tests.unit.core.profiles.test_presets import ETSY
 
 CATALOG = "sku,title,price\nA,Lamp,5\nB,Chair,6\n"
 PARTNER = samples.partner()
@@ -129,6 +130,15 @@ def test_an_export_with_what_isnt_for_sale_isnt_read_without_its_preset(commerce
     assert [product.sku for product in listed(commerce, load(commerce, MAGENTO))] == ["B"]
     commerce.sources.set_profile(Profile(), partner="Acme")
     assert len(listed(commerce, load(commerce, MAGENTO, "delta"))) == 2
+
+
+def test_an_export_with_what_its_preset_rejects_isnt_read_without_it(commerce: Commerce):
+    refused = load(commerce, ETSY)
+    assert refused.error
+    assert refused.error.code == "preset_needed"
+    assert "line 5 " in refused.error.message
+    one = "\n".join(ETSY.split("\n")[:4])
+    assert [product.sku for product in listed(commerce, load(commerce, one))] == ["MUG-1", "PRINT"]
 
 
 def listed(commerce: Commerce, job: Job) -> list[Product]:

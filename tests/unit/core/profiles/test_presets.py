@@ -141,6 +141,41 @@ def test_shopifys_inventory_by_location_is_added_up(available: str):
     assert [p.code for p in records[-1].problems] == ["not_a_whole_number"]
 
 
+WIDE = """\
+Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option3 Name,Option3 Value,\
+SKU,HS Code,COO,"12 Mill St, Leeds",Paris
+mug,Mug,Colour,White,,,,,MUG-W,-,-,2,3
+mug,Mug,Colour,Green,,,,,,-,-,-1,not stocked
+cup,Cup,Title,Default Title,,,,,CUP,-,-,Not stocked,
+pot,Pot,Title,Default Title,,,,,POT,-,-,4,many
+pan,Pan,Title,Default Title,,,,,PAN,-,-,,
+"""
+
+
+@pytest.mark.parametrize("has_codes", [True, False])
+def test_shopifys_inventory_with_a_column_for_each_location_is_added_up(has_codes: bool):
+    text = WIDE if has_codes else WIDE.replace("HS Code,COO,", "").replace("-,-,", "")
+    records = read("shopify", text, mode="delta")
+    found = [(r.sku, r.values.get("quantity"), [p.code for p in r.problems]) for r in records]
+    assert found == [
+        ("MUG-W", 5, []),
+        ("mug/Green", 0, ["negative_quantity"]),
+        ("CUP", 0, []),
+        ("POT", None, ["not_a_whole_number"]),
+        ("PAN", None, []),
+    ]
+    assert records[3].problems[0].value == "4 + many"
+
+
+def test_other_columns_behind_a_shopify_sku_are_no_locations():
+    head = WIDE.partition(",HS Code")[0]
+    for more in ("Variant Price,Rate", "Inventory quantity,Cost"):
+        (record,) = read("shopify", f"{head},{more}\nmug,Mug,,,,,,,MUG,7,9\n", mode="delta")
+        assert record.values.get("quantity") in (None, 7)
+    (record,) = read("shopify", "Handle,Title,SKU,Cost\nmug,Mug,MUG,9\n", mode="delta")
+    assert "quantity" not in record.values
+
+
 # --- WooCommerce ----------------------------------------------------------------------------------
 
 WOO = """\
@@ -470,6 +505,52 @@ def test_shopwares_price_is_the_gross_one_and_what_is_inactive_is_no_offer():
     assert "category" not in lamp
 
 
+SHOPWARE_VARIANTS = """\
+id;parent_id;product_number;active;stock;name;price_gross;list_price_gross;manufacturer_name;optionIds
+0a;;SHIRT;1;7;Shirt;20.00;25.00;Lux;
+0b;;HAT;0;7;Hat;9.00;;Lux;
+0c;0a;SHIRT.1;;3;;;;;f1
+0d;0a;SHIRT.2;1;0;Red shirt;22.00;;Other;f2
+0e;0a;SHIRT.3;0;5;;;;;f3
+0f;0b;HAT.1;;4;;;;;f4
+10;0b;HAT.2;1;4;;;;;f5
+11;77;LOST;;4;Lost;5;;Lux;f6
+12;;MUG;1;2;Mug;5.00;;Lux;
+"""
+
+
+def test_a_variant_of_shopware_takes_what_it_leaves_blank_from_its_parent():
+    """A list price belongs to its price: a variant with its own price has none of its parent's."""
+    records = read("shopware", SHOPWARE_VARIANTS)
+    assert fates(records)[:7] == [
+        "skipped", "skipped", "offer", "offer", "skipped", "skipped", "offer",
+    ]  # fmt: skip
+    reasons = [record.reason for record in records if record.fate == "skipped"]
+    assert reasons == ["a product with variants"] * 2 + ["not active"] * 2
+    found = {record.sku: record.values for record in records if record.fate is None}
+    first, second = found["SHIRT.1"], found["SHIRT.2"]
+    assert (first["product_name"], first["brand"], first["quantity"]) == ("Shirt", "Lux", 3)
+    assert (first["price"], first["sale_price"]) == (Decimal(25), Decimal(20))
+    assert (second["product_name"], second["brand"]) == ("Red shirt", "Other")
+    assert (second["price"], second["sale_price"]) == (Decimal(22), None)
+    assert found["HAT.2"]["product_name"] == "Hat"
+    assert found["MUG"]["price"] == Decimal(5)
+
+
+def test_a_variant_whose_parent_does_not_stand_before_it_is_a_problem():
+    (lost,) = [record for record in read("shopware", SHOPWARE_VARIANTS) if record.rejected]
+    (problem,) = lost.problems
+    assert (lost.sku, problem.line, problem.code) == (None, 9, "no_parent")
+    own = "id;parent_id;product_number;active;stock;name;price_gross\n1;0;A;1;2;Own;5\n"
+    assert offers(read("shopware", own))["A"].values["price"] == Decimal(5)
+
+
+def test_a_file_whose_parents_cannot_be_known_is_refused():
+    with pytest.raises(FileRefused, match="no column id") as refused:
+        read("shopware", "parent_id;product_number;name;price_gross\n;P;Shirt;5\n0a;P.1;;\n")
+    assert refused.value.code == "missing_column"
+
+
 # --- marketplaces and comparisons of prices -------------------------------------------------------
 
 
@@ -531,9 +612,36 @@ def test_an_idealo_file_has_lists_in_its_cells():
     assert values["image_url"] == "https://a.example/1.jpg"
 
 
+ETSY = """\
+TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1,IMAGE2,IMAGE3,\
+VARIATION 1 TYPE,VARIATION 1 NAME,VARIATION 1 VALUES,\
+VARIATION 2 TYPE,VARIATION 2 NAME,VARIATION 2 VALUES,SKU
+Mug,"Two
+lines",18.50,EUR,4,"mug,clay",,https://a.example/1.jpg,https://a.example/2.jpg,,,,,,,,MUG-1
+Print,Art,9.00,EUR,1,,,,,,Colour,Colour,Red,,,,PRINT
+Shirt,Soft,25.00,EUR,30,,,,,,Size,Size,"S,M,L",,,,"SH-S,SH-M,SH-L"
+Cap,Warm,15.00,EUR,9,,,,,,Size,Size,"S,M",Colour,Colour,Blue,CAP
+"""
+
+
+def test_an_etsy_listing_with_variations_is_no_one_product():
+    mug, print_, shirt, cap = read("etsy", ETSY)
+    assert (mug.sku, str(mug.values["price"]), mug.values["quantity"]) == ("MUG-1", "18.50", 4)
+    assert mug.values["additional_image_urls"] == ("https://a.example/2.jpg",)
+    assert (print_.sku, print_.values["options"]) == ("PRINT", "Colour: Red")
+    assert print_.problems == mug.problems == ()
+    assert (shirt.sku, [(p.column, p.code) for p in shirt.problems]) == (
+        None,
+        [("SKU", "pattern_mismatch"), ("VARIATION 1 NAME", "pattern_mismatch")],
+    )
+    assert (cap.sku, [p.value for p in cap.problems]) == ("CAP", ["Size: S,M; Colour: Blue"])
+    assert all("Send a row for each variation" in p.hint for p in (*shirt.problems, *cap.problems))
+
+
 @pytest.mark.parametrize(
     ("preset", "text"),
     [
+        ("etsy", ETSY),
         ("magento", MAGENTO),
         ("prestashop", PRESTASHOP),
         ("shopware", SHOPWARE),
