@@ -7,6 +7,7 @@ from attrs import evolve
 
 from commerce_core.base.errors import NotFound
 from commerce_core.base.ids import mint
+from commerce_core.feeds.backfill import Backfill
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.place import HttpsPlace, Place, S3Place, SftpPlace
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
@@ -126,6 +127,24 @@ class TestFetches:
             unit.tasks.renew(task, Progress("fetch", 7, 9), LEASE)
             shown = unit.fetches.get(added.fetch_id)
             assert (shown.status, shown.tries, shown.progress.bytes_read) == ("running", 1, 7)
+
+    def test_a_backfill_is_kept_with_a_task_of_its_own_kind(self, store: Store):
+        """Versions that don't know backfills would take other files than it means."""
+        wanted = Backfill("sftp://partner.example/old/", "*.csv", T0, T0 + DAY)
+        (plain, added) = add(
+            store, fetch_of(), evolve(fetch_of(2, id_=2), cause="backfill", backfill=wanted)
+        )
+        assert (plain.backfill, added.backfill) == (None, wanted)
+        with store.begin() as unit:
+            tasks = [unit.tasks.claim("fetches", T0, LEASE) for _ in range(2)]
+            kinds = {task.subject: task.kind for task in tasks if task is not None}
+            assert kinds == {plain.fetch_id: "fetch", added.fetch_id: "backfill"}
+            unit.fetches.finish(evolve(added, feeds=3, waiting=4))
+        with store.begin() as unit:
+            shown = unit.fetches.get(added.fetch_id)
+            assert (shown.status, shown.tries, shown.feeds, shown.waiting) == ("running", 1, 3, 4)
+            assert shown.backfill == wanted
+            assert unit.fetches.unfinished(source(2)) == shown
 
     def test_a_tick_is_stored_once(self, store: Store):
         (first,) = add(store, fetch_of())

@@ -170,6 +170,19 @@ class TestTasks:
         assert claim(store) is None
         assert add(store)
 
+    def test_a_dropped_task_is_gone_also_for_the_attempt_that_runs_it(self, store: Store):
+        add(store)
+        running = claimed(store)
+        add(store, VERSIONS)
+        with store.begin() as unit:
+            assert unit.tasks.drop(EVENTS, "")
+            assert unit.tasks.drop(VERSIONS, "")
+            assert not unit.tasks.drop(VERSIONS, "")
+        assert kept(store) is kept(store, VERSIONS) is None
+        for act in (finish, give_back):
+            with pytest.raises(RunLost):
+                act(store, running)
+
     def test_a_task_with_a_period_is_due_again(self, store: Store):
         """Its next moment is a period later, its counts of failures begin anew."""
         add(store)

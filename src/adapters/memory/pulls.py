@@ -84,7 +84,7 @@ class Fetches:
             if self.unfinished(fetch.source_id) is not None:
                 kept = evolve(fetch, outcome="skipped", finished_at=fetch.created_at)
             else:
-                self._tasks.add("fetch", fetch.fetch_id)
+                self._tasks.add(fetch.task_kind, fetch.fetch_id)
             self._kept.fetches[fetch.fetch_id] = kept
             added.append(kept)
         return added
@@ -106,7 +106,7 @@ class Fetches:
 
     def _now(self, fetch: Fetch) -> Fetch:
         """The fetch with the progress of its task."""
-        task = None if fetch.outcome else self._tasks.find("fetch", fetch.fetch_id)
+        task = None if fetch.outcome else self._tasks.find(fetch.task_kind, fetch.fetch_id)
         return fetch if task is None else evolve(fetch, tries=task.attempts, progress=task.progress)
 
 

@@ -37,6 +37,15 @@ class Tasks:
         tasks = self._kept.tasks.values()
         return next((t for t in tasks if (t.kind, t.subject) == (kind, subject)), None)
 
+    def drop(self, kind: TaskKind, subject: str) -> bool:
+        """Deletes the task."""
+        task = self.find(kind, subject)
+        if task is None:
+            return False
+        del self._kept.tasks[task.number]
+        del self._kept.task_leases[task.number]
+        return True
+
     def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
         """The next task of the lane, running now."""
         now, free_at = self._clock(), self._kept.task_leases

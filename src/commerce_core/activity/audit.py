@@ -28,6 +28,8 @@ Action = Literal[
     "pull.set",
     "pull.removed",
     "fetch.requested",
+    "fetch.cancelled",
+    "backfill.requested",
     "rule.added",
     "rule.changed",
     "list.added",

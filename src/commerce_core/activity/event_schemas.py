@@ -237,6 +237,18 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
             _text("overdue_since", "When the streak began.", "2026-06-18T05:00:00+00:00"),
         ),
     ),
+    "feed.backfilled": EventSchema(
+        "A backfill of a source has ended; its feeds are applied by their own jobs.",
+        (
+            *_SOURCE[1:],
+            _text("fetch_id", "Id of the backfill's fetch.", "ftch"),
+            _text("outcome", "`fetched`, `unchanged`, `failed` or `cancelled`.", "fetched"),
+            _number("feeds", "Files that became feeds.", 30),
+            _number("refused", "Files that were refused.", 0),
+            _number("waiting", "Files that aren't complete yet.", 0),
+            evolve(_ERROR, meaning="Why it failed, or the first refused file.", nullable=True),
+        ),
+    ),
     "catalog.changed": EventSchema(
         "Products have changed, through a feed or a revert.",
         (
@@ -308,6 +320,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
 _ID_KINDS: Final[Mapping[str, Kind]] = {
     "ptn": "ptn", "src": "src", "feed": "feed", "job": "job", "prod": "prod", "ord": "ord",
     "hook": "hook", "ent": "ent", "stmt": "stmt", "part": "part", "ful": "ful", "rfnd": "rfnd",
+    "ftch": "ftch",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.freshness import LateSource
 from commerce_core.feeds.guards import GuardResult
 from commerce_core.feeds.job import JobError
+from commerce_core.feeds.pull import Fetch
 from commerce_core.feeds.summary import Drift, Summary
 from commerce_core.history.versions import ChangeQuery, behind
 from commerce_core.orders.order import Order
@@ -36,6 +37,7 @@ EventKind = Literal[
     "feed.drifted",
     "feed.late",
     "feed.recovered",
+    "feed.backfilled",
     "catalog.changed",
     "stock.oversold",
     "order.created",
@@ -204,6 +206,21 @@ class NewEvent:
         data = {**_of_source(late, self.at), "overdue_since": _moment(late.standing.late_since)}
         partners = (late.standing.partner_id,)
         return Event(self.event_id, "feed.recovered", self.at, partners, data)
+
+    def backfilled(self, fetch: Fetch) -> Event:
+        """A backfill of a source has ended."""
+        error = fetch.error and {"code": fetch.error.code, "message": fetch.error.message}
+        data = {
+            "source_id": fetch.source_id,
+            "partner_id": fetch.partner_id,
+            "fetch_id": fetch.fetch_id,
+            "outcome": fetch.outcome,
+            "feeds": fetch.feeds,
+            "refused": fetch.refused,
+            "waiting": fetch.waiting,
+            "error": error,
+        }
+        return Event(self.event_id, "feed.backfilled", self.at, (fetch.partner_id,), data)
 
     def changed(self, publication: Publication, summary: Summary) -> Event:
         """A publication changed the catalog."""

@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 from commerce_core.base.errors import Fault
 
 LONGEST_PATTERN: Final = 200
+FUTURE_ALLOWED: Final = timedelta(days=1)
+"""How far in the future a snapshot may be, since clocks and time zones differ."""
 MOST_STARS: Final = 2
 _PARTS: Final[Mapping[str, str]] = {
     "YYYY": "[0-9]{4}",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, Literal
 from attrs import field, frozen
 
 from commerce_core.base.errors import Fault, refuse_if
+from commerce_core.feeds.backfill import Backfill
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.place import Place, SourceKind
 from commerce_core.feeds.schedule import Schedule
@@ -24,8 +25,8 @@ FIRST_PAUSE: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 """How long the pause between tries becomes, whatever the server asks for."""
 
-Cause = Literal["schedule", "request", "event"]
-FetchOutcome = Literal["fetched", "unchanged", "skipped", "failed"]
+Cause = Literal["schedule", "request", "event", "backfill"]
+FetchOutcome = Literal["fetched", "unchanged", "skipped", "failed", "cancelled"]
 
 
 @frozen
@@ -165,9 +166,10 @@ class Fetch:
     `due_at` is the tick; two of a source never have the same. `missed` counts the ticks before it
     that passed while no worker ran. `outcome` is None until it is finished: `fetched` (a new feed),
     `unchanged` (the same bytes as last time, or the server says so), `skipped` (the fetch before it
-    was still under way) or `failed`. Of a folder it has the number of `feeds` that it made, of
-    files that were `refused`, and in `waiting` of those that aren't complete yet; `feed_id` is the
-    last feed, `bytes` those of all files.
+    was still under way), `failed` or `cancelled`. Of a folder it has the number of `feeds` that it
+    made, of files that were `refused`, and in `waiting` of those that aren't complete yet, or that
+    a backfill still has to take; `feed_id` is the last feed, `bytes` those of all files. `backfill`
+    is what a backfill takes.
     """
 
     fetch_id: str
@@ -187,13 +189,19 @@ class Fetch:
     refused: int = 0
     waiting: int = 0
     progress: Progress = field(factory=Progress)
+    backfill: Backfill | None = None
+
+    @property
+    def task_kind(self) -> Literal["fetch", "backfill"]:
+        """The kind of its task. Versions that don't know backfills leave theirs alone."""
+        return "fetch" if self.backfill is None else "backfill"
 
     @property
     def status(self) -> Literal["queued", "running", "finished"]:
         """How far it is; between two tries it is running."""
         if self.outcome is not None:
             return "finished"
-        return "running" if self.tries else "queued"
+        return "running" if self.tries or self.feeds or self.refused else "queued"
 
 
 @frozen

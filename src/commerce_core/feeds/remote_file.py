@@ -77,7 +77,8 @@ class Candidate:
     """A listed file, whether it is to be taken, and if not, why.
 
     `version` is that of the file, and of its marker. `at` is the moment of its snapshot, if its
-    name has one. `is_ignored` is whether it is never taken, whatever becomes of it.
+    name has one. `is_ignored` is whether it is never taken, whatever becomes of it. `settles` is
+    whether it waits for nothing but time, in which it has to stay as it is.
     """
 
     file: RemoteFile
@@ -87,6 +88,7 @@ class Candidate:
     at: datetime | None = None
     marker: RemoteFile | None = None
     is_ignored: bool = False
+    settles: bool = False
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -118,7 +120,8 @@ def judged(
         verdict, why = _verdict(place, file, marker, before, now)
         at = moment_of(name_of(path))
         is_ignored = ignored(place, file) is not None
-        candidates.append(Candidate(file, version, verdict, why, at, marker, is_ignored))
+        settles = verdict == "wait" and place.marker is None
+        candidates.append(Candidate(file, version, verdict, why, at, marker, is_ignored, settles))
     return sorted(candidates, key=lambda candidate: candidate.order)
 
 

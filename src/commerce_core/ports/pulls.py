@@ -45,7 +45,7 @@ class Pulls(Protocol):
 
 
 class Fetches(Listing[FetchQuery, Fetch], Protocol):
-    """Fetches, newest first. Those that aren't finished have a task `fetch` about their id."""
+    """Fetches, newest first. Each that isn't finished has a task about its id (`task_kind`)."""
 
     def add(self, fetches: Sequence[Fetch]) -> Sequence[Fetch]:
         """Stores new fetches of different sources, with their tasks, and returns those stored.
@@ -64,7 +64,10 @@ class Fetches(Listing[FetchQuery, Fetch], Protocol):
         ...
 
     def finish(self, fetch: Fetch) -> None:
-        """Stores its outcome, feed, bytes, error, tries, end and numbers of files."""
+        """Stores its outcome, feed, bytes, error, tries, end and numbers of files.
+
+        Without an outcome it isn't finished: then this is how far it has come.
+        """
         ...
 
 

@@ -50,6 +50,10 @@ class Tasks(Leased[Task], Protocol):
         """The task of that kind and subject."""
         ...
 
+    def drop(self, kind: TaskKind, subject: str) -> bool:
+        """Deletes the task; an attempt that runs it loses it. False if there is none."""
+        ...
+
     def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
         """Claims the lane's task that has been due longest, or whose lease expired: running now.
 

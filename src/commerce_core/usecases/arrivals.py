@@ -1,12 +1,13 @@
 """Arrivals: what a sender specifies about a file, and the feed that it becomes."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
 
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.feeds.feed import Feed, tidy_file_name
+from commerce_core.feeds.file_name_time import FUTURE_ALLOWED
 from commerce_core.feeds.job import FeedJobKind, Job, JobStatus
 from commerce_core.feeds.source import MAIN_SOURCE, Source
 from commerce_core.partners.partner import Partner
@@ -16,8 +17,6 @@ from commerce_core.schema.fields import Mode
 from commerce_core.usecases.context import Context
 
 LONGEST_CONTENT_TYPE: Final = 255
-_FUTURE_ALLOWED: Final = timedelta(days=1)
-"""How far in the future a snapshot may be, since clocks and time zones differ."""
 
 
 @frozen
@@ -75,7 +74,7 @@ class Arrival:
 def _named(source: Source, name: str, partner: Partner, now: datetime) -> datetime | None:
     """The time in a file's name; None if it is in the future."""
     moment = source.moment_of(name, partner.time_zone)
-    return moment if moment is not None and moment <= now + _FUTURE_ALLOWED else None
+    return moment if moment is not None and moment <= now + FUTURE_ALLOWED else None
 
 
 def check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
@@ -83,7 +82,7 @@ def check_snapshot(snapshot_at: datetime | None, now: datetime) -> None:
     refuse_if(
         "The snapshot's time isn't valid.",
         (
-            snapshot_at is not None and snapshot_at > now + _FUTURE_ALLOWED,
+            snapshot_at is not None and snapshot_at > now + FUTURE_ALLOWED,
             Fault("/snapshot_at", "snapshot_in_future", "Use a time that isn't in the future."),
         ),
     )

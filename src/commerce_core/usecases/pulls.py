@@ -4,18 +4,21 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import astuple, evolve, frozen
 
-from commerce_core.base.errors import Conflict, InvalidInput, NotFound
+from commerce_core.base.errors import Conflict, InvalidInput, NotFound, Unreachable
 from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.feeds.backfill import Backfill, BackfillPlan
 from commerce_core.feeds.place import Place, S3Place, host_keys_of, place_of, secrets_for
 from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.feeds.source import Source
-from commerce_core.ports.fetcher import Access
+from commerce_core.ports.fetcher import Access, FetchFailed
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.vault import LONGEST_SECRET
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.fetching.backfilling import plan_backfill
+from commerce_core.usecases.fetching.folders import Folders
 from commerce_core.usecases.fetching.places import judge
 from commerce_core.usecases.fetching.rehearsal import Rehearsal, rehearse
 
@@ -24,6 +27,7 @@ MOST_DUE: Final = 200
 SWEEP: Final = "*/5 * * * *"
 """When a bucket is listed whose queue reports new keys, since it may lose some."""
 _ANY: Final = FetchQuery()
+_EVERYTHING: Final = Backfill()
 
 
 @frozen
@@ -160,12 +164,7 @@ class Pulls:
 
             def make() -> Fetch:
                 pull = _pulled(found, unit.pulls.lock(found.source_id))
-                if (running := unit.fetches.unfinished(found.source_id)) is not None:
-                    raise Conflict(
-                        f"Fetch {running.fetch_id} of this source is under way.",
-                        "Wait until it has finished.",
-                        code="fetch_under_way",
-                    )
+                _check_idle(unit, found.source_id)
                 fetch = self._new(pull, "request", context.clock())
                 unit.fetches.add([fetch])
                 context.note(
@@ -175,6 +174,75 @@ class Pulls:
                 return fetch
 
             return context.once(unit, key, ("fetch", found.source_id), make, answer=Fetch)
+
+    def plan_backfill(
+        self, source: str, backfill: Backfill = _EVERYTHING, *, partner: str | None = None
+    ) -> BackfillPlan:
+        """What a backfill would take now, in which order and why; keeps nothing.
+
+        Conflict if the server can't be listed, or has more files than one backfill takes.
+        """
+        with self._context.store.begin() as unit:
+            found = self._source(unit, source, partner)
+            pull = _pulled(found, unit.pulls.get(found.source_id))
+        try:
+            return plan_backfill(self._context, pull, backfill)
+        except (FetchFailed, Unreachable) as failure:
+            raise Conflict(
+                f"The files of the source can't be listed: {failure}", code=failure.code
+            ) from failure
+
+    def backfill(
+        self,
+        source: str,
+        backfill: Backfill = _EVERYTHING,
+        *,
+        partner: str | None = None,
+        key: IdempotencyKey | str | None = None,
+    ) -> Fetch:
+        """Adds a fetch that takes the files a folder or prefix has, in the order of snapshots.
+
+        Each becomes a feed with its snapshot; those that were taken before are left out. Conflict
+        if a fetch of the source is under way. InvalidInput for a place that can't be listed.
+        """
+        context = self._context
+        with context.writing() as unit:
+            found = self._source(unit, source, partner)
+
+            def make() -> Fetch:
+                pull = _pulled(found, unit.pulls.lock(found.source_id))
+                backfill.place(pull.place)
+                _check_idle(unit, found.source_id)
+                fetch = evolve(self._new(pull, "backfill", context.clock()), backfill=backfill)
+                unit.fetches.add([fetch])
+                context.note(
+                    unit, "backfill.requested", fetch.fetch_id, found.source_id,
+                    partner_id=found.partner_id, after=backfill,
+                )  # fmt: skip
+                return fetch
+
+            asked = ("backfill", found.source_id, *map(str, astuple(backfill)))
+            return context.once(unit, key, asked, make, answer=Fetch)
+
+    def cancel(self, fetch_id: str) -> Fetch:
+        """Ends a fetch or backfill; the files that it took stay. Conflict if it has finished."""
+        context = self._context
+        with context.writing() as unit:
+            before = context.seen("ftch", fetch_id, unit.fetches.get)
+            if before.outcome is not None:
+                raise _finished(before)
+            ended = evolve(
+                Folders.counted(unit, before), outcome="cancelled", finished_at=context.clock()
+            )
+            unit.fetches.finish(ended)
+            if not unit.tasks.drop(ended.task_kind, fetch_id):
+                raise _finished(before)
+            if ended.backfill is not None:
+                unit.events.add([context.new_event().backfilled(ended)])
+            context.note(
+                unit, "fetch.cancelled", fetch_id, ended.source_id, partner_id=ended.partner_id
+            )
+            return ended
 
     def test(self, source: str, *, partner: str | None = None) -> Rehearsal:
         """Rehearses a fetch: what it would take now and why not the others; keeps nothing."""
@@ -251,6 +319,19 @@ def _check_same(before: Place, place: Place) -> None:
     if secrets_for(before) != secrets_for(place):
         detail = "The stored secret is for another server. Send it again, or none."
         raise InvalidInput.at("/secret", "other_server", detail)
+
+
+def _check_idle(unit: UnitOfWork, source_id: str) -> None:
+    if (running := unit.fetches.unfinished(source_id)) is not None:
+        raise Conflict(
+            f"Fetch {running.fetch_id} of this source is under way.",
+            "Wait until it has finished, or cancel it.",
+            code="fetch_under_way",
+        )
+
+
+def _finished(fetch: Fetch) -> Conflict:
+    return Conflict(f"Fetch {fetch.fetch_id} has finished.", code="fetch_finished")
 
 
 def _pulled(source: Source, pull: Pull | None) -> Pull:

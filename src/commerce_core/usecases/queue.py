@@ -10,7 +10,7 @@ from commerce_core.ports.work import Work
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.running import claiming, execute
 from commerce_core.usecases.tasks import give_up_task, run_task
-from commerce_core.work.task import CHORES, Lane, Task
+from commerce_core.work.task import CHORES, LANES, Lane, Task
 
 _AT_ONCE: Final = timedelta()
 
@@ -65,7 +65,7 @@ class Queue:
         as `execute` does; what a task has done until then may stay.
         """
         c, changed = self._context, None
-        if task.kind == "fetch":
+        if task.kind in LANES["fetches"]:
             # It ends in the transaction of what it brings, and may be due again after a pause.
             return run_task(c, task)
         if task.is_given_up:

@@ -42,7 +42,7 @@ def run_task(context: Context, task: Task) -> int | None:
             return Freshness(context).forget_old()
         case "send_alerts":
             return Alerting(context).run()
-        case "fetch":
+        case "fetch" | "backfill":
             return Fetching(context).perform(task)
         case "act_in_bulk":
             return BulkActs(context).run(task.subject)

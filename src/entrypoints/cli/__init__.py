@@ -28,7 +28,10 @@ COMMANDS: Final = {
     "keys": ("commands.keys", "Manage the keys of the HTTP API: add, list, rotate, revoke"),
     "sources": (
         "commands.pulls",
-        "Manage all sources: add, list, show, set, remove, expect, pull, test, fetch, fetches",
+        (
+            "Manage all sources: add, list, show, set, remove, expect, pull, test, fetch, fetches, "
+            "backfill, cancel"
+        ),
     ),
     "profiles": (
         "commands.profiles",

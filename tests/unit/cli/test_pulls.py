@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
+from adapters.memory.fetcher import MemoryFetcher
+from adapters.memory.vault import MemoryVault
+from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 from tests.support.commands import Cli
@@ -85,3 +89,31 @@ def test_a_rehearsal_that_fails_shows_why(cli: Cli):
     assert found.code == 65
     assert re.search(r"^error +.*\(unresolved\)$", found.out, re.MULTILINE)
     assert cli("sources", "test", *of_main, "--json").json["error"]["code"] == "unresolved"
+
+
+def test_past_files_are_planned_loaded_and_cancelled(cli: Cli):
+    server = MemoryFetcher({}, users={"anna": "s3cret"})
+    assert cli.commerce is not None
+    commerce = Commerce(evolve(cli.commerce.context, s3=server, vault=MemoryVault()))
+    commerce.sources.change("main", partner="Acme", snapshot_pattern="{YYYY}-{MM}-{DD}.csv")
+    commerce.pulls.set("main", "s3://shelf/out/", partner="Acme", username="anna", secret="s3cret")
+    for name in ("2026-01-02.csv", "2026-01-01.csv", "2025-12-31.csv", "2026-01-03.csv.part"):
+        server.put(f"old/{name}", b"sku\nA\n", etag='"1"')
+    own, of_main = Cli(commerce), ("main", "--partner", "Acme", "--url", "s3://shelf/old/")
+    shown = own.fine("sources", "backfill", *of_main, "--from", "2026-01-01", "--plan")
+    lines = [re.sub(" +", " ", line) for line in shown.out.splitlines()]
+    assert "would take 2 files, 12 bytes" in lines
+    assert "1 old/2026-01-01.csv, 6 bytes, 2026-01-01 00:00:00 UTC by its name" in lines
+    before = (
+        "2025-12-31 00:00:00 UTC by its name: Its snapshot is before the beginning of the range."
+    )
+    assert f"skip old/2025-12-31.csv, 6 bytes, {before}" in lines
+    assert "last old/2026-01-02.csv, as of 2026-01-02 00:00:00 UTC" in lines
+    assert "leave out --plan" in shown.err
+    assert own.fine("sources", "fetches", "--json").out == ""
+    made = own.fine("sources", "backfill", *of_main, "--from", "2026-01-01", "--json").json
+    assert (made["cause"], made["status"]) == ("backfill", "queued")
+    cancelled = own.fine("sources", "cancel", made["fetch_id"]).out
+    assert re.search(r"^status +cancelled$", cancelled, re.MULTILINE)
+    assert own("sources", "cancel", made["fetch_id"]).code == 73
+    assert own("sources", "backfill", "main", "--partner", "Acme", "--url", "s3://b/").code == 65

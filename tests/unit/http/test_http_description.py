@@ -124,7 +124,7 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
     if answer.status_code >= 400:
         state = {
             "feed_not_held", "order_refused", "partner_name_taken", "quote_refused",
-            "more_than_owed", "too_little_left", "no_members",
+            "more_than_owed", "too_little_left", "no_members", "not_pulled",
         }  # fmt: skip
         # What a body names may not be there.
         assert answer.json()["code"] in state | {"not_found"}, answer.text

@@ -2,6 +2,8 @@
 
 import pytest
 
+from adapters.memory.fetcher import MemoryFetcher
+from commerce_core.usecases.fetching import backfilling
 from tests.unit.http.conftest import Api
 
 URL = "https://1.1.1.1/feed.csv"
@@ -132,3 +134,38 @@ def test_a_fetch_is_rehearsed(acme: Api):
     found = acme.post(f"{path}/test")
     assert found.status_code == 200
     assert (found.json()["error"]["code"], found.json()["files"]) == ("unresolved", [])
+
+
+def test_past_files_are_planned_loaded_and_cancelled(acme: Api, monkeypatch: pytest.MonkeyPatch):
+    server = MemoryFetcher({}, keys=frozenset({KEY}), users={"anna": "s3cret"})
+    server.put("/old/a.csv", b"sku\nA\n")
+    monkeypatch.setattr(backfilling, "connect", lambda _, *place: server.connect(*place))
+    path = f"/v1/sources/{source_of(acme)}"
+    acme.request("PUT", f"{path}/pull", json=SFTP)
+    wanted = {"url": "sftp://1.1.1.1/old/", "snapshot_from": "2026-01-01T00:00:00Z"}
+    planned = acme.post(f"{path}/backfill?plan=true", json=wanted)
+    assert (planned.status_code, planned.json()["takes"]) == (200, 1)
+    assert planned.json()["files"] == [
+        {
+            "path": "/old/a.csv", "size": 6, "snapshot_at": "2026-01-01T00:00:00Z",
+            "snapshot_basis": "modified", "verdict": "take", "effect": "applies",
+            "why": "It has to stay as it is for 30 seconds.",
+        },
+    ]  # fmt: skip
+    server.users["anna"] = "changed"
+    refused = acme.post(f"{path}/backfill?plan=true", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (409, "denied")
+    assert acme.get("/v1/fetches").json()["items"] == []
+    made = acme.post(f"{path}/backfill", json=wanted)
+    assert made.status_code == 201
+    fetch = made.json()
+    assert (fetch["cause"], fetch["status"]) == ("backfill", "queued")
+    assert {name: fetch["backfill"][name] for name in wanted} == wanted
+    assert acme.post(f"{path}/backfill", json={}).json()["code"] == "fetch_under_way"
+    cancelled = acme.post(f"/v1/fetches/{fetch['fetch_id']}/cancel")
+    assert (cancelled.status_code, cancelled.json()["outcome"]) == (200, "cancelled")
+    assert acme.post(f"/v1/fetches/{fetch['fetch_id']}/cancel").json()["code"] == "fetch_finished"
+    other = {"url": "sftp://2.2.2.2/old/"}
+    for refused in ("", "?plan=true"):
+        answer = acme.post(f"{path}/backfill{refused}", json=other)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "other_server")

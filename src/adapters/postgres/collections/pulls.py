@@ -20,12 +20,13 @@ from adapters.postgres.connection.rows import (
     rows_of,
 )
 from commerce_core.base.paging import Page, Position
+from commerce_core.feeds.backfill import Backfill
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.place import PLACE_SETTINGS, Place, place_of
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
 from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.work.attempt import Progress
-from commerce_core.work.task import lane_of
+from commerce_core.work.task import TaskKind, lane_of
 
 _PULLS: Final = rows_of(
     Pull, place=lambda settings: place_of(**settings), queue_error=read_as(JobError)
@@ -35,19 +36,22 @@ _SELECT: Final = """
            AS place, username, sealed, cron, time_zone, due_at, etag, last_modified, sha256,
            queue_error, updated_at
     FROM pulls"""
-_FETCHES: Final = rows_of(Fetch, error=read_as(JobError), progress=read_as(Progress))
+_FETCHES: Final = rows_of(
+    Fetch, error=read_as(JobError), progress=read_as(Progress), backfill=read_as(Backfill)
+)
 _SELECT_FETCHES: Final = """
     SELECT fetch_id, source_id, partner_id, cause, due_at, created_at, missed, outcome, feed_id,
-           bytes, error, finished_at, tries, feeds, refused, waiting, progress
+           bytes, error, finished_at, tries, feeds, refused, waiting, progress, backfill
     FROM (
         SELECT f.fetch_id, f.source_id, f.partner_id, f.cause, f.due_at, f.created_at, f.missed,
                f.outcome, f.feed_id, f.bytes, f.error, f.finished_at,
                greatest(f.feeds, (f.feed_id IS NOT NULL)::int) AS feeds, f.refused, f.waiting,
+               f.backfill,
                coalesce(t.attempts, f.tries) AS tries,
                coalesce(t.progress, '{}') AS progress
         FROM fetches f
         LEFT JOIN tasks t
-          ON f.outcome IS NULL AND t.kind = 'fetch'
+          ON f.outcome IS NULL AND t.kind IN ('fetch', 'backfill')
              AND t.subject = 'ftch_' || replace(f.fetch_id::text, '-', '')
     ) AS fetches"""
 _LIST: Final = ListById(_FETCHES, _SELECT_FETCHES, "fetch_id", attrgetter("fetch_id"))
@@ -145,16 +149,17 @@ class Fetches:
         added = self._db.execute(
             """
             INSERT INTO fetches (fetch_id, source_id, partner_id, cause, due_at, created_at, missed,
-                                 outcome, finished_at)
+                                 backfill, outcome, finished_at)
             SELECT n.fetch_id, n.source_id, n.partner_id, n.cause, n.due_at, n.created_at, n.missed,
-                   CASE WHEN u.source_id IS NOT NULL THEN 'skipped' END,
+                   n.backfill, CASE WHEN u.source_id IS NOT NULL THEN 'skipped' END,
                    CASE WHEN u.source_id IS NOT NULL THEN n.created_at END
             FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[],
-                        %s::timestamptz[], %s::int[])
-                 AS n (fetch_id, source_id, partner_id, cause, due_at, created_at, missed)
+                        %s::timestamptz[], %s::int[], %s::jsonb[])
+                 AS n (fetch_id, source_id, partner_id, cause, due_at, created_at, missed,
+                       backfill)
             LEFT JOIN fetches u ON u.source_id = n.source_id AND u.outcome IS NULL
             ON CONFLICT (source_id, due_at) DO NOTHING
-            RETURNING fetch_id, outcome
+            RETURNING fetch_id, outcome, backfill IS NOT NULL
             """,
             [
                 [digits(f.fetch_id) for f in fetches],
@@ -164,24 +169,36 @@ class Fetches:
                 [f.due_at for f in fetches],
                 [f.created_at for f in fetches],
                 [f.missed for f in fetches],
+                [document(f.backfill) for f in fetches],
             ],
         ).fetchall()
-        self._add_tasks([fetch_id for fetch_id, outcome in added if outcome is None])
-        ids = [fetch_id for fetch_id, _ in added]
+        for kind in ("fetch", "backfill"):
+            is_backfill = kind == "backfill"
+            self._add_tasks(
+                kind, [id_ for id_, end, is_ in added if not end and is_ == is_backfill]
+            )
+        ids = [fetch_id for fetch_id, *_ in added]
         query = f"{_SELECT_FETCHES} WHERE fetch_id = ANY(%s) ORDER BY fetch_id"
         return fetch(self._db, _FETCHES, query, [ids])
 
-    def _add_tasks(self, fetch_ids: Sequence[object]) -> None:
+    def _add_tasks(self, kind: TaskKind, fetch_ids: Sequence[object]) -> None:
+        if not fetch_ids:
+            return
         self._db.execute(
             """
             INSERT INTO tasks (lane, kind, subject, status, due_at, lease_expires_at, attempts,
                                progress)
-            SELECT %(lane)s, 'fetch', 'ftch_' || replace(fetch_id::text, '-', ''), 'queued',
+            SELECT %(lane)s, %(kind)s, 'ftch_' || replace(fetch_id::text, '-', ''), 'queued',
                    clock_timestamp(), clock_timestamp(), 0, %(no_progress)s
             FROM unnest(%(ids)s::uuid[]) AS n (fetch_id)
             ON CONFLICT (kind, subject) DO NOTHING
             """,
-            {"lane": lane_of("fetch"), "ids": list(fetch_ids), "no_progress": document(Progress())},
+            {
+                "lane": lane_of(kind),
+                "kind": kind,
+                "ids": list(fetch_ids),
+                "no_progress": document(Progress()),
+            },
         )
 
     def get(self, fetch_id: str) -> Fetch:
@@ -204,7 +221,7 @@ class Fetches:
                 feeds = %(feeds)s, refused = %(refused)s, waiting = %(waiting)s
             WHERE fetch_id = %(fetch_id)s
             """,
-            params_of(fetch) | {"error": document(fetch.error), "progress": None},
+            params_of(fetch) | {"error": document(fetch.error), "progress": None, "backfill": None},
         )
 
 

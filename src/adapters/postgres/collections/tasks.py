@@ -50,6 +50,11 @@ class Tasks:
         query = f"{_SELECT} WHERE kind = %s AND subject = %s"
         return fetch_one(self._db, _TASKS, query, [kind, subject])
 
+    def drop(self, kind: TaskKind, subject: str) -> bool:
+        """Deletes the task."""
+        query = "DELETE FROM tasks WHERE kind = %s AND subject = %s"
+        return bool(self._db.execute(query, [kind, subject]).rowcount)
+
     def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
         """The next task of the lane, running now."""
         _LEASES.end_expired(self._db)

@@ -40,7 +40,7 @@ _OWN: Final = (Conflict, InvalidInput, NotFound, TooLarge)
 
 @frozen
 class Fetching:
-    """Runs the tasks `fetch`, whose subjects are fetches."""
+    """Runs the tasks `fetch` and `backfill`, whose subjects are fetches."""
 
     _context: Context
 
@@ -72,13 +72,14 @@ class Fetching:
         That isn't done under the lease: its renewal would find the task gone.
         """
         access = access_of(self._context, pull)
-        taking = Taking(self._context, pull, access, self._watch())
+        place = pull.place if fetch.backfill is None else fetch.backfill.place(pull.place)
+        taking = Taking(self._context, evolve(pull, place=place), access, self._watch())
         taken: Taken | None = None
         try:
             with self._context.keep_lease(task, "") as show:
-                if not isinstance(pull.place, HttpsPlace):
-                    with connect(self._context, pull.place, access) as remote:
-                        folders = Folders(self._context, task, fetch, pull, pull.place, taking)
+                if not isinstance(place, HttpsPlace):
+                    with connect(self._context, place, access) as remote:
+                        folders = Folders(self._context, task, fetch, pull, place, taking)
                         result = folders.take_all(remote, show)
                     return lambda: self._end_look(task, folders, result)
                 taken = self._take(pull, taking, show)
@@ -101,7 +102,12 @@ class Fetching:
     def _end_look(self, task: Task, folders: Folders, result: Result) -> int:
         """Ends the fetch of a folder, or gives it back if another look may take more."""
         with self._context.store.begin() as unit:
-            if result.again and task.attempts < MOST_TRIES:
+            if result.more:
+                # A new task is due after those that wait, and has its tries before it.
+                unit.fetches.finish(folders.outcome(unit, result, ended=False))
+                unit.tasks.finish(task)
+                unit.tasks.add(task.kind, task.subject)
+            elif result.again and task.attempts < MOST_TRIES:
                 unit.tasks.give_back(task, SETTLE + timedelta(seconds=1))
             else:
                 self._end(unit, task, folders.outcome(unit, result))
@@ -120,8 +126,10 @@ class Fetching:
         self._end(unit, task, evolve(Folders.counted(unit, fetch), outcome="failed", error=error))
 
     def _end(self, unit: UnitOfWork, task: Task, fetch: Fetch) -> None:
-        now = self._context.clock()
-        unit.fetches.finish(evolve(fetch, finished_at=now, tries=task.attempts))
+        ended = evolve(fetch, finished_at=self._context.clock(), tries=task.attempts)
+        unit.fetches.finish(ended)
+        if ended.backfill is not None:
+            unit.events.add([self._context.new_event().backfilled(ended)])
         unit.tasks.finish(task)
 
     def _watch(self) -> Callable[[], float]:

@@ -5,16 +5,25 @@ between two of them does neither again. A file that can't be taken doesn't stop 
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from commerce_core.base.errors import InvalidInput, TooLarge
+from commerce_core.feeds.backfill import MOST_BACKFILLED, Backfill, selected
 from commerce_core.feeds.job import JobError
 from commerce_core.feeds.manifest import LONGEST_MANIFEST, Manifest, manifest_of
 from commerce_core.feeds.place import Folder, name_of
 from commerce_core.feeds.pull import Fetch, Pull
-from commerce_core.feeds.remote_file import Candidate, FileState, PulledFile, ignored, judged
+from commerce_core.feeds.remote_file import (
+    Candidate,
+    FileState,
+    PulledFile,
+    RemoteFile,
+    ignored,
+    judged,
+)
 from commerce_core.ports.fetcher import FetchFailed, Remote
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context
@@ -25,21 +34,35 @@ from commerce_core.work.task import Task
 
 MOST_TAKEN: Final = 1_000
 """How many files one try takes; the others are taken by the next fetch."""
+TURN: Final = timedelta(seconds=30)
+"""How long a try of a backfill takes files, before fetches of other sources have their turn."""
 _PASSING: Final = frozenset({"file_replaced", "not_there"})
 """Failures of a file that is listed as another one next time, or not at all."""
 
 
 @frozen
 class Result:
-    """What a try did: its feeds, the files that wait, and whether another look may take them."""
+    """What a try did: its feeds, the files that wait, and whether another look may take them.
+
+    `more` is whether files of a backfill are left for its next turn.
+    """
 
     feeds: int = 0
     waiting: int = 0
     again: bool = False
+    more: bool = False
     problems: tuple[tuple[str, JobError], ...] = ()
 
 
 @frozen
+class _Wanted:
+    """A file to take, and the snapshot that it gets; None: as if it was uploaded."""
+
+    candidate: Candidate
+    snapshot_at: datetime | None = None
+
+
+@define
 class Folders:
     """Takes the files of one place, for one fetch."""
 
@@ -50,34 +73,77 @@ class Folders:
     _place: Folder
     _taking: Taking
     _problems: list[tuple[str, JobError]] = field(factory=list[tuple[str, JobError]], init=False)
+    _last: str | None = field(default=None, init=False)
+    """The digest of the file before, in a backfill."""
 
     def take_all(self, remote: Remote, show: Show) -> Result:
         """Takes what is new and complete, and remembers what was seen."""
         candidates = looked(self._context, self._pull, self._place, remote)
-        new = [each for each in candidates if each.verdict == "take"]
-        takes = new[:MOST_TAKEN]
-        waits = [each for each in candidates if each.verdict == "wait"]
+        wanted, waits, before = self._chosen(candidates)
+        takes = wanted[:MOST_TAKEN]
         self._remember(waits)
-        total = sum(each.file.size or 0 for each in takes)
-        feeds = done = replaced = 0
-        for candidate in takes:
+        total = before + sum(each.candidate.file.size or 0 for each in wanted)
+        end = self._context.clock() + TURN
+        feeds = tried = replaced = 0
+        for each in takes:
+            if self._fetch.backfill is not None and tried and self._context.clock() >= end:
+                break
 
-            def shown(at: Progress, before: int = done) -> None:
+            def shown(at: Progress, before: int = before) -> None:
                 show(Progress("fetch", before + at.bytes_read, total))
 
             try:
-                feeds += self._take(remote, candidate, shown)
+                feeds += self._take(remote, each, shown)
             except FetchFailed as failure:
                 if failure.code in _PASSING:
                     replaced += 1
                 else:
-                    self._refuse(candidate, failure)
+                    self._refuse(each.candidate, failure)
             except (InvalidInput, TooLarge) as error:
-                self._refuse(candidate, error)
-            done += candidate.file.size or 0
+                self._refuse(each.candidate, error)
+            tried += 1
+            before += each.candidate.file.size or 0
         settles = self._place.marker is None and bool(waits)
-        left = len(waits) + replaced + len(new) - len(takes)
-        return Result(feeds, left, settles or replaced > 0, tuple(self._problems))
+        left = len(wanted) - tried
+        more = self._fetch.backfill is not None and left > 0
+        waiting = len(waits) + replaced + left
+        return Result(feeds, waiting, settles or replaced > 0, more, tuple(self._problems))
+
+    def _chosen(
+        self, candidates: Sequence[Candidate]
+    ) -> tuple[Sequence[_Wanted], Sequence[Candidate], int]:
+        """What to take, what waits, and the bytes that were taken by this fetch before."""
+        backfill = self._fetch.backfill
+        if backfill is None:
+            takes = [_Wanted(each) for each in candidates if each.verdict == "take"]
+            return takes, [each for each in candidates if each.verdict == "wait"], 0
+        with self._context.store.begin() as unit:
+            done = unit.pulled_files.of_fetch(self._fetch.fetch_id)
+            self._last = self._digest_before(unit, backfill, done)
+        found = selected(backfill, candidates, self._context.clock())
+        takes = [
+            _Wanted(each.candidate, each.snapshot_at) for each in found if each.verdict == "take"
+        ]
+        check_number(len(takes) + len(done), self._place.url)
+        waits = [each.candidate for each in found if each.verdict == "wait"]
+        return takes, waits, sum(each.size or 0 for each in done)
+
+    def _digest_before(
+        self, unit: UnitOfWork, backfill: Backfill, done: Sequence[PulledFile]
+    ) -> str | None:
+        """The digest of the last file that this backfill stored, in the order of snapshots."""
+        source = unit.sources.get(self._pull.source_id)
+        zone = unit.partners.get(self._pull.partner_id).time_zone
+        stored = {each.path: each for each in done if each.sha256 is not None}
+        again = [
+            Candidate(
+                RemoteFile(path, each.size, each.modified_at), each.version, "take",
+                at=source.moment_of(name_of(path), zone),
+            )
+            for path, each in stored.items()
+        ]  # fmt: skip
+        ordered = selected(backfill, again, self._context.clock())
+        return stored[ordered[-1].candidate.file.path].sha256 if ordered else None
 
     def _remember(self, waits: Sequence[Candidate]) -> None:
         with self._context.store.begin() as unit:
@@ -94,8 +160,9 @@ class Folders:
             sha256=None if taken is None else taken.stored.sha256,
         )  # fmt: skip
 
-    def _take(self, remote: Remote, candidate: Candidate, show: Show) -> int:
+    def _take(self, remote: Remote, wanted: _Wanted, show: Show) -> int:
         """Takes one file, and returns the number of feeds that this made, 0 or 1."""
+        candidate = wanted.candidate
         promised = self._promised(remote, candidate)
         with remote.open(candidate.file) as opened:
             if opened is None:
@@ -103,12 +170,13 @@ class Folders:
             taken = self._taking.store(opened, show, promised)
         try:
             with self._context.store.begin() as unit:
-                made = self._keep(unit, candidate, taken, promised)
+                made = self._keep(unit, wanted, taken, promised)
         except BaseException:
             self._taking.drop(taken)
             raise
         if not made:
             self._taking.drop(taken)
+        self._last = taken.stored.sha256
         return made
 
     def _promised(self, remote: Remote, candidate: Candidate) -> Manifest:
@@ -127,23 +195,23 @@ class Folders:
                     )
         return manifest_of(content, name_of(candidate.file.path))
 
-    def _keep(
-        self, unit: UnitOfWork, candidate: Candidate, taken: Taken, promised: Manifest
-    ) -> int:
+    def _keep(self, unit: UnitOfWork, wanted: _Wanted, taken: Taken, promised: Manifest) -> int:
         """Makes the feed, unless another run did, or the bytes are those of the file before it."""
         self._check_mine(unit)
         now_set = unit.pulls.lock(self._pull.source_id)
         if now_set is None or now_set.place != self._pull.place:
             raise _changed()
-        row = self._row(candidate, "unchanged", taken)
+        row = self._row(wanted.candidate, "unchanged", taken)
         known = unit.pulled_files.of(row.source_id, [row.path])
         if any(each.version == row.version and each.state != "seen" for each in known):
             return 0
+        is_backfill, digest = self._fetch.backfill is not None, taken.stored.sha256
         made = 0
-        if taken.stored.sha256 != now_set.sha256:
-            feed_id = self._taking.feed(unit, taken, promised)
+        if digest != (self._last if is_backfill else now_set.sha256):
+            feed_id = self._taking.feed(unit, taken, promised, wanted.snapshot_at)
             row = evolve(row, state="taken", feed_id=feed_id)
-            unit.pulls.put(evolve(now_set, sha256=taken.stored.sha256))
+            # After a backfill, the catalog may no longer be as the file fetched last left it.
+            unit.pulls.put(evolve(now_set, sha256=None if is_backfill else digest))
             made = 1
         unit.pulled_files.decide(row)
         return made
@@ -166,11 +234,13 @@ class Folders:
             self._check_mine(unit)
             unit.pulled_files.decide(evolve(self._row(candidate, "refused"), error=reason))
 
-    def outcome(self, unit: UnitOfWork, result: Result) -> Fetch:
+    def outcome(self, unit: UnitOfWork, result: Result, *, ended: bool = True) -> Fetch:
         """The fetch as it ends: `failed` only if a file was refused, and none was taken."""
         fetch = evolve(self.counted(unit, self._fetch), waiting=result.waiting)
+        if not ended:
+            return fetch
         fetch = evolve(fetch, refused=max(fetch.refused, len(result.problems)))
-        error = None
+        error = self._fetch.error
         if result.problems:
             path, reason = result.problems[0]
             error = JobError(reason.code, f"{name_of(path)}: {reason.message}")
@@ -203,6 +273,16 @@ def looked(context: Context, pull: Pull, place: Folder, remote: Remote) -> Seque
         for each in unit.pulled_files.of(pull.source_id, paths):
             known.setdefault(each.path, []).append(each)
     return judged(place, listed, known, context.clock(), lambda name: source.moment_of(name, zone))
+
+
+def check_number(count: int, url: str) -> None:
+    """FetchFailed beyond the limit of a backfill."""
+    if count > MOST_BACKFILLED:
+        raise FetchFailed(
+            "too_many_files",
+            f"{url} has {count:,} files to take; one backfill takes at most {MOST_BACKFILLED:,}.",
+            "Take them in parts: set the beginning and the end of a range.",
+        )
 
 
 def _changed() -> FetchFailed:

@@ -1,4 +1,4 @@
-"""`commerce sources pull, fetch, fetches`: sources that are fetched, and what was fetched."""
+"""`commerce sources pull, fetch, backfill ...`: sources that are fetched, and what was fetched."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from entrypoints.cli.commands.sources import sources
-from entrypoints.cli.kit.verbs import Session, limit_option, partner_option
+from entrypoints.cli.kit.output import notice
+from entrypoints.cli.kit.verbs import Moment, Session, in_utc, limit_option, partner_option
 
 if TYPE_CHECKING:
+    from commerce_core.feeds.backfill import BackfillFile, BackfillPlan
     from commerce_core.feeds.pull import Fetch, Pull
     from commerce_core.usecases.fetching.rehearsal import Rehearsal
 
@@ -105,6 +107,78 @@ def test(session: Session, source: str, partner: str | None) -> None:
     session.out.one(found, lambda: _rehearsal_fields(found))
     if found.error is not None:
         click.get_current_context().exit(EXIT_REFUSED)
+
+
+@sources.verb("backfill", scope="feeds:write")
+@click.argument("source")
+@partner_option("Partner that the source belongs to, if SOURCE is a name.")
+@click.option(
+    "--url",
+    help="Another folder or prefix, on the same server or in the same bucket (default: the "
+    "source's own).",
+)
+@click.option("--pattern", help="Which files, such as 'stock-*.csv' (default: the source's).")
+@click.option(
+    "--from", "snapshot_from", type=Moment(), help="Only files with a snapshot from then on."
+)
+@click.option("--to", "snapshot_to", type=Moment(), help="Only files with an earlier snapshot.")
+@click.option("--plan", is_flag=True, help="Only show what would be taken, and keep nothing.")
+@click.option("--key", metavar="TEXT", help="Idempotency key: repeated with it, it is done once.")
+def backfill(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 - options of several types
+    """Load the past files of a folder, oldest snapshot first.
+
+    A worker does it. Look at the plan first: the files, their snapshots and why, and what is left
+    out.
+    """
+    from commerce_core.feeds.backfill import Backfill
+
+    moments: list[datetime | None] = [in_utc(given[n]) for n in ("snapshot_from", "snapshot_to")]
+    wanted = Backfill(given["url"], given["pattern"], *moments)
+    pulls = session.commerce.pulls
+    if given["plan"]:
+        plan = pulls.plan_backfill(source, wanted, partner=partner)
+        session.out.one(plan, lambda: _plan_fields(plan))
+        notice("This is a plan; nothing was done. To do it, leave out --plan.")
+        return
+    made = pulls.backfill(source, wanted, partner=partner, key=given["key"])
+    session.out.one(made, lambda: _fetch_fields(made))
+
+
+@sources.verb("cancel", scope="feeds:write")
+@click.argument("fetch_id")
+def cancel(session: Session, fetch_id: str) -> None:
+    """Cancel a fetch or a backfill; what it took stays."""
+    ended = session.commerce.pulls.cancel(fetch_id)
+    session.out.one(ended, lambda: _fetch_fields(ended))
+
+
+def _plan_fields(plan: "BackfillPlan") -> Iterator[tuple[str, str]]:
+    yield "url", plan.url
+    yield "would take", f"{plan.takes:,} files, {plan.bytes:,} bytes"
+    yield "waiting", f"{plan.waits:,}"
+    yield "others", f"{plan.skips:,}"
+    for number, file in enumerate(plan.files, 1):
+        yield f"{number}" if file.effect else file.verdict, _planned(file)
+    hidden = plan.takes + plan.waits + plan.skips - len(plan.files)
+    if hidden:
+        yield "", f"and {hidden:,} more"
+    if plan.last_path is not None and plan.last_snapshot_at is not None:
+        yield "last", f"{plan.last_path}, as of {_moment(plan.last_snapshot_at)}"
+        yield "change products", f"{plan.applies:,} of {plan.takes:,}, read as {plan.mode}"
+    if plan.newest_full_at is not None:
+        yield "applied already", f"a full file as of {_moment(plan.newest_full_at)}"
+
+
+def _planned(file: "BackfillFile") -> str:
+    named = {"name": "by its name", "modified": "by its time of change"}
+    parts = [
+        file.path,
+        *([] if file.size is None else [f"{file.size:,} bytes"]),
+        *([f"{_moment(file.snapshot_at)} {named[file.snapshot_basis]}"]
+          if file.snapshot_at and file.snapshot_basis else []),
+        *(["a newer full file replaces it"] if file.effect == "overtaken" else []),
+    ]  # fmt: skip
+    return f"{', '.join(parts)}{f': {file.why}' if file.why else ''}"
 
 
 def _rehearsal_fields(found: "Rehearsal") -> Iterator[tuple[str, str]]:

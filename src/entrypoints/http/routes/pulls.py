@@ -1,13 +1,16 @@
 """Routes of pulled sources: where files are fetched from, when, and what was fetched."""
 
+from datetime import datetime
+
 from attrs import frozen
 
 from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.backfill import Backfill, BackfillPlan
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.usecases.context import IdempotencyKey, Listed
 from commerce_core.usecases.fetching.rehearsal import Rehearsal
-from entrypoints.http.kit.handlers import delete, get, post, put
+from entrypoints.http.kit.handlers import Answer, delete, get, post, put
 from entrypoints.http.kit.queries import Page, WhoseQuery
 from entrypoints.reading import MISSING, optional, required
 from entrypoints.scalars import FetchId, SourceId
@@ -63,6 +66,32 @@ class PullSettings:
         "URL of a queue of SQS that reports new keys of the bucket; with it, the bucket is listed "
         "every five minutes by default.",
         maxLength=LONGEST_URL,
+    )
+
+
+@frozen(kw_only=True)
+class BackfillRequest:
+    """Which files are backfilled."""
+
+    url: str | None = optional(
+        None,
+        "Another folder or prefix, on the same server or in the same bucket (default: the "
+        "source's own).",
+        maxLength=LONGEST_URL,
+    )
+    pattern: str | None = optional(
+        None, "Which files, such as stock-*.csv (default: the source's pattern).", maxLength=200
+    )
+    snapshot_from: datetime | None = optional(None, "Only files with a snapshot from then on.")
+    snapshot_to: datetime | None = optional(None, "Only files with an earlier snapshot.")
+
+
+@frozen(kw_only=True)
+class BackfillTerms:
+    """Whether anything is done."""
+
+    plan: bool = optional(
+        default=False, meaning="Whether only to return what would be taken, and keep nothing."
     )
 
 
@@ -143,6 +172,39 @@ def test_source(commerce: Commerce, source_id: SourceId) -> Rehearsal:
     return commerce.pulls.test(source_id)
 
 
+@post(
+    "/sources/{source_id:str}/backfill",
+    scope="feeds:write",
+    status=(201, 200),
+    refuses=[409],
+    lane="examinations",
+    example={"snapshot_from": "2026-10-01T00:00:00Z"},
+)
+def backfill_source(
+    commerce: Commerce,
+    source_id: SourceId,
+    parameters: BackfillTerms,
+    payload: BackfillRequest,
+    key: IdempotencyKey | None,
+) -> Answer[BackfillPlan | Fetch]:
+    """Loads the files that a folder or prefix has already, in the order of their snapshots.
+
+    With `plan`, shows what would be taken, in which order and why, and keeps nothing: 200.
+    Otherwise a worker does it, as a fetch that shows how far it is: 201. Each file becomes a feed
+    with the snapshot that the plan shows; what was taken before is left out.
+    """
+    wanted = Backfill(payload.url, payload.pattern, payload.snapshot_from, payload.snapshot_to)
+    if parameters.plan:
+        return Answer(commerce.pulls.plan_backfill(source_id, wanted), 200)
+    return Answer(commerce.pulls.backfill(source_id, wanted, key=key), 201)
+
+
+@post("/fetches/{fetch_id:str}/cancel", scope="feeds:write", refuses=[409])
+def cancel_fetch(commerce: Commerce, fetch_id: FetchId) -> Fetch:
+    """Cancels a fetch or a backfill: files that weren't taken yet are left alone."""
+    return commerce.pulls.cancel(fetch_id)
+
+
 @get("/fetches", scope="feeds:read")
 def list_fetches(commerce: Commerce, parameters: FetchFilters) -> Listed[Fetch]:
     """Lists fetches, newest first."""
@@ -161,4 +223,14 @@ def get_fetch(commerce: Commerce, fetch_id: FetchId) -> Fetch:
     return commerce.pulls.get_fetch(fetch_id)
 
 
-ROUTES = (set_pull, get_pull, remove_pull, fetch_source, test_source, list_fetches, get_fetch)
+ROUTES = (
+    set_pull,
+    get_pull,
+    remove_pull,
+    fetch_source,
+    test_source,
+    backfill_source,
+    list_fetches,
+    get_fetch,
+    cancel_fetch,
+)
