@@ -1,4 +1,4 @@
-"""The worker: a thread for each lane, which runs what it claims there, one after the other."""
+"""The worker: a thread or more for each lane, which run what they claim, one after the other."""
 
 import threading
 import time
@@ -33,6 +33,9 @@ POLL_EVERY: Final[Mapping[Lane, timedelta]] = {
 Notifications wake the lanes of feeds sooner. While the first reads a large feed, the second keeps
 small ones from waiting.
 """
+THREADS: Final[Mapping[Lane, int]] = {"fetches": 4}
+"""How many threads a worker has in a lane, if not one: a server that is slow, or silent, keeps the
+others from nothing."""
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
 MOST_DOUBLINGS: Final = 5
 """How often the pause of work doubles that can't reach a part: up to about a minute."""
@@ -57,7 +60,9 @@ class Worker:
 
     def __attrs_post_init__(self) -> None:
         self._lanes = [
-            self._lane(lane, self._poll_every or every) for lane, every in POLL_EVERY.items()
+            self._lane(lane, self._poll_every or every)
+            for lane, every in POLL_EVERY.items()
+            for _ in range(THREADS.get(lane, 1))
         ]
 
     def _lane(self, lane: Lane, every: timedelta) -> "LaneWorker | DeliveryLane":

@@ -20,10 +20,22 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
 from urllib3.exceptions import HTTPError
 
-from adapters.outside.watch import Outside, Resolve, Watch, resolve
+from adapters.outside.watch import (
+    CONNECT_SECONDS,
+    IDLE_SECONDS,
+    Outside,
+    Resolve,
+    Watch,
+    resolve,
+)
 from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
 from commerce_core.feeds.place import S3Place
@@ -32,9 +44,6 @@ from commerce_core.ports import fetcher
 from commerce_core.ports.fetcher import Access, FetchFailed, Opened, replaced, too_many
 
 PAGE: Final = 1_000
-IDLE_SECONDS: Final = 60.0
-"""How long the store may send nothing."""
-CONNECT_SECONDS: Final = 15.0
 DEFAULT_REGION: Final = "us-east-1"
 RAISED: Final = (OSError, HTTPError, BotoCoreError, ValueError)
 """What boto3 raises."""
@@ -123,7 +132,7 @@ def _pools(outside: Outside, watch: Watch, stack: ExitStack) -> dict[str, type]:
         name = host.strip("[]")
         outside.reach.check_port(port, "/endpoint")
         _, raw = outside.connected(Target(scheme, name, port, "/"), watch, stack)
-        raw.settimeout(IDLE_SECONDS)
+        raw.settimeout(watch.at_most(IDLE_SECONDS))
         return raw
 
     class Plain(AWSHTTPConnection):
@@ -221,6 +230,8 @@ def translated(watch: Watch, phase: str, host: str, about: str) -> Generator[Non
             inner = error.kwargs.get("error")
             if isinstance(inner, Unreachable | InvalidInput):
                 raise _reached(inner) from error
+            if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+                raise TimeoutError from error
             raise
     watch.begin(phase)
 

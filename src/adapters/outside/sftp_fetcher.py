@@ -34,7 +34,7 @@ from paramiko.message import Message
 from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READDIR
 from paramiko.ssh_exception import IncompatiblePeer
 
-from adapters.outside.watch import Outside, Resolve, Watch, resolve
+from adapters.outside.watch import IDLE_SECONDS, Outside, Resolve, Watch, resolve
 from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
 from commerce_core.feeds.place import SftpPlace
@@ -44,8 +44,6 @@ from commerce_core.ports.fetcher import Access, FetchFailed, Opened, replaced, t
 
 WINDOW: Final = 2 << 20
 """Bytes that are asked for at once, in requests of 32 KB."""
-IDLE_SECONDS: Final = 60.0
-"""How long the server may send nothing."""
 _RAISED: Final = (OSError, EOFError, paramiko.SSHException, ValueError)
 _RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
 
@@ -88,18 +86,19 @@ class SftpFetcher:
             raise Unreachable(error.faults[0].detail, code="address_refused") from error
         with ExitStack() as stack:
             _, raw = self._outside.connected(target, watch, stack)
-            with watch.phase("ssh", target.host):
-                transport = paramiko.Transport(raw)
-                stack.callback(transport.close)
-                _greet(transport, place, target.host, watch.left)
-            with watch.phase("login", target.host):
-                _log_in(transport, access, target.host)
-                client = _Client.from_transport(transport)
-                if client is None:
-                    raise EOFError
-                channel = client.get_channel()
-                if channel is not None:
-                    channel.settimeout(min(IDLE_SECONDS, watch.left))
+            with watch.cuts(raw, IDLE_SECONDS):
+                with watch.phase("ssh", target.host):
+                    transport = paramiko.Transport(raw)
+                    stack.callback(transport.close)
+                    _greet(transport, place, target.host, watch.left)
+                with watch.phase("login", target.host):
+                    _log_in(transport, access, target.host)
+                    client = _Client.from_transport(transport)
+                    if client is None:
+                        raise EOFError
+            channel = client.get_channel()
+            if channel is not None:
+                channel.settimeout(watch.at_most(IDLE_SECONDS))
             yield _SftpRemote(client, place, target.host, watch)
 
 

@@ -19,6 +19,10 @@ Explain = Callable[[str, Exception, str], tuple[str, str] | None]
 
 JUDGE_SECONDS: Final = 5.0
 """How long resolving a name may take that is only judged."""
+CONNECT_SECONDS: Final = 15.0
+"""How long resolving a name may take, and then connecting to it."""
+IDLE_SECONDS: Final = 60.0
+"""How long a server may send nothing, and how long signing in may take."""
 LONGEST_DETAIL: Final = 300
 
 
@@ -49,7 +53,9 @@ class Outside:
             addresses = (
                 [target.host]
                 if target.address is not None
-                else _in_time(lambda: self.resolve(target.host, target.port), watch.left)
+                else _in_time(
+                    lambda: self.resolve(target.host, target.port), watch.at_most(CONNECT_SECONDS)
+                )
             )
             return self.reach.judge(target.host, addresses, target.scheme)
 
@@ -59,7 +65,8 @@ class Outside:
         """The address, and a socket that is connected to it, and cut at the deadline."""
         address = self.pinned(target, watch)
         with watch.phase("connect", target.host):
-            raw = socket.create_connection((address, target.port), watch.left)
+            wait = watch.at_most(CONNECT_SECONDS)
+            raw = socket.create_connection((address, target.port), wait)
             stack.callback(raw.close)
             stack.enter_context(watch.cuts(raw))
         return address, raw
@@ -81,6 +88,8 @@ class Watch:
     _end: float = field(init=False)
     _since: float = field(init=False)
     _is_over: bool = field(default=False, init=False)
+    _wait: float = field(default=0.0, init=False)
+    """The shorter limit that was asked for last."""
 
     def __attrs_post_init__(self) -> None:
         self._since = monotonic()
@@ -93,6 +102,11 @@ class Watch:
         if left <= 0 or self._is_over:
             raise TimeoutError
         return left
+
+    def at_most(self, seconds: float) -> float:
+        """That many seconds, or those that are left; TimeoutError if there are none."""
+        self._wait = min(seconds, self.left)
+        return self._wait
 
     def check(self) -> None:
         """TimeoutError if the deadline has passed."""
@@ -116,13 +130,15 @@ class Watch:
             self.begin(phase)
 
     @contextmanager
-    def cuts(self, connected: socket.socket) -> Generator[None]:
+    def cuts(self, connected: socket.socket, seconds: float | None = None) -> Generator[None]:
         """Cuts the connection at the deadline, however slowly something is still sent.
 
-        The duplicate stays valid while TLS takes the socket over.
+        With `seconds`, what is done meanwhile has to end within them. The duplicate stays valid
+        while TLS takes the socket over.
         """
         with connected.dup() as own:
-            timer = threading.Timer(self.left, self._cut, [own])
+            wait = self.left if seconds is None else self.at_most(seconds)
+            timer = threading.Timer(wait, self._cut, [own])
             timer.daemon = True
             timer.start()
             try:
@@ -150,8 +166,10 @@ class Watch:
             ) from error
 
     def _judged(self, phase: str, error: Exception) -> tuple[str, str]:
-        if self._is_over or isinstance(error, TimeoutError) or monotonic() >= self._end:
+        if monotonic() >= self._end:
             return "timed_out", f"not done within {self.most:g} s, in phase {phase}"
+        if self._is_over or isinstance(error, TimeoutError):
+            return "timed_out", f"it let us wait for {self._wait:.2g} s, in phase {phase}"
         text = f"{type(error).__name__}: {error}"[:LONGEST_DETAIL]
         match phase:
             case "resolve":

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 import urllib3
 from attrs import Factory, field, frozen
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from adapters.outside.watch import Outside, Resolve, Watch, resolve
+from adapters.outside.watch import IDLE_SECONDS, Outside, Resolve, Watch, resolve
 from commerce_core.base.addresses import DEFAULT_PORTS, Reach, Target, next_hop
 from commerce_core.base.errors import InvalidInput, Unreachable
 from commerce_core.ports.web import WebAnswer, WebRequest, redirected
@@ -80,7 +80,9 @@ class Urllib3Web:
         address, raw = self._outside.connected(target, watch, stack)
         with watch.phase("tls", target.host):
             kind = _Pinned if target.scheme == "http" else _PinnedTls
-            connection = kind(self._encrypted(target, raw), target, watch.left)
+            # Each wait for the server is as long as this at most.
+            raw.settimeout(watch.at_most(IDLE_SECONDS))
+            connection = kind(self._encrypted(target, raw), target, watch.at_most(IDLE_SECONDS))
             stack.callback(connection.close)
             connection.connect()
         with watch.phase("send", target.host):
@@ -153,7 +155,10 @@ class _Body(io.RawIOBase):
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         view = memoryview(buffer).cast("B")
         with self._watch.translated("body", self._host):
-            read = self._response.read1(len(view))
+            try:
+                read = self._response.read1(len(view))
+            except ReadTimeoutError as error:
+                raise TimeoutError from error
             # A connection that was cut at the deadline looks like the end of the body.
             self._watch.check()
         view[: len(read)] = read

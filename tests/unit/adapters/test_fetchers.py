@@ -14,10 +14,11 @@ import pytest
 from attrs import evolve
 
 from adapters.memory.fetcher import MemoryFetcher
+from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sftp_fetcher import SftpFetcher
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable
-from commerce_core.feeds.place import SftpPlace
+from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.feeds.remote_file import RemoteFile
 from commerce_core.ports.fetcher import Access, FetchFailed, Nowhere
 from tests.contracts.fetcher_contract import SECONDS, World, listed, read
@@ -25,6 +26,7 @@ from tests.contracts.fetcher_contract import (
     TestFetcher as TestFetcher,  # noqa: PLC0414 - collected from here
 )
 from tests.support.servers.sftp import PASSWORD, USER, SftpServer, sftp_server
+from tests.support.servers.wire import wire_server
 
 LOOPBACK = Reach((ip_network("127.0.0.0/8"),), ((1024, 65535),))
 HOSTS = {
@@ -225,6 +227,33 @@ class TestSftp:
                 list(iter(lambda: opened.read(1 << 20), b""))
         assert refusal.value.code == "file_replaced"
 
+    def test_a_server_that_falls_silent_is_left_long_before_the_deadline(
+        self, server: SftpServer, monkeypatch: pytest.MonkeyPatch
+    ):
+        world = on(server)
+        (file,) = listed(world).values()
+        monkeypatch.setattr("adapters.outside.sftp_fetcher.IDLE_SECONDS", 2.0)
+        with world.fetcher.connect(world.place, world.access, 1_800) as remote:
+            server.silent.set()
+            with remote.open(file) as opened:
+                assert opened is not None
+                with pytest.raises(Unreachable) as refusal:
+                    opened.read(1)
+        assert refusal.value.code == "timed_out"
+        assert "it let us wait for 2 s" in refusal.value.detail
+
+    @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.6\r\n"])
+    def test_signing_in_has_a_limit_of_its_own(
+        self, greeting: bytes, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("adapters.outside.sftp_fetcher.IDLE_SECONDS", 0.3)
+        with _talking(greeting, ends=False) as port:
+            world = World()
+            world.fetcher = cast("Any", SftpFetcher(LOOPBACK, resolve))
+            world.place = SftpPlace(f"sftp://partner.example:{port}/out/", (KEY,))
+            world.access = Access(USER, PASSWORD)
+            assert code_of(world) == "timed_out"
+
     @pytest.mark.slow
     def test_the_deadline_ends_a_server_that_falls_silent(self, server: SftpServer):
         world = on(server)
@@ -286,8 +315,8 @@ class TestSftp:
 
 
 @contextlib.contextmanager
-def _talking(raw: bytes) -> Generator[int]:
-    """A port that sends these bytes, and ends."""
+def _talking(raw: bytes, *, ends: bool = True) -> Generator[int]:
+    """A port that sends these bytes, and ends; or else waits for the other side to go."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -296,6 +325,8 @@ def _talking(raw: bytes) -> Generator[int]:
                     connection, _ = listener.accept()
                     with connection:
                         connection.sendall(raw)
+                        while not ends and connection.recv(1 << 16):
+                            pass
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -304,6 +335,24 @@ def _talking(raw: bytes) -> Generator[int]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
     thread.join()
+
+
+def test_a_store_that_falls_silent_is_left_long_before_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("adapters.outside.s3_fetcher.IDLE_SECONDS", 0.3)
+    with wire_server() as server:
+        server.behaviours["/shelf"] = server.says_nothing()
+        world = World()
+        world.fetcher = cast("Any", S3Fetcher(LOOPBACK, resolve))
+        endpoint = f"http://partner.example:{server.port}"
+        world.place = S3Place("s3://shelf/out/", endpoint, "us-east-1")
+        world.access = Access("anna", "s3cret")
+        with pytest.raises(Unreachable) as refusal:
+            listed(world)
+        assert server.paths == ["/shelf?list-type=2&prefix=out%2F&max-keys=1000&encoding-type=url"]
+    assert (refusal.value.code, refusal.value.phase) == ("timed_out", "list")
+    assert "it let us wait for 0.3 s" in refusal.value.detail
 
 
 def test_a_platform_that_is_offline_calls_nobody():

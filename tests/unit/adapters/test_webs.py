@@ -14,7 +14,16 @@ from commerce_core.base.errors import Unreachable
 from commerce_core.ports.web import Offline, WebRequest
 from tests.contracts.web_contract import TestWeb as TestWeb  # noqa: PLC0414 - collected from here
 from tests.contracts.web_contract import World
-from tests.support.servers.wire import HOST, Authority, WireServer, answers, sends, wire_server
+from tests.support.servers.wire import (
+    HOST,
+    Asked,
+    Authority,
+    Behaviour,
+    WireServer,
+    answers,
+    sends,
+    wire_server,
+)
 from tests.support.waiting import PATIENCE
 
 LOOPBACK = Reach((ip_network("127.0.0.0/8"),), ((1024, 65535),))
@@ -220,6 +229,27 @@ def test_one_deadline_holds_for_all_phases(authority: Authority, server: WireSer
     for path, phase in phases.items():
         error = failure(authority, server, path, seconds=0.3)
         assert (error.code, error.phase) == ("timed_out", phase), path
+
+
+def test_a_server_that_falls_silent_is_left_long_before_the_deadline(
+    authority: Authority, server: WireServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("adapters.outside.web.IDLE_SECONDS", 0.2)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+
+    def stops(raw: bytes) -> Behaviour:
+        def behave(asked: Asked, connection: socket.socket) -> None:
+            connection.sendall(raw)
+            server.says_nothing()(asked, connection)
+
+        return behave
+
+    server.behaviours |= {"/wait": server.says_nothing(), "/body": stops(head + b"x" * 300_000)}
+    server.behaviours["/header"] = stops(b"HTTP/1.1 200 OK\r\nX: ")
+    for path, phase in {"/wait": "wait", "/header": "wait", "/body": "body"}.items():
+        error = failure(authority, server, path, seconds=1_800)
+        assert (error.code, error.phase) == ("timed_out", phase), path
+        assert "it let us wait for 0.2 s" in error.detail
 
 
 def test_a_server_that_does_not_speak_tls_ends_at_the_deadline(authority: Authority):

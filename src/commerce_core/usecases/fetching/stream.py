@@ -25,6 +25,7 @@ class RemoteStream:
     def __init__(self, opened: Opened, reopen: Reopen, show: Show) -> None:
         """Takes what is open already, which its opener closes."""
         self._opened = opened
+        self._size = opened.file.size
         self._reopen = reopen
         self._show = show
         self._stack = ExitStack()
@@ -56,6 +57,7 @@ class RemoteStream:
         while True:
             try:
                 block = self._opened.read(size)
+                self._check_end(block)
             except Unreachable as error:
                 if error.code != "cut_off" or self._resumes >= MOST_RESUMES or not self._at:
                     raise
@@ -66,6 +68,12 @@ class RemoteStream:
                 self._shown = self._at
                 self._show(Progress("fetch", self._at, self._opened.file.size or 0))
             return block
+
+    def _check_end(self, block: bytes) -> None:
+        """Unreachable `cut_off` if the file ends before the size that it was opened with."""
+        if not block and self._size is not None and self._at < self._size:
+            detail = f"The file ended after {self._at:,} of {self._size:,} bytes."
+            raise Unreachable(detail, code="cut_off", phase="body")
 
     def _resume(self) -> None:
         self._resumes += 1

@@ -19,7 +19,8 @@ MOST_REDIRECTS: Final = 3
 LONGEST_HEADER: Final = 512
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _OK, _PARTIAL, _NOT_MODIFIED, _UNSATISFIABLE = 200, 206, 304, 416
-_RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/(?:[0-9]{1,15}|\*)", re.ASCII)
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)", re.ASCII)
+_WHOLE: Final = re.compile(r"bytes \*/([0-9]{1,15})", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _ARCHIVES: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"})
@@ -86,11 +87,7 @@ class _WebRemote:
         if start:
             if file.etag is None or file.etag.startswith("W/"):
                 # Only a strong one proves that the rest is that of the same file.
-                raise FetchFailed(
-                    "cut_off",
-                    "The connection ended before the file did, and its server can't continue it.",
-                    again=True,
-                )
+                raise _not_continued()
             headers |= {"Range": f"bytes={start}-", "If-Range": file.etag}
         else:
             if file.etag is not None:
@@ -104,19 +101,43 @@ class _WebRemote:
 
 def _check_rest(answer: WebAnswer, file: RemoteFile, start: int) -> None:
     """Raises unless the answer is the rest of this file, from that position on."""
+    is_same = answer.headers.get("etag") == file.etag
+    described = answer.headers.get("content-range", "").strip()
+    if answer.status == _OK and is_same:
+        raise _not_continued()
+    whole = _WHOLE.fullmatch(described) if answer.status == _UNSATISFIABLE else None
+    if whole is not None and int(whole[1]) == start and file.size is not None:
+        raise FetchFailed(
+            "wrong_length",
+            f"The server announced {file.size:,} bytes, and the file has {start:,}.",
+            "Ask the partner to have the server's Content-Length corrected.",
+        )
     if answer.status in {_OK, _UNSATISFIABLE}:
         raise replaced(file.path)
     if answer.status != _PARTIAL:
         raise _refusal(answer)
-    found = _RANGE.fullmatch(answer.headers.get("content-range", "").strip())
-    if found is None or int(found[1]) != start or answer.headers.get("etag") != file.etag:
+    found = _RANGE.fullmatch(described)
+    is_rest = found is not None and int(found[1]) == start and found[2] in ("*", str(file.size))
+    at = answer.headers.get("last-modified", file.last_modified)
+    # An ETag that stays the same though the file was changed is noticed by its time and size.
+    if not is_rest or not is_same or at != file.last_modified:
         raise replaced(file.path)
 
 
+def _not_continued() -> FetchFailed:
+    return FetchFailed(
+        "cut_off",
+        "The connection ended before the file did, and its server can't continue it.",
+        again=True,
+    )
+
+
 def _opened(file: RemoteFile, answer: WebAnswer, start: int) -> RemoteFile:
-    """The file as the answer describes it."""
+    """The file as the answer describes it, or as the first one did, of which this is the rest."""
+    if start:
+        return file
     length = answer.headers.get("content-length", "")
-    size = int(length) + start if _NUMBER.fullmatch(length) else None
+    size = int(length) if _NUMBER.fullmatch(length) else None
     etag = short(answer.headers, "etag")
     return RemoteFile(file.path, size, None, etag, short(answer.headers, "last-modified"))
 
