@@ -36,19 +36,20 @@ import socket, sys, threading, time
 server = socket.create_server(("127.0.0.1", 0), backlog=512)
 print(server.getsockname()[1], flush=True)
 def serve(connection):
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
-        data = connection.recv(1)
-        at = time.time()
-        data += connection.recv(65536)
-        while b"\\r\\n\\r\\n" not in data:
+        while data := connection.recv(1):
+            at = time.time()
             data += connection.recv(65536)
-        head, _, body = data.partition(b"\\r\\n\\r\\n")
-        length = int(head.lower().partition(b"content-length:")[2].split()[0])
-        while len(body) < length:
-            body += connection.recv(65536)
-        name = head.lower().partition(b"webhook-id:")[2].split()[0].decode()
-        connection.sendall(b"HTTP/1.1 204 OK\\r\\nConnection: close\\r\\n\\r\\n")
-        sys.stdout.write(f"{name} {at}\\n"); sys.stdout.flush()
+            while b"\\r\\n\\r\\n" not in data:
+                data += connection.recv(65536)
+            head, _, body = data.partition(b"\\r\\n\\r\\n")
+            length = int(head.lower().partition(b"content-length:")[2].split()[0])
+            while len(body) < length:
+                body += connection.recv(65536)
+            name = head.lower().partition(b"webhook-id:")[2].split()[0].decode()
+            connection.sendall(b"HTTP/1.1 204 OK\\r\\n\\r\\n")
+            sys.stdout.write(f"{name} {at}\\n"); sys.stdout.flush()
 while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 """

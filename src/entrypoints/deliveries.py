@@ -2,15 +2,18 @@
 
 One thread reads, claims and records; others send. Receivers that answer fast get several messages
 at once, all others one at a time, and each kind of receiver has threads of its own: those that
-answer fast don't wait for slow or dead ones.
+answer fast don't wait for slow or dead ones. What is claimed for a fast receiver is sent in runs:
+one message after the other over one connection, until one of them fails.
 """
 
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
-from time import monotonic
+from itertools import islice
+from time import monotonic, thread_time
 from typing import Final, Literal
 
 from attrs import define, field
@@ -26,6 +29,10 @@ Kind = Literal["fast", "unknown", "slow", "failing"]
 
 THREADS: Final[dict[Kind, int]] = {"fast": 32, "unknown": 16, "slow": 16, "failing": 16}
 """How many messages are sent at once in one process, to receivers of each kind."""
+LONGEST_RUN: Final = 8
+"""How many messages a thread sends to a receiver that answers fast before it asks for more."""
+MOST_CLAIMED: Final[dict[Kind, int]] = {**THREADS, "fast": 256}
+"""How many messages are claimed at once; those beyond the threads wait for one."""
 MOST_TO_ONE: Final = 8
 """How many are sent at once to a receiver that answers fast; to any other, one at a time."""
 MOST_READS: Final = 4
@@ -33,12 +40,19 @@ MOST_READS: Final = 4
 LOOK_FOR_WEBHOOKS: Final = timedelta(seconds=1)
 """How often it looks for webhooks while there are none."""
 PAUSE_AFTER_FAILURE: Final = timedelta(seconds=2)
+MOST_RECORDED: Final = 1_000
+"""How many tries are recorded at once."""
 REST: Final = 1.0
 """Seconds between two messages to a receiver that fails, even if many wait for it."""
-ROUND: Final = timedelta(milliseconds=10)
-"""The shortest time between two rounds, so that each records and claims several at once."""
+ROUND: Final = timedelta(milliseconds=50)
+"""The shortest time between two rounds, so that each records and claims many at once."""
+SHARE: Final = 0.6
+"""The share of a processor that all of this may take, since feeds and orders need them too."""
 GRACE: Final = timedelta(seconds=18)
 """How long messages under way may take once the worker is asked to stop."""
+
+Run = Sequence[Claimed]
+"""Messages for one receiver that a thread sends one after the other."""
 
 
 @define
@@ -50,13 +64,23 @@ class DeliveryLane:
     _stopping: threading.Event
     _wake: threading.Event = field(factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
-    _under_way: dict["Future[Judged]", tuple[Claimed, Kind]] = field(
-        factory=dict["Future[Judged]", tuple[Claimed, Kind]], init=False
+    _under_way: dict[str, tuple[Claimed, Kind]] = field(
+        factory=dict[str, tuple[Claimed, Kind]], init=False
     )
+    _runs: "dict[Future[None], Run]" = field(factory=dict["Future[None]", Run], init=False)
+    _sent: deque[tuple[Claimed, Judged | None]] = field(
+        factory=deque[tuple[Claimed, Judged | None]], init=False
+    )
+    """What the senders are done with; None: not sent."""
     _fast: set[str] = field(factory=set[str], init=False)
     _slow: set[str] = field(factory=set[str], init=False)
     _rests: dict[str, float] = field(factory=dict[str, float], init=False)
     _unrecorded: list[Judged] = field(factory=list[Judged], init=False)
+    _unsent: list[Claimed] = field(factory=list[Claimed], init=False)
+    _others_at: float = field(default=0.0, init=False)
+    """When receivers that aren't fast were looked at last."""
+    _busy: deque[float] = field(factory=deque[float], init=False)
+    """Seconds of a processor that the senders took since the last round."""
 
     def start(self) -> None:
         """Begins to work in threads of its own."""
@@ -79,19 +103,33 @@ class DeliveryLane:
 
     def work_until_stopped(self) -> None:
         """Works in this thread."""
-        with ThreadPoolExecutor(sum(THREADS.values()), "webhooks") as senders:
+        with ExitStack() as stack:
+            senders: dict[Kind, ThreadPoolExecutor] = {
+                kind: stack.enter_context(ThreadPoolExecutor(most, f"webhooks {kind}"))
+                for kind, most in THREADS.items()
+            }
             while not self._stopping.is_set():
+                begun, used = monotonic(), thread_time()
                 try:
                     pause = self._poll_every if self._work(senders) else LOOK_FOR_WEBHOOKS
                 except Exception as error:  # noqa: BLE001 - the lane has to be there afterwards
                     _cant_work(error)
                     pause = PAUSE_AFTER_FAILURE
-                self._stopping.wait(ROUND.total_seconds())
-                self._wake.wait(pause.total_seconds())
+                rest = self._rest(monotonic() - begun, thread_time() - used)
+                self._stopping.wait(rest)
+                self._wake.wait(max(0.0, pause.total_seconds() - rest))
                 self._wake.clear()
             self._finish()
 
-    def _work(self, senders: ThreadPoolExecutor) -> bool:
+    def _rest(self, seconds: float, used: float) -> float:
+        """How long to rest after a round, so that the lane takes no more than its share."""
+        busy = used + sum(islice(iter(self._next_busy, None), MOST_RECORDED))
+        return max(ROUND.total_seconds(), busy / SHARE - seconds)
+
+    def _next_busy(self) -> float | None:
+        return self._busy.popleft() if self._busy else None
+
+    def _work(self, senders: dict[Kind, ThreadPoolExecutor]) -> bool:
         """One round; False if there is nothing to do for a while."""
         sending = self._commerce.sending
         self._record()
@@ -101,11 +139,35 @@ class DeliveryLane:
             if not sending.read_events():
                 break
         claimed = sending.claim(*self._rooms())
-        for one in claimed:
-            future = senders.submit(self._send, one)
-            self._under_way[future] = one, self._kind_of(one)
-            future.add_done_callback(lambda _: self._wake.set())
+        for kind, run in self._divided(claimed):
+            future = senders[kind].submit(self._send_all, run)
+            self._runs[future] = run
         return True
+
+    def _divided(self, claimed: Iterable[Claimed]) -> Iterator[tuple[Kind, Run]]:
+        """What was claimed, in runs, as many for a receiver as it may get messages at once."""
+        ones: dict[str, list[Claimed]] = {}
+        for one in claimed:
+            ones.setdefault(one.webhook.webhook_id, []).append(one)
+        to_one = Counter(run[0].webhook.webhook_id for run in self._runs.values())
+        for webhook_id, own in ones.items():
+            kind = self._kind_of(own[0])
+            self._under_way |= {one.delivery.delivery_id: (one, kind) for one in own}
+            runs = min(len(own), max(1, MOST_TO_ONE - to_one[webhook_id]))
+            for first in range(runs):
+                yield kind, own[first::runs]
+
+    def _send_all(self, run: Run) -> None:
+        """Sends a run up to the first message that fails, or that takes long."""
+        goes_on, begun = True, thread_time()
+        for one in run:
+            judged = self._send(one) if goes_on and not self._stopping.is_set() else None
+            goes_on = judged is not None and judged.delivery.status == "delivered"
+            goes_on = goes_on and judged is not None and not judged.is_slow
+            self._sent.append((one, judged))
+        self._busy.append(thread_time() - begun)
+        if not self._wake.is_set():
+            self._wake.set()
 
     def _send(self, claimed: Claimed) -> Judged:
         try:
@@ -119,15 +181,19 @@ class DeliveryLane:
         """What there is room for, for each kind of receiver."""
         used = Counter(kind for _, kind in self._under_way.values())
         to_one = Counter(one.webhook.webhook_id for one, _ in self._under_way.values())
-        free = {kind: most - used[kind] for kind, most in THREADS.items()}
-        busy = dict.fromkeys(to_one, 0)
-        fast = {id_: max(0, MOST_TO_ONE - to_one[id_]) for id_ in self._fast}
-        slow = {id_: int(to_one[id_] == 0) for id_ in self._slow}
+        runs = Counter(run[0].webhook.webhook_id for run in self._runs.values())
+        free = {kind: most - used[kind] for kind, most in MOST_CLAIMED.items()}
+        fast = {id_: LONGEST_RUN * max(0, MOST_TO_ONE - runs[id_]) for id_ in self._fast}
         yield Claim(free["fast"], fast, others=0)
+        now = monotonic()
+        if now < self._others_at + self._poll_every.total_seconds():
+            return
+        self._others_at = now
+        busy = dict.fromkeys(to_one, 0)
+        slow = {id_: int(to_one[id_] == 0) for id_ in self._slow}
         yield Claim(free["slow"], slow, others=0)
         known = dict.fromkeys((*self._fast, *self._slow), 0)
         yield Claim(free["unknown"], {**busy, **known})
-        now = monotonic()
         self._rests = {id_: until for id_, until in self._rests.items() if until > now}
         yield Claim(free["failing"], {**busy, **dict.fromkeys(self._rests, 0)}, failing=True)
 
@@ -141,13 +207,17 @@ class DeliveryLane:
 
     def _record(self) -> None:
         """Records all that has been sent; if that fails, it is tried again in the next round."""
-        done = [future for future in self._under_way if future.done()]
-        for future in done:
-            claimed, _ = self._under_way.pop(future)
-            if not future.cancelled():
-                judged = future.result()
+        self._runs = {future: run for future, run in self._runs.items() if not future.done()}
+        for claimed, judged in islice(iter(self._next_sent, None), MOST_RECORDED):
+            self._under_way.pop(claimed.delivery.delivery_id, None)
+            if judged is None:
+                self._unsent.append(claimed)
+            else:
                 self._note_kind(claimed.webhook.webhook_id, judged)
                 self._unrecorded.append(judged)
+        if self._unsent:
+            self._commerce.sending.give_back(self._unsent)
+            self._unsent.clear()
         if not self._unrecorded:
             return
         disabled = self._commerce.sending.record(self._unrecorded)
@@ -156,6 +226,9 @@ class DeliveryLane:
         self._unrecorded.clear()
         for webhook_id in disabled:
             logs.warning("webhook.disabled", webhook_id=webhook_id)
+
+    def _next_sent(self) -> tuple[Claimed, Judged | None] | None:
+        return self._sent.popleft() if self._sent else None
 
     def _note_kind(self, webhook_id: str, judged: Judged) -> None:
         self._fast.discard(webhook_id)
@@ -167,15 +240,17 @@ class DeliveryLane:
 
     def _finish(self) -> None:
         """Gives back what hasn't begun, and records what ends in time."""
-        unbegun = [one for future, (one, _) in self._under_way.items() if future.cancel()]
+        unbegun = [run for future, run in self._runs.items() if future.cancel()]
+        self._sent.extend((one, None) for run in unbegun for one in run)
         try:
-            if unbegun:
-                self._commerce.sending.give_back(unbegun)
-            for future in self._under_way:
+            for future in self._runs:
                 if not future.cancelled():
                     future.exception(GRACE.total_seconds())
+        except TimeoutError as error:
+            _cant_work(error)
+        try:
             self._record()
-        except (CommerceError, TimeoutError) as error:
+        except CommerceError as error:
             _cant_work(error)
 
 

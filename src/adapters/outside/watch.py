@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from adapters.outside.alarms import ALARMS
 from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
 
@@ -63,13 +64,24 @@ class Outside:
         self, target: Target, watch: "Watch", stack: ExitStack
     ) -> tuple[str, socket.socket]:
         """The address, and a socket that is connected to it, and cut at the deadline."""
+        address, raw, own = self.opened(target, watch, stack)
+        stack.enter_context(watch.cuts(own))
+        return address, raw
+
+    def opened(
+        self, target: Target, watch: "Watch", stack: ExitStack
+    ) -> tuple[str, socket.socket, socket.socket]:
+        """The address, a socket that is connected to it, and a duplicate of that to cut it through.
+
+        The duplicate stays valid while TLS takes the socket over.
+        """
         address = self.pinned(target, watch)
         with watch.phase("connect", target.host):
             wait = watch.at_most(CONNECT_SECONDS)
             raw = socket.create_connection((address, target.port), wait)
             stack.callback(raw.close)
-            stack.enter_context(watch.cuts(raw))
-        return address, raw
+            own = stack.enter_context(raw.dup())
+        return address, raw, own
 
 
 def _nothing_else(_phase: str, _error: Exception, _text: str) -> None:
@@ -130,22 +142,18 @@ class Watch:
             self.begin(phase)
 
     @contextmanager
-    def cuts(self, connected: socket.socket, seconds: float | None = None) -> Generator[None]:
+    def cuts(self, own: socket.socket, seconds: float | None = None) -> Generator[None]:
         """Cuts the connection at the deadline, however slowly something is still sent.
 
-        With `seconds`, what is done meanwhile has to end within them. The duplicate stays valid
-        while TLS takes the socket over.
+        With `seconds`, what is done meanwhile has to end within them. `own` is a duplicate that
+        nobody else closes meanwhile.
         """
-        with connected.dup() as own:
-            wait = self.left if seconds is None else self.at_most(seconds)
-            timer = threading.Timer(wait, self._cut, [own])
-            timer.daemon = True
-            timer.start()
-            try:
-                yield
-            finally:
-                timer.cancel()
-                timer.join()
+        wait = self.left if seconds is None else self.at_most(seconds)
+        alarm = ALARMS.set(wait, lambda: self._cut(own))
+        try:
+            yield
+        finally:
+            ALARMS.cancel(alarm)
 
     def _cut(self, connected: socket.socket) -> None:
         self._is_over = True

@@ -1,7 +1,7 @@
 """Calls servers over HTTP with urllib3: judged and pinned addresses, one deadline over all.
 
-There is no pool and no proxy: each call has a connection of its own, to an address that was judged,
-and the name is used for TLS and for the `Host` header alone.
+There is no proxy. A connection goes to an address that was judged; the name is used for TLS and for
+the `Host` header alone. Each call has a connection of its own, unless its request may share one.
 """
 
 import io
@@ -19,6 +19,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from adapters.outside.lines import Line, Lines
 from adapters.outside.watch import IDLE_SECONDS, Outside, Resolve, Watch, resolve
 from commerce_core.base.addresses import DEFAULT_PORTS, Reach, Target, next_hop
 from commerce_core.base.errors import InvalidInput, Unreachable
@@ -42,6 +43,7 @@ class Urllib3Web:
         default=Factory(lambda self: Outside(self._reach, self._resolve), takes_self=True),
         init=False,
     )
+    _lines: Lines = field(factory=Lines, init=False)
 
     def judge(self, url: str, pointer: str = "/url") -> None:
         """Resolves and judges."""
@@ -77,28 +79,69 @@ class Urllib3Web:
     def _call(
         self, target: Target, request: WebRequest, watch: Watch, stack: ExitStack
     ) -> WebAnswer:
-        address, raw = self._outside.connected(target, watch, stack)
-        with watch.phase("tls", target.host):
-            kind = _Pinned if target.scheme == "http" else _PinnedTls
-            # Each wait for the server is as long as this at most.
-            raw.settimeout(watch.at_most(IDLE_SECONDS))
-            connection = kind(self._encrypted(target, raw), target, watch.at_most(IDLE_SECONDS))
-            stack.callback(connection.close)
-            connection.connect()
-        with watch.phase("send", target.host):
-            connection.request(
-                request.method, target.path, request.body or None, dict(request.headers),
-                preload_content=False, decode_content=False,
-            )  # fmt: skip
-        with watch.phase("wait", target.host):
-            response = connection.getresponse()
-            stack.callback(response.close)
+        line = self._lines.take(target) if request.is_repeatable else None
+        if line is not None:
+            with ExitStack() as attempt:
+                try:
+                    answer = self._asked(line, target, request, watch, attempt)
+                except Unreachable as error:
+                    if error.code != "cut_off":
+                        raise
+                    # The server closed it in the meantime, as it may at any time.
+                else:
+                    stack.push(attempt.pop_all())
+                    return answer
+        return self._asked(self._opened(target, watch), target, request, watch, stack)
+
+    def _opened(self, target: Target, watch: Watch) -> Line:
+        """A new connection, to an address that is judged now."""
+        with ExitStack() as stack:
+            address, raw, own = self._outside.opened(target, watch, stack)
+            # Over a line that stays open, a body would wait until its header is acknowledged.
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with watch.phase("tls", target.host), watch.cuts(own):
+                kind = _Pinned if target.scheme == "http" else _PinnedTls
+                # Each wait for the server is as long as this at most.
+                raw.settimeout(watch.at_most(IDLE_SECONDS))
+                wait = watch.at_most(IDLE_SECONDS)
+                connection = kind(self._encrypted(target, raw), target, wait)
+                stack.callback(connection.close)
+                connection.connect()
+            return Line(connection, address, own, stack.pop_all())
+
+    def _asked(
+        self, line: Line, target: Target, request: WebRequest, watch: Watch, stack: ExitStack
+    ) -> WebAnswer:
+        """The answer over a line, which is kept for the next call if all of it was read."""
+        closing = stack.enter_context(ExitStack())
+        closing.push(line.closing)
+        connection = line.connection
+        with ExitStack() as use:
+            use.enter_context(watch.cuts(line.own))
+            with watch.phase("send", target.host):
+                line.allow(watch.at_most(IDLE_SECONDS))
+                connection.request(
+                    request.method, target.path, request.body or None, dict(request.headers),
+                    preload_content=False, decode_content=False,
+                )  # fmt: skip
+            with watch.phase("wait", target.host):
+                response = connection.getresponse()
+                use.callback(response.close)
+            body = _Body(response, watch, target.host)
+            if request.is_repeatable:
+                # Once nothing cuts it any more: what is pushed first happens last.
+                stack.callback(self._kept, target, line, body, closing)
+            stack.push(use.pop_all())
         watch.begin("body")
-        stream = io.BufferedReader(_Body(response, watch, target.host), BUFFER)
+        stream = cast("BinaryIO", io.BufferedReader(body, BUFFER))
         named = {name.lower(): value for name, value in response.headers.items()}
-        return WebAnswer(
-            response.status, named, target.url, address, watch.seconds, cast("BinaryIO", stream)
-        )
+        return WebAnswer(response.status, named, target.url, line.address, watch.seconds, stream)
+
+    def _kept(self, target: Target, line: Line, body: "_Body", closing: ExitStack) -> None:
+        """Keeps a line whose answer was read to its end, and that the server doesn't close."""
+        if body.is_whole and line.connection.is_connected:
+            closing.pop_all()
+            self._lines.give(target, line)
 
     def _encrypted(self, target: Target, raw: socket.socket) -> socket.socket:
         """The connected socket, with TLS for the server's name unless it is plain http."""
@@ -148,9 +191,20 @@ class _Body(io.RawIOBase):
         self._response = response
         self._watch = watch
         self._host = host
+        self._is_at_end = False
 
     def readable(self) -> bool:
         return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was read, as its length or its last chunk shows."""
+        left = self._length_left()
+        return self._is_at_end if left is None else left == 0
+
+    def _length_left(self) -> int | None:
+        """Bytes of a body of known length that weren't read."""
+        return getattr(self._response, "length_remaining", None)
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         view = memoryview(buffer).cast("B")
@@ -162,6 +216,7 @@ class _Body(io.RawIOBase):
             # A connection that was cut at the deadline looks like the end of the body.
             self._watch.check()
         view[: len(read)] = read
+        self._is_at_end = not read
         self._watch.begin("body")
         return len(read)
 

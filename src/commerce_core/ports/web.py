@@ -18,7 +18,9 @@ class WebRequest:
     """A request, how long everything about it may take, and how many redirects are followed.
 
     Without redirects, an answer that redirects is returned like any other. A redirect is followed
-    with GET, and to another server without the headers in `private`.
+    with GET, and to another server without the headers in `private`. One that `is_repeatable` may
+    arrive twice, so it may use a connection that an earlier one left open: if the server closes
+    that meanwhile, it is sent again over a new one.
     """
 
     method: str
@@ -28,6 +30,7 @@ class WebRequest:
     seconds: float = DEADLINE
     most_redirects: int = 0
     private: frozenset[str] = frozenset({"authorization", "cookie"})
+    is_repeatable: bool = False
 
 
 @frozen
@@ -61,7 +64,8 @@ class Web(Protocol):
         """The answer to a request, whatever its status.
 
         The name is resolved once, every address is judged, and the connection goes to the first of
-        them; so for each redirect. Unreachable, code
+        them; so for each redirect. A connection is shared for at most a minute after that.
+        Unreachable, code
 
         - `address_refused` if it may not be called (also one that a redirect leads to),
         - `unresolved` if the name has no address, `not_connected` if nothing accepts connections,

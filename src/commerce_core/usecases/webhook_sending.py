@@ -173,6 +173,7 @@ def attempt(
             },
             body,
             DEADLINE.total_seconds(),
+            is_repeatable=True,  # Its id stays the same.
         )
         with context.web.send(request) as answer:
             content = answer.stream.read(LONGEST_ANSWER)
