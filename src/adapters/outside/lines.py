@@ -41,8 +41,7 @@ class Line:
 
     def allow(self, seconds: float) -> None:
         """Each step of the next call may take that long."""
-        if self.connection.sock is not None:
-            self.connection.sock.settimeout(seconds)
+        self.connection.timeout = seconds  # Which its next request gives to the socket.
 
 
 @define

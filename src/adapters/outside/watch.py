@@ -169,6 +169,7 @@ class Watch:
             yield
         except self.raised as error:
             code, detail = self._judged(phase, error)
+            self.begin(phase)  # What failed is often what took the time.
             raise Unreachable(
                 f"{host}: {detail}.", code=code, phase=phase, seconds=self.seconds
             ) from error
