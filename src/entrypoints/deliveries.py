@@ -183,10 +183,13 @@ class DeliveryLane:
         to_one = Counter(one.webhook.webhook_id for one, _ in self._under_way.values())
         runs = Counter(run[0].webhook.webhook_id for run in self._runs.values())
         free = {kind: most - used[kind] for kind, most in MOST_CLAIMED.items()}
-        fast = {id_: LONGEST_RUN * max(0, MOST_TO_ONE - runs[id_]) for id_ in self._fast}
+        # All that one may get is locked, of which no more is claimed than is free in all.
+        most = max(1, 2 * free["fast"] // (MOST_TO_ONE * max(1, len(self._fast))))
+        run = min(LONGEST_RUN, most)
+        fast = {id_: run * max(0, MOST_TO_ONE - runs[id_]) for id_ in self._fast}
         yield Claim(free["fast"], fast, others=0)
         now = monotonic()
-        if now < self._others_at + self._poll_every.total_seconds():
+        if now < self._others_at + self._poll_every.total_seconds() / 2:
             return
         self._others_at = now
         busy = dict.fromkeys(to_one, 0)
