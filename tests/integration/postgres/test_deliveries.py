@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -15,14 +15,15 @@ Connect = Callable[[], psycopg.Connection]
 WEBHOOKS = """
     INSERT INTO webhooks (webhook_id, url, kinds, body, ordered, status, secrets, begins_after,
                           created_at, updated_at)
-    SELECT md5(%(name)s::text || n)::uuid, 'https://a.example/', '{}', 'full', FALSE, 'active', '[]', 0,
-           now(), now()
+    SELECT md5(%(name)s::text || n)::uuid, 'https://a.example/', '{}', 'full', FALSE, 'active',
+           '[]', 0, now(), now()
     FROM generate_series(1, 10) AS n"""
 QUEUED = """
     INSERT INTO webhook_deliveries (delivery_id, webhook_id, event_id, sequence, kind, subject,
                                     ordered, status, attempts, attempts_before, claims, created_at,
                                     due_at)
-    SELECT md5('delivery ' || n)::uuid, md5(%(name)s::text || 1 + n %% 10)::uuid, gen_random_uuid(), n,
+    SELECT md5('delivery ' || n)::uuid, md5(%(name)s::text || 1 + n %% 10)::uuid,
+           gen_random_uuid(), n,
            'order.created', 's' || n %% 1000, n %% 2 = 0, 'pending', 0, 0, 0, now(),
            now() - interval '1 hour' + n * interval '1 microsecond'
     FROM generate_series(1, 50000) AS n"""
@@ -32,7 +33,9 @@ def nodes(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [plan, *(node for part in plan.get("Plans", ()) for node in nodes(part))]
 
 
-def planned(db: psycopg.Connection, statement: str, params: Params) -> list[Mapping[str, Any]]:
+def planned(
+    db: psycopg.Connection, statement: LiteralString, params: Params
+) -> list[Mapping[str, Any]]:
     """What ran, with the pages that it read first."""
     with db.transaction(force_rollback=True):
         db.execute(WALKING if statement is CLAIM else "")
