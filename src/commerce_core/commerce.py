@@ -3,7 +3,7 @@
     partners    the retailers that send feeds       products    the catalog as it is
     sources     recurring feeds, their profiles     history     what it was, and why
     keys        API keys and their scopes           pricing     price rules, and quotes
-    pulls       fetching sources by themselves
+    pulls       fetching sources by themselves      freshness   which sources are late
     feeds       files as they were received         orders      sales at frozen prices
     jobs        the processing of feeds             analytics   sales figures
     plans       what a feed would do; decisions     events      what happened, for followers
@@ -13,7 +13,7 @@
     inbox       what needs a person now             sessions    people who signed in
     price_lists prices by sku and quantity          what_ifs    orders under other rules
     statements  what partners are owed, payouts     bulk_acts   one act on a group of feeds
-    alerts      who gets messages about the inbox
+    alerts      who gets messages about the inbox   alerting    alerts, for workers
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision

@@ -296,7 +296,7 @@ EVENT_SCHEMAS: Final[Mapping[EventKind, EventSchema]] = {
             _text("entry_id", "Id of its entry in the ledger.", "ent"),
             *_OWED,
             _text("amount", "What was paid.", "120.50"),
-            _text("reference", "What the bank's statement has for it.", "SEPA 4711"),
+            _text("reference", "Reference on the bank statement.", "SEPA 4711"),
         ),
     ),
     "statement.closed": EventSchema(

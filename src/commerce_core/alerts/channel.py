@@ -25,7 +25,7 @@ MESSAGE_EVERY: Final = timedelta(minutes=5)
 SHORTEST_DIGEST: Final = 15
 LONGEST_DIGEST: Final = 7 * 24 * 60
 DEFAULT_DIGEST: Final = 60
-"""Minutes after a message in which what has only grown isn't reported."""
+"""Minutes after a message during which causes that only grow aren't reported again."""
 
 _ADDRESS: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@"

@@ -5,9 +5,10 @@ code that made it, so it is computed from a text that each class spells out, and
 when a class or a field is renamed.
 """
 
-from typing import ClassVar, Protocol, cast
+from collections.abc import Collection
+from typing import Any, ClassVar, Protocol, cast
 
-from attrs import has
+from attrs import AttrsInstance, asdict, has
 
 
 class _Identified(Protocol):
@@ -29,6 +30,15 @@ def identity(value: object) -> str:
     if has(type(value)):
         return cast("_Identified", value).IDENTITY.format(value)
     return repr(value)
+
+
+def requested(asked: AttrsInstance, always: Collection[str]) -> dict[str, Any]:
+    """What is asked, by name, to be hashed as the request of an idempotency key.
+
+    Fields that aren't `always` in it, since they were added later, are only if they aren't at their
+    default: so a request that is repeated after an upgrade is still the same.
+    """
+    return asdict(asked, filter=lambda at, value: at.name in always or value != at.default)
 
 
 def identity_or_text(value: object) -> str:

@@ -17,9 +17,10 @@ SMALL_FEED_BYTES: Final = 1024**2
 """Feeds of at most this size, as received, are small: none waits until a large one is read."""
 MOST_EXPECTED_ROWS: Final = 10**12
 _FEED_NAME: Final = re.compile(
-    r"(.+?)(\.(?:csv|tsv|txt|jsonl|ndjson|json|xml|xlsx))?(?:\.(?:gz|bz2|xz|zip))?",
+    r"(.+?)(\.(?:csv|tsv|txt|jsonl|ndjson|json|xml|xlsx|parquet))?(?:\.(?:gz|bz2|xz|zip|zst))?",
     re.IGNORECASE | re.DOTALL,
 )
+_WORKBOOK: Final = ".xlsx"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -98,15 +99,20 @@ def tidy_file_name(name: str) -> str:
     return kept or "feed.csv"
 
 
-def report_name(file_name: str) -> str:
+def report_name(file_name: str, *, is_workbook: bool = False) -> str:
     """The name of the file's reject report, which is uncompressed and in the same format.
 
-    That of a JSON document has one object per line.
+    That of a JSON document has one object per line. Tables are reported as workbooks, whatever the
+    file's name is.
     """
     matched = _FEED_NAME.fullmatch(file_name)
     name, extension = matched.groups("") if matched else (file_name, "")
     if extension.lower() == ".json":
         extension += "l"
+    if is_workbook != (extension.lower() == _WORKBOOK):
+        extension = _WORKBOOK if is_workbook else ""
+    elif extension.lower() == ".parquet":
+        extension = ""
     return f"{name}-rejected{extension or '.csv'}"
 
 

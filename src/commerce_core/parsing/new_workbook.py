@@ -10,6 +10,8 @@ from attrs import define, field
 
 from commerce_core.parsing.sheets import cells_of_row
 
+BEGINNING: Final = b"PK\x03\x04"
+"""How the bytes of every workbook begin."""
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -1,4 +1,4 @@
-"""Terms: what the platform takes of a partner's sales, by category, sku and time, in versions.
+"""Terms: what the platform takes from a partner's sales, by category, sku and time, in versions.
 
 The terms as of an order are frozen on its lines, so a change concerns later orders only. For a line
 holds the term of its sku, else that of the longest category it lies in, else the one for all.

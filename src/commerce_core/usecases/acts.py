@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
-from attrs import asdict, evolve, frozen
+from attrs import evolve, frozen
 
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.postings import entries_of
 from commerce_core.base.errors import InvalidInput, Stale, no_such
+from commerce_core.base.identity import requested
 from commerce_core.base.ids import parse
 from commerce_core.base.money import currency
 from commerce_core.orders import acts
@@ -40,6 +41,11 @@ _KINDS: Final[dict[type[AnyAsked], ActKind]] = {
     CancelAsked: "order.cancelled",
     RefundAsked: "order.refunded",
 }
+ALWAYS_ASKED: Final = frozenset(
+    {"partner_id", "items", "item_id", "quantity", "version", "carrier", "tracking_number"}
+    | {"reason", "amount", "currency", "returned", "restock"}
+)
+"""What is always part of an idempotency key's request; fields that are added later aren't."""
 MOST_EXPIRED: Final = 100
 """The most orders that are written as expired in one go."""
 
@@ -119,7 +125,7 @@ class Acts:
         Stale if the order has changed since `asked.version`.
         """
         named = parse("ord", order_id)
-        request = (type(asked).__name__, named, asdict(asked))
+        request = (type(asked).__name__, named, requested(asked, ALWAYS_ASKED))
         with self._context.writing() as unit:
             return self._context.once(
                 unit, key, request, lambda: self._do(unit, named, asked), answer=Order

@@ -19,10 +19,11 @@ from commerce_core.base.paging import (
     read_cursor,
     write_cursor,
 )
-from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.feed import Feed, report_name
 from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, FeedJobKind, Job, JobError, JobQuery
 from commerce_core.history.lineage import record_readings
 from commerce_core.ingestion.reject_report import delete_reports
+from commerce_core.parsing.new_workbook import BEGINNING
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.feeds import FeedsUnit
@@ -209,10 +210,25 @@ class Jobs:
         It has the partner's own columns, preceded by what is wrong with each record. NotFound
         `no_report`, with the reason, if there is none.
         """
+        return self._context.files.open(self._with_report(job_id).report_key)
+
+    def report_name(self, job_id: str) -> str:
+        """The name under which a job's report is saved, which shows its format; NotFound as above.
+
+        A sender may have named the feed as anything, so a workbook is known by its bytes.
+        """
+        job = self._with_report(job_id)
+        with self._context.files.open(job.report_key) as report:
+            is_workbook = report.read(len(BEGINNING)) == BEGINNING
+        with self._context.store.read_only() as unit:
+            feed = unit.feeds.get(job.feed_id)
+        return report_name(feed.file_name, is_workbook=is_workbook)
+
+    def _with_report(self, job_id: str) -> Job:
         job = self.get(job_id)
         if job.summary is None or not job.summary.report_records:
             raise NotFound(_why_no_report(job), code="no_report")
-        return self._context.files.open(job.report_key)
+        return job
 
 
 def cancel_all(context: Context, unit: FeedsUnit, partner: Partner) -> None:

@@ -5,10 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from attrs import asdict, evolve, frozen
+from attrs import evolve, frozen
 
 from commerce_core.analytics.postings import entries_of
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, no_such
+from commerce_core.base.identity import requested
 from commerce_core.base.ids import parse
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.catalog.product import Product
@@ -50,6 +51,11 @@ MOST_RECENT: Final = 20
 Units = Mapping[str, int | None] | Sequence[tuple[str, int | None]]
 """Units of lines by item id; None for all units that an act can concern."""
 _SHORT: Final = ("insufficient_stock", "not_sellable")
+ALWAYS_ASKED: Final = frozenset(
+    {"quantity", "product_id", "partner_id", "sku"}
+    | {"codes", "customer", "customer_group", "channel"}
+)
+"""What is always part of an idempotency key's request; fields that are added later aren't."""
 _ANY_ORDER: Final = OrderQuery()
 
 
@@ -351,8 +357,8 @@ class _Asked:
     @property
     def request(self) -> tuple[object, ...]:
         """What an idempotency key belongs to. What was added later is in it only if it is given."""
-        items = [asdict(item) for item in self.items]
-        terms = [] if self.terms == NO_TERMS else [asdict(self.terms)]
+        items = [requested(item, ALWAYS_ASKED) for item in self.items]
+        terms = [] if self.terms == NO_TERMS else [requested(self.terms, ALWAYS_ASKED)]
         expected = [] if self.expected_total is None else [str(self.expected_total)]
         return ("place", items, self.reference, dict(self.metadata), *terms, *expected)
 

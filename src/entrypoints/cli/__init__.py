@@ -62,7 +62,7 @@ COMMANDS: Final = {
     ),
     "terms": (
         "commands.statements",
-        "What the platform takes of a partner's sales: show, set, add",
+        "What the platform takes from a partner's sales: show, set, add",
     ),
     "payouts": ("commands.statements", "Record payments to partners: add, correct"),
     "statements": (
@@ -74,7 +74,7 @@ COMMANDS: Final = {
     "audit": ("commands.events", "List who did what"),
     "webhooks": (
         "commands.webhooks",
-        "Call others: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
+        "Send events: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
     ),
     "alerts": (
         "commands.alerts",

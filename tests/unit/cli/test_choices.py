@@ -7,9 +7,10 @@ import pytest
 
 from commerce_core.activity.inbox import ITEM_KINDS, SEVERITIES
 from commerce_core.alerts.alert import AlertStatus
+from commerce_core.analytics.questions import MOST_RANKED
 from commerce_core.feeds.bulk_act import BulkKind, ItemStatus
 from commerce_core.feeds.freshness_settings import WEEKDAYS
-from entrypoints.cli.commands import alerts, bulk, inbox, sources
+from entrypoints.cli.commands import alerts, analytics, bulk, inbox, sources
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,9 @@ def test_an_option_offers_all_that_the_core_knows(
     (parameter,) = (each for each in command.params if each.name == option)
     assert isinstance(parameter.type, click.Choice)
     assert set(parameter.type.choices) == set(known)
+
+
+def test_as_many_ranks_can_be_asked_for_as_a_report_has():
+    (limit,) = (each for each in analytics.top.params if each.name == "limit")
+    assert isinstance(limit.type, click.IntRange)
+    assert limit.type.max == MOST_RANKED

@@ -42,31 +42,40 @@ _mail = click.option(
     "recipients",
     multiple=True,
     metavar="ADDRESS",
-    help="Mail address to send to; repeatable.",
+    help="E-mail address to send to; repeatable.",
 )
 
 
-def _only(what: str, name: str, choices: tuple[str, ...]) -> Any:  # noqa: ANN401 - a decorator
+def _severities(default: str | None) -> Any:  # noqa: ANN401 - a decorator
+    return _only("severity", "severities", _SEVERITIES, default)
+
+
+def _kinds(default: str | None) -> Any:  # noqa: ANN401 - a decorator
+    return _only("kind", "kinds", _KINDS, default)
+
+
+def _only(what: str, name: str, choices: tuple[str, ...], default: str | None) -> Any:  # noqa: ANN401
     return click.option(
         f"--{what}",
         name,
         type=click.Choice(choices),
         multiple=True,
-        show_default="all",
+        show_default=default or False,
         help=f"Only causes of this {what}; repeatable.",
     )
 
 
-_severities = _only("severity", "severities", _SEVERITIES)
-_kinds = _only("kind", "kinds", _KINDS)
-_digest = click.option(
-    "--digest",
-    "digest_minutes",
-    type=click.IntRange(min=1),
-    metavar="MINUTES",
-    show_default="60",
-    help="Minutes after a message in which what has only grown isn't reported.",
-)
+def _digest(default: str | None) -> Any:  # noqa: ANN401 - a decorator
+    return click.option(
+        "--digest",
+        "digest_minutes",
+        type=click.IntRange(min=1),
+        metavar="MINUTES",
+        show_default=default or False,
+        help="Minutes after a message during which causes that only grow aren't reported again.",
+    )
+
+
 _description = click.option("--description", metavar="TEXT", help="What it is for.")
 
 
@@ -80,12 +89,12 @@ _zone = click.option("--zone", metavar="ZONE", help="Time zone of the quiet hour
 @alerts.verb("add", scope="alerts:write")
 @_mail
 @click.option("--url", help="Webhook to call instead of sending mail.")
-@_severities
-@_kinds
+@_severities("all")
+@_kinds("all")
 @partner_option("Only causes that concern this partner.")
 @_quiet("Local hours in which only critical alerts are sent.")
 @_zone
-@_digest
+@_digest("60")
 @_description
 def add(
     session: Session,
@@ -100,7 +109,7 @@ def add(
     digest_minutes: int | None,
     description: str | None,
 ) -> None:
-    """Add a channel, by mail or to a webhook.
+    """Add an alert channel: e-mail or a webhook.
 
     The secret of a webhook is shown once.
     """
@@ -156,11 +165,13 @@ def show(session: Session, channel: str) -> None:
 @alerts.verb("set", scope="alerts:write")
 @click.argument("channel")
 @_mail
-@_severities
-@_kinds
+@_severities(None)
+@click.option("--all-severities", is_flag=True, help="Causes of all severities again.")
+@_kinds(None)
+@click.option("--all-kinds", is_flag=True, help="Causes of all kinds again.")
 @_quiet("Local hours in which only critical alerts are sent; none ends them.")
 @_zone
-@_digest
+@_digest(None)
 @_description
 @click.option("--status", type=click.Choice(("active", "paused")), help="Pause or resume it.")
 def set_(
@@ -169,10 +180,21 @@ def set_(
     *,
     quiet: tuple[str, str] | None,
     zone: str | None,
+    all_severities: bool,
+    all_kinds: bool,
     **given: Any,  # noqa: ANN401 of the options
 ) -> None:
-    """Change, pause or resume a channel."""
+    """Change, pause or resume a channel. What you don't specify stays as it is."""
     changes = {name: value for name, value in given.items() if value not in (None, ())}
+    for name, one, is_all in (
+        ("severities", "severity", all_severities),
+        ("kinds", "kind", all_kinds),
+    ):
+        if is_all and name in changes:
+            text = f"Specify --{one} or --all-{name}."
+            raise click.UsageError(text, click.get_current_context())
+        if is_all:
+            changes[name] = ()
     if quiet is not None or zone is not None:
         changes["quiet_hours"] = "none" if quiet == ("", "") else _hours(quiet, zone)
     if not changes:

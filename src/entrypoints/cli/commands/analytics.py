@@ -108,7 +108,7 @@ def share(session: Session, **asked: Unpack[Range]) -> None:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(1, 1000),
+    type=click.IntRange(1, 200),
     default=10,
     show_default=True,
     help="Maximum number of ranks by currency.",

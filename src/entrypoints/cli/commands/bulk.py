@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
     from commerce_core.feeds.bulk_act import BulkAct, BulkItem, BulkPlan, FailureCause, ItemStatus
 
-bulk: Final = noun("bulk", "Act on every feed of a group: all that failed for a reason, all held.")
+bulk: Final = noun(
+    "bulk", "Act on a group of feeds at once: all that failed for one reason, or all that are held."
+)
 _KINDS: Final = ("process_again", "approve", "reject")
 
 
 @bulk.verb("failures", scope="feeds:read")
 @partner_option("Only feeds of this partner.")
 def failures(session: Session, partner: str | None) -> None:
-    """List why feeds failed that nothing was done about."""
+    """List the causes of failures that haven't been dealt with."""
     from entrypoints.cli.kit.output import moment
     from entrypoints.cli.kit.tables import Column
 
@@ -46,12 +48,16 @@ def failures(session: Session, partner: str | None) -> None:
 @click.option("--without-removals", is_flag=True, help="Approve without the removals.")
 @click.option("--note", metavar="TEXT", help="A note of the decision.")
 @click.option("--plan", is_flag=True, help="Only count the feeds.")
-@click.option("--key", metavar="TEXT", help="Idempotency key: repeated with it, it is done once.")
+@click.option(
+    "--key",
+    metavar="TEXT",
+    help="Idempotency key: however often the command is repeated with it, it takes effect once.",
+)
 def start(session: Session, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Process failed feeds again, or decide about held ones.
 
-    A worker does it, feed by feed. Without --count nothing is done: look at the plan, then repeat
-    the command with its number.
+    A worker does it, feed by feed. Without --count, only the plan is shown; to go ahead, repeat the
+    command with --count and the number in the plan.
     """
     from commerce_core.feeds.bulk_act import FeedGroup
 
@@ -99,7 +105,7 @@ def list_(session: Session, limit: int | None) -> None:
 @bulk.verb("show", scope="feeds:read")
 @click.argument("bulk_id")
 def show(session: Session, bulk_id: str) -> None:
-    """Show a bulk act, and how far it is."""
+    """Show a bulk act and its progress."""
     _show(session, session.commerce.bulk_acts.get(bulk_id))
 
 

@@ -56,7 +56,7 @@ def doctor(
 
     Needs no database and stores nothing. FILE may be - for stdin. Exits with 65 if the whole file
     would be refused, even with the proposed profile, and with 3 if records would be rejected, or
-    products sold without a price or without the stock that others have.
+    if products would go on sale without a price, or without the stock figures that others have.
     """
     from commerce_core.base.money import currency as known_currency
     from commerce_core.doctor import Asked, examine

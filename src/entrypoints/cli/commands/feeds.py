@@ -27,7 +27,7 @@ _STATUSES: Final = (
 )  # fmt: skip
 _KINDS: Final = ("ingest", "validate", "plan")
 _BLOCK: Final = 1 << 20
-_note = click.option("--note", help="Reason for the decision, to keep with it.")
+_note = click.option("--note", help="Reason for the decision, kept with it.")
 
 
 @feeds.verb("upload", scope="feeds:write")
@@ -232,8 +232,8 @@ def plan(session: Session, file: str, **terms: Any) -> None:  # noqa: ANN401 - e
 def approve(session: Session, feed_id: str, without: tuple[str, ...], note: str | None) -> None:
     """Approve a held feed, and apply it.
 
-    The feed is planned again first. If a guard now finds more than before, nothing is applied, the
-    new plan replaces the old one, and the command exits with 73.
+    The feed is planned again first. If a guard's figure is now worse than before, nothing is
+    applied, the new plan replaces the old one, and the command exits with 73.
     """
     from entrypoints.cli.kit.running import conclude
 
@@ -268,7 +268,8 @@ def report(session: Session, feed_or_job: str, output: str | None) -> None:
     """Write the rejected records of a job, ready to be corrected.
 
     The report is in the partner's own format, with what is wrong in front of each record. Correct
-    the records, and upload the report again. For a feed's id, it is that of its latest job.
+    the records, and upload the report again. Given a feed's id, writes the report of its latest
+    job.
     """
     from commerce_core.base.ids import looks_like
 

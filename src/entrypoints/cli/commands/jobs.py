@@ -118,9 +118,9 @@ def watch(session: Session, job_id: str, *, strict: bool) -> None:
 @jobs.verb("cancel", scope="feeds:write")
 @click.argument("job_id")
 def cancel(session: Session, job_id: str) -> None:
-    """Cancel a job, also one that is running.
+    """Cancel a job, even one that is running.
 
-    Nothing of it is kept. Its feed stays as it was, so it can be run again.
+    Nothing it did is kept. Its feed is unchanged and can be run again.
     """
     job = session.commerce.jobs.cancel(job_id)
     session.out.one(job, lambda: [("job", job.job_id), ("status", job.status)])

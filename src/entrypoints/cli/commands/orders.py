@@ -80,9 +80,9 @@ class Amount(click.ParamType["Decimal"]):
     help="Idempotency key: repeating the command with the same key places no second order.",
 )
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="Code; repeatable.")
-@click.option("--customer", metavar="ID", help="Your own id of the customer.")
+@click.option("--customer", metavar="ID", help="Your own id for the customer.")
 @click.option("--customer-group", metavar="NAME", help="The customer's group.")
-@click.option("--channel", metavar="NAME", help="The channel in which it is bought.")
+@click.option("--channel", metavar="NAME", help="The sales channel.")
 @click.option(
     "--expect", type=Amount(), metavar="TOTAL",
     help="What it should cost; if it would cost something else, it isn't placed.",
@@ -204,7 +204,10 @@ def _act_options(*, units: bool = True) -> Callable[[Command], Command]:
             help="The version of the order that you have seen; if it has changed, nothing is done.",
         ),
         click.option(
-            "--key", metavar="TEXT", help="Idempotency key: repeated with it, it is done once."
+            "--key",
+            metavar="TEXT",
+            help="Idempotency key: however often the command is repeated with it, it takes effect "
+            "once.",
         ),
     ]  # fmt: skip
     if units:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from commerce_core.usecases.rule_book import RuleChange
     from entrypoints.cli.kit.tables import Column
 
-pricing: Final = noun("pricing", "Manage price rules, and price baskets. RULE is an id or a name.")
+pricing: Final = noun(
+    "pricing", "Manage price rules, and calculate the price of baskets. RULE is an id or a name."
+)
 pricing.add_command(price_lists.lists)
 _STATUSES: Final = ("draft", "active", "paused", "archived")
 
@@ -130,7 +132,7 @@ def _fields(rule: "PriceRule") -> list[tuple[str, str]]:
 def lint(session: Session, file: str | None, limit: int | None) -> None:
     """Find rules that can't do what they seem to.
 
-    They never match, are always beaten, add up with others, or reach a floor.
+    Such rules never match, always lose to another rule, stack with others, or undercut a floor.
 
     Examines the active rules, together with those of a TOML or JSON file.
     """
@@ -156,7 +158,7 @@ def lint(session: Session, file: str | None, limit: int | None) -> None:
 def what_if(
     session: Session, file: str | None, since: datetime, until: datetime | None, *, queue: bool
 ) -> None:
-    """Price the orders of a range again, under proposed rules.
+    """Reprice past orders under proposed rules.
 
     The rules of a TOML or JSON file are added to the active ones, or replace those of the same
     name. Nothing is written.
@@ -174,7 +176,7 @@ def what_if(
 @pricing.verb("report", scope="pricing:read")
 @click.argument("what_if")
 def report(session: Session, what_if: str) -> None:
-    """Show a what-if that a worker does, and its report."""
+    """Show a what-if run that was left to a worker, and its report."""
     run = session.commerce.what_ifs.get(what_if)
     found = run.report
     lines = [("what-if", run.what_if_id), ("status", run.status), ("problem", run.problem or "")]
@@ -239,11 +241,13 @@ def _basket_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         partner_option("Partner of the skus in --item."),
         click.option("--code", "codes", multiple=True, metavar="CODE", help="Code; repeatable."),
-        click.option("--customer", metavar="ID", help="Your own id of the customer."),
+        click.option("--customer", metavar="ID", help="Your own id for the customer."),
         click.option("--customer-group", metavar="NAME", help="The customer's group."),
-        click.option("--channel", metavar="NAME", help="The channel in which it is bought."),
+        click.option("--channel", metavar="NAME", help="The sales channel."),
         click.option(
-            "--at", type=Moment(), help="Another moment than now; UTC if it has no offset."
+            "--at",
+            type=Moment(),
+            help="Time to price it for (default: now); UTC if it has no offset.",
         ),
         click.option(
             "--rules", metavar="FILE", help="Rules to try instead of the active ones."

@@ -28,7 +28,8 @@ __all__ = ["sources"]
 )
 @click.option(
     "--username",
-    help="User of the server, or id of the access key; over https without one, bearer.",
+    help="User name, or id of the access key. Over https, without a user name, the secret is sent "
+    "as a bearer token.",
 )
 @click.option(
     "--secret-file",
@@ -50,7 +51,7 @@ __all__ = ["sources"]
 )
 @click.option("--endpoint", help="URL of an S3 store that isn't Amazon's.")
 @click.option("--region", help="Region of the bucket (default: us-east-1).")
-@click.option("--queue-url", help="URL of a queue of SQS that reports new keys of the bucket.")
+@click.option("--queue-url", help="URL of an SQS queue that reports new keys in the bucket.")
 @click.option("--cron", help="When to fetch, such as '30 6 * * mon-fri' (default: on request).")
 @click.option("--time-zone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("--off", is_flag=True, help="Stop fetching the source; its files are uploaded.")
@@ -98,8 +99,8 @@ def fetch(session: Session, source: str, partner: str | None) -> None:
 def test(session: Session, source: str, partner: str | None) -> None:
     """Show what a fetch would take, and keep nothing.
 
-    It connects, lists the files and why some would not be taken, and examines one. Exits with 65 if
-    the fetch would fail, or the file it read would be refused.
+    Connects, lists the files, says why it would skip some, and examines one. Exits with 65 if the
+    fetch would fail or that file would be refused.
     """
     from entrypoints.problems import EXIT_REFUSED
 
@@ -208,7 +209,7 @@ def _rehearsal_fields(found: "Rehearsal") -> Iterator[tuple[str, str]]:
 @partner_option("Only fetches of this partner, or the partner that has the source.")
 @limit_option
 def fetches(session: Session, source: str | None, partner: str | None, limit: int | None) -> None:
-    """List what was fetched, newest first, of a source or of all."""
+    """List the fetches of a source, or of all sources, newest first."""
     from entrypoints.cli.kit.tables import Column
 
     columns: list[Column[Fetch]] = [

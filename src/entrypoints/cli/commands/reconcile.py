@@ -13,7 +13,7 @@ FAILED: Final = 65
 
 @verb("reconcile", scope="money:write")
 def reconcile(session: Session) -> None:
-    """Compare what is kept in different places, as of one moment.
+    """Check that orders, ledger, statements, stock and catalog agree at one moment.
 
     The exit code is 0 if all figures agree, and 65 if some don't.
     """

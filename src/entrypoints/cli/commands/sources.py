@@ -131,13 +131,13 @@ def _settings(**defaults: object) -> Callable[[Callable[..., None]], Callable[..
             "--net-of-orders/--no-net-of-orders",
             default=defaults.get("net_of_orders"),
             show_default=True,
-            help="Whether its quantities leave out what has been ordered.",
+            help="Whether its quantities already have open orders subtracted.",
         ),
         click.option(
             "--stop-selling-after",
             type=Duration(),
             help="Stop selling its products once its last fresh file is this old, such as P3D or "
-            "PT36H; 'never' to sell on.",
+            "PT36H; 'never' to keep selling.",
         ),
     ]
 
@@ -234,8 +234,8 @@ def set_(
 @click.option(
     "--grace",
     type=Duration(),
-    help="How long after that a file is late (default: a quarter of the interval, from 5 minutes "
-    "to 1 hour).",
+    help="How long after the expected time a file counts as late (default: a quarter of the "
+    "interval, from 5 minutes to 1 hour).",
 )
 @click.option(
     "--weekday-off",
@@ -255,8 +255,8 @@ def set_(
 def expect(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 as click passes them
     """Declare when files of a source are expected.
 
-    This replaces what was declared before. Without --cron or --every, that follows from the
-    schedule by which the source is fetched, or is learned from its history.
+    This replaces what was declared before. Without --cron or --every, it is taken from the
+    schedule on which the source is fetched, or learned from its history.
     """
     from commerce_core.feeds.freshness_settings import Expected
 

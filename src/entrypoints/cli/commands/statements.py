@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
-terms: Final = noun("terms", "What the platform takes of a partner's sales.")
+terms: Final = noun("terms", "What the platform takes from a partner's sales.")
 payouts: Final = noun("payouts", "Record payments to partners, and put right what they are owed.")
 statements: Final = noun("statements", "What partners are owed, by cycle.")
 
@@ -37,8 +37,8 @@ def _term_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--currency", metavar="CODE", help="Currency of the fee."),
         click.option("--category", metavar="PATH", help="Only for this category and below it."),
         click.option("--sku", metavar="SKU", help="Only for this sku."),
-        click.option("--from", "since", type=Moment(), help="From when on; UTC by default."),
-        click.option("--to", "until", type=Moment(), help="Until when, exclusive."),
+        click.option("--from", "since", type=Moment(), help="Start; UTC by default."),
+        click.option("--to", "until", type=Moment(), help="End, exclusive."),
         click.option(
             "--cycle", type=click.Choice(["day", "week", "month"]), show_default="as before",
             help="What a statement covers.",
@@ -74,7 +74,7 @@ def set_terms(
     cycle: "Cycle | None",
     **given: Any,  # noqa: ANN401 - of several types
 ) -> None:
-    """Replace all terms of a partner by one.
+    """Replace all of a partner's terms with one.
 
     It holds for orders placed from now on.
     """
@@ -93,7 +93,7 @@ def add_terms(
 ) -> None:
     """Add a term to those of a partner.
 
-    It may not overlap with another of the same products.
+    It may not overlap another term for the same products.
     """
     known = session.commerce.partners.terms(partner)
     changed = session.commerce.partners.set_terms(
@@ -128,9 +128,7 @@ def _show_terms(out: "Output", found: "PartnerTerms") -> None:
 @click.argument("partner")
 @click.option("--amount", type=Amount(), required=True, metavar="AMOUNT", help="What was paid.")
 @click.option("--currency", required=True, metavar="CODE", help="Its currency.")
-@click.option(
-    "--reference", required=True, metavar="TEXT", help="What the bank's statement has for it."
-)
+@click.option("--reference", required=True, metavar="TEXT", help="Reference on the bank statement.")
 @click.option("--advance", is_flag=True, help="Record it even if it is more than is owed.")
 @click.option("--key", metavar="TEXT", help="Idempotency key: the same key records it once.")
 def add_payout(
@@ -154,14 +152,14 @@ def add_payout(
 @click.argument("partner")
 @click.option(
     "--amount", type=Amount(), required=True, metavar="AMOUNT",
-    help="What is added to what is owed; taken from it, if below 0.",
+    help="Amount to add to what is owed; negative to subtract.",
 )  # fmt: skip
 @click.option("--currency", required=True, metavar="CODE", help="Its currency.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--reverses", metavar="ENTRY", help="The entry that was wrong.")
 @click.option("--key", metavar="TEXT", help="Idempotency key: the same key records it once.")
 def correct(session: Session, partner: str, **given: Any) -> None:  # noqa: ANN401 - of several types
-    """Put right what a partner is owed."""
+    """Correct what a partner is owed."""
     _show_entry(session.out, session.commerce.statements.correct(partner, **given))
 
 
@@ -281,7 +279,7 @@ def _fields(one: "Statement") -> list[tuple[str, str]]:
     help="Only statements that end at this time, or before; UTC by default.",
 )  # fmt: skip
 def close(session: Session, partner: str | None, until: datetime | None) -> None:
-    """Close the statements that are over.
+    """Close the statements of periods that have ended.
 
     Workers do so every hour.
     """

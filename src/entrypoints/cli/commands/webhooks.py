@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from entrypoints.cli.kit.output import Output
     from entrypoints.cli.kit.tables import Column
 
-webhooks: Final = noun("webhooks", "Call other systems about events, and see what was sent.")
+webhooks: Final = noun("webhooks", "Send events to other systems, and see what was sent.")
 _STATUSES: Final = ("delivered", "failed", "missed")
 _ALL_STATUSES: Final = ("pending", "sending", *_STATUSES)
 
@@ -38,25 +38,30 @@ class _EventKindName(click.ParamType[str]):
         return str(value)
 
 
-_kinds = click.option(
-    "--kind",
-    "kinds",
-    type=_EventKindName(),
-    multiple=True,
-    show_default="all kinds",
-    help="Only events of this kind, such as feed.held; repeatable.",
-)
+def _kinds(default: str | None) -> Any:  # noqa: ANN401 - a decorator
+    return click.option(
+        "--kind",
+        "kinds",
+        type=_EventKindName(),
+        multiple=True,
+        show_default=default or False,
+        help="Only events of this kind, such as feed.held; repeatable.",
+    )
+
+
 _kind = click.option("--kind", type=_EventKindName(), help="Only events of this kind.")
 _description = click.option("--description", metavar="TEXT", help="What it is for.")
 
 
 @webhooks.verb("add", scope="webhooks:write")
 @click.argument("url")
-@_kinds
+@_kinds("all kinds")
 @partner_option("Only events that concern this partner.")
-@click.option("--thin", is_flag=True, help="Send only the ids of what an event is about.")
+@click.option("--thin", is_flag=True, help="Send only the ids of the objects an event is about.")
 @click.option(
-    "--ordered", is_flag=True, help="Let messages wait for earlier ones about the same subject."
+    "--ordered",
+    is_flag=True,
+    help="Hold a message back until earlier ones about the same subject are delivered.",
 )
 @_description
 def add(
@@ -128,7 +133,8 @@ def show(session: Session, webhook: str) -> None:
 @webhooks.verb("set", scope="webhooks:write")
 @click.argument("webhook")
 @click.option("--url", help="New address.")
-@_kinds
+@_kinds(None)
+@click.option("--all-kinds", is_flag=True, help="Events of all kinds again.")
 @click.option("--status", type=click.Choice(("active", "paused")), help="Pause it, or enable it.")
 @click.option("--body", type=click.Choice(("full", "thin")), help="Whole events, or only ids.")
 @click.option(
@@ -137,9 +143,13 @@ def show(session: Session, webhook: str) -> None:
     help="Whether messages about a subject wait for each other.",
 )
 @_description
-def set_(session: Session, webhook: str, **given: Any) -> None:  # noqa: ANN401 of the options
-    """Change, pause or enable a webhook."""
+def set_(session: Session, webhook: str, *, all_kinds: bool, **given: Any) -> None:  # noqa: ANN401
+    """Change, pause or enable a webhook. What you don't specify stays as it is."""
     changes = {name: value for name, value in given.items() if value not in (None, ())}
+    if all_kinds:
+        if "kinds" in changes:
+            raise click.UsageError("Specify --kind or --all-kinds.", click.get_current_context())
+        changes["kinds"] = ()
     if not changes:
         raise click.UsageError("Specify at least one option.", click.get_current_context())
     changed = session.commerce.webhooks.change(webhook, **changes)
@@ -163,7 +173,7 @@ def remove(session: Session, webhook: str) -> None:
 
 @webhooks.verb("test", scope="webhooks:write")
 @click.argument("webhook")
-@_kinds
+@_kinds("those of the webhook")
 def test(session: Session, webhook: str, kinds: "tuple[EventKind, ...]") -> None:
     """Send samples, and show what was answered.
 
@@ -234,7 +244,7 @@ def deliveries(
     help="Of a webhook: only those with this status.",
 )
 @_kind
-@click.option("--since", type=Moment(), help="Of a webhook: only those written since; UTC.")
+@click.option("--since", type=Moment(), help="For a webhook: only those created since then; UTC.")
 @click.option("--plan", is_flag=True, help="Only count them.")
 def redeliver(
     session: Session,
@@ -280,7 +290,11 @@ def redeliver(
     metavar="SECRET",
     help="Secret to verify messages with; repeatable, or in COMMERCE_WEBHOOK_SECRET.",
 )
-@limit_option
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="Stop after this many messages (default: never).",
+)
 def listen(
     session: Session, host: str, port: int, secrets: tuple[str, ...], limit: int | None
 ) -> None:

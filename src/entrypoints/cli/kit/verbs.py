@@ -31,7 +31,7 @@ def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
             is_flag=True,
             expose_value=False,
             callback=_remember,
-            help="Print one JSON document; for lists, one object per line.",
+            help="Print JSON: one document, or one object per line for lists.",
         ),
         click.Option(
             ["--database"],
@@ -39,7 +39,8 @@ def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
             expose_value=False,
             callback=_remember,
             hidden=hidden,
-            help="embedded:[DIR], postgresql://... or memory:; overrides the setting.",
+            help="Database to use: embedded:[DIR], postgresql://... or memory: "
+            "(overrides the setting).",
         ),
         click.Option(
             ["--data-dir"],
@@ -47,7 +48,7 @@ def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
             expose_value=False,
             callback=_remember,
             hidden=hidden,
-            help="Directory of the embedded database and of files; overrides the setting.",
+            help="Directory of the embedded database and of files (overrides the setting).",
         ),
         click.Option(
             ["--as", "actor"],
@@ -56,7 +57,7 @@ def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
             callback=_remember,
             hidden=hidden,
             show_default="your account on this machine",
-            help="Name under which the audit has what this command does.",
+            help="Name to record in the audit as the actor.",
         ),
     ]
 

@@ -9,7 +9,7 @@ from litestar import Response
 
 from commerce_core.base.errors import NotFound
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.feed import FeedQuery, FeedStatus, report_name
+from commerce_core.feeds.feed import FeedQuery, FeedStatus
 from commerce_core.feeds.job import Job
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View
@@ -185,7 +185,7 @@ def download_report(commerce: Commerce, feed_id: FeedId) -> Response[Any]:
     """Downloads the rejected records of the feed's latest job, to be corrected."""
     feed = commerce.feeds.get(feed_id)
     job_id = feed.latest_job.job_id if feed.latest_job else ""
-    return download(commerce.jobs.report(job_id), report_name(feed.file_name), BYTES)
+    return download(commerce.jobs.report(job_id), commerce.jobs.report_name(job_id), BYTES)
 
 
 ROUTES = (

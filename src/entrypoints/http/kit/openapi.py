@@ -36,9 +36,9 @@ from entrypoints.http.kit.security import REQUEST_ID
 from entrypoints.reading import fields_of
 from entrypoints.scalars import ID_KINDS, without_none
 
-_ABOUT: Final = """Partners send product feeds, which become one catalog. Orders are placed from it,
-and sales are reported. Every list is paged, every error is a problem (RFC 9457), and every response
-carries an `X-Request-Id`."""
+_ABOUT: Final = """Partners send product feeds, which are merged into one catalog. Clients place
+orders from it and read sales reports. Every list is paged, every error is a problem (RFC 9457), and
+every response carries an `X-Request-Id`."""
 _HEADERS: Final = {
     REQUEST_ID: (
         "Id of the request in the server's log: the client's own, if valid.",

@@ -68,12 +68,8 @@ class WhoseQuery:
 class SpanQuery:
     """A range of time, with its start and without its end."""
 
-    from_: Moment | None = optional(
-        None, "Start of the range, inclusive; a day stands for its first moment."
-    )
-    to: Moment | None = optional(
-        None, "End of the range, exclusive; a day stands for its first moment."
-    )
+    from_: Moment | None = optional(None, "Start of the range, inclusive; a date means its start.")
+    to: Moment | None = optional(None, "End of the range, exclusive; a date means its start.")
 
 
 def named_once(commerce: Commerce, partner_id: str | None, partner_name: str | None) -> str:

@@ -38,7 +38,7 @@ class QuietTimes:
         return QuietHours(self.start, self.end, self.time_zone)
 
 
-_DIGEST = "Minutes after a message in which what has only grown isn't reported."
+_DIGEST = "Minutes after a message during which causes that only grow aren't reported again."
 
 
 @frozen(kw_only=True)

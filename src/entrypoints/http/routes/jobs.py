@@ -14,7 +14,6 @@ from litestar.response import Stream
 
 from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
-from commerce_core.feeds.feed import report_name
 from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
 from commerce_core.schema.problem_groups import ProblemGroups
 from commerce_core.schema.problems import Problem
@@ -122,7 +121,7 @@ def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
 
 @get("/jobs/{job_id:str}/problems", scope="feeds:read")
 def list_problems(commerce: Commerce, job_id: JobId, parameters: Page) -> Listed[Problem]:
-    """Lists up to a thousand of a job's problems, by line: errors first, then unlike warnings."""
+    """Lists up to 1,000 of a job's problems by line: errors first, then different warnings."""
     return commerce.jobs.page_problems(
         job_id, parameters.cursor, parameters.limit, count=parameters.count
     )
@@ -134,8 +133,8 @@ class Grouping:
 
     raw: bool = optional(
         default=False,
-        meaning="Whether samples have their records as they are in the feed's file, if these are "
-        "among its first 5,000 lines.",
+        meaning="Whether samples include their records as they appear in the file, for records "
+        "within its first 5,000 lines.",
     )
 
 
@@ -159,9 +158,12 @@ def get_report(commerce: Commerce, job_id: JobId) -> Response[Any]:
 
     The first columns explain what is wrong. When the report is uploaded again, they are ignored.
     """
-    report = commerce.jobs.report(job_id)
-    name = report_name(commerce.feeds.get(commerce.jobs.get(job_id).feed_id).file_name)
-    return download(report, name, _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"))
+    name = commerce.jobs.report_name(job_id)
+    return download(
+        commerce.jobs.report(job_id),
+        name,
+        _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "text/csv"),
+    )
 
 
 @get(

@@ -83,7 +83,7 @@ class ScorecardOf:
 
     weeks: int = optional(
         DEFAULT_WEEKS,
-        "How many weeks, the present one among them.",
+        "Number of weeks, including the current one.",
         minimum=1,
         maximum=MOST_WEEKS,
     )

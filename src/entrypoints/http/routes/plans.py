@@ -43,7 +43,8 @@ def get_plan(commerce: Commerce, job_id: JobId) -> SavedPlan:
 def approve_feed(commerce: Commerce, feed_id: FeedId, payload: Approval) -> Job:
     """Approves a held feed: plans it again, applies it, and returns its finished job.
 
-    If a guard now finds more than before, nothing is applied, and the error shows the new `plan`.
+    If a guard's figure is now worse than before, nothing is applied, and the error shows the new
+    `plan`.
     """
     return commerce.plans.approve(feed_id, without=payload.without, note=payload.note)
 

@@ -46,7 +46,7 @@ class TermsBody:
     codes: tuple[str, ...] = optional((), "Codes of price rules.")
     customer: str | None = optional(None, "The client's own id of the customer.")
     customer_group: str | None = optional(None, "The customer's group.")
-    channel: str | None = optional(None, "The channel in which it is bought.")
+    channel: str | None = optional(None, "The sales channel.")
 
     @property
     def terms(self) -> BasketTerms:

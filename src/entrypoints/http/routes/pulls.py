@@ -135,7 +135,7 @@ def set_pull(commerce: Commerce, source_id: SourceId, payload: PullSettings) -> 
 
 @get("/sources/{source_id:str}/pull", scope="feeds:read")
 def get_pull(commerce: Commerce, source_id: SourceId) -> Pull:
-    """Shows where a source is fetched from, and the next five times."""
+    """Shows where a source is fetched from, and when the next five fetches are due."""
     return commerce.pulls.get(source_id)
 
 
@@ -153,7 +153,7 @@ def remove_pull(commerce: Commerce, source_id: SourceId) -> Pull:
     location="/v1/fetches/{.fetch_id}",
 )
 def fetch_source(commerce: Commerce, source_id: SourceId, key: IdempotencyKey | None) -> Fetch:
-    """Fetches a source now: a worker does it, and the fetch shows how far it is."""
+    """Queues a fetch of the source for a worker; the fetch shows its progress."""
     return commerce.pulls.fetch(source_id, key=key)
 
 
@@ -164,10 +164,10 @@ def fetch_source(commerce: Commerce, source_id: SourceId, key: IdempotencyKey | 
     lane="examinations",
 )
 def test_source(commerce: Commerce, source_id: SourceId) -> Rehearsal:
-    """Rehearses a fetch: what it would take now and why not the others, and what a file contains.
+    """Rehearses a fetch: what it would take now, what it would skip and why, and a file's content.
 
-    It connects, lists, and examines the first 64 KB of a file. Nothing is kept. What goes wrong is
-    the `error` of the answer.
+    It connects, lists, and examines the first 64 KB of a file. Nothing is kept. If
+    something goes wrong, `error` in the response says what.
     """
     return commerce.pulls.test(source_id)
 

@@ -64,8 +64,8 @@ class ExpectedFiles:
     )
     grace: timedelta | None = optional(
         None,
-        "How long after that a file is late (default: a quarter of the interval, from five minutes "
-        "to one hour).",
+        "How long after the expected time a file counts as late (default: a quarter of the "
+        "interval, from five minutes to one hour).",
     )
     weekdays_off: tuple[Weekday, ...] = optional(
         (), "Weekdays on which no file is expected.", maxItems=6
@@ -139,7 +139,7 @@ class SourceFilters(WhoseQuery, Page):
 def add_source(commerce: Commerce, payload: NewSource, key: IdempotencyKey | None) -> Source:
     """Adds a source to a partner.
 
-    Guards of its own, `expected` and `stop_selling_after` need the scope `feeds:decide`.
+    Setting `guards`, `expected` or `stop_selling_after` also requires the scope `feeds:decide`.
     """
     settings = _settings(payload)
     for name in ("partner_id", "partner_name", "source_name", "kind"):
@@ -171,8 +171,8 @@ def get_source(commerce: Commerce, source_id: SourceId) -> Source:
 def change_source(commerce: Commerce, source_id: SourceId, payload: SourceChange) -> Source:
     """Changes the settings of a source; omitted ones stay as they are.
 
-    To change its guards, `expected` or `stop_selling_after` needs the scope `feeds:decide`, as
-    decisions about its feeds do.
+    Changing `guards`, `expected` or `stop_selling_after` also requires the scope `feeds:decide`, as
+    do decisions about its feeds.
     """
     return commerce.sources.change(source_id, **_settings(payload))
 

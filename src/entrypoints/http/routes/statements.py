@@ -31,8 +31,8 @@ class TermBody:
     currency: str | None = optional(None, "Currency of the fee.")
     category: str | None = optional(None, "Only for this category and those below it.")
     sku: str | None = optional(None, "Only for this sku.")
-    from_: datetime | None = optional(None, "From when on, inclusive (default: always).")
-    to: datetime | None = optional(None, "Until when, exclusive (default: on and on).")
+    from_: datetime | None = optional(None, "Start, inclusive (default: always).")
+    to: datetime | None = optional(None, "End, exclusive (default: without end).")
 
     @property
     def term(self) -> Term:
@@ -89,7 +89,7 @@ class PayoutRequest:
     partner_name: str | None = optional(None, "Name of the partner, instead of its id.")
     amount: Decimal = required("What was paid.")
     currency: str = required("Its currency.")
-    reference: str = required("What the bank's statement has for it.")
+    reference: str = required("Reference on the bank statement.")
     advance: bool = optional(default=False, meaning="Whether it may be more than is owed.")
 
 
@@ -99,7 +99,7 @@ class CorrectionRequest:
 
     partner_id: PartnerId | None = optional(None, "Id of the partner.")
     partner_name: str | None = optional(None, "Name of the partner, instead of its id.")
-    amount: Change = required("What is added to what is owed; taken from it, if below 0.")
+    amount: Change = required("Amount to add to what is owed; negative to subtract.")
     currency: str = required("Its currency.")
     reason: str = required("Why, in words.")
     reverses: EntryId | None = optional(None, "Id of the entry that was wrong.")
@@ -107,7 +107,7 @@ class CorrectionRequest:
 
 @get("/partners/{partner_id:str}/terms", scope="money:read")
 def get_terms(commerce: Commerce, partner_id: PartnerId) -> PartnerTerms:
-    """Shows what the platform takes of a partner's sales, and the cycle of its statements."""
+    """Shows what the platform takes from a partner's sales, and the cycle of its statements."""
     return commerce.partners.terms(partner_id)
 
 
@@ -202,7 +202,7 @@ def add_payout(
 def add_correction(
     commerce: Commerce, payload: CorrectionRequest, key: IdempotencyKey | None
 ) -> SalesEntry:
-    """Puts right what a partner is owed, by an entry of its own."""
+    """Corrects what a partner is owed, by an entry of its own."""
     partner = named_once(commerce, payload.partner_id, payload.partner_name)
     return commerce.statements.correct(
         partner,

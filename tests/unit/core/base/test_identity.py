@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from attrs import frozen
+from attrs import AttrsInstance, asdict, field, frozen, make_class
 
 from commerce_core.activity.audit import AuditQuery
-from commerce_core.base.identity import identity
+from commerce_core.base.identity import identity, requested
 from commerce_core.base.paging import Position, read_cursor, write_cursor
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.feeds.feed import FeedQuery
@@ -15,8 +15,19 @@ from commerce_core.feeds.guards import DEFAULT_GUARDS
 from commerce_core.feeds.job import JobQuery
 from commerce_core.feeds.source import OnError
 from commerce_core.history.versions import ChangeQuery, PastQuery
+from commerce_core.orders.asking import (
+    AskedUnits,
+    CancelAsked,
+    ConfirmAsked,
+    FulfilAsked,
+    RefundAsked,
+)
 from commerce_core.orders.order import OrderQuery
+from commerce_core.orders.wanted import Wanted
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.profiles.profile import Column, Profile, Skip
+from commerce_core.usecases.acts import ALWAYS_ASKED as ACT
+from commerce_core.usecases.orders import ALWAYS_ASKED as ORDER
 
 T0 = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 T0_TEXT = "datetime.datetime(2026, 11, 23, 9, 30, tzinfo=datetime.timezone.utc)"
@@ -109,3 +120,33 @@ def test_profiles_spell_out_what_they_declare() -> None:
     )
     assert Profile().spelled_out() == "{}"
     assert Profile(columns=dict(reversed(columns.items())), skip=profile.skip) == profile
+
+
+UNITS = (AskedUnits("item_1", 2), AskedUnits("item_2"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "always"),
+    [
+        (ConfirmAsked(version=3), ACT),
+        (CancelAsked("ptn_1", UNITS), ACT),
+        (FulfilAsked(items=UNITS, carrier="DHL", tracking_number="1"), ACT),
+        (RefundAsked(items=UNITS, reason="late", returned=True), ACT),
+        (RefundAsked(amount=Decimal("1.50"), currency="EUR"), ACT),
+        (Wanted(2, "prod_1"), ORDER),
+        (Wanted(2, partner_id="ptn_1", sku="A-1"), ORDER),
+        (BasketTerms(("SPRING",), customer="c-1"), ORDER),
+    ],
+)
+def test_what_is_asked_of_orders_is_hashed_as_before(asked: AttrsInstance, always: frozenset[str]):
+    """Whole, as it was before fields could be added: none that there is today may be left out."""
+    assert list(requested(asked, always).items()) == list(asdict(asked).items())
+
+
+def test_a_field_that_is_added_later_is_hashed_only_if_it_is_given():
+    wider = make_class(
+        "Wider", {"fee": field(default=Decimal(0))}, bases=(RefundAsked,), frozen=True
+    )
+    before = requested(RefundAsked(reason="late"), ACT)
+    assert requested(wider(reason="late"), ACT) == before
+    assert requested(wider(reason="late", fee=Decimal(5)), ACT) == {**before, "fee": Decimal(5)}

@@ -138,10 +138,20 @@ def test_a_long_report_is_made_in_little_memory():
         ("beer.XML.bz2", "beer-rejected.XML"),
         ("beer.json", "beer-rejected.jsonl"),
         (".csv", ".csv-rejected.csv"),
+        ("beer.csv.zst", "beer-rejected.csv"),
     ],
 )
 def test_a_report_is_named_after_its_feed(sent: str, report: str):
-    assert report_name(sent) == report
+    assert report_name(sent, is_workbook=sent.endswith("xlsx")) == report
+
+
+@pytest.mark.parametrize("sent", ["beer.parquet", "beer.csv", "beer.parquet.zst", "beer"])
+def test_a_report_that_is_a_workbook_is_named_as_one(sent: str):
+    assert report_name(sent, is_workbook=True) == "beer-rejected.xlsx"
+
+
+def test_a_report_that_is_text_is_not_named_as_a_workbook():
+    assert report_name("beer.xlsx") == "beer-rejected.csv"
 
 
 def test_a_long_report_shows_again_and_again_that_it_is_being_made():

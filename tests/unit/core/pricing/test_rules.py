@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from commerce_core.base.errors import InvalidInput
+from commerce_core.pricing import form_reference
 from commerce_core.pricing.form import read_rule, rule_form
+from commerce_core.pricing.form_benefits import BENEFIT_NAMES
+from commerce_core.pricing.form_conditions import CONDITION_NAMES
 from tests.unit.core.pricing.shop import price, product, rule, taken
 
 TEN: dict[str, Any] = {"percent": "10"}
@@ -56,3 +59,9 @@ def test_a_condition_on_a_currency_that_does_not_exist_is_refused():
     assert [(f.pointer, f.code) for f in refusal.value.faults] == [
         ("/condition/not/currency", "unknown_currency")
     ]
+
+
+def test_every_condition_and_benefit_is_described():
+    """Schemas and the reference are made from these descriptions, so none may be missing."""
+    assert set(form_reference.CONDITIONS) == set(CONDITION_NAMES)
+    assert set(form_reference.BENEFITS) == set(BENEFIT_NAMES)
