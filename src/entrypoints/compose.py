@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -260,8 +261,9 @@ class _Outside:
     def send(self, request: WebRequest) -> AbstractContextManager[WebAnswer]:
         return self._web.send(request)
 
-    @property
+    @cached_property
     def _web(self) -> Web:
+        # One for all calls, since it has the connections that stay open.
         from adapters.outside.web import Urllib3Web
 
         return Urllib3Web(self.reach)

@@ -15,6 +15,8 @@ from adapters.outside.web import Urllib3Web
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import Unreachable
 from commerce_core.ports.web import WebRequest
+from entrypoints.compose import open_platform
+from entrypoints.settings import Settings
 from tests.support.waiting import PATIENCE, until
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -110,6 +112,20 @@ def test_calls_that_may_arrive_twice_share_a_connection(answer: bytes):
         assert len({post(caller, server) for _ in range(5)}) == 1
         assert server.connections == [5]
         assert len(resolved) == 1
+
+
+def test_the_platform_shares_connections():
+    """What it is composed of has one web for all calls."""
+    settings = Settings(
+        database_url="memory:", outbound_networks="127.0.0.0/8", outbound_ports="1024-65535"
+    )
+    with counting() as server, open_platform(settings) as commerce:
+        url = f"http://127.0.0.1:{server.port}/hook"
+        for _ in range(3):
+            request = WebRequest("POST", url, {}, b"{}", is_repeatable=True)
+            with commerce.context.web.send(request) as answer:
+                assert answer.stream.read() == b"ok"
+        assert server.connections == [3]
 
 
 def test_other_calls_have_a_connection_of_their_own():
