@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from attrs import define, evolve, field, frozen
 
+from adapters.outside.s3_fetcher import S3Fetcher
+from adapters.outside.sftp_fetcher import SftpFetcher
 from adapters.outside.web import Urllib3Web
 from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
@@ -105,22 +108,74 @@ def _channel(commerce: Commerce, url: str) -> Callable[[], str]:
     return lambda: str(commerce.alerts.test(channel_id).error)
 
 
-KINDS: dict[str, Save] = {"webhook": _webhook, "alert channel": _channel}
+def _pulled(commerce: Commerce, url: str, **settings: str) -> Callable[[], str]:
+    """A source that is fetched from there; calling it is a rehearsal."""
+    if not list(commerce.partners.list()):
+        commerce.partners.add("Acme", currency="EUR")
+    commerce.pulls.set("main", url, partner="Acme", **settings)  # pyright: ignore[reportArgumentType]
+
+    def call() -> str:
+        error = commerce.pulls.test("main", partner="Acme").error
+        return "None" if error is None else error.code
+
+    return call
+
+
+def _https(commerce: Commerce, url: str) -> Callable[[], str]:
+    return _pulled(commerce, url)
+
+
+def _sftp(commerce: Commerce, url: str) -> Callable[[], str]:
+    url = f"sftp:{url.partition(':')[2]}"
+    key = "SHA256:" + "A" * 43
+    return _pulled(commerce, url, username="anna", secret="s3cret", host_key=key)
+
+
+def _s3(commerce: Commerce, url: str) -> Callable[[], str]:
+    """The store is at the URL, and its path is the bucket."""
+    server, _, path = url.rpartition("/")
+    bucket = f"s3://{path if len(path) > 2 else 'shelf'}/"
+    return _pulled(
+        commerce, bucket, username="anna", secret="s3cret", endpoint=server, region="us-east-1"
+    )
+
+
+@frozen
+class Kind:
+    """How something saves and calls a URL, and what becomes of it at a server outside.
+
+    `reached` is the code of a call that comes to a server there, `redirected` are those of one that
+    is sent inside; none: its protocol knows no redirects.
+    """
+
+    save: Save
+    reached: str
+    redirected: frozenset[str]
+
+
+_NOT_FOLLOWED: Final = frozenset({"redirect", "http_301", "http_302", "http_303", "http_307"})
+KINDS: dict[str, Kind] = {
+    "webhook": Kind(_webhook, "None", _NOT_FOLLOWED | {"http_308"}),
+    "alert channel": Kind(_channel, "None", _NOT_FOLLOWED | {"http_308"}),
+    "https": Kind(_https, "bad_status", frozenset({"address_refused"})),
+    "sftp": Kind(_sftp, "bad_answer", frozenset()),
+    "s3": Kind(_s3, "not_there", frozenset({"wrong_region", "cut_off"})),
+}
 """What calls addresses of others; to add one, add how it saves and calls a URL."""
 
 
 def inside(_folder: Path) -> str:
     """Nothing inside is called: refused when saved, when called, and by a redirect."""
-    figures = [f"{kind}: {_tried(save)}" for kind, save in KINDS.items()]
+    figures = [f"{name}: {_tried(kind)}" for name, kind in KINDS.items()]
     return "; ".join(figures) + "; 0 connections to the victim"
 
 
-def _tried(save: Save) -> str:
+def _tried(kind: Kind) -> str:
     with victim() as target, open_platform(Settings(database_url="memory:")) as opened:
-        saved = _spellings(opened, save, target)
-        called = _rebound(opened, save, target)
-        _pinned(opened, save, target)
-        redirects = _redirected(opened, save, target)
+        saved = _spellings(opened, kind.save, target)
+        called = _rebound(opened, kind.save, target)
+        _pinned(opened, kind, target)
+        redirects = _redirected(opened, kind, target) if kind.redirected else 0
         assert not target.connections, f"{len(target.connections)} connections came through"
     return (
         f"{saved} spellings refused when saved, {called} names that changed refused when called, "
@@ -129,7 +184,8 @@ def _tried(save: Save) -> str:
 
 
 def _platform(opened: Commerce, names: Names, reach: Reach) -> Commerce:
-    return Commerce(evolve(opened.context, web=Urllib3Web(reach, names)))
+    fetchers: dict[str, Any] = {"sftp": SftpFetcher(reach, names), "s3": S3Fetcher(reach, names)}
+    return Commerce(evolve(opened.context, web=Urllib3Web(reach, names), **fetchers))
 
 
 def _spellings(opened: Commerce, save: Save, target: Victim) -> int:
@@ -153,7 +209,7 @@ def _rebound(opened: Commerce, save: Save, target: Victim) -> int:
     return 3
 
 
-def _pinned(opened: Commerce, save: Save, target: Victim) -> None:
+def _pinned(opened: Commerce, kind: Kind, target: Victim) -> None:
     """A name that changes within the call: it is asked for once, and that answer is called."""
     with _outside() as server:
         names = Names(first=OUTSIDE)
@@ -162,13 +218,13 @@ def _pinned(opened: Commerce, save: Save, target: Victim) -> None:
         )
         commerce = _platform(opened, names, reach)
         host = f"{target.port}.rebinds.example"
-        call = save(commerce, f"http://{host}:{server.port}/ok")
+        call = kind.save(commerce, f"http://{host}:{server.port}/ok")
         names.asked.clear()
-        assert call() == "None", "it isn't reached where its name led first"
+        assert call() == kind.reached, "it isn't reached where its name led first"
         assert names.asked[host] == 1
 
 
-def _redirected(opened: Commerce, save: Save, target: Victim) -> int:
+def _redirected(opened: Commerce, kind: Kind, target: Victim) -> int:
     """A server outside that sends the platform inside."""
     with _outside() as server:
         for status in (301, 302, 303, 307, 308):
@@ -177,10 +233,11 @@ def _redirected(opened: Commerce, save: Save, target: Victim) -> int:
         ports = ((target.port, target.port), (server.port, server.port))
         commerce = _platform(opened, Names(), Reach((ip_network(OUTSIDE),), ports))
         for path in sorted(server.behaviours.keys() - {"/ok"}):
-            code = save(commerce, f"http://{OUTSIDE}:{server.port}{path}")()
-            assert code in ("redirect", f"http_{path[1:]}"), code
-        assert set(server.paths) == server.behaviours.keys() - {"/ok"}
-        return len(server.paths)
+            code = kind.save(commerce, f"http://{OUTSIDE}:{server.port}{path}")()
+            assert code in kind.redirected, code
+        asked = {path.partition("?")[0] for path in server.paths}
+        assert asked == server.behaviours.keys() - {"/ok"}
+        return len(asked)
 
 
 @contextlib.contextmanager
