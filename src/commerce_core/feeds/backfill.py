@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.feeds.file_name_time import FUTURE_ALLOWED
-from commerce_core.feeds.place import Folder, HttpsPlace, Place, secrets_for
+from commerce_core.feeds.place import Folder, HttpsPlace, Place, S3Place, secrets_for
 from commerce_core.feeds.remote_file import Candidate, Verdict
 from commerce_core.schema.fields import Mode
 
@@ -63,7 +63,11 @@ class Backfill:
                 "The source is fetched from a web server, which has one file and no list of others."
                 " Only folders of SFTP servers and prefixes of buckets can be backfilled.",
             )  # fmt: skip
-        place = evolve(own, url=self.url or own.url, pattern=self.pattern or own.pattern)
+        url = own.url if self.url is None else self.url
+        # The source's pattern is for folders; here, one file may be named.
+        takes_pattern = isinstance(own, S3Place) or url.endswith("/")
+        usual = own.pattern if takes_pattern else None
+        place = evolve(own, url=url, pattern=usual if self.pattern is None else self.pattern)
         if place.kind != own.kind or secrets_for(place) != secrets_for(own):
             detail = "Use a folder or prefix on the server, or in the bucket, of the source."
             raise InvalidInput.at("/url", "other_server", detail)

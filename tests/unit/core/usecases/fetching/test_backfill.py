@@ -322,6 +322,43 @@ def test_only_what_the_secret_is_for_can_be_backfilled(world: PulledWorld):
             assert refusal.value.faults[0].pointer in ("/url", "/host_key")
 
 
+def test_one_file_can_be_named_though_the_source_has_a_pattern(world: PulledWorld):
+    world.set(pattern="stock-*.csv")
+    for day in (1, 2):
+        archive(world, day)
+    one = Backfill("sftp://partner.example/archive/2026-02-02.csv")
+    assert (plan(world, one).takes, plan(world).takes) == (1, 0)
+    assert backfilled(world, one).feeds == 1
+    assert world.names() == ["2026-02-02.csv"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pointer"),
+    [(Backfill(""), "/url"), (Backfill(pattern=""), "/pattern"), (Backfill("a" * 5_000), "/url")],
+)
+def test_what_cannot_be_a_folder_is_refused(world: PulledWorld, wanted: Backfill, pointer: str):
+    for act in (plan, begin):
+        with pytest.raises(InvalidInput) as refusal:
+            act(world, wanted)
+        assert refusal.value.faults[0].pointer == pointer
+
+
+def test_a_partner_that_may_no_longer_send_ends_a_backfill(world: PulledWorld):
+    for day in (1, 2, 3):
+        archive(world, day)
+
+    def pause(path: str) -> None:
+        if "02.csv" in path:
+            world.commerce.partners.change("Acme", status="paused")
+
+    world.server.before_read = pause
+    fetch = backfilled(world)
+    assert (fetch.outcome, fetch.feeds) == ("failed", 1)
+    assert fetch.error is not None
+    assert "active" in fetch.error.message
+    assert len(list(world.commerce.context.files.list("raw/"))) == 1
+
+
 def test_the_one_file_of_a_web_server_is_no_folder(world: PulledWorld):
     source_id = world.commerce.sources.get("main", partner="Acme").source_id
     with world.commerce.context.store.begin() as unit:
