@@ -137,10 +137,12 @@ def _pools(outside: Outside, watch: Watch, stack: ExitStack) -> dict[str, type]:
 
     class Plain(AWSHTTPConnection):
         def _new_conn(self) -> socket.socket:
+            stack.callback(self.close)  # with the answer, should that be left unread
             return connected("http", self.host, self.port)
 
     class Encrypted(AWSHTTPSConnection):
         def _new_conn(self) -> socket.socket:
+            stack.callback(self.close)  # with the answer, should that be left unread
             return connected("https", self.host, self.port)
 
     class PlainPool(AWSHTTPConnectionPool):
