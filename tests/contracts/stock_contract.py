@@ -1,10 +1,12 @@
 """What the port of stock promises: how orders deduct units, and until when."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from attrs import evolve
 
+from commerce_core.base.errors import InvalidInput
 from commerce_core.catalog.product import Product
 from commerce_core.ports.store import Store
 from commerce_core.stock.reservation import StockMove, Taking
@@ -38,6 +40,109 @@ def moved(of: Taking, kind: str, units: int | None = None, cause: str = "") -> S
 
 def reserved(store: Store) -> Mapping[str, int]:
     return {sku: product.reserved for sku, product in samples.catalog(store).items()}
+
+
+def take(store: Store, *takings: Taking) -> bool:
+    """Takes all or nothing, as an order does: as a whole, if a refusal may be mistaken."""
+    products = [of.product_id for of in takings]
+    return _taken(store, takings) or (_divided(store, products) and _taken(store, takings, True))
+
+
+def _divided(store: Store, products: Sequence[str]) -> bool:
+    with store.begin() as unit:
+        return unit.stock.is_divided(products)
+
+
+def _taken(store: Store, takings: Sequence[Taking], whole: bool = False) -> bool:
+    with contextlib.suppress(InvalidInput), store.begin() as unit:
+        if unit.stock.take(takings, T0, whole=whole):
+            raise InvalidInput("Short.")
+        return True
+    return False
+
+
+class TestHotProducts:
+    """Products in which many orders meet at one moment, which a store may divide."""
+
+    def test_of_n_units_exactly_n_are_sold(self, store: Store):
+        """The clients want one unit each, until they are refused one."""
+        a = stocked(store, A=250)["A"]
+
+        def buy() -> int:
+            sold = 0
+            while take(store, taking(a, 1)):
+                sold += 1
+            return sold
+
+        assert sum(together(*[buy] * 6)) == 250
+        assert reserved(store) == {"A": 250}
+
+    def test_what_can_be_supplied_is_exact_however_it_is_divided(self, store: Store):
+        found = stocked(store, A=1_000, B=None)
+        a, b = found["A"], found["B"]
+        for number in range(1, 151):
+            assert take(store, taking(a, 1), taking(b, 2))
+            if number % 50 == 0:
+                assert reserved(store) == {"A": number, "B": 2 * number}
+        assert not take(store, taking(a, 851))
+        with store.begin() as unit:
+            assert unit.stock.take([taking(a, 851)], T0, whole=True) == {a.product_id: 850}
+        assert take(store, taking(a, 850))
+        assert reserved(store) == {"A": 1_000, "B": 300}
+
+    def test_a_feed_that_lowers_what_there_is_is_obeyed_at_once(self, store: Store):
+        _, source = samples.settled(store)
+
+        def send(quantity: int) -> None:
+            line = record(2, "A", price=Decimal(1), currency="EUR", quantity=quantity)
+            samples.publish(store, source, line)
+
+        send(1_000)
+        a = samples.catalog(store)["A"]
+        for _ in range(60):
+            assert take(store, taking(a, 1))
+        send(63)
+        assert [take(store, taking(a, 1)) for _ in range(5)] == [True] * 3 + [False] * 2
+        send(40)
+        assert not take(store, taking(a, 1))
+        assert reserved(store) == {"A": 63}
+        send(1_000)
+        assert take(store, taking(a, 937))
+        assert reserved(store) == {"A": 1_000}
+
+    def test_units_are_released_while_others_are_taken(self, store: Store):
+        """Each client takes units and gives every second one back."""
+        found = stocked(store, A=400, B=400)
+
+        def buy(products: Sequence[Product]) -> int:
+            kept = 0
+            for number in range(30):
+                lines = [taking(product, 1) for product in products]
+                assert take(store, *lines)
+                if number % 2:
+                    with store.begin() as unit:
+                        unit.stock.move([moved(line, "released") for line in lines], T0)
+                else:
+                    kept += 1
+            return kept
+
+        pair = [found["A"], found["B"]]
+        kept = sum(together(*[lambda: buy(pair), lambda: buy(pair[::-1])] * 3))
+        assert reserved(store) == {"A": kept, "B": kept} == {"A": 90, "B": 90}
+
+    def test_the_last_units_of_several_are_sold_in_any_order_of_lines(self, store: Store):
+        """No client waits for another for ever, though all want the whole of what is divided."""
+        found = stocked(store, A=200, B=220, C=210)
+        products = [found[sku] for sku in "ABC"]
+
+        def buy(first: int) -> int:
+            sold = 0
+            while take(store, *[taking(products[(first + n) % 3], 1) for n in range(3)]):
+                sold += 1
+            return sold
+
+        assert sum(together(*[lambda first=n: buy(first) for n in range(6)])) == 200
+        assert reserved(store) == {"A": 200, "B": 200, "C": 200}
 
 
 class TestStock:

@@ -34,7 +34,7 @@ from tests.contracts.rules_contract import TestLimits, TestRules
 from tests.contracts.sales_contract import TestSales
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.statements_contract import TestStatements, TestTerms
-from tests.contracts.stock_contract import TestStock
+from tests.contracts.stock_contract import TestHotProducts, TestStock
 from tests.contracts.tasks_contract import TestTasks
 from tests.contracts.turns_contract import TestTurns
 from tests.contracts.unchanged_contract import TestMatching
@@ -62,6 +62,7 @@ __all__ = [
     "TestFetches",
     "TestFields",
     "TestGroups",
+    "TestHotProducts",
     "TestIdempotency",
     "TestJobs",
     "TestKeys",

@@ -16,7 +16,13 @@ class Stock:
 
     _kept: Tables
 
-    def take(self, takings: Sequence[Taking], at: datetime) -> Mapping[str, int]:
+    def take(
+        self,
+        takings: Sequence[Taking],
+        at: datetime,
+        *,
+        whole: bool = False,  # noqa: ARG002 - nothing is divided here
+    ) -> Mapping[str, int]:
         """Reserves what can be supplied; returns what else could have been."""
         wanted = Counter[str]()
         for taking in takings:
@@ -35,6 +41,10 @@ class Stock:
                 kept = Deduction(t.product_id, t.item_id, "", at, t.units)
                 self._kept.deductions[t.item_id, ""] = kept
         return short
+
+    def is_divided(self, product_ids: Collection[str]) -> bool:  # noqa: ARG002
+        """Never: one unit at a time changes these tables."""
+        return False
 
     def move(self, moves: Sequence[StockMove], at: datetime) -> None:
         """Moves units of lines."""

@@ -267,23 +267,39 @@ class Context:
 
         `keep` returns the answer to store. Conflict if the key was used for another request.
         """
+        kept, remember = self.claimed(unit, key, request, answer=answer)
+        if kept is not None:
+            return kept
+        value = make()
+        remember(keep(value))
+        return value
+
+    def claimed(
+        self,
+        unit: ActivityUnit,
+        key: IdempotencyKey | str | None,
+        request: Sequence[object],
+        *,
+        answer: type[T],
+    ) -> tuple[T | None, Callable[[T], None]]:
+        """The answer that was stored for the key, if any; and what stores a new one in this unit.
+
+        Conflict if the key was used for another request.
+        """
         if key is None:
-            return make()
+            return None, lambda _: None
         if isinstance(key, str):
             key = IdempotencyKey(key)
+        text = key.text
         refuse_if(
             "The idempotency key can't be used.",
             (
-                not (1 <= len(key.text) <= LONGEST_IDEMPOTENCY_KEY and key.text.isprintable()),
+                not (1 <= len(text) <= LONGEST_IDEMPOTENCY_KEY and text.isprintable()),
                 Fault("/Idempotency-Key", "bad_idempotency_key", "Use 1 to 255 characters."),
             ),
         )
         owner = self.principal.partner_id or "operator"
         digest = hashlib.sha256(json.dumps(request, default=identity_or_text).encode()).hexdigest()
-        kept = unit.idempotency.claim(owner, key.text, digest, answer)
-        if kept is not None:
-            key.replayed = True
-            return kept
-        value = make()
-        unit.idempotency.keep(owner, key.text, keep(value))
-        return value
+        kept = unit.idempotency.claim(owner, text, digest, answer)
+        key.replayed = kept is not None
+        return kept, lambda value: unit.idempotency.keep(owner, text, value)

@@ -1,6 +1,6 @@
 """Orders: placing, confirming, fulfilling, cancelling and refunding orders at frozen prices."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -87,30 +87,39 @@ class Orders:
         try:
             return self._place_once(asked, key)
         except InvalidInput as refused:
-            if not self._released(asked, refused):
+            if not self._may_be_there(asked, refused):
                 raise
-            return self._place_once(asked, key)
+            return self._place_once(asked, key, whole=True)
 
-    def _place_once(self, asked: "_Asked", key: IdempotencyKey | str | None) -> Order:
+    def _place_once(
+        self, asked: "_Asked", key: IdempotencyKey | str | None, *, whole: bool = False
+    ) -> Order:
         with self._context.writing() as unit:
-            return self._context.once(
-                unit,
-                key,
-                asked.request,
-                lambda: self._place(unit, asked, guarded=key is not None),
-                answer=Order,
-            )
+            kept, keep = self._context.claimed(unit, key, asked.request, answer=Order)
+            return kept or self._place(unit, asked, keep, guarded=key is not None, whole=whole)
 
-    def _released(self, asked: "_Asked", refused: InvalidInput) -> bool:
-        """Whether orders that have expired still reserved units that this one lacks; no longer."""
+    def _may_be_there(self, asked: "_Asked", refused: InvalidInput) -> bool:
+        """Whether there may be the units that this order lacks.
+
+        Orders that had expired reserved them, and don't any longer; or they are divided.
+        """
         if all(fault.code not in _SHORT for fault in refused.faults):
             return False
         with self._context.store.begin() as unit:
             products = [id_ for id_ in product_ids(unit, asked.items) if id_]
+            divided = unit.stock.is_divided(products)
             due = unit.orders.expired(self._context.clock(), MOST_EXPIRED, products)
-        return Acts(self._context).expire(due) > 0
+        return Acts(self._context).expire(due) > 0 or divided
 
-    def _place(self, unit: UnitOfWork, asked: "_Asked", *, guarded: bool) -> Order:
+    def _place(
+        self,
+        unit: UnitOfWork,
+        asked: "_Asked",
+        keep: Callable[[Order], None],
+        *,
+        guarded: bool,
+        whole: bool,
+    ) -> Order:
         """Writes the order. Its units are taken last, since others wait for them from then on."""
         now = self._context.clock()
         products = found_products(self._context, unit, asked.items)
@@ -132,8 +141,9 @@ class Orders:
             unit.orders.add(order)
             unit.sales.add(entries_of(order, placed(order), now, lambda: self._context.mint("ent")))
             unit.events.add([self._context.new_event().of_order("order.created", order)])
+            keep(order)
         # By itself: within the context, the rows would stay locked for one more round trip.
-        if short := unit.stock.take(takings, now):
+        if short := unit.stock.take(takings, now, whole=whole):
             raise _refused(judge_supply(asked.items, products, short))
         return order
 

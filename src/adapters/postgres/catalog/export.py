@@ -18,6 +18,7 @@ from psycopg.types.string import TextLoader
 
 from adapters.postgres.catalog.filters import STALE_SOURCES
 from adapters.postgres.catalog.pages import LegAlong, by_id, is_walk, ordered, snapshot_of
+from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.listing import walking, where
 from adapters.postgres.connection.rows import Connection, rows_of
 from commerce_core.base.errors import Unavailable
@@ -186,7 +187,7 @@ _COPY_NDJSON: Final = """
     COPY (
         SELECT concat({shown})
         FROM products p
-        LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id
+        LEFT JOIN {reserved} h ON h.partner_id = p.partner_id AND h.product_id = p.product_id
         CROSS JOIN LATERAL (SELECT {reason} AS why OFFSET 0) AS reason{condition}
         ORDER BY {order}
     ) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"""
@@ -228,7 +229,10 @@ class CatalogSnapshot:
             text = sql.SQL(_COPY_CSV).format(shown=_row(), **parts)
         else:
             text = sql.SQL(_COPY_NDJSON).format(
-                shown=_object(), reason=sql.SQL(NOT_SELLABLE_REASON), **parts
+                shown=_object(),
+                reason=sql.SQL(NOT_SELLABLE_REASON),
+                reserved=sql.SQL(RESERVED),
+                **parts,
             )
         with (
             walking(self._db) if is_walk(self._query) else nullcontext(),

@@ -7,6 +7,7 @@ from typing import Final, LiteralString
 
 import psycopg
 
+from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.listing import Condition, asked
 from adapters.postgres.connection.rows import Connection, digits, maybe_digits
 from commerce_core.base.text import spellings, words_of
@@ -38,7 +39,9 @@ _SELLABLE: Final[LiteralString] = (
      AND (p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
           OR p.quantity > coalesce((
               SELECT units
-              FROM held_units h
+              FROM """
+    + RESERVED
+    + """ h
               WHERE h.partner_id = p.partner_id AND h.product_id = p.product_id
           ), 0)))"""
 )

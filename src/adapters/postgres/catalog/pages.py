@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from psycopg import sql
 
 from adapters.postgres.catalog.filters import STALE_SOURCES, bounded, conditions
+from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.listing import Condition, asked, walking, where
 from adapters.postgres.connection.rows import Connection, digits, maybe_digits
 from commerce_core.base.paging import Position
@@ -58,7 +59,9 @@ SELECT: Final[LiteralString] = (
     ) AS u
     LEFT JOIN LATERAL (
         SELECT units
-        FROM held_units
+        FROM """
+    + RESERVED
+    + """ AS held
         WHERE partner_id = p.partner_id AND product_id = p.product_id
         OFFSET 0
     ) AS h ON TRUE"""
@@ -71,7 +74,9 @@ _SELECT_MANY: Final[LiteralString] = (
     FROM {products} p
     JOIN partners ON partners.partner_id = p.partner_id
     JOIN publications u ON u.publication_id = p.publication_id
-    LEFT JOIN held_units h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
+    LEFT JOIN """
+    + RESERVED
+    + """ h ON h.partner_id = p.partner_id AND h.product_id = p.product_id"""
 )
 """The same for any number of products."""
 

@@ -10,6 +10,7 @@ from psycopg import sql
 from adapters.postgres.catalog.export import NOT_SELLABLE_REASON
 from adapters.postgres.catalog.filters import bounded, conditions
 from adapters.postgres.catalog.pages import SELECT, legs, reading
+from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.listing import count
 from adapters.postgres.connection.rows import (
     Connection,
@@ -51,14 +52,14 @@ _NOT_SELLABLE: Final = sql.SQL("""
             WHERE publication_id = %(publication_id)s
             OFFSET 0
         ) AS p
-        LEFT JOIN held_units h
+        LEFT JOIN {reserved} h
           ON h.partner_id = %(partner_id)s AND h.product_id = p.product_id
         WHERE p.status = 'active'
     ) written
     WHERE reason IS NOT NULL
     GROUP BY reason
     ORDER BY count(*) DESC, reason COLLATE "C"
-    """).format(reason=sql.SQL(NOT_SELLABLE_REASON))
+    """).format(reason=sql.SQL(NOT_SELLABLE_REASON), reserved=sql.SQL(RESERVED))
 _product_id: Final = prefixed("prod")
 _partner_id: Final = prefixed("ptn")
 
@@ -158,7 +159,9 @@ class Products:
             _OVERSOLD,
             """
             SELECT p.product_id, p.sku, p.quantity, h.units AS reserved
-            FROM held_units h
+            FROM """  # noqa: S608 - our own text
+            + RESERVED
+            + """ h
             -- Units are reserved of few products, and the publication may have written many.
             CROSS JOIN LATERAL (
                 SELECT * FROM products WHERE product_id = h.product_id OFFSET 0

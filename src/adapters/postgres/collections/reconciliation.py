@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString
 from attrs import frozen
 from psycopg import sql
 
+from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.identities import LEDGER, ORDERS, PARTS, ROLLUPS
 from adapters.postgres.collections.ledger import OF_SALES, SIGN
 from adapters.postgres.connection.rows import Connection, fetch, rows_as
@@ -57,7 +58,8 @@ class Books:
         return {check.identity: check for check in found}
 
 
-_STOCK_AND_RULES: Final[LiteralString] = """
+_STOCK_AND_RULES: Final[LiteralString] = (
+    """
     wanted AS (
         SELECT product_id, sum(units) AS units
         FROM (
@@ -85,7 +87,9 @@ _STOCK_AND_RULES: Final[LiteralString] = """
     of_limits (identity, subject, left_, right_) AS (
         SELECT 'units_are_held', 'prod_' || product_id, coalesce(held.units, 0),
                coalesce(wanted.units, 0)
-        FROM held_units held
+        FROM """  # noqa: S608 - our own text
+    + RESERVED
+    + """ held
         FULL JOIN wanted USING (product_id)
         UNION ALL
         SELECT 'uses_are_counted', 'rule_' || c.rule_id, c.uses, coalesce(used.uses, 0)
@@ -98,6 +102,7 @@ _STOCK_AND_RULES: Final[LiteralString] = """
         LEFT JOIN spent USING (rule_id, currency)
         WHERE c.customer = '' AND c.currency <> ''
     )"""
+)
 _STATEMENTS: Final[LiteralString] = """
     taken AS (
         SELECT t.statement_id, sum({sign} * coalesce(e.partner_amount, e.amount)) AS amount,

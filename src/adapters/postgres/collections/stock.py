@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import frozen
 
+from adapters.postgres.collections.escrow import COOLING, HOT, RESERVED, SLOTS, Escrow
 from adapters.postgres.connection.rows import Connection, digits, fetch, prefixed, rows_of
 from commerce_core.stock.reservation import (
     Deduction,
@@ -24,17 +25,23 @@ class Stock:
     """Implements `commerce_core.ports.stock.Stock`.
 
     Rows are always locked in the order of partner and product, deductions before reserved units,
-    so that no two units wait for each other.
+    and these before units in escrow, so that no two units wait for each other.
     """
 
     _db: Connection
 
-    def take(self, takings: Sequence[Taking], at: datetime) -> Mapping[str, int]:
+    def take(
+        self, takings: Sequence[Taking], at: datetime, *, whole: bool = False
+    ) -> Mapping[str, int]:
         """Reserves what can be supplied; returns what else could have been."""
         wanted: dict[str, int] = {}
         for taking in takings:
             wanted[taking.product_id] = wanted.get(taking.product_id, 0) + taking.units
-        taken = self._take(wanted)
+        if whole:
+            self._escrow.gather(wanted, at)
+        taken = self._take(wanted, at)
+        if hot := [product_id for product_id, heat in taken.items() if heat >= HOT]:
+            self._escrow.divide(hot)
         short = [product_id for product_id in wanted if product_id not in taken]
         net = [taking for taking in takings if taking.net_of_orders and taking.product_id in taken]
         if net:
@@ -42,33 +49,92 @@ class Stock:
             self._keep(rows)
         return self._supply(short) if short else {}
 
-    def _take(self, wanted: Mapping[str, int]) -> set[str]:
+    def is_divided(self, product_ids: Collection[str]) -> bool:
+        """Whether any of these products is in escrow."""
+        return self._escrow.is_divided(product_ids)
+
+    @property
+    def _escrow(self) -> Escrow:
+        return Escrow(self._db)
+
+    def _take(self, wanted: Mapping[str, int], at: datetime) -> Mapping[str, float]:
+        """Takes what there is; returns how hot each product is that could supply its units."""
         # One statement, so that it holds the rows as shortly as can be. What a product can supply
-        # is judged when its row is locked, after everybody who was before.
+        # is judged when its row is locked, after everybody who was before. Slots come after all
+        # rows that others may wait for, which is what counting them is for.
         rows = self._db.execute(
             """
-            INSERT INTO held_units AS held (partner_id, product_id, units)
-            SELECT p.partner_id, p.product_id, wanted.units
-            FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (product_id, units)
-            CROSS JOIN LATERAL (
-                SELECT * FROM products WHERE product_id = wanted.product_id OFFSET 0
-            ) AS p
-            WHERE p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
-               OR wanted.units <= p.quantity
-            ORDER BY p.partner_id, p.product_id
-            ON CONFLICT (partner_id, product_id)
-            DO UPDATE SET units = held.units + excluded.units
-            WHERE (
-                SELECT p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
-                    OR held.units + excluded.units <= p.quantity
-                FROM products p
-                WHERE p.product_id = excluded.product_id
+            WITH wanted AS MATERIALIZED (
+                SELECT p.partner_id, p.product_id, wanted.units, p.quantity,
+                       p.quantity IS NULL OR p.availability IN ('preorder', 'backorder') AS any_,
+                       held.units AS held, coalesce(held.divided, 0) > 0 AS is_divided
+                FROM unnest(%(ids)s::uuid[], %(units)s::bigint[]) AS wanted (product_id, units)
+                CROSS JOIN LATERAL (
+                    SELECT * FROM products WHERE product_id = wanted.product_id OFFSET 0
+                ) AS p
+                LEFT JOIN LATERAL (
+                    SELECT units, divided
+                    FROM held_units
+                    WHERE partner_id = p.partner_id AND product_id = p.product_id
+                    OFFSET 0
+                ) AS held ON TRUE
+            ),
+            taken AS (
+                INSERT INTO held_units AS held (partner_id, product_id, units, heat, heated_at)
+                SELECT partner_id, product_id, units, 1, %(at)s
+                FROM wanted
+                WHERE NOT is_divided AND (any_ OR units <= quantity)
+                ORDER BY partner_id, product_id
+                ON CONFLICT (partner_id, product_id)
+                DO UPDATE SET units = held.units + excluded.units, heated_at = excluded.heated_at,
+                    heat = 1 + greatest(
+                        0,
+                        held.heat - %(cooling)s * greatest(
+                            0, extract(epoch FROM excluded.heated_at - held.heated_at)
+                        )
+                    )
+                WHERE (
+                    SELECT p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
+                        OR held.units + excluded.units <= p.quantity
+                    FROM products p
+                    WHERE p.product_id = excluded.product_id
+                )
+                RETURNING product_id, CASE divided WHEN 0 THEN heat ELSE 0 END AS heat
+            ),
+            slot AS MATERIALIZED (
+                SELECT product_id, free.slot, wanted.units
+                FROM wanted
+                CROSS JOIN LATERAL (
+                    SELECT e.slot
+                    FROM escrow_units e
+                    WHERE e.product_id = wanted.product_id AND e.units >= wanted.units
+                    ORDER BY (e.slot + pg_backend_pid()) %% %(slots)s
+                    LIMIT 1
+                    FOR UPDATE SKIP LOCKED
+                ) AS free
+                WHERE is_divided AND (any_ OR held <= quantity)
+                      AND (SELECT count(*) FROM taken) >= 0
+            ),
+            given AS (
+                UPDATE escrow_units e
+                SET units = e.units - slot.units
+                FROM slot
+                WHERE e.product_id = slot.product_id AND e.slot = slot.slot
+                RETURNING e.product_id
             )
-            RETURNING product_id
+            SELECT product_id, heat FROM taken
+            UNION ALL
+            SELECT product_id, 0 FROM given
             """,
-            [[digits(product_id) for product_id in wanted], list(wanted.values())],
+            {
+                "ids": [digits(product_id) for product_id in wanted],
+                "units": list(wanted.values()),
+                "at": at,
+                "cooling": COOLING,
+                "slots": SLOTS,
+            },
         ).fetchall()
-        return {_product_id(row[0]) for row in rows}
+        return {_product_id(row[0]): row[1] for row in rows}
 
     def _supply(self, product_ids: Sequence[str]) -> Mapping[str, int]:
         """What these products can still supply."""
@@ -76,7 +142,9 @@ class Stock:
             """
             SELECT p.product_id, greatest(0, p.quantity - coalesce(held.units, 0))
             FROM products p
-            LEFT JOIN held_units held USING (partner_id, product_id)
+            LEFT JOIN """  # noqa: S608 - our own text
+            + RESERVED
+            + """ held USING (partner_id, product_id)
             WHERE p.product_id = ANY(%s::uuid[])
             """,
             [[digits(product_id) for product_id in product_ids]],
