@@ -16,7 +16,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench coverage bench-fleet bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds mutate check clients docs fmt lock clean e2e bench-pages
+.PHONY: help install demo test bench coverage bench-fleet bench-orders bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds mutate check clients docs fmt lock clean e2e bench-pages
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,10 @@ bench: .venv/.test .venv/.dlt  ## measures ingestion next to its rivals; ROWS=10
 bench-fleet: .venv/.test  ## measures hourly feeds of a fleet of partners; PARTNERS=200 POSTGRES=18
 	@PYTHONPATH=. $(BIN)/python -m bench.fleet --partners $(or $(PARTNERS),200) \
 		--postgres $(or $(POSTGRES),18)
+
+bench-orders: .venv/.test  ## measures orders over HTTP beside pgbench, cold and with a hot product; SECONDS=10 ROUNDS=5 WORKERS=2 POSTGRES=18
+	@PYTHONPATH=. $(BIN)/python -m bench.orders --seconds $(or $(SECONDS),10) --rounds $(or $(ROUNDS),5) \
+		--workers $(or $(WORKERS),2) --postgres $(or $(POSTGRES),18)
 
 bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)

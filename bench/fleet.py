@@ -129,7 +129,7 @@ def processor_seconds(server: House) -> float:
     process = server.server.process
     if process is None:
         raise RuntimeError("the server isn't running")
-    return sum(map(_used, family(process.pid)))
+    return sum(map(used, family(process.pid)))
 
 
 def family(pid: int) -> Iterator[int]:
@@ -139,7 +139,7 @@ def family(pid: int) -> Iterator[int]:
         yield from family(child)
 
 
-def _used(pid: int) -> float:
+def used(pid: int) -> float:
     """Processor time of a process and of its children that have ended; 0 once it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

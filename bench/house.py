@@ -78,10 +78,10 @@ class House:
 
 
 @contextmanager
-def house(rows: int, major: int = MAJOR) -> Generator[House]:
-    """A new server of this version, which is stopped and deleted afterwards."""
+def house(rows: int, major: int = MAJOR, settings: str = "") -> Generator[House]:
+    """A new server of this version, stopped and deleted afterwards; `settings` come on top."""
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
-        server = Postgres(BINARIES[major], Path(home), free_port(), settings=SETTINGS)
+        server = Postgres(BINARIES[major], Path(home), free_port(), settings=SETTINGS + settings)
         server.make()
         try:
             server.start()

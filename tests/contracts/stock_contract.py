@@ -9,7 +9,7 @@ from attrs import evolve
 from commerce_core.base.errors import InvalidInput
 from commerce_core.catalog.product import Product
 from commerce_core.ports.store import Store
-from commerce_core.stock.reservation import StockMove, Taking
+from commerce_core.stock.reservation import StockMove, Taking, may_be_there
 from tests.contracts import samples
 from tests.contracts.samples import DAY, SECOND, T0, record
 from tests.contracts.threads import together
@@ -44,18 +44,21 @@ def reserved(store: Store) -> Mapping[str, int]:
 
 def take(store: Store, *takings: Taking) -> bool:
     """Takes all or nothing, as an order does: as a whole, if a refusal may be mistaken."""
-    products = [of.product_id for of in takings]
-    return _taken(store, takings) or (_divided(store, products) and _taken(store, takings, True))
+    with contextlib.suppress(Crowded):
+        return _taken(store, takings, whole=False)
+    return _taken(store, takings, whole=True)
 
 
-def _divided(store: Store, products: Sequence[str]) -> bool:
-    with store.begin() as unit:
-        return unit.stock.is_divided(products)
+class Crowded(Exception):
+    """A refusal that may be mistaken."""
 
 
-def _taken(store: Store, takings: Sequence[Taking], whole: bool = False) -> bool:
+def _taken(store: Store, takings: Sequence[Taking], *, whole: bool) -> bool:
     with contextlib.suppress(InvalidInput), store.begin() as unit:
-        if unit.stock.take(takings, T0, whole=whole):
+        if short := unit.stock.take(takings, T0, whole=whole):
+            if may_be_there(takings, short):
+                assert not whole
+                raise Crowded
             raise InvalidInput("Short.")
         return True
     return False

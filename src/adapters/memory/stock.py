@@ -42,10 +42,6 @@ class Stock:
                 self._kept.deductions[t.item_id, ""] = kept
         return short
 
-    def is_divided(self, product_ids: Collection[str]) -> bool:  # noqa: ARG002
-        """Never: one unit at a time changes these tables."""
-        return False
-
     def move(self, moves: Sequence[StockMove], at: datetime) -> None:
         """Moves units of lines."""
         lines = {move.item_id for move in moves}

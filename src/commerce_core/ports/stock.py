@@ -20,15 +20,11 @@ class Stock(Protocol):
     ) -> Mapping[str, int]:
         """Reserves the units of all products that can supply all of theirs.
 
-        Returns the other ones, each with the units that it could still supply; nothing of these
+        Returns the other ones, each with the units that it can still supply; nothing of these
         was reserved. Unknown products supply none. A store may divide the units of a product in
-        which many orders meet, and then refuse units that are there (`is_divided`); never if they
+        which many orders meet, and then refuse units that are there (`may_be_there`); never if they
         are taken as a `whole`, in a unit that has taken nothing else, which waits for the others.
         """
-        ...
-
-    def is_divided(self, product_ids: Collection[str]) -> bool:
-        """Whether any of these products is divided, so that a refusal may be mistaken."""
         ...
 
     def move(self, moves: Sequence[StockMove], at: datetime) -> None:

@@ -64,6 +64,14 @@ class StockChange:
     deductions: Sequence[Deduction]
 
 
+def may_be_there(takings: Iterable[Taking], short: Mapping[str, int]) -> bool:
+    """Whether a product that was short of the units taken can supply them all the same."""
+    wanted = Counter[str]()
+    for taking in takings:
+        wanted[taking.product_id] += taking.units
+    return any(units >= wanted[product_id] for product_id, units in short.items())
+
+
 def needs_deductions(moves: Iterable[StockMove]) -> bool:
     """Whether the deductions of the lines have to be known to decide what the moves do."""
     return any(

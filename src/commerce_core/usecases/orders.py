@@ -40,7 +40,7 @@ from commerce_core.partners.terms import PartnerTerms
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.basket_terms import NO_TERMS, BasketTerms, price_changed
 from commerce_core.pricing.priced import BasketItem, PricedBasket
-from commerce_core.stock.reservation import Taking
+from commerce_core.stock.reservation import Taking, may_be_there
 from commerce_core.usecases.acts import MOST_EXPIRED, ActPlan, Acts
 from commerce_core.usecases.basket_prices import Prices
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -87,29 +87,31 @@ class Orders:
         try:
             return self._place_once(asked, key)
         except InvalidInput as refused:
-            if not self._may_be_there(asked, refused):
+            if not self._released(asked, refused):
                 raise
-            return self._place_once(asked, key, whole=True)
+            return self._place_once(asked, key)
 
-    def _place_once(
-        self, asked: "_Asked", key: IdempotencyKey | str | None, *, whole: bool = False
+    def _place_once(self, asked: "_Asked", key: IdempotencyKey | str | None) -> Order:
+        try:
+            return self._place_in_one(asked, key, whole=False)
+        except _Crowded:
+            return self._place_in_one(asked, key, whole=True)
+
+    def _place_in_one(
+        self, asked: "_Asked", key: IdempotencyKey | str | None, *, whole: bool
     ) -> Order:
         with self._context.writing() as unit:
             kept, keep = self._context.claimed(unit, key, asked.request, answer=Order)
             return kept or self._place(unit, asked, keep, guarded=key is not None, whole=whole)
 
-    def _may_be_there(self, asked: "_Asked", refused: InvalidInput) -> bool:
-        """Whether there may be the units that this order lacks.
-
-        Orders that had expired reserved them, and don't any longer; or they are divided.
-        """
+    def _released(self, asked: "_Asked", refused: InvalidInput) -> bool:
+        """Whether orders that have expired still reserved units that this one lacks; no longer."""
         if all(fault.code not in _SHORT for fault in refused.faults):
             return False
         with self._context.store.begin() as unit:
             products = [id_ for id_ in product_ids(unit, asked.items) if id_]
-            divided = unit.stock.is_divided(products)
             due = unit.orders.expired(self._context.clock(), MOST_EXPIRED, products)
-        return Acts(self._context).expire(due) > 0 or divided
+        return Acts(self._context).expire(due) > 0
 
     def _place(
         self,
@@ -144,6 +146,8 @@ class Orders:
             keep(order)
         # By itself: within the context, the rows would stay locked for one more round trip.
         if short := unit.stock.take(takings, now, whole=whole):
+            if not whole and may_be_there(takings, short):
+                raise _Crowded
             raise _refused(judge_supply(asked.items, products, short))
         return order
 
@@ -371,6 +375,10 @@ class _Asked:
         terms = [] if self.terms == NO_TERMS else [requested(self.terms, ALWAYS_ASKED)]
         expected = [] if self.expected_total is None else [str(self.expected_total)]
         return ("place", items, self.reference, dict(self.metadata), *terms, *expected)
+
+
+class _Crowded(Exception):
+    """Units that an order lacks are there, divided among orders that meet in the same product."""
 
 
 def _refused(faults: Sequence[Fault]) -> InvalidInput:

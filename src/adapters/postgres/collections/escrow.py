@@ -97,14 +97,6 @@ class Escrow:
             },
         )
 
-    def is_divided(self, product_ids: Collection[str]) -> bool:
-        """Whether units of any of these products are divided."""
-        row = self._db.execute(
-            "SELECT FROM escrow_units WHERE product_id = ANY(%s::uuid[]) LIMIT 1",
-            [[digits(id_) for id_ in product_ids]],
-        ).fetchone()
-        return row is not None
-
     def gather(self, product_ids: Collection[str], at: datetime) -> None:
         """Returns to the rows of products what is left in their slots, and locks these rows.
 

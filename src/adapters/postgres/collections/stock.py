@@ -49,10 +49,6 @@ class Stock:
             self._keep(rows)
         return self._supply(short) if short else {}
 
-    def is_divided(self, product_ids: Collection[str]) -> bool:
-        """Whether any of these products is in escrow."""
-        return self._escrow.is_divided(product_ids)
-
     @property
     def _escrow(self) -> Escrow:
         return Escrow(self._db)
