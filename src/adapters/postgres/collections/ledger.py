@@ -11,6 +11,7 @@ from psycopg import sql
 from adapters.postgres.collections.listing import Condition, ListById, asked, count, own
 from adapters.postgres.collections.roller import Roller
 from adapters.postgres.collections.rollups import Rollups
+from adapters.postgres.connection.documents import rows_document
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -58,7 +59,7 @@ class Sales:
     def add(self, entries: Iterable[SalesEntry]) -> None:
         """Keeps entries."""
         rows = [params_of(entry) | {"platform_amount": entry.platform_amount} for entry in entries]
-        self._db.execute(_INSERT, {name: [row[name] for row in rows] for name in _COLUMNS})
+        self._db.execute(_INSERT, [rows_document(rows)])
 
     def page(self, query: EntryQuery, after: Position | None, limit: int) -> Page[SalesEntry]:
         """Pages of entries."""
@@ -161,12 +162,20 @@ _FIRST_OF_PARTNER: Final = """
         ) AS next
     )
     SELECT min(at) FROM firsts"""
-_INSERT: Final = sql.SQL("INSERT INTO sales_entries ({}) SELECT * FROM unnest({})").format(
-    sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
-    sql.SQL(", ").join(
-        sql.SQL("{}::{}[]").format(sql.Placeholder(name), sql.SQL(kind))
-        for name, kind in _COLUMNS.items()
-    ),
+# Rendered once, and not with each order.
+_INSERT: Final = (
+    sql.SQL(
+        "INSERT INTO sales_entries ({names}) SELECT {names} "
+        "FROM json_to_recordset(%s) AS new ({cells})"
+    )
+    .format(
+        names=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
+        cells=sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+            for name, kind in _COLUMNS.items()
+        ),
+    )
+    .as_bytes()
 )
 
 

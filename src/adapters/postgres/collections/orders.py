@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from psycopg.types.json import Jsonb
 
 from adapters.postgres.collections.listing import Condition, ListById, asked, count
-from adapters.postgres.connection.documents import document, read_as
+from adapters.postgres.connection.documents import content, document, read_as, rows_document
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -105,29 +105,27 @@ class Orders:
             self._add_items(order)
 
     def _add_items(self, order: Order) -> None:
-        columns = _columns_of([params_of(item) for item in order.items])
-        adjustments = [document(item.adjustments) for item in order.items]
+        rows = [
+            params_of(item) | {"position": position, "adjustments": content(item.adjustments)}
+            for position, item in enumerate(order.items, start=1)
+        ]
         self._db.execute(
             """
             INSERT INTO order_items (order_id, position, item_id, product_id, product_version,
                                      partner_id, sku, product_name, quantity, list_price,
                                      unit_price, line_total, adjustments, partner_amount,
                                      commission_percent, fee, net_of_orders)
-            SELECT %(order_id)s, position, item_id, product_id, product_version, partner_id, sku,
+            SELECT %s, position, item_id, product_id, product_version, partner_id, sku,
                    product_name, quantity, list_price, unit_price, line_total, adjustments,
                    partner_amount, commission_percent, fee, net_of_orders
-            FROM unnest(%(item_id)s::uuid[], %(product_id)s::uuid[], %(product_version)s::int[],
-                        %(partner_id)s::uuid[], %(sku)s::text[], %(product_name)s::text[],
-                        %(quantity)s::int[], %(list_price)s::numeric[], %(unit_price)s::numeric[],
-                        %(line_total)s::numeric[], %(adjustments)s::jsonb[],
-                        %(partner_amount)s::numeric[], %(commission_percent)s::numeric[],
-                        %(fee)s::numeric[], %(net_of_orders)s::boolean[])
-                 WITH ORDINALITY
-                 AS item (item_id, product_id, product_version, partner_id, sku, product_name,
-                          quantity, list_price, unit_price, line_total, adjustments,
-                          partner_amount, commission_percent, fee, net_of_orders, position)
+            FROM json_to_recordset(%s)
+                 AS item (position int, item_id uuid, product_id uuid, product_version int,
+                          partner_id uuid, sku text, product_name text, quantity int,
+                          list_price numeric, unit_price numeric, line_total numeric,
+                          adjustments jsonb, partner_amount numeric, commission_percent numeric,
+                          fee numeric, net_of_orders boolean)
             """,
-            columns | {"order_id": digits(order.order_id), "adjustments": adjustments},
+            [digits(order.order_id), rows_document(rows)],
         )
 
     def get(self, order_id: str) -> Order:

@@ -18,6 +18,69 @@ from commerce_core.stock.reservation import (
 
 _DEDUCTIONS: Final = rows_of(Deduction)
 _product_id: Final = prefixed("prod")
+# Slots come after all rows that others may wait for: that is what counting them is for.
+_TAKE: Final = """
+    WITH wanted AS MATERIALIZED (
+        SELECT p.partner_id, p.product_id, wanted.units, p.quantity,
+               p.quantity IS NULL OR p.availability IN ('preorder', 'backorder') AS any_,
+               held.units AS held, coalesce(held.divided, 0) > 0 AS is_divided
+        FROM unnest(%(ids)s::uuid[], %(units)s::bigint[]) AS wanted (product_id, units)
+        CROSS JOIN LATERAL (
+            SELECT * FROM products WHERE product_id = wanted.product_id OFFSET 0
+        ) AS p
+        LEFT JOIN LATERAL (
+            SELECT units, divided
+            FROM held_units
+            WHERE partner_id = p.partner_id AND product_id = p.product_id
+            OFFSET 0
+        ) AS held ON TRUE
+    ),
+    taken AS (
+        INSERT INTO held_units AS held (partner_id, product_id, units, heat, heated_at)
+        SELECT partner_id, product_id, units, 1, %(at)s
+        FROM wanted
+        WHERE NOT is_divided AND (any_ OR units <= quantity)
+        ORDER BY partner_id, product_id
+        ON CONFLICT (partner_id, product_id)
+        DO UPDATE SET units = held.units + excluded.units, heated_at = excluded.heated_at,
+            heat = 1 + greatest(
+                0,
+                held.heat - %(cooling)s * greatest(
+                    0, extract(epoch FROM excluded.heated_at - held.heated_at)
+                )
+            )
+        WHERE (
+            SELECT p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
+                OR held.units + excluded.units <= p.quantity
+            FROM products p
+            WHERE p.product_id = excluded.product_id
+        )
+        RETURNING product_id, CASE divided WHEN 0 THEN heat ELSE 0 END AS heat
+    ),
+    slot AS MATERIALIZED (
+        SELECT product_id, free.slot, wanted.units
+        FROM wanted
+        CROSS JOIN LATERAL (
+            SELECT e.slot
+            FROM escrow_units e
+            WHERE e.product_id = wanted.product_id AND e.units >= wanted.units
+            ORDER BY (e.slot + pg_backend_pid()) %% %(slots)s
+            LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        ) AS free
+        WHERE is_divided AND (any_ OR held <= quantity)
+              AND (SELECT count(*) FROM taken) >= 0
+    ),
+    given AS (
+        UPDATE escrow_units e
+        SET units = e.units - slot.units
+        FROM slot
+        WHERE e.product_id = slot.product_id AND e.slot = slot.slot
+        RETURNING e.product_id
+    )
+    SELECT product_id, heat FROM taken
+    UNION ALL
+    SELECT product_id, 0 FROM given"""
 
 
 @frozen
@@ -56,72 +119,9 @@ class Stock:
     def _take(self, wanted: Mapping[str, int], at: datetime) -> Mapping[str, float]:
         """Takes what there is; returns how hot each product is that could supply its units."""
         # One statement, so that it holds the rows as shortly as can be. What a product can supply
-        # is judged when its row is locked, after everybody who was before. Slots come after all
-        # rows that others may wait for, which is what counting them is for.
+        # is judged when its row is locked, after everybody who was before.
         rows = self._db.execute(
-            """
-            WITH wanted AS MATERIALIZED (
-                SELECT p.partner_id, p.product_id, wanted.units, p.quantity,
-                       p.quantity IS NULL OR p.availability IN ('preorder', 'backorder') AS any_,
-                       held.units AS held, coalesce(held.divided, 0) > 0 AS is_divided
-                FROM unnest(%(ids)s::uuid[], %(units)s::bigint[]) AS wanted (product_id, units)
-                CROSS JOIN LATERAL (
-                    SELECT * FROM products WHERE product_id = wanted.product_id OFFSET 0
-                ) AS p
-                LEFT JOIN LATERAL (
-                    SELECT units, divided
-                    FROM held_units
-                    WHERE partner_id = p.partner_id AND product_id = p.product_id
-                    OFFSET 0
-                ) AS held ON TRUE
-            ),
-            taken AS (
-                INSERT INTO held_units AS held (partner_id, product_id, units, heat, heated_at)
-                SELECT partner_id, product_id, units, 1, %(at)s
-                FROM wanted
-                WHERE NOT is_divided AND (any_ OR units <= quantity)
-                ORDER BY partner_id, product_id
-                ON CONFLICT (partner_id, product_id)
-                DO UPDATE SET units = held.units + excluded.units, heated_at = excluded.heated_at,
-                    heat = 1 + greatest(
-                        0,
-                        held.heat - %(cooling)s * greatest(
-                            0, extract(epoch FROM excluded.heated_at - held.heated_at)
-                        )
-                    )
-                WHERE (
-                    SELECT p.quantity IS NULL OR p.availability IN ('preorder', 'backorder')
-                        OR held.units + excluded.units <= p.quantity
-                    FROM products p
-                    WHERE p.product_id = excluded.product_id
-                )
-                RETURNING product_id, CASE divided WHEN 0 THEN heat ELSE 0 END AS heat
-            ),
-            slot AS MATERIALIZED (
-                SELECT product_id, free.slot, wanted.units
-                FROM wanted
-                CROSS JOIN LATERAL (
-                    SELECT e.slot
-                    FROM escrow_units e
-                    WHERE e.product_id = wanted.product_id AND e.units >= wanted.units
-                    ORDER BY (e.slot + pg_backend_pid()) %% %(slots)s
-                    LIMIT 1
-                    FOR UPDATE SKIP LOCKED
-                ) AS free
-                WHERE is_divided AND (any_ OR held <= quantity)
-                      AND (SELECT count(*) FROM taken) >= 0
-            ),
-            given AS (
-                UPDATE escrow_units e
-                SET units = e.units - slot.units
-                FROM slot
-                WHERE e.product_id = slot.product_id AND e.slot = slot.slot
-                RETURNING e.product_id
-            )
-            SELECT product_id, heat FROM taken
-            UNION ALL
-            SELECT product_id, 0 FROM given
-            """,
+            _TAKE,
             {
                 "ids": [digits(product_id) for product_id in wanted],
                 "units": list(wanted.values()),

@@ -4,13 +4,14 @@ Numbers never become text unnoticed, nor text numbers: amounts are text, and wha
 declared type is refused. What a newer version has added is skipped, so that both can run.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar, get_args
 
 import cattrs
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
 from commerce_core.base.durations import duration_text, read_duration
 from commerce_core.feeds.place import SourceKind
@@ -82,6 +83,30 @@ _CONVERTER: Final = _converter()
 def document(value: object) -> Jsonb | None:
     """The value as a parameter for a jsonb column; None (NULL) for None."""
     return None if value is None else Jsonb(_CONVERTER.unstructure(value))
+
+
+def content(value: object) -> object:
+    """The value as the content of a jsonb column, to be part of a larger document."""
+    return _CONVERTER.unstructure(value)
+
+
+def rows_document(rows: Sequence[Mapping[str, object]]) -> Json:
+    """Rows as one parameter for `json_to_recordset`.
+
+    For the few rows of an order, writing it takes less than an array for each column does.
+    """
+    return Json(rows, dumps=_DUMPS)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{value!r} can't be a cell of a row")
+
+
+_DUMPS: Final = json.JSONEncoder(default=_cell).encode
 
 
 def read_as(kind: type[T]) -> Callable[[object], T]:
