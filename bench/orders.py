@@ -84,7 +84,7 @@ def measure(server: House, home: Path, asked: argparse.Namespace) -> None:
     platform = Platform(server.migrated("orders"), home)
     with platform.opened() as commerce:
         fill(commerce, platform.database_url)
-        secret = commerce.keys.add().secret
+        secret = commerce.keys.add().secret or ""
         bare = scripts(server, commerce, home)
     with platform.server(workers=asked.workers) as http:
         ways = {
