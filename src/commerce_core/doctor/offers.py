@@ -19,6 +19,19 @@ from commerce_core.profiles.profile import Profile, Skip
 from commerce_core.schema.cells import YES_NO
 
 _MOST_WORDS: Final = 6
+_SOLD: Final = frozenset(
+    {"active", "published", "publish", "live", "enabled", "visible", "online", "public"}
+    | {"aktiv", "veröffentlicht", "sichtbar", "actif", "publié", "activo", "publicado"}
+    | {"attivo", "pubblicato", "actief", "aktywny", "aktivní"}
+)
+_UNSOLD: Final = frozenset(
+    {"draft", "archived", "inactive", "disabled", "hidden", "offline", "private", "pending"}
+    | {"unpublished", "notpublished", "unlisted", "deleted", "trash", "blocked", "suspended"}
+    | {"entwurf", "archiviert", "inaktiv", "deaktiviert", "gesperrt", "versteckt", "brouillon"}
+    | {"archivé", "inactif", "borrador", "archivado", "inactivo", "bozza", "archiviato"}
+    | {"inattivo", "concept", "gearchiveerd", "inactief", "nieaktywny", "szkic", "neaktivní"}
+)
+"""Words of a status, squashed, with which a product is sold or isn't."""
 _ON_SALE: Final = frozenset(
     {
         "onsale",
@@ -45,7 +58,7 @@ def not_offered(all_stats: Sequence[ColumnStats], unused: Sequence[str]) -> Iter
     for stats in all_stats:
         if stats.header not in unused or (sold := says_for_sale(stats.header)) is None:
             continue
-        means = {word: _yes(word) for word in stats.words}
+        means = {word: _is_sold(word) if sold else _yes(word) for word in stats.words}
         left_out = tuple(word for word, yes in means.items() if yes is not sold)
         if None in means.values() or not left_out or len(means) > _MOST_WORDS:
             continue
@@ -87,6 +100,12 @@ def sale_flag(
 def with_rules(profile: Profile, found: Sequence[Offered]) -> Profile:
     """The profile with the rules that leave records out."""
     return evolve(profile, skip=(*profile.skip, *(each.rule for each in found)))
+
+
+def _is_sold(word: str) -> bool | None:
+    """Whether a word of a status means that a product is sold; None if it isn't known."""
+    plain = squash(word)
+    return True if plain in _SOLD else False if plain in _UNSOLD else _yes(word)
 
 
 def _yes(word: str) -> bool | None:

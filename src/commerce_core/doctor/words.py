@@ -21,12 +21,15 @@ HEADERS: Final[Mapping[str, str]] = _table({
     "sku": "artikelnummer, artikelnr, art.nr., artnr, artikel-nr., bestellnummer, bestelnummer, "
     "référence, reference, réf, ref, codice, codice articolo, código, codigo, article number, "
     "articlenumber, item number, item no, item code, product code, productcode, stock code, "
-    "indeks, kod, varenummer, artikelkod, артикул, uniq_id, unique id, handle id",
+    "indeks, kod, varenummer, artikelkod, артикул, uniq_id, unique id, handle id, "
+    "varunummer, stok kodu, ürün kodu, código do produto, codigo do produto, custom label, "
+    "custom label (sku), customlabel, offer id, aid, 商品コード, 商品番号",
     "product_name": "bezeichnung, artikelbezeichnung, artikelname, produktname, titel, naam, "
     "productnaam, omschrijving kort, nom, nom du produit, désignation, désignation produit, "
     "libellé, nombre, nombre del producto, título, nome, nome prodotto, titolo, nazwa, "
     "nazwa produktu, název, navn, produktnavn, namn, produktnamn, nome do produto, наименование, "
-    "название, item name, item, product, article",
+    "название, item name, item, product, article, "
+    "benämning, benævnelse, \u00fcr\u00fcn ad\u0131, produto, 商品名",
     "description": "beschreibung, artikelbeschreibung, produktbeschreibung, langtext, "
     "beschrijving, omschrijving, description longue, descripción, descripcion, descrizione, "
     "opis, popis, beskrivelse, beskrivning, descrição, описание, body html, long text",
@@ -42,7 +45,8 @@ HEADERS: Final[Mapping[str, str]] = _table({
     "fabrikantcode, model number, modelnummer, modellnummer",
     "price": "preis, vk, vk-preis, verkaufspreis, bruttopreis, prijs, verkoopprijs, adviesprijs, "
     "prix, prix ttc, prix de vente, tarif, precio, pvp, prezzo, prezzo di vendita, cena, "
-    "cena brutto, pris, preço, цена, selling price, retail price, sales price, price incl vat",
+    "cena brutto, pris, preço, preco, fiyat, sat\u0131\u015f fiyat\u0131, 価格, 販売価格, "
+    "salgspris, цена, selling price, retail price, sales price, price incl vat",
     "currency": "währung, waehrung, valuta, munt, devise, monnaie, moneda, divisa, waluta, měna, "
     "moeda, валюта, curr",
     "sale_price": "angebotspreis, aktionspreis, sonderpreis, actieprijs, aanbiedingsprijs, "
@@ -53,7 +57,8 @@ HEADERS: Final[Mapping[str, str]] = _table({
     "наличие, stock state, in stock",
     "quantity": "menge, bestand, lagerbestand, lager, anzahl, voorraad, aantal, stock dispo, "
     "quantité, cantidad, existencias, inventario, quantità, giacenza, magazzino, ilość, stan, "
-    "množství, sklad, antal, lagersaldo, quantidade, estoque, количество, остаток, on hand, "
+    "množství, sklad, antal, lagersaldo, beholdning, quantidade, estoque, miktar, stok, "
+    "在庫, 在庫数, количество, остаток, on hand, "
     "onhand, stock on hand, available, available quantity, units in stock",
     "weight": "gewicht, poids, peso, waga, hmotnost, vægt, vikt, вес",
     "product_url": "produktlink, produkt-url, deeplink, deep link, lien, url produit, enlace, "

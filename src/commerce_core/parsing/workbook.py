@@ -83,6 +83,7 @@ def sheet_text(packed: bytes, sheet: str | None) -> Iterator[str]:
     """
     try:
         with zipfile.ZipFile(BytesIO(packed)) as archive:
+            _check_methods(archive)
             _check_size(archive, len(packed))
             yield from _Workbook.of(archive).rows(sheet)
     except _DAMAGED as error:
@@ -100,6 +101,14 @@ def _ends_early(packed: bytes) -> bool:
     """Whether the list of the parts, which is the end of an archive, isn't there or isn't whole."""
     start = packed.rfind(_DIRECTORY_END, max(0, len(packed) - _LONGEST_DIRECTORY_END))
     return start < 0 or len(packed) - start < _SHORTEST_DIRECTORY_END
+
+
+def _check_methods(archive: zipfile.ZipFile) -> None:
+    """Refuses parts that no workbook has: what unpacks them fails as a machine does, not a file."""
+    used = {part.compress_type for part in archive.infolist()}
+    if used - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        detail = "The workbook is damaged: it has parts that are compressed as none in a workbook."
+        raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.")
 
 
 def _check_size(archive: zipfile.ZipFile, packed: int) -> None:

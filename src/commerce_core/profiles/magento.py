@@ -15,7 +15,7 @@ MAGENTO: Final = Profile(
         "product_name": Column(("name", "product_name")),
         "description": Column(("description", "short_description")),
         "category": Column(
-            ("categories",), pattern="(?:Default Category/)?([^,]+).*", separator="/"
+            ("categories",), pattern="(?:Default Category/)?([^,|]+).*", separator="/"
         ),
         "gtin": Column(("gtin", "ean", "barcode")),
         "mpn": Column(("mpn",)),

@@ -42,8 +42,11 @@ _NOT_FOR_SALE: Final = frozenset(
     }
     | {"isinactive", "isdraft", "draft"}
 )
-_STATUS: Final = "status"
-"""A column of that name has any words, and is looked at only with its cells."""
+_WINDOW: Final = re.compile(
+    r"(?:sale|special|discount|promo|offer|action|aktion|angebot|sonderpreis).*"
+    r"(?:date|from|until|start|end|begin|period|validity|von|bis|datum|zeitraum)"
+)
+"""The squashed name of a column that may have the times of a sale price."""
 
 
 def says_for_sale(header: str) -> bool | None:
@@ -58,6 +61,7 @@ def says_for_sale(header: str) -> bool | None:
 def header_notes(mapping: HeaderMapping, own: Profile, full: Profile) -> tuple[str, ...]:
     """What a person should know about a mapping made by a profile, `own` and with its preset."""
     found = [*_lacking(mapping, own), *_moved(mapping, full), *_undecided(mapping, own)]
+    found += _unlimited(mapping)
     more = len(found) - MOST_NOTES
     return (*found[:MOST_NOTES], f"There are {more} more such notes.") if more > 0 else (*found,)
 
@@ -78,10 +82,25 @@ def _undecided(mapping: HeaderMapping, own: Profile) -> Iterator[str]:
     if own.skip:
         return
     for name in mapping.unused:
-        if squash(name) != _STATUS and says_for_sale(name) is not None:
+        if says_for_sale(name) is not None:
             yield (
                 f"The column {name[:_SHOWN]!r} may say which products are for sale, and isn't "
                 "used: all are sold. A rule of skip in the profile can leave records out by it."
+            )
+
+
+def _unlimited(mapping: HeaderMapping) -> Iterator[str]:
+    """Unused columns that may limit in time a sale price that has no limit."""
+    fed = mapping.field_mappings
+    if "sale_price" not in fed or fed["sale_price"].column.compare_at:
+        return
+    if "sale_starts_at" in fed or "sale_ends_at" in fed:
+        return
+    for name in mapping.unused:
+        if _WINDOW.match(squash(name)):
+            yield (
+                f"The column {name[:_SHOWN]!r} may say when the sale price applies, and isn't "
+                "used: it applies at any time. Map sale_starts_at and sale_ends_at in the profile."
             )
 
 

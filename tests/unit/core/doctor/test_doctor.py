@@ -683,6 +683,21 @@ def test_a_column_that_only_looks_like_attributes_is_left_out():
     assert [values["price"] is not None for values in read_with(file, saved(told))] == [True, True]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Artikelnr;Benämning;Pris;Lagersaldo",
+        "Stok Kodu;Ürün Adı;Fiyat;Miktar",
+        "商品コード;商品名;価格;在庫",
+        "codigo;nome;preco;estoque",
+        "Varenummer;Produktnavn;Pris;Beholdning",
+    ],
+)
+def test_headers_in_other_languages_are_found(header: str):
+    told = look(f"{header}\nA;Lamp;5.00;3\nB;Chair;6.00;2\n")
+    assert list(told.profile.columns) == ["sku", "product_name", "price", "quantity"]
+
+
 def test_what_a_preset_rejects_is_no_column_that_only_looks_like_a_field():
     """Without it, a listing with variations would be sold as one product."""
     told = look(ETSY)

@@ -37,6 +37,8 @@ def sold(text: str, found: Diagnosis) -> list[str | None]:
         ("Archived", ("N", "Y", "N"), ["A-0", "A-2"]),
         ("status", ("true", "false", "true"), ["A-0", "A-2"]),
         ("aktiv", ("ja", "nein", "ja"), ["A-0", "A-2"]),
+        ("status", ("active", "Draft", "archived"), ["A-0"]),
+        ("Status", ("Aktiv", "Entwurf", "aktiv"), ["A-0", "A-2"]),
     ],
 )
 def test_what_is_not_for_sale_is_left_out_and_asked_about(
@@ -78,6 +80,15 @@ def test_a_sale_price_applies_only_where_its_flag_has_a_yes():
     sales = [str(r.values["sale_price"]) for batch in reading.batches() for r in batch]
     assert sales == ["4.00", "None"]
     assert diagnosed(file_of("On Sale", "Yes", "Yes", beside="sale")).questions == ()
+
+
+def test_intake_notes_a_status_whatever_words_it_has():
+    with commerce_core.connect("memory:") as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        text = file_of("status", "active", "draft")
+        job = commerce.feeds.load(io.BytesIO(text.encode()), partner="Acme", mode="full")
+        assert job.summary is not None
+        assert any("'status' may say which" in note for note in job.summary.notes)
 
 
 def test_intake_notes_a_column_that_may_say_what_is_for_sale():

@@ -217,6 +217,29 @@ def test_a_damaged_workbook_is_refused():
     assert refused.value.code == "undecodable"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_workbook_whose_parts_are_compressed_as_in_no_other_is_refused(method: int):
+    """Their decompressors fail with OSError, which would be the fault of the machine."""
+    packed, sink = table_of([["sku", "price"], ["A", "5"]]), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(packed)) as before, zipfile.ZipFile(sink, "w", method) as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name))
+    for body in (sink.getvalue(), _said_to_be(packed, method)):
+        with pytest.raises(FileRefused, match="damaged") as refused:
+            list(read_text(io.BytesIO(body)))
+        assert refused.value.code == "undecodable"
+
+
+def _said_to_be(packed: bytes, method: int) -> bytes:
+    """A workbook whose directory and parts claim another method than they have."""
+    local = re.sub(rb"(PK\x03\x04....)\x08\x00", _claiming(method), packed, flags=re.DOTALL)
+    return re.sub(rb"(PK\x01\x02......)\x08\x00", _claiming(method), local, flags=re.DOTALL)
+
+
+def _claiming(method: int) -> Callable[[re.Match[bytes]], bytes]:
+    return lambda found: found[1] + method.to_bytes(2, "little")
+
+
 def _with_sheet(xml: str) -> bytes:
     out = io.BytesIO(of_table([]))
     packed = io.BytesIO()

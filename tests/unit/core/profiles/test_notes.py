@@ -50,3 +50,12 @@ def test_a_column_that_the_profile_takes_from_its_own_field_is_named():
 
 def test_what_a_preset_names_and_a_file_lacks_is_no_news():
     assert notes("Handle,Title,Variant SKU,Variant Price", Profile(preset="shopify")) == ()
+
+
+def test_a_column_that_may_limit_a_sale_price_in_time_is_named_if_nothing_reads_it():
+    """A sale price without its times would apply at any time."""
+    (note,) = notes("sku,price,sale_price,sale_price_effective_date", Profile())
+    assert note.startswith("The column 'sale_price_effective_date' may say when the sale price")
+    assert notes("sku,price,sale_price,sale_start,offer_date", Profile()) == ()
+    assert notes("sku,price,sale_price_effective_date", Profile()) == ()
+    assert notes("sku,price,sale_price,updated_date,date", Profile()) == ()

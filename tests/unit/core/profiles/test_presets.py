@@ -484,6 +484,31 @@ def test_the_list_of_prestashops_back_office_is_read_too():
     assert str(offers(records)["MUG"].values["price"]) == "12.00"
 
 
+def test_prestashops_sample_file_and_its_older_names_are_read():
+    """The header of the sample that PrestaShop offers for its import, and of its older versions."""
+    sample = (
+        "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax excluded;Reference #;"
+        "Manufacturer;EAN13;MPN;Quantity;Summary;Available for order (0 = No, 1 = Yes);"
+        "Image URLs (x,y,z...);Condition;Out of stock action\n"
+        "1;1;Mug;Cups;10;M-1;Clay;4006381333931;M1;0;<p>New</p>;1;"
+        "https://a.example/1.jpg,https://a.example/2.jpg;new;1\n"
+    )
+    mug = offers(read("prestashop", sample))["M-1"].values
+    assert "price" not in mug
+    assert (mug["availability"], mug["quantity"], mug["brand"]) == ("backorder", 0, "Clay")
+    assert (mug["description"], mug["condition"]) == ("<p>New</p>", "new")
+    older = "ID;Name;Price tax included;Reference #;Brand;Short description\n1;Mug;12;;Clay;New\n"
+    mug = offers(read("prestashop", older))["1"].values
+    assert (mug["brand"], mug["description"], mug["price"]) == ("Clay", "New", Decimal(12))
+
+
+@pytest.mark.parametrize("between", [",", "|"])
+def test_magentos_categories_are_told_apart_by_commas_or_in_older_versions_bars(between: str):
+    paths = f"Default Category/Home/Lamps{between}Default Category/Sale"
+    text = f'sku,name,price,product_type,categories\nA,Lamp,5,simple,"{paths}"\n'
+    assert offers(read("magento", text))["A"].values["category"] == "Home > Lamps"
+
+
 def test_prestashops_price_without_tax_is_none_that_is_sold_for():
     record = offers(read("prestashop", "Reference #;Name *;Price tax excluded\nA;Mug;10\n"))["A"]
     assert "price" not in record.values
