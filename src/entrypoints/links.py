@@ -3,7 +3,12 @@
 from commerce_core.activity.inbox import ItemKind
 from commerce_core.alerts.wording import Link
 
-_PAGES = {"oversold": "products", "webhook": "webhooks", "late": "sources"}
+_PAGES = {
+    "oversold": "products",
+    "webhook": "webhooks",
+    "late": "sources",
+    "statement": "statements",
+}
 
 
 def path_of(kind: ItemKind, subject: str) -> str:

@@ -34,6 +34,7 @@ EventId = NewType("EventId", str)
 WebhookId = NewType("WebhookId", str)
 DeliveryId = NewType("DeliveryId", str)
 ChannelId = NewType("ChannelId", str)
+ViewId = NewType("ViewId", str)
 StatementId = NewType("StatementId", str)
 EntryId = NewType("EntryId", str)
 FetchId = NewType("FetchId", str)
@@ -45,11 +46,11 @@ Read = Callable[[Any], Any]
 _IDS: Final = (
     PartnerId, SourceId, FeedId, JobId, ProductId, OrderId, FulfilmentId, RefundId, RuleId, ListId,
     KeyId, EventId, WebhookId, DeliveryId, StatementId, EntryId, FetchId, WhatIfId, BulkId,
-    ChannelId,
+    ChannelId, ViewId,
 )  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = (
     "ptn", "src", "feed", "job", "prod", "ord", "ful", "rfnd", "rule", "list", "key", "evt",
-    "hook", "dlv", "stmt", "ent", "ftch", "wif", "bulk", "chan",
+    "hook", "dlv", "stmt", "ent", "ftch", "wif", "bulk", "chan", "view",
 )  # fmt: skip
 ID_KINDS: Final[Mapping[Any, Kind]] = dict(zip(_IDS, _KINDS, strict=True))
 """Identifiers; a text that can't be one of its kind is NotFound."""

@@ -35,6 +35,7 @@ from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order
 from commerce_core.orders.part import Part
 from commerce_core.partners.api_key import ApiKey
+from commerce_core.partners.saved_view import SavedView
 from commerce_core.partners.terms import Term
 from commerce_core.pricing.explanation import RuleOutcome
 from commerce_core.pricing.form import rule_form, whole_form
@@ -108,6 +109,7 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Delivery: ("next_at",),
     Alert: ("next_at",),
     InboxItem: ("severity",),
+    SavedView: ("shared",),
     Reconciliation: ("ok",),
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {

@@ -233,3 +233,53 @@ class TestStatements:
 
 def links(lines: object) -> list[str | None]:
     return [each.reverses_statement_id for each in lines]  # type: ignore[attr-defined]
+
+
+class TestDifferences:
+    def test_statements_that_differ_are_kept_until_a_comparison_finds_them_gone(self, store: Store):
+        one, two = samples.new_id("ptn"), samples.new_id("ptn")
+        odd = statement(one)  # It opens with 1.00 after none, and has no entries.
+        with store.begin() as unit:
+            unit.statements.add(odd)
+            assert unit.books.differences(None) == []
+            assert unit.books.note_differences(T0) == 3
+        with store.begin() as unit:
+            found = unit.books.differences(one)
+            assert unit.books.differences(None) == found
+            assert unit.books.differences(two) == []
+        assert [each.identity for each in found] == [
+            "entries_belong", "statements_follow", "statements_make_ledger",
+        ]  # fmt: skip
+        added = found[1]
+        assert (added.statement_id, added.partner_id) == (odd.statement_id, one)
+        assert (added.left, added.right) == (Decimal("1.00"), Decimal(0))
+        assert (added.first_at, added.latest_at) == (T0, T0)
+        assert added.sentence.startswith("A statement's opening: 1.00; the closing of the one")
+        fine = statement(
+            two, opening=Decimal(0), entries=Decimal(0), payouts=Decimal(0), closing=Decimal(0),
+            entry_count=0,
+        )  # fmt: skip
+        with store.begin() as unit:
+            unit.statements.add(fine)
+            assert unit.books.note_differences(T0 + DAY) == 3
+        with store.begin() as unit:
+            again = unit.books.differences(None)
+            assert {(each.first_at, each.latest_at) for each in again} == {(T0, T0 + DAY)}
+            assert unit.books.differences(two) == []
+
+    def test_what_is_made_good_is_gone(self, store: Store):
+        """The entry of a statement that came later, as after a repair by hand."""
+        one = samples.new_id("ptn")
+        (entry,) = sold(one, 1)
+        owed = entry.signed.partner_amount or entry.signed.amount
+        late = statement(
+            one, opening=Decimal(0), entries=owed, payouts=Decimal(0), closing=owed, entry_count=1
+        )
+        with store.begin() as unit:
+            unit.statements.add(late)
+            assert unit.books.note_differences(T0) == 2
+        with store.begin() as unit:
+            unit.sales.add([entry])
+            unit.statements.take(late.statement_id or "", one, "EUR", late.until)
+            assert unit.books.note_differences(T0 + DAY) == 0
+            assert unit.books.differences(None) == []

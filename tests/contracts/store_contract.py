@@ -32,8 +32,9 @@ from tests.contracts.rates_contract import TestBounded, TestRates
 from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
 from tests.contracts.sales_contract import TestSales
+from tests.contracts.saved_views_contract import TestSavedViews
 from tests.contracts.sorting_contract import TestProductLists
-from tests.contracts.statements_contract import TestStatements, TestTerms
+from tests.contracts.statements_contract import TestDifferences, TestStatements, TestTerms
 from tests.contracts.stock_contract import TestHotProducts, TestStock
 from tests.contracts.tasks_contract import TestTasks
 from tests.contracts.turns_contract import TestTurns
@@ -55,6 +56,7 @@ __all__ = [
     "TestClaiming",
     "TestDecisions",
     "TestDeliveries",
+    "TestDifferences",
     "TestEntries",
     "TestEvents",
     "TestExports",
@@ -83,6 +85,7 @@ __all__ = [
     "TestReverts",
     "TestRules",
     "TestSales",
+    "TestSavedViews",
     "TestSessions",
     "TestSources",
     "TestStale",

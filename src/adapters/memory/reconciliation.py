@@ -1,7 +1,8 @@
 """The identities of reconciliation, folded from what the store in memory keeps."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 
@@ -9,7 +10,14 @@ from attrs import frozen
 
 from adapters.memory.tables import Tables
 from commerce_core.analytics.ledger import SALE_KINDS, SalesEntry
-from commerce_core.analytics.reconciliation import Check, Compared, Identity, judged
+from commerce_core.analytics.reconciliation import (
+    MOST_DIFFERENCES,
+    Check,
+    Compared,
+    Identity,
+    StatementDifference,
+    judged,
+)
 from commerce_core.analytics.statement import Statement
 
 _ZERO = Decimal(0)
@@ -30,6 +38,30 @@ class Books:
                 self._catalog(),
             )
         )  # fmt: skip
+
+    def note_differences(self, at: datetime) -> int:
+        """Keeps which statements differ."""
+        kept = self._kept.statement_differences
+        found: dict[tuple[str, str], StatementDifference] = {}
+        for each in sorted(self._statements(), key=lambda row: (row.subject, row.identity)):
+            if each.left == each.right or len(found) == MOST_DIFFERENCES:
+                continue
+            key = (each.subject, each.identity)
+            one, before = self._kept.statements[each.subject], kept.get(key)
+            found[key] = StatementDifference(
+                each.subject, one.partner_id, one.number, one.currency, each.identity, each.left,
+                each.right, before.first_at if before else at, at,
+            )  # fmt: skip
+        for key in [*kept]:
+            del kept[key]
+        for key, difference in found.items():
+            kept[key] = difference
+        return len(found)
+
+    def differences(self, partner_id: str | None) -> Sequence[StatementDifference]:
+        """What was kept."""
+        kept = self._kept.statement_differences
+        return [kept[key] for key in sorted(kept) if partner_id in (None, kept[key].partner_id)]
 
     def _orders(self) -> Iterator[Compared]:
         entries = self._kept.entries.values()

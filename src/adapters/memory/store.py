@@ -25,6 +25,7 @@ from adapters.memory.rates import Rates
 from adapters.memory.reconciliation import Books
 from adapters.memory.reverts import Reverts
 from adapters.memory.rules import Rules
+from adapters.memory.saved_views import SavedViews
 from adapters.memory.sessions import Sessions
 from adapters.memory.sources import Sources
 from adapters.memory.stock import Stock
@@ -191,6 +192,7 @@ class _Unit:
     deliveries: Deliveries
     channels: Channels
     alerts: Alerts
+    saved_views: SavedViews
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
@@ -212,6 +214,7 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),
         Webhooks(tables), Deliveries(tables, clock), Channels(tables), Alerts(tables, clock),
+        SavedViews(tables),
         Pulls(tables, clock), Fetches(tables, Tasks(tables, clock)), PulledFiles(tables),
         Arrivals(tables), Standings(tables),
     )  # fmt: skip

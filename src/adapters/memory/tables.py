@@ -15,6 +15,7 @@ from commerce_core.alerts.alert import Alert
 from commerce_core.alerts.channel import Channel
 from commerce_core.alerts.streak import Streak
 from commerce_core.analytics.ledger import SalesEntry
+from commerce_core.analytics.reconciliation import StatementDifference
 from commerce_core.analytics.statement import Statement
 from commerce_core.base.errors import no_such
 from commerce_core.base.rates import Bucket
@@ -32,6 +33,7 @@ from commerce_core.orders.order import Order
 from commerce_core.parsing.fingerprints import Fingerprint
 from commerce_core.partners.api_key import ApiKey
 from commerce_core.partners.partner import Partner
+from commerce_core.partners.saved_view import SavedView
 from commerce_core.partners.session import Session
 from commerce_core.partners.terms import PartnerTerms
 from commerce_core.plans.saved_plan import SavedPlan
@@ -123,6 +125,7 @@ class Tables:
         self.entries = Table[str, SalesEntry](self.journal)
         self.terms = Table[str, tuple[PartnerTerms, ...]](self.journal)
         self.statements = Table[str, Statement](self.journal)
+        self.statement_differences = Table[tuple[str, str], StatementDifference](self.journal)
         self.taken = Table[str, str](self.journal)
         self.rules = Table[str, tuple[PriceRule, ...]](self.journal)
         self.price_lists = Table[str, PriceList](self.journal)
@@ -136,6 +139,7 @@ class Tables:
         self.webhooks = Table[str, Webhook](self.journal)
         self.deliveries = Table[str, Delivery](self.journal)
         self.tries = Table[str, tuple[Try, ...]](self.journal)
+        self.saved_views = Table[str, SavedView](self.journal)
         self.channels = Table[str, Channel](self.journal)
         self.streaks = Table[tuple[str, str], Streak](self.journal)
         self.alerts = Table[str, Alert](self.journal)

@@ -38,6 +38,7 @@ from adapters.postgres.collections.pulls import Fetches, PulledFiles, Pulls
 from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.reconciliation import Books
 from adapters.postgres.collections.rules import Rules
+from adapters.postgres.collections.saved_views import SavedViews
 from adapters.postgres.collections.sessions import Sessions
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.statements import Statements, Terms
@@ -142,6 +143,7 @@ class Unit:
     deliveries: Deliveries
     channels: Channels
     alerts: Alerts
+    saved_views: SavedViews
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
@@ -187,6 +189,7 @@ class Unit:
             Deliveries(db),
             Channels(db),
             Alerts(db),
+            SavedViews(db),
             Pulls(db),
             Fetches(db),
             PulledFiles(db),

@@ -2,6 +2,7 @@
 
     held      a feed waits for a decision               effect: the products that it changes
     oversold  open orders have more than is in stock    effect: the products concerned
+    statement a closed statement differs                effect: the money by which it differs
     late      a source's next file is overdue           effect: the products that age
     failed    feeds of a source fail for one reason     effect: the feeds that weren't applied
     rejects   a source's rejected records have risen    effect: the records rejected
@@ -12,13 +13,14 @@ item with a count. What a person does about an item is a mark, which holds until
 again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
 from attrs import evolve, field, frozen
 
+from commerce_core.analytics.reconciliation import StatementDifference
 from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.catalog.product import Product
@@ -26,11 +28,12 @@ from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.freshness import LateSource
 from commerce_core.feeds.job import Job
 
-ItemKind = Literal["held", "oversold", "late", "failed", "rejects", "webhook"]
+ItemKind = Literal["held", "oversold", "statement", "late", "failed", "rejects", "webhook"]
 ItemState = Literal["open", "acknowledged", "snoozed"]
 ITEM_KINDS: Final[tuple[ItemKind, ...]] = (
     "held",
     "oversold",
+    "statement",
     "late",
     "failed",
     "rejects",
@@ -42,6 +45,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 SEVERITY: Final[Mapping[ItemKind, Severity]] = {
     "held": "warning",
     "oversold": "critical",
+    "statement": "critical",
     "late": "warning",
     "failed": "critical",
     "rejects": "info",
@@ -309,6 +313,26 @@ def held_item(feed: Feed, job: Job | None) -> InboxItem:
         latest_at=(job.finished_at if job else None) or feed.received_at,
         subjects=(feed.feed_id,),
     )
+
+
+def statement_items(differences: Iterable[StatementDifference]) -> Iterator[InboxItem]:
+    """An item for each statement that differs from what it was made of."""
+    by_statement: dict[str, list[StatementDifference]] = {}
+    for each in differences:
+        by_statement.setdefault(each.statement_id, []).append(each)
+    for statement_id, found in by_statement.items():
+        first = found[0]
+        yield InboxItem(
+            cause_id=f"statement:{statement_id}",
+            kind="statement",
+            title=f"Statement {first.number} in {first.currency} differs",
+            reason=" ".join(each.sentence for each in found),
+            partner_id=first.partner_id,
+            count=len(found),
+            first_at=min(each.first_at for each in found),
+            latest_at=max(each.first_at for each in found),
+            subjects=(statement_id,),
+        )
 
 
 def late_item(late: LateSource, now: datetime) -> InboxItem:

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Literal
 
 from attrs import evolve, frozen
 
-from commerce_core.activity.inbox import SEVERITIES, InboxItem, ItemKind, Severity
+from commerce_core.activity.inbox import SEVERITIES, DailySales, InboxItem, ItemKind, Severity
 from commerce_core.base.text import given_name
 
 Phase = Literal["new", "grown", "over"]
@@ -47,7 +47,8 @@ class Entry:
     """What an alert says about one cause: what it is, since when, and its effect.
 
     `phase` is whether it is `new`, has `grown` since the last message, or is `over`. `count` is how
-    many equal causes it stands for, and `products` how many products or records it concerns.
+    many equal causes it stands for, `products` how many products or records it concerns, and
+    `a_day` what its partner sells a day on average.
     """
 
     cause_id: str
@@ -63,6 +64,7 @@ class Entry:
     count: int
     products: int | None
     subject: str | None
+    a_day: tuple[DailySales, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -42,6 +42,7 @@ class QuietHours:
     From `start` up to `end`, both as HH:MM; past midnight if `end` is earlier.
     """
 
+    IDENTITY: ClassVar = "QuietHours({0.start!r}, {0.end!r}, {0.time_zone!r})"
     start: str
     end: str
     time_zone: str = "UTC"
@@ -139,7 +140,11 @@ class ChannelQuery:
     status: Status | None = None
 
 
-SCOPE_OF: Final[dict[ItemKind, Scope]] = {"oversold": "catalog:read", "webhook": "webhooks:read"}
+SCOPE_OF: Final[dict[ItemKind, Scope]] = {
+    "oversold": "catalog:read",
+    "statement": "money:read",
+    "webhook": "webhooks:read",
+}
 """The scope that shows each kind of cause, unless that is `feeds:read`."""
 
 

@@ -16,6 +16,7 @@ LONGEST_SUBJECT: Final = 150
 WHAT_TO_DO: Final[dict[ItemKind, str]] = {
     "held": "Look at its plan, then approve or reject it.",
     "oversold": "Check the stock with the partner, and cancel what can't be delivered.",
+    "statement": "Compare its entries with the ledger, and correct what is owed.",
     "late": "Ask the partner where the file is, or change when it is expected.",
     "failed": "Look at the reason, and ask the partner for a corrected file.",
     "rejects": "Look at the problems, and ask the partner about the records.",
@@ -96,11 +97,17 @@ def _paragraph(entry: Entry, link: Link) -> Iterator[str]:
 
 
 def _effect(entry: Entry) -> str:
-    """What the cause concerns: how many products, records or equal cases."""
-    if entry.products is None:
-        return f"{entry.count:,} times" if entry.count > 1 else ""
-    noun = _COUNTED.get(entry.kind, "product")
-    return f"{entry.products:,} {noun}" + ("" if entry.products == 1 else "s")
+    """What the cause concerns: products, records or equal cases, and what the partner sells."""
+    parts: list[str] = []
+    if entry.products is not None:
+        noun = _COUNTED.get(entry.kind, "product")
+        parts.append(f"{entry.products:,} {noun}" + ("" if entry.products == 1 else "s"))
+    elif entry.count > 1:
+        parts.append(f"{entry.count:,} times")
+    if entry.a_day:
+        amounts = " and ".join(f"{each.amount:,f} {each.currency}" for each in entry.a_day)
+        parts.append(f"the partner sells {amounts} a day")
+    return "; ".join(parts)
 
 
 def _cause(entry: Entry, link: Link) -> dict[str, Any]:
@@ -118,6 +125,7 @@ def _cause(entry: Entry, link: Link) -> dict[str, Any]:
         "latest_at": _written(entry.latest_at),
         "count": entry.count,
         "products": entry.products,
+        "a_day": [{"currency": s.currency, "amount": f"{s.amount:f}"} for s in entry.a_day],
         "subject": entry.subject,
         "url": link(entry.kind, entry.subject) if entry.subject else None,
     }

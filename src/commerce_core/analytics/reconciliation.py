@@ -39,6 +39,14 @@ Identity = Literal[
     "versions_have_no_gap",
     "catalogs_add_up",
 ]
+STATEMENT_IDENTITIES: Final[tuple[Identity, ...]] = (
+    "statements_add_up",
+    "statements_follow",
+    "statements_join",
+    "statements_make_ledger",
+    "entries_belong",
+)
+"""Those of which each subject is a statement."""
 IDENTITIES: Final[Mapping[Identity, tuple[str, str]]] = {
     "lines_make_orders": ("the totals of an order's lines", "the order's total"),
     "lines_are_placed": ("a line's total", "what the ledger has as placed"),
@@ -68,6 +76,8 @@ IDENTITIES: Final[Mapping[Identity, tuple[str, str]]] = {
     "catalogs_add_up": ("the products of a partner", "created + restored - removed by its jobs"),
 }
 """What is compared: the left figure, and the right one."""
+MOST_DIFFERENCES: Final = 200
+"""The most differences of statements that are kept."""
 MOST_FAILURES: Final = 20
 """The most rows that are listed of an identity that fails."""
 
@@ -80,6 +90,30 @@ class Compared:
     subject: str
     left: Decimal
     right: Decimal
+
+
+@frozen
+class StatementDifference:
+    """An identity that doesn't hold for a closed statement.
+
+    The times are those of the first and the latest comparison that found it.
+    """
+
+    statement_id: str
+    partner_id: str
+    number: int
+    currency: str
+    identity: Identity
+    left: Decimal
+    right: Decimal
+    first_at: datetime
+    latest_at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """The two figures in words."""
+        left, right = IDENTITIES[self.identity]
+        return f"{left[0].upper()}{left[1:]}: {self.left:,f}; {right}: {self.right:,f}."
 
 
 @frozen

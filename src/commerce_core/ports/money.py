@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from commerce_core.analytics.reconciliation import Check, Identity
+from commerce_core.analytics.reconciliation import Check, Identity, StatementDifference
 from commerce_core.analytics.statement import Account, Statement, StatementLine, StatementQuery
 from commerce_core.partners.terms import PartnerTerms
 from commerce_core.ports.listing import Listing
@@ -77,6 +77,18 @@ class Books(Protocol):
 
     def checks(self) -> Mapping[Identity, Check]:
         """Every identity that has something to compare, all as of one moment."""
+        ...
+
+    def note_differences(self, at: datetime) -> int:
+        """Compares all statements, keeps which of them differ, and returns how many differences.
+
+        They replace those that were kept before; one that was kept already has its first time from
+        then. At most `MOST_DIFFERENCES` are kept.
+        """
+        ...
+
+    def differences(self, partner_id: str | None) -> Sequence[StatementDifference]:
+        """The kept differences, by statement and identity."""
         ...
 
 

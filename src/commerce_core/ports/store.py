@@ -17,6 +17,7 @@
                                      inbox                                InboxUnit
                                      webhooks · deliveries                WebhooksUnit
                                      channels · alerts                    AlertsUnit
+                                     saved_views                          SavedViewsUnit
                                      pulls · fetches · pulled_files       PullsUnit
                                      arrivals · standings                 FreshnessUnit
     Files             the raw bytes of every feed and the reports of rejected records
@@ -51,6 +52,7 @@ from commerce_core.ports.pulls import PullsUnit
 from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
+from commerce_core.ports.saved_views import SavedViewsUnit
 from commerce_core.ports.stock import StockUnit
 from commerce_core.ports.webhooks import WebhooksUnit
 from commerce_core.ports.what_ifs import WhatIfsUnit
@@ -74,6 +76,7 @@ class UnitOfWork(
     InboxUnit,
     WebhooksUnit,
     AlertsUnit,
+    SavedViewsUnit,
     PullsUnit,
     FreshnessUnit,
     Protocol,

@@ -9,13 +9,13 @@ A crash between two steps loses nothing: what was made is sent after the lease, 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from commerce_core.activity.inbox import ITEM_KINDS, MOST_ITEMS, InboxItem, ItemKind
+from commerce_core.activity.inbox import ITEM_KINDS, MOST_ITEMS, DailySales, InboxItem, ItemKind
 from commerce_core.alerts.alert import (
     DEADLINE,
     KEPT,
@@ -72,22 +72,33 @@ class Alerting:
             ]
             unit.alerts.put_streaks([s for _, decision in decided for s in decision.changed])
             unit.alerts.end_streaks({c.channel_id: d.ended for c, d in decided if d.ended})
-            alerts = list(self._alerts(decided, now))
+            alerts = list(self._alerts(unit, decided, now))
             unit.alerts.add(alerts)
         return len(alerts)
 
     def _items(self, unit: UnitOfWork, owner: str | None, now: datetime) -> Sequence[InboxItem]:
         """The inbox of an owner of channels; a channel takes from it the kinds that it may have."""
+        return self._inbox(owner).all_in(unit, now)
+
+    def _inbox(self, owner: str | None) -> InboxItems:
         watcher = Principal("alerts", owner, frozenset(OPERATOR_SCOPES))
-        return InboxItems(self._context.acting_as(watcher)).all_in(unit, now)
+        return InboxItems(self._context.acting_as(watcher))
 
     def _alerts(
-        self, decided: Iterable[tuple[Channel, Decision]], now: datetime
+        self, unit: UnitOfWork, decided: Iterable[tuple[Channel, Decision]], now: datetime
     ) -> Iterator[Alert]:
+        sales: dict[str | None, Mapping[str, Sequence[DailySales]]] = {}
         for channel, decision in decided:
             if not decision.report:
                 continue
+            owner = channel.partner_id
+            if owner not in sales:  # Mostly nothing is reported, and then it isn't asked for.
+                sales[owner] = self._inbox(owner).sales_in(unit, now)
             entries, more = listed(decision.report)
+            entries = tuple(
+                evolve(entry, a_day=tuple(sales[owner].get(entry.partner_id, ())))
+                for entry in entries
+            )
             yield Alert(
                 alert_id=self._context.mint("alrt"), channel_id=channel.channel_id,
                 partner_id=channel.partner_id, severity=highest(decision.report), entries=entries,

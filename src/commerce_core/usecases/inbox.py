@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from attrs import evolve, frozen
@@ -23,6 +24,7 @@ from commerce_core.activity.inbox import (
     rejects_item,
     shortages,
     sorted_items,
+    statement_items,
 )
 from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.base.errors import NotFound
@@ -114,6 +116,10 @@ class InboxItems:
         """All items in this principal's view, within an open unit, the most urgent first."""
         return self._items(unit, self._context.principal.partner_id, now)
 
+    def sales_in(self, unit: UnitOfWork, now: datetime) -> Mapping[str, Sequence[DailySales]]:
+        """What each partner in this principal's view sells a day, within an open unit."""
+        return _sales_a_day(unit, self._context.principal.partner_id, now)
+
     def _items(self, unit: UnitOfWork, owner: str | None, now: datetime) -> list[InboxItem]:
         """All items in this principal's view, marked."""
         items = sorted_items(self._causes(unit, owner, now))
@@ -141,6 +147,8 @@ class InboxItems:
             products = unit.products.get_many(reported).values()
             mine = (p for p in products if owner in (None, p.partner_id))
             yield from map(oversold_item, shortages(mine, reported))
+        if "money:read" in scopes and self._context.principal.partner_id is None:
+            yield from islice(statement_items(unit.books.differences(owner)), MOST_ITEMS)
         if "webhooks:read" in scopes:
             disabled = WebhookQuery(owner, "disabled")
             yield from map(_disabled, unit.webhooks.page(disabled, None, MOST_ITEMS).items)

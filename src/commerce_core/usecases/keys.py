@@ -101,6 +101,7 @@ class Keys:
                     expires_at=expires_at or old.lifetime_from(now),
                 )
                 unit.keys.put(old.succeeded(new.key_id, now, grace_hours))
+                unit.saved_views.hand_over(old.key_id, new.key_id)
                 return self._issue(unit, "key.rotated", old, new)
 
             request = ("rotate_key", known.key_id, grace_hours, expires_at)
@@ -159,6 +160,7 @@ class Keys:
             if key.revoked_at is None:
                 revoked = evolve(key, revoked_at=self._context.clock())
                 unit.keys.put(revoked)
+                unit.saved_views.remove_of(key.key_id)
                 self._note(unit, "key.revoked", key, revoked)
                 return revoked
             return key

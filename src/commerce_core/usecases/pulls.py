@@ -11,7 +11,7 @@ from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.backfill import Backfill, BackfillPlan
 from commerce_core.feeds.place import Place, S3Place, host_keys_of, place_of, secrets_for
 from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
-from commerce_core.feeds.schedule import Schedule
+from commerce_core.feeds.schedule import Schedule, zone_of
 from commerce_core.feeds.source import Source
 from commerce_core.ports.fetcher import Access, FetchFailed
 from commerce_core.ports.store import UnitOfWork
@@ -76,6 +76,7 @@ class Pulls:
             detail = f"Use 1 to {LONGEST_SECRET:,} characters."
             raise InvalidInput.at("/secret", "bad_secret", detail)
         self._judge(found, place, username, secret, before)
+        zone_of(time_zone, "/time_zone")
         schedule = None if cron is None else Schedule(cron, time_zone)
         with context.writing() as unit:
             found = self._source(unit, source, partner)

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from commerce_core.analytics.ledger import EntryKind, SalesEntry
+from commerce_core.analytics.reconciliation import StatementDifference
 from commerce_core.analytics.statement import (
     LINES_AT_ONCE,
     Account,
@@ -150,6 +151,24 @@ class Statements:
                 closed += [statement] if statement else []
                 following = evolve(following, latest=statement) if statement else None
         return Closing(tuple(closed))
+
+    def check(self) -> int:
+        """Compares each closed statement with what it was made of; returns the number that differ.
+
+        It counts once for each identity that doesn't hold. What differs is an item of the
+        operator's inbox until a later comparison finds it gone.
+        """
+        with self._context.store.begin() as unit:
+            return unit.books.note_differences(self._context.clock())
+
+    def differences(self, statement_id: str) -> Sequence[StatementDifference]:
+        """In what a statement differed when they were last compared; none but for operators."""
+        statement = self.get(statement_id)
+        if self._context.principal.partner_id is not None:
+            return ()
+        with self._context.store.read_only() as unit:
+            found = unit.books.differences(statement.partner_id)
+        return [each for each in found if each.statement_id == statement.statement_id]
 
     def _close_next(self, account: Account, at: datetime) -> Statement | None:
         """The account's next statement, closed; None if it isn't over."""

@@ -32,6 +32,8 @@ def run_task(context: Context, task: Task) -> int | None:
             return Sending(context).forget_old()
         case "close_statements":
             return len(Statements(context).close().closed)
+        case "check_statements":
+            return Statements(context).check()
         case "roll_up_sales":
             return Analytics(context).roll_up()
         case "expire_orders":

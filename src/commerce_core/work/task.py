@@ -28,11 +28,12 @@ Lane = Literal[
 
 `feeds` has all jobs, `small_feeds` those of small feeds, `webhooks` has deliveries, and the others
 have tasks: `fetches` calls servers of partners, and `alerts` servers of mail, which may take long;
-`queues` looks into those that report new files, and `chores` has what is soon done.
+`queues` looks into those that report new files, `what_ifs` reads many orders or entries, and
+`chores` has what is soon done.
 """
 TaskKind = Literal[
-    "forget_events", "forget_versions", "forget_deliveries", "close_statements", "roll_up_sales",
-    "expire_orders", "watch_freshness", "forget_arrivals",
+    "forget_events", "forget_versions", "forget_deliveries", "close_statements", "check_statements",
+    "roll_up_sales", "expire_orders", "watch_freshness", "forget_arrivals",
     "fetch",
     "backfill",
     "watch_queues",
@@ -58,7 +59,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
     "webhooks": (),
     "fetches": ("fetch", "backfill"),
     "queues": ("watch_queues",),
-    "what_ifs": ("run_what_if",),
+    "what_ifs": ("run_what_if", "check_statements"),
     "bulk_acts": ("act_in_bulk",),
     "alerts": ("send_alerts",),
 }
@@ -68,6 +69,7 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "forget_versions": timedelta(hours=1),
     "forget_deliveries": timedelta(hours=1),
     "close_statements": timedelta(hours=1),
+    "check_statements": timedelta(days=1),
     "roll_up_sales": timedelta(minutes=1),
     "expire_orders": timedelta(minutes=1),
     "watch_freshness": timedelta(minutes=1),

@@ -76,6 +76,10 @@ COMMANDS: Final = {
         "commands.webhooks",
         "Send events: add, list, show, set, rotate, remove, test, deliveries, redeliver, listen",
     ),
+    "views": (
+        "commands.saved_views",
+        "Keep filters of the dashboard's lists under names: add, list, show, set, remove",
+    ),
     "alerts": (
         "commands.alerts",
         "Get messages about the inbox: add, list, show, set, remove, test, log",

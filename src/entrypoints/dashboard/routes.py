@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from entrypoints.dashboard.kit.assets import get_asset
 from entrypoints.dashboard.pages import (
+    alerts,
     analytics,
     bulk_acts,
     entry,
@@ -16,7 +17,9 @@ from entrypoints.dashboard.pages import (
     orders,
     partners,
     products,
+    pulls,
     rules,
+    saved_views,
     sources,
     statements,
     system,
@@ -42,9 +45,12 @@ def routes(settings: Settings) -> Sequence[HTTPRouteHandler]:
         *order_acts.ROUTES,
         *partners.ROUTES,
         *sources.ROUTES,
+        *pulls.ROUTES,
         *rules.ROUTES,
         *analytics.ROUTES,
         *statements.ROUTES,
         *webhooks.ROUTES,
+        *alerts.ROUTES,
+        *saved_views.ROUTES,
         *system.ROUTES,
     )

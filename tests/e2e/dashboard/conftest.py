@@ -12,6 +12,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Route,
     sync_playwright,
@@ -35,6 +36,8 @@ FEEDS = Path(__file__).parents[3] / "examples" / "feeds"
 ASSETS = Path(__file__).parents[3] / "docs" / "assets"
 
 
+MOST_TABS = 300
+"""The most controls of a page that a person goes through to reach one."""
 REFUSED = re.compile(r"responded with a status of (409|412|422)")
 """What a browser logs of a page that reports a refusal."""
 
@@ -111,10 +114,14 @@ def browser() -> Iterator[Browser]:
 
 @define
 class Person:
-    """Someone at a browser; counts clicks, and notes requests to other hosts and errors."""
+    """Someone at a browser, with a mouse or by `keys_alone`; counts clicks.
+
+    Requests to other hosts and errors are noted.
+    """
 
     site: Site
     page: Page
+    keys_alone: bool = False
     clicks: int = 0
 
     def open(self, path: str) -> None:
@@ -129,8 +136,41 @@ class Person:
 
     def click(self, role: Any, name: str | re.Pattern[str], within: Any = None) -> None:  # noqa: ANN401 - roles and locators
         self.clicks += 1
-        (within or self.page).get_by_role(role, name=name).first.click()
-        self.page.wait_for_load_state()
+        wanted = (within or self.page).get_by_role(role, name=name).first
+        if self.keys_alone:
+            self.reach(wanted)
+            with self.page.expect_navigation():
+                self.page.keyboard.press("Enter")
+        else:
+            wanted.click()
+            self.page.wait_for_load_state()
+
+    def reach(self, wanted: Locator) -> None:
+        """Goes from control to control until that one is reached."""
+        for _ in range(MOST_TABS):
+            if wanted.evaluate("(element) => element === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{wanted} can't be reached by keys")
+
+    def write(self, label: str | re.Pattern[str], text: str) -> None:
+        """Writes into a field."""
+        field = self.page.get_by_label(label).first
+        if self.keys_alone:
+            self.reach(field)
+            self.page.keyboard.type(text)
+        else:
+            field.fill(text)
+
+    def choose(self, name: str, label: str) -> None:
+        """Chooses of a list, by the beginning of what stands there."""
+        field = self.page.locator(f"select[name={name}]")
+        if self.keys_alone:
+            self.reach(field)
+            self.page.keyboard.type(label)
+        else:
+            option = field.locator("option").filter(has_text=re.compile(f"^{re.escape(label)}"))
+            field.select_option(option.first.get_attribute("value"))
 
     def overflow(self) -> int:
         return self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -142,7 +182,13 @@ def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
     contexts: list[BrowserContext] = []
     strange: list[str] = []
 
-    def opened(*, width: int = 1280, scheme: Any = "light", script: bool = True) -> Person:  # noqa: ANN401 - as playwright has it
+    def opened(
+        *,
+        width: int = 1280,
+        scheme: Any = "light",  # noqa: ANN401 - as playwright has it
+        script: bool = True,
+        keys_alone: bool = False,
+    ) -> Person:
         context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme,
             java_script_enabled=script, reduced_motion="reduce",
@@ -163,7 +209,7 @@ def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
 
         page.on("console", note)
         page.on("pageerror", lambda error: strange.append(str(error)))
-        return Person(site, page)
+        return Person(site, page, keys_alone)
 
     yield opened
     for context in contexts:

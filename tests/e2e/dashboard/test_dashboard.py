@@ -3,6 +3,8 @@
 import io
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,15 @@ from axe_playwright_python.sync_playwright import Axe
 from commerce_core.activity.inbox import InboxQuery
 from commerce_core.analytics.reports import PartnerSales
 from commerce_core.feeds.bulk_act import FeedGroup
+from entrypoints.cli.demo.weeks import past
 from tests.e2e.dashboard.conftest import ASSETS, Person, Site
 
 Visit = Callable[..., Person]
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 WIDTHS = (320, 768, 1280)
 MOST_CLICKS = 3
+NUMBERS = count(1)
+"""What makes names different in each run of the story."""
 LARGEST_PICTURE = 150_000
 
 
@@ -24,10 +29,10 @@ def held_feed(site: Site, partner: str) -> str:
     """A held feed of a new partner's, for one test to decide about."""
     commerce = site.commerce
     commerce.partners.add(partner, currency="EUR")
-    for count in (120, 12):
-        rows = "".join(f"K-{n},Kettle {n},10.00,EUR,500\n" for n in range(count))
+    for size in (120, 12):
+        rows = "".join(f"K-{n},Kettle {n},10.00,EUR,500\n" for n in range(size))
         file = io.BytesIO(f"sku,product_name,price,currency,quantity\n{rows}".encode())
-        name = f"{partner.lower()}-{count}.csv"
+        name = f"{partner.lower()}-{size}.csv"
         job = commerce.feeds.load(file, partner=partner, mode="full", file_name=name)
     assert job.status == "held"
     return job.feed_id
@@ -58,6 +63,7 @@ def paths(site: Site) -> dict[str, str]:
     item = c.orders.get(order).items[0].item_id
     c.orders.fulfil(order, {item: 1})
     c.orders.refund(order, {item: 1}, reason="Broken")
+    c.saved_views.add("feeds", "Held, \u2067right to left\u2069", {"status": "held"})
     plan = c.bulk_acts.plan(FeedGroup("process_again"))
     bulk = c.bulk_acts.start(plan.group, count=plan.count)
     dirty = next(f for f in c.feeds.list(partner="Hopfenhaus")).feed_id
@@ -94,6 +100,11 @@ def paths(site: Site) -> dict[str, str]:
         "rule costs": "/analytics/rules",
         "statements": "/statements",
         "webhooks": "/webhooks",
+        "alert channels": "/alert-channels",
+        "alerts": "/alerts",
+        "saved views": "/views",
+        "source settings": f"/sources/{next(c.sources.list()).source_id}/pull?kind=sftp",
+        "scorecard": f"/partners/{c.partners.get('Voltline').partner_id}/scorecard?weeks=13",
         "system": "/system",
         "components": "/kit",
         "help": "/help",
@@ -179,8 +190,9 @@ class TestTriage:
         assert person.clicks <= MOST_CLICKS
 
 
-def story(person: Person, folder: Path, number: int) -> None:
+def story(person: Person, folder: Path) -> None:
     """Looks at a dirty file, reads its problems, sends it mended, and finds it applied."""
+    number = next(NUMBERS)
     dirty, clean = folder / f"dirty-{number}.csv", folder / f"clean-{number}.csv"
     rows = "".join(f'NEW-{number}-{n},New {n},"4,2{n}",EUR,3\n' for n in range(3))
     dirty.write_text("sku,product_name,price,currency,quantity\n" + rows)
@@ -188,13 +200,14 @@ def story(person: Person, folder: Path, number: int) -> None:
     for file, button in ((dirty, "Look at it first"), (clean, "Send it")):
         person.open("/upload")
         person.page.set_input_files("input[type=file]", file)
-        person.page.select_option("select[name=partner]", label="Longstride")
-        person.page.select_option("select[name=mode]", "delta")
+        person.choose("partner", "Longstride")
+        person.choose("mode", "delta")
         person.click("button", button)
         if file == dirty:
             assert person.page.get_by_text("not a number").count() >= 3
             assert "would change" in person.page.content()
     assert "Received" in person.page.get_by_role("status").inner_text()
+    applied(person)
 
 
 def applied(person: Person) -> None:
@@ -208,46 +221,95 @@ def applied(person: Person) -> None:
     raise AssertionError("the feed was never applied")
 
 
-def test_the_main_story(person: Person, tmp_path: Path):
-    story(person, tmp_path, 1)
-    applied(person)
-
-
-def test_the_main_story_without_script(visit: Visit, tmp_path: Path):
+def test_marks_without_script(visit: Visit):
     person = visit(script=False).sign_in()
-    story(person, tmp_path, 2)
-    applied(person)
-    person.open("/")
     person.click("button", re.compile("^Acknowledge 3 products"))
     assert "Now acknowledged" in person.page.get_by_role("status").inner_text()
     person.open("/?state=acknowledged")
     person.click("button", re.compile("^Reopen 3 products"))
 
 
-def test_the_whole_story_of_a_month(person: Person, site: Site, tmp_path: Path):
+@pytest.mark.parametrize(
+    "way",
+    [
+        {},
+        {"keys_alone": True},
+        {"script": False},
+        {"script": False, "keys_alone": True},
+        {"width": 320},
+        {"scheme": "dark"},
+    ],
+    ids=str,
+)
+def test_the_whole_story_of_a_month(
+    visit: Visit, site: Site, tmp_path: Path, way: dict[str, bool | int | str]
+):
     """A dirty file, its problems, the mended one, a held one, its revert, a refund, a statement."""
-    story(person, tmp_path, 3)
-    applied(person)
-    feed_id = held_feed(site, "Whisk")
+    person = visit(**way).sign_in()
+    story(person, tmp_path)
+    name = f"Whisk {next(NUMBERS)}"
+    feed_id = held_feed(site, name)
     person.open(f"/feeds/{feed_id}")
     person.click("button", re.compile("^Approve: change"))
     assert "Approved" in person.page.get_by_role("status").inner_text()
     person.click("link", re.compile("^Revert"))
     person.click("button", re.compile("^Revert: change 108 products"))
-    person.page.get_by_text("completed").first.wait_for()
+    finished(person)
     refunded(person, order_of_two(site))
+    closed(person, site)
+    assert person.overflow() <= 0
+
+
+def finished(person: Person) -> None:
+    """Reloads as the page does without script, until the job has completed."""
+    for _ in range(200):
+        if person.page.get_by_text("completed").count():
+            return
+        person.page.wait_for_timeout(100)
+        person.page.reload()
+    raise AssertionError("the job never completed")
+
+
+def month_of_sales(site: Site, partner: str) -> None:
+    """A new partner that sold two pieces for 10.00 the month before last, and sent them."""
+    begun = past(site.commerce, site.commerce.context.clock() - timedelta(days=62))
+    begun.partners.add(partner, currency="EUR")
+    rows = b"sku,product_name,price,currency,quantity\nS-1,Sieve,10.00,EUR,9\n"
+    begun.feeds.load(io.BytesIO(rows), partner=partner)
+    product = begun.products.get(partner=partner, sku="S-1")
+    order = begun.orders.place([(product.product_id, 2)], reference=f"{partner}-1")
+    begun.orders.fulfil(order.order_id)
+
+
+def closed(person: Person, site: Site) -> None:
+    """Closes a month that is over, and reads its sum down to the entry."""
+    partner = f"Sieve {next(NUMBERS)}"
+    month_of_sales(site, partner)
     person.click("link", "Statements")
-    if (close := person.page.get_by_role("button", name="Close those that are over")).count():
-        close.click()
-        assert "statements closed" in person.page.get_by_role("status").inner_text()
+    person.click("button", "Close those that are over")
+    said = re.search(r"([\d,]+) statements closed", person.page.get_by_role("status").inner_text())
+    assert said
+    assert int(said[1]) >= 1
+    first, *_ = site.commerce.statements.list(partner=partner)
+    person.open(f"/statements?partner_name={partner}")
+    person.click("link", re.compile(f"^{partner} EUR 1$"))
+    main = person.page.locator("main")
+    assert (
+        main.locator(".tiles > div", has_text="closing").inner_text().split("\n")[0] == "20.00 EUR"
+    )
+    (entry,) = [row.inner_text() for row in main.locator("tr[data-row]").all()]
+    assert "20.00 EUR" in entry
+    oldest = [*site.commerce.statements.list(partner=partner)][-1]
+    assert (oldest.number, str(oldest.closing)) == (1, "20.00")
+    assert first.status == "closed"
 
 
 def refunded(person: Person, order_id: str) -> None:
     """Refunds a part of an order, once its plan was read."""
     person.open(f"/orders/{order_id}")
-    person.page.get_by_role("link", name="Refund this part … Pot").click()
+    person.click("link", "Refund this part … Pot")
     assert "20.00 EUR" in person.page.locator("main").inner_text()
-    person.page.get_by_label("Reason").fill("Never arrived")
+    person.write("Reason", "Never arrived")
     person.click("button", re.compile("^Refund: 20.00 EUR"))
     assert "Refunded" in person.page.get_by_role("status").inner_text()
     assert "Never arrived" in person.page.content()

@@ -10,7 +10,8 @@ from commerce_core.alerts.alert import AlertStatus
 from commerce_core.analytics.questions import MOST_RANKED
 from commerce_core.feeds.bulk_act import BulkKind, ItemStatus
 from commerce_core.feeds.freshness_settings import WEEKDAYS
-from entrypoints.cli.commands import alerts, analytics, bulk, inbox, sources
+from commerce_core.partners.saved_view import PAGE_NAMES
+from entrypoints.cli.commands import alerts, analytics, bulk, inbox, saved_views, sources
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ from entrypoints.cli.commands import alerts, analytics, bulk, inbox, sources
         (alerts.add, "kinds", ITEM_KINDS),
         (alerts.add, "severities", SEVERITIES),
         (alerts.log, "status", get_args(AlertStatus)),
+        (saved_views.add, "page", PAGE_NAMES),
+        (saved_views.list_, "page", PAGE_NAMES),
         (bulk.start, "kind", get_args(BulkKind)),
         (bulk.items, "status", get_args(ItemStatus)),
         (sources.expect, "weekdays_off", WEEKDAYS),

@@ -10,6 +10,8 @@ import pytest
 from attrs import define, evolve
 from litestar.testing import TestClient
 
+from commerce_core.alerts.alert import Alert, entry_of
+from commerce_core.alerts.channel import Channel
 from commerce_core.commerce import Commerce
 from commerce_core.webhooks.delivery import Delivery
 from commerce_core.webhooks.subscription import Webhook
@@ -97,9 +99,29 @@ def full(site: Site) -> Site:
     for partner, prefix in (("Acme", "ACM"), ("Zebra Secrets", "ZEB")):
         fill(site, partner, prefix)
         disabled_webhook(site, partner, prefix)
+        alerted_channel(site, partner, prefix)
+    site.commerce.saved_views.add("feeds", "Held", {"status": "held"})
     month_end = site.commerce.context.clock() + timedelta(days=40)
     Commerce(evolve(site.commerce.context, clock=lambda: month_end)).statements.close()
     return site
+
+
+def alerted_channel(site: Site, partner: str, prefix: str) -> None:
+    """A channel of the partner that has got an alert."""
+    context = site.commerce.context
+    now, owner = context.clock(), site.commerce.partners.get(partner).partner_id
+    channel = Channel(
+        channel_id=context.mint("chan"), partner_id=owner, url=f"https://{prefix.lower()}.example/",
+        created_at=now, updated_at=now,
+    )  # fmt: skip
+    item = next(i for i in site.commerce.inbox.get().items if i.partner_id == owner)
+    alert = Alert(
+        alert_id=context.mint("alrt"), channel_id=channel.channel_id, partner_id=owner,
+        severity="critical", entries=(entry_of(item, "new"),), created_at=now, due_at=now,
+    )  # fmt: skip
+    with context.store.begin() as unit:
+        unit.channels.add(channel)
+        unit.alerts.add([alert])
 
 
 def disabled_webhook(site: Site, partner: str, prefix: str) -> None:

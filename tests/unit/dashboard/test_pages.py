@@ -4,7 +4,7 @@ import html
 import io
 import re
 import shlex
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import click
 import pytest
@@ -97,6 +97,72 @@ class TestEveryPage:
             assert "<i>" not in text, path
             assert "\u202e" not in text, path
             assert len(text) < LARGEST_PAGE, path
+
+    def test_stands_hostile_texts_of_orders_decisions_and_marks(self, site: Site):
+        """References, reasons, carriers, notes, codes, names of rules and of views."""
+        visitor = site.visitor()
+        site.load(products(60, "H"))
+        lamp = site.commerce.products.get(partner="Acme", sku="H-1").product_id
+        for text in (name for name in HOSTILE if len(name) < 100):
+            order_id = site.commerce.orders.place([(lamp, 1)], reference=text).order_id
+            site.commerce.pricing.add(
+                {"name": text, "condition": {"code": text}, "benefit": {"percent": "1"}}
+            )
+            order = site.commerce.orders.get(order_id)
+            sent = visitor.send(
+                f"/orders/{order_id}/fulfil", carrier=text, tracking_number=text,
+                version=str(order.version),
+            )  # fmt: skip
+            assert sent.status_code == 303, sent.text[-900:]
+            order = site.commerce.orders.get(order_id)
+            sent = visitor.send(
+                f"/orders/{order_id}/refund", reason=text, version=str(order.version)
+            )
+            assert sent.status_code == 303, sent.text[-900:]
+            assert visitor.send("/views", page="feeds", view_name=text).status_code == 303
+            feed_id = site.load(products(5, "H"))
+            assert visitor.send(f"/feeds/{feed_id}/reject", note=text).status_code == 303
+            feed_id = site.load(products(5, "H"))
+            marks = {"cause_id": f"held:{feed_id}", "assignee": text, "note": text}
+            assert visitor.send("/inbox/marks", **marks).status_code == 303
+            quoted = visitor.get("/rules?" + urlencode({"quote_partner": "Acme", "code": text}))
+            assert_harmless("/rules", quoted.text)
+        for path, text in pages(visitor).items():
+            assert_harmless(path, text)
+
+    def test_texts_that_are_too_long_are_refused_on_a_page(self, site: Site):
+        visitor, long = site.visitor(), "long " * 2_000
+        site.load(products(60, "H"))
+        held = site.load(products(5, "H"))
+        lamp = site.commerce.products.get(partner="Acme", sku="H-1").product_id
+        order = site.commerce.orders.place([(lamp, 1)])
+        version = str(order.version)
+        for path, fields in (
+            (f"/orders/{order.order_id}/fulfil", {"carrier": long, "version": version}),
+            (f"/orders/{order.order_id}/fulfil", {"tracking_number": long, "version": version}),
+            (f"/orders/{order.order_id}/refund", {"reason": long, "version": version}),
+            (f"/feeds/{held}/reject", {"note": long}),
+            ("/inbox/marks", {"cause_id": f"held:{held}", "note": long}),
+            ("/inbox/marks", {"cause_id": f"held:{held}", "assignee": long}),
+            ("/views", {"page": "feeds", "view_name": long}),
+        ):
+            refused = visitor.send(path, **fields)
+            assert refused.status_code == 422, (path, fields.keys())
+            assert len(refused.text) < LARGEST_PAGE
+        for path in (
+            "/orders?customer_reference=",
+            "/rules?quote_sku=x&code=",
+            "/feeds?partner_name=",
+        ):
+            assert visitor.get(path + "x" * 10_000).status_code in (200, 400, 404), path
+
+
+def assert_harmless(path: str, text: str) -> None:
+    """Markup stays text, and directions stay inside; fields keep to themselves what they have."""
+    for raw in ("<script>alert", "<b onmouseover", "<img", "<i>"):
+        assert raw not in text, path
+    assert "\u202e" not in re.sub(r' value="[^"]*"', "", text), path
+    assert len(text) < LARGEST_PAGE, path
 
 
 class TestForms:
@@ -255,6 +321,7 @@ class TestPartners:
 GRANTABLE = (
     "partners:read", "feeds:read", "feeds:write", "feeds:decide", "catalog:read", "orders:read",
     "orders:write", "analytics:read", "money:read", "webhooks:read", "webhooks:write",
+    "alerts:read", "alerts:write",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 from litestar.testing import TestClient
 
+from adapters.memory.fetcher import MemoryFetcher
 from adapters.memory.vault import MemoryVault
 from adapters.memory.web import MemoryWeb
 from commerce_core.commerce import Commerce
@@ -15,6 +16,7 @@ from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
 from entrypoints.http.app import create_app
+from tests.support.browsing import Visitor, found
 from tests.unit.dashboard.conftest import SETTINGS, Site, products
 
 SECRET = "never shown 0815"
@@ -23,7 +25,7 @@ SECRET = "never shown 0815"
 @pytest.fixture
 def web() -> MemoryWeb:
     """The server of a partner, which answers with a feed."""
-    hosts = {"partner.example": ["1.1.1.1"]}
+    hosts = {"partner.example": ["1.1.1.1"], "s3.example": ["1.1.1.1"]}
     return MemoryWeb(hosts, lambda _: (200, {}, products(3)))
 
 
@@ -31,7 +33,9 @@ def web() -> MemoryWeb:
 def site(web: MemoryWeb) -> Iterator[Site]:
     """A platform whose one source is fetched at half past six."""
     with open_platform(SETTINGS) as platform:
-        commerce = Commerce(evolve(platform.context, web=web, vault=MemoryVault()))
+        others = MemoryFetcher(web.hosts)
+        context = evolve(platform.context, web=web, sftp=others, s3=others, vault=MemoryVault())
+        commerce = Commerce(context)
         commerce.partners.add("Acme", currency="EUR")
         commerce.pulls.set(
             "main", "https://partner.example/feed.csv", partner="Acme", username="shop",
@@ -131,3 +135,117 @@ def test_a_source_of_which_nothing_is_expected_shows_so(site: Site):
     site.commerce.pulls.remove("main", partner="Acme")
     assert "nothing is expected" in site.visitor().get("/sources").text
     assert "When files are expected" not in site.visitor().get(path_of(site)).text
+
+
+def settings_form(visitor: Visitor, path: str, kind: str = "") -> dict[str, str]:
+    page = found(visitor.get(f"{path}/pull" + (f"?kind={kind}" if kind else "")))
+    fields = next(f for f in page.forms if f.action == f"{path}/pull" and f.method == "post").fields
+    return {name: value for name, value in fields.items() if name != "form_token"}
+
+
+class TestSettings:
+    def test_the_form_has_all_but_the_secret_which_stays_when_left_blank(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        assert SECRET not in visitor.get(f"{path}/pull").text
+        form = settings_form(visitor, path)
+        assert (form["username"], form["cron"], form["secret"]) == ("shop", "30 6 * * *", "")
+        del form["forget_secret"]  # A box that isn't ticked isn't sent.
+        before = site.commerce.pulls.get("main", partner="Acme")
+        saved = visitor.send(f"{path}/pull", **{**form, "cron": "0 7 * * *"})
+        assert saved.headers["location"] == path
+        after = site.commerce.pulls.get("main", partner="Acme")
+        assert (after.cron, after.sealed) == ("0 7 * * *", before.sealed)
+        visitor.send(f"{path}/pull", **form, forget_secret="true")
+        assert not site.commerce.pulls.get("main", partner="Acme").has_secret
+
+    def test_each_kind_of_server_is_set_up_by_its_own_fields(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        key = "SHA256:" + "A" * 43
+        assert "host_key" not in settings_form(visitor, path, "s3")
+        sftp = {
+            **dict.fromkeys(settings_form(visitor, path, "sftp"), ""),
+            "url": "sftp://partner.example/out/", "host_key": f"{key}\r\n", "username": "shop",
+            "secret": "-----BEGIN KEY-----\r\nabc\r\n", "pattern": "*.csv", "time_zone": "UTC",
+        }  # fmt: skip
+        assert visitor.send(f"{path}/pull", **sftp).status_code == 303
+        pull = site.commerce.pulls.get("main", partner="Acme")
+        assert (pull.kind, pull.host_key, pull.pattern) == ("sftp", key, "*.csv")
+        assert key in visitor.get(f"{path}/pull").text
+        s3 = {
+            "url": "s3://bucket/prefix", "endpoint": "https://s3.example", "region": "eu-central-1",
+            "username": "AKIA", "secret": "x",
+        }  # fmt: skip
+        assert visitor.send(f"{path}/pull", **s3).status_code == 303
+        pull = site.commerce.pulls.get("main", partner="Acme")
+        assert (pull.kind, pull.region, pull.endpoint) == ("s3", "eu-central-1", s3["endpoint"])
+        visitor.send(f"{path}/pull/remove")
+        assert "Fetch it from a server" in visitor.get(path).text
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"url": "https://127.0.0.1/feed.csv"},
+            {"url": "ftp://partner.example/"},
+            {"cron": "often"},
+            {"time_zone": "Moon/Base"},
+            {"time_zone": "Moon/Base", "cron": "0 7 * * *"},
+            {"pattern": "*.csv"},
+            {"username": "x" * 10_000},
+            {"secret": "x" * 100_000},
+        ],
+    )
+    def test_what_cant_be_used_is_refused_and_nothing_is_changed(
+        self, site: Site, wrong: dict[str, str]
+    ):
+        visitor, path = site.visitor(), path_of(site)
+        before = site.commerce.pulls.get("main", partner="Acme")
+        form = {"url": "https://partner.example/feed.csv", **wrong}
+        answer = visitor.send(f"{path}/pull", **form)
+        assert answer.status_code == 422
+        assert 'role="alert"' in answer.text
+        assert site.commerce.pulls.get("main", partner="Acme") == before
+
+    def test_settings_need_the_scope_to_send_feeds(self, site: Site):
+        reader = site.visitor("Acme", "feeds:read")
+        for act in ("pull", "pull/remove", "test"):
+            sent = reader.send(f"{path_of(site)}/{act}", url="https://partner.example/")
+            assert sent.status_code == 403, act
+        assert reader.get(f"{path_of(site)}/pull").status_code == 403
+
+
+class TestRehearsal:
+    def test_shows_what_would_be_taken_and_what_doctor_says_and_keeps_nothing(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        shown = visitor.send(f"{path}/test")
+        assert shown.status_code == 200
+        assert "It would take 1 file now." in shown.text
+        assert "What doctor says" in shown.text
+        assert "3 of 3" in shown.text
+        assert [*site.commerce.feeds.list()] == []
+        assert [*site.commerce.pulls.fetches()] == []
+        assert SECRET not in shown.text
+
+    def test_a_server_that_refuses_is_shown_with_the_reason(self, site: Site, web: MemoryWeb):
+        web.answer = lambda _: (403, {}, b"no")
+        shown = site.visitor().send(f"{path_of(site)}/test")
+        assert shown.status_code == 200
+        assert "It would fail" in shown.text
+
+    def test_a_source_that_is_uploaded_has_nothing_to_test(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        visitor.send(f"{path}/pull/remove")
+        assert visitor.send(f"{path}/test").status_code == 404
+
+
+def test_the_scorecard_of_a_partner_has_its_weeks_and_sums(site: Site):
+    site.load(products(3))
+    site.load(products(3))
+    partner = site.commerce.partners.get("Acme")
+    path = f"/partners/{partner.partner_id}/scorecard"
+    assert path in site.visitor().get(f"/partners/{partner.partner_id}").text
+    shown = site.visitor("Acme").get(f"{path}?weeks=13").text
+    assert shown.count("data-row") == 13
+    assert "never came" in shown
+    assert site.visitor().get(f"{path}?weeks=14").status_code == 400
+    other = site.commerce.partners.add("Birch")
+    assert site.visitor("Acme").get(f"/partners/{other.partner_id}/scorecard").status_code == 404

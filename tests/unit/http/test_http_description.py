@@ -118,6 +118,7 @@ def test_what_the_page_begins_a_body_with_can_be_sent_as_it_is(
         "list_id": price_list.list_id,
         "webhook_id": hook.webhook.webhook_id,
         "channel_id": channel.channel.channel_id,
+        "view_id": api.commerce.saved_views.add("feeds", "x", {}).view_id,
     }
     address = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     answer = api.request(method.upper(), address, json=example)

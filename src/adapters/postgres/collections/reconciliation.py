@@ -1,6 +1,7 @@
 """The identities of reconciliation in PostgreSQL: one statement, so all are as of one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, LiteralString
 
@@ -10,13 +11,21 @@ from psycopg import sql
 from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.identities import LEDGER, ORDERS, PARTS, ROLLUPS
 from adapters.postgres.collections.ledger import OF_SALES, SIGN
-from adapters.postgres.connection.rows import Connection, fetch, rows_as
+from adapters.postgres.connection.rows import (
+    Connection,
+    fetch,
+    maybe_digits,
+    rows_as,
+    rows_of,
+)
 from commerce_core.analytics.reconciliation import (
     IDENTITIES,
+    MOST_DIFFERENCES,
     MOST_FAILURES,
     Check,
     Failure,
     Identity,
+    StatementDifference,
 )
 from commerce_core.analytics.rollup import PRODUCT_SPANS, REASON_SPANS, SPANS
 
@@ -34,6 +43,7 @@ def _check(row: dict[str, Any]) -> Check:
 
 
 _CHECKS: Final = rows_as(_check)
+_DIFFERENCES: Final = rows_of(StatementDifference)
 _LEVELS: Final = {
     name: [int(span.total_seconds()) for span in spans]
     for name, spans in (
@@ -56,6 +66,22 @@ class Books:
         self._db.execute(f"SET LOCAL statement_timeout = '{MOST_SECONDS}s'".encode())
         found = fetch(self._db, _CHECKS, _STATEMENT, {"most": MOST_FAILURES, **_LEVELS})
         return {check.identity: check for check in found}
+
+    def note_differences(self, at: datetime) -> int:
+        """Keeps which statements differ, in one statement."""
+        self._db.execute(f"SET LOCAL statement_timeout = '{MOST_SECONDS}s'".encode())
+        return self._db.execute(_NOTING, {"at": at, "most": MOST_DIFFERENCES}).rowcount
+
+    def differences(self, partner_id: str | None) -> Sequence[StatementDifference]:
+        """What was kept."""
+        query = """
+            SELECT d.statement_id, s.partner_id, s.number, s.currency, d.identity,
+                   d.left_ AS "left", d.right_ AS "right", d.first_at, d.latest_at
+            FROM statement_differences d
+            JOIN statements s USING (statement_id)
+            WHERE %(partner)s::uuid IS NULL OR s.partner_id = %(partner)s::uuid
+            ORDER BY d.statement_id, d.identity"""
+        return fetch(self._db, _DIFFERENCES, query, {"partner": maybe_digits(partner_id)})
 
 
 _STOCK_AND_RULES: Final[LiteralString] = (
@@ -230,4 +256,29 @@ _JUDGED: Final[LiteralString] = """
 _PARTS: Final = (ORDERS, PARTS, LEDGER, ROLLUPS, _STOCK_AND_RULES, _STATEMENTS, _CATALOG, _JUDGED)
 _STATEMENT: Final = sql.SQL("WITH ") + sql.SQL(", ").join(
     sql.SQL(part).format(sign=sql.SQL(SIGN), of_sales=sql.SQL(OF_SALES)) for part in _PARTS
+)
+_DIFFERING: Final[LiteralString] = """
+    differing AS (
+        SELECT substr(subject, 6)::uuid AS statement_id, identity, left_, right_
+        FROM of_statements
+        WHERE left_ <> right_ AND subject IS NOT NULL
+        ORDER BY 1, 2
+        LIMIT %(most)s
+    ),
+    gone AS (
+        DELETE FROM statement_differences d
+        WHERE NOT EXISTS (
+            SELECT FROM differing f
+            WHERE f.statement_id = d.statement_id AND f.identity = d.identity
+        )
+    )
+    INSERT INTO statement_differences AS d
+        (statement_id, identity, left_, right_, first_at, latest_at)
+    SELECT statement_id, identity, left_, right_, %(at)s, %(at)s
+    FROM differing
+    ON CONFLICT (statement_id, identity) DO UPDATE
+    SET left_ = excluded.left_, right_ = excluded.right_, latest_at = excluded.latest_at"""
+_NOTING: Final = sql.SQL("WITH ") + sql.SQL(", ").join(
+    sql.SQL(part).format(sign=sql.SQL(SIGN), of_sales=sql.SQL(OF_SALES))
+    for part in (_STATEMENTS, _DIFFERING)
 )

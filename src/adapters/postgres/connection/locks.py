@@ -19,6 +19,7 @@ _NAMING: Final = (4, 0)
 _TURNS: Final = 5
 _SUBSCRIBING: Final = 12
 _CHANNELS: Final = 13
+_VIEWS: Final = 20
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
@@ -59,6 +60,11 @@ def lock_webhooks_of(db: Connection, owner: str) -> None:
 def lock_channels_of(db: Connection, owner: str) -> None:
     """Waits until no other unit adds an alert channel of this owner; then only this one does."""
     db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_CHANNELS, owner])
+
+
+def lock_views_of(db: Connection, owner: str) -> None:
+    """Waits until no other unit changes a saved view of this owner; then only this one does."""
+    db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_VIEWS, owner])
 
 
 def try_migrating(db: psycopg.Connection) -> bool:

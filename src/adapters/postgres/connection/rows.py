@@ -43,6 +43,7 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "what_if_id": "wif",
     "bulk_id": "bulk",
     "key_id": "key",
+    "view_id": "view",
     "successor_id": "key",
     "entry_id": "ent",
     "reverses": "ent",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 alerts: Final = noun("alerts", "Send messages about what needs a person, and see what was sent.")
 _SEVERITIES: Final = ("critical", "warning", "info")
-_KINDS: Final = ("held", "oversold", "late", "failed", "rejects", "webhook")
+_KINDS: Final = ("held", "oversold", "statement", "late", "failed", "rejects", "webhook")
 _STATUSES: Final = ("pending", "sent", "failed")
 _SPAN: Final = re.compile(r"([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})", re.ASCII)
 

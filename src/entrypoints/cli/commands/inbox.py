@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 inbox: Final = noun("inbox", "Show what needs a person now, and mark it.")
 _STATES: Final = ("open", "acknowledged", "snoozed", "all")
-_KINDS: Final = ("held", "oversold", "late", "failed", "rejects", "webhook")
+_KINDS: Final = ("held", "oversold", "statement", "late", "failed", "rejects", "webhook")
 
 
 @inbox.verb("list", scope="feeds:read")

@@ -18,6 +18,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.source import MAIN_SOURCE
+from commerce_core.partners.terms import Term
 from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.schema.fields import Mode
 from commerce_core.work.attempt import Progress
@@ -67,10 +68,12 @@ class Weeks:
         """All of it, in the order of time."""
         for rule in RULES:
             self._on(DAYS - 1).pricing.add(self._with_ids(rule))
+        self._on(DAYS - 1).partners.set_terms(ELECTRONICS, [Term(Decimal(12))], cycle="day")
         for days_ago in range(DAYS - 1, -1, -1):
             self._day(days_ago)
         self._orders()
         self._troubles()
+        self.commerce.statements.close()
 
     def _with_ids(self, rule: dict[str, Any]) -> dict[str, Any]:
         """The rule, with partners by their ids."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
@@ -56,6 +57,11 @@ def seconds(number: float | None) -> str:
 def stamp(at: datetime | None) -> str:
     """A time in UTC, to the minute."""
     return "\u2013" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def local_day(at: datetime, zone: str) -> str:
+    """The day of a time in a zone."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
 
 
 def when(at: datetime | None, now: datetime) -> Markup:

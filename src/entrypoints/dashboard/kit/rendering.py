@@ -14,9 +14,11 @@ from litestar import Response
 from commerce_core.base.durations import duration_words
 from commerce_core.commerce import Commerce
 from commerce_core.partners.access import Principal, Scope
+from commerce_core.partners.saved_view import PageName
 from commerce_core.partners.session import form_token
 from entrypoints.dashboard.kit import charts, filters
 from entrypoints.dashboard.kit.assets import asset_path
+from entrypoints.dashboard.kit.saved import saved_links
 from entrypoints.dashboard.kit.sessions import (
     FORM_FIELD,
     NOTICE_COOKIE,
@@ -71,7 +73,8 @@ NAVIGATION: Final = (
     Place("/rules", "Rules", "pricing:read"),
     Place("/analytics", "Analytics", "analytics:read"),
     Place("/statements", "Statements", "money:read"),
-    Place("/webhooks", "Webhooks", "webhooks:read"),
+    Place("/webhooks", "Webhooks", "webhooks:read", beside=("/deliveries",)),
+    Place("/alert-channels", "Alerts", "alerts:read", beside=("/alerts",)),
     Place("/system", "System", operator=True),
 )
 
@@ -80,6 +83,7 @@ NAVIGATION: Final = (
 class View:
     """What a page shows: a template, its title and its values.
 
+    A list whose filters can be saved as a view is `saved_as` one of that page.
     `curl` is the address that returns the same to programs, with `body` if it takes one, and
     `command` what shows it on the command line.
     """
@@ -91,6 +95,7 @@ class View:
     body: str | None = None
     command: str | None = None
     status: int = 200
+    saved_as: PageName | None = None
 
 
 @cache
@@ -106,7 +111,8 @@ def environment() -> Environment:
     )
     for function in (
         filters.count, filters.amount, filters.size, filters.seconds, filters.stamp, filters.name,
-        filters.words, filters.value, filters.visible, filters.marks, duration_words,
+        filters.words, filters.value, filters.visible, filters.marks, filters.local_day,
+        duration_words,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals.update(
@@ -179,6 +185,8 @@ def _context(request: Asked, commerce: Commerce | None, view: View) -> dict[str,
         "curl": view.curl,
         "body": shlex.quote(view.body) if view.body else None,
         "command": view.command,
+        "saved_as": view.saved_as,
+        "saved": saved_links(request, commerce, view.saved_as),
         "address": str(request.base_url).rstrip("/"),
         "viewer": _viewer(commerce),
         **view.values,

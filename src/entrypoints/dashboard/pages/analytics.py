@@ -29,6 +29,7 @@ from commerce_core.analytics.reports import (
 from commerce_core.base.calendar import Grain, period_start
 from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
+from commerce_core.partners.saved_view import PageName
 from commerce_core.usecases.reports import ReportRange
 from entrypoints.dashboard.kit import filters as write
 from entrypoints.dashboard.kit.pages import page
@@ -107,6 +108,12 @@ class Ranking(Question):
     measure: Measure = optional("net", "The figure by which it is ranked.")
 
 
+_SAVED_AS: Final[Mapping[str, PageName]] = {
+    "": "analytics", "/top": "best_sellers", "/hours": "hours", "/refunds": "refunds",
+    "/rules": "rule_costs",
+}  # fmt: skip
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -138,7 +145,7 @@ def _view(asked: Question, template: str, report: Report, command: str, **values
     return View(
         template, "Analytics" if not path else title, values=shown,
         curl=curl + (f"?tz={asked.tz}" if asked.tz != "UTC" else ""),
-        command=f"analytics {command} --tz {asked.tz}",
+        command=f"analytics {command} --tz {asked.tz}", saved_as=_SAVED_AS[path],
     )  # fmt: skip
 
 

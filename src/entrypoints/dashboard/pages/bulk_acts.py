@@ -69,7 +69,7 @@ def show_failures(commerce: Commerce, parameters: WhoseQuery) -> View:
     }
     return View(
         "failures.html", "What failed, by cause", values=values, curl="/feed-failures",
-        command="bulk failures",
+        command="bulk failures", saved_as="failures",
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def show_feeds(commerce: Commerce, parameters: Filters) -> View:
     return View(
         "feeds.html", "Feeds", values=values,
         curl="/feeds" + (f"?status={status}" if status else ""),
-        command="feeds list" + (f" --status {status}" if status else ""),
+        command="feeds list" + (f" --status {status}" if status else ""), saved_as="feeds",
     )  # fmt: skip
 
 

@@ -19,10 +19,11 @@ ACTS: Final = {
     "failed": "See why",
     "rejects": "See problems",
     "oversold": "See the product",
+    "statement": "See the statement",
     "webhook": "See its log",
     "late": "See its source",
 }
-"""The main act of each kind of item; all but the last three lead to a feed."""
+"""The main act of each kind of item; those of files lead to a feed."""
 _SNOOZES: Final = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 
 
@@ -59,7 +60,9 @@ def show_inbox(commerce: Commerce, parameters: Filters) -> View:
         "KINDS": ITEM_KINDS,
         "ACTS": ACTS,
     }
-    return View("inbox.html", "Inbox", values=values, curl="/inbox", command="inbox list")
+    return View(
+        "inbox.html", "Inbox", values=values, curl="/inbox", command="inbox list", saved_as="inbox"
+    )
 
 
 def _path(item: InboxItem) -> str:

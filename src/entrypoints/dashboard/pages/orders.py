@@ -39,7 +39,14 @@ def show_orders(commerce: Commerce, parameters: Filters) -> View:
     )
     orders = commerce.orders.page(query, parameters.cursor, partner=parameters.partner)
     values = {"orders": orders, "filters": parameters, "STATUSES": STATUSES}
-    return View("orders.html", "Orders", values=values, curl="/orders", command="orders list")
+    return View(
+        "orders.html",
+        "Orders",
+        values=values,
+        curl="/orders",
+        command="orders list",
+        saved_as="orders",
+    )
 
 
 @page("/orders/{order_id:str}", scope="orders:read")

@@ -1,20 +1,28 @@
 """Partners: their list, and one partner with its latest feeds and its sources."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from attrs import asdict, frozen
 
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job
+from commerce_core.feeds.scorecard import ScoreRow
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.paging import Paging
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.dashboard.pages.shown import latest
 from entrypoints.reading import optional, required
 from entrypoints.scalars import PartnerId
+
+RANGES: Final = (("4", "4 weeks"), ("13", "13 weeks"), ("26", "Half a year"), ("53", "A year"))
+_SUMMED: Final = (
+    "expected", "on_time", "late", "missed", "received", "held", "rejected", "failed", "records",
+    "records_rejected", "drifted",
+)  # fmt: skip
 
 
 @frozen(kw_only=True)
@@ -36,6 +44,13 @@ class PartnerChange:
     time_zone: str | None = optional(None, "Time zone.")
     contact_email: str | None = optional(None, "E-mail.")
     status: Literal["active", "paused", "offboarded"] | None = optional(None, "Status.")
+
+
+@frozen(kw_only=True)
+class Weeks:
+    """How many weeks."""
+
+    weeks: Literal["4", "13", "26", "53"] = optional("4", "Weeks.")
 
 
 @page("/partners", scope="partners:read")
@@ -105,4 +120,25 @@ def change_partner(commerce: Commerce, partner_id: PartnerId, form: PartnerChang
     return Goto(f"/partners/{partner_id}", "Saved." if changes else "Nothing changed.")
 
 
-ROUTES = (show_partners, add_partner, show_partner, change_partner)
+@page("/partners/{partner_id:str}/scorecard", scope="feeds:read", is_expensive=lambda _: True)
+def show_scorecard(commerce: Commerce, partner_id: PartnerId, parameters: Weeks) -> View:
+    """Shows week by week what the partner's sources sent, against what was expected of them."""
+    card = commerce.freshness.scorecard(partner_id, weeks=int(parameters.weeks))
+    weeks: dict[datetime, list[ScoreRow]] = {}
+    for row in card.results:
+        weeks.setdefault(row.week, []).append(row)
+    values: dict[str, Any] = {
+        "card": card,
+        "weeks": [*reversed(weeks.items())],
+        "sums": {name: sum(getattr(row, name) or 0 for row in card.results) for name in _SUMMED},
+        "filters": parameters,
+        "RANGES": RANGES,
+    }
+    return View(
+        "scorecard.html", f"Scorecard of {card.partner_name}", values=values,
+        curl=f"/partners/{partner_id}/scorecard?weeks={parameters.weeks}",
+        command=f"partners scorecard {partner_id} --weeks {parameters.weeks}",
+    )  # fmt: skip
+
+
+ROUTES = (show_partners, add_partner, show_partner, change_partner, show_scorecard)

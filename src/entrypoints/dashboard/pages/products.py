@@ -78,7 +78,7 @@ def show_products(commerce: Commerce, parameters: Search) -> View:
     q = f" --q {parameters.q!r}" if parameters.q else ""
     return View(
         "products.html", "Catalog", values=values, curl=f"/products{parameters.parameters}",
-        command=f"products list{q}",
+        command=f"products list{q}", saved_as="products",
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from typing import Any, Final, cast
 from attrs import fields, frozen
 from litestar import Response
 
-from commerce_core.base.errors import NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.guards import GuardSettings
 from commerce_core.feeds.pull import Fetch, Pull
@@ -15,6 +14,7 @@ from entrypoints.dashboard.kit.live import live
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.paging import Paging
 from entrypoints.dashboard.kit.rendering import View, fragment
+from entrypoints.dashboard.pages.pulls import pull_of
 from entrypoints.dashboard.pages.shown import partner_names
 from entrypoints.http.kit.security import Asked
 from entrypoints.profile_files import write_toml
@@ -52,7 +52,7 @@ def show_source(commerce: Commerce, source_id: SourceId, parameters: Paging) -> 
     source = commerce.sources.get(source_id)
     saved = commerce.sources.profile(source_id)
     guards = [(a.name, getattr(source.guards, a.name)) for a in fields(GuardSettings)]
-    pull = _pull(commerce, source_id)
+    pull = pull_of(commerce, source_id)
     fetches = _fetches(commerce, source_id, parameters.cursor)
     is_live = parameters.cursor is None and any(one.outcome is None for one in fetches.items)
     values: dict[str, Any] = {
@@ -70,14 +70,6 @@ def show_source(commerce: Commerce, source_id: SourceId, parameters: Paging) -> 
         "source.html", source.source_name, values=values, curl=f"/sources/{source_id}",
         command=f"sources show {source.source_name} --partner {source.partner_id}",
     )  # fmt: skip
-
-
-def _pull(commerce: Commerce, source_id: str) -> Pull | None:
-    """Where the source is fetched from; None if its files are uploaded."""
-    try:
-        return commerce.pulls.get(source_id)
-    except NotFound:
-        return None
 
 
 def _fetches(commerce: Commerce, source_id: str, cursor: str | None) -> Listed[Fetch]:

@@ -40,7 +40,7 @@ def show_statements(commerce: Commerce, parameters: Filters) -> View:
     values = {"closed": closed, "running": running, "names": names, "filters": parameters}
     return View(
         "statements.html", "Statements", values=values, curl="/statements",
-        command="statements list",
+        command="statements list", saved_as="statements",
     )  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def show_statement(commerce: Commerce, statement_id: StatementId) -> View:
         lines = unit.statements.lines(statement_id, None, ENTRIES_SHOWN)
     values = {
         "statement": statement,
+        "differences": commerce.statements.differences(statement_id),
         "partner_name": names.get(statement.partner_id, ""),
         "entries": [_shown(line.entry) for line in islice(lines, ENTRIES_SHOWN)],
     }

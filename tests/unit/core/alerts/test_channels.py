@@ -139,7 +139,7 @@ def test_a_channel_gets_what_its_principal_may_see():
     def principal(*scopes: Scope) -> Principal:
         return Principal("key", "ptn_1", frozenset(scopes))
 
-    every = principal("feeds:read", "catalog:read", "webhooks:read")
+    every = principal("feeds:read", "catalog:read", "money:read", "webhooks:read")
     assert kinds_for(every, ()) == ()
     assert kinds_for(every, ("webhook", "held", "held")) == ("held", "webhook")
     assert kinds_for(principal("catalog:read"), ()) == ("oversold",)

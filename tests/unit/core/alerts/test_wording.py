@@ -2,11 +2,12 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from attrs import evolve
 
-from commerce_core.activity.inbox import ITEM_KINDS
+from commerce_core.activity.inbox import ITEM_KINDS, DailySales
 from commerce_core.alerts.alert import (
     LONGEST_REASON,
     LONGEST_TITLE,
@@ -53,6 +54,15 @@ def test_a_mail_says_what_happened_since_when_its_effect_and_what_to_do():
         "Channel chan_1, message alrt_1.\n"
     )
     assert "https" not in text_of(ALERT, no_link)
+
+
+def test_what_the_partner_sells_a_day_is_part_of_the_effect():
+    sales = (DailySales("EUR", Decimal("1250.50")), DailySales("USD", Decimal(9)))
+    selling = evolve(ALERT, entries=(evolve(ENTRY, a_day=sales),))
+    effect = "effect      108 products; the partner sells 1,250.50 EUR and 9 USD a day\n"
+    assert effect in text_of(selling, LINK)
+    (cause,) = json.loads(body_of(selling, LINK))["data"]["causes"]
+    assert cause["a_day"][0] == {"currency": "EUR", "amount": "1250.50"}
 
 
 def test_one_that_is_over_says_only_that():

@@ -265,3 +265,13 @@ def test_old_alerts_are_forgotten(made: Receivers):
     made.later(2 * HOUR)
     assert made.commerce.alerting.forget_old() == 1
     assert list(made.commerce.alerts.alerts()) == []
+
+
+def test_a_channel_with_quiet_hours_is_added_once_under_a_key(made: Receivers):
+    quiet = QuietHours("22:00", "07:00", "Europe/Berlin")
+    alerts = made.commerce.alerts
+    first = alerts.add(recipients=OPS, quiet_hours=quiet, key="k1")
+    again = alerts.add(recipients=OPS, quiet_hours=quiet, key="k1")
+    assert again.channel == first.channel
+    with pytest.raises(Conflict):
+        alerts.add(recipients=OPS, quiet_hours=QuietHours("23:00", "07:00"), key="k1")

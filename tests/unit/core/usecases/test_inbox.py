@@ -3,10 +3,12 @@
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from attrs import define, evolve
 
+from adapters.memory.mail import MemoryMail
 from commerce_core.activity.audit import AuditQuery
 from commerce_core.activity.inbox import (
     LEAST_REJECTED,
@@ -17,11 +19,13 @@ from commerce_core.activity.inbox import (
     Mark,
     RejectCounts,
 )
+from commerce_core.analytics.statement import Statement
 from commerce_core.base.errors import InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
+from tests.contracts.statements_contract import statement
 
 HEADER = "sku,product_name,price,currency,quantity\n"
 ALL = InboxQuery(None)
@@ -205,3 +209,47 @@ def test_a_mark_has_limits():
     ):
         with pytest.raises(InvalidInput):
             evolve(mark, **changes)
+
+
+def differing_statement(commerce: Commerce) -> Statement:
+    """A statement of Acme's that was changed by hand after it was closed."""
+    acme = commerce.partners.get("Acme").partner_id
+    made = evolve(statement(acme), opening=Decimal(0), entries=Decimal(0), payouts=Decimal(0),
+                  closing=Decimal(20), entry_count=0)  # fmt: skip
+    with commerce.context.store.begin() as unit:
+        unit.statements.add(made)
+    return made
+
+
+def test_a_statement_that_differs_is_an_item_of_operators_alone(commerce: Commerce, clock: Clock):
+    made = differing_statement(commerce)
+    assert commerce.inbox.get().items == ()
+    assert commerce.statements.check() == 1
+    (item,) = commerce.inbox.get().items
+    assert (item.kind, item.severity, item.partner_name) == ("statement", "critical", "Acme")
+    assert (item.title, item.subjects) == ("Statement 1 in EUR differs", (made.statement_id,))
+    assert item.reason == "A statement's closing: 20; opening + entries - payouts: 0."
+    acme = commerce.authenticated(commerce.keys.add(partner="Acme").secret)
+    assert acme.inbox.get().items == ()
+    assert acme.statements.differences(made.statement_id or "") == ()
+    (difference,) = commerce.statements.differences(made.statement_id or "")
+    assert difference.identity == "statements_add_up"
+    commerce.inbox.mark(item.cause_id, acknowledged=True)
+    clock.ahead += timedelta(days=1)
+    commerce.statements.check()
+    assert commerce.inbox.get().items == ()
+
+
+def test_a_difference_is_reported_by_mail_with_what_the_partner_sells(commerce: Commerce):
+    mail = MemoryMail()
+    commerce = Commerce(evolve(commerce.context, mail=mail))
+    load(commerce, "A,Lamp,70,EUR,9")
+    product = commerce.products.get(partner="Acme", sku="A")
+    commerce.orders.place([(product.product_id, 1)])
+    differing_statement(commerce)
+    commerce.statements.check()
+    commerce.alerts.add(recipients=["ops@example.com"])
+    commerce.alerting.run()
+    (letter,) = mail.letters
+    assert letter.subject == "[critical] Statement 1 in EUR differs (Acme)"
+    assert "the partner sells 10.00 EUR a day" in letter.text
