@@ -12,6 +12,7 @@ from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
+from adapters.polars_feeds.columns import ColumnReading
 from adapters.polars_feeds.debris import is_plain
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
 from adapters.polars_feeds.known_warnings import KnownWarnings
@@ -20,6 +21,7 @@ from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.reject_buffer import Kept
 from adapters.polars_feeds.report_rows import ColumnWriter, in_order
+from adapters.polars_feeds.sheet_columns import sheet_pieces
 from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splitting import (
     Dialect,
@@ -38,10 +40,17 @@ from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD
-from commerce_core.parsing.reader import Header, Reader, knowing_parents, open_feed
+from commerce_core.parsing.reader import (
+    Beginning,
+    Header,
+    Reader,
+    knowing_parents,
+    open_feed,
+)
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.parsing.sheets import Sheet
 from commerce_core.parsing.skipping import Skipping
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.ports.engine import Reading
@@ -68,17 +77,23 @@ class PolarsEngine:
     def open(self, stream: BinaryIO, terms: Terms) -> Reading:
         """Reads the header."""
         terms = knowing_parents(stream, terms)
-        reader, replayed = _opened(stream, terms)
+        beginning = Beginning()
+        reader, replayed = _opened(stream, terms, beginning)
+        blocks = chain(beginning.take(), reader.text)
         if why := _why_one_by_one(reader.header):
             replayed.forget()
             return PreparedReading(reader, terms, why)
+        if isinstance(reader.header.format, Sheet):
+            replayed.forget()
+            others = PreparedReading(reader, terms, "they don't fit the header")
+            return ColumnReading(sheet_pieces(blocks, reader.header, self.chunk), others)
         return PolarsReading(reader.header, Chunks(replayed.rewind(), reader, self.chunk))
 
 
 def _why_one_by_one(header: Header) -> str | None:
     """Why the reference has to split the file, if it has to."""
     profile = header.terms.profile
-    if not isinstance(header.format, Delimited):
+    if not isinstance(header.format, Delimited | Sheet):
         return f"they are {header.format.records_are}"
     if header.returned:
         return "the file is a report or an export"
@@ -95,10 +110,12 @@ def _why_one_by_one(header: Header) -> str | None:
     return None
 
 
-def _opened(stream: BinaryIO, terms: Terms) -> tuple[Reader, Replayed]:
+def _opened(
+    stream: BinaryIO, terms: Terms, beginning: Beginning | None = None
+) -> tuple[Reader, Replayed]:
     """The header, and the stream, which goes on behind it or from its start."""
     replayed = Replayed(stream)
-    return open_feed(replayed, terms), replayed  # type: ignore[arg-type] - reading is all it does
+    return open_feed(replayed, terms, beginning), replayed  # type: ignore[arg-type] - reading is all it does
 
 
 @define

@@ -5,7 +5,7 @@ Reading their cells would take several times as long as that, and is done for ma
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, compress
 from typing import Final
@@ -50,7 +50,7 @@ class PreparedReading:
     _reader: Reader
     _terms: Terms
     _why: str
-    _mark: Mark = unmarked
+    mark: Mark = unmarked
     _records: int = 0
     _read: TableReader = field(init=False)
     _most: int = field(init=False)
@@ -82,8 +82,12 @@ class PreparedReading:
         """Some thousand records at a time, fewer if they are long."""
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
-            self._mark = Matcher(fingerprinted, known)
-        for chunk in batched(self._reader.prepared, size_of, self._most):
+            self.mark = Matcher(fingerprinted, known)
+        yield from self.read(self._reader.prepared)
+
+    def read(self, records: Iterable[Prepared]) -> Iterator[ColumnBatch]:
+        """The batches of these records."""
+        for chunk in batched(records, size_of, self._most):
             self._records += len(chunk)
             yield self._batch(chunk)
 
@@ -130,7 +134,7 @@ class PreparedReading:
         """The lines of records, and which of these are known."""
         lines = [prepared.raw.line for prepared in offers]
         texts = [without_end(prepared.raw.sent) for prepared in offers]
-        return self._mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
+        return self.mark(pl.DataFrame({"line": lines, "text": texts}, _SENT)).drop("text")
 
     def _in_columns(self, offers: Sequence[Prepared], marked: pl.DataFrame) -> Sequence[Part]:
         """The records, read."""

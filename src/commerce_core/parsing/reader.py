@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO, Final, Literal
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
@@ -36,7 +36,7 @@ from commerce_core.profiles.profile import CANONICAL, TEMPLATE_PART
 from commerce_core.profiles.recognition import recognition_hint
 from commerce_core.schema.record import Record
 
-__all__ = ["Header", "Reader", "Terms", "knowing_parents", "open_feed"]
+__all__ = ["Beginning", "Header", "Reader", "Terms", "knowing_parents", "open_feed"]
 
 
 @frozen
@@ -103,28 +103,48 @@ class Reader:
         return map(self.read, self.prepared)
 
 
-def open_feed(stream: BinaryIO, terms: Terms) -> Reader:
+@define
+class Beginning:
+    """The first blocks of a text, which are kept until they are taken."""
+
+    _blocks: list[str] | None = field(factory=list[str])
+
+    def of(self, text: Text) -> Iterator[str]:
+        """The blocks of a text, as they come."""
+        for block in text:
+            if self._blocks is not None:
+                self._blocks.append(block)
+            yield block
+
+    def take(self) -> Sequence[str]:
+        """The blocks so far; from now on, none is kept."""
+        taken, self._blocks = self._blocks or [], None
+        return taken
+
+
+def open_feed(stream: BinaryIO, terms: Terms, beginning: Beginning | None = None) -> Reader:
     """Reads the header, and is ready for the records; FileRefused if there is no usable header.
 
     The stream has to be seekable unless the terms know the parents that its records name.
+    `beginning` is given the blocks of text that are read.
     """
-    return _opened(stream, knowing_parents(stream, terms))
+    return _opened(stream, knowing_parents(stream, terms), beginning)
 
 
-def _opened(stream: BinaryIO, terms: Terms) -> Reader:
+def _opened(stream: BinaryIO, terms: Terms, beginning: Beginning | None = None) -> Reader:
     try:
-        return _open_feed(stream, terms)
+        return _open_feed(stream, terms, beginning)
     except NOT_OF_FILE:
         raise
     except Exception as error:
         raise unreadable(error, 1) from error
 
 
-def _open_feed(stream: BinaryIO, terms: Terms) -> Reader:
+def _open_feed(stream: BinaryIO, terms: Terms, beginning: Beginning | None) -> Reader:
     own, terms = terms.profile, evolve(terms, profile=in_full(terms.profile))
     refuse_beyond_limits(terms.profile)
     text = read_text(stream, terms.profile.encoding, terms.profile.sheet)
-    blocks = iter(text)
+    blocks = iter(text) if beginning is None else beginning.of(text)
     first_block = next(blocks, "")
     exported = begins_export(first_block)
     if exported:

@@ -5,15 +5,18 @@ of a merged range has the value of its first one.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context
+from functools import lru_cache
 from typing import Final
 from xml.parsers import expat
 
 from attrs import define, field
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.simple_elements import unescaped
+from commerce_core.parsing.simple_runs import SimpleRuns
 from commerce_core.parsing.xml_elements import new_parser
 
 MOST_ROWS: Final = 1_048_576
@@ -31,6 +34,19 @@ _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _MOST_DAYS: Final = 2_958_466
 _SHOWN: Final = Context(prec=15, rounding=ROUND_HALF_UP)
 _MOST_EXPONENT: Final = 308  # Beyond it, workbooks have no numbers.
+_PLAIN: Final = re.compile(r"[1-9][0-9]{0,14}|(?:0|[1-9][0-9]{0,6})\.[0-9]{0,7}[1-9]")
+"""Numbers that are shown as they are written."""
+_ATTRIBUTE: Final = r' [A-Za-z0-9:]++="[^"<&]*+"'
+_CELL: Final = (
+    r'<c(?: r="([A-Z]{1,3})[0-9]{1,7}")?(?: s="([0-9]{1,6})")?(?: t="([A-Za-z]{1,10})")?'
+    rf"(?:/>|>(?:<f(?:{_ATTRIBUTE})*+(?:/>|>[^<]*+</f>))?"
+    r'(?:<v>([^<\r]*+)</v>|<is><t(?: xml:space="preserve")?>([^<\r]*+)</t></is>)?</c>)'
+)
+_HEAD: Final = rf'<row(?: r="([0-9]{{1,7}})")?(?:(?! r=){_ATTRIBUTE})*+>'
+_ROW: Final = rf"{_HEAD}(?:[ \t\n]*+{_CELL})*+[ \t\n]*+</row>"
+_ROW_END: Final = "</row>"
+_CELLS: Final = re.compile(_CELL)
+_HEADS: Final = re.compile(rf"[ \t\n]*+{_HEAD}")
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _LINE_ENDS: Final = re.compile(r"\r\n?|\n")
 
@@ -47,7 +63,8 @@ class Rows:
     _texts: list[str]
     _shows: list[Show]
     _merged: Mapping[int, Mapping[int, Place]]
-    parser: expat.XMLParserType = field(factory=new_parser)
+    _parser: expat.XMLParserType = field(factory=new_parser)
+    _runs: SimpleRuns = field(init=False)
     _lines: list[str] = field(factory=list[str])
     _cells: dict[int, str] = field(factory=dict[int, str])
     _sources: dict[tuple[int, int], str] = field(factory=dict[tuple[int, int], str])
@@ -62,11 +79,20 @@ class Rows:
     def __attrs_post_init__(self) -> None:
         """Connects the parser."""
         self._firsts = frozenset(p for row in self._merged.values() for p in row.values())
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._add
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._add
+        self._runs = SimpleRuns(self._parser, _ROW_END.encode(), _ROW, self._take_simple)
 
-    def taken(self) -> str:
+    def read(self, blocks: Iterator[bytes]) -> Iterator[str]:
+        """The text of the rows in the XML of a sheet."""
+        for block in blocks:
+            self._runs.read(block)
+            yield self._text_so_far()
+        self._runs.close()
+        yield self._text_so_far()
+
+    def _text_so_far(self) -> str:
         """The text of the rows since the last call."""
         text = "".join(self._lines)
         self._lines.clear()
@@ -80,14 +106,36 @@ class Rows:
             self._taken = True
         elif name == "row":
             named = dict(zip(attributes[::2], attributes[1::2], strict=True))
-            number = int(named.get("r", self._row + 1))
-            if number > MOST_ROWS:
-                detail = f"The sheet has a row {number:,}; the last one can be {MOST_ROWS:,}."
-                raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.")
-            # Rows that aren't there are blank lines, so that a line is a row.
-            self._lines.extend(f"{MARK}\n" for _ in range(number - self._row - 1))
-            self._row, self._column = max(number, self._row + 1), 0
-            self._cells.clear()
+            self._begin_row(int(named.get("r", self._row + 1)))
+
+    def _begin_row(self, number: int) -> None:
+        if number > MOST_ROWS:
+            detail = f"The sheet has a row {number:,}; the last one can be {MOST_ROWS:,}."
+            raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.")
+        # Rows that aren't there are blank lines, so that a line is a row.
+        self._lines.extend(f"{MARK}\n" for _ in range(number - self._row - 1))
+        self._row, self._column = max(number, self._row + 1), 0
+        self._cells.clear()
+
+    def _take_simple(self, run: str) -> None:
+        """Rows of cells that are numbers and texts alone."""
+        for row in run.split(_ROW_END)[:-1]:
+            head = _HEADS.match(row)
+            if head is None:  # A run has nothing else.
+                raise ValueError(row)
+            self._begin_row(int(head[1] or self._row + 1))
+            cells, texts, column = self._cells, self._texts, 0
+            for letters, style, kind, number, own in _CELLS.findall(row, head.end()):
+                column = _column(letters) if letters else column + 1
+                value = unescaped(number or own)
+                if kind == "s":
+                    shown = texts[int(value)] if value else ""
+                else:
+                    self._kind, self._style = kind or "n", int(style or 0)
+                    shown = self._shown(value)
+                if shown and 0 < column <= MOST_COLUMNS:
+                    cells[column] = shown
+            self._end_row()
 
     def _begin_cell(self, named: Mapping[str, str]) -> None:
         place = _REFERENCE.fullmatch(named.get("r", ""))
@@ -109,12 +157,16 @@ class Rows:
             self._taken = False
         elif name == "row":
             self._end_row()
+            if tag == name:
+                self._runs.ended()
 
     def _end_row(self) -> None:
         if self._merged:
             self._fill_merged()
         last = max(self._cells, default=0)
-        cells = (self._cells.get(column, "") for column in range(1, last + 1))
+        cells = self._cells.values()
+        if [*self._cells] != [*range(1, last + 1)]:
+            cells = (self._cells.get(column, "") for column in range(1, last + 1))
         self._lines.append(f"{MARK}{CELL_END.join(cells)}\n")
 
     def _fill_merged(self) -> None:
@@ -145,6 +197,8 @@ def local_name(tag: str) -> str:
 
 def as_one_line(text: str) -> str:
     """A text without what ends cells and lines."""
+    if "_x" not in text and "\n" not in text and "\r" not in text:
+        return text
     text = _ESCAPED.sub(lambda found: _unescaped(found[0], int(found[1], 16)), text)
     return _LINE_ENDS.sub(LINE_WITHIN, text)
 
@@ -156,6 +210,8 @@ def _unescaped(text: str, code: int) -> str:
 
 def as_number(value: str) -> str:
     """A number to the 15 digits that a workbook shows, without an exponent."""
+    if _PLAIN.fullmatch(value):
+        return value
     try:
         number = _SHOWN.create_decimal(value).normalize(_SHOWN)
     except ArithmeticError:
@@ -184,6 +240,7 @@ def place_of(reference: str) -> Place:
     return int(found[2]), _column(found[1])
 
 
+@lru_cache(maxsize=MOST_COLUMNS)
 def _column(letters: str) -> int:
     number = 0
     for letter in letters:

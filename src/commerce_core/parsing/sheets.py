@@ -24,13 +24,7 @@ class Sheet:
 
     def records(self, blocks: Iterator[str], line: int = 1) -> Iterator[RawRecord]:
         """All rows. Blank cells at the end of one aren't in its text, but are in the record."""
-        width = 0
-        for number, text in enumerate(split_lines(blocks), start=line):
-            cells = cells_of_row(text)
-            if not width and any(cell.strip(BLANKS) for cell in cells):
-                width = len(cells)
-            cells += [""] * (width - len(cells))
-            yield RawRecord(number, cells, "", delimiter="", sent=_shown(cells))
+        return rows_in(blocks, line)
 
     def rows(self, columns: Sequence[str], header: RawRecord) -> "SheetRows":
         """Writes rows behind further columns."""
@@ -57,6 +51,16 @@ class SheetRows:
     def last(self) -> str:
         """What stands behind the last row: nothing."""
         return ""
+
+
+def rows_in(blocks: Iterator[str], line: int, width: int = 0) -> Iterator[RawRecord]:
+    """The rows of a text, each as wide as the first that isn't blank, or as that width."""
+    for number, text in enumerate(split_lines(blocks, line), start=line):
+        cells = cells_of_row(text)
+        if not width and any(cell.strip(BLANKS) for cell in cells):
+            width = len(cells)
+        cells += [""] * (width - len(cells))
+        yield RawRecord(number, cells, "", delimiter="", sent=_shown(cells))
 
 
 def cells_of_row(text: str) -> list[str]:

@@ -67,11 +67,11 @@ def members_of(record: str) -> Members | None:
     if "\r" in record:
         record = record.replace("\r\n", "\n").replace("\r", "\n")
     if "<![CDATA[" in record:
-        fields = [(n, raw or _unescaped(t)) for n, t, raw in _FIELDS.findall(record, begun)]
+        fields = [(n, raw or unescaped(t)) for n, t, raw in _FIELDS.findall(record, begun)]
     else:
         fields = _PLAIN_FIELDS.findall(record, begun)
         if "&" in record:
-            fields = [(n, _unescaped(text) if "&" in text else text) for n, text in fields]
+            fields = [(n, unescaped(text)) for n, text in fields]
     if len(fields) > MOST_JSON_VALUES:
         return None
     members: Members = {name: text.strip(BLANKS) for name, text in fields}
@@ -86,7 +86,10 @@ def _with_lists(fields: list[tuple[str, str]]) -> Members:
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in lists.items()}
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """A text of XML, with the characters that its references stand for."""
+    if "&" not in text:
+        return text
     if "&#" in text:
         return _REFERENCE.sub(_character, text)
     for reference, character in _NAMED.items():

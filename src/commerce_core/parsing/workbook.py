@@ -9,7 +9,7 @@ for people: `sheet_rows` takes it apart again.
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import Final
@@ -30,6 +30,8 @@ from commerce_core.parsing.sheet_rows import (
     local_name,
     place_of,
 )
+from commerce_core.parsing.simple_elements import unescaped
+from commerce_core.parsing.simple_runs import SimpleRuns
 from commerce_core.parsing.xml_elements import new_parser
 
 MOST_WORKBOOK_BYTES: Final = 256 * 1024**2
@@ -43,6 +45,8 @@ MOST_MERGED_CELLS: Final = 1_000_000
 
 
 _BLOCK: Final = 1 << 16
+_SIMPLE_TEXT: Final = r'<si><t(?: xml:space="preserve")?>([^<\r]*+)</t></si>'
+_SIMPLE_TEXTS: Final = re.compile(_SIMPLE_TEXT)
 _LONGEST_TAG: Final = 1 << 12
 _TABLE_OF_SHEETS: Final = "xl/workbook.xml"
 _RELATIONS: Final = "xl/_rels/workbook.xml.rels"
@@ -144,7 +148,7 @@ class _Workbook:
         }
         texts, styles = _Texts(), _Styles()
         if part := names.get("xl/sharedstrings.xml"):
-            _parse(archive, part, texts)
+            texts.read(_blocks(archive, part))
         if part := names.get("xl/styles.xml"):
             _parse(archive, part, styles)
         shows = [styles.shown_by(number, since_1904=table.since_1904) for number in styles.used]
@@ -163,11 +167,7 @@ class _Workbook:
             raise FileRefused("no_sheet", detail, remedy)
         part = self._sheets[name]
         rows = Rows(self._texts, self._shows, _merged_in(self._archive, part))
-        for block in _blocks(self._archive, part):
-            rows.parser.Parse(block, False)  # noqa: FBT003 - the parser's own signature
-            yield rows.taken()
-        rows.parser.Parse(b"", True)  # noqa: FBT003 - the same
-        yield rows.taken()
+        yield from rows.read(_blocks(self._archive, part))
 
 
 def _part(target: str) -> str:
@@ -181,18 +181,13 @@ def _blocks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
             yield block
 
 
-def _parse(
-    archive: zipfile.ZipFile, name: str, handler: "_Table | _Relations | _Texts | _Styles"
-) -> None:
+def _parse(archive: zipfile.ZipFile, name: str, handler: "_Table | _Relations | _Styles") -> None:
     parser = new_parser()
 
     def start(tag: str, attributes: list[str]) -> None:
         handler.start(local_name(tag), dict(zip(attributes[::2], attributes[1::2], strict=True)))
 
     parser.StartElementHandler = start
-    if isinstance(handler, _Texts):
-        parser.EndElementHandler = lambda tag: handler.end(local_name(tag))
-        parser.CharacterDataHandler = handler.add
     for block in _blocks(archive, name):
         parser.Parse(block, False)  # noqa: FBT003 - the parser's own signature
     parser.Parse(b"", True)  # noqa: FBT003 - the same
@@ -240,27 +235,50 @@ class _Texts:
     _taken: bool = False
     _aids: int = 0
     _left: int = MOST_SHARED_CHARACTERS
+    _runs: SimpleRuns = field(init=False)
 
-    def start(self, tag: str, _: Mapping[str, str]) -> None:
+    def read(self, blocks: Iterator[bytes]) -> None:
+        """Reads the XML of the table."""
+        parser = new_parser()
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._add
+        self._runs = SimpleRuns(parser, b"</si>", _SIMPLE_TEXT, self._take_simple)
+        for block in blocks:
+            self._runs.read(block)
+        self._runs.close()
+
+    def _take_simple(self, run: str) -> None:
+        for text in _SIMPLE_TEXTS.findall(run):
+            self._found_one(unescaped(text))
+
+    def _start(self, tag: str, _: Sequence[str]) -> None:
+        tag = local_name(tag)
         if tag == "si":
             self._parts.clear()
         self._aids += tag == "rPh"
         self._taken = tag == "t" and not self._aids
 
-    def add(self, text: str) -> None:
+    def _add(self, text: str) -> None:
         if self._taken:
             self._parts.append(text)
 
-    def end(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         self._taken = False
-        self._aids -= tag == "rPh"
-        if tag == "si":
-            text = as_one_line("".join(self._parts))
-            self.found.append(text)
-            self._left -= len(text)
-            if self._left < 0:
-                detail = f"The workbook's texts have over {MOST_SHARED_CHARACTERS:,} characters."
-                raise FileRefused("too_large", detail, "Send it as CSV.")
+        name = local_name(tag)
+        self._aids -= name == "rPh"
+        if name == "si":
+            self._found_one("".join(self._parts))
+            if tag == name:
+                self._runs.ended()
+
+    def _found_one(self, text: str) -> None:
+        text = as_one_line(text)
+        self.found.append(text)
+        self._left -= len(text)
+        if self._left < 0:
+            detail = f"The workbook's texts have over {MOST_SHARED_CHARACTERS:,} characters."
+            raise FileRefused("too_large", detail, "Send it as CSV.")
 
 
 @define
@@ -312,7 +330,7 @@ def _merged_in(archive: zipfile.ZipFile, name: str) -> Mapping[int, Mapping[int,
     kept, left = b"", MOST_MERGED_CELLS
     for block in _blocks(archive, name):
         kept += block
-        for matched in _MERGED.finditer(kept):
+        for matched in _MERGED.finditer(kept) if b"mergeCell" in kept else ():
             (top, first), (bottom, last) = map(place_of, (matched[1].decode(), matched[2].decode()))
             left -= (bottom - top + 1) * (last - first + 1)
             if left < 0:
