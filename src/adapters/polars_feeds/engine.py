@@ -12,8 +12,9 @@ from polars.exceptions import PolarsError
 
 from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
-from adapters.polars_feeds.columns import ColumnReading
+from adapters.polars_feeds.columns import ColumnReading, Piece
 from adapters.polars_feeds.debris import is_plain
+from adapters.polars_feeds.element_columns import ElementPieces
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
 from adapters.polars_feeds.known_warnings import KnownWarnings
 from adapters.polars_feeds.parsing import by_width, lead, parse
@@ -38,6 +39,7 @@ from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched, size_of_ra
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
+from commerce_core.parsing.formats import Format
 from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD
 from commerce_core.parsing.reader import (
@@ -53,12 +55,15 @@ from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.parsing.sheets import Sheet
 from commerce_core.parsing.skipping import Skipping
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
+from commerce_core.parsing.xml_elements import REPORT_ROOT
+from commerce_core.parsing.xml_records import Xml
 from commerce_core.ports.engine import Reading
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 from commerce_core.schema.record import Record
 
 _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
+_OTHERS: Final = "they aren't like most"
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
 _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 """What polars and Python raise for bytes that are no UTF-8; some look like an archive."""
@@ -83,17 +88,16 @@ class PolarsEngine:
         if why := _why_one_by_one(reader.header):
             replayed.forget()
             return PreparedReading(reader, terms, why)
-        if isinstance(reader.header.format, Sheet):
+        if (pieces := _pieces(reader.header, blocks, self.chunk)) is not None:
             replayed.forget()
-            others = PreparedReading(reader, terms, "they don't fit the header")
-            return ColumnReading(sheet_pieces(blocks, reader.header, self.chunk), others)
+            return ColumnReading(pieces, PreparedReading(reader, terms, _OTHERS))
         return PolarsReading(reader.header, Chunks(replayed.rewind(), reader, self.chunk))
 
 
 def _why_one_by_one(header: Header) -> str | None:
     """Why the reference has to split the file, if it has to."""
     profile = header.terms.profile
-    if not isinstance(header.format, Delimited | Sheet):
+    if not isinstance(header.format, Delimited | Sheet) and not _is_flat(header.format):
         return f"they are {header.format.records_are}"
     if header.returned:
         return "the file is a report or an export"
@@ -108,6 +112,22 @@ def _why_one_by_one(header: Header) -> str | None:
     if profile.encoding and codecs.lookup(profile.encoding).name in _OF_HALF_CHARACTERS:
         return f"{profile.encoding} can write half characters"
     return None
+
+
+def _is_flat(found: Format) -> bool:
+    """Whether the records are elements of XML that have no records in them."""
+    return isinstance(found, Xml) and not found.nesting.levels and found.path[0] != REPORT_ROOT
+
+
+def _pieces(header: Header, blocks: Iterator[str], chunk: int) -> Iterator[Piece] | None:
+    """What is split into columns behind the header; None for delimited text."""
+    match header.format:
+        case Sheet():
+            return sheet_pieces(blocks, header, chunk)
+        case Xml() as found:
+            return ElementPieces(found, header, chunk)(blocks)
+        case _:
+            return None
 
 
 def _opened(

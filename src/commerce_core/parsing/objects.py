@@ -1,7 +1,7 @@
 """Objects as records: the keys of the first ones are the header, and their values become cells."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, cast
 
@@ -40,9 +40,16 @@ def object_records(
     if not header:
         raise refused
     yield RawRecord(line, header)
+    yield from records_under(header, chain(looked_at, objects), line)
+
+
+def records_under(
+    header: Sequence[str], objects: Iterable[SentObject], line: int
+) -> Iterator[RawRecord]:
+    """Objects as records under a header; the first is on that line, or behind it."""
     places = {key: index for index, key in enumerate(header)}
     last = line - 1
-    for begins, text, made, broken in chain(looked_at, objects):
+    for begins, text, made, broken in objects:
         number = last = max(begins, last + 1)
         lines = max(1, count_line_ends(text))
         if made is None and text.strip(BLANKS):

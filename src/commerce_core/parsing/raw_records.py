@@ -66,7 +66,8 @@ def without_end(text: str) -> str:
 
 def count_line_ends(text: str) -> int:
     """The number of line ends in a text: LF, CRLF or CR."""
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
+    ends = text.count("\n")
+    return ends + text.count("\r") - text.count("\r\n") if "\r" in text else ends
 
 
 def lines_in(text: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from xml.parsers import expat
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
@@ -30,6 +30,8 @@ KNOWN_ROOTS: Final[Mapping[str, tuple[str, ...]]] = {
 _LEAST_COLUMNS: Final = 2
 _LATE_PROLOG: Final = re.compile(r"\s+<\?xml\b[^>]*\?>")
 _VISIBLE: Final = re.compile(r"\S")
+_LONGEST_REST: Final = 1 << 14
+"""Bytes of a record that isn't whole which wait for the next block."""
 _LONGEST_PROLOG: Final = 1 << 10
 """Characters, with the blanks before it."""
 _UNFINISHED: Final = frozenset(
@@ -159,6 +161,25 @@ class Outline:
         self._stack.pop()
 
 
+@frozen
+class Run:
+    """Simple records that follow each other, from that line on: their text, and where each is."""
+
+    line: int
+    data: bytes
+    spans: Sequence[tuple[int, int]]
+
+    def __iter__(self) -> Iterator[SentObject]:
+        line, before = self.line, 0
+        for start, end in self.spans:
+            if start > before:
+                line += count_line_ends(self.data[before:start].decode())
+            text = self.data[start:end].decode()
+            yield line, f"{text}\n", members_of(text), "oversized_json"
+            line += count_line_ends(text)
+            before = end
+
+
 @define
 class Elements:
     """What a parser has found so far; `kept` are the bytes from `base` on.
@@ -198,14 +219,22 @@ class Elements:
 
     def read(self, blocks: Iterator[str]) -> Iterator[SentObject]:
         """Each record; FileRefused if the XML is broken or cut off."""
+        for piece in self.pieces(blocks):
+            yield from piece
+
+    def pieces(self, blocks: Iterator[str]) -> Iterator[Run | Iterator[SentObject]]:
+        """The same, simple records in runs; each piece has to be taken before the next one."""
         simple = self._simple()
         self._listen()
+        rest = b""
         for block in without_late_prolog(blocks):
-            data = block.encode()
-            yield from (
-                self._parsed(data, final=False) if simple is None else self._read(data, simple)
-            )
-        yield from self._parsed(b"", final=True)
+            data = rest + block.encode()
+            if simple is None:
+                yield self._parsed(data, final=False)
+            else:
+                rest = yield from self._read(data, simple)
+        yield self._parsed(rest, final=False)
+        yield self._parsed(b"", final=True)
 
     def _simple(self) -> SimpleRecords | None:
         """What finds simple records, if there may be any."""
@@ -217,22 +246,29 @@ class Elements:
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text.append
 
-    def _read(self, data: bytes, simple: SimpleRecords) -> Iterator[SentObject]:
-        """The records in the next bytes: simple ones behind each that was read tag by tag."""
+    def _read(
+        self, data: bytes, simple: SimpleRecords
+    ) -> Generator[Run | Iterator[SentObject], None, bytes]:
+        """The records in the next bytes: simple ones behind each that was read tag by tag.
+
+        A record that isn't whole yet is given back, so that it may be simple too.
+        """
         at = 0
         while at < len(data):
-            if self._ended == self._base + len(self._kept) and (spans := simple.spans(data, at)):
-                yield from self._simply(data[at : spans[-1][1]], at, spans)
+            is_between = self._ended == self._base + len(self._kept)
+            if is_between and (spans := simple.spans(data, at)):
+                yield self._run(data[at : spans[-1][1]], at, spans)
                 at = spans[-1][1]
                 continue
             found = data.find(simple.end, at)
+            if is_between and found < 0 and len(data) - at <= _LONGEST_REST:
+                return data[at:]
             end = len(data) if found < 0 else found + len(simple.end)
-            yield from self._parsed(data[at:end], final=False)
+            yield self._parsed(data[at:end], final=False)
             at = end
+        return b""
 
-    def _simply(
-        self, data: bytes, begun: int, spans: Sequence[tuple[int, int]]
-    ) -> Iterator[SentObject]:
+    def _run(self, data: bytes, begun: int, spans: Sequence[tuple[int, int]]) -> Run:
         """Simple records, which the parser only checks."""
         parser = self._parser
         parser.StartElementHandler = parser.EndElementHandler = None
@@ -245,15 +281,9 @@ class Elements:
         self._base += len(self._kept) + len(data)
         self._kept.clear()
         self._ended = self._last = self._base
-        line, before = self._ended_line, 0
-        for start, end in spans:
-            if start - begun > before:
-                line += count_line_ends(data[before : start - begun].decode())
-            text = data[start - begun : end - begun].decode()
-            yield line, f"{text}\n", members_of(text), "oversized_json"
-            line += count_line_ends(text)
-            before = end - begun
-        self._ended_line = line
+        run = Run(self._ended_line, data, [(start - begun, end - begun) for start, end in spans])
+        self._ended_line += count_line_ends(data.decode())
+        return run
 
     def _parsed(self, data: bytes, *, final: bool) -> Iterator[SentObject]:
         self._kept += data

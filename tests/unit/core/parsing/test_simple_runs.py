@@ -15,8 +15,9 @@ from commerce_core.parsing import simple_runs, workbook
 PIECES: Final = (
     "<row>", '<row r="3">', '<row r="2" spans="1:3">', '<row spans="1:3" r="4">', "</row>",
     "<row/>", "</row >", '<c r="A1">', '<c r="B7" s="1">', '<c r="A1" t="s">', '<c t="s" r="C1">',
-    "<c>", '<c t="b">', '<c t="inlineStr">', '<c r="D2"/>', "</c>", "<v>0</v>", "<v>1</v>", "<v>1.50</v>",
-    "<v>007</v>", "<v>1e3</v>", "<v></v>", "<v/>", "<v>&#49;</v>", "<v>x&amp;\r\ny</v>",
+    "<c>", '<c t="b">', '<c t="inlineStr">', '<c r="D2"/>', "</c>", "<v>0</v>", "<v>1</v>",
+    "<v>1.50</v>", "<v>007</v>", "<v>1e3</v>", "<v></v>", "<v/>", "<v>&#49;</v>",
+    "<v>x&amp;\r\ny</v>",
     "<is><t>own _x000A_ &lt;</t></is>", '<is><t xml:space="preserve"> a\nb </t></is>',
     "<f>A1+1</f>", '<f t="shared" si="0"/>', "<!--", "-->", "<![CDATA[", "]]>", "\n", "\r", "x",
     "&",     '<row r="5"><c r="A5"><v>5</v></c></row>', '<row><c t="s"><v>1</v></c></row>',

@@ -1,0 +1,157 @@
+"""Simple records of XML as columns: elements with nothing but texts in them, in one order."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Final
+
+import polars as pl
+from attrs import define, field
+
+from adapters.polars_feeds.chunks import MOST_ADDED, MOST_CELLS
+from adapters.polars_feeds.columns import Piece
+from adapters.polars_feeds.parsing import cell
+from commerce_core.base.text import BLANKS
+from commerce_core.parsing.batching import text_of_batch
+from commerce_core.parsing.objects import SentObject, records_under
+from commerce_core.parsing.raw_records import RawRecord
+from commerce_core.parsing.reader import Header
+from commerce_core.parsing.simple_elements import unescaped
+from commerce_core.parsing.xml_elements import Elements, Run
+from commerce_core.parsing.xml_records import Xml
+from commerce_core.profiles.limits import text_added
+
+MOST_COLUMNS: Final = 200
+"""Columns of a header up to which a pattern of the whole record is made."""
+_MOST_MISSES: Final = 3
+"""Pieces in another order, more than those in this one, after which none is tried any more."""
+_SIMPLE: Final = re.compile(r"[^ \t\r\n<>/&\"'=!?@]+")
+_BLANK: Final = r"[ \t\n]*+"
+_CDATA: Final = r"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
+_ONE_CDATA: Final = re.compile(rf"{_BLANK}<!\[CDATA\[(.*)\]\]>{_BLANK}", re.DOTALL)
+_CONTENT: Final = rf"[^<]*+(?:{_CDATA}{_BLANK})?+"
+
+
+@define
+class ElementPieces:
+    """The pieces of an XML file under one header."""
+
+    _format: Xml
+    _header: Header
+    _chunk: int
+    _record: re.Pattern[str] | None = field(init=False)
+    _places: Sequence[int] = field(init=False)
+    _misses: int = field(init=False, default=0)
+    _last: int = field(init=False)
+    """The number of the last record."""
+
+    def __attrs_post_init__(self) -> None:
+        """Makes the pattern of a record whose elements come in the order of the header."""
+        names = list(self._header.cells)
+        self._places = [i for i, name in enumerate(names) if _SIMPLE.fullmatch(name)]
+        own = re.escape(self._format.path[-1])
+        fields = (
+            rf"(?:{_BLANK}<{re.escape(names[place])}(/>|>{_CONTENT}(?=</))(?:</[^>]*+>)?+)?+"
+            for place in self._places
+        )
+        is_narrow = len(self._places) <= MOST_COLUMNS
+        text = rf"({_BLANK})(<{own}>{''.join(fields)}{_BLANK}</{own}>)"
+        self._record = re.compile(text) if is_narrow else None
+        self._last = self._header.raw.line - 1
+
+    def __call__(self, blocks: Iterator[str]) -> Iterator[Piece]:
+        """The records of a text, its runs joined up to some megabytes."""
+        profile, width = self._header.terms.profile, len(self._header.cells)
+        added = MOST_ADDED // max(1, text_added(profile))
+        most_records = max(1, min(added, MOST_CELLS // width))
+        most = min(self._chunk, text_of_batch(profile))
+        runs, size, records = list[Run](), 0, 0
+        for piece in Elements(self._format.path).pieces(blocks):
+            if isinstance(piece, Run):
+                runs.append(piece)
+                size += len(piece.data)
+                records += len(piece.spans)
+                if size < most and records < most_records:
+                    continue
+                sent = ()
+            elif not (sent := list(piece)):
+                continue
+            if runs:
+                yield self._of_runs(runs)
+            runs, size, records = [], 0, 0
+            if sent:
+                yield self._of_objects(sent)
+        if runs:
+            yield self._of_runs(runs)
+
+    def _of_objects(self, sent: Sequence[SentObject]) -> Piece:
+        """Records that aren't simple."""
+        raws = self._raws(sent)
+        return Piece(self._last, None, lambda: raws)
+
+    def _raws(self, sent: Sequence[SentObject]) -> Sequence[RawRecord]:
+        line = self._last + 1
+        checked = self._format.nesting.checked(iter(sent), line)
+        raws = list(records_under(self._header.cells, checked, line))
+        self._last = raws[-1].line
+        return raws
+
+    def _of_runs(self, runs: Sequence[Run]) -> Piece:
+        before = self._last
+        cells = self._cells(runs) if self._misses <= _MOST_MISSES else None
+        self._misses = max(0, self._misses + (1 if cells is None else -1))
+        if cells is None:
+            return self._of_objects(list(chain.from_iterable(runs)))
+        self._last = int(cells["line"][-1])
+        return Piece(self._last, cells, partial(self._again, runs, before))
+
+    def _again(self, runs: Sequence[Run], before: int) -> Iterator[RawRecord]:
+        """The records of runs that were columns, one by one."""
+        objects = chain.from_iterable(runs)
+        return records_under(self._header.cells, objects, before + 1)
+
+    def _cells(self, runs: Sequence[Run]) -> pl.DataFrame | None:
+        """The cells of records, if their elements come in the order of the header."""
+        text = b"".join(run.data for run in runs).decode()
+        if self._record is None or "\r" in text:
+            return None
+        rows = self._record.findall(text)
+        blanks, whole, *fields = zip(*rows, strict=True) if rows else ((), ())
+        if sum(map(len, blanks)) + sum(map(len, whole)) != len(text):
+            return None
+        found = dict(zip(self._places, fields, strict=True))
+        if self._header.terms.mode == "delta" and any("" in column for column in found.values()):
+            return None  # Some records lack a cell, and with it what it would change.
+        nothing = pl.repeat("", len(rows), dtype=pl.String, eager=True)
+        cells = [
+            (_texts(found[place]) if place in found else nothing).alias(cell(place))
+            for place in range(len(self._header.cells))
+        ]
+        lines = self._lines(runs[0].line, blanks, whole)
+        return pl.DataFrame([lines, pl.Series("text", whole, pl.String), *cells])
+
+    def _lines(self, line: int, blanks: Sequence[str], whole: Sequence[str]) -> pl.Series:
+        """The number of each record: its line, or the one behind the last record's."""
+        ends = pl.DataFrame({"blank": blanks, "whole": whole}).select(
+            pl.all().str.count_matches("\n", literal=True).cast(pl.Int64)
+        )
+        begins = line + (ends["blank"] + ends["whole"]).cum_sum() - ends["whole"]
+        order = pl.int_range(len(ends), dtype=pl.Int64, eager=True)
+        ahead = (begins - order).cum_max().clip(lower_bound=self._last + 1)
+        return (ahead + order).alias("line")
+
+
+def _texts(raw: Sequence[str]) -> pl.Series:
+    """The cells of a column by what stands behind the names of its elements."""
+    texts = pl.Series(raw, dtype=pl.String)
+    texts = texts.set(texts == "/>", "").str.strip_prefix(">")
+    odd = (texts.str.contains("&", literal=True) | texts.str.contains("<", literal=True)).arg_true()
+    if len(odd):
+        texts = texts.scatter(odd, [_text(text) for text in texts.gather(odd)])
+    return texts.str.strip_chars(BLANKS)
+
+
+def _text(content: str) -> str:
+    found = _ONE_CDATA.fullmatch(content)
+    return found[1] if found else unescaped(content)
