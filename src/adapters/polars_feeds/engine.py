@@ -73,8 +73,8 @@ _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 class PolarsEngine:
     """Implements `FeedEngine`. `chunk` are the bytes of text that are read at a time.
 
-    JSONL, what we wrote (reports and exports), and files whose records belong together are split by
-    the reference.
+    Rows of sheets and simple elements of XML are split into columns. JSON, what we wrote (reports
+    and exports), and files whose records belong together are split by the reference.
     """
 
     chunk: int = CHUNK
