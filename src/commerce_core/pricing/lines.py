@@ -7,6 +7,7 @@ of units with equal prices; prices of single units are exact fractions, whose su
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, Literal, get_args
+from unicodedata import normalize
 
 from attrs import define, field, setters
 
@@ -223,5 +224,8 @@ def _paths(category: str | None) -> Sequence[str]:
 
 
 def canonical_code(code: str) -> str:
-    """The form in which codes are compared: case and blanks around them don't count."""
-    return code.strip().casefold()
+    """The form in which codes are compared.
+
+    Case and blanks around them don't count, nor whether accents are characters of their own.
+    """
+    return normalize("NFC", code.strip().casefold())

@@ -27,9 +27,9 @@ from commerce_core.pricing.benefits import (
     Percent,
     amounts_of,
 )
-from commerce_core.pricing.conditions import Condition, Is
+from commerce_core.pricing.contradictions import excludes
 from commerce_core.pricing.index import reach_of, required
-from commerce_core.pricing.rules import SINGLE, PriceRule, in_order, is_reduction
+from commerce_core.pricing.rules import PriceRule, in_order, is_reduction
 
 Code = Literal[
     "over", "does_nothing", "never_matches", "always_beaten", "adds_up", "reaches_floor",
@@ -67,7 +67,7 @@ def _alone(rule: PriceRule, at: datetime) -> Iterator[Finding]:
     if _is_nothing(rule):
         yield _finding("does_nothing", rule, "Its benefit is 0.")
     conditions = required(rule.rule.condition)
-    if any(_exclude(one, other) for one, other in combinations(conditions, 2)):
+    if any(excludes(one, other) for one, other in combinations(conditions, 2)):
         yield _finding("never_matches", rule, "Two of its conditions exclude each other.")
     if rule.rule.currency is None and any(True for _ in amounts_of(rule.rule.benefit)):
         detail = "Its amounts are in whatever currency a basket has; name a currency."
@@ -80,17 +80,6 @@ def _is_nothing(rule: PriceRule) -> bool:
             return not number
         case _:
             return False
-
-
-def _exclude(one: Condition, other: Condition) -> bool:
-    """Whether no line fulfils both."""
-    return (
-        isinstance(one, Is)
-        and isinstance(other, Is)
-        and one.field == other.field
-        and one.field in SINGLE
-        and set(one.values).isdisjoint(other.values)
-    )
 
 
 def _neighbours(rules: Sequence[PriceRule]) -> Iterator[tuple[PriceRule, PriceRule]]:
@@ -112,7 +101,7 @@ def _neighbours(rules: Sequence[PriceRule]) -> Iterator[tuple[PriceRule, PriceRu
 
 def _may_meet(one: PriceRule, other: PriceRule) -> bool:
     pairs = ((a, b) for a in required(one.rule.condition) for b in required(other.rule.condition))
-    return not any(_exclude(a, b) for a, b in pairs)
+    return not any(excludes(a, b) for a, b in pairs)
 
 
 def _pair(first: PriceRule, second: PriceRule) -> Iterator[Finding]:

@@ -111,6 +111,9 @@ class PriceLists:
                     locked.list_id, locked.version, entries.records, entries.rejected, None,
                     tuple(sorted(entries.problems, key=lambda p: p.line)[:MOST_PROBLEMS]),
                 )  # fmt: skip
+            if not entries.records:
+                detail = "The file has no record. Bring back version 0 to empty the list."
+                raise InvalidInput(detail, code="empty")
             sha256 = metered.rest()
             return self._context.once(
                 unit, None if plan else key, ("load_list", locked.list_id, sha256, decimal),

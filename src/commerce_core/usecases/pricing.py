@@ -60,17 +60,18 @@ class Pricing:
         *,
         status: RuleStatus | None = None,
         version: int | None = None,
+        seen: int | None = None,
     ) -> PriceRule:
         """Makes the next version of a rule, with another text, another status, or both.
 
         Returns the current version if nothing changes. Conflict `rule_changed` if `version` is
         given and isn't the current one, or if it is changed by another request at the same moment;
-        `rule_archived` if it was archived.
+        `rule_archived` if it was archived. Stale if the caller has `seen` another version.
         """
         read = None if rule is None else as_rule(rule)
         with self._context.writing() as unit:
             book = RuleBook(self._context, unit)
-            return book.change(book.current(rule_id, version), read, status)
+            return book.change(book.current(rule_id, version, seen), read, status)
 
     def save(self, rules: Iterable[Rule | RuleForm], *, plan: bool = False) -> Sequence[RuleChange]:
         """Adds rules, or makes each the next version of the rule with its name: all, or none.
@@ -88,9 +89,12 @@ class Pricing:
                     found.append(book.save(rule, names))
         return found
 
-    def archive(self, rule_id: str) -> PriceRule:
-        """Ends a rule for good; it and its versions are kept. Its name is free again."""
-        return self.change(rule_id, status="archived")
+    def archive(self, rule_id: str, *, seen: int | None = None) -> PriceRule:
+        """Ends a rule for good; it and its versions are kept. Its name is free again.
+
+        Stale if the caller has `seen` another version.
+        """
+        return self.change(rule_id, status="archived", seen=seen)
 
     def get(self, rule: str) -> PriceRule:
         """The current version of the rule with that id or name."""

@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound
+from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound, Stale
 from commerce_core.base.ids import looks_like, parse
 from commerce_core.ports.rules import rule_changed
 from commerce_core.ports.store import UnitOfWork
+from commerce_core.pricing.contradictions import contradictions
 from commerce_core.pricing.form import form_difference, read_rule, rule_form
 from commerce_core.pricing.references import Noun, references, with_references
 from commerce_core.pricing.rules import PriceRule, Rule, RuleStatus, group_conflict
@@ -95,9 +96,19 @@ class RuleBook:
         changed = None if after == before else after
         return RuleChange(rule.name, before, changed, form_difference(*forms))
 
-    def current(self, rule_id: str, version: int | None) -> PriceRule:
-        """The current version of a rule; Conflict if it isn't the one that is expected."""
+    def current(
+        self, rule_id: str, version: int | None = None, seen: int | None = None
+    ) -> PriceRule:
+        """The current version of a rule; Conflict if it isn't the one that is expected.
+
+        Stale if it isn't the one that the caller has `seen`.
+        """
         found = self._unit.rules.get(parse("rule", rule_id))
+        if seen is not None and seen != found.version:
+            raise Stale(
+                f"The price rule {found.rule_id} is at version {found.version}, not {seen}.",
+                "Look at it again, and repeat your change if it is still right.",
+            )
         if version is not None and version != found.version:
             raise rule_changed(found.rule_id)
         return found
@@ -112,6 +123,7 @@ class RuleBook:
         if looks_like("rule", rule.name):
             detail = "Rules are looked up by id or name, so a name can't look like an id."
             faults.append(Fault("/name", "bad_name", detail))
+        faults += contradictions(rule)
         for reference in references(rule):
             found = self._find(reference.noun, reference.text)
             if found is None:

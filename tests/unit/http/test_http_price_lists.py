@@ -114,6 +114,15 @@ def test_files_that_are_no_lists_are_refused(shop: Api, trade: str):
     assert put(shop, missing, CONTENT).status_code == 404
 
 
+def test_a_file_without_a_record_does_not_empty_a_list(shop: Api, trade: str):
+    assert put(shop, trade, CONTENT).json()["version"] == 1
+    refused = put(shop, trade, b"sku,price\n\n")
+    assert (refused.status_code, refused.json()["code"]) == (422, "empty")
+    assert shop.get(trade).json()["entries"] == 3
+    emptied = shop.post(f"{trade}/revert", {"version": 0})
+    assert emptied.json()["difference"]["removed"] == 3
+
+
 def test_lists_are_listed_and_their_names_are_unique(shop: Api, trade: str):
     again = shop.post("/v1/pricing/lists", {"name": "Trade", "currency": "EUR"})
     assert (again.status_code, again.json()["code"]) == (409, "list_name_taken")

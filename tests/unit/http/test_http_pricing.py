@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from httpx import Response
 
 from commerce_core.work.task import Task
 from tests.unit.http.conftest import Api
@@ -63,6 +64,38 @@ def test_a_rule_is_added_changed_listed_and_archived(shop: Api):
     assert (gone["status"], gone["version"]) == ("archived", 3)
     assert shop.get("/v1/pricing/rules").json()["items"] == []
     assert shop.get(f"/v1/pricing/rules/rule_{'0' * 32}").status_code == 404
+
+
+def test_a_rule_changes_only_in_the_version_that_was_seen(shop: Api):
+    path = f"/v1/pricing/rules/{add(shop, {'percent': '10'})['rule_id']}"
+    seen = shop.get(path).headers["ETag"]
+
+    def sent(method: str, tag: str) -> Response:
+        form = {"name": "Sale", "benefit": {"percent": "20"}} if method == "PUT" else None
+        headers = {**shop.headers, "If-Match": tag}
+        return shop.client.request(method, path, json=form, headers=headers)
+
+    assert sent("PUT", seen).headers["ETag"] == '"2"'
+    for method in ("PUT", "DELETE"):
+        assert (sent(method, seen).status_code, sent(method, seen).json()["code"]) == (
+            412,
+            "stale_version",
+        )
+        assert sent(method, "first").status_code == 400
+    assert (shop.get(path).json()["version"], shop.get(path).json()["status"]) == (2, "active")
+    assert sent("DELETE", "*").json()["status"] == "archived"
+
+
+def test_a_rule_that_contradicts_itself_is_refused_where_it_does(shop: Api):
+    excluded = {
+        "all": [{"sku": ["A", "B"]}, {"any": [{"all": [{"sku": "A"}, {"not": {"sku": "A"}}]}]}]
+    }
+    form = {"name": "Sale", "benefit": {"percent": "10"}, "condition": excluded}
+    refused = shop.post("/v1/pricing/rules", form)
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/condition/all/1/any/0/all/1", "contradiction")
+    assert shop.get("/v1/pricing/rules").json()["items"] == []
 
 
 def test_a_rule_is_made_once_under_a_key(shop: Api):

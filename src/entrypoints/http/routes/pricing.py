@@ -114,14 +114,22 @@ def list_price_rules(commerce: Commerce, parameters: RuleFilters) -> Listed[Pric
     )
 
 
-@get("/pricing/rules/{rule_id:str}", scope="pricing:read")
+@get("/pricing/rules/{rule_id:str}", scope="pricing:read", versioned=True)
 def get_price_rule(commerce: Commerce, rule_id: RuleId) -> PriceRule:
     """Shows the current version of a price rule."""
     return commerce.pricing.get(rule_id)
 
 
-@put("/pricing/rules/{rule_id:str}", scope="pricing:write", refuses=[409], example=_SALE)
-def change_price_rule(commerce: Commerce, rule_id: RuleId, payload: RuleBody) -> PriceRule:
+@put(
+    "/pricing/rules/{rule_id:str}",
+    scope="pricing:write",
+    refuses=[409],
+    versioned=True,
+    example=_SALE,
+)
+def change_price_rule(
+    commerce: Commerce, rule_id: RuleId, payload: RuleBody, if_match: int | None
+) -> PriceRule:
     """Makes the next version of a price rule; orders keep the prices that they have.
 
     A rule may be sent as it was shown, with its members changed; then its version is expected.
@@ -130,14 +138,14 @@ def change_price_rule(commerce: Commerce, rule_id: RuleId, payload: RuleBody) ->
         detail = f"The rule at this address is {rule_id}."
         raise InvalidInput.at("/rule_id", "other_rule", detail)
     return commerce.pricing.change(
-        rule_id, payload.rule, status=payload.status, version=payload.version
+        rule_id, payload.rule, status=payload.status, version=payload.version, seen=if_match
     )
 
 
-@delete("/pricing/rules/{rule_id:str}", scope="pricing:write")
-def archive_price_rule(commerce: Commerce, rule_id: RuleId) -> PriceRule:
+@delete("/pricing/rules/{rule_id:str}", scope="pricing:write", versioned=True)
+def archive_price_rule(commerce: Commerce, rule_id: RuleId, if_match: int | None) -> PriceRule:
     """Archives a price rule: it no longer applies, but it is kept with all its versions."""
-    return commerce.pricing.archive(rule_id)
+    return commerce.pricing.archive(rule_id, seen=if_match)
 
 
 @get("/pricing/rules/{rule_id:str}/versions", scope="pricing:read")
