@@ -172,6 +172,6 @@ def _copy(stream: BinaryIO) -> BinaryIO:
 def _too_large(needs: str) -> TooLarge:
     return TooLarge(
         f"The examination of this file takes {needs}.",
-        "Send its first part only.",
+        "Send a smaller one, such as its first part.",
         code="too_expensive",
     )

@@ -1,6 +1,5 @@
 """What the collection of price lists promises."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +14,7 @@ from commerce_core.pricing.price_list import (
     ListEntry,
     ListQuery,
     ListVersion,
+    PackedEntries,
     PriceList,
 )
 from tests.contracts import samples
@@ -27,11 +27,13 @@ def price_list(name: str = "Trade", currency: str = "EUR") -> PriceList:
     )
 
 
-def entries(*written: str) -> Iterable[ListEntry]:
+def entries(*written: str) -> PackedEntries:
     """Entries such as `A 10 8.50`, on lines from 2 on."""
+    made: list[ListEntry] = []
     for line, text in enumerate(written, 2):
         sku, minimum, price = text.split(" ")
-        yield ListEntry(sku, int(minimum), Decimal(price), line)
+        made.append(ListEntry(sku, int(minimum), Decimal(price), line))
+    return PackedEntries.of(made)
 
 
 def taken(store: Store, of: PriceList, *written: str) -> ListVersion:

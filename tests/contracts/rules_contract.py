@@ -11,7 +11,7 @@ from commerce_core.base.errors import Conflict, NotFound
 from commerce_core.ports.rules import BasketReach, Taking
 from commerce_core.ports.store import Store
 from commerce_core.pricing.form import read_rule
-from commerce_core.pricing.price_list import ListVersion, PriceList
+from commerce_core.pricing.price_list import ListVersion, PackedEntries, PriceList
 from commerce_core.pricing.priced import Usage
 from commerce_core.pricing.rules import Limits, PriceRule, RuleQuery
 from tests.contracts import samples
@@ -364,7 +364,7 @@ class TestLimits:
             unit.rules.put(evolve(made, version=2, status="paused", updated_at=T0 + DAY))
             found.append(unit.rules.revision(T0))
             unit.price_lists.lock(made_list.list_id)
-            unit.price_lists.stage((), 1)
+            unit.price_lists.stage(PackedEntries(()), 1)
             unit.price_lists.apply(
                 ListVersion(
                     list_id=made_list.list_id,

@@ -15,11 +15,11 @@ from commerce_core.base.paging import Page, Position
 from commerce_core.ports.price_lists import Repeated, list_name_taken
 from commerce_core.pricing.price_list import (
     ListDifference,
-    ListEntry,
     ListPrices,
     ListQuery,
     ListSpell,
     ListVersion,
+    PackedEntries,
     PriceList,
 )
 
@@ -62,7 +62,7 @@ class PriceLists:
         """The list; units are one after the other anyway."""
         return self.get(list_id)
 
-    def stage(self, entries: Iterable[ListEntry], limit: int) -> Sequence[Repeated]:
+    def stage(self, entries: PackedEntries, limit: int) -> Sequence[Repeated]:
         """Keeps entries for `compare`."""
         lines: dict[tuple[str, int], int] = {}
         staged: dict[tuple[str, int], Decimal] = {}

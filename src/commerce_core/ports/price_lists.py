@@ -1,6 +1,6 @@
 """Port: price lists with their versions."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,11 +10,11 @@ from commerce_core.base.errors import Conflict
 from commerce_core.ports.listing import Listing
 from commerce_core.pricing.price_list import (
     ListDifference,
-    ListEntry,
     ListPrices,
     ListQuery,
     ListSpell,
     ListVersion,
+    PackedEntries,
     PriceList,
 )
 
@@ -48,7 +48,7 @@ class PriceLists(Listing[ListQuery, PriceList], Protocol):
         """The list, or NotFound. No other unit changes it until this one ends."""
         ...
 
-    def stage(self, entries: Iterable[ListEntry], limit: int) -> Sequence[Repeated]:
+    def stage(self, entries: PackedEntries, limit: int) -> Sequence[Repeated]:
         """Keeps entries in this unit, for `compare`; returns the first repeated ones, by line."""
         ...
 

@@ -8,9 +8,11 @@ A file is the whole list: what isn't in it is no longer on the list. A file with
 be read changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import ClassVar, Final
 
 from attrs import field, frozen
@@ -28,6 +30,11 @@ MOST_PROBLEMS: Final = 1_000
 """Problems of a file that are reported; the others are counted."""
 LONGEST_LIST_NAME: Final = 200
 LARGEST_MINIMUM: Final = 1_000_000_000
+
+_PACKED_AT_ONCE: Final = 10_000
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPED: Final = re.compile(r"\\(.)")
+_PLAIN: Final = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 ListPrices = Mapping[str, Mapping[str, tuple[tuple[int, Decimal], ...]]]
 """By list and sku: minimum quantities, ascending, and the price of a unit from there on."""
@@ -48,6 +55,37 @@ class ListEntry:
     minimum_quantity: int
     price: Decimal
     line: int = field(default=0, eq=False)
+
+
+@frozen
+class PackedEntries:
+    """Entries as text, for sending many of them to another process or to a store.
+
+    A line is the number of its line, the sku, the minimum quantity and the price, with tabs between
+    them; in skus, a backslash stands before itself, and before t, n and r for tab and line breaks.
+    """
+
+    blocks: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[ListEntry]) -> "PackedEntries":
+        """These entries."""
+        left, blocks = iter(entries), list[bytes]()
+        while some := list(islice(left, _PACKED_AT_ONCE)):
+            lines = [
+                f"{e.line}\t{e.sku.translate(_ESCAPES)}\t{e.minimum_quantity}\t{e.price}\n"
+                for e in some
+            ]
+            blocks.append("".join(lines).encode())
+        return cls(tuple(blocks))
+
+    def __iter__(self) -> Iterator[ListEntry]:
+        """The entries, one by one."""
+        for block in self.blocks:
+            for text in block.decode().split("\n")[:-1]:
+                line, sku, minimum, price = text.split("\t")
+                plain = _ESCAPED.sub(lambda found: _PLAIN[found[1]], sku)
+                yield ListEntry(plain, int(minimum), Decimal(price), int(line))
 
 
 @frozen

@@ -1,41 +1,30 @@
 """Price lists: sent as files, read as feeds are, planned, taken and reverted."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Final
-from zoneinfo import ZoneInfo
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
-from commerce_core.base.errors import Fault, InvalidInput, NotFound, TooLarge
+from commerce_core.base.errors import Fault, InvalidInput, NotFound
 from commerce_core.base.ids import looks_like, parse
-from commerce_core.base.money import Currency, currency, find_currency
+from commerce_core.base.money import find_currency
 from commerce_core.base.paging import DEFAULT_LIMIT
-from commerce_core.parsing.record_reader import Terms
-from commerce_core.ports.engine import Reading
 from commerce_core.ports.price_lists import PriceListsUnit, Repeated
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.price_list import (
-    LARGEST_MINIMUM,
-    MOST_ENTRIES,
-    MOST_LIST_BYTES,
     MOST_PROBLEMS,
-    ListEntry,
     ListProblem,
     ListQuery,
     ListReport,
     ListVersion,
     PriceList,
 )
-from commerce_core.profiles.profile import Column, DecimalMark, Profile
-from commerce_core.schema.record import Record
+from commerce_core.profiles.profile import DecimalMark
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.list_files import ListTerms, read_list
 
 _EVERY_LIST: Final = ListQuery()
-_MINIMUM: Final = ("minimum_quantity", "min_quantity", "min_qty", "quantity", "from")
-PROFILE: Final = Profile(columns={"quantity": Column(_MINIMUM)})
-"""How files of lists are read: as feeds, with the minimum quantity in the place of the stock."""
 _SHOWN_FAULTS: Final = 100
 
 
@@ -99,25 +88,24 @@ class PriceLists:
         the problems of the file, by line and column; with `plan`, what would change. With a `key`,
         the same file returns the same report again. FileRefused if the file can't be read at all.
         """
-        with self._context.opened(file) as stream, self._unit(plan=plan) as unit:
-            locked = unit.price_lists.lock(found_list(unit, price_list).list_id)
-            metered = _Metered(stream)
-            reading = self._context.engine.open(metered, _terms(locked, decimal))  # type: ignore[arg-type]
-            entries = _Entries(currency(locked.currency), reading)
-            repeated = unit.price_lists.stage(entries.read(), MOST_PROBLEMS)
-            entries.refuse(map(_repeated, repeated))
-            if entries.rejected:
+        named = self.get(price_list)
+        terms = ListTerms(self._context.engine, named.currency, decimal)
+        with self._context.opened(file) as stream:
+            read = self._context.apart.run(read_list, stream, terms)
+        with self._unit(plan=plan) as unit:
+            locked = unit.price_lists.lock(named.list_id)
+            repeated = unit.price_lists.stage(read.entries, MOST_PROBLEMS)
+            rejected = read.rejected + len(repeated)
+            if rejected:
+                problems = sorted((*read.problems, *map(_repeated, repeated)), key=lambda p: p.line)
                 return ListReport(
-                    locked.list_id, locked.version, entries.records, entries.rejected, None,
-                    tuple(sorted(entries.problems, key=lambda p: p.line)[:MOST_PROBLEMS]),
+                    locked.list_id, locked.version, read.records, rejected, None,
+                    tuple(problems[:MOST_PROBLEMS]),
                 )  # fmt: skip
-            if not entries.records:
-                detail = "The file has no record. Bring back version 0 to empty the list."
-                raise InvalidInput(detail, code="empty")
-            sha256 = metered.rest()
+            request = "load_list", locked.list_id, read.sha256, decimal
             return self._context.once(
-                unit, None if plan else key, ("load_list", locked.list_id, sha256, decimal),
-                lambda: self._taken(unit, locked, entries.records, sha256=sha256, plan=plan),
+                unit, None if plan else key, request,
+                lambda: self._taken(unit, locked, read.records, sha256=read.sha256, plan=plan),
                 answer=ListReport,
             )  # fmt: skip
 
@@ -210,96 +198,3 @@ def _escaped(column: str) -> str:
 def _code(code: str) -> str:
     known = find_currency(code)
     return known.code if known else code
-
-
-def _terms(price_list: PriceList, decimal: DecimalMark | None) -> Terms:
-    profile = evolve(PROFILE, decimal=decimal) if decimal else PROFILE
-    return Terms("delta", price_list.currency, ZoneInfo("UTC"), profile)
-
-
-@define
-class _Entries:
-    """The entries of a file while it is read, and what is wrong with its records."""
-
-    _money: Currency
-    _reading: Reading
-    records: int = 0
-    rejected: int = 0
-    problems: list[ListProblem] = field(factory=list[ListProblem])
-
-    def read(self) -> Iterator[ListEntry]:
-        """The entries of all records without a problem."""
-        column = self._reading.header.mapping.column_of
-        columns = {name: column(name) for name in self._reading.header.mapping.field_mappings}
-        if "price" not in columns:
-            detail = "A price list needs the columns sku and price, and may have minimum_quantity."
-            raise InvalidInput(detail, code="missing_column")
-        for batch in self._reading.batches():
-            self.records += batch.records_read - batch.fates["blank"]
-            if self.records > MOST_ENTRIES:
-                raise TooLarge(f"A price list has at most {MOST_ENTRIES:,} entries.")
-            for record in batch:
-                found = list(self._faults(record, columns))
-                if found:
-                    self.refuse([found[0]])
-                    self.problems += found[1:]
-                elif record.sku is not None:
-                    yield self._entry(record, record.sku)
-
-    def refuse(self, problems: Iterable[ListProblem]) -> None:
-        """Counts a record for each of these problems."""
-        for problem in problems:
-            self.rejected += 1
-            if len(self.problems) < MOST_PROBLEMS:
-                self.problems.append(problem)
-
-    def _entry(self, record: Record, sku: str) -> ListEntry:
-        minimum, price = record.values.get("quantity"), record.values["price"]
-        return ListEntry(sku, 1 if minimum is None else minimum, price, record.line)  # type: ignore[arg-type]
-
-    def _faults(self, record: Record, columns: Mapping[str, str | None]) -> Iterator[ListProblem]:
-        if record.problems:
-            for p in record.problems:
-                if p.severity == "error":
-                    yield ListProblem(p.line, p.column, p.code, p.value, p.hint)
-            if record.rejected:
-                return
-        values, line = record.values, record.line
-        price, minimum = values.get("price"), values.get("quantity")
-        if price is None:
-            yield ListProblem(line, columns["price"], "missing", None, "Every entry has a price.")
-        elif not self._money.is_exact(price):  # type: ignore[arg-type]
-            hint = f"{self._money.code} has {self._money.exponent} decimals."
-            yield ListProblem(line, columns["price"], "not_an_amount", str(price), hint)
-        if minimum is not None and not 1 <= minimum <= LARGEST_MINIMUM:  # type: ignore[operator]
-            hint = f"Use a minimum quantity from 1 to {LARGEST_MINIMUM:,}, or leave it blank."
-            # A feed's negative quantity is read as 0, with a warning that has what was written.
-            written = (p.value for p in record.problems if p.column == columns.get("quantity"))
-            value = next((text for text in written if text), str(minimum))
-            yield ListProblem(line, columns.get("quantity"), "out_of_range", value, hint)
-        if values.get("currency") not in (None, self._money.code):
-            hint = f"The list is in {self._money.code}."
-            code = str(values["currency"])
-            yield ListProblem(line, columns.get("currency"), "other_currency", code, hint)
-
-
-class _Metered:
-    """A stream of a file's bytes, with their hash so far; TooLarge beyond the limit."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._hash, self._bytes = stream, hashlib.sha256(), 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Reads on."""
-        block = self._stream.read(size)
-        self._hash.update(block)
-        self._bytes += len(block)
-        if self._bytes > MOST_LIST_BYTES:
-            raise TooLarge(f"The file of a price list has at most {MOST_LIST_BYTES:,} bytes.")
-        return block
-
-    def rest(self) -> str:
-        """Reads what is left, and returns the hash of the whole."""
-        while self.read(1 << 20):
-            pass
-        return self._hash.hexdigest()

@@ -1,8 +1,12 @@
 """Price lists over HTTP: their content as files, and what is wrong with it, by line and column."""
 
+from typing import Any, BinaryIO
+
 import pytest
 from httpx import Response
 
+from commerce_core.usecases.list_files import read_list
+from entrypoints.apart import InProcesses
 from tests.unit.http.conftest import Api
 
 FEED = b"sku,product_name,price,currency,quantity\nA,Lamp,10.00,USD,90\nB,Rug,20.00,USD,9\n"
@@ -112,6 +116,24 @@ def test_files_that_are_no_lists_are_refused(shop: Api, trade: str):
         assert answer.status_code in {400, 422}, (content, answer.text)
     missing = f"/v1/pricing/lists/list_{'0' * 32}"
     assert put(shop, missing, CONTENT).status_code == 404
+
+
+def test_files_are_read_in_a_process_of_their_own(
+    shop: Api, trade: str, monkeypatch: pytest.MonkeyPatch
+):
+    """So the server answers others meanwhile."""
+    done: list[object] = []
+    run = InProcesses.run
+
+    def noted(apart: InProcesses, work: Any, file: BinaryIO, about: Any) -> object:  # noqa: ANN401
+        done.append(work)
+        return run(apart, work, file, about)
+
+    monkeypatch.setattr(InProcesses, "run", noted)
+    assert put(shop, trade, CONTENT).json()["difference"]["added"] == 3
+    refused = put(shop, trade, b"sku,minimum_quantity,price\nA,x,1\n")
+    assert refused.json()["errors"][0]["pointer"] == "/lines/2/minimum_quantity"
+    assert done == [read_list, read_list]
 
 
 def test_a_file_without_a_record_does_not_empty_a_list(shop: Api, trade: str):

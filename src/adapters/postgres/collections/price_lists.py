@@ -4,10 +4,9 @@ A file's entries are sent to a temporary table by COPY, and compared and applied
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -32,15 +31,14 @@ from commerce_core.base.paging import Page, Position
 from commerce_core.ports.price_lists import Repeated, list_name_taken
 from commerce_core.pricing.price_list import (
     ListDifference,
-    ListEntry,
     ListPrices,
     ListQuery,
     ListSpell,
     ListVersion,
+    PackedEntries,
     PriceList,
 )
 
-_COPIED_AT_ONCE: Final = 5_000
 _SELECT: Final = """
     SELECT list_id, name, currency, version, entries, created_at, updated_at
     FROM price_lists"""
@@ -111,12 +109,12 @@ class PriceLists:
         query = f"{_SELECT} WHERE list_id = %s FOR NO KEY UPDATE"
         return found(fetch_one(self._db, _LISTS, query, [digits(list_id)]), "price list", list_id)
 
-    def stage(self, entries: Iterable[ListEntry], limit: int) -> Sequence[Repeated]:
-        """Sends entries to a temporary table, as they are read."""
+    def stage(self, entries: PackedEntries, limit: int) -> Sequence[Repeated]:
+        """Sends entries to a temporary table: they are packed in the text format of COPY."""
         self._make_room()
         statement = sql.SQL("COPY staged_prices (line, sku, minimum_quantity, price) FROM STDIN")
         with copying(self._db, statement) as sender:
-            for block in _blocks(entries):
+            for block in entries.blocks:
                 sender.put(block)
         self._db.execute("ANALYZE staged_prices")
         with by_sets(self._db):
@@ -311,17 +309,3 @@ class PriceLists:
             "since": since,
         }
         return fetch(self._db, _SPELLS, query, params)
-
-
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _blocks(entries: Iterable[ListEntry]) -> Iterator[bytes]:
-    """The entries in the text format of COPY."""
-    left = iter(entries)
-    while some := list(islice(left, _COPIED_AT_ONCE)):
-        lines = [
-            f"{e.line}\t{e.sku.translate(_ESCAPES)}\t{e.minimum_quantity}\t{e.price}\n"
-            for e in some
-        ]
-        yield "".join(lines).encode()

@@ -4,9 +4,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from commerce_core.base.errors import InvalidInput
-from commerce_core.pricing.price_list import ListDifference, PriceList, price_for
+from commerce_core.pricing.price_list import (
+    ListDifference,
+    ListEntry,
+    PackedEntries,
+    PriceList,
+    price_for,
+)
 from tests.unit.core.pricing.shop import NOW
 
 MADE: dict[str, Any] = {"list_id": "list_1", "created_at": NOW, "updated_at": NOW}
@@ -53,3 +61,29 @@ def test_the_price_of_a_quantity_is_that_of_the_largest_minimum_it_reaches():
 )  # fmt: skip
 def test_a_content_changes_a_list_if_any_entry_does(figures: tuple[int, ...], changes: bool):
     assert ListDifference(*figures).changes is changes
+
+
+entries = st.builds(
+    ListEntry,
+    sku=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9)
+    | st.text("\\\t\n\rtnr\x85\u2028", min_size=1, max_size=9),
+    minimum_quantity=st.integers(1, 10**9),
+    price=st.decimals(0, 10**12, places=4),
+    line=st.integers(2, 10**7),
+)
+
+
+@given(st.lists(entries))
+def test_packed_entries_are_what_was_packed(some: list[ListEntry]):
+    packed = PackedEntries.of(some)
+    unpacked = list(packed)
+    assert unpacked == some
+    assert [each.line for each in unpacked] == [each.line for each in some]
+    assert b"".join(packed.blocks).count(b"\n") == len(some)
+
+
+def test_entries_are_packed_block_by_block():
+    many = [ListEntry(f"S-{n}", 1, Decimal("1.50"), n) for n in range(20_001)]
+    packed = PackedEntries.of(iter(many))
+    assert [block.count(b"\n") for block in packed.blocks] == [10_000, 10_000, 1]
+    assert list(packed) == many
