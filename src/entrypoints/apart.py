@@ -52,7 +52,7 @@ class Examiner:
             )
         return cls(process, Connection(ours.detach()))
 
-    def run(self, task: bytes, file: BinaryIO, seconds: float) -> Any:  # noqa: ANN401 - any result
+    def run(self, task: bytes, file: BinaryIO, seconds: float | None) -> Any:  # noqa: ANN401
         """The outcome of a task; EOFError if the process ended, TimeoutError after that time."""
         with suppress(BrokenPipeError, ConnectionResetError):  # its end is found below
             self._connection.send_bytes(task)
@@ -119,6 +119,7 @@ class InProcesses:
 
     _examiners: Examiners
     _effort: Effort | None = None
+    _patient: bool = False
 
     def run(self, work: Callable[[BinaryIO, A], T], file: BinaryIO, about: A) -> T:
         """What the function returns in another process."""
@@ -129,17 +130,24 @@ class InProcesses:
                 self._examiners.lent() as examiner,
                 self._effort.ended_by(examiner.kill) if self._effort else nullcontext(),
             ):
-                return examiner.run(pickled_task(work, about, seconds), real, seconds)
+                task = pickled_task(work, about, seconds)
+                return examiner.run(task, real, None if self._patient else seconds)
         except TimeoutError as error:
             raise _too_large(f"more than {seconds:g} seconds") from error
         except (MemoryError, EOFError) as error:
             if self._effort is not None and self._effort.has_gone:
                 raise self._effort.over() from error
-            raise _too_large(f"more than {most // MIB:,} MiB of memory") from error
+            memory = f"more than {most // MIB:,} MiB of memory"
+            time = f", or {seconds:g} seconds of a processor" if self._patient else ""
+            raise _too_large(memory + time) from error
 
     def bounded(self, effort: Effort) -> "InProcesses":
         """The same processes, for one effort."""
         return evolve(self, effort=effort)
+
+    def patient(self) -> "InProcesses":
+        """The same processes, without a limit of the time on the clock."""
+        return evolve(self, patient=True)
 
 
 @contextmanager

@@ -74,6 +74,10 @@ class Apart(Protocol):
         """The same for one effort: work that is under way when it ends is stopped."""
         ...
 
+    def patient(self) -> "Apart":
+        """The same for work that may wait: only the time that it uses of a processor is limited."""
+        ...
+
 
 class Here:
     """Runs work here and now, without limits: for a program that trusts its files."""
@@ -84,4 +88,8 @@ class Here:
 
     def bounded(self, effort: Effort) -> "Here":  # noqa: ARG002
         """The same, since nothing here can be stopped."""
+        return self
+
+    def patient(self) -> "Here":
+        """The same, since nothing here is limited."""
         return self

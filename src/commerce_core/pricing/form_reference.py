@@ -28,7 +28,7 @@ CONDITIONS: Final[Mapping[str, Member]] = {
     "brand": Member(f"The product's brand. {_TEXT}", ["Acme", "Nord"]),
     "sku": Member(f"The product's sku. {_TEXT}", ["A-1", "A-2"]),
     "group_id": Member(f"The product's variant family. {_TEXT}", "BOOT-7"),
-    "code": Member(f"A code given with the basket; neither case nor how accents are written matters. {_TEXT}", "SPRING"),
+    "code": Member(f"A code given with the basket, in any case. {_TEXT}", "SPRING"),
     "customer": Member(f"The client's own id of the customer. {_TEXT}", "c-1"),
     "customer_group": Member(f"The customer's group. {_TEXT}", "trade"),
     "channel": Member(f"The channel in which the basket is bought. {_TEXT}", "web"),

@@ -91,7 +91,7 @@ class PriceLists:
         named = self.get(price_list)
         terms = ListTerms(self._context.engine, named.currency, decimal)
         with self._context.opened(file) as stream:
-            read = self._context.apart.run(read_list, stream, terms)
+            read = self._context.apart.patient().run(read_list, stream, terms)
         with self._unit(plan=plan) as unit:
             locked = unit.price_lists.lock(named.list_id)
             repeated = unit.price_lists.stage(read.entries, MOST_PROBLEMS)

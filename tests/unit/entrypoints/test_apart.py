@@ -111,6 +111,14 @@ def test_work_that_takes_too_long_is_too_large():
         InProcesses(examiners).run(endless, io.BytesIO(), None)
 
 
+@pytest.mark.slow
+def test_work_that_may_wait_is_stopped_after_its_time_of_a_processor():
+    apart = InProcesses(Examiners(0.2, MEMORY)).patient()
+    assert apart.run(with_suffix, io.BytesIO(b"ab"), b"c") == b"abc"
+    with pytest.raises(TooLarge, match=r"0\.2 seconds of a processor"):
+        apart.run(endless, io.BytesIO(), None)
+
+
 def test_work_is_stopped_when_its_caller_goes_away(examiners: Examiners):
     effort = RequestEffort("key_a", 600, 1)
     apart = InProcesses(examiners).bounded(effort)
