@@ -120,7 +120,7 @@ class Api:
 
 
 def webhook_ids(api: Api, acme: str) -> dict[str, str]:
-    """A webhook of Acme's and a delivery to it, and an alert channel."""
+    """A webhook of Acme's and a delivery to it, an alert channel, and a view of the operator's."""
     hook = api.commerce.webhooks.add("https://receiver.invalid/acme", partner=acme).webhook
     api.ingest(acme, b"sku,product_name\nW-1,Webhook\n")
     api.commerce.sending.read_events()
@@ -129,6 +129,7 @@ def webhook_ids(api: Api, acme: str) -> dict[str, str]:
     return {
         "webhook_id": hook.webhook_id,
         "channel_id": channel.channel_id,
+        "view_id": api.commerce.saved_views.add("feeds", "Held", {"status": "held"}).view_id,
         "delivery_id": delivery.delivery_id,
         "event_id": delivery.event_id,
     }
