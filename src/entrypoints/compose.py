@@ -15,8 +15,8 @@ import adapters
 import commerce_core
 import entrypoints
 from commerce_core.alerts.wording import no_link
-from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
+from commerce_core.base.network import Reach
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.orders.order import OrderTerms
@@ -66,7 +66,7 @@ def register_formats() -> None:
         return new_decompressor()
 
     def parquet(read: Read) -> Iterator[str]:
-        from adapters.polars_feeds.parquet import parquet_rows
+        from adapters.polars_feeds.parquet_rows import parquet_rows
 
         return parquet_rows(read)
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 from attrs import Attribute, converters, field, fields, frozen
 from attrs.validators import ge, le, optional
 
-from commerce_core.base.addresses import LAST_PORT, Reach
 from commerce_core.base.errors import Fault, InvalidInput
+from commerce_core.base.network import LAST_PORT, Reach
 from commerce_core.usecases.context import MOST_UPLOAD_BYTES
 from commerce_core.work.attempt import LEASE, TIME_BUDGET
 from entrypoints.limits import Limits

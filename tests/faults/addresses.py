@@ -15,8 +15,8 @@ from attrs import define, evolve, field, frozen
 from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sftp_fetcher import SftpFetcher
 from adapters.outside.web import Urllib3Web
-from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput
+from commerce_core.base.network import Reach
 from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings

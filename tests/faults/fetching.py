@@ -14,7 +14,7 @@ from attrs import evolve
 
 from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sqs import SqsMessages
-from commerce_core.base.addresses import Reach
+from commerce_core.base.network import Reach
 from commerce_core.commerce import Commerce
 from commerce_core.ports.fetcher import Access
 from commerce_core.usecases.fetching.queues import Watching

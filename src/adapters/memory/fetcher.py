@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach, Target
 from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.feeds.remote_file import RemoteFile
 from commerce_core.ports import fetcher

@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import define, field
 
-from commerce_core.base.addresses import Reach, Target, next_hop
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach, Target, next_hop
 from commerce_core.ports.web import WebAnswer, WebRequest, redirected
 
 Answer = tuple[int, Mapping[str, str], bytes]

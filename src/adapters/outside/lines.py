@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from urllib3.connection import HTTPConnection
 
 from adapters.outside.alarms import ALARMS
-from commerce_core.base.addresses import Target
+from commerce_core.base.network import Target
 
 MOST_IDLE: Final = 128
 """How many connections stay open without a call, in one process."""

@@ -36,8 +36,8 @@ from adapters.outside.watch import (
     Watch,
     resolve,
 )
-from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach, Target
 from commerce_core.feeds.place import S3Place
 from commerce_core.feeds.remote_file import RemoteFile
 from commerce_core.ports import fetcher

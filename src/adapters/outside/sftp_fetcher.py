@@ -35,8 +35,8 @@ from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READ
 from paramiko.ssh_exception import IncompatiblePeer
 
 from adapters.outside.watch import IDLE_SECONDS, Outside, Resolve, Watch, resolve
-from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach, Target
 from commerce_core.feeds.place import SftpPlace
 from commerce_core.feeds.remote_file import RemoteFile
 from commerce_core.ports import fetcher

@@ -11,8 +11,8 @@ from attrs import Factory, evolve, field, frozen
 
 from adapters.outside.s3_fetcher import RAISED, client_of, pin, translated
 from adapters.outside.watch import Outside, Resolve, Watch, resolve
-from commerce_core.base.addresses import Reach, server_of
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach, server_of
 from commerce_core.feeds.place import S3Place
 from commerce_core.ports.fetcher import Access
 from commerce_core.ports.messages import MOST_RECEIVED, Message

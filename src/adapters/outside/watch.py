@@ -10,8 +10,8 @@ from typing import Final
 from attrs import define, field, frozen
 
 from adapters.outside.alarms import ALARMS
-from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach, Target
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a name; OSError if it has none."""

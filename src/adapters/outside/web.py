@@ -21,8 +21,8 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from adapters.outside.lines import Line, Lines
 from adapters.outside.watch import IDLE_SECONDS, Outside, Resolve, Watch, resolve
-from commerce_core.base.addresses import DEFAULT_PORTS, Reach, Target, next_hop
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import DEFAULT_PORTS, Reach, Target, next_hop
 from commerce_core.ports.web import WebAnswer, WebRequest, redirected
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 from attrs import asdict, field, frozen
 
-from commerce_core.analytics.comparison import Comparison
 from commerce_core.analytics.figures import SalesTotal
+from commerce_core.analytics.period_before import Comparison
 from commerce_core.analytics.questions import Basis
 from commerce_core.base.money import apportion, currency, round_like
 

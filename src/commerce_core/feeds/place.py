@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import fields, frozen
 
-from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
+from commerce_core.base.network import LONGEST_URL
 
 SourceKind = Literal["push", "https", "sftp", "s3"]
 """How a source's files arrive: the partner sends them, or they are fetched from such a place."""

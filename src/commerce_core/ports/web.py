@@ -6,8 +6,8 @@ from typing import BinaryIO, Final, Protocol
 
 from attrs import evolve, field, frozen
 
-from commerce_core.base.addresses import Target
 from commerce_core.base.errors import Unreachable
+from commerce_core.base.network import Target
 
 DEADLINE: Final = 15.0
 """Seconds for everything about a call, by default."""

@@ -17,8 +17,8 @@ from commerce_core.alerts.channel import (
     QuietHours,
     kinds_for,
 )
-from commerce_core.base.addresses import server_of
 from commerce_core.base.errors import CommerceError, Conflict, Fault, InvalidInput, refuse_if
+from commerce_core.base.network import server_of
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.alert_sending import send, vault_name

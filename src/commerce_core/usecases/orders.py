@@ -44,7 +44,7 @@ from commerce_core.stock.reservation import Taking, may_be_there
 from commerce_core.usecases.acts import MOST_EXPIRED, ActPlan, Acts
 from commerce_core.usecases.basket_prices import Prices
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.wanted import found_products, product_ids
+from commerce_core.usecases.found_products import found_products, product_ids
 
 MOST_RECENT: Final = 20
 """The most recent orders of a reference that a new one is compared with."""

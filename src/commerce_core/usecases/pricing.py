@@ -21,9 +21,9 @@ from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, 
 from commerce_core.pricing.what_if import MOST_ORDERS, WhatIf
 from commerce_core.usecases.basket_prices import Prices
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.found_products import found_products
 from commerce_core.usecases.repricing import Repricing
 from commerce_core.usecases.rule_book import RuleBook, RuleChange, RuleForm, as_rule, faults_at
-from commerce_core.usecases.wanted import found_products
 
 _EVERY_RULE: Final = RuleQuery()
 

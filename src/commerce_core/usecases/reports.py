@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
-from commerce_core.analytics.comparison import Comparison, period_before
 from commerce_core.analytics.figures import RankedTotal, SalesTotal
+from commerce_core.analytics.period_before import Comparison, period_before
 from commerce_core.analytics.questions import (
     MOST_RANKED,
     Basis,

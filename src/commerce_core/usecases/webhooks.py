@@ -9,9 +9,9 @@ from attrs import evolve, frozen
 from commerce_core.activity.audit import Action
 from commerce_core.activity.event_schemas import sample_event
 from commerce_core.activity.events import EventKind
-from commerce_core.base.addresses import server_of
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.ids import mint
+from commerce_core.base.network import server_of
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final, Literal
 from attrs import evolve, frozen
 
 from commerce_core.activity.events import EVENT_KINDS, Event, EventKind, scope_of
-from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.base.errors import Conflict, Fault, refuse_if
+from commerce_core.base.network import LONGEST_URL
 from commerce_core.base.text import UNSTORABLE, did_you_mean
 from commerce_core.partners.access import Principal
 

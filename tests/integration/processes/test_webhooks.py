@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from adapters.outside.web import Urllib3Web
 from commerce_core.activity.events import Event
-from commerce_core.base.addresses import Reach
+from commerce_core.base.network import Reach
 from commerce_core.commerce import Commerce
 from commerce_core.webhooks.delivery import DeliveryQuery
 from entrypoints.worker import Worker

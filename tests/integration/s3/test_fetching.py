@@ -12,8 +12,8 @@ from boto3.session import Session
 
 from adapters.outside import s3_fetcher
 from adapters.outside.s3_fetcher import S3Fetcher
-from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach
 from commerce_core.feeds.place import S3Place
 from commerce_core.ports.fetcher import Access, FetchFailed
 from tests.contracts.fetcher_contract import SECONDS, World, listed, read

@@ -10,8 +10,8 @@ from attrs import define, evolve
 
 from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sqs import SqsMessages
-from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.place import S3Place
 from commerce_core.ports.fetcher import Access

@@ -16,8 +16,8 @@ from attrs import evolve
 from adapters.memory.fetcher import MemoryFetcher
 from adapters.outside.s3_fetcher import S3Fetcher
 from adapters.outside.sftp_fetcher import SftpFetcher
-from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import Reach
 from commerce_core.feeds.place import S3Place, SftpPlace
 from commerce_core.feeds.remote_file import RemoteFile
 from commerce_core.ports.fetcher import Access, FetchFailed, Nowhere

@@ -12,8 +12,8 @@ from attrs import define, field
 from adapters.outside import lines
 from adapters.outside.alarms import Alarms
 from adapters.outside.web import Urllib3Web
-from commerce_core.base.addresses import Reach
 from commerce_core.base.errors import Unreachable
+from commerce_core.base.network import Reach
 from commerce_core.ports.web import WebRequest
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings

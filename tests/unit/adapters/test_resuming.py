@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 
 from adapters.memory.vault import MemoryVault
 from adapters.outside.web import BUFFER, Urllib3Web
-from commerce_core.base.addresses import Reach
+from commerce_core.base.network import Reach
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.pull import MOST_TRIES, Fetch
 from commerce_core.usecases.fetching.stream import MOST_RESUMES

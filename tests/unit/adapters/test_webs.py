@@ -9,8 +9,8 @@ import pytest
 
 from adapters.memory.web import MemoryWeb
 from adapters.outside.web import Urllib3Web, _Pinned, _PinnedTls
-from commerce_core.base.addresses import Reach, Target
 from commerce_core.base.errors import Unreachable
+from commerce_core.base.network import Reach, Target
 from commerce_core.ports.web import Offline, WebRequest
 from tests.contracts.web_contract import TestWeb as TestWeb  # noqa: PLC0414 - collected from here
 from tests.contracts.web_contract import World

@@ -16,7 +16,7 @@ from entrypoints.cli.kit.files import target
 from entrypoints.cli.kit.verbs import Moment, Session, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
-    from commerce_core.analytics.comparison import Comparison
+    from commerce_core.analytics.period_before import Comparison
     from commerce_core.analytics.questions import Dimension, Measure
     from commerce_core.base.calendar import Grain
     from entrypoints.cli.kit.tables import Column

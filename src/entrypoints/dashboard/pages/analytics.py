@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 from litestar import Response
 
-from commerce_core.analytics.comparison import Comparison
+from commerce_core.analytics.period_before import Comparison
 from commerce_core.analytics.questions import Basis, Dimension, Measure
 from commerce_core.analytics.report_file import write_report
 from commerce_core.analytics.reports import (

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 from litestar import Response
 
-from commerce_core.analytics.comparison import Comparison
 from commerce_core.analytics.ledger import EntryKind, EntryQuery, SalesEntry
+from commerce_core.analytics.period_before import Comparison
 from commerce_core.analytics.questions import MOST_RANKED, Basis, Dimension, Measure
 from commerce_core.analytics.reconciliation import Reconciliation
 from commerce_core.analytics.report_file import write_report

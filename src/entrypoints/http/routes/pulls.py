@@ -4,7 +4,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from commerce_core.base.addresses import LONGEST_URL
+from commerce_core.base.network import LONGEST_URL
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.backfill import Backfill, BackfillPlan
 from commerce_core.feeds.pull import Fetch, Pull

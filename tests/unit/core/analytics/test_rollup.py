@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.analytics.comparison import Comparison, period_before
+from commerce_core.analytics.period_before import Comparison, period_before
 from commerce_core.analytics.questions import SalesQuestion
 from commerce_core.analytics.rollup import PRODUCT_SPANS, QUARTER, SPANS, bounds_of, cover
 from commerce_core.base.errors import InvalidInput

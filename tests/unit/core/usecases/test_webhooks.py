@@ -9,8 +9,8 @@ import standardwebhooks
 
 from commerce_core.activity.audit import AuditQuery
 from commerce_core.activity.events import EVENT_KINDS, EventKind
-from commerce_core.base.addresses import LONGEST_URL
 from commerce_core.base.errors import Conflict, Forbidden, InvalidInput, NotFound
+from commerce_core.base.network import LONGEST_URL
 from commerce_core.commerce import Commerce
 from commerce_core.orders.wanted import Wanted
 from commerce_core.webhooks.delivery import DISABLED_AFTER, KEPT, DeliveryQuery

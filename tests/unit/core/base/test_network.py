@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_core.base.addresses import LONGEST_URL, Reach, Target, next_hop
 from commerce_core.base.errors import InvalidInput, Unreachable
+from commerce_core.base.network import LONGEST_URL, Reach, Target, next_hop
 
 REACH = Reach()
 INSIDE = Reach((ip_network("10.1.0.0/16"), ip_network("fd00::/8")), ((9000, 9100),))
