@@ -353,6 +353,7 @@ def test_by_keys_alone(visit: Visit, site: Site):
     person = visit()
     keys = person.page.keyboard
     person.open("/sign-in")
+    person.page.wait_for_function("document.activeElement.name === 'key'")
     keys.type(site.operator)
     keys.press("Enter")
     person.page.wait_for_url(f"{site.address}/")
