@@ -33,7 +33,6 @@ from tests.support.ports import free_port
 from tests.support.servers.chromium import CHROMIUM, FLAGS, MISSING
 
 FEEDS = Path(__file__).parents[3] / "examples" / "feeds"
-ASSETS = Path(__file__).parents[3] / "docs" / "assets"
 
 
 MOST_TABS = 300
@@ -52,7 +51,7 @@ class Site:
     partner: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     from datetime import timedelta
 

@@ -14,7 +14,7 @@ from commerce_core.activity.inbox import InboxQuery
 from commerce_core.analytics.reports import PartnerSales
 from commerce_core.feeds.bulk_act import FeedGroup
 from entrypoints.cli.demo.weeks import past
-from tests.e2e.dashboard.conftest import ASSETS, Person, Site
+from tests.e2e.dashboard.conftest import Person, Site
 
 Visit = Callable[..., Person]
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -22,7 +22,6 @@ WIDTHS = (320, 768, 1280)
 MOST_CLICKS = 3
 NUMBERS = count(1)
 """What makes names different in each run of the story."""
-LARGEST_PICTURE = 150_000
 
 
 def held_feed(site: Site, partner: str) -> str:
@@ -396,21 +395,3 @@ def test_a_partner_sees_its_own_view(visit: Visit, site: Site):
     assert person.page.get_by_role("link", name="Rules").count() == 0
     person.click("link", "Feeds")
     assert "Voltline" not in person.page.content()
-
-
-@pytest.mark.parametrize(
-    ("name", "scheme"),
-    [("inbox", "light"), ("dirty", "light"), ("product", "dark"), ("refund", "light")],
-)
-def test_pictures_of_the_documentation_are_taken(
-    visit: Visit, paths: dict[str, str], name: str, scheme: str, tmp_path: Path
-):
-    """They are taken anew when DASHBOARD_PICTURES is set, and stay small in any case."""
-    import os
-
-    person = visit(width=1100, scheme=scheme).sign_in()
-    person.open(paths[name])
-    folder = ASSETS if os.environ.get("DASHBOARD_PICTURES") else tmp_path
-    picture = folder / f"dashboard-{name}.png"
-    person.page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": 1100, "height": 720})
-    assert picture.stat().st_size < LARGEST_PICTURE
