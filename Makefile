@@ -32,7 +32,7 @@ PYTEST := $(BIN)/pytest --dist loadgroup
 
 test: .venv/.test  ## runs the quick tests, in minutes; ARGS="-k orders" is passed to pytest
 # Long ones too: make test ARGS="-m '' -k orders". With all examples: --hypothesis-profile=long
-	@$(PYTEST) -n 2 -m "not slow and not processes and not fuzz and not browser" $(ARGS)
+	@$(PYTEST) -n 3 -m "not slow and not processes and not fuzz and not browser" $(ARGS)
 
 e2e: .venv/.test  ## tests the dashboard in Debian's chromium, which it installs where it may
 # PICTURES=1 takes the pictures of the documentation anew.
@@ -108,7 +108,7 @@ check: .venv/.check  ## runs every check: format, lint, imports, types, docs and
 # In a process of their own: what drives a browser leaves an event loop behind.
 	@$(call quietly,$(BIN)/pytest -q -p no:randomly -m browser tests/e2e/dashboard)
 	@echo "tests, all others (some ten minutes) ..."
-	@out=$$($(PYTEST) -n 2 -m "not browser" 2>&1) || \
+	@out=$$($(PYTEST) -n 3 -m "not browser" 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1
 
 coverage: .venv/.check  ## measures what the tests cover, which takes them twice as long, and requires the floor

@@ -142,8 +142,8 @@ class Limits:
     # --- files that are examined ---
     limit_examinations: int = _count(
         1,
-        "Files that a server process has examined at once (doctor, test of a profile, price lists), each in a "
-        "process of its own. Six times as many wait.",
+        "Files that a server process has examined at once (doctor, test of a profile, price "
+        "lists), each in a process of its own. Six times as many wait.",
         "503 at once.",
     )
     limit_examinations_per_key: int = _count(

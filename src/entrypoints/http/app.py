@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from attrs import evolve
 from litestar import Litestar, Router
@@ -84,6 +84,14 @@ _V1_ROUTES: Final = (
 )
 
 
+class _Prefix(Router):
+    """Routes below a prefix, made for one application: it needs no copy of all their terms."""
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Itself: Litestar copies what it registers."""
+        return self
+
+
 def create_app(
     commerce: Commerce,
     settings: Settings,
@@ -112,10 +120,10 @@ def create_app(
     }
     return Guarded(
         [
-            Router(V1, route_handlers=_V1_ROUTES),
-            Router(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
-            Router(V1, route_handlers=[doctor.EXAMINE], request_max_body_size=examined_limit),
-            Router(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
+            _Prefix(V1, route_handlers=_V1_ROUTES),
+            _Prefix(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
+            _Prefix(V1, route_handlers=[doctor.EXAMINE], request_max_body_size=examined_limit),
+            _Prefix(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
             *health.PROBES,
             *pages.ROUTES,
             *home,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, cast
 
@@ -174,8 +175,7 @@ def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
 
-@pytest.fixture
-def settings() -> Settings:
+def _ample() -> Settings:
     """Without limits on time, which depend on how busy the machine is."""
     return Settings(
         database_url="memory:",
@@ -188,8 +188,27 @@ def settings() -> Settings:
 
 
 @pytest.fixture
+def settings() -> Settings:
+    """Of the platform that a test asks."""
+    return _ample()
+
+
+@pytest.fixture
 def nobody(settings: Settings) -> Generator[Api]:
     """The API, asked without a key."""
+    with _served(settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Generator[Api]:
+    """The API, asked without a key, for the tests of a module in which all of it is refused."""
+    with _served(_ample()) as served:
+        yield served
+
+
+@contextmanager
+def _served(settings: Settings) -> Generator[Api]:
     with (
         open_platform(settings) as commerce,
         TestClient(create_app(commerce, settings), raise_server_exceptions=False) as client,

@@ -36,7 +36,7 @@ def address(path: str, given: dict[str, str] | None = None) -> str:
 
 @each
 def test_what_cannot_be_stored_is_refused_in_any_parameter(
-    api: Api, method: str, path: str, parameters: list[dict[str, str]]
+    refusing: Api, method: str, path: str, parameters: list[dict[str, str]]
 ):
     """With 400, at its place, before anything is looked up; without a key too."""
     for parameter in parameters:
@@ -45,7 +45,7 @@ def test_what_cannot_be_stored_is_refused_in_any_parameter(
             headers = {name: text} if place == "header" else {}
             query = f"?{name}={text}" if place == "query" else ""
             asked = address(path, {name: text} if place == "path" else None) + query
-            answer = api.request(method, asked, headers=headers)
+            answer = refusing.request(method, asked, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (400, "bad_text"), asked
             assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"/{name}"], asked
 

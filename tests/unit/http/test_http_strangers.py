@@ -42,6 +42,7 @@ KINDS: Final[Mapping[str, str]] = {
     "bulk_id": "bulk",
     "fulfilment_id": "ful",
     "refund_id": "rfnd",
+    "view_id": "view",
 }
 """What names a thing of a partner, wherever it stands, and the prefix of its ids."""
 NAMES: Final = {"partner_name": "Nobody", "customer_reference": "nothing", "sku": "N-1"}
