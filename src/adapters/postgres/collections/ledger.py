@@ -166,7 +166,7 @@ _FIRST_OF_PARTNER: Final = """
 _INSERT: Final = (
     sql.SQL(
         "INSERT INTO sales_entries ({names}) SELECT {names} "
-        "FROM json_to_recordset(%s) AS new ({cells})"
+        "FROM json_to_recordset(%s::json) AS new ({cells})"
     )
     .format(
         names=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),

@@ -118,7 +118,7 @@ class Orders:
             SELECT %s, position, item_id, product_id, product_version, partner_id, sku,
                    product_name, quantity, list_price, unit_price, line_total, adjustments,
                    partner_amount, commission_percent, fee, net_of_orders
-            FROM json_to_recordset(%s)
+            FROM json_to_recordset(%s::json)
                  AS item (position int, item_id uuid, product_id uuid, product_version int,
                           partner_id uuid, sku text, product_name text, quantity int,
                           list_price numeric, unit_price numeric, line_total numeric,
