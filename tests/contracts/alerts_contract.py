@@ -98,6 +98,10 @@ class TestChannels:
         with store.begin() as unit:
             assert [unit.channels.get(c.channel_id) for c in (by_mail, hook)] == [by_mail, hook]
             assert unit.channels.lock(hook.channel_id) == hook
+            many = [hook.channel_id, samples.new_id("chan"), by_mail.channel_id]
+            assert unit.channels.get_many(many) == {
+                by_mail.channel_id: by_mail, hook.channel_id: hook,
+            }  # fmt: skip
             with pytest.raises(NotFound):
                 unit.channels.get(samples.new_id("chan"))
 

@@ -53,6 +53,10 @@ class Channels:
         """One of them."""
         return found(self._kept.channels, channel_id, "alert channel")
 
+    def get_many(self, channel_ids: Collection[str]) -> Mapping[str, Channel]:
+        """Those that there are."""
+        return {id_: self._kept.channels[id_] for id_ in channel_ids if id_ in self._kept.channels}
+
     def lock(self, channel_id: str) -> Channel:
         """Units never meet here."""
         return self.get(channel_id)

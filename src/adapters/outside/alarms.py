@@ -21,17 +21,18 @@ class Alarms:
     _set: dict[int, Callable[[], None]] = field(factory=dict[int, Callable[[], None]], init=False)
     _changed: threading.Condition = field(factory=threading.Condition, init=False)
     _numbers: "count[int]" = field(factory=count, init=False)
-    _is_running: bool = field(default=False, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
 
     def set(self, seconds: float, ring: Callable[[], None]) -> int:
-        """Calls `ring` after that time, which must not wait, or raise; returns what cancels it."""
+        """Calls `ring` after that time, which must not wait; returns what cancels it."""
         number = next(self._numbers)
         with self._changed:
             self._set[number] = ring
             heapq.heappush(self._due, (monotonic() + seconds, number))
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._run, name="alarms", daemon=True).start()
+            # A process that was forked has no such thread, though it may have had one before.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
+                self._thread.start()
             elif self._due[0][1] == number:
                 self._changed.notify()
         return number
@@ -54,7 +55,16 @@ class Alarms:
                     self._changed.wait(left)
                 else:
                     heapq.heappop(self._due)
-                    self._set.pop(number)()
+                    _ring(self._set.pop(number))
+
+
+def _ring(ring: Callable[[], None]) -> None:
+    """Calls it; a failure is reported as that of a thread, and the alarms after it still ring."""
+    try:
+        ring()
+    except Exception as error:  # noqa: BLE001 - others rely on the same thread
+        failed = (type(error), error, error.__traceback__, threading.current_thread())
+        threading.excepthook(threading.ExceptHookArgs(failed))
 
 
 ALARMS: Final = Alarms()

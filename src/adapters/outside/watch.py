@@ -178,7 +178,7 @@ class Watch:
         if monotonic() >= self._end:
             return "timed_out", f"not done within {self.most:g} s, in phase {phase}"
         if self._is_over or isinstance(error, TimeoutError):
-            return "timed_out", f"it let us wait for {self._wait:.2g} s, in phase {phase}"
+            return "timed_out", f"it kept us waiting for {self._wait:.2g} s, in phase {phase}"
         text = f"{type(error).__name__}: {error}"[:LONGEST_DETAIL]
         match phase:
             case "resolve":

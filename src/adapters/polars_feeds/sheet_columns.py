@@ -68,7 +68,7 @@ def _chunks(blocks: Iterable[str], most: int, most_rows: int) -> Iterator[str]:
 
 
 def _few(text: str, most_rows: int) -> Iterator[str]:
-    """The text, with at most so many rows at a time."""
+    """The text, at most `most_rows` rows at a time."""
     while text.count("\n") > most_rows:
         *rows, text = text.split("\n", most_rows)
         yield "\n".join((*rows, ""))

@@ -2,7 +2,7 @@
 
     held      a feed waits for a decision               effect: the products that it changes
     oversold  open orders have more than is in stock    effect: the products concerned
-    statement a closed statement differs                effect: the money by which it differs
+    statement a closed statement differs                effect: the comparisons that it fails
     late      a source's next file is overdue           effect: the products that age
     failed    feeds of a source fail for one reason     effect: the feeds that weren't applied
     rejects   a source's rejected records have risen    effect: the records rejected

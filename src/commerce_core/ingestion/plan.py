@@ -47,9 +47,7 @@ from commerce_core.ports.files import Files
 from commerce_core.ports.runtime import Clock
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import UNPROFILED, SavedProfile
-from commerce_core.profiles.recognition import (
-    recognition_hint,
-)
+from commerce_core.profiles.recognition import recognition_hint
 from commerce_core.schema.fields import PRODUCT_FIELDS
 
 LEAST_MATCHED: Final = 1 << 20

@@ -31,10 +31,10 @@ def check_preset(header: Header, open_raw: OpenRaw) -> None:
             (r for r in reader.prepared if r.withdrawn or _misfits(reader, r, hinted)), None
         )
     if first is not None:
+        why = "isn't for sale there" if first.withdrawn else "can't be sold as it is"
         raise FileRefused(
             "preset_needed",
-            f"It looks like {MAKERS[preset]}, and the record on line {first.raw.line} isn't for "
-            "sale there.",
+            f"It looks like {MAKERS[preset]}, and the record on line {first.raw.line} {why}.",
             f"Save a profile with the preset {preset}, or any profile of your own.",
             line=first.raw.line,
         )

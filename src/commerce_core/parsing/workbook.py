@@ -108,10 +108,10 @@ def _ends_early(packed: bytes) -> bool:
 
 
 def _check_methods(archive: zipfile.ZipFile) -> None:
-    """Refuses parts that no workbook has: what unpacks them fails as a machine does, not a file."""
+    """Refuses compressions that no workbook has: unpacking one may fail as broken machines do."""
     used = {part.compress_type for part in archive.infolist()}
     if used - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        detail = "The workbook is damaged: it has parts that are compressed as none in a workbook."
+        detail = "The workbook is damaged: a part is compressed in a way that workbooks don't use."
         raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.")
 
 

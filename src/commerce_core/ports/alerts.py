@@ -25,6 +25,10 @@ class Channels(Listing[ChannelQuery, Channel], Protocol):
         """The channel, or NotFound."""
         ...
 
+    def get_many(self, channel_ids: Collection[str]) -> Mapping[str, Channel]:
+        """Those of these channels that there are, by id."""
+        ...
+
     def lock(self, channel_id: str) -> Channel:
         """The channel, which no other unit changes until this one ends; or NotFound."""
         ...

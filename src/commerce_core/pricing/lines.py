@@ -24,6 +24,7 @@ BASKET_FIELDS: Final[tuple[BasketField, ...]] = get_args(BasketField)
 _NONE: Final = frozenset[str]()
 
 
+# It can no more be changed than with `frozen`, which is slow to make: a basket has thousands.
 @define(on_setattr=setters.frozen)
 class Run:
     """Units of a line with the same price: what they cost together, and groups that used them."""

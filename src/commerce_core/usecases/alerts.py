@@ -1,6 +1,6 @@
 """Alerts: who gets messages about what needs a person, and the log of what was sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
@@ -137,6 +137,11 @@ class Alerts:
         """A channel."""
         with self._context.store.read_only() as unit:
             return self._context.seen("chan", channel_id, unit.channels.get)
+
+    def channels_of(self, alerts: Iterable[Alert]) -> Mapping[str, Channel]:
+        """The channels of visible alerts, by id, removed ones too."""
+        with self._context.store.read_only() as unit:
+            return unit.channels.get_many({alert.channel_id for alert in alerts})
 
     def change(
         self,

@@ -240,7 +240,7 @@ class TestSftp:
                 with pytest.raises(Unreachable) as refusal:
                     opened.read(1)
         assert refusal.value.code == "timed_out"
-        assert "it let us wait for 2 s" in refusal.value.detail
+        assert "it kept us waiting for 2 s" in refusal.value.detail
 
     @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.6\r\n"])
     def test_signing_in_has_a_limit_of_its_own(
@@ -352,7 +352,7 @@ def test_a_store_that_falls_silent_is_left_long_before_the_deadline(
             listed(world)
         assert server.paths == ["/shelf?list-type=2&prefix=out%2F&max-keys=1000&encoding-type=url"]
     assert (refusal.value.code, refusal.value.phase) == ("timed_out", "list")
-    assert "it let us wait for 0.3 s" in refusal.value.detail
+    assert "it kept us waiting for 0.3 s" in refusal.value.detail
 
 
 def test_a_platform_that_is_offline_calls_nobody():

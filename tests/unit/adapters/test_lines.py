@@ -237,3 +237,14 @@ def test_alarms_ring_in_their_order_and_not_once_cancelled():
         alarms.cancel(late)
     assert done.wait(PATIENCE)
     assert rung == ["first"]
+
+
+def test_alarms_ring_though_one_before_them_failed(monkeypatch: pytest.MonkeyPatch):
+    """Every deadline of the process relies on the same thread."""
+    failed, done = list[threading.ExceptHookArgs](), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    alarms = Alarms()
+    alarms.set(0.0, [].pop)
+    alarms.set(0.01, done.set)
+    assert done.wait(PATIENCE)
+    assert [type(each.exc_value) for each in failed] == [IndexError]

@@ -249,7 +249,7 @@ def test_a_server_that_falls_silent_is_left_long_before_the_deadline(
     for path, phase in {"/wait": "wait", "/header": "wait", "/body": "body"}.items():
         error = failure(authority, server, path, seconds=1_800)
         assert (error.code, error.phase) == ("timed_out", phase), path
-        assert "it let us wait for 0.2 s" in error.detail
+        assert "it kept us waiting for 0.2 s" in error.detail
 
 
 def test_a_server_that_does_not_speak_tls_ends_at_the_deadline(authority: Authority):

@@ -137,6 +137,7 @@ class TestEveryPage:
         lamp = site.commerce.products.get(partner="Acme", sku="H-1").product_id
         order = site.commerce.orders.place([(lamp, 1)])
         version = str(order.version)
+        many = "&".join(f"filter{number}=1" for number in range(200))
         for path, fields in (
             (f"/orders/{order.order_id}/fulfil", {"carrier": long, "version": version}),
             (f"/orders/{order.order_id}/fulfil", {"tracking_number": long, "version": version}),
@@ -145,6 +146,7 @@ class TestEveryPage:
             ("/inbox/marks", {"cause_id": f"held:{held}", "note": long}),
             ("/inbox/marks", {"cause_id": f"held:{held}", "assignee": long}),
             ("/views", {"page": "feeds", "view_name": long}),
+            ("/views", {"page": "feeds", "view_name": "x", "query": many}),
         ):
             refused = visitor.send(path, **fields)
             assert refused.status_code == 422, (path, fields.keys())

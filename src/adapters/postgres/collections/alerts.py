@@ -93,6 +93,12 @@ class Channels:
         query = f"{_SELECT} WHERE channel_id = %s"
         return fetch_by_id(self._db, _CHANNELS, query, "alert channel", channel_id)
 
+    def get_many(self, channel_ids: Collection[str]) -> Mapping[str, Channel]:
+        """Those that there are."""
+        query = f"{_SELECT} WHERE channel_id = ANY(%s::uuid[])"
+        found = fetch(self._db, _CHANNELS, query, [[digits(id_) for id_ in channel_ids]])
+        return {channel.channel_id: channel for channel in found}
+
     def lock(self, channel_id: str) -> Channel:
         """One of them, locked until this unit ends."""
         query = f"{_SELECT} WHERE channel_id = %s FOR NO KEY UPDATE"

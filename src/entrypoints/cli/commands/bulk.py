@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from entrypoints.cli.kit.output import notice
-from entrypoints.cli.kit.verbs import Moment, Session, in_utc, limit_option, noun, partner_option
+from entrypoints.cli.kit.verbs import (
+    Moment,
+    Session,
+    in_utc,
+    key_option,
+    limit_option,
+    noun,
+    partner_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,11 +56,7 @@ def failures(session: Session, partner: str | None) -> None:
 @click.option("--without-removals", is_flag=True, help="Approve without the removals.")
 @click.option("--note", metavar="TEXT", help="A note of the decision.")
 @click.option("--plan", is_flag=True, help="Only count the feeds.")
-@click.option(
-    "--key",
-    metavar="TEXT",
-    help="Idempotency key: however often the command is repeated with it, it takes effect once.",
-)
+@key_option
 def start(session: Session, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Process failed feeds again, or decide about held ones.
 

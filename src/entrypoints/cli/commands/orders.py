@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from entrypoints.cli.kit.output import notice
-from entrypoints.cli.kit.verbs import Session, limit_option, noun, partner_option
+from entrypoints.cli.kit.verbs import Session, key_option, limit_option, noun, partner_option
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -203,12 +203,7 @@ def _act_options(*, units: bool = True) -> Callable[[Command], Command]:
             "--version", type=int, metavar="N",
             help="The version of the order that you have seen; if it has changed, nothing is done.",
         ),
-        click.option(
-            "--key",
-            metavar="TEXT",
-            help="Idempotency key: however often the command is repeated with it, it takes effect "
-            "once.",
-        ),
+        key_option,
     ]  # fmt: skip
     if units:
         options.insert(

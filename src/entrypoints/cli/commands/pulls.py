@@ -8,7 +8,14 @@ import click
 
 from entrypoints.cli.commands.sources import sources
 from entrypoints.cli.kit.output import notice
-from entrypoints.cli.kit.verbs import Moment, Session, in_utc, limit_option, partner_option
+from entrypoints.cli.kit.verbs import (
+    Moment,
+    Session,
+    in_utc,
+    key_option,
+    limit_option,
+    partner_option,
+)
 
 if TYPE_CHECKING:
     from commerce_core.feeds.backfill import BackfillFile, BackfillPlan
@@ -124,7 +131,7 @@ def test(session: Session, source: str, partner: str | None) -> None:
 )
 @click.option("--to", "snapshot_to", type=Moment(), help="Only files with an earlier snapshot.")
 @click.option("--plan", is_flag=True, help="Only show what would be taken, and keep nothing.")
-@click.option("--key", metavar="TEXT", help="Idempotency key: repeated with it, it is done once.")
+@key_option
 def backfill(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Load the past files of a folder, oldest snapshot first.
 

@@ -9,7 +9,15 @@ import click
 from entrypoints.cli.commands.orders import Amount
 from entrypoints.cli.kit.files import target
 from entrypoints.cli.kit.output import notice
-from entrypoints.cli.kit.verbs import Moment, Session, in_utc, limit_option, noun, partner_option
+from entrypoints.cli.kit.verbs import (
+    Moment,
+    Session,
+    in_utc,
+    key_option,
+    limit_option,
+    noun,
+    partner_option,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from entrypoints.cli.kit.tables import Column
 
 terms: Final = noun("terms", "What the platform takes from a partner's sales.")
-payouts: Final = noun("payouts", "Record payments to partners, and put right what they are owed.")
+payouts: Final = noun("payouts", "Record payments to partners, and correct what they are owed.")
 statements: Final = noun("statements", "What partners are owed, by cycle.")
 
 
@@ -130,7 +138,7 @@ def _show_terms(out: "Output", found: "PartnerTerms") -> None:
 @click.option("--currency", required=True, metavar="CODE", help="Its currency.")
 @click.option("--reference", required=True, metavar="TEXT", help="Reference on the bank statement.")
 @click.option("--advance", is_flag=True, help="Record it even if it is more than is owed.")
-@click.option("--key", metavar="TEXT", help="Idempotency key: the same key records it once.")
+@key_option
 def add_payout(
     session: Session,
     partner: str,
@@ -157,7 +165,7 @@ def add_payout(
 @click.option("--currency", required=True, metavar="CODE", help="Its currency.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--reverses", metavar="ENTRY", help="The entry that was wrong.")
-@click.option("--key", metavar="TEXT", help="Idempotency key: the same key records it once.")
+@key_option
 def correct(session: Session, partner: str, **given: Any) -> None:  # noqa: ANN401 - of several types
     """Correct what a partner is owed."""
     _show_entry(session.out, session.commerce.statements.correct(partner, **given))

@@ -225,6 +225,16 @@ def limit_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def key_option(command: Callable[..., None]) -> Callable[..., None]:
+    """`--key`: the idempotency key of an act."""
+    return click.option(
+        "--key",
+        metavar="TEXT",
+        help="Idempotency key: however often the command is repeated with it, it takes effect "
+        "once.",
+    )(command)
+
+
 def partner_option(help_: str, *, required: bool = False) -> Callable[..., Callable[..., None]]:
     """`--partner`: a partner's id or name."""
     return click.option("--partner", metavar="PARTNER", required=required, help=help_)

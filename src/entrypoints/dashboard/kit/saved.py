@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import frozen
 
 from commerce_core.commerce import Commerce
-from commerce_core.partners.saved_view import MOST_FILTERS, MOST_VIEWS, PageName, SavedView
+from commerce_core.partners.saved_view import MOST_VIEWS, PageName, SavedView
 from entrypoints.http.kit.security import Asked
 
 PAGE_PATHS: Final[Mapping[PageName, str]] = {
@@ -45,7 +45,7 @@ def path_of_view(view: SavedView) -> str:
 
 def filters_in(query: str) -> dict[str, str]:
     """The filters in the query of a page's address; those left blank count as not there."""
-    pairs = parse_qsl(query, max_num_fields=MOST_FILTERS * 4)
+    pairs = parse_qsl(query)
     return {name: value for name, value in pairs if value.strip() and name not in _NOT_FILTERS}
 
 
@@ -55,7 +55,7 @@ def saved_links(
     """The views of this page, by name; none for a page without any."""
     if commerce is None or page is None:
         return ()
-    here = {n: v for n, v in request.query_params.multi_items() if v and n not in _NOT_FILTERS}
+    here = filters_in(request.url.query)
     views = commerce.saved_views.page(None, 2 * MOST_VIEWS, page=page).items
     return [
         SavedLink(view, path_of_view(view), is_here=dict(view.filters) == here)

@@ -27,7 +27,6 @@ from entrypoints.reading import optional, required
 from entrypoints.scalars import ChannelId
 
 STATUSES: Final = get_args(AlertStatus)
-_DIGEST: Final = "Minutes after a message in which what has only grown isn't reported."
 
 
 @frozen(kw_only=True)
@@ -50,7 +49,7 @@ class Terms:
     quiet_end: str | None = optional(None, "End of the quiet hours.")
     quiet_zone: str = optional("UTC", "Time zone of the quiet hours.")
     digest_minutes: int = optional(
-        DEFAULT_DIGEST, _DIGEST, minimum=SHORTEST_DIGEST, maximum=LONGEST_DIGEST
+        DEFAULT_DIGEST, "Minutes.", minimum=SHORTEST_DIGEST, maximum=LONGEST_DIGEST
     )
     description: str | None = optional(None, "What it is for.")
 
@@ -205,11 +204,10 @@ def show_alerts(commerce: Commerce, parameters: Log) -> View:
     """Lists the alerts of the last thirty days, newest first."""
     query = AlertQuery(channel_id=parameters.channel_id, status=parameters.status)
     alerts = commerce.alerts.alert_page(query, parameters.cursor, partner=parameters.partner)
-    shown = {alert.channel_id for alert in alerts.items}
-    channels = {one.channel_id: _to(one) for one in map(commerce.alerts.get, sorted(shown))}
+    channels = commerce.alerts.channels_of(alerts.items)
     values = {
         "alerts": alerts,
-        "channels": channels,
+        "channels": {id_: _to(channel) for id_, channel in channels.items()},
         "paths": _paths(alerts.items),
         "filters": parameters,
         "STATUSES": STATUSES,

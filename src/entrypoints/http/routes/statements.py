@@ -161,7 +161,7 @@ def get_statement(
 
 @post("/statements/close", scope="money:write", refuses=[404, 409], example={}, lane="queries")
 def close_statements(commerce: Commerce, payload: CloseRequest) -> Closing:
-    """Closes the statements that are over; if `more` is true, call it again."""
+    """Closes the statements of periods that have ended; if `more` is true, call it again."""
     named = payload.partner_id, payload.partner_name
     partner = None if named == (None, None) else named_once(commerce, *named)
     return commerce.statements.close(partner=partner, until=instant(payload.to))
