@@ -10,6 +10,8 @@ BIN := .venv/bin
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes; what each would compile anew is kept, whatever is set outside.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Runs a command silently; if it fails, prints all its output.
 quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
