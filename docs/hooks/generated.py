@@ -168,9 +168,10 @@ SETTINGS: Final = {
     "`X-Forwarded-For` names the client.",
     "vault_keys": "Keys that stored secrets, such as the passwords of sources, are sealed with: "
     "`ID:BASE64` of 32 random bytes each, separated by commas, or `file:PATH`, a file with them. "
-    "The first seals, all of them open: to rotate, put a new one in front. The same for all "
-    "processes. By default, an embedded platform makes one, in `DATA_DIR/vault.key`; any other "
-    "stores no secrets.",
+    "The first seals, all of them open; how to replace it is described in "
+    "[Rotate the vault key](../how-to/rotate-the-vault-key.md). The same for all processes. By "
+    "default, an embedded platform makes one, in `DATA_DIR/vault.key`; any other stores no "
+    "secrets.",
     "outbound_networks": "Private networks, separated by commas, that the platform may call "
     "(sources, webhooks), also without encryption. By default it calls public addresses only.",
     "outbound_ports": "Further ports, or ranges such as `9000-9100`, that it may call, besides "

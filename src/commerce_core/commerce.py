@@ -14,7 +14,7 @@
     price_lists prices by sku and quantity          what_ifs    orders under other rules
     statements  what partners are owed, payouts     bulk_acts   one act on a group of feeds
     alerts      who gets messages about the inbox   alerting    alerts, for workers
-    saved_views filters of lists, under names
+    saved_views filters of lists, under names       secrets     stored secrets, by the key of each
 
     upload ──> raw file + feed + job ──> run: read ─> compare ─> guards ─┬> apply ──> publication
                                                │         │               └> hold ──> a decision
@@ -58,6 +58,7 @@ from commerce_core.usecases.pulls import Pulls
 from commerce_core.usecases.queue import Queue
 from commerce_core.usecases.reverts import Reverts
 from commerce_core.usecases.saved_views import SavedViews
+from commerce_core.usecases.secrets import Secrets
 from commerce_core.usecases.sessions import Sessions
 from commerce_core.usecases.sources import Sources
 from commerce_core.usecases.statements import Statements
@@ -196,6 +197,11 @@ class Commerce:
     def saved_views(self) -> SavedViews:
         """Filters of lists, under names."""
         return SavedViews(self.context)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Stored secrets, by the key that each is sealed under."""
+        return Secrets(self.context)
 
     @property
     def sessions(self) -> Sessions:

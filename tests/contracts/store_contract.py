@@ -33,6 +33,7 @@ from tests.contracts.reverts_contract import TestReverts
 from tests.contracts.rules_contract import TestLimits, TestRules
 from tests.contracts.sales_contract import TestSales
 from tests.contracts.saved_views_contract import TestSavedViews
+from tests.contracts.secrets_contract import TestSecrets, TestSecretsOfWebhooks
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.statements_contract import TestDifferences, TestStatements, TestTerms
 from tests.contracts.stock_contract import TestHotProducts, TestStock
@@ -86,6 +87,8 @@ __all__ = [
     "TestRules",
     "TestSales",
     "TestSavedViews",
+    "TestSecrets",
+    "TestSecretsOfWebhooks",
     "TestSessions",
     "TestSources",
     "TestStale",

@@ -26,6 +26,7 @@ from adapters.memory.reconciliation import Books
 from adapters.memory.reverts import Reverts
 from adapters.memory.rules import Rules
 from adapters.memory.saved_views import SavedViews
+from adapters.memory.secrets import Secrets
 from adapters.memory.sessions import Sessions
 from adapters.memory.sources import Sources
 from adapters.memory.stock import Stock
@@ -193,6 +194,7 @@ class _Unit:
     channels: Channels
     alerts: Alerts
     saved_views: SavedViews
+    secrets: Secrets
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
@@ -214,7 +216,7 @@ def _unit(tables: Tables, clock: Clock) -> _Unit:
         Idempotency(tables.answers), Rates(tables.rates, clock),
         Sessions(tables.sessions), Causes(tables),
         Webhooks(tables), Deliveries(tables, clock), Channels(tables), Alerts(tables, clock),
-        SavedViews(tables),
+        SavedViews(tables), Secrets(tables),
         Pulls(tables, clock), Fetches(tables, Tasks(tables, clock)), PulledFiles(tables),
         Arrivals(tables), Standings(tables),
     )  # fmt: skip

@@ -39,6 +39,7 @@ from adapters.postgres.collections.rates import Rates
 from adapters.postgres.collections.reconciliation import Books
 from adapters.postgres.collections.rules import Rules
 from adapters.postgres.collections.saved_views import SavedViews
+from adapters.postgres.collections.secrets import Secrets
 from adapters.postgres.collections.sessions import Sessions
 from adapters.postgres.collections.sources import Sources
 from adapters.postgres.collections.statements import Statements, Terms
@@ -144,6 +145,7 @@ class Unit:
     channels: Channels
     alerts: Alerts
     saved_views: SavedViews
+    secrets: Secrets
     pulls: Pulls
     fetches: Fetches
     pulled_files: PulledFiles
@@ -190,6 +192,7 @@ class Unit:
             Channels(db),
             Alerts(db),
             SavedViews(db),
+            Secrets(db),
             Pulls(db),
             Fetches(db),
             PulledFiles(db),

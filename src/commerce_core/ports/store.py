@@ -18,6 +18,7 @@
                                      webhooks · deliveries                WebhooksUnit
                                      channels · alerts                    AlertsUnit
                                      saved_views                          SavedViewsUnit
+                                     secrets                              SecretsUnit
                                      pulls · fetches · pulled_files       PullsUnit
                                      arrivals · standings                 FreshnessUnit
     Files             the raw bytes of every feed and the reports of rejected records
@@ -53,6 +54,7 @@ from commerce_core.ports.rates import RatesUnit
 from commerce_core.ports.rules import RulesUnit
 from commerce_core.ports.runtime import Effort
 from commerce_core.ports.saved_views import SavedViewsUnit
+from commerce_core.ports.secrets import SecretsUnit
 from commerce_core.ports.stock import StockUnit
 from commerce_core.ports.webhooks import WebhooksUnit
 from commerce_core.ports.what_ifs import WhatIfsUnit
@@ -77,6 +79,7 @@ class UnitOfWork(
     WebhooksUnit,
     AlertsUnit,
     SavedViewsUnit,
+    SecretsUnit,
     PullsUnit,
     FreshnessUnit,
     Protocol,

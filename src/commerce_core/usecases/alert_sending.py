@@ -31,6 +31,7 @@ from commerce_core.base.errors import CommerceError, Unreachable
 from commerce_core.base.ids import mint
 from commerce_core.partners.access import OPERATOR_SCOPES, Principal
 from commerce_core.ports.mail import Letter
+from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.web import WebRequest
 from commerce_core.usecases.context import Context
@@ -166,7 +167,7 @@ def send(context: Context, channel: Channel, alert: Alert) -> frozenset[str]:
         )
         return context.mail.send(letter)
     body, at = body_of(alert, context.link), context.clock()
-    secret = context.vault.open(channel.sealed or "", vault_name(channel.channel_id))
+    secret = context.vault.open(channel.sealed or "", vault_name("channel", channel.channel_id))
     headers = {
         "content-type": "application/json",
         "user-agent": USER_AGENT,
@@ -178,11 +179,6 @@ def send(context: Context, channel: Channel, alert: Alert) -> frozenset[str]:
         if answer.status not in OK:
             raise Unreachable(f"It answers {answer.status}.", code=f"http_{answer.status}")
     return frozenset()
-
-
-def vault_name(channel_id: str) -> str:
-    """What the secret of a channel is sealed as."""
-    return f"channel:{channel_id}"
 
 
 def _cut(items: Sequence[InboxItem]) -> frozenset[ItemKind]:

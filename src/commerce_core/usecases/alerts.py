@@ -20,8 +20,9 @@ from commerce_core.alerts.channel import (
 from commerce_core.base.errors import CommerceError, Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.network import server_of
 from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.usecases.alert_sending import send, vault_name
+from commerce_core.usecases.alert_sending import send
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.webhooks.signature import new_secret
 
@@ -109,7 +110,7 @@ class Alerts:
 
     def _with_secret(self, channel: Channel) -> IssuedChannel:
         secret = new_secret(self._context.entropy)
-        sealed = self._context.vault.seal(secret, vault_name(channel.channel_id))
+        sealed = self._context.vault.seal(secret, vault_name("channel", channel.channel_id))
         return IssuedChannel(evolve(channel, sealed=sealed), secret)
 
     def list(

@@ -14,6 +14,7 @@ from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
 from commerce_core.feeds.schedule import Schedule, zone_of
 from commerce_core.feeds.source import Source
 from commerce_core.ports.fetcher import Access, FetchFailed
+from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.vault import LONGEST_SECRET
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
@@ -116,7 +117,7 @@ class Pulls:
         context = self._context
         if secret is None and before is not None and before.sealed is not None:
             _check_same(before.place, place)
-            secret = context.vault.open(before.sealed, f"pull:{source.source_id}")
+            secret = context.vault.open(before.sealed, vault_name("pull", source.source_id))
         judge(context, place, Access(username, secret))
         if isinstance(place, S3Place) and place.queue_url is not None:
             context.messages.judge(place)
@@ -128,7 +129,7 @@ class Pulls:
         self, source: Source, place: Place, secret: str | None, before: Pull | None
     ) -> str | None:
         if secret is not None:
-            return self._context.vault.seal(secret, f"pull:{source.source_id}")
+            return self._context.vault.seal(secret, vault_name("pull", source.source_id))
         if before is None or before.sealed is None:
             return None
         _check_same(before.place, place)

@@ -12,13 +12,14 @@ from commerce_core.usecases.fetching.queues import Watching
 from commerce_core.usecases.freshness import Freshness
 from commerce_core.usecases.history import History
 from commerce_core.usecases.orders import Orders
+from commerce_core.usecases.secrets import Secrets
 from commerce_core.usecases.statements import Statements
 from commerce_core.usecases.webhook_sending import Sending
 from commerce_core.usecases.what_ifs import WhatIfs
 from commerce_core.work.task import Task
 
 
-def run_task(context: Context, task: Task) -> int | None:
+def run_task(context: Context, task: Task) -> int | None:  # noqa: C901 - one case for each kind
     """Runs a task, and returns how many things it changed; None for a fetch that is given up.
 
     It may run again after a crash, so it must be idempotent.
@@ -42,6 +43,8 @@ def run_task(context: Context, task: Task) -> int | None:
             return Freshness(context).watch()
         case "forget_arrivals":
             return Freshness(context).forget_old()
+        case "reseal_secrets":
+            return Secrets(context).reseal()
         case "send_alerts":
             return Alerting(context).run()
         case "fetch" | "backfill":

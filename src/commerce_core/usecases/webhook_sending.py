@@ -18,6 +18,7 @@ from attrs import frozen
 from commerce_core.activity.events import EVENT_KINDS, Event, EventPage, EventQuery
 from commerce_core.base.errors import InvalidInput, Unavailable, Unreachable
 from commerce_core.base.ids import mint, mint_block
+from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.ports.web import WebRequest
 from commerce_core.usecases.context import Context
@@ -160,7 +161,7 @@ def attempt(
     body = body_of(webhook, event, number, test=test)
     try:
         secrets = [
-            context.vault.open(secret.sealed, vault_name(webhook.webhook_id))
+            context.vault.open(secret.sealed, vault_name("webhook", webhook.webhook_id))
             for secret in webhook.live_secrets(at)
         ]
         request = WebRequest(
@@ -188,11 +189,6 @@ def attempt(
         return Reply(at=at, error=error.code, seconds=error.seconds)
     except (InvalidInput, Unavailable) as error:
         return Reply(at=at, error=error.code, seconds={})
-
-
-def vault_name(webhook_id: str) -> str:
-    """What the secrets of a subscription are sealed as."""
-    return f"webhook:{webhook_id}"
 
 
 def miss_all(context: Context, webhook_id: str) -> None:

@@ -13,9 +13,10 @@ from commerce_core.base.errors import Conflict, Fault, InvalidInput, refuse_if
 from commerce_core.base.ids import mint
 from commerce_core.base.network import server_of
 from commerce_core.base.paging import DEFAULT_LIMIT
+from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.webhook_sending import attempt, miss_all, vault_name
+from commerce_core.usecases.webhook_sending import attempt, miss_all
 from commerce_core.webhooks.delivery import (
     MOST_AT_ONCE,
     MOST_REDELIVERED,
@@ -254,7 +255,7 @@ class Webhooks:
 
     def _with_secret(self, webhook: Webhook, grace: timedelta) -> IssuedWebhook:
         secret = new_secret(self._context.entropy)
-        sealed = self._context.vault.seal(secret, vault_name(webhook.webhook_id))
+        sealed = self._context.vault.seal(secret, vault_name("webhook", webhook.webhook_id))
         return IssuedWebhook(webhook.with_secret(sealed, self._context.clock(), grace), secret)
 
     def test(self, webhook_id: str, kind: EventKind | None = None) -> Try:

@@ -34,6 +34,7 @@ have tasks: `fetches` calls servers of partners, and `alerts` servers of mail, w
 TaskKind = Literal[
     "forget_events", "forget_versions", "forget_deliveries", "close_statements", "check_statements",
     "roll_up_sales", "expire_orders", "watch_freshness", "forget_arrivals",
+    "reseal_secrets",
     "fetch",
     "backfill",
     "watch_queues",
@@ -55,6 +56,7 @@ LANES: Final[Mapping[Lane, tuple[TaskKind, ...]]] = {
         "expire_orders",
         "watch_freshness",
         "forget_arrivals",
+        "reseal_secrets",
     ),
     "webhooks": (),
     "fetches": ("fetch", "backfill"),
@@ -74,6 +76,7 @@ CHORES: Final[Mapping[TaskKind, timedelta]] = {
     "expire_orders": timedelta(minutes=1),
     "watch_freshness": timedelta(minutes=1),
     "forget_arrivals": timedelta(hours=1),
+    "reseal_secrets": timedelta(hours=1),
     "send_alerts": timedelta(minutes=1),
     "watch_queues": timedelta(seconds=20),
 }

@@ -84,6 +84,7 @@ COMMANDS: Final = {
         "commands.alerts",
         "Get messages about the inbox: add, list, show, set, remove, test, log",
     ),
+    "secrets": ("commands.secrets", "Count stored secrets by the key that they are sealed under"),
     "analytics": (
         "commands.analytics",
         "Report sales: summary, by-partner, over-time, share, top, hours, rules, refunds, entries",

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from commerce_core.feeds.place import HttpsPlace, Place, S3Place, SftpPlace
 from commerce_core.feeds.pull import Pull
 from commerce_core.ports.fetcher import Access, Remote
+from commerce_core.ports.secrets import vault_name
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.fetching.web_file import WebFetcher
 
@@ -45,5 +46,5 @@ def access_of(context: Context, pull: Pull) -> Access:
     """With which user and secret it is opened; the secret is opened for this alone."""
     secret = None
     if pull.sealed is not None:
-        secret = context.vault.open(pull.sealed, f"pull:{pull.source_id}")
+        secret = context.vault.open(pull.sealed, vault_name("pull", pull.source_id))
     return Access(pull.username, secret)
