@@ -87,7 +87,7 @@ def test_a_chore_whose_worker_is_killed_is_done_once(
     with platform.worker(COMMERCE_FAIL_AT=place) as worker:
         assert worker.wait(PATIENCE) == KILLED
     # Which chore a worker comes to first is left to chance, and its lanes work side by side.
-    left = {kind: certainly(chore(commerce, kind)) for kind in HOURLY}
+    left: dict[TaskKind, Task] = {kind: certainly(chore(commerce, kind)) for kind in HOURLY}
     with platform.worker():
         until(lambda: all(is_done(commerce, kind) for kind in CHORES))
         until(lambda: all(ends(platform)[kind] for kind in unfinished(left)))
