@@ -33,7 +33,7 @@ class Oversold:
     reserved: int
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Product:
     """A product as it is now, with the latest values from its partner's feeds.
 
