@@ -114,7 +114,8 @@ class ColumnReading:
         mapping = self.header.mapping
         none = cells.clear()
         skips: tuple[Skipping, ...] = self._alone.skips
-        found = offers_in(Parsed(cells, none, none), len(mapping.header), skips, mapping.header)
+        parsed, width = Parsed(cells, none, none), len(mapping.header)
+        found = offers_in(parsed, width, skips, mapping.header, self._alone.sums)
         marked = self._mark(found.fitting).drop("text")
         known = marked["number"].drop_nulls()
         unknown = marked.filter(pl.col("number").is_null()) if len(known) else marked

@@ -53,7 +53,6 @@ from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.parsing.sheets import Sheet
-from commerce_core.parsing.skipping import Skipping
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.parsing.xml_elements import REPORT_ROOT
 from commerce_core.parsing.xml_records import Xml
@@ -154,7 +153,7 @@ class PolarsReading:
     _lead: bytes = field(init=False)
     _read: TableReader = field(init=False)
     _read_odd: OddReader = field(init=False)
-    _skips: Sequence[Skipping] = field(init=False)
+    _alone: Grouping = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
@@ -164,7 +163,7 @@ class PolarsReading:
         self._lead = lead(len(mapping.header), delimiter)
         self._read = TableReader(mapping, terms)
         self._read_odd = OddReader.of(mapping, terms, delimiter)
-        self._skips = Grouping(mapping, terms.profile, terms.mode).skips
+        self._alone = Grouping(mapping, terms.profile, terms.mode)
 
     @property
     def text(self) -> Text:
@@ -373,8 +372,9 @@ class PolarsReading:
             offers = offers_in(
                 parsed,
                 most,
-                self._skips if most == width else (),
+                self._alone.skips if most == width else (),
                 self.header.mapping.header if most == width else (),
+                self._alone.sums if most == width else None,
             )
             if len(offers.fitting):
                 parts.append(self._read(offers.fitting, plain=self._is_plain))

@@ -74,12 +74,13 @@ class Slot:
     """One thing that can be wrong with a record, and the rows in which it is.
 
     `name` is the field whose cell is shown; if texts are to be `shown` that stand in no one cell,
-    no column is named. `places` has the columns `row` and `fault`.
+    the `column`, if any, is theirs. `places` has the columns `row` and `fault`.
     """
 
     name: str
     places: pl.DataFrame = _NOWHERE
     shown: pl.Series | None = None
+    column: str | None = None
 
     @classmethod
     def where(cls, name: str, mask: pl.Series, fault: int) -> "Slot":

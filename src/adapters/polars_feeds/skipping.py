@@ -11,6 +11,7 @@ from adapters.polars_feeds.texts import holds
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.grouping import HEADER_AGAIN, is_header
 from commerce_core.parsing.skipping import Skipping
+from commerce_core.parsing.sum_rows import SPELLINGS, SUMS, Sums
 
 
 @frozen
@@ -24,25 +25,34 @@ class Offers:
 
 
 def offers_in(
-    parsed: Parsed, width: int, skips: Sequence[Skipping], header: Sequence[str]
+    parsed: Parsed,
+    width: int,
+    skips: Sequence[Skipping],
+    header: Sequence[str],
+    sums_in: Sums | None,
 ) -> Offers:
-    """Leaves blank records out, those that a rule skips, and the header if it is given.
+    """Leaves blank records out, rows of sums, those that a rule skips, and the header if given.
 
-    No rule is asked about a record that is too short.
+    No rule is asked about a record that is too short, and none is a row of sums.
     """
     fates: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
 
-    def offers(cells: pl.DataFrame, skips: Sequence[Skipping]) -> pl.DataFrame:
+    def offers(
+        cells: pl.DataFrame, skips: Sequence[Skipping], *, whole: bool = True
+    ) -> pl.DataFrame:
         first = cells[cell(0)].str.strip_chars(BLANKS)
         blank, again = _blank(first, cells, width), _headers(first, cells, header)
-        if blank.any() or again.any():
+        sums = _sums(first, cells, sums_in) if whole and sums_in else first.is_null()
+        if blank.any() or again.any() or sums.any():
             again &= ~blank
+            sums &= ~again
             fates["blank"] += int(blank.sum())
-            if times := int(again.sum()):
-                fates["skipped"] += times
-                reasons[HEADER_AGAIN] += times
-            cells = cells.filter(~(blank | again))
+            for mask, reason in ((again, HEADER_AGAIN), (sums, SUMS)):
+                if times := int(mask.sum()):
+                    fates["skipped"] += times
+                    reasons[reason] += times
+            cells = cells.filter(~(blank | again | sums))
         for rule in skips:
             fitting = holds(cells[cell(rule.index)], rule.fits)
             if times := int(fitting.sum()):
@@ -54,7 +64,7 @@ def offers_in(
     fitting, ragged = offers(parsed.fitting, skips), parsed.ragged
     if len(ragged):
         short = ragged["count"] < width
-        some = [offers(ragged.filter(short), ()), offers(ragged.filter(~short), skips)]
+        some = [offers(ragged.filter(short), (), whole=False), offers(ragged.filter(~short), skips)]
         ragged = some[0].merge_sorted(some[1], "line")
     return Offers(fitting, ragged, fates, reasons)
 
@@ -81,3 +91,17 @@ def _blank(first: pl.Series, cells: pl.DataFrame, width: int) -> pl.Series:
         others = pl.all_horizontal(pl.col(names).str.strip_chars(BLANKS) == "")
         blank &= cells.select(others).to_series()
     return blank
+
+
+def _sums(first: pl.Series, cells: pl.DataFrame, sums_in: Sums) -> pl.Series:
+    """Which records are rows of sums: few begin with a word of theirs, or with a blank cell."""
+    words = pl.Series(sorted(SPELLINGS)).implode()
+    sums = first.is_in(words)
+    if (blank := first == "").any():
+        others = pl.col([cell(index) for index in range(sums_in.width)]).str.strip_chars(BLANKS)
+        sums |= blank & cells.select(pl.any_horizontal(others.is_in(words))).to_series()
+    if sums.any():
+        names = list(map(cell, range(sums_in.width)))
+        rows = cells.filter(sums).select([*names, MORE]).iter_rows()
+        sums = sums.scatter(sums.arg_true(), list(map(sums_in, rows)))
+    return sums

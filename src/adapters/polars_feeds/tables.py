@@ -29,6 +29,7 @@ from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.record_reader import Terms, sku_reader
 from commerce_core.profiles.mapping import PICTURES, HeaderMapping
+from commerce_core.profiles.sale_periods import unread_periods
 from commerce_core.schema.cells import Misread, Reading, Warned, reader_of
 from commerce_core.schema.fields import BY_NAME, Urls, Value, bits_of
 from commerce_core.schema.problems import Noted, Problem
@@ -50,12 +51,14 @@ class TableReader:
     faults: Faults = field(factory=Faults)
     _fields: dict[str, ColumnReader | PatternedReader] = field(init=False)
     _settling: Settling = field(init=False)
+    _periods: tuple[int, ...] = field(init=False)
     _read_sku: Callable[[str], str | Misread | Warned] = field(init=False)
     _read_urls: Callable[[str], Reading] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepares a reader for each field that the file has."""
         self._settling = Settling(self.mapping, self.terms, self.faults)
+        self._periods = unread_periods(self.mapping)
         self._read_sku = sku_reader(self.mapping.field_mappings["sku"], self.terms)
         self._read_urls = reader_of(Urls(), self.terms.zone)
         self._fields = {
@@ -91,7 +94,7 @@ class TableReader:
             absent[name] = absent[name] | misfits if name in absent else misfits
         values["currency"] = settled.currency
         self._take_reductions(values)
-        slots += self._odd_sales(values)
+        slots += self._odd_sales(values, cells)
         if deletes is not None and deletes.any():
             # The other cells of a product no longer matter.
             rows = deletes.arg_true().cast(pl.UInt32)
@@ -183,8 +186,8 @@ class TableReader:
         if "price" in values:
             values["price"] = before.zip_with(reduced, price)
 
-    def _odd_sales(self, values: dict[str, pl.Series]) -> Iterator[Slot]:
-        """Takes sale prices away that are none, or whose window ends before it starts."""
+    def _odd_sales(self, values: dict[str, pl.Series], cells: pl.DataFrame) -> Iterator[Slot]:
+        """Takes sale prices away that are none, or whose period is over at once or isn't read."""
         sale = values.get("sale_price")
         if sale is None or self.terms.exported:
             return
@@ -202,6 +205,12 @@ class TableReader:
         yield Slot.where("sale_price", of_zero, number_of("sale_price_of_zero"))
         yield Slot.where("sale_price", too_high, number_of("sale_not_below_price"))
         yield Slot.where("sale_ends_at", never, number_of("sale_ends_before_start"))
+        for index in self._periods:
+            text, sale = cells[cell(index)], values["sale_price"]
+            unread = sale.is_not_null() & (text.str.strip_chars(BLANKS) != "")
+            values["sale_price"] = pl.select(pl.when(~unread).then(sale)).to_series()
+            slot = Slot.where("sale_price", unread, number_of("sale_period_unread"))
+            yield evolve(slot, shown=text, column=self.mapping.header[index])
 
 
 @frozen
@@ -344,7 +353,7 @@ class Table:
         return dict(sorted(found.items()))
 
     def _column_of(self, slot: Slot) -> str | None:
-        return None if slot.shown is not None else self._by.mapping.column_of(slot.name)
+        return slot.column if slot.shown is not None else self._by.mapping.column_of(slot.name)
 
     def _shown(self, slot: Slot) -> pl.Series:
         """The one cell of each record as it stands, or its text put together."""

@@ -22,7 +22,7 @@ from attrs import evolve, field, frozen
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.schema.problems import Problem
 
-ALGORITHM: Final = 3
+ALGORITHM: Final = 4
 """Goes up whenever reading changes what a record means; then nothing matches once."""
 
 Fingerprint = tuple[int, int]
@@ -44,6 +44,7 @@ REMEMBERED: Final = (
     "shortened_sku",
     "spreadsheet_error_ignored",
     "spreadsheet_text",
+    "sale_period_unread",
 )
 """The warnings that codes have a place for, in the order of their places. Databases have these
 codes, so others are only ever added at the end; a version that doesn't know them matches no record

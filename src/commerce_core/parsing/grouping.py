@@ -17,6 +17,7 @@ from commerce_core.parsing.parents import Family
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import LONGEST_RECORD, RawRecord
 from commerce_core.parsing.skipping import Skipping, left_out
+from commerce_core.parsing.sum_rows import SUMS, Sums
 from commerce_core.parsing.totals import Adding
 from commerce_core.profiles.mapping import AROUND, HeaderMapping, tidy_header
 from commerce_core.profiles.profile import Group, Profile
@@ -50,6 +51,7 @@ class Grouping:
             for rule in profile.skip
             if (index := mapping.index_of(rule.column)) is not None
         )
+        self.sums = Sums.of(mapping, profile)
         self._group = _GroupColumns.of(mapping, profile.group) if profile.group else None
         self._family = Family.of(mapping, profile.parents, named) if profile.parents else None
         self._adding = Adding.of(mapping, profile.totals)
@@ -81,6 +83,8 @@ class Grouping:
             return Prepared(raw, "blank", head=head)
         if is_header(cells, self._header):
             return Prepared(raw, "skipped", HEADER_AGAIN, head=head)
+        if self.sums is not None and self.sums(cells):
+            return Prepared(raw, "skipped", SUMS, head=head)
         if raw.context_only:
             return Prepared(raw, "skipped", _ASIDE, head=head)
         if self._own and not raw.delimiter and not any(cells[i].strip(BLANKS) for i in self._own):

@@ -20,6 +20,7 @@ from commerce_core.partners.partner import Partner
 from commerce_core.profiles.mapping import PICTURES, FieldMapping, HeaderMapping, tidy_header
 from commerce_core.profiles.normalise import Style, Translation, currencies_meant, translation
 from commerce_core.profiles.profile import CANONICAL, Column, Profile, Unit
+from commerce_core.profiles.sale_periods import unread_periods
 from commerce_core.schema.cells import (
     Misread,
     Reading,
@@ -253,6 +254,7 @@ class RecordReader:
         self._read_sku = sku_reader(self._sku, terms)
         self._read_urls = reader_of(Urls(), terms.zone)
         sale = mapping.field_mappings.get("sale_price")
+        self._periods = unread_periods(mapping)
         self._compares = sale is not None and sale.column.compare_at
         self._fields = [
             FieldReader.of(feeding, terms)
@@ -487,6 +489,15 @@ class RecordReader:
         elif isinstance(starts, datetime) and isinstance(ends, datetime) and ends <= starts:
             values["sale_price"] = None
             yield self._problem(line, "sale_ends_at", cells, Misread("sale_ends_before_start"))
+        elif (index := next((i for i in self._periods if cells[i].strip(BLANKS)), -1)) >= 0:
+            values["sale_price"] = None
+            yield Problem.of(
+                "sale_period_unread",
+                line=line,
+                column=self._mapping.header[index],
+                field="sale_price",
+                value=cells[index],
+            )
 
     def _unreadable(self, raw: RawRecord, error: Exception) -> Record:
         hint = f"{PROBLEMS['unreadable_record'][1]} ({type(error).__name__}: {error})"

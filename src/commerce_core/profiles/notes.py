@@ -8,6 +8,7 @@ from typing import Final
 from commerce_core.base.text import squash
 from commerce_core.profiles.mapping import AROUND, HeaderMapping
 from commerce_core.profiles.profile import TEMPLATE_PART, Profile
+from commerce_core.profiles.sale_periods import unread_periods
 from commerce_core.schema.fields import FIELDS
 
 MOST_NOTES: Final = 20
@@ -42,11 +43,6 @@ _NOT_FOR_SALE: Final = frozenset(
     }
     | {"isinactive", "isdraft", "draft"}
 )
-_WINDOW: Final = re.compile(
-    r"(?:sale|special|discount|promo|offer|action|aktion|angebot|sonderpreis).*"
-    r"(?:date|from|until|start|end|begin|period|validity|von|bis|datum|zeitraum)"
-)
-"""The squashed name of a column that may have the times of a sale price."""
 
 
 def says_for_sale(header: str) -> bool | None:
@@ -91,17 +87,12 @@ def _undecided(mapping: HeaderMapping, own: Profile) -> Iterator[str]:
 
 def _unlimited(mapping: HeaderMapping) -> Iterator[str]:
     """Unused columns that may limit in time a sale price that has no limit."""
-    fed = mapping.field_mappings
-    if "sale_price" not in fed or fed["sale_price"].column.compare_at:
-        return
-    if "sale_starts_at" in fed or "sale_ends_at" in fed:
-        return
-    for name in mapping.unused:
-        if _WINDOW.match(squash(name)):
-            yield (
-                f"The column {name[:_SHOWN]!r} may say when the sale price applies, and isn't "
-                "used: it applies at any time. Map sale_starts_at and sale_ends_at in the profile."
-            )
+    for index in unread_periods(mapping):
+        yield (
+            f"The column {mapping.header[index][:_SHOWN]!r} may say when the sale price applies, "
+            "and isn't used: where it has anything, the sale price is ignored. Map sale_starts_at "
+            "and sale_ends_at in the profile."
+        )
 
 
 def _named(profile: Profile) -> Iterator[tuple[str, tuple[str, ...]]]:

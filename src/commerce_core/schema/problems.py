@@ -168,6 +168,13 @@ PROBLEMS: Final[Mapping[str, tuple[Severity, str]]] = {
         "warning",
         "The sale price is ignored, since the sale ends before it starts.",
     ),
+    "sale_period_unread": (
+        "warning",
+        (
+            "The sale price is ignored, since this column may say when it applies, and isn't read. "
+            "Map sale_starts_at and sale_ends_at in the profile."
+        ),
+    ),
     "duplicate_sku": ("warning", "Send each sku once; only its last record counts."),
     "unknown_sku": ("error", "No product has this sku. To create one, send a product_name too."),
     "sku_lost_zeros": (

@@ -835,6 +835,8 @@ ODD_FILES = (
     b"sep=;\nsku;product_name\nA;One\n", b'sku\n\nA\n\n"B"', b"name,nothing\n1,2\n",
     b"sku,product_name\r\nA,One\r\n\r\nB,Two", b"sku,product_name\nA,One,\nB,Two,,\nC,Three,x\n",
     b"sku\tproduct_name\nA\tOne\n", b'sku|product_name\nA|"On|e"\n', b"sku,product_name\nA,O\x1a",
+    b'sku,name,price\nA,One,1\nTotal,,1\n,Summe:,"1.234,00"\nTotal,Total,2,\nTotal,One,1\n,,Sum\nSum',
+    b"sku,name,price,sale_price,promo_period,sale_until\nA,One,3,1, ,\nB,Two,3,1,x,y\nC,Six,3,1,,z",
     b"sku,product_name\n\xef\xbb\xbfA,One\n", b'sku,"product\n name"\nA,B',
 )  # fmt: skip
 

@@ -495,6 +495,32 @@ def test_a_sale_that_makes_no_sense_is_ignored_with_a_warning(
     assert record.values["sale_price"] == sale_price
 
 
+@pytest.mark.parametrize(
+    "column",
+    ["sale_price_effective_date", "Special price to", "Sale ends", "Aktion bis", "promo_period"],
+)
+def test_a_sale_whose_period_is_in_a_column_that_nothing_reads_is_ignored(column: str):
+    """It would apply for ever otherwise."""
+    text = f"sku,product_name,price,currency,sale_price,{column}\nA,Chair,10,EUR,9,next week\n"
+    (problem,) = one(text).problems
+    assert (problem.code, problem.column, problem.value) == (
+        "sale_period_unread", column, "next week",
+    )  # fmt: skip
+    assert one(text).values["sale_price"] is None
+    assert one(text.replace("next week", " ")).values["sale_price"] == Decimal("9.00")
+
+
+@pytest.mark.parametrize("column", ["sale_vendor", "offer_photo", "special_buyer", "ends", "date"])
+def test_columns_that_only_sound_like_a_period_of_a_sale_take_none_away(column: str):
+    text = f"sku,product_name,price,currency,sale_price,{column}\nA,Chair,10,EUR,9,next week\n"
+    assert one(text).values["sale_price"] == Decimal("9.00")
+
+
+def test_a_sale_has_no_unread_period_if_a_time_of_it_is_mapped():
+    text = "sku,price,currency,sale_price,sale_ends_at,sale_date\nA,10,EUR,9,2026-01-01,soon\n"
+    assert one(text).values["sale_price"] == Decimal("9.00")
+
+
 def test_a_sale_that_is_ignored_is_reported_in_the_partners_own_words():
     (problem,) = one(SALE + "10,EUR,010.50,,\n").problems
     assert (problem.column, problem.value) == ("sale_price", "010.50")
