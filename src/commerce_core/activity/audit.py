@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, Literal, get_args
 
 from attrs import AttrsInstance, asdict, frozen
 
+from commerce_core.base.calendar import check_range
 from commerce_core.base.durations import duration_text
 
 Action = Literal[
@@ -103,6 +104,9 @@ class AuditQuery:
     subject: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_range(self.since, self.until)
 
 
 def difference(

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Literal, get_args
 
 from attrs import Factory, evolve, field, frozen
 
+from commerce_core.base.calendar import check_range
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.movement import gross_of
 
@@ -121,3 +122,6 @@ class EntryQuery:
     since: datetime | None = None
     until: datetime | None = None
     statement_id: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_range(self.since, self.until)

@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 
 from commerce_core.analytics.entries_file import cell
 from commerce_core.analytics.ledger import SalesEntry
-from commerce_core.base.calendar import period_start, periods
+from commerce_core.base.calendar import check_range, period_start, periods
 from commerce_core.base.errors import Conflict
 from commerce_core.base.money import currency
 from commerce_core.parsing.delimited import written
@@ -93,6 +93,9 @@ class StatementQuery:
     currency: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_range(self.since, self.until)
 
 
 @frozen

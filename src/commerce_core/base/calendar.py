@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from commerce_core.base.errors import InvalidInput
+from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 
 Grain = Literal["hour", "day", "week", "month"]
 MOST_PERIODS: Final = 10_000
@@ -98,3 +98,12 @@ def show_period(at: datetime, grain: Grain, zone: str) -> str:
     """The local start of a period: a date, or for hours a time with its offset."""
     local = at.astimezone(ZoneInfo(zone))
     return local.isoformat(timespec="seconds") if grain == "hour" else local.date().isoformat()
+
+
+def check_range(since: datetime | None, until: datetime | None) -> None:
+    """InvalidInput for a range that ends before it begins; None is no limit on that side."""
+    is_reversed = since is not None and until is not None and since > until
+    refuse_if(
+        "The range isn't valid.",
+        (is_reversed, Fault("/from", "bad_range", "`from` must not be after `to`.")),
+    )

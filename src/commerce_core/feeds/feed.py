@@ -6,6 +6,7 @@ from typing import ClassVar, Final, Literal
 
 from attrs import evolve, frozen
 
+from commerce_core.base.calendar import check_range
 from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.schema.fields import Mode
 
@@ -90,6 +91,9 @@ class FeedQuery:
     status: FeedStatus | None = None
     received_from: datetime | None = None
     received_to: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_range(self.received_from, self.received_to)
 
 
 def tidy_file_name(name: str) -> str:

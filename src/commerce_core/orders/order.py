@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from attrs import asdict, evolve, frozen
 
+from commerce_core.base.calendar import check_range
 from commerce_core.base.errors import InvalidInput
 from commerce_core.base.money import LARGEST_AMOUNT, currency, round_like
 from commerce_core.orders.line import OrderItem
@@ -258,6 +259,9 @@ class OrderQuery:
     created_to: datetime | None = None
     seen_by: str | None = None
     as_of: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_range(self.created_from, self.created_to)
 
 
 def likely_duplicate(

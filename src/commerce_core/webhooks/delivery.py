@@ -18,6 +18,7 @@ from typing import ClassVar, Final, Literal
 from attrs import evolve, field, frozen
 
 from commerce_core.activity.events import Event, EventKind
+from commerce_core.base.calendar import check_range
 from commerce_core.webhooks.message import subject_of
 from commerce_core.webhooks.subscription import DISABLED_AFTER, DisabledReason, Webhook
 
@@ -165,6 +166,9 @@ class DeliveryQuery:
     event_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_range(self.since, self.until)
 
 
 @frozen

@@ -298,6 +298,13 @@ def test_a_filter_that_means_nothing_is_refused(acme: Cli) -> None:
     assert acme("products", "list", "--sort-by", "sku").code == 2
 
 
+@pytest.mark.parametrize("words", ["analytics entries", "audit"])
+def test_a_range_that_ends_before_it_begins_is_refused(acme: Cli, words: str) -> None:
+    refused = acme(*words.split(), "--from", "2026-02-01", "--to", "2026-01-31")
+    assert refused.code == 65
+    assert "`from` must not be after `to`" in refused.err
+
+
 def test_options_offer_the_sort_fields_and_availabilities_of_the_catalog() -> None:
     assert get_args(SortBy) == SORTS
     assert get_args(Availability) == AVAILABILITIES

@@ -206,6 +206,12 @@ class TestForms:
         assert visitor.get("/feeds?status=nonsense").status_code == 400
         assert visitor.get("/feeds?status=&partner_name=").status_code == 200
 
+    @pytest.mark.parametrize("path", ["/feeds", "/orders"])
+    def test_a_range_that_ends_before_it_begins_is_refused(self, site: Site, path: str):
+        answer = site.visitor().get(f"{path}?from=2026-02-01&to=2026-01-31")
+        assert answer.status_code == 422
+        assert "`from` must not be after `to`" in html.unescape(answer.text)
+
     def test_a_form_of_another_kind_is_refused(self, site: Site):
         visitor = site.visitor()
         answer = visitor.client.post("/partners", json={"partner_name": "X"})

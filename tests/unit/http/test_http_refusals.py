@@ -212,3 +212,17 @@ def test_an_address_tells_all_its_methods(nobody: Api):
         answer = nobody.client.options(path)
         assert (answer.status_code, answer.content) == (204, b"")
         assert set(answer.headers["Allow"].split(", ")) == methods
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "orders", "feeds", "statements", "audit", "webhook-deliveries", "analytics/entries",
+        "analytics/summary",
+    ],
+)  # fmt: skip
+def test_a_range_that_ends_before_it_begins_is_refused(api: Api, path: str):
+    answer = api.get(f"/v1/{path}?from=2026-02-01&to=2026-01-31")
+    assert answer.status_code == 400, answer.text
+    assert [(f["pointer"], f["code"]) for f in answer.json()["errors"]] == [("/from", "bad_range")]
+    assert api.get(f"/v1/{path}?from=2026-02-01&to=2026-02-01").status_code == 200
