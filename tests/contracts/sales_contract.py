@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from commerce_core.analytics import figures
 from commerce_core.analytics.ledger import SalesEntry
 from commerce_core.analytics.questions import Dimension, Measure, Ranking, SalesQuestion
 from commerce_core.analytics.rollup import MOST_ROLLED
-from commerce_core.base.calendar import Grain
+from commerce_core.base.calendar import Grain, show_period
 from commerce_core.base.errors import InvalidInput
 from commerce_core.ports.store import Store
 from commerce_core.pricing.explanation import Adjustment
@@ -257,6 +257,57 @@ class TestSales:
                 found = list(unit.sales.rules(question))
             assert found == figures.fold_rules(entries, question, known)
         assert sum(total.uses for total in found)
+
+    def test_a1_an_entry_counts_on_the_local_day(self, store: Store):
+        at = datetime(2026, 7, 15, 7, 30, tzinfo=UTC)
+        with store.begin() as unit:
+            unit.sales.add([samples.entry(samples.order(line()), line(), at)])
+            asked = SalesQuestion(at - DAY, at + DAY, grain="day", zone="America/Los_Angeles")
+            (total,) = unit.sales.totals(asked)
+        assert total.period is not None
+        assert show_period(total.period, "day", asked.zone) == "2026-07-15"
+
+    @pytest.mark.parametrize("rolled", [False, True])
+    def test_a2_a_month_in_which_the_clocks_change(self, store: Store, rolled: bool):
+        """Of thirty days one has 25 hours, two of them with the same number."""
+        zone, since = "America/New_York", datetime(2019, 11, 1, 4, tzinfo=UTC)
+        until = datetime(2019, 12, 1, 5, tzinfo=UTC)
+        hours = [since + n * timedelta(hours=1) for n in range(30 * 24 + 1)]
+        assert hours[-1] + timedelta(hours=1) == until
+        with store.begin() as unit:
+            unit.sales.add([samples.entry(samples.order(line()), line(), at) for at in hours])
+        if rolled:
+            roll_up(store)
+        with store.begin() as unit:
+            by_day = unit.sales.totals(
+                SalesQuestion(since, until, grain="day", zone=zone, by_partner=False)
+            )
+            by_hour = unit.sales.totals(
+                SalesQuestion(since, until, grain="hour", zone=zone, by_partner=False)
+            )
+        assert [total.units for total in by_day] == [48, 48, 50, *[48] * 27]
+        shown = [show_period(t.period, "hour", zone) for t in by_hour if t.period]
+        assert len(set(shown)) == len(hours)
+        assert [at[11:] for at in shown if at.startswith("2019-11-03T01")] == [
+            "01:00:00-04:00",
+            "01:00:00-05:00",
+        ]
+
+    def test_a3_what_comes_after_a_refresh_is_there_at_once(self, store: Store):
+        """An entry of today, one insert over months, and one that is late: then rolled up, too."""
+        asked = SalesQuestion(T0 - 400 * DAY, T0 + DAY, grain="month")
+        order = samples.order(line())
+        months = [samples.entry(order, line(), T0 - n * 30 * DAY) for n in range(12)]
+        late = samples.entry(order, order.items[0], T0 - 300 * DAY, kind="cancelled")
+        known: list[SalesEntry] = []
+        for added in ([samples.entry(order, order.items[0])], months, [late]):
+            known += added
+            with store.begin() as unit:
+                unit.sales.add(added)
+            for _ in range(2):
+                with store.begin() as unit:
+                    assert list(unit.sales.totals(asked)) == figures.fold(known, asked)
+                roll_up(store)
 
     def test_ranges_outside_the_calendar(self, store: Store):
         """Too many periods, or one beyond the last year, are refused."""

@@ -190,7 +190,7 @@ class _Killed(Exception):
 
 
 @pytest.mark.slow
-def test_a_roller_that_is_killed_at_any_step_loses_and_doubles_nothing(
+def test_a4_a_roller_that_is_killed_at_any_step_loses_and_doubles_nothing(
     database: str, store: PostgresStore
 ):
     """A hundred times: whatever statement was next, the next roller goes on where that one was."""

@@ -13,7 +13,10 @@ from commerce_core.analytics.ledger import EntryKind, SalesEntry
 from commerce_core.analytics.report_file import write_report
 from commerce_core.analytics.reports import (
     HourSales,
+    PartnerSales,
+    PeriodSales,
     RefundSales,
+    RevenueShare,
     Row,
     RuleSales,
     SummarySales,
@@ -93,6 +96,30 @@ def test_a_summary_takes_refunds_off(commerce: Commerce):
         ("goodwill", None, 1, 0, Decimal("1.00")),
         ("refunded", "damaged", 1, 1, Decimal("4.00")),
     ]
+
+
+def test_a5_the_summary_and_the_chart_are_both_net(commerce: Commerce):
+    sell(commerce, ("Acme", "A", 2), ("Nord", "B", 1))
+    add_entry(commerce, "refunded", reason="damaged")
+    (summary,) = commerce.analytics.summary().results
+    chart = commerce.analytics.sales_over_time().results
+    assert isinstance(summary, SummarySales)
+    assert summary.total_sales == Decimal("19.00")
+    assert sum(row.total_sales for row in chart if isinstance(row, PeriodSales)) == Decimal("19.00")
+
+
+def test_a6_an_order_of_several_partners_is_one_and_shares_add_up(commerce: Commerce):
+    commerce.partners.add("Third", currency="EUR")
+    commerce.feeds.load(io.BytesIO(FEED), partner="Third")
+    sell(commerce, ("Acme", "C", 1), ("Nord", "C", 1), ("Third", "C", 1))
+    (summary,) = commerce.analytics.summary().results
+    assert isinstance(summary, SummarySales)
+    assert summary.orders == 1
+    by_partner = commerce.analytics.sales_by_partner().results
+    assert [row.orders for row in by_partner if isinstance(row, PartnerSales)] == [1, 1, 1]
+    shares = commerce.analytics.revenue_share().results
+    found = sorted(row.revenue_pct for row in shares if isinstance(row, RevenueShare))
+    assert found == [Decimal("33.33"), Decimal("33.33"), Decimal("33.34")]
 
 
 def test_a_summary_is_compared_with_the_period_before(commerce: Commerce):
