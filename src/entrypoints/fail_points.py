@@ -42,7 +42,7 @@ _SPELLING: Final = re.compile(
 )
 _COLLECTIONS: Final = frozenset(
     name for name in dir(UnitOfWork) if isinstance(getattr(UnitOfWork, name), property)
-) - {"session"}
+) - {"session", "together"}
 
 
 class Failed(Exception):
