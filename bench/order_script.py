@@ -71,6 +71,8 @@ def _filled(text: str, values: dict[str, str], made: dict[str, str], key: str) -
         value = values[match[1]]
         if _INSTANT.fullmatch(value):
             return "now()"
+        # pgbench takes a name right after a colon for one of its variables.
+        value = value.replace('":', '": ')
         new = re.sub(UUID, lambda found: _placed(found[0], made), value)
         new = new.replace(f"'{key}'", "('key' || :made::bigint)")
         if new == value or new.startswith("("):

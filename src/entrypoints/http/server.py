@@ -6,6 +6,7 @@ them when to end: as soon as the parent is asked to, and also when it is killed,
 closes the pipe's other end then.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -46,6 +47,8 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 compar
 _ASK_EVERY: Final = 0.05
 LONGEST_BACKLOG: Final = 4096
 """Connections that the system keeps until they are accepted."""
+COLLECTED_AFTER: Final = 10_000
+"""New objects after which the garbage collector looks at them; an order makes some thousand."""
 
 
 def serve(
@@ -188,7 +191,15 @@ def load(
     app.state["ending"] = ending
     threading.Thread(target=_end_when_told, args=(told, worker, ending), daemon=True).start()
     watch_connections(app, settings, port, stack)
+    _collect_less_often()
     return app
+
+
+def _collect_less_often() -> None:
+    """What is there by now stays, so the garbage collector needn't look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
 
 
 def _end_when_told(told: Connection, worker: Worker | None, ending: threading.Event) -> None:

@@ -15,6 +15,7 @@ from adapters.postgres.collections.listing import count
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
+    digits_array,
     fetch,
     fetch_one,
     found,
@@ -182,8 +183,5 @@ class Products:
 
     def get_many(self, product_ids: Iterable[str]) -> Mapping[str, Product]:
         """These products by id."""
-        return self._by_digits([digits(product_id) for product_id in product_ids])
-
-    def _by_digits(self, wanted: Sequence[str]) -> Mapping[str, Product]:
-        products = fetch(self._db, _PRODUCTS, _BY_IDS, [list(wanted)])
+        products = fetch(self._db, _PRODUCTS, _BY_IDS, [digits_array(product_ids)])
         return {product.product_id: product for product in products}

@@ -13,7 +13,7 @@ from attrs import frozen
 from psycopg import sql
 
 from adapters.postgres.collections.listing import Condition, asked, where
-from adapters.postgres.connection.documents import document
+from adapters.postgres.connection.documents import content, rows_document
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
@@ -48,16 +48,17 @@ class Events:
 
     def add(self, events: Iterable[Event]) -> None:
         """Keeps events."""
-        columns = list(zip(*map(_row, events), strict=True))
-        if columns:
+        rows = list(map(_row, events))
+        if rows:
             self._db.execute(
                 """
                 INSERT INTO events (event_id, kind, occurred_at, partner_ids, data)
-                SELECT event_id, kind, occurred_at, partner_ids::uuid[], data
-                FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::jsonb[])
-                     AS new (event_id, kind, occurred_at, partner_ids, data)
+                SELECT event_id, kind, occurred_at, partner_ids, data
+                FROM json_to_recordset(%s::json)
+                     AS new (event_id uuid, kind text, occurred_at timestamptz, partner_ids uuid[],
+                             data jsonb)
                 """,
-                [list(column) for column in columns],
+                [rows_document(rows)],
             )
 
     def page(self, query: EventQuery, after: int | None, limit: int) -> EventPage:
@@ -160,12 +161,14 @@ _NUMBER: Final = """
     SET last = last + (SELECT count(*) FROM new)"""
 
 
-def _row(event: Event) -> tuple[str, str, datetime, str, Any]:
-    partners = ",".join(map(digits, event.partner_ids))
-    return (
-        digits(event.event_id), event.kind, event.occurred_at, f"{{{partners}}}",
-        document(event.data),
-    )  # fmt: skip
+def _row(event: Event) -> dict[str, object]:
+    return {
+        "event_id": digits(event.event_id),
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "partner_ids": [digits(partner_id) for partner_id in event.partner_ids],
+        "data": content(event.data),
+    }
 
 
 def _conditions(query: EventQuery) -> list[Condition]:

@@ -89,43 +89,38 @@ class Orders:
 
     def add(self, order: Order) -> None:
         """Keeps a new order."""
-        self._db.execute(
-            """
-            INSERT INTO orders (order_id, status, customer_reference, currency, total_amount,
-                                refunded_amount, metadata, created_at, updated_at, codes, customer,
-                                customer_group, channel, version, expires_at, duplicate_of)
-            VALUES (%(order_id)s, %(status)s, %(customer_reference)s, %(currency)s,
-                    %(total_amount)s, %(refunded_amount)s, %(metadata)s, %(created_at)s,
-                    %(updated_at)s, %(codes)s, %(customer)s, %(customer_group)s, %(channel)s,
-                    %(version)s, %(expires_at)s, %(duplicate_of)s)
-            """,
-            _params(order) | {"metadata": Jsonb(dict(order.metadata))},
-        )
-        if order.items:
-            self._add_items(order)
-
-    def _add_items(self, order: Order) -> None:
-        rows = [
+        items = [
             params_of(item) | {"position": position, "adjustments": content(item.adjustments)}
             for position, item in enumerate(order.items, start=1)
         ]
         self._db.execute(
             """
+            WITH placed AS (
+                INSERT INTO orders (order_id, status, customer_reference, currency, total_amount,
+                                    refunded_amount, metadata, created_at, updated_at, codes,
+                                    customer, customer_group, channel, version, expires_at,
+                                    duplicate_of)
+                VALUES (%(order_id)s, %(status)s, %(customer_reference)s, %(currency)s,
+                        %(total_amount)s, %(refunded_amount)s, %(metadata)s, %(created_at)s,
+                        %(updated_at)s, %(codes)s, %(customer)s, %(customer_group)s, %(channel)s,
+                        %(version)s, %(expires_at)s, %(duplicate_of)s)
+            )
             INSERT INTO order_items (order_id, position, item_id, product_id, product_version,
                                      partner_id, sku, product_name, quantity, list_price,
                                      unit_price, line_total, adjustments, partner_amount,
                                      commission_percent, fee, net_of_orders)
-            SELECT %s, position, item_id, product_id, product_version, partner_id, sku,
+            SELECT %(order_id)s, position, item_id, product_id, product_version, partner_id, sku,
                    product_name, quantity, list_price, unit_price, line_total, adjustments,
                    partner_amount, commission_percent, fee, net_of_orders
-            FROM json_to_recordset(%s::json)
+            FROM json_to_recordset(%(items)s::json)
                  AS item (position int, item_id uuid, product_id uuid, product_version int,
                           partner_id uuid, sku text, product_name text, quantity int,
                           list_price numeric, unit_price numeric, line_total numeric,
                           adjustments jsonb, partner_amount numeric, commission_percent numeric,
                           fee numeric, net_of_orders boolean)
             """,
-            [digits(order.order_id), rows_document(rows)],
+            _params(order)
+            | {"metadata": Jsonb(dict(order.metadata)), "items": rows_document(items)},
         )
 
     def get(self, order_id: str) -> Order:

@@ -16,6 +16,7 @@ from adapters.postgres.connection.documents import document, read_as
 from adapters.postgres.connection.rows import (
     Connection,
     digits,
+    digits_array,
     fetch,
     fetch_one,
     found,
@@ -56,7 +57,7 @@ class Terms:
             WHERE partner_id = ANY(%s::uuid[])
             ORDER BY partner_id, version DESC
             """,
-            [list(map(digits, partner_ids))],
+            [digits_array(partner_ids)],
         )
         return {terms.partner_id: terms for terms in rows}
 

@@ -7,6 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from adapters.postgres.collections.escrow import COOLING, HOT, RESERVED, SLOTS, Escrow
+from adapters.postgres.connection.documents import rows_document
 from adapters.postgres.connection.rows import Connection, digits, fetch, prefixed, rows_of
 from commerce_core.stock.reservation import (
     Deduction,
@@ -24,7 +25,7 @@ _TAKE: Final = """
         SELECT p.partner_id, p.product_id, wanted.units, p.quantity,
                p.quantity IS NULL OR p.availability IN ('preorder', 'backorder') AS any_,
                held.units AS held, coalesce(held.divided, 0) > 0 AS is_divided
-        FROM unnest(%(ids)s::uuid[], %(units)s::bigint[]) AS wanted (product_id, units)
+        FROM json_to_recordset(%(wanted)s::json) AS wanted (product_id uuid, units bigint)
         CROSS JOIN LATERAL (
             SELECT * FROM products WHERE product_id = wanted.product_id OFFSET 0
         ) AS p
@@ -123,8 +124,9 @@ class Stock:
         rows = self._db.execute(
             _TAKE,
             {
-                "ids": [digits(product_id) for product_id in wanted],
-                "units": list(wanted.values()),
+                "wanted": rows_document(
+                    [{"product_id": digits(id_), "units": units} for id_, units in wanted.items()]
+                ),
                 "at": at,
                 "cooling": COOLING,
                 "slots": SLOTS,

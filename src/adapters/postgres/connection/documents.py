@@ -4,13 +4,13 @@ Numbers never become text unnoticed, nor text numbers: amounts are text, and wha
 declared type is refused. What a newer version has added is skipped, so that both can run.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar, get_args
 
 import cattrs
+import msgspec
 from psycopg.types.json import Json, Jsonb
 
 from commerce_core.base.durations import duration_text, read_duration
@@ -98,15 +98,7 @@ def rows_document(rows: Sequence[Mapping[str, object]]) -> Json:
     return Json(rows, dumps=_DUMPS)
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{value!r} can't be a cell of a row")
-
-
-_DUMPS: Final = json.JSONEncoder(default=_cell).encode
+_DUMPS: Final = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def read_as(kind: type[T]) -> Callable[[object], T]:

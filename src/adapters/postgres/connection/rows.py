@@ -6,7 +6,7 @@ the column. Parameters take the digits as text, which PostgreSQL reads as a uuid
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -72,6 +72,14 @@ def digits(id_: str) -> str:
 def maybe_digits(id_: str | None) -> str | None:
     """The digits of an id, if there is one."""
     return None if id_ is None else digits(id_)
+
+
+def digits_array(ids: Iterable[str]) -> str:
+    """The digits of ids as one parameter for `uuid[]`.
+
+    For a few of them, writing the array takes less than what the driver does for a list.
+    """
+    return f"{{{','.join(map(digits, ids))}}}"
 
 
 def params_of(value: attrs.AttrsInstance) -> dict[str, Any]:
