@@ -28,7 +28,7 @@ MOST_FOLDED: Final = 10_000
 _MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
 HEADER_AGAIN: Final = "the header, which comes again"
-_WITH_VARIANTS: Final = "a product with variants"
+WITH_VARIANTS: Final = "a product with variants"
 _NOTHING_WITHIN: Final = "without a record in it"
 _ASIDE: Final = "there for the records after it"
 
@@ -105,7 +105,7 @@ class Grouping:
         parent = family.parent_of(cells)
         if parent is None and family.is_named(cells):
             family.note(raw, cells, {})
-            return Prepared(raw, "skipped", _WITH_VARIANTS)
+            return Prepared(raw, "skipped", WITH_VARIANTS)
         if parent is None and family.is_lost(cells):
             return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
         if parent is None:
@@ -173,7 +173,7 @@ def _parted(
         return waiting, pictures
     if waiting.fate is not None:
         return waiting, waiting.pictures
-    return Prepared(waiting.raw, "skipped", _WITH_VARIANTS), waiting.pictures
+    return Prepared(waiting.raw, "skipped", WITH_VARIANTS), waiting.pictures
 
 
 def _too_long(begins: int, line: int) -> FileRefused:

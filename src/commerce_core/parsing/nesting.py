@@ -15,7 +15,7 @@ A record whose list looks like variants is never read as one product unless the 
 path, be it `products[]`: its own price and its own id might be anything.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from attrs import define, evolve, field, frozen
@@ -43,6 +43,7 @@ def _names_of(*fields: str) -> frozenset[str]:
 
 _KEYS: Final = _names_of("sku", "gtin")
 _PRICES: Final = _names_of("price", "sale_price") | {"prices", "pricing", "pricing_info"}
+_AMOUNTS: Final = frozenset({"amount", "price", "value", "centamount", "currencycode"})
 _VARIANTS: Final = frozenset(
     {"variants", "variant", "variations", "variation", "productvariants", "productvariant"}
     | {"skus", "combinations", "combination", "children", "simples", "articles", "offers"}
@@ -106,6 +107,8 @@ class Nesting:
                         continue
                     if within := list_within(key, cast("object", value)):
                         raise nested_records(f"{self.where}/{within}", sent[0])
+                    if are_prices(key, cast("object", value), members):
+                        raise nested_records(f"{self.where}/{key}[]", sent[0])
             yield sent
 
 
@@ -145,6 +148,18 @@ def nesting_of(record_path: str | None) -> tuple[str | None, Nesting]:
 def list_within(key: str, value: object) -> str | None:
     """The path to a list of variants that is the value of a key, or within it; None if none is."""
     return _list_at((key,), value)
+
+
+def are_prices(key: str, value: object, around: Collection[str]) -> bool:
+    """Whether a list has the prices of a record that has no other, one for each currency."""
+    if squash(key) not in _PRICES or not isinstance(value, list):
+        return False
+    if not _names_of("price").isdisjoint(map(squash, around)):
+        return False
+    first = next(iter(cast("list[object]", value)), None)
+    if not isinstance(first, dict):
+        return False
+    return not _AMOUNTS.isdisjoint(map(squash, cast("dict[str, object]", first)))
 
 
 def _list_at(path: tuple[str, ...], value: object) -> str | None:

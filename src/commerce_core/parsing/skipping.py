@@ -4,6 +4,7 @@ In a full feed such a record is as good as absent. In a delta it says nothing of
 its rule withdraws it: what a shop has taken offline is sold no longer.
 """
 
+import re
 from typing import Final
 
 from attrs import frozen
@@ -26,18 +27,25 @@ class Skipping:
     reason: str
     words: frozenset[str]
     withdraws: bool = False
+    like: re.Pattern[str] | None = None
 
     @classmethod
     def of(cls, index: int, rule: Skip, mode: Mode) -> "Skipping":
         """A rule of a profile, for a file in that mode whose column it names is there."""
         words = frozenset(map(_plain, rule.words))
-        return cls(index, rule.reason, words, rule.withdraws and mode == "delta")
+        parts = [word.split("*") for word in sorted(words) if "*" in word and word != ANY_TEXT]
+        like = re.compile("|".join(".*".join(map(re.escape, each)) for each in parts))
+        withdraws = rule.withdraws and mode == "delta"
+        return cls(index, rule.reason, words, withdraws, like if parts else None)
 
     def fits(self, cell: str) -> bool:
         """Whether one of the cell's words, which commas separate, is among those of the rule."""
         if ANY_TEXT in self.words and cell.strip(BLANKS):
             return True
-        return any(_plain(word) in self.words for word in cell.split(","))
+        words = list(map(_plain, cell.split(",")))
+        if not self.words.isdisjoint(words):
+            return True
+        return self.like is not None and any(map(self.like.fullmatch, words))
 
 
 def left_out(rule: Skipping | None, raw: RawRecord, head: RawRecord | None) -> Prepared:

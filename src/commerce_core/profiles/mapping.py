@@ -40,7 +40,14 @@ AROUND: Final = "../"
 _MOST_HEADERS_SHOWN: Final = 20
 _LONGEST_HEADER: Final = 200
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,5})\s*[)\]]", re.ASCII)
+REQUIRED: Final = "* "
+"""What templates mark the columns with that have to be filled in."""
+_STATED: Final = re.compile(r"\bCurrency=([A-Z]{3})\b")
 _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "oz": "oz"}
+
+
+def _no_column(_header: str) -> int | None:
+    return None
 
 
 @frozen
@@ -71,7 +78,7 @@ class HeaderMapping:
 
     `made_of` has the columns that each field is made of, and under `records` those that decide what
     becomes of a record. `wanted` are all names that a further column would be used by, as they are
-    compared; `others` are the further names of columns, and `has` is whether any column has a name.
+    compared; `has` is whether any column has a name, and `find` is where the first one is.
     """
 
     header: tuple[str, ...]
@@ -79,10 +86,8 @@ class HeaderMapping:
     unused: tuple[str, ...]
     made_of: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
     wanted: frozenset[str] = attrs.field(default=frozenset[str](), repr=False, eq=False)
-    others: Mapping[str, tuple[str, ...]] = attrs.field(
-        factory=dict[str, tuple[str, ...]], repr=False, eq=False
-    )
     has: Callable[[str], bool] = attrs.field(default=bool, repr=False, eq=False)
+    find: Callable[[str], int | None] = attrs.field(default=_no_column, repr=False, eq=False)
 
     def column_of(self, name: str) -> str | None:
         """The partner's name for the field: its first column's; None if the file has no column."""
@@ -94,14 +99,12 @@ class HeaderMapping:
         tidy = tidy_header(name)
         without, _ = _unit_of(tidy) or (tidy, None)
         return not self.wanted.isdisjoint((squash(tidy), squash(without))) or any(
-            _fits(squash(tidy), pattern) for pattern in self.wanted if "*" in pattern
+            fits(squash(tidy), pattern) for pattern in self.wanted if "*" in pattern
         )
 
     def index_of(self, header: str) -> int | None:
         """The index of the column with that header, if the file has it."""
-        names = list(map(squash, self.header))
-        known = map(squash, (header, *self.others.get(squash(header), ())))
-        return next((names.index(name) for name in known if name in names), None)
+        return self.find(header)
 
 
 def map_header(
@@ -131,7 +134,7 @@ def map_header(
     if beside := finder.deciding():
         made_of[RECORDS] = tuple(names[index] for index in beside)
     return HeaderMapping(
-        tuple(names), field_mappings, unused, made_of, finder.wanted(), finder.others, finder.has
+        tuple(names), field_mappings, unused, made_of, finder.wanted(), finder.has, finder.first
     )
 
 
@@ -160,7 +163,13 @@ def _unit_of(name: str) -> tuple[str, str] | None:
     return (without, unit) if known else None
 
 
-def _fits(name: str, pattern: str) -> bool:
+def _currency_stated(name: str) -> str | None:
+    """The currency of all amounts, as in eBay's `Action(SiteID=US|Currency=USD)`."""
+    found = _STATED.search(name)
+    return found[1] if found and find_currency(found[1]) else None
+
+
+def fits(name: str, pattern: str) -> bool:
     """Whether a name fits, with anything in place of each `*`."""
     return re.fullmatch(".+".join(map(re.escape, pattern.split("*"))), name) is not None
 
@@ -178,8 +187,11 @@ class _Finder:
         self.others = {squash(name): others for name, others in profile.names.items()}
         self._places: dict[str, list[int]] = {}
         self._units: dict[int, str] = {}
+        self._stated = next(filter(None, map(_currency_stated, names)), None)
         for index, name in enumerate(names):
             self._places.setdefault(squash(name), []).append(index)
+            if (plain := name.strip(REQUIRED)) and plain != name:
+                self._places.setdefault(squash(plain), []).append(index)
             if split := _unit_of(name):
                 without, self._units[index] = split
                 self._places.setdefault(squash(without), []).append(index)
@@ -197,7 +209,8 @@ class _Finder:
 
     def _matching(self, pattern: str) -> list[int]:
         """The columns whose names fit, with anything in place of a `*`."""
-        return [i for i, name in enumerate(self._names) if _fits(squash(name), pattern)]
+        names = (squash(name.strip(REQUIRED)) for name in self._names)
+        return [i for i, name in enumerate(names) if fits(name, pattern)]
 
     def _spelled(self, header: str) -> str:
         return header.replace("{currency}", self._currency or "")
@@ -317,7 +330,7 @@ class _Finder:
             zero = self._profile.locations.zero if self._profile.locations else ()
             added = Added(tuple(places), frozenset(map(str.lower, zero)))
             return self._mapping(wanted, column, places, added)
-        paired = [i for pair in column.pairs for h in pair if (i := self.first(h)) is not None]
+        paired = [i for pair in column.pairs for h in pair for i in self._all_paired(h)]
         identified = wanted.name == "sku" and self._profile.identity
         if not indexes and not paired and not identified:
             return None
@@ -354,6 +367,8 @@ class _Finder:
         currency = column.currency
         if unit and isinstance(wanted.kind, Amount):
             column, currency = _with_currency(column, unit)
+        if isinstance(wanted.kind, Amount):
+            currency = currency or self._stated
         if unit and isinstance(wanted.kind, Grams) and column.unit is None:
             column = evolve(column, unit=_WEIGHTS.get(unit.lower()))
         if any("{currency}" in header for header in column.from_):
@@ -374,11 +389,26 @@ class _Finder:
     def _gather(self, column: Column, indexes: Sequence[int]) -> Extractor:
         """How the texts of several columns become one."""
         if column.pairs:
-            pairs = ((self._named(name), self.first(value)) for name, value in column.pairs)
-            return OptionPairs(tuple(pairs))
+            return OptionPairs(tuple(self._pairs(column)))
         if column.join is not None:
             return Joined(tuple(indexes), column.join)
         return Cell(indexes[0]) if len(indexes) == 1 else FirstOf(tuple(indexes))
+
+    def _all_paired(self, header: str) -> list[int]:
+        """The columns of a name or a value of options."""
+        found = self.all(header)
+        return found if "*" in header else found[:1]
+
+    def _pairs(self, column: Column) -> Iterator[tuple[Constant | Cell, int | None]]:
+        """The name and the place of each option."""
+        for name, value in column.pairs:
+            if "*" not in value:
+                yield self._named(name), self.first(value)
+                continue
+            before = len(value.partition("*")[0])
+            for index in self.all(value):
+                own = self._names[index][before:].strip(BLANKS)
+                yield Constant(own if name == "=*" else name.removeprefix("=")), index
 
     def _named(self, name: str) -> Constant | Cell:
         """The name of an option: fixed, as in `=Size`, or from a column."""

@@ -11,6 +11,8 @@ from typing import Final
 
 from commerce_core.profiles.amazon import AMAZON
 from commerce_core.profiles.bigcommerce import BIGCOMMERCE
+from commerce_core.profiles.ebay import EBAY
+from commerce_core.profiles.ecwid import ECWID
 from commerce_core.profiles.etsy import ETSY
 from commerce_core.profiles.google_merchant import GOOGLE_MERCHANT
 from commerce_core.profiles.idealo import IDEALO
@@ -22,6 +24,7 @@ from commerce_core.profiles.profile import CANONICAL, Preset, Profile
 from commerce_core.profiles.shopify import SHOPIFY
 from commerce_core.profiles.shopify_api import SHOPIFY_API
 from commerce_core.profiles.shopware import SHOPWARE
+from commerce_core.profiles.wix import WIX
 from commerce_core.profiles.woocommerce import WOOCOMMERCE
 
 PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
@@ -39,6 +42,9 @@ PRESET_PROFILES: Final[Mapping[Preset, Profile]] = {
     "amazon": AMAZON,
     "idealo": IDEALO,
     "etsy": ETSY,
+    "wix": WIX,
+    "ecwid": ECWID,
+    "ebay": EBAY,
 }
 
 

@@ -49,6 +49,9 @@ Preset = Literal[
     "amazon",
     "idealo",
     "etsy",
+    "wix",
+    "ecwid",
+    "ebay",
 ]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 Unit = Literal["major", "minor", "g", "kg", "lb", "oz"]
@@ -75,7 +78,8 @@ class Column:
 
     `from_` are the headers; if there are several, the first non-blank cell counts, or `join` joins
     all of them; `{currency}` in a header stands for the source's currency code. `pairs` makes
-    options of pairs of headers, one for the name (`=Size` is a fixed name), one for the value.
+    options of pairs of headers, one for the name (`=Size` is a fixed name), one for the value; a
+    `*` in the value's stands for the names of several options, as the name `=*` has it.
     `pattern` is a regular expression (`patterns`), and the cell's text is what its one group
     matches; a cell that doesn't match is a problem, for which `hint` says what to do, or blank, as
     `otherwise` has it. `values` maps
@@ -113,8 +117,9 @@ class Column:
 class Skip:
     """Leaves out the records that have one of these words in a column; `reason` is reported.
 
-    The word `*` stands for any text. If the rule `withdraws`, a record of a delta that it leaves
-    out removes its product, as its absence from a full feed would.
+    The word `*` stands for any text, and `*` in a word for any part of it. If the rule `withdraws`,
+    a record of a delta that it leaves out removes its product, as its absence from a full feed
+    would.
     """
 
     column: str

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final
 
 from commerce_core.base.text import squash
+from commerce_core.profiles.mapping import REQUIRED, fits
 from commerce_core.profiles.presets import PRESET_PROFILES
 from commerce_core.profiles.profile import TEMPLATE_PART, Preset, Profile
 from commerce_core.schema.fields import FIELDS
@@ -25,6 +26,9 @@ MAKERS: Final[Mapping[Preset, str]] = {
     "amazon": "an Amazon flat file",
     "idealo": "an idealo file",
     "etsy": "Etsy's list of listings",
+    "wix": "a Wix export",
+    "ecwid": "an Ecwid export",
+    "ebay": "an eBay file",
 }
 
 
@@ -33,8 +37,12 @@ def recognised_preset(header: Sequence[str]) -> Preset | None:
 
     None if there is none, or if several fit equally well.
     """
-    names = {squash(name) for name in header}
-    found: dict[Preset, int] = {preset: len(names & own) for preset, own in _distinctive().items()}
+    names = {squash(name.strip(REQUIRED)) for name in header}
+    found: dict[Preset, int] = {
+        preset: len(names & own)
+        + sum(any(fits(name, o) for name in names) for o in own if "*" in o)
+        for preset, own in _distinctive().items()
+    }
     most = max(found.values(), default=0)
     best: list[Preset] = [preset for preset, count in found.items() if count == most]
     return best[0] if most >= LEAST_NAMES and len(best) == 1 else None

@@ -56,6 +56,13 @@ from tests.support.strategies import (
     sent_files,
 )
 from tests.unit.core.profiles.test_presets import ETSY, SHOPWARE_VARIANTS, WIDE
+from tests.unit.core.profiles.test_sellers_presets import (
+    EBAY,
+    EBAY_ACTIONS,
+    ECWID,
+    WIX,
+    WIX_BEFORE,
+)
 
 ROME = ZoneInfo("Europe/Rome")
 CHUNKS = (1, 2, 3, 50, 200, 1 << 24)
@@ -337,7 +344,17 @@ def test_a_report_of_ours_reads_alike(file: SentFile, mode: Mode):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("preset", "text"), [("shopware", SHOPWARE_VARIANTS), ("shopify", WIDE), ("etsy", ETSY)]
+    ("preset", "text"),
+    [
+        ("shopware", SHOPWARE_VARIANTS),
+        ("shopify", WIDE),
+        ("etsy", ETSY),
+        ("wix", WIX),
+        ("wix", WIX_BEFORE),
+        ("ecwid", ECWID),
+        ("ebay", EBAY),
+        ("ebay", EBAY_ACTIONS),
+    ],
 )
 def test_what_only_several_cells_or_records_tell_is_read_alike(
     preset: Preset, text: str, mode: Mode
