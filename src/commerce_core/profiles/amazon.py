@@ -46,5 +46,8 @@ AMAZON: Final = Profile(
             },
         ),
     },
-    skip=(Skip("parent_child", ("parent",), "a parent of variations"),),
+    skip=(
+        Skip("parent_child", ("parent",), "a parent of variations"),
+        Skip("status", ("inactive", "incomplete"), "not active", withdraws=True),
+    ),
 )

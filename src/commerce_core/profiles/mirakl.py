@@ -8,7 +8,7 @@ MIRAKL: Final = Profile(
     preset="mirakl",
     aliases=False,
     columns={
-        "sku": Column(("sku",)),
+        "sku": Column(("sku", "offer-sku")),
         "product_name": Column(("product_name", "title")),
         "description": Column(("description",)),
         "gtin": Column(("product-id",), pattern="([0-9]{8}|[0-9]{12,14})", otherwise="blank"),

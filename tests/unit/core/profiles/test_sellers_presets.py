@@ -200,3 +200,17 @@ def test_a_record_whose_prices_are_a_list_is_refused_unless_a_path_is_declared()
     both = text.replace('"prices"', '"price":12,"prices"')
     (record,) = open_feed(io.BytesIO(both.encode()), Terms("full", "EUR", UTC_ZONE, Profile()))
     assert record.values["price"] == Decimal(12)
+
+
+def test_a_report_of_all_amazons_listings_has_those_that_are_not_active():
+    text = "item-name,seller-sku,price,quantity,status\nMug,MUG,9,1,Active\nCup,CUP,9,1,Inactive\n"
+    assert fates(read("amazon", text)) == ["offer", "skipped"]
+
+
+def test_mirakls_files_of_prices_have_another_name_for_the_sku():
+    text = (
+        "offer-sku;price;discount-price;discount-start-date;discount-end-date\n"
+        "MUG;20;18;2024-01-01T23:00:00Z;2024-06-30T23:00:00Z\n"
+    )
+    (record,) = read("mirakl", text, mode="delta")
+    assert (record.sku, record.values["sale_price"]) == ("MUG", Decimal(18))
