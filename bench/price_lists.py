@@ -52,7 +52,9 @@ def measured(name: str, postmaster: int, act: Callable[[], object]) -> None:
     own, database = used(os.getpid()) - before[0], sum(map(used, family(postmaster))) - before[1]
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
-    print(f"{name:22} {own + database:6.1f} s ({own:.1f} + {database:.1f}), {peak:5,} MB  {outcome}")
+    print(
+        f"{name:22} {own + database:6.1f} s ({own:.1f} + {database:.1f}), {peak:5,} MB  {outcome}"
+    )
 
 
 def main() -> None:

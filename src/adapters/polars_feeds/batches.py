@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import islice
 from operator import attrgetter
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import polars as pl
 from attrs import frozen
@@ -134,6 +134,12 @@ class ColumnBatch:
         """Its offers as columns, in the order of the file."""
         schema = schema_of(self.mapping)
         return _in_order([part.columns(schema) for part in self.parts], schema)
+
+    def in_columns(self, fields: Sequence[str]) -> Sequence[Sequence[Any]] | None:
+        """Some of them as lists; None if an offer has a problem."""
+        if self.noted:
+            return None
+        return [column.to_list() for column in self.columns().select("line", "sku", *fields)]
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The same through the Arrow C stream protocol."""

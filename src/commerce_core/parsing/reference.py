@@ -3,9 +3,10 @@
 import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import islice
 from operator import attrgetter
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from attrs import evolve, frozen
 
@@ -21,6 +22,7 @@ from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.schema.fields import Value
 from commerce_core.schema.listed_problems import listed
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
@@ -71,6 +73,14 @@ class RecordBatch:
     def skus(self) -> Collection[str]:
         """The skus of its offers without an error."""
         return [r.sku for r in self if r.sku is not None and not r.rejected]
+
+    def in_columns(self, fields: Sequence[str]) -> Sequence[Sequence[Any]] | None:
+        """The lines, the skus and these fields of its offers; None if one has a problem."""
+        if self.noted:
+            return None
+        found = list(self)
+        values = ([_shown(r.values.get(name)) for r in found] for name in fields)
+        return [[r.line for r in found], [r.sku for r in found], *values]
 
     def problems(self, limit: int, before: int | None = None) -> Iterable[Problem]:
         """The first problems."""
@@ -155,6 +165,11 @@ class ReferenceEngine:
     def open(self, stream: BinaryIO, terms: Terms) -> ReferenceReading:
         """Reads the header."""
         return ReferenceReading(open_feed(stream, terms), terms)
+
+
+def _shown(value: Value) -> Value:
+    """A value of a record as columns have it."""
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def fingerprinting(engine: str, header: Header) -> Fingerprinting | None:

@@ -12,7 +12,7 @@ when it was read.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
@@ -99,6 +99,14 @@ class Batch(Protocol):
 
     def __iter__(self) -> Iterator[Record]:
         """Its offers that matched no fingerprint, rejected ones included."""
+        ...
+
+    def in_columns(self, fields: Sequence[str]) -> Sequence[Sequence[Any]] | None:
+        """The lines, the skus and the values of these fields of the same offers, each as a list.
+
+        None if one has a problem: then each has to be looked at. Of the fields, the file has
+        columns for all but `currency`, and their values are as above.
+        """
         ...
 
 

@@ -33,6 +33,7 @@ LARGEST_MINIMUM: Final = 1_000_000_000
 
 _PACKED_AT_ONCE: Final = 10_000
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_TO_ESCAPE: Final = re.compile(r"[\\\t\n\r]")
 _ESCAPED: Final = re.compile(r"\\(.)")
 _PLAIN: Final = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
@@ -72,11 +73,8 @@ class PackedEntries:
         """These entries."""
         left, blocks = iter(entries), list[bytes]()
         while some := list(islice(left, _PACKED_AT_ONCE)):
-            lines = [
-                f"{e.line}\t{e.sku.translate(_ESCAPES)}\t{e.minimum_quantity}\t{e.price}\n"
-                for e in some
-            ]
-            blocks.append("".join(lines).encode())
+            columns = ((e.line, e.sku, e.minimum_quantity, e.price) for e in some)
+            blocks.append(packed(*zip(*columns, strict=True)))
         return cls(tuple(blocks))
 
     def __iter__(self) -> Iterator[ListEntry]:
@@ -86,6 +84,19 @@ class PackedEntries:
                 line, sku, minimum, price = text.split("\t")
                 plain = _ESCAPED.sub(lambda found: _PLAIN[found[1]], sku)
                 yield ListEntry(plain, int(minimum), Decimal(price), int(line))
+
+
+def packed(
+    lines: Iterable[int],
+    skus: Sequence[str],
+    minimums: Iterable[int],
+    prices: Iterable[Decimal | str],
+) -> bytes:
+    """Entries as a block of text, from their columns."""
+    if _TO_ESCAPE.search("".join(skus)):
+        skus = [sku.translate(_ESCAPES) for sku in skus]
+    entries = zip(lines, skus, minimums, prices, strict=True)
+    return "".join([f"{n}\t{sku}\t{least}\t{price}\n" for n, sku, least, price in entries]).encode()
 
 
 @frozen

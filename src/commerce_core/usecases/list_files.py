@@ -4,7 +4,8 @@ What comes back is small beside the file: its entries packed as text, and what i
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from attrs import define, evolve, field, frozen
 from commerce_core.base.errors import InvalidInput, TooLarge
 from commerce_core.base.money import Currency, currency
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.ports.engine import FeedEngine, Reading
+from commerce_core.ports.engine import Batch, FeedEngine, Reading
 from commerce_core.pricing.price_list import (
     LARGEST_MINIMUM,
     MOST_ENTRIES,
@@ -22,6 +23,7 @@ from commerce_core.pricing.price_list import (
     ListEntry,
     ListProblem,
     PackedEntries,
+    packed,
 )
 from commerce_core.profiles.profile import Column, DecimalMark, Profile
 from commerce_core.schema.record import Record
@@ -62,12 +64,12 @@ def read_list(stream: BinaryIO, terms: ListTerms) -> ListFile:
     metered = _Metered(stream)
     reading = terms.engine.open(metered, terms.of_feeds)  # type: ignore[arg-type]
     found = _Entries(currency(terms.currency), reading)
-    packed = PackedEntries.of(found.read())
+    blocks = tuple(found.read())
     if not found.records:
         detail = "The file has no record. Bring back version 0 to empty the list."
         raise InvalidInput(detail, code="empty")
     problems = tuple(found.problems)
-    return ListFile(packed, found.records, found.rejected, problems, metered.rest())
+    return ListFile(PackedEntries(blocks), found.records, found.rejected, problems, metered.rest())
 
 
 @define
@@ -80,8 +82,8 @@ class _Entries:
     rejected: int = 0
     problems: list[ListProblem] = field(factory=list[ListProblem])
 
-    def read(self) -> Iterator[ListEntry]:
-        """The entries of all records without a problem."""
+    def read(self) -> Iterator[bytes]:
+        """The entries of all records without a problem, packed."""
         column = self._reading.header.mapping.column_of
         columns = {name: column(name) for name in self._reading.header.mapping.field_mappings}
         if "price" not in columns:
@@ -91,14 +93,39 @@ class _Entries:
             self.records += batch.records_read - batch.fates["blank"]
             if self.records > MOST_ENTRIES:
                 raise TooLarge(f"A price list has at most {MOST_ENTRIES:,} entries.")
-            for record in batch:
-                found = list(self._faults(record, columns))
-                if found:
-                    self.rejected += 1
-                    if len(self.problems) < MOST_PROBLEMS:
-                        self.problems += found
-                elif record.sku is not None:
-                    yield self._entry(record, record.sku)
+            at_once = None if "deleted" in columns else self._at_once(batch, columns)
+            if at_once is not None:
+                yield at_once
+            else:
+                yield from PackedEntries.of(self._one_by_one(batch, columns)).blocks
+
+    def _at_once(self, batch: Batch, columns: Collection[str]) -> bytes | None:
+        """The entries of a batch, packed; None if a record has to be looked at by itself."""
+        found = batch.in_columns(("price", "currency", *({"quantity"} & {*columns})))
+        if found is None:
+            return None
+        lines, skus, prices, codes, *rest = found
+        minimums = rest[0] if rest else [None] * len(lines)
+        fine = (
+            {*codes} <= {None, self._money.code}
+            and all(p is not None and self._money.is_exact(Decimal(p)) for p in {*prices})
+            and all(m is None or 1 <= m <= LARGEST_MINIMUM for m in {*minimums})
+        )
+        return (
+            packed(lines, skus, [1 if m is None else m for m in minimums], prices) if fine else None
+        )
+
+    def _one_by_one(
+        self, batch: Iterable[Record], columns: Mapping[str, str | None]
+    ) -> Iterator[ListEntry]:
+        for record in batch:
+            found = list(self._faults(record, columns))
+            if found:
+                self.rejected += 1
+                if len(self.problems) < MOST_PROBLEMS:
+                    self.problems += found
+            elif record.sku is not None:
+                yield self._entry(record, record.sku)
 
     def _entry(self, record: Record, sku: str) -> ListEntry:
         minimum, price = record.values.get("quantity"), record.values["price"]

@@ -21,8 +21,7 @@ def group(mode: str) -> dict[str, str]:
 
 def outcomes(priced: PricedBasket) -> list[tuple[str, str, str | None, Decimal | None]]:
     return [
-        (each.name, each.outcome, each.beaten_by, each.beaten_by_amount)
-        for each in priced.outcomes
+        (each.name, each.outcome, each.beaten_by, each.beaten_by_amount) for each in priced.outcomes
     ]
 
 
@@ -63,8 +62,12 @@ def test_of_a_group_the_best_applies_and_the_others_say_by_how_much_they_were_be
 
 def test_why_not_names_the_line_that_is_nearest_and_what_it_lacks():
     condition = {"all": [{"brand": "Nord"}, {"quantity": {"min": 3}}]}
-    priced = price([(SHOE, 1), (SOCK, 2)], rule({"percent": "10"}, condition=condition), explain=True)
-    assert [(each.pointer, each.found) for each in priced.outcomes[0].failures] == [("/condition/all/1", "2")]
+    priced = price(
+        [(SHOE, 1), (SOCK, 2)], rule({"percent": "10"}, condition=condition), explain=True
+    )
+    assert [(each.pointer, each.found) for each in priced.outcomes[0].failures] == [
+        ("/condition/all/1", "2")
+    ]
 
 
 def test_why_not_of_a_window():
