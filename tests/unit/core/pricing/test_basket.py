@@ -102,3 +102,15 @@ def test_what_a_rule_would_have_taken_is_shown_with_its_fraction():
     priced = price([(product("PIN", "0.99"), 1)], rule({"percent": "12.5"}))
     (step,) = priced.items[0].adjustments
     assert (step.amount, step.asked) == (Decimal("-0.12"), Decimal("0.12375"))
+
+
+def test_a_sale_is_a_step_that_the_partner_pays_within_the_floor():
+    bag = product("BAG", "10.00", sale_price=Decimal("4.00"))
+    priced = price([(bag, 2)], rule({"floor": {"price": "7.00"}}, name="MAP"), explain=True)
+    (step,) = priced.items[0].adjustments
+    assert (step.reason, step.funded_by, step.limited_by, step.limit_label) == (
+        "sale", "partner", "floor", "MAP",
+    )  # fmt: skip
+    figures = (step.base, step.asked, step.amount, step.partner_amount, step.total)
+    assert figures == tuple(map(Decimal, ("20.00", "12.00", "-6.00", "-6.00", "14.00")))
+    assert outcomes(priced) == [("MAP", "floor", None, None)]
