@@ -203,7 +203,10 @@ class _Finder:
         """The columns with that header; `{currency}` in it is the source's."""
         for name in (header, *self.others.get(squash(header), ())):
             spelled = squash(self._spelled(name))
-            if found := self._matching(spelled) if "*" in spelled else self._places.get(spelled):
+            found = self._places.get(spelled)
+            if found is None and "*" in spelled:
+                found = self._matching(spelled)
+            if found:
                 return found
         return []
 

@@ -9,7 +9,7 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.needed_presets import check_preset
 from commerce_core.parsing.reader import open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.profiles.profile import Preset, Profile
+from commerce_core.profiles.profile import Column, Preset, Profile
 from commerce_core.profiles.recognition import recognised_preset
 from tests.unit.core.parsing.test_reader import UTC_ZONE
 from tests.unit.core.profiles.test_presets import fates, read
@@ -214,3 +214,12 @@ def test_mirakls_files_of_prices_have_another_name_for_the_sku():
     )
     (record,) = read("mirakl", text, mode="delta")
     assert (record.sku, record.values["sale_price"]) == ("MUG", Decimal(18))
+
+
+def test_a_column_whose_name_has_an_asterisk_is_named_with_it_and_without_it():
+    text = "*SKU,*Title,Subtitle,Price *\nA,Mug,Blue,9\n"
+    for title in ("*Title", "Title"):
+        columns = {"product_name": Column((title,)), "description": Column(("Sub*",))}
+        (record,) = read("canonical", text, columns=columns)
+        assert (record.sku, record.values["price"]) == ("A", Decimal(9))
+        assert (record.values["product_name"], record.values["description"]) == ("Mug", "Blue")
