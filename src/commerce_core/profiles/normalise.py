@@ -279,7 +279,9 @@ def _code_of(named: str, currency: str | None) -> str | Misread:
     candidates = currencies_meant(named)
     if not candidates:
         return Misread(
-            "unknown_currency", f"{named[:20]!r} is not a known currency; write a code such as EUR."
+            "unknown_currency",
+            f"{named[:20]!r} is not a known currency; write the price alone, or a code such as EUR "
+            "with it.",
         )
     if currency is not None and currency in candidates:
         return currency
