@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, LiteralString
 
 from attrs import frozen
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from adapters.postgres.collections.movements import (
     BELOW,
@@ -22,7 +23,7 @@ from adapters.postgres.collections.movements import (
     RULES,
     TOTALS,
 )
-from adapters.postgres.connection.rows import Connection, fetch, maybe_digits, rows_as, rows_of
+from adapters.postgres.connection.rows import Connection, fetch, maybe_digits, named, rows_of
 from commerce_core.analytics.figures import (
     ALL_PARTNERS,
     RankedTotal,
@@ -35,6 +36,7 @@ from commerce_core.analytics.rollup import PRODUCT_SPANS, REASON_SPANS, SPANS, b
 
 Of = Literal["sales", "product", "rule", "reason"]
 
+_partner_id: Final = named("ptn")
 _RANKS: Final = rows_of(RankedTotal)
 _REASONS: Final = rows_of(ReasonTotal)
 _RULES: Final = rows_of(RuleTotal)
@@ -85,16 +87,13 @@ class Rollups:
 
     def totals(self, question: SalesQuestion) -> list[SalesTotal]:
         """The figures, exactly as `figures.fold` returns them."""
-        starts = list(question.periods()) if question.grain else [None]
-
-        def total(row: dict[str, Any]) -> SalesTotal:
-            row["period"] = starts[row["period"]]
-            row["partner_id"] = row["partner_id"] or ALL_PARTNERS
-            return SalesTotal(**row)
-
+        starts = list[datetime | None](question.periods() if question.grain else [None])
         partner = "movement.partner_id" if question.by_partner else "NULL::uuid AS partner_id"
         query = _query(TOTALS, question, partner=sql.SQL(partner))
-        return fetch(self._db, rows_as(total), query, self._params(question, starts))
+        rows = fetch(self._db, tuple_row, query, self._params(question, starts))
+        # There may be thousands: their columns are in the order of the class.
+        names = {id_: _partner_id(id_) if id_ else ALL_PARTNERS for id_ in {row[1] for row in rows}}
+        return [SalesTotal(starts[int(row[0])], names[row[1]], *row[2:]) for row in rows]
 
     def ranks(self, question: SalesQuestion, ranking: Ranking) -> list[RankedTotal]:
         """Ranks, exactly as `figures.fold_ranks` returns them."""
