@@ -5,7 +5,6 @@ from collections.abc import Generator, Sequence
 from ipaddress import ip_network
 from typing import Any, TypeAlias, cast
 
-import botocore.loaders
 import pytest
 from attrs import evolve
 from boto3.session import Session
@@ -23,7 +22,6 @@ from tests.support.servers.swift import Swift, running_swift
 
 Client: TypeAlias = Any
 """One of boto3's, whose methods are made while it runs."""
-LOADER = botocore.loaders.create_loader()
 LOOPBACK = Reach((ip_network("127.0.0.0/8"),), ((1024, 65535),))
 HOSTS = {"store.example": ["127.0.0.1"], "private.example": ["10.0.0.1"]}
 BUCKET = "shelf"
@@ -50,12 +48,6 @@ def behind(swift: Swift) -> Client:
         client = Session().client("s3")
         client.create_bucket(Bucket=BUCKET)
     return client
-
-
-@pytest.fixture(autouse=True)
-def loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    # S3's description, a megabyte of JSON, is read anew by each session: once is enough here.
-    monkeypatch.setattr(botocore.loaders, "create_loader", lambda _path: LOADER)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zlib import crc32
 
-import botocore.loaders
 import pytest
 from boto3.session import Session
 
@@ -39,7 +38,6 @@ from tests.support.waiting import PATIENCE, until
 
 Client: TypeAlias = Any
 """One of boto3's, whose methods are made while it runs."""
-LOADER = botocore.loaders.create_loader()
 BUCKET = "feeds"
 PART = 1 << 18
 MANY = 1 << 30
@@ -76,8 +74,6 @@ def behind(swift: Swift) -> Client:
 @pytest.fixture(autouse=True)
 def variables(swift: Swift, behind: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, swift.variables())
-    # S3's description, a megabyte of JSON, is read anew by each session: once is enough here.
-    monkeypatch.setattr(botocore.loaders, "create_loader", lambda _path: LOADER)
 
 
 @pytest.fixture
