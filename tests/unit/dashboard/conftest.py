@@ -20,6 +20,7 @@ from entrypoints.dashboard.routes import routes
 from entrypoints.http.app import create_app
 from entrypoints.settings import Settings
 from tests.support.browsing import Visitor
+from tests.support.examiners import shared_examiners
 
 HEADER = "sku,product_name,price,currency,quantity,brand,category\n"
 SETTINGS = Settings(database_url="memory:", most_upload_bytes=200_000)
@@ -68,6 +69,12 @@ def opened(settings: Settings) -> Generator[Site]:
     ):
         commerce.partners.add("Acme", currency="EUR")
         yield Site(commerce, client)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def examiners() -> Generator[None]:
+    with shared_examiners():
+        yield
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from commerce_core.feeds.bulk_act import FeedGroup
 from entrypoints.compose import open_platform
 from entrypoints.http.app import api_description, create_app
 from entrypoints.settings import Settings
+from tests.support.examiners import shared_examiners
 
 DESCRIPTION = api_description()
 AMPLE = 1e6
@@ -185,6 +186,12 @@ def _ample() -> Settings:
         limit_decision_seconds_per_minute=AMPLE,
         limit_examination_seconds_per_minute=AMPLE,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def examiners() -> Generator[None]:
+    with shared_examiners():
+        yield
 
 
 @pytest.fixture
