@@ -105,11 +105,41 @@ def create_app(
     parts are up.
     """
     set_asyncio_executor(_threads())
+    upload_limit = settings.most_upload_bytes + FORM_BYTES
+    examined_limit = doctor.EXAMINED_BYTES + FORM_BYTES
+    app = Guarded(
+        [
+            _Prefix(V1, route_handlers=_V1_ROUTES),
+            _Prefix(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
+            _Prefix(V1, route_handlers=[doctor.EXAMINE], request_max_body_size=examined_limit),
+            _Prefix(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
+            _Prefix("/", route_handlers=[*health.PROBES, *pages.ROUTES, *home]),
+        ],
+        exception_handlers=HANDLERS,
+        before_send=[add_headers],
+        request_max_body_size=MOST_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    attach(app, commerce, settings, on_shutdown=on_shutdown)
+    return app
+
+
+def attach(
+    app: Litestar,
+    commerce: Commerce,
+    settings: Settings,
+    *,
+    on_shutdown: Sequence[LifespanHook] = (),
+) -> None:
+    """Makes an application answer for a platform that is open, and for no other any more.
+
+    What its routes were made from stays: the limit of uploads, and the pages at `/`.
+    """
     examiners = Examiners.of(settings)
     commerce = Commerce(evolve(commerce.context, apart=InProcesses(examiners)))
     admission = Admission.of(settings, settings.proxies, commerce.context.store)
-    upload_limit = settings.most_upload_bytes + FORM_BYTES
-    examined_limit = doctor.EXAMINED_BYTES + FORM_BYTES
     own = {
         "commerce": commerce,
         "description": api_description(),
@@ -118,25 +148,8 @@ def create_app(
         "shows_metrics": settings.metrics == "on",
         "key_file": str(settings.operator_key_file) if settings.is_embedded else "",
     }
-    return Guarded(
-        [
-            _Prefix(V1, route_handlers=_V1_ROUTES),
-            _Prefix(V1, route_handlers=[sources.TRIAL], request_max_body_size=sources.TRIED_BYTES),
-            _Prefix(V1, route_handlers=[doctor.EXAMINE], request_max_body_size=examined_limit),
-            _Prefix(V1, route_handlers=feeds.UPLOADS, request_max_body_size=upload_limit),
-            *health.PROBES,
-            *pages.ROUTES,
-            *home,
-        ],
-        exception_handlers=HANDLERS,
-        before_send=[add_headers],
-        request_max_body_size=MOST_BODY_BYTES,
-        on_shutdown=[admission.close, examiners.close, *on_shutdown],
-        state=State(own),
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-    )
+    app.state = State(own)
+    app.on_shutdown = [admission.close, examiners.close, *on_shutdown]
 
 
 @cache

@@ -17,10 +17,9 @@ from commerce_core.webhooks.delivery import Delivery
 from commerce_core.webhooks.subscription import Webhook
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
-from entrypoints.http.app import create_app
 from entrypoints.settings import Settings
+from tests.support.applications import application, shared_examiners
 from tests.support.browsing import Visitor
-from tests.support.examiners import shared_examiners
 
 HEADER = "sku,product_name,price,currency,quantity,brand,category\n"
 SETTINGS = Settings(database_url="memory:", most_upload_bytes=200_000)
@@ -65,7 +64,8 @@ def opened(settings: Settings) -> Generator[Site]:
     """An empty platform with one partner."""
     with (
         open_platform(settings) as commerce,
-        TestClient(create_app(commerce, settings, home=routes(settings))) as client,
+        application(commerce, settings, routes) as app,
+        TestClient(app) as client,
     ):
         commerce.partners.add("Acme", currency="EUR")
         yield Site(commerce, client)

@@ -13,7 +13,7 @@ from commerce_core.alerts.channel import Channel, QuietHours
 from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
-from entrypoints.http.app import create_app
+from tests.support.applications import application
 from tests.support.browsing import Visitor, found
 from tests.unit.dashboard.conftest import SETTINGS, Site
 
@@ -26,7 +26,7 @@ def site() -> Iterator[Site]:
         changes = {"mail": MemoryMail(), "web": web, "vault": MemoryVault()}
         commerce = Commerce(evolve(platform.context, **changes))
         commerce.partners.add("Acme", currency="EUR")
-        with TestClient(create_app(commerce, SETTINGS, home=routes(SETTINGS))) as client:
+        with application(commerce, SETTINGS, routes) as app, TestClient(app) as client:
             yield Site(commerce, client)
 
 

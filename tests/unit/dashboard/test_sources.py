@@ -15,7 +15,7 @@ from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
-from entrypoints.http.app import create_app
+from tests.support.applications import application
 from tests.support.browsing import Visitor, found
 from tests.unit.dashboard.conftest import SETTINGS, Site, products
 
@@ -41,8 +41,7 @@ def site(web: MemoryWeb) -> Iterator[Site]:
             "main", "https://partner.example/feed.csv", partner="Acme", username="shop",
             secret=SECRET, cron="30 6 * * *", time_zone="Europe/Berlin",
         )  # fmt: skip
-        app = create_app(commerce, SETTINGS, home=routes(SETTINGS))
-        with TestClient(app) as client:
+        with application(commerce, SETTINGS, routes) as app, TestClient(app) as client:
             yield Site(commerce, client)
 
 
@@ -112,7 +111,7 @@ def two_days_later(site: Site) -> Iterator[Site]:
     )  # fmt: skip
     then = site.commerce.context.clock() + timedelta(days=2)
     commerce = Commerce(evolve(site.commerce.context, clock=lambda: then))
-    with TestClient(create_app(commerce, SETTINGS, home=routes(SETTINGS))) as client:
+    with application(commerce, SETTINGS, routes) as app, TestClient(app) as client:
         yield Site(commerce, client)
 
 

@@ -15,9 +15,9 @@ from litestar.testing import TestClient
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.bulk_act import FeedGroup
 from entrypoints.compose import open_platform
-from entrypoints.http.app import api_description, create_app
+from entrypoints.http.app import api_description
 from entrypoints.settings import Settings
-from tests.support.examiners import shared_examiners
+from tests.support.applications import application, shared_examiners
 
 DESCRIPTION = api_description()
 AMPLE = 1e6
@@ -218,7 +218,8 @@ def refusing() -> Generator[Api]:
 def _served(settings: Settings) -> Generator[Api]:
     with (
         open_platform(settings) as commerce,
-        TestClient(create_app(commerce, settings), raise_server_exceptions=False) as client,
+        application(commerce, settings) as app,
+        TestClient(app, raise_server_exceptions=False) as client,
     ):
         yield Api(client, commerce)
 

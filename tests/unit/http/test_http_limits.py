@@ -18,10 +18,10 @@ from commerce_core.usecases.products import Products
 from entrypoints.compose import open_platform
 from entrypoints.http.admission.bodies import Stalled, TimedAnswer, TimedBody
 from entrypoints.http.admission.callers import key_digest
-from entrypoints.http.app import create_app
 from entrypoints.limits import Limits
 from entrypoints.settings import Settings
 from tests.contracts.threads import meanwhile
+from tests.support.applications import application
 from tests.support.waiting import PATIENCE
 from tests.unit.http.conftest import FEED, Api
 
@@ -32,7 +32,8 @@ def limited(settings: Settings, **limits: float) -> Generator[Api]:
     settings = evolve(settings, **cast("Any", limits))
     with (
         open_platform(settings) as commerce,
-        TestClient(create_app(commerce, settings), raise_server_exceptions=False) as client,
+        application(commerce, settings) as app,
+        TestClient(app, raise_server_exceptions=False) as client,
     ):
         nobody = Api(client, commerce)
         yield nobody.asking(nobody.key())

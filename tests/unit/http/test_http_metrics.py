@@ -21,10 +21,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from commerce_core.base.errors import Unavailable
 from entrypoints import logs, scraping
 from entrypoints.compose import open_platform
-from entrypoints.http.app import create_app
 from entrypoints.metrics import CONTENT_TYPE
 from entrypoints.scraping import Cached, answering, observed
 from entrypoints.settings import Settings
+from tests.support.applications import application
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 from tests.unit.entrypoints.test_logs import lines, undone
@@ -99,7 +99,11 @@ def test_no_name_of_a_partner_is_shown(api: Api, nobody: Api):
 @pytest.mark.parametrize("metrics", ["off", "localhost:9100"])
 def test_they_can_be_switched_off_or_be_elsewhere(metrics: str):
     settings = Settings(database_url="memory:", metrics=metrics)
-    with open_platform(settings) as commerce, TestClient(create_app(commerce, settings)) as client:
+    with (
+        open_platform(settings) as commerce,
+        application(commerce, settings) as app,
+        TestClient(app) as client,
+    ):
         assert client.get("/metrics").status_code == 404
 
 

@@ -17,10 +17,10 @@ from litestar.testing import TestClient
 from commerce_core.commerce import Commerce
 from commerce_core.partners.access import GRANTABLE_SCOPES
 from entrypoints.compose import open_platform
-from entrypoints.http.app import create_app
 from entrypoints.leases import budget_keeper
 from entrypoints.settings import Settings
 from tests.contracts.threads import together
+from tests.support.applications import application
 from tests.support.books import check_books
 from tests.unit.http.conftest import Api
 
@@ -113,7 +113,10 @@ def shop() -> Generator[Shop]:
     with open_platform(settings) as opened:
         keeper = budget_keeper(clock=shop.clock)
         commerce = Commerce(evolve(opened.context, clock=shop.clock, keep_lease=keeper))
-        with TestClient(create_app(commerce, settings), raise_server_exceptions=False) as client:
+        with (
+            application(commerce, settings) as app,
+            TestClient(app, raise_server_exceptions=False) as client,
+        ):
             api = Api(client, commerce)
             shop.api = api.asking(api.key())
             for name in ("Acme", "Nord"):
