@@ -167,6 +167,31 @@ class TestChannels:
         assert noted("timed_out", T0 + MINUTE) == (T0, "timed_out")
         assert noted(None, T0 + MINUTE) == (None, None)
 
+    def test_the_channels_of_a_partner_are_removed_with_what_they_were_going_to_report(
+        self, store: Store
+    ):
+        acme = samples.new_id("ptn")
+        one = channel(acme, recipients=(), url="https://example.com/", sealed="sealed")
+        other = channel()
+        kept(store, one, other, channel(acme, status="removed"))
+        for of in (one, other):
+            made(store, of)
+            with store.begin() as unit:
+                unit.alerts.put_streaks([streak(of)])
+        with store.begin() as unit:
+            assert unit.channels.remove_of(acme, T0 + MINUTE) == [one.channel_id]
+            assert unit.channels.remove_of(acme, T0 + MINUTE) == []
+        with store.read_only() as unit:
+            after = unit.channels.get(one.channel_id)
+            assert (after.status, after.sealed, after.updated_at) == ("removed", None, T0 + MINUTE)
+            left = unit.alerts.streaks([one.channel_id, other.channel_id])
+            assert [s.channel_id for s in left] == [other.channel_id]
+            alerts = unit.alerts.page(AlertQuery(), None, 9).items
+            assert {(a.channel_id, a.status, a.error) for a in alerts} == {
+                (one.channel_id, "failed", "removed"),
+                (other.channel_id, "pending", None),
+            }
+
 
 class TestAlerts:
     def test_streaks_are_kept_by_channel_and_cause(self, store: Store):

@@ -147,6 +147,18 @@ class TestWebhooks:
             assert unit.webhooks.count(WebhookQuery(acme)) == 1
             assert list(unit.webhooks.live()) == [one, two]
 
+    def test_the_webhooks_of_a_partner_are_removed_with_their_secrets(self, store: Store):
+        acme = samples.new_id("ptn")
+        one, paused, other = webhook(acme), webhook(acme, status="paused"), webhook()
+        kept(store, one, paused, other, webhook(acme, status="removed"))
+        with store.begin() as unit:
+            gone = unit.webhooks.remove_of(acme, T0 + DAY)
+            assert set(gone) == {one.webhook_id, paused.webhook_id}
+            assert list(unit.webhooks.live()) == [other]
+            after = unit.webhooks.get(one.webhook_id)
+            assert after == evolve(one, status="removed", secrets=(), updated_at=T0 + DAY)
+            assert unit.webhooks.remove_of(acme, T0 + DAY) == []
+
     def test_failures_are_noted_from_the_first_on(self, store: Store):
         """What succeeds ends them; what succeeds and fails at once doesn't fail."""
         one, two = webhook(), webhook()
@@ -314,6 +326,27 @@ class TestDeliveries:
             assert [unit.deliveries.miss(hook.webhook_id, T0, 2) for _ in range(3)] == [2, 1, 0]
         assert claim(store) == []
 
+    def test_what_is_left_of_webhooks_that_are_not_active_is_missed(self, store: Store):
+        """Pending ones, and claims whose lease is over; as many at once as asked."""
+        active, ended = webhook(), webhook()
+        kept(store, active, ended)
+        (mine,) = queued(store, active)
+        held, lost, waiting = queued(store, ended, 3)
+        with store.begin() as unit:
+            claimed = [one.delivery for one in unit.deliveries.claim(ROOM, MINUTE)]
+            unit.deliveries.give_back([d for d in claimed if d.delivery_id != held.delivery_id])
+        with store.begin() as unit:
+            unit.deliveries.claim(Claim(1, {ended.webhook_id: 1}, others=0), timedelta())
+            unit.webhooks.put(evolve(ended, status="removed"))
+        outlast(SHORT)
+        for number in (1, 1, 0):
+            with store.begin() as unit:
+                assert unit.deliveries.miss_left(T0 + DAY, 1) == number
+        assert (find(store, mine).status, find(store, held).status) == ("pending", "sending")
+        for delivery in (lost, waiting):
+            missed = find(store, delivery)
+            assert (missed.status, missed.due_at, missed.finished_at) == ("missed", None, T0 + DAY)
+
     def test_the_oldest_due_delivery_is_known(self, store: Store):
         hook = kept(store, webhook())
         with store.begin() as unit:
@@ -323,11 +356,13 @@ class TestDeliveries:
             assert unit.deliveries.oldest_due() is not None
 
     def test_a_claimed_delivery_is_due_again_when_its_lease_is_over(self, store: Store):
-        queued(store, kept(store, webhook()), 2)
-        assert len(claim(store, Claim(1))) == 1
-        assert len(claim(store, lease=SHORT)) == 1
+        hook = kept(store, webhook())
+        queued(store, hook)
+        assert len(claim(store)) == 1
         with store.begin() as unit:
             assert unit.deliveries.oldest_due() is None
+        queued(store, hook)
+        assert len(claim(store, lease=SHORT)) == 1
         outlast(SHORT)
         with store.begin() as unit:
             assert unit.deliveries.oldest_due() is not None

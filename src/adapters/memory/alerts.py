@@ -71,6 +71,24 @@ class Channels:
         rows = self._kept.channels.values()
         return sorted((c for c in rows if c.status == "active"), key=lambda c: c.channel_id)
 
+    def remove_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Removes a partner's, and what they were going to report."""
+        gone = [
+            channel.channel_id
+            for channel in self._kept.channels.values()
+            if channel.partner_id == partner_id and channel.status != "removed"
+        ]
+        for channel_id in gone:
+            self._kept.channels[channel_id] = self.get(channel_id).removed(at)
+        for place in [place for place in self._kept.streaks if place[0] in gone]:
+            del self._kept.streaks[place]
+        for alert in list(self._kept.alerts.values()):
+            if alert.channel_id in gone and alert.status == "pending":
+                self._kept.alerts[alert.alert_id] = evolve(
+                    alert, status="failed", due_at=None, error="removed"
+                )
+        return gone
+
     def note_health(self, channel_id: str, error: str | None, at: datetime) -> None:
         """Notes how it does."""
         channel = self.get(channel_id)

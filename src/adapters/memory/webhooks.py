@@ -71,6 +71,13 @@ class Webhooks:
         rows = self._kept.webhooks.values()
         return sorted((w for w in rows if w.status != "removed"), key=lambda w: w.webhook_id)
 
+    def remove_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Removes a partner's."""
+        gone = [w for w in self.live() if w.partner_id == partner_id]
+        for webhook in gone:
+            self.put(webhook.removed(at))
+        return [webhook.webhook_id for webhook in gone]
+
     def note_health(self, failed: Collection[str], ok: Collection[str], at: datetime) -> None:
         """Notes how they do."""
         for webhook_id in {*failed, *ok}:
@@ -196,14 +203,32 @@ class Deliveries:
             self._kept.deliveries[delivery.delivery_id] = redelivered(delivery, self._clock())
         return len(found_), found_[-1].delivery_id if found_ else None
 
+    def miss_left(self, at: datetime, most: int) -> int:
+        """Marks what is left as missed."""
+        active = {w.webhook_id for w in self._kept.webhooks.values() if w.status == "active"}
+        left = [
+            delivery
+            for delivery in self._kept.deliveries.values()
+            if delivery.webhook_id not in active
+            and (delivery.status == "pending" or self._is_abandoned(delivery))
+        ][:most]
+        return self._miss_all(left, at)
+
+    def _is_abandoned(self, delivery: Delivery) -> bool:
+        due = delivery.due_at
+        return delivery.status == "sending" and due is not None and due <= self._clock()
+
     def miss(self, webhook_id: str, at: datetime, most: int) -> int:
         """Marks them as missed."""
-        found_ = self._fitting(DeliveryQuery(webhook_id=webhook_id, status="pending"))[:most]
-        for delivery in found_:
+        pending = self._fitting(DeliveryQuery(webhook_id=webhook_id, status="pending"))
+        return self._miss_all(pending[:most], at)
+
+    def _miss_all(self, deliveries: Sequence[Delivery], at: datetime) -> int:
+        for delivery in deliveries:
             self._kept.deliveries[delivery.delivery_id] = evolve(
                 delivery, status="missed", due_at=None, finished_at=at
             )
-        return len(found_)
+        return len(deliveries)
 
     def oldest_due(self) -> datetime | None:
         """When the one became due that has waited longest."""

@@ -44,6 +44,13 @@ class Channels(Listing[ChannelQuery, Channel], Protocol):
         """All active channels, by id, which no other unit changes until this one ends."""
         ...
 
+    def remove_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Removes all channels of a partner, with their secrets and streaks; returns their ids.
+
+        Their pending alerts fail with the code `removed`.
+        """
+        ...
+
     def note_health(self, channel_id: str, error: str | None, at: datetime) -> None:
         """Notes that sending to a channel fails, from `at` on unless it did before; or doesn't."""
         ...

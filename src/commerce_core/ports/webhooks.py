@@ -43,6 +43,10 @@ class Webhooks(Listing[WebhookQuery, Webhook], Protocol):
         """All subscriptions that aren't removed, by id."""
         ...
 
+    def remove_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Removes all subscriptions of a partner, with their secrets; returns their ids."""
+        ...
+
     def note_health(self, failed: Collection[str], ok: Collection[str], at: datetime) -> None:
         """Notes which subscriptions fail, from `at` on unless they failed before, and which don't.
 
@@ -103,6 +107,13 @@ class Deliveries(Listing[DeliveryQuery, Delivery], Protocol):
 
         Only those with an id greater than `after` and up to `until`, at most `most` of them.
         Returns their number and the id of the last, which is None if there are no more.
+        """
+        ...
+
+    def miss_left(self, at: datetime, most: int) -> int:
+        """Marks what is left of subscriptions that aren't active as missed; returns how many.
+
+        That is what is pending, and what was claimed by a worker whose lease is over.
         """
         ...
 

@@ -24,6 +24,7 @@ from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.alert_sending import send
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.keys import check_partner_stays
 from commerce_core.webhooks.signature import new_secret
 
 _EVERY: Final = ChannelQuery()
@@ -62,7 +63,8 @@ class Alerts:
         `partner` limits it to what concerns that partner; a partner's own is so anyway. Without
         `severities` it gets all, without `kinds` all that this principal may see. InvalidInput if
         the address may not be called; Conflict `no_mail_server` if there is no server to send mail
-        by, `too_many_channels` if the owner has as many as it may.
+        by, `too_many_channels` if the owner has as many as it may, `partner_offboarded` if it is a
+        partner no longer.
         """
         context = self._context
         chosen = kinds_for(context.principal, kinds)
@@ -77,6 +79,7 @@ class Alerts:
             owner = context.partner_filter(unit, partner)
 
             def make() -> IssuedChannel:
+                check_partner_stays(unit, owner, "no channel can be added for it")
                 self._check_room(unit, owner)
                 now = context.clock()
                 new = Channel(

@@ -67,7 +67,7 @@ class Keys:
 
             def make() -> IssuedKey:
                 check_terms(expires_at, now)
-                _check_may_have_keys(unit, owner)
+                check_partner_stays(unit, owner, "no key can be issued for it")
                 return self._issue(unit, "key.issued", None, new)
 
             asked = identity_of_scopes(scopes, operator=owner is None)
@@ -93,7 +93,7 @@ class Keys:
 
             def make() -> IssuedKey:
                 check_terms(expires_at, now, grace_hours=grace_hours)
-                _check_may_have_keys(unit, known.partner_id)
+                check_partner_stays(unit, known.partner_id, "no key can be issued for it")
                 old = self._locked(unit, key_id)  # Behind its owner, as offboarding locks them.
                 new = evolve(
                     self._new(old.partner_id, old.scopes, now),
@@ -198,10 +198,13 @@ class Keys:
             unit.keys.note_use(key.key_id, now)
 
 
-def _check_may_have_keys(unit: PartnersUnit, owner: str | None) -> None:
-    """Conflict for a partner that is offboarded; until the unit ends, it can't become so."""
+def check_partner_stays(unit: PartnersUnit, owner: str | None, so: str) -> None:
+    """Conflict for a partner that is offboarded; until the unit ends, it can't become so.
+
+    `so` is what that makes impossible.
+    """
     if owner is not None:
-        unit.partners.lock_shared(owner).check_not_offboarded("no key can be issued for it")
+        unit.partners.lock_shared(owner).check_not_offboarded(so)
 
 
 def _given(name: str | None, expires_at: datetime | None) -> tuple[object, ...]:

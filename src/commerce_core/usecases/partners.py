@@ -85,7 +85,8 @@ class Partners:
     def change(self, partner: str, **changes: str | None) -> Partner:
         """Changes `partner_name, status, currency, time_zone` or `contact_email`.
 
-        A partner that becomes offboarded loses its keys, for good. Conflict if the name is taken,
+        A partner that becomes offboarded loses its keys, webhooks and alert channels, for good.
+        Conflict if the name is taken,
         or looks like another partner's.
         """
         with self._context.writing() as unit:
@@ -97,6 +98,7 @@ class Partners:
             self._note(unit, "partner.changed", old, new)
             if new.status == "offboarded":
                 self._revoke_keys(unit, new)
+                self._end_messages(unit, new)
             self._expect(unit, old, new)
             return self._fresh(unit, new)
 
@@ -146,6 +148,15 @@ class Partners:
                 unit, "terms.changed", id_, partner_id=id_, before=_flat(old), after=_flat(new)
             )
             return new
+
+    def _end_messages(self, unit: UnitOfWork, partner: Partner) -> None:
+        """Nothing more is sent to it: what a webhook may have had to send is missed."""
+        now, note = self._context.clock(), "The partner was offboarded."
+        webhooks = unit.webhooks.remove_of(partner.partner_id, now)
+        channels = unit.channels.remove_of(partner.partner_id, now)
+        for action, removed in (("webhook.removed", webhooks), ("channel.removed", channels)):
+            if removed:
+                self._context.note(unit, action, *removed, partner_id=partner.partner_id, note=note)
 
     def _revoke_keys(self, unit: UnitOfWork, partner: Partner) -> None:
         revoked = unit.keys.revoke_of(partner.partner_id, self._context.clock())

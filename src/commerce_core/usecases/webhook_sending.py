@@ -37,7 +37,7 @@ from commerce_core.webhooks.delivery import (
 )
 from commerce_core.webhooks.message import body_of
 from commerce_core.webhooks.signature import signed
-from commerce_core.webhooks.subscription import DisabledReason, Webhook, WebhookQuery, facts
+from commerce_core.webhooks.subscription import Webhook, WebhookQuery, facts
 
 MOST_READ: Final = 500
 """The most events whose deliveries one unit stores."""
@@ -114,24 +114,25 @@ class Sending:
 
     def record(self, judged: Collection[Judged]) -> frozenset[str]:
         """Stores what became of tries; returns the subscriptions that it disabled."""
-        disables: dict[str, DisabledReason] = {}
+        disables: dict[str, Judged] = {}
         with self._context.store.begin() as unit:
             recorded = unit.deliveries.record(judged)
             valid = [one for one in judged if one.delivery.delivery_id in recorded]
             unit.webhooks.note_health(*_health(valid), self._context.clock())
             for one in valid:
                 if one.disables is not None:
-                    disables[one.delivery.webhook_id] = one.disables
-            gone = {id_ for id_, reason in disables.items() if self._disable(unit, id_, reason)}
+                    disables[one.delivery.webhook_id] = one
+            gone = {id_ for id_, one in disables.items() if self._disable(unit, one)}
         for webhook_id in gone:
             miss_all(self._context, webhook_id)
         return frozenset(gone)
 
-    def _disable(self, unit: UnitOfWork, webhook_id: str, reason: DisabledReason) -> bool:
-        webhook, now = unit.webhooks.lock(webhook_id), self._context.clock()
-        if webhook.status != "active":
+    def _disable(self, unit: UnitOfWork, judged: Judged) -> bool:
+        now = self._context.clock()
+        webhook = unit.webhooks.lock(judged.delivery.webhook_id)
+        if webhook.status != "active" or webhook.url != judged.url or judged.disables is None:
             return False
-        disabled = webhook.disabled(reason, now)
+        disabled = webhook.disabled(judged.disables, now)
         unit.webhooks.put(disabled)
         event = self._context.new_event()
         unit.events.add([event.of_webhook("webhook.disabled", webhook.partner_id, facts(disabled))])
@@ -142,8 +143,18 @@ class Sending:
         with self._context.store.read_only() as unit:
             return unit.deliveries.oldest_due()
 
+    def _miss_left(self) -> int:
+        with self._context.store.begin() as unit:
+            return unit.deliveries.miss_left(self._context.clock(), MOST_AT_ONCE)
+
     def forget_old(self) -> int:
-        """Deletes deliveries and tries past their retention time, and returns how many."""
+        """Deletes deliveries and tries past their retention time, and returns how many.
+
+        Before that, what is left of webhooks that are no longer active is marked as missed: what
+        was under way when that happened, and what a crash kept from being marked.
+        """
+        while self._miss_left() == MOST_AT_ONCE:
+            pass
         gone, before = 0, mint("dlv", self._context.clock() - KEPT, bytes)
         while True:
             with self._context.store.begin() as unit:
@@ -212,7 +223,8 @@ def _page(unit: UnitOfWork, read: int) -> EventPage:
 def _health(judged: Collection[Judged]) -> tuple[frozenset[str], frozenset[str]]:
     """The subscriptions to which something failed, and those to which something succeeded."""
     ok = frozenset(one.delivery.webhook_id for one in judged if _succeeded(one))
-    return frozenset(one.delivery.webhook_id for one in judged) - ok, ok
+    tried = (one for one in judged if one.tried.error != "event_gone")
+    return frozenset(one.delivery.webhook_id for one in tried) - ok, ok
 
 
 def _succeeded(judged: Judged) -> bool:

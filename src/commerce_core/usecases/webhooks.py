@@ -16,6 +16,7 @@ from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.keys import check_partner_stays
 from commerce_core.usecases.webhook_sending import attempt, miss_all
 from commerce_core.webhooks.delivery import (
     MOST_AT_ONCE,
@@ -87,7 +88,8 @@ class Webhooks:
 
         `partner` limits it to that partner's events; a partner's own is so anyway. Without `kinds`
         it gets all that this principal may read. InvalidInput if the address may not be called,
-        Conflict `too_many_webhooks` if the owner has as many as it may.
+        Conflict `too_many_webhooks` if the owner has as many as it may, `partner_offboarded` if it
+        is a partner no longer.
         """
         context = self._context
         check_terms(url, description, kinds)
@@ -98,6 +100,7 @@ class Webhooks:
             owner = context.partner_filter(unit, partner)
 
             def make() -> IssuedWebhook:
+                check_partner_stays(unit, owner, "no webhook can be added for it")
                 self._check_room(unit, owner)
                 now = context.clock()
                 new = Webhook(
@@ -174,7 +177,7 @@ class Webhooks:
         if url is not None:
             context.web.judge(url)
         given = {
-            "url": url, "body": body, "ordered": ordered, "description": description,
+            "body": body, "ordered": ordered, "description": description,
             "kinds": None if kinds is None else kinds_for(context.principal, kinds),
         }  # fmt: skip
         changes = {name: value for name, value in given.items() if value is not None}
@@ -182,7 +185,8 @@ class Webhooks:
             self._finish_missing(webhook_id)
         with context.writing() as unit:
             before = self._locked(unit, webhook_id)
-            after = self._in_status(unit, evolve(before, **changes), status)
+            moved = before if url is None else before.moved(url)
+            after = self._in_status(unit, evolve(moved, **changes), status)
             if after != before:
                 after = evolve(after, updated_at=context.clock())
                 unit.webhooks.put(after)
@@ -218,7 +222,7 @@ class Webhooks:
             if before.status == "removed":
                 return before
             now = self._context.clock()
-            after = evolve(before, status="removed", secrets=(), updated_at=now)
+            after = before.removed(now)
             unit.webhooks.put(after)
             self._note(unit, "webhook.removed", before, after)
         miss_all(self._context, after.webhook_id)

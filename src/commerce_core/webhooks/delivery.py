@@ -57,6 +57,8 @@ MOST_REDELIVERED: Final = 100_000
 OK: Final = range(200, 300)
 GONE: Final = 410
 NOT_FOLLOWED: Final = range(300, 400)
+OURS: Final = ("event_gone", "internal", "cannot_open", "vault_closed")
+"""Codes of failures on this side, for which no receiver is disabled."""
 
 
 @frozen(kw_only=True)
@@ -137,11 +139,13 @@ class Reply:
 class Judged:
     """What follows from a try: the delivery as it is now, the log's entry, and `disables`.
 
-    `disables` is the reason if the try disables the whole subscription.
+    `disables` is the reason if the try disables the whole subscription, unless that has another
+    address than `url` by now.
     """
 
     delivery: Delivery
     tried: Try
+    url: str
     disables: DisabledReason | None = None
 
     @property
@@ -227,7 +231,7 @@ def judge(claimed: Claimed, reply: Reply, chance: float) -> Judged:
         seconds=reply.seconds,
         next_at=next_at,
     )
-    return Judged(after, tried, disables)
+    return Judged(after, tried, webhook.url, disables)
 
 
 def _status(reply: Reply, disables: DisabledReason | None, *, ended: bool) -> DeliveryStatus:
@@ -239,6 +243,8 @@ def _status(reply: Reply, disables: DisabledReason | None, *, ended: bool) -> De
 
 
 def _disables(webhook: Webhook, reply: Reply) -> DisabledReason | None:
+    if reply.error in OURS:
+        return None
     if reply.http_status == GONE:
         return "gone"
     since = webhook.failing_since

@@ -110,6 +110,14 @@ class Webhook:
         """The subscription as it is once it was disabled."""
         return evolve(self, status="disabled", disabled_reason=reason, updated_at=now)
 
+    def removed(self, now: datetime) -> "Webhook":
+        """The subscription as it is once it was removed: without its secrets."""
+        return evolve(self, status="removed", secrets=(), updated_at=now)
+
+    def moved(self, url: str) -> "Webhook":
+        """The subscription at another address, to which nothing has failed yet."""
+        return self if url == self.url else evolve(self, url=url, failing_since=None)
+
     def enabled(self, now: datetime) -> "Webhook":
         """The subscription as it is once it was enabled again; its failures are forgotten."""
         return evolve(

@@ -122,6 +122,30 @@ class Channels:
         query = f"{_SELECT} WHERE status = 'active' ORDER BY channel_id FOR NO KEY UPDATE"
         return fetch(self._db, _CHANNELS, query)
 
+    def remove_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Removes a partner's, and what they were going to report."""
+        rows = self._db.execute(
+            """
+            WITH gone AS (
+                UPDATE alert_channels
+                SET status = 'removed', sealed = NULL, updated_at = %s
+                WHERE partner_id = %s AND status <> 'removed'
+                RETURNING channel_id
+            ),
+            ended AS (
+                DELETE FROM alert_streaks WHERE channel_id IN (SELECT channel_id FROM gone)
+            ),
+            dropped AS (
+                UPDATE alerts
+                SET status = 'failed', due_at = NULL, error = 'removed'
+                WHERE channel_id IN (SELECT channel_id FROM gone) AND status = 'pending'
+            )
+            SELECT channel_id FROM gone
+            """,
+            [at, digits(partner_id)],
+        ).fetchall()
+        return [f"chan_{channel_id.hex}" for (channel_id,) in rows]
+
     def note_health(self, channel_id: str, error: str | None, at: datetime) -> None:
         """Notes how it does, if that is news."""
         self._db.execute(

@@ -170,6 +170,29 @@ class Deliveries:
         number, last = self._db.execute(statement, [*params, most]).fetchone() or (0, None)
         return number, last and f"dlv_{last.replace('-', '')}"
 
+    def miss_left(self, at: datetime, most: int) -> int:
+        """Marks what is left of others than active ones as missed."""
+        return self._db.execute(
+            """
+            UPDATE webhook_deliveries AS d
+            SET status = 'missed', due_at = NULL, finished_at = %s
+            WHERE delivery_id = ANY(ARRAY(
+                SELECT left_over.delivery_id
+                FROM webhooks AS w
+                CROSS JOIN LATERAL (
+                    SELECT o.delivery_id
+                    FROM webhook_deliveries AS o
+                    WHERE o.webhook_id = w.webhook_id AND o.status IN ('pending', 'sending')
+                      AND (o.status = 'pending' OR o.due_at <= now())
+                    FOR NO KEY UPDATE OF o SKIP LOCKED
+                ) AS left_over
+                WHERE w.status <> 'active'
+                LIMIT %s
+            ))
+            """,
+            [at, most],
+        ).rowcount
+
     def miss(self, webhook_id: str, at: datetime, most: int) -> int:
         """Marks them as missed."""
         return self._db.execute(

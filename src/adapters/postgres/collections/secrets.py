@@ -1,14 +1,14 @@
 """Sealed secrets of all nouns in PostgreSQL."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from attrs import frozen
 
 from adapters.postgres.connection.rows import Connection, digits, fetch, maybe_digits, rows_of
 from commerce_core.ports.secrets import Sealed, SecretKind
 
-_PAGES: Final[Mapping[SecretKind, str]] = {
+_PAGES: Final[Mapping[SecretKind, LiteralString]] = {
     "channel": """
         SELECT channel_id, ARRAY[sealed] AS texts
         FROM alert_channels
@@ -33,7 +33,7 @@ _PAGES: Final[Mapping[SecretKind, str]] = {
         LIMIT %(limit)s
         """,
 }
-_LOCK: Final[Mapping[SecretKind, str]] = {
+_LOCK: Final[Mapping[SecretKind, LiteralString]] = {
     "channel": """
         SELECT channel_id
         FROM alert_channels
@@ -54,7 +54,7 @@ _LOCK: Final[Mapping[SecretKind, str]] = {
         """,
 }
 """Waits for no other unit: two that lock many rows in different orders would block each other."""
-_REPLACE: Final[Mapping[SecretKind, str]] = {
+_REPLACE: Final[Mapping[SecretKind, LiteralString]] = {
     "channel": """
         UPDATE alert_channels c
         SET sealed = r.new

@@ -93,6 +93,19 @@ class Webhooks:
         query = f"{SELECT_WEBHOOKS} WHERE status <> 'removed' ORDER BY webhook_id"
         return fetch(self._db, WEBHOOKS, query)
 
+    def remove_of(self, partner_id: str, at: datetime) -> Sequence[str]:
+        """Removes a partner's."""
+        rows = self._db.execute(
+            """
+            UPDATE webhooks
+            SET status = 'removed', secrets = '[]', updated_at = %s
+            WHERE partner_id = %s AND status <> 'removed'
+            RETURNING webhook_id
+            """,
+            [at, digits(partner_id)],
+        ).fetchall()
+        return [f"hook_{webhook_id.hex}" for (webhook_id,) in rows]
+
     def note_health(self, failed: Collection[str], ok: Collection[str], at: datetime) -> None:
         """Notes how they do, where that is news."""
         self._db.execute(

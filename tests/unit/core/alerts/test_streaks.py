@@ -155,6 +155,45 @@ def test_in_quiet_hours_only_critical_causes_are_reported():
     assert watch.look(item(), held, after=7 * HOUR) == [("new", "held:a")]
 
 
+@pytest.mark.parametrize(
+    ("night", "appears", "reported"),
+    [
+        # 2:00 is followed by 3:00: the quiet hours end with the hour that is left out.
+        ("2026-03-28", {"a": "22:00", "b": "00:59", "c": "01:02"}, {"01:00": "ab", "01:05": "c"}),
+        # The hour from 2:00 comes twice, and so do its quiet minutes.
+        (
+            "2026-10-24",
+            {"a": "22:00", "b": "00:10", "c": "00:40", "d": "01:10"},
+            {"00:30": "ab", "00:40": "c", "01:30": "d"},
+        ),
+    ],
+)
+def test_each_cause_is_reported_once_in_the_night_that_the_clock_changes(
+    night: str, appears: dict[str, str], reported: dict[str, str]
+):
+    """Quiet hours that end at 2:30 in Berlin, looked at each minute, by UTC."""
+    quiet = QuietHours("22:00", "02:30", "Europe/Berlin")
+    begins = datetime.fromisoformat(f"{night}T21:30+00:00")
+    watch = Watch(a_channel(quiet_hours=quiet), begins)
+    seen: dict[str, str] = {}
+    for minute in range(8 * 60):
+        at = begins + minute * MINUTE
+        hours = {name: (begins + _until(begins, time)) for name, time in appears.items()}
+        there = [item("held", name=name, at=hours[name]) for name in appears if at >= hours[name]]
+        watch.now = at
+        for phase, cause_id in watch.look(*there):
+            assert phase == "new"
+            seen[f"{at:%H:%M}"] = seen.get(f"{at:%H:%M}", "") + cause_id.removeprefix("held:")
+    assert seen == reported
+
+
+def _until(begins: datetime, time: str) -> timedelta:
+    """How long it is until that time of the day, by UTC."""
+    hour, minute = map(int, time.split(":"))
+    at = begins.replace(hour=hour, minute=minute)
+    return (at - begins) % DAY
+
+
 def test_a_recovery_waits_for_the_end_of_the_quiet_hours():
     watch = Watch(a_channel(quiet_hours=NIGHT), T0.replace(hour=20))
     watch.look(item("held"))

@@ -56,6 +56,23 @@ def test_pauses_are_longer_by_chance():
     assert tried(2, reply(), 1) == timedelta(minutes=5) * (1 + JITTER)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "soon", "-5", "1.5", "1e9", "0x10", "٣", "12, 13", "Wed, 17 Jun 2026 04:00:00 -0000",
+        "Wed, 17 Jun 2026 04:00:00 +99999999", "Wed, 99 Jun 99999 99:99:99 GMT", "9" * 5_000 + "x",
+        "Thu, 01 Jan 1970 00:00:00 GMT", "\x00", "GMT GMT GMT",
+    ],
+)  # fmt: skip
+def test_a_retry_after_that_is_none_changes_nothing(text: str):
+    assert tried(1, reply(retry_after=text)) == SCHEDULE[1]
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_retry_after_of_years_is_a_day(text: str):
+    assert tried(1, reply(retry_after=text)) == LONGEST_RETRY_AFTER
+
+
 def test_a_redelivery_begins_the_schedule_again():
     again = redelivered(evolve(DELIVERY, attempts=8, status="failed"), NOW)
     judged = judge(Claimed(again, WEBHOOK, None), reply(), 0)
