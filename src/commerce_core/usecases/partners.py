@@ -154,7 +154,11 @@ class Partners:
         now, note = self._context.clock(), "The partner was offboarded."
         webhooks = unit.webhooks.remove_of(partner.partner_id, now)
         channels = unit.channels.remove_of(partner.partner_id, now)
-        for action, removed in (("webhook.removed", webhooks), ("channel.removed", channels)):
+        ended: dict[Action, Sequence[str]] = {
+            "webhook.removed": webhooks,
+            "channel.removed": channels,
+        }
+        for action, removed in ended.items():
             if removed:
                 self._context.note(unit, action, *removed, partner_id=partner.partner_id, note=note)
 
