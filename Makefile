@@ -81,8 +81,8 @@ bench-orders: .venv/.test  ## measures orders over HTTP beside pgbench, cold and
 bench-reading: .venv/.test  ## measures pages, changes and exports of a large catalog; ROWS=1000000 ROUNDS=3
 	@PYTHONPATH=. $(BIN)/python -m bench.reading --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3)
 
-bench-pages: .venv/.test  ## measures the dashboard's pages on a large catalog; ROWS=1000000 JOBS=1000000
-	@PYTHONPATH=. $(BIN)/python -m bench.pages --rows $(or $(ROWS),1000000) --jobs $(or $(JOBS),1000000)
+bench-pages: .venv/.test  ## measures the dashboard's pages on a large catalog; ROWS=1000000 JOBS=1000000 ORDERS=1000000
+	@PYTHONPATH=. $(BIN)/python -m bench.pages --rows $(or $(ROWS),1000000) --jobs $(or $(JOBS),1000000) --orders $(or $(ORDERS),1000000)
 
 bench-selling: .venv/.test  ## measures prices of baskets and reports; ONLY=prices, reports; ROUNDS=15 ORDERS=100000 ENTRIES=1000000
 	@if [ "$(ONLY)" != reports ]; then PYTHONPATH=. $(BIN)/python -m bench.selling --rounds $(or $(ROUNDS),15) && PYTHONPATH=. $(BIN)/python -m bench.what_if --orders $(or $(ORDERS),100000); fi

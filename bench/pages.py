@@ -1,16 +1,19 @@
-"""Measures the pages of the dashboard on a large catalog with many jobs, and prints a table.
+"""Measures the pages of the dashboard with many products, jobs and orders, and prints a table.
 
-    make bench-pages                            a million products and a million jobs
-    make bench-pages ROWS=100000 JOBS=100000
+    make bench-pages                            a million products, jobs and orders
+    make bench-pages ROWS=100000 JOBS=100000 ORDERS=100000
 
 Feeds, jobs and orders are written by SQL; the catalog is loaded from a file. Each page is asked for
-several times in this process, after PostgreSQL has statistics.
+several times in this process, after PostgreSQL has statistics. Beside the time of the clock stands
+the processor time of this process, and that of the database's connections, which other programs
+hardly change.
 """
 
 import argparse
 import re
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
@@ -18,30 +21,95 @@ from litestar.testing import TestClient
 
 from bench.house import house
 from bench.reading import loaded
+from bench.reports import processor_seconds
+from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
 from entrypoints.http.app import create_app
 from entrypoints.settings import Settings
 
-ROUNDS: Final = 7
-_FEEDS: Final = """
+ROUNDS: Final = 21
+SAMPLES: Final = 50
+"""Orders that are placed; all others are copies of them."""
+ORDERS_AT_ONCE: Final = 100_000
+_AT: Final = "%(now)s::timestamptz - n * interval '10 seconds'"
+
+
+def _id_at(kind: str) -> str:
+    """An id like those of the platform, which begin with their time, for number n."""
+    since = f"(extract(epoch FROM {_AT}) * 1000)::bigint"
+    return f"(lpad(to_hex({since}), 12, '0') || left(md5('{kind}' || n), 20))::uuid"
+
+
+_FEEDS: Final = f"""
 INSERT INTO feeds (partner_id, feed_id, source_id, file_name, content_type, bytes, sha256, mode,
                    status, received_at, snapshot_at)
-SELECT f.partner_id, md5('feed' || n)::uuid, f.source_id, 'feed-' || n || '.csv', 'text/csv', 1000,
+SELECT f.partner_id, {_id_at("feed")}, f.source_id, 'feed-' || n || '.csv', 'text/csv', 1000,
        repeat('ab', 32), 'delta',
        CASE WHEN n %% 50000 = 0 THEN 'held' WHEN n %% 500 = 0 THEN 'failed' ELSE 'applied' END,
-       now() - n * interval '10 seconds', now() - n * interval '10 seconds'
-FROM generate_series(1, %(jobs)s) AS n, (SELECT * FROM feeds LIMIT 1) AS f"""
-_JOBS: Final = """
+       {_AT}, {_AT}
+FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM feeds LIMIT 1) AS f"""  # noqa: S608
+_JOBS: Final = f"""
 INSERT INTO jobs (job_id, feed_id, partner_id, kind, status, released, created_at, attempts,
                   finished_at, progress, summary, error, source_id)
-SELECT md5('job' || n)::uuid, md5('feed' || n)::uuid, j.partner_id, 'ingest',
+SELECT {_id_at("job")}, {_id_at("feed")}, j.partner_id, 'ingest',
        CASE WHEN n %% 50000 = 0 THEN 'held' WHEN n %% 500 = 0 THEN 'failed' ELSE 'completed' END,
-       TRUE, now() - n * interval '10 seconds', 1, now() - n * interval '10 seconds', j.progress,
-       j.summary,
-       CASE WHEN n %% 500 = 0 THEN '{"code": "html", "message": "HTML"}'::jsonb END,
+       TRUE, {_AT}, 1, {_AT}, j.progress, j.summary,
+       CASE WHEN n %% 500 = 0 THEN '{{"code": "html", "message": "HTML"}}'::jsonb END,
        j.source_id
-FROM generate_series(1, %(jobs)s) AS n, (SELECT * FROM jobs LIMIT 1) AS j"""
+FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM jobs LIMIT 1) AS j"""  # noqa: S608
+_COPIED: Final = ("orders", "order_parts", "order_items", "sales_entries")
+_CHANGED: Final = {
+    "order_id": _id_at("order"),
+    "item_id": "md5('item' || c.item_id || n)::uuid",
+    "entry_id": "gen_random_uuid()",
+    "part_id": "md5('part' || c.part_id || n)::uuid",
+    "customer_reference": "'web-' || n",
+    **dict.fromkeys(("created_at", "updated_at", "at", "expires_at"), _AT),
+    "txid": "pg_current_xact_id()",
+}
+"""What differs in a copy of an order."""
+
+
+def place_orders(db: psycopg.Connection[Any], commerce: Commerce, number: int) -> None:
+    """Stores copies of a few orders, with their lines and entries, and sums the entries up."""
+    products = [product for product, _ in zip(commerce.products.list(), range(500), strict=False)]
+    fit = [product.product_id for product in products if product.sellable and product.can_supply(2)]
+    placed = [commerce.orders.place([(p, 1) for p in fit[n : n + 2]]) for n in range(SAMPLES)]
+    with db.transaction():
+        db.execute("CREATE TEMP TABLE samples (order_id uuid, sample int)")
+        db.cursor().executemany(
+            "INSERT INTO samples VALUES (%s, %s)",
+            [(order.order_id.partition("_")[2], n) for n, order in enumerate(placed)],
+        )
+    # The copies refer to what there is, so that needn't be checked.
+    db.execute("SET session_replication_role = replica")
+    now = commerce.context.clock()
+    for first in range(1, number + 1, ORDERS_AT_ONCE):
+        last = min(number, first + ORDERS_AT_ONCE - 1)
+        with db.transaction():
+            for table in _COPIED:
+                bounds = {"first": first, "last": last, "samples": SAMPLES, "now": now}
+                db.execute(_copies(db, table), bounds)
+    while commerce.analytics.roll_up():
+        pass
+
+
+def _copies(db: psycopg.Connection[Any], table: str) -> bytes:
+    """The statement that copies the rows of the samples in a table."""
+    found = db.execute(
+        "SELECT column_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position",
+        (table,),
+    ).fetchall()
+    columns: Sequence[str] = [name for (name,) in found]
+    values = [_CHANGED.get(name, f"c.{name}") for name in columns]
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} "  # noqa: S608
+        "FROM generate_series(%(first)s::int, %(last)s::int) AS series (n) "
+        "JOIN samples ON samples.sample = series.n %% %(samples)s::int "
+        f"JOIN {table} c USING (order_id)"
+    ).encode()
 
 
 def main() -> None:
@@ -49,43 +117,62 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the pages of the dashboard.")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--orders", type=int, default=1_000_000)
     options = parser.parse_args()
     with house(options.rows) as server:
         url = loaded(server)
-        with psycopg.connect(url, autocommit=True) as db:
-            for statement in (_FEEDS, _JOBS):
-                db.execute(statement.encode(), {"jobs": options.jobs})
-            db.execute("VACUUM ANALYZE")
         settings = Settings(database_url=url, files_url=f"file:{server.folder / 'raw'}")
-        with (
-            open_platform(settings) as commerce,
-            TestClient(create_app(commerce, settings, home=routes(settings))) as client,
-        ):
-            secret = commerce.keys.add().secret
-            token = re.search(r'form_token" value="(\w+)"', client.get("/sign-in").text)
-            form = {"key": secret or "", "form_token": token[1] if token else ""}
-            client.post("/sign-in", data=form)
-            measure(client, next(commerce.products.list()).product_id)
+        with psycopg.connect(url, autocommit=True) as db, open_platform(settings) as commerce:
+            now = commerce.context.clock()
+            for statement in (_FEEDS, _JOBS):
+                db.execute(statement.encode(), {"jobs": options.jobs, "now": now})
+            place_orders(db, commerce, options.orders)
+            db.execute("VACUUM ANALYZE")
+            with TestClient(create_app(commerce, settings, home=routes(settings))) as client:
+                secret = commerce.keys.add().secret
+                token = re.search(r'form_token" value="(\w+)"', client.get("/sign-in").text)
+                form = {"key": secret or "", "form_token": token[1] if token else ""}
+                client.post("/sign-in", data=form)
+                measure(client, db, paths_of(commerce))
 
 
-def measure(client: "TestClient[Any]", product_id: str) -> None:
-    """Prints the median time and the size of each page."""
-    paths = (
-        "/", "/feeds", "/feeds?status=held", "/feeds?status=failed", "/jobs", "/jobs?status=failed",
-        "/products", "/products?q=lamp", f"/products/{product_id}", "/orders", "/partners",
-        "/sources", "/rules", "/analytics", "/system",
+def paths_of(commerce: Commerce) -> Sequence[str]:
+    """The pages that are measured: lists, searched lists, and one of each thing."""
+    product, order = next(commerce.products.list()), next(commerce.orders.list())
+    job, partner = next(commerce.jobs.list()), next(commerce.partners.list())
+    return (
+        "/", "/feeds", "/feeds?status=held", "/feeds?status=failed", f"/feeds/{job.feed_id}",
+        "/jobs", "/jobs?status=failed", f"/jobs/{job.job_id}", "/failures", "/bulk-acts",
+        "/products", "/products?q=lamp", "/products?sellable=false",
+        f"/products/{product.product_id}", "/orders", "/orders?status=created",
+        "/orders?customer_reference=web-77777", f"/orders/{order.order_id}",
+        f"/orders/{order.order_id}/refund", "/partners", f"/partners/{partner.partner_id}",
+        f"/partners/{partner.partner_id}/scorecard?weeks=13", "/sources",
+        f"/sources/{next(commerce.sources.list()).source_id}", "/rules", "/analytics",
+        "/analytics?compare=dates", "/analytics/top", "/analytics/hours", "/analytics/refunds",
+        "/analytics/rules", "/statements", "/webhooks", "/alert-channels", "/alerts", "/views",
+        "/system",
     )  # fmt: skip
-    print(f"{'page':<40} {'ms':>8} {'KB':>8}")
+
+
+def measure(client: "TestClient[Any]", db: psycopg.Connection[Any], paths: Sequence[str]) -> None:
+    """Prints a row for each page: the median time, the processor time of a request, the size."""
+    print(f"{'page':<44} {'ms':>6} {'server':>7} {'database':>9} {'kB':>6}")
     for path in paths:
+        size = len(client.get(path).raise_for_status().content) / 1000
         times: list[float] = []
-        size = 0.0
+        used, behind = time.process_time(), processor_seconds(db)
         for _ in range(ROUNDS):
             begun = time.perf_counter()
-            answer = client.get(path)
+            client.get(path)
             times.append(time.perf_counter() - begun)
-            size = len(answer.raise_for_status().content) / 1000
-        shown = re.sub(r"prod_\w+", "ID", path)
-        print(f"{shown:<40} {statistics.median(times) * 1000:>8.0f} {size:>8.1f}")
+        used, behind = time.process_time() - used, processor_seconds(db) - behind
+        shown = re.sub(r"_[0-9a-f]{32}", "_ID", path)
+        print(
+            f"{shown:<44} {statistics.median(times) * 1000:>6.0f} "
+            f"{used / ROUNDS * 1000:>7.0f} {behind / ROUNDS * 1000:>9.0f} {size:>6.1f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

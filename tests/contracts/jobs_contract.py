@@ -84,6 +84,17 @@ class TestFeeds:
             (listed,) = unit.feeds.page(FeedQuery(), None, 10).items
             assert listed.partner_name == "Bouquet"
 
+    def test_names_of_files(self, store: Store):
+        """`file_names` gives the names of the files of those feeds that there are."""
+        _, source = samples.settled(store)
+        one, two = (samples.feed(source, file_name=f"{n}.csv") for n in "ab")
+        with store.begin() as unit:
+            unit.feeds.add(one)
+            unit.feeds.add(two)
+            wanted = [two.feed_id, samples.new_id("feed"), two.feed_id]
+            assert unit.feeds.file_names(wanted) == {two.feed_id: "b.csv"}
+            assert unit.feeds.file_names([]) == {}
+
     def test_a_feed_is_read_with_its_newest_job(self, store: Store):
         """`latest_job` is the feed's newest job as it is now, one by one and in pages."""
         _, source = samples.settled(store)

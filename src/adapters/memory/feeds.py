@@ -1,6 +1,6 @@
 """Feeds in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from attrs import evolve, frozen
@@ -55,6 +55,11 @@ class Feeds:
     def get(self, feed_id: str) -> Feed:
         """The feed."""
         return self._shown(found(self._kept.feeds, feed_id, "feed"))
+
+    def file_names(self, feed_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of these feeds' files."""
+        kept = self._kept.feeds
+        return {known: kept[known].file_name for known in feed_ids if known in kept}
 
     def supersede(self, feed_ids: Iterable[str]) -> None:
         """Those of these feeds that were never applied are superseded."""

@@ -21,6 +21,7 @@ from typing import Final, Literal
 from attrs import evolve, field, frozen
 
 from commerce_core.analytics.reconciliation import StatementDifference
+from commerce_core.base.durations import duration_words
 from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.catalog.product import Product
@@ -344,10 +345,11 @@ def late_item(late: LateSource, now: datetime) -> InboxItem:
     expected = standing.expected_by
     overdue = "" if expected is None or expected > now else f" One was due by {_minute(expected)}."
     stale_at = standing.stale_at
+    by = f"{', late' if state == 'stale' else ''} by {duration_words(now - since)}"
     return InboxItem(
         cause_id=f"late:{standing.source_id}",
         kind="late",
-        title=f"{late.source_name} is {state}: no fresh file",
+        title=f"{late.partner_name}: {late.source_name} is {state}{by}",
         reason=f"{last_text}.{overdue}",
         partner_id=standing.partner_id,
         partner_name=late.partner_name,

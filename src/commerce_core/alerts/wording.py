@@ -37,11 +37,10 @@ def subject_of(alert: Alert) -> str:
     """The subject of the mail: how severe it is, and what happened, on one line."""
     first, others = alert.entries[0], len(alert.entries) + alert.more - 1
     test = "Test: " if alert.test else ""
-    partner = f" ({first.partner_name})" if first.partner_name else ""
     rest = f", and {others:,} more" if others else ""
     head = f"[{alert.severity}] {test}{_HEADS[first.phase]}"
     room = LONGEST_SUBJECT - len(head) - len(rest)
-    title = given_name(f"{first.title}{partner}")
+    title = given_name(_titled(first))
     return head + (title if len(title) <= room else f"{title[: room - 1]}\u2026") + rest
 
 
@@ -78,9 +77,14 @@ def body_of(alert: Alert, link: Link) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _titled(entry: Entry) -> str:
+    """What happened, and to which partner unless the title names it."""
+    name = entry.partner_name
+    return f"{entry.title} ({name})" if name and name not in entry.title else entry.title
+
+
 def _paragraph(entry: Entry, link: Link) -> Iterator[str]:
-    partner = f" ({entry.partner_name})" if entry.partner_name else ""
-    yield f"{_HEADS[entry.phase]}{entry.title}{partner}"
+    yield f"{_HEADS[entry.phase]}{_titled(entry)}"
     yield f"  severity    {entry.severity}"
     yield f"  since       {_minute(entry.since)}"
     if entry.phase == "over":

@@ -181,13 +181,14 @@ def _of_interval(
 
 @frozen
 class ScoredSource:
-    """A source of the partner: its name, what is expected of it, and what it sent."""
+    """A source of the partner: its name, what is expected of it, what it sent, since when it is."""
 
     source_id: str
     source_name: str
     expected: Expected
     expectation: Expectation | None
     arrivals: tuple[Arrival, ...]
+    created_at: datetime
 
 
 def score_rows(
@@ -215,7 +216,10 @@ def _rows(source: ScoredSource, weeks: Sequence[datetime], now: datetime) -> Ite
     while expectation is not None and len(outcomes) < len(spans):
         if sum(map(len, outcomes)) >= MOST_APPOINTMENTS:
             break
-        span = spans[-1 - len(outcomes)]
+        week, until = spans[-1 - len(outcomes)]
+        if until <= source.created_at:
+            break
+        span = (max(week, source.created_at), until)
         found = appointments(expectation, source.expected, fresh, span, now)
         outcomes.append([one.outcome for one in found])
     unjudged = [None] * (len(spans) - len(outcomes))

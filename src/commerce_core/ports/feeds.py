@@ -1,6 +1,6 @@
 """Ports: feeds, and the jobs that work on them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -28,6 +28,10 @@ class Feeds(Listing[FeedQuery, Feed], Protocol):
 
     def get(self, feed_id: str) -> Feed:
         """The feed, or NotFound."""
+        ...
+
+    def file_names(self, feed_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of these feeds' files, by id; those that aren't there are left out."""
         ...
 
     def supersede(self, feed_ids: Iterable[str]) -> None:

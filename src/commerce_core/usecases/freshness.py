@@ -108,13 +108,16 @@ class Freshness:
     def scorecard(self, partner: str, *, weeks: int = DEFAULT_WEEKS) -> Scorecard:
         """What the partner's sources sent in the last weeks, the present one among them.
 
+        It begins in the week in which the partner was added, and expects nothing of a source before
+        that was.
+
         InvalidInput for fewer than 1 or more than 53 weeks.
         """
         check_weeks(weeks)
         now = self._context.clock()
         with self._context.store.read_only() as unit:
             owner = self._context.partner(unit, partner)
-            bounds = _weeks(now, weeks, owner.time_zone)
+            bounds = _weeks(owner.created_at, now, weeks, owner.time_zone)
             arrivals = unit.arrivals.between(
                 owner.partner_id, bounds[0] - LONGEST_EVERY, bounds[-1]
             )
@@ -137,10 +140,10 @@ class Freshness:
                 return gone
 
 
-def _weeks(now: datetime, weeks: int, zone: str) -> list[datetime]:
-    """The beginnings of the weeks up to the present one, and its end."""
+def _weeks(first: datetime, now: datetime, weeks: int, zone: str) -> list[datetime]:
+    """The beginnings of the weeks from a first moment up to the present one, and its end."""
     bounds = [period_start(now, "week", zone)]
-    for _ in range(weeks - 1):
+    while len(bounds) < weeks and first < bounds[0]:
         bounds.insert(0, period_start(bounds[0] - timedelta(days=1), "week", zone))
     return [*bounds, period_start(bounds[-1] + timedelta(days=8), "week", zone)]
 
@@ -162,6 +165,7 @@ def _scored(
             source.expected,
             standings[source.source_id].expectation,
             tuple(own[source.source_id]),
+            source.created_at,
         )
 
 

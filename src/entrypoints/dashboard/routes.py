@@ -8,6 +8,7 @@ from entrypoints.dashboard.kit.assets import get_asset
 from entrypoints.dashboard.pages import (
     alerts,
     analytics,
+    backfills,
     bulk_acts,
     entry,
     feeds,
@@ -46,6 +47,7 @@ def routes(settings: Settings) -> Sequence[HTTPRouteHandler]:
         *partners.ROUTES,
         *sources.ROUTES,
         *pulls.ROUTES,
+        *backfills.ROUTES,
         *rules.ROUTES,
         *analytics.ROUTES,
         *statements.ROUTES,

@@ -103,6 +103,8 @@ def paths(site: Site) -> dict[str, str]:
         "alerts": "/alerts",
         "saved views": "/views",
         "source settings": f"/sources/{next(c.sources.list()).source_id}/pull?kind=sftp",
+        "past files": f"/sources/{next(c.sources.list()).source_id}/backfill",
+        "statement": f"/statements/{next(c.statements.list()).statement_id}",
         "scorecard": f"/partners/{c.partners.get('Voltline').partner_id}/scorecard?weeks=13",
         "system": "/system",
         "components": "/kit",

@@ -1,7 +1,7 @@
 """Pages of sources: how files come, the next times, and what became of each fetch."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -243,8 +243,93 @@ def test_the_scorecard_of_a_partner_has_its_weeks_and_sums(site: Site):
     path = f"/partners/{partner.partner_id}/scorecard"
     assert path in site.visitor().get(f"/partners/{partner.partner_id}").text
     shown = site.visitor("Acme").get(f"{path}?weeks=13").text
-    assert shown.count("data-row") == 13
+    assert shown.count("data-row") == 1
+    later = site.commerce.context.clock() + timedelta(days=70)
+    commerce = Commerce(evolve(site.commerce.context, clock=lambda: later))
+    card = commerce.freshness.scorecard("Acme", weeks=13)
+    assert len(card.results) == 11
     assert "never came" in shown
     assert site.visitor().get(f"{path}?weeks=14").status_code == 400
     other = site.commerce.partners.add("Birch")
     assert site.visitor("Acme").get(f"/partners/{other.partner_id}/scorecard").status_code == 404
+
+
+@pytest.fixture
+def folder(site: Site) -> MemoryFetcher:
+    """An SFTP server with a folder of three past files, from which the source is fetched."""
+    server = site.commerce.context.sftp
+    assert isinstance(server, MemoryFetcher)
+    key = "SHA256:" + "A" * 43
+    server.keys, server.users["shop"] = frozenset({key}), SECRET
+    site.commerce.sources.change("main", partner="Acme", mode="full")
+    for month in (1, 2, 3):
+        at = datetime(2026, month, 1, tzinfo=UTC)
+        server.put(f"/out/stock-{month}.csv", products(month), at)
+    site.commerce.pulls.set(
+        "main", "sftp://partner.example/out/", partner="Acme", username="shop", secret=SECRET,
+        host_key=key,
+    )  # fmt: skip
+    return server
+
+
+@pytest.mark.usefixtures("folder")
+class TestBackfills:
+    def test_the_plan_shows_each_file_and_keeps_nothing(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        assert f'href="{path}/backfill"' in visitor.get(path).text
+        assert "stock-1.csv" not in visitor.get(f"{path}/backfill").text
+        shown = visitor.send(f"{path}/backfill/plan", snapshot_from="2026-02-01").text
+        assert "Load 2 files" in shown
+        assert shown.index("/out/stock-2.csv") < shown.index("/out/stock-3.csv")
+        assert "a newer full file replaces it" in shown
+        assert "before the beginning of the range" in shown
+        assert 'name="snapshot_from" value="2026-02-01"' in shown
+        assert [*site.commerce.pulls.fetches()] == []
+
+    def test_what_the_plan_shows_is_loaded_and_the_page_follows(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        begun = visitor.send(f"{path}/backfill", snapshot_from="2026-02-01")
+        (fetch,) = site.commerce.pulls.fetches()
+        there = f"/fetches/{fetch.fetch_id}"
+        assert begun.headers["location"] == there
+        assert f'hx-sse:connect="{there}/live"' in visitor.get(there).text
+        assert "from 2026-02-01 00:00 UTC" in visitor.get(there).text
+        assert visitor.send(f"{path}/backfill").status_code == 409
+        ended = evolve(
+            fetch, outcome="fetched", feeds=2, refused=1, bytes=1_500, tries=1,
+            finished_at=site.commerce.context.clock(),
+        )  # fmt: skip
+        with site.commerce.context.store.begin() as unit:
+            unit.fetches.finish(ended)
+        done = visitor.get(there).text
+        assert "hx-sse:connect" not in done
+        assert "<b>2</b><span>feeds made</span>" in done
+        assert there in visitor.get(path).text
+
+    def test_it_is_cancelled_once(self, site: Site):
+        visitor, path = site.visitor(), path_of(site)
+        there = visitor.send(f"{path}/backfill").headers["location"]
+        assert visitor.send(f"{there}/cancel").headers["location"] == there
+        assert "cancelled" in visitor.get(there).text
+        assert visitor.send(f"{there}/cancel").status_code == 409
+
+    def test_a_server_that_refuses_is_shown_with_the_reason(
+        self, site: Site, folder: MemoryFetcher
+    ):
+        folder.users.clear()
+        refused = site.visitor().send(f"{path_of(site)}/backfill/plan")
+        assert refused.status_code == 409
+        assert "can&#39;t be listed" in refused.text
+
+    def test_only_those_who_send_feeds_load_past_ones(self, site: Site):
+        reader, path = site.visitor("Acme", "feeds:read"), path_of(site)
+        assert reader.get(f"{path}/backfill").status_code == 403
+        for act in ("backfill", "backfill/plan"):
+            assert reader.send(f"{path}/{act}").status_code == 403
+
+
+def test_a_source_of_a_web_server_has_no_past_files(site: Site):
+    visitor, path = site.visitor(), path_of(site)
+    assert "Load past files" not in visitor.get(path).text
+    assert "Nothing to load from" in visitor.get(f"{path}/backfill").text
+    assert visitor.send(f"{path}/backfill/plan").status_code == 422

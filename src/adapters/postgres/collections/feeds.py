@@ -1,6 +1,6 @@
 """Feeds in PostgreSQL, each read with its partner's name and its newest job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -31,6 +31,8 @@ def _feed(row: dict[str, Any]) -> Feed:
 
 
 _FEEDS: Final = rows_as(_feed)
+
+_FILE_NAMES: Final = rows_as(lambda row: (row["feed_id"], row["file_name"]))
 
 _SELECT: Final = """
     SELECT f.feed_id, f.partner_id, p.partner_name, f.source_id, f.file_name, f.content_type,
@@ -96,6 +98,11 @@ class Feeds:
         """The feed."""
         query = f"{_SELECT} WHERE f.feed_id = %s"
         return found(fetch_one(self._db, _FEEDS, query, [digits(feed_id)]), "feed", feed_id)
+
+    def file_names(self, feed_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of these feeds' files."""
+        query = "SELECT feed_id, file_name FROM feeds WHERE feed_id = ANY(%s::uuid[])"
+        return dict(fetch(self._db, _FILE_NAMES, query, [[digits(id_) for id_ in feed_ids]]))
 
     def supersede(self, feed_ids: Iterable[str]) -> None:
         """Marks these feeds as superseded, except those that were applied."""

@@ -19,6 +19,10 @@ _UNITS: Final = (
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND: Final = 1000
 _TEN: Final = 10
+_PERCENTS: Final = ("removals", "file_size", "rekeyed", "price_median", "out_of_stock")
+"""Guards that judge percentages."""
+_LIMIT_UNITS: Final = {"price_leap": " times", "judged_from": " products"}
+_FIGURE_UNITS: Final = {"price_leap": "price", "columns_gone": "column"}
 
 
 def count(number: int | None) -> str:
@@ -59,6 +63,23 @@ def stamp(at: datetime | None) -> str:
     return "\u2013" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def guard_limit(value: int | bool | None, setting: str) -> str:  # noqa: FBT001 - a setting
+    """A setting of guards with its unit."""
+    if value is None or value is False:
+        return "off"
+    if value is True:
+        return "on"
+    return f"{value:,}{' %' if setting in _PERCENTS else _LIMIT_UNITS.get(setting, '')}"
+
+
+def guard_figure(value: Decimal, guard: str) -> str:
+    """What a guard saw, or allows, with its unit."""
+    if guard in _PERCENTS:
+        return f"{value:f} %"
+    unit = _FIGURE_UNITS.get(guard)
+    return f"{value:f}" + (f" {unit}{'' if value == 1 else 's'}" if unit else "")
+
+
 def local_day(at: datetime, zone: str) -> str:
     """The day of a time in a zone."""
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
@@ -69,10 +90,19 @@ def when(at: datetime | None, now: datetime) -> Markup:
     if at is None:
         return Markup("\u2013")
     gone = (now - at).total_seconds()
-    title = stamp(at)
     text = f"{_distance(abs(gone))} ago" if gone >= 0 else f"in {_distance(-gone)}"
-    if abs(gone) < _TEN:
-        text = "now"
+    return _timed(at, "just now" if abs(gone) < _TEN else text)
+
+
+def age(at: datetime | None, now: datetime) -> Markup:
+    """How long something has been so, with the time since which it is in its title."""
+    if at is None:
+        return Markup("\u2013")
+    return _timed(at, _distance(abs((now - at).total_seconds())))
+
+
+def _timed(at: datetime, text: str) -> Markup:
+    title = stamp(at)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         at.astimezone(UTC).isoformat(timespec="seconds"), title, text
     )

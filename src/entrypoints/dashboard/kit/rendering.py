@@ -69,7 +69,7 @@ NAVIGATION: Final = (
     Place("/products", "Catalog", "catalog:read"),
     Place("/orders", "Orders", "orders:read"),
     Place("/partners", "Partners", "partners:read"),
-    Place("/sources", "Sources", "feeds:read"),
+    Place("/sources", "Sources", "feeds:read", beside=("/fetches",)),
     Place("/rules", "Rules", "pricing:read"),
     Place("/analytics", "Analytics", "analytics:read"),
     Place("/statements", "Statements", "money:read"),
@@ -112,6 +112,7 @@ def environment() -> Environment:
     for function in (
         filters.count, filters.amount, filters.size, filters.seconds, filters.stamp, filters.name,
         filters.words, filters.value, filters.visible, filters.marks, filters.local_day,
+        filters.guard_limit, filters.guard_figure,
         duration_words,
     ):  # fmt: skip
         made.filters[function.__name__] = function
@@ -160,7 +161,11 @@ def _shared(commerce: Commerce | None) -> dict[str, Any]:
     values: dict[str, Any] = {"me": principal, "can": partial(_can, principal)}
     if commerce is not None:
         now = commerce.context.clock()
-        values |= {"now": now, "when": partial(filters.when, now=now)}
+        values |= {
+            "now": now,
+            "when": partial(filters.when, now=now),
+            "age": partial(filters.age, now=now),
+        }
     return values
 
 

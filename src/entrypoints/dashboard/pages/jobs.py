@@ -11,7 +11,7 @@ from commerce_core.feeds.job import Job, JobKind, JobQuery, JobStatus
 from entrypoints.dashboard.kit.live import live
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View, fragment
-from entrypoints.dashboard.pages.shown import groups_of, partner_names, usual_seconds
+from entrypoints.dashboard.pages.shown import file_names, groups_of, partner_names, usual_seconds
 from entrypoints.http.kit.queries import WhoseQuery
 from entrypoints.http.kit.security import Asked
 from entrypoints.reading import optional
@@ -53,6 +53,7 @@ def show_jobs(commerce: Commerce, parameters: Filters) -> View:
     values = {
         "jobs": jobs,
         "names": partner_names(commerce, (job.partner_id for job in jobs.items)),
+        "files": file_names(commerce, jobs.items),
         "filters": parameters,
         "STATUSES": STATUSES,
         "live": parameters.live if any(map(_goes_on, jobs.items)) else None,
@@ -74,7 +75,8 @@ def watch_jobs(commerce: Commerce, parameters: Filters, request: Asked) -> Respo
     def look() -> str:
         jobs = commerce.jobs.page(parameters.query, partner=parameters.partner)
         names = partner_names(commerce, (job.partner_id for job in jobs.items))
-        return fragment(commerce, "jobs-rows.html", jobs=jobs, names=names)
+        files = file_names(commerce, jobs.items)
+        return fragment(commerce, "jobs-rows.html", jobs=jobs, names=names, files=files)
 
     return live(request, look)
 

@@ -9,8 +9,9 @@ from commerce_core.base.errors import CommerceError
 from commerce_core.commerce import Commerce
 from commerce_core.orders.wanted import Wanted
 from commerce_core.pricing.basket_terms import BasketTerms
-from commerce_core.pricing.form import benefit_form, rule_form
+from commerce_core.pricing.form import rule_form
 from commerce_core.pricing.rules import RuleQuery, RuleStatus
+from commerce_core.pricing.wording import benefit_words
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.http.kit.queries import instant
@@ -59,7 +60,7 @@ def show_rules(commerce: Commerce, parameters: Filters) -> View:
     values = {
         "rules": rules,
         "filters": parameters,
-        "benefits": {r.rule_id: json.dumps(benefit_form(r.rule.benefit)) for r in rules.items},
+        "benefits": {r.rule_id: benefit_words(r.rule) for r in rules.items},
         "findings": commerce.pricing.lint() if parameters.lint else None,
         **_quote(commerce, parameters),
     }
@@ -100,6 +101,7 @@ def show_rule(commerce: Commerce, rule_id: RuleId, parameters: Since) -> View:
             names = dict(unit.partners.names({row.key for row in what_if.by_partner}))
     values = {
         "rule": rule,
+        "benefit": benefit_words(rule.rule),
         "text": json.dumps(rule_form(rule.rule), indent=2, ensure_ascii=False),
         "versions": commerce.pricing.versions(rule_id),
         "filters": parameters,

@@ -21,6 +21,12 @@ def partner_names(commerce: Commerce, partner_ids: Iterable[str]) -> Mapping[str
         return unit.partners.names(set(partner_ids))
 
 
+def file_names(commerce: Commerce, jobs: Iterable[Job]) -> Mapping[str, str]:
+    """The names of the files of these jobs, by the ids of their feeds."""
+    with commerce.context.store.read_only() as unit:
+        return unit.feeds.file_names({job.feed_id for job in jobs})
+
+
 def latest(commerce: Commerce, partner_id: str) -> Sequence[tuple[Feed, Job | None]]:
     """The latest feeds of a partner, each with its latest ingest among the partner's latest."""
     feeds = commerce.feeds.page(FeedQuery(partner_id), limit=LOOKED_AT).items

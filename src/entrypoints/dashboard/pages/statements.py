@@ -64,8 +64,8 @@ def show_statement(commerce: Commerce, statement_id: StatementId) -> View:
 
 
 def _shown(entry: SalesEntry) -> dict[str, Any]:
-    """An entry, with the order that it is about, if it is about one."""
-    return {"entry": entry, "order_id": getattr(entry, "order_id", None) or None}
+    """An entry as it adds up, with the order that it is about, if it is about one."""
+    return {"entry": entry.signed, "order_id": entry.order_id}
 
 
 @page("/statements/{statement_id:str}/file", scope="money:read", lane="exports")

@@ -56,6 +56,13 @@ def test_a_mail_says_what_happened_since_when_its_effect_and_what_to_do():
     assert "https" not in text_of(ALERT, no_link)
 
 
+def test_a_partner_that_the_title_names_is_named_once():
+    entry = evolve(ENTRY, title="Acme: main is late by 3 hours")
+    alert = evolve(ALERT, entries=(entry,))
+    assert subject_of(alert) == "[warning] Acme: main is late by 3 hours"
+    assert text_of(alert, LINK).startswith("Acme: main is late by 3 hours\n")
+
+
 def test_what_the_partner_sells_a_day_is_part_of_the_effect():
     sales = (DailySales("EUR", Decimal("1250.50")), DailySales("USD", Decimal(9)))
     selling = evolve(ALERT, entries=(evolve(ENTRY, a_day=sales),))

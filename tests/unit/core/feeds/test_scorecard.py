@@ -88,12 +88,20 @@ def test_a_scorecard_has_at_least_one_week_and_at_most_a_year(weeks: int):
 
 def test_the_latest_weeks_are_judged_if_there_are_more_files_than_are_looked_at():
     often = Expectation("declared", "* * * * *", None, "UTC", 0 * DAY)
-    source = ScoredSource("src_1", "main", NOTHING, often, ())
+    source = ScoredSource("src_1", "main", NOTHING, often, (), MONDAY)
     weeks = [MONDAY + 7 * DAY * number for number in range(9)]
     rows = score_rows([source], [], weeks, weeks[-1] + DAY)
     judged = -(-MOST_APPOINTMENTS // (7 * 24 * 60))
     assert [row.expected for row in rows] == [None] * (8 - judged) + [7 * 24 * 60] * judged
     assert [row.missed for row in rows] == [row.expected or 0 for row in rows]
+
+
+def test_nothing_is_expected_of_a_source_before_it_was_added():
+    added = WEEK[1] + 3 * DAY
+    source = ScoredSource("src_1", "main", NOTHING, DAILY, (), added)
+    weeks = (WEEK[0], WEEK[1], WEEK[1] + 7 * DAY, WEEK[1] + 14 * DAY)
+    rows = score_rows([source], [], weeks, weeks[-1] + DAY)
+    assert [row.expected for row in rows] == [None, 4, 7]
 
 
 def test_rows_are_by_week_and_source_with_what_was_sent():
@@ -104,8 +112,8 @@ def test_rows_are_by_week_and_source_with_what_was_sent():
     sent = tuple(arrival(MONDAY + n * DAY) for n in range(7))
     again = arrival(MONDAY + 8 * DAY, "same_bytes")
     sources = [
-        ScoredSource("src_1", "main", NOTHING, DAILY, (*sent, again)),
-        ScoredSource("src_2", "extra", NOTHING, None, ()),
+        ScoredSource("src_1", "main", NOTHING, DAILY, (*sent, again), WEEK[0]),
+        ScoredSource("src_2", "extra", NOTHING, None, (), WEEK[0]),
     ]
     counts = [FeedCounts("src_1", 1, 3, 1, 1, 1, 100, 5, 2)]
     rows = score_rows(sources, counts, weeks, LATER)

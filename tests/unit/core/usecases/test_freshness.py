@@ -285,7 +285,7 @@ class TestInbox:
         assert world.commerce.inbox.get().items == ()
         world.wait(2 * DAY)
         (again,) = world.commerce.inbox.get(InboxQuery(kind="late")).items
-        assert again.title == "main is stale: no fresh file"
+        assert again.title == "Acme: main is stale, late by 2 days 1 hour"
 
     def test_figures_count_all_sources_and_name_the_late_ones(self, world: World):
         world.change(expected=DAILY)
@@ -318,6 +318,13 @@ class TestScorecards:
         assert (second.received, second.fresh, second.same_bytes) == (3, 2, 1)
         assert (second.records, second.records_rejected) == (6, 0)
         assert (empty.expected, empty.received) == (None, 0)
+
+    def test_it_begins_in_the_week_in_which_the_partner_was_added(self, world: World):
+        world.change(expected=DAILY)
+        for weeks, shown in ((53, 1), (1, 1)):
+            assert len(world.commerce.freshness.scorecard("Acme", weeks=weeks).results) == shown
+        world.wait(7 * DAY)
+        assert len(world.commerce.freshness.scorecard("Acme", weeks=53).results) == 2
 
     def test_a_partner_sees_its_own_only(self, world: World):
         other = world.commerce.partners.add("Other").partner_id
