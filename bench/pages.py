@@ -65,7 +65,7 @@ _CHANGED: Final = {
     "entry_id": "gen_random_uuid()",
     "part_id": "md5('part' || c.part_id || n)::uuid",
     "customer_reference": "'web-' || n",
-    **dict.fromkeys(("created_at", "updated_at", "at", "expires_at"), _AT),
+    **dict.fromkeys(("created_at", "updated_at", "at"), _AT),
     "txid": "pg_current_xact_id()",
 }
 """What differs in a copy of an order."""
