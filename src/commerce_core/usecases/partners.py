@@ -86,8 +86,7 @@ class Partners:
         """Changes `partner_name, status, currency, time_zone` or `contact_email`.
 
         A partner that becomes offboarded loses its keys, webhooks and alert channels, for good.
-        Conflict if the name is taken,
-        or looks like another partner's.
+        Conflict if the name is taken, or looks like another partner's.
         """
         with self._context.writing() as unit:
             old = unit.partners.lock(self._context.partner(unit, partner).partner_id)

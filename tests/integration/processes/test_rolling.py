@@ -28,6 +28,8 @@ ROLLED = """
     WHERE dimension = 'all' AND span = 86400
     """
 """How many entries are in the rollups."""
+SETTLED = "SELECT bool_and(txid < pg_snapshot_xmin(pg_current_snapshot())) FROM sales_entries"
+"""Whether no transaction of the whole server, as of other tests, keeps entries out of them."""
 
 
 @pytest.fixture
@@ -76,9 +78,10 @@ def test_a_worker_that_is_killed_while_it_rolls_up_loses_and_doubles_nothing(
 ):
     """Whatever it had done in its transaction is undone, and another worker goes on from there."""
     count = sell(commerce)
+    behind = connect()
+    until(lambda: behind.execute(SETTLED).fetchone() == (True,))
     with platform.worker(COMMERCE_FAIL_AT=f"sales.roll_up.{place}") as worker:
         assert worker.wait(PATIENCE) == KILLED
-    behind = connect()
     assert behind.execute(ROLLED).fetchone() == (count if rolled else 0,)
     assert is_fold(commerce)
     with platform.worker():

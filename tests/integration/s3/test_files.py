@@ -261,6 +261,9 @@ class TestPutting:
 
 class TestReading:
     BODY = random.Random(7).randbytes(2_000_000)
+    replaced = pytest.mark.parametrize(
+        "replacement", [BODY[::-1], BODY[:1000], None], ids=["another", "shorter", "none"]
+    )
 
     def test_a_cut_connection_is_taken_up_where_it_broke(self, wire: Proxy, files: Files):
         """Every byte comes once, in its place, however often the connection breaks on the way."""
@@ -270,7 +273,7 @@ class TestReading:
         assert wire.cuts == []
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("replacement", [BODY[::-1], BODY[:1000], None])
+    @replaced
     def test_a_replaced_file_is_never_mixed(
         self, wire: Proxy, files: Files, behind: Client, prefix: str, replacement: bytes | None
     ):
@@ -287,7 +290,7 @@ class TestReading:
         assert refused.value.code == "file_replaced"
         assert begun == self.BODY[:1000]
 
-    @pytest.mark.parametrize("replacement", [BODY[::-1], BODY[:1000], None])
+    @replaced
     def test_a_file_that_is_replaced_between_two_places_is_never_mixed(
         self, files: Files, behind: Client, prefix: str, replacement: bytes | None
     ):

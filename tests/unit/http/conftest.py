@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import jsonschema_rs
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from httpx import Response
 from litestar.testing import TestClient
 
@@ -209,8 +209,12 @@ def nobody(settings: Settings) -> Generator[Api]:
 
 @pytest.fixture(scope="module")
 def refusing() -> Generator[Api]:
-    """The API, asked without a key, for the tests of a module in which all of it is refused."""
-    with _served(_ample()) as served:
+    """The API, asked without a key, for the tests of a module in which all of it is refused.
+
+    They are many, so none is refused for coming too soon after the others.
+    """
+    settings = evolve(_ample(), limit_rate_per_address=AMPLE, limit_rate_per_key=AMPLE)
+    with _served(settings) as served:
         yield served
 
 
