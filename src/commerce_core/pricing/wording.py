@@ -1,7 +1,7 @@
 """Benefits in words, for lists of rules."""
 
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 from attrs import frozen
 
@@ -23,8 +23,8 @@ from commerce_core.pricing.benefits import (
 )
 from commerce_core.pricing.rules import Rule
 
-_FREE = Decimal(100)
-_MOST_STEPS = 4
+_FREE: Final = Decimal(100)
+_MOST_STEPS: Final = 4
 
 
 def benefit_words(rule: Rule) -> str:
