@@ -4,9 +4,9 @@
     make bench-pages ROWS=100000 JOBS=100000 ORDERS=100000
 
 Feeds, jobs and orders are written by SQL; the catalog is loaded from a file. Each page is asked for
-several times in this process, after PostgreSQL has statistics. Beside the time of the clock stands
-the processor time of this process, and that of the database's connections, which other programs
-hardly change.
+several times in this process, after PostgreSQL has statistics. Beside clock time it prints the
+processor time of this process and of the database's connections, which other programs hardly
+change.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python -m bench.price_lists
 
-Each is sent first, and again the next day with 1 % of the prices changed, both as a plan and for
-good; then the change is reverted. Prints the processor time of this process and of PostgreSQL, and
+Each is sent first, and again the next day with 1 % of the prices changed, first as a plan, then
+taken; then the change is reverted. Prints the processor time of this process and of PostgreSQL, and
 the most memory that this process took meanwhile, each for the list and for the feed.
 """
 
@@ -22,7 +22,7 @@ from commerce_core.commerce import Commerce
 
 FIRST_DAY, NEXT_DAY = 0, 1
 CHANGED: Final = 100
-"""Of so many records, one has another price on the next day."""
+"""One record in a hundred has another price on the next day."""
 
 
 def prices(entries: int, day: int, header: str, line: str) -> io.BytesIO:

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Lets no version of pytest and xdist pass that forgets groups; sets the tests aside.
+    """Refuses versions of pytest and xdist that ignore groups; sets the tests aside.
 
     The tests themselves, half a million objects, are kept out of every garbage collection: with
     them, each full one takes half a second, and there is one every few tests.
