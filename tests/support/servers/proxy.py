@@ -10,6 +10,7 @@ from collections.abc import Generator
 RESET = struct.pack("ii", 1, 0)
 BLOCK = 1 << 16
 COMMITTED = b"COMMIT\0"
+GONE_WITHIN = 5.0  # seconds
 
 
 class Proxy:
@@ -25,6 +26,7 @@ class Proxy:
         self._behind = ("127.0.0.1", port)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._lock = threading.Lock()
+        self._ended = threading.Condition()
         self._open: set[socket.socket] = set()
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
@@ -50,9 +52,16 @@ class Proxy:
         self.reset_all()
 
     def reset_all(self) -> None:
-        """Resets all connections that are open now."""
-        for end in tuple(self._open):
+        """Resets all connections that are open now; they are gone when it returns.
+
+        Closing alone ends none that a thread waits on: a client that asks again at once would
+        find its connection alive, and see it break in its next request.
+        """
+        ends = set(self._open)
+        for end in ends:
             reset(end)
+        with self._ended:
+            self._ended.wait_for(lambda: not ends & self._open, GONE_WITHIN)
 
     def _serve(self, client: socket.socket) -> None:
         if self.refuses:
@@ -69,14 +78,17 @@ class Proxy:
 
     def _join(self, client: socket.socket, server: socket.socket) -> None:
         ends = {client, server}
-        self._open |= ends
+        with self._ended:
+            self._open |= ends
         there = threading.Thread(target=self._pass, args=(client, server, False), daemon=True)
         there.start()
         self._pass(server, client, is_answer=True)
         there.join()
-        self._open -= ends
         for end in ends:
             end.close()
+        with self._ended:
+            self._open -= ends
+            self._ended.notify_all()
 
     def _pass(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
         """Passes bytes on until one of the two ends closes, or it has to be cut."""
