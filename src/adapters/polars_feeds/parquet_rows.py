@@ -13,7 +13,8 @@ from polars.exceptions import PolarsError
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.library_formats import Read
 from commerce_core.parsing.objects import cell
-from commerce_core.parsing.sheet_rows import CELL_END, LINE_WITHIN, MARK
+from commerce_core.parsing.raw_records import CELL_END
+from commerce_core.parsing.sheet_rows import LINE_WITHIN, MARK
 
 ROWS_AT_A_TIME: Final = 20_000
 _BLOCK: Final = 1 << 20

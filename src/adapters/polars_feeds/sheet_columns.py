@@ -13,6 +13,7 @@ from adapters.polars_feeds.columns import Piece
 from adapters.polars_feeds.parsing import MORE, cell, lead
 from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.raw_records import (
+    CELL_END,
     LONGEST_RECORD,
     RawRecord,
     count_line_ends,
@@ -20,7 +21,7 @@ from commerce_core.parsing.raw_records import (
     line_too_long,
 )
 from commerce_core.parsing.reader import Header
-from commerce_core.parsing.sheet_rows import CELL_END, LINE_WITHIN, MARK
+from commerce_core.parsing.sheet_rows import LINE_WITHIN, MARK
 from commerce_core.parsing.sheets import rows_in
 from commerce_core.profiles.limits import text_added
 
@@ -101,7 +102,7 @@ def _cells(text: str, line: int, width: int) -> pl.DataFrame | None:
     if LINE_WITHIN in text:
         cells = cells.with_columns(pl.all().str.replace_all(LINE_WITHIN, "\n", literal=True))
     lines = pl.int_range(line, line + len(cells), dtype=pl.Int64, eager=True).alias("line")
-    return cells.select(lines, pl.concat_str(pl.all(), separator="\t").alias("text"), pl.all())
+    return cells.select(lines, pl.concat_str(pl.all(), separator=CELL_END).alias("text"), pl.all())
 
 
 def _most_columns(data: bytes) -> int | None:

@@ -232,7 +232,7 @@ def source_record(
         publication.mode,
         publication.profile_version,
         version.line,
-        reading.prepared.raw.sent.rstrip("\r\n") if reading else "",
+        reading.prepared.raw.shown if reading else "",
         reading.cells if reading else (),
         note,
     )

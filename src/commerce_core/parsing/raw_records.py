@@ -11,6 +11,8 @@ from commerce_core.base.errors import FileRefused
 
 LONGEST_RECORD: Final = 1 << 24
 """Characters in one record; a longer one is nearly always a quote that was never closed."""
+CELL_END: Final = "\x1f"
+"""What stands between cells in the text of a row of a sheet: no cell contains it, but a tab."""
 BROKEN_TEXT_KEPT: Final = 1_000
 """Characters of a broken record that are shown."""
 
@@ -53,6 +55,12 @@ class RawRecord:
     def ends_file(self) -> bool:
         """Whether the file ends behind it, without the end of a line."""
         return self.sent[-1:] not in _ENDS_OR_NONE
+
+    @property
+    def shown(self) -> str:
+        """Its text as people are shown it, without the end of its last line."""
+        text = self.sent.rstrip("\r\n")
+        return text if self.delimiter else text.replace(CELL_END, "\t")
 
     def with_cells(self, cells: list[str]) -> "RawRecord":
         """The same record with these cells; what was sent stays."""

@@ -18,7 +18,7 @@ from commerce_core.parsing.json_documents import JsonDocument
 from commerce_core.parsing.json_lines import JsonLines
 from commerce_core.parsing.quoting import closed_cell
 from commerce_core.parsing.raw_records import Corrected, RawRecord
-from commerce_core.parsing.sheets import Sheet
+from commerce_core.parsing.sheets import Sheet, row_of
 from commerce_core.parsing.xml_records import Xml, without_front
 from commerce_core.profiles.mapping import REPORT_COLUMNS
 
@@ -77,7 +77,7 @@ class ReturnedReport:
             case JsonLines() | JsonDocument():
                 return self._strip_object(raw, _behind_keys(raw.sent))
             case Sheet():
-                own = "" if raw.cells is None else "\t".join(self._own(raw.cells)) + "\n"
+                own = "" if raw.cells is None else row_of(self._own(raw.cells))
                 return self._strip_object(raw, own)
             case Xml():
                 return self._strip_object(raw, without_front(raw.sent, REPORT_COLUMNS))

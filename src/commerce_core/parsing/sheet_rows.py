@@ -15,6 +15,7 @@ from xml.parsers import expat
 from attrs import define, field
 
 from commerce_core.base.errors import FileRefused
+from commerce_core.parsing.raw_records import CELL_END
 from commerce_core.parsing.simple_elements import unescaped
 from commerce_core.parsing.simple_runs import SimpleRuns
 from commerce_core.parsing.xml_elements import new_parser
@@ -23,11 +24,10 @@ MOST_ROWS: Final = 1_048_576
 MOST_COLUMNS: Final = 16_384
 """As many rows and columns as a sheet can have."""
 MARK: Final = "\x1c"
-CELL_END: Final = "\x1f"
 LINE_WITHIN: Final = "\x1e"
-"""What each row begins with, and what stands between cells and for the end of a line in one.
+"""What each row begins with, and what stands for the end of a line in a cell.
 
-XML can contain none of them, so cells can't either.
+XML can contain neither, nor what ends cells, so cells can't either.
 """
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")

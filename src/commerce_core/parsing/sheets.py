@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.raw_records import RawRecord, split_lines, without_end
-from commerce_core.parsing.sheet_rows import CELL_END, LINE_WITHIN, MARK, as_one_line
+from commerce_core.parsing.raw_records import CELL_END, RawRecord, split_lines, without_end
+from commerce_core.parsing.sheet_rows import LINE_WITHIN, MARK, as_one_line
 
 
 @frozen
@@ -60,7 +60,7 @@ def rows_in(blocks: Iterator[str], line: int, width: int = 0) -> Iterator[RawRec
         if not width and any(cell.strip(BLANKS) for cell in cells):
             width = len(cells)
         cells += [""] * (width - len(cells))
-        yield RawRecord(number, cells, "", delimiter="", sent=_shown(cells))
+        yield RawRecord(number, cells, "", delimiter="", sent=row_of(cells))
 
 
 def cells_of_row(text: str) -> list[str]:
@@ -69,6 +69,6 @@ def cells_of_row(text: str) -> list[str]:
     return [cell.replace(LINE_WITHIN, "\n") for cell in cells] if LINE_WITHIN in text else cells
 
 
-def _shown(cells: Sequence[str]) -> str:
-    """A row as people are shown it."""
-    return "\t".join(cells) + "\n"
+def row_of(cells: Sequence[str]) -> str:
+    """The text of a row, which no row with other cells has."""
+    return f"{CELL_END.join(cells)}\n"

@@ -200,7 +200,7 @@ class Jobs:
         except (NotFound, FileRefused):
             return {}
         return {
-            line: reading.prepared.raw.sent.rstrip("\r\n")[:LONGEST_RECORD_SHOWN]
+            line: reading.prepared.raw.shown[:LONGEST_RECORD_SHOWN]
             for line, reading in readings.items()
         }
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Generator, Iterator
+from decimal import Decimal
 from typing import Any, Final
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -12,12 +13,19 @@ from hypothesis import strategies as st
 
 from adapters.polars_feeds.engine import PolarsEngine
 from adapters.polars_feeds.tables import Table
-from commerce_core.parsing.fingerprints import IndexedFingerprints
+from commerce_core.parsing.fingerprints import (
+    NO_FINGERPRINTS,
+    FingerprintIndex,
+    IndexedFingerprints,
+)
 from commerce_core.parsing.library_formats import Read, TableFormat
+from commerce_core.parsing.raw_records import CELL_END
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
-from commerce_core.parsing.sheet_rows import CELL_END, LINE_WITHIN, MARK
+from commerce_core.parsing.sheet_rows import LINE_WITHIN, MARK
+from commerce_core.ports.engine import FeedEngine, Reading
 from commerce_core.profiles.profile import Profile, Skip
+from commerce_core.schema.record import Record
 from tests.support.engines import read
 
 HEADER: Final = ("sku", "product_name", "price", "quantity")
@@ -82,3 +90,20 @@ def test_rows_are_read_as_columns_and_known_again():
     again = list(PolarsEngine(500).open(io.BytesIO(body), terms).batches(known))
     assert [number for batch in again for number in batch.matched] == list(range(100))
     assert sum(batch.records_read for batch in again) == 100
+
+
+@pytest.mark.parametrize("engine", [PolarsEngine(), ReferenceEngine()])
+def test_rows_whose_cells_differ_by_where_a_tab_is_are_different_records(engine: FeedEngine):
+    terms = Terms("full", "EUR", ZoneInfo("UTC"))
+
+    def opened(row: list[str]) -> Reading:
+        return engine.open(io.BytesIO(as_text([row])), terms)
+
+    def records(reading: Reading, known: FingerprintIndex = NO_FINGERPRINTS) -> list[Record]:
+        return [record for batch in reading.batches(known) for record in batch]
+
+    (first,) = records(opened(["A", "Lamp\t9.99", "", "1"]))
+    known = IndexedFingerprints.of([first.fingerprint])
+    assert records(opened(["A", "Lamp\t9.99", "", "1"]), known) == []
+    (second,) = records(opened(["A", "Lamp", "9.99\t", "1"]), known)
+    assert (first.values["product_name"], second.values["price"]) == ("Lamp\t9.99", Decimal("9.99"))

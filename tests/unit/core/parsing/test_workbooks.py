@@ -307,3 +307,18 @@ def test_a_report_is_a_workbook_and_comes_back():
         assert (again.summary.created, again.summary.rejected) == (1, 0)
         assert commerce.products.get(partner="Acme", sku="B").product_name == "<b>Pot\n2"
         assert CANONICAL.sheet is None
+
+
+def test_a_tab_in_a_cell_shifts_no_column_and_is_no_end_of_a_cell():
+    header = ["sku", "product_name", "brand", "price"]
+    days = ["Lamp\tAcme", ""], ["Lamp", "Acme\t"]
+    with commerce_core.connect("memory:") as commerce:
+        commerce.partners.add("Acme", currency="EUR")
+        for name, brand in days:
+            table = table_of([header, ["A", name, brand, "5"]])
+            commerce.feeds.load(io.BytesIO(table), partner="Acme", mode="full")
+            product = commerce.products.get(partner="Acme", sku="A")
+            assert (product.product_name, product.brand) == (name, brand.strip() or None)
+            assert product.price == Decimal(5)
+        lineage = commerce.history.lineage(product.product_id)
+        assert lineage.written_by.text == "A\tLamp\tAcme\t\t5"
