@@ -37,6 +37,14 @@ def where(conditions: Iterable[Condition]) -> tuple[sql.Composed, list[Any]]:
     return sql.SQL(" WHERE " if texts else "") + joined, params
 
 
+def any_of(conditions: Sequence[Condition]) -> list[Condition]:
+    """The condition that one of these holds; none if there are none."""
+    if not conditions:
+        return []
+    text: LiteralString = " OR ".join(f"({text})" for text, _ in conditions)
+    return [(f"({text})", [value for _, values in conditions for value in values])]
+
+
 def count(db: Connection, table: LiteralString, conditions: Sequence[Condition]) -> int:
     """How many rows of a table fit."""
     condition, params = where(conditions)
@@ -79,12 +87,30 @@ class ListById(Generic[T]):
     newest_first: bool = True
 
     def page(
-        self, db: Connection, conditions: Sequence[Condition], after: Position | None, limit: int
+        self,
+        db: Connection,
+        conditions: Sequence[Condition],
+        after: Position | None,
+        limit: int,
+        either: Sequence[Condition] = (),
     ) -> Page[T]:
-        """The page after that position."""
+        """The page after that position.
+
+        If there are conditions in `either`, one of them has to hold, and no two may at once. Each
+        is read along its own index up to the page's end, which one statement with OR isn't.
+        """
         beyond, direction = (" < %s", " DESC") if self.newest_first else (" > %s", "")
         rest = asked(self.id_column + beyond, digits(after.id) if after else None)
-        condition, params = where([*conditions, *rest])
         order = sql.SQL(" ORDER BY " + self.id_column + direction + " LIMIT %s")
-        rows = fetch(db, self.rows, sql.SQL(self.select) + condition + order, [*params, limit + 1])
+        branches: list[sql.Composed] = []
+        params: list[Any] = []
+        for branch in [[condition] for condition in either] or [[]]:
+            condition, values = where([*conditions, *branch, *rest])
+            branches.append(sql.SQL(self.select) + condition + order)
+            params += [*values, limit + 1]
+        query = branches[0]
+        if len(branches) > 1:
+            union = sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(one) for one in branches)
+            query, params = union + order, [*params, limit + 1]
+        rows = fetch(db, self.rows, query, params)
         return Page[T].cut(rows, limit, lambda row: Position(None, self.id_of(row)))

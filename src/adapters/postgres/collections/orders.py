@@ -10,7 +10,7 @@ from typing import Any, Final, LiteralString, TypeVar
 from attrs import evolve, frozen
 from psycopg.types.json import Jsonb
 
-from adapters.postgres.collections.listing import Condition, ListById, asked, count
+from adapters.postgres.collections.listing import Condition, ListById, any_of, asked, count
 from adapters.postgres.connection.documents import content, document, read_as, rows_document
 from adapters.postgres.connection.rows import (
     Connection,
@@ -80,12 +80,12 @@ class Orders:
 
     def page(self, query: OrderQuery, after: Position | None, limit: int) -> Page[Order]:
         """Pages of orders."""
-        page = _LIST.page(self._db, _conditions(query), after, limit)
+        page = _LIST.page(self._db, _conditions(query), after, limit, _by_status(query))
         return evolve(page, items=self._with_items(page.items))
 
     def count(self, query: OrderQuery) -> int:
         """How many orders fit."""
-        return count(self._db, "orders", _conditions(query))
+        return count(self._db, "orders", [*_conditions(query), *any_of(_by_status(query))])
 
     def add(self, order: Order) -> None:
         """Keeps a new order."""
@@ -371,20 +371,31 @@ def _conditions(query: OrderQuery) -> list[Condition]:
             )""",
             maybe_digits(query.partner_id),
         ),
-        *_by_status(query),
         *_by_reference(query),
         *asked("created_at >= %s", query.created_from),
         *asked("created_at < %s", query.created_to),
     ]
 
 
+_EXPIRED: Final = """
+    order_id = ANY(ARRAY(
+        SELECT waited.order_id
+        FROM orders waited
+        WHERE waited.expires_at <= %s AND waited.status <> 'cancelled'
+    ))"""
+"""What has expired and isn't struck yet: few, so that is looked up, not searched in the list."""
+
+
 def _by_status(query: OrderQuery) -> list[Condition]:
-    """The condition on the state that who asks sees, as `Order.part_of` has it."""
+    """The state that who asks sees, as `Order.part_of` has it: one of these conditions holds."""
     if query.status is None:
         return []
-    expired: LiteralString = "CASE WHEN expires_at <= %s THEN 'cancelled' ELSE "
     if query.seen_by is None:
-        return [(expired + "status END = %s", [query.as_of, query.status])]
+        if query.status == "cancelled":
+            return [("status = 'cancelled'", []), (_EXPIRED, [query.as_of])]
+        open_: LiteralString = "status = %s AND (expires_at <= %s) IS NOT TRUE"
+        return [(open_, [query.status, query.as_of])]
+    expired: LiteralString = "CASE WHEN expires_at <= %s THEN 'cancelled' ELSE "
     of_part: LiteralString = """
         CASE
             WHEN NOT EXISTS (
