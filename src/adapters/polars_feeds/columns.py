@@ -1,5 +1,6 @@
 """Files that are split into columns, and into records one by one where those don't fit."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
@@ -55,6 +56,7 @@ class ColumnReading:
     _others: PreparedReading
     _mark: Mark = unmarked
     _line: int = 1
+    _codes: Counter[int] = field(factory=Counter[int])
     _read: TableReader = field(init=False)
     _alone: Grouping = field(init=False)
 
@@ -120,7 +122,7 @@ class ColumnReading:
         known = marked["number"].drop_nulls()
         unknown = marked.filter(pl.col("number").is_null()) if len(known) else marked
         table = [self._read(unknown)] if len(unknown) else []
-        warned = KnownWarnings.among(marked, partial(self._problems, marked))
+        warned = KnownWarnings.among(marked, self._codes, partial(self._problems, marked))
         return ColumnBatch(mapping, table, known, found.fates, found.reasons, warned)
 
     def _problems(self, marked: pl.DataFrame, rows: pl.Series) -> Iterator[Problem]:

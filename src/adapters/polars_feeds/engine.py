@@ -149,6 +149,7 @@ class PolarsReading:
     _is_plain: bool = True
     _kept: Kept = field(factory=Kept)
     _waiting: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
+    _codes: Counter[int] = field(factory=Counter[int])
     _dialect: Dialect = field(init=False)
     _lead: bytes = field(init=False)
     _read: TableReader = field(init=False)
@@ -316,7 +317,7 @@ class PolarsReading:
         if len(unknown):
             self._waiting.append(unknown)
         warned = KnownWarnings.among(
-            records, lambda rows: self._batch(records[rows]).problems(NO_LIMIT)
+            records, self._codes, lambda rows: self._batch(records[rows]).problems(NO_LIMIT)
         )
         # A batch of none too, so that progress is shown.
         yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter(), warned)

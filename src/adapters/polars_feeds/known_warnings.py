@@ -1,7 +1,7 @@
 """The warnings of matched records: counted by codes in fingerprints, listed by reading some."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import polars as pl
 from attrs import frozen
@@ -15,26 +15,42 @@ from commerce_core.schema.problems import Noted, Problem
 class KnownWarnings:
     """The records of a batch that were matched and have warnings, in the order of the file.
 
-    `rows` says where they stand among all; `read` gives the problems of the records in some rows.
+    `rows` says where they stand among all, `counts` how many have each code; `read` gives the
+    problems of the records in some rows. Of each of the codes `full` the batches before had so many
+    records that no more are listed.
     """
 
     rows: pl.Series
     lines: pl.Series
     codes: pl.Series
+    counts: Mapping[int, int]
+    full: Sequence[int]
     read: Callable[[pl.Series], Iterable[Problem]]
 
     @classmethod
     def among(
-        cls, marked: pl.DataFrame, read: Callable[[pl.Series], Iterable[Problem]]
+        cls,
+        marked: pl.DataFrame,
+        before: Counter[int],
+        read: Callable[[pl.Series], Iterable[Problem]],
     ) -> "KnownWarnings":
-        """Those among records that a `Matcher` has marked."""
+        """Those among records that a `Matcher` has marked.
+
+        `before` counts the records with each code in the batches before; these are added to it.
+        """
         rows = (marked["warnings"] > 0).arg_true()
-        return cls(rows, marked["line"].gather(rows), marked["warnings"].gather(rows), read)
+        if rows.is_empty():
+            return NO_WARNINGS
+        codes = marked["warnings"].gather(rows)
+        counts = dict(codes.value_counts().iter_rows())
+        full = [code for code in counts if before[code] >= MOST_ALIKE]
+        before.update(counts)
+        return cls(rows, marked["line"].gather(rows), codes, counts, full, read)
 
     def noted(self) -> Counter[Noted]:
         """Their warnings, counted, without columns."""
         counted: Counter[Noted] = Counter()
-        for code, records in self.codes.value_counts().iter_rows():
+        for code, records in self.counts.items():
             for warning, times in warnings_of(code).items():
                 counted[warning, None, "warning"] += times * records
         return counted
@@ -46,8 +62,11 @@ class KnownWarnings:
         return self.read(first) if len(first) else ()
 
     def listing(self, limit: int, before: int | None) -> Iterable[Problem]:  # noqa: ARG002 - all are warnings
-        """The warnings of the first that have the same codes."""
+        """The warnings of the first in the file that have the same codes."""
+        if len(self.full) == len(self.counts):
+            return ()
         some = pl.DataFrame({"row": self.rows, "line": self.lines, "codes": self.codes})
+        some = some.filter(~pl.col("codes").is_in(self.full))
         if before is not None:
             some = some.filter(pl.col("line") < before)
         first = some.group_by("codes", maintain_order=True).head(MOST_ALIKE)["row"].sort()
@@ -55,5 +74,10 @@ class KnownWarnings:
 
 
 NO_WARNINGS = KnownWarnings(
-    pl.Series(dtype=pl.UInt32), pl.Series(dtype=pl.Int64), pl.Series(dtype=pl.Int64), lambda _: ()
+    pl.Series(dtype=pl.UInt32),
+    pl.Series(dtype=pl.Int64),
+    pl.Series(dtype=pl.Int64),
+    {},
+    (),
+    lambda _: (),
 )

@@ -54,6 +54,7 @@ class PreparedReading:
     _records: int = 0
     _read: TableReader = field(init=False)
     _most: int = field(init=False)
+    _codes: Counter[int] = field(factory=Counter[int])
     _lacking_known: dict[frozenset[int], int] = field(factory=dict[frozenset[int], int])
 
     def __attrs_post_init__(self) -> None:
@@ -122,7 +123,7 @@ class PreparedReading:
             odd = Oddities([(prepared, self._reader.read(prepared)) for prepared in offers])
             return ColumnBatch(self.header.mapping, [odd], _NONE_KNOWN, fates, reasons)
         known = marked["number"].drop_nulls()
-        warned = KnownWarnings.among(marked, partial(self._problems, offers))
+        warned = KnownWarnings.among(marked, self._codes, partial(self._problems, offers))
         return ColumnBatch(self.header.mapping, parts, known, fates, reasons, warned)
 
     def _problems(self, offers: Sequence[Prepared], rows: pl.Series) -> Iterator[Problem]:

@@ -92,8 +92,8 @@ class Batch(Protocol):
     def listing(self, limit: int, before: int | None = None) -> Iterable[Problem]:
         """At least those of its problems that `listed` takes, by line; with `before`, as above.
 
-        Few matched records with warnings are read again for it: of those that have the same codes,
-        the first `MOST_ALIKE`.
+        Few matched records with warnings are read again for it: of those in the file that have the
+        same codes, about the first `MOST_ALIKE`.
         """
         ...
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -44,6 +45,7 @@ from commerce_core.profiles.profile import (
     Totals,
 )
 from commerce_core.schema.fields import BY_NAME, Mode, bits_of
+from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Noted, Problem
 from tests.support.engines import read, told
 from tests.support.strategies import (
@@ -722,6 +724,27 @@ def test_known_lines_of_json_are_recognised():
         warned = [problem.code for problem in batch.problems(9) if problem.line == 2]
         assert warned == ["negative_quantity"]
         assert noted([batch])["negative_quantity", "warning"] == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_warnings_of_known_records_are_read_again_only_while_they_are_listed(as_json: bool):
+    """Beyond the first that are alike in the file, they are only counted."""
+    names = ("sku", "product_name", "description", "quantity", "gtin")
+    rows = [(f"A{n}", "Lamp", "x" * 40, "-1", "") for n in range(12_000)]
+    rows[9_000] = ("A9000", "Lamp", "x" * 40, "1", "4006381333932")
+    lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    body = "\n".join(lines if as_json else map(",".join, (names, *rows))).encode()
+    first_line = 1 if as_json else 2
+    records = [r for batch in PolarsEngine().open(io.BytesIO(body), TERMS).batches() for r in batch]
+    known = IndexedFingerprints.of([record.fingerprint for record in records])
+    batches = list(PolarsEngine(1 << 16).open(io.BytesIO(body), TERMS).batches(known))
+    assert sum(len(batch.matched) for batch in batches) == len(rows)
+    found = [shown for batch in batches if (shown := [p.line for p in batch.listing(1_000)])]
+    assert found == [list(range(first_line, first_line + MOST_ALIKE)), [9_000 + first_line]]
+    assert noted(batches) == {
+        ("negative_quantity", "warning"): 11_999,
+        ("gtin_check_digit", "warning"): 1,
+    }
 
 
 @pytest.mark.slow
