@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, cast
 
 from commerce_core.base.errors import InvalidInput, Malformed
-from entrypoints.reading import parse_json
+from entrypoints.reading import parse_json, pointer
 
 LONGEST_RULES: Final = 1 << 22
 """Maximum size of a file of rules, in bytes."""
@@ -27,8 +27,8 @@ def read_rules(content: bytes) -> list[Mapping[str, Any]]:
         raise InvalidInput.at("", "too_long", detail)
     text = content.removeprefix(BOM_UTF8)
     parsed: object = _parse_json(text) if _JSON.match(text) else _parse_toml(text)
-    if isinstance(parsed, dict) and set(cast("dict[str, object]", parsed)) == {"rules"}:
-        parsed = cast("dict[str, object]", parsed)["rules"]
+    if isinstance(parsed, dict):
+        parsed = _listed(cast("dict[str, object]", parsed))
     rules: list[object] = cast("Any", parsed) if isinstance(parsed, list) else [parsed]
     if rules in ([], [{}]):
         raise InvalidInput.at("/rules", "required", "The file has no rules.")
@@ -37,6 +37,17 @@ def read_rules(content: bytes) -> list[Mapping[str, Any]]:
             detail = f"Rule {number + 1} isn't a table."
             raise InvalidInput.at(f"/rules/{number}", "not_an_object", detail)
     return cast("list[Mapping[str, Any]]", rules)
+
+
+def _listed(table: Mapping[str, object]) -> object:
+    """The rules in a table: those under `rules`, or the table itself as the only one."""
+    if set(table) == {"rules"}:
+        return table["rules"]
+    for name, value in table.items():
+        if isinstance(value, list) and "benefit" not in table:
+            detail = f"A file has one rule, or several under `rules`, and no {name[:80]!r}."
+            raise InvalidInput.at(pointer("", name), "unknown_field", detail)
+    return table
 
 
 def _parse_json(content: bytes) -> object:
@@ -51,10 +62,16 @@ def _parse_toml(content: bytes) -> object:
     try:
         return _plain(tomllib.loads(content.decode("utf-8")))
     except UnicodeDecodeError as error:
-        raise InvalidInput.at("", "not_toml", "The file is not UTF-8.") from error
+        raise InvalidInput.at("", "not_toml", "The file is not UTF-8; save it as that.") from error
     except (ValueError, RecursionError) as error:
-        detail = f"The file is neither TOML nor JSON: {error}."
+        detail = f"The file is neither TOML nor JSON: {_why(error)}."
         raise InvalidInput.at("", "not_toml", detail) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return str(error)
+    return "a number has too many digits" if isinstance(error, ValueError) else "it is too deep"
 
 
 def _plain(value: object) -> object:
@@ -67,6 +84,6 @@ def _plain(value: object) -> object:
         case datetime() | date():
             return value.isoformat()
         case time():
-            return f"{value:%H:%M}"
+            return value.isoformat("auto" if value.second or value.microsecond else "minutes")
         case _:
             return value

@@ -43,7 +43,7 @@ from commerce_core.pricing.conditions import (
 )
 from commerce_core.pricing.form_benefits import read_benefit
 from commerce_core.pricing.form_conditions import read_condition
-from commerce_core.pricing.form_reader import MISSING, Reader
+from commerce_core.pricing.form_reader import Reader
 from commerce_core.pricing.rules import Group, Limits, Rule
 from commerce_core.pricing.windows import Window
 
@@ -104,13 +104,11 @@ def _limits(reader: Reader, value: object, at: str) -> Limits:
 
 def _funded_by(reader: Reader, value: object, at: str) -> Decimal:
     if isinstance(value, dict):
-        table = (
-            reader.table(
-                cast("object", value), at, ("partner_percent",), required=("partner_percent",)
-            )
-            or {}
-        )
-        return reader.percent(table.get("partner_percent", MISSING), f"{at}/partner_percent")
+        names = ("partner_percent",)
+        table = reader.table(cast("object", value), at, names, required=names)
+        if table is None:
+            return Decimal(0)
+        return reader.percent(table["partner_percent"], f"{at}/partner_percent")
     word = reader.word(value, at, ("platform", "partner"))
     return ALL if word == "partner" else Decimal(0)
 

@@ -39,7 +39,8 @@ def read_benefit(reader: Reader, value: object, at: str) -> Benefit:
     if table is None:
         return _NOTHING
     if len(table) != 1:
-        reader.fault(at, "not_one_benefit", "A rule has one benefit.")
+        known = ", ".join(BENEFIT_NAMES)
+        reader.fault(at, "not_one_benefit", f"A rule has one benefit; use one of {known}.")
         return _NOTHING
     ((name, inner),) = table.items()
     return _BENEFITS[name](reader, inner, f"{at}/{name}") if name in _BENEFITS else _NOTHING
@@ -139,8 +140,9 @@ def _ending(reader: Reader, value: object, at: str) -> Benefit:
         return _NOTHING
     text = table["to"]
     multiple = not (isinstance(text, str) and text.startswith("."))
+    before = len(reader.faults)
     to = reader.amount(text if multiple else f"0{text}", f"{at}/to")
-    if multiple and not to and not reader.faults:
+    if multiple and not to and len(reader.faults) == before:
         reader.fault(f"{at}/to", "out_of_range", "A multiple is above 0.")
     mode = reader.word(table.get("mode", "nearest"), f"{at}/mode", ("down", "up", "nearest"))
     return Ending(to, multiple, cast("Any", mode))

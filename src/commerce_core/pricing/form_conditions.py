@@ -138,13 +138,13 @@ def _window(reader: Reader, value: object, at: str) -> Condition:
     ]
     hours = table.get("hours")
     read_hours = _hours(reader, hours, f"{at}/hours") if hours is not None else None
-    if not (bounds or words or read_hours):
+    if all(table.get(name) is None for name in ("from", "until", "days", "hours")):
         reader.fault(at, "required", "Use from, until, days or hours.")
     return Window(zone or "UTC", bounds.get("from"), bounds.get("until"), tuple(words), read_hours)
 
 
 def _bound(reader: Reader, value: object, at: str) -> datetime | date | None:
-    detail = "A local day or time such as 2026-03-31 or 2026-03-31T18:00 is expected."
+    detail = "Use a local day or time, such as 2026-03-31 or 2026-03-31T18:00, without an offset."
     try:
         if isinstance(value, str) and _DAY.fullmatch(value):
             read: date = date.fromisoformat(value)

@@ -10,8 +10,6 @@ from attrs import define, field
 from commerce_core.base.errors import Fault
 from commerce_core.base.text import UNSTORABLE
 
-MISSING: Final[Any] = object()
-"""Stands for a member that isn't there."""
 LONGEST_TEXT: Final = 500
 MOST_TEXTS: Final = 1_000
 LARGEST_COUNT: Final = 1_000_000_000
@@ -50,7 +48,7 @@ class Reader:
         return None if lacking else table
 
     def _missing_or(self, value: object, at: str, code: str, detail: str) -> None:
-        if value is MISSING or value is None:
+        if value is None:
             self.fault(at, "required", "A value is required.")
         else:
             self.fault(at, code, detail)

@@ -244,7 +244,7 @@ def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
                 yield Fault(f"{at}/{_name_of(condition)}/max", "contradiction", detail)
         case Window():
             if condition.begins and condition.ends and condition.begins >= condition.ends:
-                detail = "The window ends before it begins."
+                detail = _why_empty(condition)
                 yield Fault(f"{at}/window/until", "contradiction", detail)
         case Not(inner):
             yield from _contradictions(f"{at}/not", inner)
@@ -255,6 +255,15 @@ def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
                     yield Fault(f"{at}/currency", "unknown_currency", detail)
         case _:
             return
+
+
+def _why_empty(window: Window) -> str:
+    if isinstance(window.from_, datetime) and isinstance(window.until, datetime):
+        if window.from_ < window.until:
+            return f"The clocks of {window.tz} skip all of it; use times that they show."
+        if window.from_ == window.until:
+            return "The window ends when it begins; until is excluded."
+    return "The window ends before it begins."
 
 
 def _name_of(condition: PriceWithin | Quantity | Total) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from attrs import evolve, frozen
@@ -78,7 +79,11 @@ class Pricing:
 
         With `plan`, nothing is written. The faults of the n-th rule are at `/rules/n`.
         """
-        read, found = _as_rules(rules), list[RuleChange]()
+        given = list(islice(rules, MOST_SAVED + 1))
+        if len(given) > MOST_SAVED:
+            detail = f"Save at most {MOST_SAVED:,} rules at once."
+            raise InvalidInput.at("/rules", "too_many", detail)
+        read, found = _as_rules(given), list[RuleChange]()
         _refuse_conflicts(read)
         names = frozenset(rule.name for rule in read)
         store = self._context.store
@@ -227,6 +232,8 @@ class Pricing:
 _DRAFT_ID: Final = "rule_" + "f" * 24 + "{:08x}"
 MOST_DRAFTS: Final = 200
 """The most rules that a quote may try."""
+MOST_SAVED: Final = 1_000
+"""The most rules that are saved at once."""
 
 
 def _found(unit: UnitOfWork, name_or_id: str) -> PriceRule:

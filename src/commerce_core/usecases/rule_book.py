@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound, Stale
 from commerce_core.base.ids import looks_like, parse
+from commerce_core.base.text import given_name
 from commerce_core.ports.rules import rule_changed
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.pricing.contradictions import contradictions
@@ -49,7 +50,7 @@ class RuleBook:
             rule_id=self._context.mint("rule"),
             version=1,
             status=status,
-            rule=self.checked(rule, together),
+            rule=self.checked(_seen(rule, None), together),
             created_at=now,
             updated_at=now,
         )
@@ -71,7 +72,10 @@ class RuleBook:
                 "Add a new one; its name is free.",
                 code="rule_archived",
             )
-        text = before.rule if rule is None else self.checked(rule, {before.rule.name, *together})
+        text = before.rule
+        if rule is not None:
+            names = {before.rule.name, *together}
+            text = self.checked(_seen(rule, before.rule), names)
         after = evolve(before, rule=text, status=status or before.status)
         if after == before:
             return before
@@ -127,7 +131,8 @@ class RuleBook:
         for reference in references(rule):
             found = self._find(reference.noun, reference.text)
             if found is None:
-                detail = f"There is no {reference.noun} {reference.text[:80]!r}."
+                named = f"{reference.noun} {reference.text[:80]!r}"
+                detail = f"There is no {named}; correct it, or add the {reference.noun} first."
                 code = f"unknown_{reference.noun.replace(' ', '_')}"
                 faults.append(Fault(reference.pointer, code, detail))
             else:
@@ -156,6 +161,20 @@ class RuleBook:
         action = "rule.changed" if before else "rule.added"
         states = (_Audited.of(before) if before else None, _Audited.of(after))
         self._context.note(self._unit, action, after.rule_id, before=states[0], after=states[1])
+
+
+def _seen(rule: Rule, before: Rule | None) -> Rule:
+    """The rule; InvalidInput if a new name in it has characters that aren't seen."""
+    detail = "The name has characters that aren't seen; type it anew."
+    faults: list[Fault] = []
+    if rule.name not in (before and before.name, given_name(rule.name)):
+        faults.append(Fault("/name", "bad_name", detail))
+    group = rule.group
+    if group and group != (before and before.group) and group.name != given_name(group.name):
+        faults.append(Fault("/group/name", "bad_name", detail))
+    if faults:
+        raise InvalidInput("The price rule isn't valid.", faults=faults, code="bad_price_rule")
+    return rule
 
 
 @frozen

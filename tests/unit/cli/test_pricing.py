@@ -79,14 +79,45 @@ def test_a_file_with_a_fault_saves_nothing(cli: Cli, rules: Path):
         ("{", "JSON"),
         ("name =", "TOML"),
         ('{"rules": [1]}', "Rule 1 isn't a table"),
-        ('{"name": "x", "name": "y"}', "The file is not JSON: an object has the same name twice"),
+        (
+            '{"name": "x", "name": "y"}',
+            "The file is not JSON: an object has the same name twice: 'name'",
+        ),
         ('[{"name": "x",}]', "The file is not JSON"),
         ('{"rules": []}', "The file has no rules"),
         ("", "The file has no rules"),
+        ('[[rule]]\nname = "x"', "A file has one rule, or several under `rules`, and no 'rule'"),
+        ('title = "x"\n' + RULES, "A file has one rule, or several under `rules`, and no 'rules'"),
+        (f"priority = 1{'0' * 5_000}", "neither TOML nor JSON: a number has too many digits"),
+        (f"{'a.' * 3_000}a = 1", "neither TOML nor JSON: it is too deep"),
     ):
         rules.write_text(content)
         refused = cli("pricing", "add", str(rules))
         assert (refused.code, word in refused.err) == (65, True), content
+
+
+def test_places_in_a_file_are_counted_from_one(cli: Cli, rules: Path):
+    rules.write_text(
+        'name = "Bad"\n'
+        'benefit = { tiers = { steps = [{ from = 2, percent = "5" }, { from = 2 }] } }\n'
+        'condition = { all = [{ brand = "A" }, { any = [{ sku = [1, "B", 3] }] }] }\n'
+    )
+    refused = cli("pricing", "add", str(rules)).err
+    assert "  rule 1, benefit, tiers, steps 2: Use one of" in refused
+    assert "  rule 1, condition, all 2, any 1, sku 3: A text is expected." in refused
+
+
+@pytest.mark.parametrize("time", ["18:30:00", "18:30:01", "18:30:00.5"])
+def test_a_time_in_toml_is_a_whole_minute_or_is_refused(cli: Cli, rules: Path, time: str):
+    window = f'{{ tz = "UTC", hours = {{ from = {time}, until = "20:00" }} }}'
+    rules.write_text(
+        f'name = "Evening"\nbenefit = {{ percent = "5" }}\ncondition = {{ window = {window} }}\n'
+    )
+    saved = cli("pricing", "add", str(rules), "--plan")
+    if time == "18:30:00":
+        assert (saved.code, '"from": "18:30"' in saved.out) == (0, True)
+    else:
+        assert (saved.code, "window, hours, from: A time of day" in saved.err) == (65, True)
 
 
 @pytest.mark.parametrize("before", ["", "\ufeff", "\n "])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -55,16 +56,21 @@ def _report(problem: Problem, *, as_json: bool) -> int:
     return problem.exit_code
 
 
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
 _LISTS: Final = {"items": "item", "rules": "rule"}
 """What is sent as a list, and what a member of it is called."""
 
 
 def _place(pointer: str) -> str:
     """The place a JSON pointer names, as text: `/items/0/quantity` is `item 1, quantity`."""
-    parts = pointer.strip("/").split("/")
-    if parts[0] in _LISTS and len(parts) > 1:
-        return ", ".join((f"{_LISTS[parts[0]]} {int(parts[1]) + 1}", *parts[2:]))
-    return ", ".join(parts)
+    first, *others = pointer.strip("/").split("/")
+    places = [_LISTS.get(first, first) if others else first]
+    for part in others:
+        if _INDEX.fullmatch(part):
+            places[-1] += f" {int(part) + 1}"
+        else:
+            places.append(part)
+    return ", ".join(places)
 
 
 def _usage(error: click.ClickException) -> Problem:

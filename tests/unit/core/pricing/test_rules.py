@@ -65,3 +65,29 @@ def test_every_condition_and_benefit_is_described():
     """Schemas and the reference are made from these descriptions, so none may be missing."""
     assert set(form_reference.CONDITIONS) == set(CONDITION_NAMES)
     assert set(form_reference.BENEFITS) == set(BENEFIT_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "reason"),
+    [
+        ("2027-03-28T02:30", "2027-03-28T03:00", "The clocks of Europe/Berlin skip all of it;"),
+        ("2027-03-28T02:00", "2027-03-28T02:59:59", "The clocks of Europe/Berlin skip all of it;"),
+        ("2027-03-28T01:30", "2027-03-28T01:30", "The window ends when it begins;"),
+        ("2027-03-28T03:00", "2027-03-28T02:30", "The window ends before it begins."),
+        ("2027-03-28", "2027-03-27", "The window ends before it begins."),
+        ("2027-03-28T05:00", "2027-03-27", "The window ends before it begins."),
+    ],
+)
+def test_an_empty_window_is_refused_with_the_reason(since: str, until: str, reason: str):
+    window = {"from": since, "until": until, "tz": "Europe/Berlin"}
+    with pytest.raises(InvalidInput) as refusal:
+        read_rule({"name": "Odd", "benefit": TEN, "condition": {"window": window}})
+    (fault,) = refusal.value.faults
+    assert (fault.pointer, fault.code) == ("/condition/window/until", "contradiction")
+    assert fault.detail.startswith(reason)
+
+
+@pytest.mark.parametrize("until", ["2027-03-28T03:00:01", "2027-03-28"])
+def test_a_window_of_which_the_clocks_skip_a_part_is_fine(until: str):
+    window = {"from": "2027-03-28T02:30", "until": until, "tz": "Europe/Berlin"}
+    read_rule({"name": "Short", "benefit": TEN, "condition": {"window": window}})

@@ -14,8 +14,10 @@ from commerce_core.base.errors import Conflict, InvalidInput, NotFound
 from commerce_core.commerce import Commerce
 from commerce_core.orders.order import Order
 from commerce_core.pricing.basket_terms import BasketTerms
+from commerce_core.pricing.form import read_rule
 from commerce_core.pricing.priced_product import PricedProduct
 from commerce_core.usecases.context import Context
+from commerce_core.usecases.pricing import MOST_SAVED
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
 
@@ -131,6 +133,37 @@ def test_rules_are_saved_all_or_none(commerce: Commerce):
         commerce.pricing.save([form("One"), form("Two", condition={"partner": "Nobody"})])
     assert faults(refusal) == [("/rules/1/condition/partner", "unknown_partner")]
     assert list(commerce.pricing.list()) == []
+
+
+def test_as_many_rules_are_saved_at_once_as_the_limit_allows(commerce: Commerce):
+    many = [form(f"Rule {n}") for n in range(MOST_SAVED + 1)]
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.save(many)
+    assert faults(refusal) == [("/rules", "too_many")]
+    assert len(commerce.pricing.save(many[1:], plan=True)) == MOST_SAVED
+
+
+def test_new_names_have_no_characters_that_are_not_seen(commerce: Commerce):
+    hidden = "Sale\u202e"
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.add(form(hidden, group={"name": "g\u200b", "mode": "best"}))
+    assert faults(refusal) == [("/name", "bad_name"), ("/group/name", "bad_name")]
+    rule = commerce.pricing.add(form("Sale"))
+    with pytest.raises(InvalidInput) as refusal:
+        commerce.pricing.change(rule.rule_id, form(hidden))
+    assert faults(refusal) == [("/name", "bad_name")]
+    assert commerce.pricing.get("Sale") == rule
+
+
+def test_a_name_from_before_that_rule_stays_until_another_is_given(commerce: Commerce):
+    group = {"name": "g\u200b", "mode": "best"}
+    rule = commerce.pricing.add(form("Sale"))
+    with commerce.context.store.begin() as unit:  # as an older version saved it
+        text = read_rule(form("Sale\u202e", group=group))
+        unit.rules.put(evolve(rule, rule=text, version=2))
+    changed = commerce.pricing.change(rule.rule_id, form("Sale\u202e", group=group, priority=3))
+    assert (changed.version, changed.rule.priority) == (3, 3)
+    assert commerce.pricing.change(rule.rule_id, form("Sale")).rule.group is None
 
 
 def test_a_rule_under_an_idempotency_key_is_made_once(commerce: Commerce):
