@@ -320,5 +320,6 @@ def test_a_tab_in_a_cell_shifts_no_column_and_is_no_end_of_a_cell():
             product = commerce.products.get(partner="Acme", sku="A")
             assert (product.product_name, product.brand) == (name, brand.strip() or None)
             assert product.price == Decimal(5)
+        (product,) = commerce.products.list()
         lineage = commerce.history.lineage(product.product_id)
         assert lineage.written_by.text == "A\tLamp\tAcme\t\t5"
