@@ -29,6 +29,21 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 BUFFER: Final = 256 * 1024
+_CERTIFICATE_FAULTS: Final = {
+    9: "its certificate isn't valid yet. Check the clocks of both servers",
+    10: "its certificate has expired. The server's operator has to renew it",
+    18: "its certificate is self-signed, so it doesn't prove whose server it is. The server's "
+    "operator has to install one of a public authority",
+    19: "its certificate was issued by an authority that isn't public. The server's operator has "
+    "to install one of a public authority",
+    20: "its certificate was issued by an unknown authority, or the server doesn't send the "
+    "certificates between them. The server's operator has to install the whole chain",
+    23: "its certificate was revoked. The server's operator has to install a new one",
+    62: "its certificate is for another name. Correct the name in the address, or have a "
+    "certificate issued for it",
+    64: "its certificate isn't for this address. Use a name that the certificate has",
+}
+"""What OpenSSL finds wrong with a certificate, by its number, and what helps."""
 _RAISED: Final = (OSError, HTTPError, HTTPException, ValueError)
 
 
@@ -224,8 +239,11 @@ class _Body(io.RawIOBase):
 def _explained(phase: str, error: Exception, text: str) -> tuple[str, str] | None:
     """What an error means in the phases of HTTP."""
     match phase:
+        case "tls" if isinstance(error, ssl.SSLCertVerificationError):
+            usual = f"its certificate can't be verified ({error.verify_message})"
+            return "bad_certificate", _CERTIFICATE_FAULTS.get(error.verify_code, usual)
         case "tls" if isinstance(error, ssl.SSLError):
-            return "bad_certificate", f"its certificate isn't valid ({text})"
+            return "bad_certificate", f"no encrypted connection can be agreed on ({text})"
         case "tls":
             return "not_connected", f"the connection ends before it is encrypted ({text})"
         case "wait" if isinstance(error, ConnectionError):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -155,29 +155,48 @@ class Authority:
 
     ca_file: Path
     server: ssl.SSLContext
+    key: ec.EllipticCurvePrivateKey
+    own: x509.Certificate
 
     @classmethod
-    def under(cls, folder: Path, host: str = HOST) -> "Authority":
+    def under(cls, folder: Path, host: str = HOST, name: str = "Tests") -> "Authority":
         """A new one, with its files in that folder."""
-        key, certificate = _certificate("Tests", None, None)
-        own_key, own = _certificate(host, certificate, key)
+        key, certificate = _certificate(name, None, None)
         (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        chain = folder / "server.pem"
-        chain.write_bytes(
-            own_key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + own.public_bytes(serialization.Encoding.PEM)
+        made = cls(folder / "ca.pem", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), key, certificate)
+        return evolve(made, server=made.certified(host))
+
+    def certified(self, host: str = HOST, *, days: int = 1) -> ssl.SSLContext:
+        """A server with a certificate for that name, valid until so many days from now."""
+        return _serving(self.ca_file.parent, *_certificate(host, self.own, self.key, days))
+
+    def self_signed(self, host: str = HOST) -> ssl.SSLContext:
+        """A server whose certificate no authority has signed."""
+        return _serving(self.ca_file.parent, *_certificate(host, None, None))
+
+
+def _serving(
+    folder: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
+) -> ssl.SSLContext:
+    chain = folder / f"{certificate.serial_number}.pem"
+    chain.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
-        return cls(folder / "ca.pem", context)
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return context
 
 
 def _certificate(
-    name: str, issuer: x509.Certificate | None, signer: ec.EllipticCurvePrivateKey | None
+    name: str,
+    issuer: x509.Certificate | None,
+    signer: ec.EllipticCurvePrivateKey | None,
+    days: int = 1,
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -189,8 +208,8 @@ def _certificate(
         .issuer_name(issuer.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now + timedelta(days=min(days, 0) - 1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
     if issuer is not None:

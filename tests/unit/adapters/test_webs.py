@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Generator, Sequence
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,34 @@ def test_a_name_is_resolved_once_for_each_call(authority: Authority, server: Wir
     assert resolved == ["asked"]
     with pytest.raises(Unreachable, match="link-local"), caller.send(request):
         pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("expired", "its certificate has expired. The server's operator has to renew it."),
+        ("self_signed", "its certificate is self-signed, so it doesn't prove whose server it is."),
+        ("other_name", "its certificate is for another name. Correct the name in the address,"),
+        ("unknown_authority", "its certificate was issued by an unknown authority, or the server"),
+    ],
+)
+def test_a_certificate_is_refused_with_what_is_wrong_with_it(
+    authority: Authority, tmp_path: Path, fault: str, what: str
+):
+    match fault:
+        case "expired":
+            context = authority.certified(days=-1)
+        case "self_signed":
+            context = authority.self_signed()
+        case "other_name":
+            context = authority.certified("other.example")
+        case _:
+            context = Authority.under(tmp_path, name="Others").server
+    with wire_server(context) as server:
+        refusal = failure(authority, server, "/feed.csv")
+        assert (refusal.code, refusal.phase) == ("bad_certificate", "tls")
+        assert str(refusal).startswith(f"{HOST}: {what}")
+        assert server.asked == []
 
 
 def test_a_server_that_cannot_prove_its_name_is_not_spoken_to(
