@@ -104,6 +104,7 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             sftp=_OverSftp(settings.reach),
             s3=_FromBuckets(settings.reach),
             messages=_FromQueues(settings.reach),
+            fetches_per_host=settings.limit_fetches_per_host,
             columns=_columns,
             orders=_order_terms(settings),
             mail=_mail(settings),

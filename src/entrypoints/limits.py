@@ -9,6 +9,8 @@ from typing import Any, Final
 from attrs import Attribute, field, fields, frozen
 from attrs.validators import ge, gt
 
+from commerce_core.feeds.pull import FETCHES_PER_HOST
+
 MIB: Final = 1024**2
 _ABOUT: Final = "about"
 _AT_LIMIT: Final = "at_limit"
@@ -138,6 +140,12 @@ class Limits:
         "Seconds a minute for decisions about held feeds with one key, while others send requests "
         "too; all of them at once after a pause. Shared by all processes.",
         "429.",
+    )
+    # --- fetches ---
+    limit_fetches_per_host: int = _count(
+        FETCHES_PER_HOST,
+        "Fetches under way from one host, whoever's the sources are. Shared by all processes.",
+        "Further ones wait until one has ended; those from other hosts don't.",
     )
     # --- files that are examined ---
     limit_examinations: int = _count(

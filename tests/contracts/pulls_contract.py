@@ -14,6 +14,7 @@ from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
 from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.ports.store import Store
 from commerce_core.work.attempt import Progress
+from commerce_core.work.task import Task
 from tests.contracts.samples import DAY, T0, settled
 from tests.contracts.threads import together
 
@@ -44,6 +45,13 @@ def pull(number: int = 1, due_at: datetime | None = T0, **others: object) -> Pul
 def fetch_of(number: int = 1, due_at: datetime = T0, id_: int = 1) -> Fetch:
     fetch_id = mint("ftch", T0 + DAY * id_, lambda n: bytes([number]) * n)
     return Fetch(fetch_id, source(number), PARTNER, "schedule", due_at, T0, missed=2)
+
+
+def source_of(store: Store, task: Task) -> int:
+    """The number of the source that a task fetches."""
+    with store.begin() as unit:
+        fetched = unit.fetches.get(task.subject).source_id
+    return next(number for number in range(20) if source(number) == fetched)
 
 
 def add(store: Store, *fetches: Fetch) -> list[Fetch]:
@@ -98,6 +106,17 @@ class TestPulls:
             assert sorted(found, key=lambda each: each.source_id) == watched
             assert len(unit.pulls.watched(2)) == 2
 
+    def test_all_of_a_partner_are_removed_at_once(self, store: Store):
+        other = mint("ptn", T0, lambda n: b"\2" * n)
+        with store.begin() as unit:
+            for each in (pull(1), pull(2), pull(3, partner_id=other)):
+                unit.pulls.put(each)
+            assert sorted(unit.pulls.remove_of(PARTNER)) == [source(1), source(2)]
+            assert unit.pulls.remove_of(PARTNER) == []
+        with store.begin() as unit:
+            assert unit.pulls.get(source(1)) is None
+            assert unit.pulls.get(source(3)) is not None
+
     def test_only_what_is_due_is_due_and_the_longest_due_first(self, store: Store):
         with store.begin() as unit:
             for number, due_at in enumerate(
@@ -145,6 +164,44 @@ class TestFetches:
             assert (shown.status, shown.tries, shown.feeds, shown.waiting) == ("running", 1, 3, 4)
             assert shown.backfill == wanted
             assert unit.fetches.unfinished(source(2)) == shown
+
+    @pytest.mark.parametrize("per_host", [1, 2, 3])
+    def test_a_host_has_as_many_fetches_as_allowed_however_many_claim(
+        self, store: Store, per_host: int
+    ):
+        """Whatever port its sources name; others, and tasks without a host, aren't delayed."""
+        urls = ["https://a.example/1", "https://A.example:8443/2", "http://a.example./3"]
+        places = [*map(HttpsPlace, urls), HttpsPlace("https://b.example/"), PLACES[-1]]
+        with store.begin() as unit:
+            for number, place in enumerate(places):
+                unit.pulls.put(pull(number, place=place))
+        add(store, *(fetch_of(number, id_=number) for number in range(9)))
+
+        def claim() -> Task | None:
+            with store.begin() as unit:
+                return unit.tasks.claim("fetches", T0, LEASE, per_host)
+
+        claimed = [task for task in together(*[claim] * 9) if task is not None]
+        numbers = sorted(source_of(store, task) for task in claimed)
+        assert len([number for number in numbers if number < 3]) == per_host
+        assert numbers[per_host:] == [*range(3, 9)]
+        first = next(task for task in claimed if source_of(store, task) == numbers[0])
+        with store.begin() as unit:
+            unit.tasks.finish(first)
+        left = [source_of(store, task) for task in (claim(), claim()) if task is not None]
+        assert len(left) == min(1, 3 - per_host)
+        assert {*left} <= {0, 1, 2} - {*numbers}
+
+    def test_a_lease_that_has_expired_takes_no_place_at_its_host(self, store: Store):
+        with store.begin() as unit:
+            for number in (1, 2):
+                unit.pulls.put(pull(number))
+        add(store, fetch_of(1), fetch_of(2, id_=2))
+        for number in (1, 2, 1):
+            with store.begin() as unit:
+                task = unit.tasks.claim("fetches", T0, timedelta(), 1)
+            assert task is not None
+            assert source_of(store, task) == number
 
     def test_a_tick_is_stored_once(self, store: Store):
         (first,) = add(store, fetch_of())

@@ -20,6 +20,18 @@ KNOWN = {
     "0032_terms_of_keys": [
         "UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND partner_id IN (SELECT "
     ],
+    "0152_hosts_of_pulls": [
+        (
+            "UPDATE pulls SET host = rtrim(btrim(lower(substring( coalesc"
+            "e(settings ->> 'endpoint', url"
+        )
+    ],
+    "0153_pulls_of_offboarded_partners": [
+        (
+            "DELETE FROM pulls p USING partners o WHERE o.partner_id = p."
+            "partner_id AND o.status = 'off"
+        )
+    ],
     "0046_budgets_by_currency": [
         (
             "UPDATE price_rule_uses AS used SET currency = orders.currency "

@@ -38,6 +38,13 @@ class Pulls:
         if source_id in self._kept.pulls:
             del self._kept.pulls[source_id]
 
+    def remove_of(self, partner_id: str) -> Sequence[str]:
+        """Forgets a partner's."""
+        gone = [p.source_id for p in self._kept.pulls.values() if p.partner_id == partner_id]
+        for source_id in gone:
+            self.remove(source_id)
+        return gone
+
     def due(self, most: int) -> tuple[datetime, Sequence[Pull]]:
         """What is due, longest first."""
         now = self._clock()

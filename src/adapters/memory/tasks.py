@@ -1,5 +1,6 @@
 """Tasks in memory, and their leases."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -46,7 +47,9 @@ class Tasks:
         del self._kept.task_leases[task.number]
         return True
 
-    def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
+    def claim(
+        self, lane: Lane, at: datetime, lease: timedelta, per_host: int | None = None
+    ) -> Task | None:
         """The next task of the lane, running now."""
         now, free_at = self._clock(), self._kept.task_leases
         due = [
@@ -54,6 +57,14 @@ class Tasks:
             for task in self._kept.tasks.values()
             if task.kind in LANES[lane] and free_at[task.number] <= now
         ]
+        if per_host is not None:
+            running = Counter(
+                self._host(task)
+                for task in self._kept.tasks.values()
+                if task.status == "running" and free_at[task.number] > now
+            )
+            full = {host for host, count in running.items() if host and count >= per_host}
+            due = [task for task in due if self._host(task) not in full]
         if not due:
             return None
         first = min(due, key=lambda task: free_at[task.number])
@@ -66,6 +77,12 @@ class Tasks:
         )
         self._keep(task, now + lease)
         return task
+
+    def _host(self, task: Task) -> str | None:
+        """The host that a fetch is from."""
+        fetch = self._kept.fetches.get(task.subject)
+        pull = fetch and self._kept.pulls.get(fetch.source_id)
+        return pull.place.host if pull else None
 
     def renew(
         self,

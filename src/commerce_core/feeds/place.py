@@ -51,6 +51,11 @@ class HttpsPlace:
         """The kind of such places."""
         return "https"
 
+    @property
+    def host(self) -> str | None:
+        """The server's name."""
+        return _host(self.url)
+
 
 @frozen
 class SftpPlace:
@@ -103,6 +108,11 @@ class SftpPlace:
     def kind(self) -> Literal["sftp"]:
         """The kind of such places."""
         return "sftp"
+
+    @property
+    def host(self) -> str | None:
+        """The server's name."""
+        return _host(self.url)
 
     @property
     def path(self) -> str:
@@ -161,6 +171,11 @@ class S3Place:
     def kind(self) -> Literal["s3"]:
         """The kind of such places."""
         return "s3"
+
+    @property
+    def host(self) -> str | None:
+        """The name of the store's server; None for Amazon's, which has many."""
+        return _host(self.endpoint) if self.endpoint else None
 
     @property
     def bucket(self) -> str:
@@ -287,6 +302,12 @@ def _faults_of_folder(place: Folder) -> list[tuple[bool, Fault]]:
             ),
         ),
     ]
+
+
+def _host(url: str) -> str | None:
+    """The name in a URL, whatever its port: it is the same server."""
+    name = urlsplit(url).hostname
+    return name.rstrip(".") if name else None
 
 
 def name_of(path: str) -> str:

@@ -14,6 +14,8 @@ from commerce_core.feeds.place import Place, SourceKind
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.work.attempt import Progress
 
+FETCHES_PER_HOST: Final = 2
+"""How many fetches from one host run at once, whichever workers run them."""
 SHOWN_TICKS: Final = 5
 """How many of the next ticks are shown."""
 MOST_MISSED: Final = 1_000

@@ -28,6 +28,10 @@ class Pulls(Protocol):
         """Deletes it; does nothing if there is none."""
         ...
 
+    def remove_of(self, partner_id: str) -> Sequence[str]:
+        """Deletes all of a partner, with their secrets; returns their sources."""
+        ...
+
     def due(self, most: int) -> tuple[datetime, Sequence[Pull]]:
         """The store's present time, and what is due by it, locked; those locked by others aren't.
 

@@ -54,11 +54,14 @@ class Tasks(Leased[Task], Protocol):
         """Deletes the task; an attempt that runs it loses it. False if there is none."""
         ...
 
-    def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
+    def claim(
+        self, lane: Lane, at: datetime, lease: timedelta, per_host: int | None = None
+    ) -> Task | None:
         """Claims the lane's task that has been due longest, or whose lease expired: running now.
 
-        `at` is when the attempt starts. Kinds that this version doesn't know are skipped. None
-        if there is nothing to claim.
+        `at` is when the attempt starts. Kinds that this version doesn't know are skipped. If given,
+        at most `per_host` tasks about fetches from one host run at once: further ones are passed
+        over, whichever workers run those. None if there is nothing to claim.
         """
         ...
 

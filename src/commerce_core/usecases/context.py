@@ -28,6 +28,7 @@ from commerce_core.base.paging import (
 from commerce_core.catalog.export import Columns, no_columns
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.place import S3Place, SftpPlace
+from commerce_core.feeds.pull import FETCHES_PER_HOST
 from commerce_core.feeds.source import Source
 from commerce_core.orders.order import OrderTerms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -99,8 +100,9 @@ class Context:
     empty, temporary store; without it nothing can be replayed. `history_kept` is how long versions
     are kept after they are superseded; None means forever. `apart` examines files of callers.
     `vault` seals secrets, `web` calls the servers of others, `sftp` and `s3` fetch files from them,
-    `messages` receives from queues, and `columns` writes Parquet. `orders` are the operator's rules
-    for orders, and `known_prices` belong to the store. `mail` sends mail, `link` returns the
+    `messages` receives from queues, and `columns` writes Parquet. From one host, at most
+    `fetches_per_host` fetches run at once. `orders` are the operator's rules for orders, and
+    `known_prices` belong to the store. `mail` sends mail, `link` returns the
     address of the page about a cause, and `after_alert` is called after each try to send an alert.
     """
 
@@ -122,6 +124,7 @@ class Context:
     sftp: Fetcher[SftpPlace] = field(factory=Nowhere)
     s3: Fetcher[S3Place] = field(factory=Nowhere)
     messages: Messages = field(factory=NoMessages)
+    fetches_per_host: int = FETCHES_PER_HOST
     columns: Columns = no_columns
     orders: OrderTerms = field(factory=OrderTerms)
     known_prices: KnownPrices = field(factory=KnownPrices, eq=False, repr=False)

@@ -16,6 +16,7 @@ from commerce_core.schema.cells import category_path
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.freshness import FreshPartners, fresh_partners
 from commerce_core.usecases.jobs import cancel_all
+from commerce_core.usecases.pulls import stop_fetching
 
 
 @frozen
@@ -85,7 +86,8 @@ class Partners:
     def change(self, partner: str, **changes: str | None) -> Partner:
         """Changes `partner_name, status, currency, time_zone` or `contact_email`.
 
-        A partner that becomes offboarded loses its keys, webhooks and alert channels, for good.
+        A partner that becomes offboarded loses its keys, webhooks and alert channels, for good, and
+        nothing is fetched from it any more.
         Conflict if the name is taken, or looks like another partner's.
         """
         with self._context.writing() as unit:
@@ -98,6 +100,7 @@ class Partners:
             if new.status == "offboarded":
                 self._revoke_keys(unit, new)
                 self._end_messages(unit, new)
+                stop_fetching(self._context, unit, new)
             self._expect(unit, old, new)
             return self._fresh(unit, new)
 

@@ -9,10 +9,12 @@ from attrs import astuple, evolve, frozen
 from commerce_core.base.errors import Conflict, InvalidInput, NotFound, Unreachable
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.feeds.backfill import Backfill, BackfillPlan
+from commerce_core.feeds.job import JobError
 from commerce_core.feeds.place import Place, S3Place, host_keys_of, place_of, secrets_for
 from commerce_core.feeds.pull import Cause, Fetch, FetchQuery, Pull
 from commerce_core.feeds.schedule import Schedule, zone_of
 from commerce_core.feeds.source import Source
+from commerce_core.partners.partner import Partner
 from commerce_core.ports.fetcher import Access, FetchFailed
 from commerce_core.ports.secrets import vault_name
 from commerce_core.ports.store import UnitOfWork
@@ -60,7 +62,8 @@ class Pulls:
         `secret` is the password of `username`, a private key, or a bearer token; without one the
         stored one stays (for the same server only), unless not `keeps_secret`. The settings from
         `host_key` on are those of `feeds.place`. InvalidInput names what can't be used: the URL,
-        also by what its name resolves to, the schedule, or the zone. With a queue, the bucket is
+        also by what its name resolves to, the schedule, or the zone. Conflict if the partner is
+        offboarded. With a queue, the bucket is
         listed every five minutes by default. Uploads to the source stay possible.
         """
         context = self._context
@@ -81,6 +84,8 @@ class Pulls:
         schedule = None if cron is None else Schedule(cron, time_zone)
         with context.writing() as unit:
             found = self._source(unit, source, partner)
+            owner = unit.partners.lock_shared(found.partner_id)
+            owner.check_not_offboarded("nothing is fetched from it")
             before = unit.pulls.lock(found.source_id)
             now = context.clock()
             new = Pull(
@@ -233,17 +238,9 @@ class Pulls:
             before = context.seen("ftch", fetch_id, unit.fetches.get)
             if before.outcome is not None:
                 raise _finished(before)
-            ended = evolve(
-                Folders.counted(unit, before), outcome="cancelled", finished_at=context.clock()
-            )
-            unit.fetches.finish(ended)
+            ended = _cancelled(context, unit, before)
             if not unit.tasks.drop(ended.task_kind, fetch_id):
                 raise _finished(before)
-            if ended.backfill is not None:
-                unit.events.add([context.new_event().backfilled(ended)])
-            context.note(
-                unit, "fetch.cancelled", fetch_id, ended.source_id, partner_id=ended.partner_id
-            )
             return ended
 
     def test(self, source: str, *, partner: str | None = None) -> Rehearsal:
@@ -314,6 +311,39 @@ class Pulls:
     def _source(self, unit: UnitOfWork, source: str, partner: str | None) -> Source:
         owner = None if partner is None else self._context.partner(unit, partner)
         return self._context.source(unit, source, owner)
+
+
+def stop_fetching(context: Context, unit: UnitOfWork, partner: Partner) -> None:
+    """Ends all fetches of a partner that is no longer one, for good; it has to be locked."""
+    sources = unit.pulls.remove_of(partner.partner_id)
+    error = JobError(
+        "partner_offboarded",
+        f"Partner {partner.partner_name!r} is {partner.status}, so nothing is fetched from it.",
+    )
+    for source_id in sources:
+        if (fetch := unit.fetches.unfinished(source_id)) is not None:
+            _cancelled(context, unit, fetch, error)
+            unit.tasks.drop(fetch.task_kind, fetch.fetch_id)
+    if sources:
+        note = "The partner was offboarded."
+        context.note(unit, "pull.removed", *sources, partner_id=partner.partner_id, note=note)
+
+
+def _cancelled(
+    context: Context, unit: UnitOfWork, fetch: Fetch, error: JobError | None = None
+) -> Fetch:
+    """Ends a fetch. An attempt that runs it finds out once its task is dropped."""
+    ended = evolve(
+        Folders.counted(unit, fetch), outcome="cancelled", finished_at=context.clock(), error=error
+    )
+    unit.fetches.finish(ended)
+    if ended.backfill is not None:
+        unit.events.add([context.new_event().backfilled(ended)])
+    context.note(
+        unit, "fetch.cancelled", ended.fetch_id, ended.source_id, partner_id=ended.partner_id,
+        note=error and error.message,
+    )  # fmt: skip
+    return ended
 
 
 def _check_same(before: Place, place: Place) -> None:

@@ -37,7 +37,8 @@ class Queue:
         with c.store.begin() as unit:
             if lane == "feeds" or lane == "small_feeds":  # noqa: PLR1714 - narrows the type
                 return claiming(c, unit).next(lane)
-            return unit.tasks.claim(lane, c.clock(), c.lease)
+            per_host = c.fetches_per_host if lane == "fetches" else None
+            return unit.tasks.claim(lane, c.clock(), c.lease, per_host)
 
     def give_back(
         self, work: Work, pause: timedelta = _AT_ONCE, *, disconnected: bool = False

@@ -1,7 +1,9 @@
 """Fetches in processes that are killed: no tick is lost or doubled, and no file makes two feeds."""
 
+import socket
+import threading
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +23,8 @@ from tests.support.servers.platform import Platform
 from tests.support.servers.proxy import proxy_before
 from tests.support.servers.sftp import PASSWORD, USER, SftpServer, sftp_server
 from tests.support.servers.swift import running_swift
-from tests.support.servers.wire import WireServer, answers, wire_server
-from tests.support.waiting import until
+from tests.support.servers.wire import Asked, Behaviour, WireServer, answers, wire_server
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.processes
 
@@ -60,41 +62,39 @@ def server() -> Generator[WireServer]:
         yield made
 
 
-def make_due(commerce: Commerce, server: WireServer) -> int:
-    """Sources whose schedules have been due for some hours; returns how many."""
+def make_due(commerce: Commerce, urls: Sequence[str]) -> None:
+    """Sources of these files, whose schedules have been due for some hours."""
     now = commerce.context.clock()
     hour = now.replace(minute=0, second=0, microsecond=0)
     partner_id = commerce.partners.add("Acme").partner_id
-    sources = [commerce.sources.add("Acme", f"s{number}") for number in range(SOURCES)]
+    sources = [commerce.sources.add("Acme", f"s{number}") for number in range(len(urls))]
     with commerce.context.store.begin() as unit:
-        for number, source in enumerate(sources):
-            url = f"http://127.0.0.1:{server.port}/{number}.csv"
+        for number, (source, url) in enumerate(zip(sources, urls, strict=True)):
             due_at = hour - timedelta(hours=number)
             unit.pulls.put(
                 Pull(source.source_id, partner_id, HttpsPlace(url), now, cron=HOURLY, due_at=due_at)
             )
-    return len(sources)
 
 
 def test_eight_workers_and_kills_lose_and_double_no_tick(
     platform: Platform, commerce: Commerce, server: WireServer
 ):
     """Half of them are killed while they fetch; the others finish what those had begun."""
-    made = make_due(commerce, server)
+    make_due(commerce, [f"http://127.0.0.1:{server.port}/{n}.csv" for n in range(SOURCES)])
     with ExitStack() as stack:
         workers = [stack.enter_context(platform.worker(**OUTBOUND)) for _ in range(WORKERS)]
         until(lambda: len(server.asked) >= 2)
         for worker in workers[: WORKERS // 2]:
             worker.kill()
-        until(lambda: sum(f.outcome is not None for f in commerce.pulls.fetches()) >= made)
+        until(lambda: sum(f.outcome is not None for f in commerce.pulls.fetches()) >= SOURCES)
     fetches = list(commerce.pulls.fetches())
     # When an hour passes meanwhile, there are ticks of the next one, of the same bytes.
     assert {fetch.outcome for fetch in fetches} <= {"fetched", "unchanged", "skipped"}
     ticks = [(fetch.source_id, fetch.due_at) for fetch in fetches]
-    assert len(set(ticks)) == len(ticks) >= made
-    assert len({fetch.source_id for fetch in fetches}) == made
+    assert len(set(ticks)) == len(ticks) >= SOURCES
+    assert len({fetch.source_id for fetch in fetches}) == SOURCES
     feeds = [feed.feed_id for feed in commerce.feeds.list()]
-    assert len(feeds) == made
+    assert len(feeds) == SOURCES
     assert sorted(feeds) == sorted(fetch.feed_id for fetch in fetches if fetch.feed_id)
 
 
@@ -102,14 +102,51 @@ def test_a_silent_server_keeps_no_other_source_from_being_fetched(
     platform: Platform, commerce: Commerce, server: WireServer
 ):
     """One among twenty, which is the first that is due."""
-    made = make_due(commerce, server)
-    server.behaviours[f"/{made - 1}.csv"] = server.says_nothing()
+    make_due(commerce, [f"http://127.0.0.1:{server.port}/{n}.csv" for n in range(SOURCES)])
+    server.behaviours[f"/{SOURCES - 1}.csv"] = server.says_nothing()
     with platform.worker(**OUTBOUND):
-        until(lambda: sum(f.outcome is not None for f in commerce.pulls.fetches()) >= made - 1)
+        until(lambda: sum(f.outcome is not None for f in commerce.pulls.fetches()) >= SOURCES - 1)
         (left,) = [f for f in commerce.pulls.fetches() if f.outcome is None and f.tries]
     assert left.status == "running"
-    assert f"/{made - 1}.csv" in server.paths
-    assert len(list(commerce.feeds.list())) == made - 1
+    assert f"/{SOURCES - 1}.csv" in server.paths
+    assert len(list(commerce.feeds.list())) == SOURCES - 1
+
+
+def test_two_workers_ask_one_host_for_two_files_at_once(
+    platform: Platform, commerce: Commerce, server: WireServer
+):
+    """Eight sources at it are due at once, and workers have threads for eight.
+
+    While it keeps them waiting, those at another host are fetched.
+    """
+    under_way, most, lock, released = 0, 0, threading.Lock(), threading.Event()
+
+    def counted(answer: Behaviour) -> Behaviour:
+        def behave(asked: Asked, connection: socket.socket) -> None:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            released.wait(PATIENCE)
+            answer(asked, connection)
+            with lock:
+                under_way -= 1
+
+        return behave
+
+    for number in range(8):
+        path = f"/{number}.csv"
+        server.behaviours[path] = counted(server.behaviours[path])
+    with wire_server(host="127.0.0.2") as other:
+        other.behaviours |= {f"/{n}.csv": answers(200, b"sku\nA\n") for n in range(8, 12)}
+        ports = {"127.0.0.1": server.port, "127.0.0.2": other.port}
+        urls = [f"http://127.0.0.{1 + n // 8}:{ports[f'127.0.0.{1 + n // 8}']}" for n in range(12)]
+        make_due(commerce, [f"{url}/{n}.csv" for n, url in enumerate(urls)])
+        with platform.worker(**OUTBOUND), platform.worker(**OUTBOUND):
+            until(lambda: under_way == 2 and len(other.asked) == 4)
+            released.set()
+            until(lambda: [f.outcome for f in commerce.pulls.fetches()] == ["fetched"] * 12)
+    assert most == 2
 
 
 def put_source(platform: Platform, commerce: Commerce, place: Place, user: str, secret: str) -> str:

@@ -69,16 +69,17 @@ class Pulls:
             """
             INSERT INTO pulls (source_id, partner_id, url, settings, username, sealed, cron,
                                time_zone, due_at, etag, last_modified, sha256, queue_error,
-                               updated_at)
+                               host, updated_at)
             VALUES (%(source_id)s, %(partner_id)s, %(url)s, %(settings)s, %(username)s, %(sealed)s,
                     %(cron)s, %(time_zone)s, %(due_at)s, %(etag)s, %(last_modified)s, %(sha256)s,
-                    %(queue_error)s, %(updated_at)s)
+                    %(queue_error)s, %(host)s, %(updated_at)s)
             ON CONFLICT (source_id) DO UPDATE
             SET url = excluded.url, settings = excluded.settings, username = excluded.username,
                 sealed = excluded.sealed, cron = excluded.cron, time_zone = excluded.time_zone,
                 due_at = excluded.due_at, etag = excluded.etag,
                 last_modified = excluded.last_modified, sha256 = excluded.sha256,
-                queue_error = excluded.queue_error, updated_at = excluded.updated_at
+                queue_error = excluded.queue_error, host = excluded.host,
+                updated_at = excluded.updated_at
             """,
             params_of(pull)
             | {
@@ -86,6 +87,7 @@ class Pulls:
                 "url": pull.url,
                 "settings": document(_settings(pull.place)),
                 "queue_error": document(pull.queue_error),
+                "host": pull.place.host,
             },
         )
 
@@ -101,6 +103,12 @@ class Pulls:
     def remove(self, source_id: str) -> None:
         """Deletes it."""
         self._db.execute("DELETE FROM pulls WHERE source_id = %s", [digits(source_id)])
+
+    def remove_of(self, partner_id: str) -> Sequence[str]:
+        """Deletes a partner's."""
+        query = "DELETE FROM pulls WHERE partner_id = %s RETURNING source_id"
+        rows = self._db.execute(query, [digits(partner_id)]).fetchall()
+        return [f"src_{source_id.hex}" for (source_id,) in rows]
 
     def due(self, most: int) -> tuple[datetime, Sequence[Pull]]:
         """What is due, longest first."""

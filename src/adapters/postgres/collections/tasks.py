@@ -7,6 +7,7 @@ from attrs import frozen
 
 from adapters.postgres.collections.leases import Leases
 from adapters.postgres.connection.documents import document, read_as
+from adapters.postgres.connection.locks import hold_claims_in
 from adapters.postgres.connection.rows import Connection, fetch_one, rows_of
 from commerce_core.base.errors import RunLost
 from commerce_core.work.attempt import Progress
@@ -19,6 +20,38 @@ _SELECT: Final = """
     SELECT number, kind, subject, status, due_at, attempts, silent_ends AS crashed_attempts,
            severed_ends AS disconnected_attempts, started_at, progress
     FROM tasks"""
+
+_NEXT: Final = """
+    SELECT number
+    FROM tasks
+    WHERE lane = %(lane)s AND kind = ANY(%(kinds)s) AND lease_expires_at <= clock_timestamp()
+    ORDER BY lease_expires_at
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED"""
+_NEXT_BY_HOST: Final = """
+    WITH busy AS (
+        SELECT p.host
+        FROM tasks t
+        JOIN fetches f
+          ON f.fetch_id = CASE WHEN t.subject LIKE 'ftch^_%%' ESCAPE '^'
+                               THEN substr(t.subject, 6)::uuid END
+        JOIN pulls p ON p.source_id = f.source_id
+        WHERE t.lane = %(lane)s AND t.status = 'running' AND t.lease_expires_at > clock_timestamp()
+        GROUP BY p.host
+        HAVING count(*) >= %(per_host)s
+    )
+    SELECT t.number
+    FROM tasks t
+    LEFT JOIN fetches f
+      ON f.fetch_id = CASE WHEN t.subject LIKE 'ftch^_%%' ESCAPE '^'
+                           THEN substr(t.subject, 6)::uuid END
+    LEFT JOIN pulls p ON p.source_id = f.source_id
+    WHERE t.lane = %(lane)s AND t.kind = ANY(%(kinds)s)
+          AND t.lease_expires_at <= clock_timestamp()
+          AND NOT EXISTS (SELECT FROM busy WHERE busy.host = p.host)
+    ORDER BY t.lease_expires_at
+    LIMIT 1
+    FOR NO KEY UPDATE OF t SKIP LOCKED"""
 
 
 @frozen
@@ -55,20 +88,17 @@ class Tasks:
         query = "DELETE FROM tasks WHERE kind = %s AND subject = %s"
         return bool(self._db.execute(query, [kind, subject]).rowcount)
 
-    def claim(self, lane: Lane, at: datetime, lease: timedelta) -> Task | None:
+    def claim(
+        self, lane: Lane, at: datetime, lease: timedelta, per_host: int | None = None
+    ) -> Task | None:
         """The next task of the lane, running now."""
         _LEASES.end_expired(self._db)
-        found = self._db.execute(
-            """
-            SELECT number
-            FROM tasks
-            WHERE lane = %s AND kind = ANY(%s) AND lease_expires_at <= clock_timestamp()
-            ORDER BY lease_expires_at
-            LIMIT 1
-            FOR NO KEY UPDATE SKIP LOCKED
-            """,
-            [lane, list(LANES[lane])],
-        ).fetchone()
+        wanted = {"lane": lane, "kinds": list(LANES[lane]), "per_host": per_host}
+        if per_host is None:
+            found = self._db.execute(_NEXT, wanted).fetchone()
+        else:
+            hold_claims_in(self._db, lane)  # What runs is counted by one claim after the other.
+            found = self._db.execute(_NEXT_BY_HOST, wanted).fetchone()
         if found is None:
             return None
         _LEASES.take(self._db, found[0], at, lease)

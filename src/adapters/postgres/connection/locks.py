@@ -20,11 +20,17 @@ _TURNS: Final = 5
 _SUBSCRIBING: Final = 12
 _CHANNELS: Final = 13
 _VIEWS: Final = 20
+_CLAIMING_TASKS: Final = 21
 
 
 def hold_feeds_of(db: Connection, partner: UUID) -> None:
     """Waits until no other unit applies a feed of the partner; from then on only this one does."""
     db.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_COMPARING, _number(partner)])
+
+
+def hold_claims_in(db: Connection, lane: str) -> None:
+    """Waits until no other unit claims a task of the lane; from then on only this one does."""
+    db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_CLAIMING_TASKS, lane])
 
 
 def lock_names_of_partners(db: Connection) -> None:

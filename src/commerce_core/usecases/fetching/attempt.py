@@ -49,6 +49,7 @@ class Fetching:
         context = self._context
         with context.store.begin() as unit:
             fetch = unit.fetches.get(task.subject)
+            partner = unit.partners.get(fetch.partner_id)
             pull = unit.pulls.get(fetch.source_id)
             if task.is_given_up or pull is None:
                 why = ("set_aside", "Its attempts crashed; it isn't tried again.")
@@ -56,6 +57,7 @@ class Fetching:
                 self._fail(unit, task, fetch, JobError(*(why if task.is_given_up else gone)))
                 return None if task.is_given_up else 0
         try:
+            partner.check_may_send()
             return self._tried(task, fetch, pull)()
         except FetchFailed as failure:
             return self._after_failure(task, fetch, failure)
@@ -156,6 +158,7 @@ class Fetching:
     def _kept(
         self, unit: UnitOfWork, fetch: Fetch, pull: Pull, taking: Taking, taken: Taken | None
     ) -> Fetch:
+        unit.partners.lock_shared(fetch.partner_id)  # Before its pulls, as offboarding locks them.
         now_set = unit.pulls.lock(fetch.source_id)
         if taken is None:
             return evolve(fetch, outcome="unchanged")

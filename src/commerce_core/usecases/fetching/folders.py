@@ -197,6 +197,8 @@ class Folders:
 
     def _keep(self, unit: UnitOfWork, wanted: _Wanted, taken: Taken, promised: Manifest) -> int:
         """Makes the feed, unless another run did, or the bytes are those of the file before it."""
+        # Before its tasks and pulls, as offboarding locks them.
+        unit.partners.lock_shared(self._pull.partner_id)
         self._check_mine(unit)
         now_set = unit.pulls.lock(self._pull.source_id)
         if now_set is None or now_set.place != self._pull.place:

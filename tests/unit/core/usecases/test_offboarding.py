@@ -2,15 +2,20 @@
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 
 import pytest
 
-from commerce_core.base.errors import CommerceError, InvalidInput, Unauthenticated
+from commerce_core.base.errors import CommerceError, InvalidInput, RunLost, Unauthenticated
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.backfill import Backfill
 from commerce_core.feeds.source import REJECT_FEED
+from commerce_core.work.task import Task
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
+from tests.support.pulled import FEED, PulledWorld, pulled_world
 
 HEADER = "sku,product_name,price,currency\n"
 
@@ -175,3 +180,68 @@ def test_a_feed_that_its_source_refused_may_be_tried_again(commerce: Commerce):
     assert commerce.feeds.get(refused.feed_id).status == "rejected"
     again = commerce.jobs.start(refused.feed_id)
     assert again.status == "queued"
+
+
+# --- fetches --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world() -> Iterator[PulledWorld]:
+    with pulled_world() as made:
+        made.set(cron="0 6 * * *")
+        made.put("a.csv", FEED)
+        yield made
+
+
+def test_nothing_is_fetched_from_an_offboarded_partner(world: PulledWorld):
+    """A fetch that waits is cancelled, no tick follows, and there is nothing to fetch."""
+    commerce = world.commerce
+    waiting = commerce.pulls.fetch("main", partner="Acme")
+    become(commerce, "offboarded")
+    ended = commerce.pulls.get_fetch(waiting.fetch_id)
+    assert ended.outcome == "cancelled"
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.message) == (
+        "partner_offboarded",
+        "Partner 'Acme' is offboarded, so nothing is fetched from it.",
+    )
+    assert commerce.queue.claim("fetches") is None
+    world.now[0] += timedelta(days=3)
+    assert commerce.pulls.look() == 0
+    assert refusal(lambda: commerce.pulls.fetch("main", partner="Acme")) == "not_pulled"
+    assert refusal(world.set) == "partner_offboarded"
+    removed, cancelled = islice(commerce.audit.list(), 2)
+    assert {removed.action, cancelled.action} == {"pull.removed", "fetch.cancelled"}
+
+
+def test_a_fetch_that_runs_while_its_partner_is_offboarded_makes_no_feed(world: PulledWorld):
+    commerce = world.commerce
+    fetch = commerce.pulls.fetch("main", partner="Acme")
+    task = commerce.queue.claim("fetches")
+    assert isinstance(task, Task)
+    become(commerce, "offboarded")
+    with pytest.raises(RunLost):
+        commerce.queue.perform(task)
+    assert world.feeds() == []
+    assert commerce.pulls.get_fetch(fetch.fetch_id).outcome == "cancelled"
+
+
+def test_a_backfill_ends_with_its_partner_and_is_announced(world: PulledWorld):
+    commerce = world.commerce
+    backfill = commerce.pulls.backfill("main", Backfill(), partner="Acme")
+    become(commerce, "offboarded")
+    assert commerce.pulls.get_fetch(backfill.fetch_id).outcome == "cancelled"
+    assert "feed.backfilled" in [event.kind for event in commerce.events.list()]
+
+
+def test_a_server_of_a_paused_partner_is_not_called(world: PulledWorld):
+    commerce = world.commerce
+    become(commerce, "paused")
+    fetch = commerce.pulls.fetch("main", partner="Acme")
+    world.work()
+    ended = commerce.pulls.get_fetch(fetch.fetch_id)
+    assert ended.error is not None
+    assert (ended.outcome, ended.error.code) == ("failed", "partner_not_active")
+    assert world.server.opened == []
+    become(commerce, "active")
+    assert world.fetched().outcome == "fetched"
