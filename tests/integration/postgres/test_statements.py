@@ -7,12 +7,14 @@ from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from typing import Final, cast
 
 import psycopg
 import pytest
 
 from adapters.memory import MemoryFiles
 from adapters.postgres import PostgresStore
+from adapters.postgres.store import Unit
 from commerce_core.analytics.statement import StatementQuery
 from commerce_core.commerce import Commerce
 from commerce_core.usecases.context import Context
@@ -21,6 +23,10 @@ from tests.contracts import samples
 from tests.contracts.money_machine import hold
 from tests.contracts.samples import T0, line
 from tests.contracts.threads import together
+from tests.support.shelf import rows_read
+
+PREPARED: Final = 6
+"""After so many executions a connection has prepared a statement."""
 
 
 @pytest.mark.slow
@@ -147,3 +153,20 @@ def test_when_statements_end_in_time_zones(store: PostgresStore):
         "2025-11-01T04:00:00+00:00", "2025-12-01T05:00:00+00:00", "2026-01-01T05:00:00+00:00",
         "2026-02-01T05:00:00+00:00", "2026-03-01T05:00:00+00:00", "2026-04-01T04:00:00+00:00",
     ]  # fmt: skip
+
+
+def test_a_later_page_of_a_statement_reads_nothing_before_it(store: PostgresStore):
+    """Prepared for any place in the statement, too: else all pages together cost their square."""
+    partner, id_, limit, seen = owed(store, 400), samples.new_id("stmt"), 10, 350
+    with store.begin() as unit:
+        unit.statements.take(id_, partner, "EUR", T0 + timedelta(days=400))
+    with store.begin() as unit:
+        db = cast("Unit", unit).statements._db
+        lines = unit.statements.lines(id_, None, 400)
+        db.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        db.execute("SET LOCAL enable_seqscan = off")
+        after = lines[seen - 1].entry.entry_id
+        for page in (unit.statements.lines(id_, after, limit) for _ in range(PREPARED)):
+            assert page == lines[seen : seen + limit]
+        read = rows_read(db, lambda: unit.statements.lines(id_, after, limit))
+        assert read["statement_entries"] <= len(lines) - seen

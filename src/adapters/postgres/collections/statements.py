@@ -180,11 +180,11 @@ class Statements:
             LEFT JOIN statement_entries other
                  ON other.entry_id = e.reverses AND other.statement_id <> own.statement_id
             WHERE own.statement_id = %(statement_id)s
-                AND (%(after)s::uuid IS NULL OR own.entry_id > %(after)s::uuid)
+                AND own.entry_id > %(after)s::uuid
             ORDER BY own.entry_id
             LIMIT %(limit)s
             """,
-            {"statement_id": digits(statement_id), "after": maybe_digits(after), "limit": limit},
+            {"statement_id": digits(statement_id), "after": _digits_after(after), "limit": limit},
         )
 
     def open_lines(
@@ -198,7 +198,7 @@ class Statements:
             {_ENTRY}
             LEFT JOIN statement_entries other ON other.entry_id = e.reverses
             WHERE {_OPEN} AND e.at < %(until)s
-                AND (%(after)s::uuid IS NULL OR e.entry_id > %(after)s::uuid)
+                AND e.entry_id > %(after)s::uuid
             ORDER BY e.entry_id
             LIMIT %(limit)s
             """,
@@ -206,7 +206,7 @@ class Statements:
                 "partner_id": digits(partner_id),
                 "code": code,
                 "until": until,
-                "after": maybe_digits(after),
+                "after": _digits_after(after),
                 "limit": limit,
             },
         )
@@ -223,6 +223,15 @@ class Statements:
         """The statement that has taken the entry."""
         query = "SELECT statement_id FROM statement_entries WHERE entry_id = %s"
         return fetch_one(self._db, _TAKEN, query, [digits(entry_id)])
+
+
+def _digits_after(entry_id: str | None) -> str:
+    """Where a page begins.
+
+    Without an entry it is the least id: a condition that asks whether there is one isn't looked up
+    in an index once the statement is prepared, and then each page would read all before it.
+    """
+    return digits(entry_id) if entry_id else "0" * 32
 
 
 def _statement_id(row: dict[str, Any]) -> str:
