@@ -23,6 +23,7 @@ from bench.house import house
 from bench.reading import loaded
 from bench.reports import processor_seconds
 from commerce_core.commerce import Commerce
+from commerce_core.webhooks.delivery import DeliveryQuery
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
 from entrypoints.http.app import create_app
@@ -32,13 +33,15 @@ ROUNDS: Final = 21
 SAMPLES: Final = 50
 """Orders that are placed; all others are copies of them."""
 ORDERS_AT_ONCE: Final = 100_000
+RECEIVER: Final = "https://example.com/"
+"""Nothing is sent there, since no worker runs; but its name is looked up."""
 _AT: Final = "%(now)s::timestamptz - n * interval '10 seconds'"
 
 
-def _id_at(kind: str) -> str:
-    """An id like those of the platform, which begin with their time, for number n."""
+def _id_at(kind: str, of: str = "''") -> str:
+    """An id like those of the platform, which begin with their time, for number n of something."""
     since = f"(extract(epoch FROM {_AT}) * 1000)::bigint"
-    return f"(lpad(to_hex({since}), 12, '0') || left(md5('{kind}' || n), 20))::uuid"
+    return f"(lpad(to_hex({since}), 12, '0') || left(md5('{kind}' || {of} || n), 20))::uuid"
 
 
 _FEEDS: Final = f"""
@@ -58,11 +61,43 @@ SELECT {_id_at("job")}, {_id_at("feed")}, j.partner_id, 'ingest',
        CASE WHEN n %% 500 = 0 THEN '{{"code": "html", "message": "HTML"}}'::jsonb END,
        j.source_id
 FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM jobs LIMIT 1) AS j"""  # noqa: S608
+_FETCHES: Final = f"""
+INSERT INTO fetches (fetch_id, source_id, partner_id, cause, due_at, created_at, missed, outcome,
+                     feed_id, bytes, error, finished_at, tries)
+SELECT {_id_at("fetch")}, s.source_id, s.partner_id, 'schedule', {_AT}, {_AT}, 0,
+       CASE WHEN n %% 500 = 0 THEN 'failed' WHEN n %% 5 = 0 THEN 'fetched' ELSE 'unchanged' END,
+       CASE WHEN n %% 5 = 0 AND n %% 500 <> 0 THEN {_id_at("feed")} END, 1000,
+       CASE WHEN n %% 500 = 0
+            THEN '{{"code": "timeout", "message": "It took too long."}}'::jsonb END,
+       {_AT}, 1
+FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM sources LIMIT 1) AS s"""  # noqa: S608
+_DELIVERIES: Final = f"""
+INSERT INTO webhook_deliveries (delivery_id, webhook_id, event_id, sequence, kind, subject,
+                                ordered, status, attempts, attempts_before, claims, created_at,
+                                finished_at, http_status)
+SELECT {_id_at("delivery")}, w.webhook_id, {_id_at("event")}, n, 'feed.applied', 'feed', FALSE,
+       CASE WHEN n %% 50000 = 0 THEN 'failed' ELSE 'delivered' END, 1, 0, 1, {_AT}, {_AT}, 200
+FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM webhooks LIMIT 1) AS w"""  # noqa: S608
+_ALERTS: Final = f"""
+INSERT INTO alerts (alert_id, channel_id, severity, entries, more, status, attempts, created_at,
+                    sent_at, error)
+SELECT {_id_at("alert")}, c.channel_id, 'warning',
+       jsonb_build_array(jsonb_build_object(
+           'cause_id', md5('cause' || n), 'phase', 'new', 'kind', 'failed', 'severity', 'warning',
+           'title', 'Feeds fail', 'reason', 'html', 'partner_id', 'ptn_' || md5('partner'),
+           'partner_name', 'Measured', 'since', {_AT}, 'latest_at', {_AT}, 'count', 1)),
+       0, CASE WHEN n %% 50000 = 0 THEN 'failed' ELSE 'sent' END, 1, {_AT}, {_AT}, NULL
+FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM alert_channels LIMIT 1) AS c"""  # noqa: S608
+_AUDIT: Final = f"""
+INSERT INTO audit_entries (entry_id, at, actor, action, partner_id, subjects)
+SELECT {_id_at("audit")}, {_AT}, 'operator', 'feed.approved', s.partner_id,
+       ARRAY['feed_' || replace({_id_at("feed")}::text, '-', '')]
+FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM sources LIMIT 1) AS s"""  # noqa: S608
 _COPIED: Final = ("orders", "order_parts", "order_items", "sales_entries")
 _CHANGED: Final = {
     "order_id": _id_at("order"),
     "item_id": "md5('item' || c.item_id || n)::uuid",
-    "entry_id": "gen_random_uuid()",
+    "entry_id": _id_at("entry", "c.entry_id"),
     "part_id": "md5('part' || c.part_id || n)::uuid",
     "customer_reference": "'web-' || n",
     **dict.fromkeys(("created_at", "updated_at", "at"), _AT),
@@ -127,6 +162,11 @@ def main() -> None:
             for statement in (_FEEDS, _JOBS):
                 db.execute(statement.encode(), {"jobs": options.jobs, "now": now})
             place_orders(db, commerce, options.orders)
+            commerce.statements.close()
+            commerce.webhooks.add(RECEIVER)
+            commerce.alerts.add(url=RECEIVER)
+            for statement in (_FETCHES, _DELIVERIES, _ALERTS, _AUDIT):
+                db.execute(statement.encode(), {"jobs": options.jobs, "now": now})
             db.execute("VACUUM ANALYZE")
             with TestClient(create_app(commerce, settings, home=routes(settings))) as client:
                 secret = commerce.keys.add().secret
@@ -140,6 +180,12 @@ def paths_of(commerce: Commerce) -> Sequence[str]:
     """The pages that are measured: lists, searched lists, and one of each thing."""
     product, order = next(commerce.products.list()), next(commerce.orders.list())
     job, partner = next(commerce.jobs.list()), next(commerce.partners.list())
+    statement, webhook = next(commerce.statements.list()), next(commerce.webhooks.list())
+    delivery = commerce.webhooks.delivery_page(
+        DeliveryQuery(webhook_id=webhook.webhook_id), limit=1
+    ).items[0]
+    source, channel = next(commerce.sources.list()), commerce.alerts.page().items[0]
+    fetch = next(commerce.pulls.fetches())
     return (
         "/", "/feeds", "/feeds?status=held", "/feeds?status=failed", f"/feeds/{job.feed_id}",
         "/jobs", "/jobs?status=failed", f"/jobs/{job.job_id}", "/failures", "/bulk-acts",
@@ -148,9 +194,14 @@ def paths_of(commerce: Commerce) -> Sequence[str]:
         "/orders?customer_reference=web-77777", f"/orders/{order.order_id}",
         f"/orders/{order.order_id}/refund", "/partners", f"/partners/{partner.partner_id}",
         f"/partners/{partner.partner_id}/scorecard?weeks=13", "/sources",
-        f"/sources/{next(commerce.sources.list()).source_id}", "/rules", "/analytics",
+        f"/sources/{source.source_id}", f"/sources/{source.source_id}/pull",
+        f"/sources/{source.source_id}/backfill", f"/fetches/{fetch.fetch_id}", "/rules",
+        "/analytics",
         "/analytics?compare=dates", "/analytics/top", "/analytics/hours", "/analytics/refunds",
-        "/analytics/rules", "/statements", "/webhooks", "/alert-channels", "/alerts", "/views",
+        "/analytics/rules", "/statements", f"/statements/{statement.statement_id}", "/webhooks",
+        f"/webhooks/{webhook.webhook_id}", f"/webhooks/{webhook.webhook_id}?status=failed",
+        f"/deliveries/{delivery.delivery_id}", "/alert-channels",
+        f"/alert-channels/{channel.channel_id}", "/alerts", "/alerts?status=failed", "/views",
         "/system",
     )  # fmt: skip
 
