@@ -51,7 +51,7 @@ from adapters.postgres.connection.bounds import bounded, cancelled, take_slot
 from adapters.postgres.connection.errors import outage, severed, translated
 from adapters.postgres.connection.notifications import subscribe
 from adapters.postgres.connection.rows import Connection
-from adapters.postgres.connection.timeouts import as_before
+from adapters.postgres.connection.timeouts import bear_as_before
 from adapters.postgres.migrations import migrate
 from commerce_core.base.errors import Unavailable
 from commerce_core.catalog.export import Snapshot
@@ -107,11 +107,9 @@ class _Session(psycopg.Connection[TupleRow]):
     session_name: str = ""
 
 
-@frozen
 class Unit:
     """Implements `ports.store.UnitOfWork`; the ports declare what each collection promises."""
 
-    session: str
     partners: Partners
     sources: Sources
     keys: Keys
@@ -152,54 +150,20 @@ class Unit:
     arrivals: Arrivals
     standings: Standings
 
-    together: Callable[[], AbstractContextManager[object]]
-
-    @classmethod
-    def on(cls, db: Connection, session: str) -> Self:
-        """The collections of one transaction."""
-        return cls(
-            session,
-            Partners(db),
-            Sources(db),
-            Keys(db),
-            Feeds(db),
-            Jobs(db),
-            BulkActs(db),
-            Tasks(db),
-            Products(db),
-            Publications(db),
-            Versions(db),
-            FeedProducts(db),
-            PastProducts(db),
-            Reverts(db),
-            Orders(db),
-            Sales(db),
-            Terms(db),
-            Statements(db),
-            Books(db),
-            Stock(db),
-            Rules(db),
-            PriceLists(db),
-            WhatIfs(db),
-            Events(db),
-            Audit(db),
-            Idempotency(db),
-            Rates(db),
-            Sessions(db),
-            Causes(db),
-            Webhooks(db),
-            Deliveries(db),
-            Channels(db),
-            Alerts(db),
-            SavedViews(db),
-            Secrets(db),
-            Pulls(db),
-            Fetches(db),
-            PulledFiles(db),
-            Arrivals(db),
-            Standings(db),
-            db.pipeline if psycopg.Pipeline.is_supported() else nullcontext,
+    def __init__(self, db: Connection, session: str) -> None:
+        self.session = session
+        self.together: Callable[[], AbstractContextManager[object]] = (
+            db.pipeline if psycopg.Pipeline.is_supported() else nullcontext
         )
+        self._db = db
+
+    def __getattr__(self, name: str) -> object:
+        """A collection, made when it is first used: most units use a few of them."""
+        kind = Unit.__annotations__.get(name)
+        if kind is None:
+            raise AttributeError(name)
+        made = self.__dict__[name] = kind(self._db)
+        return made
 
 
 class PostgresStore:
@@ -270,7 +234,7 @@ class PostgresStore:
     def begin_for(self, effort: Effort | None, *, dry_run: bool) -> Generator[UnitOfWork]:
         """A unit whose statements end with the effort, if there is one; so below."""
         with self._connected(effort) as db, db.transaction(force_rollback=dry_run):
-            yield Unit.on(db, db.session_name)
+            yield Unit(db, db.session_name)
 
     def read_only(self) -> AbstractContextManager[UnitOfWork]:
         """Each statement is its own transaction, which saves the round trips around it."""
@@ -280,7 +244,7 @@ class PostgresStore:
     def read_for(self, effort: Effort | None) -> Generator[UnitOfWork]:
         """A unit that writes nothing."""
         with self._connected(effort) as db:
-            yield Unit.on(db, db.session_name)
+            yield Unit(db, db.session_name)
 
     @contextmanager
     def _connected(self, effort: Effort | None) -> Generator[_Session]:
@@ -330,9 +294,9 @@ class PostgresStore:
             ) from error
         begun = monotonic()
         try:
-            with as_before(db):
-                yield db
+            yield db
         finally:
+            bear_as_before(db)
             self._pool.putconn(db)
             with self._counting:
                 self._held = self._held[0] + 1, self._held[1] + monotonic() - begun

@@ -78,11 +78,12 @@ def _converter() -> cattrs.Converter:
 
 
 _CONVERTER: Final = _converter()
+_DUMPS: Final = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def document(value: object) -> Jsonb | None:
     """The value as a parameter for a jsonb column; None (NULL) for None."""
-    return None if value is None else Jsonb(_CONVERTER.unstructure(value))
+    return None if value is None else Jsonb(_CONVERTER.unstructure(value), dumps=_DUMPS)
 
 
 def content(value: object) -> object:
@@ -96,9 +97,6 @@ def rows_document(rows: Sequence[Mapping[str, object]]) -> Json:
     For the few rows of an order, writing it takes less than an array for each column does.
     """
     return Json(rows, dumps=_DUMPS)
-
-
-_DUMPS: Final = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def read_as(kind: type[T]) -> Callable[[object], T]:

@@ -8,30 +8,28 @@ alive. If the connection were given up too soon, the feed would be blamed for a 
 import os
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from adapters.postgres.connection.rows import Connection
 
 OF_FEEDS: Final = 60_000
 """Milliseconds for work on a feed."""
+_USUAL: Final = WeakKeyDictionary[Connection, int]()
+"""The timeouts of connections that tolerate more now."""
 
 
 def bear_stalls(db: Connection) -> None:
-    """Tolerates stalls of that length from now on, until `as_before` ends."""
+    """Tolerates stalls of that length from now on, until `bear_as_before`."""
+    _USUAL.setdefault(db, milliseconds_of(db))
     _set_timeout(db, OF_FEEDS)
 
 
-@contextmanager
-def as_before(db: Connection) -> Generator[None]:
-    """Restores the connection's timeout afterwards."""
-    usual = milliseconds_of(db)
-    try:
-        yield
-    finally:
-        if not db.closed and milliseconds_of(db) != usual:
-            _set_timeout(db, usual)
+def bear_as_before(db: Connection) -> None:
+    """Restores the connection's timeout, if it was changed."""
+    usual = _USUAL.pop(db, None)
+    if usual is not None and not db.closed:
+        _set_timeout(db, usual)
 
 
 if sys.platform == "linux":
