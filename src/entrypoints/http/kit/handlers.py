@@ -33,12 +33,19 @@ from litestar.handlers import HTTPRouteHandler
 
 from commerce_core.partners.access import Scope
 from commerce_core.usecases.context import IdempotencyKey
-from entrypoints.http.admission.admission import admission_of, bounded
+from entrypoints.http.admission.admission import admission_of, bounded, caller_of
 from entrypoints.http.admission.lanes import LaneName
 from entrypoints.http.kit.access_log import note
 from entrypoints.http.kit.characters import check_characters
 from entrypoints.http.kit.downloads import KEPT, etag_of, is_known, tag_of_version, version_of
-from entrypoints.http.kit.inputs import BODIES, JSON_TYPES, read_query
+from entrypoints.http.kit.inputs import (
+    BODIES,
+    JSON_TYPES,
+    is_small,
+    read_payload,
+    read_query,
+    small_body,
+)
 from entrypoints.http.kit.security import Asked, enter
 from entrypoints.scalars import read_id
 from entrypoints.shapes import encoded
@@ -154,7 +161,8 @@ class Operation:
         """The function as Litestar calls it.
 
         Use cases block, so they run in threads, and others go on meanwhile. Before a body is read,
-        or anything waited for, the request is held to be sound.
+        or anything waited for, the request is held to be sound; but for a small body of a known
+        caller.
         """
         body, waits = self.body, inspect.iscoroutinefunction(self.function)
 
@@ -164,6 +172,9 @@ class Operation:
                 return await admission.run_probe(partial(self._serve, request))
             if lane == "requests" and not (body or waits):
                 return await admission.run(self._serve, request)
+            if lane == "requests" and body == "payload" and not waits and may_come_first(request):
+                # One thread does all of it: each handing over to a thread costs.
+                return await admission.run(self._serve_body, request, await small_body(request))
             admission.check(request, lane)
             async with AsyncExitStack() as stack:
                 taken = await admission.run(self._begin, request)
@@ -173,7 +184,7 @@ class Operation:
                     read = BODIES[body][1]
                     taken[body] = await read(request, self.hints[body], stack)
                 if waits:
-                    return self._answer(request, await self._call(taken), taken["key"])
+                    return self._answer(request, await self._call(request, taken), taken["key"])
                 async with bounded(request, lane, taken["commerce"]) as taken["commerce"]:
                     return await place.run(self._serve, request, taken)
 
@@ -191,7 +202,11 @@ class Operation:
     def _serve(self, request: Asked, taken: dict[str, Any] | None = None) -> Response[Any]:
         """All of it in one thread, so what was made in it is at hand."""
         taken = taken or self._begin(request)
-        return self._answer(request, self._call(taken), taken["key"])
+        return self._answer(request, self._call(request, taken), taken["key"])
+
+    def _serve_body(self, request: Asked, content: bytes) -> Response[Any]:
+        """The same with a body that has come before the caller was asked for."""
+        return self._serve(request, {**self._begin(request), "payload": content})
 
     def _begin(self, request: Asked) -> dict[str, Any]:
         """All that the request has but its body; it has to come from someone who may ask.
@@ -213,7 +228,9 @@ class Operation:
     def _if_match(self, request: Asked) -> int | None:
         return version_of(request.headers.get(IF_MATCH)) if "if_match" in self.hints else None
 
-    def _call(self, taken: Mapping[str, Any]) -> Any:  # noqa: ANN401 as the function has it
+    def _call(self, request: Asked, taken: dict[str, Any]) -> Any:  # noqa: ANN401 as the function has it
+        if "payload" in taken:
+            taken["payload"] = read_payload(request, self.hints["payload"], taken["payload"])
         return self.function(**{n: value for n, value in taken.items() if n in self.hints})
 
     def _answer(self, request: Asked, value: object, key: IdempotencyKey | None) -> Response[Any]:
@@ -236,6 +253,14 @@ class Operation:
             if is_known(request.headers.get("if-none-match"), headers["ETag"]):
                 return Response(None, status_code=304, headers=headers)
         return Response(body, status_code=status, headers=headers, media_type=JSON_TYPES[0])
+
+
+def may_come_first(request: Asked) -> bool:
+    """Whether the body is received before the key is looked up: if it is small, and the key known.
+
+    A key counts as known once it was found to be valid; all others wait outside with their bodies.
+    """
+    return caller_of(request).is_known and is_small(request)
 
 
 get = partial(Operation, HttpMethod.GET)

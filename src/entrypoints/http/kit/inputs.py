@@ -35,11 +35,34 @@ BYTES: Final = "application/octet-stream"
 _MOST_PARTS: Final = 50
 _LONGEST_FIELD: Final = 10_000
 """Bytes of a part that isn't a file."""
+_DIGITS_OF_SMALL: Final = 5
+"""Digits of the length of a body that counts as small: less than 100 kB."""
 
 
-async def _payload(request: Asked, kind: type[Any], _: AsyncExitStack) -> Any:  # noqa: ANN401 of that kind
-    """The body; one that isn't there is an empty object, since some bodies may be left out."""
-    content = b"".join([chunk async for chunk in whole_body(request)])
+async def _payload(request: Asked, _: type[Any], __: AsyncExitStack) -> bytes:
+    return b"".join([chunk async for chunk in whole_body(request)])
+
+
+def is_small(request: Asked) -> bool:
+    """Whether the body, as it is declared, needn't be read in chunks."""
+    length = request.headers.get("content-length", "")
+    return len(length) <= _DIGITS_OF_SMALL and length.isdecimal() and length.isascii()
+
+
+async def small_body(request: Asked) -> bytes:
+    """The whole of a small body; Malformed if the client goes away before its end."""
+    content = b""
+    while True:
+        message: Any = await request.receive()
+        if message["type"] != "http.request":
+            raise _cut_off()
+        content += message["body"]
+        if not message.get("more_body", False):
+            return content
+
+
+def read_payload(request: Asked, kind: type[T], content: bytes) -> T:
+    """The body as that class; one that isn't there is an empty object, as some may be left out."""
     if content and request.content_type[0] not in JSON_TYPES:
         detail = f"Send the body as {JSON_TYPES[0]}, declared in Content-Type."
         raise HTTPException(status_code=415, detail=detail)
@@ -67,9 +90,9 @@ BODIES: Final[Mapping[str, tuple[str, Callable[..., Awaitable[Any]]]]] = {
     "form": (FORM_TYPE, _form),
     "content": (BYTES, _content),
 }
-"""The bodies that functions take, by name: the type of each, and how it is read.
+"""The bodies that functions take, by name: the type of each, and how it is received.
 
-Its files are closed when the stack is.
+Its files are closed when the stack is. A payload is received as bytes, for `read_payload`.
 """
 
 
@@ -82,7 +105,11 @@ async def whole_body(request: Asked) -> AsyncIterator[bytes]:
     except ClientException:
         raise
     except Exception as error:
-        raise Malformed("The request was cut off.", code="cut_off") from error
+        raise _cut_off() from error
+
+
+def _cut_off() -> Malformed:
+    return Malformed("The request was cut off.", code="cut_off")
 
 
 async def read_parts(
