@@ -5,6 +5,7 @@ pointer. HTTP requests and profile files are read by this.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
@@ -100,8 +101,8 @@ def _whole_number(digits: str) -> int:
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counted = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counted.items() if count > 1)
         raise ValueError(f"an object has the same name twice: {twice[:80]!r}")
     return found
 
