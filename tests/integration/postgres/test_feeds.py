@@ -146,6 +146,28 @@ def test_a_few_records_are_matched_by_their_keys_whatever_the_statistics(
     assert read["products"] <= 15
 
 
+def test_a_session_keeps_what_it_has_prepared_from_feed_to_feed(database: str):
+    """Parsing and planning each statement anew would take most of the time of a small feed.
+
+    A plan that depends on the size of the feed is made anew all the same.
+    """
+    with closing(PostgresStore(database, most_connections=1)) as single:
+        _, main = samples.settled(single)
+        for brand in map(str, range(12)):
+            samples.publish(single, main, *products(range(3), brand=brand))
+        with single.begin() as unit:
+            rows = cast("Unit", unit).products._db.execute(
+                """
+                SELECT statement ~ 'INSERT INTO decided', sum(generic_plans), sum(custom_plans)
+                FROM pg_prepared_statements
+                WHERE statement ~ 'INSERT INTO (decided|publications)'
+                GROUP BY 1
+                """
+            )
+            plans = {is_sized: (generic > 0, custom > 1) for is_sized, generic, custom in rows}
+    assert plans == {True: (False, True), False: (True, True)}
+
+
 def test_what_products_were_is_kept(store: PostgresStore, source: Source, connect: Connect):
     """History has every version but the live one, each with the publication that replaced it."""
     first = samples.publish(store, source, record(2, "A", brand="one"), record(3, "B"))

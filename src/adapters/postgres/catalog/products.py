@@ -71,6 +71,7 @@ class Products:
 
     _db: Connection
     _comparison: Comparison | None = None
+    _has_compared: bool = False
     _known: ProductFingerprints | None = None
     _locked: str | None = None
 
@@ -116,7 +117,10 @@ class Products:
     ) -> Plan:
         """What the feed would do."""
         self.lock_partner(feed_context.partner_id)
-        self._comparison = compare(self._db, feed_context, batches, problem_limit, self._known)
+        again, self._has_compared = self._has_compared, True
+        self._comparison = compare(
+            self._db, feed_context, batches, problem_limit, self._known, again=again
+        )
         return self._comparison.plan
 
     def contained(self, product_ids: Collection[str]) -> Collection[str]:

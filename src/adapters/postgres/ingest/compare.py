@@ -73,11 +73,16 @@ def compare(
     batches: Iterable[Batch],
     problem_limit: int,
     known: ProductFingerprints | None,
+    *,
+    again: bool,
 ) -> Comparison:
-    """Stages the records and decides their fates; this unit has locked the partner."""
+    """Stages the records and decides their fates; this unit has locked the partner.
+
+    With `again`, this unit has compared before.
+    """
     matched = Matched(known) if known else None
     passing = matched.watched(batches) if matched else batches
-    staged = stage(db, feed_context.columns, passing)
+    staged = stage(db, feed_context.columns, passing, again=again)
     with by_sets(db):
         match(db, feed_context, staged)
         if matched and matched.count:
