@@ -17,6 +17,7 @@ from adapters.polars_feeds.debris import is_plain
 from adapters.polars_feeds.element_columns import ElementPieces
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
 from adapters.polars_feeds.known_warnings import KnownWarnings
+from adapters.polars_feeds.object_columns import LinePieces
 from adapters.polars_feeds.parsing import by_width, lead, parse
 from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
@@ -41,6 +42,7 @@ from commerce_core.parsing.delimited import Delimited, read_delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.formats import Format
 from commerce_core.parsing.grouping import Grouping, Prepared
+from commerce_core.parsing.json_lines import JsonLines
 from commerce_core.parsing.raw_records import LONGEST_RECORD
 from commerce_core.parsing.reader import (
     Beginning,
@@ -72,8 +74,9 @@ _NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
 class PolarsEngine:
     """Implements `FeedEngine`. `chunk` are the bytes of text that are read at a time.
 
-    Rows of sheets and simple elements of XML are split into columns. JSON, what we wrote (reports
-    and exports), and files whose records belong together are split by the reference.
+    Rows of sheets, simple elements of XML and simple lines of JSON are split into columns. Other
+    JSON, what we wrote (reports and exports), and files whose records belong together are split by
+    the reference.
     """
 
     chunk: int = CHUNK
@@ -114,8 +117,14 @@ def _why_one_by_one(header: Header) -> str | None:
 
 
 def _is_flat(found: Format) -> bool:
-    """Whether the records are elements of XML that have no records in them."""
-    return isinstance(found, Xml) and not found.nesting.levels and found.path[0] != REPORT_ROOT
+    """Whether the records are elements, or objects on a line each, without records in them."""
+    match found:
+        case Xml():
+            return not found.nesting.levels and found.path[0] != REPORT_ROOT
+        case JsonLines():
+            return not found.nesting.levels and not found.nesting.tail
+        case _:
+            return False
 
 
 def _pieces(header: Header, blocks: Iterator[str], chunk: int) -> Iterator[Piece] | None:
@@ -125,6 +134,8 @@ def _pieces(header: Header, blocks: Iterator[str], chunk: int) -> Iterator[Piece
             return sheet_pieces(blocks, header, chunk)
         case Xml() as found:
             return ElementPieces(found, header, chunk)(blocks)
+        case JsonLines() as found:
+            return LinePieces(found, header, chunk)(blocks)
         case _:
             return None
 
