@@ -765,7 +765,7 @@ def test_long_files_that_are_split_one_by_one_read_alike():
 
 
 SPLIT_ONE_BY_ONE = (
-    (b'[{"sku": "A"}, {"sku": "B"}, {"sku": "C"}]', Profile(),
+    (b'[{"sku": "A", "product_name": "One"}, {"sku": "B"}, {"sku": "C"}]', Profile(),
      "they are objects of a JSON document"),
     (b'{"sku": "A", "product_name": {"en": "One"}}\n' * 3, Profile(), "they aren't like most"),
     (b"_feed,sku,product_name\nx,A,One\nx,B,Two\nx,C,Three\n", Profile(),
