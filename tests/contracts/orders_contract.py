@@ -208,6 +208,7 @@ class TestOrders:
             assert list(unit.orders.expired(T0 + DAY, 1)) == [ids[1]]
             assert list(unit.orders.expired(T0 + DAY, 5, [product])) == [ids[0]]
             assert list(unit.orders.expired(T0 + DAY, 5, [])) == []
+            assert list(unit.orders.expired(T0 + DAY, 5, rule_ids=["rule_" + "0" * 32])) == []
 
     @pytest.mark.parametrize("exclusive", [False, True])
     def test_the_recent_orders_of_a_reference(self, store: Store, exclusive: bool):

@@ -17,6 +17,7 @@ from commerce_core.commerce import Commerce
 from commerce_core.orders.order import DUPLICATES_WITHIN, OrderQuery, OrderTerms
 from commerce_core.partners.access import GRANTABLE_SCOPES, Principal
 from commerce_core.ports.store import Store
+from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.usecases.context import Context
 from entrypoints.leases import budget_keeper
 from tests.contracts.samples import MINUTE, SECOND, T0
@@ -130,6 +131,36 @@ class TestPlacing:
         second = here.order(5)
         assert (here.status(first), here.status(second)) == ("cancelled", "created")
         assert here.stock() == (5, 5, 0)
+        check_books(here.commerce)
+
+    @pytest.mark.parametrize("condition", [{"code": "ONCE"}, {"sku": "LAMP"}])
+    @pytest.mark.parametrize("asks_first", [True, False])
+    def test_an_order_gets_the_limits_of_those_that_have_expired(
+        self, store: Store, condition: dict[str, str], asks_first: bool
+    ):
+        """Whether or not their expiry was written, with a code or without; quotes too."""
+        here = shop(store, OrderTerms(expire_after=HALF_AN_HOUR))
+        rule = {"name": "Once", "condition": condition, "benefit": {"percent": "50"}}
+        rule_id = here.commerce.pricing.add({**rule, "limits": {"most_uses": 1}}).rule_id
+        terms, items = BasketTerms(("ONCE",) if "code" in condition else ()), [(here.lamp, 1)]
+        first = here.commerce.orders.place(items, terms=terms)
+        here.now = T0 + HALF_AN_HOUR - TICK
+        if "code" in condition:
+            with pytest.raises(InvalidInput) as refused:
+                here.commerce.pricing.quote(items, terms=terms)
+            assert [fault.code for fault in refused.value.faults] == ["used_up_code"]
+        else:
+            whole = here.commerce.pricing.quote(items, terms=terms).total_amount
+            assert whole == 2 * first.total_amount
+        here.now += TICK
+        if asks_first:
+            quoted = here.commerce.pricing.quote(items, terms=terms)
+            assert quoted.total_amount == first.total_amount
+        second = here.commerce.orders.place(items, terms=terms)
+        assert second.total_amount == first.total_amount
+        with store.begin() as unit:
+            assert unit.rules.usage([rule_id], None, "EUR")[rule_id].uses == 1
+        assert here.status(first.order_id) == "cancelled"
         check_books(here.commerce)
 
     def test_orders_do_not_expire_by_default(self, store: Store):

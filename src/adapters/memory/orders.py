@@ -103,15 +103,22 @@ class Orders:
         return sorted(fitting, key=lambda order: order.order_id, reverse=True)[:limit]
 
     def expired(
-        self, at: datetime, limit: int, product_ids: Collection[str] | None = None
+        self,
+        at: datetime,
+        limit: int,
+        product_ids: Collection[str] | None = None,
+        rule_ids: Collection[str] | None = None,
     ) -> Sequence[str]:
         """The orders that had expired by then."""
+        uses = self._kept.rule_uses.values()
+        users = {use.order_id for use in uses if rule_ids is None or use.rule_id in rule_ids}
         fitting = [
             (order.expires_at, order.order_id)
             for order in self._kept.orders.values()
             if order.expires_at is not None
             and order.has_expired(at)
             and (product_ids is None or any(item.product_id in product_ids for item in order.items))
+            and (rule_ids is None or order.order_id in users)
         ]
         return [order_id for _, order_id in sorted(fitting)[:limit]]
 

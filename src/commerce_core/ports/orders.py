@@ -67,11 +67,16 @@ class Orders(Listing[OrderQuery, Order], Protocol):
         ...
 
     def expired(
-        self, at: datetime, limit: int, product_ids: Collection[str] | None = None
+        self,
+        at: datetime,
+        limit: int,
+        product_ids: Collection[str] | None = None,
+        rule_ids: Collection[str] | None = None,
     ) -> Sequence[str]:
         """The ids of the first orders that had expired by then, by when they expired.
 
-        With `product_ids`, only orders that have one of these products.
+        With `product_ids`, only orders that have one of these products; with `rule_ids`, only
+        orders that took from the limits of one of these rules.
         """
         ...
 

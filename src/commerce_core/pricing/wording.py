@@ -53,7 +53,8 @@ class _Words:
                 return f"{percent:f} % off sets of at least {self._money(min_total)}{_most(most)}"
             case Bundle(items, price, most):
                 units = sum(item.quantity for item in items)
-                return f"{units:,} units together for {self._money(price)}{_most(most)}"
+                named = "1 unit" if units == 1 else f"{units:,} units together"
+                return f"{named} for {self._money(price)}{_most(most)}"
             case Ending(to, multiple, mode):
                 ending = f"multiples of {to:f}" if multiple else f"{to:f}".removeprefix("0")
                 how = {"down": "rounded down", "up": "rounded up", "nearest": "rounded"}[mode]
@@ -82,7 +83,8 @@ class _Words:
             for step in tiers.steps[:_MOST_STEPS]
         ]
         more = len(tiers.steps) - _MOST_STEPS
-        return ", ".join([*steps, *([f"{more:,} more steps"] if more > 0 else [])])
+        others = [f"{more:,} more {'step' if more == 1 else 'steps'}"] if more > 0 else []
+        return ", ".join([*steps, *others])
 
     def _n_for_m(self, offer: NForM) -> str:
         free = offer.benefit == Percent(_FREE)
@@ -104,4 +106,6 @@ class _Words:
 
 
 def _most(most: int | None) -> str:
-    return "" if most is None else f", at most {most:,} times"
+    if most is None:
+        return ""
+    return ", at most once" if most == 1 else f", at most {most:,} times"

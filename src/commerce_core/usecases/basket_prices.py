@@ -7,19 +7,31 @@ from typing import Protocol
 from attrs import frozen
 
 from commerce_core.base.errors import Fault
+from commerce_core.ports.orders import OrdersUnit
 from commerce_core.ports.price_lists import PriceListsUnit
 from commerce_core.ports.rules import BasketReach, RulesUnit, Taking
 from commerce_core.pricing.basket import NO_USES, price_basket
 from commerce_core.pricing.benefits import lists_of
+from commerce_core.pricing.explanation import Outcome
 from commerce_core.pricing.index import RuleIndex, keys_of_product
 from commerce_core.pricing.lines import canonical_code
 from commerce_core.pricing.price_list import NO_LISTS, ListPrices
 from commerce_core.pricing.priced import Basket, PricedBasket, basket_keys
 from commerce_core.pricing.rules import PriceRule
+from commerce_core.usecases.acts import MOST_EXPIRED
 
 
-class _Unit(RulesUnit, PriceListsUnit, Protocol):
+class _Unit(RulesUnit, PriceListsUnit, OrdersUnit, Protocol):
     """The part of a unit of work that prices are read from."""
+
+
+class StillHeld(Exception):
+    """Orders that have expired still hold limits that a basket lacks; write it, and ask again."""
+
+    def __init__(self, order_ids: Sequence[str]) -> None:
+        """The orders whose expiry is to be written."""
+        super().__init__()
+        self.order_ids = order_ids
 
 
 def listed_prices(
@@ -88,10 +100,18 @@ class Prices:
             if not short:
                 return priced
 
+    def check_held(self, priced: PricedBasket, now: datetime) -> None:
+        """StillHeld if orders that have expired hold limits that are used up."""
+        used_up = [o.rule_id for o in priced.outcomes if o.outcome == "used_up"]
+        if used_up:
+            due = self._unit.orders.expired(now, MOST_EXPIRED, rule_ids=used_up)
+            if due:
+                raise StillHeld(due)
+
     def code_faults(
         self, basket: Basket, rules: Sequence[PriceRule], priced: PricedBasket
     ) -> Iterator[Fault]:
-        """The codes that no active rule names, and the ones whose rules are used up."""
+        """The codes that no active rule names, and those whose limits keep them from applying."""
         codes = [canonical_code(code) for code in basket.codes]
         known = self._unit.rules.known_codes(codes) if codes else frozenset[str]()
         for number, code in enumerate(codes):
@@ -99,12 +119,19 @@ class Prices:
             if code not in known:
                 detail = f"There is no code {shown!r}."
                 yield Fault(f"/codes/{number}", "unknown_code", detail)
-            elif _used_up(code, rules, priced):
-                detail = f"The code {shown!r} has been used up."
+                continue
+            outcomes = _outcomes(code, rules, priced)
+            if "applied" in outcomes:
+                continue
+            if "used_up" in outcomes:
+                detail = f"The code {shown!r} has been used up, or has too little budget left."
                 yield Fault(f"/codes/{number}", "used_up_code", detail)
+            elif "needs_customer" in outcomes:
+                detail = f"The code {shown!r} is limited per customer; name the customer."
+                yield Fault(f"/codes/{number}", "code_needs_customer", detail)
 
 
-def _used_up(code: str, rules: Sequence[PriceRule], priced: PricedBasket) -> bool:
+def _outcomes(code: str, rules: Sequence[PriceRule], priced: PricedBasket) -> set[Outcome]:
+    """What became of the rules that name a code."""
     naming = {rule.rule_id for rule in rules if code in map(canonical_code, rule.rule.codes)}
-    outcomes = {o.outcome for o in priced.outcomes if o.rule_id in naming}
-    return "used_up" in outcomes and "applied" not in outcomes
+    return {o.outcome for o in priced.outcomes if o.rule_id in naming}

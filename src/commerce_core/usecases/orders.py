@@ -42,7 +42,7 @@ from commerce_core.pricing.basket_terms import NO_TERMS, BasketTerms, price_chan
 from commerce_core.pricing.priced import BasketItem, PricedBasket
 from commerce_core.stock.reservation import Taking, may_be_there
 from commerce_core.usecases.acts import MOST_EXPIRED, ActPlan, Acts
-from commerce_core.usecases.basket_prices import Prices
+from commerce_core.usecases.basket_prices import Prices, StillHeld
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.found_products import found_products, product_ids
 
@@ -92,6 +92,13 @@ class Orders:
             return self._place_once(asked, key)
 
     def _place_once(self, asked: "_Asked", key: IdempotencyKey | str | None) -> Order:
+        try:
+            return self._place_crowded(asked, key)
+        except StillHeld as held:
+            Acts(self._context).expire(held.order_ids)
+            return self._place_crowded(evolve(asked, releases=False), key)
+
+    def _place_crowded(self, asked: "_Asked", key: IdempotencyKey | str | None) -> Order:
         try:
             return self._place_in_one(asked, key, whole=False)
         except _Crowded:
@@ -205,6 +212,8 @@ class Orders:
         basket, prices = asked.terms.basket(found), Prices(unit)
         rules = prices.rules(basket, now)
         priced = prices.taken(order_id, basket, now, rules)
+        if asked.releases:
+            prices.check_held(priced, now)
         faults = list(prices.code_faults(basket, rules, priced))
         expected = asked.expected_total
         if expected is not None:
@@ -367,6 +376,8 @@ class _Asked:
     metadata: Mapping[str, str]
     terms: BasketTerms
     expected_total: Decimal | None
+    releases: bool = True
+    """Whether limits that expired orders hold are to be given back first."""
 
     @property
     def request(self) -> tuple[object, ...]:

@@ -20,13 +20,28 @@ from commerce_core.pricing.lint import Finding, lint
 from commerce_core.pricing.priced import Basket, BasketItem, PricedBasket
 from commerce_core.pricing.rules import PriceRule, Rule, RuleQuery, RuleStatus, conflicts
 from commerce_core.pricing.what_if import MOST_ORDERS, WhatIf
-from commerce_core.usecases.basket_prices import Prices
+from commerce_core.usecases.acts import Acts
+from commerce_core.usecases.basket_prices import Prices, StillHeld
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
 from commerce_core.usecases.found_products import found_products
 from commerce_core.usecases.repricing import Repricing
 from commerce_core.usecases.rule_book import RuleBook, RuleChange, RuleForm, as_rule, faults_at
 
 _EVERY_RULE: Final = RuleQuery()
+
+
+@frozen
+class _Asked:
+    """What is asked of `quote`."""
+
+    items: Sequence[Wanted]
+    terms: BasketTerms
+    at: datetime | None
+    rules: Sequence[Rule | RuleForm] | None
+    why_not: str | None
+    explain: bool
+    releases: bool = True
+    """Whether limits that expired orders hold are to be given back first."""
 
 
 @frozen
@@ -183,23 +198,34 @@ class Pricing:
         if at is not None and at.year not in YEARS:
             detail = f"The year must be {YEARS[0]} to {YEARS[-1]}."
             raise InvalidInput.at("/at", "out_of_range", detail)
-        now = self._context.clock()
+        asked = _Asked(wanted, terms, at, rules, why_not, explain)
+        try:
+            return self._quoted(asked)
+        except StillHeld as held:
+            Acts(self._context).expire(held.order_ids)
+            return self._quoted(evolve(asked, releases=False))
+
+    def _quoted(self, asked: "_Asked") -> PricedBasket:
+        now, at, explain = self._context.clock(), asked.at, asked.explain
         past = at if at is not None and at < now else None
         with self._context.store.begin(dry_run=True) as unit:
-            products = found_products(self._context, unit, wanted, past)
-            basket = _basket(wanted, products, terms)
+            products = found_products(self._context, unit, asked.items, past)
+            basket = _basket(asked.items, products, asked.terms)
             prices = Prices(unit)
-            drafts = None if rules is None else self._drafts(unit, rules, now)
+            drafts = None if asked.rules is None else self._drafts(unit, asked.rules, now)
             found = prices.rules(basket, at or now, past) if drafts is None else drafts
-            named = None if why_not is None else self._named(unit, why_not, found)
+            named = None if asked.why_not is None else self._named(unit, asked.why_not, found)
             considered = found if named is None else [*found, named]
             priced = prices.price(
-                basket, at or now, considered, as_of=past, explain=explain or why_not is not None,
+                basket, at or now, considered, as_of=past,
+                explain=explain or asked.why_not is not None,
                 why_not=named.rule_id if named else None,
             )  # fmt: skip
+            if past is None and asked.releases:
+                prices.check_held(priced, now)
             if drafts is None and past is None:
                 _refuse(list(prices.code_faults(basket, found, priced)))
-        return priced if explain else _only(priced, why_not)
+        return priced if explain else _only(priced, asked.why_not)
 
     def _drafts(
         self, unit: UnitOfWork, rules: Sequence[Rule | RuleForm], now: datetime

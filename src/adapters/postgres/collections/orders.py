@@ -284,10 +284,15 @@ class Orders:
         return self._with_items(rows) if rows else ()
 
     def expired(
-        self, at: datetime, limit: int, product_ids: Collection[str] | None = None
+        self,
+        at: datetime,
+        limit: int,
+        product_ids: Collection[str] | None = None,
+        rule_ids: Collection[str] | None = None,
     ) -> Sequence[str]:
         """The orders that had expired by then."""
         among = None if product_ids is None else [digits(id_) for id_ in product_ids]
+        rules = None if rule_ids is None else [digits(id_) for id_ in rule_ids]
         rows = self._db.execute(
             """
             SELECT order_id
@@ -297,11 +302,16 @@ class Orders:
                     SELECT FROM order_items item
                     WHERE item.order_id = orders.order_id AND item.product_id = ANY(%(among)s)
                 )
+            ) AND (
+                %(rules)s::uuid[] IS NULL OR EXISTS (
+                    SELECT FROM price_rule_uses used
+                    WHERE used.order_id = orders.order_id AND used.rule_id = ANY(%(rules)s)
+                )
             )
             ORDER BY expires_at, order_id
             LIMIT %(limit)s
             """,
-            {"at": at, "limit": limit, "among": among},
+            {"at": at, "limit": limit, "among": among, "rules": rules},
         ).fetchall()
         return [f"ord_{row[0].hex}" for row in rows]
 

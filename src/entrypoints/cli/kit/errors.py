@@ -57,7 +57,7 @@ def _report(problem: Problem, *, as_json: bool) -> int:
 
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
-_LISTS: Final = {"items": "item", "rules": "rule"}
+_LISTS: Final = {"items": "item", "rules": "rule", "codes": "code"}
 """What is sent as a list, and what a member of it is called."""
 
 

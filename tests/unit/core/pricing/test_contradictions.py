@@ -26,6 +26,7 @@ def size(*values: str) -> dict[str, Any]:
         (SHOES, {"not": SHOES}),
         (size("M"), size("L", "S")),
         (size("M"), {"not": size("M", "L")}),
+        (size("M", "L"), {"not": size("L", "M")}),
         ({"quantity": {"min": 5}}, {"quantity": {"max": 4}}),
         ({"total": {"min": "5.01"}}, {"total": {"max": "5"}}),
         ({"list_price": {"min": "9"}}, {"list_price": {"max": "8.99"}}),
@@ -55,6 +56,7 @@ def test_conditions_that_exclude_each_other_are_a_fault_in_either_order(
         ({"category": "Shoestrings"}, {"not": SHOES}),
         (size("M", "L"), size("L")),
         ({"attribute": {"name": "colour", "in": ["M"]}}, size("L")),
+        ({"attribute": {"name": "colour", "in": ["M"]}}, {"not": size("M")}),
         ({"quantity": {"min": 5}}, {"quantity": {"max": 5}}),
         ({"quantity": {"min": 5}}, {"quantity": {"max": 4, "of": "partner"}}),
         ({"list_price": {"min": "9"}}, {"running_price": {"max": "8"}}),
@@ -78,6 +80,16 @@ def test_a_way_of_any_and_conditions_of_benefits_are_looked_at_too():
         "/condition/any/1/not/all/1", "/condition/any/2/all/1", "/benefit/n_for_m/targets/all/1",
     ]  # fmt: skip
     assert list(contradictions(rule({"percent": "10"}).rule)) == []
+
+
+def test_what_contradicts_itself_within_something_that_holds_together_is_found_too():
+    apart = {"all": [{"sku": "A"}, {"not": {"sku": "A"}}]}
+    within = {"all": [{"brand": "Acme"}, {"any": [{"brand": "Acme"}, apart]}]}
+    (fault,) = contradictions(rule({"percent": "10"}, condition=within).rule)
+    assert fault.pointer == "/condition/all/1/any/1/all/1"
+    targets = {"n_for_m": {"buy": 1, "get": 1, "percent": "50", "targets": apart}}
+    (fault,) = contradictions(rule(targets).rule)
+    assert fault.pointer == "/benefit/n_for_m/targets/all/1"
 
 
 def test_a_code_is_the_same_however_its_accents_are_written():

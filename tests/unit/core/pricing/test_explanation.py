@@ -31,6 +31,7 @@ def step(amount: str, **members: Any) -> Adjustment:  # noqa: ANN401
         (step("-1.00"), "Sale took 1.00."),
         (step("0.00"), "Sale took 0.00."),
         (step("1.50"), "Sale added 1.50."),
+        (step("0.50"), "Sale added 0.50."),
         (step("-1.00", total="9.00"), "Sale took 1.00; the line costs 9.00."),
         (
             step("-1.00", units=1, base="10.00"),
@@ -87,6 +88,8 @@ def outcome(what: Any, amount: str = "0.00", **members: Any) -> RuleOutcome:  # 
     ("made", "said"),
     [
         (outcome("applied", "1.00"), ["Sale took 1.00."]),
+        (outcome("applied", "0.50"), ["Sale took 0.50."]),
+        (outcome("applied", "0.00"), ["Sale took 0.00."]),
         (outcome("applied", "-1.00"), ["Sale added 1.00."]),
         (
             outcome("applied", "1.00", unallocated=Decimal("4.00")),

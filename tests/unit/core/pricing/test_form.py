@@ -183,6 +183,21 @@ def members(pointer: str, most: int) -> Fault:
 
 
 FAULTY: list[tuple[Any, list[Fault]]] = [
+    (
+        {"condition": {"window": {"tz": "UTC", "hours": {"from": 900, "until": "18:00:30"}}}},
+        [
+            Fault("/condition/window/hours/from", *HOUR),
+            Fault("/condition/window/hours/until", *HOUR),
+        ],
+    ),
+    (
+        {"limits": {"\ud800": 1}},
+        [
+            unknown(
+                "/limits/\\ud800", "\ud800", "max_amount", "most_uses", "per_customer", "budget"
+            ),
+        ],
+    ),
     ([], [Fault("", *OBJECT)]),
     ("text", [Fault("", *OBJECT)]),
     (None, [Fault("", *REQUIRED)]),

@@ -110,6 +110,43 @@ def test_too_little_history_is_declared():
     assert prices(at(5, facts((0, "100.00")))) == ("100.00", None, None)
 
 
+def test_days_that_are_known_in_part_are_not_counted():
+    assert prices(at(12.9, facts((0, "100.00"), (12.9, "80.00")))) == ("80.00", "100.00", 12)
+
+
+def test_days_before_a_reduction_end_where_it_begins_even_if_nothing_was_for_sale():
+    def part(since: float, amount: str, status: str = "active") -> PriceFacts:
+        return PriceFacts.of(product("A", amount, updated_at=day(since), status=status))
+
+    history = [
+        part(0, "100.00"), part(26, "80.00"), part(28, "100.00"), part(55, "100.00", "removed"),
+        part(60, "90.00"),
+    ]  # fmt: skip
+    assert prices(at(60, history)) == ("90.00", "100.00", 30)
+    assert prices(at(57, history)) == ("None", None, None)
+
+
+def test_a_rule_that_ended_counts_until_then():
+    history = facts((0, "100.00"))
+    ended, now = spell({"percent": "20"}, 10, 20), spell({"percent": "10"}, 60)
+    assert prices(at(60, history, ended, now)) == ("90.00", "100.00", 30)
+
+
+def test_a_sale_that_is_over_counts_while_it_ran():
+    history = facts(
+        (0, "100.00"), sale_price=Decimal("70.00"), sale_starts_at=day(40), sale_ends_at=day(50)
+    )
+    assert prices(at(70, history, spell({"percent": "10"}, 70))) == ("90.00", "70.00", 30)
+    assert prices(at(85, history, spell({"percent": "10"}, 85))) == ("90.00", "100.00", 30)
+
+
+def test_a_rule_on_a_currency_is_public():
+    history = facts((0, "100.00"))
+    for code, wanted in (("EUR", "80.00"), ("USD", "100.00")):
+        sale = spell({"percent": "20"}, condition={"currency": code})
+        assert prices(at(60, history, sale))[0] == wanted
+
+
 def test_a_rise_is_no_reduction():
     assert prices(at(70, facts((0, "80.00"), (60, "100.00")))) == ("100.00", None, None)
 

@@ -20,6 +20,14 @@ from commerce_core.pricing.wording import benefit_words
             {"benefit": {"tiers": {"steps": [{"from": n, "percent": "5"} for n in range(2, 8)]}}},
             f"{', '.join(f'from {n} units 5 % off' for n in range(2, 6))}, 2 more steps",
         ),
+        (
+            {"benefit": {"tiers": {"steps": [{"from": n, "percent": "5"} for n in range(2, 7)]}}},
+            f"{', '.join(f'from {n} units 5 % off' for n in range(2, 6))}, 1 more step",
+        ),
+        (
+            {"benefit": {"tiers": {"steps": [{"from": n, "amount": "1"} for n in range(2, 6)]}}},
+            ", ".join(f"from {n} units 1 off each unit" for n in range(2, 6)),
+        ),
         ({"benefit": {"n_for_m": {"buy": 2, "get": 1, "percent": "100"}}}, "buy 2, get 1 free"),
         (
             {"benefit": {"n_for_m": {"buy": 2, "get": 1, "percent": "50", "most": 3}}},
@@ -34,7 +42,18 @@ from commerce_core.pricing.wording import benefit_words
              "quantity": 1}], "price": "30"}}},
             "3 units together for 30",
         ),
+        (
+            {"benefit": {"sets": {"min_total": "100", "percent": "10", "most": 1}}},
+            "10 % off sets of at least 100, at most once",
+        ),
+        (
+            {"benefit": {"bundle": {"items": [{"sku": "A"}], "price": "30", "most": 2000}}},
+            "1 unit for 30, at most 2,000 times",
+        ),
+        ({"benefit": {"floor": {"percent_of_list": "60"}}}, "never below 60 % of the list price"),
+        ({"benefit": {"floor": {"price": "5"}}, "currency": "EUR"}, "never below 5 EUR"),
         ({"benefit": {"ending": {"to": ".99", "mode": "down"}}}, "prices rounded down to .99"),
+        ({"benefit": {"ending": {"to": ".5", "mode": "up"}}}, "prices rounded up to .5"),
         ({"benefit": {"ending": {"to": "5", "mode": "nearest"}}},
          "prices rounded to multiples of 5"),
         ({"benefit": {"price_list": "Trade"}}, "prices of a price list"),

@@ -262,6 +262,21 @@ def test_codes_that_are_unknown_or_used_up_are_refused(commerce: Commerce):
     assert commerce.orders.place(items, terms=BasketTerms(("SPRING",))).total_amount == 9
 
 
+def test_a_code_limited_per_customer_is_refused_without_one(commerce: Commerce):
+    """Otherwise the customer would be charged more than the code promises, without a word."""
+    commerce.pricing.add(form(condition={"code": "MINE"}, limits={"per_customer": 1}))
+    items = [item(commerce, "A")]
+    for ask in (commerce.orders.place, commerce.pricing.quote):
+        with pytest.raises(InvalidInput) as refusal:
+            ask(items, terms=BasketTerms(("mine",)))
+        assert faults(refusal) == [("/codes/0", "code_needs_customer")]
+    assert commerce.orders.place(items, terms=BasketTerms(("mine",), "c-1")).total_amount == 9
+    commerce.pricing.add(form("Open", condition={"code": "MINE"}, benefit={"percent": "5"}))
+    assert commerce.pricing.quote(items, terms=BasketTerms(("mine",))).total_amount == Decimal(
+        "9.50"
+    )
+
+
 def test_an_order_that_costs_something_else_than_expected_changes_nothing(commerce: Commerce):
     rule = form(condition={"code": "SPRING"}, limits={"most_uses": 1})
     commerce.pricing.add(rule)
