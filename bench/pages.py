@@ -13,6 +13,7 @@ import argparse
 import re
 import statistics
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -33,8 +34,9 @@ ROUNDS: Final = 21
 SAMPLES: Final = 50
 """Orders that are placed; all others are copies of them."""
 ORDERS_AT_ONCE: Final = 100_000
-RECEIVER: Final = "https://example.com/"
-"""Nothing is sent there, since no worker runs; but its name is looked up."""
+RECEIVER: Final = "http://127.0.0.1/"
+"""Nothing is sent there, since no worker runs."""
+_VAULT_KEY: Final = f"bench:{b64encode(bytes(32)).decode()}"
 _AT: Final = "%(now)s::timestamptz - n * interval '10 seconds'"
 
 
@@ -85,7 +87,8 @@ SELECT {_id_at("alert")}, c.channel_id, 'warning',
        jsonb_build_array(jsonb_build_object(
            'cause_id', md5('cause' || n), 'phase', 'new', 'kind', 'failed', 'severity', 'warning',
            'title', 'Feeds fail', 'reason', 'html', 'partner_id', 'ptn_' || md5('partner'),
-           'partner_name', 'Measured', 'since', {_AT}, 'latest_at', {_AT}, 'count', 1)),
+           'partner_name', 'Measured', 'since', {_AT}, 'latest_at', {_AT}, 'count', 1,
+           'products', NULL, 'subject', NULL)),
        0, CASE WHEN n %% 50000 = 0 THEN 'failed' ELSE 'sent' END, 1, {_AT}, {_AT}, NULL
 FROM generate_series(1, %(jobs)s::int) AS n, (SELECT * FROM alert_channels LIMIT 1) AS c"""  # noqa: S608
 _AUDIT: Final = f"""
@@ -156,7 +159,12 @@ def main() -> None:
     options = parser.parse_args()
     with house(options.rows) as server:
         url = loaded(server)
-        settings = Settings(database_url=url, files_url=f"file:{server.folder / 'raw'}")
+        settings = Settings(
+            database_url=url,
+            files_url=f"file:{server.folder / 'raw'}",
+            outbound_networks="127.0.0.0/8",
+            vault_keys=_VAULT_KEY,
+        )
         with psycopg.connect(url, autocommit=True) as db, open_platform(settings) as commerce:
             now = commerce.context.clock()
             for statement in (_FEEDS, _JOBS):

@@ -1,4 +1,4 @@
-"""Lists of orders by status read what they show, however rare the status is."""
+"""Lists by status read what they show, however rare the status is."""
 
 from collections.abc import Callable
 from typing import Final, cast
@@ -8,6 +8,7 @@ import pytest
 
 from adapters.postgres import PostgresStore
 from adapters.postgres.store import Unit
+from commerce_core.alerts.alert import AlertQuery
 from commerce_core.base.paging import Position
 from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.orders.states import OrderStatus
@@ -53,3 +54,21 @@ def test_orders_of_a_rare_status_are_found_without_the_others(
             )
             assert page == list(whole[first : first + LIMIT])
             assert read["orders"] <= RARE + beside
+
+
+ALERTED: Final = """
+    INSERT INTO alerts (alert_id, channel_id, severity, entries, more, status, attempts, created_at)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, gen_random_uuid(), 'warning', '[]', 0,
+           CASE n %% %(every)s WHEN 1 THEN 'failed' ELSE 'sent' END, 1, %(now)s
+    FROM generate_series(1, %(many)s) AS n"""
+
+
+def test_alerts_that_failed_are_found_without_the_others(store: PostgresStore, connect: Connect):
+    with connect() as db:
+        db.execute(ALERTED, {"many": MANY, "every": EVERY, "now": T0})
+        db.execute("ANALYZE alerts")
+    query = AlertQuery(status="failed")
+    with store.begin() as unit:
+        db = cast("Unit", unit).alerts._db
+        assert len(unit.alerts.page(query, None, MANY).items) == RARE
+        assert rows_read(db, lambda: unit.alerts.page(query, None, LIMIT))["alerts"] <= RARE
