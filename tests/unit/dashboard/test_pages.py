@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from commerce_core.activity.inbox import InboxQuery
+from commerce_core.base.text import given_name
 from entrypoints.cli import main
 from entrypoints.dashboard.kit.assets import STATIC, assets, vendored
 from entrypoints.dashboard.pages.entry import own_path
@@ -106,7 +107,11 @@ class TestEveryPage:
         for text in (name for name in HOSTILE if len(name) < 100):
             order_id = site.commerce.orders.place([(lamp, 1)], reference=text).order_id
             site.commerce.pricing.add(
-                {"name": text, "condition": {"code": text}, "benefit": {"percent": "1"}}
+                {
+                    "name": given_name(text),
+                    "condition": {"code": text},
+                    "benefit": {"percent": "1"},
+                }
             )
             order = site.commerce.orders.get(order_id)
             sent = visitor.send(
