@@ -26,9 +26,10 @@ class Publication:
     reverted, `profile_version` the version it was read by; `reverts` is the publication undone.
     `changes` is the number of products it wrote; None if they weren't counted.
 
-    The last four fields are the conditions under which the feed was read and applied: the partner's
+    The last five fields are the conditions under which the feed was read and applied: the partner's
     currency and time zone (None for publications older than these fields), the limit of a price
-    leap, and whether it was approved without its removals.
+    leap, whether it was approved without its removals, and the version of reading that this code
+    had (`parsing.fingerprints.ALGORITHM`).
     """
 
     publication_id: str
@@ -47,3 +48,4 @@ class Publication:
     time_zone: str | None = None
     price_leap: int | None = None
     without_removals: bool = False
+    reading_version: int | None = None

@@ -32,6 +32,7 @@ from commerce_core.ingestion.plan import Planning, Run, Sender, may_load
 from commerce_core.ingestion.progress import Tell
 from commerce_core.ingestion.reject_report import MOST_REPORT_BYTES, RejectReport, delete_reports
 from commerce_core.ingestion.unchanged import Repeat, same_bytes
+from commerce_core.parsing.fingerprints import ALGORITHM
 from commerce_core.partners.partner import Partner
 from commerce_core.plans.comparison import Plan
 from commerce_core.plans.saved_plan import SavedPlan
@@ -328,6 +329,7 @@ class Ingest:
             time_zone=run.sender.partner.time_zone,
             price_leap=run.guards.price_leap,
             without_removals=run.without_removals,
+            reading_version=ALGORITHM,
         )
 
 

@@ -11,6 +11,7 @@ from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import Job, JobQuery
 from commerce_core.feeds.summary import Summary
+from commerce_core.parsing.fingerprints import ALGORITHM
 from commerce_core.partners.partner import Partner
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.fields import Mode
@@ -29,10 +30,10 @@ def same_bytes(
 ) -> Repeat | None:
     """What becomes of the feed's records if the source published these very bytes last; else None.
 
-    None as well if reading them anew could give another result: under another profile or mode,
-    after the partner's details have changed, or if not all of the file has landed. The product of a
-    rejected record may have left its source since, and a price that was kept back may pass other
-    guards. And a feed whose job is run again is read again.
+    None as well if reading them anew could give another result: under another profile or mode, by
+    another version of reading, after the partner's details have changed, or if not all of the file
+    has landed. The product of a rejected record may have left its source since, and a price that
+    was kept back may pass other guards. And a feed whose job is run again is read again.
     """
     last = unit.publications.latest(feed.source_id)
     if last is None or not _reads_alike(last, feed, partner, profile_version):
@@ -60,8 +61,8 @@ def _landed_whole(summary: Summary, mode: Mode) -> bool:
 
 def _reads_alike(last: Publication, feed: Feed, partner: Partner, profile_version: int) -> bool:
     """Whether the file would be read under the same terms as that publication's was."""
-    terms = ("feed", feed.mode, profile_version)
-    same_terms = (last.kind, last.mode, last.profile_version) == terms
+    terms = ("feed", feed.mode, profile_version, ALGORITHM)
+    same_terms = (last.kind, last.mode, last.profile_version, last.reading_version) == terms
     since = last.published_at
     partner_as_then = since is not None and partner.updated_at <= since
     return same_terms and partner_as_then and last.feed_id != feed.feed_id

@@ -20,7 +20,8 @@ from commerce_core.catalog.publication import Publication
 _PUBLICATIONS: Final = rows_of(Publication)
 _SELECT: Final = """
     SELECT publication_id, partner_id, source_id, feed_id, mode, actor, profile_version, number,
-           published_at, kind, reverts, changes, currency, time_zone, price_leap, without_removals
+           published_at, kind, reverts, changes, currency, time_zone, price_leap, without_removals,
+           reading_version
     FROM publications"""
 
 
@@ -44,11 +45,12 @@ class Publications:
             )
             INSERT INTO publications (publication_id, partner_id, source_id, feed_id, mode, actor,
                                       profile_version, kind, reverts, changes, currency, time_zone,
-                                      price_leap, without_removals, number, published_at)
+                                      price_leap, without_removals, reading_version, number,
+                                      published_at)
             SELECT %(publication_id)s, %(partner_id)s, %(source_id)s, %(feed_id)s, %(mode)s,
                    %(actor)s, %(profile_version)s, %(kind)s, %(reverts)s, %(changes)s,
-                   %(currency)s, %(time_zone)s, %(price_leap)s, %(without_removals)s, number,
-                   published_at
+                   %(currency)s, %(time_zone)s, %(price_leap)s, %(without_removals)s,
+                   %(reading_version)s, number, published_at
             FROM tick
             RETURNING number, published_at
             """,

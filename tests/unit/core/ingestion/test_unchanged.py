@@ -11,6 +11,8 @@ from attrs import evolve
 
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
+from commerce_core.ingestion import ingest, unchanged
+from commerce_core.parsing.fingerprints import ALGORITHM
 from commerce_core.ports.files import Files, StoredFile
 from commerce_core.profiles.profile import Profile
 from commerce_core.schema.fields import Mode
@@ -148,6 +150,19 @@ def test_another_mode_is_another_feed(commerce: Commerce):
     assert load(commerce, CATALOG).outcome == "nothing_changed"
     assert reads(commerce) > before
     assert publications(commerce) == 2
+
+
+def test_what_was_read_by_another_version_of_reading_is_read_again_once(
+    commerce: Commerce, monkeypatch: pytest.MonkeyPatch
+):
+    load(commerce, CATALOG)
+    for module in (ingest, unchanged):
+        monkeypatch.setattr(module, "ALGORITHM", ALGORITHM + 1)
+    before = reads(commerce)
+    load(commerce, CATALOG)
+    once = reads(commerce)
+    load(commerce, CATALOG)
+    assert before < once == reads(commerce)
 
 
 def test_a_feed_with_rejected_records_is_read_again_and_so_is_its_report(commerce: Commerce):
