@@ -65,9 +65,10 @@ JOB_ERRORS: Final = {
     "not_text": "The file is an image, an archive, a spreadsheet, a document or a program, or in "
     "UTF-16 without a byte order mark. The message says which.",
     "html": "The file is an HTML page or table, whatever its name says.",
-    "xml": "The file is XML, an Excel workbook in XML included. XML isn't read.",
-    "json": "The file is a single JSON document, such as an array or an error, not one object per "
-    "line.",
+    "xml": "The file is XML that can't be read as records, or an Excel workbook in XML. The "
+    "message says why.",
+    "json": "The file is JSON that can't be read as records, such as an error or one value. The "
+    "message says why.",
     "error_message": "The file begins with an error message of the program that wrote it.",
     "truncated": "The file is cut off: an archive ends before its contents do, or the text within "
     "a character.",

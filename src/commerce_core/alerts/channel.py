@@ -1,4 +1,4 @@
-"""Channels: who gets alerts, about what, and when they are left in peace."""
+"""Channels: who gets alerts, about what, and when they are quiet."""
 
 import re
 from collections.abc import Sequence

@@ -39,14 +39,6 @@ Identity = Literal[
     "versions_have_no_gap",
     "catalogs_add_up",
 ]
-STATEMENT_IDENTITIES: Final[tuple[Identity, ...]] = (
-    "statements_add_up",
-    "statements_follow",
-    "statements_join",
-    "statements_make_ledger",
-    "entries_belong",
-)
-"""Those of which each subject is a statement."""
 IDENTITIES: Final[Mapping[Identity, tuple[str, str]]] = {
     "lines_make_orders": ("the totals of an order's lines", "the order's total"),
     "lines_are_placed": ("a line's total", "what the ledger has as placed"),

@@ -1,13 +1,15 @@
-"""The periods of a report: hours, days, weeks and months in the local time of a zone."""
+"""The days of the week, and the periods of a report: hours to months in a zone's local time."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 
 Grain = Literal["hour", "day", "week", "month"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 MOST_PERIODS: Final = 10_000
 
 

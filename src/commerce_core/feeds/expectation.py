@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from commerce_core.base.calendar import first_moment
-from commerce_core.feeds.freshness_settings import LONGEST_EVERY, MOST_DAYS_OFF, WEEKDAYS, Expected
+from commerce_core.base.calendar import WEEKDAYS, first_moment
+from commerce_core.feeds.freshness_settings import LONGEST_EVERY, MOST_DAYS_OFF, Expected
 from commerce_core.feeds.schedule import Schedule
 
 Basis = Literal["declared", "schedule", "learned"]

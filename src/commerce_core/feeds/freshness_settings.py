@@ -1,17 +1,16 @@
 """What is declared about a source's files: when they come, when not, and how old they may be."""
 
 from datetime import date, datetime, timedelta
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
+from commerce_core.base.calendar import WEEKDAYS, Weekday
 from commerce_core.base.durations import duration_text
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.feeds.schedule import LONGEST_ZONE, Schedule
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SHORTEST_EVERY: Final = timedelta(minutes=5)
 LONGEST_EVERY: Final = timedelta(days=366)
 LONGEST_GRACE: Final = timedelta(days=30)

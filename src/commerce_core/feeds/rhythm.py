@@ -8,8 +8,9 @@ from statistics import median_low
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from commerce_core.base.calendar import WEEKDAYS, Weekday
 from commerce_core.feeds.expectation import USUAL_GRACE, Expectation, stated, usual_grace
-from commerce_core.feeds.freshness_settings import SHORTEST_EVERY, WEEKDAYS, Expected, Weekday
+from commerce_core.feeds.freshness_settings import SHORTEST_EVERY, Expected
 from commerce_core.feeds.schedule import Schedule
 
 LEARNED_FROM: Final = timedelta(days=35)

@@ -1,4 +1,4 @@
-"""Files that are no feeds: what they are, by their content, and what to send instead.
+"""Files that aren't feeds: what they are, by their content, and what to send instead.
 
 One recogniser for intake and doctor. It looks at the first bytes, behind any compression. Whatever
 it doesn't know is taken for a feed, and judged by its header.

@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from commerce_core.base.calendar import WEEKDAYS
 from commerce_core.base.money import find_currency
 from commerce_core.pricing.conditions import (
     OVERS,
@@ -20,8 +21,8 @@ from commerce_core.pricing.conditions import (
     Total,
 )
 from commerce_core.pricing.form_reader import Reader
-from commerce_core.pricing.lines import BASKET_FIELDS, PRODUCT_FIELDS, TextField
-from commerce_core.pricing.windows import WEEKDAYS, Hours, Window
+from commerce_core.pricing.lines import BASKET_TEXTS, PRODUCT_TEXTS, TextField
+from commerce_core.pricing.windows import Hours, Window
 from commerce_core.schema.cells import category_path
 
 DEEPEST: Final = 8
@@ -190,7 +191,7 @@ def _is_zone(name: str) -> bool:
 
 
 _LEAVES: Final[Mapping[str, Callable[[Reader, object, str], Condition]]] = {
-    **{name: _text(name) for name in (*PRODUCT_FIELDS, *BASKET_FIELDS)},
+    **{name: _text(name) for name in (*PRODUCT_TEXTS, *BASKET_TEXTS)},
     "attribute": _attribute,
     "list_price": _price("list"),
     "running_price": _price("running"),

@@ -15,8 +15,8 @@ from commerce_core.catalog.product import Product
 from commerce_core.pricing.benefits import Benefit, Bundle, NForM
 from commerce_core.pricing.conditions import All, AnyOf, Condition, HasAttribute, Is
 from commerce_core.pricing.lines import (
-    BASKET_FIELDS,
-    PRODUCT_FIELDS,
+    BASKET_TEXTS,
+    PRODUCT_TEXTS,
     Line,
     ProductField,
     TextField,
@@ -72,7 +72,7 @@ def reach_of(rule: Rule) -> Reach:
     of_basket = _narrowest(
         keys
         for each in conditions
-        if isinstance(each, Is) and each.field in BASKET_FIELDS
+        if isinstance(each, Is) and each.field in BASKET_TEXTS
         if (keys := _keys(each)) is not None
     )
     ends = (each.ends for each in conditions if isinstance(each, Window))
@@ -177,7 +177,7 @@ class RuleIndex:
                 for each in reach.keys:
                     name, _, text = each.partition("=")
                     by_text[name].setdefault(text, []).append(number)
-        of_products: list[ProductField] = [name for name in PRODUCT_FIELDS if name in by_text]
+        of_products: list[ProductField] = [name for name in PRODUCT_TEXTS if name in by_text]
         limited = {n: reach for n, reach in enumerate(reaches) if reach.is_limited}
         return cls(tuple(ordered), limited, dict(by_text), of_products, always)
 

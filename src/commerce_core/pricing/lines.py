@@ -19,8 +19,8 @@ from commerce_core.schema.cells import PATH
 ProductField = Literal["partner", "source", "category", "brand", "sku", "group_id"]
 BasketField = Literal["code", "customer", "customer_group", "channel", "currency"]
 TextField = ProductField | BasketField
-PRODUCT_FIELDS: Final[tuple[ProductField, ...]] = get_args(ProductField)
-BASKET_FIELDS: Final[tuple[BasketField, ...]] = get_args(BasketField)
+PRODUCT_TEXTS: Final[tuple[ProductField, ...]] = get_args(ProductField)
+BASKET_TEXTS: Final[tuple[BasketField, ...]] = get_args(BasketField)
 _NONE: Final = frozenset[str]()
 
 

@@ -226,15 +226,15 @@ def _faults_of_conditions(rule: Rule) -> Iterator[Fault]:
         yield Fault("/condition", "too_many", detail)
         return
     for at, condition in conditions:
-        yield from _contradictions(at, condition)
+        yield from _faults_of_condition(at, condition)
 
 
-def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
+def _faults_of_condition(at: str, condition: Condition) -> Iterator[Fault]:
     match condition:
         case All(within) | AnyOf(within):
             word = "all" if isinstance(condition, All) else "any"
             for number, each in enumerate(within):
-                yield from _contradictions(f"{at}/{word}/{number}", each)
+                yield from _faults_of_condition(f"{at}/{word}/{number}", each)
             if isinstance(condition, All):
                 yield from _disjoint(at, within)
         case PriceWithin() | Quantity() | Total():
@@ -247,7 +247,7 @@ def _contradictions(at: str, condition: Condition) -> Iterator[Fault]:
                 detail = _why_empty(condition)
                 yield Fault(f"{at}/window/until", "contradiction", detail)
         case Not(inner):
-            yield from _contradictions(f"{at}/not", inner)
+            yield from _faults_of_condition(f"{at}/not", inner)
         case Is("currency", values):
             for code in values:
                 if find_currency(code) is None:

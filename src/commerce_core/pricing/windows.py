@@ -7,15 +7,13 @@ at the first of the two and ends at the last, so every hour of a long day counts
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Final, Literal, get_args
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
-from commerce_core.base.calendar import clock_changes, first_moment, last_moment
+from commerce_core.base.calendar import WEEKDAYS, Weekday, clock_changes, first_moment, last_moment
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 _DAY: Final = timedelta(days=1)
 
 

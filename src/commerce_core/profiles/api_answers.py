@@ -1,4 +1,4 @@
-"""Answers of shops' APIs that no preset reads, and that are sold wrongly if read as any file."""
+"""Answers of shops' APIs that no preset reads; like other files, they would be sold wrongly."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -41,7 +41,7 @@ _KINDS: Final[dict[type[AnyAsked], ActKind]] = {
     CancelAsked: "order.cancelled",
     RefundAsked: "order.refunded",
 }
-ALWAYS_ASKED: Final = frozenset(
+ALWAYS_IN_ACTS: Final = frozenset(
     {"partner_id", "items", "item_id", "quantity", "version", "carrier", "tracking_number"}
     | {"reason", "amount", "currency", "returned", "restock"}
 )
@@ -125,7 +125,7 @@ class Acts:
         Stale if the order has changed since `asked.version`.
         """
         named = parse("ord", order_id)
-        request = (type(asked).__name__, named, requested(asked, ALWAYS_ASKED))
+        request = (type(asked).__name__, named, requested(asked, ALWAYS_IN_ACTS))
         with self._context.writing() as unit:
             return self._context.once(
                 unit, key, request, lambda: self._do(unit, named, asked), answer=Order

@@ -51,7 +51,7 @@ MOST_RECENT: Final = 20
 Units = Mapping[str, int | None] | Sequence[tuple[str, int | None]]
 """Units of lines by item id; None for all units that an act can concern."""
 _SHORT: Final = ("insufficient_stock", "not_sellable")
-ALWAYS_ASKED: Final = frozenset(
+ALWAYS_IN_ORDERS: Final = frozenset(
     {"quantity", "product_id", "partner_id", "sku"}
     | {"codes", "customer", "customer_group", "channel"}
 )
@@ -382,8 +382,8 @@ class _Asked:
     @property
     def request(self) -> tuple[object, ...]:
         """What an idempotency key belongs to. What was added later is in it only if it is given."""
-        items = [requested(item, ALWAYS_ASKED) for item in self.items]
-        terms = [] if self.terms == NO_TERMS else [requested(self.terms, ALWAYS_ASKED)]
+        items = [requested(item, ALWAYS_IN_ORDERS) for item in self.items]
+        terms = [] if self.terms == NO_TERMS else [requested(self.terms, ALWAYS_IN_ORDERS)]
         expected = [] if self.expected_total is None else [str(self.expected_total)]
         return ("place", items, self.reference, dict(self.metadata), *terms, *expected)
 

@@ -8,8 +8,8 @@ import pytest
 from commerce_core.activity.inbox import ITEM_KINDS, SEVERITIES
 from commerce_core.alerts.alert import AlertStatus
 from commerce_core.analytics.questions import MOST_RANKED
+from commerce_core.base.calendar import WEEKDAYS
 from commerce_core.feeds.bulk_act import BulkKind, ItemStatus
-from commerce_core.feeds.freshness_settings import WEEKDAYS
 from commerce_core.partners.saved_view import PAGE_NAMES
 from entrypoints.cli.commands import alerts, analytics, bulk, inbox, saved_views, sources
 

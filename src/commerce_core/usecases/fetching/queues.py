@@ -1,4 +1,4 @@
-"""Watching queues: what reports new keys of a bucket makes a fetch begin at once.
+"""Watching queues: a report of new keys in a bucket starts a fetch at once.
 
     receive ──> is one of them about the place? ──> a fetch is added ──> the messages are deleted
 

@@ -1,4 +1,4 @@
-"""Rehearsing a fetch: connects, lists what it would take and why not the others, reads a beginning.
+"""Rehearsing a fetch: which files it would take, why it skips others, and how the first one begins.
 
 Nothing is kept: no file, no row, and not that a file was seen.
 """

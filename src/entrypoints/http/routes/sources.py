@@ -6,12 +6,12 @@ from typing import Any, BinaryIO, Literal, cast
 from attrs import frozen
 from litestar.datastructures import UploadFile
 
+from commerce_core.base.calendar import Weekday
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.freshness_settings import (
     MOST_DAYS_OFF,
     NOTHING_DECLARED,
     Expected,
-    Weekday,
 )
 from commerce_core.feeds.schedule import LONGEST_CRON
 from commerce_core.feeds.source import OnError, Source

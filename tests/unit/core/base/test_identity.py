@@ -26,8 +26,8 @@ from commerce_core.orders.order import OrderQuery
 from commerce_core.orders.wanted import Wanted
 from commerce_core.pricing.basket_terms import BasketTerms
 from commerce_core.profiles.profile import Column, Profile, Skip
-from commerce_core.usecases.acts import ALWAYS_ASKED as ACT
-from commerce_core.usecases.orders import ALWAYS_ASKED as ORDER
+from commerce_core.usecases.acts import ALWAYS_IN_ACTS as ACT
+from commerce_core.usecases.orders import ALWAYS_IN_ORDERS as ORDER
 
 T0 = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 T0_TEXT = "datetime.datetime(2026, 11, 23, 9, 30, tzinfo=datetime.timezone.utc)"

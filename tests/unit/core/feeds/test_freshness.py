@@ -13,9 +13,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commerce_core.base.calendar import Weekday
 from commerce_core.feeds.expectation import Expectation, dues, stated
 from commerce_core.feeds.freshness import Freshness, Standing, Watched
-from commerce_core.feeds.freshness_settings import Expected, Weekday
+from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.rhythm import LEAST_ARRIVALS, expectation_of, learned
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.partners.freshness_states import PartnerFreshness
