@@ -23,91 +23,108 @@ _AMOUNTS: Final = (
     "gross", "discount", "platform_discount", "amount",
     "back_cancelled", "back_refunded", "late_cancelled", "late_refunded",
 )  # fmt: skip
-_SUMS: Final[LiteralString] = ", ".join((*_COUNTS, *_AMOUNTS))
-_SUMMED: Final[LiteralString] = ", ".join(
-    (
-        *(f"sum({name})::bigint AS {name}" for name in _COUNTS),
-        *(f"sum({name}) AS {name}" for name in _AMOUNTS),
+_OF_PLACED: Final = ("placed", "units", *_AMOUNTS[:4])
+_OF_BACK: Final = (*_COUNTS[3:], *_AMOUNTS[4:])
+_NAMES: Final = (*_COUNTS, *_AMOUNTS)
+_SUMS: Final[LiteralString] = ", ".join(_NAMES)
+
+
+def _summed(*names: LiteralString) -> LiteralString:
+    """Their sums. Without the filter, the server keeps a state of each even if it sums nothing."""
+    return ", ".join(
+        f"(sum({name}) FILTER (WHERE {name} IS NOT NULL))"
+        f"::{'bigint' if name in _COUNTS else 'numeric'} AS {name}"
+        for name in names
     )
-)
-_ADDED: Final[LiteralString] = ", ".join(
-    f"{name} = r.{name} + excluded.{name}" for name in (*_COUNTS, *_AMOUNTS)
-)
-_MEASURES: Final[LiteralString] = ", ".join((*_COUNTS[1:], *_AMOUNTS))
-_MEASURES_SUMMED: Final[LiteralString] = ", ".join(
-    f"sum({name})" for name in (*_COUNTS[1:], *_AMOUNTS)
-)
+
+
+def _nothing(*names: LiteralString) -> LiteralString:
+    """NULL for each of them."""
+    return ", ".join(
+        f"NULL::{'bigint' if name in _COUNTS else 'numeric'} AS {name}" for name in names
+    )
+
+
+_FILLED: Final[LiteralString] = ", ".join(f"coalesce({name}, 0)" for name in _NAMES)
+"""Sums of nothing are NULL until they are kept: adding up zeros takes as long as any number."""
+_ADDED: Final[LiteralString] = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _NAMES)
 _NOTHING: Final[LiteralString] = "'00000000-0000-0000-0000-000000000000'::uuid"
-_MEASURED: Final[LiteralString] = """
-    count(*) FILTER (WHERE is_placed) AS placed,
-    coalesce(sum(quantity) FILTER (WHERE is_placed), 0) AS units,
-    count(*) FILTER (WHERE is_back) AS back,
-    coalesce(sum(quantity) FILTER (WHERE is_back), 0) AS back_units,
-    count(*) FILTER (WHERE is_late) AS late,
-    coalesce(sum(quantity) FILTER (WHERE is_late), 0) AS late_units,
-    coalesce(sum(gross) FILTER (WHERE is_placed), 0) AS gross,
-    coalesce(sum(discount) FILTER (WHERE is_placed), 0) AS discount,
-    coalesce(sum(platform_discount) FILTER (WHERE is_placed), 0) AS platform_discount,
-    coalesce(sum(amount) FILTER (WHERE is_placed), 0) AS amount,
-    coalesce(sum(amount) FILTER (WHERE is_back AND is_cancelled), 0) AS back_cancelled,
-    coalesce(sum(amount) FILTER (WHERE is_back AND NOT is_cancelled), 0) AS back_refunded,
-    coalesce(sum(amount) FILTER (WHERE is_late AND is_cancelled), 0) AS late_cancelled,
-    coalesce(sum(amount) FILTER (WHERE is_late AND NOT is_cancelled), 0) AS late_refunded"""
-"""All sums of a block but the number of orders, in one pass over the entries that count in it."""
 _FRESH: Final[LiteralString] = f"""
     WITH fresh AS MATERIALIZED (
         SELECT order_id, item_id, kind, coalesce(reason, '') AS reason, at, partner_id, product_id,
-               currency, quantity, gross, discount,
-               coalesce(platform_discount, 0) AS platform_discount, amount,
+               currency, quantity, gross, nullif(discount, 0) AS discount,
+               nullif(platform_discount, 0) AS platform_discount, amount,
                CASE
-                   WHEN kind = 'placed' THEN at
-                   ELSE (SELECT min(p.at) FROM sales_entries p
-                         WHERE p.order_id = e.order_id AND p.kind = 'placed')
+                   WHEN kind <> 'placed'
+                       THEN (SELECT min(p.at) FROM sales_entries p
+                             WHERE p.order_id = e.order_id AND p.kind = 'placed')
                END AS placed_at
         FROM sales_entries e
         WHERE kind IN ('placed', 'cancelled', 'refunded', 'goodwill')
           AND (txid >= %(before)s::xid8 AND txid < %(after)s::xid8
                OR txid IS NULL AND %(before)s::xid8 = '0'::xid8)
     ),
-    counted AS (
-        SELECT at AS counted_at, kind = 'placed' AS is_placed, kind <> 'placed' AS is_back,
-               FALSE AS is_late, kind = 'cancelled' AS is_cancelled, *
+    placed AS (
+        -- An order counts with its first line, and with the first of each partner.
+        SELECT at, partner_id, currency, 1 AS placed, quantity AS units, gross, discount,
+               platform_discount, amount,
+               CASE WHEN row_number() OVER of_order = 1 THEN 1 END AS all_orders,
+               CASE WHEN row_number() OVER of_order = rank() OVER of_order THEN 1 END AS orders
         FROM fresh
-        UNION ALL
-        SELECT placed_at, FALSE, FALSE, TRUE, kind = 'cancelled', *
-        FROM fresh
-        WHERE kind <> 'placed' AND placed_at IS NOT NULL
+        WHERE kind = 'placed'
+        WINDOW of_order AS (PARTITION BY order_id ORDER BY partner_id)
     ),
-    by_partner AS MATERIALIZED (
-        SELECT date_bin('15 minutes', counted_at, 'epoch'::timestamptz) AS starts_at, partner_id,
-               currency, {_MEASURED}
-        FROM counted
+    taken_back AS MATERIALIZED (
+        SELECT counted_at, is_late, partner_id, product_id, currency, kind, reason, quantity,
+               amount,
+               CASE WHEN NOT is_late THEN 1 END AS back,
+               CASE WHEN NOT is_late THEN quantity END AS back_units,
+               CASE WHEN is_late THEN 1 END AS late,
+               CASE WHEN is_late THEN quantity END AS late_units,
+               CASE WHEN NOT is_late AND kind = 'cancelled' THEN amount END AS back_cancelled,
+               CASE WHEN NOT is_late AND kind <> 'cancelled' THEN amount END AS back_refunded,
+               CASE WHEN is_late AND kind = 'cancelled' THEN amount END AS late_cancelled,
+               CASE WHEN is_late AND kind <> 'cancelled' THEN amount END AS late_refunded
+        FROM fresh
+        CROSS JOIN LATERAL (VALUES (at, FALSE), (placed_at, TRUE)) AS moment (counted_at, is_late)
+        WHERE kind <> 'placed' AND counted_at IS NOT NULL
+    ),
+    by_partner (starts_at, partner_id, currency, all_orders, {_SUMS}) AS MATERIALIZED (
+        SELECT date_bin('15 minutes', at, 'epoch'::timestamptz), partner_id, currency,
+               sum(all_orders), {_summed("orders", "placed", "units")}, {_nothing(*_COUNTS[3:])},
+               {_summed(*_AMOUNTS[:4])}, {_nothing(*_AMOUNTS[4:])}
+        FROM placed
+        GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT date_bin('15 minutes', counted_at, 'epoch'::timestamptz), partner_id, currency,
+               NULL, {_nothing("orders", "placed", "units")}, {_summed(*_COUNTS[3:])},
+               {_nothing(*_AMOUNTS[:4])}, {_summed(*_AMOUNTS[4:])}
+        FROM taken_back
         GROUP BY 1, 2, 3
     ),
     by_product (dimension, starts_at, partner_id, subject, currency, {_SUMS}) AS (
-        SELECT 'product' COLLATE "C", starts_at, partner_id, product_id, currency, 0, {_MEASURES}
+        SELECT 'product' COLLATE "C", date_bin('1 day', at, 'epoch'::timestamptz), partner_id,
+               product_id, currency, {_nothing("orders")}, {_summed(*_NAMES[1:])}
         FROM (
-            SELECT date_bin('1 day', counted_at, 'epoch'::timestamptz) AS starts_at, partner_id,
-                   product_id, currency, {_MEASURED}
-            FROM counted
-            WHERE product_id IS NOT NULL
-            GROUP BY 1, 2, 3, 4
-        ) AS summed
+            SELECT at, partner_id, product_id, currency, 1 AS placed, quantity AS units, gross,
+                   discount, platform_discount, amount, {_nothing(*_OF_BACK)}
+            FROM fresh
+            WHERE kind = 'placed'
+            UNION ALL
+            SELECT counted_at, partner_id, product_id, currency, {_nothing(*_OF_PLACED)},
+                   {", ".join(_OF_BACK)}
+            FROM taken_back
+        ) AS counted
+        WHERE product_id IS NOT NULL
+        GROUP BY 2, 3, 4, 5
     ),
     by_reason AS MATERIALIZED (
         SELECT date_bin(make_interval(secs => %(watches)s), counted_at,
                         'epoch'::timestamptz) AS starts_at,
                partner_id, currency, kind, reason, is_late, count(*) AS entries,
                sum(quantity) AS units, sum(amount) AS amount
-        FROM counted
-        WHERE NOT is_placed
+        FROM taken_back
         GROUP BY 1, 2, 3, 4, 5, 6
-    ),
-    placed AS MATERIALIZED (
-        SELECT DISTINCT order_id, date_bin('15 minutes', at, 'epoch'::timestamptz) AS at, currency,
-               partner_id
-        FROM fresh
-        WHERE kind = 'placed'
     ),
     by_rule AS MATERIALIZED (
         SELECT f.order_id, date_bin('15 minutes', f.at, 'epoch'::timestamptz) AS at, f.currency,
@@ -130,58 +147,54 @@ _FRESH: Final[LiteralString] = f"""
         UNION
         SELECT unnest(%(unplaced)s::uuid[])
     ),
-    wholly_cancelled AS (
+    of_touched AS MATERIALIZED (
         SELECT e.order_id,
                coalesce(e.partner_id, '00000000-0000-0000-0000-000000000000'::uuid) AS partner_id,
                e.currency, min(e.at) FILTER (WHERE e.kind = 'placed') AS placed_at,
-               max(e.at) FILTER (WHERE e.kind = 'cancelled') AS cancelled_at
+               max(e.at) FILTER (WHERE e.kind = 'cancelled') AS cancelled_at,
+               sum(e.quantity) FILTER (WHERE e.kind = 'placed')
+               = sum(e.quantity) FILTER (WHERE e.kind = 'cancelled') AS is_gone
         FROM touched
-        JOIN sales_entries e USING (order_id)
-        WHERE e.kind IN ('placed', 'cancelled') AND (e.txid < %(after)s::xid8 OR e.txid IS NULL)
+        CROSS JOIN LATERAL (
+            SELECT e.*
+            FROM sales_entries e
+            WHERE e.order_id = touched.order_id AND e.kind IN ('placed', 'cancelled')
+              AND (e.txid < %(after)s::xid8 OR e.txid IS NULL)
+            OFFSET 0
+        ) AS e
         GROUP BY GROUPING SETS ((e.order_id, e.partner_id, e.currency), (e.order_id, e.currency))
-        HAVING sum(e.quantity) FILTER (WHERE e.kind = 'placed')
-               = sum(e.quantity) FILTER (WHERE e.kind = 'cancelled')
     ),
     gone AS MATERIALIZED (
         SELECT *
-        FROM wholly_cancelled w
-        WHERE NOT EXISTS (
+        FROM of_touched t
+        WHERE is_gone AND NOT EXISTS (
             SELECT FROM sales_cancelled_orders c
-            WHERE c.order_id = w.order_id AND c.partner_id = w.partner_id
+            WHERE c.order_id = t.order_id AND c.partner_id = t.partner_id
         )
     ),"""  # noqa: S608 - names of ours
 _CHANGES: Final[LiteralString] = f"""
     changes (dimension, starts_at, partner_id, subject, currency, {_SUMS}) AS (
-        SELECT 'sales' COLLATE "C", starts_at, partner_id, {_NOTHING}, currency, 0, {_MEASURES}
+        SELECT 'sales' COLLATE "C", starts_at, partner_id, {_NOTHING}, currency, {_SUMS}
         FROM by_partner
         UNION ALL
-        SELECT 'all', starts_at, {_NOTHING}, {_NOTHING}, currency, 0, {_MEASURES_SUMMED}
+        SELECT 'all', starts_at, {_NOTHING}, {_NOTHING}, currency, all_orders,
+               {", ".join(_NAMES[1:])}
         FROM by_partner
-        GROUP BY starts_at, currency
-        UNION ALL
-        SELECT 'sales', at, partner_id, {_NOTHING}, currency, count(*),
-               0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-        FROM placed
-        GROUP BY at, partner_id, currency
-        UNION ALL
-        SELECT 'all', at, {_NOTHING}, {_NOTHING}, currency, count(*),
-               0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-        FROM (SELECT order_id, at, currency FROM placed GROUP BY 1, 2, 3) AS of_all
-        GROUP BY at, currency
         UNION ALL
         SELECT CASE WHEN partner_id = {_NOTHING} THEN 'all' ELSE 'sales' END,
                date_bin('15 minutes', placed_at, 'epoch'::timestamptz), partner_id, {_NOTHING},
-               currency, -count(*), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+               currency, -1, {_nothing(*_NAMES[1:])}
         FROM gone
-        GROUP BY 1, 2, 3, 4, 5
         UNION ALL
         SELECT 'rule', at, partner_id, rule_id, currency, count(*), count(*),
-               0, 0, 0, 0, 0, 0, 0, sum(platform_discount), sum(amount), 0, 0, 0, 0
+               {_nothing(*_COUNTS[2:], "gross", "discount")}, sum(platform_discount), sum(amount),
+               {_nothing(*_AMOUNTS[4:])}
         FROM by_rule
         GROUP BY at, partner_id, rule_id, currency
         UNION ALL
         SELECT 'rule', at, {_NOTHING}, rule_id, currency, count(DISTINCT order_id), count(*),
-               0, 0, 0, 0, 0, 0, 0, sum(platform_discount), sum(amount), 0, 0, 0, 0
+               {_nothing(*_COUNTS[2:], "gross", "discount")}, sum(platform_discount), sum(amount),
+               {_nothing(*_AMOUNTS[4:])}
         FROM by_rule
         GROUP BY at, rule_id, currency
     ),"""  # noqa: S608 - names of ours
@@ -191,7 +204,7 @@ _LEVELS: Final[LiteralString] = "".join(
         SELECT dimension, date_bin(make_interval(secs => %({level})s), starts_at,
                                    'epoch'::timestamptz) AS starts_at,
                partner_id, subject, currency,
-               {_SUMMED}
+               {_summed(*_NAMES)}
         FROM {finer}
         GROUP BY 1, 2, 3, 4, 5
         {"UNION ALL SELECT * FROM by_product" if level == "days" else ""}
@@ -199,7 +212,12 @@ _LEVELS: Final[LiteralString] = "".join(
     for level, finer in _FINER
 )
 _ROWS: Final[LiteralString] = " UNION ALL ".join(
-    f"SELECT %({level})s::int, {level}.* FROM {level}"  # noqa: S608 - names of ours
+    f"""
+        SELECT %({level})s::int, dimension, starts_at, partner_id, subject, currency, {_FILLED}
+        FROM (
+            -- Reports find what they read of a range side by side; products are many.
+            SELECT * FROM {level} ORDER BY dimension = 'product', starts_at, partner_id
+        ) AS {level}"""  # noqa: S608 - names of ours
     for level, _ in _FINER
 )
 _KEPT: Final[LiteralString] = f"""
@@ -216,9 +234,8 @@ _KEPT: Final[LiteralString] = f"""
         SELECT order_id
         FROM touched t
         WHERE NOT EXISTS (
-            SELECT FROM sales_entries p
-            WHERE p.order_id = t.order_id AND p.kind = 'placed'
-              AND (p.txid < %(after)s::xid8 OR p.txid IS NULL)
+            SELECT FROM of_touched o
+            WHERE o.order_id = t.order_id AND o.placed_at IS NOT NULL
         )
     ),
     kept_reasons AS (
@@ -239,8 +256,6 @@ _KEPT: Final[LiteralString] = f"""
         INSERT INTO sales_rollups AS r
             (span, dimension, starts_at, partner_id, subject, currency, {_SUMS})
         {_ROWS}
-        -- In the order of the key, so that reports find the rows of a range beside each other.
-        ORDER BY 2, 1, 3, 4, 5, 6
         ON CONFLICT (dimension, span, starts_at, partner_id, subject, currency)
         DO UPDATE SET {_ADDED}
     )
