@@ -17,7 +17,7 @@ from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.objects import SentObject, records_under
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.reader import Header
-from commerce_core.parsing.simple_elements import unescaped
+from commerce_core.parsing.simple_elements import NAMED, unescaped
 from commerce_core.parsing.xml_elements import Elements, Run
 from commerce_core.parsing.xml_records import Xml
 from commerce_core.profiles.limits import text_added
@@ -30,6 +30,8 @@ _SIMPLE: Final = re.compile(r"[^ \t\r\n<>/&\"'=!?@]+")
 _BLANK: Final = r"[ \t\n]*+"
 _CDATA: Final = r"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
 _ONE_CDATA: Final = re.compile(rf"{_BLANK}<!\[CDATA\[(.*)\]\]>{_BLANK}", re.DOTALL)
+_BY_ITSELF: Final = "<|&#"
+"""In a text that isn't only names of characters."""
 _CONTENT: Final = rf"[^<]*+(?:{_CDATA}{_BLANK})?+"
 
 
@@ -71,7 +73,7 @@ class ElementPieces:
             if isinstance(piece, Run):
                 runs.append(piece)
                 size += len(piece.data)
-                records += len(piece.spans)
+                records += piece.most_records
                 if size < most and records < most_records:
                     continue
                 sent = ()
@@ -128,16 +130,17 @@ class ElementPieces:
             (_texts(found[place]) if place in found else nothing).alias(cell(place))
             for place in range(len(self._header.cells))
         ]
-        lines = self._lines(runs[0].line, blanks, whole)
-        return pl.DataFrame([lines, pl.Series("text", whole, pl.String), *cells])
+        texts = pl.Series("text", whole, pl.String)
+        lines = self._lines(runs[0].line, pl.Series(blanks, dtype=pl.String), texts)
+        return pl.DataFrame([lines, texts, *cells])
 
-    def _lines(self, line: int, blanks: Sequence[str], whole: Sequence[str]) -> pl.Series:
+    def _lines(self, line: int, blanks: pl.Series, texts: pl.Series) -> pl.Series:
         """The number of each record: its line, or the one behind the last record's."""
-        ends = pl.DataFrame({"blank": blanks, "whole": whole}).select(
-            pl.all().str.count_matches("\n", literal=True).cast(pl.Int64)
+        before, within = (
+            some.str.count_matches("\n", literal=True).cast(pl.Int64) for some in (blanks, texts)
         )
-        begins = line + (ends["blank"] + ends["whole"]).cum_sum() - ends["whole"]
-        order = pl.int_range(len(ends), dtype=pl.Int64, eager=True)
+        begins = line + (before + within).cum_sum() - within
+        order = pl.int_range(len(texts), dtype=pl.Int64, eager=True)
         ahead = (begins - order).cum_max().clip(lower_bound=self._last + 1)
         return (ahead + order).alias("line")
 
@@ -146,8 +149,11 @@ def _texts(raw: Sequence[str]) -> pl.Series:
     """The cells of a column by what stands behind the names of its elements."""
     texts = pl.Series(raw, dtype=pl.String)
     texts = texts.set(texts == "/>", "").str.strip_prefix(">")
-    odd = (texts.str.contains("&", literal=True) | texts.str.contains("<", literal=True)).arg_true()
-    if len(odd):
+    if texts.str.contains("&", literal=True).any():
+        odd = texts.str.contains(_BY_ITSELF).arg_true()
+        mended = [_text(text) for text in texts.gather(odd)]
+        texts = texts.str.replace_many(NAMED).scatter(odd, mended)
+    elif len(odd := texts.str.contains("<", literal=True).arg_true()):
         texts = texts.scatter(odd, [_text(text) for text in texts.gather(odd)])
     return texts.str.strip_chars(BLANKS)
 

@@ -244,5 +244,4 @@ class _GroupColumns:
         for index in self.carry:
             if not whole[index].strip(BLANKS):
                 whole[index] = head[index]
-        lacks = frozenset(index for index in raw.lacks if not whole[index])
-        return evolve(raw, cells=whole, lacks=lacks)
+        return raw.completed(whole)

@@ -7,7 +7,7 @@ its variations, which leave blank what they share with it.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
@@ -109,8 +109,7 @@ class Family:
         if self._leaves_together(cells):
             for index in self._together:
                 whole[index] = others[index]
-        lacks = frozenset(index for index in raw.lacks if not whole[index])
-        return evolve(raw, cells=whole, lacks=lacks)
+        return raw.completed(whole)
 
 
 def too_many_parents(line: int) -> FileRefused:

@@ -62,6 +62,17 @@ class RawRecord:
         text = self.sent.rstrip("\r\n")
         return text if self.delimiter else text.replace(CELL_END, "\t")
 
+    def completed(self, cells: list[str]) -> "RawRecord":
+        """The same record with cells of which some were taken from another one."""
+        lacks = self.lacks
+        if lacks:
+            lacks = frozenset(index for index in lacks if not cells[index])
+        # For each of a million records; `evolve` takes four times as long.
+        return RawRecord(
+            self.line, cells, self.text, self.lines, self.delimiter, self.sent,
+            self.context_only, self.broken, lacks, self.late, self.corrects,
+        )  # fmt: skip
+
     def with_cells(self, cells: list[str]) -> "RawRecord":
         """The same record with these cells; what was sent stays."""
         return evolve(self, cells=cells)

@@ -24,13 +24,18 @@ _FIELD: Final = (
     rf"(?:>(?:([^<]*+)|{_BLANK}{_CDATA}{_BLANK})</(?P=name)>|/>)"
 )
 _FIELDS: Final = re.compile(_FIELD)
+_ANY_FIELD: Final = (
+    rf"{_BLANK}<[^ \t\r\n<>/&\"'=!?]++"
+    rf"(?:>(?:[^<]*+|{_BLANK}<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>{_BLANK})</[^ \t\r\n<>]++>|/>)"
+)
+"""The same without a look at whether the name of an end tag is right, which the parser checks."""
 _PLAIN_FIELDS: Final = re.compile(r"<([^ \t\r\n<>/]++)(?:>([^<]*+)</[^>]*+>|/>)")
 """The same of records that are known to be simple, and have no CDATA: it takes half the time."""
 _REFERENCE: Final = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]+)|#x([0-9A-Fa-f]+));")
-_NAMED: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
+NAMED: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 """The last one makes the sign with which the others begin."""
 MOST_MISSES: Final = 100
-"""Records that aren't simple, more than those that are, after which none is tried any more."""
+"""Records that aren't simple, more than runs of those that are, after which none is tried."""
 
 
 @define
@@ -38,27 +43,27 @@ class SimpleRecords:
     """Finds records of one name; `misses` are those that weren't simple."""
 
     end: bytes
-    _record: re.Pattern[bytes]
+    record: re.Pattern[bytes]
+    """One of them, with the blanks before it; the group is without them."""
+    _run: re.Pattern[bytes]
     misses: int = 0
 
     @classmethod
     def of(cls, name: str) -> "SimpleRecords":
         """Records that are elements of that name."""
         own = re.escape(name)
-        record = re.compile(rf"{_BLANK}(?P<whole><{own}>(?:{_FIELD})*+{_BLANK}</{own}>)".encode())
-        return cls(f"</{name}>".encode(), record)
+        record = rf"{_BLANK}(?P<whole><{own}>(?:{_ANY_FIELD})*+{_BLANK}</{own}>)"
+        run = rf"(?:{record})*+"
+        return cls(f"</{name}>".encode(), re.compile(record.encode()), re.compile(run.encode()))
 
-    def spans(self, data: bytes, at: int) -> list[tuple[int, int]]:
-        """Where the records are that follow each other from there on, with blanks between them."""
-        found = list[tuple[int, int]]()
+    def end_of_run(self, data: bytes, at: int) -> int:
+        """Where the records end that follow each other from there on; there if there is none."""
         if self.misses > MOST_MISSES:
-            return found
-        match = self._record.match
-        while (record := match(data, at)) is not None:
-            at = record.end()
-            found.append(record.span("whole"))
-        self.misses = max(0, self.misses + (-len(found) if found else 1))
-        return found
+            return at
+        found = self._run.match(data, at)
+        end = found.end() if found else at
+        self.misses = max(0, self.misses + (-1 if end > at else 1))
+        return end
 
 
 def members_of(record: str) -> Members | None:
@@ -92,12 +97,12 @@ def unescaped(text: str) -> str:
         return text
     if "&#" in text:
         return _REFERENCE.sub(_character, text)
-    for reference, character in _NAMED.items():
+    for reference, character in NAMED.items():
         text = text.replace(reference, character)
     return text
 
 
 def _character(found: re.Match[str]) -> str:
     if found[1]:
-        return _NAMED[found[0]]
+        return NAMED[found[0]]
     return chr(int(found[2]) if found[2] else int(found[3], 16))

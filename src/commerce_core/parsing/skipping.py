@@ -7,7 +7,7 @@ its rule withdraws it: what a shop has taken offline is sold no longer.
 import re
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.prepared import Prepared
@@ -15,6 +15,8 @@ from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.profiles.profile import Skip
 from commerce_core.schema.fields import Mode
 
+_MOST_KNOWN: Final = 1_000
+_LONGEST_KNOWN: Final = 100
 ANY_TEXT: Final = "*"
 """The word of a rule that any cell has that isn't blank."""
 
@@ -28,6 +30,8 @@ class Skipping:
     words: frozenset[str]
     withdraws: bool = False
     like: re.Pattern[str] | None = None
+    _known: dict[str, bool] = field(factory=dict[str, bool], init=False, eq=False, repr=False)
+    """Whether it fits cells that were seen; most have one of few words."""
 
     @classmethod
     def of(cls, index: int, rule: Skip, mode: Mode) -> "Skipping":
@@ -40,6 +44,14 @@ class Skipping:
 
     def fits(self, cell: str) -> bool:
         """Whether one of the cell's words, which commas separate, is among those of the rule."""
+        known = self._known.get(cell)
+        if known is None:
+            known = self._fits(cell)
+            if len(self._known) < _MOST_KNOWN and len(cell) <= _LONGEST_KNOWN:
+                self._known[cell] = known
+        return known
+
+    def _fits(self, cell: str) -> bool:
         if ANY_TEXT in self.words and cell.strip(BLANKS):
             return True
         words = list(map(_plain, cell.split(",")))

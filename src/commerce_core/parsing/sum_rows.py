@@ -68,11 +68,12 @@ class Sums:
         What is blank doesn't count; the word may come again, and a currency's code is no text.
         """
         width = self.width
+        first = next((text for cell in cells if (text := cell.strip(BLANKS))), "")
+        if first not in SPELLINGS:  # Nearly all begin with something else.
+            return False
         if len(cells) < width or any(cell.strip(BLANKS) for cell in cells[width:]):
             return False
-        texts = [text for cell in cells[:width] if (text := cell.strip(BLANKS))]
-        if not texts or texts[0] not in SPELLINGS:
-            return False
+        texts = [text for cell in cells if (text := cell.strip(BLANKS))]
         sku = [text for index in self.sku if (text := cells[index].strip(BLANKS))]
         # Without a name, a known product with that sku may be meant; others are refused anyway.
         if sku and not (self.name and SPELLINGS.issuperset(sku)):

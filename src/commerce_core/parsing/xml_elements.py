@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 from xml.parsers import expat
@@ -163,15 +163,21 @@ class Outline:
 
 @frozen
 class Run:
-    """Simple records that follow each other, from that line on: their text, and where each is."""
+    """Simple records that follow each other, from that line on: their text, and what finds one."""
 
     line: int
     data: bytes
-    spans: Sequence[tuple[int, int]]
+    _simple: SimpleRecords
+
+    @property
+    def most_records(self) -> int:
+        """How many there are at most: a text may contain what records end with."""
+        return self.data.count(self._simple.end)
 
     def __iter__(self) -> Iterator[SentObject]:
         line, before = self.line, 0
-        for start, end in self.spans:
+        for found in self._simple.record.finditer(self.data):
+            start, end = found.span("whole")
             if start > before:
                 line += count_line_ends(self.data[before:start].decode())
             text = self.data[start:end].decode()
@@ -256,9 +262,9 @@ class Elements:
         at = 0
         while at < len(data):
             is_between = self._ended == self._base + len(self._kept)
-            if is_between and (spans := simple.spans(data, at)):
-                yield self._run(data[at : spans[-1][1]], at, spans)
-                at = spans[-1][1]
+            if is_between and (end := simple.end_of_run(data, at)) > at:
+                yield self._run(data[at:end], simple)
+                at = end
                 continue
             found = data.find(simple.end, at)
             if is_between and found < 0 and len(data) - at <= _LONGEST_REST:
@@ -268,7 +274,7 @@ class Elements:
             at = end
         return b""
 
-    def _run(self, data: bytes, begun: int, spans: Sequence[tuple[int, int]]) -> Run:
+    def _run(self, data: bytes, simple: SimpleRecords) -> Run:
         """Simple records, which the parser only checks."""
         parser = self._parser
         parser.StartElementHandler = parser.EndElementHandler = None
@@ -281,8 +287,9 @@ class Elements:
         self._base += len(self._kept) + len(data)
         self._kept.clear()
         self._ended = self._last = self._base
-        run = Run(self._ended_line, data, [(start - begun, end - begun) for start, end in spans])
-        self._ended_line += count_line_ends(data.decode())
+        run = Run(self._ended_line, data, simple)
+        has_returns = b"\r" in data
+        self._ended_line += count_line_ends(data.decode()) if has_returns else data.count(b"\n")
         return run
 
     def _parsed(self, data: bytes, *, final: bool) -> Iterator[SentObject]:

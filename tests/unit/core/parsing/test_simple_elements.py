@@ -80,14 +80,14 @@ def test_simple_records_are_those_of_the_parser(table: list[list[tuple[str, str]
 def test_most_records_of_a_plain_file_are_found_by_patterns(monkeypatch: pytest.MonkeyPatch):
     """All but the first of each block."""
     found: list[int] = []
-    spans = simple_elements.SimpleRecords.spans
+    end_of_run = simple_elements.SimpleRecords.end_of_run
 
-    def noted(self: simple_elements.SimpleRecords, data: bytes, at: int) -> list[tuple[int, int]]:
-        made = spans(self, data, at)
-        found.append(len(made))
-        return made
+    def noted(self: simple_elements.SimpleRecords, data: bytes, at: int) -> int:
+        end = end_of_run(self, data, at)
+        found.append(data.count(self.end, at, end))
+        return end
 
-    monkeypatch.setattr(simple_elements.SimpleRecords, "spans", noted)
+    monkeypatch.setattr(simple_elements.SimpleRecords, "end_of_run", noted)
     text = "<l>" + "<p><a>1</a></p>\n" * 100 + "</l>"
     assert len(records(Elements(("l", "p")), text, 10_000)[0]) == 100
     assert sum(found) == 99
@@ -95,10 +95,10 @@ def test_most_records_of_a_plain_file_are_found_by_patterns(monkeypatch: pytest.
 
 def test_records_that_are_never_simple_are_soon_no_longer_tried(monkeypatch: pytest.MonkeyPatch):
     tried: list[int] = []
-    spans = simple_elements.SimpleRecords.spans
+    end_of_run = simple_elements.SimpleRecords.end_of_run
     monkeypatch.setattr(
-        simple_elements.SimpleRecords, "spans",
-        lambda self, data, at: tried.append(self.misses) or spans(self, data, at),
+        simple_elements.SimpleRecords, "end_of_run",
+        lambda self, data, at: tried.append(self.misses) or end_of_run(self, data, at),
     )  # fmt: skip
     text = "<l>" + '<p><a b="1">1</a></p>\n' * 500 + "</l>"
     assert len(records(Elements(("l", "p")), text, 100_000)[0]) == 500
