@@ -1,6 +1,6 @@
 """Sources: their list, and one source with its settings, its schedule and its fetches."""
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from attrs import fields, frozen
 from litestar import Response
@@ -20,12 +20,21 @@ from entrypoints.http.kit.security import Asked
 from entrypoints.profile_files import write_toml
 from entrypoints.reading import required
 from entrypoints.scalars import SourceId
-from entrypoints.shapes import shape
 
 FETCHES_SHOWN: Final = 20
 """The most fetches on the page of a source."""
-_NOT_SETTINGS: Final = ("source_id", "partner_id", "next_at", "due_at", "updated_at", "etag",
-                 "last_modified", "sha256", "schedule")  # fmt: skip
+_SETTINGS: Final = {
+    "url": "Address",
+    "endpoint": "Endpoint",
+    "region": "Region",
+    "host_key": "Public keys of the server",
+    "username": "User",
+    "pattern": "Which files",
+    "marker": "Complete once there is",
+    "queue_url": "Queue that reports new keys",
+    "cron": "When",
+}
+"""What is shown of how a source is fetched, under the same names as in its form."""
 
 
 @frozen(kw_only=True)
@@ -76,14 +85,16 @@ def _fetches(commerce: Commerce, source_id: str, cursor: str | None) -> Listed[F
     return commerce.pulls.page(cursor, FETCHES_SHOWN, source=source_id)
 
 
-def _settings(pull: Pull) -> list[tuple[str, object]]:
-    """The settings as the API shows them, without secrets."""
-    shown = cast("dict[str, Any]", shape(pull))
-    return [
-        (name.replace("_", " "), value)
-        for name, value in shown.items()
-        if name not in _NOT_SETTINGS and value is not None
-    ]
+def _settings(pull: Pull) -> list[tuple[str, str]]:
+    """The settings that it has, and whether there is a secret."""
+    found = [(label, getattr(pull, name)) for name, label in _SETTINGS.items()]
+    shown = [(label, value) for label, value in found if value is not None]
+    if pull.cron:
+        shown.append(("Time zone of that", pull.time_zone))
+    shown.append(("Secret", "stored, never shown" if pull.has_secret else "none"))
+    if pull.queue_error:
+        shown.append(("Its queue fails", pull.queue_error.message))
+    return shown
 
 
 @page("/sources/{source_id:str}/live", scope="feeds:read", lane="streams")
