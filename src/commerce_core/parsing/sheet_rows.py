@@ -34,6 +34,7 @@ _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _MOST_DAYS: Final = 2_958_466
 _SHOWN: Final = Context(prec=15, rounding=ROUND_HALF_UP)
 _MOST_EXPONENT: Final = 308  # Beyond it, workbooks have no numbers.
+_MOST_NUMBERS: Final = 20_000
 _PLAIN: Final = re.compile(r"[1-9][0-9]{0,14}|(?:0|[1-9][0-9]{0,6})\.[0-9]{0,7}[1-9]")
 """Numbers that are shown as they are written."""
 _ATTRIBUTE: Final = r' [A-Za-z0-9:]++="[^"<&]*+"'
@@ -68,6 +69,8 @@ class Rows:
     _lines: list[str] = field(factory=list[str])
     _cells: dict[int, str] = field(factory=dict[int, str])
     _sources: dict[tuple[int, int], str] = field(factory=dict[tuple[int, int], str])
+    _numbers: dict[tuple[str, str], str] = field(factory=dict[tuple[str, str], str])
+    """What numbers show, by style and value; many come again."""
     _row: int = 0
     _column: int = 0
     _kind: str = "n"
@@ -113,7 +116,8 @@ class Rows:
             detail = f"The sheet has a row {number:,}; the last one can be {MOST_ROWS:,}."
             raise FileRefused("undecodable", detail, "Save it again as .xlsx, or as CSV.")
         # Rows that aren't there are blank lines, so that a line is a row.
-        self._lines.extend(f"{MARK}\n" for _ in range(number - self._row - 1))
+        if number > self._row + 1:
+            self._lines.extend(f"{MARK}\n" for _ in range(number - self._row - 1))
         self._row, self._column = max(number, self._row + 1), 0
         self._cells.clear()
 
@@ -124,15 +128,19 @@ class Rows:
             if head is None:  # A run has nothing else.
                 raise ValueError(row)
             self._begin_row(int(head[1] or self._row + 1))
-            cells, texts, column = self._cells, self._texts, 0
+            cells, texts, numbers, column = self._cells, self._texts, self._numbers, 0
             for letters, style, kind, number, own in _CELLS.findall(row, head.end()):
                 column = _column(letters) if letters else column + 1
-                value = unescaped(number or own)
+                value = number or own
+                if "&" in value:
+                    value = unescaped(value)
                 if kind == "s":
                     shown = texts[int(value)] if value else ""
-                else:
+                elif kind or (shown := numbers.get((style, value))) is None:
                     self._kind, self._style = kind or "n", int(style or 0)
                     shown = self._shown(value)
+                    if not kind and len(numbers) < _MOST_NUMBERS:
+                        numbers[style, value] = shown
                 if shown and 0 < column <= MOST_COLUMNS:
                     cells[column] = shown
             self._end_row()
@@ -197,10 +205,15 @@ def local_name(tag: str) -> str:
 
 def as_one_line(text: str) -> str:
     """A text without what ends cells and lines."""
-    if "_x" not in text and "\n" not in text and "\r" not in text:
+    if not needs_one_line(text):
         return text
     text = _ESCAPED.sub(lambda found: _unescaped(found[0], int(found[1], 16)), text)
     return _LINE_ENDS.sub(LINE_WITHIN, text)
+
+
+def needs_one_line(text: str) -> bool:
+    """Whether there may be an end of a line, or a character that is written by its number."""
+    return "_x" in text or "\n" in text or "\r" in text
 
 
 def _unescaped(text: str, code: int) -> str:

@@ -28,6 +28,7 @@ from commerce_core.parsing.sheet_rows import (
     as_number,
     as_one_line,
     local_name,
+    needs_one_line,
     place_of,
 )
 from commerce_core.parsing.simple_elements import unescaped
@@ -249,8 +250,12 @@ class _Texts:
         self._runs.close()
 
     def _take_simple(self, run: str) -> None:
-        for text in _SIMPLE_TEXTS.findall(run):
-            self._found_one(unescaped(text))
+        texts = _SIMPLE_TEXTS.findall(run)
+        if "&" in run:
+            texts = [unescaped(text) if "&" in text else text for text in texts]
+        if "&#" in run or needs_one_line(run):
+            texts = list(map(as_one_line, texts))
+        self._found_all(texts)
 
     def _start(self, tag: str, _: Sequence[str]) -> None:
         tag = local_name(tag)
@@ -268,14 +273,13 @@ class _Texts:
         name = local_name(tag)
         self._aids -= name == "rPh"
         if name == "si":
-            self._found_one("".join(self._parts))
+            self._found_all([as_one_line("".join(self._parts))])
             if tag == name:
                 self._runs.ended()
 
-    def _found_one(self, text: str) -> None:
-        text = as_one_line(text)
-        self.found.append(text)
-        self._left -= len(text)
+    def _found_all(self, texts: Sequence[str]) -> None:
+        self.found.extend(texts)
+        self._left -= sum(map(len, texts))
         if self._left < 0:
             detail = f"The workbook's texts have over {MOST_SHARED_CHARACTERS:,} characters."
             raise FileRefused("too_large", detail, "Send it as CSV.")
