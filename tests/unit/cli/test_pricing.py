@@ -96,6 +96,15 @@ def test_a_file_with_a_fault_saves_nothing(cli: Cli, rules: Path):
         assert (refused.code, word in refused.err) == (65, True), content
 
 
+def test_lines_of_a_price_list_have_the_numbers_of_the_file(cli: Cli, tmp_path: Path):
+    cli.fine("pricing", "lists", "add", "Trade", "--currency", "EUR")
+    file = tmp_path / "list.csv"
+    file.write_text("sku,price\nA,9.00\nB,cheap\n")
+    refused = cli("pricing", "lists", "load", "Trade", str(file))
+    assert (refused.code, "  line 3, price: Write digits" in refused.err) == (65, True)
+    assert "line 3, price: not_a_number" in refused.out
+
+
 def test_places_in_a_file_are_counted_from_one(cli: Cli, rules: Path):
     rules.write_text(
         'name = "Bad"\n'

@@ -57,8 +57,8 @@ def _report(problem: Problem, *, as_json: bool) -> int:
 
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
-_LISTS: Final = {"items": "item", "rules": "rule", "codes": "code"}
-"""What is sent as a list, and what a member of it is called."""
+_LISTS: Final = {"items": "item", "rules": "rule", "codes": "code", "lines": "line"}
+"""What is sent as a list, and what a member of it is called. Lines of files have numbers."""
 
 
 def _place(pointer: str) -> str:
@@ -67,7 +67,7 @@ def _place(pointer: str) -> str:
     places = [_LISTS.get(first, first) if others else first]
     for part in others:
         if _INDEX.fullmatch(part):
-            places[-1] += f" {int(part) + 1}"
+            places[-1] += f" {int(part) + (places != ['line'])}"
         else:
             places.append(part)
     return ", ".join(places)
