@@ -18,7 +18,7 @@ from tests.contracts.decisions_contract import TestDecisions
 from tests.contracts.exports_contract import TestExports
 from tests.contracts.fields_contract import TestFields
 from tests.contracts.freshness_contract import TestArrivals, TestStale, TestStandings
-from tests.contracts.inbox_contract import TestCauses, TestSessions
+from tests.contracts.inbox_contract import TestCauses
 from tests.contracts.jobs_contract import TestFeeds, TestJobs
 from tests.contracts.ledger_contract import TestEntries
 from tests.contracts.listings_contract import TestListings, TestProductListings
@@ -34,6 +34,7 @@ from tests.contracts.rules_contract import TestLimits, TestRules
 from tests.contracts.sales_contract import TestSales
 from tests.contracts.saved_views_contract import TestSavedViews
 from tests.contracts.secrets_contract import TestSecrets, TestSecretsOfWebhooks
+from tests.contracts.sessions_contract import TestSessions
 from tests.contracts.sorting_contract import TestProductLists
 from tests.contracts.statements_contract import TestDifferences, TestStatements, TestTerms
 from tests.contracts.stock_contract import TestHotProducts, TestStock

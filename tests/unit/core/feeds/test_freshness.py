@@ -20,7 +20,7 @@ from commerce_core.feeds.freshness_settings import Expected
 from commerce_core.feeds.rhythm import LEAST_ARRIVALS, expectation_of, learned
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.partners.freshness_states import PartnerFreshness
-from tests.unit.core.feeds.test_schedules import ZONES, changes
+from tests.unit.core.feeds.test_schedule import ZONES, changes
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOTHING = Expected()
