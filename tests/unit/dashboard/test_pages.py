@@ -308,6 +308,9 @@ class TestPartners:
         partner = full.visitor("Acme")
         seen = pages(partner)
         assert "Acme" in seen["/"]
+        assert "the partner sells" not in seen["/"]
+        assert "By partner" not in seen["/analytics"]
+        assert "<th>Partner" not in seen["/feeds"].replace(' scope="col"', "")
         assert not {"/rules", "/system"} & seen.keys()
         assert any(path.startswith("/orders/") for path in seen)
 
