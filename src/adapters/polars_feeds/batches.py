@@ -151,7 +151,9 @@ class ColumnBatch:
 
 
 def _in_order(tables: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
-    return reduce(lambda one, other: one.merge_sorted(other, "line"), tables, schema.to_frame())
+    if not tables:
+        return schema.to_frame()
+    return reduce(lambda one, other: one.merge_sorted(other, "line"), tables)
 
 
 def schema_of(mapping: HeaderMapping) -> pl.Schema:

@@ -34,6 +34,7 @@ from commerce_core.profiles.notes import header_notes
 from commerce_core.profiles.presets import in_full
 from commerce_core.profiles.profile import CANONICAL, TEMPLATE_PART
 from commerce_core.profiles.recognition import recognition_hint
+from commerce_core.schema.fields import Mode
 from commerce_core.schema.record import Record
 
 __all__ = ["Beginning", "Header", "Reader", "Terms", "knowing_parents", "open_feed"]
@@ -149,10 +150,11 @@ def _open_feed(stream: BinaryIO, terms: Terms, beginning: Beginning | None) -> R
     exported = begins_export(first_block)
     if exported:
         own, terms = CANONICAL, evolve(terms, profile=CANONICAL, exported=True)
+    understood: _Understood = {}
     opened = open_records(
         chain((first_block,), blocks),
         terms.profile.delimiter,
-        _accepts(terms),
+        _accepts(terms, understood),
         quotes=terms.profile.quotes == "double",
         header_line=terms.profile.header_line,
         record_path=terms.profile.record_path,
@@ -167,7 +169,10 @@ def _open_feed(stream: BinaryIO, terms: Terms, beginning: Beginning | None) -> R
         first = next(records, None)
         corrects = report.feed_of(first)
         records = map(report.strip, records if first is None else chain((first,), records))
-    mapping = _understood(terms, raw.cells or (), raw.line, opened.format)
+    # Nearly always that is the header by which the delimiter was chosen.
+    mapping = understood.get((terms.mode, tuple(raw.cells or ())))
+    if mapping is None:
+        mapping = _mapping_of(terms, raw.cells or (), raw.line, opened.format)
     grouping = Grouping(mapping, terms.profile, terms.mode, terms.named)
     prepared = _guarded(grouping(records), raw.line)
     notes = header_notes(mapping, own, terms.profile)
@@ -220,7 +225,11 @@ def _guarded(records: Iterator[Prepared], line: int) -> Iterator[Prepared]:
     return guarded(noting_lines(), lambda: last)
 
 
-def _understood(
+_Understood = dict[tuple[Mode, tuple[str, ...]], HeaderMapping]
+"""The mappings of headers that were tried under a mode, as far as they have one."""
+
+
+def _mapping_of(
     terms: Terms, header: Sequence[str], line: int, format_: Format | None = None
 ) -> HeaderMapping:
     currency = terms.profile.currency or terms.currency
@@ -237,13 +246,16 @@ def _understood(
 _OURS: Final = (*REPORT_COLUMNS, *EXPORT_COLUMNS, *INCLUDED_COLUMNS)
 
 
-def _accepts(terms: Terms) -> Accepts:
-    """Whether a header names fields at all, be it that others are missing."""
+def _accepts(terms: Terms, understood: _Understood) -> Accepts:
+    """Whether a header names fields at all, be it that others are missing.
+
+    The mappings of those that do are added to `understood`.
+    """
 
     def accepts(header: Sequence[str]) -> bool:
-        own = [name for name in header if name.strip(BLANKS) not in _OURS]
+        own = tuple(name for name in header if name.strip(BLANKS) not in _OURS)
         try:
-            _understood(terms, own, 1)
+            understood[terms.mode, own] = _mapping_of(terms, own, 1)
         except FileRefused as refusal:
             return refusal.code in ("ambiguous_column", "missing_column")
         return True

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -9,7 +10,8 @@ from attrs import evolve, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.money import find_currency, minor_units_of
-from commerce_core.base.text import BLANKS, UNSTORABLE, composed, squash, visible
+from commerce_core.base.text import BLANKS, UNSTORABLE, composed, visible
+from commerce_core.base.text import squash as squash_text
 from commerce_core.profiles.extractors import (
     Added,
     AttributeMap,
@@ -38,6 +40,9 @@ REPORT_COLUMNS: Final = ("_feed", "_line", "_code", "_column", "_value", "_hint"
 AROUND: Final = "../"
 """What stands in front of the name of a column that belongs to the object around a record."""
 _MOST_HEADERS_SHOWN: Final = 20
+_NAMES_REMEMBERED: Final = 1 << 13
+"""Names of columns whose spelling without variations is kept: the same come with each feed."""
+squash: Final = lru_cache(_NAMES_REMEMBERED)(squash_text)
 _LONGEST_HEADER: Final = 200
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,5})\s*[)\]]", re.ASCII)
 REQUIRED: Final = "* "

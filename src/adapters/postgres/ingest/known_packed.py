@@ -145,15 +145,14 @@ def _all(db: Connection, partner_id: str, source_id: str) -> Entries:
     """The entries of a source's active products, by a pass over the products."""
     # Along the key a million rows come one by one; a bitmap or the whole table is read by several.
     db.execute(
-        "SET LOCAL enable_indexscan = off; SET LOCAL parallel_setup_cost = 0; SET LOCAL jit = off;"
-        "SET LOCAL plan_cache_mode = force_custom_plan"
+        "SET LOCAL enable_indexscan = off; SET LOCAL parallel_setup_cost = 0; SET LOCAL jit = off"
     )
     where = "WHERE p.partner_id = %s AND p.source_id = %s AND p.status = 'active'"
     query = sql.SQL(_PACKED + where).format(state=STATE)
     entries = fetch_entries(db, query, [digits(partner_id), digits(source_id)])
     db.execute(
         "SET LOCAL enable_indexscan TO DEFAULT; SET LOCAL parallel_setup_cost TO DEFAULT;"
-        "SET LOCAL jit TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT"
+        "SET LOCAL jit TO DEFAULT"
     )
     return entries
 

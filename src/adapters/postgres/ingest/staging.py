@@ -63,17 +63,13 @@ def by_sets(db: Connection) -> Generator[None]:
     """Makes the planner join by hashing meanwhile, whatever it believes the tables to hold.
 
     A catalog that has just been loaded has no statistics yet. The planner then takes a partner's
-    million products for one, and walks the staged records for each of them. A statement that the
-    session has prepared is planned anew, for the size of this feed.
+    million products for one, and walks the staged records for each of them.
     """
-    db.execute(
-        "SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
-        "SET LOCAL plan_cache_mode = force_custom_plan"
-    )
+    db.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
     yield
     db.execute(
         "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT;"
-        "SET LOCAL work_mem TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT"
+        "SET LOCAL work_mem TO DEFAULT"
     )
 
 
