@@ -1,10 +1,13 @@
 """Events and the audit on the command line."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from commerce_core.activity.events import Event
+from entrypoints.cli.commands.events import _event_columns
 from entrypoints.cli.kit.verbs import account
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -79,3 +82,10 @@ def test_the_account_is_that_of_the_machine(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr("getpass.getuser", nameless)
     assert account() is None
+
+
+def test_an_event_about_a_source_names_it():
+    data = {"source_id": "src_1", "source_name": "main", "state": "late", "products": 2}
+    event = Event("evt_1", "feed.late", datetime(2026, 3, 2, tzinfo=UTC), ("ptn_1",), data)
+    shown = [column.text(event) for column in _event_columns()]
+    assert shown[1:] == ["feed.late", "src_1", "source_name main, state late"]

@@ -94,12 +94,21 @@ def _event_columns() -> "list[Column[Event]]":
     return [
         Column("time (UTC)", lambda e: moment(e.occurred_at)),
         Column("event", lambda e: e.kind),
-        Column("subject", lambda e: str(e.data.get("feed_id") or e.data.get("order_id") or "")),
+        Column("subject", _subject),
         Column("details", _details, crops=True, from_width=100),
     ]
 
 
-_DETAILS: Final = ("file_name", "status", "outcome", "error", "created", "updated", "removed")
+_SUBJECTS: Final = ("feed_id", "order_id", "source_id")
+_DETAILS: Final = (
+    "source_name", "file_name", "status", "state", "outcome", "error", "created", "updated",
+    "removed",
+)  # fmt: skip
+
+
+def _subject(event: "Event") -> str:
+    """The id of what an event is about."""
+    return next((str(event.data[name]) for name in _SUBJECTS if event.data.get(name)), "")
 
 
 def _details(event: "Event") -> str:
