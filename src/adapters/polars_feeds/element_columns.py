@@ -17,7 +17,7 @@ from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.objects import SentObject, records_under
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.reader import Header
-from commerce_core.parsing.simple_elements import NAMED, unescaped
+from commerce_core.parsing.simple_elements import NAMED, SimpleRecords, unescaped
 from commerce_core.parsing.xml_elements import Elements, Run
 from commerce_core.parsing.xml_records import Xml
 from commerce_core.profiles.limits import text_added
@@ -25,7 +25,7 @@ from commerce_core.profiles.limits import text_added
 MOST_COLUMNS: Final = 200
 """Columns of a header up to which a pattern of the whole record is made."""
 _MOST_MISSES: Final = 3
-"""Pieces in another order, more than those in this one, after which none is tried any more."""
+"""Runs in another order, more than those in this one, after which none is tried any more."""
 _SIMPLE: Final = re.compile(r"[^ \t\r\n<>/&\"'=!?@]+")
 _BLANK: Final = r"[ \t\n]*+"
 _CDATA: Final = r"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
@@ -33,6 +33,42 @@ _ONE_CDATA: Final = re.compile(rf"{_BLANK}<!\[CDATA\[(.*)\]\]>{_BLANK}", re.DOTA
 _BY_ITSELF: Final = "<|&#"
 """In a text that isn't only names of characters."""
 _CONTENT: Final = rf"[^<]*+(?:{_CDATA}{_BLANK})?+"
+
+
+_Found = tuple[Run, "list[tuple[str, ...]] | None"]
+"""A run, and its records: what stands before each, the whole, and what is behind each name."""
+
+
+@define
+class _InOrder(SimpleRecords):
+    """Finds simple records whose elements come in the order of a header; and if not, any others.
+
+    `rows` are those of the last run.
+    """
+
+    pattern: re.Pattern[str] | None = None
+    rows: list[tuple[str, ...]] | None = None
+    _others: int = 0
+    """Runs in another order, more than those in this one."""
+
+    @classmethod
+    def under(cls, name: str, pattern: re.Pattern[str] | None) -> "_InOrder":
+        """Records of that name, which the pattern finds."""
+        simple = SimpleRecords.of(name)
+        return cls(simple.end, simple.record, simple.run, pattern=pattern)
+
+    def end_of_run(self, data: bytes, at: int) -> int:
+        """Behind the last record, if all are in that order."""
+        self.rows, last = None, data.rfind(self.end, at)
+        if self.pattern is not None and last >= at and self._others <= _MOST_MISSES:
+            end = last + len(self.end)
+            text = data[at:end].decode()
+            rows = self.pattern.findall(text)
+            if sum(len(row[0]) + len(row[1]) for row in rows) == len(text) and "\r" not in text:
+                self.rows, self._others = rows, max(0, self._others - 1)
+                return end
+            self._others += 1
+        return super().end_of_run(data, at)
 
 
 @define
@@ -44,7 +80,6 @@ class ElementPieces:
     _chunk: int
     _record: re.Pattern[str] | None = field(init=False)
     _places: Sequence[int] = field(init=False)
-    _misses: int = field(init=False, default=0)
     _last: int = field(init=False)
     """The number of the last record."""
 
@@ -68,10 +103,11 @@ class ElementPieces:
         added = MOST_ADDED // max(1, text_added(profile))
         most_records = max(1, min(added, MOST_CELLS // width))
         most = min(self._chunk, text_of_batch(profile))
-        runs, size, records = list[Run](), 0, 0
-        for piece in Elements(self._format.path).pieces(blocks):
+        runs, size, records = list[_Found](), 0, 0
+        simple = _InOrder.under(self._format.path[-1], self._record)
+        for piece in Elements(self._format.path, simple).pieces(blocks):
             if isinstance(piece, Run):
-                runs.append(piece)
+                runs.append((piece, simple.rows))
                 size += len(piece.data)
                 records += piece.most_records
                 if size < most and records < most_records:
@@ -99,10 +135,10 @@ class ElementPieces:
         self._last = raws[-1].line
         return raws
 
-    def _of_runs(self, runs: Sequence[Run]) -> Piece:
+    def _of_runs(self, found: Sequence[_Found]) -> Piece:
+        runs = [run for run, _ in found]
         before = self._last
-        cells = self._cells(runs) if self._misses <= _MOST_MISSES else None
-        self._misses = max(0, self._misses + (1 if cells is None else -1))
+        cells = self._cells(found)
         if cells is None:
             return self._of_objects(list(chain.from_iterable(runs)))
         self._last = int(cells["line"][-1])
@@ -113,15 +149,14 @@ class ElementPieces:
         objects = chain.from_iterable(runs)
         return records_under(self._header.cells, objects, before + 1)
 
-    def _cells(self, runs: Sequence[Run]) -> pl.DataFrame | None:
+    def _cells(self, runs: Sequence[_Found]) -> pl.DataFrame | None:
         """The cells of records, if their elements come in the order of the header."""
-        text = b"".join(run.data for run in runs).decode()
-        if self._record is None or "\r" in text:
-            return None
-        rows = self._record.findall(text)
-        blanks, whole, *fields = zip(*rows, strict=True) if rows else ((), ())
-        if sum(map(len, blanks)) + sum(map(len, whole)) != len(text):
-            return None
+        rows = list[tuple[str, ...]]()
+        for _, some in runs:
+            if some is None:
+                return None
+            rows += some
+        blanks, whole, *fields = zip(*rows, strict=True)
         found = dict(zip(self._places, fields, strict=True))
         if self._header.terms.mode == "delta" and any("" in column for column in found.values()):
             return None  # Some records lack a cell, and with it what it would change.
@@ -131,7 +166,7 @@ class ElementPieces:
             for place in range(len(self._header.cells))
         ]
         texts = pl.Series("text", whole, pl.String)
-        lines = self._lines(runs[0].line, pl.Series(blanks, dtype=pl.String), texts)
+        lines = self._lines(runs[0][0].line, pl.Series(blanks, dtype=pl.String), texts)
         return pl.DataFrame([lines, texts, *cells])
 
     def _lines(self, line: int, blanks: pl.Series, texts: pl.Series) -> pl.Series:

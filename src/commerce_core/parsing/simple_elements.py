@@ -45,7 +45,7 @@ class SimpleRecords:
     end: bytes
     record: re.Pattern[bytes]
     """One of them, with the blanks before it; the group is without them."""
-    _run: re.Pattern[bytes]
+    run: re.Pattern[bytes]
     misses: int = 0
 
     @classmethod
@@ -60,7 +60,7 @@ class SimpleRecords:
         """Where the records end that follow each other from there on; there if there is none."""
         if self.misses > MOST_MISSES:
             return at
-        found = self._run.match(data, at)
+        found = self.run.match(data, at)
         end = found.end() if found else at
         self.misses = max(0, self.misses + (-1 if end > at else 1))
         return end

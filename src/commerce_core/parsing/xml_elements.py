@@ -194,6 +194,8 @@ class Elements:
     """
 
     _path: tuple[str, ...]
+    _finds: SimpleRecords | None = None
+    """What finds simple records, if not by their name alone."""
     _found: list[SentObject] = field(factory=list[SentObject])
     _stack: list[str] = field(factory=list[str])
     _within: int = 0
@@ -244,7 +246,7 @@ class Elements:
 
     def _simple(self) -> SimpleRecords | None:
         """What finds simple records, if there may be any."""
-        return SimpleRecords.of(self._path[-1])
+        return self._finds or SimpleRecords.of(self._path[-1])
 
     def _listen(self) -> None:
         """Has the parser call for each tag and text outside of records."""
