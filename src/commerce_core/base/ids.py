@@ -112,9 +112,10 @@ def parse(kind: Kind, text: str) -> str:
     prefix, _, body = text.strip().lower().partition("_")
     if prefix != kind or not _BODY.fullmatch(body):
         noun = NOUNS[kind]
+        article = "an" if noun[0] in "aeio" else "a"
         raise NotFound(
-            f"{text[:80]!r} is not a {noun} id.",
-            f"A {noun} id looks like {kind}_0199c2f4a1b07e3d8c215f60a9d2b4c7.",
+            f"{text[:80]!r} is not the id of {article} {noun}.",
+            f"Such an id looks like {kind}_0199c2f4a1b07e3d8c215f60a9d2b4c7.",
             code="malformed_id",
         )
     return f"{prefix}_{body}"

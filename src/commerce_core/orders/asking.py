@@ -155,11 +155,12 @@ def choose(
     for index, item in enumerate(asked.items[:MOST_ITEMS]):
         pointer, line = f"/items/{index}", known.get(item.item_id)
         if line is None:
-            detail = f"There is no line {item.item_id[:80]!r} in it."
+            where = "in it" if asked.partner_id is None else "of this partner in it"
+            detail = f"There is no line {item.item_id[:80]!r} {where}."
             refusals.ask(bool(lines), f"{pointer}/item_id", "unknown_item", detail)
             continue
         if item.item_id in found:
-            detail = f"The line {item.item_id} is named twice."
+            detail = f"The line of {line.sku} is named twice. Name it once, with all units."
             refusals.ask(True, f"{pointer}/item_id", "repeated_item", detail)  # noqa: FBT003
             continue
         chosen = Chosen(line, most(line) if item.quantity is None else item.quantity, pointer)

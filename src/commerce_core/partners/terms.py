@@ -150,7 +150,10 @@ def _overlaps(terms: Sequence[Term]) -> Iterator[Fault]:
     pairs = combinations(enumerate(terms[:MOST_TERMS]), 2)
     for (one, first), (other, second) in pairs:
         if first.overlaps(second):
-            detail = f"It is for the same products and times as /terms/{one}."
+            detail = (
+                f"It is for the same products and times as term {one + 1}. Let one of them end"
+                " before the other begins, or leave it out."
+            )
             yield Fault(f"/terms/{other}", "overlapping_terms", detail)
             return
 

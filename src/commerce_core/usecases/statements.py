@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from attrs import evolve, field, frozen
 
@@ -21,7 +21,7 @@ from commerce_core.analytics.statement import (
 )
 from commerce_core.base.errors import Conflict, Fault, InvalidInput, NotFound, no_such, refuse_if
 from commerce_core.base.ids import parse
-from commerce_core.base.money import LARGEST_AMOUNT, Currency, currency
+from commerce_core.base.money import LARGEST_AMOUNT, Currency, currency, find_currency
 from commerce_core.base.paging import DEFAULT_LIMIT
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.history.lineage import Lineage
@@ -215,11 +215,7 @@ class Statements:
 
         Conflict `more_than_owed` if that is more than it is owed, unless it is an `advance`.
         """
-        money = _checked(amount, currency, reference, "/reference")
-        refuse_if(
-            "The payout isn't valid.",
-            (amount <= 0, Fault("/amount", "bad_amount", "Use an amount above 0.")),
-        )
+        money = _checked("payout", amount, currency, ("/reference", reference))
         request = ("pay_out", partner, str(money.round(amount)), currency, reference, advance)
 
         def make(unit: UnitOfWork, owner: Partner) -> SalesEntry:
@@ -251,11 +247,7 @@ class Statements:
         Conflict `more_than_reversible` if it takes back more of the entry that it `reverses` than
         is left of it.
         """
-        money = _checked(amount, currency, reason, "/reason")
-        refuse_if(
-            "The correction isn't valid.",
-            (amount == 0, Fault("/amount", "bad_amount", "Use another amount than 0.")),
-        )
+        money = _checked("correction", amount, currency, ("/reason", reason))
         request = ("correct", partner, str(money.round(amount)), currency, reason, reverses)
 
         def make(unit: UnitOfWork, owner: Partner) -> SalesEntry:
@@ -351,20 +343,34 @@ def _check_not_closed(accounts: Sequence[Account], until: datetime) -> None:
         raise statement_closed(latest[0])
 
 
-def _checked(amount: Decimal, code: str, text: str, place: str) -> Currency:
-    """The currency; InvalidInput unless the amount is exact in it, and the text can be kept."""
-    money = currency(code)
-    finite = amount.is_finite() and abs(amount) <= LARGEST_AMOUNT
-    detail = f"Use at most {LARGEST_AMOUNT}, with {money.exponent} decimals."
+def _checked(
+    kind: Literal["payout", "correction"], amount: Decimal, code: str, named: tuple[str, str]
+) -> Currency:
+    """The currency; InvalidInput with all that is wrong with the amount, its currency or the text.
+
+    `named` is the text, after its place.
+    """
+    money, (place, text) = find_currency(code), named
+    is_exact = (
+        amount.is_finite()
+        and abs(amount) <= LARGEST_AMOUNT
+        and (money is None or money.is_exact(amount))
+    )
+    is_possible = is_exact and (amount > 0 if kind == "payout" else amount != 0)
+    other = "above 0" if kind == "payout" else "other than 0"
+    decimals = f", with {money.exponent} decimals" if money else ""
+    detail = f"Use an amount {other}, at most {LARGEST_AMOUNT}{decimals}."
+    unknown = f"{code[:20]!r} is not an ISO 4217 currency code."
     refuse_if(
-        "The amount can't be recorded.",
-        (not finite or not money.is_exact(amount), Fault("/amount", "bad_amount", detail)),
+        f"The {kind} isn't valid.",
+        (not is_possible, Fault("/amount", "bad_amount", detail)),
+        (money is None, Fault("/currency", "unknown_currency", unknown)),
         (
             not 1 <= len(text.strip()) <= LONGEST_REASON or bool(UNSTORABLE.search(text)),
             Fault(place, "bad_text", f"Use 1 to {LONGEST_REASON} characters, without NUL."),
         ),
     )
-    return money
+    return currency(code)
 
 
 def _check_reversible(entry: SalesEntry, owner: Partner, money: Currency) -> None:

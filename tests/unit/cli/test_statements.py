@@ -39,7 +39,20 @@ def test_terms_are_set_added_to_and_shown(cli: Cli):
     assert "everything" in cli.fine("terms", "show", "Acme").out
     overlapping = cli("terms", "add", "Acme", "--commission", "1")
     assert overlapping.code == 65
-    assert "same products and times" in overlapping.err
+    assert "same products and times as term 1" in overlapping.err
+
+
+def test_everything_wrong_with_a_payout_is_reported_at_once(cli: Cli):
+    refused = cli("payouts", "add", "Acme", "--amount", "0", "--currency", "eu", "--reference", " ")
+    assert refused.code == 65
+    for wrong in ("amount: Use an amount above 0", "currency: 'eu'", "reference: Use 1 to"):
+        assert wrong in refused.err
+    refused = cli(
+        "payouts", "correct", "Acme", "--amount", "0", "--currency", "EUR", "--reason", ""
+    )
+    assert "amount: Use an amount other than 0" in refused.err
+    assert "reason: Use 1 to" in refused.err
+    assert cli.fine("statements", "open", "--json").lines[0]["closing"] == "17.70"
     cli.fine("partners", "add", "New")
     assert "No terms" in cli.fine("terms", "show", "New").err
 
@@ -56,6 +69,32 @@ def test_what_is_owed_is_shown_and_paid(cli: Cli):
         "payouts", "correct", "Acme", "--amount", "-1", "--currency", "EUR", "--reason", "Returned."
     )
     assert "-1.00" in cli.fine("statements", "open", "--partner", "Acme").out
+
+
+def test_a_sku_of_two_partners_never_stands_for_the_line_of_one(cli: Cli):
+    """It is refused with both lines, unless the partner or the line is named."""
+    cli.fine("partners", "add", "Nord", "--currency", "EUR")
+    cli.fine("feeds", "upload", "-", "--partner", "Nord", "--run", "--wait", text=FEED)
+    lamps = [
+        p["product_id"] for p in cli.fine("products", "list", "--json").lines if p["sku"] == "A"
+    ]
+    items = [word for lamp in lamps for word in ("--item", f"{lamp}=2")]
+    order = cli.fine("orders", "create", *items, "--json").json
+    id_ = order["order_id"]
+    refused = cli("orders", "cancel", id_, "--item", "A=1")
+    assert refused.code == 65
+    assert "2 lines have the sku 'A'" in refused.err
+    assert all(item["item_id"] in refused.err for item in order["items"])
+    assert cli.fine("orders", "show", id_, "--json").json == order
+    cli.fine("orders", "cancel", id_, "--item", "A=1", "--partner", "Acme")
+    named = cli("orders", "cancel", id_, "--item", "A=1", "--item", "A=1", "--partner", "Acme")
+    assert "The line of A is named twice." in named.err
+    after = cli.fine("orders", "show", id_, "--json").json["items"]
+    acme = [item["partner_id"] for item in order["items"]].index(
+        cli.fine("partners", "show", "Acme", "--json").json["partner_id"]
+    )
+    assert after[acme]["cancelled"] == 1
+    assert after[1 - acme]["cancelled"] == 0
 
 
 def test_a_month_is_closed_shown_and_traced(cli: Cli, commerce: Commerce):

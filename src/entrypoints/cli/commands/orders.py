@@ -1,6 +1,6 @@
 """`commerce orders`: orders, whose prices are frozen when they are placed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -26,6 +26,8 @@ orders: Final = noun(
     "orders", "Place and manage orders. Prices are frozen when an order is placed."
 )
 Command = Callable[..., None]
+MOST_NAMED: Final = 5
+"""The ids that are listed where it isn't clear which one is meant."""
 _STATUSES: Final = (
     "created", "confirmed", "partially_fulfilled", "fulfilled", "cancelled", "refunded",
 )  # fmt: skip
@@ -294,17 +296,42 @@ def _part(session: Session, given: dict[str, Any]) -> str | None:
 def _units_of(
     session: Session, order_id: str, given: dict[str, Any]
 ) -> "tuple[AskedUnits, ...] | None":
-    """The units named by the options; a text that is no id of a line is a sku of the order."""
+    """The units named by the options; a text that is no id of a line is a sku of the part.
+
+    InvalidInput for a sku of several lines: it can't be known whose units are meant.
+    """
     if not given["items"]:
         return None
+    from commerce_core.base.errors import Fault, InvalidInput
     from commerce_core.base.ids import looks_like
     from commerce_core.orders.asking import AskedUnits
 
-    known = {item.sku: item.item_id for item in session.commerce.orders.get(order_id).items}
+    lines = session.commerce.orders.get(order_id).lines_of(_part(session, given))
+    known: dict[str, list[str]] = {}
+    for line in lines:
+        known.setdefault(line.sku, []).append(line.item_id)
+    named = [
+        [name] if looks_like("item", name) else known.get(name, [name])
+        for name, _ in given["items"]
+    ]
+    faults = [
+        Fault(f"/items/{index}/item_id", "several_lines", _several(name, ids))
+        for index, ((name, _), ids) in enumerate(zip(given["items"], named, strict=True))
+        if len(ids) > 1
+    ]
+    if faults:
+        raise InvalidInput("It isn't clear which lines are meant.", faults=faults)
     return tuple(
-        AskedUnits(name if looks_like("item", name) else known.get(name) or name, quantity)
-        for name, quantity in given["items"]
+        AskedUnits(ids[0], quantity)
+        for ids, (_, quantity) in zip(named, given["items"], strict=True)
     )
+
+
+def _several(sku: str, ids: Sequence[str]) -> str:
+    """What is wrong with a sku of several lines, and what to do."""
+    shown = ", ".join(ids[:MOST_NAMED])
+    more = ", ..." if len(ids) > MOST_NAMED else ""
+    return f"{len(ids)} lines have the sku {sku!r}. Name the partner, or an id: {shown}{more}."
 
 
 def _act(session: Session, order_id: str, asked: "AnyAsked", given: dict[str, Any]) -> None:
