@@ -1,4 +1,8 @@
-"""An SFTP server for tests: asyncssh over a folder, in a thread of this process."""
+"""An SFTP server for tests: asyncssh over a folder, in a thread of this process.
+
+OpenSSH's own server is a package of the system, and what tests need is installed by pip alone. It
+couldn't be made to cut connections either, or to note what is read.
+"""
 
 import asyncio
 import contextlib
